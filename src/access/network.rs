@@ -1,0 +1,134 @@
+//! From which network a request comes: the socket's peer, or what trusted proxies wrote, and only they.
+
+use std::net::IpAddr;
+
+use actix_web::http::header::HeaderMap;
+use ipnet::IpNet;
+
+use crate::settings::file::ForwardedHeader;
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// The caller; unknown when a trusted proxy's header makes no sense, and then on no allow-list.
+    pub address: Option<IpAddr>,
+    /// The socket's peer.
+    pub peer: IpAddr,
+}
+
+impl Caller {
+    /// Whether an allow-list lets the caller in; an empty one lets everybody in.
+    #[must_use]
+    pub fn is_allowed(&self, allow: &[IpNet]) -> bool {
+        allow.is_empty() || self.address.is_some_and(|address| contains(allow, address))
+    }
+
+    /// Whom limits count.
+    #[must_use]
+    pub fn for_limits(&self) -> IpAddr {
+        self.address.unwrap_or(self.peer)
+    }
+}
+
+fn contains(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address))
+}
+
+/// Which proxies are trusted, and in which header they write.
+#[derive(Debug, Clone)]
+pub struct Proxies {
+    /// Their networks.
+    pub trusted: Vec<IpNet>,
+    /// Their header.
+    pub header: ForwardedHeader,
+}
+
+impl Proxies {
+    /// The caller: walking the header from the right, past every trusted proxy, to the first address that isn't one.
+    #[must_use]
+    pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Caller {
+        let peer = peer.to_canonical();
+        if !contains(&self.trusted, peer) {
+            return Caller { address: Some(peer), peer };
+        }
+        let mut here = Some(peer);
+        for hop in self.hops(headers).into_iter().rev() {
+            here = hop.map(|address| address.to_canonical());
+            if !here.is_some_and(|address| contains(&self.trusted, address)) {
+                break;
+            }
+        }
+        Caller { address: here, peer }
+    }
+
+    /// The header's addresses, in order; `None` for one that is none.
+    fn hops(&self, headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+        let (name, forwarded) = match self.header {
+            ForwardedHeader::XForwardedFor => ("x-forwarded-for", false),
+            ForwardedHeader::Forwarded => ("forwarded", true),
+        };
+        let lines = headers.get_all(name).map(|line| line.to_str().unwrap_or("?"));
+        let hops = lines.flat_map(|line| line.split(','));
+        hops.map(|hop| if forwarded { forwarded_for(hop).and_then(parse_node) } else { parse_node(hop.trim()) }).collect()
+    }
+}
+
+/// The `for` of an element of `Forwarded` (RFC 7239, section 4).
+fn forwarded_for(element: &str) -> Option<&str> {
+    let pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let mut nodes = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for")).map(|(_, node)| node.trim().trim_matches('"'));
+    nodes.next()
+}
+
+/// An address with or without a port; IPv6 with or without brackets.
+fn parse_node(node: &str) -> Option<IpAddr> {
+    if let Ok(address) = node.parse() {
+        return Some(address);
+    }
+    if let Ok(socket) = node.parse::<std::net::SocketAddr>() {
+        return Some(socket.ip());
+    }
+    node.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn caller(header: ForwardedHeader, peer: &str, lines: &[&str]) -> Option<String> {
+        let proxies = Proxies { trusted: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()], header };
+        let name = if header == ForwardedHeader::Forwarded { "forwarded" } else { "x-forwarded-for" };
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_str(line).unwrap());
+        }
+        proxies.caller(peer.parse().unwrap(), &headers).address.map(|address| address.to_string())
+    }
+
+    #[test]
+    fn only_what_trusted_proxies_wrote_counts() {
+        use ForwardedHeader::{Forwarded, XForwardedFor};
+        for (header, peer, lines, expected) in [
+            (XForwardedFor, "192.0.2.1", &["198.51.100.7"][..], Some("192.0.2.1")),
+            (XForwardedFor, "10.0.0.1", &["198.51.100.7"], Some("198.51.100.7")),
+            (XForwardedFor, "10.0.0.1", &["203.0.113.9, 198.51.100.7, 10.0.0.2"], Some("198.51.100.7")),
+            (XForwardedFor, "10.0.0.1", &["203.0.113.9", "198.51.100.7:1234"], Some("198.51.100.7")),
+            (XForwardedFor, "::ffff:10.0.0.1", &["::ffff:198.51.100.7"], Some("198.51.100.7")),
+            (XForwardedFor, "10.0.0.1", &["198.51.100.7, nonsense"], None),
+            (XForwardedFor, "10.0.0.1", &[], Some("10.0.0.1")),
+            (Forwarded, "10.0.0.1", &["for=198.51.100.7;proto=https, for=\"[fd00::1]:80\""], Some("198.51.100.7")),
+            (Forwarded, "10.0.0.1", &["for=unknown"], None),
+            (Forwarded, "10.0.0.1", &["For=\"[2001:db8::1]\""], Some("2001:db8::1")),
+        ] {
+            assert_eq!(caller(header, peer, lines).as_deref(), expected, "{header:?} {peer} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_caller_is_on_no_list() {
+        let caller = Caller { address: None, peer: "10.0.0.1".parse().unwrap() };
+        assert!(caller.is_allowed(&[]) && !caller.is_allowed(&["0.0.0.0/0".parse().unwrap()]));
+    }
+}

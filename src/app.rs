@@ -1,0 +1,241 @@
+//! Builds and runs the application: state, the route table, middleware order, background work, shutdown.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer, Resource};
+use tokio::sync::oneshot;
+use tracing_actix_web::TracingLogger;
+
+use crate::access::keys::Keyring;
+use crate::access::limits::{Rates, WrongKeys};
+use crate::access::network::Proxies;
+use crate::background::Background;
+use crate::brand::{Brand, BrandRules};
+use crate::clock::Clock;
+use crate::lookup::cache::{AnswerCache, CacheLimits};
+use crate::lookup::flight::{FlightLimits, Flights};
+use crate::lookup::handler::{Hookpoint, lookup};
+use crate::lookup::read::ReadRules;
+use crate::pages::{self, Health};
+use crate::problem::Problem;
+use crate::settings::SettingsFile;
+use crate::storage::database::Database;
+use crate::storage::{StorageError, brands, migrate};
+use crate::telemetry::{HookpointSpan, PublicUrl, finish};
+use crate::upkeep;
+
+/// A running application.
+pub struct Application {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where the metrics are, if anywhere.
+    pub metrics_address: Option<SocketAddr>,
+    /// The brands, by number.
+    pub brands: HashMap<i32, Arc<Brand>>,
+    /// The store.
+    pub database: Database,
+    keyring: Arc<Keyring>,
+    servers: Vec<(ServerHandle, oneshot::Receiver<()>)>,
+    background: Background,
+    drain: Duration,
+}
+
+/// The application can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store fails.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// An address can't be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// As the settings have it.
+        address: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// Gives every brand of the settings its number and secret.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn open_brands(database: &Database, rules: Vec<BrandRules>) -> Result<HashMap<i32, Arc<Brand>>, StorageError> {
+    let mut open = HashMap::new();
+    for rules in rules {
+        let row = brands::get_or_insert_brand(&database.pool, &rules.slug).await?;
+        open.insert(row.brand_id, Arc::new(Brand { rules, row }));
+    }
+    Ok(open)
+}
+
+impl Application {
+    /// Starts to listen, migrates the store and begins to answer.
+    ///
+    /// # Errors
+    /// When an address is taken or the store fails.
+    pub async fn start(file: &SettingsFile, rules: Vec<BrandRules>, database: Database, clock: Clock) -> Result<Self, StartError> {
+        let listener = bind(&file.server.listen)?;
+        let metrics_listener = if file.server.metrics_listen.is_empty() { None } else { Some(bind(&file.server.metrics_listen)?) };
+        migrate(&database.pool).await?;
+        let brands = open_brands(&database, rules).await?;
+        warn_about_open_doors(file, &brands);
+        let background = Background::new();
+        let keyring = Arc::new(Keyring::new(brands.clone(), rates(file)));
+        keyring.refresh(&database.pool).await?;
+        let cache = Arc::new(AnswerCache::new(cache_limits(file), brands.keys().copied()));
+        let rules = ReadRules { max_customers: usize::try_from(file.lookup.max_customers).unwrap_or(usize::MAX), several: file.lookup.several };
+        let limits = FlightLimits { deadline: Duration::from_millis(file.lookup.deadline_ms), max_waiting: file.lookup.max_waiting };
+        let flights = Flights::new(database.pool.clone(), Arc::clone(&cache), background.clone(), rules, limits);
+        let hookpoint = Data::new(Hookpoint {
+            allow: file.server.allow.clone(),
+            proxies: Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header },
+            key_parameter: file.lookup.key_parameter.clone(),
+            refuse_misses: file.limits.refuse_misses,
+            keyring: Arc::clone(&keyring),
+            wrong_keys: WrongKeys::new(rates(file)),
+            cache: Arc::clone(&cache),
+            flights: Arc::clone(&flights),
+            clock,
+        });
+        let pool = &database.pool;
+        background.spawn_endless(upkeep::hear_changes(pool.clone(), Arc::clone(&flights), Arc::clone(&cache), Arc::clone(&keyring)));
+        background.spawn_endless(upkeep::send_beats(pool.clone()));
+        background.spawn_endless(upkeep::write_last_used(pool.clone(), Arc::clone(&keyring)));
+        background.spawn_endless(upkeep::keep_gauges(pool.clone(), cache));
+        let health = Data::new(Health { flights, background: background.clone() });
+        let (address, metrics_address) = (local(&listener, file), metrics_listener.as_ref().map(|listener| local(listener, file)));
+        let lookup_server =
+            lookup_server(file, listener, hookpoint, health).map_err(|source| StartError::Listen { address: file.server.listen.clone(), source })?;
+        let mut servers = vec![run(lookup_server, &background)];
+        if let Some(listener) = metrics_listener {
+            let server =
+                HttpServer::new(|| App::new().service(Resource::new("/metrics").get(pages::metrics))).workers(1).disable_signals().listen(listener);
+            let server = server.map_err(|source| StartError::Listen { address: file.server.metrics_listen.clone(), source })?;
+            servers.push(run(server.run(), &background));
+        }
+        let drain = Duration::from_secs(file.server.drain_seconds);
+        Ok(Self { address, metrics_address, brands, database, keyring, servers, background, drain })
+    }
+
+    /// Tells balancers to look elsewhere, goes on answering until they do, finishes the requests in flight, and stops.
+    pub async fn stop(self) {
+        self.background.drain();
+        tokio::time::sleep(self.drain).await;
+        for (handle, _) in &self.servers {
+            handle.stop(true).await;
+        }
+        for (_, stopped) in self.servers {
+            let _ = stopped.await;
+        }
+        if let Err(error) = self.keyring.write_last_used(&self.database.pool).await {
+            tracing::warn!(%error, "when keys were last used is not written down");
+        }
+        self.background.end().await;
+        self.database.close().await;
+    }
+
+    /// Completes when the server ended without being told to.
+    pub async fn ended(&mut self) {
+        if let Some((_, stopped)) = self.servers.first_mut() {
+            let _ = stopped.await;
+        }
+    }
+}
+
+fn bind(address: &str) -> Result<TcpListener, StartError> {
+    let listener = TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    listener.map_err(|source| StartError::Listen { address: address.to_owned(), source })
+}
+
+fn local(listener: &TcpListener, file: &SettingsFile) -> SocketAddr {
+    let fallback = || file.server.listen.parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)));
+    listener.local_addr().unwrap_or_else(|_| fallback())
+}
+
+fn rates(file: &SettingsFile) -> Rates {
+    let limits = &file.limits;
+    Rates {
+        lookups_per_second: limits.lookups_per_second,
+        wrong_keys_per_minute: limits.wrong_keys_per_minute,
+        misses_per_minute: limits.misses_per_minute,
+        max_networks: limits.max_networks,
+    }
+}
+
+fn cache_limits(file: &SettingsFile) -> CacheLimits {
+    let lookup = &file.lookup;
+    CacheLimits {
+        bytes: lookup.cache_megabytes.saturating_mul(1024 * 1024),
+        fresh: Duration::from_secs(lookup.cache_seconds),
+        unknown_fresh: Duration::from_secs(lookup.unknown_cache_seconds),
+        stale: Duration::from_secs(lookup.stale_seconds),
+    }
+}
+
+fn warn_about_open_doors(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>) {
+    let open = brands.values().filter(|brand| brand.rules.allow.is_empty());
+    for brand in open.filter(|_| file.server.allow.is_empty()) {
+        tracing::warn!(brand = brand.rules.slug, "any network may use this brand's keys: server.allow and the brand's allow are empty");
+    }
+    if brands.is_empty() {
+        tracing::warn!("there is no brand in the settings, so every key is unknown");
+    }
+}
+
+/// THE route table.
+fn routes(config: &mut ServiceConfig, lookup_path: &str) {
+    let get = |path: &str| Resource::new(path).default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::MethodNotAllowed) }));
+    config
+        .service(get(lookup_path).route(web::get().to(lookup)).route(web::head().to(lookup)))
+        .service(get("/health/live").route(web::get().to(pages::live)).route(web::head().to(pages::live)))
+        .service(get("/health/ready").route(web::get().to(pages::ready)).route(web::head().to(pages::ready)))
+        .service(get("/problems/{code}").route(web::get().to(pages::problem)).route(web::head().to(pages::problem)))
+        .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::NotFound) }));
+}
+
+/// The paths of the route table, for tests that must drive every route.
+pub const PATHS: [&str; 4] = ["/omnidesk/customerlookup", "/health/live", "/health/ready", "/problems/{code}"];
+
+fn lookup_server(
+    file: &SettingsFile,
+    listener: TcpListener,
+    hookpoint: Data<Hookpoint>,
+    health: Data<Health>,
+) -> std::io::Result<actix_web::dev::Server> {
+    let background = Data::new(health.background.clone());
+    let public_url = Data::new(PublicUrl(file.server.public_url.trim_end_matches('/').to_owned()));
+    let path = file.lookup.path.clone();
+    let workers = if file.server.workers == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { file.server.workers };
+    let server = HttpServer::new(move || {
+        let path = path.clone();
+        App::new()
+            .app_data(public_url.clone())
+            .app_data(hookpoint.clone())
+            .app_data(health.clone())
+            .app_data(background.clone())
+            .wrap(from_fn(finish))
+            .wrap(TracingLogger::<HookpointSpan>::new())
+            .configure(move |config| routes(config, &path))
+    });
+    let server = server.workers(workers).shutdown_timeout(file.server.shutdown_seconds).disable_signals();
+    Ok(server.listen(listener)?.run())
+}
+
+fn run(server: actix_web::dev::Server, background: &Background) -> (ServerHandle, oneshot::Receiver<()>) {
+    let handle = server.handle();
+    let (sender, stopped) = oneshot::channel();
+    background.spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(kind = %error.kind(), "the server ended");
+        }
+        let _ = sender.send(());
+    });
+    (handle, stopped)
+}

@@ -1,0 +1,31 @@
+//! `hookpoint brand`
+
+use clap::Subcommand;
+
+use super::{open, say};
+use crate::app::open_brands;
+use crate::clock::Clock;
+use crate::settings::Settings;
+use crate::storage::brands::count_brand;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BrandCommand {
+    /// The brands of the settings, with what is known about each
+    List,
+}
+
+pub(super) async fn run(command: BrandCommand, settings: Settings) -> anyhow::Result<()> {
+    let BrandCommand::List = command;
+    let database = open(&settings).await?;
+    let brands = open_brands(&database, settings.brands).await?;
+    let mut lines = Vec::new();
+    for brand in brands.values() {
+        let counts = count_brand(&database.pool, brand.id(), Clock::system().now()).await?;
+        lines.push(format!("{:<24}{:>12}{:>12}{:>12}{:>12}", brand.rules.slug, counts.customers, counts.records, counts.events, counts.live_keys));
+    }
+    lines.sort();
+    say(&format!("{:<24}{:>12}{:>12}{:>12}{:>12}", "brand", "customers", "records", "events", "live keys"));
+    lines.iter().for_each(|line| say(line));
+    database.close().await;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! `hookpoint key`
+
+use anyhow::Context;
+use clap::Subcommand;
+use jiff::{Span, Timestamp};
+use uuid::Uuid;
+
+use super::{open, say};
+use crate::access::keys::{NewKey, hash_key};
+use crate::app::open_brands;
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::customer::text;
+use crate::settings::Settings;
+use crate::storage::keys::{KeyRow, insert_key, list_keys, revoke_key};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key, and print once the URL to paste into Omnidesk
+    Create {
+        /// The brand that the key opens
+        #[arg(long)]
+        brand: String,
+        /// What the key is for
+        #[arg(long, default_value = "Omnidesk")]
+        label: String,
+        /// After how many days the key opens nothing any more
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
+        expires: Option<u16>,
+    },
+    /// The keys, without the keys
+    List {
+        /// Only of this brand
+        #[arg(long)]
+        brand: Option<String>,
+    },
+    /// Make a key open nothing, on every replica within a second
+    Revoke {
+        /// The id that `key list` shows
+        id: Uuid,
+    },
+}
+
+pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Result<()> {
+    let database = open(&settings).await?;
+    let now = Clock::system().now();
+    let (file, names) = (settings.file, super::names_of(&settings.brands));
+    let brands = open_brands(&database, settings.brands).await?;
+    let find = |slug: &str| {
+        brands.values().find(|brand| brand.rules.slug == slug).with_context(|| format!("there is no brand {slug} in the settings; brands: {names}"))
+    };
+    match command {
+        KeyCommand::Create { brand, label, expires } => {
+            let brand = find(&brand)?;
+            let key = NewKey::generate().map_err(|_| anyhow::anyhow!("the system has no random numbers to give"))?;
+            let expires_at = expires.map(|days| now.checked_add(Span::new().hours(24 * i64::from(days)))).transpose()?;
+            let row = new_row(brand, &label, key.reveal(), now, expires_at)?;
+            insert_key(&database.pool, &row).await?;
+            let base = if file.server.public_url.is_empty() {
+                format!("http://{}", file.server.listen)
+            } else {
+                file.server.public_url.trim_end_matches('/').to_owned()
+            };
+            say("Paste this into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n");
+            say(&format!("  {base}{}?{}={}\n", file.lookup.path, file.lookup.key_parameter, key.reveal()));
+            if file.server.public_url.is_empty() {
+                say("Set server.public_url to the address under which Omnidesk reaches this service, and the URL will begin with it.");
+            }
+            say(&format!("Key id: {}", row.key_id));
+        }
+        KeyCommand::List { brand } => {
+            let wanted = brand.as_deref().map(find).transpose()?.map(|brand| brand.id());
+            say(&format!("{:<38}{:<18} {:<20} {:<10}{:<22}{:<22}", "id", "brand", "label", "state", "expires", "last used"));
+            for row in list_keys(&database.pool).await?.iter().filter(|row| wanted.is_none_or(|id| id == row.brand_id)) {
+                let slug = brands.get(&row.brand_id).map_or("(not in settings)", |brand| brand.rules.slug.as_str());
+                let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string());
+                say(&format!(
+                    "{:<38}{slug:<18} {:<20} {:<10}{:<22}{:<22}",
+                    row.key_id.to_string(),
+                    row.label,
+                    state(row, now),
+                    time(row.expires_at),
+                    time(row.last_used_at)
+                ));
+            }
+        }
+        KeyCommand::Revoke { id } => {
+            let row = list_keys(&database.pool).await?.into_iter().find(|row| row.key_id == id).context("there is no key with that id")?;
+            let revoked = revoke_key(&database.pool, row.brand_id, id, now).await?;
+            say(if revoked { "The key opens nothing any more." } else { "The key was revoked before." });
+        }
+    }
+    database.close().await;
+    Ok(())
+}
+
+fn state(row: &KeyRow, now: Timestamp) -> &'static str {
+    if row.revoked_at.is_some() {
+        "revoked"
+    } else if row.expires_at.is_some_and(|at| at <= now) {
+        "expired"
+    } else {
+        "live"
+    }
+}
+
+/// A key as it is kept.
+pub(super) fn new_row(brand: &Brand, label: &str, key: &str, now: Timestamp, expires_at: Option<Timestamp>) -> anyhow::Result<KeyRow> {
+    let plain = text::clean(label) == label && (1..=100).contains(&label.chars().count());
+    anyhow::ensure!(plain, "a label has 1 to 100 characters, none of them control characters");
+    let hash = hash_key(key.as_bytes());
+    Ok(KeyRow {
+        brand_id: brand.id(),
+        key_id: Uuid::now_v7(),
+        label: label.to_owned(),
+        hash,
+        created_at: now,
+        expires_at,
+        revoked_at: None,
+        last_used_at: None,
+    })
+}

@@ -1,0 +1,134 @@
+//! The commands. Each is a thin caller: what they do is in the modules that they name.
+
+mod brand;
+mod demo;
+mod key;
+mod lookup;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::brand::BrandRules;
+use crate::settings::{Mistake, Settings};
+use crate::storage::database::Database;
+
+/// Answers Omnidesk's customer lookup with one merged customer
+#[derive(Debug, Parser)]
+#[command(name = "hookpoint", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Start here:\n  hookpoint demo                        a brand with customers, answering on http://127.0.0.1:8080\n  hookpoint settings check              is the settings file right?\n  hookpoint key create --brand NAME     the URL to paste into Omnidesk\n\nSettings are read from --settings, $HOOKPOINT_SETTINGS, ./hookpoint.toml or /etc/hookpoint/hookpoint.toml.\nDATABASE_URL, if set, wins over the settings; without either, an embedded Postgres is used."
+)]
+pub struct Cli {
+    /// The settings file
+    #[arg(long, global = true, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try it: a brand with customers of four systems, answering at once
+    Demo(demo::DemoArguments),
+    /// Run the service
+    Serve,
+    /// Bring the database's schema up to date (`serve` does this too)
+    Migrate,
+    /// Look at the settings
+    #[command(subcommand)]
+    Settings(SettingsCommand),
+    /// Look at brands
+    #[command(subcommand)]
+    Brand(brand::BrandCommand),
+    /// Make, list and revoke the keys that Omnidesk uses
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Ask as Omnidesk would: what would an agent get?
+    Lookup(lookup::LookupArguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum SettingsCommand {
+    /// Find every mistake: file, line, key, what is wrong, what would be right
+    Check,
+}
+
+/// The exit code of a mistake in settings or arguments.
+const MISTAKE: u8 = 2;
+
+/// Runs one command.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    let settings = match (&cli.command, Settings::load(cli.settings.as_deref())) {
+        // The demo brings its own.
+        (Command::Demo(_), _) => None,
+        (_, Ok(settings)) => Some(settings),
+        (_, Err(mistakes)) => return report(&mistakes),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let done = runtime.block_on(async {
+        match (cli.command, settings) {
+            (Command::Demo(arguments), _) => demo::run(arguments).await,
+            (Command::Serve, Some(settings)) => serve::run(settings).await,
+            (Command::Migrate, Some(settings)) => migrate(settings).await,
+            (Command::Settings(SettingsCommand::Check), Some(settings)) => {
+                say(&format!("The settings are right. Brands: {}.", names_of(&settings.brands)));
+                Ok(())
+            }
+            (Command::Brand(command), Some(settings)) => brand::run(command, settings).await,
+            (Command::Key(command), Some(settings)) => key::run(command, settings).await,
+            (Command::Lookup(arguments), Some(settings)) => lookup::run(arguments, settings).await,
+            (_, None) => Ok(()),
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn names_of(brands: &[BrandRules]) -> String {
+    let names: Vec<&str> = brands.iter().map(|brand| brand.slug.as_str()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+async fn migrate(settings: Settings) -> anyhow::Result<()> {
+    let database = open(&settings).await?;
+    say("The database is up to date.");
+    database.close().await;
+    Ok(())
+}
+
+/// Opens the store for a command: beside a running service, the service's own.
+async fn open(settings: &Settings) -> anyhow::Result<Database> {
+    let database = Database::open(&settings.place, settings.pool_size(), true).await?;
+    crate::storage::migrate(&database.pool).await?;
+    Ok(database)
+}
+
+/// Prints a line of the answer to a command.
+fn say(text: &str) {
+    use std::io::Write;
+    // A closed pipe (`| head`) is the reader's business.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "the answer to a command")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("hookpoint: {error}");
+    ExitCode::FAILURE
+}
+
+#[expect(clippy::print_stderr, reason = "the answer to a command")]
+fn report(mistakes: &[Mistake]) -> ExitCode {
+    for mistake in mistakes {
+        eprintln!("{mistake}");
+    }
+    ExitCode::from(MISTAKE)
+}

@@ -1,0 +1,31 @@
+//! `hookpoint serve`
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::Application;
+use crate::clock::Clock;
+use crate::settings::Settings;
+use crate::storage::database::Database;
+use crate::telemetry;
+
+pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
+    telemetry::start(&settings.file.telemetry);
+    telemetry::metrics();
+    let database = Database::open(&settings.place, settings.pool_size(), false).await?;
+    let application = Application::start(&settings.file, settings.brands, database, Clock::system()).await?;
+    tracing::info!(address = %application.address, metrics = application.metrics_address.map(|a| a.to_string()), "ready");
+    until_told_to_end(application).await
+}
+
+/// Waits for SIGTERM or SIGINT, then finishes the requests in flight.
+pub(super) async fn until_told_to_end(mut application: Application) -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let told = tokio::select! {
+        _ = terminate.recv() => true,
+        _ = interrupt.recv() => true,
+        () = application.ended() => false,
+    };
+    tracing::info!("ending: requests in flight are finished first");
+    application.stop().await;
+    if told { Ok(()) } else { anyhow::bail!("the server ended by itself") }
+}

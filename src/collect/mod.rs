@@ -1,0 +1,4 @@
+//! How what the sources say becomes customers.
+
+pub mod apply;
+mod derive;

@@ -1,0 +1,120 @@
+//! Which systems there are, and which kinds of record each of them keeps about people.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A system that a brand can connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// Loyalty.
+    Omneo,
+    /// CRM.
+    OmnioTap,
+    /// Engagement and bookings.
+    OmniLab,
+    /// Workspace bookings.
+    Syncaroo,
+}
+
+impl Source {
+    /// Every source there is.
+    pub const ALL: [Self; 4] = [Self::Omneo, Self::OmnioTap, Self::OmniLab, Self::Syncaroo];
+
+    /// The lower-case name that answers, settings and URLs use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Omneo => "omneo",
+            Self::OmnioTap => "omniotap",
+            Self::OmniLab => "omnilab",
+            Self::Syncaroo => "syncaroo",
+        }
+    }
+}
+
+/// A kind of record about a person, in one source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    /// A loyalty profile.
+    OmneoProfile,
+    /// A customer of the CRM.
+    OmnioTapCustomer,
+    /// A contact of the CRM.
+    OmnioTapContact,
+    /// Somebody who took part in something.
+    OmniLabParticipant,
+    /// Somebody who books rooms or desks: the member, never the booking.
+    SyncarooMember,
+}
+
+impl SourceKind {
+    /// Every kind, in the default order of preference.
+    pub const ALL: [Self; 5] = [Self::OmneoProfile, Self::OmnioTapCustomer, Self::OmnioTapContact, Self::OmniLabParticipant, Self::SyncarooMember];
+
+    /// The name that settings and record keys use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OmneoProfile => "omneo.profile",
+            Self::OmnioTapCustomer => "omniotap.customer",
+            Self::OmnioTapContact => "omniotap.contact",
+            Self::OmniLabParticipant => "omnilab.participant",
+            Self::SyncarooMember => "syncaroo.member",
+        }
+    }
+
+    /// The system that keeps records of this kind.
+    #[must_use]
+    pub const fn source(self) -> Source {
+        match self {
+            Self::OmneoProfile => Source::Omneo,
+            Self::OmnioTapCustomer | Self::OmnioTapContact => Source::OmnioTap,
+            Self::OmniLabParticipant => Source::OmniLab,
+            Self::SyncarooMember => Source::Syncaroo,
+        }
+    }
+
+    /// Whether the source itself keeps people unique, so that two live records are two people.
+    ///
+    /// Omneo: e-mail and mobile phone are unique over profiles (its API reference). The others promise nothing.
+    #[must_use]
+    pub const fn keeps_people_unique(self) -> bool {
+        match self {
+            Self::OmneoProfile => true,
+            Self::OmnioTapCustomer | Self::OmnioTapContact | Self::OmniLabParticipant | Self::SyncarooMember => false,
+        }
+    }
+}
+
+/// The text names no source or kind that there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not one of the names there are")]
+pub struct UnknownName;
+
+impl FromStr for Source {
+    type Err = UnknownName;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|source| source.as_str() == s).ok_or(UnknownName)
+    }
+}
+
+impl FromStr for SourceKind {
+    type Err = UnknownName;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == s).ok_or(UnknownName)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,30 @@
+//! The pure heart: who somebody is, what is known of them, and what an agent sees. No I/O, no clock, nothing of ours.
+
+pub mod aliases;
+pub mod answer;
+mod cluster;
+pub mod email;
+pub mod event;
+pub mod filters;
+pub mod identifier;
+pub mod kind;
+pub mod name;
+mod partition;
+pub mod phone;
+pub mod presentation;
+pub mod profile;
+pub mod record;
+pub mod resolution;
+pub mod rules;
+mod template_check;
+pub mod text;
+pub mod versions;
+
+pub use cluster::Grounds;
+
+/// Newest first: by instant, then source, then id.
+#[must_use]
+pub fn timeline_order(a: &event::Event, b: &event::Event) -> std::cmp::Ordering {
+    let rank = |e: &event::Event| (std::cmp::Reverse(e.occurred_at()), e.key.source.as_str(), e.key.id.clone(), e.key.what.clone());
+    rank(a).cmp(&rank(b))
+}

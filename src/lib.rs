@@ -1,0 +1,35 @@
+//! Answers Omnidesk's customer lookup: who is this?
+//!
+//! The map of the house, from the question to the answer and from the sources to the store:
+//!
+//! ```text
+//! Omnidesk ── lookup ──> answer cache ──> answers (Postgres)
+//!                                             ^
+//! sources ──> changes ──> apply ──> records ──┴──> identity ──> customers, answers ──> NOTIFY ──> caches
+//! ```
+//!
+//! - [`customer`] is pure: who somebody is, what is known of them, what an agent sees.
+//! - [`sources`] knows the vendors' words and turns them into changes.
+//! - [`storage`] is the only place with SQL, and runs the embedded Postgres.
+//! - [`collect`] is the one write path, [`lookup`] the one read path.
+//! - [`access`] lets requests in: networks, keys, limits.
+//! - [`app`] knows everything and holds the route table; [`cli`] holds the commands; [`demo`] a believable brand.
+//! - [`problem`] is every error a client can see; [`settings`] everything an operator can choose.
+
+pub mod access;
+pub mod app;
+pub mod background;
+pub mod brand;
+pub mod cli;
+pub mod clock;
+pub mod collect;
+pub mod customer;
+pub mod demo;
+pub mod lookup;
+pub mod pages;
+pub mod problem;
+pub mod settings;
+pub mod sources;
+pub mod storage;
+pub mod telemetry;
+pub mod upkeep;

@@ -1,0 +1,133 @@
+//! Answers remembered as bytes.
+//!
+//! An entry is keyed by a keyed hash, so that a notification can name it without naming anybody. It is fresh for a while
+//! and stays for longer, to be served when the store is away. Everything of a brand, or everything at all, can be made to
+//! count as expired at once, by raising an epoch.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use actix_web::web::Bytes;
+use moka::sync::Cache;
+
+use crate::storage::invalidation::{Invalidation, LookupHash};
+
+/// Whose, and what was asked.
+pub type CacheKey = (i32, LookupHash);
+
+/// A remembered answer.
+#[derive(Clone)]
+pub struct Entry {
+    /// The response body.
+    pub body: Bytes,
+    /// Whether anybody was found.
+    pub found: bool,
+    stored_at: Instant,
+    epoch: Epoch,
+}
+
+/// How often everything expired, of the service and of the brand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch(u64, u64);
+
+/// How much is remembered, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct CacheLimits {
+    /// Bytes of bodies and overhead.
+    pub bytes: u64,
+    /// For how long an answer about somebody is fresh.
+    pub fresh: Duration,
+    /// For how long "nobody" is fresh.
+    pub unknown_fresh: Duration,
+    /// For how long after that an answer may be served while the store is away.
+    pub stale: Duration,
+}
+
+/// Remembered answers of all brands.
+pub struct AnswerCache {
+    entries: Cache<CacheKey, Entry>,
+    limits: CacheLimits,
+    // Raised when everything must count as expired.
+    epoch: AtomicU64,
+    brand_epochs: HashMap<i32, AtomicU64>,
+    // True while notifications can't be trusted to arrive.
+    deaf: AtomicBool,
+}
+
+/// What an entry costs besides its body: key, pointers, bookkeeping.
+const OVERHEAD: usize = 250;
+
+impl AnswerCache {
+    /// An empty cache for some brands.
+    #[must_use]
+    pub fn new(limits: CacheLimits, brands: impl Iterator<Item = i32>) -> Self {
+        let entries = Cache::builder()
+            .weigher(|_: &CacheKey, entry: &Entry| u32::try_from(entry.body.len().saturating_add(OVERHEAD)).unwrap_or(u32::MAX))
+            .max_capacity(limits.bytes)
+            .time_to_live(limits.fresh + limits.stale)
+            .build();
+        Self {
+            entries,
+            limits,
+            epoch: AtomicU64::new(0),
+            brand_epochs: brands.map(|brand| (brand, AtomicU64::new(0))).collect(),
+            deaf: AtomicBool::new(true),
+        }
+    }
+
+    /// A fresh answer.
+    #[must_use]
+    pub fn fresh(&self, key: &CacheKey) -> Option<Entry> {
+        self.entries.get(key).filter(|entry| {
+            let fresh_for = if entry.found { self.limits.fresh } else { self.limits.unknown_fresh };
+            entry.stored_at.elapsed() < fresh_for && !self.deaf.load(Ordering::Relaxed) && entry.epoch == self.epoch(key.0)
+        })
+    }
+
+    /// An answer to serve while the store is away.
+    #[must_use]
+    pub fn stale(&self, key: &CacheKey) -> Option<Entry> {
+        self.entries.get(key).filter(|entry| entry.stored_at.elapsed() < self.limits.fresh + self.limits.stale)
+    }
+
+    /// The epoch of a brand: an answer that was asked for in an older one is not remembered.
+    #[must_use]
+    pub fn epoch(&self, brand_id: i32) -> Epoch {
+        let of_brand = self.brand_epochs.get(&brand_id).map_or(0, |epoch| epoch.load(Ordering::SeqCst));
+        Epoch(self.epoch.load(Ordering::SeqCst), of_brand)
+    }
+
+    /// Remembers an answer that was asked for in an epoch.
+    pub fn store(&self, key: CacheKey, body: Bytes, found: bool, epoch: Epoch) {
+        self.entries.insert(key, Entry { body, found, stored_at: Instant::now(), epoch });
+    }
+
+    /// Forgets what changed.
+    pub fn invalidate(&self, invalidation: &Invalidation) {
+        match &invalidation.hashes {
+            Some(hashes) => hashes.iter().for_each(|hash| self.entries.invalidate(&(invalidation.brand_id, *hash))),
+            None => {
+                if let Some(epoch) = self.brand_epochs.get(&invalidation.brand_id) {
+                    epoch.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        }
+    }
+
+    /// Says whether notifications arrive. While they don't, and for everything from before they did again, entries count
+    /// as expired.
+    pub fn set_deaf(&self, deaf: bool) {
+        if !deaf && self.deaf.load(Ordering::SeqCst) {
+            // First, so that nothing remembered meanwhile is fresh for a moment.
+            self.epoch.fetch_add(1, Ordering::SeqCst);
+        }
+        self.deaf.store(deaf, Ordering::SeqCst);
+    }
+
+    /// How much is remembered: entries and bytes.
+    #[must_use]
+    pub fn size(&self) -> (u64, u64) {
+        (self.entries.entry_count(), self.entries.weighted_size())
+    }
+}

@@ -1,0 +1,137 @@
+//! The lookup's way through: networks, query, key, limit, parse, cache, store.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+
+use super::cache::AnswerCache;
+use super::flight::{Crashed, Flights};
+use super::query::Query;
+use crate::access::keys::{Keyring, LiveKey};
+use crate::access::limits::WrongKeys;
+use crate::access::network::{Caller, Proxies};
+use crate::clock::Clock;
+use crate::problem::Problem;
+use crate::storage::invalidation::LookupHash;
+
+/// What a lookup needs.
+pub struct Hookpoint {
+    /// Networks that may use the service.
+    pub allow: Vec<ipnet::IpNet>,
+    /// Who is believed about callers' addresses.
+    pub proxies: Proxies,
+    /// The name of the key's parameter.
+    pub key_parameter: String,
+    /// Whether too many misses are refused.
+    pub refuse_misses: bool,
+    /// Live keys.
+    pub keyring: Arc<Keyring>,
+    /// Wrong keys, by network.
+    pub wrong_keys: WrongKeys,
+    /// Remembered answers.
+    pub cache: Arc<AnswerCache>,
+    /// The way to the store.
+    pub flights: Arc<Flights>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What a request's log line says about a lookup.
+#[derive(Debug, Clone)]
+pub struct LookupTrace {
+    /// The brand that the key opened.
+    pub brand: Option<Arc<crate::brand::Brand>>,
+    /// `hit`, `miss`, `stale`, or `none` when it didn't come that far.
+    pub cache: &'static str,
+}
+
+/// Answers a lookup.
+///
+/// # Errors
+/// Every [`Problem`] of the contract.
+pub async fn lookup(request: HttpRequest, hookpoint: Data<Hookpoint>) -> Result<HttpResponse, Problem> {
+    let mut trace = LookupTrace { brand: None, cache: "none" };
+    let answered = hookpoint.answer(&request, &mut trace).await;
+    request.extensions_mut().insert(trace);
+    answered.map(|body| HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8")).body(body))
+}
+
+impl Hookpoint {
+    async fn answer(&self, request: &HttpRequest, trace: &mut LookupTrace) -> Result<Bytes, Problem> {
+        let caller = self.caller(request)?;
+        let query = Query::split(request.query_string(), &self.key_parameter)?;
+        let key = self.live_key(&query, caller)?;
+        trace.brand = Some(Arc::clone(&key.brand));
+        if !caller.is_allowed(&key.brand.rules.allow) {
+            return Err(Problem::BrandNetworkForbidden);
+        }
+        key.limits.take_lookup().map_err(Problem::TooManyRequests)?;
+        let (brand_id, secret) = (key.brand.id(), &key.brand.row.secret);
+        let asked = query.asked()?;
+        // Only canonical forms are remembered: what is found as it was sent has been validated before.
+        let hash = |(kind, text): (&str, &str)| (brand_id, LookupHash::new(secret, kind, text));
+        let as_sent = hash(asked.parts());
+        if let Some(entry) = self.cache.fresh(&as_sent) {
+            return self.remembered(&key, entry.found, entry.body, trace);
+        }
+        let question = asked.validate()?;
+        let canonical = hash(question.parts());
+        if canonical != as_sent
+            && let Some(entry) = self.cache.fresh(&canonical)
+        {
+            return self.remembered(&key, entry.found, entry.body, trace);
+        }
+        trace.cache = "miss";
+        match self.flights.ask(canonical, Arc::clone(&key.brand), question).await {
+            Ok(landed) => self.count_miss(&key, landed.found).map(|()| landed.body),
+            Err(crashed) => match self.cache.stale(&canonical) {
+                Some(entry) => {
+                    trace.cache = "stale";
+                    self.count_miss(&key, entry.found).map(|()| entry.body)
+                }
+                None => Err(match crashed {
+                    Crashed::Failed => Problem::LookupFailed,
+                    Crashed::Overloaded => Problem::Overloaded,
+                    Crashed::ShuttingDown => Problem::ShuttingDown,
+                }),
+            },
+        }
+    }
+
+    fn caller(&self, request: &HttpRequest) -> Result<Caller, Problem> {
+        let peer = request.peer_addr().ok_or(Problem::NetworkForbidden)?;
+        let caller = self.proxies.caller(peer.ip(), request.headers());
+        if caller.is_allowed(&self.allow) { Ok(caller) } else { Err(Problem::NetworkForbidden) }
+    }
+
+    fn live_key(&self, query: &Query<'_>, caller: Caller) -> Result<Arc<LiveKey>, Problem> {
+        let key = query.key()?;
+        self.keyring.authenticate(&key, self.clock.now()).ok_or_else(|| match self.wrong_keys.take(caller.for_limits()) {
+            Ok(()) => Problem::KeyUnknown,
+            Err(seconds) => Problem::TooManyWrongKeys(seconds),
+        })
+    }
+
+    fn remembered(&self, key: &LiveKey, found: bool, body: Bytes, trace: &mut LookupTrace) -> Result<Bytes, Problem> {
+        trace.cache = "hit";
+        self.count_miss(key, found).map(|()| body)
+    }
+
+    /// Somebody who asks for many unknown people may be trying numbers.
+    fn count_miss(&self, key: &LiveKey, found: bool) -> Result<(), Problem> {
+        if found {
+            return Ok(());
+        }
+        metrics::counter!("hookpoint_misses_total", "brand" => key.brand.rules.slug.clone()).increment(1);
+        match key.limits.take_miss() {
+            Err(seconds) if self.refuse_misses => Err(Problem::TooManyMisses(seconds)),
+            Err(_) => {
+                metrics::counter!("hookpoint_miss_alarms_total", "brand" => key.brand.rules.slug.clone()).increment(1);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+}

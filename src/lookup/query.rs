@@ -1,0 +1,195 @@
+//! The query string, strictly: what is not documented to work is refused before anything is asked.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::customer::email::Email;
+use crate::customer::identifier::{Identifier, IdentifierKind};
+use crate::customer::phone::Phone;
+use crate::problem::Problem;
+
+/// The longest query string, in bytes.
+pub const MAX_QUERY: usize = 4_096;
+
+/// The longest `primaryID`, in characters.
+const MAX_PRIMARY_ID: usize = 128;
+
+/// A query, split but not looked into: the key is checked first.
+#[derive(Default)]
+pub struct Query<'a> {
+    keys: Vec<&'a str>,
+    channels: Vec<&'a str>,
+    addresses: Vec<&'a str>,
+    primary_ids: Vec<&'a str>,
+}
+
+/// Whom a lookup asks for.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Who has this address?
+    Address(Identifier),
+    /// Whose id is this?
+    Id(String),
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Question([redacted])")
+    }
+}
+
+impl Question {
+    /// The words that are hashed for the cache.
+    #[must_use]
+    pub fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::Address(address) => (address.kind.as_str(), &address.value),
+            Self::Id(id) => ("id", id),
+        }
+    }
+}
+
+/// A question as it was sent, decoded: if it is in the cache, it has been validated before.
+#[derive(PartialEq, Eq)]
+pub struct Asked<'a> {
+    kind: AskedKind,
+    text: Cow<'a, str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AskedKind {
+    Phone,
+    Email,
+    Id,
+}
+
+impl<'a> Query<'a> {
+    /// Splits a query string. Parameters that nobody documented are ignored, and so is `ticketID`.
+    ///
+    /// # Errors
+    /// When it is too long.
+    pub fn split(query: &'a str, key_parameter: &str) -> Result<Self, Problem> {
+        if query.len() > MAX_QUERY {
+            return Err(Problem::QueryTooLong);
+        }
+        let mut split = Self::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decode(name).unwrap_or_default();
+            match name.as_ref() {
+                name if name == key_parameter => split.keys.push(value),
+                "channelAddressType" => split.channels.push(value),
+                "address" => split.addresses.push(value),
+                "primaryID" => split.primary_ids.push(value),
+                _ => {}
+            }
+        }
+        Ok(split)
+    }
+
+    /// The key's bytes, whatever they are.
+    ///
+    /// # Errors
+    /// When there is none, or more than one, or an empty one.
+    pub fn key(&self) -> Result<Vec<u8>, Problem> {
+        match self.keys.as_slice() {
+            [key] if !key.is_empty() => Ok(percent_encoding::percent_decode_str(&key.replace('+', " ")).collect()),
+            _ => Err(Problem::KeyMissing),
+        }
+    }
+
+    /// What was asked, not validated yet.
+    ///
+    /// # Errors
+    /// When parameters are missing, repeated, empty, or of both forms.
+    pub fn asked(&self) -> Result<Asked<'a>, Problem> {
+        match (self.channels.as_slice(), self.addresses.as_slice(), self.primary_ids.as_slice()) {
+            ([], [], []) => Err(Problem::ParameterMissing),
+            ([], [], [id]) => Ok(Asked { kind: AskedKind::Id, text: text(id, Problem::PrimaryIdMalformed)? }),
+            ([], [], _) => Err(Problem::ParameterRepeated),
+            (_, _, [_, ..]) => Err(Problem::BothForms),
+            ([_, _, ..], _, _) | (_, [_, _, ..], _) => Err(Problem::ParameterRepeated),
+            ([], _, _) | (_, [], _) => Err(Problem::ParameterMissing),
+            ([channel], [address], []) => match text(channel, Problem::ChannelUnknown)?.as_ref() {
+                "phoneNumber" => Ok(Asked { kind: AskedKind::Phone, text: text(address, Problem::PhoneMalformed)? }),
+                "email" => Ok(Asked { kind: AskedKind::Email, text: text(address, Problem::EmailMalformed)? }),
+                _ => Err(Problem::ChannelUnknown),
+            },
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// The words that would be hashed for the cache if this is the canonical form.
+    #[must_use]
+    pub fn parts(&self) -> (&'static str, &str) {
+        let kind = match self.kind {
+            AskedKind::Phone => IdentifierKind::Phone.as_str(),
+            AskedKind::Email => IdentifierKind::Email.as_str(),
+            AskedKind::Id => "id",
+        };
+        (kind, &self.text)
+    }
+
+    /// Validates what was asked.
+    ///
+    /// # Errors
+    /// When it is malformed, or a template that nobody filled in.
+    pub fn validate(&self) -> Result<Question, Problem> {
+        let text = self.text.as_ref();
+        match self.kind {
+            AskedKind::Phone => {
+                // A plus that the client forgot to encode arrives as a space.
+                let number = text.strip_prefix(' ').map_or(Cow::Borrowed(text), |digits| Cow::Owned(format!("+{digits}")));
+                Phone::parse_e164(&number).map(|phone| Question::Address(phone.into())).map_err(|_| Problem::PhoneMalformed)
+            }
+            AskedKind::Email if text.trim() != text => Err(Problem::EmailMalformed),
+            AskedKind::Email => Email::parse(text).map(|email| Question::Address(email.into())).map_err(|_| Problem::EmailMalformed),
+            AskedKind::Id => {
+                let well_formed = text.chars().count() <= MAX_PRIMARY_ID && !text.chars().any(char::is_control) && !is_unfilled_template(text);
+                if well_formed { Ok(Question::Id(text.to_owned())) } else { Err(Problem::PrimaryIdMalformed) }
+            }
+        }
+    }
+}
+
+fn text<'a>(raw: &'a str, malformed: Problem) -> Result<Cow<'a, str>, Problem> {
+    if raw.is_empty() {
+        return Err(Problem::ParameterEmpty);
+    }
+    decode(raw).ok_or(malformed)
+}
+
+/// Form decoding; `None` for a percent sign without two hexadecimal digits, and for what isn't UTF-8.
+fn decode(raw: &str) -> Option<Cow<'_, str>> {
+    if !raw.contains(['%', '+']) {
+        return Some(Cow::Borrowed(raw));
+    }
+    let escapes_are_whole = raw.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
+    let spaced = raw.replace('+', " ");
+    escapes_are_whole.then(|| percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned())))?
+}
+
+/// `[Number]` or `{{address}}`: the admin's template, not a customer's id.
+fn is_unfilled_template(text: &str) -> bool {
+    (text.starts_with('[') && text.ends_with(']')) || (text.starts_with("{{") && text.ends_with("}}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn hostile_queries_never_panic(query in "\\PC{0,200}", raw in "[%&=+a-zA-Z0-9]{0,80}") {
+            for query in [query, raw.clone(), format!("channelAddressType=email&address={raw}"), format!("primaryID={raw}")] {
+                if let Ok(split) = Query::split(&query, "key") {
+                    let _ = split.key();
+                    let _ = split.asked().and_then(|asked| asked.validate());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The `hookpoint` command.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use hookpoint::cli::Cli;
+
+// Every answer allocates on the worker's own thread, where this allocator takes no lock.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    hookpoint::cli::run(Cli::parse())
+}

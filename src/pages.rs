@@ -1,0 +1,56 @@
+//! What can be asked besides a lookup: health, the catalogue of problems, metrics.
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::background::Background;
+use crate::lookup::flight::Flights;
+use crate::problem::Problem;
+
+/// What health depends on.
+pub struct Health {
+    /// Tells whether the store answers.
+    pub flights: Arc<Flights>,
+    /// Tells whether the service is ending.
+    pub background: Background,
+}
+
+/// The process runs.
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "status": "live" }))
+}
+
+/// The service answers. Losing the store later shows as degraded: remembered answers still go out.
+///
+/// # Errors
+/// When the service is ending.
+pub async fn ready(health: Data<Health>) -> Result<HttpResponse, Problem> {
+    if health.background.is_draining() {
+        return Err(Problem::ShuttingDown);
+    }
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready", "degraded": health.flights.is_degraded() })))
+}
+
+/// The page behind a problem's `type`.
+///
+/// # Errors
+/// When there is no such problem.
+pub async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let code = request.match_info().query("code");
+    let problem = Problem::ALL.iter().find(|problem| problem.code() == code).ok_or(Problem::NotFound)?;
+    let (status, title, help, code) = (problem.status(), problem.title(), problem.help(), problem.code());
+    let page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
+        <body style=\"font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem\">\n\
+        <p>{status}</p>\n<h1>{title}</h1>\n<p>{help}</p>\n<p><code>{code}</code></p>\n</body>\n</html>\n"
+    );
+    let policy = ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
+    Ok(HttpResponse::Ok().insert_header(policy).content_type("text/html; charset=utf-8").body(page))
+}
+
+/// The metrics, in Prometheus's text format.
+pub async fn metrics() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(crate::telemetry::metrics().render())
+}

@@ -1,0 +1,152 @@
+//! A brand's settings, validated into its rules.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZoneDatabase;
+
+use super::file::{BrandSettings, IdentitySettings};
+use crate::brand::BrandRules;
+use crate::customer::email::Email;
+use crate::customer::identifier::Blocklist;
+use crate::customer::kind::{Source, SourceKind};
+use crate::customer::phone::{Phone, Region};
+use crate::customer::presentation::{PresentationRules, Presenter};
+use crate::customer::rules::IdentityRules;
+use crate::sources::SourceSettings;
+
+type Found = Vec<(String, String)>;
+
+/// Checks a brand; on failure gives every key with what is wrong.
+pub(super) fn validate(slug: &str, settings: &BrandSettings) -> Result<BrandRules, Found> {
+    let mut found = Found::new();
+    let starts_well = slug.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if !starts_well || slug.len() > 63 || !slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_') {
+        found.push((String::new(), "a brand's name is up to 63 lower-case letters, digits, - and _, beginning with a letter or digit".to_owned()));
+    }
+    // The bundled database, so that every machine renders the same bytes.
+    let time_zone = TimeZoneDatabase::bundled().get(&settings.time_zone).map_err(|_| {
+        found.push(("time_zone".to_owned(), "is not a time zone; an IANA name such as \"Europe/Amsterdam\" is one".to_owned()));
+    });
+    let locale = settings.locale.parse().map_err(|_| found.push(("locale".to_owned(), "must be \"en\" or \"nl\"".to_owned())));
+    let region = region(&settings.default_region).map_err(|what| found.push(("default_region".to_owned(), what)));
+    let identity = identity(&settings.identity, region.ok().flatten(), &mut found);
+    let precedence =
+        settings.precedence.iter().map(|(field, order)| (field.clone(), kinds(order, &format!("precedence.{field}"), &mut found))).collect();
+    check_sources(&settings.sources, &mut found);
+    check_fields(settings, &mut found);
+    let (Ok(time_zone), Ok(locale), true) = (time_zone, locale, found.is_empty()) else { return Err(found) };
+    let urls = Source::ALL.into_iter().map(|source| (source, settings.sources.event_url(source).to_owned())).filter(|(_, url)| !url.is_empty());
+    let presentation = PresentationRules {
+        time_zone,
+        time_zone_name: settings.time_zone.clone(),
+        locale,
+        custom_fields: settings.custom_fields.iter().map(|field| (field.name.clone(), field.value.clone())).collect(),
+        messages: settings.timeline.messages.clone(),
+        url_templates: urls.collect(),
+        timeline_type: settings.timeline.kind.clone(),
+        timeline_limit: settings.timeline.limit,
+        hidden_events: settings.timeline.hide.clone(),
+        merging: format!("{:?}|{:?}|{}", settings.precedence, settings.identity.order, settings.default_region),
+    };
+    let presenter = Presenter::compile(presentation).map_err(|error| vec![(error.template.clone(), error.to_string())])?;
+    Ok(BrandRules {
+        slug: slug.to_owned(),
+        allow: settings.allow.clone(),
+        identity,
+        precedence,
+        presenter,
+        sources: settings.sources.clone(),
+        reference_ids: settings.reference_ids.clone(),
+    })
+}
+
+fn region(name: &str) -> Result<Option<Region>, String> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    name.parse().map(Some).map_err(|_| "is not a region; two capital letters such as \"NL\" are one, and \"\" is none".to_owned())
+}
+
+fn kinds(names: &[String], key: &str, found: &mut Found) -> Vec<SourceKind> {
+    let mut kinds = Vec::new();
+    for (n, name) in names.iter().enumerate() {
+        match name.parse::<SourceKind>() {
+            Ok(kind) if kinds.contains(&kind) => found.push((format!("{key}.{n}"), format!("\"{name}\" is there twice"))),
+            Ok(kind) => kinds.push(kind),
+            Err(_) => found.push((
+                format!("{key}.{n}"),
+                format!("\"{name}\" is not a kind of record; those are {}", SourceKind::ALL.map(SourceKind::as_str).join(", ")),
+            )),
+        }
+    }
+    kinds
+}
+
+fn identity(settings: &IdentitySettings, region: Option<Region>, found: &mut Found) -> IdentityRules {
+    let mut order = kinds(&settings.order, "identity.order", found);
+    order.extend(SourceKind::ALL.into_iter().filter(|kind| !settings.order.iter().any(|name| name == kind.as_str())));
+    let unique = kinds(&settings.unique, "identity.unique", found).into_iter().collect();
+    for (key, number) in [("identity.shared_above", settings.shared_above), ("identity.component_cap", settings.component_cap)] {
+        if number == 0 {
+            found.push((key.to_owned(), "must be at least 1".to_owned()));
+        }
+    }
+    let mut values = BTreeSet::new();
+    for (n, value) in settings.blocked_values.iter().enumerate() {
+        let email = Email::parse(value).map(|email| email.as_str().to_owned());
+        let phone = || Phone::normalise(value, region).map(|phone| phone.as_str().to_owned());
+        match email.or_else(|_| phone()) {
+            Ok(canonical) => {
+                values.insert(canonical);
+            }
+            Err(_) => found.push((format!("identity.blocked_values.{n}"), "is neither an e-mail address nor a phone number".to_owned())),
+        }
+    }
+    let mailboxes = settings.blocked_mailboxes.iter().map(|name| name.to_lowercase()).collect();
+    IdentityRules {
+        order,
+        unique,
+        region,
+        shared_above: settings.shared_above,
+        component_cap: settings.component_cap,
+        email_links: settings.email_links,
+        phone_links: settings.phone_links,
+        email_needs_names: settings.email_needs_names,
+        blocklist: Blocklist { mailboxes, values },
+    }
+}
+
+fn check_sources(sources: &SourceSettings, found: &mut Found) {
+    let kind = |name: &str| name.is_empty() || name.parse::<SourceKind>().is_ok();
+    let choices = SourceKind::ALL.map(SourceKind::as_str).join(", ");
+    if !kind(&sources.omnilab.external_id_kind) {
+        found.push(("sources.omnilab.external_id_kind".to_owned(), format!("must be \"\" or one of {choices}")));
+    }
+    for (handle, name) in sources.omneo.identity_kinds.iter().filter(|(_, name)| !kind(name)) {
+        found.push((format!("sources.omneo.identity_kinds.{handle}"), format!("\"{name}\" is not a kind of record; those are {choices}")));
+    }
+    let pointers = [("omnilab", serde_json::to_value(&sources.omnilab.pointers)), ("syncaroo", serde_json::to_value(&sources.syncaroo.pointers))];
+    for (source, pointers) in pointers {
+        let pointers: BTreeMap<String, String> = pointers.ok().and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
+        for (name, pointer) in pointers.iter().filter(|(_, pointer)| !pointer.is_empty() && !pointer.starts_with('/')) {
+            found.push((
+                format!("sources.{source}.pointers.{name}"),
+                format!("\"{pointer}\" is not a JSON pointer: it starts with /, as in \"/data/email\""),
+            ));
+        }
+    }
+}
+
+fn check_fields(settings: &BrandSettings, found: &mut Found) {
+    let mut names = BTreeSet::new();
+    for (n, field) in settings.custom_fields.iter().enumerate() {
+        if field.name.is_empty() {
+            found.push((format!("custom_fields.{n}.name"), "must not be empty".to_owned()));
+        } else if !names.insert(&field.name) {
+            found.push((format!("custom_fields.{n}.name"), format!("\"{}\" is there twice; each name may be used once", field.name)));
+        }
+    }
+    if !(1..=1_000).contains(&settings.timeline.limit) {
+        found.push(("timeline.limit".to_owned(), "must be between 1 and 1000".to_owned()));
+    }
+}

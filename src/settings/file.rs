@@ -1,0 +1,288 @@
+//! The settings file as it may be written: strict, every key with a default. What each is for is in
+//! `deploy/settings.example.toml`; a test holds that file complete.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::sources::SourceSettings;
+
+/// The whole file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SettingsFile {
+    /// Listening, networks, shutting down.
+    pub server: ServerSettings,
+    /// Where the data is.
+    pub database: DatabaseSettings,
+    /// The hookpoint.
+    pub lookup: LookupSettings,
+    /// How often who may ask.
+    pub limits: LimitsSettings,
+    /// Logs.
+    pub telemetry: TelemetrySettings,
+    /// The brands, by slug.
+    pub brands: BTreeMap<String, BrandSettings>,
+}
+
+/// Listening, networks, shutting down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct ServerSettings {
+    pub listen: String,
+    pub metrics_listen: String,
+    pub public_url: String,
+    #[serde(deserialize_with = "networks")]
+    pub allow: Vec<IpNet>,
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    pub forwarded_header: ForwardedHeader,
+    pub workers: usize,
+    pub drain_seconds: u64,
+    pub shutdown_seconds: u64,
+}
+
+/// The header in which trusted proxies write whom they speak for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ForwardedHeader {
+    /// The common one.
+    #[serde(rename = "x-forwarded-for")]
+    XForwardedFor,
+    /// RFC 7239.
+    #[serde(rename = "forwarded")]
+    Forwarded,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            metrics_listen: "127.0.0.1:9464".to_owned(),
+            public_url: String::new(),
+            allow: Vec::new(),
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::XForwardedFor,
+            workers: 0,
+            drain_seconds: 1,
+            shutdown_seconds: 30,
+        }
+    }
+}
+
+/// Where the data is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct DatabaseSettings {
+    pub url: String,
+    pub url_file: String,
+    pub data_dir: String,
+    pub postgres_bin: String,
+    pub fetch: bool,
+    pub connections: u32,
+}
+
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self { url: String::new(), url_file: String::new(), data_dir: String::new(), postgres_bin: String::new(), fetch: true, connections: 10 }
+    }
+}
+
+/// The hookpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct LookupSettings {
+    pub path: String,
+    pub key_parameter: String,
+    pub deadline_ms: u64,
+    pub max_customers: u64,
+    pub several: Several,
+    pub cache_megabytes: u64,
+    pub cache_seconds: u64,
+    pub unknown_cache_seconds: u64,
+    pub stale_seconds: u64,
+    pub max_waiting: u64,
+}
+
+/// What is answered when several customers have an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Several {
+    /// All of them.
+    All,
+    /// None.
+    None,
+}
+
+impl Default for LookupSettings {
+    fn default() -> Self {
+        Self {
+            path: "/omnidesk/customerlookup".to_owned(),
+            key_parameter: "key".to_owned(),
+            deadline_ms: 800,
+            max_customers: 10,
+            several: Several::All,
+            cache_megabytes: 64,
+            cache_seconds: 300,
+            unknown_cache_seconds: 10,
+            stale_seconds: 3_600,
+            max_waiting: 1_000,
+        }
+    }
+}
+
+/// How often who may ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct LimitsSettings {
+    pub lookups_per_second: u32,
+    pub wrong_keys_per_minute: u32,
+    pub misses_per_minute: u32,
+    pub refuse_misses: bool,
+    pub max_networks: u64,
+}
+
+impl Default for LimitsSettings {
+    fn default() -> Self {
+        Self { lookups_per_second: 500, wrong_keys_per_minute: 30, misses_per_minute: 600, refuse_misses: false, max_networks: 100_000 }
+    }
+}
+
+/// Logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct TelemetrySettings {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Auto, level: "info".to_owned() }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people in a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Human,
+    /// A JSON object a line.
+    Json,
+}
+
+/// A brand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct BrandSettings {
+    pub time_zone: String,
+    pub locale: String,
+    pub default_region: String,
+    #[serde(deserialize_with = "networks")]
+    pub allow: Vec<IpNet>,
+    pub reference_ids: Vec<String>,
+    pub precedence: BTreeMap<String, Vec<String>>,
+    pub custom_fields: Vec<CustomFieldSettings>,
+    pub timeline: TimelineSettings,
+    pub identity: IdentitySettings,
+    pub sources: SourceSettings,
+}
+
+impl Default for BrandSettings {
+    fn default() -> Self {
+        let references = ["omneo.transaction.order_number", "omneo.order.order_number", "omneo.transaction.receipt_ref", "omniotap.ticket.number"];
+        Self {
+            time_zone: "Europe/Amsterdam".to_owned(),
+            locale: "en".to_owned(),
+            default_region: "NL".to_owned(),
+            allow: Vec::new(),
+            reference_ids: references.map(str::to_owned).to_vec(),
+            precedence: BTreeMap::new(),
+            custom_fields: Vec::new(),
+            timeline: TimelineSettings::default(),
+            identity: IdentitySettings::default(),
+            sources: SourceSettings::default(),
+        }
+    }
+}
+
+/// A custom field of the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct CustomFieldSettings {
+    pub name: String,
+    pub value: String,
+}
+
+/// What agents read about what happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct TimelineSettings {
+    pub limit: usize,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub hide: Vec<String>,
+    pub messages: BTreeMap<String, String>,
+}
+
+impl Default for TimelineSettings {
+    fn default() -> Self {
+        Self { limit: 50, kind: "event".to_owned(), hide: Vec::new(), messages: BTreeMap::new() }
+    }
+}
+
+/// Who is who.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct IdentitySettings {
+    pub order: Vec<String>,
+    pub unique: Vec<String>,
+    pub shared_above: usize,
+    pub component_cap: usize,
+    pub email_links: bool,
+    pub phone_links: bool,
+    pub email_needs_names: bool,
+    pub blocked_mailboxes: Vec<String>,
+    pub blocked_values: Vec<String>,
+}
+
+impl Default for IdentitySettings {
+    fn default() -> Self {
+        let rules = crate::customer::rules::IdentityRules::default();
+        Self {
+            order: rules.order.iter().map(ToString::to_string).collect(),
+            unique: rules.unique.iter().map(ToString::to_string).collect(),
+            shared_above: rules.shared_above,
+            component_cap: rules.component_cap,
+            email_links: true,
+            phone_links: true,
+            email_needs_names: true,
+            blocked_mailboxes: Vec::new(),
+            blocked_values: Vec::new(),
+        }
+    }
+}
+
+/// Networks, or single addresses.
+fn networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let read = |text: String| {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| {
+            serde::de::Error::custom(format!("\"{text}\" is not a network; \"192.0.2.0/24\" and \"2001:db8::/32\" are, and so is a single address"))
+        })
+    };
+    Vec::<String>::deserialize(deserializer)?.into_iter().map(read).collect()
+}

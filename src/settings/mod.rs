@@ -1,0 +1,200 @@
+//! One TOML file and the environment, into typed and validated settings. Every mistake is found at start.
+//!
+//! [`SettingsFile`] is the file as it may be written; this module turns it into what the program uses. Nothing else reads the
+//! environment.
+
+pub mod brands;
+pub mod file;
+mod mistake;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::brand::BrandRules;
+use crate::storage::database::{Place, PoolSize, Url};
+use crate::storage::embedded::Layout;
+pub use file::SettingsFile;
+pub use mistake::Mistake;
+use mistake::Source;
+
+/// The settings of a service.
+#[derive(Debug)]
+pub struct Settings {
+    /// The parts that need no translation.
+    pub file: SettingsFile,
+    /// Where the data is.
+    pub place: Place,
+    /// The brands.
+    pub brands: Vec<BrandRules>,
+}
+
+impl Settings {
+    /// Reads a settings file, or the defaults where there is none.
+    ///
+    /// # Errors
+    /// Every mistake that was found.
+    pub fn load(path: Option<&Path>) -> Result<Self, Vec<Mistake>> {
+        let found = path.map(Path::to_owned).or_else(find_file);
+        let Some(path) = found else { return Self::parse("", Path::new("hookpoint.toml")) };
+        let text = std::fs::read_to_string(&path).map_err(|error| vec![Mistake::of_file(&path, &error.to_string())])?;
+        Self::parse(&text, &path)
+    }
+
+    /// Reads settings from text; `path` is for the messages.
+    ///
+    /// # Errors
+    /// Every mistake that was found.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Vec<Mistake>> {
+        let source = Source::new(text, path);
+        let file: SettingsFile = toml::from_str(text).map_err(|error| vec![source.of_syntax(&error)])?;
+        let mut mistakes = Vec::new();
+        let place = place(&file, &mut mistakes, &source);
+        check_numbers(&file, &mut mistakes, &source);
+        let mut brands = Vec::new();
+        for (slug, brand) in &file.brands {
+            match brands::validate(slug, brand) {
+                Ok(rules) => brands.push(rules),
+                Err(found) => {
+                    let of_brand = |(key, what): (String, String)| source.at(format!("brands.{slug}.{key}").trim_end_matches('.'), what);
+                    mistakes.extend(found.into_iter().map(of_brand));
+                }
+            }
+        }
+        match place {
+            Some(place) if mistakes.is_empty() => Ok(Self { file, place, brands }),
+            _ => Err(mistakes),
+        }
+    }
+
+    /// How large the pool is.
+    #[must_use]
+    pub fn pool_size(&self) -> PoolSize {
+        PoolSize { connections: self.file.database.connections, acquire_timeout: Duration::from_millis(self.file.lookup.deadline_ms) }
+    }
+}
+
+/// `DATABASE_URL` wins over the file; a URL over the embedded server.
+fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) -> Option<Place> {
+    let database = &file.database;
+    if let Some(url) = environment("DATABASE_URL") {
+        return Some(Place::Server(Url(url)));
+    }
+    if !database.url_file.is_empty() {
+        return match std::fs::read_to_string(&database.url_file) {
+            Ok(url) => Some(Place::Server(Url(url.trim().to_owned()))),
+            Err(error) => {
+                mistakes.push(source.at("database.url_file", format!("{}: {error}", database.url_file)));
+                None
+            }
+        };
+    }
+    if !database.url.is_empty() {
+        return Some(Place::Server(Url(database.url.clone())));
+    }
+    let data_dir = if database.data_dir.is_empty() { default_data_dir() } else { PathBuf::from(&database.data_dir) };
+    // Postgres runs elsewhere.
+    let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
+    let postgres_bin = (!database.postgres_bin.is_empty()).then(|| PathBuf::from(&database.postgres_bin));
+    Some(Place::Embedded(Layout { data_dir, postgres_bin, cache_dir: default_cache_dir(), fetch: database.fetch, durable: true }))
+}
+
+/// Numbers that would make no sense.
+fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) {
+    let at_least_one = [
+        ("lookup.deadline_ms", file.lookup.deadline_ms),
+        ("lookup.max_customers", file.lookup.max_customers),
+        ("lookup.max_waiting", file.lookup.max_waiting),
+        ("limits.lookups_per_second", u64::from(file.limits.lookups_per_second)),
+        ("limits.wrong_keys_per_minute", u64::from(file.limits.wrong_keys_per_minute)),
+        ("limits.misses_per_minute", u64::from(file.limits.misses_per_minute)),
+        ("limits.max_networks", file.limits.max_networks),
+    ];
+    for (key, _) in at_least_one.into_iter().filter(|(_, number)| *number == 0) {
+        mistakes.push(source.at(key, "must be at least 1".to_owned()));
+    }
+    let taken = ["/health/", "/problems/", "/webhooks/"].iter().any(|taken| file.lookup.path.starts_with(taken));
+    if taken || file.lookup.path.contains(['?', '#', '{', '}']) || !file.lookup.path.starts_with('/') || file.lookup.path == "/" {
+        mistakes.push(source.at("lookup.path", "must be a path of its own such as \"/omnidesk/customerlookup\"".to_owned()));
+    }
+    for (key, address) in [("server.listen", &file.server.listen), ("server.metrics_listen", &file.server.metrics_listen)] {
+        let off = key == "server.metrics_listen" && address.is_empty();
+        if !off && address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
+            mistakes.push(source.at(key, "must be an address and a port such as \"127.0.0.1:8080\"".to_owned()));
+        }
+    }
+    if file.database.connections < 2 {
+        mistakes.push(source.at("database.connections", "must be at least 2: one of them listens for changes".to_owned()));
+    }
+    if file.server.listen == file.server.metrics_listen {
+        mistakes.push(source.at("server.metrics_listen", "must be another port than server.listen".to_owned()));
+    }
+    let url = &file.database.url;
+    if !url.is_empty() && !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        mistakes.push(source.at("database.url", "must be a URL such as \"postgres://user@host/database\"".to_owned()));
+    }
+    let word = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if !word(&file.lookup.key_parameter) || ["channelAddressType", "address", "ticketID", "primaryID"].contains(&file.lookup.key_parameter.as_str()) {
+        mistakes.push(
+            source.at("lookup.key_parameter", "must be a word of letters and digits that Omnidesk doesn't use itself, such as \"key\"".to_owned()),
+        );
+    }
+    if tracing::Level::from_str_checked(&file.telemetry.level).is_none() {
+        mistakes.push(source.at("telemetry.level", "must be \"error\", \"warn\", \"info\", \"debug\" or \"trace\"".to_owned()));
+    }
+    if !file.server.public_url.is_empty() && !["http://", "https://"].iter().any(|scheme| file.server.public_url.starts_with(scheme)) {
+        mistakes.push(source.at("server.public_url", "must be a URL such as \"https://api.brand.nl\"".to_owned()));
+    }
+}
+
+trait LevelName: Sized {
+    fn from_str_checked(name: &str) -> Option<Self>;
+}
+
+impl LevelName for tracing::Level {
+    fn from_str_checked(name: &str) -> Option<Self> {
+        ["error", "warn", "info", "debug", "trace"].contains(&name).then(|| name.parse().ok()).flatten()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn find_file() -> Option<PathBuf> {
+    let named = environment("HOOKPOINT_SETTINGS").map(PathBuf::from);
+    named.or_else(|| ["hookpoint.toml", "/etc/hookpoint/hookpoint.toml"].into_iter().map(PathBuf::from).find(|path| path.is_file()))
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
+}
+
+fn home(xdg: &str, below_home: &str, of_root: &str) -> PathBuf {
+    if is_root() {
+        return PathBuf::from(of_root);
+    }
+    let base = environment(xdg).map(PathBuf::from).or_else(|| environment("HOME").map(|home| PathBuf::from(home).join(below_home)));
+    base.unwrap_or_else(std::env::temp_dir).join("hookpoint")
+}
+
+fn default_data_dir() -> PathBuf {
+    home("XDG_DATA_HOME", ".local/share", "/var/lib/hookpoint")
+}
+
+/// Where binaries fetched through npm are kept.
+#[must_use]
+pub fn default_cache_dir() -> PathBuf {
+    environment("HOOKPOINT_CACHE_DIR").map_or_else(default_cache, PathBuf::from)
+}
+
+fn default_cache() -> PathBuf {
+    home("XDG_CACHE_HOME", ".cache", "/var/cache/hookpoint")
+}
+
+/// The directories that commands are looked for in.
+#[must_use]
+pub fn search_path() -> Vec<PathBuf> {
+    environment("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}

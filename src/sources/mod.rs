@@ -1,0 +1,115 @@
+//! The systems that a brand connects, each with its own words in its own folder.
+//!
+//! To add a system: a variant of [`Source`] and its kinds of record in `customer/kind.rs` (the compiler then lists what
+//! is missing), a folder here with its wire format, its recorded bodies in `fixtures/webhooks/<system>`, its settings.
+
+pub mod omneo;
+pub mod omnilab;
+pub mod omniotap;
+pub mod picker;
+pub mod syncaroo;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::customer::kind::Source;
+use crate::customer::record::Change;
+
+/// What arrived from a source: a webhook's headers and raw body.
+#[derive(Clone)]
+pub struct Delivery {
+    /// Header names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The bytes as they came.
+    pub body: Vec<u8>,
+    /// When it was first received: the time stamp of what carries none.
+    pub received_at: Timestamp,
+}
+
+impl Delivery {
+    fn json(&self) -> Result<serde_json::Value, Unreadable> {
+        serde_json::from_slice(&self.body).map_err(|_| Unreadable::NotJson)
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}
+
+/// What a delivery says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// These changes.
+    Changes(Vec<Change>),
+    /// Nothing about a customer; the delivery is kept all the same.
+    Ignored(&'static str),
+}
+
+/// A delivery that can't be read. The text never repeats what the delivery holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// The body isn't JSON.
+    #[error("the body is not JSON")]
+    NotJson,
+    /// A header or field that says what the delivery is about is not there.
+    #[error("there is no {0}")]
+    Missing(&'static str),
+    /// It belongs to another account of the source.
+    #[error("it belongs to another {0}")]
+    Foreign(&'static str),
+}
+
+/// A connected system's way to read what it sends. It has no defaults: each system answers for itself.
+pub trait Reader {
+    /// Reads a webhook.
+    ///
+    /// # Errors
+    /// When the delivery can't be understood at all; what is merely unknown is [`Reading::Ignored`].
+    fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable>;
+
+    /// Reads an answer of the system's API to a question about one thing.
+    ///
+    /// # Errors
+    /// When it can't be understood at all.
+    fn read_answer(&self, delivery: &Delivery) -> Result<Reading, Unreadable>;
+}
+
+/// How a brand's sources are to be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceSettings {
+    /// OmnioTap.
+    pub omniotap: omniotap::OmnioTapSettings,
+    /// Omneo.
+    pub omneo: omneo::OmneoSettings,
+    /// OmniLab.
+    pub omnilab: omnilab::OmniLabSettings,
+    /// Syncaroo.
+    pub syncaroo: syncaroo::SyncarooSettings,
+}
+
+impl SourceSettings {
+    /// The reader of a source.
+    #[must_use]
+    pub fn reader(&self, source: Source) -> &dyn Reader {
+        match source {
+            Source::OmnioTap => &self.omniotap,
+            Source::Omneo => &self.omneo,
+            Source::OmniLab => &self.omnilab,
+            Source::Syncaroo => &self.syncaroo,
+        }
+    }
+
+    /// The template of the page that shows an event of a source; empty for none.
+    #[must_use]
+    pub fn event_url(&self, source: Source) -> &str {
+        match source {
+            Source::OmnioTap => &self.omniotap.event_url,
+            Source::Omneo => &self.omneo.event_url,
+            Source::OmniLab => &self.omnilab.event_url,
+            Source::Syncaroo => &self.syncaroo.event_url,
+        }
+    }
+}

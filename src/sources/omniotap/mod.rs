@@ -1,0 +1,15 @@
+//! OmnioTap, a CRM: contacts, customers, leads, opportunities, tickets (docs: <https://www.omniotap.com/docs>).
+
+mod wire;
+
+use serde::{Deserialize, Serialize};
+
+/// How a brand's OmnioTap tenant is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OmnioTapSettings {
+    /// Deliveries of another tenant are refused; empty accepts any.
+    pub tenant_id: String,
+    /// Template of the page that shows an event.
+    pub event_url: String,
+}

@@ -1,0 +1,65 @@
+//! Hearing what changed on any replica, and knowing when something may have been missed.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+
+use super::StorageError;
+use super::invalidation::{CHANNEL, Invalidation};
+use super::keys::KEYS_CHANNEL;
+
+/// How long the channels may be silent before notifications count as lost. Every replica beats more often than that.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// How often a replica beats.
+pub const BEAT: Duration = Duration::from_secs(2);
+
+const BEAT_CHANNEL: &str = "hookpoint_beat";
+
+/// What was heard.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Customers changed.
+    Changed(Invalidation),
+    /// Keys were made or revoked.
+    Keys,
+    /// Nothing, but the channels work.
+    Beat,
+}
+
+/// A connection that listens. Once it gave `None`, notifications may have been lost.
+#[derive(Debug)]
+pub struct Changes(PgListener);
+
+impl Changes {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn listen(pool: &PgPool) -> Result<Self, StorageError> {
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.listen_all([CHANNEL, KEYS_CHANNEL, BEAT_CHANNEL]).await?;
+        Ok(Self(listener))
+    }
+
+    /// The next thing heard; `None` after silence or when the connection broke.
+    pub async fn next(&mut self) -> Option<Heard> {
+        let notification = tokio::time::timeout(SILENCE, self.0.try_recv()).await.ok()?.ok()??;
+        Some(match notification.channel() {
+            // A payload that can't be read may have named anything.
+            CHANNEL => Heard::Changed(Invalidation::parse(notification.payload())?),
+            KEYS_CHANNEL => Heard::Keys,
+            _ => Heard::Beat,
+        })
+    }
+}
+
+/// Lets every replica hear that the channels work.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn beat(pool: &PgPool) -> Result<(), StorageError> {
+    sqlx::query("select pg_notify($1, '')").bind(BEAT_CHANNEL).execute(pool).await?;
+    Ok(())
+}

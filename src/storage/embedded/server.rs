@@ -1,0 +1,303 @@
+//! The server's process: made, started, watched, stopped.
+
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgConnectOptions;
+
+use super::binaries::{Binaries, RunAs, is_reachable, process_exists};
+use super::{EmbeddedError, Layout, at};
+
+const PORT: u16 = 5432;
+const USER: &str = "hookpoint";
+/// Starting takes well under a second; recovery after a crash may take longer.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A server process with the thread that owns it.
+#[derive(Debug)]
+pub(super) struct Server {
+    socket_dir: PathBuf,
+    orders: mpsc::Sender<()>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Server {
+    pub(super) fn start(layout: &Layout, binaries: &Binaries) -> Result<Self, EmbeddedError> {
+        let run_as = RunAs::choose();
+        let cluster = layout.data_dir.join("cluster");
+        let socket_dir = socket_dir(&layout.data_dir);
+        prepare(layout, &socket_dir, run_as)?;
+        if !cluster.join("PG_VERSION").exists() {
+            initdb(binaries, &cluster, layout, run_as)?;
+        }
+        let found = std::fs::read_to_string(cluster.join("PG_VERSION")).map_err(at(&cluster))?.trim().to_owned();
+        if found != binaries.major.to_string() {
+            return Err(EmbeddedError::OtherVersion { dir: layout.data_dir.clone(), found, have: binaries.major });
+        }
+        let log = layout.data_dir.join("postgres.log");
+        let log_file = std::fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(&log).map_err(at(&log))?;
+        let mut command = postgres(binaries, &cluster, &socket_dir, layout, run_as);
+        command.stdout(Stdio::null()).stderr(log_file);
+        let (orders, orders_taken) = mpsc::channel();
+        let (started, start) = mpsc::channel();
+        // The kernel's death signal hangs on the thread that starts the child: this one lives as long as the server.
+        let thread = std::thread::Builder::new().name("postgres".to_owned()).spawn(move || own(&mut command, &started, &orders_taken));
+        let thread = thread.map_err(at(&cluster))?;
+        let pid = start.recv().map_err(|_| EmbeddedError::NotStarted("its thread ended".to_owned()))?.map_err(at(&binaries.dir))?;
+        let mut server = Self { socket_dir, orders, thread: Some(thread) };
+        if let Err(error) = server.wait_until_ready(&cluster, pid, &log) {
+            server.stop();
+            return Err(error);
+        }
+        Ok(server)
+    }
+
+    /// Ready means that the status in `postmaster.pid` says so, and that the file is this child's.
+    fn wait_until_ready(&self, cluster: &Path, pid: u32, log: &Path) -> Result<(), EmbeddedError> {
+        let deadline = Instant::now() + START_DEADLINE;
+        loop {
+            if Postmaster::read(cluster).is_some_and(|postmaster| postmaster.pid == pid && postmaster.ready) {
+                return Ok(());
+            }
+            if !process_exists(pid) || Instant::now() > deadline {
+                let text = std::fs::read_to_string(log).unwrap_or_default();
+                let last = text.lines().rev().find(|line| line.contains("FATAL") || line.contains("ERROR")).or_else(|| text.lines().last());
+                return Err(EmbeddedError::NotStarted(last.unwrap_or("it gave no reason").to_owned()));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub(super) fn connect_options(&self) -> PgConnectOptions {
+        options(&self.socket_dir)
+    }
+
+    pub(super) fn stop(&mut self) {
+        let _ = self.orders.send(());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Starts the child, and stays until it is told to stop it. A child that ends by itself is started again: Postgres
+/// recovers what was committed, and the pool makes new connections.
+fn own(command: &mut Command, started: &mpsc::Sender<std::io::Result<u32>>, orders: &mpsc::Receiver<()>) {
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            let _ = started.send(Err(error));
+            return;
+        }
+    };
+    let _ = started.send(Ok(child.id()));
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let since = Instant::now();
+        let Some(status) = watch(&mut child, orders) else { return end(&mut child) };
+        tracing::error!(%status, "the embedded Postgres ended by itself and is started again");
+        pause = if since.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        // The old server's own children may still be ending; a start that comes too early fails and is tried again.
+        if !matches!(orders.recv_timeout(pause), Err(mpsc::RecvTimeoutError::Timeout)) {
+            return;
+        }
+        match command.spawn() {
+            Ok(again) => child = again,
+            Err(error) => tracing::error!(kind = %error.kind(), "the embedded Postgres does not start again"),
+        }
+    }
+}
+
+/// How long to wait before a server that ended is started again: the more often it ended, the longer.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Waits until the child ended by itself (then how), or should be stopped.
+fn watch(child: &mut Child, orders: &mpsc::Receiver<()>) -> Option<std::process::ExitStatus> {
+    loop {
+        match orders.recv_timeout(Duration::from_millis(100)) {
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                if let Ok(Some(status)) = child.try_wait() {
+                    return Some(status);
+                }
+            }
+            Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+}
+
+/// Fast shutdown, then, if that takes too long, immediate shutdown: the next start recovers.
+fn end(child: &mut Child) {
+    for (signal, patience) in [(libc::SIGINT, STOP_DEADLINE), (libc::SIGQUIT, Duration::from_secs(5))] {
+        signal_process(child.id(), signal);
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if !matches!(child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[expect(unsafe_code, reason = "std can only kill")]
+fn signal_process(pid: u32, signal: i32) {
+    if let Ok(pid) = i32::try_from(pid) {
+        // SAFETY: kill(2) takes no pointers; the child hasn't been waited for, so the pid is still its own.
+        let _ = unsafe { libc::kill(pid, signal) };
+    }
+}
+
+fn postgres(binaries: &Binaries, cluster: &Path, socket_dir: &Path, layout: &Layout, run_as: Option<RunAs>) -> Command {
+    let mut command = tool(binaries, "postgres", run_as);
+    command.arg("-D").arg(cluster).arg("-k").arg(socket_dir).args(["-p", &PORT.to_string()]);
+    let mut settings = vec![
+        ("listen_addresses", ""),
+        ("unix_socket_permissions", "0700"),
+        ("shared_buffers", "64MB"),
+        ("max_connections", "100"),
+        ("jit", "off"),
+        ("log_min_messages", "warning"),
+        // Statements and error details can hold what customers are known by.
+        ("log_min_error_statement", "panic"),
+        ("log_error_verbosity", "terse"),
+        ("log_parameter_max_length", "0"),
+        ("log_parameter_max_length_on_error", "0"),
+    ];
+    if !layout.durable {
+        settings.extend([("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")]);
+    }
+    for (name, value) in settings {
+        command.arg("-c").arg(format!("{name}={value}"));
+    }
+    // Ctrl-C in a terminal reaches the whole group: the service must drain first.
+    command.process_group(0);
+    die_with_parent(&mut command);
+    command
+}
+
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "the death signal must be asked for between fork and exec")]
+fn die_with_parent(command: &mut Command) {
+    let parent = std::process::id();
+    let ask = move || {
+        // A shell may have started us with SIGINT ignored, and the child would inherit that until it has its own handler.
+        // SAFETY: signal, prctl and getppid are async-signal-safe and touch no memory of ours.
+        let (asked, now) = unsafe {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            (libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGINT), libc::getppid())
+        };
+        if asked == -1 {
+            return Err(std::io::Error::last_os_error());
+        }
+        // The parent may have died before the signal was asked for.
+        if u32::try_from(now) == Ok(parent) { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: the closure allocates nothing and calls only what may be called between fork and exec.
+    unsafe { command.pre_exec(ask) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(_: &mut Command) {}
+
+fn tool(binaries: &Binaries, name: &str, run_as: Option<RunAs>) -> Command {
+    let mut command = Command::new(binaries.dir.join(name));
+    command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin").env("TZ", "UTC").stdin(Stdio::null()).current_dir("/");
+    if let Some(RunAs { uid, gid }) = run_as {
+        command.uid(uid).gid(gid);
+    }
+    command
+}
+
+fn prepare(layout: &Layout, socket_dir: &Path, run_as: Option<RunAs>) -> Result<(), EmbeddedError> {
+    let cluster = layout.data_dir.join("cluster");
+    let private = std::fs::Permissions::from_mode(0o700);
+    // Others may pass through, to what is theirs, but not look around.
+    std::fs::set_permissions(&layout.data_dir, std::fs::Permissions::from_mode(0o711)).map_err(at(&layout.data_dir))?;
+    for dir in [&cluster, socket_dir] {
+        std::fs::create_dir_all(dir).map_err(at(dir))?;
+        std::fs::set_permissions(dir, private.clone()).map_err(at(dir))?;
+    }
+    if let Some(user) = run_as {
+        if !is_reachable(&cluster) {
+            let source = std::io::Error::new(
+                std::io::ErrorKind::PermissionDenied,
+                "Postgres doesn't run as root, and another user can't reach this directory",
+            );
+            return Err(EmbeddedError::File { path: layout.data_dir.clone(), source });
+        }
+        for dir in [&cluster, socket_dir] {
+            user.own(dir).map_err(at(dir))?;
+        }
+    }
+    Ok(())
+}
+
+fn initdb(binaries: &Binaries, cluster: &Path, layout: &Layout, run_as: Option<RunAs>) -> Result<(), EmbeddedError> {
+    let mut command = tool(binaries, "initdb", run_as);
+    die_with_parent(&mut command);
+    command.arg("-D").arg(cluster).args(["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--data-checksums"]);
+    if !layout.durable {
+        command.arg("--no-sync");
+    }
+    let output = command.output().map_err(at(&binaries.dir))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(EmbeddedError::NotStarted(text.lines().rev().find(|line| line.contains("error")).unwrap_or("initdb failed").to_owned()))
+}
+
+/// A Unix socket's path ends at 107 bytes, so a deep data directory gets its socket elsewhere.
+fn socket_dir(data_dir: &Path) -> PathBuf {
+    let beside = data_dir.join("run");
+    if beside.as_os_str().len() < 80 {
+        return beside;
+    }
+    use std::hash::{Hash, Hasher};
+    let mut hasher = siphasher::sip::SipHasher::new();
+    data_dir.hash(&mut hasher);
+    std::env::temp_dir().join(format!("hookpoint-{:016x}", hasher.finish()))
+}
+
+fn options(socket_dir: &Path) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass().socket(socket_dir).port(PORT).username(USER).database("postgres")
+}
+
+/// How to reach the server that runs on some data, if one does.
+pub(super) fn running(data_dir: &Path) -> Option<PgConnectOptions> {
+    let postmaster = Postmaster::read(&data_dir.join("cluster"))?;
+    (postmaster.ready && process_exists(postmaster.pid)).then(|| options(&postmaster.socket_dir))
+}
+
+/// What a running server says of itself in `postmaster.pid`: pid, directory, start, port, socket directory, address,
+/// shared memory, status, a line each.
+struct Postmaster {
+    pid: u32,
+    socket_dir: PathBuf,
+    ready: bool,
+}
+
+impl Postmaster {
+    fn read(cluster: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
+        let mut lines = text.lines();
+        let pid = lines.next()?.trim().parse().ok()?;
+        let socket_dir = PathBuf::from(lines.nth(3)?.trim());
+        let ready = lines.nth(2).is_some_and(|status| status.trim() == "ready");
+        Some(Self { pid, socket_dir, ready })
+    }
+}

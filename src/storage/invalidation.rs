@@ -1,0 +1,126 @@
+//! Telling every replica's cache what changed, without saying whom.
+//!
+//! A notification carries the brand and keyed 16-byte hashes of the touched addresses and ids, before and after the
+//! change. It is sent inside the transaction, so it arrives exactly when the change is visible.
+
+use std::hash::Hasher;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use siphasher::sip128::{Hasher128, SipHasher24};
+use sqlx::PgConnection;
+
+use super::StorageError;
+use crate::customer::identifier::Identifier;
+
+/// The channel of the notifications.
+pub const CHANNEL: &str = "hookpoint_changed";
+
+/// Postgres's payload ends below 8,000 bytes; a hash takes at most 22 of them.
+const HASHES_PER_PAYLOAD: usize = 300;
+
+/// Above this many hashes the whole brand expires instead.
+const MAX_HASHES: usize = 1_000;
+
+/// What a lookup asked, or a change touched, as a keyed hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LookupHash(pub [u8; 16]);
+
+impl LookupHash {
+    /// The hash of an address or id (`kind` is then `id`) of a brand.
+    #[must_use]
+    pub fn new(secret: &[u8; 16], kind: &str, value: &str) -> Self {
+        let mut hasher = SipHasher24::new_with_key(secret);
+        hasher.write(kind.as_bytes());
+        hasher.write_u8(0);
+        hasher.write(value.as_bytes());
+        Self(hasher.finish128().as_bytes())
+    }
+
+    /// The hash of an address.
+    #[must_use]
+    pub fn of_address(secret: &[u8; 16], address: &Identifier) -> Self {
+        Self::new(secret, address.kind.as_str(), &address.value)
+    }
+}
+
+/// What a notification says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalidation {
+    /// Whose.
+    pub brand_id: i32,
+    /// What changed; `None` for everything of the brand.
+    pub hashes: Option<Vec<LookupHash>>,
+}
+
+impl Invalidation {
+    fn payloads(&self) -> Vec<String> {
+        match &self.hashes {
+            Some(hashes) if hashes.len() <= MAX_HASHES => {
+                let payload = |some: &[LookupHash]| {
+                    let bytes: Vec<u8> = some.iter().flat_map(|hash| hash.0).collect();
+                    format!("{} {}", self.brand_id, STANDARD_NO_PAD.encode(bytes))
+                };
+                hashes.chunks(HASHES_PER_PAYLOAD).map(payload).collect()
+            }
+            Some(_) | None => vec![format!("{} *", self.brand_id)],
+        }
+    }
+
+    /// Reads a notification; `None` when it is none of ours.
+    #[must_use]
+    pub fn parse(payload: &str) -> Option<Self> {
+        let (brand_id, hashes) = payload.split_once(' ')?;
+        let brand_id = brand_id.parse().ok()?;
+        if hashes == "*" {
+            return Some(Self { brand_id, hashes: None });
+        }
+        let bytes = STANDARD_NO_PAD.decode(hashes).ok()?;
+        let (hashes, rest) = bytes.as_chunks::<16>();
+        rest.is_empty().then(|| Self { brand_id, hashes: Some(hashes.iter().copied().map(LookupHash).collect()) })
+    }
+}
+
+/// Tells every replica, as soon as the transaction commits.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn notify(db: &mut PgConnection, invalidation: &Invalidation) -> Result<(), StorageError> {
+    let payloads = invalidation.payloads();
+    if !payloads.is_empty() {
+        sqlx::query("select pg_notify($1, payload) from unnest($2::text[]) as payload").bind(CHANNEL).bind(payloads).execute(db).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hashes(n: u32) -> Vec<LookupHash> {
+        (0..n).map(|n| LookupHash::new(&[7; 16], "email", &n.to_string())).collect()
+    }
+
+    #[test]
+    fn payloads_stay_below_the_limit_and_say_what_went_in() {
+        let all = Invalidation { brand_id: 3, hashes: Some(hashes(900)) };
+        let payloads = all.payloads();
+        assert!(payloads.iter().all(|payload| payload.len() < 8_000), "{}", payloads.len());
+        let read: Vec<_> = payloads.iter().flat_map(|payload| Invalidation::parse(payload).unwrap().hashes.unwrap()).collect();
+        assert_eq!(Some(read), all.hashes);
+    }
+
+    #[test]
+    fn too_many_are_the_whole_brand() {
+        let all = Invalidation { brand_id: 3, hashes: Some(hashes(1_001)) };
+        assert_eq!(all.payloads(), ["3 *"]);
+        assert_eq!(Invalidation::parse("3 *"), Some(Invalidation { brand_id: 3, hashes: None }));
+        assert_eq!(Invalidation::parse("nonsense"), None);
+    }
+
+    #[test]
+    fn another_brand_has_other_hashes() {
+        assert_ne!(LookupHash::new(&[1; 16], "id", "5"), LookupHash::new(&[2; 16], "id", "5"));
+        assert_ne!(LookupHash::new(&[1; 16], "id", "5"), LookupHash::new(&[1; 16], "email", "5"));
+    }
+}

@@ -1,0 +1,63 @@
+//! Everything that is kept, and the only place with SQL. A row becomes a type of the domain here.
+
+pub mod answers;
+pub mod brands;
+pub mod changes;
+pub mod components;
+pub mod customers;
+pub mod database;
+pub mod embedded;
+pub mod events;
+pub mod invalidation;
+pub mod keys;
+pub mod records;
+
+use crate::customer::kind::UnknownName;
+
+/// What can go wrong with the store. The text never holds a value.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// Postgres refused, failed or is away.
+    #[error("database: {}", in_words(.0))]
+    Database(sqlx::Error),
+    /// A row holds what this program never writes.
+    #[error("a row in {0} is not as this program writes it")]
+    Corrupt(&'static str),
+}
+
+impl From<sqlx::Error> for StorageError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl StorageError {
+    fn corrupt(table: &'static str) -> impl Fn(UnknownName) -> Self {
+        move |_| Self::Corrupt(table)
+    }
+}
+
+/// An error's kind and code. Postgres's own text can quote rows ("Key (value)=(…) already exists"), so it isn't used.
+fn in_words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => match error.code() {
+            Some(code) => format!("SQLSTATE {code}{}", error.constraint().map(|name| format!(" on {name}")).unwrap_or_default()),
+            None => "an error without a code".to_owned(),
+        },
+        sqlx::Error::Io(error) => format!("connection: {}", error.kind()),
+        sqlx::Error::PoolTimedOut => "no connection became free in time".to_owned(),
+        sqlx::Error::PoolClosed => "the pool is closed".to_owned(),
+        sqlx::Error::Tls(_) => "TLS".to_owned(),
+        sqlx::Error::Configuration(_) => "the database URL is not understood".to_owned(),
+        sqlx::Error::Migrate(error) => format!("migration: {error}"),
+        _ => "an answer that was not expected".to_owned(),
+    }
+}
+
+/// Runs the migrations that are missing.
+///
+/// # Errors
+/// When Postgres fails or a migration that ran before has been changed since.
+pub async fn migrate(pool: &sqlx::PgPool) -> Result<(), StorageError> {
+    sqlx::migrate!("./migrations").run(pool).await.map_err(|error| StorageError::Database(sqlx::Error::from(error)))
+}

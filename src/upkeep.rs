@@ -1,0 +1,77 @@
+//! What goes on beside requests for as long as the service runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+
+use crate::access::keys::Keyring;
+use crate::lookup::cache::AnswerCache;
+use crate::lookup::flight::Flights;
+use crate::storage::StorageError;
+use crate::storage::changes::{BEAT, Changes, Heard, beat};
+
+/// Hears what changed. Whenever something may have been missed, everything remembered counts as expired.
+pub async fn hear_changes(pool: PgPool, flights: Arc<Flights>, cache: Arc<AnswerCache>, keyring: Arc<Keyring>) {
+    loop {
+        if let Err(error) = hear_until_lost(&pool, &flights, &cache, &keyring).await {
+            tracing::warn!(%error, "changes are not heard: remembered answers count as expired until they are again");
+        }
+        cache.set_deaf(true);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn hear_until_lost(pool: &PgPool, flights: &Flights, cache: &AnswerCache, keyring: &Keyring) -> Result<(), StorageError> {
+    let Some(mut changes) = in_time(Changes::listen(pool)).await? else { return Ok(()) };
+    if in_time(keyring.refresh(pool)).await?.is_none() {
+        return Ok(());
+    }
+    cache.set_deaf(false);
+    while let Some(heard) = changes.next().await {
+        match heard {
+            Heard::Changed(invalidation) => flights.invalidate(&invalidation),
+            // Changes are not heard while keys are read, so that must not take long.
+            Heard::Keys if in_time(keyring.refresh(pool)).await?.is_none() => return Ok(()),
+            Heard::Keys | Heard::Beat => {}
+        }
+    }
+    Ok(())
+}
+
+/// `None` when the store took too long.
+async fn in_time<T>(asked: impl Future<Output = Result<T, StorageError>>) -> Result<Option<T>, StorageError> {
+    tokio::time::timeout(Duration::from_secs(5), asked).await.map_or(Ok(None), |done| done.map(Some))
+}
+
+/// Lets every replica hear that notifications arrive.
+pub async fn send_beats(pool: PgPool) {
+    loop {
+        // A beat that fails shows as silence.
+        let _ = beat(&pool).await;
+        tokio::time::sleep(BEAT).await;
+    }
+}
+
+/// Writes down when keys were last used.
+pub async fn write_last_used(pool: PgPool, keyring: Arc<Keyring>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        if let Err(error) = keyring.write_last_used(&pool).await {
+            tracing::warn!(%error, "when keys were last used is not written down yet");
+        }
+    }
+}
+
+/// Keeps the gauges true.
+pub async fn keep_gauges(pool: PgPool, cache: Arc<AnswerCache>) {
+    let float = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+    loop {
+        let (entries, bytes) = cache.size();
+        metrics::gauge!("hookpoint_cache_entries").set(float(entries));
+        metrics::gauge!("hookpoint_cache_bytes").set(float(bytes));
+        metrics::gauge!("hookpoint_database_connections").set(f64::from(pool.size()));
+        crate::telemetry::metrics().run_upkeep();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}

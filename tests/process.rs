@@ -1,0 +1,337 @@
+//! The `hookpoint` command as a process: starting, ending, being killed, and what is left behind.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::disallowed_methods
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// A directory that postgres can reach even when tests run as root, and that goes with the test.
+struct Scratch(PathBuf);
+
+fn scratch_base() -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let reachable = target.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
+    if reachable { target.to_owned() } else { std::env::temp_dir() }
+}
+
+impl Scratch {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let dir = scratch_base().join(format!("hookpoint-process-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        std::fs::create_dir_all(&dir).unwrap();
+        sweep_killed_tests();
+        Self(dir)
+    }
+
+    fn settings(&self, more: &str) -> PathBuf {
+        let file = self.0.join("hookpoint.toml");
+        let text = format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\n[telemetry]\nformat = \"json\"\n[database]\ndata_dir = {:?}\n{more}\n[brands.shop]\n",
+            self.0.join("data")
+        );
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    /// The process of the Postgres that runs in here, if one does.
+    fn postgres(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            if line.contains(&format!("-D {}", self.0.display())) {
+                found.push(line);
+            }
+        }
+        found
+    }
+
+    fn wait_for_no_postgres(&self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.postgres().is_empty() {
+            assert!(Instant::now() < deadline, "left running: {:?}", self.postgres());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// What tests that were killed left behind.
+fn sweep_killed_tests() {
+    for entry in std::fs::read_dir(scratch_base()).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let pid = name.strip_prefix("hookpoint-process-").and_then(|rest| rest.split('-').next());
+        if pid.is_some_and(|pid| Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{pid}")).exists()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.postgres().is_empty() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
+    command.args(arguments).env_remove("DATABASE_URL").env_remove("HOOKPOINT_SETTINGS").stdin(Stdio::null());
+    // Where no Postgres is installed, all tests share what is fetched once.
+    command.env("HOOKPOINT_CACHE_DIR", scratch_base().join("postgres-binaries"));
+    die_with_test(&mut command);
+    command
+}
+
+/// A killed test takes its children with it.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "the death signal must be asked for between fork and exec")]
+fn die_with_test(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let ask = || {
+        // SAFETY: prctl is async-signal-safe and touches no memory of ours.
+        let asked = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        if asked == -1 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+    };
+    // SAFETY: the closure allocates nothing and calls only what may be called between fork and exec.
+    unsafe { command.pre_exec(ask) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_test(_: &mut Command) {}
+
+fn run(settings: &Path, arguments: &[&str]) -> Output {
+    command(&["--settings", settings.to_str().unwrap()]).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A running `serve` or `demo`; killed when the test ends.
+struct Running {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    fn serve(settings: &Path) -> Self {
+        let mut child = command(&["--settings", settings.to_str().unwrap(), "serve"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = first(lines, |line| {
+            let value: serde_json::Value = serde_json::from_str(line).ok()?;
+            (value["message"] == "ready").then(|| value["address"].as_str().unwrap().to_owned())
+        });
+        Self { child, address }
+    }
+
+    fn demo(temporary: &Path) -> Self {
+        let mut child =
+            command(&["demo", "--listen", "127.0.0.1:0"]).env("TMPDIR", temporary).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = first(lines, |line| Some(line.split_once("curl 'http://")?.1.split_once('/')?.0.to_owned()));
+        Self { child, address }
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    fn wait(&mut self) -> std::process::ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it did not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn connect(&self, query: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        write!(stream, "GET /omnidesk/customerlookup?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        stream
+    }
+
+    fn ask(&self, query: &str) -> String {
+        read(self.connect(query))
+    }
+}
+
+fn read(mut stream: TcpStream) -> String {
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
+}
+
+/// The first line that says what was looked for. The rest is read on, so that the process never waits for us.
+fn first(lines: std::io::Lines<impl BufRead + Send + 'static>, find: impl Fn(&str) -> Option<String> + Send + 'static) -> String {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            if let Some(found) = find(&line) {
+                let _ = sender.send(found);
+            }
+        }
+    });
+    receiver.recv_timeout(Duration::from_secs(60)).expect("it never became ready")
+}
+
+fn key_of(settings: &Path) -> String {
+    let output = run(settings, &["key", "create", "--brand", "shop"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).split_once("?key=").unwrap().1.split_whitespace().next().unwrap().to_owned()
+}
+
+const QUERY: &str = "channelAddressType=email&address=nobody%40example.org";
+
+#[test]
+fn sigterm_finishes_the_request_in_flight_and_data_survives_sigkill() {
+    let scratch = Scratch::new();
+    let settings = scratch.settings("[lookup]\ndeadline_ms = 10000");
+    let mut service = Running::serve(&settings);
+    // Commands work beside the running service, on its own server.
+    let key = key_of(&settings);
+    let query = format!("key={key}&{QUERY}");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !service.ask(&query).starts_with("HTTP/1.1 200") {
+        assert!(Instant::now() < deadline, "the new key is not known: {}", service.ask(&query));
+    }
+    let held = hold_answers(&scratch, 2);
+    let in_flight = service.connect(&format!("key={key}&channelAddressType=email&address=held%40example.org"));
+    std::thread::sleep(Duration::from_millis(300));
+    service.signal("TERM");
+    let response = read(in_flight);
+    assert!(response.starts_with("HTTP/1.1 200") && response.ends_with("[]"), "{response}");
+    assert!(service.wait().success());
+    held.join().unwrap();
+    scratch.wait_for_no_postgres();
+
+    let mut again = Running::serve(&settings);
+    assert!(again.ask(&query).starts_with("HTTP/1.1 200"), "the key survived");
+    assert_eq!(scratch.postgres().len(), 1);
+    again.signal("KILL");
+    again.wait();
+    scratch.wait_for_no_postgres();
+
+    let third = Running::serve(&settings);
+    assert!(third.ask(&query).starts_with("HTTP/1.1 200"), "restarting on the same data works");
+    // A Postgres that is killed comes back by itself.
+    let postmaster = std::fs::read_to_string(scratch.0.join("data/cluster/postmaster.pid")).unwrap();
+    let pid = postmaster.lines().next().unwrap().to_owned();
+    assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let cold = format!("key={key}&channelAddressType=email&address=cold%40example.org");
+    while !third.ask(&cold).starts_with("HTTP/1.1 200") {
+        assert!(Instant::now() < deadline, "it did not come back");
+    }
+    // A second service on the same data is refused with words.
+    let second = run(&settings, &["serve"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("is in use by another hookpoint"), "{}", text(&second.stderr));
+    third.signal("INT");
+}
+
+/// Locks the answers for some seconds, so that a lookup waits.
+fn hold_answers(scratch: &Scratch, seconds: u64) -> std::thread::JoinHandle<()> {
+    let socket = scratch.0.join("data/run");
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let options = sqlx::postgres::PgConnectOptions::new().socket(socket).username("hookpoint").database("postgres");
+            let pool = sqlx::PgPool::connect_with(options).await.unwrap();
+            let mut transaction = pool.begin().await.unwrap();
+            sqlx::query("lock table answers in access exclusive mode").execute(&mut *transaction).await.unwrap();
+            sender.send(()).unwrap();
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            transaction.rollback().await.unwrap();
+        });
+    });
+    receiver.recv().unwrap();
+    thread
+}
+
+#[test]
+fn two_demos_run_side_by_side_and_leave_nothing() {
+    let scratch = Scratch::new();
+    let (mut one, mut other) = (Running::demo(&scratch.0), Running::demo(&scratch.0));
+    assert_ne!(one.address, other.address);
+    for demo in [&one, &other] {
+        let response = demo.ask("key=demo&channelAddressType=phoneNumber&address=%2B31612312311");
+        assert!(response.contains("thomas@example.org"), "{response}");
+    }
+    one.signal("INT");
+    assert!(one.wait().success());
+    assert!(other.ask("key=demo&primaryID=NL-2026-00042").contains("thomas@example.org"), "the other goes on");
+    other.signal("TERM");
+    assert!(other.wait().success());
+    scratch.wait_for_no_postgres();
+    assert_eq!(std::fs::read_dir(&scratch.0).unwrap().count(), 0, "no directory is left");
+}
+
+#[test]
+fn keys_are_made_listed_and_revoked() {
+    let scratch = Scratch::new();
+    let settings = scratch.settings("");
+    let key = key_of(&settings);
+    assert!(key.starts_with("hkp_") && key.len() == 47);
+    let list = text(&run(&settings, &["key", "list"]).stdout);
+    assert!(list.contains("shop") && list.contains("live") && !list.contains(&key), "{list}");
+    let id = list.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    assert!(run(&settings, &["key", "revoke", &id]).status.success());
+    assert!(text(&run(&settings, &["key", "list"]).stdout).contains("revoked"));
+    let wrong = run(&settings, &["key", "create", "--brand", "other"]);
+    assert!(!wrong.status.success() && text(&wrong.stderr).contains("brands: shop"), "{}", text(&wrong.stderr));
+    let brands = text(&run(&settings, &["brand", "list"]).stdout);
+    assert!(brands.contains("shop"), "{brands}");
+    let nobody = run(&settings, &["lookup", "--email", "nobody@example.org"]);
+    assert_eq!((nobody.status.success(), text(&nobody.stdout).trim()), (true, "Nobody matches."));
+    assert_eq!(text(&run(&settings, &["lookup", "--phone", "06 12312311", "--json"]).stdout).trim(), "[]");
+    scratch.wait_for_no_postgres();
+}
+
+#[test]
+fn mistakes_in_the_settings_end_with_exit_code_2_and_say_where() {
+    let scratch = Scratch::new();
+    let settings = scratch.settings("colour = 1");
+    for arguments in [&["settings", "check"][..], &["serve"], &["key", "list"]] {
+        let output = run(&settings, arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let message = text(&output.stderr);
+        assert!(message.contains("hookpoint.toml:8: database.colour: unknown field"), "{message}");
+    }
+    let right = run(&scratch.settings(""), &["settings", "check"]);
+    assert!(right.status.success() && text(&right.stdout).contains("shop"));
+}
+
+#[test]
+fn a_server_of_ones_own_is_used_where_a_url_names_it() {
+    let output = command(&["migrate"]).env("DATABASE_URL", "postgres://nobody:canary-password@127.0.0.1:1/x").output().unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(message.contains("database: connection") && !message.contains("canary"), "{message}");
+}

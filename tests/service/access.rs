@@ -1,0 +1,122 @@
+//! Who may ask, and how often.
+
+use hookpoint::storage::keys::{list_keys, revoke_key};
+use jiff::ToSpan;
+
+use crate::support::{KEY, Options, TestApp, now};
+
+const QUERY: &str = "channelAddressType=email&address=thomas%40example.org";
+
+#[tokio::test]
+async fn keys_live_expire_and_are_revoked_while_the_service_runs() {
+    let app = TestApp::demo().await;
+    let brand = app.brand.clone();
+    let second = app.key(&brand, "second-key", None).await;
+    app.key(&brand, "short-key", Some(now() + 1.hour())).await;
+    for key in ["second-key", "short-key", KEY] {
+        app.until(&format!("key={key}&{QUERY}"), |response| response.status == 200).await;
+    }
+    app.clock.set(now() + 1.hour());
+    assert_eq!(app.ask(&format!("key=short-key&{QUERY}")).await.status, 401);
+    assert!(revoke_key(app.pool(), brand.id(), second, now()).await.unwrap());
+    assert!(!revoke_key(app.pool(), brand.id(), second, now()).await.unwrap());
+    app.until(&format!("key=second-key&{QUERY}"), |response| response.status == 401).await;
+    assert_eq!(app.ask(&format!("key={KEY}&{QUERY}")).await.status, 200);
+    // When each was used last is written down at the latest when the service ends.
+    let place = app.place.clone();
+    app.stop().await;
+    let store = hookpoint::storage::database::Database::open(
+        &place,
+        hookpoint::storage::database::PoolSize { connections: 1, acquire_timeout: std::time::Duration::from_secs(5) },
+        false,
+    );
+    let rows = list_keys(&store.await.unwrap().pool).await.unwrap();
+    assert!(rows.iter().any(|row| row.last_used_at == Some(now() + 1.hour())), "{rows:?}");
+}
+
+#[tokio::test]
+async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
+    let closed = Options { replace: vec![("workers = 2", "workers = 2\nallow = [\"192.0.2.0/24\"]".to_owned())], ..Options::default() };
+    let app = TestApp::start_with_open_door(closed).await;
+    let response = app.ask(&format!("key=wrong&{QUERY}")).await;
+    assert_eq!((response.status, response.code().as_str()), (403, "network-forbidden"), "before the key is looked at");
+    assert_eq!(app.send("GET", "/health/ready", &[]).await.status, 200, "the list guards the hookpoint alone");
+    app.stop().await;
+
+    let proxied = "workers = 2\nallow = [\"192.0.2.0/24\", \"2001:db8::/32\"]\ntrusted_proxies = [\"127.0.0.0/8\"]";
+    let brand = "[brands.demo]\nallow = [\"192.0.2.7/32\", \"2001:db8::7/128\"]";
+    let replace = vec![("workers = 2", proxied.to_owned()), ("[brands.demo]", brand.to_owned())];
+    let app = TestApp::start_with_open_door(Options { replace, ..Options::default() }).await;
+    let target = format!("/omnidesk/customerlookup?key={KEY}&{QUERY}");
+    // The key was made after the start, so it arrives a moment later.
+    while app.send("GET", &target, &[("X-Forwarded-For", "192.0.2.7")]).await.status == 401 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    for (forwarded, status, code) in [
+        ("192.0.2.7", 200, ""),
+        ("2001:db8::7", 200, ""),
+        ("::ffff:192.0.2.7", 200, ""),
+        ("203.0.113.1, 192.0.2.7", 200, ""),
+        ("192.0.2.8", 403, "brand-network-forbidden"),
+        ("203.0.113.1", 403, "network-forbidden"),
+        ("192.0.2.7, 203.0.113.1", 403, "network-forbidden"),
+        ("192.0.2.7, nonsense", 403, "network-forbidden"),
+    ] {
+        let response = app.send("GET", &target, &[("X-Forwarded-For", forwarded)]).await;
+        assert_eq!((response.status, response.code().as_str()), (status, code), "{forwarded}");
+    }
+    assert_eq!(app.send("GET", &target, &[]).await.status, 403, "the proxy itself is on no list");
+    assert_eq!(app.send("GET", &target, &[("Forwarded", "for=192.0.2.7")]).await.status, 403, "only the configured header counts");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_keys_throttle_wrong_keys_and_nothing_else() {
+    let few = Options {
+        replace: vec![("lookups_per_second = 100000", "lookups_per_second = 100000\nwrong_keys_per_minute = 5".to_owned())],
+        ..Options::default()
+    };
+    let app = TestApp::start_with(few).await;
+    let statuses = [app.ask("key=a&primaryID=1").await.status, app.ask("key=b&primaryID=1").await.status];
+    assert_eq!(statuses, [401, 401]);
+    let mut last = app.ask("key=c&primaryID=1").await;
+    for _ in 0..10 {
+        last = app.ask("key=d&primaryID=1").await;
+    }
+    assert_eq!((last.status, last.code().as_str()), (429, "too-many-wrong-keys"));
+    assert!(last.header("retry-after").and_then(|seconds| seconds.parse::<u64>().ok()).is_some_and(|seconds| (1..=60).contains(&seconds)));
+    assert_eq!(app.ask(&format!("key={KEY}&primaryID=1")).await.status, 200, "a right key from the same network is let in");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_has_its_own_limit() {
+    let slow = Options { replace: vec![("lookups_per_second = 100000", "lookups_per_second = 1".to_owned())], ..Options::default() };
+    let app = TestApp::start_with(slow).await;
+    app.key(&app.brand, "quick", None).await;
+    app.until("key=quick&primaryID=1", |response| response.status != 401).await;
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        statuses.push(app.ask(&format!("key={KEY}&primaryID=1")).await);
+    }
+    let refused = statuses.iter().find(|response| response.status == 429).unwrap();
+    assert_eq!(refused.code(), "too-many-requests");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn misses_are_refused_only_where_a_setting_says_so() {
+    for (refuse, expected) in [("false", 200), ("true", 429)] {
+        let limits = format!("lookups_per_second = 100000\nmisses_per_minute = 3\nrefuse_misses = {refuse}");
+        let app = TestApp::start_with(Options { replace: vec![("lookups_per_second = 100000", limits)], ..Options::default() }).await;
+        app.apply(crate::support::story_changes(&app.brand)).await;
+        let mut last = app.ask(&format!("key={KEY}&primaryID=0")).await;
+        for n in 1..6 {
+            last = app.ask(&format!("key={KEY}&primaryID={n}")).await;
+        }
+        assert_eq!(last.status, expected, "{refuse}");
+        assert_eq!(app.ask(&format!("key={KEY}&{QUERY}")).await.status, 200, "somebody known is still found");
+        app.stop().await;
+    }
+}

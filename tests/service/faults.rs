@@ -1,0 +1,104 @@
+//! When the store is away or slow.
+
+use std::time::Duration;
+
+use sqlx::Connection;
+
+use crate::support::{KEY, Options, TestApp, server};
+
+const KNOWN: &str = "channelAddressType=email&address=thomas%40example.org";
+const COLD: &str = "channelAddressType=email&address=noor%40example.org";
+
+/// Throws every connection out of an application's database and keeps new ones out.
+pub async fn cut(app: &TestApp) {
+    let server = server().await;
+    let name = &app.database;
+    sqlx::query(sqlx::AssertSqlSafe(format!("alter database {name} with allow_connections false"))).execute(&server).await.unwrap();
+    sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1").bind(name).execute(&server).await.unwrap();
+}
+
+pub async fn restore(app: &TestApp) {
+    let query = format!("alter database {} with allow_connections true", app.database);
+    sqlx::query(sqlx::AssertSqlSafe(query)).execute(&server().await).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_heals_by_itself() {
+    let app = TestApp::demo().await;
+    let known = app.ask(&format!("key={KEY}&{KNOWN}")).await;
+    assert_eq!(known.status, 200);
+    cut(&app).await;
+    for _ in 0..3 {
+        let cold = app.ask(&format!("key={KEY}&{COLD}")).await;
+        assert_eq!((cold.status, cold.code().as_str()), (500, "lookup-failed"));
+        let hot = app.ask(&format!("key={KEY}&{KNOWN}")).await;
+        assert_eq!((hot.status, &hot.body), (200, &known.body), "old is better than nothing");
+    }
+    assert_eq!(app.ask(&format!("key=wrong&{COLD}")).await.status, 401, "keys are known without the store");
+    let ready = app.send("GET", "/health/ready", &[]).await;
+    assert!(ready.status == 200 && ready.body.contains("\"degraded\":true"), "{}", ready.body);
+    restore(&app).await;
+    app.until(&format!("key={KEY}&{COLD}"), |response| response.status == 200 && response.body.contains("Noor")).await;
+    let ready = app.send("GET", "/health/ready", &[]).await;
+    assert!(ready.body.contains("\"degraded\":false"), "{}", ready.body);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_slow_store_is_given_up_at_the_deadline_and_cannot_pile_up_requests() {
+    let impatient = Options { replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 300\nmax_waiting = 4".to_owned())], ..Options::default() };
+    let app = TestApp::start_with(impatient).await;
+    app.apply(crate::support::story_changes(&app.brand)).await;
+    let mut blocker = app.pool().acquire().await.unwrap();
+    let mut lock = blocker.begin().await.unwrap();
+    sqlx::query("lock table answers in access exclusive mode").execute(&mut *lock).await.unwrap();
+    let started = std::time::Instant::now();
+    let queries: Vec<String> = (0..12).map(|n| format!("key={KEY}&channelAddressType=phoneNumber&address=%2B316000000{n:02}")).collect();
+    let responses = futures_util::future::join_all(queries.iter().map(|query| app.ask(query))).await;
+    assert!(started.elapsed() < Duration::from_secs(5), "a hung store holds nobody up");
+    let failed = responses.iter().filter(|response| response.status == 500).count();
+    let refused: Vec<_> = responses.iter().filter(|response| response.status == 503).collect();
+    assert_eq!(failed + refused.len(), 12);
+    assert!(failed >= 1 && !refused.is_empty(), "{failed} failed");
+    assert!(refused.iter().all(|response| response.code() == "overloaded" && response.header("retry-after") == Some("1")));
+    lock.rollback().await.unwrap();
+    drop(blocker);
+    app.until(&format!("key={KEY}&{KNOWN}"), |response| response.status == 200).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn equal_questions_at_the_same_time_are_asked_once() {
+    let app = TestApp::demo().await;
+    let mut blocker = app.pool().acquire().await.unwrap();
+    let mut lock = blocker.begin().await.unwrap();
+    sqlx::query("lock table answers in access exclusive mode").execute(&mut *lock).await.unwrap();
+    let asked = |count: i64| {
+        let server = server();
+        let name = app.database.clone();
+        async move {
+            let server = server.await;
+            for _ in 0..200 {
+                let waiting = "select count(*) from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'";
+                let (waits,): (i64,) = sqlx::query_as(waiting).bind(&name).fetch_one(&server).await.unwrap();
+                if waits == count {
+                    return true;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            false
+        }
+    };
+    let query = format!("key={KEY}&{COLD}");
+    let all = futures_util::future::join_all((0..8).map(|_| app.ask(&query)));
+    let release = async {
+        assert!(asked(1).await, "one question waits in Postgres for eight that ask it");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(asked(1).await);
+        lock.rollback().await.unwrap();
+    };
+    let (responses, ()) = futures_util::future::join(all, release).await;
+    assert!(responses.iter().all(|response| response.status == 200 && response.body == responses[0].body));
+    drop(blocker);
+    app.stop().await;
+}

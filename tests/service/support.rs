@@ -1,0 +1,312 @@
+//! One Postgres for the test process, a database and a port for each test, and a plain HTTP client that sends what it is
+//! told to the byte.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use hookpoint::access::keys::hash_key;
+use hookpoint::app::Application;
+use hookpoint::brand::Brand;
+use hookpoint::clock::Clock;
+use hookpoint::collect::apply::apply;
+use hookpoint::customer::record::Change;
+use hookpoint::demo::{SETTINGS, story};
+use hookpoint::settings::Settings;
+use hookpoint::settings::file::{LogFormat, TelemetrySettings};
+use hookpoint::storage::database::{Database, Place, PoolSize, Url};
+use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
+use hookpoint::storage::keys::{KeyRow, insert_key};
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// The key of every test's brand.
+pub const KEY: &str = "xyzzy";
+
+/// When tests happen.
+pub fn now() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+/// Everything that is logged in this process, at every level of ours.
+#[derive(Clone, Default)]
+pub struct Logs(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Logs {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Logs {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+pub fn logs() -> &'static Logs {
+    static LOGS: OnceLock<Logs> = OnceLock::new();
+    LOGS.get_or_init(|| {
+        let logs = Logs::default();
+        let writer = logs.clone();
+        let settings = TelemetrySettings { format: LogFormat::Json, level: "trace".to_owned() };
+        tracing::subscriber::set_global_default(hookpoint::telemetry::subscriber(&settings, move || writer.clone())).unwrap();
+        hookpoint::telemetry::metrics();
+        logs
+    })
+}
+
+/// Where temporary servers may keep their data: `postgres` must reach it even when tests run as root.
+pub fn scratch() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let reachable = |dir: &Path| {
+        use std::os::unix::fs::PermissionsExt;
+        dir.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0))
+    };
+    if reachable(target) { target.to_owned() } else { std::env::temp_dir() }
+}
+
+pub fn layout(name: &str) -> Layout {
+    Layout { data_dir: scratch().join(name), postgres_bin: None, cache_dir: scratch().join("postgres-binaries"), fetch: true, durable: false }
+}
+
+struct Cluster {
+    embedded: Embedded,
+    template: tokio::sync::Mutex<bool>,
+}
+
+/// The server dies with this process, whatever kills it; its directory is removed by the next run.
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| {
+        let start = || {
+            sweep_abandoned(&scratch(), "hookpoint-test-");
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(Embedded::start(layout(&format!("hookpoint-test-{}", std::process::id())))).unwrap()
+        };
+        let embedded = std::thread::spawn(start).join().unwrap();
+        Cluster { embedded, template: tokio::sync::Mutex::new(false) }
+    })
+}
+
+fn url(database: &str) -> Place {
+    let socket = cluster().embedded.layout().data_dir.join("run");
+    Place::Server(Url(format!("postgres://hookpoint@localhost/{database}?host={}", socket.display())))
+}
+
+const SIZE: PoolSize = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10) };
+
+/// A connection to the server itself.
+pub async fn server() -> PgPool {
+    Database::open(&url("postgres"), PoolSize { connections: 1, ..SIZE }, false).await.unwrap().pool
+}
+
+/// A new database with the schema.
+pub async fn database() -> (Place, String) {
+    let server = server().await;
+    let mut made = cluster().template.lock().await;
+    if !*made {
+        sqlx::query("create database template").execute(&server).await.unwrap();
+        let template = Database::open(&url("template"), SIZE, false).await.unwrap();
+        hookpoint::storage::migrate(&template.pool).await.unwrap();
+        template.close().await;
+        *made = true;
+    }
+    let name = format!("test_{}", Uuid::new_v4().simple());
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name} template template"))).execute(&server).await.unwrap();
+    server.close().await;
+    (url(&name), name)
+}
+
+/// A running application.
+pub struct TestApp {
+    pub application: Application,
+    pub brand: Arc<Brand>,
+    pub clock: Clock,
+    pub place: Place,
+    pub database: String,
+}
+
+/// How a test's application differs from the demo's.
+#[derive(Default)]
+pub struct Options {
+    /// Replacements in the demo's settings file.
+    pub replace: Vec<(&'static str, String)>,
+    /// The database of another application.
+    pub place: Option<(Place, String)>,
+}
+
+pub fn settings(replace: &[(&str, String)]) -> Settings {
+    let head =
+        "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\nworkers = 2\ndrain_seconds = 0\n\n[limits]\nlookups_per_second = 100000\n\n";
+    let mut text = format!("{head}{SETTINGS}");
+    for (from, to) in replace {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    Settings::parse(&text, Path::new("test.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    pub async fn start_with(options: Options) -> Self {
+        let app = Self::start_with_open_door(options).await;
+        app.until(&format!("key={KEY}&primaryID=warm-up"), |response| response.status == 200).await;
+        app
+    }
+
+    /// Starts without asking anything: for settings that would refuse it.
+    pub async fn start_with_open_door(options: Options) -> Self {
+        logs();
+        let settings = settings(&options.replace);
+        let (place, name) = match options.place {
+            Some(place) => place,
+            None => database().await,
+        };
+        let clock = Clock::frozen(now());
+        let store = Database::open(&place, SIZE, false).await.unwrap();
+        let application = Application::start(&settings.file, settings.brands, store, clock.clone()).await.unwrap();
+        let brand = application.brands.values().find(|brand| brand.rules.slug == "demo").unwrap();
+        let app = Self { brand: Arc::clone(brand), clock, place, database: name, application };
+        if hookpoint::storage::keys::list_keys(app.pool()).await.unwrap().is_empty() {
+            app.key(&app.brand, KEY, None).await;
+        }
+        app
+    }
+
+    /// With the demo's people in it, but few of the busiest one's purchases.
+    pub async fn demo() -> Self {
+        let app = Self::start().await;
+        app.apply(story_changes(&app.brand)).await;
+        app
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.application.database.pool
+    }
+
+    pub async fn apply(&self, changes: Vec<Change>) {
+        apply(self.pool(), &self.brand, changes).await.unwrap();
+    }
+
+    pub async fn key(&self, brand: &Brand, key: &str, expires_at: Option<Timestamp>) -> Uuid {
+        let key_id = Uuid::now_v7();
+        let (label, created_at) = ("test".to_owned(), self.clock.now());
+        let row = KeyRow {
+            brand_id: brand.id(),
+            key_id,
+            label,
+            hash: hash_key(key.as_bytes()),
+            created_at,
+            expires_at,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        insert_key(self.pool(), &row).await.unwrap();
+        key_id
+    }
+
+    /// Asks with a query string, to the byte.
+    pub async fn ask(&self, query: &str) -> Response {
+        self.send("GET", &format!("/omnidesk/customerlookup?{query}"), &[]).await
+    }
+
+    /// Asks with the test's key, for an array.
+    pub async fn customers(&self, query: &str) -> Vec<Value> {
+        let response = self.ask(&format!("key={KEY}&{query}")).await;
+        assert_eq!(response.status, 200, "{}", response.body);
+        serde_json::from_str(&response.body).unwrap()
+    }
+
+    /// The one customer with an e-mail address.
+    pub async fn by_email(&self, email: &str) -> Vec<Value> {
+        self.customers(&format!("channelAddressType=email&address={}", encode(email))).await
+    }
+
+    pub async fn by_phone(&self, phone: &str) -> Vec<Value> {
+        self.customers(&format!("channelAddressType=phoneNumber&address={}", encode(phone))).await
+    }
+
+    pub async fn by_id(&self, id: &str) -> Vec<Value> {
+        self.customers(&format!("primaryID={}", encode(id))).await
+    }
+
+    pub async fn send(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
+        send(self.application.address, method, target, headers).await
+    }
+
+    /// Asks until an answer is as expected: what travels through Postgres arrives soon, but not at once.
+    pub async fn until(&self, query: &str, expected: impl Fn(&Response) -> bool) -> Response {
+        for _ in 0..400 {
+            let response = self.ask(query).await;
+            if expected(&response) {
+                return response;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        let last = self.ask(query).await;
+        panic!("not as expected in 10 s: {} {}", last.status, last.body);
+    }
+
+    pub async fn stop(self) {
+        self.application.stop().await;
+    }
+}
+
+pub fn story_changes(brand: &Brand) -> Vec<Change> {
+    let mut deliveries = story::recorded().unwrap();
+    deliveries.extend(story::busy_purchases(60));
+    story::changes(&deliveries, &brand.rules.sources).unwrap()
+}
+
+pub fn encode(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// A response, as it came.
+#[derive(Debug, Clone)]
+pub struct Response {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Response {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).filter_map(|line| line.split_once(':')).find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
+    pub fn code(&self) -> String {
+        let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
+        body["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+pub async fn send(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let request = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
+    let exchange = move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+        Response { status, head: head.to_owned(), body: body.to_owned() }
+    };
+    tokio::task::spawn_blocking(exchange).await.unwrap()
+}

@@ -1,0 +1,504 @@
+//! Every recorded body read through its source, and what no source may be upset by.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use hookpoint::customer::kind::Source;
+use hookpoint::customer::record::Change;
+use hookpoint::customer::text::{MAX_CHARS, MAX_ID_CHARS};
+use hookpoint::customer::versions::{Scope, Update};
+use hookpoint::demo::story::Recorded;
+use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
+use proptest::prelude::*;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+// -------------------------------------------------------------------------------------------------------- recordings
+
+#[derive(Deserialize)]
+struct Fixture {
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    answer_of: Option<String>,
+    body: Value,
+}
+
+/// The recordings of a source: webhooks and answers, with the path that names each.
+fn recordings(source: Source) -> Vec<(String, String)> {
+    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut found = Vec::new();
+    for sort in ["webhooks", "rest"] {
+        let Ok(directory) = std::fs::read_dir(fixtures.join(sort).join(source.as_str())) else { continue };
+        for path in directory.map(|entry| entry.unwrap().path()) {
+            let name = format!("{sort}/{}", path.file_name().unwrap().to_str().unwrap());
+            found.push((name, std::fs::read_to_string(path).unwrap()));
+        }
+    }
+    found.sort();
+    assert!(found.len() > 5, "{source}");
+    found
+}
+
+/// What a reading says, for people to check: Debug is redacted on purpose.
+fn in_lines(reading: Result<Reading, Unreadable>) -> String {
+    let changes = match reading {
+        Ok(Reading::Changes(changes)) => changes,
+        Ok(Reading::Ignored(why)) => return format!("  ignored: {why}\n"),
+        Err(error) => return format!("  unreadable: {error}\n"),
+    };
+    let mut out = String::new();
+    for change in changes {
+        match change {
+            Change::Record { key, update } => lines_of(&mut out, "record", &key.to_string(), &update),
+            Change::Event { key, update } => lines_of(&mut out, "event", &key.to_string(), &update),
+            Change::Merge(merge) => writeln!(out, "  merge {} into {}, {}", merge.loser, merge.winner, merge.at).unwrap(),
+        }
+    }
+    out
+}
+
+fn lines_of(out: &mut String, what: &str, key: &str, update: &Update) {
+    let scope = if update.scope == Scope::Partial { String::new() } else { format!(", {:?}", update.scope).to_lowercase() };
+    writeln!(out, "  {what} {key}, {}{scope}", update.at).unwrap();
+    for (name, value) in &update.fields {
+        writeln!(out, "    {name} = {}", value.as_ref().map_or_else(|| "(cleared)".to_owned(), Value::to_string)).unwrap();
+    }
+}
+
+fn read_all(source: Source) -> String {
+    let settings = SourceSettings::default();
+    let read = |(name, text): (String, String)| format!("{name}\n{}", in_lines(Recorded::parse(&text).unwrap().read(source, &settings)));
+    recordings(source).into_iter().map(read).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn recordings_of_omniotap_say_what_they_said_before() {
+    insta::assert_snapshot!("omniotap", read_all(Source::OmnioTap));
+}
+
+#[test]
+fn recordings_of_omneo_say_what_they_said_before() {
+    insta::assert_snapshot!("omneo", read_all(Source::Omneo));
+}
+
+#[test]
+fn recordings_of_omnilab_say_what_they_said_before() {
+    insta::assert_snapshot!("omnilab", read_all(Source::OmniLab));
+}
+
+#[test]
+fn recordings_of_syncaroo_say_what_they_said_before() {
+    insta::assert_snapshot!("syncaroo", read_all(Source::Syncaroo));
+}
+
+// --------------------------------------------------------------------------------------------------------- deliveries
+
+/// A delivery that its source reads.
+fn good(source: Source) -> (BTreeMap<String, String>, Value) {
+    let (name, body) = match source {
+        Source::OmnioTap => ("webhooks/customer.created.json", None),
+        Source::Omneo => ("webhooks/transaction.created.json", Some("x-omneo-event")),
+        Source::OmniLab => ("webhooks/booking.created.v1.json", Some("webhook-id")),
+        Source::Syncaroo => ("webhooks/booking.json", None),
+    };
+    let (_, text) = recordings(source).into_iter().find(|(found, _)| found == name).unwrap();
+    let fixture: Fixture = serde_json::from_str(&text).unwrap();
+    assert!(body.is_none_or(|header| fixture.headers.contains_key(header)));
+    (fixture.headers, fixture.body)
+}
+
+fn delivery(headers: &BTreeMap<String, String>, body: impl Into<Vec<u8>>) -> Delivery {
+    Delivery { headers: headers.clone(), body: body.into(), received_at: "2026-11-21T09:00:00Z".parse().unwrap() }
+}
+
+fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, String>, body: &Value) -> Result<Reading, Unreadable> {
+    settings.reader(source).read_webhook(&delivery(headers, serde_json::to_vec(body).unwrap()))
+}
+
+/// Both ways of reading, since the inbox and the answers of an API meet the same bytes.
+fn read_both(source: Source, delivery: &Delivery) -> [Result<Reading, Unreadable>; 2] {
+    let settings = SourceSettings::default();
+    let reader = settings.reader(source);
+    [reader.read_webhook(delivery), reader.read_answer(delivery)]
+}
+
+fn changes(reading: Result<Reading, Unreadable>) -> Vec<Change> {
+    match reading {
+        Ok(Reading::Changes(changes)) => changes,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn update(change: &Change) -> &Update {
+    match change {
+        Change::Record { update, .. } | Change::Event { update, .. } => update,
+        Change::Merge(_) => panic!("a merge has no fields"),
+    }
+}
+
+#[test]
+fn a_body_that_is_no_json_is_unreadable() {
+    for source in Source::ALL {
+        let (headers, _) = good(source);
+        for body in ["", "{", "not json", "{\"id\": 1,}", "\u{feff}{}", "{} {}", "{\"id\": 01}", "NaN"] {
+            assert_eq!(read_both(source, &delivery(&headers, body))[0], Err(Unreadable::NotJson), "{source} {body}");
+        }
+        assert_eq!(read_both(source, &delivery(&headers, [b'"', 0xff, b'"']))[0], Err(Unreadable::NotJson), "{source}");
+    }
+}
+
+#[test]
+fn a_body_of_another_shape_is_unreadable_or_ignored() {
+    for source in Source::ALL {
+        let (headers, _) = good(source);
+        for body in ["null", "true", "1", "\"text\"", "[]", "[{}]", "{}", "{\"data\": {}}", "{\"metaData\": []}"] {
+            for reading in read_both(source, &delivery(&headers, body)) {
+                assert!(matches!(reading, Err(Unreadable::Missing(_)) | Ok(Reading::Ignored(_))), "{source} {body}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_header_that_says_what_it_is_about_must_be_there() {
+    for (source, header) in [(Source::Omneo, "x-omneo-event"), (Source::OmniLab, "webhook-id")] {
+        let (mut headers, mut body) = good(source);
+        headers.remove(header);
+        // A booking is known by its own id, so it needs none.
+        if source == Source::OmniLab {
+            body["data"].as_object_mut().unwrap().remove("booking");
+        }
+        let error = read(source, &SourceSettings::default(), &headers, &body).unwrap_err();
+        assert!(error.to_string().contains(header), "{error}");
+    }
+}
+
+#[test]
+fn what_another_account_sends_is_refused() {
+    let mut settings = SourceSettings::default();
+    settings.omniotap.tenant_id = "d290f1ee-6c54-4b01-90e6-d701748f0851".to_owned();
+    settings.syncaroo.connection_id = 555;
+    for (source, field, foreign) in [
+        (Source::OmnioTap, "tenant_id", [json!("00000000-0000-4000-8000-000000000000"), json!(null), json!(5), json!("")]),
+        (Source::Syncaroo, "connectionId", [json!(556), json!(null), json!("555"), json!(555.5)]),
+    ] {
+        let (headers, body) = good(source);
+        assert!(!changes(read(source, &settings, &headers, &body)).is_empty());
+        for value in foreign {
+            let mut other = body.clone();
+            other[field] = value;
+            assert!(matches!(read(source, &settings, &headers, &other), Err(Unreadable::Foreign(_))), "{source} {}", other[field]);
+        }
+        let mut other = body.clone();
+        other.as_object_mut().unwrap().remove(field);
+        assert!(matches!(read(source, &settings, &headers, &other), Err(Unreadable::Foreign(_))), "{source} without {field}");
+    }
+}
+
+/// Where the id of the thing is.
+fn id_pointer(source: Source) -> &'static str {
+    match source {
+        Source::OmnioTap => "/data/id",
+        Source::Omneo => "/id",
+        Source::OmniLab => "/data/external_id",
+        Source::Syncaroo => "/metaData/syncarooId",
+    }
+}
+
+#[test]
+fn an_id_that_is_too_long_is_refused_and_not_cut() {
+    for source in Source::ALL {
+        let (headers, mut body) = good(source);
+        for (length, readable) in [(MAX_ID_CHARS, true), (MAX_ID_CHARS + 1, false), (100_000, false)] {
+            *body.pointer_mut(id_pointer(source)).unwrap() = json!("é".repeat(length));
+            let reading = read(source, &SourceSettings::default(), &headers, &body);
+            assert_eq!(reading.is_ok(), readable, "{source} {length}");
+            assert!(reading.is_ok() || reading.unwrap_err().to_string().contains("usable"));
+        }
+    }
+}
+
+#[test]
+fn an_id_of_nothing_is_no_id() {
+    for source in Source::ALL {
+        let (headers, mut body) = good(source);
+        for nothing in [json!(""), json!("  "), json!("\u{0}\u{202e}"), json!(null), json!(true), json!([1]), json!({"id": 1})] {
+            *body.pointer_mut(id_pointer(source)).unwrap() = nothing;
+            let reading = read(source, &SourceSettings::default(), &headers, &body);
+            assert!(matches!(reading, Err(Unreadable::Missing(_)) | Ok(Reading::Ignored(_))), "{source}");
+        }
+    }
+}
+
+#[test]
+fn a_deeply_nested_body_is_unreadable_and_does_not_overflow() {
+    for source in Source::ALL {
+        let (headers, _) = good(source);
+        for (open, close) in [("[", "]"), ("{\"data\":", "}")] {
+            let deep = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
+            assert_eq!(read_both(source, &delivery(&headers, deep))[0], Err(Unreadable::NotJson), "{source}");
+        }
+    }
+}
+
+#[test]
+fn nul_characters_and_overrides_never_come_through() {
+    for source in Source::ALL {
+        let (headers, body) = good(source);
+        let mut spoiled = body.clone();
+        each_text(&mut spoiled, "", &mut |pointer, text| {
+            // What is compared, not shown, must stay as it is.
+            if !["/entity_type", "/action", "/type", "/metaData/attributeType"].contains(&pointer) {
+                *text = format!("\u{0}\u{202e}{text}\u{1b}\u{7}");
+            }
+        });
+        let plain = in_lines(read(source, &SourceSettings::default(), &headers, &body));
+        let read = in_lines(read(source, &SourceSettings::default(), &headers, &spoiled));
+        assert!(!read.contains(['\u{0}', '\u{202e}', '\u{1b}']) && !read.contains("\\u00"), "{source}\n{read}");
+        // Times that can't be read any more are left out; everything else is the same.
+        let names = |lines: &str| {
+            lines.lines().filter(|line| !line.contains("at = ")).map(|line| line.split(", 20").next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&read), names(&plain), "{source}");
+    }
+}
+
+fn each_text(value: &mut Value, pointer: &str, change: &mut dyn FnMut(&str, &mut String)) {
+    match value {
+        Value::String(text) => change(pointer, text),
+        Value::Array(items) => items.iter_mut().enumerate().for_each(|(n, item)| each_text(item, &format!("{pointer}/{n}"), change)),
+        Value::Object(object) => object.iter_mut().for_each(|(key, item)| each_text(item, &format!("{pointer}/{key}"), change)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[test]
+fn lone_surrogates_and_numbers_beyond_all_bounds_are_unreadable_and_no_panic() {
+    for source in Source::ALL {
+        let (headers, body) = good(source);
+        let text = body.to_string();
+        for hostile in [r#""\ud800""#, r#""\udc00x""#, "1e400", "-1e999999", "1e", "--1"] {
+            let spoiled = text.replacen('{', &format!("{{\"extra\":{hostile},"), 1);
+            assert_eq!(read_both(source, &delivery(&headers, spoiled))[0], Err(Unreadable::NotJson), "{source} {hostile}");
+        }
+    }
+}
+
+/// Where a time is.
+fn time_pointer(source: Source) -> &'static str {
+    match source {
+        Source::OmnioTap => "/data/updatedAt",
+        Source::Omneo => "/updated_at",
+        Source::OmniLab => "/timestamp",
+        Source::Syncaroo => "/updatedAt",
+    }
+}
+
+#[test]
+fn times_beyond_all_bounds_count_as_none() {
+    for source in Source::ALL {
+        let (mut headers, mut body) = good(source);
+        if source == Source::Syncaroo {
+            let (_, text) = recordings(source).into_iter().find(|(name, _)| name == "rest/booking.json").unwrap();
+            let fixture: Fixture = serde_json::from_str(&text).unwrap();
+            (headers, body) = (fixture.headers, fixture.body);
+        }
+        for time in
+            [json!(i64::MIN), json!(i64::MAX), json!(u64::MAX), json!(1e300), json!("+999999999-01-01"), json!("0000-00-00 00:00:00"), json!("x")]
+        {
+            *body.pointer_mut(time_pointer(source)).unwrap() = time.clone();
+            let [webhook, answer] = read_both(source, &delivery(&headers, serde_json::to_vec(&body).unwrap()));
+            let read = changes(if source == Source::Syncaroo { answer } else { webhook });
+            assert!(read.iter().all(|change| update(change).at.as_second() > 1_600_000_000), "{source} {time}");
+        }
+    }
+}
+
+#[test]
+fn numbers_that_are_ids_are_their_digits() {
+    let (headers, mut body) = good(Source::Omneo);
+    for (id, expected) in [(json!(7), "7"), (json!(u64::MAX), "18446744073709551615"), (json!(-1), "-1"), (json!("0007"), "0007")] {
+        body["id"] = id;
+        let read = in_lines(read(Source::Omneo, &SourceSettings::default(), &headers, &body));
+        assert!(read.contains(&format!("event omneo.transaction:{expected},")), "{read}");
+    }
+}
+
+#[test]
+fn what_a_delivery_holds_is_in_no_debug_text() {
+    for source in Source::ALL {
+        for (name, text) in recordings(source) {
+            let fixture: Fixture = serde_json::from_str(&text).unwrap();
+            let settings = SourceSettings::default();
+            let reading = format!("{:?}", Recorded::parse(&text).unwrap().read(source, &settings));
+            let mut body = fixture.body;
+            each_text(&mut body, "", &mut |pointer, text| {
+                // Times and kinds say nothing about anybody.
+                let harmless = text.len() < 4 || text.starts_with("20") || reading.contains(&format!(".{text}:"));
+                assert!(harmless || !reading.contains(text.as_str()), "{name}: {pointer} is in {reading}");
+            });
+        }
+    }
+}
+
+#[test]
+fn an_identity_that_is_another_systems_id_refers_to_its_record() {
+    let (_, text) = recordings(Source::Omneo).into_iter().find(|(name, _)| name == "webhooks/identity.created.json").unwrap();
+    let mut settings = SourceSettings::default();
+    settings.omneo.identity_kinds.insert("omnilab".to_owned(), "omnilab.participant".to_owned());
+    let read = in_lines(Recorded::parse(&text).unwrap().read(Source::Omneo, &settings));
+    assert!(read.contains("reference.omnilab.participant#CONTACT-123 = \"CONTACT-123\""), "{read}");
+}
+
+#[test]
+fn an_external_id_that_is_another_systems_id_refers_to_its_record() {
+    let (headers, body) = good(Source::OmniLab);
+    let mut settings = SourceSettings::default();
+    settings.omnilab.external_id_kind = "omneo.profile".to_owned();
+    let read = in_lines(read(Source::OmniLab, &settings, &headers, &body));
+    assert!(read.contains("reference.omneo.profile = \"CONTACT-123\""), "{read}");
+}
+
+#[test]
+fn a_transport_prefix_changes_nothing() {
+    let (headers, mut body) = good(Source::OmniLab);
+    let settings = SourceSettings::default();
+    let plain = in_lines(read(Source::OmniLab, &settings, &headers, &body));
+    for prefix in ["internal.", "com.omnilab/", "events:prod."] {
+        body["type"] = json!(format!("{prefix}booking.created.v1"));
+        assert_eq!(in_lines(read(Source::OmniLab, &settings, &headers, &body)), plain, "{prefix}");
+    }
+}
+
+#[test]
+fn pointers_may_point_anywhere_or_nowhere() {
+    let mut settings = SourceSettings::default();
+    settings.omnilab.pointers.external_id = "/data/external_id".to_owned();
+    for pointer in ["", "/", "//", "/data", "/data/~0~1", "/data/999999999999999999999"] {
+        settings.omnilab.pointers.email = pointer.to_owned();
+        settings.omnilab.pointers.name = pointer.to_owned();
+        settings.syncaroo.pointers.starts_at = pointer.to_owned();
+        settings.syncaroo.pointers.member = pointer.to_owned();
+        let (headers, body) = good(Source::OmniLab);
+        assert!(!in_lines(read(Source::OmniLab, &settings, &headers, &body)).contains("email.main = \""), "{pointer}");
+        let (_, text) = recordings(Source::Syncaroo).into_iter().find(|(name, _)| name == "rest/booking.json").unwrap();
+        assert!(!in_lines(Recorded::parse(&text).unwrap().read(Source::Syncaroo, &settings)).contains("record syncaroo.member"), "{pointer}");
+    }
+}
+
+// ------------------------------------------------------------------------------------------------------ hostile bodies
+
+/// Values that readers may trip over.
+fn hostile() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(|number| json!(number)),
+        Just(json!(i64::MIN)),
+        Just(json!(f64::MAX)),
+        any::<String>().prop_map(Value::from),
+        "[0-9:*'#/.@ -]{0,40}".prop_map(Value::from),
+        (0..3_000_usize).prop_map(|length| json!("\u{1f33b}".repeat(length))),
+        prop_oneof![Just("\u{0}"), Just("\u{202e}"), Just("null"), Just("9999-12-31"), Just("a:b:c"), Just("2024-02-30"), Just("*-1*1e9")]
+            .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        let key =
+            prop_oneof![Just("id".to_owned()), Just("handle".to_owned()), Just("identifier".to_owned()), Just("value".to_owned()), any::<String>()];
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            proptest::collection::btree_map(key, inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// Every place of a body, as JSON pointers.
+fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
+    all.push(pointer.to_owned());
+    let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
+    match value {
+        Value::Array(items) => items.iter().enumerate().for_each(|(n, item)| places(item, &format!("{pointer}/{n}"), all)),
+        Value::Object(object) => object.iter().for_each(|(key, item)| places(item, &format!("{pointer}/{}", escape(key)), all)),
+        _ => {}
+    }
+}
+
+/// What every reader keeps to, whatever it is sent.
+fn check(source: Source, reading: Result<Reading, Unreadable>) {
+    let Ok(Reading::Changes(changes)) = reading else { return };
+    for change in &changes {
+        let key = match change {
+            Change::Record { key, .. } => {
+                assert_eq!(key.kind.source(), source);
+                &key.id
+            }
+            Change::Event { key, .. } => {
+                assert_eq!(key.source, source);
+                assert!(!key.what.is_empty() && !key.what.contains(':'));
+                assert_eq!(key.to_string().parse::<hookpoint::customer::event::EventKey>().unwrap(), *key);
+                &key.id
+            }
+            Change::Merge(merge) => {
+                assert_ne!(merge.loser, merge.winner);
+                continue;
+            }
+        };
+        assert!(!key.is_empty() && key.chars().count() <= MAX_ID_CHARS && !key.chars().any(char::is_control));
+        let update = update(change);
+        assert!((1900..2200).contains(&update.at.strftime("%Y").to_string().parse::<i32>().unwrap()), "{}", update.at);
+        assert!(update.scope != Scope::Deletion || update.fields.is_empty());
+        for (name, value) in &update.fields {
+            assert!(!name.chars().any(char::is_control), "{name:?}");
+            let texts: Vec<&Value> =
+                value.iter().flat_map(|value| value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())).collect();
+            for value in texts {
+                assert!(!value.is_object() && !value.is_array() && !value.is_null(), "{name} = {value}");
+                if let Some(text) = value.as_str() {
+                    assert!(!text.is_empty() && text.chars().count() <= MAX_CHARS && !text.chars().any(char::is_control), "{name}");
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_value_in_place_of_any_other_upsets_no_source(
+        source in prop::sample::select(&Source::ALL[..]),
+        recording in any::<prop::sample::Index>(),
+        changed in proptest::collection::vec((any::<prop::sample::Index>(), hostile()), 1..4),
+    ) {
+        let recordings = recordings(source);
+        let fixture: Fixture = serde_json::from_str(&recording.get(&recordings).1).unwrap();
+        let mut body = fixture.body;
+        for (place, value) in changed {
+            let mut all = Vec::new();
+            places(&body, "", &mut all);
+            *body.pointer_mut(place.get::<String>(&all)).unwrap() = value;
+        }
+        let reader = SourceSettings::default();
+        let delivery = delivery(&fixture.headers, serde_json::to_vec(&body).unwrap());
+        let reader = reader.reader(source);
+        check(source, if fixture.answer_of.is_some() { reader.read_answer(&delivery) } else { reader.read_webhook(&delivery) });
+    }
+
+    #[test]
+    fn any_bytes_and_headers_upset_no_source(
+        source in prop::sample::select(&Source::ALL[..]),
+        name in "[a-z.-]{0,30}|profile\\.[a-z.]{0,10}|transaction\\.deleted|identity\\.created",
+        id in any::<String>(),
+        body in prop_oneof![proptest::collection::vec(any::<u8>(), 0..200), hostile().prop_map(|value| value.to_string().into_bytes())],
+    ) {
+        let headers = [("x-omneo-event".to_owned(), name), ("webhook-id".to_owned(), id)].into();
+        for reading in read_both(source, &delivery(&headers, body)) {
+            check(source, reading);
+        }
+    }
+}
