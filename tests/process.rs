@@ -9,6 +9,7 @@
     clippy::disallowed_methods
 )]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -45,17 +46,20 @@ impl Scratch {
         file
     }
 
-    /// The process of the Postgres that runs in here, if one does.
+    /// The Postgres that runs in here, if one does. A connection's process still bears its parent's command line in the
+    /// moment in which it starts, so children of what was found don't count.
     fn postgres(&self) -> Vec<String> {
-        let mut found = Vec::new();
+        let mut found: BTreeMap<String, (String, String)> = BTreeMap::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line).replace('\0', " ");
             if line.contains(&format!("-D {}", self.0.display())) {
-                found.push(line);
+                let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+                let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap_or_default().trim().to_owned();
+                found.insert(entry.file_name().to_string_lossy().into_owned(), (parent, line));
             }
         }
-        found
+        found.values().filter(|(parent, _)| !found.contains_key(parent)).map(|(_, line)| line.clone()).collect()
     }
 
     fn wait_for_no_postgres(&self) {
