@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::evidence::{Level, Person};
 use super::identifier::{Identifier, IdentifierKind};
 use super::kind::SourceKind;
 use super::name::FoldedName;
 use super::record::RecordKey;
-use super::resolution::{Facts, Level};
+use super::resolution::Member;
 use super::rules::IdentityRules;
 
 /// Why two clusters are not joined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grounds {
-    /// A person decided that they are different people.
-    DecidedDifferent,
     /// Their source keeps people unique and knows them as two.
     DifferentIds,
     /// Their first names disagree.
@@ -22,122 +21,151 @@ pub enum Grounds {
     Names,
     /// Both have e-mail addresses, none in common, and no agreeing names.
     EmailAddresses,
+    /// A person decided that they are different people.
+    DecidedDifferent,
+}
+
+impl Grounds {
+    /// The name in Postgres and on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DifferentIds => "different ids",
+            Self::FirstNames => "first names disagree",
+            Self::Names => "names disagree",
+            Self::EmailAddresses => "different e-mail addresses",
+            Self::DecidedDifferent => "decided different",
+        }
+    }
 }
 
 /// Records that belong together so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Cluster {
-    members: Vec<usize>,
-    keys: BTreeSet<RecordKey>,
-    apart_from: BTreeSet<RecordKey>,
-    decided_classes: BTreeMap<SourceKind, BTreeSet<RecordKey>>,
-    names: Vec<FoldedName>,
+    /// Their numbers, in ascending order.
+    pub members: Vec<usize>,
+    apart_from: BTreeSet<usize>,
+    ids: BTreeMap<SourceKind, BTreeSet<RecordKey>>,
+    names: BTreeSet<FoldedName>,
     has_email: bool,
     emails: BTreeSet<Identifier>,
 }
 
 impl Cluster {
-    pub(super) fn new(facts: &Facts<'_>, members: &[usize]) -> Self {
-        let mut cluster = Self {
-            members: members.to_vec(),
-            keys: BTreeSet::new(),
-            apart_from: BTreeSet::new(),
-            decided_classes: BTreeMap::new(),
-            names: Vec::new(),
-            has_email: false,
-            emails: BTreeSet::new(),
-        };
-        for member in members.iter().filter_map(|index| facts.members.get(*index)) {
-            for (kind, ids) in facts.unique_ids(member) {
-                cluster.decided_classes.entry(kind).or_default().extend(ids.into_iter().map(|id| decided_class(facts, id)));
-            }
-            for decision in facts.decisions.iter().filter(|decision| !decision.same) {
-                if decision.left == member.key {
-                    cluster.apart_from.insert(decision.right.clone());
-                } else if decision.right == member.key {
-                    cluster.apart_from.insert(decision.left.clone());
-                }
-            }
-            cluster.keys.insert(member.key.clone());
-            if !facts.aliases.is_loser(&member.key) {
-                cluster.names.extend(member.name.is_known().then(|| member.name.clone()));
-                cluster.has_email |= member.identifiers.iter().any(|identifier| identifier.kind == IdentifierKind::Email);
-                cluster.emails.extend(member.linking.iter().filter(|identifier| identifier.kind == IdentifierKind::Email).cloned());
-            }
+    pub(super) fn new(number: usize, member: &Member, person: &Person) -> Self {
+        let mut cluster = Self { members: vec![number], apart_from: person.apart_from.clone(), ids: person.ids.clone(), ..Self::default() };
+        if !person.is_loser {
+            cluster.names.extend(member.name.is_known().then(|| member.name.clone()));
+            let is_email = |identifier: &&Identifier| identifier.kind == IdentifierKind::Email;
+            cluster.has_email = member.identifiers.iter().any(|identifier| is_email(&identifier));
+            cluster.emails = member.linking.iter().filter(is_email).cloned().collect();
         }
-        cluster.names.sort();
-        cluster.names.dedup();
         cluster
     }
 
-    pub(super) fn first_member(&self) -> usize {
-        self.members.first().copied().unwrap_or_default()
-    }
-
-    /// Why the two must not be joined on a level, if so.
-    pub(super) fn forbids(&self, other: &Self, level: Level, rules: &IdentityRules) -> Option<Grounds> {
-        if !self.apart_from.is_disjoint(&other.keys) {
-            return Some(Grounds::DecidedDifferent);
+    pub(super) fn join(mut self, other: Self) -> Self {
+        self.members.extend(other.members);
+        self.members.sort_unstable();
+        self.apart_from.extend(other.apart_from);
+        for (kind, ids) in other.ids {
+            self.ids.entry(kind).or_default().extend(ids);
         }
-        // A merge of the source is a fact: it makes ids one, whatever else they refer to.
-        if level > Level::SourceMerge && self.has_other_ids_than(other) {
-            return Some(Grounds::DifferentIds);
-        }
-        if level == Level::Email && rules.email_needs_names && self.first_names_disagree(other) {
-            return Some(Grounds::FirstNames);
-        }
-        if level == Level::Phone {
-            if self.names_disagree(other) {
-                return Some(Grounds::Names);
-            }
-            let strangers = self.has_email && other.has_email && self.emails.is_disjoint(&other.emails);
-            if strangers && !self.agrees_by_name(other) {
-                return Some(Grounds::EmailAddresses);
-            }
-        }
-        None
+        self.names.extend(other.names);
+        self.has_email |= other.has_email;
+        self.emails.extend(other.emails);
+        self
     }
 
-    /// Both are known to a unique kind, and not as one and the same.
-    fn has_other_ids_than(&self, other: &Self) -> bool {
-        self.decided_classes.iter().any(|(kind, ours)| other.decided_classes.get(kind).is_some_and(|theirs| ours.union(theirs).nth(1).is_some()))
-    }
-
-    fn first_names_disagree(&self, other: &Self) -> bool {
-        let first = |cluster: &Self| cluster.names.iter().filter(|name| name.has_first()).cloned().collect::<Vec<_>>();
-        let (ours, theirs) = (first(self), first(other));
-        !ours.is_empty() && !theirs.is_empty() && !ours.iter().any(|a| theirs.iter().any(|b| a.first_agrees(b)))
-    }
-
-    /// A name without a first name has a say only where one of the two has no first name at all: else one nameless record
-    /// would let spouses agree.
-    fn names_disagree(&self, other: &Self) -> bool {
-        let has_first = |cluster: &Self| cluster.names.iter().any(FoldedName::has_first);
-        let both = has_first(self) && has_first(other);
-        let heard = |cluster: &Self| cluster.names.iter().filter(|name| !both || name.has_first()).cloned().collect::<Vec<_>>();
-        let (ours, theirs) = (heard(self), heard(other));
-        !ours.is_empty() && !theirs.is_empty() && !ours.iter().any(|a| theirs.iter().any(|b| a.agrees(b)))
-    }
-
-    /// Names agree in full: what is missing proves nothing.
-    fn agrees_by_name(&self, other: &Self) -> bool {
-        self.names.iter().any(|a| other.names.iter().any(|b| a.is_whole() && b.is_whole() && a.agrees(b)))
+    /// Decisions are known to both sides.
+    fn is_decided_different_from(&self, other: &Self) -> bool {
+        self.apart_from.iter().any(|n| other.members.binary_search(n).is_ok())
     }
 }
 
-/// Ids that a person decided to be one person count as one id: the least of them.
-fn decided_class(facts: &Facts<'_>, id: RecordKey) -> RecordKey {
-    let mut class = BTreeSet::from([id.clone()]);
-    loop {
-        let before = class.len();
-        for decision in facts.decisions.iter().filter(|decision| decision.same) {
-            let (left, right) = (facts.aliases.canonical(&decision.left), facts.aliases.canonical(&decision.right));
-            if class.contains(left) || class.contains(right) {
-                class.extend([left.clone(), right.clone()]);
-            }
-        }
-        if class.len() == before {
-            return class.pop_first().unwrap_or(id);
-        }
+/// Why some clusters must not be one, if so: the first pair of them that forbids it. What people decided comes last: it
+/// needs no review.
+pub(super) fn forbidden(among: &[&Cluster], level: Level, rules: &IdentityRules) -> Option<Grounds> {
+    // A merge of the source is a fact: it makes ids one, whatever else they refer to.
+    if level > Level::SourceMerge && have_different_ids(among) {
+        return Some(Grounds::DifferentIds);
     }
+    if level == Level::Email && rules.email_needs_names && some_disagree(among, first_names_disagree) {
+        return Some(Grounds::FirstNames);
+    }
+    if level == Level::Phone && some_disagree(among, names_disagree) {
+        return Some(Grounds::Names);
+    }
+    if level == Level::Phone && some_are_strangers(among) {
+        return Some(Grounds::EmailAddresses);
+    }
+    (undecided_pairs(among) < pairs(among.len())).then_some(Grounds::DecidedDifferent)
+}
+
+fn pairs(n: usize) -> usize {
+    n.saturating_mul(n.saturating_sub(1)).checked_div(2).unwrap_or_default()
+}
+
+/// How many pairs of some clusters nobody decided to be different people.
+pub(super) fn undecided_pairs(among: &[&Cluster]) -> usize {
+    let deciding: Vec<&&Cluster> = among.iter().filter(|cluster| !cluster.apart_from.is_empty()).collect();
+    let decided = deciding.iter().enumerate().map(|(n, cluster)| {
+        let others = deciding.iter().skip(n.saturating_add(1));
+        others.filter(|other| cluster.is_decided_different_from(other)).count()
+    });
+    pairs(among.len()).saturating_sub(decided.sum())
+}
+
+/// Two are known to a unique kind, and not as one and the same.
+fn have_different_ids(among: &[&Cluster]) -> bool {
+    let kinds: BTreeSet<SourceKind> = among.iter().flat_map(|cluster| cluster.ids.keys().copied()).collect();
+    kinds.into_iter().any(|kind| {
+        let mut known = among.iter().filter_map(|cluster| cluster.ids.get(&kind));
+        let first = known.next();
+        known.any(|ids| first.is_some_and(|first| first.union(ids).nth(1).is_some()))
+    })
+}
+
+type Names = BTreeSet<FoldedName>;
+
+/// Whether two of the clusters' sets of names disagree; clusters of the same names are looked at once.
+fn some_disagree(among: &[&Cluster], disagree: impl Fn(&Names, &Names) -> bool) -> bool {
+    let distinct: BTreeSet<&Names> = among.iter().map(|cluster| &cluster.names).filter(|names| !names.is_empty()).collect();
+    let distinct: Vec<&Names> = distinct.into_iter().collect();
+    distinct.iter().enumerate().any(|(n, ours)| distinct.iter().skip(n.saturating_add(1)).any(|theirs| disagree(ours, theirs)))
+}
+
+fn first_names_disagree(ours: &Names, theirs: &Names) -> bool {
+    let first = |names: &Names| names.iter().filter(|name| name.has_first()).cloned().collect::<Vec<_>>();
+    let (ours, theirs) = (first(ours), first(theirs));
+    !ours.is_empty() && !theirs.is_empty() && !ours.iter().any(|a| theirs.iter().any(|b| a.first_agrees(b)))
+}
+
+/// A name without a first name has a say only where one of the two has no first name at all: else one nameless record
+/// would let spouses agree.
+fn names_disagree(ours: &Names, theirs: &Names) -> bool {
+    let has_first = |names: &Names| names.iter().any(FoldedName::has_first);
+    let both = has_first(ours) && has_first(theirs);
+    let heard = |names: &Names| names.iter().filter(|name| !both || name.has_first()).cloned().collect::<Vec<_>>();
+    let (ours, theirs) = (heard(ours), heard(theirs));
+    !ours.is_empty() && !theirs.is_empty() && !ours.iter().any(|a| theirs.iter().any(|b| a.agrees(b)))
+}
+
+/// Names agree in full: what is missing proves nothing.
+fn agree_in_full(ours: &Names, theirs: &Names) -> bool {
+    ours.iter().any(|a| a.is_whole() && theirs.iter().any(|b| b.is_whole() && a.agrees(b)))
+}
+
+/// Two have e-mail addresses, none in common, and no names that agree in full.
+fn some_are_strangers(among: &[&Cluster]) -> bool {
+    let mut by_names: BTreeMap<&Names, Vec<&Cluster>> = BTreeMap::new();
+    for cluster in among.iter().filter(|cluster| cluster.has_email) {
+        by_names.entry(&cluster.names).or_default().push(cluster);
+    }
+    let groups: Vec<(&Names, Vec<&Cluster>)> = by_names.into_iter().collect();
+    groups.iter().enumerate().any(|(n, (names, ours))| {
+        groups.iter().skip(n).any(|(other_names, theirs)| {
+            let strangers = |a: &Cluster, b: &Cluster| a.members != b.members && a.emails.is_disjoint(&b.emails);
+            !agree_in_full(names, other_names) && ours.iter().any(|a| theirs.iter().any(|b| strangers(a, b)))
+        })
+    })
 }

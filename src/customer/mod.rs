@@ -5,6 +5,7 @@ pub mod answer;
 mod cluster;
 pub mod email;
 pub mod event;
+pub mod evidence;
 pub mod filters;
 pub mod identifier;
 pub mod kind;

@@ -7,15 +7,19 @@
 //! 2. the clusters that the other values connect are grouped;
 //! 3. a group that contains a forbidden pair is not formed.
 //!
-//! Nothing in it guesses or breaks a tie, so the order of arrival can't matter; what is dropped is reported as a
-//! [`Doubt`]. Source merges are a level of their own before references, so that a doubtful reference can't undo a fact.
+//! Nothing in it guesses or breaks a tie, so the order of arrival can't matter. What joined whom is told as a [`Link`],
+//! what was dropped as a [`Doubt`]. Source merges are a level of their own before references, so that a doubtful reference
+//! can't undo a fact.
+//!
+//! A component of more records than the rules' cap uses no phone links; its parts that are then still above the cap use no
+//! e-mail links either. The result for a component is the same whether it is resolved alone or among others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::aliases::Aliases;
-use super::cluster::{Cluster, Grounds};
-use super::identifier::{Identifier, IdentifierKind};
-use super::kind::SourceKind;
+use super::cluster::{Cluster, Grounds, forbidden, undecided_pairs};
+use super::evidence::{Evidence, Level, Person, people};
+use super::identifier::Identifier;
 use super::name::FoldedName;
 use super::partition::Partition;
 use super::record::RecordKey;
@@ -45,39 +49,41 @@ pub struct Decision {
     pub same: bool,
 }
 
-/// How strong evidence is; the strongest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// A person decided.
-    Decision,
-    /// The source merged its own records.
-    SourceMerge,
-    /// A record refers to another by id.
-    Reference,
-    /// Equal e-mail address or social account.
-    Email,
-    /// Equal phone number.
-    Phone,
+/// Evidence that made records one customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// How strong it is.
+    pub level: Level,
+    /// What they have in common.
+    pub evidence: Evidence,
+    /// Who has it, as indices of the members.
+    pub members: Vec<usize>,
 }
 
-/// Evidence that was not used, and why: material for a review.
+/// Evidence that was not used, and why: a question that only a person can answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// On which level.
+    /// How strong it is.
     pub level: Level,
-    /// What kept them apart.
+    /// What they have in common; of a group that was not formed, the first of several.
+    pub evidence: Evidence,
+    /// What keeps them apart.
     pub grounds: Grounds,
-    /// A record of each side, as indices of the members.
-    pub between: (usize, usize),
+    /// The customers that it is about, as positions in [`Resolution::clusters`]; two or more.
+    pub clusters: Vec<usize>,
 }
 
-/// Customers, as indices of the members, each in ascending order.
+/// Customers, and why they are so.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Resolution {
-    /// Who belongs together.
+    /// Who belongs together: indices of the members, each in ascending order.
     pub clusters: Vec<Vec<usize>>,
-    /// What was left open.
+    /// What joined them.
+    pub links: Vec<Link>,
+    /// What was left open; nothing that people decided or other evidence settled.
     pub doubts: Vec<Doubt>,
+    /// How many components were above the cap, so that not everything in them could link.
+    pub oversized: usize,
 }
 
 /// Everything that resolution looks at.
@@ -96,162 +102,148 @@ pub struct Facts<'a> {
 /// Resolves whole components.
 #[must_use]
 pub fn resolve(facts: &Facts<'_>) -> Resolution {
+    let resolver = Resolver { facts, people: people(facts) };
     let all: Vec<usize> = (0..facts.members.len()).collect();
-    let mut resolution = Resolution::default();
-    let links = [facts.rules.email_links, facts.rules.phone_links];
-    for component in facts.components(&all, &|_| true) {
+    let mut found = Found::default();
+    for component in resolver.components(&all, Level::Phone) {
         if component.len() <= facts.rules.component_cap {
-            facts.resolve_component(&component, links, &mut resolution);
+            resolver.resolve_component(&component, Level::Phone, &mut found);
             continue;
         }
-        for smaller in facts.components(&component, &|kind| kind != IdentifierKind::Phone) {
-            let email = links[0] && smaller.len() <= facts.rules.component_cap;
-            facts.resolve_component(&smaller, [email, false], &mut resolution);
+        found.oversized = found.oversized.saturating_add(1);
+        for smaller in resolver.components(&component, Level::Email) {
+            let last = if smaller.len() <= facts.rules.component_cap { Level::Email } else { Level::Reference };
+            resolver.resolve_component(&smaller, last, &mut found);
         }
     }
-    resolution.clusters.sort();
-    resolution
+    found.into_resolution()
 }
 
-impl Facts<'_> {
-    /// The connected parts of some members, over decisions, merges, references and those sorts of values.
-    fn components(&self, among: &[usize], uses: &dyn Fn(IdentifierKind) -> bool) -> Vec<Vec<usize>> {
-        let mut partition = Partition::new(self.members.len());
-        for level in [Level::Decision, Level::SourceMerge, Level::Reference, Level::Email, Level::Phone] {
-            for holders in self.values(level, among).values() {
-                if level < Level::Email || holders.uses.iter().any(|kind| uses(*kind)) {
-                    partition.join_all(&holders.members);
-                }
+/// What has been found so far; doubts still name clusters by a member of each.
+#[derive(Debug, Default)]
+struct Found {
+    clusters: Vec<Cluster>,
+    links: Vec<Link>,
+    doubts: Vec<(Level, Evidence, Grounds, Vec<usize>)>,
+    oversized: usize,
+}
+
+impl Found {
+    /// Leaves out doubts that are settled: because something else joined those concerned, or because people decided that
+    /// each of them is somebody else.
+    fn into_resolution(mut self) -> Resolution {
+        self.clusters.sort_by(|a, b| a.members.cmp(&b.members));
+        let positions: BTreeMap<usize, usize> =
+            self.clusters.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |member| (*member, n))).collect();
+        let mut doubts = Vec::new();
+        for (level, evidence, grounds, concerned) in self.doubts {
+            let clusters: BTreeSet<usize> = concerned.iter().filter_map(|member| positions.get(member).copied()).collect();
+            let still: Vec<&Cluster> = clusters.iter().filter_map(|n| self.clusters.get(*n)).collect();
+            if undecided_pairs(&still) > 0 {
+                doubts.push(Doubt { level, evidence, grounds, clusters: clusters.into_iter().collect() });
+            }
+        }
+        let clusters = self.clusters.into_iter().map(|cluster| cluster.members).collect();
+        Resolution { clusters, links: self.links, doubts, oversized: self.oversized }
+    }
+}
+
+struct Resolver<'a> {
+    facts: &'a Facts<'a>,
+    people: Vec<Person>,
+}
+
+impl Resolver<'_> {
+    /// The connected parts of some members, over everything up to a level.
+    fn components(&self, among: &[usize], last: Level) -> Vec<Vec<usize>> {
+        let mut partition = Partition::new(self.people.len());
+        for level in Level::ALL.into_iter().filter(|level| *level <= last) {
+            for holders in self.holders(level, among).values() {
+                partition.join_all(holders);
             }
         }
         partition.groups(among)
     }
 
-    fn resolve_component(&self, component: &[usize], [email, phone]: [bool; 2], resolution: &mut Resolution) {
-        let mut clusters: Vec<Vec<usize>> = component.iter().map(|member| vec![*member]).collect();
-        for level in [Level::Decision, Level::SourceMerge, Level::Reference, Level::Email, Level::Phone] {
-            let used = match level {
-                Level::Email => email,
-                Level::Phone => phone,
+    /// Resolves one component with the evidence up to a level, as far as the rules use it.
+    fn resolve_component(&self, component: &[usize], last: Level, found: &mut Found) {
+        let rules = self.facts.rules;
+        let cluster = |n: &usize| Some(Cluster::new(*n, self.facts.members.get(*n)?, self.people.get(*n)?));
+        let mut clusters: Vec<Cluster> = component.iter().filter_map(cluster).collect();
+        for level in Level::ALL.into_iter().filter(|level| *level <= last) {
+            let is_used = match level {
+                Level::Email => rules.email_links,
+                Level::Phone => rules.phone_links,
                 Level::Decision | Level::SourceMerge | Level::Reference => true,
             };
-            if used && clusters.len() > 1 {
-                clusters = self.apply_level(level, component, &clusters, &mut resolution.doubts);
+            if is_used && clusters.len() > 1 {
+                clusters = self.apply_level(level, component, clusters, found);
             }
         }
-        resolution.clusters.extend(clusters);
+        found.clusters.extend(clusters);
     }
 
-    fn apply_level(&self, level: Level, component: &[usize], before: &[Vec<usize>], doubts: &mut Vec<Doubt>) -> Vec<Vec<usize>> {
-        let clusters: Vec<Cluster> = before.iter().map(|members| Cluster::new(self, members)).collect();
-        let cluster_of: BTreeMap<usize, usize> = before.iter().zip(0..).flat_map(|(members, n)| members.iter().map(move |m| (*m, n))).collect();
-        let mut partition = Partition::new(clusters.len());
-        for holders in self.values(level, component).into_values() {
-            let holding: BTreeSet<usize> = holders.members.iter().filter_map(|member| cluster_of.get(member).copied()).collect();
+    fn apply_level(&self, level: Level, component: &[usize], before: Vec<Cluster>, found: &mut Found) -> Vec<Cluster> {
+        let owner: BTreeMap<usize, usize> = before.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |m| (*m, n))).collect();
+        let some = |numbers: &[usize]| numbers.iter().filter_map(|n| before.get(*n)).collect::<Vec<&Cluster>>();
+        let firsts = |numbers: &[usize]| some(numbers).iter().filter_map(|cluster| cluster.members.first().copied()).collect::<Vec<usize>>();
+        let mut partition = Partition::new(before.len());
+        // Evidence that isn't dropped: who has it, and the clusters that it connects.
+        let mut kept: Vec<(Evidence, Vec<usize>, Vec<usize>)> = Vec::new();
+        for (evidence, members) in self.holders(level, component) {
+            let holding: BTreeSet<usize> = members.iter().filter_map(|member| owner.get(member).copied()).collect();
             let holding: Vec<usize> = holding.into_iter().collect();
             if holding.len() < 2 {
                 continue;
             }
-            match self.forbidden_pair(level, &clusters, &holding) {
-                Some(doubt) => doubts.push(doubt),
-                None => partition.join_all(&holding),
+            match forbidden(&some(&holding), level, self.facts.rules) {
+                Some(grounds) => found.doubts.push((level, evidence, grounds, firsts(&holding))),
+                None => {
+                    partition.join_all(&holding);
+                    kept.push((evidence, members, holding));
+                }
             }
         }
-        let everything: Vec<usize> = (0..clusters.len()).collect();
-        let mut after = Vec::with_capacity(clusters.len());
-        for group in partition.groups(&everything) {
-            let members = |n: &usize| before.get(*n).cloned().unwrap_or_default();
-            match self.forbidden_pair(level, &clusters, &group) {
-                None => {
-                    let mut joined: Vec<usize> = group.iter().flat_map(members).collect();
-                    joined.sort_unstable();
-                    after.push(joined);
-                }
-                Some(doubt) => {
-                    doubts.push(doubt);
-                    after.extend(group.iter().map(members));
-                }
+        let groups = partition.groups(&(0..before.len()).collect::<Vec<_>>());
+        let mut group_of = vec![0; before.len()];
+        let mut refused: BTreeMap<usize, Grounds> = BTreeMap::new();
+        for (n, group) in groups.iter().enumerate() {
+            group.iter().for_each(|cluster| group_of.get_mut(*cluster).into_iter().for_each(|slot| *slot = n));
+            if group.len() > 2 {
+                refused.extend(forbidden(&some(group), level, self.facts.rules).map(|grounds| (n, grounds)));
+            }
+        }
+        let mut told: BTreeSet<usize> = BTreeSet::new();
+        for (evidence, members, holding) in kept {
+            let group = holding.first().and_then(|cluster| group_of.get(*cluster)).copied().unwrap_or_default();
+            match (refused.get(&group), groups.get(group)) {
+                (None, _) => found.links.push(Link { level, evidence, members }),
+                (Some(grounds), Some(concerned)) if told.insert(group) => found.doubts.push((level, evidence, *grounds, firsts(concerned))),
+                (Some(_), _) => {}
+            }
+        }
+        let mut before: Vec<Option<Cluster>> = before.into_iter().map(Some).collect();
+        let mut after = Vec::with_capacity(groups.len());
+        for (n, group) in groups.iter().enumerate() {
+            let mut clusters = group.iter().filter_map(|cluster| before.get_mut(*cluster).and_then(Option::take));
+            if refused.contains_key(&n) {
+                after.extend(clusters);
+            } else {
+                after.extend(clusters.next().map(|first| clusters.fold(first, Cluster::join)));
             }
         }
         after
     }
 
-    fn forbidden_pair(&self, level: Level, clusters: &[Cluster], among: &[usize]) -> Option<Doubt> {
-        let some: Vec<&Cluster> = among.iter().filter_map(|n| clusters.get(*n)).collect();
-        some.iter().enumerate().find_map(|(n, left)| {
-            some.iter().skip(n.saturating_add(1)).find_map(|right| {
-                let grounds = left.forbids(right, level, self.rules)?;
-                Some(Doubt { level, grounds, between: (left.first_member(), right.first_member()) })
-            })
-        })
-    }
-
-    /// The values of a level, with the members that hold each.
-    fn values(&self, level: Level, among: &[usize]) -> BTreeMap<String, Holders> {
-        let mut values: BTreeMap<String, Holders> = BTreeMap::new();
-        let mut hold = |value: String, member: usize, kind: Option<IdentifierKind>| {
-            let holders = values.entry(value).or_default();
-            holders.members.push(member);
-            holders.uses.extend(kind);
-        };
-        let members = among.iter().filter_map(|index| Some((*index, self.members.get(*index)?)));
-        match level {
-            Level::Decision => {
-                let decided: Vec<(String, &Decision)> =
-                    self.decisions.iter().filter(|d| d.same).map(|d| (format!("{} {}", d.left, d.right), d)).collect();
-                for (index, member) in members {
-                    for (value, _) in decided.iter().filter(|(_, d)| d.left == member.key || d.right == member.key) {
-                        hold(value.clone(), index, None);
-                    }
-                }
-            }
-            Level::SourceMerge => members.for_each(|(index, member)| hold(self.aliases.canonical(&member.key).to_string(), index, None)),
-            Level::Reference => {
-                for (index, member) in members {
-                    hold(self.aliases.canonical(&member.key).to_string(), index, None);
-                    for record in self.references(member) {
-                        hold(self.aliases.canonical(&record).to_string(), index, None);
-                    }
-                }
-            }
-            Level::Email | Level::Phone => {
-                for (index, member) in members {
-                    for identifier in self.linking(member) {
-                        let is_phone = identifier.kind == IdentifierKind::Phone;
-                        if identifier.kind.is_address() && is_phone == (level == Level::Phone) {
-                            hold(format!("{}:{}", identifier.kind.as_str(), identifier.value), index, Some(identifier.kind));
-                        }
-                    }
-                }
+    /// The evidence of a level, with the members that have it.
+    fn holders(&self, level: Level, among: &[usize]) -> BTreeMap<Evidence, Vec<usize>> {
+        let mut holders: BTreeMap<Evidence, Vec<usize>> = BTreeMap::new();
+        for n in among {
+            let (Some(member), Some(person)) = (self.facts.members.get(*n), self.people.get(*n)) else { continue };
+            for evidence in person.evidence(level, &member.linking) {
+                holders.entry(evidence).or_default().push(*n);
             }
         }
-        values
+        holders
     }
-
-    /// What links a member; a loser's identifiers no longer do.
-    pub(super) fn linking<'m>(&self, member: &'m Member) -> impl Iterator<Item = &'m Identifier> + use<'m> {
-        let loser = self.aliases.is_loser(&member.key);
-        member.linking.iter().filter(move |_| !loser)
-    }
-
-    /// The records of other systems that a member refers to.
-    pub(super) fn references(&self, member: &Member) -> impl Iterator<Item = RecordKey> {
-        self.linking(member).filter_map(Identifier::referred_record)
-    }
-
-    /// The ids of unique kinds that a member stands for: its own and those it refers to, merges followed.
-    pub(super) fn unique_ids(&self, member: &Member) -> BTreeMap<SourceKind, BTreeSet<RecordKey>> {
-        let mut ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
-        let own = std::iter::once(member.key.clone());
-        for key in own.chain(self.references(member)).filter(|key| self.rules.unique.contains(&key.kind)) {
-            ids.entry(key.kind).or_default().insert(self.aliases.canonical(&key).clone());
-        }
-        ids
-    }
-}
-
-#[derive(Debug, Default)]
-struct Holders {
-    members: Vec<usize>,
-    uses: BTreeSet<IdentifierKind>,
 }
