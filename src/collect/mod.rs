@@ -1,4 +1,7 @@
 //! How what the sources say becomes customers.
 
+mod after;
 pub mod apply;
+mod capped;
 mod derive;
+mod work;

@@ -26,7 +26,8 @@ pub enum IdentifierKind {
 }
 
 impl IdentifierKind {
-    const ALL: [Self; 5] = [Self::Email, Self::Phone, Self::Facebook, Self::Twitter, Self::Reference];
+    /// Every sort, in that order.
+    pub const ALL: [Self; 5] = [Self::Email, Self::Phone, Self::Facebook, Self::Twitter, Self::Reference];
 
     /// The name in Postgres, and for addresses in an answer.
     #[must_use]
@@ -87,6 +88,13 @@ impl Identifier {
     #[must_use]
     pub fn reference(namespace: &str, value: &str) -> Option<Self> {
         Some(Self { kind: IdentifierKind::Reference, value: format!("{}:{}", text::id(namespace)?, text::id(value)?) })
+    }
+
+    /// Whether it is of a sort that can link. An id in another namespace than that of a record (an account's, say) finds, but
+    /// never links.
+    #[must_use]
+    pub fn could_link(&self) -> bool {
+        self.kind.is_address() || self.referred_record().is_some()
     }
 
     /// The record that a reference points to, when its namespace is a source kind.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::identifier::Blocklist;
+use super::identifier::{Blocklist, Identifier};
 use super::kind::SourceKind;
 use super::phone::Region;
 
@@ -46,6 +46,12 @@ impl Default for IdentityRules {
 }
 
 impl IdentityRules {
+    /// Whether a value says who somebody is, as long as it isn't shared.
+    #[must_use]
+    pub fn may_link(&self, identifier: &Identifier) -> bool {
+        identifier.could_link() && !self.blocklist.blocks(identifier)
+    }
+
     /// A kind's place in the order of preference; kinds that the settings leave out come last.
     #[must_use]
     pub fn rank(&self, kind: SourceKind) -> usize {

@@ -9,7 +9,7 @@ use crate::customer::profile::{MergeRules, Profile};
 use crate::customer::record::Record;
 use crate::settings::file::Several;
 use crate::storage::answers::{AnswerRow, find_by_address, find_by_id};
-use crate::storage::{StorageError, components, customers, events, records};
+use crate::storage::{StorageError, customers, events, records};
 
 /// What is answered when several customers have an address.
 #[derive(Debug, Clone, Copy)]
@@ -106,8 +106,7 @@ async fn render(db: &mut PgConnection, brand: &Brand, customer_key: &str) -> Res
     let others =
         keys.iter().filter_map(|key| key.parse().ok()).filter(|key| !known.get(key).is_some_and(|record| record.versions.is_live())).collect();
     let live: Vec<&Record> = known.values().filter(|record| record.versions.is_live()).collect();
-    let (merges, _) = components::list_facts(db, brand.id(), &keys).await?;
-    let aliases = Aliases::new(&merges);
+    let aliases = Aliases::new(&records::list_merges(db, brand.id(), &keys).await?);
     let rules = MergeRules { identity: &brand.rules.identity, precedence: &brand.rules.precedence, aliases: &aliases };
     let Some(mut profile) = Profile::merge(&live, others, rules) else { return Ok(None) };
     profile.customer_id = customer_id;

@@ -1,6 +1,6 @@
 //! Brands: the walls between customers.
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::StorageError;
@@ -59,14 +59,4 @@ pub async fn count_brand(pool: &PgPool, brand_id: i32, now: jiff::Timestamp) -> 
     );
     let (customers, records, events, live_keys) = counts.bind(brand_id).bind(jiff_sqlx::Timestamp::from(now)).fetch_one(pool).await?;
     Ok(BrandCounts { customers, records, events, live_keys })
-}
-
-/// Keeps every other writer of the brand out until the transaction ends.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn lock_brand(db: &mut PgConnection, brand_id: i32) -> Result<(), StorageError> {
-    // The first number names the purpose, so that other users of advisory locks don't meet ours.
-    sqlx::query("select pg_advisory_xact_lock(1752131440, $1)").bind(brand_id).execute(db).await?;
-    Ok(())
 }

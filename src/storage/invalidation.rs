@@ -8,9 +8,7 @@ use std::hash::Hasher;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use siphasher::sip128::{Hasher128, SipHasher24};
-use sqlx::PgConnection;
 
-use super::StorageError;
 use crate::customer::identifier::Identifier;
 
 /// The channel of the notifications.
@@ -54,7 +52,7 @@ pub struct Invalidation {
 }
 
 impl Invalidation {
-    fn payloads(&self) -> Vec<String> {
+    pub(super) fn payloads(&self) -> Vec<String> {
         match &self.hashes {
             Some(hashes) if hashes.len() <= MAX_HASHES => {
                 let payload = |some: &[LookupHash]| {
@@ -79,18 +77,6 @@ impl Invalidation {
         let (hashes, rest) = bytes.as_chunks::<16>();
         rest.is_empty().then(|| Self { brand_id, hashes: Some(hashes.iter().copied().map(LookupHash).collect()) })
     }
-}
-
-/// Tells every replica, as soon as the transaction commits.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn notify(db: &mut PgConnection, invalidation: &Invalidation) -> Result<(), StorageError> {
-    let payloads = invalidation.payloads();
-    if !payloads.is_empty() {
-        sqlx::query("select pg_notify($1, payload) from unnest($2::text[]) as payload").bind(CHANNEL).bind(payloads).execute(db).await?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ pub mod embedded;
 pub mod events;
 pub mod invalidation;
 pub mod keys;
+pub mod neighbourhood;
+pub mod outcome;
 pub mod records;
 
 use crate::customer::kind::UnknownName;

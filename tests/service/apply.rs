@@ -24,6 +24,7 @@ pub async fn dump(pool: &PgPool, brand_id: i32) -> BTreeMap<&'static str, Vec<St
         "customer_records",
         "customer_addresses",
         "answers",
+        "reviews",
     ] {
         let query = format!("select row_to_json(t)::text from {table} as t where brand_id = $1 order by 1");
         let rows: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(brand_id).fetch_all(pool).await.unwrap();
@@ -33,7 +34,7 @@ pub async fn dump(pool: &PgPool, brand_id: i32) -> BTreeMap<&'static str, Vec<St
 }
 
 async fn clear(pool: &PgPool) {
-    sqlx::query("truncate records, identifiers, shared_values, source_merges, events, event_references, customers, customer_records, customer_addresses, answers")
+    sqlx::query("truncate records, identifiers, shared_values, source_merges, events, event_references, customers, customer_records, customer_addresses, answers, reviews")
         .execute(pool)
         .await
         .unwrap();

@@ -1,0 +1,164 @@
+//! The longer way, for changes near components above the cap: those are never read whole.
+//!
+//! Who can be touched is found out twice, before the facts are written and after: for every record and value of the work
+//! its component, if that is within the cap; else its component without phone links; else without e-mail links. Records in
+//! between are made anew with just those links. It comes to the same as reading everything, as far as it can differ: a
+//! component that lost or won a record, or the right to its links, contains a record or value of the work on one of the
+//! two occasions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::PgConnection;
+
+use super::after::After;
+use super::apply::{Applied, report, scope};
+use super::derive::{Reach, derive};
+use super::work::Work;
+use crate::brand::Brand;
+use crate::customer::evidence::Level;
+use crate::customer::identifier::{Identifier, IdentifierKind};
+use crate::customer::record::RecordKey;
+use crate::storage::StorageError;
+use crate::storage::components::{Node, list_component, list_holders};
+use crate::storage::neighbourhood::{Ask, Neighbourhood, read_neighbourhood};
+use crate::storage::outcome::{Derived, Facts, write_outcome};
+
+/// Does some work inside a transaction that holds the brand's lock.
+pub(super) async fn apply(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Applied, StorageError> {
+    let (known, after, asked) = facts(db, brand, work).await?;
+    if after.is_nothing_new(work) {
+        return Ok(Applied::default());
+    }
+    let mut touched: BTreeSet<Node> = known.keys.iter().cloned().map(Node::Record).collect();
+    touched.extend(asked.into_iter().map(Node::Value));
+    for value in after.facts.shared.iter().chain(&after.facts.shared_gone) {
+        touched.extend(list_holders(db, brand.id(), value).await?.into_iter().map(Node::Record));
+    }
+    let mut linking = Linking::new();
+    let links = known.identifiers.iter().filter(|((_, value), found)| found.links && !known.shared.contains(value));
+    links.for_each(|((record, value), _)| add(&mut linking, record, value));
+    let before = Parts::find(db, brand, &touched, &linking).await?;
+    write_outcome(db, brand.id(), &after.facts, &Derived::default()).await?;
+    touched.extend(before.records().cloned().map(Node::Record));
+    linking.retain(|record, _| !known.changing.contains(record));
+    linking.values_mut().for_each(|values| values.retain(|value| !after.shared.contains(value)));
+    let links = after.facts.identifiers.iter().filter(|row| row.found.links && !after.shared.contains(&row.identifier));
+    links.for_each(|row| add(&mut linking, &row.record, &row.identifier));
+    loop {
+        let parts = Parts::find(db, brand, &touched, &linking).await?;
+        let ask = Ask { records: parts.records().cloned().collect(), ..Ask::default() };
+        let known = read_neighbourhood(db, brand.id(), &ask, &scope(brand, None)).await?;
+        let now = After::new(&Work::default(), &known, &BTreeMap::new(), &brand.rules.identity);
+        if !now.missing.records.is_empty() {
+            touched.extend(now.missing.records.into_iter().map(Node::Record));
+            continue;
+        }
+        let derived = derive(&now, &known, &parts.reach(), brand);
+        write_outcome(db, brand.id(), &Facts::default(), &derived).await?;
+        report(brand, parts.oversized);
+        return Ok(Applied { changed: after.facts.news(), customers: derived.customers.len() });
+    }
+}
+
+/// What is news, without following what hangs together with it.
+async fn facts(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<(Neighbourhood, After, BTreeSet<Identifier>), StorageError> {
+    let rules = &brand.rules.identity;
+    let first = work.ask(rules.region);
+    let mut ask = first.clone();
+    let mut known = Neighbourhood::default();
+    let mut asked: BTreeMap<Identifier, bool> = BTreeMap::new();
+    loop {
+        known.extend(read_neighbourhood(db, brand.id(), &ask, &scope(brand, None)).await?);
+        asked.extend(ask.values);
+        let after = After::new(work, &known, &asked, rules);
+        if after.missing.is_empty() {
+            let values = known.identifiers.keys().filter(|(record, _)| known.changing.contains(record)).map(|(_, value)| value.clone());
+            let values = values.chain(asked.into_keys()).collect();
+            return Ok((known, after, values));
+        }
+        ask = Ask { changing: first.changing.clone(), merge_ends: first.merge_ends.clone(), events: first.events.clone(), ..after.missing };
+    }
+}
+
+/// The parts of components that may be resolved on their own.
+#[derive(Debug, Default)]
+struct Parts {
+    /// The last level that may link each record.
+    last: BTreeMap<RecordKey, Level>,
+    oversized: usize,
+}
+
+/// Values that link a record.
+type Linking = BTreeMap<RecordKey, BTreeSet<Identifier>>;
+
+fn add(linking: &mut Linking, record: &RecordKey, value: &Identifier) {
+    linking.entry(record.clone()).or_default().insert(value.clone());
+}
+
+impl Parts {
+    /// The parts that some nodes are in, as Postgres has them now. `linking` only saves questions.
+    async fn find(db: &mut PgConnection, brand: &Brand, nodes: &BTreeSet<Node>, linking: &Linking) -> Result<Self, StorageError> {
+        let cap = brand.rules.identity.component_cap;
+        let mut parts = Self::default();
+        // What was met in a component above the cap, with all links and without phone links. Values come first.
+        let mut above: [BTreeSet<Node>; 2] = [BTreeSet::new(), BTreeSet::new()];
+        for node in nodes {
+            if parts.knows(node) {
+                continue;
+            }
+            let mut last = Level::Reference;
+            let mut part = None;
+            for (level, above) in [Level::Phone, Level::Email].into_iter().zip(&mut above) {
+                let linked = || values_of(node, linking).any(|value| above.contains(&Node::Value(value.clone())));
+                if above.contains(node) || linked() {
+                    continue;
+                }
+                let records = list_component(db, brand.id(), node, level, cap.saturating_add(1)).await?;
+                if records.len() <= cap {
+                    last = level;
+                    part = Some(records);
+                    break;
+                }
+                if level == Level::Phone {
+                    parts.oversized = parts.oversized.saturating_add(1);
+                }
+                above.extend(records.into_iter().map(Node::Record));
+                above.insert(node.clone());
+            }
+            let part = match part {
+                Some(part) => part,
+                None => list_component(db, brand.id(), node, Level::Reference, usize::MAX).await?,
+            };
+            parts.last.extend(part.into_iter().map(|key| (key, last)));
+        }
+        Ok(parts)
+    }
+
+    /// Whether the node is a record of a part that was found.
+    fn knows(&self, node: &Node) -> bool {
+        matches!(node, Node::Record(key) if self.last.contains_key(key))
+    }
+
+    fn records(&self) -> impl Iterator<Item = &RecordKey> {
+        self.last.keys()
+    }
+
+    /// Which values may not link whom.
+    fn reach(&self) -> Reach {
+        const ADDRESSES: [IdentifierKind; 4] = [IdentifierKind::Phone, IdentifierKind::Email, IdentifierKind::Facebook, IdentifierKind::Twitter];
+        let barred = |last: Level| match last {
+            Level::Phone => Vec::new(),
+            Level::Email => vec![IdentifierKind::Phone],
+            Level::Decision | Level::SourceMerge | Level::Reference => ADDRESSES.to_vec(),
+        };
+        self.last.iter().map(|(key, last)| (key.clone(), barred(*last))).collect()
+    }
+}
+
+fn values_of<'a>(node: &Node, linking: &'a Linking) -> impl Iterator<Item = &'a Identifier> + use<'a> {
+    let of = match node {
+        Node::Record(key) => linking.get(key),
+        Node::Value(_) => None,
+    };
+    of.into_iter().flatten()
+}

@@ -1,0 +1,81 @@
+//! What is to be done in one transaction: changes with repetitions already joined, and records to look at again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{Timestamp, TimestampRound, Unit};
+
+use crate::customer::event::{Event, EventKey, field};
+use crate::customer::identifier::{Identifier, identifiers_of};
+use crate::customer::phone::Region;
+use crate::customer::record::{Change, Record, RecordKey};
+use crate::customer::versions::{Update, Versions};
+use crate::storage::neighbourhood::Ask;
+
+/// Changes of one brand, and what is to be made anew although nothing was said about it.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// What is said about records.
+    pub records: BTreeMap<RecordKey, Versions>,
+    /// What is said about events.
+    pub events: BTreeMap<EventKey, Versions>,
+    /// Merges of sources, loser and winner; of one pair the latest.
+    pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
+    /// Records to be looked at again.
+    pub again: BTreeSet<RecordKey>,
+}
+
+impl From<Vec<Change>> for Work {
+    fn from(changes: Vec<Change>) -> Self {
+        fn add<K: Ord>(to: &mut BTreeMap<K, Versions>, key: K, update: Update) {
+            let said = Versions::from(update);
+            match to.entry(key) {
+                std::collections::btree_map::Entry::Vacant(vacant) => {
+                    vacant.insert(said);
+                }
+                std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().join(said),
+            }
+        }
+        let mut work = Self::default();
+        for change in changes {
+            match change {
+                Change::Record { key, update } => add(&mut work.records, key, update),
+                Change::Event { key, update } => add(&mut work.events, key, update),
+                Change::Merge(merge) if merge.loser != merge.winner => {
+                    let at = stored(merge.at);
+                    let known = work.merges.entry((merge.loser, merge.winner)).or_insert(at);
+                    *known = at.max(*known);
+                }
+                Change::Merge(_) => {}
+            }
+        }
+        work
+    }
+}
+
+/// A time as Postgres keeps it: to the microsecond.
+fn stored(at: Timestamp) -> Timestamp {
+    at.round(TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor)).unwrap_or(at)
+}
+
+impl Work {
+    /// Whether there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.events.is_empty() && self.merges.is_empty() && self.again.is_empty()
+    }
+
+    /// Everything that the work can touch directly. What a record will be found by is among what it is found by and what is
+    /// said of it now, so values are asked for before it is known which of them count.
+    pub(super) fn ask(&self, region: Option<Region>) -> Ask {
+        let said = self.records.iter().map(|(key, versions)| Record { key: key.clone(), versions: versions.clone() });
+        let values = said.flat_map(|record| identifiers_of(&record, region)).filter(Identifier::could_link).map(|value| (value, false)).collect();
+        let owners = self.events.iter().map(|(key, versions)| Event { key: key.clone(), versions: versions.clone() });
+        let records = owners.filter(|event| event.versions.get(field::RECORD).is_some()).filter_map(|event| event.record()).collect();
+        Ask {
+            records,
+            values,
+            changing: self.records.keys().chain(&self.again).cloned().collect(),
+            merge_ends: self.merges.keys().flat_map(|(loser, winner)| [loser, winner]).cloned().collect(),
+            events: self.events.keys().cloned().collect(),
+        }
+    }
+}

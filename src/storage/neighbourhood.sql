@@ -1,0 +1,184 @@
+-- $1 brand, $2 records, $3 $4 $5 values (kind, text, through it even if shared), $6 changing records, $7 ends of merges,
+-- $8 events, $9 whether to follow, $10 at most this many records, $11 unique kinds, $12 other kinds, $13 a value held by so
+-- many is shared, $14 events per record, $15 hidden event types, $16 all kinds
+with recursive asked (kind, value, forced) as materialized (
+    select * from unnest($3::text[], $4::text[], $5::boolean[])
+),
+chain (record_key) as (
+    select unnest($7::text[]) collate "C"
+    union
+    select next.record_key from chain
+    cross join lateral (
+        select winner_key from source_merges where brand_id = $1 and loser_key = chain.record_key
+        union all
+        select loser_key from source_merges where brand_id = $1 and winner_key = chain.record_key
+    ) as next (record_key)
+),
+changing (record_key) as materialized (
+    select unnest($6::text[]) collate "C" union select record_key from chain
+),
+-- Two sorts of nodes, records and values, so that each value is expanded once, however many hold it. A record is also the
+-- value of the references to it.
+component (kind, value) as (
+    select 'record' collate "C", unnest($2::text[]) collate "C"
+    union
+    select 'record', record_key from changing
+    union
+    select 'record', record_key from events where brand_id = $1 and event_key = any($8) and record_key is not null
+    union
+    select kind, value from asked
+    where forced or not exists (
+        select from shared_values as shared where shared.brand_id = $1 and shared.kind = asked.kind and shared.value = asked.value
+    )
+    union
+    select next.kind, next.value from component
+    cross join lateral (
+        select own.kind, own.value from identifiers as own
+        where component.kind = 'record' and own.brand_id = $1 and own.record_key = component.value and own.links
+            and not exists (
+                select from shared_values as shared where shared.brand_id = $1 and shared.kind = own.kind and shared.value = own.value
+            )
+        union all
+        select 'reference', component.value where component.kind = 'record'
+        union all
+        select 'record', holder.record_key from identifiers as holder
+        where component.kind <> 'record' and holder.brand_id = $1 and holder.kind = component.kind and holder.value = component.value
+            and holder.links
+        union all
+        select 'record', component.value where component.kind = 'reference'
+        union all
+        select 'record', winner_key from source_merges where component.kind = 'record' and brand_id = $1 and loser_key = component.value
+        union all
+        select 'record', loser_key from source_merges where component.kind = 'record' and brand_id = $1 and winner_key = component.value
+        union all
+        select 'record', right_key from decisions
+        where component.kind = 'record' and brand_id = $1 and left_key = component.value and undone_at is null
+        union all
+        select 'record', left_key from decisions
+        where component.kind = 'record' and brand_id = $1 and right_key = component.value and undone_at is null
+    ) as next (kind, value)
+    where $9
+),
+keys (record_key) as materialized (
+    select value from component where kind = 'record' limit $10
+),
+counted (kind, value) as materialized (
+    select kind, value from asked where kind <> 'reference'
+    union
+    select own.kind, own.value from changing
+    join identifiers as own on own.brand_id = $1 and own.record_key = changing.record_key and own.kind <> 'reference'
+),
+stored (customer_key) as materialized (
+    select distinct owner.customer_key from keys join customer_records as owner on owner.brand_id = $1 and owner.record_key = keys.record_key
+)
+select 'key', to_json(record_key)::text from keys
+union all
+select 'changing', to_json(record_key)::text from changing
+union all
+select 'record', json_build_array(record.record_key, record.state)::text
+from keys join records as record on record.brand_id = $1 and record.record_key = keys.record_key
+union all
+select 'identifier', json_build_array(own.record_key, own.kind, own.value, own.links, own.name_key)::text
+from keys join identifiers as own on own.brand_id = $1 and own.record_key = keys.record_key
+union all
+select 'merge', json_build_array(merge.loser_key, merge.winner_key, merge.merged_at)::text
+from keys join source_merges as merge on merge.brand_id = $1 and merge.loser_key = keys.record_key
+union all
+select 'merge', json_build_array(merge.loser_key, merge.winner_key, merge.merged_at)::text
+from keys join source_merges as merge on merge.brand_id = $1 and merge.winner_key = keys.record_key
+union all
+select 'decision', json_build_array(decision.left_key, decision.right_key, decision.same_person)::text
+from keys join decisions as decision on decision.brand_id = $1 and decision.left_key = keys.record_key and decision.undone_at is null
+union all
+select 'decision', json_build_array(decision.left_key, decision.right_key, decision.same_person)::text
+from keys join decisions as decision on decision.brand_id = $1 and decision.right_key = keys.record_key and decision.undone_at is null
+union all
+select 'shared', json_build_array(shared.kind, shared.value)::text
+from (
+    select own.kind, own.value from keys join identifiers as own on own.brand_id = $1 and own.record_key = keys.record_key
+    union
+    select kind, value from asked
+) as held (kind, value)
+join shared_values as shared on shared.brand_id = $1 and shared.kind = held.kind and shared.value = held.value
+union all
+-- Names are counted by skipping from one to the next, so that it doesn't matter how many hold a value.
+select 'holding', json_build_object(
+    'kind', counted.kind,
+    'value', counted.value,
+    'decided', exists (
+        select from shared_lines as line
+        where line.brand_id = $1 and line.kind = counted.kind and line.value = counted.value and line.undone_at is null
+    ),
+    'records', (
+        select json_object_agg(source.kind, (
+            select count(*) from (
+                select from identifiers as held
+                where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value
+                    and held.source_kind = source.kind and held.links and held.record_key <> all(array(select record_key from changing))
+                limit $13
+            ) as counted_once
+        )) from unnest($11::text[]) as source (kind)
+    ),
+    'names', (
+        select json_agg(distinct named.name_key) from unnest($12::text[]) as source (kind)
+        cross join lateral (
+            with recursive names (name_key) as (
+                (select held.name_key from identifiers as held
+                where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value
+                    and held.source_kind = source.kind and held.name_key > '' and held.links
+                    and held.record_key <> all(array(select record_key from changing))
+                order by held.name_key limit 1)
+                union all
+                select (select held.name_key from identifiers as held
+                    where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value
+                        and held.source_kind = source.kind and held.name_key > names.name_key and held.links
+                        and held.record_key <> all(array(select record_key from changing))
+                    order by held.name_key limit 1)
+                from names where names.name_key is not null
+            )
+            select name_key from names where name_key is not null limit $13
+        ) as named
+    )
+)::text from counted
+union all
+select 'event', json_build_array(event.event_key, event.state)::text
+from events as event where event.brand_id = $1 and event.event_key = any($8)
+union all
+select 'timeline', json_build_array(keys.record_key, newest.event_key, newest.state)::text
+from keys cross join lateral (
+    select event.event_key, event.state from events as event
+    where event.brand_id = $1 and event.record_key = keys.record_key and event.live and event.event_type <> all($15)
+        and event.event_key <> all($8)
+    order by event.occurred_at desc, event.source, event.external_id, event.event_type
+    limit $14
+) as newest
+union all
+select 'customer', json_build_object(
+    'customer_key', customer.customer_key,
+    'customer_id', customer.customer_id,
+    'records', array(
+        select own.record_key from customer_records as own where own.brand_id = $1 and own.customer_key = customer.customer_key
+    ),
+    'addresses', coalesce((
+        select json_agg(json_build_array(own.kind, own.address)) from customer_addresses as own
+        where own.brand_id = $1 and own.customer_key = customer.customer_key
+    ), '[]'),
+    'answer', coalesce((
+        select encode(sha256(convert_to(answer.body, 'UTF8')), 'hex') from answers as answer
+        where answer.brand_id = $1 and answer.customer_key = customer.customer_key
+    ), ''),
+    'settings_hash', coalesce((
+        select encode(answer.settings_hash, 'hex') from answers as answer
+        where answer.brand_id = $1 and answer.customer_key = customer.customer_key
+    ), '')
+)::text
+from stored join customers as customer on customer.brand_id = $1 and customer.customer_key = stored.customer_key
+union all
+select 'review', json_build_array(review.level, review.kind, review.value, review.grounds, review.customer_keys)::text
+from stored join reviews as review on review.brand_id = $1 and review.first_key = stored.customer_key
+union all
+select 'namesake', json_build_array(namesake.record_key, namesake.state)::text
+from keys
+cross join unnest($16::text[]) as other (kind)
+join records as namesake on namesake.brand_id = $1 and namesake.record_key = other.kind || ':' || substr(keys.record_key, strpos(keys.record_key, ':') + 1)
+where namesake.record_key <> keys.record_key
