@@ -108,6 +108,7 @@ impl Application {
         background.spawn_endless(upkeep::hear_changes(pool.clone(), Arc::clone(&flights), Arc::clone(&cache), Arc::clone(&keyring)));
         background.spawn_endless(upkeep::send_beats(pool.clone()));
         background.spawn_endless(upkeep::write_last_used(pool.clone(), Arc::clone(&keyring)));
+        background.spawn_endless(upkeep::sweep_brands(pool.clone(), brands.values().cloned().collect()));
         background.spawn_endless(upkeep::keep_gauges(pool.clone(), cache));
         let health = Data::new(Health { flights, background: background.clone() });
         let (address, metrics_address) = (local(&listener, file), metrics_listener.as_ref().map(|listener| local(listener, file)));

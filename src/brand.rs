@@ -1,6 +1,7 @@
 //! A brand, ready to work with: its rules from the settings, its number and secret from the store.
 
 use ipnet::IpNet;
+use sha2::{Digest, Sha256};
 
 use crate::customer::presentation::Presenter;
 use crate::customer::profile::Precedence;
@@ -25,6 +26,19 @@ pub struct BrandRules {
     pub sources: SourceSettings,
     /// Namespaces of ids, such as order numbers, that `primaryID` may name.
     pub reference_ids: Vec<String>,
+}
+
+impl BrandRules {
+    /// Names the rules that decide who is who and what is shown: whoever was made with others is made anew.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 16] {
+        let mut digest = Sha256::new();
+        digest.update(self.presenter.hash());
+        digest.update(format!("{:?}", self.identity));
+        let mut hash = [0; 16];
+        hash.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);
+        hash
+    }
 }
 
 /// A brand of the settings and the store.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use sqlx::PgPool;
 
 use crate::access::keys::Keyring;
+use crate::brand::Brand;
+use crate::collect::rebuild::sweep;
 use crate::lookup::cache::AnswerCache;
 use crate::lookup::flight::Flights;
 use crate::storage::StorageError;
@@ -59,6 +61,16 @@ pub async fn write_last_used(pool: PgPool, keyring: Arc<Keyring>) {
         tokio::time::sleep(Duration::from_secs(30)).await;
         if let Err(error) = keyring.write_last_used(&pool).await {
             tracing::warn!(%error, "when keys were last used is not written down yet");
+        }
+    }
+}
+
+/// Makes customers anew that other settings made, one brand after the other.
+pub async fn sweep_brands(pool: PgPool, brands: Vec<Arc<Brand>>) {
+    for brand in brands {
+        while let Err(error) = sweep(&pool, &brand).await {
+            tracing::warn!(brand = brand.rules.slug, %error, "customers of earlier settings are not made anew yet");
+            tokio::time::sleep(Duration::from_secs(5)).await;
         }
     }
 }

@@ -3,13 +3,16 @@
 use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
+use sqlx::PgPool;
 
 use super::{open, say};
 use crate::app::open_brands;
+use crate::brand::Brand;
+use crate::collect::explain::{Explanation, explain};
 use crate::customer::email::Email;
 use crate::customer::phone::Phone;
 use crate::lookup::query::Question;
-use crate::lookup::read::{ReadRules, find};
+use crate::lookup::read::{ReadRules, find, find_keys};
 use crate::settings::Settings;
 
 #[derive(Debug, Args)]
@@ -30,6 +33,9 @@ pub(super) struct LookupArguments {
     /// The answer as Omnidesk would get it, and a new line
     #[arg(long)]
     json: bool,
+    /// What makes it one customer, what keeps others apart, and where each field comes from
+    #[arg(long, conflicts_with = "json")]
+    why: bool,
 }
 
 pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyhow::Result<()> {
@@ -49,6 +55,7 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
         (_, _, id) => Question::Id(id.unwrap_or_default()),
     };
     let found = find(&database.pool, brand, &question, rules).await?;
+    let explanations = if arguments.why { explanations(&database.pool, brand, &question, rules).await? } else { Vec::new() };
     database.close().await;
     if arguments.json {
         say(&found.body);
@@ -60,8 +67,57 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
         1 => {}
         n => say(&format!("{n} customers match: Omnidesk may show none of them.\n")),
     }
-    customers.iter().for_each(show);
+    let mut explanations = explanations.into_iter();
+    for customer in &customers {
+        show(customer);
+        explanations.next().iter().for_each(show_why);
+    }
+    explanations.for_each(|explanation| show_why(&explanation));
     Ok(())
+}
+
+async fn explanations(pool: &PgPool, brand: &Brand, question: &Question, rules: ReadRules) -> anyhow::Result<Vec<Explanation>> {
+    let mut connection = pool.acquire().await?;
+    let mut explanations = Vec::new();
+    for key in find_keys(&mut connection, brand, question, rules).await? {
+        explanations.extend(explain(&mut connection, brand, &key).await?);
+    }
+    Ok(explanations)
+}
+
+fn show_why(why: &Explanation) {
+    say("\n  One customer of these records:");
+    why.records.iter().for_each(|(key, name)| say(&format!("    {key}  {name}")));
+    if why.is_partial {
+        say("    More hangs together with it than identity.component_cap: only its own records were looked at.");
+    }
+    if !why.links.is_empty() {
+        say("\n  Because they have in common:");
+    }
+    for (level, evidence, records) in &why.links {
+        say(&format!("    {level:<13} {evidence}"));
+        records.iter().for_each(|key| say(&format!("      {key}")));
+    }
+    if !why.doubts.is_empty() {
+        say("\n  Not one with others who have in common:");
+    }
+    for (level, evidence, grounds, others) in &why.doubts {
+        say(&format!("    {level:<13} {evidence}  ({grounds})"));
+        others.iter().for_each(|other| say(&format!("      {other}")));
+    }
+    if !why.finds_only.is_empty() {
+        say("\n  Finds it, but links nobody:");
+    }
+    for (address, why) in &why.finds_only {
+        say(&format!("    {:<13} {}  ({why})", address.kind.as_str(), address.value));
+    }
+    say("\n  Who says what, and since when:");
+    let names = why.fields.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();
+    let values = why.fields.iter().map(|(_, value, ..)| value.chars().count().min(40)).max().unwrap_or_default();
+    for (name, value, record, at) in &why.fields {
+        say(&format!("    {name:<names$}  {value:<values$}  {record}, {at}"));
+    }
+    say("");
 }
 
 fn show(customer: &Value) {

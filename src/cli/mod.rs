@@ -4,6 +4,7 @@ mod brand;
 mod demo;
 mod key;
 mod lookup;
+mod rebuild;
 mod serve;
 
 use std::path::PathBuf;
@@ -46,8 +47,10 @@ enum Command {
     /// Make, list and revoke the keys that Omnidesk uses
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Ask as Omnidesk would: what would an agent get?
+    /// Ask as Omnidesk would: what would an agent get, and why?
     Lookup(lookup::LookupArguments),
+    /// Make all customers and answers anew from what the sources said; the service may go on
+    Rebuild(rebuild::RebuildArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,6 +87,7 @@ pub fn run(cli: Cli) -> ExitCode {
             (Command::Brand(command), Some(settings)) => brand::run(command, settings).await,
             (Command::Key(command), Some(settings)) => key::run(command, settings).await,
             (Command::Lookup(arguments), Some(settings)) => lookup::run(arguments, settings).await,
+            (Command::Rebuild(arguments), Some(settings)) => rebuild::run(arguments, settings).await,
             (_, None) => Ok(()),
         }
     });

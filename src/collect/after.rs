@@ -137,6 +137,7 @@ impl After {
             };
             let mut names: BTreeSet<&str> = others.names.iter().map(String::as_str).collect();
             let mut records = others.records.clone();
+            let is_held = others.held || !holders.is_empty();
             for (kind, name) in holders {
                 if rules.unique.contains(&kind) {
                     let count = records.entry(kind).or_default();
@@ -145,7 +146,8 @@ impl After {
                     names.insert(name);
                 }
             }
-            let is_shared = others.decided || names.len() > rules.shared_above || records.values().any(|count| *count > rules.shared_above);
+            let is_shared =
+                (others.decided && is_held) || names.len() > rules.shared_above || records.values().any(|count| *count > rules.shared_above);
             let was_shared = known.shared.contains(value);
             if is_shared && !was_shared {
                 self.shared.insert(value.clone());

@@ -22,8 +22,16 @@ use crate::storage::outcome::{CustomerRow, Derived};
 /// Which sorts of values may link some records, because of the cap.
 pub(super) type Reach = BTreeMap<RecordKey, Vec<IdentifierKind>>;
 
-/// Makes the customers of the neighbourhood, and tells how they differ from those that stand there.
-pub(super) fn derive(after: &After, known: &Neighbourhood, barred: &Reach, brand: &Brand) -> Derived {
+/// Who is who in a neighbourhood: clusters, and the profile of each.
+pub(super) struct Resolved {
+    pub members: Vec<Member>,
+    pub resolution: Resolution,
+    /// In the order of the clusters.
+    pub profiles: Vec<Profile>,
+}
+
+/// Resolves and merges everybody in the neighbourhood.
+pub(super) fn resolve_all(after: &After, known: &Neighbourhood, barred: &Reach, brand: &Brand) -> Resolved {
     let identity = &brand.rules.identity;
     let records: Vec<&Record> = after.live.values().collect();
     let members: Vec<Member> = records.iter().map(|record| member(record, &after.shared, barred, identity)).collect();
@@ -36,21 +44,28 @@ pub(super) fn derive(after: &After, known: &Neighbourhood, barred: &Reach, brand
         profiles.extend(Profile::merge(&records, aliases, rules));
     }
     profiles.iter_mut().for_each(|profile| tell_apart(profile, &after.namesakes));
+    Resolved { members, resolution, profiles }
+}
+
+/// Makes the customers of the neighbourhood, and tells how they differ from those that stand there.
+pub(super) fn derive(after: &After, known: &Neighbourhood, barred: &Reach, brand: &Brand) -> Derived {
+    let Resolved { resolution, profiles, .. } = resolve_all(after, known, barred, brand);
+    let presenter = &brand.rules.presenter;
     let mut new: BTreeMap<String, (StoredCustomer, String)> = BTreeMap::new();
     for profile in &profiles {
-        let answer = brand.rules.presenter.answer(profile, &timeline(profile, after, known, brand)).to_json();
+        let answer = presenter.answer(profile, &timeline(profile, after, known, brand)).to_json();
         let customer = StoredCustomer {
             customer_id: profile.customer_id.clone(),
             records: profile.record_keys.iter().cloned().collect(),
             addresses: profile.addresses.iter().cloned().collect(),
             answer: hex(&Sha256::digest(&answer)),
-            settings_hash: hex(&brand.rules.presenter.hash()),
+            settings_hash: hex(&presenter.hash()),
         };
         new.insert(profile.key.to_string(), (customer, answer));
     }
     let reviews = reviews(&resolution, &profiles);
     let (mut derived, touched) = difference(&known.customers, new);
-    derived.settings_hash = brand.rules.presenter.hash();
+    derived.settings_hash = presenter.hash();
     derived.reviews_gone = known.reviews.difference(&reviews).cloned().collect();
     derived.reviews = reviews.difference(&known.reviews).cloned().collect();
     derived.notice = (!touched.is_empty()).then(|| invalidation(brand, &touched));
@@ -63,7 +78,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A live record as resolution sees it.
-pub(crate) fn member(record: &Record, shared: &BTreeSet<Identifier>, barred: &Reach, rules: &IdentityRules) -> Member {
+fn member(record: &Record, shared: &BTreeSet<Identifier>, barred: &Reach, rules: &IdentityRules) -> Member {
     let identifiers = identifiers_of(record, rules.region);
     let barred = barred.get(&record.key).map_or(&[][..], Vec::as_slice);
     let links = |identifier: &&Identifier| rules.may_link(identifier) && !shared.contains(*identifier) && !barred.contains(&identifier.kind);

@@ -4,4 +4,6 @@ mod after;
 pub mod apply;
 mod capped;
 mod derive;
+pub mod explain;
+pub mod rebuild;
 mod work;

@@ -60,6 +60,18 @@ fn is_dead(error: &sqlx::Error) -> bool {
     }
 }
 
+/// The keys of the customers that a question finds, at most as many as an answer holds.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_keys(db: &mut PgConnection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Vec<String>, StorageError> {
+    let rows = match question {
+        Question::Address(address) => find_by_address(db, brand.id(), address, rules.max_customers).await?,
+        Question::Id(id) => find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?.0,
+    };
+    Ok(rows.into_iter().map(|row| row.customer_key).collect())
+}
+
 /// `None` when a customer was made anew between two statements: the question must be asked again.
 async fn find_with(db: &mut PgConnection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Option<Found>, StorageError> {
     // By id, only what the caches are told about may be remembered: not "nobody", and not what an order number found.

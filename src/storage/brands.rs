@@ -4,6 +4,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::StorageError;
+use crate::customer::record::RecordKey;
 
 /// A brand as the store knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,4 +60,82 @@ pub async fn count_brand(pool: &PgPool, brand_id: i32, now: jiff::Timestamp) -> 
     );
     let (customers, records, events, live_keys) = counts.bind(brand_id).bind(jiff_sqlx::Timestamp::from(now)).fetch_one(pool).await?;
     Ok(BrandCounts { customers, records, events, live_keys })
+}
+
+/// How far making all customers of a brand anew has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweepRow {
+    /// The rules that all of them were made with; `None` before the first time.
+    pub derived_with: Option<Vec<u8>>,
+    /// The rules that are being swept in.
+    pub sweep_with: Option<Vec<u8>>,
+    /// The last record that was looked at for that.
+    pub sweep_after: Option<String>,
+}
+
+/// How far the sweep is.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn get_sweep(pool: &PgPool, brand_id: i32) -> Result<SweepRow, StorageError> {
+    let query = sqlx::query_as("select derived_with, sweep_with, sweep_after from brands where brand_id = $1");
+    let (derived_with, sweep_with, sweep_after) = query.bind(brand_id).fetch_one(pool).await?;
+    Ok(SweepRow { derived_with, sweep_with, sweep_after })
+}
+
+/// Keeps how far the sweep has come.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn save_sweep(pool: &PgPool, brand_id: i32, rules: [u8; 16], after: &str) -> Result<(), StorageError> {
+    let query = sqlx::query("update brands set sweep_with = $2, sweep_after = $3 where brand_id = $1");
+    query.bind(brand_id).bind(rules.as_slice()).bind(after).execute(pool).await?;
+    Ok(())
+}
+
+/// Keeps that every customer was made with these rules. Values that count as shared although nobody holds them go.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn finish_sweep(pool: &PgPool, brand_id: i32, rules: [u8; 16]) -> Result<(), StorageError> {
+    let mut transaction = super::outcome::begin(pool, brand_id).await?;
+    let orphans = "delete from shared_values as old where old.brand_id = $1 and not exists (
+        select from identifiers as held where held.brand_id = $1 and held.kind = old.kind and held.value = old.value and held.links
+    )";
+    sqlx::query(orphans).bind(brand_id).execute(&mut *transaction).await?;
+    let query = sqlx::query("update brands set derived_with = $2, sweep_with = null, sweep_after = null where brand_id = $1");
+    query.bind(brand_id).bind(rules.as_slice()).execute(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Record keys that there are or that something derived is left of, in order, after a key; at most `limit`.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_keys_after(pool: &PgPool, brand_id: i32, after: &str, limit: usize) -> Result<Vec<RecordKey>, StorageError> {
+    let keys: Vec<(String,)> = sqlx::query_as(
+        "select record_key from (
+            (select record_key from records where brand_id = $1 and record_key > $2 order by record_key limit $3)
+            union
+            (select record_key from customer_records where brand_id = $1 and record_key > $2 order by record_key limit $3)
+            union
+            (select distinct record_key from identifiers where brand_id = $1 and record_key > $2 order by record_key limit $3)
+        ) as keys order by record_key limit $3",
+    )
+    .bind(brand_id)
+    .bind(after)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(pool)
+    .await?;
+    keys.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
+}
+
+/// How many record keys there are beyond one.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn count_keys_after(pool: &PgPool, brand_id: i32, after: &str) -> Result<u64, StorageError> {
+    let query = sqlx::query_as("select count(*) from records where brand_id = $1 and record_key > $2");
+    let (count,): (i64,) = query.bind(brand_id).bind(after).fetch_one(pool).await?;
+    Ok(u64::try_from(count).unwrap_or_default())
 }

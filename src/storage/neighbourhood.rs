@@ -58,6 +58,8 @@ pub struct Scope<'a> {
 pub struct Holding {
     /// A person decided that it is shared.
     pub decided: bool,
+    /// Anybody holds it.
+    pub held: bool,
     /// Records per unique kind.
     pub records: BTreeMap<SourceKind, usize>,
     /// Different names over the other kinds.
@@ -200,7 +202,7 @@ impl Neighbourhood {
                 let records = row.records.unwrap_or_default().into_iter().map(|(name, held)| Ok((kind(&name)?, held)));
                 let records = records.collect::<Result<_, StorageError>>()?;
                 let names = row.names.unwrap_or_default().into_iter().collect();
-                self.holdings.insert(identifier(&row.kind, row.value)?, Holding { decided: row.decided, records, names });
+                self.holdings.insert(identifier(&row.kind, row.value)?, Holding { decided: row.decided, held: row.held, records, names });
             }
             "event" => {
                 let event = event(parse(row)?)?;
@@ -240,6 +242,7 @@ struct HoldingRow {
     kind: String,
     value: String,
     decided: bool,
+    held: bool,
     records: Option<BTreeMap<String, usize>>,
     names: Option<Vec<String>>,
 }

@@ -109,6 +109,11 @@ select 'holding', json_build_object(
         select from shared_lines as line
         where line.brand_id = $1 and line.kind = counted.kind and line.value = counted.value and line.undone_at is null
     ),
+    'held', exists (
+        select from identifiers as held
+        where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value and held.links
+            and held.record_key <> all(array(select record_key from changing))
+    ),
     'records', (
         select json_object_agg(source.kind, (
             select count(*) from (
