@@ -40,7 +40,7 @@ async fn clear(pool: &PgPool) {
         .unwrap();
 }
 
-fn assert_same(expected: &BTreeMap<&'static str, Vec<String>>, found: &BTreeMap<&'static str, Vec<String>>) {
+pub fn assert_same(expected: &BTreeMap<&'static str, Vec<String>>, found: &BTreeMap<&'static str, Vec<String>>) {
     for (table, rows) in expected {
         let other = &found[table];
         let missing: Vec<_> = rows.iter().filter(|row| !other.contains(row)).take(2).collect();

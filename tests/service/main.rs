@@ -15,5 +15,6 @@ mod apply;
 mod contract;
 mod faults;
 mod privacy;
+mod rebuild;
 mod story;
 mod support;
