@@ -1,124 +1,111 @@
-//! Who is who, as cases in data, and as properties of the pure function.
+//! Who is who, as cases in data, and as properties of the pure function. `tests/service/cases.rs` runs the same cases through
+//! Postgres.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod cases;
 
 use std::collections::BTreeSet;
 
-use hookpoint::customer::aliases::Aliases;
-use hookpoint::customer::email::Email;
-use hookpoint::customer::identifier::Identifier;
-use hookpoint::customer::name::PersonName;
-use hookpoint::customer::phone::Phone;
-use hookpoint::customer::record::{RecordKey, SourceMerge};
-use hookpoint::customer::resolution::{Decision, Facts, Member, resolve};
+use cases::world::World;
+use cases::{Case, Customers, FIRST, Step, Texts, cases};
+use hookpoint::brand::BrandRules;
+use hookpoint::customer::record::Change;
 use hookpoint::customer::rules::IdentityRules;
 use proptest::prelude::*;
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-struct Cases {
-    case: Vec<Case>,
-}
+/// What must be among the cases.
+const TOPICS: [&str; 32] = [
+    "a couple in one source",
+    "a couple across two sources",
+    "the couple and a record known by the phone alone",
+    "erasing one of a couple",
+    "family mailbox with two first names",
+    "one e-mail in contact, customer and profile",
+    "two e-mails over three systems",
+    "A and B by e-mail, B and C by phone",
+    "six bookings of one person",
+    "source merge before the records",
+    "source merge between the records",
+    "source merge after the records",
+    "source merges in a chain",
+    "source merges in a cycle",
+    "company",
+    "switchboard",
+    "info@",
+    "two profiles of a unique kind and one contact on one phone",
+    "recycled number",
+    "e-mail typo",
+    "deletion",
+    "late times",
+    "equal times",
+    "partial updates around full ones",
+    "initials",
+    "particles",
+    "marks",
+    "double-barrelled names",
+    "the same person in two brands",
+    "references",
+    "decisions",
+    "settings",
+];
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    why: String,
-    records: Vec<CaseRecord>,
-    #[serde(default)]
-    merges: Vec<CaseMerge>,
-    #[serde(default)]
-    decisions: Vec<CaseDecision>,
-    #[serde(default)]
-    shared: Vec<String>,
-    cap: Option<usize>,
-    clusters: Vec<BTreeSet<String>>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CaseRecord {
-    key: String,
-    first: Option<String>,
-    last: Option<String>,
-    #[serde(default)]
-    email: Vec<String>,
-    #[serde(default)]
-    phone: Vec<String>,
-    #[serde(default)]
-    refs: Vec<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct CaseMerge {
-    loser: String,
-    winner: String,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct CaseDecision {
-    left: String,
-    right: String,
-    same: bool,
-}
-
-impl Case {
-    fn clusters_found(&self) -> BTreeSet<BTreeSet<String>> {
-        let rules = IdentityRules { component_cap: self.cap.unwrap_or(1_000), ..IdentityRules::default() };
-        let members: Vec<Member> = self.records.iter().map(|record| self.member(record, &rules)).collect();
-        let at = jiff::Timestamp::UNIX_EPOCH;
-        let merges: Vec<SourceMerge> =
-            self.merges.iter().map(|merge| SourceMerge { loser: merge.loser.parse().unwrap(), winner: merge.winner.parse().unwrap(), at }).collect();
-        let decisions: Vec<Decision> =
-            self.decisions.iter().map(|d| Decision { left: d.left.parse().unwrap(), right: d.right.parse().unwrap(), same: d.same }).collect();
-        let aliases = Aliases::new(&merges);
-        let resolution = resolve(&Facts { members: &members, aliases: &aliases, decisions: &decisions, rules: &rules });
-        resolution.clusters.iter().map(|cluster| cluster.iter().map(|index| members[*index].key.to_string()).collect()).collect()
-    }
-
-    fn member(&self, record: &CaseRecord, rules: &IdentityRules) -> Member {
-        let emails = record.email.iter().map(|email| Identifier::from(Email::parse(email).unwrap()));
-        let phones = record.phone.iter().map(|phone| Identifier::from(Phone::parse_e164(phone).unwrap()));
-        let references = record.refs.iter().map(|key| {
-            let key: RecordKey = key.parse().unwrap();
-            Identifier::reference(key.kind.as_str(), &key.id).unwrap()
-        });
-        let identifiers: BTreeSet<Identifier> = emails.chain(phones).chain(references).collect();
-        let links = |identifier: &&Identifier| !rules.blocklist.blocks(identifier) && !self.shared.contains(&identifier.value);
-        Member {
-            key: record.key.parse().unwrap(),
-            name: PersonName { first: record.first.clone(), last: record.last.clone() }.folded(),
-            linking: identifiers.iter().filter(links).cloned().collect(),
-            identifiers,
-        }
-    }
-}
-
-fn cases() -> Vec<Case> {
-    let cases: Cases = toml::from_str(include_str!("../fixtures/identity/cases.toml")).unwrap();
-    cases.case
+fn worlds(case: &Case, brands: &[BrandRules], changes: &[(String, Change)]) -> Vec<World> {
+    brands.iter().map(|brand| World::new(case, &brand.slug, &brand.identity, changes)).collect()
 }
 
 #[test]
 fn every_case_comes_out_as_written() {
+    let mut wrong = Vec::new();
     for case in cases() {
-        assert_eq!(case.clusters_found(), case.clusters.iter().cloned().collect(), "{}", case.why);
+        let (brands, changes) = (case.brands(), case.changes());
+        let customers = |steps| worlds(&case, &brands, &changes[..steps]).iter().flat_map(World::customers).collect::<Customers>();
+        let then = case.steps.iter().zip(1..).filter_map(|(step, n)| Some((n, step.then.as_ref()?)));
+        for (n, expected) in then.chain([(changes.len(), &case.customers)]) {
+            let found = customers(n);
+            if found != *expected {
+                wrong.push(format!("{case}\n    after step {n}: {found:?}\n    instead of: {expected:?}"));
+            }
+        }
+        let shared: BTreeSet<String> = worlds(&case, &brands, &changes).iter().flat_map(World::shared).map(|value| value.value).collect();
+        if shared != case.shared {
+            wrong.push(format!("{case}\n    shared: {shared:?}\n    instead of: {:?}", case.shared));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_cases_cover_every_topic_and_say_why() {
+    let cases = cases();
+    let topics: BTreeSet<&str> = cases.iter().map(|case| case.topic.as_str()).collect();
+    assert_eq!(topics, TOPICS.into(), "topics of the cases, and those that there must be");
+    let mut whys = BTreeSet::new();
+    for case in &cases {
+        assert!(!case.why.trim().is_empty() && !case.why.contains('\n'), "{case} says why in one line");
+        assert!(whys.insert(&case.why), "{case} is there twice");
+    }
+    assert!(cases.len() >= 45, "{}", cases.len());
 }
 
 #[test]
 fn the_order_of_records_does_not_matter() {
-    for mut case in cases() {
-        let expected = case.clusters_found();
-        for _ in 0..case.records.len() {
-            case.records.rotate_left(1);
-            assert_eq!(case.clusters_found(), expected, "{}", case.why);
-            case.records.swap(0, 1);
-            assert_eq!(case.clusters_found(), expected, "{}", case.why);
+    for case in cases() {
+        for world in worlds(&case, &case.brands(), &case.changes()) {
+            let mut members = world.members();
+            let expected = world.customers_of(&members);
+            for _ in 0..members.len() {
+                members.rotate_left(1);
+                assert_eq!(world.customers_of(&members), expected, "{case}");
+                if members.len() > 1 {
+                    members.swap(0, 1);
+                }
+                assert_eq!(world.customers_of(&members), expected, "{case}");
+            }
         }
     }
 }
 
-fn record() -> impl Strategy<Value = CaseRecord> {
+fn record() -> impl Strategy<Value = Step> {
     let kinds = prop::sample::select(vec!["omneo.profile", "omniotap.contact", "omnilab.participant"]);
     let names = |names: &[&str]| prop::option::of(prop::sample::select(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()));
     let some = |values: &[&str]| prop::sample::subsequence(values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>(), 0..2);
@@ -130,23 +117,45 @@ fn record() -> impl Strategy<Value = CaseRecord> {
         some(&["+31611111111", "+31622222222"]),
         some(&["omneo.profile:p0", "omneo.profile:p1"]),
     )
-        .prop_map(|(kind, first, last, email, phone, refs)| CaseRecord { key: kind.to_owned(), first, last, email, phone, refs })
+        .prop_map(|(kind, first, last, email, phone, refs)| Step {
+            record: Some(kind.to_owned()),
+            first,
+            last,
+            email: Texts(email),
+            phone: Texts(phone),
+            refs,
+            ..Step::default()
+        })
+}
+
+/// A case of 2 to 8 such records, each with an id of its own.
+fn some_case() -> impl Strategy<Value = Case> {
+    prop::collection::vec(record(), 2..9).prop_map(|mut steps| {
+        for (step, n) in steps.iter_mut().zip(0..) {
+            step.record = step.record.take().map(|kind| format!("{kind}:p{n}"));
+        }
+        Case { steps, ..Case::default() }
+    })
+}
+
+/// The first brand, with the rules that nobody changed.
+fn world(case: &Case) -> World {
+    World::new(case, FIRST, &IdentityRules::default(), &case.changes())
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_customer_holds_two_people_whom_their_source_keeps_apart(records in prop::collection::vec(record(), 2..9)) {
-        let records: Vec<CaseRecord> = records.into_iter().zip(0..).map(|(record, n)| CaseRecord { key: format!("{}:p{n}", record.key), ..record }).collect();
-        let case = Case { why: String::new(), records: records.clone(), merges: vec![], decisions: vec![], shared: vec![], cap: None, clusters: vec![] };
-        for cluster in case.clusters_found() {
+    fn no_customer_holds_two_people_whom_their_source_keeps_apart(case in some_case()) {
+        for cluster in world(&case).customers() {
             // Judged from the case itself: own ids and references into the unique kind. One record may contradict itself.
-            let ids = |record: &CaseRecord| {
-                let own = record.key.starts_with("omneo.profile:").then(|| record.key.clone());
-                own.into_iter().chain(record.refs.iter().cloned()).collect::<BTreeSet<_>>()
+            let ids = |step: &Step| {
+                let own = step.record.clone().filter(|key| key.starts_with("omneo.profile:"));
+                own.into_iter().chain(step.refs.iter().cloned()).collect::<BTreeSet<_>>()
             };
-            let all: Vec<BTreeSet<String>> = records.iter().filter(|record| cluster.contains(&record.key)).map(ids).filter(|ids| !ids.is_empty()).collect();
+            let of_cluster = case.steps.iter().filter(|step| step.record.as_ref().is_some_and(|key| cluster.contains(key)));
+            let all: Vec<BTreeSet<String>> = of_cluster.map(ids).filter(|ids| !ids.is_empty()).collect();
             for left in &all {
                 for right in &all {
                     prop_assert!(left == right, "{:?} {:?}", left, right);
@@ -156,13 +165,13 @@ proptest! {
     }
 
     #[test]
-    fn every_order_gives_the_same_customers(records in prop::collection::vec(record(), 2..9), turn in 0..8_usize) {
-        let records: Vec<CaseRecord> = records.into_iter().zip(0..).map(|(record, n)| CaseRecord { key: format!("{}:p{n}", record.key), ..record }).collect();
-        let mut case = Case { why: String::new(), records, merges: vec![], decisions: vec![], shared: vec![], cap: None, clusters: vec![] };
-        let expected = case.clusters_found();
-        let turn = turn % case.records.len();
-        case.records.rotate_left(turn);
-        case.records.reverse();
-        prop_assert_eq!(case.clusters_found(), expected);
+    fn every_order_gives_the_same_customers(case in some_case(), turn in 0..8_usize) {
+        let world = world(&case);
+        let mut members = world.members();
+        let expected = world.customers_of(&members);
+        let turn = turn % members.len();
+        members.rotate_left(turn);
+        members.reverse();
+        prop_assert_eq!(world.customers_of(&members), expected);
     }
 }

@@ -12,8 +12,11 @@
 
 mod access;
 mod apply;
+mod cases;
 mod contract;
 mod faults;
+#[path = "../cases/mod.rs"]
+mod identity_cases;
 mod privacy;
 mod rebuild;
 mod story;
