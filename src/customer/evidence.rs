@@ -43,8 +43,8 @@ impl Level {
 /// Something that records have in common.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {
-    /// A person decided that the two are one.
-    Decision(RecordKey, RecordKey),
+    /// People decided that they are one; the least of the records that they named.
+    Decision(RecordKey),
     /// The source merged records into this one.
     SourceMerge(RecordKey),
     /// This record's id, which it bears and others refer to.
@@ -58,7 +58,7 @@ impl Evidence {
     #[must_use]
     pub fn in_words(&self) -> (&'static str, String) {
         match self {
-            Self::Decision(left, right) => ("decision", format!("{left} {right}")),
+            Self::Decision(key) => ("decision", key.to_string()),
             Self::SourceMerge(winner) => ("merge", winner.to_string()),
             Self::Reference(key) => ("reference", key.to_string()),
             Self::Address(identifier) => (identifier.kind.as_str(), identifier.value.clone()),
@@ -84,65 +84,76 @@ pub(super) struct Person {
     /// The ids of unique kinds that it stands for: its own and those it refers to. Merges are followed, and ids that a
     /// person decided to be one count as one: the least of them.
     pub ids: BTreeMap<SourceKind, BTreeSet<RecordKey>>,
-    /// Decisions that it is the same as somebody.
-    same: Vec<Evidence>,
+    /// The least of the records that people decided to be the same as it.
+    same: Option<RecordKey>,
     /// Members that it was decided to be different from.
     pub apart_from: BTreeSet<usize>,
 }
 
 /// Prepares all members of some facts.
+///
+/// A decision outlives the records that it names: where one is gone, whoever it was merged into or decided to be the same
+/// as stands for it.
 pub(super) fn people(facts: &Facts<'_>) -> Vec<Person> {
     let numbers: BTreeMap<&RecordKey, usize> = facts.members.iter().zip(0..).map(|(member, n)| (&member.key, n)).collect();
-    let decided_ids = decided_ids(facts);
+    let stands_for = |key| if numbers.contains_key(key) { key } else { facts.aliases.canonical(key) };
+    let same = || facts.decisions.iter().filter(|decision| decision.same);
+    let same_ids = Classes::new(same().map(|decision| (facts.aliases.canonical(&decision.left), facts.aliases.canonical(&decision.right))));
+    let same_records = Classes::new(same().map(|decision| (stands_for(&decision.left), stands_for(&decision.right))));
     let mut people: Vec<Person> = Vec::with_capacity(facts.members.len());
-    for member in facts.members {
+    let mut of_class: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
+    for (n, member) in facts.members.iter().enumerate() {
         let is_loser = facts.aliases.is_loser(&member.key);
         let referred = member.linking.iter().filter(|_| !is_loser).filter_map(Identifier::referred_record);
         let references: BTreeSet<RecordKey> = referred.map(|key| facts.aliases.canonical(&key).clone()).collect();
         let canonical = facts.aliases.canonical(&member.key).clone();
         let mut ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
         for key in std::iter::once(&canonical).chain(&references).filter(|key| facts.rules.unique.contains(&key.kind)) {
-            ids.entry(key.kind).or_default().insert(decided_ids.get(key).unwrap_or(key).clone());
+            ids.entry(key.kind).or_default().insert(same_ids.least(key).unwrap_or(key).clone());
         }
-        people.push(Person { canonical, is_loser, references, ids, same: Vec::new(), apart_from: BTreeSet::new() });
+        let same = same_records.least(&member.key);
+        of_class.entry(same.unwrap_or(&member.key)).or_default().push(n);
+        people.push(Person { canonical, is_loser, references, ids, same: same.cloned(), apart_from: BTreeSet::new() });
     }
-    for decision in facts.decisions {
-        for (key, other) in [(&decision.left, &decision.right), (&decision.right, &decision.left)] {
-            let Some(person) = numbers.get(key).and_then(|n| people.get_mut(*n)) else { continue };
-            if decision.same {
-                person.same.push(Evidence::Decision(decision.left.clone(), decision.right.clone()));
-            } else {
-                person.apart_from.extend(numbers.get(other));
+    let meant = |key| {
+        let key = stands_for(key);
+        let of_class = of_class.get(same_records.least(key).unwrap_or(key));
+        numbers.get(key).map_or_else(|| of_class.cloned().unwrap_or_default(), |n| vec![*n])
+    };
+    for decision in facts.decisions.iter().filter(|decision| !decision.same) {
+        let (left, right) = (meant(&decision.left), meant(&decision.right));
+        for (ours, theirs) in [(&left, &right), (&right, &left)] {
+            for n in ours {
+                let Some(person) = people.get_mut(*n) else { continue };
+                person.apart_from.extend(theirs.iter().filter(|other| *other != n));
             }
         }
     }
     people
 }
 
-/// Ids that people decided to be one, each with the least of them.
-fn decided_ids(facts: &Facts<'_>) -> BTreeMap<RecordKey, RecordKey> {
-    let mut least: BTreeMap<RecordKey, RecordKey> = BTreeMap::new();
-    let pairs: Vec<(&RecordKey, &RecordKey)> = facts
-        .decisions
-        .iter()
-        .filter(|decision| decision.same)
-        .map(|decision| (facts.aliases.canonical(&decision.left), facts.aliases.canonical(&decision.right)))
-        .collect();
-    loop {
-        let mut changed = false;
-        for (left, right) in &pairs {
-            let of = |key: &RecordKey| least.get(key).unwrap_or(key).clone();
-            let smaller = of(left).min(of(right));
-            for key in [*left, *right] {
-                if *least.get(key).unwrap_or(key) != smaller {
-                    least.insert(key.clone(), smaller.clone());
-                    changed = true;
+/// Keys that are the same, each with the least of them.
+struct Classes<'a>(BTreeMap<&'a RecordKey, &'a RecordKey>);
+
+impl<'a> Classes<'a> {
+    fn new(pairs: impl Iterator<Item = (&'a RecordKey, &'a RecordKey)>) -> Self {
+        let pairs: Vec<_> = pairs.collect();
+        let mut least: BTreeMap<&RecordKey, &RecordKey> = pairs.iter().flat_map(|(left, right)| [(*left, *left), (*right, *right)]).collect();
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for (left, right) in &pairs {
+                let Some(smaller) = least.get(left).min(least.get(right)).copied() else { continue };
+                for key in [left, right] {
+                    changed |= least.insert(key, smaller) != Some(smaller);
                 }
             }
         }
-        if !changed {
-            return least;
-        }
+        Self(least)
+    }
+
+    fn least(&self, key: &RecordKey) -> Option<&'a RecordKey> {
+        self.0.get(key).copied()
     }
 }
 
@@ -150,7 +161,7 @@ impl Person {
     /// What it has on a level. A value that two members have in common connects them.
     pub(super) fn evidence(&self, level: Level, linking: &BTreeSet<Identifier>) -> Vec<Evidence> {
         match level {
-            Level::Decision => self.same.clone(),
+            Level::Decision => self.same.iter().cloned().map(Evidence::Decision).collect(),
             Level::SourceMerge => vec![Evidence::SourceMerge(self.canonical.clone())],
             Level::Reference => std::iter::once(&self.canonical).chain(&self.references).cloned().map(Evidence::Reference).collect(),
             Level::Email | Level::Phone if self.is_loser => Vec::new(),
