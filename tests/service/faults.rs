@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::Connection;
 
-use crate::support::{KEY, Options, Response, TestApp, server};
+use crate::support::{KEY, Options, TestApp, server, story_changes};
 
 const KNOWN: &str = "channelAddressType=email&address=thomas%40example.org";
 const COLD: &str = "channelAddressType=email&address=noor%40example.org";
@@ -22,26 +22,14 @@ pub async fn restore(app: &TestApp) {
     sqlx::query(sqlx::AssertSqlSafe(query)).execute(&server().await).await.unwrap();
 }
 
-/// Asks until the answer is remembered: news that arrives while the store is asked keeps an answer from being so.
-async fn remembered(app: &TestApp, query: &str) -> Response {
-    for _ in 0..50 {
-        app.ask(query).await;
-        let mut blocker = app.pool().acquire().await.unwrap();
-        let mut lock = blocker.begin().await.unwrap();
-        sqlx::query("lock table answers in access exclusive mode").execute(&mut *lock).await.unwrap();
-        let without_the_store = app.ask(query).await;
-        lock.rollback().await.unwrap();
-        if without_the_store.status == 200 {
-            return without_the_store;
-        }
-    }
-    panic!("the answer is never remembered");
-}
-
 #[tokio::test]
 async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_heals_by_itself() {
-    let app = TestApp::demo().await;
-    let known = remembered(&app, &format!("key={KEY}&{KNOWN}")).await;
+    let usual = Options { replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 800".to_owned())], ..Options::default() };
+    let app = TestApp::start_with(usual).await;
+    app.apply(story_changes(&app.brand)).await;
+    app.heard().await;
+    let known = app.ask(&format!("key={KEY}&{KNOWN}")).await;
+    assert_eq!(known.status, 200);
     cut(&app).await;
     for _ in 0..3 {
         let cold = app.ask(&format!("key={KEY}&{COLD}")).await;
@@ -63,7 +51,7 @@ async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_h
 async fn a_slow_store_is_given_up_at_the_deadline_and_cannot_pile_up_requests() {
     let impatient = Options { replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 300\nmax_waiting = 4".to_owned())], ..Options::default() };
     let app = TestApp::start_with(impatient).await;
-    app.apply(crate::support::story_changes(&app.brand)).await;
+    app.apply(story_changes(&app.brand)).await;
     let mut blocker = app.pool().acquire().await.unwrap();
     let mut lock = blocker.begin().await.unwrap();
     sqlx::query("lock table answers in access exclusive mode").execute(&mut *lock).await.unwrap();
@@ -84,15 +72,15 @@ async fn a_slow_store_is_given_up_at_the_deadline_and_cannot_pile_up_requests() 
 
 #[tokio::test]
 async fn equal_questions_at_the_same_time_are_asked_once() {
-    let app = TestApp::demo().await;
+    let app = TestApp::start().await;
+    let server = server().await;
     let mut blocker = app.pool().acquire().await.unwrap();
     let mut lock = blocker.begin().await.unwrap();
     sqlx::query("lock table answers in access exclusive mode").execute(&mut *lock).await.unwrap();
     let asked = |count: i64| {
-        let server = server();
+        let server = server.clone();
         let name = app.database.clone();
         async move {
-            let server = server.await;
             for _ in 0..200 {
                 let waiting = "select count(*) from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'";
                 let (waits,): (i64,) = sqlx::query_as(waiting).bind(&name).fetch_one(&server).await.unwrap();
