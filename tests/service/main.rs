@@ -14,9 +14,12 @@ mod access;
 mod apply;
 mod cases;
 mod contract;
+mod cost;
 mod faults;
 #[path = "../cases/mod.rs"]
 mod identity_cases;
+#[path = "../load/mod.rs"]
+mod load;
 mod privacy;
 mod rebuild;
 mod story;

@@ -98,9 +98,13 @@ fn cluster() -> &'static Cluster {
     })
 }
 
+/// Where the server's socket is.
+pub fn socket_directory() -> PathBuf {
+    cluster().embedded.layout().data_dir.join("run")
+}
+
 fn url(database: &str) -> Place {
-    let socket = cluster().embedded.layout().data_dir.join("run");
-    Place::Server(Url(format!("postgres://hookpoint@localhost/{database}?host={}", socket.display())))
+    Place::Server(Url(format!("postgres://hookpoint@localhost/{database}?host={}", socket_directory().display())))
 }
 
 const SIZE: PoolSize = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10) };

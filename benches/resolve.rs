@@ -1,0 +1,60 @@
+//! Who is who: the pure function, on components of 2, 10 and 1,000 records (the default cap).
+
+use std::collections::BTreeSet;
+
+use divan::{Bencher, black_box};
+use hookpoint::customer::aliases::Aliases;
+use hookpoint::customer::identifier::{Identifier, IdentifierKind};
+use hookpoint::customer::kind::SourceKind;
+use hookpoint::customer::name::PersonName;
+use hookpoint::customer::record::RecordKey;
+use hookpoint::customer::resolution::{Facts, Member, resolve};
+use hookpoint::customer::rules::IdentityRules;
+
+const SIZES: [usize; 3] = [2, 10, 1_000];
+
+fn main() {
+    divan::main();
+}
+
+fn member(n: usize, first: &str, email: String, phone: String) -> Member {
+    let identifiers: BTreeSet<Identifier> = [(IdentifierKind::Email, email), (IdentifierKind::Phone, phone)]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(kind, value)| Identifier { kind, value })
+        .collect();
+    let name = PersonName { first: Some(first.to_owned()), last: Some("Bakker".to_owned()) }.folded();
+    let id = format!("{n:04}");
+    let key = RecordKey { kind: SourceKind::OmnioTapContact, id };
+    Member { key, name, linking: identifiers.clone(), identifiers }
+}
+
+/// One person, whom every record knows by one e-mail address.
+#[divan::bench(args = SIZES)]
+fn one_person_by_email(bencher: Bencher<'_, '_>, size: usize) {
+    let members: Vec<Member> = (0..size).map(|n| member(n, "Thomas", "thomas@example.org".to_owned(), String::new())).collect();
+    bench(bencher, &members, 1);
+}
+
+/// One person, each record connected with the next one by an e-mail address or a phone number.
+#[divan::bench(args = SIZES)]
+fn one_person_by_a_chain(bencher: Bencher<'_, '_>, size: usize) {
+    let link = |n: usize| (format!("t{}@example.org", n / 2), format!("+316{:08}", n.div_ceil(2)));
+    let members: Vec<Member> = (0..size).map(|n| member(n, "Thomas", link(n).0, link(n).1)).collect();
+    bench(bencher, &members, 1);
+}
+
+/// As many people on one phone, half of them called like one, half like another: nobody is joined.
+#[divan::bench(args = SIZES)]
+fn strangers_on_one_phone(bencher: Bencher<'_, '_>, size: usize) {
+    let name = |n: usize| if n % 2 == 0 { "Thomas" } else { "Anna" };
+    let members: Vec<Member> = (0..size).map(|n| member(n, name(n), String::new(), "+31612312311".to_owned())).collect();
+    bench(bencher, &members, size);
+}
+
+fn bench(bencher: Bencher<'_, '_>, members: &[Member], customers: usize) {
+    let (aliases, rules) = (Aliases::default(), IdentityRules::default());
+    let facts = Facts { members, aliases: &aliases, decisions: &[], rules: &rules };
+    assert_eq!(resolve(&facts).clusters.len(), customers, "what is measured is right");
+    bencher.bench(|| resolve(black_box(&facts)));
+}
