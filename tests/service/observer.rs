@@ -27,7 +27,6 @@ pub struct Met {
 
 impl Met {
     pub fn assert_enough(&self) {
-        eprintln!("{self:?}");
         let Self { contested_values, became_shared, ceased_to_be_shared, partial_updates, deletions_first, source_merges, .. } = self;
         for n in [contested_values, became_shared, ceased_to_be_shared, partial_updates, deletions_first, source_merges] {
             assert!(*n >= 100, "{self:?}");

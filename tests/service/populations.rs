@@ -27,10 +27,12 @@ impl Arrival {
             order.sort_by_cached_key(|n| second(&population.changes[*n]) + dice.roll(4) as i64);
         }
         let largest = *dice.pick(largest);
-        let arrival = Self { why: format!("population {seed}, order {turn}"), batches: batches(&population.changes, &order, dice.0, largest) };
-        // Read when something panics that does not know what it was about.
-        eprintln!("{arrival}");
-        arrival
+        Self { why: format!("population {seed}, order {turn}"), batches: batches(&population.changes, &order, dice.0, largest) }
+    }
+
+    async fn apply(&self, app: &TestApp, n: usize) {
+        let applied = apply(app.pool(), &app.brand, self.batches[n].clone()).await;
+        applied.unwrap_or_else(|error| panic!("{self}: batch {n}: {error}"));
     }
 }
 
@@ -94,8 +96,8 @@ async fn any_order_batching_and_repetition_of_a_population_gives_the_same_bytes(
             if turn % 4 == 3 {
                 at_the_same_time(&app, &arrival).await;
             } else {
-                for batch in arrival.batches.clone() {
-                    app.apply(batch).await;
+                for n in 0..arrival.batches.len() {
+                    arrival.apply(&app, n).await;
                 }
             }
             assert_same(&expected, &dump(app.pool(), app.brand.id()).await, &arrival.to_string());
@@ -109,10 +111,10 @@ async fn any_order_batching_and_repetition_of_a_population_gives_the_same_bytes(
 async fn at_the_same_time(app: &TestApp, arrival: &Arrival) {
     let half = |odd: usize| {
         let own: Vec<Vec<Change>> = arrival.batches.iter().skip(odd).step_by(2).cloned().collect();
-        let (pool, brand) = (app.pool().clone(), app.brand.clone());
+        let (pool, brand, why) = (app.pool().clone(), app.brand.clone(), arrival.to_string());
         tokio::spawn(async move {
             for batch in own {
-                apply(&pool, &brand, batch).await.unwrap();
+                apply(&pool, &brand, batch).await.unwrap_or_else(|error| panic!("{why}, two at a time: {error}"));
             }
         })
     };
@@ -174,7 +176,7 @@ async fn no_customer_ever_holds_a_forbidden_pair() {
         let mut observer = Observer::new(&app.brand.rules.identity, &population.decisions);
         for (n, batch) in arrival.batches.iter().enumerate() {
             observer.observe(batch, &mut met);
-            app.apply(batch.clone()).await;
+            arrival.apply(&app, n).await;
             assert_as_it_should_be(&app, &observer, &format!("{arrival}, after batch {n}")).await;
         }
     }
@@ -195,7 +197,7 @@ async fn resolving_everything_gives_what_resolving_the_touched_components_gave()
         let mut said: Vec<Change> = Vec::new();
         for (n, batch) in arrival.batches.iter().enumerate() {
             observer.observe(batch, &mut met);
-            app.apply(batch.clone()).await;
+            arrival.apply(&app, n).await;
             said.extend(batch.iter().cloned());
             if n % 8 == 7 || n + 1 == arrival.batches.len() {
                 // What comes next goes on from the tables as they were made anew.
