@@ -8,6 +8,8 @@ create table records (
     brand_id integer not null,
     record_key text collate "C" not null,
     state json not null,
+    -- Not deleted at its source; part of the state.
+    live boolean not null,
     constraint records_pkey primary key (brand_id, record_key),
     constraint records_brand_id_fkey foreign key (brand_id) references brands (brand_id),
     constraint records_record_key_check check (record_key ~ '^[a-z]+\.[a-z]+:.')

@@ -113,21 +113,21 @@ impl Parts {
                 if above.contains(node) || linked() {
                     continue;
                 }
-                let records = list_component(db, brand.id(), node, level, cap.saturating_add(1)).await?;
-                if records.len() <= cap {
+                let live = list_component(db, brand.id(), node, level, Some(cap.saturating_add(1))).await?;
+                if live.len() <= cap {
                     last = level;
-                    part = Some(records);
+                    part = Some(list_component(db, brand.id(), node, level, None).await?);
                     break;
                 }
                 if level == Level::Phone {
                     parts.oversized = parts.oversized.saturating_add(1);
                 }
-                above.extend(records.into_iter().map(Node::Record));
+                above.extend(live.into_iter().map(Node::Record));
                 above.insert(node.clone());
             }
             let part = match part {
                 Some(part) => part,
-                None => list_component(db, brand.id(), node, Level::Reference, usize::MAX).await?,
+                None => list_component(db, brand.id(), node, Level::Reference, None).await?,
             };
             parts.last.extend(part.into_iter().map(|key| (key, last)));
         }

@@ -10,6 +10,7 @@ use super::record::{RecordKey, SourceMerge};
 #[derive(Debug, Default, Clone)]
 pub struct Aliases {
     winners: BTreeMap<RecordKey, RecordKey>,
+    pairs: Vec<(RecordKey, RecordKey)>,
 }
 
 impl Aliases {
@@ -23,7 +24,8 @@ impl Aliases {
             latest.entry(&merge.loser).and_modify(|known| *known = (*known).max(fact)).or_insert(fact);
         }
         let winners = latest.keys().map(|loser| ((*loser).clone(), end_of(loser, &latest).clone())).collect();
-        Self { winners }
+        let pairs = merges.iter().map(|merge| (merge.loser.clone(), merge.winner.clone())).collect();
+        Self { winners, pairs }
     }
 
     /// The record that stands for `key`.
@@ -36,6 +38,11 @@ impl Aliases {
     #[must_use]
     pub fn is_loser(&self, key: &RecordKey) -> bool {
         self.winners.get(key).is_some_and(|winner| winner != key)
+    }
+
+    /// Every loser with its winner, as the source merged them.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&RecordKey, &RecordKey)> {
+        self.pairs.iter().map(|(loser, winner)| (loser, winner))
     }
 
     /// Every key that a merge named, with the one that stands for it.

@@ -134,25 +134,38 @@ fn some_disagree(among: &[&Cluster], disagree: impl Fn(&Names, &Names) -> bool) 
     distinct.iter().enumerate().any(|(n, ours)| distinct.iter().skip(n.saturating_add(1)).any(|theirs| disagree(ours, theirs)))
 }
 
-fn first_names_disagree(ours: &Names, theirs: &Names) -> bool {
-    let first = |names: &Names| names.iter().filter(|name| name.has_first()).cloned().collect::<Vec<_>>();
-    let (ours, theirs) = (first(ours), first(theirs));
-    !ours.is_empty() && !theirs.is_empty() && !ours.iter().any(|a| theirs.iter().any(|b| a.first_agrees(b)))
+/// What has a say: a short form has none beside the name that it is short for, else one "E. Smit" would let Erik agree with
+/// Emma.
+fn speaking(names: &Names) -> Vec<&FoldedName> {
+    names.iter().filter(|name| !names.iter().any(|fuller| name.is_short_for(fuller))).collect()
 }
 
-/// A name without a first name has a say only where one of the two has no first name at all: else one nameless record
-/// would let spouses agree.
+/// Where both have names with a part, those without it have no say: else one half name would let strangers agree.
+fn with_part<'a>(ours: &mut Vec<&'a FoldedName>, theirs: &mut Vec<&'a FoldedName>, has: fn(&FoldedName) -> bool) -> bool {
+    let both = ours.iter().any(|name| has(name)) && theirs.iter().any(|name| has(name));
+    if both {
+        ours.retain(|name| has(name));
+        theirs.retain(|name| has(name));
+    }
+    both
+}
+
+fn first_names_disagree(ours: &Names, theirs: &Names) -> bool {
+    let (mut ours, mut theirs) = (speaking(ours), speaking(theirs));
+    with_part(&mut ours, &mut theirs, FoldedName::has_first) && !ours.iter().any(|a| theirs.iter().any(|b| a.first_agrees(b)))
+}
+
 fn names_disagree(ours: &Names, theirs: &Names) -> bool {
-    let has_first = |names: &Names| names.iter().any(FoldedName::has_first);
-    let both = has_first(ours) && has_first(theirs);
-    let heard = |names: &Names| names.iter().filter(|name| !both || name.has_first()).cloned().collect::<Vec<_>>();
-    let (ours, theirs) = (heard(ours), heard(theirs));
+    let (mut ours, mut theirs) = (speaking(ours), speaking(theirs));
+    with_part(&mut ours, &mut theirs, FoldedName::has_first);
+    with_part(&mut ours, &mut theirs, FoldedName::has_last);
     !ours.is_empty() && !theirs.is_empty() && !ours.iter().any(|a| theirs.iter().any(|b| a.agrees(b)))
 }
 
 /// Names agree in full: what is missing proves nothing.
 fn agree_in_full(ours: &Names, theirs: &Names) -> bool {
-    ours.iter().any(|a| a.is_whole() && theirs.iter().any(|b| b.is_whole() && a.agrees(b)))
+    let theirs = speaking(theirs);
+    speaking(ours).into_iter().any(|a| a.is_whole() && theirs.iter().any(|b| b.is_whole() && a.agrees(b)))
 }
 
 /// Two have e-mail addresses, none in common, and no names that agree in full.

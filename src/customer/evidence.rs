@@ -104,13 +104,14 @@ pub(super) fn people(facts: &Facts<'_>) -> Vec<Person> {
     let mut of_class: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
     for (n, member) in facts.members.iter().enumerate() {
         let is_loser = facts.aliases.is_loser(&member.key);
-        let referred = member.linking.iter().filter(|_| !is_loser).filter_map(Identifier::referred_record);
-        let references: BTreeSet<RecordKey> = referred.map(|key| facts.aliases.canonical(&key).clone()).collect();
-        let canonical = facts.aliases.canonical(&member.key).clone();
+        let referred: Vec<RecordKey> = member.linking.iter().filter(|_| !is_loser).filter_map(Identifier::referred_record).collect();
         let mut ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
-        for key in std::iter::once(&canonical).chain(&references).filter(|key| facts.rules.unique.contains(&key.kind)) {
-            ids.entry(key.kind).or_default().insert(same_ids.least(key).unwrap_or(key).clone());
+        for key in std::iter::once(&member.key).chain(&referred).filter(|key| facts.rules.unique.contains(&key.kind)) {
+            let id = facts.aliases.canonical(key);
+            ids.entry(key.kind).or_default().insert(same_ids.least(id).unwrap_or(id).clone());
         }
+        let references = referred.iter().map(|key| facts.aliases.canonical(key).clone()).collect();
+        let canonical = facts.aliases.canonical(&member.key).clone();
         let same = same_records.least(&member.key);
         of_class.entry(same.unwrap_or(&member.key)).or_default().push(n);
         people.push(Person { canonical, is_loser, references, ids, same: same.cloned(), apart_from: BTreeSet::new() });

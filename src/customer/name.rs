@@ -28,9 +28,14 @@ impl fmt::Debug for PersonName {
 }
 
 impl PersonName {
-    /// Parts of a name that came as one text: the first word is the given name.
+    /// Parts of a name that came as one text: the first word is the given name, or what follows a comma.
     #[must_use]
     pub fn split(full: &str) -> Self {
+        if let Some((last, first)) =
+            full.split_once(',').map(|(last, first)| (last.trim(), first.trim())).filter(|(last, first)| !last.is_empty() && !first.is_empty())
+        {
+            return Self { first: Some(first.to_owned()), last: Some(last.to_owned()) };
+        }
         match full.split_once(' ') {
             Some((first, last)) => Self { first: Some(first.to_owned()), last: Some(last.to_owned()) },
             None => Self { first: Some(full.to_owned()), last: None },
@@ -89,6 +94,19 @@ impl FoldedName {
     #[must_use]
     pub const fn has_first(&self) -> bool {
         !self.first.is_empty()
+    }
+
+    /// Whether a family name is known.
+    #[must_use]
+    pub const fn has_last(&self) -> bool {
+        !self.last.is_empty()
+    }
+
+    /// Whether it says less than a fuller name of the same person: initials, or the beginning of the given name.
+    #[must_use]
+    pub fn is_short_for(&self, fuller: &Self) -> bool {
+        let (short, long) = (self.first.as_str(), fuller.first.as_str());
+        !short.is_empty() && short.len() < long.len() && (long.starts_with(short) || short == fuller.initials) && self.last_agrees(fuller)
     }
 
     /// Whether any part is known.
@@ -165,6 +183,24 @@ mod tests {
         ] {
             assert!(name(a.0, a.1).agrees(&name(b.0, b.1)), "{a:?} {b:?}");
         }
+    }
+
+    #[test]
+    fn a_name_in_one_text_begins_with_the_given_name_unless_there_is_a_comma() {
+        for (text, first, last) in [("Anna de Vries", "Anna", Some("de Vries")), ("de Vries, Anna", "Anna", Some("de Vries")), ("Anna", "Anna", None)]
+        {
+            assert!(PersonName::split(text) == PersonName { first: Some(first.to_owned()), last: last.map(str::to_owned) }, "{text}");
+        }
+        assert_eq!(PersonName::split("Anna,").first.as_deref(), Some("Anna,"));
+    }
+
+    #[test]
+    fn initials_are_short_for_a_name_of_the_same_family() {
+        assert!(name("E.", "Smit").is_short_for(&name("Erik", "Smit")));
+        assert!(name("J.P.", "Vries").is_short_for(&name("Jan Pieter", "de Vries")));
+        assert!(!name("Erik", "Smit").is_short_for(&name("E.", "Smit")));
+        assert!(!name("E.", "Smit").is_short_for(&name("Erik", "Bakker")));
+        assert!(!name("Erik", "Smit").is_short_for(&name("Erik", "Smit")));
     }
 
     #[test]

@@ -154,15 +154,35 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// The connected parts of some members, over everything up to a level.
+    /// The parts of some members that hang together: over decisions of either sort, merges and references, also where those
+    /// name records that are gone, and over addresses up to a level.
     fn components(&self, among: &[usize], last: Level) -> Vec<Vec<usize>> {
-        let mut partition = Partition::new(self.people.len());
-        for level in Level::ALL.into_iter().filter(|level| *level <= last) {
-            for holders in self.holders(level, among).values() {
-                partition.join_all(holders);
-            }
+        let mut numbers: BTreeMap<&RecordKey, usize> = BTreeMap::new();
+        let referred: Vec<(usize, RecordKey)> = among.iter().flat_map(|n| self.referred(*n).map(|key| (*n, key))).collect();
+        let decisions = self.facts.decisions.iter().map(|decision| (&decision.left, &decision.right));
+        let pairs: Vec<(&RecordKey, &RecordKey)> = self.facts.aliases.pairs().chain(decisions).collect();
+        let named = pairs.iter().flat_map(|(left, right)| [*left, *right]).chain(referred.iter().map(|(_, key)| key));
+        for key in self.facts.members.iter().map(|member| &member.key).chain(named) {
+            let next = numbers.len();
+            numbers.entry(key).or_insert(next);
+        }
+        let mut partition = Partition::new(numbers.len());
+        let mut join = |left: Option<usize>, right: Option<usize>| {
+            left.zip(right).into_iter().for_each(|(left, right)| partition.join_all(&[left, right]));
+        };
+        pairs.iter().for_each(|(left, right)| join(numbers.get(left).copied(), numbers.get(right).copied()));
+        referred.iter().for_each(|(n, key)| join(Some(*n), numbers.get(key).copied()));
+        for level in [Level::Email, Level::Phone].into_iter().filter(|level| *level <= last) {
+            self.holders(level, among).values().for_each(|holders| partition.join_all(holders));
         }
         partition.groups(among)
+    }
+
+    /// The records that a member refers to.
+    fn referred(&self, n: usize) -> impl Iterator<Item = RecordKey> {
+        let links = self.people.get(n).is_some_and(|person| !person.is_loser);
+        let linking = self.facts.members.get(n).filter(|_| links).map(|member| &member.linking);
+        linking.into_iter().flatten().filter_map(Identifier::referred_record)
     }
 
     /// Resolves one component with the evidence up to a level, as far as the rules use it.

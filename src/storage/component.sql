@@ -1,4 +1,4 @@
--- $1 brand, $2 $3 where to begin (kind, text), $4 sorts of values that connect, $5 at most this many records
+-- $1 brand, $2 $3 where to begin (kind, text), $4 sorts of values that connect, $5 at most this many records, $6 only live ones
 with recursive component (kind, value) as (
     select $2::text collate "C", $3::text collate "C"
     union
@@ -32,4 +32,7 @@ with recursive component (kind, value) as (
         where component.kind = 'record' and brand_id = $1 and right_key = component.value and undone_at is null
     ) as next (kind, value)
 )
-select value from component where kind = 'record' limit $5
+select component.value from component
+where component.kind = 'record'
+    and (not $6 or exists (select from records as record where record.brand_id = $1 and record.record_key = component.value and record.live))
+limit $5

@@ -28,8 +28,8 @@ fn connecting(last: Level) -> Vec<&'static str> {
     IdentifierKind::ALL.into_iter().filter(used).map(IdentifierKind::as_str).collect()
 }
 
-/// The records that hang together with one node over decisions, merges, references and values up to a level; at most
-/// `limit` of them.
+/// The records that hang together with one node over decisions, merges, references and values up to a level: all that are
+/// known by key or, with a limit, so many live ones.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -38,7 +38,7 @@ pub async fn list_component(
     brand_id: i32,
     start: &Node,
     last: Level,
-    limit: usize,
+    limit: Option<usize>,
 ) -> Result<BTreeSet<RecordKey>, StorageError> {
     let (kind, value) = match start {
         Node::Record(key) => ("record", key.to_string()),
@@ -49,7 +49,8 @@ pub async fn list_component(
         .bind(kind)
         .bind(value)
         .bind(connecting(last))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX))
+        .bind(limit.is_some())
         .fetch_all(db)
         .await?;
     keys.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("identifiers"))).collect()

@@ -164,7 +164,8 @@ pub async fn write_outcome(db: &mut PgConnection, brand_id: i32, facts: &Facts, 
         .bind(derived.reviews.iter().map(|review| review.grounds.as_str()).collect::<Vec<_>>())
         .bind(reviews)
         .bind(CHANNEL)
-        .bind(notices);
+        .bind(notices)
+        .bind(facts.records.iter().map(|record| record.versions.is_live()).collect::<Vec<_>>());
     query.execute(db).await?;
     Ok(())
 }

@@ -1,9 +1,9 @@
 -- All steps see the tables as they were, so none of them may touch a row that another one touches: what goes and what comes
 -- are told apart before.
 with records_new as (
-    insert into records (brand_id, record_key, state)
-    select $1, new.record_key, new.state::json from unnest($2::text[], $3::text[]) as new (record_key, state)
-    on conflict (brand_id, record_key) do update set state = excluded.state
+    insert into records (brand_id, record_key, state, live)
+    select $1, new.record_key, new.state::json, new.live from unnest($2::text[], $3::text[], $55::boolean[]) as new (record_key, state, live)
+    on conflict (brand_id, record_key) do update set state = excluded.state, live = excluded.live
 ),
 identifiers_gone as (
     delete from identifiers as old using unnest($4::text[], $5::text[], $6::text[]) as gone (record_key, kind, value)

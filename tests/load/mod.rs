@@ -26,7 +26,7 @@ pub async fn fill(pool: &PgPool, brand_id: i32, people: u32) {
     let body =
         "json_build_object('addresses', json_build_array(), 'customerFirstname', 'Anna', 'customerID', 'p' || n, 'filler', repeat('x', 1000))::text";
     let statements = [
-        format!("insert into records select {brand_id}, kind || ':p' || n, {person} from people, kinds"),
+        format!("insert into records select {brand_id}, kind || ':p' || n, {person}, true from people, kinds"),
         format!(
             "insert into identifiers select {brand_id}, kind || ':p' || n, 'email', 'p' || n || '@example.org', true, kind, 'anna' || chr(31) || 'person' || n from people, kinds"
         ),

@@ -10,42 +10,60 @@ use sqlx::PgPool;
 
 use crate::support::{TestApp, story_changes};
 
+/// Columns that are not a function of the facts, as table and column.
+const BESIDE_THE_FACTS: [(&str, &str); 0] = [];
+
+/// Every table with rows of a brand, with its columns.
+async fn tables(pool: &PgPool) -> Vec<(String, String)> {
+    let (tables, columns): (Vec<&str>, Vec<&str>) = BESIDE_THE_FACTS.into_iter().unzip();
+    let query = "select table_name::text, string_agg(quote_ident(column_name), ', ' order by ordinal_position)
+        from information_schema.columns
+        where table_schema = current_schema() and table_name not in ('brands', 'keys')
+            and (table_name, column_name) not in (select * from unnest($1::text[], $2::text[]))
+        group by table_name having bool_or(column_name = 'brand_id') order by 1";
+    sqlx::query_as(query).bind(tables).bind(columns).fetch_all(pool).await.unwrap()
+}
+
+pub type Dump = BTreeMap<String, Vec<String>>;
+
 /// Everything of a brand, as text, table by table.
-pub async fn dump(pool: &PgPool, brand_id: i32) -> BTreeMap<&'static str, Vec<String>> {
-    let mut tables = BTreeMap::new();
-    for table in [
-        "records",
-        "identifiers",
-        "shared_values",
-        "source_merges",
-        "events",
-        "event_references",
-        "customers",
-        "customer_records",
-        "customer_addresses",
-        "answers",
-        "reviews",
-    ] {
-        let query = format!("select row_to_json(t)::text from {table} as t where brand_id = $1 order by 1");
+pub async fn dump(pool: &PgPool, brand_id: i32) -> Dump {
+    let mut dump = BTreeMap::new();
+    for (table, columns) in tables(pool).await {
+        let query = format!("select row_to_json(t)::text from (select {columns} from {table} where brand_id = $1) as t order by 1");
         let rows: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(brand_id).fetch_all(pool).await.unwrap();
-        tables.insert(table, rows.into_iter().map(|(row,)| row).collect());
+        dump.insert(table, rows.into_iter().map(|(row,)| row).collect());
     }
-    tables
+    dump
 }
 
-async fn clear(pool: &PgPool) {
-    sqlx::query("truncate records, identifiers, shared_values, source_merges, events, event_references, customers, customer_records, customer_addresses, answers, reviews")
-        .execute(pool)
-        .await
-        .unwrap();
+/// What people decided.
+const DECIDED: [&str; 2] = ["decisions", "shared_lines"];
+
+/// What the sources said.
+const SAID: [&str; 4] = ["records", "events", "event_references", "source_merges"];
+
+async fn truncate(pool: &PgPool, kept: &[&str]) {
+    let tables: Vec<String> = tables(pool).await.into_iter().map(|(table, _)| table).filter(|table| !kept.contains(&table.as_str())).collect();
+    sqlx::query(sqlx::AssertSqlSafe(format!("truncate {}", tables.join(", ")))).execute(pool).await.unwrap();
 }
 
-pub fn assert_same(expected: &BTreeMap<&'static str, Vec<String>>, found: &BTreeMap<&'static str, Vec<String>>) {
+/// Forgets everything but what people decided.
+pub async fn clear(pool: &PgPool) {
+    truncate(pool, &DECIDED).await;
+}
+
+/// Forgets everything but what people decided and the sources said.
+pub async fn clear_what_is_derived(pool: &PgPool) {
+    truncate(pool, &[&DECIDED[..], &SAID[..]].concat()).await;
+}
+
+pub fn assert_same(expected: &Dump, found: &Dump, why: &str) {
     for (table, rows) in expected {
         let other = &found[table];
         let missing: Vec<_> = rows.iter().filter(|row| !other.contains(row)).take(2).collect();
         let extra: Vec<_> = other.iter().filter(|row| !rows.contains(row)).take(2).collect();
-        assert!(rows == other, "{table}: missing {missing:#?}, instead {extra:#?}");
+        assert!(rows == other, "{why}: {table}: missing {missing:#?}, instead {extra:#?}");
     }
 }
 
@@ -64,10 +82,10 @@ async fn any_order_batching_and_repetition_of_the_story_gives_the_same_bytes() {
         runner.run(&orders, |(order, dice)| {
             runtime.block_on(async {
                 clear(&pool).await;
-                for batch in batches(&changes, &order, dice) {
+                for batch in batches(&changes, &order, dice, 60) {
                     apply(&pool, &brand, batch).await.unwrap();
                 }
-                assert_same(&expected, &dump(&pool, brand.id()).await);
+                assert_same(&expected, &dump(&pool, brand.id()).await, "another order");
             });
             Ok(())
         })
@@ -76,8 +94,8 @@ async fn any_order_batching_and_repetition_of_the_story_gives_the_same_bytes() {
     app.stop().await;
 }
 
-/// Splits an order into batches of 1 to 60 changes, and repeats about a third of them later.
-fn batches(changes: &[Change], order: &[usize], mut dice: u64) -> Vec<Vec<Change>> {
+/// Splits an order into batches of 1 to `largest` changes, and repeats about a third of them later.
+pub fn batches(changes: &[Change], order: &[usize], mut dice: u64, largest: u64) -> Vec<Vec<Change>> {
     let mut roll = move |sides: u64| {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (dice >> 33) % sides
@@ -87,7 +105,7 @@ fn batches(changes: &[Change], order: &[usize], mut dice: u64) -> Vec<Vec<Change
     queue.extend(again);
     let mut batches = Vec::new();
     while !queue.is_empty() {
-        let size = (1 + roll(60) as usize).min(queue.len());
+        let size = (1 + roll(largest) as usize).min(queue.len());
         batches.push(queue.drain(..size).map(|index| changes[index].clone()).collect());
     }
     batches
@@ -101,7 +119,7 @@ async fn a_repeated_delivery_changes_nothing() {
     let before = dump(app.pool(), app.brand.id()).await;
     let applied = apply(app.pool(), &app.brand, changes).await.unwrap();
     assert_eq!(applied, Applied::default());
-    assert_same(&before, &dump(app.pool(), app.brand.id()).await);
+    assert_same(&before, &dump(app.pool(), app.brand.id()).await, "again");
     app.stop().await;
 }
 
@@ -122,7 +140,7 @@ async fn batches_applied_at_the_same_time_end_the_same() {
     for task in tasks {
         task.await.unwrap();
     }
-    assert_same(&expected, &dump(app.pool(), app.brand.id()).await);
+    assert_same(&expected, &dump(app.pool(), app.brand.id()).await, "at the same time");
     app.stop().await;
 }
 

@@ -16,10 +16,15 @@ mod cases;
 mod contract;
 mod cost;
 mod faults;
+mod forbidden;
+mod generator;
 #[path = "../cases/mod.rs"]
 mod identity_cases;
 #[path = "../load/mod.rs"]
 mod load;
+mod observer;
+mod oracle;
+mod populations;
 mod privacy;
 mod rebuild;
 mod story;

@@ -12,7 +12,7 @@ use hookpoint::customer::versions::{Scope, Update};
 use hookpoint::storage::brands::{get_sweep, save_sweep};
 use sqlx::PgPool;
 
-use crate::apply::{assert_same, dump};
+use crate::apply::{assert_same, clear, clear_what_is_derived, dump};
 use crate::support::{KEY, Options, Response, TestApp, story_changes};
 
 /// A record with a first name, an e-mail address and a phone number; empty ones are left out.
@@ -56,10 +56,10 @@ async fn a_rebuild_gives_the_same_bytes_from_nothing_but_what_the_sources_said()
     let expected = dump(app.pool(), app.brand.id()).await;
     let unchanged = run(app.pool(), &app.brand).await;
     assert_eq!((unchanged.done, unchanged.customers), (unchanged.total, 0), "what is right is not written again");
-    execute(app.pool(), "truncate customers, customer_records, customer_addresses, answers, reviews, identifiers, shared_values").await;
+    clear_what_is_derived(app.pool()).await;
     let made = run(app.pool(), &app.brand).await;
     assert!(made.customers >= 43, "{made:?}");
-    assert_same(&expected, &dump(app.pool(), app.brand.id()).await);
+    assert_same(&expected, &dump(app.pool(), app.brand.id()).await, "made anew");
     app.stop().await;
 }
 
@@ -78,7 +78,7 @@ async fn what_should_not_be_there_goes_with_a_rebuild() {
     )
     .await;
     run(app.pool(), &app.brand).await;
-    assert_same(&expected, &dump(app.pool(), app.brand.id()).await);
+    assert_same(&expected, &dump(app.pool(), app.brand.id()).await, "made anew");
     app.stop().await;
 }
 
@@ -88,7 +88,7 @@ async fn a_rebuild_runs_beside_changes() {
     let changes = story_changes(&app.brand);
     app.apply(changes.clone()).await;
     let expected = dump(app.pool(), app.brand.id()).await;
-    execute(app.pool(), "truncate records, events, event_references, source_merges, customers, customer_records, customer_addresses, answers, reviews, identifiers, shared_values").await;
+    clear(app.pool()).await;
     let (pool, brand) = (app.pool().clone(), Arc::clone(&app.brand));
     let half = changes.len() / 2;
     app.apply(changes[..half].to_vec()).await;
@@ -101,7 +101,7 @@ async fn a_rebuild_runs_beside_changes() {
         app.apply(batch.to_vec()).await;
     }
     rebuilding.await.unwrap();
-    assert_same(&expected, &dump(app.pool(), app.brand.id()).await);
+    assert_same(&expected, &dump(app.pool(), app.brand.id()).await, "made anew");
     app.stop().await;
 }
 
@@ -134,7 +134,7 @@ async fn a_sweep_goes_on_where_it_was_interrupted() {
     assert!(!broken.is_empty() && broken.iter().all(|(key,)| key.as_str() < "omniotap"), "{broken:?}");
     execute(app.pool(), "update brands set derived_with = null").await;
     assert!(sweep(app.pool(), &app.brand).await.unwrap());
-    assert_same(&expected, &dump(app.pool(), app.brand.id()).await);
+    assert_same(&expected, &dump(app.pool(), app.brand.id()).await, "made anew");
     app.stop().await;
 }
 

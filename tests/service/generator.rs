@@ -1,0 +1,285 @@
+//! Populations: what sources might say about some streets of people who share mailboxes, phones, names and ids, at times
+//! that collide. Everything follows from the seed.
+
+use std::collections::BTreeMap;
+
+use hookpoint::customer::event::{EventKey, field as event_field};
+use hookpoint::customer::kind::{Source, SourceKind};
+use hookpoint::customer::record::{Change, RecordKey, SourceMerge, field};
+use hookpoint::customer::versions::{Scope, Update};
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
+
+/// Numbers that follow from a seed (SplitMix64).
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % sides as u64) as usize
+    }
+
+    pub fn chance(&mut self, percent: usize) -> bool {
+        self.roll(100) < percent
+    }
+
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.roll(from.len())]
+    }
+
+    pub fn shuffled<T>(&mut self, mut items: Vec<T>) -> Vec<T> {
+        for n in (1..items.len()).rev() {
+            items.swap(n, self.roll(n + 1));
+        }
+        items
+    }
+}
+
+/// What a person decided.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    pub left: RecordKey,
+    pub right: RecordKey,
+    pub same: bool,
+}
+
+/// What the sources say, in no order, and what people decided before.
+pub struct Population {
+    pub changes: Vec<Change>,
+    pub decisions: Vec<Decided>,
+}
+
+const FIRST_NAMES: [&str; 9] = ["Jan", "J.", "Jan Pieter", "J.P.", "Eva", "Emma", "Mohammed", "Mohamed", "Ana"];
+const LAST_NAMES: [&str; 6] = ["Bakker", "Baker", "de Bakker-Vos", "de Vries", "el Amrani", "Al"];
+const BLOCKED: [&str; 3] = ["info@example.org", "test@example.org", "balie@example.org"];
+
+/// Some people who live close together: what is theirs is mostly each other's too.
+struct Street {
+    keys: Vec<RecordKey>,
+    emails: Vec<String>,
+    phones: Vec<String>,
+    handles: Vec<String>,
+    firsts: Vec<&'static str>,
+    lasts: Vec<&'static str>,
+}
+
+impl Street {
+    fn new(n: usize, dice: &mut Dice) -> Self {
+        let keys = SourceKind::ALL.into_iter().flat_map(|kind| (0..3).map(move |id| RecordKey::new(kind, &format!("{n}{id}")).unwrap())).collect();
+        Self {
+            keys: dice.shuffled(keys),
+            emails: (0..3).map(|m| format!("m{n}{m}@example.org")).collect(),
+            phones: (0..3).map(|m| format!("+316{n:02}{m}00000")).collect(),
+            handles: (0..2).map(|m| format!("10{n:02}{m}")).collect(),
+            firsts: (0..2).map(|_| *dice.pick(&FIRST_NAMES)).collect(),
+            lasts: (0..2).map(|_| *dice.pick(&LAST_NAMES)).collect(),
+        }
+    }
+
+    /// The keys that get records; the others are only spoken of.
+    fn known(&self) -> &[RecordKey] {
+        &self.keys[..11]
+    }
+}
+
+struct Generator {
+    dice: Dice,
+    streets: Vec<Street>,
+    changes: Vec<Change>,
+}
+
+impl Population {
+    pub fn new(seed: u64, streets: usize) -> Self {
+        let mut dice = Dice(seed);
+        let places = (0..streets).map(|n| Street::new(n, &mut dice)).collect();
+        let mut generator = Generator { dice, streets: places, changes: Vec::new() };
+        for street in 0..streets {
+            generator.records(street);
+            generator.moves(street);
+            generator.merges(street);
+            generator.events(street);
+        }
+        let decisions = generator.decisions();
+        let changes = std::mem::take(&mut generator.changes);
+        Self { changes: generator.dice.shuffled(changes), decisions }
+    }
+}
+
+/// Few enough instants that most words about a thing collide with another.
+fn at(second: usize) -> Timestamp {
+    "2026-03-01T08:00:00Z".parse::<Timestamp>().unwrap() + (second as i64).seconds()
+}
+
+type Fields = BTreeMap<String, Option<Value>>;
+
+impl Generator {
+    /// Mostly this street, sometimes another: so that streets join and part.
+    fn near(&mut self, street: usize) -> usize {
+        if self.dice.chance(3) { self.dice.roll(self.streets.len()) } else { street }
+    }
+
+    fn say(&mut self, key: &RecordKey, second: usize, scope: Scope, fields: Fields) {
+        self.changes.push(Change::Record { key: key.clone(), update: Update { at: at(second), scope, fields } });
+    }
+
+    fn email(&mut self, street: usize) -> String {
+        let street = self.near(street);
+        if self.dice.chance(4) { (*self.dice.pick(&BLOCKED)).to_owned() } else { self.dice.pick(&self.streets[street].emails).clone() }
+    }
+
+    fn phone(&mut self, street: usize) -> String {
+        let street = self.near(street);
+        if self.dice.chance(3) { "+31201234567".to_owned() } else { self.dice.pick(&self.streets[street].phones).clone() }
+    }
+
+    /// A field's name with a value for it.
+    fn fields(&mut self, street: usize, clears: bool) -> Fields {
+        let reference = self.reference(street);
+        let place = &self.streets[street];
+        let (first, last) = (*self.dice.pick(&place.firsts), *self.dice.pick(&place.lasts));
+        let handle = self.dice.pick(&place.handles).clone();
+        let created = at(self.dice.roll(4)).to_string();
+        let (tier, points) = (format!("t{}", self.dice.roll(3)), self.dice.roll(4));
+        let mut all: Vec<(String, usize, Value)> = vec![
+            (field::FIRST_NAME.to_owned(), 65, json!(first)),
+            (field::LAST_NAME.to_owned(), 65, json!(last)),
+            (field::FULL_NAME.to_owned(), 10, json!(format!("{first} {last}"))),
+            (format!("{}home", field::EMAIL), 55, json!(self.email(street))),
+            (format!("{}work", field::EMAIL), 14, json!(self.email(street))),
+            (format!("{}mobile", field::PHONE), 60, json!(self.phone(street))),
+            (format!("{}home", field::PHONE), 14, json!(self.phone(street))),
+            (field::FACEBOOK.to_owned(), 6, json!(handle)),
+            (field::TWITTER.to_owned(), 5, json!(if self.dice.chance(20) { "null".to_owned() } else { format!("@H{handle}") })),
+            (field::CREATED_AT.to_owned(), 30, json!(created)),
+            (format!("{}tier", field::ATTRIBUTE), 30, json!(tier)),
+            (format!("{}points", field::ATTRIBUTE), 15, json!(points)),
+        ];
+        all.extend(reference.map(|(name, value)| (name, 100, value)));
+        let mut fields = Fields::new();
+        for (name, percent, value) in all {
+            if self.dice.chance(percent) {
+                fields.insert(name, (!clears || self.dice.chance(75)).then_some(value));
+            }
+        }
+        fields
+    }
+
+    fn reference(&mut self, street: usize) -> Option<(String, Value)> {
+        if !self.dice.chance(30) {
+            return None;
+        }
+        let street = self.near(street);
+        let to = self.dice.pick(&self.streets[street].keys).clone();
+        let slot = if self.dice.chance(20) { "#2" } else { "" };
+        let id = if self.dice.chance(5) { "0000-0000".to_owned() } else { to.id };
+        Some((format!("{}{}{slot}", field::REFERENCE, to.kind), json!(id)))
+    }
+
+    fn records(&mut self, street: usize) {
+        for key in self.streets[street].known().to_vec() {
+            for _ in 0..2 + self.dice.roll(4) {
+                let scope = *self.dice.pick(&[Scope::Partial, Scope::Partial, Scope::Whole]);
+                let fields = self.fields(street, scope == Scope::Partial);
+                let second = self.dice.roll(9);
+                self.say(&key, second, scope, fields);
+            }
+            if self.dice.chance(60) {
+                let second = self.dice.roll(5);
+                self.say(&key, second, Scope::Deletion, Fields::new());
+                if self.dice.chance(60) {
+                    // Before, at the same time, or after: only the last brings the record back.
+                    let (second, fields) = (second + self.dice.roll(3), self.fields(street, true));
+                    self.say(&key, second.saturating_sub(1), Scope::Partial, fields);
+                }
+            }
+        }
+    }
+
+    /// A value leaves one record for another one, which may lose it again.
+    fn moves(&mut self, street: usize) {
+        for _ in 0..4 {
+            let chain: Vec<RecordKey> = (0..2 + self.dice.roll(2)).map(|_| self.dice.pick(self.streets[street].known()).clone()).collect();
+            let (name, value) = if self.dice.chance(50) {
+                (format!("{}home", field::EMAIL), self.email(street))
+            } else {
+                (format!("{}mobile", field::PHONE), self.phone(street))
+            };
+            let second = self.dice.roll(5);
+            for (n, pair) in chain.windows(2).enumerate() {
+                self.say(&pair[0], second + n, Scope::Partial, [(name.clone(), Some(json!(value)))].into());
+                self.say(&pair[0], second + n + 1, Scope::Partial, [(name.clone(), None)].into());
+                self.say(&pair[1], second + n + 1, Scope::Partial, [(name.clone(), Some(json!(value)))].into());
+            }
+        }
+    }
+
+    /// Chains, cycles, forks and ends that nobody has heard of, mostly inside one kind.
+    fn merges(&mut self, street: usize) {
+        for _ in 0..3 {
+            let kind = *self.dice.pick(&SourceKind::ALL);
+            let place = &self.streets[street].keys;
+            let own: Vec<RecordKey> = place.iter().filter(|key| key.kind == kind || self.dice.chance(6)).cloned().collect();
+            let (loser, winner) = (self.dice.pick(&own).clone(), self.dice.pick(&own).clone());
+            if loser != winner {
+                let at = at(self.dice.roll(4));
+                self.changes.push(Change::Merge(SourceMerge { loser, winner, at }));
+            }
+        }
+    }
+
+    fn events(&mut self, street: usize) {
+        for n in 0..4 {
+            let source = *self.dice.pick(&Source::ALL);
+            let what = *self.dice.pick(&["transaction", "ticket", "booking"]);
+            let key = EventKey::new(source, what, &format!("e{street}{n}")).unwrap();
+            for _ in 0..1 + self.dice.roll(3) {
+                let place = self.near(street);
+                let record = self.dice.pick(&self.streets[place].keys).to_string();
+                let occurred = at(self.dice.roll(5)).to_string();
+                let mut fields: Fields = [(event_field::OCCURRED_AT.to_owned(), Some(json!(occurred)))].into();
+                fields.insert(event_field::RECORD.to_owned(), self.dice.chance(90).then(|| json!(record)));
+                if self.dice.chance(50) {
+                    let (order, total) = (format!("O{}", self.dice.roll(6)), self.dice.roll(50));
+                    fields.insert(format!("{}order_number", event_field::REFERENCE), Some(json!(order)));
+                    fields.insert(format!("{}total", event_field::DATA), Some(json!(total)));
+                }
+                let scope = *self.dice.pick(&[Scope::Partial, Scope::Partial, Scope::Whole, Scope::Deletion]);
+                let fields = if scope == Scope::Deletion { Fields::new() } else { fields };
+                let update = Update { at: at(self.dice.roll(6)), scope, fields };
+                self.changes.push(Change::Event { key: key.clone(), update });
+            }
+        }
+    }
+
+    /// Decisions that don't contradict each other; some are about records that never come.
+    fn decisions(&mut self) -> Vec<Decided> {
+        let mut decisions: Vec<Decided> = Vec::new();
+        let mut person: BTreeMap<RecordKey, RecordKey> = BTreeMap::new();
+        for _ in 0..self.streets.len() + 4 {
+            let (street, same) = (self.dice.roll(self.streets.len()), self.dice.chance(45));
+            let other = self.near(street);
+            let left = self.dice.pick(&self.streets[street].keys).clone();
+            let right = self.dice.pick(&self.streets[other].keys).clone();
+            let of = |key: &RecordKey| person.get(key).unwrap_or(key).clone();
+            let (one, two) = (of(&left), of(&right));
+            let told_apart = decisions
+                .iter()
+                .filter(|d| !d.same)
+                .any(|d| [(of(&d.left), of(&d.right)), (of(&d.right), of(&d.left))].contains(&(one.clone(), two.clone())));
+            if one == two || (same && told_apart) {
+                continue;
+            }
+            if same {
+                for class in person.values_mut().filter(|class| **class == two) {
+                    *class = one.clone();
+                }
+                person.insert(two, one.clone());
+                person.insert(right.clone(), one);
+            }
+            decisions.push(Decided { left, right, same });
+        }
+        decisions
+    }
+}

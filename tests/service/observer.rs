@@ -1,0 +1,120 @@
+//! What a population meets on its way, counted so that a test knows that it was hard.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hookpoint::customer::identifier::Identifier;
+use hookpoint::customer::record::{Change, RecordKey};
+use hookpoint::customer::rules::IdentityRules;
+use hookpoint::customer::versions::Scope;
+
+use crate::generator::Decided;
+use crate::oracle::{Oracle, View};
+
+/// How often a test met what is hard.
+#[derive(Debug, Default)]
+pub struct Met {
+    contested_values: usize,
+    became_shared: usize,
+    ceased_to_be_shared: usize,
+    partial_updates: usize,
+    deletions_first: usize,
+    source_merges: usize,
+    phones_dropped: usize,
+    phones_back: usize,
+    emails_dropped: usize,
+    emails_back: usize,
+}
+
+impl Met {
+    pub fn assert_enough(&self) {
+        let Self { contested_values, became_shared, ceased_to_be_shared, partial_updates, deletions_first, source_merges, .. } = self;
+        for n in [contested_values, became_shared, ceased_to_be_shared, partial_updates, deletions_first, source_merges] {
+            assert!(*n >= 100, "{self:?}");
+        }
+        for n in [self.phones_dropped, self.phones_back, self.emails_dropped, self.emails_back] {
+            assert!(n >= 100, "{self:?}");
+        }
+    }
+
+    fn observe(&mut self, before: &View, after: &View) {
+        self.contested_values += contested(after).difference(&contested(before)).count();
+        self.became_shared += after.shared.difference(&before.shared).count();
+        self.ceased_to_be_shared += before.shared.difference(&after.shared).count();
+        let (up, down) = (crossings(before, after), crossings(after, before));
+        self.phones_dropped += up.0;
+        self.emails_dropped += up.1;
+        self.phones_back += down.0;
+        self.emails_back += down.1;
+    }
+}
+
+/// Values that several customers have.
+fn contested(view: &View) -> BTreeSet<Identifier> {
+    let numbered = view.customers.iter().enumerate().flat_map(|(n, customer)| customer.iter().map(move |key| (key, n)));
+    let number: BTreeMap<&RecordKey, usize> = numbered.collect();
+    let mut holders: BTreeMap<&Identifier, BTreeSet<usize>> = BTreeMap::new();
+    for person in &view.people {
+        for value in person.found_by.iter().filter(|value| value.kind.is_address()) {
+            holders.entry(value).or_default().insert(number[&person.key]);
+        }
+    }
+    holders.into_iter().filter(|(_, customers)| customers.len() > 1).map(|(value, _)| value.clone()).collect()
+}
+
+/// Components that are above the cap in `there` with somebody who was not above it in `here`: phones, e-mails.
+fn crossings(here: &View, there: &View) -> (usize, usize) {
+    let was: BTreeMap<&RecordKey, (bool, bool)> = here.people.iter().map(|person| (&person.key, person.may_link)).collect();
+    let (mut phones, mut emails) = (BTreeSet::new(), BTreeSet::new());
+    for person in &there.people {
+        let Some((mail, phone)) = was.get(&person.key) else { continue };
+        if *phone && !person.may_link.1 {
+            phones.insert(person.components.0);
+        }
+        if *mail && !person.may_link.0 {
+            emails.insert(person.components.1);
+        }
+    }
+    (phones.len(), emails.len())
+}
+
+/// Counts what a way of arriving meets; what is shared and who is who is the oracle's word.
+pub struct Observer {
+    pub oracle: Oracle,
+    pub view: View,
+    only_deleted: BTreeSet<RecordKey>,
+}
+
+impl Observer {
+    pub fn new(rules: &IdentityRules, decisions: &[Decided]) -> Self {
+        let oracle = Oracle::new(rules.clone(), decisions.to_vec());
+        let view = oracle.view();
+        Self { oracle, view, only_deleted: BTreeSet::new() }
+    }
+
+    pub fn observe(&mut self, batch: &[Change], met: &mut Met) {
+        let mut said: BTreeMap<&RecordKey, bool> = BTreeMap::new();
+        for change in batch {
+            match change {
+                Change::Record { key, update } => {
+                    met.partial_updates += usize::from(update.scope == Scope::Partial);
+                    *said.entry(key).or_default() |= update.scope != Scope::Deletion;
+                }
+                Change::Merge(merge) => {
+                    met.source_merges += usize::from(!self.oracle.merges.contains_key(&(merge.loser.clone(), merge.winner.clone())));
+                }
+                Change::Event { .. } => {}
+            }
+        }
+        for (key, lives) in said {
+            if lives {
+                met.deletions_first += usize::from(self.only_deleted.remove(key));
+            } else if !self.oracle.records.contains_key(key) {
+                self.only_deleted.insert(key.clone());
+            }
+        }
+        batch.iter().for_each(|change| self.oracle.hear(change));
+        let view = self.oracle.view();
+        met.observe(&self.view, &view);
+        self.view = view;
+    }
+}

@@ -1,0 +1,204 @@
+//! The one write path on generated populations: what ends in the tables depends on nothing but what was said, equals what
+//! a whole resolution finds, and never makes two people one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use hookpoint::collect::apply::apply;
+use hookpoint::collect::rebuild::rebuild;
+use hookpoint::customer::record::{Change, RecordKey};
+
+use crate::apply::{assert_same, batches, clear, clear_what_is_derived, dump};
+use crate::generator::{Decided, Dice, Population};
+use crate::observer::{Met, Observer};
+use crate::support::{Options, TestApp};
+
+/// One way for a population to arrive.
+struct Arrival {
+    why: String,
+    batches: Vec<Vec<Change>>,
+}
+
+impl Arrival {
+    fn new(seed: u64, turn: u64, population: &Population, largest: &[u64]) -> Self {
+        let mut dice = Dice(seed.wrapping_mul(1_000).wrapping_add(turn));
+        let mut order = dice.shuffled((0..population.changes.len()).collect::<Vec<usize>>());
+        if turn % 2 == 1 {
+            // Roughly as it happened: then nearly every word counts for a while.
+            order.sort_by_cached_key(|n| second(&population.changes[*n]) + dice.roll(4) as i64);
+        }
+        let largest = *dice.pick(largest);
+        Self { why: format!("population {seed}, order {turn}"), batches: batches(&population.changes, &order, dice.0, largest) }
+    }
+
+    async fn apply(&self, app: &TestApp, n: usize) {
+        let applied = apply(app.pool(), &app.brand, self.batches[n].clone()).await;
+        applied.unwrap_or_else(|error| panic!("{self}: batch {n}: {error}"));
+    }
+}
+
+fn second(change: &Change) -> i64 {
+    match change {
+        Change::Record { update, .. } | Change::Event { update, .. } => update.at.as_second(),
+        Change::Merge(merge) => merge.at.as_second(),
+    }
+}
+
+impl fmt::Display for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {} batches", self.why, self.batches.len())
+    }
+}
+
+/// Small numbers, so that what is rare at a large brand happens all the time.
+fn strict(unique: &str, shared_above: usize, component_cap: usize) -> Options {
+    let identity = format!(
+        "[brands.demo.identity]\nshared_above = {shared_above}\ncomponent_cap = {component_cap}\nunique = [{unique}]\n\
+        blocked_mailboxes = [\"balie\"]\nblocked_values = [\"+31201234567\"]\n\n[brands.demo.sources.omniotap]"
+    );
+    Options { replace: vec![("[brands.demo.sources.omniotap]", identity)], ..Options::default() }
+}
+
+async fn decide(app: &TestApp, decisions: &[Decided]) {
+    sqlx::query("delete from decisions").execute(app.pool()).await.unwrap();
+    for decided in decisions {
+        let insert = "insert into decisions (brand_id, decision_id, left_key, right_key, same_person, decided_by, reason, decided_at)
+            values ($1, gen_random_uuid(), $2, $3, $4, 'a tester', 'a test', '2026-03-01')";
+        let query = sqlx::query(insert).bind(app.brand.id()).bind(decided.left.to_string()).bind(decided.right.to_string()).bind(decided.same);
+        query.execute(app.pool()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_order_batching_and_repetition_of_a_population_gives_the_same_bytes() {
+    let app = TestApp::start_with(strict("\"omneo.profile\"", 2, 6)).await;
+    let mut met = Met::default();
+    for seed in 1..=3 {
+        let population = Population::new(seed, 7);
+        decide(&app, &population.decisions).await;
+        clear(app.pool()).await;
+        app.apply(population.changes.clone()).await;
+        let expected = dump(app.pool(), app.brand.id()).await;
+        for turn in 0..8 {
+            let arrival = Arrival::new(seed, turn, &population, &[60, 120]);
+            clear(app.pool()).await;
+            let mut observer = Observer::new(&app.brand.rules.identity, &population.decisions);
+            for batch in &arrival.batches {
+                observer.observe(batch, &mut met);
+            }
+            if turn % 4 == 3 {
+                at_the_same_time(&app, &arrival).await;
+            } else {
+                for n in 0..arrival.batches.len() {
+                    arrival.apply(&app, n).await;
+                }
+            }
+            assert_same(&expected, &dump(app.pool(), app.brand.id()).await, &arrival.to_string());
+        }
+    }
+    met.assert_enough();
+    app.stop().await;
+}
+
+/// Two tasks, each with every other batch.
+async fn at_the_same_time(app: &TestApp, arrival: &Arrival) {
+    let half = |odd: usize| {
+        let own: Vec<Vec<Change>> = arrival.batches.iter().skip(odd).step_by(2).cloned().collect();
+        let (pool, brand, why) = (app.pool().clone(), app.brand.clone(), arrival.to_string());
+        tokio::spawn(async move {
+            for batch in own {
+                apply(&pool, &brand, batch).await.unwrap_or_else(|error| panic!("{why}, two at a time: {error}"));
+            }
+        })
+    };
+    let (even, odd) = tokio::join!(half(0), half(1));
+    even.and(odd).unwrap();
+}
+
+/// The customers of the tables, each with every key that stands for it.
+async fn customers(app: &TestApp) -> BTreeMap<String, BTreeSet<RecordKey>> {
+    let rows: Vec<(String, String)> = sqlx::query_as("select customer_key, record_key from customer_records").fetch_all(app.pool()).await.unwrap();
+    let mut customers: BTreeMap<String, BTreeSet<RecordKey>> = BTreeMap::new();
+    for (customer, record) in rows {
+        assert!(customers.entry(customer).or_default().insert(record.parse().unwrap()), "a key twice");
+    }
+    customers
+}
+
+/// What must hold of every state, whatever led to it.
+async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
+    let view = &observer.view;
+    let shared: Vec<(String, String)> = sqlx::query_as("select kind, value from shared_values order by 1, 2").fetch_all(app.pool()).await.unwrap();
+    let mut expected: Vec<(String, String)> = view.shared.iter().map(|value| (value.kind.as_str().to_owned(), value.value.clone())).collect();
+    expected.sort();
+    assert_eq!(shared, expected, "{why}: shared values");
+    let found = customers(app).await;
+    let live: BTreeSet<RecordKey> = view.people.iter().map(|person| person.key.clone()).collect();
+    let mut seen: BTreeSet<&RecordKey> = BTreeSet::new();
+    for (customer, keys) in &found {
+        for key in keys {
+            assert!(seen.insert(key), "{why}: {key} is of two customers");
+            let heirs = || keys.iter().any(|heir| live.contains(heir) && view.ends.get(heir) == view.ends.get(key));
+            assert!(live.contains(key) || (view.ends.contains_key(key) && heirs()), "{why}: {key} stands for {customer} without reason");
+        }
+    }
+    for key in &live {
+        assert!(seen.contains(key), "{why}: {key} is of no customer");
+    }
+    for (key, end) in &view.ends {
+        let heir = live.iter().any(|heir| view.ends.get(heir).unwrap_or(heir) == end);
+        assert!(!heir || seen.contains(key), "{why}: {key} is an alias and finds nobody");
+    }
+    let faults = observer.oracle.faults(view, &found);
+    assert!(faults.is_empty(), "{why}: {faults:#?}");
+    let found: BTreeSet<BTreeSet<RecordKey>> = found.into_values().map(|keys| keys.intersection(&live).cloned().collect()).collect();
+    let (missing, instead): (Vec<_>, Vec<_>) = (view.customers.difference(&found).collect(), found.difference(&view.customers).collect());
+    let readable = |sets: Vec<&BTreeSet<RecordKey>>| sets.iter().map(|set| set.iter().map(ToString::to_string).collect()).collect::<Vec<Vec<_>>>();
+    assert!(missing.is_empty() && instead.is_empty(), "{why}: missing {:#?}, instead {:#?}", readable(missing), readable(instead));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_customer_ever_holds_a_forbidden_pair() {
+    let app = TestApp::start_with(strict("\"omneo.profile\", \"omnilab.participant\"", 1, 4)).await;
+    let mut met = Met::default();
+    for seed in 11..=19 {
+        let population = Population::new(seed, 10);
+        decide(&app, &population.decisions).await;
+        clear(app.pool()).await;
+        let arrival = Arrival::new(seed, seed, &population, &[30, 60, 120]);
+        let mut observer = Observer::new(&app.brand.rules.identity, &population.decisions);
+        for (n, batch) in arrival.batches.iter().enumerate() {
+            observer.observe(batch, &mut met);
+            arrival.apply(&app, n).await;
+            assert_as_it_should_be(&app, &observer, &format!("{arrival}, after batch {n}")).await;
+        }
+    }
+    met.assert_enough();
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resolving_everything_gives_what_resolving_the_touched_components_gave() {
+    let app = TestApp::start_with(strict("\"omneo.profile\"", 2, 5)).await;
+    let mut met = Met::default();
+    for seed in 21..=29 {
+        let population = Population::new(seed, 10);
+        decide(&app, &population.decisions).await;
+        clear(app.pool()).await;
+        let arrival = Arrival::new(seed, seed, &population, &[30, 60, 120]);
+        let mut observer = Observer::new(&app.brand.rules.identity, &population.decisions);
+        for (n, batch) in arrival.batches.iter().enumerate() {
+            observer.observe(batch, &mut met);
+            arrival.apply(&app, n).await;
+            if n % 8 == 7 || n + 1 == arrival.batches.len() {
+                // What comes next goes on from the tables as they were made anew.
+                let touched = dump(app.pool(), app.brand.id()).await;
+                clear_what_is_derived(app.pool()).await;
+                rebuild(app.pool(), &app.brand, &mut |_| {}).await.unwrap_or_else(|error| panic!("{arrival}: rebuild after batch {n}: {error}"));
+                assert_same(&touched, &dump(app.pool(), app.brand.id()).await, &format!("{arrival}, after batch {n}"));
+            }
+        }
+    }
+    met.assert_enough();
+    app.stop().await;
+}
