@@ -73,7 +73,7 @@ async fn gather(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Opt
     let mut asked: BTreeMap<Identifier, bool> = BTreeMap::new();
     loop {
         // Ordinary people are a few records each: far more than that means that a component may be above the cap.
-        let follow = rules.component_cap.saturating_add(ask.changing.len().saturating_mul(20)).saturating_add(1);
+        let follow = rules.component_cap.saturating_add(ask.changing.len().saturating_mul(10)).saturating_add(1);
         known.extend(read_neighbourhood(db, brand.id(), &ask, &scope(brand, Some(follow))).await?);
         if known.is_cut_off {
             return Ok(None);

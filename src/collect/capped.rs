@@ -19,7 +19,7 @@ use crate::customer::evidence::Level;
 use crate::customer::identifier::{Identifier, IdentifierKind};
 use crate::customer::record::RecordKey;
 use crate::storage::StorageError;
-use crate::storage::components::{Node, list_component, list_holders};
+use crate::storage::components::{Node, list_components, list_holders};
 use crate::storage::neighbourhood::{Ask, Neighbourhood, read_neighbourhood};
 use crate::storage::outcome::{Derived, Facts, write_outcome};
 
@@ -100,38 +100,37 @@ impl Parts {
     async fn find(db: &mut PgConnection, brand: &Brand, nodes: &BTreeSet<Node>, linking: &Linking) -> Result<Self, StorageError> {
         let cap = brand.rules.identity.component_cap;
         let mut parts = Self::default();
-        // What was met in a component above the cap, with all links and without phone links. Values come first.
-        let mut above: [BTreeSet<Node>; 2] = [BTreeSet::new(), BTreeSet::new()];
-        for node in nodes {
-            if parts.knows(node) {
-                continue;
+        let mut left: Vec<&Node> = nodes.iter().collect();
+        for level in [Level::Phone, Level::Email] {
+            // What is above the cap on this level. Values lead to many, so they come first and one by one.
+            let mut above: BTreeSet<Node> = BTreeSet::new();
+            let mut next_level: Vec<&Node> = Vec::new();
+            let values = left.iter().filter(|node| matches!(node, Node::Value(_))).count();
+            let (values, records) = left.split_at_checked(values).unwrap_or((&left, &[]));
+            for some in values.chunks(1).chain(records.chunks(100)) {
+                let is_above =
+                    |node: &Node| above.contains(node) || values_of(node, linking).any(|value| above.contains(&Node::Value(value.clone())));
+                let (known_above, unknown): (Vec<&Node>, Vec<&Node>) = some.iter().filter(|node| !parts.knows(node)).partition(|node| is_above(node));
+                next_level.extend(known_above);
+                let live = list_components(db, brand.id(), &unknown, level, Some(cap.saturating_add(1))).await?;
+                let (fitting, too_large): (Vec<_>, Vec<_>) = unknown.into_iter().zip(live).partition(|(_, live)| live.len() <= cap);
+                for (node, live) in too_large {
+                    parts.oversized = parts.oversized.saturating_add(usize::from(level == Level::Phone));
+                    above.extend(live.into_iter().map(Node::Record));
+                    above.insert(node.clone());
+                    next_level.push(node);
+                }
+                let fitting: Vec<&Node> = fitting.into_iter().map(|(node, _)| node).collect();
+                parts.add(list_components(db, brand.id(), &fitting, level, None).await?, level);
             }
-            let mut last = Level::Reference;
-            let mut part = None;
-            for (level, above) in [Level::Phone, Level::Email].into_iter().zip(&mut above) {
-                let linked = || values_of(node, linking).any(|value| above.contains(&Node::Value(value.clone())));
-                if above.contains(node) || linked() {
-                    continue;
-                }
-                let live = list_component(db, brand.id(), node, level, Some(cap.saturating_add(1))).await?;
-                if live.len() <= cap {
-                    last = level;
-                    part = Some(list_component(db, brand.id(), node, level, None).await?);
-                    break;
-                }
-                if level == Level::Phone {
-                    parts.oversized = parts.oversized.saturating_add(1);
-                }
-                above.extend(live.into_iter().map(Node::Record));
-                above.insert(node.clone());
-            }
-            let part = match part {
-                Some(part) => part,
-                None => list_component(db, brand.id(), node, Level::Reference, None).await?,
-            };
-            parts.last.extend(part.into_iter().map(|key| (key, last)));
+            left = next_level;
         }
+        parts.add(list_components(db, brand.id(), &left, Level::Reference, None).await?, Level::Reference);
         Ok(parts)
+    }
+
+    fn add(&mut self, parts: Vec<BTreeSet<RecordKey>>, last: Level) {
+        self.last.extend(parts.into_iter().flatten().map(|key| (key, last)));
     }
 
     /// Whether the node is a record of a part that was found.

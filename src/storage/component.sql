@@ -1,38 +1,49 @@
--- $1 brand, $2 $3 where to begin (kind, text), $4 sorts of values that connect, $5 at most this many records, $6 only live ones
-with recursive component (kind, value) as (
-    select $2::text collate "C", $3::text collate "C"
-    union
-    select next.kind, next.value from component
-    cross join lateral (
-        select own.kind, own.value from identifiers as own
-        where component.kind = 'record' and own.brand_id = $1 and own.record_key = component.value and own.links and own.kind = any($4)
-            and not exists (
-                select from shared_values as shared where shared.brand_id = $1 and shared.kind = own.kind and shared.value = own.value
-            )
-        union all
-        select 'reference', component.value where component.kind = 'record'
-        union all
-        select 'record', holder.record_key from identifiers as holder
-        where component.kind = any($4) and holder.brand_id = $1 and holder.kind = component.kind and holder.value = component.value
-            and holder.links
-            and not exists (
-                select from shared_values as shared where shared.brand_id = $1 and shared.kind = component.kind and shared.value = component.value
-            )
-        union all
-        select 'record', component.value where component.kind = 'reference'
-        union all
-        select 'record', winner_key from source_merges where component.kind = 'record' and brand_id = $1 and loser_key = component.value
-        union all
-        select 'record', loser_key from source_merges where component.kind = 'record' and brand_id = $1 and winner_key = component.value
-        union all
-        select 'record', right_key from decisions
-        where component.kind = 'record' and brand_id = $1 and left_key = component.value and undone_at is null
-        union all
-        select 'record', left_key from decisions
-        where component.kind = 'record' and brand_id = $1 and right_key = component.value and undone_at is null
-    ) as next (kind, value)
-)
-select component.value from component
-where component.kind = 'record'
-    and (not $6 or exists (select from records as record where record.brand_id = $1 and record.record_key = component.value and record.live))
-limit $5
+-- $1 brand, $2 $3 where to begin (kinds, texts), $4 sorts of values that connect, $5 at most this many records of each, $6 only
+-- live ones. Whether a value is shared is asked with "limit 1", not with "exists": that could be planned as a look at all.
+select start.n, found.record_key
+from unnest($2::text[], $3::text[]) with ordinality as start (kind, value, n)
+cross join lateral (
+    with recursive component (kind, value) as (
+        select start.kind collate "C", start.value collate "C"
+        union
+        select next.kind, next.value from component
+        cross join lateral (
+            select own.kind, own.value from identifiers as own
+            where component.kind = 'record' and own.brand_id = $1 and own.record_key = component.value and own.links and own.kind = any($4)
+                and (
+                    select true from shared_values as shared
+                    where shared.brand_id = $1 and shared.kind = own.kind and shared.value = own.value
+                    limit 1
+                ) is null
+            union all
+            select 'reference', component.value where component.kind = 'record'
+            union all
+            select 'record', holder.record_key from identifiers as holder
+            where component.kind = any($4) and holder.brand_id = $1 and holder.kind = component.kind and holder.value = component.value
+                and holder.links
+                and (
+                    select true from shared_values as shared
+                    where shared.brand_id = $1 and shared.kind = component.kind and shared.value = component.value
+                    limit 1
+                ) is null
+            union all
+            select 'record', component.value where component.kind = 'reference'
+            union all
+            select 'record', winner_key from source_merges where component.kind = 'record' and brand_id = $1 and loser_key = component.value
+            union all
+            select 'record', loser_key from source_merges where component.kind = 'record' and brand_id = $1 and winner_key = component.value
+            union all
+            select 'record', right_key from decisions
+            where component.kind = 'record' and brand_id = $1 and left_key = component.value and undone_at is null
+            union all
+            select 'record', left_key from decisions
+            where component.kind = 'record' and brand_id = $1 and right_key = component.value and undone_at is null
+        ) as next (kind, value)
+    )
+    select component.value from component
+    where component.kind = 'record' and (
+        not $6
+        or (select record.live from records as record where record.brand_id = $1 and record.record_key = component.value)
+    )
+    limit $5
+) as found (record_key)

@@ -28,32 +28,39 @@ fn connecting(last: Level) -> Vec<&'static str> {
     IdentifierKind::ALL.into_iter().filter(used).map(IdentifierKind::as_str).collect()
 }
 
-/// The records that hang together with one node over decisions, merges, references and values up to a level: all that are
-/// known by key or, with a limit, so many live ones.
+/// The records that hang together with each of some nodes over decisions, merges, references and values up to a level: all
+/// that are known by key or, with a limit, so many live ones.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_component(
+pub async fn list_components(
     db: &mut PgConnection,
     brand_id: i32,
-    start: &Node,
+    start: &[&Node],
     last: Level,
     limit: Option<usize>,
-) -> Result<BTreeSet<RecordKey>, StorageError> {
-    let (kind, value) = match start {
+) -> Result<Vec<BTreeSet<RecordKey>>, StorageError> {
+    let text = |node: &&Node| match node {
         Node::Record(key) => ("record", key.to_string()),
         Node::Value(identifier) => (identifier.kind.as_str(), identifier.value.clone()),
     };
-    let keys: Vec<(String,)> = sqlx::query_as(COMPONENT)
+    let (kinds, values): (Vec<&str>, Vec<String>) = start.iter().map(text).unzip();
+    let rows: Vec<(i64, String)> = sqlx::query_as(COMPONENT)
         .bind(brand_id)
-        .bind(kind)
-        .bind(value)
+        .bind(kinds)
+        .bind(values)
         .bind(connecting(last))
         .bind(limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX))
         .bind(limit.is_some())
         .fetch_all(db)
         .await?;
-    keys.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("identifiers"))).collect()
+    let mut components = vec![BTreeSet::new(); start.len()];
+    for (n, key) in rows {
+        if let Some(component) = usize::try_from(n).ok().and_then(|n| components.get_mut(n.saturating_sub(1))) {
+            component.insert(key.parse().map_err(StorageError::corrupt("identifiers"))?);
+        }
+    }
+    Ok(components)
 }
 
 /// The text of the statement, so that its plan can be looked at.

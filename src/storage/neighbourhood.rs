@@ -171,6 +171,7 @@ impl Neighbourhood {
 
     fn add(&mut self, what: &str, row: &str) -> Result<(), StorageError> {
         match what {
+            "cut off" => self.is_cut_off = true,
             "key" => {
                 self.keys.insert(key(&parse::<String>(row)?)?);
             }
@@ -316,6 +317,5 @@ pub async fn read_neighbourhood(db: &mut PgConnection, brand_id: i32, ask: &Ask,
     asked.for_each(|value| {
         found.holdings.entry(value.clone()).or_default();
     });
-    found.is_cut_off = found.keys.len() >= limit;
     Ok(found)
 }

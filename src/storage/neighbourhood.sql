@@ -1,3 +1,5 @@
+-- Whether a row is there is asked with "limit 1", not with "exists": that could be planned as a look at all rows of the brand.
+--
 -- $1 brand, $2 records, $3 $4 $5 values (kind, text, through it even if shared), $6 changing records, $7 ends of merges,
 -- $8 events, $9 whether to follow, $10 at most this many records, $11 unique kinds, $12 other kinds, $13 a value held by so
 -- many is shared, $14 events per record, $15 hidden event types, $16 all kinds
@@ -27,17 +29,21 @@ component (kind, value) as (
     select 'record', record_key from events where brand_id = $1 and event_key = any($8) and record_key is not null
     union
     select kind, value from asked
-    where forced or not exists (
-        select from shared_values as shared where shared.brand_id = $1 and shared.kind = asked.kind and shared.value = asked.value
-    )
+    where forced or (
+        select true from shared_values as shared
+        where shared.brand_id = $1 and shared.kind = asked.kind and shared.value = asked.value
+        limit 1
+    ) is null
     union
     select next.kind, next.value from component
     cross join lateral (
         select own.kind, own.value from identifiers as own
         where component.kind = 'record' and own.brand_id = $1 and own.record_key = component.value and own.links
-            and not exists (
-                select from shared_values as shared where shared.brand_id = $1 and shared.kind = own.kind and shared.value = own.value
-            )
+            and (
+                select true from shared_values as shared
+                where shared.brand_id = $1 and shared.kind = own.kind and shared.value = own.value
+                limit 1
+            ) is null
         union all
         select 'reference', component.value where component.kind = 'record'
         union all
@@ -59,8 +65,12 @@ component (kind, value) as (
     ) as next (kind, value)
     where $9
 ),
-keys (record_key) as materialized (
+followed (record_key) as materialized (
     select value from component where kind = 'record' limit $10
+),
+-- Too many are as good as none: what hangs together must be known whole.
+keys (record_key) as materialized (
+    select record_key from followed where (select count(*) from followed) < $10
 ),
 counted (kind, value) as materialized (
     select kind, value from asked where kind <> 'reference'
@@ -71,6 +81,8 @@ counted (kind, value) as materialized (
 stored (customer_key) as materialized (
     select distinct owner.customer_key from keys join customer_records as owner on owner.brand_id = $1 and owner.record_key = keys.record_key
 )
+select 'cut off', '' from (select count(*) as followed from followed) as counted_once where followed >= $10
+union all
 select 'key', to_json(record_key)::text from keys
 union all
 select 'changing', to_json(record_key)::text from changing
@@ -99,21 +111,27 @@ from (
     union
     select kind, value from asked
 ) as held (kind, value)
-join shared_values as shared on shared.brand_id = $1 and shared.kind = held.kind and shared.value = held.value
+cross join lateral (
+    select shared.kind, shared.value from shared_values as shared
+    where shared.brand_id = $1 and shared.kind = held.kind and shared.value = held.value
+    limit 1
+) as shared
 union all
 -- Names are counted by skipping from one to the next, so that it doesn't matter how many hold a value.
 select 'holding', json_build_object(
     'kind', counted.kind,
     'value', counted.value,
-    'decided', exists (
-        select from shared_lines as line
+    'decided', (
+        select true from shared_lines as line
         where line.brand_id = $1 and line.kind = counted.kind and line.value = counted.value and line.undone_at is null
-    ),
-    'held', exists (
-        select from identifiers as held
+        limit 1
+    ) is not null,
+    'held', (
+        select true from identifiers as held
         where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value and held.links
             and held.record_key <> all(array(select record_key from changing))
-    ),
+        limit 1
+    ) is not null,
     'records', (
         select json_object_agg(source.kind, (
             select count(*) from (

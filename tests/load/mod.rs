@@ -72,6 +72,14 @@ pub async fn sequential_scans(pool: &PgPool) -> Vec<(String, i64)> {
     sqlx::query_as(query).fetch_all(pool).await.unwrap()
 }
 
+/// How many rows were read, in tables and through indexes. A connection tells what it did when it ends.
+pub async fn rows_read(pool: &PgPool) -> i64 {
+    let query = "select ((select coalesce(sum(seq_tup_read), 0) from pg_stat_user_tables)
+        + (select coalesce(sum(idx_tup_read), 0) from pg_stat_user_indexes))::bigint";
+    let (rows,): (i64,) = sqlx::query_as(query).fetch_one(pool).await.unwrap();
+    rows
+}
+
 /// A door to Postgres's socket that counts how often somebody asks and waits.
 #[derive(Debug)]
 pub struct Turnstile {

@@ -6,21 +6,23 @@ use hookpoint::lookup::read::{ReadRules, find};
 use hookpoint::settings::file::Several;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 
-use crate::load::{Turnstile, contact, fill, sequential_scans};
+use crate::load::{Turnstile, contact, fill, rows_read, sequential_scans};
 use crate::support::{TestApp, scratch, socket_directory};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_end() {
     let app = TestApp::start().await;
-    fill(app.pool(), app.brand.id(), 5_000).await;
+    let size = PoolSize { connections: 1, acquire_timeout: std::time::Duration::from_secs(10) };
+    let filling = Database::open(&app.place, size, false).await.unwrap();
+    fill(&filling.pool, app.brand.id(), 5_000).await;
+    filling.close().await;
     let directory = scratch().join(format!("hookpoint-test-{}", std::process::id())).join("turnstile");
     let turnstile = Turnstile::open(&directory, &socket_directory());
     let place = Place::Server(Url(format!("postgres://hookpoint@localhost/{}?host={}", app.database, directory.display())));
-    let size = PoolSize { connections: 1, acquire_timeout: std::time::Duration::from_secs(10) };
     let database = Database::open(&place, size, false).await.unwrap();
     // The first time, statements are prepared.
     apply(&database.pool, &app.brand, vec![contact("p1", 0, &[("name.first", "Anne")])]).await.unwrap();
-    let before = sequential_scans(app.pool()).await;
+    let (before, rows) = (sequential_scans(app.pool()).await, rows_read(app.pool()).await);
     let new = [("name.first", "Bo"), ("name.last", "Berg"), ("email.main", "p17@example.org"), ("phone.main", "06 99999999")];
     let frees = [("email.main", "")];
     for (what, id, fields, most) in [
@@ -59,5 +61,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
     // A connection tells what it did when it ends.
     database.close().await;
     assert_eq!(sequential_scans(app.pool()).await, before);
+    let rows = rows_read(app.pool()).await - rows;
+    assert!(rows < 5_000, "{rows} rows were read for 15 changes and 4 lookups, a hundred or two each");
     app.stop().await;
 }
