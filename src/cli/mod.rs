@@ -1,5 +1,6 @@
 //! The commands. Each is a thin caller: what they do is in the modules that they name.
 
+mod accuracy;
 mod brand;
 mod demo;
 mod key;
@@ -48,6 +49,8 @@ enum Command {
     Key(key::KeyCommand),
     /// Ask as Omnidesk would: what would an agent get?
     Lookup(lookup::LookupArguments),
+    /// Measure who-is-who: false and missed merges over people whose truth is known
+    Accuracy(accuracy::AccuracyArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,8 +66,8 @@ const MISTAKE: u8 = 2;
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let settings = match (&cli.command, Settings::load(cli.settings.as_deref())) {
-        // The demo brings its own.
-        (Command::Demo(_), _) => None,
+        // The demo brings its own, and the measurement has no brand.
+        (Command::Demo(_) | Command::Accuracy(_), _) => None,
         (_, Ok(settings)) => Some(settings),
         (_, Err(mistakes)) => return report(&mistakes),
     };
@@ -75,6 +78,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let done = runtime.block_on(async {
         match (cli.command, settings) {
             (Command::Demo(arguments), _) => demo::run(arguments).await,
+            (Command::Accuracy(arguments), _) => accuracy::run(&arguments),
             (Command::Serve, Some(settings)) => serve::run(settings).await,
             (Command::Migrate, Some(settings)) => migrate(settings).await,
             (Command::Settings(SettingsCommand::Check), Some(settings)) => {
