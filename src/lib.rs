@@ -13,7 +13,8 @@
 //! - [`storage`] is the only place with SQL, and runs the embedded Postgres.
 //! - [`collect`] is the one write path, [`lookup`] the one read path.
 //! - [`access`] lets requests in: networks, keys, limits.
-//! - [`app`] knows everything and holds the route table; [`cli`] holds the commands; [`demo`] a believable brand.
+//! - [`app`] knows everything and holds the route table; [`cli`] holds the commands; [`demo`] a believable brand, and a
+//!   population that shows how well people are told apart.
 //! - [`problem`] is every error a client can see; [`settings`] everything an operator can choose.
 
 pub mod access;

@@ -1,5 +1,6 @@
 //! The commands. Each is a thin caller: what they do is in the modules that they name.
 
+mod accuracy;
 mod brand;
 mod demo;
 mod key;
@@ -51,6 +52,8 @@ enum Command {
     Lookup(lookup::LookupArguments),
     /// Make all customers and answers anew from what the sources said; the service may go on
     Rebuild(rebuild::RebuildArguments),
+    /// Measure who-is-who: false and missed merges over people whose truth is known
+    Accuracy(accuracy::AccuracyArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,8 +69,8 @@ const MISTAKE: u8 = 2;
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let settings = match (&cli.command, Settings::load(cli.settings.as_deref())) {
-        // The demo brings its own.
-        (Command::Demo(_), _) => None,
+        // The demo brings its own, and the measurement has no brand.
+        (Command::Demo(_) | Command::Accuracy(_), _) => None,
         (_, Ok(settings)) => Some(settings),
         (_, Err(mistakes)) => return report(&mistakes),
     };
@@ -78,6 +81,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let done = runtime.block_on(async {
         match (cli.command, settings) {
             (Command::Demo(arguments), _) => demo::run(arguments).await,
+            (Command::Accuracy(arguments), _) => accuracy::run(&arguments),
             (Command::Serve, Some(settings)) => serve::run(settings).await,
             (Command::Migrate, Some(settings)) => migrate(settings).await,
             (Command::Settings(SettingsCommand::Check), Some(settings)) => {

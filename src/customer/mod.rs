@@ -2,6 +2,7 @@
 
 pub mod aliases;
 pub mod answer;
+pub mod census;
 mod cluster;
 pub mod email;
 pub mod event;

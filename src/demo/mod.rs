@@ -1,5 +1,7 @@
 //! A believable brand: some dozens of customers with every difficulty in it, as recorded deliveries of four systems.
 
+pub mod accuracy;
+pub mod population;
 pub mod story;
 
 use std::path::Path;

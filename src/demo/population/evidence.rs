@@ -1,0 +1,139 @@
+//! What the records of two people say to tell them apart, judged by what they say in truth and not by the rules' own code:
+//! a rule that merges more than it should must not be able to hide behind this.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::names::split_particle;
+use super::records::Draft;
+use super::spelling::{initials, plain};
+use super::writing::WrittenName;
+use crate::customer::kind::SourceKind;
+
+/// An address under more names than this is everybody's, and no evidence.
+const EVERYBODYS: usize = 4;
+
+/// What keeps two people with an address in common from being told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// Of two records with the address, neither says whose it is: no name, or one that fits both.
+    NothingSaid,
+    /// Two records with the address name two people, but another record of the one has a shorter name that fits both: `P.` of
+    /// Pieter, on whose wife Petra's line he once was.
+    ShortName,
+}
+
+/// Two people, by number, the lesser first.
+pub type Pair = (usize, usize);
+
+/// Who is not told apart from whom.
+pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeMap<Pair, Reason> {
+    let mut names: HashMap<usize, Vec<&WrittenName>> = HashMap::new();
+    for draft in drafts.iter().filter(|draft| draft.name.given.is_some()) {
+        names.entry(draft.person).or_default().push(&draft.name);
+    }
+    let names_of = |draft: &Draft| names.get(&draft.person).map(Vec::as_slice).unwrap_or_default();
+    let mut pairs: BTreeMap<Pair, Reason> = BTreeMap::new();
+    for on_line in [false, true] {
+        let mut holders: HashMap<&str, Vec<&Draft>> = HashMap::new();
+        for draft in drafts {
+            if let Some(address) = if on_line { line(draft) } else { mailbox(draft) } {
+                holders.entry(address).or_default().push(draft);
+            }
+        }
+        for holding in holders.into_values().filter(|holding| holding.len() > 1 && !is_everybodys(holding)) {
+            for (n, one) in holding.iter().enumerate() {
+                for other in holding.iter().skip(n + 1).filter(|other| other.person != one.person) {
+                    let fits = |a: &WrittenName| names_of(other).iter().any(|b| names_fit(a, b, on_line));
+                    let reason = if !are_told_apart(one, other, on_line) {
+                        Reason::NothingSaid
+                    } else if !are_two_profiles(one, other) && names_of(one).iter().any(|a| fits(a)) {
+                        Reason::ShortName
+                    } else {
+                        continue;
+                    };
+                    let pair = (one.person.min(other.person), one.person.max(other.person));
+                    pairs.entry(pair).and_modify(|known| *known = (*known).min(reason)).or_insert(reason);
+                }
+            }
+        }
+    }
+    pairs
+}
+
+/// The pieces that the records of each person fall into at best, by their numbers of records: those that have no address
+/// and no id in common, over others of the person neither, can't be found to be one person's.
+pub(super) fn pieces_at_best(drafts: &[Draft], people: usize) -> Vec<Vec<usize>> {
+    let mut pieces: Vec<Vec<(usize, HashSet<String>)>> = vec![Vec::new(); people];
+    for draft in drafts {
+        let Some(own) = pieces.get_mut(draft.person) else { continue };
+        let mut said: HashSet<String> = draft.addresses().map(str::to_owned).chain(draft.ids.iter().map(ToString::to_string)).collect();
+        let mut records = 1;
+        own.retain(|(others, piece)| {
+            let apart = piece.is_disjoint(&said);
+            if !apart {
+                said.extend(piece.iter().cloned());
+                records += others;
+            }
+            apart
+        });
+        own.push((records, said));
+    }
+    pieces.into_iter().map(|own| own.into_iter().map(|(records, _)| records).collect()).collect()
+}
+
+fn mailbox(draft: &Draft) -> Option<&str> {
+    draft.email.as_ref()?.meant.as_deref()
+}
+
+fn line(draft: &Draft) -> Option<&str> {
+    draft.phone.as_ref()?.meant.as_deref()
+}
+
+fn is_everybodys(holding: &[&Draft]) -> bool {
+    let part = |part: &Option<String>| part.as_deref().map(plain).unwrap_or_default();
+    let named = holding.iter().filter(|draft| !draft.key.kind.keeps_people_unique());
+    let names: HashSet<(String, String)> = named.map(|draft| (part(&draft.name.given), part(&draft.name.family))).collect();
+    names.iter().filter(|(given, family)| !given.is_empty() || !family.is_empty()).count() > EVERYBODYS
+}
+
+/// A mailbox is a person's: only another given name or another profile says that it is two people's. A line may be a
+/// household's: there another family name says so too, or mailboxes of their own, where the names aren't one.
+fn are_told_apart(one: &Draft, other: &Draft, on_line: bool) -> bool {
+    let is_whole = |draft: &Draft| draft.name.given.is_some() && draft.name.family.is_some();
+    let strangers = mailbox(one).is_some() && mailbox(other).is_some() && mailbox(one) != mailbox(other) && !(is_whole(one) && is_whole(other));
+    are_two_profiles(one, other) || (on_line && strangers) || !names_fit(&one.name, &other.name, on_line)
+}
+
+fn are_two_profiles(one: &Draft, other: &Draft) -> bool {
+    matches!((profile_of(one), profile_of(other)), (Some(one), Some(other)) if one != other)
+}
+
+/// Whether two names, as written, may be one person's; what isn't written fits.
+fn names_fit(a: &WrittenName, b: &WrittenName, with_family: bool) -> bool {
+    let fit = |a: &Option<String>, b: &Option<String>, fit: fn(&str, &str) -> bool| a.as_ref().zip(b.as_ref()).is_none_or(|(a, b)| fit(a, b));
+    fit(&a.given, &b.given, given_names_fit) && (!with_family || fit(&a.family, &b.family, family_names_fit))
+}
+
+fn profile_of(draft: &Draft) -> Option<&str> {
+    draft.ids.iter().find(|id| id.kind == SourceKind::OmneoProfile).map(|id| id.id.as_str())
+}
+
+/// Whether two given names, as written, may be one person's.
+fn given_names_fit(a: &str, b: &str) -> bool {
+    let (initials_of_a, initials_of_b) = (plain(&initials(a)), plain(&initials(b)));
+    let (a, b) = (plain(a), plain(b));
+    a.starts_with(&b) || b.starts_with(&a) || a == initials_of_b || b == initials_of_a || is_one_slip(&a, &b)
+}
+
+/// Whether two family names, as written, may be one person's: a word in common, or one slip.
+fn family_names_fit(a: &str, b: &str) -> bool {
+    let words = |name: &str| {
+        let barrels: Vec<String> = name.split('-').flat_map(|barrel| split_particle(barrel.trim()).1.split(' ')).map(plain).collect();
+        barrels.into_iter().filter(|word| word.chars().count() >= 3).collect::<BTreeSet<String>>()
+    };
+    !words(a).is_disjoint(&words(b)) || is_one_slip(&plain(split_particle(a).1), &plain(split_particle(b).1)) || plain(a) == plain(b)
+}
+
+fn is_one_slip(a: &str, b: &str) -> bool {
+    a.len() >= 4 && b.len() >= 4 && strsim::osa_distance(a, b) <= 1
+}

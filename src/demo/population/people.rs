@@ -1,0 +1,250 @@
+//! The truth: who there is, with whom they live, where they work, and what they are reached by.
+
+use std::collections::{BTreeSet, HashSet, VecDeque};
+
+use super::chance::Chance;
+use super::names::{self, Origin};
+use super::rates;
+use super::spelling::{Line, plain};
+
+/// A person.
+#[derive(Debug, Clone)]
+pub(super) struct Person {
+    pub home: usize,
+    pub employer: Option<usize>,
+    pub partner: Option<usize>,
+    pub given: String,
+    pub family: String,
+    /// The family name before it changed.
+    pub family_before: Option<String>,
+    /// None for a child without one.
+    pub mailbox: Option<String>,
+    pub second_mailbox: Option<String>,
+    pub work_mailbox: Option<String>,
+    pub mobile: Line,
+    /// The number before it changed; it may be somebody else's by now.
+    pub mobile_before: Option<Line>,
+}
+
+impl Person {
+    /// The family name, now or before it changed.
+    pub(super) fn family_at(&self, early: bool) -> &str {
+        self.family_before.as_deref().filter(|_| early).unwrap_or(&self.family)
+    }
+
+    /// The mobile number, now or before it changed.
+    pub(super) fn mobile_at(&self, early: bool) -> &Line {
+        self.mobile_before.as_ref().filter(|_| early).unwrap_or(&self.mobile)
+    }
+}
+
+/// What the customers of a household share.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Home {
+    pub members: Vec<usize>,
+    pub landline: Option<Line>,
+    pub mailbox: Option<String>,
+}
+
+/// Where people work.
+#[derive(Debug, Clone)]
+pub(super) struct Employer {
+    pub domain: String,
+    pub switchboard: Line,
+    pub role_mailbox: String,
+    /// Whether the mailbox is one of those that everybody knows to be a role's.
+    pub is_known_role: bool,
+}
+
+/// Everybody.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub people: Vec<Person>,
+    pub homes: Vec<Home>,
+    pub employers: Vec<Employer>,
+    /// Numbers that were two people's, one after the other.
+    pub recycled: BTreeSet<Line>,
+    given_up: VecDeque<Line>,
+    taken_lines: HashSet<Line>,
+    taken_mailboxes: HashSet<String>,
+}
+
+/// Mailboxes of roles that are on every list of such mailboxes.
+const KNOWN_ROLES: [&str; 6] = ["info", "sales", "office", "receptie", "administratie", "support"];
+/// Those that a list easily lacks.
+const OTHER_ROLES: [&str; 4] = ["inkoop", "planning", "boekhouding", "secretariaat"];
+
+/// Providers, the commonest first. All are under a name that is reserved for examples (RFC 2606).
+const PROVIDERS: [&str; 10] = [
+    "geemail.example",
+    "hotpost.example",
+    "zicht.example",
+    "belnet.example",
+    "outbox.example",
+    "livemail.example",
+    "thuisnet.example",
+    "webpost.example",
+    "iclouds.example",
+    "freenet.example",
+];
+
+impl World {
+    pub(super) fn new(chance: &mut Chance, count: usize) -> Self {
+        let mut world = Self::default();
+        for n in 0..count.div_ceil(rates::PEOPLE_PER_EMPLOYER) {
+            let name = plain(&names::family_name(chance, Origin::Dutch));
+            let domain = format!("{name}{n}.example");
+            let switchboard = world.new_line(chance, "31", "20", 7);
+            let is_known_role = chance.happens(600);
+            let role = chance.pick(if is_known_role { &KNOWN_ROLES } else { &OTHER_ROLES });
+            world.employers.push(Employer { role_mailbox: format!("{role}@{domain}"), domain, switchboard, is_known_role });
+        }
+        while world.people.len() < count {
+            let room = count - world.people.len();
+            world.add_household(chance, room);
+        }
+        world
+    }
+
+    fn add_household(&mut self, chance: &mut Chance, room: usize) {
+        let customers = chance.weighted(&rates::CUSTOMERS_PER_HOUSEHOLD).unwrap_or(1).min(room);
+        let origin = chance.weighted(&names::ORIGINS).unwrap_or(Origin::Dutch);
+        let family = names::family_name(chance, origin);
+        let home = self.homes.len();
+        let landline = chance.happens(rates::LANDLINE).then(|| {
+            let area = chance.pick(&["10", "20", "30", "40", "50", "70"]);
+            self.new_line(chance, "31", area, 7)
+        });
+        let first = self.people.len();
+        self.homes.push(Home { members: (first..first + customers).collect(), landline, mailbox: None });
+        let first_is_male = chance.happens(500);
+        for place in 0..customers {
+            let is_child = place > 1;
+            let male = match place {
+                0 => first_is_male,
+                1 => first_is_male == chance.happens(30),
+                _ => chance.happens(500),
+            };
+            let other_origin = if place == 1 && chance.happens(rates::MIXED_COUPLE) { chance.weighted(&names::ORIGINS) } else { None };
+            let origin = other_origin.unwrap_or(origin);
+            let born = if place == 1 { names::family_name(chance, origin) } else { family.clone() };
+            let gendered = |name: &str| if male { name.to_owned() } else { names::for_woman(origin, name) };
+            let (born, partners) = (gendered(&born), gendered(&family));
+            let (family, family_before) = if place == 1 && !male && chance.happens(rates::MARRIED_NAME) {
+                let married = if chance.happens(rates::BOTH_NAMES) { format!("{partners}-{born}") } else { partners };
+                (married, Some(born))
+            } else if !is_child && chance.happens(rates::OTHER_NAME_CHANGE) {
+                (gendered(&names::family_name(chance, origin)), Some(born))
+            } else {
+                (born, None)
+            };
+            let given = names::given_name(chance, origin, male);
+            let partner = if place < 2 && customers > 1 { Some(first + 1 - place) } else { None };
+            let person = Person {
+                home,
+                employer: (!is_child && chance.happens(rates::EMPLOYED))
+                    .then(|| chance.below(self.employers.len()).min(chance.below(self.employers.len()))),
+                partner,
+                mailbox: None,
+                second_mailbox: None,
+                work_mailbox: None,
+                mobile: self.mobile(chance, origin),
+                mobile_before: None,
+                given,
+                family,
+                family_before,
+            };
+            self.add_person(chance, person, origin, is_child);
+        }
+        if customers > 1 && chance.happens(rates::FAMILY_MAILBOX) {
+            let mailbox =
+                self.new_mailbox(&format!("{}{}", chance.pick(&["familie.", "fam", "gezin", ""]), plain(&family)), chance.pick_common(&PROVIDERS));
+            if let Some(home) = self.homes.last_mut() {
+                home.mailbox = Some(mailbox);
+            }
+        }
+    }
+
+    fn add_person(&mut self, chance: &mut Chance, mut person: Person, origin: Origin, is_child: bool) {
+        let name_then = person.family_before.clone().filter(|_| chance.happens(600)).unwrap_or_else(|| person.family.clone());
+        if !is_child || !chance.happens(rates::CHILD_WITHOUT_MAILBOX) {
+            person.mailbox = Some(self.private_mailbox(chance, &person.given, &name_then));
+        }
+        if chance.happens(rates::SECOND_MAILBOX) {
+            person.second_mailbox = Some(self.private_mailbox(chance, &person.given, &person.family));
+        }
+        if let Some(employer) = person.employer.and_then(|n| self.employers.get(n)) {
+            let domain = employer.domain.clone();
+            person.work_mailbox = Some(self.new_mailbox(&format!("{}.{}", plain(&person.given), plain(&person.family)), &domain));
+        }
+        if chance.happens(rates::NEW_NUMBER) {
+            let new = self.mobile(chance, origin);
+            let before = std::mem::replace(&mut person.mobile, new);
+            self.given_up.push_back(before.clone());
+            person.mobile_before = Some(before);
+        }
+        self.people.push(person);
+    }
+
+    /// A mobile number, new or given up by somebody who lives elsewhere.
+    fn mobile(&mut self, chance: &mut Chance, origin: Origin) -> Line {
+        // The newest stay out of use for a while, and whoever gave them up is no longer at hand.
+        if self.given_up.len() > 10
+            && chance.happens(rates::RECYCLED_NUMBER)
+            && let Some(line) = self.given_up.pop_front()
+        {
+            self.recycled.insert(line.clone());
+            return line;
+        }
+        let abroad = chance.happens(rates::FOREIGN_NUMBER);
+        match origin {
+            Origin::Flemish | Origin::Walloon => self.new_line(chance, "32", "4", 8),
+            Origin::German if abroad || chance.happens(500) => self.new_line(chance, "49", "151", 8),
+            Origin::English if abroad || chance.happens(500) => self.new_line(chance, "44", "77", 8),
+            Origin::Polish if abroad || chance.happens(300) => self.new_line(chance, "48", "60", 7),
+            Origin::Turkish if abroad => self.new_line(chance, "90", "53", 8),
+            Origin::Moroccan if abroad => self.new_line(chance, "212", "66", 7),
+            Origin::Spanish if abroad => self.new_line(chance, "34", "6", 8),
+            Origin::Dutch if abroad => self.new_line(chance, "32", "4", 8),
+            _ => {
+                let start = chance.pick(&["61", "62", "63", "64", "65"]);
+                self.new_line(chance, "31", start, 7)
+            }
+        }
+    }
+
+    fn new_line(&mut self, chance: &mut Chance, code: &'static str, start: &str, digits: u32) -> Line {
+        loop {
+            let line = Line { code, national: format!("{start}{}", chance.digits(digits)) };
+            if self.taken_lines.insert(line.clone()) {
+                return line;
+            }
+        }
+    }
+
+    fn private_mailbox(&mut self, chance: &mut Chance, given: &str, family: &str) -> String {
+        let (given, family) = (plain(given), plain(family));
+        let initial: String = given.chars().take(1).collect();
+        let year = 50 + chance.below(55);
+        let mailbox = match chance.below(8) {
+            0..=2 => format!("{given}.{family}"),
+            3 => format!("{initial}.{family}"),
+            4 => format!("{given}{family}{:02}", year % 100),
+            5 => format!("{given}{:02}", year % 100),
+            6 => format!("{given}_{family}"),
+            _ => format!("{initial}{family}{}", chance.below(100)),
+        };
+        self.new_mailbox(&mailbox, chance.pick_common(&PROVIDERS))
+    }
+
+    /// The mailbox, with a number where it is taken.
+    fn new_mailbox(&mut self, mailbox: &str, domain: &str) -> String {
+        let spellings = std::iter::once(format!("{mailbox}@{domain}")).chain((1..).map(|n: u32| format!("{mailbox}{n}@{domain}")));
+        for address in spellings {
+            if self.taken_mailboxes.insert(address.clone()) {
+                return address;
+            }
+        }
+        format!("{mailbox}@{domain}")
+    }
+}

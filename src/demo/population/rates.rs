@@ -1,0 +1,125 @@
+//! How often things are so. Where nothing else is said: of 1,000. These are guesses of the right size for the Low Countries,
+//! made before anything was measured; what is hard is somewhat more frequent than one would expect, so that every situation
+//! is there.
+
+use crate::customer::kind::SourceKind;
+
+/// Customers per household.
+pub(super) const CUSTOMERS_PER_HOUSEHOLD: [(usize, usize); 5] = [(1, 560), (2, 290), (3, 80), (4, 50), (5, 20)];
+/// Households with a landline.
+pub(super) const LANDLINE: usize = 350;
+/// Households of several customers with a mailbox for all of them.
+pub(super) const FAMILY_MAILBOX: usize = 100;
+/// Records of their members that give it.
+pub(super) const GIVES_FAMILY_MAILBOX: usize = 350;
+/// Children without a mailbox of their own: their records give a parent's, or none.
+pub(super) const CHILD_WITHOUT_MAILBOX: usize = 400;
+/// Couples of different origins.
+pub(super) const MIXED_COUPLE: usize = 150;
+/// Women in couples who changed their name, to the partner's or to both.
+pub(super) const MARRIED_NAME: usize = 350;
+/// Of those, who bear both names.
+pub(super) const BOTH_NAMES: usize = 500;
+/// Others who changed their family name (a divorce, a wish).
+pub(super) const OTHER_NAME_CHANGE: usize = 10;
+/// Adults who have an employer that has customers of the brand.
+pub(super) const EMPLOYED: usize = 350;
+/// People per such employer. Some have far more.
+pub(super) const PEOPLE_PER_EMPLOYER: usize = 12;
+/// People with a second private mailbox.
+pub(super) const SECOND_MAILBOX: usize = 250;
+/// People who have a new mobile number since they became customers.
+pub(super) const NEW_NUMBER: usize = 100;
+/// People whose mobile number was somebody else's, who gave it up.
+pub(super) const RECYCLED_NUMBER: usize = 25;
+/// People with a foreign number, beside those of foreign origin.
+pub(super) const FOREIGN_NUMBER: usize = 40;
+
+/// Records of each kind, per 1,000 people; a person without any gets a contact.
+pub(super) const PRESENT: [(SourceKind, usize); 5] = [
+    (SourceKind::OmneoProfile, 600),
+    (SourceKind::OmnioTapCustomer, 250),
+    (SourceKind::OmnioTapContact, 500),
+    (SourceKind::OmniLabParticipant, 350),
+    (SourceKind::SyncarooMember, 150),
+];
+/// Records that are there twice, where the source doesn't keep people unique.
+pub(super) const DUPLICATE: usize = 40;
+/// Profiles into which their source merged another one of the person.
+pub(super) const MERGED_PROFILE: usize = 20;
+/// Participants that refer to a profile, and customers that refer to a contact, where the person has one.
+pub(super) const REFERENCE: usize = 350;
+/// Records from before a change of name, number or mailbox.
+pub(super) const BEFORE_THE_CHANGE: usize = 400;
+/// Of those, the ones that were brought up to date afterwards.
+pub(super) const BROUGHT_UP_TO_DATE: usize = 250;
+
+/// Records on phones: a household's line where there is one, the employer's, the partner's.
+pub(super) const GIVES_LANDLINE: usize = 200;
+/// See [`GIVES_LANDLINE`].
+pub(super) const GIVES_SWITCHBOARD: usize = 250;
+/// See [`GIVES_LANDLINE`].
+pub(super) const GIVES_PARTNERS_PHONE: usize = 15;
+/// Records of the employed with the mailbox at work.
+pub(super) const GIVES_WORK_MAILBOX: usize = 350;
+/// Of those, the ones with a mailbox of a role instead of the person's.
+pub(super) const GIVES_ROLE_MAILBOX: usize = 120;
+/// Records with the second mailbox, of those who have one.
+pub(super) const GIVES_SECOND_MAILBOX: usize = 300;
+
+/// Typing errors in an address of e-mail, where the record has one.
+pub(super) const EMAIL_TYPO: usize = 15;
+/// Typing errors in a name.
+pub(super) const NAME_TYPO: usize = 20;
+/// Typing errors in a phone number.
+pub(super) const PHONE_TYPO: usize = 15;
+/// Fields filled with what means nothing, of those that are empty.
+pub(super) const PLACEHOLDER: usize = 40;
+/// Family names with a particle that are written without it, or as one word.
+pub(super) const PARTICLE_LEFT_OUT: usize = 150;
+/// Two-barrelled names of which one is written.
+pub(super) const HALF_BARREL: usize = 250;
+/// Names in capitals or small letters only.
+pub(super) const ODD_CASE: usize = 60;
+/// Records with the passport's name, of those who have another in daily life.
+pub(super) const PASSPORT_NAME: usize = 250;
+/// Whole names in one field that start with the family name: `Vries, Jan de`.
+pub(super) const FAMILY_NAME_FIRST: usize = 20;
+
+/// What a kind of record says, of 1,000.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Habits {
+    pub whole_name: usize,
+    pub given_only: usize,
+    pub family_only: usize,
+    pub email: usize,
+    pub phone: usize,
+    pub initials: usize,
+    pub without_marks: usize,
+    pub one_field: usize,
+    pub e164: usize,
+}
+
+/// What the kinds of record say.
+pub(super) const fn habits(kind: SourceKind) -> Habits {
+    let all = Habits {
+        whole_name: 950,
+        given_only: 20,
+        family_only: 10,
+        email: 900,
+        phone: 700,
+        initials: 20,
+        without_marks: 200,
+        one_field: 0,
+        e164: 300,
+    };
+    match kind {
+        SourceKind::OmneoProfile => Habits { whole_name: 930, given_only: 50, e164: 1_000, without_marks: 50, ..all },
+        SourceKind::OmnioTapCustomer => Habits { initials: 200, phone: 800, ..all },
+        SourceKind::OmnioTapContact => {
+            Habits { whole_name: 780, given_only: 50, family_only: 60, email: 650, phone: 650, initials: 150, e164: 400, ..all }
+        }
+        SourceKind::OmniLabParticipant => Habits { whole_name: 350, given_only: 300, family_only: 0, email: 850, phone: 250, ..all },
+        SourceKind::SyncarooMember => Habits { phone: 300, one_field: 600, initials: 30, ..all },
+    }
+}

@@ -1,0 +1,256 @@
+//! What the four systems have about each person.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::chance::Chance;
+use super::people::World;
+use super::rates;
+use super::situation::{Situation, Situations};
+use super::spelling::Line;
+use super::writing::{FILLED_NAMES, Writer, Written, WrittenName};
+use crate::customer::kind::SourceKind;
+use crate::customer::record::{Change, RecordKey, SourceMerge, field};
+use crate::customer::versions::{Scope, Update};
+
+/// A record, and what it says in truth.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub key: RecordKey,
+    pub person: usize,
+    pub situations: Situations,
+    pub name: WrittenName,
+    pub email: Option<Written>,
+    pub phone: Option<Written>,
+    /// The records that it is or refers to, merges followed.
+    pub ids: Vec<RecordKey>,
+}
+
+impl Draft {
+    /// The addresses that it means.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &str> {
+        [&self.email, &self.phone].into_iter().flatten().filter_map(|address| address.meant.as_deref())
+    }
+}
+
+/// The records of everybody, and the changes that tell of them.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    pub drafts: Vec<Draft>,
+    pub changes: Vec<Change>,
+    /// Of a unique kind's addresses, those that a record of it has.
+    profiles_have: HashSet<String>,
+}
+
+/// From the first customer on, in seconds: July 2017 to January 2026.
+const FIRST_DAY: i64 = 1_500_000_000;
+const DAYS: usize = 3_100;
+
+impl Records {
+    pub(super) fn of(world: &World, chance: &mut Chance) -> Self {
+        let mut records = Self::default();
+        for person in 0..world.people.len() {
+            let first = records.drafts.len();
+            let mut kinds: Vec<SourceKind> = rates::PRESENT.into_iter().filter(|(_, rate)| chance.happens(*rate)).map(|(kind, _)| kind).collect();
+            if kinds.is_empty() {
+                kinds.push(SourceKind::OmnioTapContact);
+            }
+            for kind in kinds {
+                records.write(world, chance, person, kind);
+                if kind.keeps_people_unique() {
+                    if chance.happens(rates::MERGED_PROFILE) {
+                        records.write(world, chance, person, kind);
+                        records.merge_last_two(chance);
+                    }
+                } else if chance.happens(rates::DUPLICATE) {
+                    records.write(world, chance, person, kind);
+                    records.tag_last_two(Situation::Duplicate);
+                }
+            }
+            records.refer(chance, first);
+            records.tag_together(first);
+        }
+        tag_shared(&mut records.drafts, world);
+        records.shuffle(chance);
+        records
+    }
+
+    /// Writes one record about a person, and perhaps brings it up to date later.
+    fn write(&mut self, world: &World, chance: &mut Chance, person: usize, kind: SourceKind) {
+        let Some(whom) = world.people.get(person) else { return };
+        let Some(key) = RecordKey::new(kind, &format!("{:016x}{:08x}", chance.next(), chance.below(1 << 32))) else { return };
+        let changed = whom.family_before.is_some() || whom.mobile_before.is_some();
+        let early = changed && chance.happens(rates::BEFORE_THE_CHANGE);
+        let habits = rates::habits(kind);
+        let unique = kind.keeps_people_unique();
+        let mut writer = Writer { world, person: whom, habits, early, situations: Situations::default() };
+        let name = writer.name(chance);
+        let (mut email, mut phone) = (writer.email(chance), writer.phone(chance, unique));
+        if unique {
+            email = email.filter(|email| self.profiles_have.insert(email.text.to_lowercase()));
+            phone = phone.filter(|phone| self.profiles_have.insert(phone.meant.clone().unwrap_or_default()));
+        }
+        if email.is_none() && phone.is_none() {
+            let (mailbox, line) = writer.any_address(chance);
+            email = mailbox.filter(|email| !unique || self.profiles_have.insert(email.text.to_lowercase()));
+            phone = line.filter(|phone| !unique || self.profiles_have.insert(phone.meant.clone().unwrap_or_default()));
+        }
+        let mut fields = name_fields(&name, &mut writer, chance);
+        let mut set = |slot: String, address: Option<&Written>| address.map(|address| fields.insert(slot, Some(Value::from(address.text.as_str()))));
+        set(format!("{}main", field::EMAIL), email.as_ref());
+        set(slot_of(kind), phone.as_ref());
+        let at = FIRST_DAY + i64::try_from(chance.below(DAYS)).unwrap_or_default() * 86_400 + i64::try_from(chance.below(86_400)).unwrap_or_default();
+        let created_at = Timestamp::from_second(at).unwrap_or_default();
+        fields.insert(field::CREATED_AT.to_owned(), Some(Value::from(created_at.to_string())));
+        let mut draft = Draft { key: key.clone(), person, situations: writer.situations, name, email, phone, ids: vec![key] };
+        let named = draft.name.given.is_some() || draft.name.family.is_some();
+        draft.situations.add_if(!named && draft.email.is_none() && draft.phone.is_some(), Situation::PhoneOnly);
+        draft.situations.add_if(!named && draft.phone.is_none() && draft.email.is_some(), Situation::EmailOnly);
+        self.tell(&draft.key, created_at, fields);
+        if early && chance.happens(rates::BROUGHT_UP_TO_DATE) {
+            self.bring_up_to_date(world, chance, &mut draft, created_at);
+        }
+        self.drafts.push(draft);
+    }
+
+    fn tell(&mut self, key: &RecordKey, at: Timestamp, fields: BTreeMap<String, Option<Value>>) {
+        self.changes.push(Change::Record { key: key.clone(), update: Update { at, scope: Scope::Partial, fields } });
+    }
+
+    /// A later word: the new family name and the new number, spelled as they should be.
+    fn bring_up_to_date(&mut self, world: &World, chance: &mut Chance, draft: &mut Draft, created_at: Timestamp) {
+        let Some(person) = world.people.get(draft.person) else { return };
+        let mut fields = BTreeMap::new();
+        if draft.name.given.is_some() && draft.name.family.is_some() {
+            draft.name.family = Some(person.family.clone());
+            // Where the whole name stood in one field, it stands in that one still: parts win over it.
+            fields.insert(field::FIRST_NAME.to_owned(), draft.name.given.clone().map(Value::from));
+            fields.insert(field::LAST_NAME.to_owned(), draft.name.family.clone().map(Value::from));
+        }
+        let before = person.mobile_before.as_ref().map(Line::e164);
+        let new = person.mobile.e164();
+        let had_the_old = draft.phone.as_ref().is_some_and(|phone| phone.meant.is_some() && phone.meant == before);
+        if had_the_old && (!draft.key.kind.keeps_people_unique() || self.profiles_have.insert(new.clone())) {
+            draft.phone = Some(Written { text: new.clone(), meant: Some(new.clone()) });
+            fields.insert(slot_of(draft.key.kind), Some(Value::from(new)));
+        }
+        let later = created_at.as_second() + 86_400 * i64::try_from(1 + chance.below(300)).unwrap_or(1);
+        self.tell(&draft.key.clone(), Timestamp::from_second(later).unwrap_or(created_at), fields);
+    }
+
+    fn tag_last_two(&mut self, situation: Situation) {
+        for draft in self.drafts.iter_mut().rev().take(2) {
+            draft.situations.add(situation);
+        }
+    }
+
+    /// The source found out that the last two records are one person, and merged them.
+    fn merge_last_two(&mut self, chance: &mut Chance) {
+        self.tag_last_two(Situation::MergedProfile);
+        let Some([winner, loser]) = self.drafts.last_chunk_mut() else { return };
+        let at = FIRST_DAY + i64::try_from((DAYS + chance.below(100)) * 86_400).unwrap_or_default();
+        loser.ids.clone_from(&winner.ids);
+        self.changes.push(Change::Merge(SourceMerge {
+            loser: loser.key.clone(),
+            winner: winner.key.clone(),
+            at: Timestamp::from_second(at).unwrap_or_default(),
+        }));
+    }
+
+    /// Lets some of a person's records refer to others: a participant to a profile, a customer to a contact.
+    fn refer(&mut self, chance: &mut Chance, first: usize) {
+        let own = self.drafts.get_mut(first..).unwrap_or_default();
+        let keys: Vec<RecordKey> = own.iter().map(|draft| draft.key.clone()).collect();
+        let mut told = Vec::new();
+        for draft in own {
+            let kind = match draft.key.kind {
+                SourceKind::OmniLabParticipant => SourceKind::OmneoProfile,
+                SourceKind::OmnioTapCustomer => SourceKind::OmnioTapContact,
+                SourceKind::OmneoProfile | SourceKind::OmnioTapContact | SourceKind::SyncarooMember => continue,
+            };
+            let Some(referred) = keys.iter().find(|key| key.kind == kind).filter(|_| chance.happens(rates::REFERENCE)) else { continue };
+            draft.situations.add(Situation::Reference);
+            draft.ids.push(referred.clone());
+            let slot = format!("{}{}", field::REFERENCE, kind.as_str());
+            told.push((draft.key.clone(), BTreeMap::from([(slot, Some(Value::from(referred.id.clone())))])));
+        }
+        for (key, fields) in told {
+            self.tell(&key, Timestamp::from_second(FIRST_DAY).unwrap_or_default(), fields);
+        }
+    }
+
+    /// What only shows when a person's records are seen side by side.
+    fn tag_together(&mut self, first: usize) {
+        let own = self.drafts.get_mut(first..).unwrap_or_default();
+        let different = |address: fn(&Draft) -> Option<&Written>| {
+            let meant = own.iter().filter_map(|draft| address(draft)?.meant.as_ref());
+            meant.collect::<HashSet<_>>().len() > 1
+        };
+        let several = different(|draft| draft.email.as_ref()) || different(|draft| draft.phone.as_ref());
+        for draft in own {
+            draft.situations.add_if(several, Situation::SeveralAddresses);
+        }
+    }
+
+    /// Changes arrive in any order.
+    fn shuffle(&mut self, chance: &mut Chance) {
+        for n in (1..self.changes.len()).rev() {
+            self.changes.swap(n, chance.below(n + 1));
+        }
+    }
+}
+
+/// The field in which a kind of record has its number.
+fn slot_of(kind: SourceKind) -> String {
+    let slot = if kind.keeps_people_unique() { "mobile" } else { "main" };
+    format!("{}{slot}", field::PHONE)
+}
+
+fn name_fields(name: &WrittenName, writer: &mut Writer<'_>, chance: &mut Chance) -> BTreeMap<String, Option<Value>> {
+    let mut fields = BTreeMap::new();
+    let mut set = |field: &str, value: Option<&str>| value.map(|value| fields.insert(field.to_owned(), Some(Value::from(value))));
+    match (&name.given, &name.family) {
+        (None, None) if chance.happens(rates::PLACEHOLDER) => {
+            set(field::FIRST_NAME, Some(chance.pick(&FILLED_NAMES)));
+            set(field::LAST_NAME, chance.happens(500).then(|| chance.pick(&FILLED_NAMES)));
+            writer.situations.add(Situation::Placeholder);
+        }
+        (Some(given), Some(family)) if chance.happens(writer.habits.one_field) => {
+            let full = if chance.happens(rates::FAMILY_NAME_FIRST) { format!("{family}, {given}") } else { format!("{given} {family}") };
+            set(field::FULL_NAME, Some(&full));
+            writer.situations.add(Situation::OneField);
+        }
+        (given, family) => {
+            set(field::FIRST_NAME, given.as_deref());
+            set(field::LAST_NAME, family.as_deref());
+        }
+    }
+    fields
+}
+
+/// Tags the records that share an address with somebody else's.
+fn tag_shared(drafts: &mut [Draft], world: &World) {
+    let mut users: HashMap<String, BTreeSet<usize>> = HashMap::new();
+    for draft in &*drafts {
+        for address in draft.addresses() {
+            users.entry(address.to_owned()).or_default().insert(draft.person);
+        }
+    }
+    let recycled: HashSet<String> = world.recycled.iter().map(Line::e164).collect();
+    let home_of = |person: usize| world.people.get(person).and_then(|person| world.homes.get(person.home));
+    let at_home = |person: usize, address: &str| {
+        let members = home_of(person).map(|home| home.members.as_slice()).unwrap_or_default();
+        users.get(address).is_some_and(|users| users.iter().filter(|user| members.contains(user)).count() > 1)
+    };
+    for draft in drafts {
+        let landline = home_of(draft.person).filter(|home| home.members.len() > 1).and_then(|home| home.landline.as_ref()).map(Line::e164);
+        let email = draft.email.as_ref().and_then(|email| email.meant.as_deref());
+        draft.situations.add_if(email.is_some_and(|email| at_home(draft.person, email)), Situation::FamilyMailbox);
+        let Some(phone) = draft.phone.as_ref().and_then(|phone| phone.meant.as_deref()) else { continue };
+        draft.situations.add_if(landline.as_deref() == Some(phone), Situation::HouseholdLine);
+        draft.situations.add_if(landline.as_deref() != Some(phone) && at_home(draft.person, phone), Situation::PartnersPhone);
+        draft.situations.add_if(recycled.contains(phone), Situation::RecycledNumber);
+    }
+}

@@ -1,0 +1,153 @@
+//! How people and systems write the same thing: numbers, names, and what goes wrong when somebody types.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::chance::Chance;
+
+/// A phone number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Line {
+    /// The country's code.
+    pub code: &'static str,
+    /// The digits after it.
+    pub national: String,
+}
+
+impl Line {
+    /// The number as everybody in the world would dial it.
+    pub(super) fn e164(&self) -> String {
+        format!("+{}{}", self.code, self.national)
+    }
+
+    /// One of the ways to write it. The national way is for people at home: a foreigner who uses it is misunderstood.
+    pub(super) fn spelled(&self, chance: &mut Chance, at_home: bool) -> String {
+        let Self { code, national } = self;
+        let area = if national.starts_with('6') { 1 } else { 2 };
+        let (area, rest) = national.split_at_checked(area).unwrap_or((national, ""));
+        let pairs = rest.chars().collect::<Vec<_>>().chunks(2).map(|pair| pair.iter().collect::<String>()).collect::<Vec<_>>().join(" ");
+        match (at_home, chance.below(10)) {
+            (true, 0..=2) => format!("0{national}"),
+            (true, 3 | 4) => format!("0{area}-{rest}"),
+            (true, 5) => format!("0{area} {pairs}"),
+            (true, 6) => format!("(0{area}) {pairs}"),
+            (_, 0..=2 | 7) => format!("+{code} {area} {rest}"),
+            (_, 3..=5 | 8) => format!("00{code}{national}"),
+            _ if *code == "48" => format!("+{code} {pairs}"),
+            _ => format!("+{code} (0){area} {pairs}"),
+        }
+    }
+}
+
+/// Latin letters without marks, in lower case; nothing else but digits.
+pub(super) fn plain(text: &str) -> String {
+    let folded = text.nfkd().flat_map(char::to_lowercase).flat_map(|c| match c {
+        'ł' => Some('l'),
+        'ı' => Some('i'),
+        'ø' => Some('o'),
+        'ß' => Some('s'),
+        c => c.is_ascii_alphanumeric().then_some(c),
+    });
+    folded.collect()
+}
+
+/// Marks left out, as a system without them does it; all else as it is.
+pub(super) fn without_marks(text: &str) -> String {
+    let bare = text.nfd().filter(|c| !unicode_normalization::char::is_combining_mark(*c));
+    bare.map(|c| match c {
+        'ł' => 'l',
+        'Ł' => 'L',
+        'ı' => 'i',
+        'ß' => 's',
+        c => c,
+    })
+    .collect()
+}
+
+/// `J.W.` for Jan-Willem.
+pub(super) fn initials(given: &str) -> String {
+    given.split([' ', '-']).filter_map(|word| word.chars().next()).map(|c| format!("{c}.")).collect()
+}
+
+/// One slip of the fingers, never on the first letter: a neighbour swapped, a letter left out, doubled or replaced.
+pub(super) fn mistyped(chance: &mut Chance, text: &str) -> String {
+    let mut letters: Vec<char> = text.chars().collect();
+    if letters.len() < 3 {
+        return text.to_owned();
+    }
+    let at = 1 + chance.below(letters.len() - 2);
+    match chance.below(4) {
+        0 => letters.swap(at, at + 1),
+        1 => {
+            letters.remove(at);
+        }
+        2 => {
+            if let Some(letter) = letters.get(at).copied() {
+                letters.insert(at, letter);
+            }
+        }
+        _ => {
+            let other = chance.pick(&["a", "e", "i", "o", "n", "r", "s", "t"]).chars().next();
+            if let (Some(letter), Some(other)) = (letters.get_mut(at), other) {
+                *letter = other;
+            }
+        }
+    }
+    letters.into_iter().collect()
+}
+
+/// One wrong digit, or two digits swapped, somewhere in the last six.
+pub(super) fn misdialled(chance: &mut Chance, line: &Line) -> Line {
+    let mut digits: Vec<char> = line.national.chars().collect();
+    let at = digits.len().saturating_sub(1 + chance.below(6));
+    if chance.happens(500) {
+        let digit = chance.below(10).to_string().chars().next();
+        if let (Some(slot), Some(digit)) = (digits.get_mut(at), digit) {
+            *slot = digit;
+        }
+    } else if at > 0 {
+        digits.swap(at - 1, at);
+    }
+    Line { code: line.code, national: digits.into_iter().collect() }
+}
+
+/// A slip in the mailbox or, as often, in the provider's name.
+pub(super) fn mistyped_email(chance: &mut Chance, email: &str) -> String {
+    let Some((mailbox, domain)) = email.split_once('@') else { return email.to_owned() };
+    let (provider, rest) = domain.split_once('.').unwrap_or((domain, "example"));
+    if chance.happens(500) { format!("{}@{domain}", mistyped(chance, mailbox)) } else { format!("{mailbox}@{}.{rest}", mistyped(chance, provider)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::phone::Phone;
+
+    #[test]
+    fn every_spelling_at_home_is_the_number() {
+        let region = "NL".parse().ok();
+        let mut chance = Chance::new(1);
+        for national in ["612345678", "201234567", "701234567"] {
+            let line = Line { code: "31", national: national.to_owned() };
+            for _ in 0..100 {
+                let spelling = line.spelled(&mut chance, true);
+                assert_eq!(Phone::normalise(&spelling, region).unwrap().as_str(), line.e164(), "{spelling}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_slip_is_small() {
+        let mut chance = Chance::new(2);
+        for _ in 0..100 {
+            assert!(strsim::osa_distance(&mistyped(&mut chance, "Annemarie"), "Annemarie") <= 1);
+        }
+        assert_eq!(mistyped(&mut chance, "Jo"), "Jo");
+    }
+
+    #[test]
+    fn names_are_written_in_the_letters_that_a_system_has() {
+        assert_eq!(without_marks("Łukasz Çağrı Weiß"), "Lukasz Cagri Weis");
+        assert_eq!(plain("van 't Żółć"), "vantzolc");
+        assert_eq!(initials("Jan-Willem"), "J.W.");
+    }
+}

@@ -1,0 +1,166 @@
+//! How one system writes down one person's name, mailbox and number.
+
+use super::chance::Chance;
+use super::names::{passport_name, split_particle};
+use super::people::{Person, World};
+use super::rates::{self, Habits};
+use super::situation::{Situation, Situations};
+use super::spelling::{Line, initials, misdialled, mistyped, mistyped_email, without_marks};
+
+/// An address as it is written, and the one that the writing means; none for what means nobody's.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    pub text: String,
+    pub meant: Option<String>,
+}
+
+/// A name as it is written, in as many parts as are.
+#[derive(Debug, Clone, Default)]
+pub(super) struct WrittenName {
+    pub given: Option<String>,
+    pub family: Option<String>,
+}
+
+const FILLED_MAILBOXES: [&str; 6] =
+    ["test@test.example", "geen@email.example", "noreply@shop.example", "anonymous@shop.example", "klant@shop.example", "x@x.example"];
+const FILLED_NUMBERS: [&str; 6] = ["0000000000", "0612345678", "0000", "0600000000", "+31600000000", "1234567890"];
+/// What stands in a name's place where nobody asked for it.
+pub(super) const FILLED_NAMES: [&str; 4] = ["Onbekend", "Klant", "-", "Anonymous"];
+
+/// A writer: one record about one person.
+pub(super) struct Writer<'a> {
+    pub world: &'a World,
+    pub person: &'a Person,
+    pub habits: Habits,
+    /// Written before what changed did.
+    pub early: bool,
+    pub situations: Situations,
+}
+
+impl Writer<'_> {
+    pub(super) fn name(&mut self, chance: &mut Chance) -> WrittenName {
+        let habits = self.habits;
+        let (mut given, mut family) = (self.person.given.clone(), self.person.family_at(self.early).to_owned());
+        let said = chance.below(1_000);
+        let says_given = said < habits.whole_name + habits.given_only;
+        let says_family = said < habits.whole_name || (!says_given && said < habits.whole_name + habits.given_only + habits.family_only);
+        if !says_given && !says_family {
+            return WrittenName::default();
+        }
+        self.situations.add_if(says_given != says_family, Situation::HalfName);
+        self.situations.add_if(says_family && self.person.family_before.is_some(), Situation::NameChange);
+        if let Some(passport) = passport_name(&given).filter(|_| says_given && chance.happens(rates::PASSPORT_NAME)) {
+            passport.clone_into(&mut given);
+            self.situations.add(Situation::PassportName);
+        }
+        for (said, part) in [(says_given, &mut given), (says_family, &mut family)] {
+            let barrels = part.split_once('-').map(|(one, other)| [one.to_owned(), other.to_owned()]);
+            let Some([one, other]) = barrels.filter(|_| said) else { continue };
+            self.situations.add(Situation::DoubleBarrelled);
+            if chance.happens(rates::HALF_BARREL) {
+                *part = if part == &self.person.given || chance.happens(500) { one } else { other };
+            } else if chance.happens(300) {
+                *part = format!("{one} {other}");
+            }
+        }
+        let (particle, stem) = split_particle(&family);
+        if says_family && !particle.is_empty() && chance.happens(rates::PARTICLE_LEFT_OUT) {
+            self.situations.add(Situation::Particle);
+            family = if chance.happens(700) { stem.to_owned() } else { format!("{}{}", particle.replace(' ', ""), stem.to_lowercase()) };
+        }
+        if chance.happens(habits.without_marks) {
+            let bare = [without_marks(&given), without_marks(&family)];
+            self.situations.add_if((says_given && bare[0] != given) || (says_family && bare[1] != family), Situation::Marks);
+            [given, family] = bare;
+        }
+        if chance.happens(rates::NAME_TYPO) {
+            let part = if says_given && (!says_family || chance.happens(500)) { &mut given } else { &mut family };
+            let mistyped = mistyped(chance, part);
+            self.situations.add_if(mistyped != *part, Situation::NameTypo);
+            *part = mistyped;
+        }
+        if says_given && says_family && chance.happens(habits.initials) {
+            given = initials(&given);
+            self.situations.add(Situation::Initials);
+        }
+        if chance.happens(rates::ODD_CASE) {
+            let (upper, odd) = (chance.happens(500), |text: &str, upper: bool| if upper { text.to_uppercase() } else { text.to_lowercase() });
+            (given, family) = (odd(&given, upper), odd(&family, upper));
+            self.situations.add(Situation::OddCase);
+        }
+        WrittenName { given: says_given.then_some(given), family: says_family.then_some(family) }
+    }
+
+    pub(super) fn email(&mut self, chance: &mut Chance) -> Option<Written> {
+        if !chance.happens(self.habits.email) {
+            return self.filled(chance, &FILLED_MAILBOXES);
+        }
+        let home = self.world.homes.get(self.person.home);
+        let employer = self.person.employer.and_then(|n| self.world.employers.get(n));
+        let family = home.and_then(|home| home.mailbox.as_ref()).filter(|_| chance.happens(rates::GIVES_FAMILY_MAILBOX));
+        let work = self.person.work_mailbox.as_ref().filter(|_| chance.happens(rates::GIVES_WORK_MAILBOX));
+        let role = employer.map(|employer| &employer.role_mailbox).filter(|_| work.is_some() && chance.happens(rates::GIVES_ROLE_MAILBOX));
+        let second = self.person.second_mailbox.as_ref().filter(|_| chance.happens(rates::GIVES_SECOND_MAILBOX));
+        self.situations.add_if(family.is_none() && role.is_some(), Situation::RoleMailbox);
+        let own = self.person.mailbox.as_ref().or_else(|| self.parents_mailbox().filter(|_| chance.happens(600)));
+        let mailbox = family.or(role).or(work).or(second).or(own)?;
+        if chance.happens(rates::EMAIL_TYPO) {
+            let typed = mistyped_email(chance, mailbox);
+            self.situations.add_if(typed != *mailbox, Situation::EmailTypo);
+            return Some(Written { meant: Some(typed.clone()), text: typed });
+        }
+        let text = if chance.happens(rates::ODD_CASE) { mailbox.to_uppercase() } else { mailbox.clone() };
+        let is_nobodys = employer.is_some_and(|employer| employer.is_known_role && employer.role_mailbox == *mailbox);
+        Some(Written { text, meant: (!is_nobodys).then(|| mailbox.clone()) })
+    }
+
+    fn parents_mailbox(&self) -> Option<&String> {
+        let members = self.world.homes.get(self.person.home).map(|home| home.members.as_slice()).unwrap_or_default();
+        members.iter().filter_map(|n| self.world.people.get(*n)).find_map(|member| member.mailbox.as_ref())
+    }
+
+    pub(super) fn phone(&mut self, chance: &mut Chance, mobiles_only: bool) -> Option<Written> {
+        if !chance.happens(self.habits.phone) {
+            return if mobiles_only { None } else { self.filled(chance, &FILLED_NUMBERS) };
+        }
+        let landline = self.world.homes.get(self.person.home).and_then(|home| home.landline.as_ref());
+        let landline = landline.filter(|_| !mobiles_only && chance.happens(rates::GIVES_LANDLINE));
+        let employer = self.person.employer.and_then(|n| self.world.employers.get(n));
+        let switchboard = employer.map(|employer| &employer.switchboard).filter(|_| !mobiles_only && chance.happens(rates::GIVES_SWITCHBOARD));
+        let partner = self.person.partner.and_then(|n| self.world.people.get(n)).map(|partner| &partner.mobile);
+        let partner = partner.filter(|_| chance.happens(rates::GIVES_PARTNERS_PHONE));
+        let line = partner.or(switchboard).or(landline).unwrap_or(self.person.mobile_at(self.early));
+        self.situations.add_if(partner.is_some(), Situation::PartnersPhone);
+        self.situations.add_if(partner.is_none() && switchboard.is_some(), Situation::Switchboard);
+        let typed = if chance.happens(rates::PHONE_TYPO) { misdialled(chance, line) } else { line.clone() };
+        self.situations.add_if(typed != *line, Situation::PhoneTypo);
+        Some(self.spelled(chance, &typed))
+    }
+
+    fn spelled(&mut self, chance: &mut Chance, line: &Line) -> Written {
+        let e164 = line.e164();
+        let text = if chance.happens(self.habits.e164) {
+            e164.clone()
+        } else {
+            let at_home = line.code == "31" || chance.happens(30);
+            line.spelled(chance, at_home)
+        };
+        self.situations.add_if(text != e164, Situation::PhoneSpelling);
+        Written { text, meant: Some(e164) }
+    }
+
+    /// What somebody fills in where nothing is known.
+    fn filled(&mut self, chance: &mut Chance, with: &[&str]) -> Option<Written> {
+        let text = chance.happens(rates::PLACEHOLDER).then(|| chance.pick(with).to_owned())?;
+        self.situations.add(Situation::Placeholder);
+        Some(Written { text, meant: None })
+    }
+
+    /// An address that the person can be reached by, where a record would have none.
+    pub(super) fn any_address(&mut self, chance: &mut Chance) -> (Option<Written>, Option<Written>) {
+        match &self.person.mailbox {
+            Some(mailbox) if chance.happens(500) => (Some(Written { text: mailbox.clone(), meant: Some(mailbox.clone()) }), None),
+            _ => (None, Some(self.spelled(chance, self.person.mobile_at(self.early)))),
+        }
+    }
+}
