@@ -42,3 +42,21 @@ create index shared_lines_value_idx on shared_lines (brand_id, kind, value) wher
 alter table brands add column derived_with bytea;
 alter table brands add column sweep_with bytea;
 alter table brands add column sweep_after text collate "C";
+
+-- A brand where everybody has one phone number must not make Postgres believe that a number says nothing: then a look for one
+-- number would be planned as a look at all rows of the brand.
+alter table identifiers
+    alter column record_key set (n_distinct = -0.3),
+    alter column value set (n_distinct = -0.5);
+alter table shared_values alter column value set (n_distinct = -1);
+alter table source_merges
+    alter column loser_key set (n_distinct = -0.9),
+    alter column winner_key set (n_distinct = -0.5);
+alter table decisions
+    alter column left_key set (n_distinct = -0.5),
+    alter column right_key set (n_distinct = -0.5);
+alter table customer_records alter column customer_key set (n_distinct = -0.5);
+alter table customer_addresses
+    alter column address set (n_distinct = -0.8),
+    alter column customer_key set (n_distinct = -0.5);
+alter table events alter column record_key set (n_distinct = -0.1);

@@ -10,7 +10,6 @@ use crate::customer::census::Census;
 use crate::customer::rules::IdentityRules;
 use crate::demo::accuracy::{Accuracy, Figures};
 use crate::demo::population::Population;
-use crate::demo::population::evidence::Reason;
 use crate::demo::population::situation::Situation;
 
 /// What the words of the report mean.
@@ -25,9 +24,8 @@ What the figures mean:
                  customer; with evidence: of those with an address or id in
                  common, over other records of the person too
   alike          people who share an address with somebody from whom their
-                 records don't tell them apart, on lines of their own:
-                 'nothing said' where no name was written, or one that fits
-                 both; 'short name' where another record has one that fits both
+                 records don't tell them apart, on a line of their own: no
+                 name was written, or one that fits both
 
 A line about a situation counts the people and records in it, and the pairs that
 such a record is part of. The rules are the defaults, in the region NL.";
@@ -82,12 +80,8 @@ fn report(population: &Population, seed: u64, accuracy: &Accuracy, [generated, r
             writeln!(text, "{}", line(name, figures))?;
         }
     }
-    writeln!(text, "\nNot among them, because their records don't tell them apart from somebody:\n\n{}", heading("alike"))?;
-    for (reason, name) in [(Reason::NothingSaid, "nothing said"), (Reason::ShortName, "short name")] {
-        if let Some(figures) = accuracy.indistinguishable.get(&reason) {
-            writeln!(text, "{}", line(name, figures))?;
-        }
-    }
+    writeln!(text, "\nNot among them, because their records don't tell them apart from somebody:\n\n{}", heading(""))?;
+    writeln!(text, "{}", line("alike", &accuracy.indistinguishable))?;
     write!(text, "\n{WORDS}")?;
     Ok(text)
 }

@@ -22,7 +22,7 @@ use crate::customer::identifier::Identifier;
 use crate::customer::record::Change;
 use crate::storage::StorageError;
 use crate::storage::neighbourhood::{Ask, Neighbourhood, Scope, read_neighbourhood};
-use crate::storage::outcome::{begin, write_outcome};
+use crate::storage::outcome::{analyze, begin, write_outcome};
 
 /// What a batch did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub(super) async fn run(pool: &PgPool, brand: &Brand, work: &Work) -> Result<App
         return Ok(Applied::default());
     }
     let mut transaction = begin(pool, brand.id()).await?;
+    let mut is_outgrown = false;
     let applied = match gather(&mut transaction, brand, work).await? {
         Some((known, after)) => {
             if after.is_nothing_new(work) {
@@ -56,11 +57,18 @@ pub(super) async fn run(pool: &PgPool, brand: &Brand, work: &Work) -> Result<App
             let derived = derive(&after, &known, &Reach::new(), brand);
             write_outcome(&mut transaction, brand.id(), &after.facts, &derived).await?;
             report(brand, derived.oversized);
+            is_outgrown = known.is_outgrown;
             Applied { changed: after.facts.news(), customers: derived.customers.len() }
         }
         None => capped::apply(&mut transaction, brand, work).await?,
     };
     transaction.commit().await?;
+    if is_outgrown {
+        // What was applied is applied.
+        if let Err(error) = analyze(pool).await {
+            tracing::warn!(%error, "statements are not planned anew for tables that have grown");
+        }
+    }
     Ok(applied)
 }
 

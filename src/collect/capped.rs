@@ -99,17 +99,17 @@ impl Parts {
     /// The parts that some nodes are in, as Postgres has them now. `linking` only saves questions.
     async fn find(db: &mut PgConnection, brand: &Brand, nodes: &BTreeSet<Node>, linking: &Linking) -> Result<Self, StorageError> {
         let cap = brand.rules.identity.component_cap;
+        let beside = beside(linking);
         let mut parts = Self::default();
         let mut left: Vec<&Node> = nodes.iter().collect();
         for level in [Level::Phone, Level::Email] {
-            // What is above the cap on this level. Values lead to many, so they come first and one by one.
+            // What is above the cap on this level. Values lead to many, so they come first, and few at a time.
             let mut above: BTreeSet<Node> = BTreeSet::new();
             let mut next_level: Vec<&Node> = Vec::new();
             let values = left.iter().filter(|node| matches!(node, Node::Value(_))).count();
             let (values, records) = left.split_at_checked(values).unwrap_or((&left, &[]));
-            for some in values.chunks(1).chain(records.chunks(100)) {
-                let is_above =
-                    |node: &Node| above.contains(node) || values_of(node, linking).any(|value| above.contains(&Node::Value(value.clone())));
+            for some in values.chunks(20).chain(records.chunks(100)) {
+                let is_above = |node: &Node| above.contains(node) || beside.get(node).into_iter().flatten().any(|node| above.contains(node));
                 let (known_above, unknown): (Vec<&Node>, Vec<&Node>) = some.iter().filter(|node| !parts.knows(node)).partition(|node| is_above(node));
                 next_level.extend(known_above);
                 let live = list_components(db, brand.id(), &unknown, level, Some(cap.saturating_add(1))).await?;
@@ -154,10 +154,14 @@ impl Parts {
     }
 }
 
-fn values_of<'a>(node: &Node, linking: &'a Linking) -> impl Iterator<Item = &'a Identifier> + use<'a> {
-    let of = match node {
-        Node::Record(key) => linking.get(key),
-        Node::Value(_) => None,
-    };
-    of.into_iter().flatten()
+/// For every record its values, and for every value those that a record has beside it.
+fn beside(linking: &Linking) -> BTreeMap<Node, BTreeSet<Node>> {
+    let mut beside: BTreeMap<Node, BTreeSet<Node>> = BTreeMap::new();
+    for (record, values) in linking {
+        let values: BTreeSet<Node> = values.iter().cloned().map(Node::Value).collect();
+        for node in values.iter().cloned().chain([Node::Record(record.clone())]) {
+            beside.entry(node).or_default().extend(values.iter().cloned());
+        }
+    }
+    beside
 }

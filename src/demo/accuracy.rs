@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::population::Population;
-use super::population::evidence::Reason;
 use super::population::situation::{Situation, Situations};
 use crate::customer::record::RecordKey;
 
@@ -62,8 +61,8 @@ pub struct Accuracy {
     pub told_apart: Figures,
     /// Of those pairs of records, the ones that any evidence connects: an address or id in common, over others of the person too.
     pub pairs_with_evidence: usize,
-    /// Of the people who have an address in common with somebody from whom nothing tells them apart, by the reason.
-    pub indistinguishable: BTreeMap<Reason, Figures>,
+    /// Of the people who have an address in common with somebody from whom nothing tells them apart.
+    pub indistinguishable: Figures,
     /// Of the former, by situation; pairs are those that a record in the situation is part of.
     pub situations: BTreeMap<Situation, Figures>,
 }
@@ -73,7 +72,7 @@ pub struct Accuracy {
 struct Person {
     /// In each of the customers, with what they are in.
     pieces: BTreeMap<usize, Vec<Situations>>,
-    indistinguishable: Option<Reason>,
+    is_indistinguishable: bool,
 }
 
 impl Accuracy {
@@ -86,16 +85,16 @@ impl Accuracy {
     /// Compares customers with the truth.
     pub fn measure<'a>(population: &Population, customers: impl Iterator<Item = BTreeSet<&'a RecordKey>>) -> Self {
         let mut people = vec![Person::default(); population.people];
-        for (person, reason) in population.indistinguishable.iter().flat_map(|((one, other), reason)| [(*one, *reason), (*other, *reason)]) {
+        for person in population.indistinguishable.iter().flat_map(|(one, other)| [*one, *other]) {
             if let Some(person) = people.get_mut(person) {
-                person.indistinguishable = Some(person.indistinguishable.map_or(reason, |known| known.min(reason)));
+                person.is_indistinguishable = true;
             }
         }
         let mut accuracy = Self {
             customers: 0,
             pairs_with_evidence: 0,
             told_apart: Figures::default(),
-            indistinguishable: [Reason::NothingSaid, Reason::ShortName].into_iter().map(|reason| (reason, Figures::default())).collect(),
+            indistinguishable: Figures::default(),
             situations: Situation::ALL.into_iter().map(|(situation, _)| (situation, Figures::default())).collect(),
         };
         for customer in customers {
@@ -123,20 +122,15 @@ impl Accuracy {
         if records_of.len() < 2 {
             return;
         }
-        let reason = |a: usize, b: usize| population.indistinguishable.get(&(a.min(b), a.max(b)));
+        let are_alike = |a: usize, b: usize| population.indistinguishable.contains(&(a.min(b), a.max(b)));
         let mut groups: Vec<Vec<usize>> = Vec::new();
         for person in records_of.keys() {
-            let (with, mut rest): (Vec<_>, Vec<_>) =
-                groups.into_iter().partition(|group| group.iter().any(|other| reason(*person, *other).is_some()));
+            let (with, mut rest): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.iter().any(|other| are_alike(*person, *other)));
             rest.push(with.into_iter().flatten().chain([*person]).collect());
             groups = rest;
         }
         let are_told_apart = groups.len() > 1;
-        let reasons = records_of.keys().flat_map(|a| records_of.keys().filter(move |b| a < *b).filter_map(move |b| reason(*a, *b)));
-        let figures = match reasons.max() {
-            Some(reason) if !are_told_apart => self.indistinguishable.entry(*reason).or_default(),
-            _ => &mut self.told_apart,
-        };
+        let figures = if are_told_apart { &mut self.told_apart } else { &mut self.indistinguishable };
         let all: usize = records_of.values().map(Vec::len).sum();
         figures.false_merges += 1;
         figures.pairs_wrong += pairs(all) - records_of.values().map(|records| pairs(records.len())).sum::<usize>();
@@ -165,8 +159,8 @@ impl Accuracy {
             figures.pairs_found += pairs_found;
             figures.pairs_missed += pairs(all) - pairs(rest) - pairs_found;
         };
-        if let Some(reason) = person.indistinguishable {
-            count(&|_| true, self.indistinguishable.entry(reason).or_default());
+        if person.is_indistinguishable {
+            count(&|_| true, &mut self.indistinguishable);
             return;
         }
         count(&|_| true, &mut self.told_apart);

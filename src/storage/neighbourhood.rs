@@ -136,6 +136,8 @@ pub struct Neighbourhood {
     pub namesakes: BTreeSet<RecordKey>,
     /// There is more than the scope follows: nothing here can be relied on.
     pub is_cut_off: bool,
+    /// Tables have grown fourfold since Postgres last looked at what is in them.
+    pub is_outgrown: bool,
 }
 
 impl Neighbourhood {
@@ -155,6 +157,7 @@ impl Neighbourhood {
         self.reviews.extend(other.reviews);
         self.namesakes.extend(other.namesakes);
         self.is_cut_off |= other.is_cut_off;
+        self.is_outgrown |= other.is_outgrown;
     }
 
     /// The merges, as facts.
@@ -172,6 +175,7 @@ impl Neighbourhood {
     fn add(&mut self, what: &str, row: &str) -> Result<(), StorageError> {
         match what {
             "cut off" => self.is_cut_off = true,
+            "outgrown" => self.is_outgrown = true,
             "key" => {
                 self.keys.insert(key(&parse::<String>(row)?)?);
             }

@@ -81,6 +81,10 @@ counted (kind, value) as materialized (
 stored (customer_key) as materialized (
     select distinct owner.customer_key from keys join customer_records as owner on owner.brand_id = $1 and owner.record_key = keys.record_key
 )
+-- Statements were planned for much smaller tables.
+select 'outgrown', '' from pg_class
+where oid = any(array['records', 'identifiers', 'events', 'customers']::regclass[]) and pg_relation_size(oid) > 32768 * greatest(relpages, 4)
+union all
 select 'cut off', '' from (select count(*) as followed from followed) as counted_once where followed >= $10
 union all
 select 'key', to_json(record_key)::text from keys

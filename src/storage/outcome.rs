@@ -86,10 +86,22 @@ pub struct Derived {
 pub async fn begin(pool: &PgPool, brand_id: i32) -> Result<Transaction<'static, Postgres>, StorageError> {
     // The first number names the purpose, so that other users of advisory locks don't meet ours.
     let begin = format!(
-        "begin; set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; \
-         set local plan_cache_mode = force_generic_plan; select pg_advisory_xact_lock(1752131440, {brand_id})"
+        "begin; set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_material = off; \
+         set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; set local plan_cache_mode = force_generic_plan; select pg_advisory_xact_lock(1752131440, {brand_id})"
     );
     Ok(pool.begin_with(sqlx::AssertSqlSafe(begin)).await?)
+}
+
+/// Lets Postgres look at what is in the tables, so that statements are planned anew. It does so by itself only every minute,
+/// and a first backfill would go on with plans for empty tables until then.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn analyze(pool: &PgPool) -> Result<(), StorageError> {
+    let tables = "analyze (skip_locked) records, identifiers, shared_values, source_merges, events, event_references, customers, customer_records, \
+        customer_addresses, answers, reviews";
+    sqlx::raw_sql(tables).execute(pool).await?;
+    Ok(())
 }
 
 /// The text of the one statement, so that its plan can be looked at.

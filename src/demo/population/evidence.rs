@@ -1,7 +1,7 @@
 //! What the records of two people say to tell them apart, judged by what they say in truth and not by the rules' own code:
 //! a rule that merges more than it should must not be able to hide behind this.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::names::split_particle;
 use super::records::Draft;
@@ -12,27 +12,13 @@ use crate::customer::kind::SourceKind;
 /// An address under more names than this is everybody's, and no evidence.
 const EVERYBODYS: usize = 4;
 
-/// What keeps two people with an address in common from being told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    /// Of two records with the address, neither says whose it is: no name, or one that fits both.
-    NothingSaid,
-    /// Two records with the address name two people, but another record of the one has a shorter name that fits both: `P.` of
-    /// Pieter, on whose wife Petra's line he once was.
-    ShortName,
-}
-
 /// Two people, by number, the lesser first.
 pub type Pair = (usize, usize);
 
-/// Who is not told apart from whom.
-pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeMap<Pair, Reason> {
-    let mut names: HashMap<usize, Vec<&WrittenName>> = HashMap::new();
-    for draft in drafts.iter().filter(|draft| draft.name.given.is_some()) {
-        names.entry(draft.person).or_default().push(&draft.name);
-    }
-    let names_of = |draft: &Draft| names.get(&draft.person).map(Vec::as_slice).unwrap_or_default();
-    let mut pairs: BTreeMap<Pair, Reason> = BTreeMap::new();
+/// Who is not told apart from whom: of two records with an address in common, neither says whose it is, because it has no name
+/// or one that fits both.
+pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeSet<Pair> {
+    let mut pairs: BTreeSet<Pair> = BTreeSet::new();
     for on_line in [false, true] {
         let mut holders: HashMap<&str, Vec<&Draft>> = HashMap::new();
         for draft in drafts {
@@ -42,18 +28,8 @@ pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeMap<Pair, Reason> {
         }
         for holding in holders.into_values().filter(|holding| holding.len() > 1 && !is_everybodys(holding)) {
             for (n, one) in holding.iter().enumerate() {
-                for other in holding.iter().skip(n + 1).filter(|other| other.person != one.person) {
-                    let fits = |a: &WrittenName| names_of(other).iter().any(|b| names_fit(a, b, on_line));
-                    let reason = if !are_told_apart(one, other, on_line) {
-                        Reason::NothingSaid
-                    } else if !are_two_profiles(one, other) && names_of(one).iter().any(|a| fits(a)) {
-                        Reason::ShortName
-                    } else {
-                        continue;
-                    };
-                    let pair = (one.person.min(other.person), one.person.max(other.person));
-                    pairs.entry(pair).and_modify(|known| *known = (*known).min(reason)).or_insert(reason);
-                }
+                let others = holding.iter().skip(n + 1).filter(|other| other.person != one.person && !are_told_apart(one, other, on_line));
+                pairs.extend(others.map(|other| (one.person.min(other.person), one.person.max(other.person))));
             }
         }
     }

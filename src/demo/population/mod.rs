@@ -22,10 +22,10 @@ pub mod situation;
 mod spelling;
 mod writing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chance::Chance;
-use evidence::{Pair, Reason};
+use evidence::Pair;
 use people::World;
 use records::Records;
 use situation::Situations;
@@ -51,7 +51,7 @@ pub struct Population {
     /// The truth about every record.
     pub truth: BTreeMap<RecordKey, Truth>,
     /// Pairs of people with an address in common whom nothing tells apart.
-    pub indistinguishable: BTreeMap<Pair, Reason>,
+    pub indistinguishable: BTreeSet<Pair>,
     /// How many records are in each piece that those of each person fall into at best: pieces without an address or id in
     /// common.
     pub pieces_at_best: Vec<Vec<usize>>,
