@@ -102,11 +102,11 @@ impl FoldedName {
         !self.last.is_empty()
     }
 
-    /// Whether it says less than a fuller name of the same person: initials, or the beginning of the given name.
+    /// Whether its given name says less than that of a fuller name of the same person: initials, or the beginning.
     #[must_use]
     pub fn is_short_for(&self, fuller: &Self) -> bool {
         let (short, long) = (self.first.as_str(), fuller.first.as_str());
-        !short.is_empty() && short.len() < long.len() && (long.starts_with(short) || short == fuller.initials) && self.last_agrees(fuller)
+        !short.is_empty() && short.len() < long.len() && (long.starts_with(short) || short == fuller.initials)
     }
 
     /// Whether any part is known.
@@ -195,11 +195,11 @@ mod tests {
     }
 
     #[test]
-    fn initials_are_short_for_a_name_of_the_same_family() {
+    fn initials_are_short_for_a_name() {
         assert!(name("E.", "Smit").is_short_for(&name("Erik", "Smit")));
         assert!(name("J.P.", "Vries").is_short_for(&name("Jan Pieter", "de Vries")));
         assert!(!name("Erik", "Smit").is_short_for(&name("E.", "Smit")));
-        assert!(!name("E.", "Smit").is_short_for(&name("Erik", "Bakker")));
+        assert!(name("E.", "Smit").is_short_for(&name("Erik", "Bakker")), "a family name may be a typing error, or change");
         assert!(!name("Erik", "Smit").is_short_for(&name("Erik", "Smit")));
     }
 
