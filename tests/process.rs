@@ -315,6 +315,10 @@ fn keys_are_made_listed_and_revoked() {
     let nobody = run(&settings, &["lookup", "--email", "nobody@example.org"]);
     assert_eq!((nobody.status.success(), text(&nobody.stdout).trim()), (true, "Nobody matches."));
     assert_eq!(text(&run(&settings, &["lookup", "--phone", "06 12312311", "--json"]).stdout).trim(), "[]");
+    assert_eq!(text(&run(&settings, &["lookup", "--id", "42", "--why"]).stdout).trim(), "Nobody matches.");
+    assert_eq!(text(&run(&settings, &["rebuild"]).stdout).trim(), "shop: 0 records looked at, 0 customers are new or different.");
+    let wrong = run(&settings, &["rebuild", "--brand", "other"]);
+    assert!(!wrong.status.success() && text(&wrong.stderr).contains("brands: shop"), "{}", text(&wrong.stderr));
     scratch.wait_for_no_postgres();
 }
 

@@ -8,11 +8,20 @@
 //! 3. a group that contains a forbidden pair is not formed.
 //!
 //! Nothing in it guesses or breaks a tie, so the order of arrival can't matter. What joined whom is told as a [`Link`],
-//! what was dropped as a [`Doubt`]. Source merges are a level of their own before references, so that a doubtful reference
-//! can't undo a fact.
+//! what was dropped as a [`Doubt`]. The levels are [`Level`], the reasons not to join are [`Grounds`].
 //!
-//! A component of more records than the rules' cap uses no phone links; its parts that are then still above the cap use no
-//! e-mail links either. The result for a component is the same whether it is resolved alone or among others.
+//! What is exact here, because it had to be:
+//!
+//! - Source merges are a level of their own before references, so that a doubtful reference can't undo a fact.
+//! - Names are compared cluster by cluster. A short form (initials, the beginning of a given name) has no say beside a fuller
+//!   name of the same cluster; where both clusters have given names, names without one have no say, and likewise for family
+//!   names. Else one half name would let two strangers agree.
+//! - A decision outlives the records that it names: where one is gone, whoever it was merged into or decided to be the same
+//!   as stands for it.
+//! - A component is what hangs together over references, merges, decisions of either sort and values, also where records
+//!   are gone; its size is the number of its live records. Above the rules' cap it uses no phone links; its parts that are
+//!   then still above the cap use no e-mail links either. The result for a component is the same whether it is resolved
+//!   alone or among others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
