@@ -16,22 +16,14 @@ use sqlx::{PgConnection, PgPool};
 use super::after::After;
 use super::capped;
 use super::derive::{Reach, derive};
-use super::work::Work;
+pub use super::work::Applied;
+use super::work::{Work, report, scope};
 use crate::brand::Brand;
 use crate::customer::identifier::Identifier;
 use crate::customer::record::Change;
 use crate::storage::StorageError;
-use crate::storage::neighbourhood::{Ask, Neighbourhood, Scope, read_neighbourhood};
+use crate::storage::neighbourhood::{Ask, Neighbourhood, read_neighbourhood};
 use crate::storage::outcome::{analyze, begin, write_outcome};
-
-/// What a batch did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Applied {
-    /// Records and events whose state changed, and merges that were news.
-    pub changed: usize,
-    /// Customers that are new or different.
-    pub customers: usize,
-}
 
 /// Applies changes of one brand; either all of them, or none.
 ///
@@ -92,21 +84,5 @@ async fn gather(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Opt
             return Ok(Some((known, after)));
         }
         ask = Ask { changing: changing.clone(), merge_ends: merge_ends.clone(), events: events.clone(), ..after.missing };
-    }
-}
-
-/// How much is read for a brand.
-pub(super) fn scope(brand: &Brand, follow: Option<usize>) -> Scope<'_> {
-    let shown = brand.rules.presenter.rules();
-    let rules = &brand.rules.identity;
-    Scope { unique: &rules.unique, shared_above: rules.shared_above, timeline: shown.timeline_limit, hidden: &shown.hidden_events, follow }
-}
-
-/// Tells the operator that something hangs together that shouldn't.
-pub(super) fn report(brand: &Brand, oversized: usize) {
-    if oversized > 0 {
-        tracing::warn!(brand = brand.rules.slug, "more records hang together than identity.component_cap: not everything in them links");
-        metrics::counter!("hookpoint_oversized_components_total", "brand" => brand.rules.slug.clone())
-            .increment(u64::try_from(oversized).unwrap_or(u64::MAX));
     }
 }

@@ -11,9 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::PgConnection;
 
 use super::after::After;
-use super::apply::{Applied, report, scope};
 use super::derive::{Reach, derive};
-use super::work::Work;
+use super::work::{Applied, Work, report, scope};
 use crate::brand::Brand;
 use crate::customer::evidence::Level;
 use crate::customer::identifier::{Identifier, IdentifierKind};

@@ -6,9 +6,8 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 
 use super::after::After;
-use super::apply::scope;
 use super::derive::{Reach, resolve_all};
-use super::work::Work;
+use super::work::{Work, scope};
 use crate::brand::Brand;
 use crate::customer::identifier::Identifier;
 use crate::customer::record::RecordKey;

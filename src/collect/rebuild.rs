@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 
-use super::apply::{Applied, run};
-use super::work::Work;
+use super::apply::run;
+use super::work::{Applied, Work};
 use crate::brand::Brand;
 use crate::storage::StorageError;
 use crate::storage::brands::{count_keys_after, finish_sweep, get_sweep, list_keys_after, save_sweep};

@@ -1,15 +1,26 @@
-//! What is to be done in one transaction: changes with repetitions already joined, and records to look at again.
+//! What is to be done in one transaction: changes with repetitions already joined, and records to look at again; how far to
+//! look for that, and what it came to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, TimestampRound, Unit};
 
+use crate::brand::Brand;
 use crate::customer::event::{Event, EventKey, field};
 use crate::customer::identifier::{Identifier, identifiers_of};
 use crate::customer::phone::Region;
 use crate::customer::record::{Change, Record, RecordKey};
 use crate::customer::versions::{Update, Versions};
-use crate::storage::neighbourhood::Ask;
+use crate::storage::neighbourhood::{Ask, Scope};
+
+/// What a batch did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Records and events whose state changed, and merges that were news.
+    pub changed: usize,
+    /// Customers that are new or different.
+    pub customers: usize,
+}
 
 /// Changes of one brand, and what is to be made anew although nothing was said about it.
 #[derive(Debug, Default)]
@@ -77,5 +88,21 @@ impl Work {
             merge_ends: self.merges.keys().flat_map(|(loser, winner)| [loser, winner]).cloned().collect(),
             events: self.events.keys().cloned().collect(),
         }
+    }
+}
+
+/// How much is read for a brand.
+pub(super) fn scope(brand: &Brand, follow: Option<usize>) -> Scope<'_> {
+    let shown = brand.rules.presenter.rules();
+    let rules = &brand.rules.identity;
+    Scope { unique: &rules.unique, shared_above: rules.shared_above, timeline: shown.timeline_limit, hidden: &shown.hidden_events, follow }
+}
+
+/// Tells the operator that something hangs together that shouldn't.
+pub(super) fn report(brand: &Brand, oversized: usize) {
+    if oversized > 0 {
+        tracing::warn!(brand = brand.rules.slug, "more records hang together than identity.component_cap: not everything in them links");
+        metrics::counter!("hookpoint_oversized_components_total", "brand" => brand.rules.slug.clone())
+            .increment(u64::try_from(oversized).unwrap_or(u64::MAX));
     }
 }

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evidence::{Level, Person};
+use super::evidence::{Level, Member, Person};
 use super::identifier::{Identifier, IdentifierKind};
 use super::kind::SourceKind;
 use super::name::FoldedName;
 use super::record::RecordKey;
-use super::resolution::Member;
 use super::rules::IdentityRules;
 
 /// Why two clusters are not joined.

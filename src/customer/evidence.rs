@@ -1,12 +1,51 @@
-//! What speaks for two records being one person.
+//! What is known of some records, and what of it speaks for two of them being one person.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::aliases::Aliases;
 use super::identifier::{Identifier, IdentifierKind};
 use super::kind::SourceKind;
+use super::name::FoldedName;
 use super::record::RecordKey;
-use super::resolution::Facts;
+use super::rules::IdentityRules;
+
+/// A live record, as far as identity goes.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Who.
+    pub key: RecordKey,
+    /// The name, for comparing.
+    pub name: FoldedName,
+    /// What it is found by.
+    pub identifiers: BTreeSet<Identifier>,
+    /// Those of its identifiers that may link: neither blocked nor shared.
+    pub linking: BTreeSet<Identifier>,
+}
+
+/// What a person decided about two records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// One record.
+    pub left: RecordKey,
+    /// The other.
+    pub right: RecordKey,
+    /// Whether they are one person.
+    pub same: bool,
+}
+
+/// Everything that resolution looks at.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// Live records, whole components.
+    pub members: &'a [Member],
+    /// The source's merges.
+    pub aliases: &'a Aliases,
+    /// People's decisions.
+    pub decisions: &'a [Decision],
+    /// The brand's rules.
+    pub rules: &'a IdentityRules,
+}
 
 /// How strong evidence is; the strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

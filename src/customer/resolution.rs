@@ -25,38 +25,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::aliases::Aliases;
 use super::cluster::{Cluster, Grounds, forbidden, undecided_pairs};
+pub use super::evidence::{Decision, Facts, Member};
 use super::evidence::{Evidence, Level, Person, people};
 use super::identifier::Identifier;
-use super::name::FoldedName;
 use super::partition::Partition;
 use super::record::RecordKey;
-use super::rules::IdentityRules;
-
-/// A live record, as far as identity goes.
-#[derive(Debug, Clone)]
-pub struct Member {
-    /// Who.
-    pub key: RecordKey,
-    /// The name, for comparing.
-    pub name: FoldedName,
-    /// What it is found by.
-    pub identifiers: BTreeSet<Identifier>,
-    /// Those of its identifiers that may link: neither blocked nor shared.
-    pub linking: BTreeSet<Identifier>,
-}
-
-/// What a person decided about two records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    /// One record.
-    pub left: RecordKey,
-    /// The other.
-    pub right: RecordKey,
-    /// Whether they are one person.
-    pub same: bool,
-}
 
 /// Evidence that made records one customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,19 +67,6 @@ pub struct Resolution {
     pub doubts: Vec<Doubt>,
     /// How many components were above the cap, so that not everything in them could link.
     pub oversized: usize,
-}
-
-/// Everything that resolution looks at.
-#[derive(Debug)]
-pub struct Facts<'a> {
-    /// Live records, whole components.
-    pub members: &'a [Member],
-    /// The source's merges.
-    pub aliases: &'a Aliases,
-    /// People's decisions.
-    pub decisions: &'a [Decision],
-    /// The brand's rules.
-    pub rules: &'a IdentityRules,
 }
 
 /// Resolves whole components.
