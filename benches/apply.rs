@@ -176,6 +176,6 @@ async fn a_rebuild(server: &Server, records: u32) {
     let started = Instant::now();
     let made = rebuild(&database.pool, &brand, &mut |_| {}).await.unwrap();
     let seconds = started.elapsed().as_secs_f64();
-    println!("\na rebuild of {} records with other settings: {seconds:.1} s, {:.0} records/s", made.done, made.done as f64 / seconds);
+    println!("\na rebuild of {} record keys with other settings: {seconds:.1} s, {:.0} a second", made.done, made.done as f64 / seconds);
     database.close().await;
 }

@@ -101,8 +101,13 @@ impl Parts {
         let beside = beside(linking);
         let mut parts = Self::default();
         let mut left: Vec<&Node> = nodes.iter().collect();
+        // Values lead to many, so they come first and few at a time; phone numbers are what most may have in common.
+        left.sort_by_key(|node| match node {
+            Node::Value(value) => u8::from(value.kind != IdentifierKind::Phone),
+            Node::Record(_) => 2,
+        });
         for level in [Level::Phone, Level::Email] {
-            // What is above the cap on this level. Values lead to many, so they come first, and few at a time.
+            // What is above the cap on this level.
             let mut above: BTreeSet<Node> = BTreeSet::new();
             let mut next_level: Vec<&Node> = Vec::new();
             let values = left.iter().filter(|node| matches!(node, Node::Value(_))).count();
