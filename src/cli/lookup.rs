@@ -62,17 +62,21 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
         return Ok(());
     }
     let customers: Vec<Value> = serde_json::from_str(&found.body)?;
-    match customers.len() {
-        0 => say("Nobody matches."),
-        1 => {}
-        n => say(&format!("{n} customers match: Omnidesk may show none of them.\n")),
+    match (customers.len(), explanations.len()) {
+        (0, 0) => say("Nobody matches."),
+        (0, n) => say(&format!("At least {n} customers match: that is ambiguous, so Omnidesk gets none of them.")),
+        (1, _) => {}
+        (n, _) => say(&format!("{n} customers match: Omnidesk may show none of them.\n")),
     }
     let mut explanations = explanations.into_iter();
     for customer in &customers {
         show(customer);
         explanations.next().iter().for_each(show_why);
     }
-    explanations.for_each(|explanation| show_why(&explanation));
+    for explanation in explanations {
+        line(&format!("({})", explanation.customer_id));
+        show_why(&explanation);
+    }
     Ok(())
 }
 
@@ -85,37 +89,48 @@ async fn explanations(pool: &PgPool, brand: &Brand, question: &Question, rules: 
     Ok(explanations)
 }
 
+/// Prints a line of what sources said: nothing in it may command the terminal.
+fn line(text: &str) {
+    say(&text.replace(char::is_control, "\u{fffd}"));
+}
+
 fn show_why(why: &Explanation) {
     say("\n  One customer of these records:");
-    why.records.iter().for_each(|(key, name)| say(&format!("    {key}  {name}")));
-    if why.is_partial {
-        say("    More hangs together with it than identity.component_cap: only its own records were looked at.");
-    }
+    why.records.iter().for_each(|(key, name)| line(&format!("    {key}  {name}")));
+    why.remarks.iter().for_each(|remark| say(&format!("    {remark}")));
     if !why.links.is_empty() {
-        say("\n  Because they have in common:");
+        say("\n  Because of what they have in common:");
     }
     for (level, evidence, records) in &why.links {
-        say(&format!("    {level:<13} {evidence}"));
-        records.iter().for_each(|key| say(&format!("      {key}")));
+        line(&format!("    {level:<13} {evidence}"));
+        records.iter().for_each(|key| line(&format!("      {key}")));
+    }
+    if !why.decisions.is_empty() {
+        say("\n  People decided:");
+    }
+    for (same, left, right) in &why.decisions {
+        line(&format!("    {left}"));
+        line(&format!("      {} {right}", if *same { "is the same person as" } else { "is not the same person as" }));
     }
     if !why.doubts.is_empty() {
         say("\n  Not one with others who have in common:");
     }
     for (level, evidence, grounds, others) in &why.doubts {
-        say(&format!("    {level:<13} {evidence}  ({grounds})"));
-        others.iter().for_each(|other| say(&format!("      {other}")));
+        line(&format!("    {level:<13} {evidence}  (among all who have it: {grounds})"));
+        others.iter().for_each(|other| line(&format!("      {other}")));
     }
     if !why.finds_only.is_empty() {
         say("\n  Finds it, but links nobody:");
     }
     for (address, why) in &why.finds_only {
-        say(&format!("    {:<13} {}  ({why})", address.kind.as_str(), address.value));
+        line(&format!("    {:<13} {}  ({why})", address.kind.as_str(), address.value));
     }
-    say("\n  Who says what, and since when:");
-    let names = why.fields.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();
-    let values = why.fields.iter().map(|(_, value, ..)| value.chars().count().min(40)).max().unwrap_or_default();
-    for (name, value, record, at) in &why.fields {
-        say(&format!("    {name:<names$}  {value:<values$}  {record}, {at}"));
+    say("\n  Who says what, and since when (UTC):");
+    for (record, said) in &why.said {
+        line(&format!("    {record}"));
+        for (name, value, at) in said {
+            line(&format!("      {name} = {value}  ({})", at.strftime("%F %T")));
+        }
     }
     say("");
 }
@@ -123,14 +138,14 @@ fn show_why(why: &Explanation) {
 fn show(customer: &Value) {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let list = |key: &str| customer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-    say(&format!("{} {}  ({})", text(customer, "customerFirstname"), text(customer, "customerLastname"), text(customer, "customerID")));
+    line(&format!("{} {}  ({})", text(customer, "customerFirstname"), text(customer, "customerLastname"), text(customer, "customerID")));
     for address in list("addresses") {
-        say(&format!("  {:<12}{}", text(&address, "type"), text(&address, "address")));
+        line(&format!("  {:<12}{}", text(&address, "type"), text(&address, "address")));
     }
     for field in list("customFields").iter().filter_map(Value::as_object) {
-        field.iter().for_each(|(name, value)| say(&format!("  {name}: {}", value.as_str().unwrap_or_default())));
+        field.iter().for_each(|(name, value)| line(&format!("  {name}: {}", value.as_str().unwrap_or_default())));
     }
     for event in list("timeline") {
-        say(&format!("  {}  {:<9} {}", text(&event, "lastUpdate"), text(&event, "source"), text(&event, "message")));
+        line(&format!("  {}  {:<9} {}", text(&event, "lastUpdate"), text(&event, "source"), text(&event, "message")));
     }
 }

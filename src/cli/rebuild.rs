@@ -28,7 +28,7 @@ pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyh
         let bar = bar(&brand.rules.slug);
         let mut lines = 0;
         let made = rebuild(&database.pool, brand, &mut |progress| {
-            bar.set_length(progress.total);
+            bar.set_length(progress.total.max(progress.done));
             bar.set_position(progress.done);
             // Where nobody watches, a line for every tenth.
             let tenth = progress.done.saturating_mul(10).checked_div(progress.total).unwrap_or_default();
@@ -49,7 +49,7 @@ fn bar(brand: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{msg}  {wide_bar}  {human_pos} of {human_len} records  {per_sec}  {eta} left");
+    let style = ProgressStyle::with_template("{msg}  {wide_bar}  {human_pos} of {human_len} records  {eta} left");
     let bar = ProgressBar::new(0).with_message(brand.to_owned());
     match style {
         Ok(style) => bar.with_style(style),

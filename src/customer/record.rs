@@ -24,6 +24,8 @@ pub mod field {
     pub const EMAIL: &str = "email.";
     /// Phone numbers, in any usual spelling.
     pub const PHONE: &str = "phone.";
+    /// Accounts of social networks.
+    pub const SOCIAL: &str = "social.";
     /// A Facebook account's number.
     pub const FACEBOOK: &str = "social.facebook";
     /// A Twitter handle.

@@ -44,7 +44,9 @@ pub async fn find(pool: &PgPool, brand: &Brand, question: &Question, rules: Read
                 drop(connection.detach());
                 tries = tries.saturating_sub(1);
             }
-            Ok(None) => {}
+            // Made anew again and again means that it never can be.
+            Ok(None) if tries == 0 => return Err(StorageError::Corrupt("customers")),
+            Ok(None) => tries = tries.saturating_sub(1),
             Ok(Some(found)) => return Ok(found),
             Err(error) => return Err(error),
         }

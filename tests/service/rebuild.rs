@@ -205,6 +205,21 @@ async fn why(app: &TestApp, key: &str) -> Explanation {
 }
 
 #[tokio::test]
+async fn a_customer_that_nothing_stands_behind_ends_a_lookup_with_an_error() {
+    let app = TestApp::start().await;
+    execute(
+        app.pool(),
+        "insert into customers (brand_id, customer_key, customer_id) select brand_id, 'omneo.profile:ghost', 'ghost' from brands;
+        insert into customer_records (brand_id, record_key, customer_key) select brand_id, 'omneo.profile:ghost', 'omneo.profile:ghost' from brands;
+        insert into answers (brand_id, customer_key, settings_hash, body) select brand_id, 'omneo.profile:ghost', decode(repeat('00', 16), 'hex'), '{}' from brands",
+    )
+    .await;
+    let response = app.ask(&format!("key={KEY}&primaryID=ghost")).await;
+    assert_eq!((response.status, response.code().as_str()), (500, "lookup-failed"));
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn every_customer_every_refusal_and_every_field_can_say_why() {
     let app = TestApp::start().await;
     let changes = vec![
@@ -216,14 +231,18 @@ async fn every_customer_every_refusal_and_every_field_can_say_why() {
     let ruben = why(&app, "omniotap.contact:a").await;
     let key = |id: &str| RecordKey::new(SourceKind::OmnioTapContact, id).unwrap();
     assert_eq!(ruben.links, [("e-mail", "ruben@example.org".to_owned(), vec![key("a"), key("b")])]);
-    assert_eq!(ruben.doubts, [("phone", "+31644556677".to_owned(), "names disagree", vec!["c".to_owned()])]);
+    assert_eq!(ruben.doubts, [("phone", "+31644556677".to_owned(), "names disagree", vec!["omniotap.contact:c".to_owned()])]);
     assert_eq!(ruben.records, [(key("a"), "Ruben Smit".to_owned()), (key("b"), "R. Smit".to_owned())]);
-    let first_name = &ruben.fields[0];
-    assert_eq!((first_name.0.as_str(), first_name.1.as_str(), first_name.3.to_string().as_str()), ("first name", "Ruben", "2026-11-20T10:00:00Z"));
+    let at = "2026-11-20T10:00:00Z".parse().unwrap();
+    let said = |name: &str, value: &str| (name.to_owned(), value.to_owned(), at);
+    let by_the_first = [said("customer.first_name", "Ruben"), said("email.main", "ruben@example.org"), said("phone.main", "+31644556677")];
+    assert_eq!(ruben.said[&key("a")], by_the_first);
+    assert_eq!(ruben.said[&key("b")], [said("customer.last_name", "Smit"), said("email.main", "ruben@example.org")]);
+    assert!(ruben.decisions.is_empty() && ruben.remarks.is_empty());
     let iris = why(&app, "omniotap.contact:c").await;
     let mailbox = Identifier::from(hookpoint::customer::email::Email::parse("info@example.org").unwrap());
     assert_eq!(iris.finds_only, [(mailbox, "blocked: it names nobody")]);
-    assert!(iris.links.is_empty() && !iris.is_partial);
+    assert!(iris.links.is_empty() && iris.remarks.is_empty());
     let mut connection = app.pool().acquire().await.unwrap();
     assert!(explain(&mut connection, &app.brand, "omneo.profile:nobody").await.unwrap().is_none());
     drop(connection);
