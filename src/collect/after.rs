@@ -14,7 +14,6 @@ use crate::storage::neighbourhood::{Ask, Found, Neighbourhood};
 use crate::storage::outcome::{Facts, IdentifierRow};
 
 /// The state after the work, as far as the neighbourhood reaches.
-#[derive(Debug)]
 pub(super) struct After {
     /// Live records.
     pub live: BTreeMap<RecordKey, Record>,

@@ -9,20 +9,16 @@
 //! touched: a value that ceases to be shared frees its other holders, and an id that another system uses as well must be
 //! told apart from then on. Only what hangs together in numbers near the cap takes the longer way (`capped`).
 
-use std::collections::BTreeMap;
+use sqlx::PgPool;
 
-use sqlx::{PgConnection, PgPool};
-
-use super::after::After;
 use super::capped;
 use super::derive::{Reach, derive};
+use super::gather::gather;
 pub use super::work::Applied;
-use super::work::{Work, report, scope};
+use super::work::{Work, report};
 use crate::brand::Brand;
-use crate::customer::identifier::Identifier;
 use crate::customer::record::Change;
 use crate::storage::StorageError;
-use crate::storage::neighbourhood::{Ask, Neighbourhood, read_neighbourhood};
 use crate::storage::outcome::{analyze, begin, write_outcome};
 
 /// Applies changes of one brand; either all of them, or none.
@@ -39,20 +35,22 @@ pub(super) async fn run(pool: &PgPool, brand: &Brand, work: &Work) -> Result<App
         return Ok(Applied::default());
     }
     let mut transaction = begin(pool, brand.id()).await?;
-    let mut is_outgrown = false;
-    let applied = match gather(&mut transaction, brand, work).await? {
-        Some((known, after)) => {
-            if after.is_nothing_new(work) {
-                transaction.rollback().await?;
-                return Ok(Applied::default());
-            }
-            let derived = derive(&after, &known, &Reach::new(), brand);
-            write_outcome(&mut transaction, brand.id(), &after.facts, &derived).await?;
-            report(brand, derived.oversized);
-            is_outgrown = known.is_outgrown;
-            Applied { changed: after.facts.news(), customers: derived.customers.len() }
-        }
-        None => capped::apply(&mut transaction, brand, work).await?,
+    let (gathered, is_whole) = match gather(&mut transaction, brand, work, true).await? {
+        Some(gathered) => (Some(gathered), true),
+        None => (gather(&mut transaction, brand, work, false).await?, false),
+    };
+    let Some(gathered) = gathered.filter(|gathered| !gathered.after.is_nothing_new(work)) else {
+        transaction.rollback().await?;
+        return Ok(Applied::default());
+    };
+    let (changed, is_outgrown) = (gathered.after.facts.news(), gathered.known.is_outgrown);
+    let customers = if is_whole {
+        let derived = derive(&gathered.after, &gathered.known, &Reach::new(), brand);
+        write_outcome(&mut transaction, brand.id(), &gathered.after.facts, &derived).await?;
+        report(brand, derived.oversized);
+        derived.customers.len()
+    } else {
+        capped::apply(&mut transaction, brand, gathered).await?
     };
     transaction.commit().await?;
     if is_outgrown {
@@ -61,28 +59,5 @@ pub(super) async fn run(pool: &PgPool, brand: &Brand, work: &Work) -> Result<App
             tracing::warn!(%error, "statements are not planned anew for tables that have grown");
         }
     }
-    Ok(applied)
-}
-
-/// Reads until nothing is missing. `None` when more hangs together than is followed in one go.
-async fn gather(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Option<(Neighbourhood, After)>, StorageError> {
-    let rules = &brand.rules.identity;
-    let mut ask = work.ask(rules.region);
-    let (changing, merge_ends, events) = (ask.changing.clone(), ask.merge_ends.clone(), ask.events.clone());
-    let mut known = Neighbourhood::default();
-    let mut asked: BTreeMap<Identifier, bool> = BTreeMap::new();
-    loop {
-        // Ordinary people are a few records each: far more than that means that a component may be above the cap.
-        let follow = rules.component_cap.saturating_add(ask.changing.len().saturating_mul(10)).saturating_add(1);
-        known.extend(read_neighbourhood(db, brand.id(), &ask, &scope(brand, Some(follow))).await?);
-        if known.is_cut_off {
-            return Ok(None);
-        }
-        asked.extend(ask.values);
-        let after = After::new(work, &known, &asked, rules);
-        if after.missing.is_empty() {
-            return Ok(Some((known, after)));
-        }
-        ask = Ask { changing: changing.clone(), merge_ends: merge_ends.clone(), events: events.clone(), ..after.missing };
-    }
+    Ok(Applied { changed, customers })
 }

@@ -12,24 +12,23 @@ use sqlx::PgConnection;
 
 use super::after::After;
 use super::derive::{Reach, derive};
-use super::work::{Applied, Work, report, scope};
+use super::gather::Gathered;
+use super::work::{Work, report, scope};
 use crate::brand::Brand;
 use crate::customer::evidence::Level;
 use crate::customer::identifier::{Identifier, IdentifierKind};
 use crate::customer::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::components::{Node, list_components, list_holders};
-use crate::storage::neighbourhood::{Ask, Neighbourhood, read_neighbourhood};
+use crate::storage::neighbourhood::{Ask, read_neighbourhood};
 use crate::storage::outcome::{Derived, Facts, write_outcome};
 
-/// Does some work inside a transaction that holds the brand's lock.
-pub(super) async fn apply(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Applied, StorageError> {
-    let (known, after, asked) = facts(db, brand, work).await?;
-    if after.is_nothing_new(work) {
-        return Ok(Applied::default());
-    }
-    let mut touched: BTreeSet<Node> = known.keys.iter().cloned().map(Node::Record).collect();
-    touched.extend(asked.into_iter().map(Node::Value));
+/// Does some work inside a transaction that holds the brand's lock. Gives back how many customers are new or different.
+pub(super) async fn apply(db: &mut PgConnection, brand: &Brand, gathered: Gathered) -> Result<usize, StorageError> {
+    let Gathered { known, after, asked } = gathered;
+    let values = known.identifiers.keys().filter(|(record, _)| known.changing.contains(record)).map(|(_, value)| value.clone());
+    let mut touched: BTreeSet<Node> = values.chain(asked).map(Node::Value).collect();
+    touched.extend(known.keys.iter().cloned().map(Node::Record));
     for value in after.facts.shared.iter().chain(&after.facts.shared_gone) {
         touched.extend(list_holders(db, brand.id(), value).await?.into_iter().map(Node::Record));
     }
@@ -55,27 +54,7 @@ pub(super) async fn apply(db: &mut PgConnection, brand: &Brand, work: &Work) -> 
         let derived = derive(&now, &known, &parts.reach(), brand);
         write_outcome(db, brand.id(), &Facts::default(), &derived).await?;
         report(brand, parts.oversized);
-        return Ok(Applied { changed: after.facts.news(), customers: derived.customers.len() });
-    }
-}
-
-/// What is news, without following what hangs together with it.
-async fn facts(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<(Neighbourhood, After, BTreeSet<Identifier>), StorageError> {
-    let rules = &brand.rules.identity;
-    let first = work.ask(rules.region);
-    let mut ask = first.clone();
-    let mut known = Neighbourhood::default();
-    let mut asked: BTreeMap<Identifier, bool> = BTreeMap::new();
-    loop {
-        known.extend(read_neighbourhood(db, brand.id(), &ask, &scope(brand, None)).await?);
-        asked.extend(ask.values);
-        let after = After::new(work, &known, &asked, rules);
-        if after.missing.is_empty() {
-            let values = known.identifiers.keys().filter(|(record, _)| known.changing.contains(record)).map(|(_, value)| value.clone());
-            let values = values.chain(asked.into_keys()).collect();
-            return Ok((known, after, values));
-        }
-        ask = Ask { changing: first.changing.clone(), merge_ends: first.merge_ends.clone(), events: first.events.clone(), ..after.missing };
+        return Ok(derived.customers.len());
     }
 }
 

@@ -17,8 +17,9 @@ use crate::storage::StorageError;
 use crate::storage::customers::find_customer;
 use crate::storage::neighbourhood::{Ask, read_neighbourhood};
 
-/// Everything that speaks for and against a customer. All of it is about people: for the eyes of an admin only.
-#[derive(Debug, Default)]
+/// Everything that speaks for and against a customer. All of it is about people: for the eyes of an admin only, so it
+/// can't be printed for debugging.
+#[derive(Default)]
 pub struct Explanation {
     /// As answers show the customer.
     pub customer_id: String,

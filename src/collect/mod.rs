@@ -5,5 +5,6 @@ pub mod apply;
 mod capped;
 mod derive;
 pub mod explain;
+mod gather;
 pub mod rebuild;
 mod work;

@@ -63,8 +63,7 @@ pub async fn list_components(
     Ok(components)
 }
 
-/// The text of the statement, so that its plan can be looked at.
-pub const COMPONENT: &str = include_str!("component.sql");
+const COMPONENT: &str = include_str!("component.sql");
 
 /// Every record that a value would link, were it not shared.
 ///

@@ -1,4 +1,5 @@
-//! Everything that hangs together with some records and values, in one round trip: what a change can touch.
+//! Everything that hangs together with some records and values, in one round trip: what a change can touch. What holds
+//! names and addresses as plain text here can't be printed for debugging.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +55,7 @@ pub struct Scope<'a> {
 }
 
 /// Who holds a value, besides the records that may change: as much as decides whether it is shared.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Holding {
     /// A person decided that it is shared.
     pub decided: bool,
@@ -67,7 +68,7 @@ pub struct Holding {
 }
 
 /// How a record is found by a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Found {
     /// Whether the value may link.
     pub links: bool,
@@ -76,7 +77,7 @@ pub struct Found {
 }
 
 /// A customer as it is stored.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct StoredCustomer {
     /// As answers show it.
     pub customer_id: String,
@@ -91,7 +92,7 @@ pub struct StoredCustomer {
 }
 
 /// A question for a person, as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReviewRow {
     /// How strong the evidence would be.
     pub level: String,
@@ -106,7 +107,7 @@ pub struct ReviewRow {
 }
 
 /// What was found.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Neighbourhood {
     /// Every record key, known or not.
     pub keys: BTreeSet<RecordKey>,
@@ -282,8 +283,7 @@ fn event((key, versions): (String, Versions)) -> Result<Event, StorageError> {
     Ok(Event { key: key.parse().map_err(StorageError::corrupt("events"))?, versions })
 }
 
-/// The text of the one statement, so that its plan can be looked at.
-pub const READ: &str = include_str!("neighbourhood.sql");
+const READ: &str = include_str!("neighbourhood.sql");
 
 /// Reads what hangs together with what is asked.
 ///

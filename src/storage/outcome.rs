@@ -10,7 +10,7 @@ use crate::customer::identifier::Identifier;
 use crate::customer::record::{Record, RecordKey, SourceMerge};
 
 /// An identifier of a live record.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct IdentifierRow {
     /// Whose.
     pub record: RecordKey,
@@ -21,7 +21,7 @@ pub struct IdentifierRow {
 }
 
 /// News about what the sources said.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Facts {
     /// Records in their new state.
     pub records: Vec<Record>,
@@ -104,8 +104,7 @@ pub async fn analyze(pool: &PgPool) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// The text of the one statement, so that its plan can be looked at.
-pub const WRITE: &str = include_str!("outcome.sql");
+const WRITE: &str = include_str!("outcome.sql");
 
 /// Writes everything, and tells every replica as soon as the transaction commits.
 ///
