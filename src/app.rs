@@ -22,12 +22,15 @@ use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::flight::{FlightLimits, Flights};
 use crate::lookup::handler::{Hookpoint, lookup};
 use crate::lookup::read::ReadRules;
-use crate::pages::{self, Health};
+use crate::lookup::store::Store;
+use crate::pages::{self, Gauges, Health};
 use crate::problem::Problem;
+use crate::route;
 use crate::settings::SettingsFile;
 use crate::storage::database::Database;
+use crate::storage::lines::Lines;
 use crate::storage::{StorageError, brands, migrate};
-use crate::telemetry::{HookpointSpan, PublicUrl, finish};
+use crate::telemetry::request::{Front, HookpointSpan, finish};
 use crate::upkeep;
 
 /// A running application.
@@ -92,7 +95,8 @@ impl Application {
         let cache = Arc::new(AnswerCache::new(cache_limits(file), brands.keys().copied()));
         let rules = ReadRules { max_customers: usize::try_from(file.lookup.max_customers).unwrap_or(usize::MAX), several: file.lookup.several };
         let limits = FlightLimits { deadline: Duration::from_millis(file.lookup.deadline_ms), max_waiting: file.lookup.max_waiting };
-        let flights = Flights::new(database.pool.clone(), Arc::clone(&cache), background.clone(), rules, limits);
+        let store = Store::new(Lines::new(&database.pool, file.lookup.connections, limits.deadline), rules, limits.deadline);
+        let flights = Flights::new(store, Arc::clone(&cache), background.clone(), limits);
         let hookpoint = Data::new(Hookpoint {
             allow: file.server.allow.clone(),
             proxies: Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header },
@@ -109,15 +113,18 @@ impl Application {
         background.spawn_endless(upkeep::send_beats(pool.clone()));
         background.spawn_endless(upkeep::write_last_used(pool.clone(), Arc::clone(&keyring)));
         background.spawn_endless(upkeep::sweep_brands(pool.clone(), brands.values().cloned().collect()));
-        background.spawn_endless(upkeep::keep_gauges(pool.clone(), cache));
-        let health = Data::new(Health { flights, background: background.clone() });
+        background.spawn_endless(upkeep::count_reviews(pool.clone(), brands.values().cloned().collect()));
+        background.spawn_endless(upkeep::drain_histograms());
+        tell_settings(&brands);
+        let gauges = Data::new(Gauges { pool: pool.clone(), flights: Arc::clone(&flights), cache: Arc::clone(&cache) });
+        let health = Data::new(Health { flights, cache, background: background.clone() });
         let (address, metrics_address) = (local(&listener, file), metrics_listener.as_ref().map(|listener| local(listener, file)));
         let lookup_server =
             lookup_server(file, listener, hookpoint, health).map_err(|source| StartError::Listen { address: file.server.listen.clone(), source })?;
         let mut servers = vec![run(lookup_server, &background)];
         if let Some(listener) = metrics_listener {
-            let server =
-                HttpServer::new(|| App::new().service(Resource::new("/metrics").get(pages::metrics))).workers(1).disable_signals().listen(listener);
+            let app = move || App::new().app_data(gauges.clone()).service(Resource::new("/metrics").get(pages::metrics));
+            let server = HttpServer::new(app).workers(1).disable_signals().listen(listener);
             let server = server.map_err(|source| StartError::Listen { address: file.server.metrics_listen.clone(), source })?;
             servers.push(run(server.run(), &background));
         }
@@ -190,14 +197,22 @@ fn warn_about_open_doors(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>)
     }
 }
 
+/// Lets operators see whether replicas run with the same settings.
+fn tell_settings(brands: &HashMap<i32, Arc<Brand>>) {
+    for brand in brands.values() {
+        let hash: String = brand.rules.hash().iter().map(|byte| format!("{byte:02x}")).collect();
+        metrics::gauge!("hookpoint_settings_info", "brand" => brand.rules.slug.clone(), "hash" => hash).set(1.0);
+    }
+}
+
 /// THE route table.
 fn routes(config: &mut ServiceConfig, lookup_path: &str) {
     let get = |path: &str| Resource::new(path).default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::MethodNotAllowed) }));
     config
         .service(get(lookup_path).route(web::get().to(lookup)).route(web::head().to(lookup)))
-        .service(get("/health/live").route(web::get().to(pages::live)).route(web::head().to(pages::live)))
-        .service(get("/health/ready").route(web::get().to(pages::ready)).route(web::head().to(pages::ready)))
-        .service(get("/problems/{code}").route(web::get().to(pages::problem)).route(web::head().to(pages::problem)))
+        .service(get(route::LIVE).route(web::get().to(pages::live)).route(web::head().to(pages::live)))
+        .service(get(route::READY).route(web::get().to(pages::ready)).route(web::head().to(pages::ready)))
+        .service(get(&format!("{}{{code}}", route::PROBLEMS)).route(web::get().to(pages::problem)).route(web::head().to(pages::problem)))
         .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::NotFound) }));
 }
 
@@ -210,17 +225,16 @@ fn lookup_server(
     hookpoint: Data<Hookpoint>,
     health: Data<Health>,
 ) -> std::io::Result<actix_web::dev::Server> {
-    let background = Data::new(health.background.clone());
-    let public_url = Data::new(PublicUrl(file.server.public_url.trim_end_matches('/').to_owned()));
+    let public_url = file.server.public_url.trim_end_matches('/').to_owned();
+    let front = Data::new(Front { lookup_path: file.lookup.path.clone(), public_url, background: health.background.clone() });
     let path = file.lookup.path.clone();
     let workers = if file.server.workers == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { file.server.workers };
     let server = HttpServer::new(move || {
         let path = path.clone();
         App::new()
-            .app_data(public_url.clone())
+            .app_data(front.clone())
             .app_data(hookpoint.clone())
             .app_data(health.clone())
-            .app_data(background.clone())
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<HookpointSpan>::new())
             .configure(move |config| routes(config, &path))

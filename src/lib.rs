@@ -15,7 +15,7 @@
 //! - [`access`] lets requests in: networks, keys, limits.
 //! - [`app`] knows everything and holds the route table; [`cli`] holds the commands; [`demo`] a believable brand, and a
 //!   population that shows how well people are told apart.
-//! - [`problem`] is every error a client can see; [`settings`] everything an operator can choose.
+//! - [`route`] names where requests go; [`problem`] is every error a client can see; [`settings`] everything an operator can choose.
 
 pub mod access;
 pub mod app;
@@ -29,6 +29,7 @@ pub mod demo;
 pub mod lookup;
 pub mod pages;
 pub mod problem;
+pub mod route;
 pub mod settings;
 pub mod sources;
 pub mod storage;

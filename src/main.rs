@@ -10,5 +10,7 @@ use hookpoint::cli::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    hookpoint::cli::run(Cli::parse())
+    let code = hookpoint::cli::run(Cli::parse());
+    hookpoint::telemetry::flush();
+    code
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use sqlx::PgPool;
 
 use crate::background::Background;
+use crate::lookup::cache::AnswerCache;
 use crate::lookup::flight::Flights;
 use crate::problem::Problem;
 
@@ -13,6 +15,8 @@ use crate::problem::Problem;
 pub struct Health {
     /// Tells whether the store answers.
     pub flights: Arc<Flights>,
+    /// Tells whether changes are heard.
+    pub cache: Arc<AnswerCache>,
     /// Tells whether the service is ending.
     pub background: Background,
 }
@@ -30,7 +34,8 @@ pub async fn ready(health: Data<Health>) -> Result<HttpResponse, Problem> {
     if health.background.is_draining() {
         return Err(Problem::ShuttingDown);
     }
-    Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready", "degraded": health.flights.is_degraded() })))
+    let degraded = health.flights.is_degraded() || health.cache.is_deaf();
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready", "degraded": degraded })))
 }
 
 /// The page behind a problem's `type`.
@@ -50,7 +55,42 @@ pub async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().insert_header(policy).content_type("text/html; charset=utf-8").body(page))
 }
 
+/// What is looked at when somebody reads the metrics.
+pub struct Gauges {
+    /// Connections for all but lookups.
+    pub pool: PgPool,
+    /// Lookups under way.
+    pub flights: Arc<Flights>,
+    /// Remembered answers.
+    pub cache: Arc<AnswerCache>,
+}
+
+impl Gauges {
+    fn look(&self) {
+        let float = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+        let count = |number: usize| float(u64::try_from(number).unwrap_or(u64::MAX));
+        let (entries, bytes) = self.cache.size();
+        metrics::gauge!("hookpoint_cache_entries").set(float(entries));
+        metrics::gauge!("hookpoint_cache_bytes").set(float(bytes));
+        metrics::gauge!("hookpoint_deaf").set(f64::from(self.cache.is_deaf()));
+        metrics::gauge!("hookpoint_degraded").set(f64::from(self.flights.is_degraded()));
+        metrics::gauge!("hookpoint_lookups_waiting").set(float(self.flights.waiting()));
+        let (used, idle) = self.flights.connections();
+        let idle_for_work = self.pool.num_idle();
+        let used_for_work = count(usize::try_from(self.pool.size()).unwrap_or(usize::MAX).saturating_sub(idle_for_work));
+        for (pool, state, number) in [
+            ("lookups", "used", count(used)),
+            ("lookups", "idle", count(idle)),
+            ("work", "used", used_for_work),
+            ("work", "idle", count(idle_for_work)),
+        ] {
+            metrics::gauge!("hookpoint_database_connections", "pool" => pool, "state" => state).set(number);
+        }
+    }
+}
+
 /// The metrics, in Prometheus's text format.
-pub async fn metrics() -> HttpResponse {
+pub async fn metrics(gauges: Data<Gauges>) -> HttpResponse {
+    gauges.look();
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(crate::telemetry::metrics().render())
 }

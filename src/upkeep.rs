@@ -10,8 +10,8 @@ use crate::brand::Brand;
 use crate::collect::rebuild::sweep;
 use crate::lookup::cache::AnswerCache;
 use crate::lookup::flight::Flights;
-use crate::storage::StorageError;
 use crate::storage::changes::{BEAT, Changes, Heard, beat};
+use crate::storage::{StorageError, brands};
 
 /// Hears what changed. Whenever something may have been missed, everything remembered counts as expired.
 pub async fn hear_changes(pool: PgPool, flights: Arc<Flights>, cache: Arc<AnswerCache>, keyring: Arc<Keyring>) {
@@ -32,7 +32,11 @@ async fn hear_until_lost(pool: &PgPool, flights: &Flights, cache: &AnswerCache, 
     cache.set_deaf(false);
     while let Some(heard) = changes.next().await {
         match heard {
-            Heard::Changed(invalidation) => flights.invalidate(&invalidation),
+            Heard::Changed(invalidation) => {
+                let scope = if invalidation.hashes.is_some() { "keys" } else { "brand" };
+                metrics::counter!("hookpoint_invalidations_total", "scope" => scope).increment(1);
+                flights.invalidate(&invalidation);
+            }
             // Changes are not heard while keys are read, so that must not take long.
             Heard::Keys if in_time(keyring.refresh(pool)).await?.is_none() => return Ok(()),
             Heard::Keys | Heard::Beat => {}
@@ -75,15 +79,22 @@ pub async fn sweep_brands(pool: PgPool, brands: Vec<Arc<Brand>>) {
     }
 }
 
-/// Keeps the gauges true.
-pub async fn keep_gauges(pool: PgPool, cache: Arc<AnswerCache>) {
-    let float = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+/// Counts what waits for somebody to decide.
+pub async fn count_reviews(pool: PgPool, brands: Vec<Arc<Brand>>) {
     loop {
-        let (entries, bytes) = cache.size();
-        metrics::gauge!("hookpoint_cache_entries").set(float(entries));
-        metrics::gauge!("hookpoint_cache_bytes").set(float(bytes));
-        metrics::gauge!("hookpoint_database_connections").set(f64::from(pool.size()));
-        crate::telemetry::metrics().run_upkeep();
+        for brand in &brands {
+            if let Ok(reviews) = brands::count_reviews(&pool, brand.id()).await {
+                metrics::gauge!("hookpoint_reviews", "brand" => brand.rules.slug.clone()).set(reviews);
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+}
+
+/// What is measured waits in memory until it is added up: here, if nobody reads the metrics.
+pub async fn drain_histograms() {
+    loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
+        crate::telemetry::metrics().run_upkeep();
     }
 }

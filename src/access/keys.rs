@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use metrics::Counter;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use subtle::ConstantTimeEq;
@@ -66,9 +67,35 @@ pub struct LiveKey {
     pub key_id: Uuid,
     /// How often it may ask.
     pub limits: KeyLimits,
+    /// What is counted of it.
+    pub counters: KeyCounters,
     hash: [u8; 32],
     expires_at: Option<Timestamp>,
     last_used_at: AtomicI64,
+}
+
+/// What is counted of a key. Looked up once, since that takes longer than counting.
+pub struct KeyCounters {
+    /// Lookups that found nobody.
+    pub misses: Counter,
+    /// Those above the limit.
+    pub miss_alarms: Counter,
+}
+
+impl KeyCounters {
+    fn new(brand: &str, key_id: Uuid) -> Self {
+        let (brand, key) = (brand.to_owned(), key_id.to_string());
+        Self {
+            misses: metrics::counter!("hookpoint_misses_total", "brand" => brand.clone(), "key" => key.clone()),
+            miss_alarms: metrics::counter!("hookpoint_miss_alarms_total", "brand" => brand, "key" => key),
+        }
+    }
+}
+
+impl std::fmt::Debug for KeyCounters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyCounters")
+    }
 }
 
 /// The live keys of all brands, in memory.
@@ -102,7 +129,9 @@ impl Keyring {
         let brand = self.brands.get(&row.brand_id)?;
         let limits = KeyLimits::new(self.rates);
         let last_used_at = AtomicI64::new(0);
-        Some(Arc::new(LiveKey { brand: Arc::clone(brand), key_id: row.key_id, limits, hash: row.hash, expires_at: row.expires_at, last_used_at }))
+        let counters = KeyCounters::new(&brand.rules.slug, row.key_id);
+        let brand = Arc::clone(brand);
+        Some(Arc::new(LiveKey { brand, key_id: row.key_id, limits, counters, hash: row.hash, expires_at: row.expires_at, last_used_at }))
     }
 
     /// The brand that a key opens now.

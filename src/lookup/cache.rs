@@ -125,6 +125,12 @@ impl AnswerCache {
         self.deaf.store(deaf, Ordering::SeqCst);
     }
 
+    /// Whether notifications can't be trusted to arrive.
+    #[must_use]
+    pub fn is_deaf(&self) -> bool {
+        self.deaf.load(Ordering::Relaxed)
+    }
+
     /// How much is remembered: entries and bytes.
     #[must_use]
     pub fn size(&self) -> (u64, u64) {

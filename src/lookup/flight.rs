@@ -1,21 +1,21 @@
-//! Lookups of the store that are under way: equal questions travel as one, and an answer that was overtaken by a change
-//! is given but not remembered.
+//! Lookups of the store that are under way: equal questions are one flight, and an answer that was overtaken by a change is
+//! given but not remembered.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::web::Bytes;
-use sqlx::PgPool;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
-use super::cache::{AnswerCache, CacheKey};
+use super::cache::{AnswerCache, CacheKey, Epoch};
+use super::gate::Gate;
 use super::query::Question;
-use super::read::{self, Found, ReadRules};
+use super::read::Found;
+use super::store::Store;
 use crate::background::Background;
 use crate::brand::Brand;
-use crate::storage::StorageError;
 use crate::storage::invalidation::Invalidation;
 
 /// An answer from the store.
@@ -39,28 +39,40 @@ pub enum Crashed {
 }
 
 /// A question under way, with those who wait for its answer.
-#[derive(Default)]
-struct Flight {
-    waiting: Mutex<Vec<oneshot::Sender<Result<Landed, Crashed>>>>,
+pub(super) struct Flight {
+    pub(super) key: CacheKey,
+    pub(super) question: Question,
+    pub(super) passengers: Mutex<Vec<Passenger>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) struct Passenger {
+    pub(super) seat: oneshot::Sender<Result<Landed, Crashed>>,
+    // Has an old answer to fall back on, and won't wait while the store is away.
+    pub(super) has_old: bool,
+}
+
+/// Which flights there are.
+#[derive(Default)]
+pub(super) struct Tower {
+    // Those that nothing has overtaken yet.
+    pub(super) in_air: HashMap<CacheKey, Arc<Flight>>,
+    pub(super) gates: HashMap<i32, Gate>,
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Asks the store, once per question at a time.
 pub struct Flights {
-    pool: PgPool,
+    pub(super) store: Store,
     cache: Arc<AnswerCache>,
-    background: Background,
-    rules: ReadRules,
-    deadline: Duration,
-    max_waiting: u64,
+    pub(super) background: Background,
+    limits: FlightLimits,
     waiting: AtomicU64,
-    // Flights that nothing has overtaken yet.
-    in_air: Mutex<HashMap<CacheKey, Arc<Flight>>>,
-    // Whether the last question to the store failed.
-    degraded: AtomicBool,
+    // Those that need more than a seat in a batch must not take every connection.
+    pub(super) alone: Semaphore,
+    pub(super) tower: Mutex<Tower>,
 }
 
 /// How the store is asked.
@@ -75,117 +87,138 @@ pub struct FlightLimits {
 impl Flights {
     /// Nothing is under way.
     #[must_use]
-    pub fn new(pool: PgPool, cache: Arc<AnswerCache>, background: Background, rules: ReadRules, limits: FlightLimits) -> Arc<Self> {
-        let FlightLimits { deadline, max_waiting } = limits;
-        let (waiting, in_air, degraded) = (AtomicU64::new(0), Mutex::default(), AtomicBool::new(false));
-        Arc::new(Self { pool, cache, background, rules, deadline, max_waiting, waiting, in_air, degraded })
+    pub fn new(store: Store, cache: Arc<AnswerCache>, background: Background, limits: FlightLimits) -> Arc<Self> {
+        let alone = Semaphore::new((store.most_connections() / 2).max(1));
+        Arc::new(Self { store, cache, background, limits, waiting: AtomicU64::new(0), alone, tower: Mutex::default() })
     }
 
-    /// The answer to a question, within the deadline.
+    /// The answer to a question, within the deadline. Who has an old answer gets none while the store is away, and doesn't
+    /// wait to learn it.
     ///
     /// # Errors
     /// When there is none.
-    pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: Arc<Brand>, question: Question) -> Result<Landed, Crashed> {
+    pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question, has_old: bool) -> Result<Landed, Crashed> {
         if self.background.is_ending() {
             return Err(Crashed::ShuttingDown);
         }
+        if has_old && self.store.is_away() {
+            self.probe(key, brand, question);
+            return Err(Crashed::Failed);
+        }
         let _waiting = Waiting::enter(self)?;
-        let landing = self.board(key, brand, question);
-        match tokio::time::timeout(self.deadline, landing).await {
+        let (seat, landing) = oneshot::channel();
+        self.book(key, brand, question, Some(Passenger { seat, has_old }));
+        match tokio::time::timeout(self.limits.deadline, landing).await {
             Ok(Ok(landed)) => landed,
             Ok(Err(_)) | Err(_) => Err(Crashed::Failed),
         }
     }
 
+    /// Finds out whether the store is back: by one flight at a time, for which nobody waits.
+    fn probe(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question) {
+        if lock(&self.tower).in_air.is_empty() {
+            self.book(key, brand, question, None);
+        }
+    }
+
     /// Joins the flight of an equal question, or starts one.
-    fn board(self: &Arc<Self>, key: CacheKey, brand: Arc<Brand>, question: Question) -> oneshot::Receiver<Result<Landed, Crashed>> {
-        let (sender, receiver) = oneshot::channel();
-        let mut in_air = lock(&self.in_air);
-        if let Some(flight) = in_air.get(&key) {
-            lock(&flight.waiting).push(sender);
-            return receiver;
+    fn book(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question, passenger: Option<Passenger>) {
+        let mut tower = lock(&self.tower);
+        if let Some(flight) = tower.in_air.get(&key) {
+            lock(&flight.passengers).extend(passenger);
+            return;
         }
-        let flight = Arc::new(Flight { waiting: Mutex::new(vec![sender]) });
-        in_air.insert(key, Arc::clone(&flight));
-        drop(in_air);
-        let flights = Arc::clone(self);
-        self.background.spawn(async move { flights.fly(key, &flight, &brand, &question).await });
-        receiver
+        let needs_own = matches!(question, Question::Id(_));
+        let flight = Arc::new(Flight { key, question, passengers: Mutex::new(passenger.into_iter().collect()) });
+        tower.in_air.insert(key, Arc::clone(&flight));
+        if needs_own {
+            drop(tower);
+            return self.depart_alone(Arc::clone(brand), flight);
+        }
+        let gate = tower.gates.entry(key.0).or_default();
+        gate.waiting.push(flight);
+        if gate.may_depart() {
+            gate.hold();
+            drop(tower);
+            self.depart(Arc::clone(brand));
+        }
     }
 
-    async fn fly(&self, key: CacheKey, flight: &Arc<Flight>, brand: &Brand, question: &Question) {
-        let mut landing = Landing { flights: self, key, flight, result: Err(Crashed::Failed) };
-        let epoch = self.cache.epoch(key.0);
-        let result = self.read(brand, question).await;
-        let may_be_cached = result.as_ref().is_ok_and(|found| found.may_be_cached);
-        landing.result = result.map(Landed::from);
+    /// Brings the passengers home. What was asked for in an older epoch, or changed meanwhile, is not remembered.
+    pub(super) fn land(&self, flight: &Arc<Flight>, epoch: Epoch, found: Result<Found, Crashed>) {
+        let may_be_cached = found.as_ref().is_ok_and(|found| found.may_be_cached);
+        let landed = found.map(|found| Landed { found: found.customers > 0, body: Bytes::from(found.body) });
         // Invalidations take the same lock: either they find the flight, or what it left in the cache.
-        let in_air = lock(&self.in_air);
-        let overtaken = !in_air.get(&key).is_some_and(|current| Arc::ptr_eq(current, flight)) || epoch != self.cache.epoch(key.0);
-        if let (Ok(landed), true) = (&landing.result, may_be_cached && !overtaken) {
-            self.cache.store(key, landed.body.clone(), landed.found, epoch);
+        let mut tower = lock(&self.tower);
+        let is_current = tower.in_air.get(&flight.key).is_some_and(|current| Arc::ptr_eq(current, flight));
+        if is_current {
+            tower.in_air.remove(&flight.key);
+            if let (Ok(landed), true) = (&landed, may_be_cached && epoch == self.cache.epoch(flight.key.0)) {
+                self.cache.store(flight.key, landed.body.clone(), landed.found, epoch);
+            }
         }
-    }
-
-    async fn read(&self, brand: &Brand, question: &Question) -> Result<Found, Crashed> {
-        let reading = tokio::time::timeout(self.deadline, read::find(&self.pool, brand, question, self.rules)).await;
-        self.degraded.store(!matches!(reading, Ok(Ok(_))), Ordering::Relaxed);
-        match reading {
-            Ok(Ok(found)) => Ok(found),
-            Ok(Err(StorageError::Database(sqlx::Error::PoolClosed))) => Err(Crashed::ShuttingDown),
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the store could not answer a lookup");
-                Err(Crashed::Failed)
-            }
-            Err(_) => {
-                tracing::error!("the store did not answer a lookup within the deadline");
-                Err(Crashed::Failed)
-            }
+        drop(tower);
+        for passenger in lock(&flight.passengers).drain(..) {
+            let _ = passenger.seat.send(landed.clone());
         }
     }
 
     /// Forgets what changed. A flight that this overtakes brings its passengers home, but what it brings is not remembered,
     /// and whoever asks from now on takes a new one.
     pub fn invalidate(&self, invalidation: &Invalidation) {
-        let mut in_air = lock(&self.in_air);
+        let mut tower = lock(&self.tower);
         self.cache.invalidate(invalidation);
         match &invalidation.hashes {
-            Some(hashes) => hashes.iter().for_each(|hash| drop(in_air.remove(&(invalidation.brand_id, *hash)))),
-            None => in_air.retain(|(brand_id, _), _| *brand_id != invalidation.brand_id),
+            Some(hashes) => hashes.iter().for_each(|hash| drop(tower.in_air.remove(&(invalidation.brand_id, *hash)))),
+            None => tower.in_air.retain(|(brand_id, _), _| *brand_id != invalidation.brand_id),
         }
     }
 
-    /// Whether the last question to the store failed.
+    /// Whether the store is away.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
-        self.degraded.load(Ordering::Relaxed)
+        self.store.is_away()
+    }
+
+    /// How many lookups wait.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Connections in use, and idle.
+    #[must_use]
+    pub fn connections(&self) -> (usize, usize) {
+        self.store.connections()
     }
 }
 
-/// Brings the passengers home, whatever becomes of the flight.
-struct Landing<'a> {
-    flights: &'a Flights,
-    key: CacheKey,
-    flight: &'a Arc<Flight>,
-    result: Result<Landed, Crashed>,
+impl Flight {
+    /// Whether somebody waits still, or nobody ever did: then it is to find out whether the store is back.
+    pub(super) fn is_wanted(&self) -> bool {
+        let passengers = lock(&self.passengers);
+        passengers.is_empty() || passengers.iter().any(|passenger| !passenger.seat.is_closed())
+    }
 }
 
-impl Drop for Landing<'_> {
+/// Flights on their way, with the epoch in which they departed. Those that don't land crash when it ends.
+pub(super) struct Journey<'a> {
+    of: &'a Flights,
+    pub(super) epoch: Epoch,
+    pub(super) flights: Vec<Arc<Flight>>,
+}
+
+impl<'a> Journey<'a> {
+    pub(super) fn begin(of: &'a Flights, brand: &Brand, flights: Vec<Arc<Flight>>) -> Self {
+        Self { of, epoch: of.cache.epoch(brand.id()), flights }
+    }
+}
+
+impl Drop for Journey<'_> {
     fn drop(&mut self) {
-        let mut in_air = lock(&self.flights.in_air);
-        if in_air.get(&self.key).is_some_and(|current| Arc::ptr_eq(current, self.flight)) {
-            in_air.remove(&self.key);
+        for flight in self.flights.drain(..) {
+            self.of.land(&flight, self.epoch, Err(Crashed::Failed));
         }
-        drop(in_air);
-        for passenger in lock(&self.flight.waiting).drain(..) {
-            let _ = passenger.send(self.result.clone());
-        }
-    }
-}
-
-impl From<Found> for Landed {
-    fn from(found: Found) -> Self {
-        Self { found: found.customers > 0, body: Bytes::from(found.body) }
     }
 }
 
@@ -194,7 +227,7 @@ struct Waiting<'a>(&'a AtomicU64);
 
 impl<'a> Waiting<'a> {
     fn enter(flights: &'a Flights) -> Result<Self, Crashed> {
-        if flights.waiting.fetch_add(1, Ordering::Relaxed) >= flights.max_waiting {
+        if flights.waiting.fetch_add(1, Ordering::Relaxed) >= flights.limits.max_waiting {
             flights.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(Crashed::Overloaded);
         }

@@ -43,8 +43,48 @@ pub struct Hookpoint {
 pub struct LookupTrace {
     /// The brand that the key opened.
     pub brand: Option<Arc<crate::brand::Brand>>,
-    /// `hit`, `miss`, `stale`, or `none` when it didn't come that far.
-    pub cache: &'static str,
+    /// What the cache had.
+    pub cache: Outcome,
+}
+
+/// What the cache had for a lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// A fresh answer.
+    Hit,
+    /// Nothing fresh: the store was asked.
+    Miss,
+    /// An old answer, which was given because the store had none.
+    Stale,
+    /// It didn't come that far.
+    None,
+}
+
+impl Outcome {
+    /// How many there are.
+    pub const COUNT: usize = 4;
+
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Stale => "stale",
+            Self::None => "none",
+        }
+    }
+
+    /// Its place among all.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Hit => 0,
+            Self::Miss => 1,
+            Self::Stale => 2,
+            Self::None => 3,
+        }
+    }
 }
 
 /// Answers a lookup.
@@ -52,7 +92,7 @@ pub struct LookupTrace {
 /// # Errors
 /// Every [`Problem`] of the contract.
 pub async fn lookup(request: HttpRequest, hookpoint: Data<Hookpoint>) -> Result<HttpResponse, Problem> {
-    let mut trace = LookupTrace { brand: None, cache: "none" };
+    let mut trace = LookupTrace { brand: None, cache: Outcome::None };
     let answered = hookpoint.answer(&request, &mut trace).await;
     request.extensions_mut().insert(trace);
     answered.map(|body| HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8")).body(body))
@@ -83,12 +123,13 @@ impl Hookpoint {
         {
             return self.remembered(&key, entry.found, entry.body, trace);
         }
-        trace.cache = "miss";
-        match self.flights.ask(canonical, Arc::clone(&key.brand), question).await {
+        trace.cache = Outcome::Miss;
+        let has_old = self.cache.stale(&canonical).is_some();
+        match self.flights.ask(canonical, &key.brand, question, has_old).await {
             Ok(landed) => self.count_miss(&key, landed.found).map(|()| landed.body),
             Err(crashed) => match self.cache.stale(&canonical) {
                 Some(entry) => {
-                    trace.cache = "stale";
+                    trace.cache = Outcome::Stale;
                     self.count_miss(&key, entry.found).map(|()| entry.body)
                 }
                 None => Err(match crashed {
@@ -115,7 +156,7 @@ impl Hookpoint {
     }
 
     fn remembered(&self, key: &LiveKey, found: bool, body: Bytes, trace: &mut LookupTrace) -> Result<Bytes, Problem> {
-        trace.cache = "hit";
+        trace.cache = Outcome::Hit;
         self.count_miss(key, found).map(|()| body)
     }
 
@@ -124,11 +165,11 @@ impl Hookpoint {
         if found {
             return Ok(());
         }
-        metrics::counter!("hookpoint_misses_total", "brand" => key.brand.rules.slug.clone()).increment(1);
+        key.counters.misses.increment(1);
         match key.limits.take_miss() {
             Err(seconds) if self.refuse_misses => Err(Problem::TooManyMisses(seconds)),
             Err(_) => {
-                metrics::counter!("hookpoint_miss_alarms_total", "brand" => key.brand.rules.slug.clone()).increment(1);
+                key.counters.miss_alarms.increment(1);
                 Ok(())
             }
             Ok(()) => Ok(()),

@@ -39,6 +39,15 @@ impl fmt::Debug for Question {
 }
 
 impl Question {
+    /// The address, if it asks for one.
+    #[must_use]
+    pub const fn address(&self) -> Option<&Identifier> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Id(_) => None,
+        }
+    }
+
     /// The words that are hashed for the cache.
     #[must_use]
     pub fn parts(&self) -> (&'static str, &str) {

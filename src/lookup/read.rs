@@ -5,10 +5,11 @@ use sqlx::{PgConnection, PgPool};
 use super::query::Question;
 use crate::brand::Brand;
 use crate::customer::aliases::Aliases;
+use crate::customer::identifier::Identifier;
 use crate::customer::profile::{MergeRules, Profile};
 use crate::customer::record::Record;
 use crate::settings::file::Several;
-use crate::storage::answers::{AnswerRow, find_by_address, find_by_id};
+use crate::storage::answers::{AnswerRow, find_by_addresses, find_by_id};
 use crate::storage::{StorageError, customers, events, records};
 
 /// What is answered when several customers have an address.
@@ -18,6 +19,23 @@ pub struct ReadRules {
     pub max_customers: usize,
     /// All of them or none.
     pub several: Several,
+}
+
+impl ReadRules {
+    /// The most customers that an address may have.
+    const fn most_by_address(self) -> usize {
+        match self.several {
+            Several::None => 1,
+            Several::All => self.max_customers,
+        }
+    }
+
+    const fn why_ambiguous(self) -> &'static str {
+        match self.several {
+            Several::None => "an address has several customers",
+            Several::All => "an address has more customers than lookup.max_customers",
+        }
+    }
 }
 
 /// What the store knows.
@@ -30,36 +48,57 @@ pub struct Found {
     pub may_be_cached: bool,
 }
 
-/// Answers a question. A connection that turns out dead is replaced, as often as there are connections.
+impl Found {
+    fn new(bodies: &[String], may_be_cached: bool) -> Self {
+        Self { customers: bodies.len(), body: format!("[{}]", bodies.join(",")), may_be_cached }
+    }
+}
+
+/// Answers a question on a connection of a pool.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn find(pool: &PgPool, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Found, StorageError> {
-    let mut tries = pool.options().get_max_connections().saturating_add(1);
-    loop {
-        let mut connection = pool.acquire().await?;
-        match find_with(&mut connection, brand, question, rules).await {
-            Err(StorageError::Database(error)) if is_dead(&error) && tries > 0 => {
-                // Closing a dead connection can wait for the network, so it is only let go.
-                drop(connection.detach());
-                tries = tries.saturating_sub(1);
-            }
-            // Made anew again and again means that it never can be.
-            Ok(None) if tries == 0 => return Err(StorageError::Corrupt("customers")),
-            Ok(None) => tries = tries.saturating_sub(1),
-            Ok(Some(found)) => return Ok(found),
-            Err(error) => return Err(error),
-        }
-    }
+    find_on(&mut *pool.acquire().await?, brand, question, rules).await
 }
 
-/// The connection broke, or the server is ending or starting (SQLSTATE class 57P).
-fn is_dead(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
-        _ => false,
+/// Answers a question.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_on(db: &mut PgConnection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Found, StorageError> {
+    for _ in 0..PATIENCE {
+        // A customer that was made anew between two statements is asked for again.
+        if let Some(found) = find_once(db, brand, question, rules).await? {
+            return Ok(found);
+        }
     }
+    // Made anew again and again means that it never can be.
+    Err(StorageError::Corrupt("customers"))
+}
+
+const PATIENCE: u32 = 10;
+
+/// Answers which addresses mean whom, all in one round trip; `None` for what other settings rendered, which [`find_on`] renders
+/// anew.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_together(
+    db: &mut PgConnection,
+    brand: &Brand,
+    addresses: &[&Identifier],
+    rules: ReadRules,
+) -> Result<Vec<Option<Found>>, StorageError> {
+    let found = find_by_addresses(db, brand.id(), addresses, rules.max_customers.saturating_add(1)).await?;
+    let read = |rows: Vec<AnswerRow>| {
+        if rows.len() > rules.most_by_address() {
+            return Some(ambiguous(brand, rules.why_ambiguous(), true));
+        }
+        let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
+        is_current.then(|| Found::new(&rows.into_iter().map(|row| row.body).collect::<Vec<_>>(), true))
+    };
+    Ok(found.into_iter().map(read).collect())
 }
 
 /// The keys of the customers that a question finds, at most as many as an answer holds.
@@ -68,32 +107,28 @@ fn is_dead(error: &sqlx::Error) -> bool {
 /// When Postgres fails.
 pub async fn find_keys(db: &mut PgConnection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Vec<String>, StorageError> {
     let rows = match question {
-        Question::Address(address) => find_by_address(db, brand.id(), address, rules.max_customers).await?,
+        Question::Address(address) => find_by_addresses(db, brand.id(), &[address], rules.max_customers).await?.pop().unwrap_or_default(),
         Question::Id(id) => find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?.0,
     };
     Ok(rows.into_iter().map(|row| row.customer_key).collect())
 }
 
-/// `None` when a customer was made anew between two statements: the question must be asked again.
-async fn find_with(db: &mut PgConnection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Option<Found>, StorageError> {
+/// `None` when a customer was made anew between two statements.
+async fn find_once(db: &mut PgConnection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Option<Found>, StorageError> {
     // By id, only what the caches are told about may be remembered: not "nobody", and not what an order number found.
-    let (rows, may_be_cached) = match question {
-        Question::Address(address) => (find_by_address(db, brand.id(), address, rules.max_customers.saturating_add(1)).await?, true),
+    let (rows, may_be_cached, most, why) = match question {
+        Question::Address(address) => {
+            let rows = find_by_addresses(db, brand.id(), &[address], rules.max_customers.saturating_add(1)).await?.pop().unwrap_or_default();
+            (rows, true, rules.most_by_address(), rules.why_ambiguous())
+        }
         Question::Id(id) => {
             let (rows, by_reference) = find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?;
             let may_be_cached = rows.len() == 1 && !by_reference;
-            (rows, may_be_cached)
+            (rows, may_be_cached, 1, "an id means several customers")
         }
     };
-    let (most, why) = match (question, rules.several) {
-        (Question::Id(_), _) => (1, "an id means several customers"),
-        (Question::Address(_), Several::None) => (1, "an address has several customers"),
-        (Question::Address(_), Several::All) => (rules.max_customers, "an address has more customers than lookup.max_customers"),
-    };
     if rows.len() > most {
-        tracing::warn!(brand = brand.rules.slug, reason = why, "lookup.answer.ambiguous");
-        metrics::counter!("hookpoint_ambiguous_total", "brand" => brand.rules.slug.clone()).increment(1);
-        return Ok(Some(Found { body: "[]".to_owned(), customers: 0, may_be_cached }));
+        return Ok(Some(ambiguous(brand, why, may_be_cached)));
     }
     let mut bodies = Vec::with_capacity(rows.len());
     for row in rows {
@@ -102,7 +137,14 @@ async fn find_with(db: &mut PgConnection, brand: &Brand, question: &Question, ru
             None => return Ok(None),
         }
     }
-    Ok(Some(Found { body: format!("[{}]", bodies.join(",")), customers: bodies.len(), may_be_cached }))
+    Ok(Some(Found::new(&bodies, may_be_cached)))
+}
+
+/// Too many customers are nobody, and a matter for the admin.
+fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> Found {
+    tracing::warn!(brand = brand.rules.slug, reason = why, "lookup.answer.ambiguous");
+    metrics::counter!("hookpoint_ambiguous_total", "brand" => brand.rules.slug.clone()).increment(1);
+    Found::new(&[], may_be_cached)
 }
 
 /// The answer as today's settings render it.

@@ -106,6 +106,7 @@ pub struct LookupSettings {
     pub unknown_cache_seconds: u64,
     pub stale_seconds: u64,
     pub max_waiting: u64,
+    pub connections: usize,
 }
 
 /// What is answered when several customers have an address.
@@ -131,6 +132,7 @@ impl Default for LookupSettings {
             unknown_cache_seconds: 10,
             stale_seconds: 3_600,
             max_waiting: 1_000,
+            connections: 4,
         }
     }
 }

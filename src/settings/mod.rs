@@ -69,9 +69,12 @@ impl Settings {
     /// How large the pool is.
     #[must_use]
     pub fn pool_size(&self) -> PoolSize {
-        PoolSize { connections: self.file.database.connections, acquire_timeout: Duration::from_millis(self.file.lookup.deadline_ms) }
+        PoolSize { connections: self.file.database.connections, acquire_timeout: ACQUIRE_TIMEOUT }
     }
 }
+
+/// How long work besides lookups waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `DATABASE_URL` wins over the file; a URL over the embedded server.
 fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) -> Option<Place> {
@@ -104,6 +107,7 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("lookup.deadline_ms", file.lookup.deadline_ms),
         ("lookup.max_customers", file.lookup.max_customers),
         ("lookup.max_waiting", file.lookup.max_waiting),
+        ("lookup.connections", u64::try_from(file.lookup.connections).unwrap_or(u64::MAX)),
         ("limits.lookups_per_second", u64::from(file.limits.lookups_per_second)),
         ("limits.wrong_keys_per_minute", u64::from(file.limits.wrong_keys_per_minute)),
         ("limits.misses_per_minute", u64::from(file.limits.misses_per_minute)),

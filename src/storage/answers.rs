@@ -17,32 +17,43 @@ pub struct AnswerRow {
     pub body: String,
 }
 
-type Columns = (String, Vec<u8>, String);
-
-impl From<Columns> for AnswerRow {
-    fn from((customer_key, settings_hash, body): Columns) -> Self {
-        Self { customer_key, settings_hash, body }
-    }
-}
-
-/// The customers that have an address, at most `limit`.
+/// The customers that have each of some addresses, at most `limit` for each, in the addresses' order.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_by_address(db: &mut PgConnection, brand_id: i32, address: &Identifier, limit: usize) -> Result<Vec<AnswerRow>, StorageError> {
-    let rows: Vec<Columns> = sqlx::query_as(
-        "select answer.customer_key, answer.settings_hash, answer.body from customer_addresses as found
-        join answers as answer on answer.brand_id = $1 and answer.customer_key = found.customer_key
-        where found.brand_id = $1 and found.kind = $2 and found.address = $3
-        order by answer.customer_key limit $4",
+pub async fn find_by_addresses(
+    db: &mut PgConnection,
+    brand_id: i32,
+    addresses: &[&Identifier],
+    limit: usize,
+) -> Result<Vec<Vec<AnswerRow>>, StorageError> {
+    let kinds: Vec<&str> = addresses.iter().map(|address| address.kind.as_str()).collect();
+    let values: Vec<&str> = addresses.iter().map(|address| address.value.as_str()).collect();
+    let rows: Vec<(i64, String, Vec<u8>, String)> = sqlx::query_as(
+        "select asked.n, found.customer_key, found.settings_hash, found.body
+        from unnest($2::text[], $3::text[]) with ordinality as asked (kind, address, n)
+        cross join lateral (
+            select answer.customer_key, answer.settings_hash, answer.body from customer_addresses as held
+            join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
+            where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
+            order by held.customer_key limit $4
+        ) as found",
     )
     .bind(brand_id)
-    .bind(address.kind.as_str())
-    .bind(&address.value)
+    .bind(kinds)
+    .bind(values)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(AnswerRow::from).collect())
+    let mut found: Vec<Vec<AnswerRow>> = addresses.iter().map(|_| Vec::new()).collect();
+    for (n, customer_key, settings_hash, body) in rows {
+        let place = usize::try_from(n).ok().and_then(|n| found.get_mut(n.checked_sub(1)?));
+        place.ok_or(StorageError::Corrupt("answers"))?.push(AnswerRow { customer_key, settings_hash, body });
+    }
+    for rows in &mut found {
+        rows.sort_unstable_by(|one, other| one.customer_key.cmp(&other.customer_key));
+    }
+    Ok(found)
 }
 
 /// The customers that an id may mean, of the first tier that has any: (1) customer ids, (2) record ids of any source,
@@ -83,5 +94,6 @@ pub async fn find_by_id(db: &mut PgConnection, brand_id: i32, id: &str, namespac
     .fetch_all(db)
     .await?;
     let by_reference = rows.iter().any(|(.., tier)| *tier == 3);
-    Ok((rows.into_iter().map(|(key, hash, body, _)| AnswerRow::from((key, hash, body))).collect(), by_reference))
+    let rows = rows.into_iter().map(|(customer_key, settings_hash, body, _)| AnswerRow { customer_key, settings_hash, body });
+    Ok((rows.collect(), by_reference))
 }

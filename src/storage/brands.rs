@@ -62,6 +62,16 @@ pub async fn count_brand(pool: &PgPool, brand_id: i32, now: jiff::Timestamp) -> 
     Ok(BrandCounts { customers, records, events, live_keys })
 }
 
+/// How many questions of who is who are open. A gauge wants it with a point.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn count_reviews(pool: &PgPool, brand_id: i32) -> Result<f64, StorageError> {
+    let query = sqlx::query_as("select count(*)::float8 from reviews where brand_id = $1");
+    let (count,) = query.bind(brand_id).fetch_one(pool).await?;
+    Ok(count)
+}
+
 /// How far making all customers of a brand anew has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepRow {

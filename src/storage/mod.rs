@@ -10,6 +10,7 @@ pub mod embedded;
 pub mod events;
 pub mod invalidation;
 pub mod keys;
+pub mod lines;
 pub mod neighbourhood;
 pub mod outcome;
 pub mod records;

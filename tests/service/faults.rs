@@ -42,6 +42,13 @@ async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_h
     assert!(ready.status == 200 && ready.body.contains("\"degraded\":true"), "{}", ready.body);
     restore(&app).await;
     app.until(&format!("key={KEY}&{COLD}"), |response| response.status == 200 && response.body.contains("Noor")).await;
+    // Changes are heard again a moment later.
+    for _ in 0..400 {
+        if app.send("GET", "/health/ready", &[]).await.body.contains("\"degraded\":false") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
     let ready = app.send("GET", "/health/ready", &[]).await;
     assert!(ready.body.contains("\"degraded\":false"), "{}", ready.body);
     app.stop().await;

@@ -2,6 +2,8 @@
 //! that help.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
 
+mod metrics;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +12,7 @@ use hookpoint::settings::file::{BrandSettings, CustomFieldSettings, SettingsFile
 use hookpoint::settings::{Mistake, Settings};
 use serde_json::{Value, json};
 
-const EXAMPLE: &str = include_str!("../deploy/settings.example.toml");
+const EXAMPLE: &str = include_str!("../../deploy/settings.example.toml");
 
 // ---------------------------------------------------------------------------------------------- the example settings
 

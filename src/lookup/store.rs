@@ -1,0 +1,144 @@
+//! Asking Postgres for a lookup: a connection, another when it breaks, until the deadline; and whether Postgres is away.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use super::query::Question;
+use super::read::{self, Found, ReadRules};
+use crate::brand::Brand;
+use crate::customer::identifier::Identifier;
+use crate::storage::StorageError;
+use crate::storage::lines::Lines;
+
+/// Where lookups are answered when nothing is remembered.
+pub struct Store {
+    lines: Lines,
+    rules: ReadRules,
+    deadline: Duration,
+    // Whether the last thing asked was not answered.
+    is_away: AtomicBool,
+}
+
+/// What is asked in one go.
+#[derive(Clone, Copy)]
+pub enum Asked<'a> {
+    /// Addresses of one brand: a round trip for all. What other settings rendered stays unanswered.
+    Together(&'a [&'a Identifier]),
+    /// One question, whatever it takes.
+    Alone(&'a Question),
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswered {
+    /// The store refused or failed.
+    Failed,
+    /// The deadline is over.
+    Late,
+}
+
+/// How long to wait before Postgres, which just couldn't be reached, is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Store {
+    /// Nothing has been asked yet.
+    #[must_use]
+    pub const fn new(lines: Lines, rules: ReadRules, deadline: Duration) -> Self {
+        Self { lines, rules, deadline, is_away: AtomicBool::new(false) }
+    }
+
+    /// The answers, in the order of what was asked. `on_away` is called whenever Postgres turns out to be away, and then it is
+    /// tried again until the deadline.
+    ///
+    /// # Errors
+    /// When it refused or failed, or the deadline is over.
+    pub async fn ask(&self, brand: &Brand, asked: Asked<'_>, on_away: impl Fn() + Sync) -> Result<Vec<Option<Found>>, Unanswered> {
+        match tokio::time::timeout(self.deadline, self.ask_until_answered(brand, asked, &on_away)).await {
+            Ok(Ok(found)) => {
+                if self.is_away.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the store answers lookups again");
+                }
+                Ok(found)
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the store could not answer a lookup");
+                Err(Unanswered::Failed)
+            }
+            Err(_) => {
+                self.note_away("the store did not answer a lookup within the deadline");
+                on_away();
+                Err(Unanswered::Late)
+            }
+        }
+    }
+
+    async fn ask_until_answered(&self, brand: &Brand, asked: Asked<'_>, on_away: &(impl Fn() + Sync)) -> Result<Vec<Option<Found>>, StorageError> {
+        // A server that came back leaves us with connections that are all dead: they are tried without a pause.
+        let mut dead = self.lines.most();
+        loop {
+            let error = match self.lines.take().await {
+                Ok(mut line) => match self.read(&mut line.connection, brand, asked).await {
+                    Ok(found) => {
+                        line.give_back();
+                        return Ok(found);
+                    }
+                    Err(error) if !is_broken(&error) => return Err(error),
+                    Err(error) => error,
+                },
+                Err(error) => {
+                    dead = 0;
+                    error
+                }
+            };
+            self.note_away(&error.to_string());
+            on_away();
+            if dead == 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            dead = dead.saturating_sub(1);
+        }
+    }
+
+    async fn read(&self, db: &mut PgConnection, brand: &Brand, asked: Asked<'_>) -> Result<Vec<Option<Found>>, StorageError> {
+        match asked {
+            Asked::Together(addresses) => read::find_together(db, brand, addresses, self.rules).await,
+            Asked::Alone(question) => read::find_on(db, brand, question, self.rules).await.map(|found| vec![Some(found)]),
+        }
+    }
+
+    /// Said once, not once for every lookup.
+    fn note_away(&self, reason: &str) {
+        if !self.is_away.swap(true, Ordering::Relaxed) {
+            tracing::error!(reason, "the store could not answer a lookup: remembered answers are given until it can");
+        }
+    }
+
+    /// Whether the last thing asked was not answered.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Relaxed)
+    }
+
+    /// The most connections there may be.
+    #[must_use]
+    pub const fn most_connections(&self) -> usize {
+        self.lines.most()
+    }
+
+    /// Connections in use, and idle.
+    #[must_use]
+    pub fn connections(&self) -> (usize, usize) {
+        self.lines.counts()
+    }
+}
+
+/// The connection broke, or the server is ending or starting (SQLSTATE 57P01 to 57P03).
+fn is_broken(error: &StorageError) -> bool {
+    match error {
+        StorageError::Database(sqlx::Error::Io(_)) => true,
+        StorageError::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
+    }
+}

@@ -1,0 +1,101 @@
+//! Every metric there is. `deploy/metrics.md` explains them to operators; a test holds both complete.
+//!
+//! No label ever bears what a caller sent or a customer is known by.
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// How a metric behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts by size.
+    Histogram,
+}
+
+/// A metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// How it behaves.
+    pub kind: Kind,
+    /// What it is told apart by.
+    pub labels: &'static [&'static str],
+    /// What it says.
+    pub help: &'static str,
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, labels, help }
+}
+
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, labels, help }
+}
+
+const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Histogram, labels, help }
+}
+
+/// All of them.
+pub const CATALOGUE: &[Metric] = &[
+    counter("hookpoint_requests_total", &["route", "status"], "Requests answered."),
+    histogram("hookpoint_request_seconds", &["route", "status"], "How long answering took, in seconds."),
+    counter("hookpoint_problems_total", &["code"], "Requests refused or failed, by the problem's code: limits, keys, networks, mistakes."),
+    counter(
+        "hookpoint_lookups_total",
+        &["cache"],
+        "Lookups by what the cache had: hit, miss, stale (an expired answer was given), none (refused before).",
+    ),
+    counter("hookpoint_misses_total", &["brand", "key"], "Lookups that found nobody, by the key's public id."),
+    counter("hookpoint_miss_alarms_total", &["brand", "key"], "Lookups that found nobody above limits.misses_per_minute."),
+    counter("hookpoint_ambiguous_total", &["brand"], "Lookups answered with nobody because too many customers were meant."),
+    gauge("hookpoint_lookups_waiting", &[], "Lookups that wait for Postgres now; at lookup.max_waiting further ones are refused."),
+    histogram("hookpoint_batch_lookups", &[], "Lookups that travelled to Postgres together."),
+    histogram("hookpoint_batch_seconds", &[], "How long Postgres took to answer those that travelled together, in seconds."),
+    gauge("hookpoint_degraded", &[], "1 while Postgres does not answer lookups, and expired answers are given."),
+    gauge("hookpoint_deaf", &[], "1 while changes are not heard, and remembered answers count as expired."),
+    counter("hookpoint_invalidations_total", &["scope"], "What was heard of changes: keys (some addresses and ids) or brand (all of one)."),
+    gauge("hookpoint_cache_entries", &[], "Answers remembered."),
+    gauge("hookpoint_cache_bytes", &[], "Memory of remembered answers, in bytes; at most lookup.cache_megabytes."),
+    gauge("hookpoint_database_connections", &["pool", "state"], "Connections to Postgres, by pool (lookups, work) and state (used, idle)."),
+    gauge("hookpoint_reviews", &["brand"], "Questions of who is who that evidence leaves open."),
+    counter("hookpoint_oversized_components_total", &["brand"], "Changes among more records than identity.component_cap."),
+    gauge("hookpoint_sweep_records_left", &["brand"], "Records still to be looked at after settings changed."),
+    gauge("hookpoint_settings_info", &["brand", "hash"], "1 for the settings in force, by their hash: replicas should agree."),
+    gauge("hookpoint_build_info", &["version"], "1 for the version that runs."),
+    counter("hookpoint_log_lines_lost_total", &[], "Log lines lost because standard error was not read fast enough."),
+];
+
+/// Upper bounds of durations, in seconds.
+const SECONDS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
+
+/// Upper bounds of batches.
+const LOOKUPS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// The metrics of this process.
+pub fn metrics() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| {
+        let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
+        let builder = builder.and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_lookups".to_owned()), &LOOKUPS));
+        let recorder = builder.unwrap_or_else(|_| PrometheusBuilder::new()).build_recorder();
+        let handle = recorder.handle();
+        // Only fails if there is one already, which then goes on.
+        let _ = metrics::set_global_recorder(recorder);
+        for Metric { name, kind, help, .. } in CATALOGUE {
+            match kind {
+                Kind::Counter => metrics::describe_counter!(*name, *help),
+                Kind::Gauge => metrics::describe_gauge!(*name, *help),
+                Kind::Histogram => metrics::describe_histogram!(*name, *help),
+            }
+        }
+        metrics::gauge!("hookpoint_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        handle
+    })
+}

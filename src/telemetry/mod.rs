@@ -1,0 +1,66 @@
+//! Logs, spans and metrics, without a customer in them.
+//!
+//! What never gets in: query strings, keys, addresses of callers and customers, names, bodies. So the root span is our own
+//! (tracing-actix-web's records path with query, the caller's address and errors' internals), and of other crates only
+//! warnings are kept.
+
+mod line;
+pub mod metrics;
+mod output;
+pub mod request;
+
+use std::io::IsTerminal;
+use std::sync::OnceLock;
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::settings::file::{LogFormat, TelemetrySettings};
+use line::{Human, Json, RequestIdOnly};
+pub use metrics::metrics;
+use output::Output;
+
+/// Collects what the program says. Only warnings of other crates, at any level of ours.
+pub fn subscriber<W>(settings: &TelemetrySettings, writer: W) -> Box<dyn tracing::Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let level: LevelFilter = settings.level.parse().unwrap_or(LevelFilter::INFO);
+    let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("hookpoint", level);
+    // It reports every malformed request as an error: anybody could fill the log.
+    let filter = filter.with_target("actix_http", LevelFilter::OFF);
+    let json = match settings.format {
+        LogFormat::Json => true,
+        LogFormat::Human => false,
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+    };
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().fmt_fields(RequestIdOnly).with_writer(writer);
+    if json {
+        Box::new(registry.with(lines.event_format(Json)))
+    } else {
+        Box::new(registry.with(lines.event_format(Human { colours: std::io::stderr().is_terminal() })))
+    }
+}
+
+static OUTPUT: OnceLock<Output> = OnceLock::new();
+
+/// Starts logging to standard error.
+pub fn start(settings: &TelemetrySettings) {
+    let output = OUTPUT.get_or_init(|| Output::new(std::io::stderr())).clone();
+    let _ = tracing::subscriber::set_global_default(subscriber(settings, output));
+    // A panic's text may hold what was being worked on, so only its place is logged.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a bug: panicked");
+        flush();
+    }));
+}
+
+/// Writes the log's last lines: before the process ends.
+pub fn flush() {
+    if let Some(output) = OUTPUT.get() {
+        output.write();
+    }
+}
