@@ -1,0 +1,268 @@
+//! What a lookup costs: the service as it runs in production (a key, limits, metrics, a log line for every request), against
+//! the least that answers the same question.
+//!
+//! `cargo bench --bench lookup` has a short form among 20,000 customers; `-- --customers 1000000 --seconds 5 --rounds 5` is a
+//! long one. It ends with an error when an answer was wrong or missing, and says which goals were missed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::disallowed_methods
+)]
+
+#[path = "../tests/stand/mod.rs"]
+mod stand;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use stand::client::{CONNECTIONS, Load};
+use stand::figures::{Figures, Latencies, spread};
+use stand::floors::{self, Floor};
+use stand::lookups::{Lookups, Whom};
+use stand::replica::{Plan, Replica};
+use stand::{Shop, Stand, customers, machine};
+
+// The floors get the allocator that the service has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What the arguments say.
+struct Size {
+    customers: u64,
+    seconds: u64,
+    rounds: u64,
+    distinct: u64,
+}
+
+impl Size {
+    fn read() -> Self {
+        let arguments: Vec<String> = std::env::args().collect();
+        let number = |name: &str| {
+            let at = arguments.iter().position(|argument| argument == name)?;
+            Some(arguments.get(at + 1).and_then(|number| number.parse::<u64>().ok()).unwrap_or_else(|| panic!("{name} needs a number")))
+        };
+        let customers = number("--customers").unwrap_or(20_000).max(100);
+        let distinct = number("--distinct").unwrap_or(if customers > 20_000 { 1_000_000 } else { 50_000 });
+        Self { customers, seconds: number("--seconds").unwrap_or(2).max(1), rounds: number("--rounds").unwrap_or(3).max(1), distinct }
+    }
+
+    const fn round(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+/// What is measured, and how it went.
+struct Bench {
+    size: Size,
+    problems: Vec<String>,
+    goals: Vec<String>,
+}
+
+/// Rounds of one contender.
+#[derive(Default)]
+struct Rounds {
+    rates: Vec<f64>,
+    latencies: Latencies,
+}
+
+fn main() {
+    floors::be_one_if_asked();
+    let mut bench = Bench { size: Size::read(), problems: Vec::new(), goals: Vec::new() };
+    tokio::runtime::Runtime::new().unwrap().block_on(bench.run());
+    println!();
+    bench.goals.iter().for_each(|goal| println!("{goal}"));
+    assert!(bench.problems.is_empty(), "answers were wrong or missing:\n{}", bench.problems.join("\n"));
+}
+
+impl Bench {
+    async fn run(&mut self) {
+        let stand = Stand::start().await;
+        let shop = stand.shop("shop").await;
+        println!("{}", machine::describe(&shop.database.pool).await);
+        let started = Instant::now();
+        customers::load(&shop.database.pool, &shop.brand, self.size.customers).await;
+        let Size { customers, seconds, rounds, .. } = self.size;
+        println!(
+            "{customers} customers (loaded in {:.0} s), answers of {} bytes; {rounds} rounds of {seconds} s, {CONNECTIONS} connections, one worker\n",
+            started.elapsed().as_secs_f64(),
+            customers::body(customers / 2).len()
+        );
+        println!("{:<34}  {:>27}  {:>8}  {:>8}  {:>8}  {:>8}", "", "requests/s", "p50 ms", "p95 ms", "p99 ms", "max ms");
+        self.remembered(&stand, &shop).await;
+        self.not_remembered(&stand, &shop).await;
+        self.memory(&stand, &shop).await;
+        shop.database.close().await;
+        stand.stop().await;
+    }
+
+    /// One customer whom everybody asks for.
+    async fn remembered(&mut self, stand: &Stand, shop: &Shop) {
+        println!("one customer, remembered");
+        let customer = self.size.customers / 2;
+        let replica = Replica::start(stand, "remembering", &Plan::default(), &shop.url).await;
+        let floor = Floor::bare(&stand.directory("floor"), &customers::body(customer));
+        self.look_closely(replica.address, &[customer]).await;
+        let (mut service, mut bare) = (Rounds::default(), Rounds::default());
+        let before = replica.log_bytes();
+        for _ in 0..self.size.rounds {
+            self.race("remembered", replica.address, Whom::One(customer), 0, &mut service).await;
+            self.race("bare actix-web", floor.address, Whom::One(customer), 0, &mut bare).await;
+        }
+        let bytes = (replica.log_bytes() - before) / service.latencies.count();
+        service.print("hookpoint");
+        bare.print("actix-web alone");
+        let ratio = print_ratio(&service, &bare);
+        self.goal("remembered answers at 0.6 of bare actix-web or more", ratio, ratio >= 0.6);
+        self.at_fixed_rates(&replica, Whom::One(customer)).await;
+        println!("  log bytes for each request         {bytes}");
+    }
+
+    /// Another customer each time, so that Postgres is asked each time.
+    async fn not_remembered(&mut self, stand: &Stand, shop: &Shop) {
+        let forgetful = Plan { lookup: "cache_megabytes = 0".to_owned(), ..Plan::default() };
+        let replica = Replica::start(stand, "forgetful", &forgetful, &shop.url).await;
+        let floor = Floor::sqlx(&shop.url, shop.brand.id());
+        let of = self.size.customers;
+        self.look_closely(replica.address, &[0, 1, of / 3, of / 2, of - 1]).await;
+        self.look_closely(floor.address, &[0, of - 1]).await;
+        println!("another customer each time, not remembered");
+        let pgbench = machine::find_program("pgbench").map(|program| Pgbench::new(program, stand, shop, of));
+        let (mut service, mut sqlx, mut postgres, mut asked) = (Rounds::default(), Rounds::default(), Rounds::default(), 0);
+        for _ in 0..self.size.rounds {
+            let more = self.race("not remembered", replica.address, Whom::Each(of), asked, &mut service).await;
+            let same = self.race("actix-web and sqlx", floor.address, Whom::Each(of), asked, &mut sqlx).await;
+            asked += more.max(same);
+            if let Some(pgbench) = &pgbench {
+                postgres.rates.push(pgbench.run(self.size.seconds));
+            }
+        }
+        service.print("hookpoint");
+        sqlx.print("actix-web and sqlx");
+        match pgbench {
+            Some(_) => postgres.print("pgbench, prepared, without HTTP"),
+            None => println!("  pgbench is not installed"),
+        }
+        let ratio = print_ratio(&service, &sqlx);
+        self.goal("customers not remembered at 1.5 of actix-web and sqlx or more", ratio, ratio >= 1.5);
+        self.at_fixed_rates(&replica, Whom::Each(of)).await;
+        println!("people who don't exist, not remembered");
+        let mut nobody = Rounds::default();
+        for _ in 0..self.size.rounds {
+            let first = nobody.latencies.count();
+            self.race("nobody", replica.address, Whom::Nobody, first, &mut nobody).await;
+        }
+        nobody.print("hookpoint");
+    }
+
+    /// Memory at rest, and when very many have been asked for.
+    async fn memory(&mut self, stand: &Stand, shop: &Shop) {
+        const MB: f64 = 1024.0 * 1024.0;
+        let replica = Replica::start(stand, "remembering-all", &Plan::default(), &shop.url).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let idle = replica.process.memory("VmRSS") as f64 / MB;
+        let everybody = Lookups::new(Whom::Everybody(self.size.customers));
+        let load = Load::as_fast_as_possible(replica.address, Duration::from_secs(3_600)).requests(self.size.distinct);
+        let (figures, _) = load.start(everybody).wait().await;
+        self.expect_right("everybody once", &figures);
+        let [now, most] = ["VmRSS", "VmHWM"].map(|figure| replica.process.memory(figure) as f64 / MB);
+        println!("memory, with the default cache of 64 MB");
+        println!("  at rest                            {idle:.0} MB");
+        println!("  after {:>9} different lookups  {now:.0} MB, {most:.0} MB at most", self.size.distinct);
+        self.goal("memory at rest of 64 MB or less", idle, idle <= 64.0);
+    }
+
+    /// As fast as possible, for a round; gives how many were asked.
+    async fn race(&mut self, what: &str, address: SocketAddr, whom: Whom, first: u64, rounds: &mut Rounds) -> u64 {
+        // The first requests open connections and fill caches.
+        let warm_up = Load::as_fast_as_possible(address, Duration::from_millis(200)).from(first + (1 << 32));
+        self.expect_right(what, &warm_up.start(Lookups::new(whom)).wait().await.0);
+        let (figures, _) = Load::as_fast_as_possible(address, self.size.round()).from(first).start(Lookups::new(whom)).wait().await;
+        self.expect_right(what, &figures);
+        rounds.rates.push(figures.per_second());
+        rounds.latencies.add(&figures.latencies);
+        figures.asked
+    }
+
+    async fn at_fixed_rates(&mut self, replica: &Replica, whom: Whom) {
+        for per_second in [1_000, 5_000] {
+            let load = Load::at_rate(replica.address, per_second, self.size.round());
+            let (figures, _) = load.start(Lookups::new(whom)).wait().await;
+            self.expect_right("a fixed rate", &figures);
+            let rounds = Rounds { rates: vec![figures.per_second()], latencies: figures.latencies };
+            rounds.print(&format!("hookpoint, {per_second} due each second"));
+        }
+    }
+
+    /// The whole answer, byte by byte, of some customers.
+    async fn look_closely(&mut self, address: SocketAddr, customers: &[u64]) {
+        for customer in customers {
+            let asker = stand::lookups::Exactly { lookups: Lookups::new(Whom::One(*customer)), body: customers::body(*customer) };
+            let (figures, _) = Load::as_fast_as_possible(address, Duration::from_secs(10)).requests(1).start(asker).wait().await;
+            self.expect_right("a whole answer", &figures);
+        }
+    }
+
+    fn expect_right(&mut self, what: &str, figures: &Figures) {
+        if !figures.is_right() {
+            self.problems.push(format!("{what}: {}", figures.describe()));
+        }
+    }
+
+    fn goal(&mut self, what: &str, figure: f64, is_met: bool) {
+        self.goals.push(format!("goal: {what}: {figure:.2}, {}", if is_met { "met" } else { "missed" }));
+    }
+}
+
+impl Rounds {
+    fn print(&self, who: &str) {
+        let (rate, least, most) = spread(&self.rates);
+        let rates = if self.rates.len() > 1 { format!("{rate:.0} ({least:.0} - {most:.0})") } else { format!("{rate:.0}") };
+        let latencies = &self.latencies;
+        if latencies.count() == 0 {
+            println!("  {who:<32}  {rates:>27}");
+            return;
+        }
+        let [p50, p95, p99] = [50.0, 95.0, 99.0].map(|percent| latencies.percentile_ms(percent));
+        println!("  {who:<32}  {rates:>27}  {p50:>8.2}  {p95:>8.2}  {p99:>8.2}  {:>8.2}", latencies.max_ms());
+    }
+}
+
+/// The ratio of each round to the one right after it: what else the machine does falls on both.
+fn print_ratio(service: &Rounds, floor: &Rounds) -> f64 {
+    let ratios: Vec<f64> = service.rates.iter().zip(&floor.rates).map(|(service, floor)| service / floor).collect();
+    let (ratio, least, most) = spread(&ratios);
+    println!("  {:<32}  {:>27}", "ratio, round by round", format!("{ratio:.2} ({least:.2} - {most:.2})"));
+    ratio
+}
+
+/// The floor's query, asked by Postgres's own client: what is left without HTTP.
+struct Pgbench {
+    program: PathBuf,
+    script: PathBuf,
+    socket: PathBuf,
+}
+
+impl Pgbench {
+    fn new(program: PathBuf, stand: &Stand, shop: &Shop, customers: u64) -> Self {
+        let script = stand.directory("pgbench").join("script.sql");
+        let query = floors::ONE_ROW.replace("$1", &shop.brand.id().to_string()).replace("$2", "'c' || :n || '@example.org'").replace('\n', " ");
+        std::fs::write(&script, format!("\\set n random(0, {})\n{query};\n", customers - 1)).unwrap();
+        Self { program, script, socket: stand.socket() }
+    }
+
+    fn run(&self, seconds: u64) -> f64 {
+        let mut command = Command::new(&self.program);
+        command.args(["-n", "-M", "prepared", "-j", "1", "-U", "hookpoint"]).args(["-c", &CONNECTIONS.to_string(), "-T", &seconds.to_string()]);
+        let output = command.arg("-f").arg(&self.script).arg("-h").arg(&self.socket).arg("shop").output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let rate = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+        rate.unwrap_or_else(|| panic!("pgbench: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+}

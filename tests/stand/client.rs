@@ -1,0 +1,318 @@
+//! A load client: HTTP/1.1 on connections that are kept, in a thread of its own. It goes as fast as answers come, or at a
+//! fixed rate whatever the answers do; then latencies count from when a request was due, so that one that is held up makes
+//! those behind it late as well.
+
+use std::cell::{Cell, RefCell};
+use std::io::{Error, ErrorKind, Result};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use super::figures::Figures;
+
+/// Makes requests, and judges answers.
+pub trait Asker: Send + 'static {
+    /// Writes the `n`-th request.
+    fn ask(&mut self, n: u64, request: &mut Vec<u8>);
+
+    /// Whether the answer to the `n`-th request is right.
+    fn is_right(&mut self, n: u64, answer: &Answer<'_>) -> bool;
+}
+
+/// An answer that came back.
+pub struct Answer<'a> {
+    pub status: u16,
+    pub body: &'a [u8],
+    /// When the request was sent.
+    pub sent: Instant,
+    /// How long it took, from when it was due.
+    pub latency: Duration,
+}
+
+/// How much is asked.
+#[derive(Clone, Copy)]
+pub struct Load {
+    address: SocketAddr,
+    connections: u32,
+    per_second: Option<u32>,
+    duration: Duration,
+    first: u64,
+    requests: u64,
+}
+
+/// A load that goes on in its thread.
+pub struct Running<A> {
+    thread: JoinHandle<(Figures, A)>,
+    told_to_end: Arc<AtomicBool>,
+}
+
+/// How long answers are waited for when no more is asked.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// How many connections a load has.
+pub const CONNECTIONS: u32 = 32;
+
+impl Load {
+    /// Each connection asks again when its answer came.
+    pub const fn as_fast_as_possible(address: SocketAddr, duration: Duration) -> Self {
+        Self { address, connections: CONNECTIONS, per_second: None, duration, first: 0, requests: u64::MAX }
+    }
+
+    /// Requests are due at fixed times.
+    pub const fn at_rate(address: SocketAddr, per_second: u32, duration: Duration) -> Self {
+        Self { per_second: Some(per_second), ..Self::as_fast_as_possible(address, duration) }
+    }
+
+    /// Begins with this number.
+    pub const fn from(self, first: u64) -> Self {
+        Self { first, ..self }
+    }
+
+    /// Ends after this many.
+    pub const fn requests(self, requests: u64) -> Self {
+        Self { requests, ..self }
+    }
+
+    /// Starts to ask.
+    pub fn start<A: Asker>(self, asker: A) -> Running<A> {
+        let told_to_end = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&told_to_end);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(self.run(asker, &told))
+        });
+        Running { thread, told_to_end }
+    }
+
+    async fn run<A: Asker>(self, asker: A, told_to_end: &Arc<AtomicBool>) -> (Figures, A) {
+        let begin = Instant::now();
+        let pace = self.per_second.map(|per_second| Pace::start(begin, per_second, self.duration, Arc::clone(told_to_end)));
+        let state = State {
+            load: self,
+            begin,
+            told_to_end,
+            pace,
+            next: Cell::new(0),
+            last_answer: Cell::new(begin),
+            figures: RefCell::default(),
+            asker: RefCell::new(asker),
+        };
+        let mut connections: FuturesUnordered<_> = (0..self.connections).map(|_| state.go_on_asking()).collect();
+        // What has not come back by then counts as failed.
+        let all = async { while connections.next().await.is_some() {} };
+        let _ = tokio::time::timeout(self.duration + GRACE, all).await;
+        drop(connections);
+        let State { figures, asker, last_answer, .. } = state;
+        let mut figures = figures.into_inner();
+        figures.seconds = (last_answer.get() - begin).as_secs_f64();
+        (figures, asker.into_inner())
+    }
+}
+
+impl<A: Asker> Running<A> {
+    /// Waits until its time is over.
+    pub async fn wait(self) -> (Figures, A) {
+        tokio::task::spawn_blocking(|| self.thread.join().unwrap()).await.unwrap()
+    }
+
+    /// Ends it before its time.
+    pub async fn end(self) -> (Figures, A) {
+        self.told_to_end.store(true, Ordering::Relaxed);
+        self.wait().await
+    }
+}
+
+/// Lets requests go when they are due, from a thread of its own: the runtime's timer only knows whole milliseconds.
+struct Pace {
+    per_second: u32,
+    due: Arc<Semaphore>,
+}
+
+impl Pace {
+    fn start(begin: Instant, per_second: u32, duration: Duration, told_to_end: Arc<AtomicBool>) -> Self {
+        let due = Arc::new(Semaphore::new(0));
+        let pace = Self { per_second, due: Arc::clone(&due) };
+        std::thread::spawn(move || {
+            let requests = (f64::from(per_second) * duration.as_secs_f64()) as u64;
+            for n in 0..requests {
+                let at = begin + time_of(n, per_second);
+                std::thread::sleep(at.saturating_duration_since(Instant::now()));
+                if told_to_end.load(Ordering::Relaxed) || due.is_closed() {
+                    break;
+                }
+                due.add_permits(1);
+            }
+            // Those that are due are still taken.
+            while due.available_permits() > 0 && !told_to_end.load(Ordering::Relaxed) && !due.is_closed() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            due.close();
+        });
+        pace
+    }
+}
+
+impl Drop for Pace {
+    fn drop(&mut self) {
+        self.due.close();
+    }
+}
+
+fn time_of(n: u64, per_second: u32) -> Duration {
+    Duration::from_nanos(n * 1_000_000_000 / u64::from(per_second))
+}
+
+/// What the connections of a load share.
+struct State<'a, A> {
+    load: Load,
+    begin: Instant,
+    told_to_end: &'a AtomicBool,
+    pace: Option<Pace>,
+    next: Cell<u64>,
+    last_answer: Cell<Instant>,
+    figures: RefCell<Figures>,
+    asker: RefCell<A>,
+}
+
+impl<A: Asker> State<'_, A> {
+    async fn go_on_asking(&self) {
+        let mut connection = Connection::new(self.load.address);
+        while let Some((n, due)) = self.next_request().await {
+            let n = self.load.first + n;
+            connection.request.clear();
+            self.asker.borrow_mut().ask(n, &mut connection.request);
+            self.figures.borrow_mut().asked += 1;
+            let sent = Instant::now();
+            let Ok(head) = connection.exchange().await else {
+                connection.stream = None;
+                // A service that is away must not be asked without end.
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            };
+            let now = Instant::now();
+            let answer =
+                Answer { status: head.status, body: &connection.buffer[head.length..connection.filled], sent, latency: now - due.unwrap_or(sent) };
+            let mut figures = self.figures.borrow_mut();
+            figures.latencies.record(answer.latency);
+            *figures.statuses.entry(head.status).or_default() += 1;
+            if !self.asker.borrow_mut().is_right(n, &answer) {
+                figures.wrong += 1;
+            }
+            self.last_answer.set(now);
+            if head.is_last {
+                connection.stream = None;
+            }
+        }
+    }
+
+    /// The number of the next request, and when it was due; `None` when there is none.
+    async fn next_request(&self) -> Option<(u64, Option<Instant>)> {
+        if self.next.get() >= self.load.requests {
+            return None;
+        }
+        let due = match &self.pace {
+            Some(pace) => {
+                pace.due.acquire().await.ok()?.forget();
+                Some(self.begin + time_of(self.next.get(), pace.per_second))
+            }
+            None if self.told_to_end.load(Ordering::Relaxed) || self.begin.elapsed() >= self.load.duration => return None,
+            None => None,
+        };
+        Some((self.next.replace(self.next.get() + 1), due))
+    }
+}
+
+/// A connection, with its request and what has come of the answer.
+struct Connection {
+    address: SocketAddr,
+    stream: Option<TcpStream>,
+    request: Vec<u8>,
+    buffer: Vec<u8>,
+    filled: usize,
+}
+
+/// What the head of an answer says.
+pub struct Head {
+    pub status: u16,
+    /// With the empty line.
+    pub length: usize,
+    pub body_length: usize,
+    /// Whether the connection ends with it.
+    pub is_last: bool,
+}
+
+impl Connection {
+    fn new(address: SocketAddr) -> Self {
+        Self { address, stream: None, request: Vec::with_capacity(256), buffer: vec![0; 1 << 16], filled: 0 }
+    }
+
+    /// Sends the request, and reads the answer into the buffer.
+    async fn exchange(&mut self) -> Result<Head> {
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            None => {
+                let stream = TcpStream::connect(self.address).await?;
+                stream.set_nodelay(true)?;
+                self.stream.insert(stream)
+            }
+        };
+        stream.write_all(&self.request).await?;
+        self.filled = 0;
+        let mut head = None;
+        loop {
+            if self.filled == self.buffer.len() {
+                self.buffer.resize(self.buffer.len() * 2, 0);
+            }
+            match stream.read(&mut self.buffer[self.filled..]).await? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                read => self.filled += read,
+            }
+            if head.is_none() {
+                head = Head::read(&self.buffer[..self.filled])?;
+            }
+            if head.as_ref().is_some_and(|head| self.filled >= head.length + head.body_length) {
+                return head.ok_or_else(|| ErrorKind::InvalidData.into());
+            }
+        }
+    }
+}
+
+impl Head {
+    /// Reads the head of an answer, once it is there as a whole.
+    pub fn read(bytes: &[u8]) -> Result<Option<Self>> {
+        let malformed = || Error::from(ErrorKind::InvalidData);
+        let (mut status, mut body_length, mut is_last, mut begin) = (None, None, false, 0);
+        while let Some(length) = bytes[begin..].iter().position(|byte| *byte == b'\n') {
+            let line = bytes[begin..begin + length].trim_ascii_end();
+            begin += length + 1;
+            if line.is_empty() {
+                let (status, body_length) = (status.ok_or_else(malformed)?, body_length.ok_or_else(malformed)?);
+                return Ok(Some(Self { status, length: begin, body_length, is_last }));
+            }
+            if status.is_none() {
+                status = Some(line.get(9..12).and_then(number).ok_or_else(malformed)?);
+            } else if let Some(value) = header(line, b"content-length:") {
+                body_length = Some(number(value).ok_or_else(malformed)?);
+            } else if let Some(value) = header(line, b"connection:") {
+                is_last = value.eq_ignore_ascii_case(b"close");
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn header<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (start, value) = line.split_at_checked(name.len())?;
+    start.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
+}
+
+fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}

@@ -1,0 +1,98 @@
+//! Lookups of the customers of [`customers`](super::customers), each answer looked at.
+
+use std::io::Write;
+
+use super::KEY;
+use super::client::{Answer, Asker};
+use super::customers::{email, phone, shuffled};
+
+/// Who is asked for.
+#[derive(Clone, Copy)]
+pub enum Whom {
+    /// One customer, by e-mail address, again and again.
+    One(u64),
+    /// Another one of so many each time, in a random order.
+    Each(u64),
+    /// So many by e-mail address, then by phone number, then people who don't exist: never the same question twice.
+    Everybody(u64),
+    /// People who don't exist.
+    Nobody,
+}
+
+/// Asks, and looks whether the answer is about whom it should be.
+pub struct Lookups {
+    whom: Whom,
+    head: Vec<u8>,
+    expected: Vec<u8>,
+}
+
+/// A question, as far as the answer is concerned.
+enum Question {
+    Email(u64),
+    Phone(u64),
+    Nobody(u64),
+}
+
+impl Lookups {
+    pub fn new(whom: Whom) -> Self {
+        let head = format!("GET /omnidesk/customerlookup?key={KEY}&channelAddressType=").into_bytes();
+        Self { whom, head, expected: Vec::new() }
+    }
+
+    const fn is_about(customer: u64, of: u64) -> Question {
+        if customer < of {
+            Question::Email(customer)
+        } else if customer < of * 2 {
+            Question::Phone(customer - of)
+        } else {
+            Question::Nobody(customer)
+        }
+    }
+
+    fn question(&self, n: u64) -> Question {
+        match self.whom {
+            Whom::One(customer) => Question::Email(customer),
+            Whom::Each(of) => Question::Email(shuffled(n, of)),
+            Whom::Everybody(of) => Self::is_about(n, of),
+            Whom::Nobody => Question::Nobody(n),
+        }
+    }
+}
+
+impl Asker for Lookups {
+    fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
+        request.extend_from_slice(&self.head);
+        let _ = match self.question(n) {
+            Question::Email(customer) => write!(request, "email&address=c{customer}%40example.org"),
+            Question::Phone(customer) => write!(request, "phoneNumber&address=%2B{}", &phone(customer)[1..]),
+            Question::Nobody(number) => write!(request, "email&address=nobody{number}%40example.org"),
+        };
+        request.extend_from_slice(b" HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+
+    /// An answer begins with the customer's e-mail address: nobody else's does.
+    fn is_right(&mut self, n: u64, answer: &Answer<'_>) -> bool {
+        let (Question::Email(customer) | Question::Phone(customer)) = self.question(n) else {
+            return answer.status == 200 && answer.body == b"[]";
+        };
+        self.expected.clear();
+        let _ = write!(self.expected, "[{{\"addresses\":[{{\"address\":\"{}\"", email(customer));
+        answer.status == 200 && answer.body.starts_with(&self.expected) && answer.body.ends_with(b"}]}]")
+    }
+}
+
+/// Asks likewise, and expects an answer to the byte.
+pub struct Exactly {
+    pub lookups: Lookups,
+    pub body: Vec<u8>,
+}
+
+impl Asker for Exactly {
+    fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
+        self.lookups.ask(n, request);
+    }
+
+    fn is_right(&mut self, _: u64, answer: &Answer<'_>) -> bool {
+        answer.status == 200 && answer.body == self.body
+    }
+}

@@ -1,0 +1,133 @@
+//! A stand to try the service on: a Postgres of its own with many customers, replicas of the real program, what they are
+//! compared with, and a client that loads them. Benches and tests share it.
+#![allow(dead_code, reason = "each of them uses a part")]
+
+pub mod client;
+pub mod customers;
+pub mod figures;
+pub mod floors;
+pub mod lookups;
+pub mod machine;
+pub mod process;
+pub mod replica;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use hookpoint::access::keys::hash_key;
+use hookpoint::app::open_brands;
+use hookpoint::brand::Brand;
+use hookpoint::settings::Settings;
+use hookpoint::storage::database::{Database, Place, PoolSize, Url};
+use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
+use hookpoint::storage::keys::{KeyRow, insert_key};
+
+/// The key that opens every shop.
+pub const KEY: &str = "stand";
+
+/// The brand of every shop.
+pub const BRAND: &str = "
+[brands.shop]
+custom_fields = [
+    { name = \"customerType\", value = \"{{ attributes.type }}\" },
+    { name = \"customerSince\", value = \"{{ attributes.since }}\" },
+    { name = \"favoriteColor\", value = \"{{ attributes.color }}\" },
+    { name = \"loyaltyTier\", value = \"{{ attributes.tier }}\" },
+    { name = \"version\", value = \"{{ attributes.version }}\" },
+]
+";
+
+/// A directory that goes with the process, with a Postgres in it.
+pub struct Stand {
+    layout: Layout,
+    postgres: Option<Embedded>,
+}
+
+/// A database with a brand and its key.
+pub struct Shop {
+    pub database: Database,
+    pub brand: Arc<Brand>,
+    pub url: String,
+}
+
+/// Where postgres can reach its data even when we run as root.
+fn parent() -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let reachable = target.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
+    if reachable { target.to_owned() } else { std::env::temp_dir() }
+}
+
+impl Stand {
+    /// Starts a Postgres without fsync, after removing what runs that were killed left behind.
+    pub async fn start() -> Self {
+        const PREFIX: &str = "hookpoint-stand-";
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        sweep_abandoned(&parent(), PREFIX);
+        let data_dir = parent().join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let layout = Layout { data_dir, postgres_bin: None, cache_dir: parent().join("postgres-binaries"), fetch: true, durable: false };
+        let mut stand = Self { layout, postgres: None };
+        stand.start_postgres().await;
+        stand
+    }
+
+    /// Starts Postgres again, on the data and the socket that it had.
+    pub async fn start_postgres(&mut self) {
+        self.postgres = Some(Embedded::start(self.layout.clone()).await.unwrap());
+    }
+
+    /// Stops Postgres as an operator would; the data stays.
+    pub async fn stop_postgres(&mut self) {
+        if let Some(postgres) = self.postgres.take() {
+            postgres.stop().await;
+        }
+    }
+
+    /// A directory for files that go with the stand.
+    pub fn directory(&self, name: &str) -> PathBuf {
+        let directory = self.layout.data_dir.join(name);
+        std::fs::create_dir_all(&directory).unwrap();
+        directory
+    }
+
+    /// Where Postgres listens.
+    pub fn socket(&self) -> PathBuf {
+        self.postgres.as_ref().unwrap().connect_options().get_socket().unwrap().clone()
+    }
+
+    /// A new database with the schema, a brand, and a key that opens it.
+    pub async fn shop(&self, name: &str) -> Shop {
+        let size = PoolSize { connections: 4, acquire_timeout: Duration::from_secs(60) };
+        let url = |name: &str| format!("postgres://hookpoint@localhost/{name}?host={}", self.socket().display());
+        let server = Database::open(&Place::Server(Url(url("postgres"))), size, false).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&server.pool).await.unwrap();
+        server.close().await;
+        let url = url(name);
+        let database = Database::open(&Place::Server(Url(url.clone())), size, false).await.unwrap();
+        hookpoint::storage::migrate(&database.pool).await.unwrap();
+        let settings = Settings::parse(BRAND, Path::new("stand.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
+        let key = KeyRow {
+            brand_id: brand.id(),
+            key_id: uuid::Uuid::now_v7(),
+            label: "stand".to_owned(),
+            hash: hash_key(KEY.as_bytes()),
+            created_at: "2026-11-21T12:00:00Z".parse().unwrap(),
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        insert_key(&database.pool, &key).await.unwrap();
+        // Nothing is to be made anew behind the measured service's back.
+        hookpoint::storage::brands::finish_sweep(&database.pool, brand.id(), brand.rules.hash()).await.unwrap();
+        Shop { database, brand, url }
+    }
+
+    /// Stops Postgres and removes everything.
+    pub async fn stop(mut self) {
+        self.stop_postgres().await;
+        let _ = std::fs::remove_dir_all(&self.layout.data_dir);
+    }
+}

@@ -1,0 +1,82 @@
+//! Child processes that never outlive us.
+
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+/// A running child; killed when it is dropped, or when we are.
+pub struct Process(Child);
+
+impl Process {
+    /// Starts a child. The kernel's death signal hangs on the thread that does, so that must be one that stays.
+    pub fn start(command: &mut Command) -> Self {
+        die_with_us(command);
+        Self(command.spawn().unwrap())
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub fn stdout(&mut self) -> std::process::ChildStdout {
+        self.0.stdout.take().unwrap()
+    }
+
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().unwrap()
+    }
+
+    /// Tells it to end, as an operator would.
+    pub fn terminate(&self) {
+        signal(self.id(), libc::SIGTERM);
+    }
+
+    /// Waits until it has ended.
+    pub async fn end(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it did not end");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// A figure of `/proc/PID/status` in bytes: `VmRSS` for the memory it has now, `VmHWM` for the most that it had.
+    pub fn memory(&self, figure: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kilobytes| kilobytes * 1024)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Sends a signal to a process.
+#[expect(unsafe_code, reason = "std can only kill, and only its own children")]
+pub fn signal(id: u32, signal: i32) {
+    // SAFETY: kill(2) takes no pointers.
+    let sent = unsafe { libc::kill(i32::try_from(id).unwrap(), signal) };
+    assert_eq!(sent, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "the death signal must be asked for between fork and exec")]
+fn die_with_us(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let ask = || {
+        // SAFETY: prctl is async-signal-safe and touches no memory of ours.
+        let asked = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        if asked == -1 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+    };
+    // SAFETY: the closure allocates nothing and calls only what may be called between fork and exec.
+    unsafe { command.pre_exec(ask) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_us(_: &mut Command) {}

@@ -1,0 +1,89 @@
+//! A replica: the real program as a process, with settings and a log of its own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::process::Process;
+use super::{BRAND, Stand};
+
+/// What differs between replicas.
+#[derive(Clone)]
+pub struct Plan {
+    /// `127.0.0.1:0` for any free port.
+    pub listen: String,
+    pub workers: usize,
+    pub drain_seconds: u32,
+    /// More lines under `[lookup]`.
+    pub lookup: String,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:0".to_owned(), workers: 1, drain_seconds: 0, lookup: String::new() }
+    }
+}
+
+/// A running replica that is ready.
+pub struct Replica {
+    pub process: Process,
+    pub address: SocketAddr,
+    pub log: PathBuf,
+}
+
+impl Replica {
+    /// Starts a replica on a database and waits until it is ready. A replica of the same name goes on in its log.
+    pub async fn start(stand: &Stand, name: &str, plan: &Plan, url: &str) -> Self {
+        Self::serve(&stand.directory(name), plan, "", Some(url)).await
+    }
+
+    /// Starts a replica that runs a Postgres of its own.
+    pub async fn start_embedded(stand: &Stand, name: &str, plan: &Plan) -> Self {
+        let directory = stand.directory(name);
+        let database = format!("[database]\ndata_dir = {:?}\n", directory.join("data"));
+        Self::serve(&directory, plan, &database, None).await
+    }
+
+    async fn serve(directory: &Path, plan: &Plan, database: &str, url: Option<&str>) -> Self {
+        let Plan { listen, workers, drain_seconds, lookup } = plan;
+        let settings = directory.join("hookpoint.toml");
+        let text = format!(
+            "[server]\nlisten = \"{listen}\"\nmetrics_listen = \"localhost:0\"\nworkers = {workers}\ndrain_seconds = {drain_seconds}\n
+[lookup]\n{lookup}\n
+[limits]\nlookups_per_second = 1000000\nmisses_per_minute = 60000000\nwrong_keys_per_minute = 1000000\n
+[telemetry]\nformat = \"json\"\nlevel = \"info\"\n
+{database}{BRAND}"
+        );
+        std::fs::write(&settings, text).unwrap();
+        let log = directory.join("hookpoint.log");
+        // Written as in production: a line for every request.
+        let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
+        let begins = stderr.metadata().unwrap().len();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
+        command.arg("--settings").arg(&settings).arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+        command.env_remove("HOOKPOINT_SETTINGS").env_remove("DATABASE_URL").envs(url.map(|url| ("DATABASE_URL", url)));
+        let mut process = Process::start(&mut command);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let text = std::fs::read(&log).unwrap();
+            let text = String::from_utf8_lossy(&text[usize::try_from(begins).unwrap()..]).into_owned();
+            if let Some(address) = text.lines().find_map(address) {
+                return Self { process, address, log };
+            }
+            assert!(process.ended().is_none() && Instant::now() < deadline, "it did not become ready: {text}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// How long its log is.
+    pub fn log_bytes(&self) -> u64 {
+        std::fs::metadata(&self.log).map_or(0, |meta| meta.len())
+    }
+}
+
+/// Where it listens, if this line of the log says so.
+fn address(line: &str) -> Option<SocketAddr> {
+    let value: serde_json::Value = serde_json::from_str(line).ok()?;
+    (value["message"] == "ready").then(|| value["address"].as_str()?.parse().ok())?
+}
