@@ -3,7 +3,6 @@
 //! those behind it late as well.
 
 use std::cell::{Cell, RefCell};
-use std::io::{Error, ErrorKind, Result};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,10 +10,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+use super::connection::Connection;
 use super::figures::Figures;
 
 /// Makes requests, and judges answers.
@@ -30,8 +28,6 @@ pub trait Asker: Send + 'static {
 pub struct Answer<'a> {
     pub status: u16,
     pub body: &'a [u8],
-    /// When the request was sent.
-    pub sent: Instant,
     /// How long it took, from when it was due.
     pub latency: Duration,
 }
@@ -68,6 +64,11 @@ impl Load {
     /// Requests are due at fixed times.
     pub const fn at_rate(address: SocketAddr, per_second: u32, duration: Duration) -> Self {
         Self { per_second: Some(per_second), ..Self::as_fast_as_possible(address, duration) }
+    }
+
+    /// Over more or fewer connections.
+    pub const fn over(self, connections: u32) -> Self {
+        Self { connections, ..self }
     }
 
     /// Begins with this number.
@@ -183,40 +184,28 @@ struct State<'a, A> {
 
 impl<A: Asker> State<'_, A> {
     async fn go_on_asking(&self) {
-        let mut connection = Connection::new(self.load.address);
+        let (mut connection, mut request) = (Connection::new(self.load.address), Vec::with_capacity(256));
         while let Some((n, due)) = self.next_request().await {
             let n = self.load.first + n;
-            connection.request.clear();
-            self.asker.borrow_mut().ask(n, &mut connection.request);
+            request.clear();
+            self.asker.borrow_mut().ask(n, &mut request);
             self.figures.borrow_mut().asked += 1;
             let sent = Instant::now();
-            let Ok(head) = connection.exchange().await else {
-                connection.stream = None;
+            let Ok(response) = connection.ask(&request).await else {
                 // A service that is away must not be asked without end.
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };
             let now = Instant::now();
-            let answer =
-                Answer { status: head.status, body: &connection.buffer[head.length..connection.filled], sent, latency: now - due.unwrap_or(sent) };
-            let mut figures = self.figures.borrow_mut();
-            figures.latencies.record(answer.latency);
-            *figures.statuses.entry(head.status).or_default() += 1;
-            if !self.asker.borrow_mut().is_right(n, &answer) {
-                figures.wrong += 1;
-            }
             self.last_answer.set(now);
-            if head.is_last {
-                connection.stream = None;
-            }
+            let answer = Answer { status: response.status, body: response.body, latency: now - due.unwrap_or(sent) };
+            let is_right = self.asker.borrow_mut().is_right(n, &answer);
+            self.figures.borrow_mut().count(answer.status, answer.latency, is_right);
         }
     }
 
     /// The number of the next request, and when it was due; `None` when there is none.
     async fn next_request(&self) -> Option<(u64, Option<Instant>)> {
-        if self.next.get() >= self.load.requests {
-            return None;
-        }
         let due = match &self.pace {
             Some(pace) => {
                 pace.due.acquire().await.ok()?.forget();
@@ -225,94 +214,10 @@ impl<A: Asker> State<'_, A> {
             None if self.told_to_end.load(Ordering::Relaxed) || self.begin.elapsed() >= self.load.duration => return None,
             None => None,
         };
+        if self.next.get() >= self.load.requests {
+            self.pace.iter().for_each(|pace| pace.due.close());
+            return None;
+        }
         Some((self.next.replace(self.next.get() + 1), due))
     }
-}
-
-/// A connection, with its request and what has come of the answer.
-struct Connection {
-    address: SocketAddr,
-    stream: Option<TcpStream>,
-    request: Vec<u8>,
-    buffer: Vec<u8>,
-    filled: usize,
-}
-
-/// What the head of an answer says.
-pub struct Head {
-    pub status: u16,
-    /// With the empty line.
-    pub length: usize,
-    pub body_length: usize,
-    /// Whether the connection ends with it.
-    pub is_last: bool,
-}
-
-impl Connection {
-    fn new(address: SocketAddr) -> Self {
-        Self { address, stream: None, request: Vec::with_capacity(256), buffer: vec![0; 1 << 16], filled: 0 }
-    }
-
-    /// Sends the request, and reads the answer into the buffer.
-    async fn exchange(&mut self) -> Result<Head> {
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(self.address).await?;
-                stream.set_nodelay(true)?;
-                self.stream.insert(stream)
-            }
-        };
-        stream.write_all(&self.request).await?;
-        self.filled = 0;
-        let mut head = None;
-        loop {
-            if self.filled == self.buffer.len() {
-                self.buffer.resize(self.buffer.len() * 2, 0);
-            }
-            match stream.read(&mut self.buffer[self.filled..]).await? {
-                0 => return Err(ErrorKind::UnexpectedEof.into()),
-                read => self.filled += read,
-            }
-            if head.is_none() {
-                head = Head::read(&self.buffer[..self.filled])?;
-            }
-            if head.as_ref().is_some_and(|head| self.filled >= head.length + head.body_length) {
-                return head.ok_or_else(|| ErrorKind::InvalidData.into());
-            }
-        }
-    }
-}
-
-impl Head {
-    /// Reads the head of an answer, once it is there as a whole.
-    pub fn read(bytes: &[u8]) -> Result<Option<Self>> {
-        let malformed = || Error::from(ErrorKind::InvalidData);
-        let (mut status, mut body_length, mut is_last, mut begin) = (None, None, false, 0);
-        while let Some(length) = bytes[begin..].iter().position(|byte| *byte == b'\n') {
-            let line = bytes[begin..begin + length].trim_ascii_end();
-            begin += length + 1;
-            if line.is_empty() {
-                let (status, body_length) = (status.ok_or_else(malformed)?, body_length.ok_or_else(malformed)?);
-                return Ok(Some(Self { status, length: begin, body_length, is_last }));
-            }
-            if status.is_none() {
-                status = Some(line.get(9..12).and_then(number).ok_or_else(malformed)?);
-            } else if let Some(value) = header(line, b"content-length:") {
-                body_length = Some(number(value).ok_or_else(malformed)?);
-            } else if let Some(value) = header(line, b"connection:") {
-                is_last = value.eq_ignore_ascii_case(b"close");
-            }
-        }
-        Ok(None)
-    }
-}
-
-fn header<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let (start, value) = line.split_at_checked(name.len())?;
-    start.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
-}
-
-fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {
-    std::str::from_utf8(text).ok()?.parse().ok()
 }

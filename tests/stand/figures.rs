@@ -80,6 +80,13 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Counts an answer.
+    pub fn count(&mut self, status: u16, latency: Duration, is_right: bool) {
+        self.latencies.record(latency);
+        *self.statuses.entry(status).or_default() += 1;
+        self.wrong += u64::from(!is_right);
+    }
+
     pub const fn answered(&self) -> u64 {
         self.latencies.count()
     }

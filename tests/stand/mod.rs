@@ -2,14 +2,21 @@
 //! compared with, and a client that loads them. Benches and tests share it.
 #![allow(dead_code, reason = "each of them uses a part")]
 
+pub mod balancer;
+pub mod changes;
 pub mod client;
+pub mod connection;
 pub mod customers;
 pub mod figures;
 pub mod floors;
+pub mod freshness;
 pub mod lookups;
 pub mod machine;
+pub mod outage;
 pub mod process;
 pub mod replica;
+pub mod report;
+pub mod restart;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,6 +67,13 @@ fn parent() -> PathBuf {
     if reachable { target.to_owned() } else { std::env::temp_dir() }
 }
 
+/// How to reach a database.
+pub fn url_at(socket: &Path, database: &str) -> String {
+    format!("postgres://hookpoint@localhost/{database}?host={}", socket.display())
+}
+
+const SIZE: PoolSize = PoolSize { connections: 4, acquire_timeout: Duration::from_secs(60) };
+
 impl Stand {
     /// Starts a Postgres without fsync, after removing what runs that were killed left behind.
     pub async fn start() -> Self {
@@ -85,6 +99,15 @@ impl Stand {
         }
     }
 
+    /// Makes Postgres hang, or go on: nothing is refused, and nothing answers.
+    pub fn hold_postgres(&self, hold: bool) {
+        let postmaster = std::fs::read_to_string(self.layout.data_dir.join("cluster/postmaster.pid")).unwrap();
+        let postmaster: u32 = postmaster.lines().next().unwrap().parse().unwrap();
+        for id in process::children(postmaster).into_iter().chain([postmaster]) {
+            process::signal(id, if hold { libc::SIGSTOP } else { libc::SIGCONT });
+        }
+    }
+
     /// A directory for files that go with the stand.
     pub fn directory(&self, name: &str) -> PathBuf {
         let directory = self.layout.data_dir.join(name);
@@ -99,35 +122,45 @@ impl Stand {
 
     /// A new database with the schema, a brand, and a key that opens it.
     pub async fn shop(&self, name: &str) -> Shop {
-        let size = PoolSize { connections: 4, acquire_timeout: Duration::from_secs(60) };
-        let url = |name: &str| format!("postgres://hookpoint@localhost/{name}?host={}", self.socket().display());
-        let server = Database::open(&Place::Server(Url(url("postgres"))), size, false).await.unwrap();
+        let server = Database::open(&Place::Server(Url(url_at(&self.socket(), "postgres"))), SIZE, false).await.unwrap();
         sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&server.pool).await.unwrap();
         server.close().await;
-        let url = url(name);
-        let database = Database::open(&Place::Server(Url(url.clone())), size, false).await.unwrap();
-        hookpoint::storage::migrate(&database.pool).await.unwrap();
-        let settings = Settings::parse(BRAND, Path::new("stand.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-        let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
-        let key = KeyRow {
-            brand_id: brand.id(),
-            key_id: uuid::Uuid::now_v7(),
-            label: "stand".to_owned(),
-            hash: hash_key(KEY.as_bytes()),
-            created_at: "2026-11-21T12:00:00Z".parse().unwrap(),
-            expires_at: None,
-            revoked_at: None,
-            last_used_at: None,
-        };
-        insert_key(&database.pool, &key).await.unwrap();
+        let shop = Shop::at(url_at(&self.socket(), name)).await;
+        shop.open_with(KEY).await;
         // Nothing is to be made anew behind the measured service's back.
-        hookpoint::storage::brands::finish_sweep(&database.pool, brand.id(), brand.rules.hash()).await.unwrap();
-        Shop { database, brand, url }
+        hookpoint::storage::brands::finish_sweep(&shop.database.pool, shop.brand.id(), shop.brand.rules.hash()).await.unwrap();
+        shop
     }
 
     /// Stops Postgres and removes everything.
     pub async fn stop(mut self) {
         self.stop_postgres().await;
         let _ = std::fs::remove_dir_all(&self.layout.data_dir);
+    }
+}
+
+impl Shop {
+    /// What there is at a URL, once a service has made it ready.
+    pub async fn at(url: String) -> Self {
+        let database = Database::open(&Place::Server(Url(url.clone())), SIZE, false).await.unwrap();
+        hookpoint::storage::migrate(&database.pool).await.unwrap();
+        let settings = Settings::parse(BRAND, Path::new("stand.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
+        Self { database, brand, url }
+    }
+
+    /// A key that opens it from now on.
+    pub async fn open_with(&self, key: &str) {
+        let key = KeyRow {
+            brand_id: self.brand.id(),
+            key_id: uuid::Uuid::now_v7(),
+            label: "stand".to_owned(),
+            hash: hash_key(key.as_bytes()),
+            created_at: "2026-11-21T12:00:00Z".parse().unwrap(),
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        insert_key(&self.database.pool, &key).await.unwrap();
     }
 }

@@ -1,0 +1,76 @@
+//! What the service promises while things change, fail and restart around it: that answers are fresh, go on, and never fail.
+//!
+//! `cargo bench --bench holds` has a short form; `-- --seconds 60` is the long one. `-- freshness`, `-- outage` and
+//! `-- restart` run one of the scenarios; `--balancer own` or `--balancer haproxy` says what stands before the replicas that
+//! restart (else the own one does, and then haproxy where it is installed). It ends with an error when a promise is broken.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::disallowed_methods
+)]
+
+#[path = "../tests/stand/mod.rs"]
+mod stand;
+
+use std::time::Duration;
+
+use stand::report::{Report, Scale};
+use stand::restart::Front;
+use stand::{Stand, freshness, machine, outage, restart};
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let value = |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1)).map(String::as_str);
+    let seconds = value("--seconds").map_or(8, |seconds| seconds.parse().unwrap_or_else(|_| panic!("--seconds needs a number")));
+    let fronts = match value("--balancer") {
+        Some("own") => vec![Front::Balancer],
+        Some("haproxy") => vec![Front::Haproxy],
+        Some(other) => panic!("--balancer is own or haproxy, not {other}"),
+        None if machine::find_program("haproxy").is_some() => vec![Front::Balancer, Front::Haproxy],
+        None => vec![Front::Balancer],
+    };
+    let named: Vec<&str> = ["freshness", "outage", "restart"].into_iter().filter(|name| arguments.iter().any(|argument| argument == name)).collect();
+    let scale = Scale::full(Duration::from_secs(seconds));
+    let broken = tokio::runtime::Runtime::new().unwrap().block_on(run(&named, scale, &fronts));
+    println!();
+    if broken.is_empty() {
+        println!("every promise was kept");
+    }
+    assert!(broken.is_empty(), "promises were broken:\n{}", broken.join("\n"));
+}
+
+/// Runs scenarios, all if none is named; gives the promises that were broken.
+async fn run(named: &[&str], scale: Scale, fronts: &[Front]) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut stand = Stand::start().await;
+    let shop = stand.shop("machine").await;
+    println!("{}", machine::describe(&shop.database.pool).await);
+    shop.database.close().await;
+    let is_asked = |name: &str| named.is_empty() || named.contains(&name);
+    if is_asked("freshness") {
+        print("freshness: two replicas, lookups and changes at fixed rates", freshness::run(&stand, scale).await, &mut broken);
+    }
+    if is_asked("outage") {
+        print("outage: Postgres goes away and comes back", outage::run(&mut stand, scale).await, &mut broken);
+    }
+    for front in fronts.iter().filter(|_| is_asked("restart")) {
+        let name = if *front == Front::Haproxy { "haproxy" } else { "a balancer of our own" };
+        print(&format!("restart: two replicas behind {name}"), restart::run(&stand, scale, *front).await, &mut broken);
+    }
+    stand.stop().await;
+    broken
+}
+
+fn print(title: &str, report: Report, broken: &mut Vec<String>) {
+    println!("\n{title}");
+    report.figures.iter().for_each(|figure| println!("  {figure}"));
+    for promise in report.broken.into_iter().chain(report.late) {
+        println!("  BROKEN: {promise}");
+        broken.push(promise);
+    }
+}

@@ -1,0 +1,41 @@
+//! What the service promises while things change, fail and restart around it, in a short form. How fast it is then is for
+//! `benches/holds.rs` to say: here only answers that are wrong or missing count, however slow the machine.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::disallowed_methods)]
+#![allow(clippy::string_slice)]
+
+mod stand;
+
+use stand::report::{Report, Scale};
+use stand::restart::Front;
+use stand::{Stand, freshness, outage, restart};
+
+/// One after the other: each has processes for all cores.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+fn expect_whole(report: &Report) {
+    assert!(report.broken.is_empty(), "{}\n\n{}", report.broken.join("\n"), report.figures.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_replica_shows_what_it_has_shown_to_be_outdated() {
+    let _turn = TURN.lock().await;
+    let stand = Stand::start().await;
+    expect_whole(&freshness::run(&stand, Scale::SHORT).await);
+    stand.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn remembered_answers_go_out_while_postgres_is_away_and_all_do_when_it_is_back() {
+    let _turn = TURN.lock().await;
+    let mut stand = Stand::start().await;
+    expect_whole(&outage::run(&mut stand, Scale::SHORT).await);
+    stand.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_notices_when_replicas_are_restarted_one_after_the_other() {
+    let _turn = TURN.lock().await;
+    let stand = Stand::start().await;
+    expect_whole(&restart::run(&stand, Scale::SHORT, Front::Balancer).await);
+    stand.stop().await;
+}

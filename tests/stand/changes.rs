@@ -1,0 +1,73 @@
+//! People about whom something changes: every change is a new version, and their answer shows which.
+
+use std::time::Duration;
+
+use hookpoint::collect::apply::apply;
+use hookpoint::customer::kind::SourceKind;
+use hookpoint::customer::record::{Change, RecordKey};
+use hookpoint::customer::versions::{Scope, Update};
+
+use super::connection::{Connection, Response};
+use super::{KEY, Shop};
+
+/// Applies a version of somebody, who is new with the first one. Versions of one person must rise.
+pub async fn change(shop: &Shop, person: usize, version: u64) {
+    let first_at = jiff::Timestamp::from_second(1_780_000_000).unwrap();
+    let mut fields = vec![("attribute.version", version.to_string())];
+    if version == 0 {
+        fields.push(("name.first", "Anna".to_owned()));
+        fields.push(("email.main", email(person)));
+    }
+    let update = Update {
+        at: first_at + Duration::from_secs(version),
+        scope: Scope::Partial,
+        fields: fields.into_iter().map(|(name, value)| (name.to_owned(), Some(value.into()))).collect(),
+    };
+    let key = RecordKey::new(SourceKind::OmnioTapContact, &format!("p{person}")).unwrap();
+    apply(&shop.database.pool, &shop.brand, vec![Change::Record { key, update }]).await.unwrap();
+}
+
+fn email(person: usize) -> String {
+    format!("p{person}@example.org")
+}
+
+/// The request that looks somebody up.
+pub fn request(person: usize) -> Vec<u8> {
+    request_with(KEY, person)
+}
+
+fn request_with(key: &str, person: usize) -> Vec<u8> {
+    let query = format!("key={key}&channelAddressType=email&address=p{person}%40example.org");
+    format!("GET /omnidesk/customerlookup?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
+}
+
+/// The version that an answer shows; `None` when it is no answer about this person.
+pub fn version(person: usize, body: &[u8]) -> Option<u64> {
+    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let customer = answer.as_array().filter(|customers| customers.len() == 1)?.first()?;
+    let is_right = customer["addresses"][0]["address"] == email(person);
+    let version = customer["customFields"].as_array()?.iter().find_map(|field| field["version"].as_str())?;
+    version.parse().ok().filter(|_| is_right)
+}
+
+/// Asks until somebody's answer shows a version, or a newer one. Gives whether it did in time.
+pub async fn has_shown(connection: &mut Connection, person: usize, wanted: u64, patience: Duration) -> bool {
+    let shows = |response: &Response<'_>| version(person, response.body).is_some_and(|version| version >= wanted);
+    is_answered(connection, &request(person), shows, patience).await
+}
+
+/// Waits until a replica has heard of all that happened: notifications arrive in order, and a new key is one of them.
+pub async fn has_heard(shop: &Shop, connection: &mut Connection, patience: Duration) -> bool {
+    let key = uuid::Uuid::new_v4().simple().to_string();
+    shop.open_with(&key).await;
+    is_answered(connection, &request_with(&key, 0), |response| response.status == 200, patience).await
+}
+
+async fn is_answered(connection: &mut Connection, request: &[u8], expected: impl Fn(&Response<'_>) -> bool, patience: Duration) -> bool {
+    let asking = async {
+        while !connection.ask(request).await.is_ok_and(|response| expected(&response)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(patience, asking).await.is_ok()
+}
