@@ -43,6 +43,7 @@ pub struct Application {
     pub brands: HashMap<i32, Arc<Brand>>,
     /// The store.
     pub database: Database,
+    flights: Arc<Flights>,
     keyring: Arc<Keyring>,
     servers: Vec<(ServerHandle, oneshot::Receiver<()>)>,
     background: Background,
@@ -117,7 +118,7 @@ impl Application {
         background.spawn_endless(upkeep::drain_histograms());
         tell_settings(&brands);
         let gauges = Data::new(Gauges { pool: pool.clone(), flights: Arc::clone(&flights), cache: Arc::clone(&cache) });
-        let health = Data::new(Health { flights, cache, background: background.clone() });
+        let health = Data::new(Health { flights: Arc::clone(&flights), cache, background: background.clone() });
         let (address, metrics_address) = (local(&listener, file), metrics_listener.as_ref().map(|listener| local(listener, file)));
         let lookup_server =
             lookup_server(file, listener, hookpoint, health).map_err(|source| StartError::Listen { address: file.server.listen.clone(), source })?;
@@ -129,7 +130,7 @@ impl Application {
             servers.push(run(server.run(), &background));
         }
         let drain = Duration::from_secs(file.server.drain_seconds);
-        Ok(Self { address, metrics_address, brands, database, keyring, servers, background, drain })
+        Ok(Self { address, metrics_address, brands, database, flights, keyring, servers, background, drain })
     }
 
     /// Tells balancers to look elsewhere, goes on answering until they do, finishes the requests in flight, and stops.
@@ -147,6 +148,12 @@ impl Application {
         }
         self.background.end().await;
         self.database.close().await;
+    }
+
+    /// How many lookups wait for the store.
+    #[must_use]
+    pub fn lookups_waiting(&self) -> u64 {
+        self.flights.waiting()
     }
 
     /// Completes when the server ended without being told to.

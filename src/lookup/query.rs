@@ -100,9 +100,10 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// When there is none, or more than one, or an empty one.
-    pub fn key(&self) -> Result<Vec<u8>, Problem> {
+    pub fn key(&self) -> Result<Cow<'a, [u8]>, Problem> {
         match self.keys.as_slice() {
-            [key] if !key.is_empty() => Ok(percent_encoding::percent_decode_str(&key.replace('+', " ")).collect()),
+            [key] if key.contains('+') => Ok(percent_encoding::percent_decode_str(&key.replace('+', " ")).collect::<Vec<u8>>().into()),
+            [key] if !key.is_empty() => Ok(percent_encoding::percent_decode_str(key).into()),
             _ => Err(Problem::KeyMissing),
         }
     }
@@ -175,8 +176,14 @@ fn decode(raw: &str) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(raw));
     }
     let escapes_are_whole = raw.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
+    if !escapes_are_whole {
+        return None;
+    }
+    if !raw.contains('+') {
+        return percent_encoding::percent_decode_str(raw).decode_utf8().ok();
+    }
     let spaced = raw.replace('+', " ");
-    escapes_are_whole.then(|| percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned())))?
+    percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
 }
 
 /// `[Number]` or `{{address}}`: the admin's template, not a customer's id.

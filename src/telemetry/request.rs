@@ -13,7 +13,7 @@ use actix_web::{Error, HttpMessage};
 use metrics::{Counter, Histogram};
 use tracing::Span;
 use tracing::field::Empty;
-use tracing_actix_web::{RequestId, RootSpanBuilder};
+use tracing_actix_web::{RequestId, RootSpan, RootSpanBuilder};
 
 use crate::background::Background;
 use crate::lookup::handler::{LookupTrace, Outcome};
@@ -103,10 +103,9 @@ pub async fn finish<B: MessageBody + 'static>(request: ServiceRequest, next: Nex
     }
     let trace = response.request().extensions_mut().remove::<LookupTrace>();
     let (brand, cache) = trace.as_ref().map_or(("", ""), |trace| (trace.brand.as_ref().map_or("", |brand| &brand.rules.slug), trace.cache.as_str()));
-    let span = Span::current();
-    span.record("http.response.status_code", status.as_u16());
-    span.record("brand", brand);
-    span.record("cache", cache);
+    if let Some(span) = response.request().extensions().get::<RootSpan>() {
+        tracing::record_all!(span, http.response.status_code = status.as_u16(), brand = brand, cache = cache);
+    }
     let elapsed = started_at.elapsed();
     count(route, status, trace.as_ref().map(|trace| trace.cache), elapsed.as_secs_f64());
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);

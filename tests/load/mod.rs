@@ -80,10 +80,12 @@ pub async fn rows_read(pool: &PgPool) -> i64 {
     rows
 }
 
-/// A door to Postgres's socket that counts how often somebody asks and waits.
+/// A door to Postgres's socket that counts how often somebody asks and waits, and can keep notifications to itself.
 #[derive(Debug)]
+#[allow(dead_code, reason = "benchmarks only count")]
 pub struct Turnstile {
     trips: Arc<AtomicUsize>,
+    mute: Arc<AtomicBool>,
 }
 
 impl Turnstile {
@@ -93,24 +95,40 @@ impl Turnstile {
         std::fs::create_dir_all(directory).unwrap();
         let _ = std::fs::remove_file(directory.join(SOCKET));
         let listener = UnixListener::bind(directory.join(SOCKET)).unwrap();
-        let (trips, server) = (Arc::new(AtomicUsize::new(0)), server.join(SOCKET));
-        let counted = Arc::clone(&trips);
+        let (trips, mute, server) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)), server.join(SOCKET));
+        let (counted, muted) = (Arc::clone(&trips), Arc::clone(&mute));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = UnixStream::connect(&server).await.unwrap();
                 let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
                 let (asking, counted) = (Arc::new(AtomicBool::new(false)), Arc::clone(&counted));
                 let asked = Arc::clone(&asking);
+                let (listens, muted) = (Arc::new(AtomicBool::new(false)), Arc::clone(&muted));
+                let listening = Arc::clone(&listens);
                 tokio::spawn(pass(from_client, to_server, move |bytes| {
+                    if bytes.windows(6).any(|word| word == b"LISTEN") {
+                        listening.store(true, Ordering::SeqCst);
+                    }
                     // The pool's look whether a connection that came back still works holds nobody up.
                     if bytes != b"S\0\0\0\x04" && !asked.swap(true, Ordering::SeqCst) {
                         counted.fetch_add(1, Ordering::SeqCst);
                     }
+                    true
                 }));
-                tokio::spawn(pass(from_server, to_client, move |_| asking.store(false, Ordering::SeqCst)));
+                tokio::spawn(pass(from_server, to_client, move |_| {
+                    asking.store(false, Ordering::SeqCst);
+                    !(muted.load(Ordering::SeqCst) && listens.load(Ordering::SeqCst))
+                }));
             }
         });
-        Self { trips }
+        Self { trips, mute }
+    }
+
+    #[allow(dead_code, reason = "benchmarks only count")]
+    /// From now on nothing comes back to those who listen for notifications, and their connections stay open: a network does
+    /// that when it forgets a connection.
+    pub fn mute(&self, mute: bool) {
+        self.mute.store(mute, Ordering::SeqCst);
     }
 
     pub fn trips(&self) -> usize {
@@ -118,11 +136,11 @@ impl Turnstile {
     }
 }
 
-async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, on_bytes: impl Fn(&[u8])) {
+/// Passes bytes on, except those that `on_bytes` keeps.
+async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, on_bytes: impl Fn(&[u8]) -> bool) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        on_bytes(&buffer[..read]);
-        if to.write_all(&buffer[..read]).await.is_err() {
+        if on_bytes(&buffer[..read]) && to.write_all(&buffer[..read]).await.is_err() {
             break;
         }
     }

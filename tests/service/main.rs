@@ -27,5 +27,7 @@ mod oracle;
 mod populations;
 mod privacy;
 mod rebuild;
+mod replicas;
 mod story;
 mod support;
+mod together;

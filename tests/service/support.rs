@@ -266,7 +266,11 @@ impl TestApp {
 
     /// Asks until an answer is as expected: what travels through Postgres arrives soon, but not at once.
     pub async fn until(&self, query: &str, expected: impl Fn(&Response) -> bool) -> Response {
-        for _ in 0..400 {
+        self.until_within(10, query, expected).await
+    }
+
+    pub async fn until_within(&self, seconds: u32, query: &str, expected: impl Fn(&Response) -> bool) -> Response {
+        for _ in 0..seconds * 40 {
             let response = self.ask(query).await;
             if expected(&response) {
                 return response;
@@ -274,7 +278,7 @@ impl TestApp {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         let last = self.ask(query).await;
-        panic!("not as expected in 10 s: {} {}", last.status, last.body);
+        panic!("not as expected in {seconds} s: {} {}", last.status, last.body);
     }
 
     pub async fn stop(self) {
