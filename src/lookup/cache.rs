@@ -56,14 +56,19 @@ pub struct AnswerCache {
 }
 
 /// What an entry costs besides its body: key, pointers, bookkeeping.
-const OVERHEAD: usize = 250;
+const OVERHEAD: usize = 400;
+
+/// What an entry costs. Allocators round up, by an eighth at most.
+fn weight(body: usize) -> u32 {
+    u32::try_from(body.saturating_add(body / 8).saturating_add(OVERHEAD)).unwrap_or(u32::MAX)
+}
 
 impl AnswerCache {
     /// An empty cache for some brands.
     #[must_use]
     pub fn new(limits: CacheLimits, brands: impl Iterator<Item = i32>) -> Self {
         let entries = Cache::builder()
-            .weigher(|_: &CacheKey, entry: &Entry| u32::try_from(entry.body.len().saturating_add(OVERHEAD)).unwrap_or(u32::MAX))
+            .weigher(|_: &CacheKey, entry: &Entry| weight(entry.body.len()))
             .max_capacity(limits.bytes)
             .time_to_live(limits.fresh + limits.stale)
             .build();
@@ -135,5 +140,54 @@ impl AnswerCache {
     #[must_use]
     pub fn size(&self) -> (u64, u64) {
         (self.entries.entry_count(), self.entries.weighted_size())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: u32) -> CacheKey {
+        (1, LookupHash::new(&[7; 16], "email", &n.to_string()))
+    }
+
+    fn cache(bytes: u64) -> AnswerCache {
+        let hour = Duration::from_secs(3_600);
+        let cache = AnswerCache::new(CacheLimits { bytes, fresh: hour, unknown_fresh: hour, stale: hour }, [1, 2].into_iter());
+        cache.set_deaf(false);
+        cache
+    }
+
+    fn store(cache: &AnswerCache, n: u32) {
+        cache.store(key(n), Bytes::from(vec![b'x'; 3_000]), true, cache.epoch(1));
+    }
+
+    #[test]
+    fn memory_is_bounded_by_the_setting_whatever_is_asked() {
+        let cache = cache(1 << 20);
+        (0..20_000).for_each(|n| store(&cache, n));
+        cache.entries.run_pending_tasks();
+        let (entries, bytes) = cache.size();
+        assert!(bytes <= 1 << 20 && (100..=1 << 20).contains(&(entries * 3_000)), "{entries} entries, {bytes} bytes");
+    }
+
+    #[test]
+    fn what_changed_is_forgotten_and_what_may_have_changed_is_old() {
+        let cache = cache(1 << 20);
+        (0..3).for_each(|n| store(&cache, n));
+        cache.invalidate(&Invalidation { brand_id: 1, hashes: Some(vec![key(0).1]) });
+        assert!(cache.fresh(&key(0)).is_none() && cache.stale(&key(0)).is_none() && cache.fresh(&key(1)).is_some());
+        cache.invalidate(&Invalidation { brand_id: 2, hashes: None });
+        assert!(cache.fresh(&key(1)).is_some(), "another brand's change");
+        let asked_before = cache.epoch(1);
+        cache.invalidate(&Invalidation { brand_id: 1, hashes: None });
+        assert!(cache.fresh(&key(1)).is_none() && cache.stale(&key(1)).is_some());
+        cache.store(key(2), Bytes::from_static(b"[]"), false, asked_before);
+        assert!(cache.fresh(&key(2)).is_none(), "it was asked for before everything expired");
+        store(&cache, 1);
+        cache.set_deaf(true);
+        assert!(cache.fresh(&key(1)).is_none() && cache.stale(&key(1)).is_some(), "nothing is trusted while deaf");
+        cache.set_deaf(false);
+        assert!(cache.fresh(&key(1)).is_none(), "something may have been missed");
     }
 }

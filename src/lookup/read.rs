@@ -49,8 +49,19 @@ pub struct Found {
 }
 
 impl Found {
+    /// Remembered bodies must not take more room than they need, so the text is made in one piece.
     fn new(bodies: &[String], may_be_cached: bool) -> Self {
-        Self { customers: bodies.len(), body: format!("[{}]", bodies.join(",")), may_be_cached }
+        let length = bodies.iter().map(|body| body.len().saturating_add(1)).sum::<usize>().saturating_add(1).max(2);
+        let mut body = String::with_capacity(length);
+        body.push('[');
+        for (n, one) in bodies.iter().enumerate() {
+            if n > 0 {
+                body.push(',');
+            }
+            body.push_str(one);
+        }
+        body.push(']');
+        Self { customers: bodies.len(), body, may_be_cached }
     }
 }
 
