@@ -165,14 +165,17 @@ async fn make_changes(shop: &Shop, ledger: &Arc<Ledger>, replicas: &[Replica; 2]
         })
         .collect();
     let (begin, mut version) = (Instant::now(), 0_u64);
-    let mut due = tokio::time::interval(Duration::from_secs(1) / scale.changes_per_second);
+    let mut due = tokio::time::interval(Duration::from_secs(2) / scale.changes_per_second);
     while begin.elapsed() < scale.duration {
         due.tick().await;
-        version += 1;
+        // Twice in a row: the first change lets an answer be fetched anew, and the second overtakes it on its way.
         let person = person(version.wrapping_mul(7));
-        ledger.begun[person].store(version, Ordering::SeqCst);
-        change(shop, person, version).await;
-        sender.send(Committed { person, version, at: Instant::now() }).await.unwrap();
+        for _ in 0..2 {
+            version += 1;
+            ledger.begun[person].store(version, Ordering::SeqCst);
+            change(shop, person, version).await;
+            sender.send(Committed { person, version, at: Instant::now() }).await.unwrap();
+        }
     }
     let seconds = begin.elapsed().as_secs_f64();
     drop(sender);

@@ -18,7 +18,7 @@ use super::{KEY, Shop, Stand, customers, url_at};
 /// Those who are asked for all the time, and after them those who were asked for once.
 const HOT: u64 = 20;
 const ONCE: u64 = 1_000;
-const CUSTOMERS: u64 = 20_000;
+const CUSTOMERS: u64 = 8_000;
 
 /// How long answers are fresh.
 const FRESH: Duration = Duration::from_secs(2);
@@ -201,10 +201,10 @@ async fn a_server_of_its_own_is_killed(stand: &Stand, scale: Scale, report: &mut
     while swept(&shop).await.is_none() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    customers::load(&shop.database.pool, &shop.brand, CUSTOMERS / 10).await;
+    customers::load(&shop.database.pool, &shop.brand, CUSTOMERS / 4).await;
     shop.open_with(KEY).await;
     shop.database.close().await;
-    let small = |n: u64| n % (CUSTOMERS / 10);
+    let small = |n: u64| n % (CUSTOMERS / 4);
     let (_, next) = wait_for_cold(&replica, small(0)).await;
     signal(postmaster()[0].parse().unwrap(), libc::SIGKILL);
     let (back, _) = wait_for_cold(&replica, small(next)).await;
