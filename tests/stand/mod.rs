@@ -30,6 +30,7 @@ use hookpoint::settings::Settings;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
 use hookpoint::storage::keys::{KeyRow, insert_key};
+use process::Held;
 
 /// The key that opens every shop.
 pub const KEY: &str = "stand";
@@ -99,13 +100,13 @@ impl Stand {
         }
     }
 
-    /// Makes Postgres hang, or go on: nothing is refused, and nothing answers.
-    pub fn hold_postgres(&self, hold: bool) {
+    /// Makes Postgres hang: nothing is refused, and nothing answers.
+    pub fn hold_postgres(&self) -> Vec<Held> {
         let postmaster = std::fs::read_to_string(self.layout.data_dir.join("cluster/postmaster.pid")).unwrap();
         let postmaster: u32 = postmaster.lines().next().unwrap().parse().unwrap();
-        for id in process::children(postmaster).into_iter().chain([postmaster]) {
-            process::signal(id, if hold { libc::SIGSTOP } else { libc::SIGCONT });
-        }
+        // First the one that would start more.
+        let held = Held::hold(&[postmaster]);
+        vec![held, Held::hold(&process::children(postmaster))]
     }
 
     /// A directory for files that go with the stand.

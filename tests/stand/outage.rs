@@ -57,19 +57,15 @@ impl Asker for Parts {
     }
 }
 
-/// Lookups that can't be answered, and say so in time.
-struct Refused {
-    lookups: Lookups,
-    latencies: Latencies,
-}
+/// Lookups that can't be answered, and say so.
+struct Refused(Lookups);
 
 impl Asker for Refused {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
-        self.lookups.ask(n, request);
+        self.0.ask(n, request);
     }
 
     fn is_right(&mut self, _: u64, answer: &Answer<'_>) -> bool {
-        self.latencies.record(answer.latency);
         answer.status == 500
     }
 }
@@ -122,20 +118,23 @@ async fn a_server_is_away(stand: &mut Stand, replica: &Replica, how: Away, scale
     tokio::time::sleep(FRESH / 2).await;
 
     part.store(DURING, Ordering::Relaxed);
-    match how {
-        Away::Stopped => stand.stop_postgres().await,
-        Away::Hanging => stand.hold_postgres(true),
-    }
+    let held = match how {
+        Away::Stopped => {
+            stand.stop_postgres().await;
+            Vec::new()
+        }
+        Away::Hanging => stand.hold_postgres(),
+    };
     // At this rate each of them is asked for once more at most.
     let expired = at_rate(50, first).requests(ONCE).start(lookups());
-    let cold = at_rate(10, first + ONCE).start(Refused { lookups: lookups(), latencies: Latencies::default() });
+    let cold = at_rate(10, first + ONCE).start(Refused(lookups()));
     tokio::time::sleep(scale.duration).await;
-    let ((expired, _), (cold, refused)) = tokio::join!(expired.end(), cold.end());
+    let ((expired, _), (cold, _)) = tokio::join!(expired.end(), cold.end());
     part.store(AFTER, Ordering::Relaxed);
     let started = Instant::now();
-    match how {
-        Away::Stopped => stand.start_postgres().await,
-        Away::Hanging => stand.hold_postgres(false),
+    drop(held);
+    if how == Away::Stopped {
+        stand.start_postgres().await;
     }
     let needed = started.elapsed();
     let (back, next) = wait_for_cold(replica, first + ONCE * 5).await;
@@ -148,7 +147,7 @@ async fn a_server_is_away(stand: &mut Stand, replica: &Replica, how: Away, scale
     }
     report.expect_right(&format!("{what}: customers asked for once, whose answers expire"), &expired);
     report.expect_right(&format!("{what}: customers never asked for, refused"), &cold);
-    let longest = Duration::from_secs_f64(refused.latencies.max_ms() / 1_000.0);
+    let longest = Duration::from_secs_f64(cold.latencies.max_ms() / 1_000.0);
     report.expect_within(&format!("{what}: the longest refusal"), longest, scale.deadline + SLACK);
     report.expect_within(&format!("{what}: until customers never asked for are answered again ({needed:.1?} to start)"), back, BACK);
     report.expect_right(&format!("{what}: customers never asked for, afterwards"), &after);

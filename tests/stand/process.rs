@@ -1,6 +1,7 @@
 //! Child processes that never outlive us.
 
-use std::process::{Child, Command, ExitStatus};
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running child; killed when it is dropped, or when we are.
@@ -53,6 +54,28 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Processes that hang until this is dropped. A shell lets them go on, which also notices when we are killed.
+pub struct Held(Child);
+
+impl Held {
+    pub fn hold(ids: &[u32]) -> Self {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let script = format!("kill -STOP {0}; echo held; read -r _; kill -CONT {0}", ids.join(" "));
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut shell = command.spawn().unwrap();
+        shell.stdout.take().unwrap().read_exact(&mut [0; 5]).unwrap();
+        Self(shell)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
         let _ = self.0.wait();
     }
 }
