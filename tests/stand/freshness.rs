@@ -130,7 +130,7 @@ pub async fn run(stand: &Stand, scale: Scale) -> Report {
         Load::at_rate(replicas[replica].address, scale.lookups_per_second / 2, scale.duration * 20).start(lookups)
     });
     let (seen, changes, seconds) = make_changes(&shop, &ledger, &replicas, scale).await;
-    report.figure("changes", format!("{changes}, {:.0} a second", changes as f64 / seconds));
+    report.figure("changes", format!("{changes}, {:.0} a second of {} that were due", changes as f64 / seconds, scale.changes_per_second));
     report.figure(
         "from a commit until both replicas show it",
         format!("p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms", seen.percentile_ms(50.0), seen.percentile_ms(99.0), seen.max_ms()),

@@ -24,7 +24,7 @@ const CUSTOMERS: u64 = 8_000;
 const FRESH: Duration = Duration::from_secs(2);
 
 /// How much later than its deadline an answer may come.
-const SLACK: Duration = Duration::from_millis(200);
+const SLACK: Duration = Duration::from_millis(500);
 
 /// How soon everything is as before when Postgres is back.
 const BACK: Duration = Duration::from_secs(5);
