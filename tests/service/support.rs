@@ -53,8 +53,14 @@ impl Logs {
     }
 }
 
+static LOGS: OnceLock<Logs> = OnceLock::new();
+
+/// For a process that listens in another way.
+pub fn adopt_logs(logs: Logs) {
+    assert!(LOGS.set(logs).is_ok(), "somebody listens already");
+}
+
 pub fn logs() -> &'static Logs {
-    static LOGS: OnceLock<Logs> = OnceLock::new();
     LOGS.get_or_init(|| {
         let logs = Logs::default();
         let writer = logs.clone();
@@ -149,7 +155,7 @@ pub struct Options {
     pub place: Option<(Place, String)>,
 }
 
-pub fn settings(replace: &[(&str, String)]) -> Settings {
+pub fn settings_text(replace: &[(&str, String)]) -> String {
     let head =
         "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\nworkers = 2\ndrain_seconds = 0\n\n[limits]\nlookups_per_second = 100000\n\n";
     let mut text = format!("{head}{SETTINGS}");
@@ -161,7 +167,11 @@ pub fn settings(replace: &[(&str, String)]) -> Settings {
         // A busy machine must not turn a lookup into an error.
         text = text.replace("[lookup]", "[lookup]\ndeadline_ms = 20000");
     }
-    Settings::parse(&text, Path::new("test.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    text
+}
+
+pub fn settings(replace: &[(&str, String)]) -> Settings {
+    Settings::parse(&settings_text(replace), Path::new("test.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
 
 impl TestApp {

@@ -176,6 +176,9 @@ fn postgres(binaries: &Binaries, cluster: &Path, socket_dir: &Path, layout: &Lay
         ("log_error_verbosity", "terse"),
         ("log_parameter_max_length", "0"),
         ("log_parameter_max_length_on_error", "0"),
+        // Plans hold the values of a statement, and what a collector writes as CSV or JSON the details of errors, terse or not.
+        ("auto_explain.log_min_duration", "-1"),
+        ("logging_collector", "off"),
     ];
     if !layout.durable {
         settings.extend([("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")]);

@@ -1,0 +1,104 @@
+//! The program as operators run it, at every level that they can choose.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hookpoint::storage::database::Place;
+
+use super::{HEADERS, SECRET_KEY, app_with_canaries, canaries, queries};
+use crate::faults::{cut, restore};
+use crate::support::{Options, TestApp, scratch, send, settings_text};
+
+/// `hookpoint serve` on the database of a test's application; killed when the test ends.
+struct Served {
+    child: Child,
+    address: SocketAddr,
+    metrics: SocketAddr,
+    directory: PathBuf,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+impl Served {
+    fn start(app: &TestApp, level: &str, format: &str) -> Self {
+        let Place::Server(url) = &app.place else { panic!("tests share a server") };
+        let (address, metrics) = (free_address(), free_address());
+        let directory = scratch().join(format!("hookpoint-level-{level}-{format}-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let text = settings_text(&[
+            ("127.0.0.1:0", address.to_string()),
+            ("metrics_listen = \"\"", format!("metrics_listen = \"{metrics}\"")),
+            ("[lookup]", format!("[telemetry]\nlevel = \"{level}\"\nformat = \"{format}\"\n\n[lookup]\ndeadline_ms = 300")),
+        ]);
+        std::fs::write(directory.join("hookpoint.toml"), text).unwrap();
+        let out = std::fs::File::create(directory.join("out")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
+        command.arg("--settings").arg(directory.join("hookpoint.toml")).arg("serve").env("DATABASE_URL", &url.0).env("RUST_BACKTRACE", "full");
+        let child = command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap();
+        Self { child, address, metrics, directory }
+    }
+
+    async fn wait_until_it_listens(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(self.address).is_err() {
+            assert!(Instant::now() < deadline, "it does not listen: {}", self.said());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.directory.join("out")).unwrap()
+    }
+
+    async fn stop(&mut self) {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "it does not end: {}", self.said());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+async fn ask_everything(served: &Served, suffix: &str) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for query in queries(suffix) {
+        statuses.push(send(served.address, "GET", &format!("/omnidesk/customerlookup?{query}"), &HEADERS).await.status);
+    }
+    statuses
+}
+
+#[tokio::test]
+async fn at_no_level_and_in_no_format_the_program_names_anybody() {
+    let app = app_with_canaries(Options::default()).await;
+    for (level, format) in [("error", "json"), ("warn", "human"), ("info", "human"), ("debug", "json"), ("trace", "human"), ("trace", "json")] {
+        let mut served = Served::start(&app, level, format);
+        served.wait_until_it_listens().await;
+        let mut statuses = ask_everything(&served, "").await;
+        cut(&app).await;
+        statuses.extend(ask_everything(&served, "9").await);
+        restore(&app).await;
+        let metrics = send(served.metrics, "GET", &format!("/metrics?key={SECRET_KEY}"), &HEADERS).await;
+        served.stop().await;
+        assert!([200, 400, 401, 500].iter().all(|status| statuses.contains(status)), "{level}: {statuses:?}");
+        let said = served.said();
+        assert!(said.contains("the store could not answer a lookup"), "{level} {format}: {said}");
+        assert_eq!(said.contains("http.request.answered"), !["error", "warn"].contains(&level), "{level} {format}: {said}");
+        assert!(metrics.body.contains("hookpoint_requests_total"), "{}", metrics.body);
+        assert_eq!(canaries().find(&said), None, "{level} {format}");
+        assert_eq!(canaries().find(&metrics.body), None, "the page of metrics");
+    }
+    app.stop().await;
+}

@@ -1,0 +1,140 @@
+//! The canary test: nobody's data in any log line or metric, whatever goes wrong.
+
+mod child;
+mod forms;
+mod levels;
+mod panics;
+mod postgres;
+mod unfiltered;
+
+use std::net::SocketAddr;
+
+use hookpoint::app::PATHS;
+use hookpoint::brand::Brand;
+use hookpoint::customer::kind::Source;
+use hookpoint::customer::record::Change;
+use hookpoint::demo::story::{self, Recorded};
+use serde_json::{Value, json};
+
+use crate::faults::{cut, restore};
+use crate::support::{Options, TestApp, encode, logs, send};
+use forms::Wanted;
+
+const SECRET_KEY: &str = "hkp_CanaryKey7f3a9";
+const EMAIL: &str = "canary.person@canary-mail.example.org";
+const PHONE: &str = "+31655500017";
+const NAME: &str = "Canariana";
+const ID: &str = "canary-record-4711";
+const COMPANY: &str = "Cañón \"Kanarie\" & ??>>zoon";
+const SUBJECT: &str = "Vogelkooi kapot";
+const NUMBER: &str = "KN-2026-0815x";
+
+/// What nobody may find, and what is left of an address when somebody takes care of half of it.
+const CANARIES: [&str; 11] = [SECRET_KEY, EMAIL, PHONE, NAME, ID, COMPANY, SUBJECT, NUMBER, "canary.person", "canary-mail", "655500017"];
+
+/// Leaked by the tests themselves: what does not find this finds nothing.
+const LEAKED: &str = "leaked-on-purpose@example.org";
+
+fn canaries() -> Wanted {
+    Wanted::new(&CANARIES)
+}
+
+fn is_found_where_leaked(text: &str) {
+    assert!(Wanted::new(&[LEAKED]).find(text).is_some(), "what was leaked on purpose is not found");
+}
+
+/// What the sources say about the person.
+fn changes(brand: &Brand) -> Vec<Change> {
+    let delivery = |entity: &str, data: Value| {
+        let body = json!({
+            "event_id": "e", "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": entity, "action": "created",
+            "occurred_at": "2026-01-01T00:00:00Z", "data": data,
+        });
+        let recorded = json!({"headers": {}, "received_at": "2026-01-01T00:00:00Z", "body": body}).to_string();
+        (Source::OmnioTap, Recorded::parse(&recorded).unwrap())
+    };
+    let person = json!({"id": ID, "firstName": NAME, "lastName": NAME, "email": EMAIL, "phone": PHONE, "company": COMPANY});
+    let ticket = json!({"id": format!("{ID}-t"), "contactId": ID, "number": NUMBER, "subject": SUBJECT, "status": "open"});
+    story::changes(&[delivery("contact", person), delivery("ticket", ticket)], &brand.rules.sources).unwrap()
+}
+
+/// Questions about the person, good and bad.
+fn queries(suffix: &str) -> Vec<String> {
+    let key = encode(SECRET_KEY);
+    let (email, phone) = (encode(EMAIL), encode(PHONE));
+    vec![
+        format!("key={key}&channelAddressType=email&address={email}{suffix}"),
+        format!("key={key}&channelAddressType=phoneNumber&address={phone}{suffix}"),
+        format!("key={key}&primaryID={ID}{suffix}"),
+        format!("key={key}&primaryID={NUMBER}{suffix}"),
+        format!("key={key}&channelAddressType=email&address={EMAIL}&address={EMAIL}"),
+        format!("key={key}&channelAddressType={email}&address={phone}"),
+        format!("key={key}&channelAddressType=phoneNumber&address={email}"),
+        format!("key={key}&channelAddressType=email&address={phone}{NAME}"),
+        format!("key={key}&key={key}&primaryID={ID}"),
+        format!("key={key}{NAME}&primaryID={ID}"),
+        format!("key={key}&primaryID={ID}%00{NAME}&{}", "x".repeat(5_000)),
+    ]
+}
+
+const HEADERS: [(&str, &str); 4] = [("X-Forwarded-For", PHONE), ("User-Agent", EMAIL), ("Referer", EMAIL), ("X-Request-Id", NAME)];
+
+/// Every route with every question and method.
+async fn drive(address: SocketAddr, suffix: &str) -> Vec<u16> {
+    let mut statuses = Vec::new();
+    for query in queries(suffix) {
+        for path in PATHS {
+            let path = path.replace("{code}", &format!("{NAME}-{ID}"));
+            for method in ["GET", "HEAD", "POST", NAME] {
+                statuses.push(send(address, method, &format!("{path}?{query}"), &HEADERS).await.status);
+            }
+        }
+        statuses.push(send(address, "GET", &format!("/{NAME}/{EMAIL}?{query}"), &[]).await.status);
+    }
+    statuses
+}
+
+/// An application that knows the person, and a key.
+async fn app_with_canaries(options: Options) -> TestApp {
+    let app = TestApp::start_with(options).await;
+    app.key(&app.brand, SECRET_KEY, None).await;
+    app.until(&format!("key={SECRET_KEY}&primaryID=1"), |response| response.status != 401).await;
+    let changes = changes(&app.brand);
+    // Debug output is what careless log lines are made of.
+    tracing::info!(target: "hookpoint::canary", changes = ?changes, brand = ?app.brand.row.brand_id, "debug output of changes");
+    app.apply(changes).await;
+    app
+}
+
+#[tokio::test]
+async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
+    let limits = "lookups_per_second = 100000\nwrong_keys_per_minute = 20\nmisses_per_minute = 1".to_owned();
+    let app = app_with_canaries(Options { replace: vec![("lookups_per_second = 100000", limits)], ..Options::default() }).await;
+    let beside = |from, to: &str| Options { replace: vec![(from, to.to_owned())], place: Some((app.place.clone(), app.database.clone())) };
+    let mut statuses = drive(app.application.address, "").await;
+    let closed = TestApp::start_with_open_door(beside("workers = 2", "workers = 2\nallow = [\"192.0.2.0/24\"]")).await;
+    statuses.extend(drive(closed.application.address, "").await);
+    closed.stop().await;
+    let limited = TestApp::start_with_open_door(beside("lookups_per_second = 100000", "lookups_per_second = 1")).await;
+    statuses.extend(drive(limited.application.address, "").await);
+    limited.stop().await;
+    cut(&app).await;
+    statuses.extend(drive(app.application.address, "9").await);
+    restore(&app).await;
+    app.stop().await;
+    for status in [200, 400, 401, 403, 404, 405, 429, 500] {
+        assert!(statuses.contains(&status), "{status} was never driven");
+    }
+    tracing::trace!(target: "hookpoint::canary", LEAKED);
+    metrics::counter!("hookpoint_canary_total", "leaked" => LEAKED).increment(1);
+    let (seen, metrics) = (logs().text(), hookpoint::telemetry::metrics().render());
+    for expected in ["http.request.answered", "\"status\":500", "\"status\":405", "the store could not answer", "debug output of changes"] {
+        assert!(seen.contains(expected), "nothing was captured of {expected}");
+    }
+    assert!(seen.lines().filter(|line| line.contains("http.request.answered")).count() > 300);
+    assert!(metrics.contains("hookpoint_requests_total") && metrics.contains("hookpoint_problems_total"));
+    is_found_where_leaked(&seen);
+    is_found_where_leaked(&metrics);
+    assert_eq!(canaries().find(&seen), None, "in the log");
+    assert_eq!(canaries().find(&metrics), None, "in the metrics");
+}

@@ -1,0 +1,82 @@
+//! What a panic says may hold what was being worked on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hookpoint::background::Background;
+use hookpoint::settings::file::{LogFormat, TelemetrySettings};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use super::child::{is_alone, run_alone};
+use super::{EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, canaries, is_found_where_leaked, queries};
+use crate::support::{KEY, Logs, Options, adopt_logs, encode};
+
+static ARMED: AtomicBool = AtomicBool::new(false);
+
+/// A bug in the midst of a request: where its line is logged, somebody unwraps what is about the caller.
+struct Bug;
+
+impl<S: tracing::Subscriber> Layer<S> for Bug {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        struct Is(bool);
+        impl Visit for Is {
+            fn record_debug(&mut self, _: &Field, value: &dyn std::fmt::Debug) {
+                self.0 |= format!("{value:?}") == "http.request.answered";
+            }
+        }
+        let mut answered = Is(false);
+        event.record(&mut answered);
+        if answered.0 && ARMED.load(Ordering::SeqCst) {
+            read(SECRET_KEY).expect(NAME);
+        }
+    }
+}
+
+/// An error as other crates make them: what it could not read is in its text.
+fn read(text: &str) -> Result<(), String> {
+    Err(format!("{text} of {EMAIL} can't be read"))
+}
+
+#[tokio::test]
+async fn a_panic_is_logged_without_what_it_says() {
+    if is_alone() {
+        return panic_everywhere().await;
+    }
+    let printed = run_alone("privacy::panics::a_panic_is_logged_without_what_it_says").await;
+    assert_eq!(canaries().find(&printed), None, "on the standard streams");
+    is_found_where_leaked(&printed);
+}
+
+async fn panic_everywhere() {
+    let (logs, settings) = (Logs::default(), TelemetrySettings { format: LogFormat::Json, level: "trace".to_owned() });
+    let writer = logs.clone();
+    tracing::subscriber::set_global_default(hookpoint::telemetry::subscriber(&settings, move || writer.clone()).with(Bug)).unwrap();
+    adopt_logs(logs.clone());
+    // The program's own hook; its subscriber comes too late.
+    hookpoint::telemetry::start(&settings);
+    let app = app_with_canaries(Options::default()).await;
+    ARMED.store(true, Ordering::SeqCst);
+    for query in queries("") {
+        let response = app.ask(&query).await;
+        assert_eq!(response.status, 0, "the connection ends");
+    }
+    ARMED.store(false, Ordering::SeqCst);
+    assert_eq!(app.ask(&format!("key={KEY}&channelAddressType=email&address={}", encode(EMAIL))).await.status, 200, "and others are answered");
+    app.stop().await;
+    let background = Background::new();
+    background.spawn(async { panic!("{EMAIL} {PHONE}") });
+    background.spawn_endless(async { std::panic::panic_any(ID.to_owned()) });
+    // An endless task that never began would be dropped.
+    tokio::task::yield_now().await;
+    background.end().await;
+    let threads = [std::thread::spawn(|| panic!("{SECRET_KEY}")), std::thread::spawn(|| drop(EMAIL[std::hint::black_box(99)..].to_owned()))];
+    assert!(threads.into_iter().all(|thread| thread.join().is_err()));
+    assert!(tokio::spawn(async { assert_eq!(EMAIL, PHONE, "{NAME}") }).await.is_err());
+    drop(std::panic::take_hook());
+    let seen = logs.text();
+    let told: Vec<&str> = seen.lines().filter(|line| line.contains("a bug: panicked")).collect();
+    assert_eq!(told.len(), queries("").len() + 5, "{told:?}");
+    assert!(told.iter().all(|line| line.contains("privacy/panics.rs:")), "{told:?}");
+    assert_eq!(canaries().find(&seen), None, "in the log");
+    let _ = std::panic::catch_unwind(|| panic!("{LEAKED}"));
+}
