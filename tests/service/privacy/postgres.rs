@@ -15,7 +15,7 @@ use super::{EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, canar
 use crate::support::{Options, TestApp, encode, layout, now};
 
 /// What an operator may switch on, and what would then print values.
-const SWITCHED_ON: [(&str, &str); 24] = [
+const SWITCHED_ON: [(&str, &str); 23] = [
     ("log_min_duration_statement", "0"),
     ("log_min_duration_sample", "0"),
     ("log_statement", "all"),
@@ -39,7 +39,6 @@ const SWITCHED_ON: [(&str, &str); 24] = [
     ("auto_explain.log_analyze", "on"),
     ("auto_explain.log_verbose", "on"),
     ("auto_explain.log_nested_statements", "on"),
-    ("shared_preload_libraries", "pg_stat_statements"),
 ];
 
 /// The operator's connections.
