@@ -1,0 +1,72 @@
+//! The headers in which proxies say where a request comes from: a line of input is a line of the header.
+
+use std::net::IpAddr;
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use hookpoint::access::network::{Caller, Proxies};
+use hookpoint::settings::file::ForwardedHeader;
+
+pub fn check(data: &[u8]) {
+    let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').filter(|line| HeaderValue::from_bytes(line).is_ok()).collect();
+    for (header, own, other) in
+        [(ForwardedHeader::XForwardedFor, "x-forwarded-for", "forwarded"), (ForwardedHeader::Forwarded, "forwarded", "x-forwarded-for")]
+    {
+        let trusted = vec!["10.0.0.0/8".parse().expect("a network"), "fd00::/8".parse().expect("a network")];
+        let proxies = Proxies { trusted, header };
+        let seen = |peer: &str, name, lines: &[&[u8]]| proxies.caller(peer.parse().expect("an address"), &headers(name, lines));
+        for stranger in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"] {
+            let peer: IpAddr = stranger.parse::<IpAddr>().expect("an address").to_canonical();
+            assert_eq!(seen(stranger, own, &lines), Caller { address: Some(peer), peer }, "a stranger is believed");
+        }
+        let peer: IpAddr = "10.0.0.1".parse().expect("an address");
+        assert_eq!(seen("10.0.0.1", other, &lines).address, Some(peer), "a header that proxies don't write is believed");
+        let found = seen("10.0.0.1", own, &lines);
+        assert_eq!(seen("::ffff:10.0.0.1", own, &lines), found);
+        assert!(found.peer == peer && found.address.is_none_or(|address| address == address.to_canonical()));
+        let everywhere = ["0.0.0.0/0".parse().expect("a network"), "::/0".parse().expect("a network")];
+        assert_eq!(found.is_allowed(&everywhere), found.address.is_some(), "who is unknown is on no list");
+        assert!(found.is_allowed(&[]) && found.for_limits() == found.address.unwrap_or(peer));
+        let said = |address: &str| if header == ForwardedHeader::Forwarded { format!("for={address}") } else { address.to_owned() };
+        // What came before the one who is believed to be the caller is the caller's own talk.
+        if found.address.is_none_or(|address| !proxies.trusted.iter().any(|network| network.contains(&address))) {
+            for talk in [said("198.51.100.99"), said("10.9.9.9"), "\"".to_owned(), "for=\"[".to_owned()] {
+                let mut more = vec![talk.as_bytes()];
+                more.extend(&lines);
+                assert_eq!(seen("10.0.0.1", own, &more), found, "what a caller says of itself matters");
+            }
+        }
+        // Whatever a caller sends, a proxy of ours writes its address behind it, in a line of its own or in the same line.
+        let written = said("203.0.113.5");
+        let mut more = lines.clone();
+        more.push(written.as_bytes());
+        assert_eq!(seen("10.0.0.1", own, &more).address, "203.0.113.5".parse().ok(), "the proxy is not believed");
+        if let Some((last, before)) = lines.split_last() {
+            let joined = [last, b", ".as_slice(), written.as_bytes()].concat();
+            let more: Vec<&[u8]> = before.iter().copied().chain([joined.as_slice()]).collect();
+            // A line with bytes that are no text is no address as a whole, so the caller is unknown.
+            let expected = last.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')).then(|| "203.0.113.5".parse().expect("an address"));
+            assert_eq!(seen("10.0.0.1", own, &more).address, expected, "the proxy is not believed in the caller's line");
+        }
+    }
+}
+
+fn headers(name: &'static str, lines: &[&[u8]]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        headers.append(HeaderName::from_static(name), HeaderValue::from_bytes(line).expect("it was one before"));
+    }
+    headers
+}
+
+pub fn seeds() -> Vec<Vec<u8>> {
+    let seeds = [
+        "203.0.113.9, 198.51.100.7, 10.0.0.2",
+        "203.0.113.9\n198.51.100.7:1234",
+        "::ffff:198.51.100.7, [fd00::1]:80",
+        "198.51.100.7, nonsense",
+        "for=198.51.100.7;proto=https, for=\"[fd00::1]:80\"",
+        "For=\"[2001:db8::1]\";by=10.0.0.1;host=\"a,b\"",
+        "for=unknown, for=_hidden",
+    ];
+    seeds.map(|seed| seed.as_bytes().to_vec()).to_vec()
+}

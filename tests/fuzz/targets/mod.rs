@@ -1,0 +1,40 @@
+//! What is fuzzed, as plain functions: each takes any bytes and panics when a promise is broken. `tests/fuzz.rs` runs them over
+//! the committed corpus, `driver.rs` lets libFuzzer look for more.
+
+mod email;
+mod forwarded;
+mod phone;
+mod query;
+mod sources;
+
+use std::path::PathBuf;
+
+use hookpoint::customer::kind::Source;
+
+/// One target.
+pub struct Target {
+    /// Its name, which is that of its corpus in `fixtures/fuzz`.
+    pub name: &'static str,
+    /// What must hold for any bytes.
+    pub check: fn(&[u8]),
+    /// What the fuzzer starts with besides the corpus: other fixtures, in the form that the target reads.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+pub const TARGETS: [Target; 8] = [
+    Target { name: "query", check: query::check, seeds: query::seeds },
+    Target { name: "phone", check: phone::check, seeds: phone::seeds },
+    Target { name: "email", check: email::check, seeds: email::seeds },
+    Target { name: "forwarded", check: forwarded::check, seeds: forwarded::seeds },
+    Target { name: "omniotap", check: |data| sources::check(Source::OmnioTap, data), seeds: || sources::seeds(Source::OmnioTap) },
+    Target { name: "omneo", check: |data| sources::check(Source::Omneo, data), seeds: || sources::seeds(Source::Omneo) },
+    Target { name: "omnilab", check: |data| sources::check(Source::OmniLab, data), seeds: || sources::seeds(Source::OmniLab) },
+    Target { name: "syncaroo", check: |data| sources::check(Source::Syncaroo, data), seeds: || sources::seeds(Source::Syncaroo) },
+];
+
+/// The repository's `fixtures`: the tests and the driver are packages of different directories.
+pub fn fixtures() -> PathBuf {
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let found = package.ancestors().map(|directory| directory.join("fixtures")).find(|directory| directory.is_dir());
+    found.expect("the repository's fixtures")
+}

@@ -1,0 +1,174 @@
+//! A source's deliveries. The input is like a request: lines of headers, an empty line, the body. A header `answer` makes it an
+//! answer of the source's API.
+
+use std::collections::BTreeMap;
+
+use hookpoint::customer::email::Email;
+use hookpoint::customer::event::EventKey;
+use hookpoint::customer::identifier::{IdentifierKind, identifiers_of};
+use hookpoint::customer::kind::Source;
+use hookpoint::customer::phone::Phone;
+use hookpoint::customer::record::{Change, Record, RecordKey};
+use hookpoint::customer::text::{MAX_CHARS, MAX_ID_CHARS, clean};
+use hookpoint::customer::versions::{Scope, Update, Versions};
+use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
+use jiff::Timestamp;
+use serde_json::Value;
+
+pub fn check(source: Source, data: &[u8]) {
+    let (headers, body) = split(data);
+    let mut settings = SourceSettings::default();
+    let found = read(source, &settings, &headers, body);
+    assert!(read(source, &settings, &headers, body) == found, "the same delivery says something else");
+    judge(&found);
+    if let Some(more) = with_unknown_fields(body) {
+        assert!(read(source, &settings, &headers, &more) == found, "a field that nobody knows matters");
+    }
+    settings.omneo.identity_kinds = [("crm".to_owned(), "omniotap.contact".to_owned())].into();
+    settings.omnilab.external_id_kind = "omneo.profile".to_owned();
+    judge(&read(source, &settings, &headers, body));
+    settings.omniotap.tenant_id = "d290f1ee-6c54-4b01-90e6-d701748f0851".to_owned();
+    settings.syncaroo.connection_id = 555;
+    let strict = read(source, &settings, &headers, body);
+    judge(&strict);
+    assert!(strict.is_err() || matches!(source, Source::Omneo | Source::OmniLab) || strict == found, "an account that fits matters");
+}
+
+fn split(data: &[u8]) -> (BTreeMap<String, String>, &[u8]) {
+    let end = data.windows(2).position(|two| two == b"\n\n");
+    let (head, body) = end.map_or((&b""[..], data), |end| (&data[..end], &data[end + 2..]));
+    let lines = std::str::from_utf8(head).unwrap_or_default().lines();
+    let headers = lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+    (headers.collect(), body)
+}
+
+fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, String>, body: &[u8]) -> Result<Reading, Unreadable> {
+    let received_at = Timestamp::from_second(1_795_251_600).expect("a time");
+    let delivery = Delivery { headers: headers.clone(), body: body.to_vec(), received_at };
+    let reader = settings.reader(source);
+    if headers.contains_key("answer") { reader.read_answer(&delivery) } else { reader.read_webhook(&delivery) }
+}
+
+/// The body with fields that no source has, where the vendors' own are.
+fn with_unknown_fields(body: &[u8]) -> Option<Vec<u8>> {
+    let mut body: Value = serde_json::from_slice(body).ok()?;
+    let unknown = ("hookpoint unknown", serde_json::json!([{"id": 5, "email": "unknown@example.org"}]));
+    if let Some(data) = body.get_mut("data").and_then(Value::as_object_mut) {
+        data.insert(unknown.0.to_owned(), unknown.1.clone());
+    }
+    body.as_object_mut()?.insert(unknown.0.to_owned(), unknown.1);
+    serde_json::to_vec(&body).ok()
+}
+
+fn judge(reading: &Result<Reading, Unreadable>) {
+    match reading {
+        Err(error) => assert!(error.to_string().len() < 60, "the texts of errors are fixed"),
+        Ok(Reading::Ignored(_)) => {}
+        Ok(Reading::Changes(changes)) => {
+            for change in changes {
+                judge_change(change);
+            }
+        }
+    }
+}
+
+fn judge_change(change: &Change) {
+    let shown = format!("{change:?}");
+    match change {
+        Change::Record { key, update } => {
+            judge_record_key(key);
+            let record = Record { key: key.clone(), versions: judge_update(update) };
+            judge_identifiers(&record);
+            assert!(record.name().first.is_none_or(|name| !name.is_empty()));
+            let nobody =
+                Change::Record { key: RecordKey { id: "x".to_owned(), ..key.clone() }, update: Update { fields: BTreeMap::new(), ..update.clone() } };
+            assert_eq!(shown, format!("{nobody:?}"), "Debug output tells values");
+        }
+        Change::Event { key, update } => {
+            assert!(key.to_string().parse::<EventKey>().as_ref() == Ok(key), "a key is read as another");
+            assert!(key.id.chars().count() <= MAX_ID_CHARS && clean(&key.id) == key.id && !key.what.contains(':'));
+            judge_update(update);
+            let nothing =
+                Change::Event { key: EventKey { id: "x".to_owned(), ..key.clone() }, update: Update { fields: BTreeMap::new(), ..update.clone() } };
+            assert_eq!(shown, format!("{nothing:?}"), "Debug output tells values");
+        }
+        Change::Merge(merge) => {
+            judge_record_key(&merge.loser);
+            judge_record_key(&merge.winner);
+            assert!(merge.loser != merge.winner, "a record is merged into itself");
+        }
+    }
+}
+
+fn judge_record_key(key: &RecordKey) {
+    assert!(key.to_string().parse::<RecordKey>().as_ref() == Ok(key), "a key is read as another");
+    assert!((1..=MAX_ID_CHARS).contains(&key.id.chars().count()) && clean(&key.id) == key.id, "an id that can't be kept");
+}
+
+/// What is kept of an update is fit for Postgres, comes back as it was, and saying it twice says nothing more.
+fn judge_update(update: &Update) -> Versions {
+    assert!(update.scope != Scope::Deletion || update.fields.is_empty(), "what is gone has no fields");
+    assert!((-2_208_988_800..7_258_118_400).contains(&update.at.as_second()), "a time that would push everything else away");
+    for (name, value) in &update.fields {
+        assert!(!name.chars().any(char::is_control), "the name of a field that can't be kept");
+        match value {
+            Some(Value::Array(items)) => items.iter().for_each(judge_value),
+            Some(value) => judge_value(value),
+            None => {}
+        }
+    }
+    let versions = Versions::from(update.clone());
+    let text = serde_json::to_string(&versions).expect("JSON");
+    let back: Versions = serde_json::from_str(&text).expect("what was written can be read");
+    assert!(back == versions && serde_json::to_string(&back).expect("JSON") == text, "what is kept comes back otherwise");
+    let mut twice = versions.clone();
+    twice.join(back);
+    assert!(twice == versions, "saying it twice says more");
+    versions
+}
+
+fn judge_value(value: &Value) {
+    match value {
+        Value::String(text) => {
+            assert!(!text.is_empty() && clean(text) == *text, "a text that isn't clean");
+            // A record's key has its kind in front of what was cut.
+            assert!(text.chars().count() <= MAX_CHARS + 40, "a text that is too long");
+        }
+        Value::Bool(_) | Value::Number(_) => {}
+        Value::Null | Value::Array(_) | Value::Object(_) => panic!("a value that no template can show"),
+    }
+}
+
+fn judge_identifiers(record: &Record) {
+    let name = record.name().folded().key();
+    for identifier in identifiers_of(record, "NL".parse().ok()) {
+        let value = identifier.value.as_str();
+        // A row of an index ends at 2,704 bytes (a third of a page): one delivery would block all that comes with it.
+        assert!(value.len() + name.len() + record.key.to_string().len() < 2_600, "Postgres could not index it");
+        match identifier.kind {
+            IdentifierKind::Email => assert_eq!(Email::parse(value).expect("an address").as_str(), value),
+            IdentifierKind::Phone => assert_eq!(Phone::parse_e164(value).expect("a number").as_str(), value),
+            IdentifierKind::Facebook | IdentifierKind::Twitter | IdentifierKind::Reference => assert_eq!(clean(value), value),
+        }
+    }
+}
+
+/// The recorded webhooks and answers of a source, and what the demo's story holds of it.
+pub fn seeds(source: Source) -> Vec<Vec<u8>> {
+    let fixtures = super::fixtures();
+    let files = ["webhooks", "rest"].into_iter().filter_map(|sort| std::fs::read_dir(fixtures.join(sort).join(source.as_str())).ok()).flatten();
+    let recordings = files.map(|entry| std::fs::read_to_string(entry.expect("a file").path()).expect("text"));
+    let story = std::fs::read_to_string(fixtures.join("demo").join(source.as_str()).with_extension("jsonl")).expect("the story");
+    let lines: Vec<String> = story.lines().map(str::to_owned).collect();
+    recordings.chain(lines).map(|text| seed(&text)).collect()
+}
+
+fn seed(recording: &str) -> Vec<u8> {
+    let recording: Value = serde_json::from_str(recording).expect("JSON");
+    let headers = recording.get("headers").and_then(Value::as_object).into_iter().flatten();
+    let mut text: String = headers.map(|(name, value)| format!("{name}: {}\n", value.as_str().unwrap_or_default())).collect();
+    if recording.get("answer_of").is_some() {
+        text.push_str("answer: yes\n");
+    }
+    format!("{text}\n{}", recording["body"]).into_bytes()
+}
