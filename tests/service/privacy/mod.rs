@@ -14,7 +14,9 @@ use hookpoint::brand::Brand;
 use hookpoint::customer::kind::Source;
 use hookpoint::customer::record::Change;
 use hookpoint::demo::story::{self, Recorded};
+use hookpoint::storage::database::Place;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 
 use crate::faults::{cut, restore};
 use crate::support::{Options, TestApp, encode, logs, send};
@@ -104,6 +106,17 @@ async fn app_with_canaries(options: Options) -> TestApp {
     tracing::info!(target: "hookpoint::canary", changes = ?changes, brand = ?app.brand.row.brand_id, "debug output of changes");
     app.apply(changes).await;
     app
+}
+
+/// Asks while Postgres hangs.
+async fn while_it_hangs<T>(app: &TestApp, asking: impl Future<Output = T>) -> T {
+    let Place::Server(url) = &app.place else { panic!("tests share a server") };
+    let mut connection = PgConnection::connect(&url.0).await.unwrap();
+    let mut blocker = connection.begin().await.unwrap();
+    sqlx::query("lock table answers in access exclusive mode").execute(&mut *blocker).await.unwrap();
+    let answer = asking.await;
+    blocker.rollback().await.unwrap();
+    answer
 }
 
 #[tokio::test]

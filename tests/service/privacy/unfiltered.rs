@@ -11,7 +11,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::child::{is_alone, run_alone};
-use super::{LEAKED, app_with_canaries, canaries, drive, is_found_where_leaked};
+use super::{LEAKED, app_with_canaries, canaries, drive, is_found_where_leaked, queries, while_it_hangs};
 use crate::faults::{cut, restore};
 use crate::support::{Logs, Options, adopt_logs};
 
@@ -76,8 +76,10 @@ async fn listen_to_everything() {
     let recorder = Recorder::default();
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(recorder.clone())).unwrap();
     adopt_logs(Logs::default());
-    let app = app_with_canaries(Options::default()).await;
+    let impatient = Options { replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 300".to_owned())], ..Options::default() };
+    let app = app_with_canaries(impatient).await;
     drive(app.application.address, "").await;
+    while_it_hangs(&app, app.ask(&queries("8")[0])).await;
     cut(&app).await;
     drive(app.application.address, "9").await;
     restore(&app).await;
@@ -86,7 +88,15 @@ async fn listen_to_everything() {
     span.record("later", format!("{LEAKED} later"));
     let said = std::mem::take(&mut *recorder.0.lock().unwrap());
     let let_out: String = said.iter().filter(|said| is_let_out(said)).map(|said| format!("{} {} {}\n", said.level, said.target, said.text)).collect();
-    for expected in ["http.request", "http.route", "the store could not answer", "debug output of changes", "later=leaked", "hookpoint::telemetry"] {
+    for expected in [
+        "http.request",
+        "http.route",
+        "the store could not answer",
+        "within the deadline",
+        "debug output of changes",
+        "later=leaked",
+        "hookpoint::telemetry",
+    ] {
         assert!(let_out.contains(expected), "nothing was recorded of {expected}");
     }
     is_found_where_leaked(&let_out);
