@@ -96,7 +96,9 @@ impl Application {
         let cache = Arc::new(AnswerCache::new(cache_limits(file), brands.keys().copied()));
         let rules = ReadRules { max_customers: usize::try_from(file.lookup.max_customers).unwrap_or(usize::MAX), several: file.lookup.several };
         let limits = FlightLimits { deadline: Duration::from_millis(file.lookup.deadline_ms), max_waiting: file.lookup.max_waiting };
-        let store = Store::new(Lines::new(&database.pool, file.lookup.connections, limits.deadline), rules, limits.deadline);
+        // Nobody waits that long: it only frees Postgres from what was given up.
+        let lines = Lines::new(&database.pool, file.lookup.connections, limits.deadline.saturating_mul(2));
+        let store = Store::new(lines, rules, limits.deadline);
         let flights = Flights::new(store, Arc::clone(&cache), background.clone(), limits);
         let hookpoint = Data::new(Hookpoint {
             allow: file.server.allow.clone(),

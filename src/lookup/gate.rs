@@ -67,7 +67,7 @@ impl Flights {
             }
             // Perhaps only one of them can't be answered.
             Err(Unanswered::Failed) if journey.flights.len() > 1 => std::mem::take(&mut journey.flights),
-            Err(Unanswered::Failed | Unanswered::Late) => Vec::new(),
+            Err(Unanswered::Failed | Unanswered::Away) => Vec::new(),
         };
         alone.into_iter().for_each(|flight| self.depart_alone(Arc::clone(brand), flight));
     }

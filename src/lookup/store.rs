@@ -1,7 +1,7 @@
 //! Asking Postgres for a lookup: a connection, another when it breaks, until the deadline; and whether Postgres is away.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::PgConnection;
 
@@ -17,8 +17,8 @@ pub struct Store {
     lines: Lines,
     rules: ReadRules,
     deadline: Duration,
-    // Whether the last thing asked was not answered.
-    is_away: AtomicBool,
+    // Since when nothing asked has been answered.
+    away_since: Mutex<Option<Instant>>,
 }
 
 /// What is asked in one go.
@@ -33,10 +33,10 @@ pub enum Asked<'a> {
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unanswered {
-    /// The store refused or failed.
+    /// The store refused this, or failed at it.
     Failed,
-    /// The deadline is over.
-    Late,
+    /// Nobody is there, or not in time.
+    Away,
 }
 
 /// How long to wait before Postgres, which just couldn't be reached, is tried again.
@@ -46,35 +46,32 @@ impl Store {
     /// Nothing has been asked yet.
     #[must_use]
     pub const fn new(lines: Lines, rules: ReadRules, deadline: Duration) -> Self {
-        Self { lines, rules, deadline, is_away: AtomicBool::new(false) }
+        Self { lines, rules, deadline, away_since: Mutex::new(None) }
     }
 
-    /// The answers, in the order of what was asked. `on_away` is called whenever Postgres turns out to be away, and then it is
-    /// tried again until the deadline.
+    /// The answers, in the order of what was asked. `on_away` is called whenever Postgres turns out to be away. It is tried
+    /// again until the deadline, so that nobody notices a restart; once it has been away for longer than that, not any more.
     ///
     /// # Errors
-    /// When it refused or failed, or the deadline is over.
+    /// When it refused or failed, or is away.
     pub async fn ask(&self, brand: &Brand, asked: Asked<'_>, on_away: impl Fn() + Sync) -> Result<Vec<Option<Found>>, Unanswered> {
         match tokio::time::timeout(self.deadline, self.ask_until_answered(brand, asked, &on_away)).await {
             Ok(Ok(found)) => {
-                if self.is_away.swap(false, Ordering::Relaxed) {
+                if self.away_since().take().is_some() {
                     tracing::info!("the store answers lookups again");
                 }
                 Ok(found)
             }
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the store could not answer a lookup");
-                Err(Unanswered::Failed)
-            }
+            Ok(Err(unanswered)) => Err(unanswered),
             Err(_) => {
                 self.note_away("the store did not answer a lookup within the deadline");
                 on_away();
-                Err(Unanswered::Late)
+                Err(Unanswered::Away)
             }
         }
     }
 
-    async fn ask_until_answered(&self, brand: &Brand, asked: Asked<'_>, on_away: &(impl Fn() + Sync)) -> Result<Vec<Option<Found>>, StorageError> {
+    async fn ask_until_answered(&self, brand: &Brand, asked: Asked<'_>, on_away: &(impl Fn() + Sync)) -> Result<Vec<Option<Found>>, Unanswered> {
         // A server that came back leaves us with connections that are all dead: they are tried without a pause.
         let mut dead = self.lines.most();
         loop {
@@ -84,17 +81,23 @@ impl Store {
                         line.give_back();
                         return Ok(found);
                     }
-                    Err(error) if !is_broken(&error) => return Err(error),
-                    Err(error) => error,
+                    Err(error) if is_broken(&error) => error,
+                    Err(error) => {
+                        tracing::error!(%error, "the store could not answer a lookup");
+                        return Err(Unanswered::Failed);
+                    }
                 },
                 Err(error) => {
                     dead = 0;
                     error
                 }
             };
-            self.note_away(&error.to_string());
+            let away_for = self.note_away(&error.to_string());
             on_away();
             if dead == 0 {
+                if away_for > self.deadline {
+                    return Err(Unanswered::Away);
+                }
                 tokio::time::sleep(PAUSE).await;
             }
             dead = dead.saturating_sub(1);
@@ -108,17 +111,23 @@ impl Store {
         }
     }
 
-    /// Said once, not once for every lookup.
-    fn note_away(&self, reason: &str) {
-        if !self.is_away.swap(true, Ordering::Relaxed) {
+    /// For how long it has been away. Said once, not once for every lookup.
+    fn note_away(&self, reason: &str) -> Duration {
+        let mut away_since = self.away_since();
+        if away_since.is_none() {
             tracing::error!(reason, "the store could not answer a lookup: remembered answers are given until it can");
         }
+        away_since.get_or_insert_with(Instant::now).elapsed()
+    }
+
+    fn away_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.away_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the last thing asked was not answered.
     #[must_use]
     pub fn is_away(&self) -> bool {
-        self.is_away.load(Ordering::Relaxed)
+        self.away_since().is_some()
     }
 
     /// The most connections there may be.

@@ -25,7 +25,7 @@ type Outcome = (Result<Vec<u8>, Problem>, Result<Question, Problem>);
 
 fn outcome(query: &str) -> Outcome {
     match Query::split(query, "key") {
-        Ok(split) => (split.key(), split.asked().and_then(|asked| asked.validate())),
+        Ok(split) => (split.key().map(std::borrow::Cow::into_owned), split.asked().and_then(|asked| asked.validate())),
         Err(problem) => (Err(problem), Err(problem)),
     }
 }
