@@ -90,6 +90,9 @@ impl Application {
         migrate(&database.pool).await?;
         let brands = open_brands(&database, rules).await?;
         warn_about_open_doors(file, &brands);
+        if database.logs_values().await? {
+            tracing::warn!("this Postgres writes customers' addresses into its own log: the README says which settings end that");
+        }
         let background = Background::new();
         let keyring = Arc::new(Keyring::new(brands.clone(), rates(file)));
         keyring.refresh(&database.pool).await?;

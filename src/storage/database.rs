@@ -108,6 +108,25 @@ impl Database {
         }
     }
 
+    /// Whether somebody else's server writes into its log what customers are known by: a slow statement with its parameters,
+    /// or a plan with its values. Only a superuser can change that.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn logs_values(&self) -> Result<bool, StorageError> {
+        if self.embedded.is_some() {
+            return Ok(false);
+        }
+        let statements = "(current_setting('log_min_duration_statement') <> '-1' or current_setting('log_min_duration_sample') <> '-1'
+            or current_setting('log_statement') in ('mod', 'all'))";
+        let query = format!(
+            "select {statements} and current_setting('log_parameter_max_length') <> '0'
+            or coalesce(current_setting('auto_explain.log_min_duration', true), '-1') not in ('', '-1')"
+        );
+        let (logs,) = sqlx::query_as(sqlx::AssertSqlSafe(query)).fetch_one(&self.pool).await?;
+        Ok(logs)
+    }
+
     /// The directory of the embedded server's data.
     #[must_use]
     pub fn data_dir(&self) -> Option<PathBuf> {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use hookpoint::storage::invalidation::LookupHash;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection, PgPool, Postgres, Transaction};
 
 use crate::support::{KEY, Options, TestApp, encode, now, server};
 
@@ -145,4 +148,48 @@ async fn an_expired_answer_does_not_wait_for_a_store_that_is_known_to_be_away() 
     app.until(&queries[1], |response| response.status == 200 && response.body.contains("\"p1@example.org\"")).await;
     assert!(app.clock.now() == now(), "no clock was moved for that");
     app.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_was_overtaken_on_its_way_is_given_but_not_remembered() {
+    let app = TestApp::start().await;
+    let queries = people(&app, 4).await;
+    let secret = &app.brand.row.secret;
+    let hash = |n: usize| LookupHash::new(secret, "email", &format!("p{n}@example.org")).0;
+    let brand_id = app.brand.id();
+    for (n, what, overtake) in [
+        (0, "nothing", "select 1".to_owned()),
+        (1, "a change", format!("select pg_notify('hookpoint_changed', '{brand_id} {}')", STANDARD_NO_PAD.encode(hash(1)))),
+        (2, "a change of very many", format!("select pg_notify('hookpoint_changed', '{brand_id} *')")),
+        (
+            3,
+            "a lost listener",
+            format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}' and query ilike 'listen%'", app.database),
+        ),
+    ] {
+        let mut blocker = app.pool().acquire().await.unwrap();
+        let lock = hold_answers(&mut blocker).await;
+        let release = async {
+            waiting(&app, 1).await;
+            sqlx::raw_sql(AssertSqlSafe(overtake)).execute(app.pool()).await.unwrap();
+            has_heard(&app).await;
+            lock.rollback().await.unwrap();
+        };
+        let (given, ()) = futures_util::future::join(app.ask(&queries[n]), release).await;
+        assert_eq!(given.status, 200, "{what}");
+        // Nobody is told of this one: only who didn't remember the answer sees it.
+        sqlx::query("update answers set body = replace(body, 'Anna', 'Bo')").execute(app.pool()).await.unwrap();
+        let then = app.ask(&queries[n]).await;
+        assert_eq!(then.body != given.body, n != 0, "overtaken by {what}");
+        sqlx::query("update answers set body = replace(body, 'Bo', 'Anna')").execute(app.pool()).await.unwrap();
+        drop(blocker);
+    }
+    app.stop().await;
+}
+
+/// Waits until everything has been heard so far, without asking the store: a key that is known, and nothing asked.
+async fn has_heard(app: &TestApp) {
+    let key = uuid::Uuid::new_v4().simple().to_string();
+    app.key(&app.brand, &key, None).await;
+    app.until(&format!("key={key}"), |response| response.status == 400).await;
 }

@@ -6,13 +6,13 @@ use hookpoint::collect::apply::apply;
 use hookpoint::customer::kind::SourceKind;
 use hookpoint::customer::record::{Change, RecordKey};
 use hookpoint::customer::versions::{Scope, Update};
-use hookpoint::storage::database::{Place, Url};
+use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::Embedded;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
 use super::{EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, canaries, changes, is_found_where_leaked};
-use crate::support::{Options, TestApp, encode, layout, now};
+use crate::support::{Options, TestApp, database, encode, layout, now, server};
 
 /// What an operator may switch on, and what would then print values.
 const SWITCHED_ON: [(&str, &str); 23] = [
@@ -200,4 +200,24 @@ async fn in_each_others_way(server: &PgPool) {
     assert!(sqlx::query(change).bind(&first).execute(&mut *one).await.is_err());
     one.rollback().await.unwrap();
     sqlx::query("delete from records where record_key = $1").bind(&second).execute(server).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_of_somebody_else_that_logs_values_is_warned_about() {
+    let (place, name) = database().await;
+    let size = PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10) };
+    let operator = server().await;
+    for (setting, value, logs) in [
+        ("log_min_duration_statement", "0", false),
+        ("log_parameter_max_length", "-1", true),
+        ("log_min_duration_statement", "-1", false),
+        ("log_statement", "all", true),
+        ("log_statement", "ddl", false),
+        ("auto_explain.log_min_duration", "0", true),
+    ] {
+        tell(&operator, &format!("alter database {name} set {setting} = '{value}'")).await;
+        let theirs = Database::open(&place, size, false).await.unwrap();
+        assert_eq!(theirs.logs_values().await.unwrap(), logs, "{setting} = {value}");
+        theirs.close().await;
+    }
 }
