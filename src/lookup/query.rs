@@ -17,10 +17,28 @@ const MAX_PRIMARY_ID: usize = 128;
 /// A query, split but not looked into: the key is checked first.
 #[derive(Default)]
 pub struct Query<'a> {
-    keys: Vec<&'a str>,
-    channels: Vec<&'a str>,
-    addresses: Vec<&'a str>,
-    primary_ids: Vec<&'a str>,
+    key: Seen<'a>,
+    channel: Seen<'a>,
+    address: Seen<'a>,
+    primary_id: Seen<'a>,
+}
+
+/// A parameter's value, as it was sent.
+#[derive(Clone, Copy, Default)]
+enum Seen<'a> {
+    #[default]
+    Never,
+    Once(&'a str),
+    Often,
+}
+
+impl<'a> Seen<'a> {
+    const fn see(&mut self, value: &'a str) {
+        *self = match self {
+            Self::Never => Self::Once(value),
+            Self::Once(_) | Self::Often => Self::Often,
+        };
+    }
 }
 
 /// Whom a lookup asks for.
@@ -86,10 +104,10 @@ impl<'a> Query<'a> {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode(name).unwrap_or_default();
             match name.as_ref() {
-                name if name == key_parameter => split.keys.push(value),
-                "channelAddressType" => split.channels.push(value),
-                "address" => split.addresses.push(value),
-                "primaryID" => split.primary_ids.push(value),
+                name if name == key_parameter => split.key.see(value),
+                "channelAddressType" => split.channel.see(value),
+                "address" => split.address.see(value),
+                "primaryID" => split.primary_id.see(value),
                 _ => {}
             }
         }
@@ -101,10 +119,10 @@ impl<'a> Query<'a> {
     /// # Errors
     /// When there is none, or more than one, or an empty one.
     pub fn key(&self) -> Result<Cow<'a, [u8]>, Problem> {
-        match self.keys.as_slice() {
-            [key] if key.contains('+') => Ok(percent_encoding::percent_decode_str(&key.replace('+', " ")).collect::<Vec<u8>>().into()),
-            [key] if !key.is_empty() => Ok(percent_encoding::percent_decode_str(key).into()),
-            _ => Err(Problem::KeyMissing),
+        match self.key {
+            Seen::Once(key) if key.contains('+') => Ok(percent_encoding::percent_decode_str(&key.replace('+', " ")).collect::<Vec<u8>>().into()),
+            Seen::Once(key) if !key.is_empty() => Ok(percent_encoding::percent_decode_str(key).into()),
+            Seen::Never | Seen::Once(_) | Seen::Often => Err(Problem::KeyMissing),
         }
     }
 
@@ -113,14 +131,15 @@ impl<'a> Query<'a> {
     /// # Errors
     /// When parameters are missing, repeated, empty, or of both forms.
     pub fn asked(&self) -> Result<Asked<'a>, Problem> {
-        match (self.channels.as_slice(), self.addresses.as_slice(), self.primary_ids.as_slice()) {
-            ([], [], []) => Err(Problem::ParameterMissing),
-            ([], [], [id]) => Ok(Asked { kind: AskedKind::Id, text: text(id, Problem::PrimaryIdMalformed)? }),
-            ([], [], _) => Err(Problem::ParameterRepeated),
-            (_, _, [_, ..]) => Err(Problem::BothForms),
-            ([_, _, ..], _, _) | (_, [_, _, ..], _) => Err(Problem::ParameterRepeated),
-            ([], _, _) | (_, [], _) => Err(Problem::ParameterMissing),
-            ([channel], [address], []) => match text(channel, Problem::ChannelUnknown)?.as_ref() {
+        use Seen::{Never, Often, Once};
+        match (self.channel, self.address, self.primary_id) {
+            (Never, Never, Never) => Err(Problem::ParameterMissing),
+            (Never, Never, Once(id)) => Ok(Asked { kind: AskedKind::Id, text: text(id, Problem::PrimaryIdMalformed)? }),
+            (Never, Never, Often) => Err(Problem::ParameterRepeated),
+            (_, _, Once(_) | Often) => Err(Problem::BothForms),
+            (Often, _, Never) | (_, Often, Never) => Err(Problem::ParameterRepeated),
+            (Never, _, Never) | (_, Never, Never) => Err(Problem::ParameterMissing),
+            (Once(channel), Once(address), Never) => match text(channel, Problem::ChannelUnknown)?.as_ref() {
                 "phoneNumber" => Ok(Asked { kind: AskedKind::Phone, text: text(address, Problem::PhoneMalformed)? }),
                 "email" => Ok(Asked { kind: AskedKind::Email, text: text(address, Problem::EmailMalformed)? }),
                 _ => Err(Problem::ChannelUnknown),
@@ -172,7 +191,7 @@ fn text<'a>(raw: &'a str, malformed: Problem) -> Result<Cow<'a, str>, Problem> {
 
 /// Form decoding; `None` for a percent sign without two hexadecimal digits, and for what isn't UTF-8.
 fn decode(raw: &str) -> Option<Cow<'_, str>> {
-    if !raw.contains(['%', '+']) {
+    if !raw.bytes().any(|byte| byte == b'%' || byte == b'+') {
         return Some(Cow::Borrowed(raw));
     }
     let escapes_are_whole = raw.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);

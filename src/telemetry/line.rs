@@ -68,7 +68,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, RequestIdOnly> for J
         let mut fields = JsonFields { writer: writer.by_ref(), written: Ok(()) };
         event.record(&mut fields);
         fields.written?;
-        with_request_id(context, |id| {
+        with_request_id(event, context, |id| {
             writer.write_str(",\"request_id\":")?;
             write_quoted(&mut writer, id)
         })?;
@@ -169,7 +169,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, RequestIdOnly> for H
         let mut fields = HumanFields { writer: writer.by_ref(), written: Ok(()) };
         event.record(&mut fields);
         fields.written?;
-        with_request_id(context, |id| write!(writer, " {REQUEST_ID}={id}"))?;
+        with_request_id(event, context, |id| write!(writer, " {REQUEST_ID}={id}"))?;
         writer.write_char('\n')
     }
 }
@@ -209,10 +209,14 @@ fn is_foreign(target: &str) -> bool {
     !target.starts_with("hookpoint")
 }
 
-fn with_request_id<S>(context: &FmtContext<'_, S, RequestIdOnly>, write: impl FnOnce(&str) -> fmt::Result) -> fmt::Result
+/// The id of the request that this happened in, unless the event itself names it.
+fn with_request_id<S>(event: &Event<'_>, context: &FmtContext<'_, S, RequestIdOnly>, write: impl FnOnce(&str) -> fmt::Result) -> fmt::Result
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    if event.metadata().fields().field(REQUEST_ID).is_some() {
+        return Ok(());
+    }
     let Some(span) = context.lookup_current() else { return Ok(()) };
     let extensions = span.extensions();
     extensions.get::<FormattedFields<RequestIdOnly>>().filter(|id| !id.fields.is_empty()).map_or(Ok(()), |id| write(&id.fields))

@@ -12,15 +12,14 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
 use metrics::{Counter, Histogram};
 use tracing::Span;
-use tracing::field::Empty;
-use tracing_actix_web::{RequestId, RootSpan, RootSpanBuilder};
+use tracing_actix_web::{RequestId, RootSpanBuilder};
 
 use crate::background::Background;
 use crate::lookup::handler::{LookupTrace, Outcome};
 use crate::problem::Problem;
 use crate::route::Route;
 
-/// The root span of a request: method, route, status, brand, cache outcome, request id. No path, no query, no address.
+/// The root span of a request: method, route, request id. No path, no query, no address.
 #[derive(Debug)]
 pub struct HookpointSpan;
 
@@ -31,14 +30,11 @@ impl RootSpanBuilder for HookpointSpan {
             "http.request",
             http.request.method = method(request),
             http.route = route.as_str(),
-            http.response.status_code = Empty,
-            brand = Empty,
-            cache = Empty,
             request_id = request.extensions().get::<RequestId>().copied().map(tracing::field::display),
         )
     }
 
-    // The default records errors' internals; what is worth knowing, the middleware below records.
+    // The default records errors' internals; what is worth knowing is in the log line.
     fn on_request_end<B: MessageBody>(_: Span, _: &Result<ServiceResponse<B>, Error>) {}
 }
 
@@ -103,13 +99,19 @@ pub async fn finish<B: MessageBody + 'static>(request: ServiceRequest, next: Nex
     }
     let trace = response.request().extensions_mut().remove::<LookupTrace>();
     let (brand, cache) = trace.as_ref().map_or(("", ""), |trace| (trace.brand.as_ref().map_or("", |brand| &brand.rules.slug), trace.cache.as_str()));
-    if let Some(span) = response.request().extensions().get::<RootSpan>() {
-        tracing::record_all!(span, http.response.status_code = status.as_u16(), brand = brand, cache = cache);
-    }
     let elapsed = started_at.elapsed();
     count(route, status, trace.as_ref().map(|trace| trace.cache), elapsed.as_secs_f64());
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(method, route = route.as_str(), status = status.as_u16(), brand, cache, duration_us, "http.request.answered");
+    tracing::info!(
+        method,
+        route = route.as_str(),
+        status = status.as_u16(),
+        brand,
+        cache,
+        duration_us,
+        request_id = id_text,
+        "http.request.answered"
+    );
     Ok(response)
 }
 
