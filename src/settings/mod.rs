@@ -103,18 +103,33 @@ fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) 
 
 /// Numbers that would make no sense.
 fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) {
-    let at_least_one = [
-        ("lookup.deadline_ms", file.lookup.deadline_ms),
-        ("lookup.max_customers", file.lookup.max_customers),
-        ("lookup.max_waiting", file.lookup.max_waiting),
-        ("lookup.connections", u64::try_from(file.lookup.connections).unwrap_or(u64::MAX)),
-        ("limits.lookups_per_second", u64::from(file.limits.lookups_per_second)),
-        ("limits.wrong_keys_per_minute", u64::from(file.limits.wrong_keys_per_minute)),
-        ("limits.misses_per_minute", u64::from(file.limits.misses_per_minute)),
-        ("limits.max_networks", file.limits.max_networks),
-    ];
-    for (key, _) in at_least_one.into_iter().filter(|(_, number)| *number == 0) {
-        mistakes.push(source.at(key, "must be at least 1".to_owned()));
+    let (server, lookup, limits) = (&file.server, &file.lookup, &file.limits);
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    const YEAR: u64 = 366 * 24 * 3_600;
+    for (key, number, least, most) in [
+        ("server.workers", count(server.workers), 0, 1_000),
+        ("server.drain_seconds", server.drain_seconds, 0, 3_600),
+        ("server.shutdown_seconds", server.shutdown_seconds, 0, 3_600),
+        ("lookup.deadline_ms", lookup.deadline_ms, 1, 60_000),
+        ("lookup.max_customers", lookup.max_customers, 1, 1_000),
+        ("lookup.cache_megabytes", lookup.cache_megabytes, 0, 1 << 20),
+        ("lookup.cache_seconds", lookup.cache_seconds, 0, YEAR),
+        ("lookup.unknown_cache_seconds", lookup.unknown_cache_seconds, 0, YEAR),
+        ("lookup.stale_seconds", lookup.stale_seconds, 0, YEAR),
+        ("lookup.max_waiting", lookup.max_waiting, 1, 1 << 20),
+        ("lookup.connections", count(lookup.connections), 1, 100),
+        ("limits.lookups_per_second", u64::from(limits.lookups_per_second), 1, u64::from(u32::MAX)),
+        ("limits.wrong_keys_per_minute", u64::from(limits.wrong_keys_per_minute), 1, u64::from(u32::MAX)),
+        ("limits.misses_per_minute", u64::from(limits.misses_per_minute), 1, u64::from(u32::MAX)),
+        ("limits.max_networks", limits.max_networks, 1, 1 << 32),
+        // One of them listens for changes.
+        ("database.connections", u64::from(file.database.connections), 2, 10_000),
+    ] {
+        if number < least {
+            mistakes.push(source.at(key, format!("must be at least {least}")));
+        } else if number > most {
+            mistakes.push(source.at(key, format!("must be at most {most}")));
+        }
     }
     let taken = ["/health/", "/problems/", "/webhooks/"].iter().any(|taken| file.lookup.path.starts_with(taken));
     if taken || file.lookup.path.contains(['?', '#', '{', '}']) || !file.lookup.path.starts_with('/') || file.lookup.path == "/" {
@@ -125,9 +140,6 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         if !off && address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
             mistakes.push(source.at(key, "must be an address and a port such as \"127.0.0.1:8080\"".to_owned()));
         }
-    }
-    if file.database.connections < 2 {
-        mistakes.push(source.at("database.connections", "must be at least 2: one of them listens for changes".to_owned()));
     }
     if file.server.listen == file.server.metrics_listen {
         mistakes.push(source.at("server.metrics_listen", "must be another port than server.listen".to_owned()));

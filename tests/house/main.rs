@@ -415,7 +415,7 @@ const ROOTS: &str = "this template can use customer, attributes, omneo, omniotap
 
 /// A settings text with one mistake, the line and key that the message names, and what it says would be right.
 #[rustfmt::skip]
-const MISTAKES: [(&str, usize, &str, &str); 56] = [
+const MISTAKES: [(&str, usize, &str, &str); 58] = [
     // What the file can't be.
     ("[server]\nlissten = \"x\"", 2, "server.lissten", "expected one of `listen`, `metrics_listen`"),
     ("[servr]\nlisten = \"x\"", 1, "servr", "expected one of `server`, `database`, `lookup`, `limits`, `telemetry`, `brands`"),
@@ -433,6 +433,8 @@ const MISTAKES: [(&str, usize, &str, &str); 56] = [
     ("[server]\npublic_url = \"api.brand.nl\"", 2, "server.public_url", "such as \"https://api.brand.nl\""),
     ("[database]\nfetch = \"yes\"", 2, "database.fetch", "expected a boolean"),
     ("[database]\nconnections = 0", 2, "database.connections", "at least 2"),
+    ("[lookup]\nconnections = 4000000000", 2, "lookup.connections", "at most 100"),
+    ("[lookup]\ndeadline_ms = 9000000000000000000", 2, "lookup.deadline_ms", "at most 60000"),
     ("[lookup]\nseveral = \"some\"", 2, "lookup.several", "expected `all` or `none`"),
     ("[lookup]\ndeadline_ms = 0", 2, "lookup.deadline_ms", "at least 1"),
     ("[lookup]\nmax_customers = 0", 2, "lookup.max_customers", "at least 1"),
