@@ -1,8 +1,8 @@
 //! Flights of a brand that travel together.
 //!
 //! While a brand's flights are under way, further ones wait at its gate and depart together when those are back: one
-//! statement, one connection, however many ask. Nobody waits longer than [`PATIENCE`] because others are slow, and what fails
-//! together is asked again one by one.
+//! statement, one connection, however many ask. Nobody waits longer than [`PATIENCE`] for a slow batch, unless two are stuck,
+//! and what fails together is asked again one by one.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@
 //! request's line took longer than its answer. Of a span only the request's id is kept here.
 
 use std::cell::RefCell;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -49,6 +49,24 @@ impl Visit for KeepRequestId<'_> {
     }
 }
 
+thread_local! {
+    /// The line that this thread writes. Pieces are added to it directly: through the library's writer each costs a call.
+    static LINE: RefCell<String> = const { RefCell::new(String::new()) };
+    /// The second in which this thread wrote last, as text: most lines are of the same one.
+    static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+}
+
+/// Writes a line in one piece. What is in it may write a line of its own meanwhile.
+fn write_line(writer: &mut Writer<'_>, push: impl FnOnce(&mut String)) -> fmt::Result {
+    let mut line = LINE.take();
+    line.clear();
+    push(&mut line);
+    line.push('\n');
+    let written = writer.write_str(&line);
+    LINE.set(line);
+    written
+}
+
 /// An object a line.
 #[derive(Debug)]
 pub(super) struct Json;
@@ -56,94 +74,104 @@ pub(super) struct Json;
 impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, RequestIdOnly> for Json {
     fn format_event(&self, context: &FmtContext<'_, S, RequestIdOnly>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let metadata = event.metadata();
-        writer.write_str("{\"timestamp\":\"")?;
-        write_time(&mut writer)?;
-        writer.write_str("\",\"level\":\"")?;
-        writer.write_str(metadata.level().as_str())?;
-        writer.write_char('"')?;
-        if is_foreign(metadata.target()) {
-            writer.write_str(",\"target\":")?;
-            write_quoted(&mut writer, metadata.target())?;
-        }
-        let mut fields = JsonFields { writer: writer.by_ref(), written: Ok(()) };
-        event.record(&mut fields);
-        fields.written?;
-        with_request_id(event, context, |id| {
-            writer.write_str(",\"request_id\":")?;
-            write_quoted(&mut writer, id)
-        })?;
-        writer.write_str("}\n")
+        write_line(&mut writer, |line| {
+            line.push_str("{\"timestamp\":\"");
+            push_time(line);
+            line.push_str("\",\"level\":\"");
+            line.push_str(metadata.level().as_str());
+            line.push('"');
+            if is_foreign(metadata.target()) {
+                push_text(line, "target", metadata.target());
+            }
+            event.record(&mut JsonFields(line));
+            with_request_id(event, context, |id| push_text(line, REQUEST_ID, id));
+            line.push('}');
+        })
     }
 }
 
-struct JsonFields<'writer> {
-    writer: Writer<'writer>,
-    written: fmt::Result,
-}
+struct JsonFields<'a>(&'a mut String);
 
 impl JsonFields<'_> {
-    fn member(&mut self, field: &Field, write: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        if self.written.is_ok() {
-            let name = [",\"", field.name(), "\":"];
-            self.written = name.into_iter().try_for_each(|part| self.writer.write_str(part)).and_then(|()| write(&mut self.writer));
-        }
+    fn number(&mut self, field: &Field, value: impl fmt::Display) {
+        push_name(self.0, field.name());
+        let _ = write!(self.0, "{value}");
     }
 }
 
 impl Visit for JsonFields<'_> {
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.member(field, |writer| write!(writer, "{value}"));
+        self.number(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.member(field, |writer| write!(writer, "{value}"));
+        self.number(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.member(field, |writer| write!(writer, "{value}"));
+        self.number(field, value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.member(field, |writer| write_quoted(writer, value));
+        push_text(self.0, field.name(), value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.member(field, |writer| write_quoted(writer, &format!("{value:?}")));
-    }
-}
-
-/// A JSON string. What a terminal or a careless viewer could take for a command is escaped too.
-fn write_quoted(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
-    writer.write_char('"')?;
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
-        writer.write_str(text)?;
-    } else {
-        for c in text.chars() {
-            match c {
-                '"' | '\\' => write!(writer, "\\{c}")?,
-                c if c.is_control() => write!(writer, "\\u{:04x}", u32::from(c))?,
-                c => writer.write_char(c)?,
-            }
+        push_name(self.0, field.name());
+        self.0.push('"');
+        let start = self.0.len();
+        let _ = write!(self.0, "{value:?}");
+        if self.0.get(start..).is_some_and(|text| !is_plain(text)) {
+            let text = self.0.split_off(start);
+            push_escaped(self.0, &text);
         }
+        self.0.push('"');
     }
-    writer.write_char('"')
 }
 
-thread_local! {
-    /// The second in which this thread wrote last, as text: most lines are of the same one.
-    static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+fn push_name(line: &mut String, name: &str) {
+    line.push_str(",\"");
+    line.push_str(name);
+    line.push_str("\":");
+}
+
+fn push_text(line: &mut String, name: &str, text: &str) {
+    push_name(line, name);
+    line.push('"');
+    if is_plain(text) {
+        line.push_str(text);
+    } else {
+        push_escaped(line, text);
+    }
+    line.push('"');
+}
+
+/// Whether a text can stand in a JSON string as it is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+}
+
+/// What a terminal or a careless viewer could take for a command is escaped too.
+fn push_escaped(line: &mut String, text: &str) {
+    for c in text.chars() {
+        let _ = match c {
+            '"' | '\\' => write!(line, "\\{c}"),
+            c if c.is_control() => write!(line, "\\u{:04x}", u32::from(c)),
+            c => line.write_char(c),
+        };
+    }
 }
 
 /// Now, in UTC, to the microsecond.
-fn write_time(writer: &mut Writer<'_>) -> fmt::Result {
+fn push_time(line: &mut String) {
     let now = Clock::system().now();
     SECOND.with_borrow_mut(|(second, text)| {
         if *second != now.as_second() {
             (*second, *text) = (now.as_second(), now.strftime("%FT%T").to_string());
         }
-        writer.write_str(text)
-    })?;
-    write!(writer, ".{:06}Z", now.subsec_microsecond())
+        line.push_str(text);
+    });
+    let _ = write!(line, ".{:06}Z", now.subsec_microsecond());
 }
 
 /// A sentence a line.
@@ -156,21 +184,21 @@ pub(super) struct Human {
 impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, RequestIdOnly> for Human {
     fn format_event(&self, context: &FmtContext<'_, S, RequestIdOnly>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let metadata = event.metadata();
-        write_time(&mut writer)?;
         let level = *metadata.level();
-        if self.colours {
-            write!(writer, " \u{1b}[{}m{level:>5}\u{1b}[0m", colour(level))?;
-        } else {
-            write!(writer, " {level:>5}")?;
-        }
-        if is_foreign(metadata.target()) {
-            write!(writer, " {}", metadata.target())?;
-        }
-        let mut fields = HumanFields { writer: writer.by_ref(), written: Ok(()) };
-        event.record(&mut fields);
-        fields.written?;
-        with_request_id(event, context, |id| write!(writer, " {REQUEST_ID}={id}"))?;
-        writer.write_char('\n')
+        write_line(&mut writer, |line| {
+            push_time(line);
+            let _ = match self.colours {
+                true => write!(line, " \u{1b}[{}m{level:>5}\u{1b}[0m", colour(level)),
+                false => write!(line, " {level:>5}"),
+            };
+            if is_foreign(metadata.target()) {
+                let _ = write!(line, " {}", metadata.target());
+            }
+            event.record(&mut HumanFields(line));
+            with_request_id(event, context, |id| {
+                let _ = write!(line, " {REQUEST_ID}={id}");
+            });
+        })
     }
 }
 
@@ -184,10 +212,7 @@ const fn colour(level: Level) -> u8 {
     }
 }
 
-struct HumanFields<'writer> {
-    writer: Writer<'writer>,
-    written: fmt::Result,
-}
+struct HumanFields<'a>(&'a mut String);
 
 impl Visit for HumanFields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -195,12 +220,10 @@ impl Visit for HumanFields<'_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if self.written.is_ok() {
-            self.written = match field.name() {
-                "message" => write!(self.writer, " {value:?}"),
-                name => write!(self.writer, " {name}={value:?}"),
-            };
-        }
+        let _ = match field.name() {
+            "message" => write!(self.0, " {value:?}"),
+            name => write!(self.0, " {name}={value:?}"),
+        };
     }
 }
 
@@ -210,16 +233,18 @@ fn is_foreign(target: &str) -> bool {
 }
 
 /// The id of the request that this happened in, unless the event itself names it.
-fn with_request_id<S>(event: &Event<'_>, context: &FmtContext<'_, S, RequestIdOnly>, write: impl FnOnce(&str) -> fmt::Result) -> fmt::Result
+fn with_request_id<S>(event: &Event<'_>, context: &FmtContext<'_, S, RequestIdOnly>, push: impl FnOnce(&str))
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     if event.metadata().fields().field(REQUEST_ID).is_some() {
-        return Ok(());
+        return;
     }
-    let Some(span) = context.lookup_current() else { return Ok(()) };
+    let Some(span) = context.lookup_current() else { return };
     let extensions = span.extensions();
-    extensions.get::<FormattedFields<RequestIdOnly>>().filter(|id| !id.fields.is_empty()).map_or(Ok(()), |id| write(&id.fields))
+    if let Some(id) = extensions.get::<FormattedFields<RequestIdOnly>>().filter(|id| !id.fields.is_empty()) {
+        push(&id.fields);
+    }
 }
 
 #[cfg(test)]
