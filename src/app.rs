@@ -50,6 +50,9 @@ pub struct Application {
     drain: Duration,
 }
 
+/// How long the end waits for each of the last things to do, once nobody asks any more.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// The application can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -148,10 +151,12 @@ impl Application {
         for (_, stopped) in self.servers {
             let _ = stopped.await;
         }
-        if let Err(error) = self.keyring.write_last_used(&self.database.pool).await {
-            tracing::warn!(%error, "when keys were last used is not written down");
+        // A store that hangs must not keep us from ending.
+        let written = tokio::time::timeout(LAST_WORDS, self.keyring.write_last_used(&self.database.pool)).await;
+        if !matches!(written, Ok(Ok(()))) {
+            tracing::warn!("when keys were last used is not written down");
         }
-        self.background.end().await;
+        let _ = tokio::time::timeout(LAST_WORDS, self.background.end()).await;
         self.database.close().await;
     }
 

@@ -15,9 +15,14 @@ use crate::storage::{StorageError, brands};
 
 /// Hears what changed. Whenever something may have been missed, everything remembered counts as expired.
 pub async fn hear_changes(pool: PgPool, flights: Arc<Flights>, cache: Arc<AnswerCache>, keyring: Arc<Keyring>) {
+    let mut is_said = false;
     loop {
-        if let Err(error) = hear_until_lost(&pool, &flights, &cache, &keyring).await {
-            tracing::warn!(%error, "changes are not heard: remembered answers count as expired until they are again");
+        let lost = hear_until_lost(&pool, &flights, &cache, &keyring).await;
+        // Said once, not for every attempt.
+        if !cache.is_deaf() || !is_said {
+            is_said = true;
+            let reason = lost.err().map_or_else(|| "silence, or the connection broke".to_owned(), |error| error.to_string());
+            tracing::warn!(reason, "changes are not heard: remembered answers count as expired until they are again");
         }
         cache.set_deaf(true);
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -30,6 +35,7 @@ async fn hear_until_lost(pool: &PgPool, flights: &Flights, cache: &AnswerCache, 
         return Ok(());
     }
     cache.set_deaf(false);
+    tracing::info!("changes are heard");
     while let Some(heard) = changes.next().await {
         match heard {
             Heard::Changed(invalidation) => {

@@ -52,7 +52,7 @@ impl<'a> Source<'a> {
     pub(super) fn of_syntax(&self, error: &toml::de::Error) -> Mistake {
         let line = error.span().map(|span| self.line_of(span.start));
         let key = error.span().and_then(|span| self.key_at(span.start));
-        Mistake { path: self.path.to_owned(), line, key, what: error.message().replace('\n', " ") }
+        Mistake { path: self.path.to_owned(), line, key, what: in_plain_words(error.message()) }
     }
 
     /// A mistake in the value of a key such as `brands.demo.time_zone` or `brands.demo.custom_fields.0.value`.
@@ -117,6 +117,12 @@ fn key_in_value(value: &DeValue<'_>, offset: usize) -> Option<String> {
         }),
         _ => None,
     }
+}
+
+/// The reader speaks of its own types.
+fn in_plain_words(message: &str) -> String {
+    let types = ["usize", "u64", "u32", "u16"];
+    types.into_iter().fold(message.replace('\n', " "), |text, name| text.replace(&format!("expected {name}"), "expected a whole number, 0 or more"))
 }
 
 /// Whether a dotted key starts with this name, as a whole.

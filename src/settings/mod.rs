@@ -107,10 +107,10 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     const YEAR: u64 = 366 * 24 * 3_600;
     for (key, number, least, most) in [
-        ("server.workers", count(server.workers), 0, 1_000),
+        ("server.workers", count(server.workers), 0, 512),
         ("server.drain_seconds", server.drain_seconds, 0, 3_600),
         ("server.shutdown_seconds", server.shutdown_seconds, 0, 3_600),
-        ("lookup.deadline_ms", lookup.deadline_ms, 1, 60_000),
+        ("lookup.deadline_ms", lookup.deadline_ms, 50, 60_000),
         ("lookup.max_customers", lookup.max_customers, 1, 1_000),
         ("lookup.cache_megabytes", lookup.cache_megabytes, 0, 1 << 20),
         ("lookup.cache_seconds", lookup.cache_seconds, 0, YEAR),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 
 use super::StorageError;
 use super::invalidation::{CHANNEL, Invalidation};
@@ -38,7 +38,10 @@ impl Changes {
     /// # Errors
     /// When Postgres fails.
     pub async fn listen(pool: &PgPool) -> Result<Self, StorageError> {
-        let mut listener = PgListener::connect_with(pool).await?;
+        // A connection of its own: the pool's may all be dead when Postgres comes back.
+        let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+        let own = own.connect_with(PgConnectOptions::clone(&pool.connect_options())).await?;
+        let mut listener = PgListener::connect_with(&own).await?;
         listener.listen_all([CHANNEL, KEYS_CHANNEL, BEAT_CHANNEL]).await?;
         Ok(Self(listener))
     }

@@ -44,7 +44,7 @@ impl StorageError {
 fn in_words(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => match error.code() {
-            Some(code) => format!("SQLSTATE {code}{}", error.constraint().map(|name| format!(" on {name}")).unwrap_or_default()),
+            Some(code) => format!("{}SQLSTATE {code}{}", meaning(&code), error.constraint().map(|name| format!(" on {name}")).unwrap_or_default()),
             None => "an error without a code".to_owned(),
         },
         sqlx::Error::Io(error) => format!("connection: {}", error.kind()),
@@ -54,6 +54,19 @@ fn in_words(error: &sqlx::Error) -> String {
         sqlx::Error::Configuration(_) => "the database URL is not understood".to_owned(),
         sqlx::Error::Migrate(error) => format!("migration: {error}"),
         _ => "an answer that was not expected".to_owned(),
+    }
+}
+
+/// The mistakes of setting up, in words of ours.
+fn meaning(code: &str) -> &'static str {
+    match code {
+        "28P01" => "the password is wrong: ",
+        "28000" => "this user may not connect: ",
+        "3D000" => "there is no such database: ",
+        "42501" => "this user may not do that: ",
+        "53300" => "Postgres has no connection to spare: ",
+        "57P03" => "Postgres is starting or ending: ",
+        _ => "",
     }
 }
 

@@ -64,12 +64,12 @@ pub const CATALOGUE: &[Metric] = &[
     gauge("hookpoint_cache_entries", &[], "Answers remembered."),
     gauge("hookpoint_cache_bytes", &[], "Memory of remembered answers, in bytes; at most lookup.cache_megabytes."),
     gauge("hookpoint_database_connections", &["pool", "state"], "Connections to Postgres, by pool (lookups, work) and state (used, idle)."),
-    gauge("hookpoint_reviews", &["brand"], "Questions of who is who that evidence leaves open."),
+    gauge("hookpoint_reviews", &["brand"], "Questions of who is who that evidence leaves open; counted every minute."),
     counter("hookpoint_oversized_components_total", &["brand"], "Changes among more records than identity.component_cap."),
     gauge("hookpoint_sweep_records_left", &["brand"], "Records still to be looked at after settings changed."),
     gauge("hookpoint_settings_info", &["brand", "hash"], "1 for the settings in force, by their hash: replicas should agree."),
     gauge("hookpoint_build_info", &["version"], "1 for the version that runs."),
-    counter("hookpoint_log_lines_lost_total", &[], "Log lines lost because standard error was not read fast enough."),
+    counter("hookpoint_log_lines_lost_total", &[], "Log lines lost because standard error was not read fast enough, or could not be written."),
 ];
 
 /// Upper bounds of durations, in seconds.

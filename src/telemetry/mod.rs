@@ -11,6 +11,7 @@ pub mod request;
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
@@ -54,13 +55,16 @@ pub fn start(settings: &TelemetrySettings) {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "a bug: panicked");
-        flush();
     }));
 }
 
-/// Writes the log's last lines: before the process ends.
+/// Writes the log's last lines, before the process ends: as long as somebody reads them.
 pub fn flush() {
-    if let Some(output) = OUTPUT.get() {
+    let Some(output) = OUTPUT.get() else { return };
+    let (done, written) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
         output.write();
-    }
+        let _ = done.send(());
+    });
+    let _ = written.recv_timeout(Duration::from_secs(1));
 }

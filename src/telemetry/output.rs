@@ -63,8 +63,9 @@ impl Output {
     pub(super) fn write(&self) {
         let Sink { to, spare } = &mut *lock(&self.0.sink);
         std::mem::swap(&mut *lock(&self.0.lines), spare);
-        // There is nowhere to complain to.
-        let _ = to.write_all(spare).and_then(|()| to.flush());
+        if to.write_all(spare).and_then(|()| to.flush()).is_err() {
+            lose(spare.iter().filter(|byte| **byte == b'\n').count());
+        }
         spare.clear();
         spare.shrink_to(USUAL);
     }
@@ -73,14 +74,18 @@ impl Output {
         let mut lines = lock(&self.0.lines);
         if lines.len().saturating_add(line.len()) > ROOM {
             drop(lines);
-            metrics::counter!("hookpoint_log_lines_lost_total").increment(1);
-            return;
+            return lose(1);
         }
         if lines.is_empty() {
             self.0.first.notify_one();
         }
         lines.extend_from_slice(line);
     }
+}
+
+/// There is nowhere else to complain to.
+fn lose(lines: usize) {
+    metrics::counter!("hookpoint_log_lines_lost_total").increment(u64::try_from(lines).unwrap_or(u64::MAX));
 }
 
 /// Takes a line at a time, whole.

@@ -86,7 +86,7 @@ pub async fn run(stand: &mut Stand, scale: Scale) -> Report {
     let shop = Shop::at(shop.url).await;
     a_listener_is_cut(&shop, &replica, &mut report).await;
     shop.database.close().await;
-    drop(replica);
+    a_service_ends_while_its_server_hangs(stand, replica, &mut report).await;
     a_server_of_its_own_is_killed(stand, scale, &mut report).await;
     report
 }
@@ -186,6 +186,22 @@ async fn a_listener_is_cut(shop: &Shop, replica: &Replica, report: &mut Report) 
         report.broken.push("a change is never seen after the connection that listens was cut".to_owned());
     }
     report.expect_within("until a change is seen after the connection that listens was cut", begin.elapsed(), HEARD);
+}
+
+/// An operator's first reaction to a database that hangs is to restart what uses it.
+async fn a_service_ends_while_its_server_hangs(stand: &Stand, mut replica: Replica, report: &mut Report) {
+    let held = stand.hold_postgres();
+    let mut connection = Connection::new(replica.address);
+    let (mut lookups, mut request) = (lookups(), Vec::new());
+    lookups.ask(0, &mut request);
+    let _ = connection.ask(&request).await;
+    let begin = Instant::now();
+    replica.process.terminate();
+    while replica.process.ended().is_none() && begin.elapsed() < PATIENCE {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    report.expect_within("until the service ends that is told to while Postgres hangs", begin.elapsed(), Duration::from_secs(20));
+    drop(held);
 }
 
 async fn a_server_of_its_own_is_killed(stand: &Stand, scale: Scale, report: &mut Report) {
