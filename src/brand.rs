@@ -1,12 +1,16 @@
 //! A brand, ready to work with: its rules from the settings, its number and secret from the store.
 
+use std::collections::BTreeMap;
+
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
+use crate::customer::kind::Source;
 use crate::customer::presentation::Presenter;
 use crate::customer::profile::Precedence;
 use crate::customer::rules::IdentityRules;
 use crate::sources::SourceSettings;
+use crate::sources::webhook::Door;
 use crate::storage::brands::BrandRow;
 
 /// What the settings say about a brand, validated.
@@ -24,6 +28,8 @@ pub struct BrandRules {
     pub presenter: Presenter,
     /// How its sources are read.
     pub sources: SourceSettings,
+    /// The doors of the sources whose webhooks can be proved to be theirs.
+    pub doors: BTreeMap<Source, Door>,
     /// Namespaces of ids, such as order numbers, that `primaryID` may name.
     pub reference_ids: Vec<String>,
 }

@@ -9,7 +9,7 @@
 //! touched: a value that ceases to be shared frees its other holders, and an id that another system uses as well must be
 //! told apart from then on. Only what hangs together in numbers near the cap takes the longer way (`capped`).
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use super::capped;
 use super::derive::{Reach, derive};
@@ -35,29 +35,41 @@ pub(super) async fn run(pool: &PgPool, brand: &Brand, work: &Work) -> Result<App
         return Ok(Applied::default());
     }
     let mut transaction = begin(pool, brand.id()).await?;
-    let (gathered, is_whole) = match gather(&mut transaction, brand, work, true).await? {
-        Some(gathered) => (Some(gathered), true),
-        None => (gather(&mut transaction, brand, work, false).await?, false),
-    };
-    let Some(gathered) = gathered.filter(|gathered| !gathered.after.is_nothing_new(work)) else {
+    let applied = run_within(&mut transaction, brand, work).await?;
+    if !applied.wrote {
         transaction.rollback().await?;
-        return Ok(Applied::default());
+        return Ok(applied);
+    }
+    transaction.commit().await?;
+    settle(pool, applied).await;
+    Ok(applied)
+}
+
+/// Does some work inside a transaction that holds the brand's lock ([`begin`]).
+pub(super) async fn run_within(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Applied, StorageError> {
+    let (gathered, is_whole) = match gather(db, brand, work, true).await? {
+        Some(gathered) => (Some(gathered), true),
+        None => (gather(db, brand, work, false).await?, false),
     };
+    let Some(gathered) = gathered.filter(|gathered| !gathered.after.is_nothing_new(work)) else { return Ok(Applied::default()) };
     let (changed, is_outgrown) = (gathered.after.facts.news(), gathered.known.is_outgrown);
     let customers = if is_whole {
         let derived = derive(&gathered.after, &gathered.known, &Reach::new(), brand);
-        write_outcome(&mut transaction, brand.id(), &gathered.after.facts, &derived).await?;
+        write_outcome(db, brand.id(), &gathered.after.facts, &derived).await?;
         report(brand, derived.oversized);
         derived.customers.len()
     } else {
-        capped::apply(&mut transaction, brand, gathered).await?
+        capped::apply(db, brand, gathered).await?
     };
-    transaction.commit().await?;
-    if is_outgrown {
+    Ok(Applied { changed, customers, wrote: true, is_outgrown })
+}
+
+/// What is to be done once a transaction has been committed.
+pub(super) async fn settle(pool: &PgPool, applied: Applied) {
+    if applied.is_outgrown
+        && let Err(error) = analyze(pool).await
+    {
         // What was applied is applied.
-        if let Err(error) = analyze(pool).await {
-            tracing::warn!(%error, "statements are not planned anew for tables that have grown");
-        }
+        tracing::warn!(%error, "statements are not planned anew for tables that have grown");
     }
-    Ok(Applied { changed, customers })
 }

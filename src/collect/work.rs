@@ -20,6 +20,10 @@ pub struct Applied {
     pub changed: usize,
     /// Customers that are new or different.
     pub customers: usize,
+    /// Anything was written.
+    pub(super) wrote: bool,
+    /// Tables have grown so much that statements should be planned anew.
+    pub(super) is_outgrown: bool,
 }
 
 /// Changes of one brand, and what is to be made anew although nothing was said about it.

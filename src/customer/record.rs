@@ -97,6 +97,18 @@ pub enum Change {
     Merge(SourceMerge),
 }
 
+impl Change {
+    /// The keys of the records and events that it speaks of, as texts.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        match self {
+            Self::Record { key, .. } => vec![key.to_string()],
+            Self::Event { key, .. } => vec![key.to_string()],
+            Self::Merge(merge) => vec![merge.loser.to_string(), merge.winner.to_string()],
+        }
+    }
+}
+
 /// A merge that the source made: the loser lives on as an alias of the winner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceMerge {

@@ -56,6 +56,7 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings) -> Result<BrandRule
         precedence,
         presenter,
         sources: settings.sources.clone(),
+        doors: BTreeMap::new(),
         reference_ids: settings.reference_ids.clone(),
     })
 }

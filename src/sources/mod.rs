@@ -8,6 +8,7 @@ pub mod omnilab;
 pub mod omniotap;
 pub mod picker;
 pub mod syncaroo;
+pub mod webhook;
 
 use std::collections::BTreeMap;
 
@@ -74,6 +75,12 @@ pub trait Reader {
     /// # Errors
     /// When it can't be understood at all.
     fn read_answer(&self, delivery: &Delivery) -> Result<Reading, Unreadable>;
+
+    /// The headers of a webhook, in lower case, that reading it needs: they are kept, all others are forgotten.
+    fn kept_headers(&self) -> &'static [&'static str];
+
+    /// What the inbox needs to know of a webhook. Every body has a label, also one that can't be read.
+    fn label(&self, delivery: &Delivery) -> webhook::Label;
 }
 
 /// How a brand's sources are to be read.

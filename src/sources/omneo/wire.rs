@@ -14,6 +14,7 @@ use crate::customer::phone::Phone;
 use crate::customer::record::{Change, RecordKey, SourceMerge, field};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::picker::{Picker, text_at, time_at};
+use crate::sources::webhook::{Label, Sameness, Urgency, digest};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
 impl Reader for OmneoSettings {
@@ -47,6 +48,26 @@ impl Reader for OmneoSettings {
 
     fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
         Ok(Reading::Ignored("answers of this API are not read"))
+    }
+
+    fn kept_headers(&self) -> &'static [&'static str] {
+        &["x-omneo-event"]
+    }
+
+    fn label(&self, delivery: &Delivery) -> Label {
+        let event = delivery.header("x-omneo-event");
+        let name = event.unwrap_or_default();
+        // There is no id of the delivery, and a body may come again because what it says came to be so again.
+        let about: Vec<String> = match self.read_webhook(delivery) {
+            Ok(Reading::Changes(changes)) => changes.iter().flat_map(Change::keys).collect(),
+            Ok(Reading::Ignored(_)) | Err(_) => Vec::new(),
+        };
+        let sameness = if about.is_empty() {
+            Sameness::of_content(name, &delivery.body)
+        } else {
+            Sameness::Last { digest: digest(name, &delivery.body), about }
+        };
+        Label::new(event, sameness, Urgency::Usual)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::{Change, RecordKey, field};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::picker::{Picker, text_at, time_at};
+use crate::sources::webhook::{Label, Sameness, Urgency};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
 /// The parts of OmniLab that events come from, as its event reference lists them.
@@ -39,6 +40,16 @@ impl Reader for OmniLabSettings {
 
     fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
         Ok(Reading::Ignored("answers of this API are not read"))
+    }
+
+    fn kept_headers(&self) -> &'static [&'static str] {
+        &["webhook-id"]
+    }
+
+    fn label(&self, delivery: &Delivery) -> Label {
+        let event = delivery.json().ok().and_then(|body| text_at(&body, &self.pointers.event_type));
+        let sameness = delivery.header("webhook-id").map_or_else(|| Sameness::of_content("", &delivery.body), |id| Sameness::Id(id.to_owned()));
+        Label::new(event.as_deref(), sameness, Urgency::Usual)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::{Change, RecordKey, field};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::picker::{Picker, text_at, time_at};
+use crate::sources::webhook::{Label, Sameness, Urgency};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
 impl Reader for OmnioTapSettings {
@@ -56,6 +57,17 @@ impl Reader for OmnioTapSettings {
 
     fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
         Ok(Reading::Ignored("answers of this API are not read"))
+    }
+
+    fn kept_headers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn label(&self, delivery: &Delivery) -> Label {
+        let body = delivery.json().unwrap_or_default();
+        let event = text_at(&body, "/entity_type").zip(text_at(&body, "/action")).map(|(entity, action)| format!("{entity}.{action}"));
+        let sameness = text_at(&body, "/event_id").map_or_else(|| Sameness::of_content("", &delivery.body), Sameness::Id);
+        Label::new(event.as_deref(), sameness, Urgency::Usual)
     }
 }
 

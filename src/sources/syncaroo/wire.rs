@@ -10,6 +10,7 @@ use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::{Change, RecordKey, field};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::picker::{Picker, text_at, time_at, time_of};
+use crate::sources::webhook::{Label, Sameness, Urgency};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
 impl Reader for SyncarooSettings {
@@ -58,6 +59,16 @@ impl Reader for SyncarooSettings {
             .finish();
         changes.push(Change::Event { key, update: Update { at, scope: Scope::Partial, fields } });
         Ok(Reading::Changes(changes))
+    }
+
+    fn kept_headers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn label(&self, delivery: &Delivery) -> Label {
+        let event = delivery.json().ok().and_then(|body| text_at(&body, "/metaData/attributeType"));
+        let urgency = if event.as_deref() == Some("bookings") { Urgency::First } else { Urgency::Usual };
+        Label::new(event.as_deref(), Sameness::None, urgency)
     }
 }
 

@@ -1,0 +1,156 @@
+//! The door that a source's webhooks come in by: what proves that they are its own, and what the inbox needs to know of them.
+//!
+//! There is no default. A source without a proof in the brand's settings has no door.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::{Delivery, Reader};
+use crate::customer::kind::Source;
+
+/// A webhook as it came, before anybody vouched for it.
+pub struct Incoming<'a> {
+    /// Header names in lower case; a repeated header's values are joined by commas (RFC 9110, section 5.3).
+    pub headers: &'a BTreeMap<String, String>,
+    /// The path's last segment after the source, or else the query's token.
+    pub secret: Option<&'a str>,
+    /// The bytes as they came.
+    pub body: &'a [u8],
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// Why a webhook isn't believed. The text never repeats what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// What would prove it isn't there.
+    #[error("there is no {0}")]
+    Missing(&'static str),
+    /// What should prove it can't be read.
+    #[error("the {0} is not as it should be")]
+    Malformed(&'static str),
+    /// It was signed too long ago, or in the future.
+    #[error("its time stamp is too far from now")]
+    Untimely,
+    /// It proves nothing: another secret, or another body.
+    #[error("the {0} is wrong")]
+    Wrong(&'static str),
+}
+
+/// What proves that a webhook is the source's own.
+pub trait Proof: Send + Sync + std::fmt::Debug {
+    /// Looks at the raw bytes only, and takes as long for a wrong signature as for a right one.
+    ///
+    /// # Errors
+    /// Why it isn't believed.
+    fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused>;
+
+    /// How it is proved, as the settings name it: `signature`, `hash`, `secret` or `none`.
+    fn name(&self) -> &'static str;
+}
+
+/// A source's door.
+#[derive(Debug)]
+pub struct Door {
+    /// Whose.
+    pub source: Source,
+    /// Who may come in.
+    pub proof: Box<dyn Proof>,
+}
+
+/// A webhook that was proved to be its source's own: made by [`Door::admit`] and nothing else.
+pub struct Admitted {
+    /// What it holds, with the headers that reading it needs.
+    pub delivery: Delivery,
+    /// What the inbox needs to know.
+    pub label: Label,
+}
+
+impl Door {
+    /// Lets a webhook in that is proved.
+    ///
+    /// # Errors
+    /// Why it isn't believed.
+    pub fn admit(&self, reader: &dyn Reader, incoming: &Incoming<'_>) -> Result<Admitted, Refused> {
+        self.proof.check(incoming)?;
+        let kept = reader.kept_headers().iter().filter_map(|name| Some(((*name).to_owned(), incoming.headers.get(*name)?.clone())));
+        let delivery = Delivery { headers: kept.collect(), body: incoming.body.to_vec(), received_at: incoming.received_at };
+        let label = reader.label(&delivery);
+        Ok(Admitted { delivery, label })
+    }
+}
+
+/// What the inbox needs to know of a delivery before it is read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Label {
+    /// What it is about, in the vendor's words, for lists: at most [`EVENT_CHARS`] of `a-z0-9._-`; `unknown` if it doesn't say.
+    pub event: String,
+    /// What makes another delivery the same.
+    pub sameness: Sameness,
+    /// When it is its turn.
+    pub urgency: Urgency,
+}
+
+/// How much of an event's name is kept.
+pub const EVENT_CHARS: usize = 64;
+
+impl Label {
+    /// A label whose event name is fit for lists.
+    #[must_use]
+    pub fn new(event: Option<&str>, sameness: Sameness, urgency: Urgency) -> Self {
+        let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        let event: String = event.unwrap_or_default().chars().filter(|c| fits(*c)).take(EVENT_CHARS).collect::<String>().to_lowercase();
+        Self { event: if event.is_empty() { "unknown".to_owned() } else { event }, sameness, urgency }
+    }
+}
+
+/// What makes another delivery the same one, to be dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Sameness {
+    /// Nothing: it says that something changed, not what, and so every one counts.
+    None,
+    /// The same id, ever.
+    Id(String),
+    /// The same content, as long as nothing else came meanwhile about any of these things (record and event keys). Without
+    /// an id of the delivery, what says A, then B, then A again must end as A.
+    Last {
+        /// Of everything that is read.
+        digest: [u8; 32],
+        /// What it is about; never empty.
+        about: Vec<String>,
+    },
+}
+
+impl Sameness {
+    /// The same bytes, ever: of a delivery that doesn't say what it is about.
+    #[must_use]
+    pub fn of_content(event: &str, body: &[u8]) -> Self {
+        use base64::Engine;
+        Self::Id(format!("content {}", base64::engine::general_purpose::STANDARD_NO_PAD.encode(digest(event, body))))
+    }
+}
+
+/// SHA-256 of an event's name and a body.
+#[must_use]
+pub fn digest(event: &str, body: &[u8]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(event.as_bytes());
+    hasher.update([0]);
+    hasher.update(body);
+    hasher.finalize().into()
+}
+
+/// When it is a delivery's turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Before all others.
+    First,
+    /// In order.
+    Usual,
+    /// When nothing else waits.
+    Later,
+    /// Never: it is acknowledged and counted, not kept.
+    Drop,
+}
