@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer, Resource};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tracing_actix_web::TracingLogger;
 
 use crate::access::keys::Keyring;
@@ -18,6 +19,7 @@ use crate::access::network::Proxies;
 use crate::background::Background;
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;
+use crate::collect::inbox::{Wakes, Worker};
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::flight::{FlightLimits, Flights};
 use crate::lookup::handler::{Hookpoint, lookup};
@@ -25,6 +27,7 @@ use crate::lookup::read::ReadRules;
 use crate::lookup::store::Store;
 use crate::pages::{self, Gauges, Health};
 use crate::problem::Problem;
+use crate::receive::handler::{Reception, options, receive};
 use crate::route;
 use crate::settings::SettingsFile;
 use crate::storage::database::Database;
@@ -115,21 +118,34 @@ impl Application {
             wrong_keys: WrongKeys::new(rates(file)),
             cache: Arc::clone(&cache),
             flights: Arc::clone(&flights),
-            clock,
+            clock: clock.clone(),
         });
         let pool = &database.pool;
+        let all: Vec<Arc<Brand>> = brands.values().cloned().collect();
+        let wakes = Wakes::new(brands.keys().copied());
+        let reception = Data::new(Reception::new(pool, &all, &file.inbox, wakes.clone(), background.clone(), clock.clone()));
+        if file.inbox.workers > 0 {
+            let slots = Arc::new(Semaphore::new(file.inbox.workers));
+            for brand in &all {
+                let worker = Worker::new(pool.clone(), Arc::clone(brand), &file.inbox, clock.clone());
+                background.spawn(worker.run(wakes.clone(), Arc::clone(&slots), background.clone()));
+            }
+        }
+        background.spawn_endless(upkeep::write_doors(pool.clone(), Arc::clone(&reception.doorways)));
+        background.spawn_endless(upkeep::watch_inboxes(pool.clone(), all.clone(), clock.clone()));
+        background.spawn_endless(upkeep::forget_deliveries(pool.clone(), all.clone(), file.inbox.clone(), clock));
         background.spawn_endless(upkeep::hear_changes(pool.clone(), Arc::clone(&flights), Arc::clone(&cache), Arc::clone(&keyring)));
         background.spawn_endless(upkeep::send_beats(pool.clone()));
         background.spawn_endless(upkeep::write_last_used(pool.clone(), Arc::clone(&keyring)));
-        background.spawn_endless(upkeep::sweep_brands(pool.clone(), brands.values().cloned().collect()));
-        background.spawn_endless(upkeep::count_reviews(pool.clone(), brands.values().cloned().collect()));
+        background.spawn_endless(upkeep::sweep_brands(pool.clone(), all.clone()));
+        background.spawn_endless(upkeep::count_reviews(pool.clone(), all));
         background.spawn_endless(upkeep::drain_histograms());
         tell_settings(&brands);
         let gauges = Data::new(Gauges { pool: pool.clone(), flights: Arc::clone(&flights), cache: Arc::clone(&cache) });
         let health = Data::new(Health { flights: Arc::clone(&flights), cache, background: background.clone() });
         let (address, metrics_address) = (local(&listener, file), metrics_listener.as_ref().map(|listener| local(listener, file)));
-        let lookup_server =
-            lookup_server(file, listener, hookpoint, health).map_err(|source| StartError::Listen { address: file.server.listen.clone(), source })?;
+        let lookup_server = lookup_server(file, listener, hookpoint, reception, health)
+            .map_err(|source| StartError::Listen { address: file.server.listen.clone(), source })?;
         let mut servers = vec![run(lookup_server, &background)];
         if let Some(listener) = metrics_listener {
             let app = move || App::new().app_data(gauges.clone()).service(Resource::new("/metrics").get(pages::metrics));
@@ -225,7 +241,14 @@ fn tell_settings(brands: &HashMap<i32, Arc<Brand>>) {
 /// THE route table.
 fn routes(config: &mut ServiceConfig, lookup_path: &str) {
     let get = |path: &str| Resource::new(path).default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::MethodNotAllowed) }));
+    let post = |path: &str| {
+        let refused = || async { Err::<HttpResponse, _>(Problem::WebhookMethodNotAllowed) };
+        let accepted = Resource::new(path).route(web::post().to(receive)).route(web::method(Method::OPTIONS).to(options));
+        accepted.default_service(web::to(refused))
+    };
     config
+        .service(post(&format!("{}{{brand}}/{{source}}", route::WEBHOOKS)))
+        .service(post(&format!("{}{{brand}}/{{source}}/{{secret:[^/]*}}", route::WEBHOOKS)))
         .service(get(lookup_path).route(web::get().to(lookup)).route(web::head().to(lookup)))
         .service(get(route::LIVE).route(web::get().to(pages::live)).route(web::head().to(pages::live)))
         .service(get(route::READY).route(web::get().to(pages::ready)).route(web::head().to(pages::ready)))
@@ -234,12 +257,20 @@ fn routes(config: &mut ServiceConfig, lookup_path: &str) {
 }
 
 /// The paths of the route table, for tests that must drive every route.
-pub const PATHS: [&str; 4] = ["/omnidesk/customerlookup", "/health/live", "/health/ready", "/problems/{code}"];
+pub const PATHS: [&str; 6] = [
+    "/omnidesk/customerlookup",
+    "/health/live",
+    "/health/ready",
+    "/problems/{code}",
+    "/webhooks/{brand}/{source}",
+    "/webhooks/{brand}/{source}/{secret}",
+];
 
 fn lookup_server(
     file: &SettingsFile,
     listener: TcpListener,
     hookpoint: Data<Hookpoint>,
+    reception: Data<Reception>,
     health: Data<Health>,
 ) -> std::io::Result<actix_web::dev::Server> {
     let public_url = file.server.public_url.trim_end_matches('/').to_owned();
@@ -251,6 +282,7 @@ fn lookup_server(
         App::new()
             .app_data(front.clone())
             .app_data(hookpoint.clone())
+            .app_data(reception.clone())
             .app_data(health.clone())
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<HookpointSpan>::new())

@@ -52,6 +52,11 @@ impl Background {
         self.ending.is_cancelled()
     }
 
+    /// Completes when the service is ending.
+    pub async fn until_ending(&self) {
+        self.ending.cancelled().await;
+    }
+
     /// Ends endless tasks and waits for all.
     pub async fn end(&self) {
         self.ending.cancel();

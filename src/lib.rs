@@ -29,6 +29,7 @@ pub mod demo;
 pub mod lookup;
 pub mod pages;
 pub mod problem;
+pub mod receive;
 pub mod route;
 pub mod settings;
 pub mod sources;

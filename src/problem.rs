@@ -62,6 +62,12 @@ catalogue! {
     BrandNetworkForbidden, FORBIDDEN, "brand-network-forbidden", "Your network may not use this brand's keys", "An admin lists the networks in the brand's allow setting.";
     NotFound, NOT_FOUND, "not-found", "There is nothing here", "Check the path of the CRM sync url.";
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "Only GET and HEAD", "Lookups are GET requests.";
+    WebhookMethodNotAllowed, METHOD_NOT_ALLOWED, "webhook-method-not-allowed", "Only POST", "Webhooks are POST requests.";
+    WebhookUnproved, UNAUTHORIZED, "webhook-unproved", "Nothing proves that this webhook is the source's own", "Compare the secret there with the one here. Operators find the reason in the log, and `hookpoint inbox status` says since when.";
+    BodyTooLarge, PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large", "An operator sets the limit with inbox.max_body_kilobytes.";
+    SourceNotConnected, SERVICE_UNAVAILABLE, "source-not-connected", "This source is not connected", "An admin sets how its webhooks are verified, in the source's webhook settings.";
+    InboxUnavailable, SERVICE_UNAVAILABLE, "inbox-unavailable", "The webhook could not be stored", "Send it again as Retry-After says.";
+    ReceiptUnknown, SERVICE_UNAVAILABLE, "receipt-unknown", "Storing the webhook took too long", "Send it again as Retry-After says: if it was stored after all, it does not count twice.";
     LookupFailed, INTERNAL_SERVER_ERROR, "lookup-failed", "The lookup failed", "The store could not be asked in time. Operators find the request id in the log.";
     Overloaded, SERVICE_UNAVAILABLE, "overloaded", "Too many lookups are waiting", "Try again as Retry-After says.";
     ShuttingDown, SERVICE_UNAVAILABLE, "shutting-down", "The service is shutting down", "Try again: another replica answers.";
@@ -92,6 +98,8 @@ impl Problem {
         match self {
             Self::TooManyRequests(seconds) | Self::TooManyWrongKeys(seconds) | Self::TooManyMisses(seconds) => Some(seconds),
             Self::Overloaded | Self::ShuttingDown => Some(1),
+            Self::InboxUnavailable | Self::ReceiptUnknown => Some(5),
+            Self::SourceNotConnected => Some(300),
             _ => None,
         }
     }
@@ -143,8 +151,12 @@ impl ResponseError for Problem {
         if let Some(seconds) = self.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        if *self == Self::MethodNotAllowed {
-            response.insert_header((header::ALLOW, "GET, HEAD"));
+        match self {
+            Self::MethodNotAllowed => drop(response.insert_header((header::ALLOW, "GET, HEAD"))),
+            Self::WebhookMethodNotAllowed => drop(response.insert_header((header::ALLOW, "POST"))),
+            // Whatever else comes on this connection belongs to what was given up.
+            Self::ReceiptUnknown | Self::BodyTooLarge => drop(response.force_close()),
+            _ => {}
         }
         if *self == Self::KeyUnknown {
             response.insert_header((header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\""));

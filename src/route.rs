@@ -11,6 +11,8 @@ pub enum Route {
     Ready,
     /// The page of a problem.
     Problem,
+    /// A source's way in.
+    Webhook,
     /// None of ours.
     Unmatched,
 }
@@ -19,12 +21,14 @@ pub enum Route {
 pub const LIVE: &str = "/health/live";
 /// Whether it should be asked.
 pub const READY: &str = "/health/ready";
+/// What the paths of webhooks begin with.
+pub const WEBHOOKS: &str = "/webhooks/";
 /// What the pages of problems begin with.
 pub const PROBLEMS: &str = "/problems/";
 
 impl Route {
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
 
     /// The route of a path.
     #[must_use]
@@ -34,6 +38,7 @@ impl Route {
             LIVE => Self::Live,
             READY => Self::Ready,
             path if path.strip_prefix(PROBLEMS).is_some_and(|code| !code.is_empty() && !code.contains('/')) => Self::Problem,
+            path if path.starts_with(WEBHOOKS) => Self::Webhook,
             _ => Self::Unmatched,
         }
     }
@@ -46,6 +51,7 @@ impl Route {
             Self::Live => "live",
             Self::Ready => "ready",
             Self::Problem => "problem",
+            Self::Webhook => "webhook",
             Self::Unmatched => "unmatched",
         }
     }
@@ -58,7 +64,8 @@ impl Route {
             Self::Live => 1,
             Self::Ready => 2,
             Self::Problem => 3,
-            Self::Unmatched => 4,
+            Self::Webhook => 4,
+            Self::Unmatched => 5,
         }
     }
 }

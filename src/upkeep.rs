@@ -3,14 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use sqlx::PgPool;
 
 use crate::access::keys::Keyring;
 use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::collect::inbox::watch::{Watch, watch};
 use crate::collect::rebuild::sweep;
 use crate::lookup::cache::AnswerCache;
 use crate::lookup::flight::Flights;
+use crate::receive::doors::Doorways;
+use crate::settings::file::InboxSettings;
 use crate::storage::changes::{BEAT, Changes, Heard, beat};
+use crate::storage::inbox::delete_old_deliveries;
 use crate::storage::{StorageError, brands};
 
 /// Hears what changed. Whenever something may have been missed, everything remembered counts as expired.
@@ -91,6 +97,59 @@ pub async fn count_reviews(pool: PgPool, brands: Vec<Arc<Brand>>) {
         for brand in &brands {
             if let Ok(reviews) = brands::count_reviews(&pool, brand.id()).await {
                 metrics::gauge!("hookpoint_reviews", "brand" => brand.rules.slug.clone()).set(reviews);
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+}
+
+/// Writes down what was let in and turned away at the doors.
+pub async fn write_doors(pool: PgPool, doorways: Arc<Doorways>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if let Err(error) = doorways.write_down(&pool).await {
+            tracing::warn!(%error, "what came to the doors is not written down yet");
+        }
+    }
+}
+
+/// Measures how the sources' webhooks are doing.
+pub async fn watch_inboxes(pool: PgPool, brands: Vec<Arc<Brand>>, clock: Clock) {
+    loop {
+        for brand in &brands {
+            let Ok(watches) = watch(&pool, brand).await else { continue };
+            watches.iter().for_each(|watch| show(&brand.rules.slug, watch, clock.now()));
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+}
+
+fn show(brand: &str, watch: &Watch, now: Timestamp) {
+    let (brand, source) = (brand.to_owned(), watch.source.as_str());
+    metrics::gauge!("hookpoint_inbox_pending", "brand" => brand.clone(), "source" => source).set(watch.pending);
+    let waited = watch.oldest_pending(now).as_secs_f64();
+    metrics::gauge!("hookpoint_inbox_oldest_pending_seconds", "brand" => brand.clone(), "source" => source).set(waited);
+    metrics::gauge!("hookpoint_inbox_dead", "brand" => brand.clone(), "source" => source).set(watch.dead);
+    metrics::gauge!("hookpoint_webhooks_failing", "brand" => brand.clone(), "source" => source).set(f64::from(watch.is_failing()));
+    if let Some(silence) = watch.silence(now) {
+        metrics::gauge!("hookpoint_webhooks_silence_seconds", "brand" => brand.clone(), "source" => source).set(silence.as_secs_f64());
+    }
+    if let Some(ratio) = watch.silence_ratio(now) {
+        metrics::gauge!("hookpoint_webhooks_silence_ratio", "brand" => brand, "source" => source).set(ratio);
+    }
+}
+
+/// Removes deliveries that have been kept long enough, a small batch at a time.
+pub async fn forget_deliveries(pool: PgPool, brands: Vec<Arc<Brand>>, settings: InboxSettings, clock: Clock) {
+    let days = |count: u32| SignedDuration::from_hours(24 * i64::from(count));
+    loop {
+        for brand in &brands {
+            let now = clock.now();
+            let before = |time| now.checked_sub(time).unwrap_or(Timestamp::UNIX_EPOCH);
+            let (finished, known) = (before(days(settings.keep_days)), before(days(settings.keep_ids_days)));
+            while delete_old_deliveries(&pool, brand.id(), finished, known, 1_000).await.is_ok_and(|more| more) {
+                // Lookups and changes come first.
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
         tokio::time::sleep(Duration::from_secs(60)).await;

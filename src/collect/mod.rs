@@ -6,5 +6,6 @@ mod capped;
 mod derive;
 pub mod explain;
 mod gather;
+pub mod inbox;
 pub mod rebuild;
 mod work;

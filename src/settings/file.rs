@@ -19,6 +19,8 @@ pub struct SettingsFile {
     pub database: DatabaseSettings,
     /// The hookpoint.
     pub lookup: LookupSettings,
+    /// Webhooks and what becomes of them.
+    pub inbox: InboxSettings,
     /// How often who may ask.
     pub limits: LimitsSettings,
     /// Logs.
@@ -133,6 +135,38 @@ impl Default for LookupSettings {
             stale_seconds: 3_600,
             max_waiting: 1_000,
             connections: 4,
+        }
+    }
+}
+
+/// Webhooks and what becomes of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct InboxSettings {
+    pub max_body_kilobytes: u64,
+    pub answer_ms: u64,
+    pub waiting_megabytes: u64,
+    pub workers: usize,
+    pub batch: u32,
+    pub lease_seconds: u64,
+    pub max_attempts: u32,
+    pub keep_days: u32,
+    pub keep_ids_days: u32,
+}
+
+impl Default for InboxSettings {
+    fn default() -> Self {
+        Self {
+            max_body_kilobytes: 256,
+            answer_ms: 800,
+            waiting_megabytes: 64,
+            workers: 2,
+            batch: 200,
+            lease_seconds: 60,
+            max_attempts: 20,
+            keep_days: 30,
+            keep_ids_days: 90,
         }
     }
 }

@@ -103,7 +103,7 @@ fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) 
 
 /// Numbers that would make no sense.
 fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) {
-    let (server, lookup, limits) = (&file.server, &file.lookup, &file.limits);
+    let (server, lookup, limits, inbox) = (&file.server, &file.lookup, &file.limits, &file.inbox);
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     const YEAR: u64 = 366 * 24 * 3_600;
     for (key, number, least, most) in [
@@ -122,7 +122,15 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("limits.wrong_keys_per_minute", u64::from(limits.wrong_keys_per_minute), 1, u64::from(u32::MAX)),
         ("limits.misses_per_minute", u64::from(limits.misses_per_minute), 1, u64::from(u32::MAX)),
         ("limits.max_networks", limits.max_networks, 1, 1 << 32),
-        // One of them listens for changes.
+        ("inbox.max_body_kilobytes", inbox.max_body_kilobytes, 1, 16 * 1024),
+        ("inbox.answer_ms", inbox.answer_ms, 50, 900),
+        ("inbox.waiting_megabytes", inbox.waiting_megabytes, 1, 1 << 20),
+        ("inbox.workers", count(inbox.workers), 0, 100),
+        ("inbox.batch", u64::from(inbox.batch), 1, 2_000),
+        ("inbox.lease_seconds", inbox.lease_seconds, 1, 3_600),
+        ("inbox.max_attempts", u64::from(inbox.max_attempts), 1, 1_000),
+        ("inbox.keep_days", u64::from(inbox.keep_days), 1, 36_500),
+        ("inbox.keep_ids_days", u64::from(inbox.keep_ids_days), u64::from(inbox.keep_days), 36_500),
         ("database.connections", u64::from(file.database.connections), 2, 10_000),
     ] {
         if number < least {

@@ -117,13 +117,12 @@ impl Database {
         if self.embedded.is_some() {
             return Ok(false);
         }
-        let statements = "(current_setting('log_min_duration_statement') <> '-1' or current_setting('log_min_duration_sample') <> '-1'
-            or current_setting('log_statement') in ('mod', 'all'))";
-        let query = format!(
-            "select {statements} and current_setting('log_parameter_max_length') <> '0'
-            or coalesce(current_setting('auto_explain.log_min_duration', true), '-1') not in ('', '-1')"
+        let query = sqlx::query_as(
+            "select (current_setting('log_min_duration_statement') <> '-1' or current_setting('log_min_duration_sample') <> '-1'
+                or current_setting('log_statement') in ('mod', 'all')) and current_setting('log_parameter_max_length') <> '0'
+            or coalesce(current_setting('auto_explain.log_min_duration', true), '-1') not in ('', '-1')",
         );
-        let (logs,) = sqlx::query_as(sqlx::AssertSqlSafe(query)).fetch_one(&self.pool).await?;
+        let (logs,) = query.fetch_one(&self.pool).await?;
         Ok(logs)
     }
 
@@ -154,6 +153,11 @@ pub async fn connect(options: PgConnectOptions, size: PoolSize) -> Result<PgPool
         .max_connections(size.connections)
         .acquire_timeout(size.acquire_timeout)
         // A ping before every query would double the round trips of a lookup; a dead connection fails and is replaced.
-        .test_before_acquire(false);
+        .test_before_acquire(false)
+        // An acknowledged webhook must be on the disk, whatever the server's default.
+        .after_connect(|connection, _| {
+            let durable = "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'";
+            Box::pin(async move { sqlx::query(durable).execute(connection).await.map(drop) })
+        });
     Ok(pool.connect_with(options).await?)
 }

@@ -27,11 +27,11 @@ pub struct LookupHash(pub [u8; 16]);
 impl LookupHash {
     /// The hash of an address or id (`kind` is then `id`) of a brand.
     #[must_use]
-    pub fn new(secret: &[u8; 16], kind: &str, value: &str) -> Self {
+    pub fn new(secret: &[u8; 16], kind: &str, value: impl AsRef<[u8]>) -> Self {
         let mut hasher = SipHasher24::new_with_key(secret);
         hasher.write(kind.as_bytes());
         hasher.write_u8(0);
-        hasher.write(value.as_bytes());
+        hasher.write(value.as_ref());
         Self(hasher.finish128().as_bytes())
     }
 

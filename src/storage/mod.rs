@@ -6,8 +6,11 @@ pub mod changes;
 pub mod components;
 pub mod customers;
 pub mod database;
+pub mod deliveries;
+pub mod doors;
 pub mod embedded;
 pub mod events;
+pub mod inbox;
 pub mod invalidation;
 pub mod keys;
 pub mod lines;
@@ -35,6 +38,25 @@ impl From<sqlx::Error> for StorageError {
 }
 
 impl StorageError {
+    /// Whether there is no Postgres to talk to.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed) => true,
+            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
+            Self::Database(_) | Self::Corrupt(_) => false,
+        }
+    }
+
+    /// Whether Postgres itself is in the way, and not what was to be written: then the same may work later.
+    #[must_use]
+    pub fn may_heal(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+        // Wrong data and broken constraints: the same statement fails again for ever.
+        !code.is_some_and(|code| code.starts_with("22") || code.starts_with("23") || code.starts_with("54"))
+    }
+
     fn corrupt(table: &'static str) -> impl Fn(UnknownName) -> Self {
         move |_| Self::Corrupt(table)
     }

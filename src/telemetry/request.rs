@@ -17,6 +17,7 @@ use tracing_actix_web::{RequestId, RootSpanBuilder};
 use crate::background::Background;
 use crate::lookup::handler::{LookupTrace, Outcome};
 use crate::problem::Problem;
+use crate::receive::handler::WebhookTrace;
 use crate::route::Route;
 
 /// The root span of a request: method, route, request id. No path, no query, no address.
@@ -98,6 +99,22 @@ pub async fn finish<B: MessageBody + 'static>(request: ServiceRequest, next: Nex
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     let trace = response.request().extensions_mut().remove::<LookupTrace>();
+    let webhook = response.request().extensions_mut().remove::<WebhookTrace>();
+    if let Some(webhook) = webhook {
+        let duration_us = u64::try_from(started_at.elapsed().as_micros()).unwrap_or(u64::MAX);
+        count(route, status, None, started_at.elapsed().as_secs_f64());
+        tracing::info!(
+            method,
+            route = route.as_str(),
+            status = status.as_u16(),
+            brand = webhook.brand.rules.slug,
+            source = webhook.source.as_str(),
+            duration_us,
+            request_id = id_text,
+            "http.request.answered"
+        );
+        return Ok(response);
+    }
     let (brand, cache) = trace.as_ref().map_or(("", ""), |trace| (trace.brand.as_ref().map_or("", |brand| &brand.rules.slug), trace.cache.as_str()));
     let elapsed = started_at.elapsed();
     count(route, status, trace.as_ref().map(|trace| trace.cache), elapsed.as_secs_f64());
@@ -116,7 +133,7 @@ pub async fn finish<B: MessageBody + 'static>(request: ServiceRequest, next: Nex
 }
 
 /// Statuses with a place of their own; others share one.
-const STATUSES: [u16; 13] = [200, 400, 401, 403, 404, 405, 408, 413, 429, 431, 500, 503, 0];
+const STATUSES: [u16; 15] = [200, 202, 204, 400, 401, 403, 404, 405, 408, 413, 429, 431, 500, 503, 0];
 
 struct Answered {
     requests: Counter,

@@ -1,0 +1,256 @@
+//! The inbox's worker: claims what is due of a brand, applies it, and finishes it in the same transaction.
+//!
+//! A claim is committed before anything is read, with a lease: who dies with it leaves it to others when that ends. Who is
+//! merely slow finds inside the transaction that the claims are no longer its own, and leaves those out. What fails in
+//! company is tried again in halves, so that what can't be applied keeps nobody else from it.
+
+pub mod retry;
+pub mod watch;
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use sqlx::PgPool;
+use tokio::sync::{Notify, Semaphore};
+use uuid::Uuid;
+
+use super::apply::{run_within, settle};
+use super::work::{Applied, Work};
+use crate::background::Background;
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::customer::kind::Source;
+use crate::settings::file::InboxSettings;
+use crate::sources::{Delivery, Reading, Unreadable};
+use crate::storage::StorageError;
+use crate::storage::inbox::{Claim, ClaimedRow, Verdict, claim_deliveries, finish_deliveries, hold_deliveries};
+use crate::storage::outcome::begin;
+use retry::{Failure, verdict};
+
+/// What was tried this often is tried alone: it may be what ends the whole process, or Postgres.
+const ALONE_FROM: u32 = 4;
+
+/// How long a brand's inbox is left alone when nothing is due and nobody says that something came.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Wakes the worker of a brand on this replica.
+#[derive(Clone)]
+pub struct Wakes(Arc<HashMap<i32, Notify>>);
+
+impl Wakes {
+    /// For some brands.
+    pub fn new(brands: impl IntoIterator<Item = i32>) -> Self {
+        Self(Arc::new(brands.into_iter().map(|brand_id| (brand_id, Notify::new())).collect()))
+    }
+
+    /// Something came.
+    pub fn wake(&self, brand_id: i32) {
+        self.0.get(&brand_id).into_iter().for_each(Notify::notify_one);
+    }
+
+    async fn wait(&self, brand_id: i32) {
+        match self.0.get(&brand_id) {
+            Some(wake) => wake.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Works off the inbox of one brand.
+pub struct Worker {
+    pool: PgPool,
+    brand: Arc<Brand>,
+    clock: Clock,
+    lease: Duration,
+    batch: u32,
+    max_attempts: u32,
+}
+
+impl Worker {
+    /// A worker for a brand.
+    #[must_use]
+    pub const fn new(pool: PgPool, brand: Arc<Brand>, settings: &InboxSettings, clock: Clock) -> Self {
+        let lease = Duration::from_secs(settings.lease_seconds);
+        Self { pool, brand, clock, lease, batch: settings.batch, max_attempts: settings.max_attempts }
+    }
+
+    /// Goes on until the service ends, and then finishes what it has begun. At most as many brands at once as there are slots.
+    pub async fn run(self, wakes: Wakes, slots: Arc<Semaphore>, background: Background) {
+        let mut is_failing = false;
+        while !background.is_ending() {
+            let Ok(slot) = slots.acquire().await else { return };
+            let worked = self.step().await;
+            drop(slot);
+            match worked {
+                Ok(0) => {
+                    let pause = tokio::time::timeout(PAUSE, wakes.wait(self.brand.id()));
+                    tokio::select! {
+                        _ = pause => {}
+                        () = background.until_ending() => {}
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    // Said once, not for every attempt.
+                    if !is_failing {
+                        tracing::warn!(brand = self.brand.rules.slug, %error, "what came in is not applied yet");
+                    }
+                    is_failing = true;
+                    tokio::select! {
+                        () = tokio::time::sleep(PAUSE) => {}
+                        () = background.until_ending() => {}
+                    }
+                    continue;
+                }
+            }
+            is_failing = false;
+        }
+    }
+
+    /// Claims and works off one batch. Gives back how many deliveries were in it.
+    ///
+    /// # Errors
+    /// When Postgres fails. What was claimed is due again when its lease ends.
+    pub async fn step(&self) -> Result<usize, StorageError> {
+        let claimed = self.claim().await?;
+        let count = claimed.rows.len();
+        self.work_off(claimed).await?;
+        Ok(count)
+    }
+
+    /// Claims what is due.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn claim(&self) -> Result<Claimed, StorageError> {
+        let token = Uuid::new_v4();
+        let claim = Claim { token, at: self.clock.now(), lease: self.lease, limit: self.batch };
+        let rows = claim_deliveries(&self.pool, self.brand.id(), &claim).await?;
+        rows.iter().filter(|row| row.was_late).for_each(|row| self.count(row.source, "late"));
+        Ok(Claimed { token, rows })
+    }
+
+    /// Works off what was claimed.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn work_off(&self, Claimed { token, rows }: Claimed) -> Result<(), StorageError> {
+        let (hopeless, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.attempts > self.max_attempts);
+        for row in &hopeless {
+            self.fail(token, row, &Failure::NeverEnded).await?;
+        }
+        let (suspects, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.attempts >= ALONE_FROM);
+        self.apply_or_split(token, &rows).await?;
+        for row in &suspects {
+            self.apply_or_split(token, std::slice::from_ref(row)).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply_or_split(&self, token: Uuid, rows: &[ClaimedRow]) -> Result<(), StorageError> {
+        let mut left = vec![rows];
+        while let Some(rows) = left.pop() {
+            let Some(first) = rows.first() else { continue };
+            let failure = match AssertUnwindSafe(self.apply(token, rows)).catch_unwind().await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) if error.is_away() => return self.leave(token, rows, &left, error).await,
+                Ok(Err(error)) => Failure::Storage(error),
+                Err(_) => Failure::Panicked,
+            };
+            if rows.len() == 1 {
+                self.fail(token, first, &failure).await?;
+            } else {
+                let (one, other) = rows.split_at_checked(rows.len() / 2).unwrap_or((rows, &[]));
+                left.extend([other, one]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies some deliveries and finishes them: all of it, or nothing.
+    async fn apply(&self, token: Uuid, rows: &[ClaimedRow]) -> Result<(), StorageError> {
+        let read: Vec<Read<'_>> = rows.iter().map(|row| self.read(row)).collect();
+        let mut transaction = begin(&self.pool, self.brand.id()).await?;
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.delivery_id).collect();
+        let held = hold_deliveries(&mut transaction, self.brand.id(), token, &ids).await?;
+        let (held, lost): (Vec<&Read<'_>>, Vec<&Read<'_>>) = read.iter().partition(|read| held.contains(&read.row.delivery_id));
+        let changes = held.iter().filter_map(|read| if let Ok(Reading::Changes(changes)) = &read.reading { Some(changes) } else { None });
+        let work = Work::from(changes.flatten().cloned().collect::<Vec<_>>());
+        let applied = if work.is_empty() { Applied::default() } else { run_within(&mut transaction, &self.brand, &work).await? };
+        let verdicts: Vec<(Uuid, Verdict)> = held.iter().map(|read| (read.row.delivery_id, verdict_of(&read.reading))).collect();
+        finish_deliveries(&mut transaction, self.brand.id(), token, self.clock.now(), &verdicts).await?;
+        transaction.commit().await?;
+        lost.iter().for_each(|read| self.count(read.row.source, "late"));
+        for (read, (_, verdict)) in held.iter().zip(&verdicts) {
+            self.count_verdict(read.row.source, verdict);
+        }
+        settle(&self.pool, applied).await;
+        Ok(())
+    }
+
+    fn read<'a>(&self, row: &'a ClaimedRow) -> Read<'a> {
+        let delivery = Delivery { headers: row.headers.clone(), body: row.body.clone(), received_at: row.received_at };
+        Read { row, reading: self.brand.rules.sources.reader(row.source).read_webhook(&delivery) }
+    }
+
+    /// Leaves a delivery for later, or gives it up.
+    async fn fail(&self, token: Uuid, row: &ClaimedRow, failure: &Failure) -> Result<(), StorageError> {
+        let verdict = verdict(failure, row.attempts, self.max_attempts, token, self.clock.now());
+        self.count_verdict(row.source, &verdict);
+        self.finish(token, &[(row.delivery_id, verdict)]).await
+    }
+
+    /// Leaves everything for later, because Postgres is away; what was not begun needn't even wait for the end of its lease.
+    async fn leave(&self, token: Uuid, begun: &[ClaimedRow], others: &[&[ClaimedRow]], error: StorageError) -> Result<(), StorageError> {
+        let failure = Failure::Storage(error);
+        let (now, mut verdicts) = (self.clock.now(), Vec::new());
+        verdicts.extend(begun.iter().map(|row| (row.delivery_id, verdict(&failure, row.attempts, self.max_attempts, token, now))));
+        verdicts.extend(others.iter().flat_map(|rows| rows.iter()).map(|row| (row.delivery_id, Verdict::Released)));
+        self.finish(token, &verdicts).await
+    }
+
+    async fn finish(&self, token: Uuid, verdicts: &[(Uuid, Verdict)]) -> Result<(), StorageError> {
+        let mut connection = self.pool.acquire().await?;
+        finish_deliveries(&mut connection, self.brand.id(), token, self.clock.now(), verdicts).await
+    }
+
+    fn count_verdict(&self, source: Source, verdict: &Verdict) {
+        let outcome = match verdict {
+            Verdict::Done(remark) if remark.is_empty() => "applied",
+            Verdict::Done(_) => "ignored",
+            Verdict::Dead(_) => "dead",
+            Verdict::Again(..) => "retried",
+            Verdict::Erased => "erased",
+            Verdict::Released => return,
+        };
+        self.count(source, outcome);
+    }
+
+    fn count(&self, source: Source, outcome: &'static str) {
+        let brand = self.brand.rules.slug.clone();
+        metrics::counter!("hookpoint_deliveries_total", "brand" => brand, "source" => source.as_str(), "outcome" => outcome).increment(1);
+    }
+}
+
+/// Deliveries that a worker has claimed.
+pub struct Claimed {
+    token: Uuid,
+    rows: Vec<ClaimedRow>,
+}
+
+struct Read<'a> {
+    row: &'a ClaimedRow,
+    reading: Result<Reading, Unreadable>,
+}
+
+fn verdict_of(reading: &Result<Reading, Unreadable>) -> Verdict {
+    match reading {
+        Ok(Reading::Changes(_)) => Verdict::Done(String::new()),
+        Ok(Reading::Ignored(why)) => Verdict::Done(format!("ignored: {why}")),
+        // It would be just as unreadable the next time.
+        Err(unreadable) => Verdict::Dead(unreadable.to_string()),
+    }
+}

@@ -1,0 +1,193 @@
+//! A webhook's way in: the door, the body, the proof, the inbox. It is acknowledged when it is committed, and answered in time
+//! whatever happens: what is not known by then is sent again, and dropped if it was stored after all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use futures_util::StreamExt;
+use percent_encoding::percent_decode_str;
+use sqlx::PgPool;
+
+use super::doors::{Doorway, Doorways, Outcome};
+use super::receipts::{Receipt, Receipts};
+use super::room::{Body, Room};
+use crate::background::Background;
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::collect::inbox::Wakes;
+use crate::customer::kind::Source;
+use crate::problem::Problem;
+use crate::settings::file::InboxSettings;
+use crate::sources::webhook::{Admitted, Incoming, Sameness, Urgency};
+use crate::storage::inbox::{DeliveryRow, new_id};
+use crate::storage::invalidation::LookupHash;
+
+/// The query parameter of a secret.
+const TOKEN: &str = "token";
+
+/// What receiving needs.
+pub struct Reception {
+    /// The ways in.
+    pub doorways: Arc<Doorways>,
+    receipts: Arc<Receipts>,
+    room: Room,
+    most_bytes: usize,
+    answer: Duration,
+    wakes: Wakes,
+    background: Background,
+    clock: Clock,
+}
+
+/// What a request's log line says about a webhook.
+#[derive(Debug, Clone)]
+pub struct WebhookTrace {
+    /// To whom it came.
+    pub brand: Arc<Brand>,
+    /// From which source, as far as its path says.
+    pub source: Source,
+}
+
+impl Reception {
+    /// For some brands.
+    pub fn new(pool: &PgPool, brands: &[Arc<Brand>], settings: &InboxSettings, wakes: Wakes, background: Background, clock: Clock) -> Self {
+        Self {
+            doorways: Arc::new(Doorways::new(brands)),
+            receipts: Receipts::new(pool.clone(), background.clone(), brands.iter().map(|brand| brand.id())),
+            room: Room::new(settings.waiting_megabytes),
+            most_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
+            answer: Duration::from_millis(settings.answer_ms),
+            wakes,
+            background,
+            clock,
+        }
+    }
+}
+
+/// Receives a webhook.
+///
+/// # Errors
+/// Every [`Problem`] that a source can meet.
+pub async fn receive(request: HttpRequest, payload: Payload, reception: Data<Reception>) -> Result<HttpResponse, Problem> {
+    let place = |name| request.match_info().query(name);
+    let doorway = reception.doorways.find(place("brand"), place("source")).ok_or(Problem::NotFound)?;
+    request.extensions_mut().insert(WebhookTrace { brand: Arc::clone(&doorway.brand), source: doorway.source });
+    let came = tokio::time::timeout(reception.answer, reception.take(&request, payload, doorway)).await;
+    let (outcome, answer) = match came {
+        Ok(Ok(outcome)) => (outcome, Ok(HttpResponse::Accepted().finish())),
+        Ok(Err((outcome, problem))) => (outcome, Err(problem)),
+        // It may be stored all the same: then the next attempt finds it known.
+        Err(_) => (Outcome::Unavailable, Err(Problem::ReceiptUnknown)),
+    };
+    doorway.count(outcome, reception.clock.now());
+    answer
+}
+
+type Turned = (Outcome, Problem);
+
+impl Reception {
+    async fn take(&self, request: &HttpRequest, payload: Payload, doorway: &Doorway) -> Result<Outcome, Turned> {
+        let brand = &doorway.brand;
+        let Some(door) = brand.rules.doors.get(&doorway.source) else { return Err((Outcome::Unavailable, Problem::SourceNotConnected)) };
+        if self.background.is_draining() {
+            return Err((Outcome::Unavailable, Problem::ShuttingDown));
+        }
+        let mut room = self.read(request, payload).await?;
+        let body = std::mem::take(&mut room.bytes);
+        let now = self.clock.now();
+        let secret = secret(request);
+        let headers = headers(request.headers());
+        let incoming = Incoming { headers: &headers, secret: secret.as_deref(), body: &body, received_at: now };
+        let admitted = door.admit(brand.rules.sources.reader(doorway.source), &incoming).map_err(|refused| {
+            doorway.warn(refused, now);
+            (Outcome::Refused, Problem::WebhookUnproved)
+        })?;
+        let Some(urgency) = place_in_line(admitted.label.urgency) else { return Ok(Outcome::Dropped) };
+        let stored = self.receipts.store(brand.id(), row(brand, doorway.source, admitted, urgency), room).await;
+        match stored {
+            Ok(Receipt::New) => {
+                self.wakes.wake(brand.id());
+                Ok(Outcome::Received)
+            }
+            Ok(Receipt::Known) => Ok(Outcome::Known),
+            Err(_) => Err((Outcome::Unavailable, Problem::InboxUnavailable)),
+        }
+    }
+
+    async fn read(&self, request: &HttpRequest, mut payload: Payload) -> Result<Body, Turned> {
+        let too_large = (Outcome::TooLarge, Problem::BodyTooLarge);
+        let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > self.most_bytes)) {
+            return Err(too_large);
+        }
+        let mut body = Body::default();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| (Outcome::Broken, Problem::BadRequest))?;
+            if body.bytes.len().saturating_add(chunk.len()) > self.most_bytes {
+                return Err(too_large);
+            }
+            self.room.add(&mut body, &chunk).map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
+        }
+        Ok(body)
+    }
+}
+
+const fn place_in_line(urgency: Urgency) -> Option<i16> {
+    match urgency {
+        Urgency::First => Some(0),
+        Urgency::Usual => Some(1),
+        Urgency::Later => Some(2),
+        Urgency::Drop => None,
+    }
+}
+
+/// As it is stored. What tells two deliveries apart is kept as keyed hashes, which say nothing of whom they are about.
+fn row(brand: &Brand, source: Source, Admitted { delivery, label }: Admitted, urgency: i16) -> DeliveryRow {
+    let hash = |kind: &str, value: &[u8]| LookupHash::new(&brand.row.secret, &format!("{kind} {source}"), value).0;
+    let (key, last) = match &label.sameness {
+        Sameness::None => (None, None),
+        Sameness::Id(id) => (Some(hash("delivery", id.as_bytes())), None),
+        Sameness::Last { digest, about } => {
+            (None, Some((hash("content", digest), about.iter().map(|about| hash("subject", about.as_bytes())).collect())))
+        }
+    };
+    DeliveryRow {
+        delivery_id: new_id(delivery.received_at),
+        source,
+        event: label.event,
+        headers: delivery.headers,
+        body: delivery.body,
+        received_at: delivery.received_at,
+        urgency,
+        key,
+        last,
+    }
+}
+
+/// A repeated header's values are joined, as HTTP says; those that are no text are none of any vendor's.
+fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
+    let mut headers: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in map {
+        if let Ok(value) = value.to_str() {
+            let joined = headers.entry(name.as_str().to_owned()).or_default();
+            *joined = if joined.is_empty() { value.to_owned() } else { format!("{joined}, {value}") };
+        }
+    }
+    headers
+}
+
+/// The path's last segment, or else the query's token.
+fn secret(request: &HttpRequest) -> Option<String> {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);
+    let segment = request.path().trim_start_matches('/').split('/').nth(3).filter(|segment| !segment.is_empty());
+    let token = || request.query_string().split('&').find_map(|pair| pair.strip_prefix(TOKEN)?.strip_prefix('='));
+    segment.or_else(token).and_then(decoded)
+}
+
+/// What a vendor asks before it sends anything.
+pub async fn options() -> HttpResponse {
+    HttpResponse::NoContent().insert_header((header::ALLOW, "POST")).finish()
+}

@@ -1,0 +1,156 @@
+//! Receipts of a brand that share a commit.
+//!
+//! While a brand's receipts are being written, further ones wait and are written together in one statement when those are
+//! back: one wait for the disk, however many.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::sync::oneshot;
+
+use super::room::Body;
+use crate::background::Background;
+use crate::storage::StorageError;
+use crate::storage::inbox::{DeliveryRow, insert_deliveries};
+
+/// The most that are written together.
+const MOST_ROWS: usize = 128;
+
+/// The most bytes of bodies that are written together, unless a single one has more.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// How many statements of a brand may be under way at once: while one waits for the disk, another gathers.
+const MOST_UNDER_WAY: usize = 2;
+
+/// Far longer than anybody waits for a receipt: it only frees the connection.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt {
+    /// It is stored.
+    New,
+    /// The same was stored before.
+    Known,
+}
+
+/// It could not be stored, or it is not known whether it was.
+#[derive(Debug, Clone, Copy)]
+pub struct NotStored;
+
+struct Parcel {
+    row: DeliveryRow,
+    // Its room comes free when it is written.
+    _room: Body,
+    receipt: oneshot::Sender<Result<Receipt, NotStored>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Parcel>,
+    under_way: usize,
+}
+
+/// The brands' queues.
+pub struct Receipts {
+    pool: PgPool,
+    background: Background,
+    queues: HashMap<i32, Mutex<Queue>>,
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Receipts {
+    /// Queues for some brands.
+    pub fn new(pool: PgPool, background: Background, brands: impl IntoIterator<Item = i32>) -> Arc<Self> {
+        Arc::new(Self { pool, background, queues: brands.into_iter().map(|brand_id| (brand_id, Mutex::default())).collect() })
+    }
+
+    /// Stores a delivery, together with others that arrive now. It is stored even if nobody waits for that any more.
+    pub(super) async fn store(self: &Arc<Self>, brand_id: i32, row: DeliveryRow, room: Body) -> Result<Receipt, NotStored> {
+        let (receipt, stored) = oneshot::channel();
+        {
+            let mut queue = lock(self.queues.get(&brand_id).ok_or(NotStored)?);
+            queue.waiting.push_back(Parcel { row, _room: room, receipt });
+            if queue.under_way < MOST_UNDER_WAY {
+                queue.under_way = queue.under_way.saturating_add(1);
+                let receipts = Arc::clone(self);
+                self.background.spawn(async move { receipts.write_all(brand_id).await });
+            }
+        }
+        stored.await.unwrap_or(Err(NotStored))
+    }
+
+    async fn write_all(&self, brand_id: i32) {
+        let Some(queue) = self.queues.get(&brand_id) else { return };
+        let mut writer = Writer { queue, is_over: false };
+        while let Some(parcels) = writer.next_batch() {
+            self.write(brand_id, parcels).await;
+        }
+    }
+
+    async fn write(&self, brand_id: i32, parcels: Vec<Parcel>) {
+        let (rows, receipts): (Vec<_>, Vec<_>) = parcels.into_iter().map(|parcel| (parcel.row, (parcel.receipt, parcel._room))).unzip();
+        let written = tokio::time::timeout(LONGEST, insert_deliveries(&self.pool, brand_id, &rows)).await;
+        let new: Result<BTreeSet<_>, NotStored> = match written {
+            Ok(Ok(new)) => Ok(new),
+            Ok(Err(error)) => {
+                report(&error);
+                Err(NotStored)
+            }
+            Err(_) => Err(NotStored),
+        };
+        for (row, (receipt, _room)) in rows.iter().zip(receipts) {
+            let stored = |new: &BTreeSet<_>| if new.contains(&row.delivery_id) { Receipt::New } else { Receipt::Known };
+            let _ = receipt.send(new.as_ref().map(stored).map_err(|_| NotStored));
+        }
+    }
+}
+
+fn report(error: &StorageError) {
+    tracing::warn!(%error, "webhooks are not stored: their sources are asked to send them again");
+}
+
+/// One that writes what waits. It doesn't count as under way any more once it is over, whatever ends it.
+struct Writer<'a> {
+    queue: &'a Mutex<Queue>,
+    is_over: bool,
+}
+
+impl Writer<'_> {
+    /// The next to be written together: none of which could be the same as another. `None`, and it is over, when nobody waits.
+    fn next_batch(&mut self) -> Option<Vec<Parcel>> {
+        let mut queue = lock(self.queue);
+        if queue.waiting.is_empty() {
+            // Under the same lock, so that whoever comes next either is in the batch or starts a writer.
+            queue.under_way = queue.under_way.saturating_sub(1);
+            self.is_over = true;
+            return None;
+        }
+        let (mut batch, mut bytes, mut seen) = (Vec::new(), 0_usize, HashSet::new());
+        while let Some(next) = queue.waiting.front() {
+            bytes = bytes.saturating_add(next.row.body.len());
+            let marks: Vec<[u8; 16]> = next.row.key.iter().chain(next.row.last.iter().flat_map(|(_, about)| about)).copied().collect();
+            let is_full = batch.len() >= MOST_ROWS || (bytes > MOST_BYTES && !batch.is_empty());
+            if is_full || marks.iter().any(|mark| seen.contains(mark)) {
+                break;
+            }
+            seen.extend(marks);
+            batch.extend(queue.waiting.pop_front());
+        }
+        Some(batch)
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let mut queue = lock(self.queue);
+            queue.under_way = queue.under_way.saturating_sub(1);
+        }
+    }
+}

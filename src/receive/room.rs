@@ -1,0 +1,65 @@
+//! Memory for bodies that are not stored yet: bounded, whoever sends how much how slowly.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bytes are counted in units of this many.
+const UNIT: usize = 1024;
+
+/// A bounded amount of memory.
+#[derive(Debug, Clone)]
+pub(super) struct Room(Arc<Semaphore>);
+
+/// A body, and the room that it takes until it is dropped.
+#[derive(Default)]
+pub(super) struct Body {
+    pub bytes: Vec<u8>,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+/// There is no room left.
+pub(super) struct Full;
+
+impl Room {
+    pub(super) fn new(megabytes: u64) -> Self {
+        let units = usize::try_from(megabytes).unwrap_or(usize::MAX).saturating_mul(1024 * 1024 / UNIT);
+        Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Adds bytes to a body, if there is room.
+    pub(super) fn add(&self, body: &mut Body, bytes: &[u8]) -> Result<(), Full> {
+        let held = body.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let units = (body.bytes.len().saturating_add(bytes.len())).div_ceil(UNIT).saturating_sub(held);
+        if units > 0 {
+            let more = Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(units).map_err(|_| Full)?).map_err(|_| Full)?;
+            match &mut body.taken {
+                Some(taken) => taken.merge(more),
+                None => body.taken = Some(more),
+            }
+        }
+        body.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_bounded_and_room_comes_back() {
+        let room = Room::new(1);
+        let mut bodies: Vec<Body> = (0..4).map(|_| Body::default()).collect();
+        for body in &mut bodies {
+            for _ in 0..256 {
+                assert!(room.add(body, &[0; 1024]).is_ok());
+            }
+        }
+        assert!(room.add(&mut Body::default(), &[0]).is_err());
+        bodies.pop();
+        let mut next = Body::default();
+        assert!(room.add(&mut next, &[0; 600]).is_ok() && room.add(&mut next, &[0; 400]).is_ok());
+        assert_eq!((next.bytes.len(), room.0.available_permits()), (1000, 255));
+    }
+}

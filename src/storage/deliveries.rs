@@ -1,0 +1,196 @@
+//! Deliveries as admins look at them: counted, listed, shown, replayed, discarded.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sqlx::PgPool;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::StorageError;
+use super::inbox::first_id_at;
+use crate::customer::kind::Source;
+
+type Time = jiff_sqlx::Timestamp;
+
+/// Which deliveries are meant. What isn't said doesn't matter.
+#[derive(Debug, Clone, Default)]
+pub struct Which {
+    /// These.
+    pub ids: Option<Vec<Uuid>>,
+    /// Of this source.
+    pub source: Option<Source>,
+    /// In one of these states.
+    pub states: Option<Vec<String>>,
+    /// About this.
+    pub event: Option<String>,
+    /// Received then or later.
+    pub since: Option<Timestamp>,
+    /// Received before then.
+    pub until: Option<Timestamp>,
+}
+
+/// A delivery in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedRow {
+    /// Its id.
+    pub delivery_id: Uuid,
+    /// Whose it is.
+    pub source: String,
+    /// What it is about.
+    pub event: String,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// `pending`, `done`, `dead` or `discarded`.
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// When it is tried again, or the lease of who tries it ends.
+    pub due_at: Timestamp,
+    /// What came of it, or what is wrong with it.
+    pub remark: String,
+}
+
+macro_rules! which {
+    ($statement:literal, $rest:literal) => {
+        concat!(
+            $statement,
+            " where brand_id = $1 and ($2::uuid[] is null or delivery_id = any($2)) and ($3::text is null or source = $3)
+            and ($4::text[] is null or state = any($4)) and ($5::text is null or event = $5)
+            and ($6::timestamptz is null or (received_at >= $6 and delivery_id >= $7))
+            and ($8::timestamptz is null or received_at < $8)",
+            $rest
+        )
+    };
+}
+
+/// Binds a [`Which`] to a statement as the parameters 1 to 8.
+macro_rules! bound {
+    ($query:expr, $brand_id:expr, $which:expr) => {
+        $query
+            .bind($brand_id)
+            .bind($which.ids.as_deref())
+            .bind($which.source.map(Source::as_str))
+            .bind($which.states.as_deref())
+            .bind($which.event.as_deref())
+            .bind($which.since.map(Time::from))
+            .bind(first_id_at($which.since.map_or(Timestamp::UNIX_EPOCH, |since| since.saturating_sub(CLOCKS).unwrap_or(since))))
+            .bind($which.until.map(Time::from))
+    };
+}
+
+/// What a source says of the time of receipt may be later than the id's, so that much earlier ids are looked at too.
+const CLOCKS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// Deliveries of a brand, the newest first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_deliveries(pool: &PgPool, brand_id: i32, which: &Which, limit: u32) -> Result<Vec<ListedRow>, StorageError> {
+    let query = sqlx::query_as(which!(
+        "select delivery_id, source, event, received_at, state, attempts, due_at, remark from deliveries",
+        " order by delivery_id desc limit $9"
+    ));
+    let rows: Vec<(Uuid, String, String, Time, String, i32, Time, String)> =
+        bound!(query, brand_id, which).bind(i64::from(limit)).fetch_all(pool).await?;
+    let listed =
+        |(delivery_id, source, event, received_at, state, attempts, due_at, remark): (Uuid, String, String, Time, String, i32, Time, String)| {
+            ListedRow { delivery_id, source, event, received_at: received_at.to_jiff(), state, attempts, due_at: due_at.to_jiff(), remark }
+        };
+    Ok(rows.into_iter().map(listed).collect())
+}
+
+/// A delivery with what it holds.
+pub struct ShownRow {
+    /// As in lists.
+    pub listed: ListedRow,
+    /// Those that reading it needs.
+    pub headers: BTreeMap<String, String>,
+    /// The bytes as they came.
+    pub body: Vec<u8>,
+}
+
+/// A delivery of a brand.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_delivery(pool: &PgPool, brand_id: i32, delivery_id: Uuid) -> Result<Option<ShownRow>, StorageError> {
+    let which = Which { ids: Some(vec![delivery_id]), ..Which::default() };
+    let Some(listed) = list_deliveries(pool, brand_id, &which, 1).await?.pop() else { return Ok(None) };
+    let query = sqlx::query_as("select headers, body from deliveries where brand_id = $1 and delivery_id = $2");
+    let held: Option<(Json<BTreeMap<String, String>>, Vec<u8>)> = query.bind(brand_id).bind(delivery_id).fetch_optional(pool).await?;
+    Ok(held.map(|(Json(headers), body)| ShownRow { listed, headers, body }))
+}
+
+/// Has deliveries applied again that are done, dead or discarded, and at once those that wait for another attempt. Gives back
+/// how many.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn replay_deliveries(pool: &PgPool, brand_id: i32, which: &Which, now: Timestamp) -> Result<u64, StorageError> {
+    let query = sqlx::query(which!(
+        "update deliveries set state = 'pending', attempts = 0, due_at = $9, finished_at = null, remark = 'replayed'",
+        " and claim is null"
+    ));
+    Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
+}
+
+/// Gives deliveries up that are dead or wait. Gives back how many. What gives its deliveries no id may send the same once more.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn discard_deliveries(pool: &PgPool, brand_id: i32, which: &Which, now: Timestamp) -> Result<u64, StorageError> {
+    let query =
+        sqlx::query(which!("update deliveries set state = 'discarded', finished_at = $9", " and claim is null and state in ('pending', 'dead')"));
+    Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
+}
+
+/// What waits and what is dead, of a source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BacklogRow {
+    /// Whose.
+    pub source: String,
+    /// `pending` or `dead`.
+    pub state: String,
+    /// How many.
+    pub count: f64,
+    /// When the oldest of them came.
+    pub oldest_at: Timestamp,
+}
+
+/// What waits and what is dead in a brand's inbox. A gauge wants the counts with a point.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_backlog(pool: &PgPool, brand_id: i32) -> Result<Vec<BacklogRow>, StorageError> {
+    let rows: Vec<(String, String, f64, Time)> = sqlx::query_as(
+        "select source, state, count(*)::float8, min(received_at) from deliveries where brand_id = $1 and state = 'pending' group by source, state
+        union all
+        select source, state, count(*)::float8, min(received_at) from deliveries where brand_id = $1 and state = 'dead' group by source, state",
+    )
+    .bind(brand_id)
+    .fetch_all(pool)
+    .await?;
+    let backlog =
+        |(source, state, count, oldest_at): (String, String, f64, Time)| BacklogRow { source, state, count, oldest_at: oldest_at.to_jiff() };
+    Ok(rows.into_iter().map(backlog).collect())
+}
+
+/// How many deliveries there are of each source in each state.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn count_deliveries(pool: &PgPool, brand_id: i32) -> Result<Vec<(String, String, i64)>, StorageError> {
+    let query = sqlx::query_as("select source, state, count(*) from deliveries where brand_id = $1 group by source, state");
+    Ok(query.bind(brand_id).fetch_all(pool).await?)
+}
+
+/// When the newest deliveries of a source came, the newest first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_receipts(pool: &PgPool, brand_id: i32, source: Source, limit: u32) -> Result<Vec<Timestamp>, StorageError> {
+    let query = sqlx::query_as("select received_at from deliveries where brand_id = $1 and source = $2 order by delivery_id desc limit $3");
+    let times: Vec<(Time,)> = query.bind(brand_id).bind(source.as_str()).bind(i64::from(limit)).fetch_all(pool).await?;
+    Ok(times.into_iter().map(|(at,)| at.to_jiff()).collect())
+}
