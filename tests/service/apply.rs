@@ -168,7 +168,7 @@ async fn other_templates_render_stored_customers_anew() {
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
     let replace = vec![("customerType\"", "kind\"".to_owned()), ("locale = \"en\"", "locale = \"nl\"".to_owned())];
-    let app = TestApp::start_with(crate::support::Options { replace, place: Some(place) }).await;
+    let app = TestApp::start_with(crate::support::Options { replace, place: Some(place), ..Default::default() }).await;
     let after = app.by_email("thomas@example.org").await;
     assert_eq!(after[0]["customFields"][0], serde_json::json!({"kind": "unlimited"}));
     assert_eq!(after[0]["customerID"], before[0]["customerID"]);

@@ -20,6 +20,7 @@ mod forbidden;
 mod generator;
 #[path = "../cases/mod.rs"]
 mod identity_cases;
+mod inbox;
 #[path = "../load/mod.rs"]
 mod load;
 mod observer;

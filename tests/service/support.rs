@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use hookpoint::access::keys::hash_key;
 use hookpoint::app::Application;
-use hookpoint::brand::Brand;
+use hookpoint::brand::{Brand, BrandRules};
 use hookpoint::clock::Clock;
 use hookpoint::collect::apply::apply;
+use hookpoint::customer::kind::Source;
 use hookpoint::customer::record::Change;
 use hookpoint::demo::{SETTINGS, story};
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
+use hookpoint::sources::webhook::{Door, Incoming, Proof, Refused};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
 use hookpoint::storage::keys::{KeyRow, insert_key};
@@ -153,6 +155,8 @@ pub struct Options {
     pub replace: Vec<(&'static str, String)>,
     /// The database of another application.
     pub place: Option<(Place, String)>,
+    /// Whether webhooks of every source are let in unproved.
+    pub opens_doors: bool,
 }
 
 pub fn settings_text(replace: &[(&str, String)]) -> String {
@@ -188,7 +192,10 @@ impl TestApp {
     /// Starts without asking anything: for settings that would refuse it.
     pub async fn start_with_open_door(options: Options) -> Self {
         logs();
-        let settings = settings(&options.replace);
+        let mut settings = settings(&options.replace);
+        if options.opens_doors {
+            settings.brands.iter_mut().for_each(open_doors);
+        }
         let (place, name) = match options.place {
             Some(place) => place,
             None => database().await,
@@ -296,6 +303,23 @@ impl TestApp {
     }
 }
 
+#[derive(Debug)]
+struct Anybody;
+
+impl Proof for Anybody {
+    fn check(&self, _: &Incoming<'_>) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn name(&self) -> &'static str {
+        "none"
+    }
+}
+
+fn open_doors(rules: &mut BrandRules) {
+    rules.doors = Source::ALL.map(|source| (source, Door { source, proof: Box::new(Anybody) })).into();
+}
+
 pub fn story_changes(brand: &Brand) -> Vec<Change> {
     let mut deliveries = story::recorded().unwrap();
     deliveries.extend(story::busy_purchases(60));
@@ -326,14 +350,30 @@ impl Response {
 }
 
 pub async fn send(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
+    exchange(address, head(address, method, target, headers).into_bytes()).await
+}
+
+/// Sends a body.
+pub async fn post(address: SocketAddr, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+    let length = body.len().to_string();
+    let headers: Vec<(&str, &str)> = headers.iter().copied().chain([("Content-Length", length.as_str())]).collect();
+    exchange(address, [head(address, "POST", target, &headers).as_bytes(), body].concat()).await
+}
+
+fn head(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)]) -> String {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let request = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
+    format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n")
+}
+
+/// Sends bytes, as far as they are taken, and reads what is answered.
+pub async fn exchange(address: SocketAddr, request: Vec<u8>) -> Response {
     let exchange = move || {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
+        // Who refuses a body needn't read it, and may close before it is all sent.
+        let _ = stream.write_all(&request);
         let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
+        let _ = stream.read_to_end(&mut bytes);
         let text = String::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();

@@ -1,0 +1,283 @@
+//! What is acknowledged is applied: once in effect, whatever fails, whoever is late, in whatever order.
+
+use hookpoint::collect::inbox::Worker;
+use hookpoint::settings::file::InboxSettings;
+use hookpoint::storage::deliveries::{ListedRow, Which, discard_deliveries, list_deliveries, replay_deliveries};
+use jiff::ToSpan;
+use serde_json::{Value, json};
+
+use super::support::{Options, Response, TestApp, now, post};
+
+/// An application that receives, and leaves the applying to the test.
+async fn receiver() -> TestApp {
+    let replace = vec![("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned())];
+    TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await
+}
+
+fn worker(app: &TestApp) -> Worker {
+    let settings = InboxSettings { max_attempts: 3, ..InboxSettings::default() };
+    Worker::new(app.pool().clone(), app.brand.clone(), &settings, app.clock.clone())
+}
+
+async fn send(app: &TestApp, source: &str, headers: &[(&str, &str)], body: &Value) -> Response {
+    post(app.application.address, &format!("/webhooks/demo/{source}"), headers, body.to_string().as_bytes()).await
+}
+
+async fn accepted(app: &TestApp, source: &str, headers: &[(&str, &str)], body: &Value) {
+    let response = send(app, source, headers, body).await;
+    assert_eq!((response.status, response.body.as_str()), (202, ""), "{}", response.head);
+}
+
+/// A contact of the CRM; `second` is when it was last changed.
+fn contact(event_id: &str, id: &str, first_name: &str, second: i64) -> Value {
+    let at = jiff::Timestamp::from_second(1_750_000_000 + second).unwrap().to_string();
+    json!({"event_id": event_id, "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "contact", "action": "updated",
+        "occurred_at": at, "data": {"id": id, "firstName": first_name, "lastName": "Bakker", "email": format!("{id}@example.org"), "updatedAt": at}})
+}
+
+async fn work_off(app: &TestApp) {
+    while worker(app).step().await.unwrap() > 0 {}
+}
+
+async fn deliveries(app: &TestApp) -> Vec<ListedRow> {
+    let mut rows = list_deliveries(app.pool(), app.brand.id(), &Which::default(), 1_000).await.unwrap();
+    rows.reverse();
+    rows
+}
+
+async fn states(app: &TestApp) -> Vec<(String, String)> {
+    deliveries(app).await.into_iter().map(|row| (row.state, row.remark)).collect()
+}
+
+async fn name(app: &TestApp, id: &str) -> String {
+    let found = app.by_email(&format!("{id}@example.org")).await;
+    found.first().map(|customer| customer["customerFirstname"].as_str().unwrap().to_owned()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_delivery_is_applied_soon_after_it_is_acknowledged() {
+    let app = TestApp::start_with(Options { opens_doors: true, ..Options::default() }).await;
+    accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
+    app.until("key=xyzzy&channelAddressType=email&address=c-1%40example.org", |response| response.body.contains("\"Anna\"")).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_one_with_the_same_id_is_acknowledged_and_dropped() {
+    let app = receiver().await;
+    for name in ["Anna", "Anna", "Somebody else"] {
+        accepted(&app, "omniotap", &[], &contact("e1", "c-1", name, 1)).await;
+    }
+    accepted(&app, "omniotap", &[], &contact("e2", "c-1", "Annabel", 2)).await;
+    assert_eq!(deliveries(&app).await.len(), 2);
+    work_off(&app).await;
+    assert_eq!(name(&app, "c-1").await, "Annabel");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn many_receipts_of_the_same_and_of_others_at_once_are_stored_once_each() {
+    let app = receiver().await;
+    let sent = (0..200).map(|n| {
+        let body = contact(&format!("e{}", n % 50), &format!("c-{}", n % 50), "Anna", 1);
+        let address = app.application.address;
+        async move { post(address, "/webhooks/demo/omniotap", &[], body.to_string().as_bytes()).await.status }
+    });
+    let statuses = futures_util::future::join_all(sent).await;
+    assert!(statuses.iter().all(|status| *status == 202), "{statuses:?}");
+    assert_eq!(deliveries(&app).await.len(), 50);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn without_an_id_what_says_a_then_b_then_a_ends_as_a() {
+    let app = receiver().await;
+    let omneo = [("x-omneo-event", "profile.updated")];
+    let profile = |points: i32| json!({"id": "p-1", "email": "p-1@example.org", "first_name": "Piet", "point_balance": points});
+    let points = |customers: Vec<Value>| customers[0]["customFields"].to_string();
+    for (body, stored) in [(profile(10), 1), (profile(10), 1), (profile(20), 2), (profile(20), 2), (profile(10), 3), (profile(10), 3)] {
+        accepted(&app, "omneo", &omneo, &body).await;
+        assert_eq!(deliveries(&app).await.len(), stored);
+    }
+    work_off(&app).await;
+    let shown = points(app.by_email("p-1@example.org").await);
+    assert!(shown.contains("10") && !shown.contains("20"), "{shown}");
+    // What something else said of the profile meanwhile counts too.
+    let purchase = json!({"id": 7, "profile_id": "p-1", "total": 5, "profile": {"id": "p-1", "point_balance": 30}});
+    accepted(&app, "omneo", &[("x-omneo-event", "transaction.created")], &purchase).await;
+    accepted(&app, "omneo", &omneo, &profile(10)).await;
+    assert_eq!(deliveries(&app).await.len(), 5);
+    work_off(&app).await;
+    app.heard().await;
+    assert!(points(app.by_email("p-1@example.org").await).contains("10"));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_kept_and_ends_as_dead_with_the_reason() {
+    let app = receiver().await;
+    let address = app.application.address;
+    let foreign = json!({"event_id": "x", "tenant_id": "another", "entity_type": "contact", "action": "created", "data": {"id": "1"}}).to_string();
+    let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+    for body in ["{\"half", "", deep.as_str(), "\u{feff}\u{0}", "{}", foreign.as_str()] {
+        assert_eq!(post(address, "/webhooks/demo/omniotap", &[], body.as_bytes()).await.status, 202, "{}", &body[..body.len().min(20)]);
+    }
+    assert_eq!(post(address, "/webhooks/demo/omniotap", &[], &[0xff, 0xfe, 0x00]).await.status, 202);
+    accepted(
+        &app,
+        "omniotap",
+        &[],
+        &json!({"event_id": "y", "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "invoice",
+        "action": "created", "data": {"id": "1"}}),
+    )
+    .await;
+    work_off(&app).await;
+    let mut states = states(&app).await;
+    states.sort();
+    let dead = |remark: &str| ("dead".to_owned(), remark.to_owned());
+    let not_json = dead("the body is not JSON");
+    let mut expected = vec![not_json.clone(), not_json.clone(), not_json.clone(), not_json.clone(), not_json];
+    expected.extend([
+        dead("it belongs to another tenant"),
+        dead("it belongs to another tenant"),
+        ("done".to_owned(), "ignored: unknown entity".to_owned()),
+    ]);
+    expected.sort();
+    assert_eq!(states, expected);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn who_comes_back_after_the_lease_writes_nothing() {
+    let app = receiver().await;
+    accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
+    let slow = worker(&app);
+    let claimed = slow.claim().await.unwrap();
+    // While the lease lasts, nobody else gets it.
+    assert_eq!(worker(&app).step().await.unwrap(), 0);
+    app.clock.set(now() + 61.seconds());
+    assert_eq!(worker(&app).step().await.unwrap(), 1);
+    app.heard().await;
+    assert_eq!(name(&app, "c-1").await, "Anna");
+    // Somebody mends the data by hand; if the slow one wrote, it would be as before.
+    sqlx::query("update records set state = replace(state::text, 'Anna', 'Mended')::json").execute(app.pool()).await.unwrap();
+    let content = |app: &TestApp| {
+        let query = sqlx::query_as(
+            "select (select string_agg(state::text, ',') from records), (select string_agg(row_to_json(d)::text, ',') from deliveries d)",
+        );
+        let pool = app.pool().clone();
+        async move { query.fetch_one(&pool).await.unwrap() }
+    };
+    let before: (String, String) = content(&app).await;
+    slow.work_off(claimed).await.unwrap();
+    assert_eq!(content(&app).await, before);
+    assert!(before.0.contains("Mended"));
+    app.stop().await;
+}
+
+/// Makes writing a record fail whose state holds a text.
+async fn poison(app: &TestApp, text: &str, error: &str) {
+    let trigger = format!(
+        "create or replace function poison() returns trigger language plpgsql as $$ begin
+            if new.state::text like '%{text}%' then raise exception using errcode = '{error}', message = 'poisoned by ' || new.state::text; end if; return new;
+        end $$"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(trigger)).execute(app.pool()).await.unwrap();
+    sqlx::raw_sql("create or replace trigger poison before insert or update on records for each row execute function poison()")
+        .execute(app.pool())
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn one_that_always_fails_keeps_nobody_else_and_heals_by_replay() {
+    let app = receiver().await;
+    poison(&app, "Poison", "23514").await;
+    for n in 0..20 {
+        let name = if n == 7 { "Poison" } else { "Anna" };
+        accepted(&app, "omniotap", &[], &contact(&format!("e{n}"), &format!("c-{n}"), name, 1)).await;
+    }
+    work_off(&app).await;
+    let dead: Vec<_> = deliveries(&app).await.into_iter().filter(|row| row.state != "done").collect();
+    assert_eq!(dead.len(), 1);
+    assert_eq!((dead[0].state.as_str(), dead[0].remark.as_str()), ("dead", "database: SQLSTATE 23514"));
+    assert_eq!(name(&app, "c-19").await, "Anna");
+    assert_eq!(name(&app, "c-7").await, "");
+    sqlx::raw_sql("drop trigger poison on records").execute(app.pool()).await.unwrap();
+    let which = Which { states: Some(vec!["dead".to_owned()]), ..Which::default() };
+    assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &which, app.clock.now()).await.unwrap(), 1);
+    work_off(&app).await;
+    app.heard().await;
+    assert_eq!(name(&app, "c-7").await, "Poison");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_may_heal_is_tried_again_later_and_later_and_given_up_in_the_end() {
+    let app = receiver().await;
+    poison(&app, "Anna", "40001").await;
+    accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
+    let mut pauses = Vec::new();
+    for attempt in 1..=3 {
+        assert_eq!(worker(&app).step().await.unwrap(), 1, "{attempt}");
+        assert_eq!(worker(&app).step().await.unwrap(), 0, "not before its time");
+        let row = deliveries(&app).await.remove(0);
+        assert_eq!((row.attempts, row.state.as_str()), (attempt, if attempt < 3 { "pending" } else { "dead" }), "{}", row.remark);
+        pauses.push(row.due_at.duration_since(app.clock.now()));
+        app.clock.set(row.due_at);
+    }
+    assert!(pauses[0] < pauses[1], "{pauses:?}");
+    assert_eq!(deliveries(&app).await[0].remark, "database: SQLSTATE 40001 (tried 3 times)");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_ends_every_worker_that_begins_it_is_given_up() {
+    let app = receiver().await;
+    accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
+    for n in 1..=4 {
+        drop(worker(&app).claim().await.unwrap());
+        app.clock.set(now() + (61 * n).seconds());
+    }
+    work_off(&app).await;
+    assert_eq!(states(&app).await, [("dead".to_owned(), "each time it was begun, the service ended or took too long".to_owned())]);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn replaying_everything_changes_nothing_that_was_right() {
+    let app = receiver().await;
+    for (n, name) in ["Anna", "Annabel", "Ann"].into_iter().enumerate() {
+        accepted(&app, "omniotap", &[], &contact(&format!("e{n}"), "c-1", name, i64::try_from(n).unwrap())).await;
+    }
+    let deleted = json!({"event_id": "gone", "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "contact", "action": "deleted",
+        "occurred_at": "2025-07-01T00:00:00Z", "data": {"id": "c-2"}});
+    accepted(&app, "omniotap", &[], &contact("before", "c-2", "Bea", 1)).await;
+    accepted(&app, "omniotap", &[], &deleted).await;
+    work_off(&app).await;
+    let content = "select (select string_agg(record_key || state::text || live, ',' order by record_key) from records),
+        (select string_agg(customer_key || body, ',' order by customer_key) from answers)";
+    let before: (String, String) = sqlx::query_as(content).fetch_one(app.pool()).await.unwrap();
+    let replayed = replay_deliveries(app.pool(), app.brand.id(), &Which::default(), app.clock.now()).await.unwrap();
+    assert_eq!(replayed, 5);
+    work_off(&app).await;
+    let after: (String, String) = sqlx::query_as(content).fetch_one(app.pool()).await.unwrap();
+    assert_eq!(after, before);
+    assert!(states(&app).await.iter().all(|(state, _)| state == "done"));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_discarded_is_not_applied_and_can_be_replayed() {
+    let app = receiver().await;
+    accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
+    let (all, at) = (Which::default(), app.clock.now());
+    assert_eq!(discard_deliveries(app.pool(), app.brand.id(), &all, at).await.unwrap(), 1);
+    work_off(&app).await;
+    assert_eq!(name(&app, "c-1").await, "");
+    assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &all, at).await.unwrap(), 1);
+    work_off(&app).await;
+    app.heard().await;
+    assert_eq!(name(&app, "c-1").await, "Anna");
+    app.stop().await;
+}
