@@ -31,9 +31,10 @@ create table deliveries (
     constraint deliveries_state_check check (state in ('pending', 'done', 'dead', 'discarded')),
     constraint deliveries_finished_check check ((state = 'pending') = (finished_at is null)),
     constraint deliveries_claim_check check (claim is null or state = 'pending')
-)
+);
+
 -- Bodies are kept beside the rows, so that claiming and finishing one doesn't write it again.
-with (toast_tuple_target = 128, fillfactor = 70);
+alter table deliveries set (toast_tuple_target = 128, fillfactor = 70);
 alter table deliveries alter column body set storage external;
 
 create index deliveries_pending_idx on deliveries (brand_id, urgency, delivery_id) where state = 'pending';

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use super::{open, say};
+use super::{open, plain, say};
 use crate::app::open_brands;
 use crate::brand::Brand;
 use crate::collect::explain::{Explanation, explain};
@@ -89,9 +89,9 @@ async fn explanations(pool: &PgPool, brand: &Brand, question: &Question, rules: 
     Ok(explanations)
 }
 
-/// Prints a line of what sources said: nothing in it may command the terminal.
+/// Prints a line of what sources said.
 fn line(text: &str) {
-    say(&text.replace(char::is_control, "\u{fffd}"));
+    say(&plain(text));
 }
 
 fn show_why(why: &Explanation) {

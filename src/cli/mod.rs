@@ -3,8 +3,10 @@
 mod accuracy;
 mod brand;
 mod demo;
+mod inbox;
 mod key;
 mod lookup;
+mod mask;
 mod rebuild;
 mod serve;
 
@@ -48,6 +50,9 @@ enum Command {
     /// Make, list and revoke the keys that Omnidesk uses
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// See, replay and discard what the sources sent
+    #[command(subcommand)]
+    Inbox(inbox::InboxCommand),
     /// Ask as Omnidesk would: what would an agent get, and why?
     Lookup(lookup::LookupArguments),
     /// Make all customers and answers anew from what the sources said; the service may go on
@@ -90,6 +95,7 @@ pub fn run(cli: Cli) -> ExitCode {
             }
             (Command::Brand(command), Some(settings)) => brand::run(command, settings).await,
             (Command::Key(command), Some(settings)) => key::run(command, settings).await,
+            (Command::Inbox(command), Some(settings)) => inbox::run(command, settings).await,
             (Command::Lookup(arguments), Some(settings)) => lookup::run(arguments, settings).await,
             (Command::Rebuild(arguments), Some(settings)) => rebuild::run(arguments, settings).await,
             (_, None) => Ok(()),
@@ -125,6 +131,11 @@ fn say(text: &str) {
     use std::io::Write;
     // A closed pipe (`| head`) is the reader's business.
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// What sources said, as a line of text: nothing in it may command the terminal.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 #[expect(clippy::print_stderr, reason = "the answer to a command")]

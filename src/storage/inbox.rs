@@ -88,6 +88,18 @@ pub struct ClaimedRow {
     pub was_late: bool,
 }
 
+type Columns = (Uuid, String, Json<BTreeMap<String, String>>, Vec<u8>, Time, i32, bool);
+
+impl TryFrom<Columns> for ClaimedRow {
+    type Error = StorageError;
+
+    fn try_from((delivery_id, source, Json(headers), body, received_at, attempts, was_late): Columns) -> Result<Self, StorageError> {
+        let source = source.parse().map_err(StorageError::corrupt("deliveries"))?;
+        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+        Ok(Self { delivery_id, source, headers, body, received_at: received_at.to_jiff(), attempts, was_late })
+    }
+}
+
 /// What is claimed, how, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim {
@@ -113,7 +125,7 @@ fn after(at: Timestamp, time: Duration) -> Time {
 pub async fn claim_deliveries(pool: &PgPool, brand_id: i32, claim: &Claim) -> Result<Vec<ClaimedRow>, StorageError> {
     // A claim that is lost with the server is no claim: it needn't reach the disk before the work begins.
     let mut transaction = pool.begin_with("begin; set local enable_seqscan = off; set local synchronous_commit = off").await?;
-    let rows: Vec<(Uuid, String, Json<BTreeMap<String, String>>, Vec<u8>, Time, i32, bool)> = sqlx::query_as(
+    let rows: Vec<Columns> = sqlx::query_as(
         "with due as (
             select delivery_id, claim is not null as was_late
             from deliveries
@@ -136,12 +148,7 @@ pub async fn claim_deliveries(pool: &PgPool, brand_id: i32, claim: &Claim) -> Re
     .fetch_all(&mut *transaction)
     .await?;
     transaction.commit().await?;
-    let claimed = |(delivery_id, source, Json(headers), body, received_at, attempts, was_late): (Uuid, String, Json<_>, Vec<u8>, Time, i32, bool)| {
-        let source = source.parse().map_err(StorageError::corrupt("deliveries"))?;
-        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-        Ok(ClaimedRow { delivery_id, source, headers, body, received_at: received_at.to_jiff(), attempts, was_late })
-    };
-    rows.into_iter().map(claimed).collect()
+    rows.into_iter().map(ClaimedRow::try_from).collect()
 }
 
 /// Of those deliveries the ones whose claim is still this one; nobody else can claim or finish them until the transaction

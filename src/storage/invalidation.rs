@@ -27,7 +27,7 @@ pub struct LookupHash(pub [u8; 16]);
 impl LookupHash {
     /// The hash of an address or id (`kind` is then `id`) of a brand.
     #[must_use]
-    pub fn new(secret: &[u8; 16], kind: &str, value: impl AsRef<[u8]>) -> Self {
+    pub fn new(secret: &[u8; 16], kind: &str, value: &(impl AsRef<[u8]> + ?Sized)) -> Self {
         let mut hasher = SipHasher24::new_with_key(secret);
         hasher.write(kind.as_bytes());
         hasher.write_u8(0);

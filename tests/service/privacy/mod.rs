@@ -123,7 +123,11 @@ async fn while_it_hangs<T>(app: &TestApp, asking: impl Future<Output = T>) -> T 
 async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
     let limits = "lookups_per_second = 100000\nwrong_keys_per_minute = 20\nmisses_per_minute = 1".to_owned();
     let app = app_with_canaries(Options { replace: vec![("lookups_per_second = 100000", limits)], ..Options::default() }).await;
-    let beside = |from, to: &str| Options { replace: vec![(from, to.to_owned())], place: Some((app.place.clone(), app.database.clone())), ..Default::default() };
+    let beside = |from, to: &str| Options {
+        replace: vec![(from, to.to_owned())],
+        place: Some((app.place.clone(), app.database.clone())),
+        ..Default::default()
+    };
     let mut statuses = drive(app.application.address, "").await;
     let closed = TestApp::start_with_open_door(beside("workers = 2", "workers = 2\nallow = [\"192.0.2.0/24\"]")).await;
     statuses.extend(drive(closed.application.address, "").await);
