@@ -7,7 +7,10 @@ pub mod omneo;
 pub mod omnilab;
 pub mod omniotap;
 pub mod picker;
+pub mod secret;
+pub mod signature;
 pub mod syncaroo;
+mod url_secret;
 pub mod webhook;
 
 use std::collections::BTreeMap;
@@ -106,6 +109,16 @@ impl SourceSettings {
             Source::Omneo => &self.omneo,
             Source::OmniLab => &self.omnilab,
             Source::Syncaroo => &self.syncaroo,
+        }
+    }
+
+    /// What proves that a source's webhooks are its own; `None` where the settings don't say, or are wrong.
+    pub fn proof(&self, source: Source, keys: &mut secret::Keyring<'_>) -> Option<Box<dyn webhook::Proof>> {
+        match source {
+            Source::OmnioTap => self.omniotap.webhook.proof(keys),
+            Source::Omneo => self.omneo.webhook.proof(keys),
+            Source::OmniLab => self.omnilab.webhook.proof(keys),
+            Source::Syncaroo => self.syncaroo.webhook.proof(keys),
         }
     }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Delivery, Reader};
@@ -14,7 +15,7 @@ use crate::customer::kind::Source;
 pub struct Incoming<'a> {
     /// Header names in lower case; a repeated header's values are joined by commas (RFC 9110, section 5.3).
     pub headers: &'a BTreeMap<String, String>,
-    /// The path's last segment after the source, or else the query's token.
+    /// What stands in the URL where the door's proof expects a secret ([`Proof::secret_in`]); one at another place doesn't count.
     pub secret: Option<&'a str>,
     /// The bytes as they came.
     pub body: &'a [u8],
@@ -49,7 +50,24 @@ pub trait Proof: Send + Sync + std::fmt::Debug {
 
     /// How it is proved, as the settings name it: `signature`, `hash`, `secret` or `none`.
     fn name(&self) -> &'static str;
+
+    /// Where the URL holds the secret; `None` if none is looked at.
+    fn secret_in(&self) -> Option<SecretIn>;
 }
+
+/// Where a URL holds a secret.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretIn {
+    /// The path's last segment, after the source.
+    #[default]
+    Path,
+    /// The query's parameter [`SECRET_PARAMETER`].
+    Query,
+}
+
+/// The name of the query's parameter that holds a secret.
+pub const SECRET_PARAMETER: &str = "token";
 
 /// A source's door.
 #[derive(Debug)]

@@ -1,10 +1,13 @@
 //! Omneo, a loyalty system: profiles, identities, transactions, rewards, interactions (docs: <https://docs.omneo.io>).
 
+mod proof;
 mod wire;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use proof::OmneoWebhookSettings;
 
 /// How a brand's Omneo tenant is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,4 +17,6 @@ pub struct OmneoSettings {
     pub identity_kinds: BTreeMap<String, String>,
     /// Template of the page that shows an event.
     pub event_url: String,
+    /// What proves that a webhook is its own.
+    pub webhook: OmneoWebhookSettings,
 }

@@ -1,8 +1,11 @@
 //! OmniLab, engagement and bookings: touchpoints, rewards, bookings (docs: <https://www.21factory.com/docs/developers>).
 
+mod proof;
 mod wire;
 
 use serde::{Deserialize, Serialize};
+
+pub use proof::OmniLabWebhookSettings;
 
 /// How a brand's OmniLab tenant is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +15,8 @@ pub struct OmniLabSettings {
     pub external_id_kind: String,
     /// Template of the page that shows an event.
     pub event_url: String,
+    /// What proves that a webhook is its own.
+    pub webhook: OmniLabWebhookSettings,
     /// Where the values are in an event, whose body isn't published.
     pub pointers: OmniLabPointers,
 }

@@ -1,8 +1,11 @@
 //! OmnioTap, a CRM: contacts, customers, leads, opportunities, tickets (docs: <https://www.omniotap.com/docs>).
 
+mod proof;
 mod wire;
 
 use serde::{Deserialize, Serialize};
+
+pub use proof::OmnioTapWebhookSettings;
 
 /// How a brand's OmnioTap tenant is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,4 +15,6 @@ pub struct OmnioTapSettings {
     pub tenant_id: String,
     /// Template of the page that shows an event.
     pub event_url: String,
+    /// What proves that a webhook is its own.
+    pub webhook: OmnioTapWebhookSettings,
 }

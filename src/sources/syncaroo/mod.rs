@@ -1,8 +1,12 @@
 //! Syncaroo, workspace bookings: rooms and desks (docs: <https://syncaroo.com/docs/>).
 
+mod object;
+mod proof;
 mod wire;
 
 use serde::{Deserialize, Serialize};
+
+pub use proof::SyncarooWebhookSettings;
 
 /// How a brand's Syncaroo connection is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +16,8 @@ pub struct SyncarooSettings {
     pub connection_id: u64,
     /// Template of the page that shows an event.
     pub event_url: String,
+    /// What proves that a webhook is its own.
+    pub webhook: SyncarooWebhookSettings,
     /// Where the values are in an answer about a booking, whose shape isn't published.
     pub pointers: SyncarooPointers,
 }

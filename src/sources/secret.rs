@@ -1,0 +1,136 @@
+//! Secrets that we share with a source, and where the settings say that they are kept. The settings themselves never hold one.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretSlice};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use subtle::{Choice, ConstantTimeEq};
+
+use super::webhook::digest;
+
+/// The fewest bytes of a secret: 128 bits, below which guessing is no longer out of the question.
+pub const MIN_SECRET_BYTES: usize = 16;
+
+/// A secret. It is never shown, and wiped when it is no longer needed.
+#[derive(Clone)]
+pub struct Secret(SecretSlice<u8>);
+
+impl Secret {
+    /// A secret of these bytes.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The key that it is.
+    #[must_use]
+    pub fn key(&self) -> &[u8] {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// Whether a text is one of the secrets. All are looked at, by their digests, so that the time it takes tells neither which one
+/// it was nor how long they are.
+#[must_use]
+pub fn is_one_of(secrets: &[Secret], given: &str) -> bool {
+    let given = digest("", given.as_bytes());
+    let found = secrets.iter().fold(Choice::from(0), |found, secret| found | digest("", secret.key()).ct_eq(&given));
+    found.into()
+}
+
+/// Where a secret is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretRef {
+    /// In the environment variable of this name.
+    Env(String),
+    /// In the file of this path.
+    File(String),
+}
+
+const PLACES: &str = "must be a list of places where secrets are kept, such as [{ env = \"NAME\" }, { file = \"/run/secrets/name\" }]";
+
+/// Reads a list of places. Who writes a secret there by mistake must not find it in the log.
+pub(super) fn places<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SecretRef>, D::Error> {
+    let Value::Array(list) = Value::deserialize(deserializer)? else { return Err(serde::de::Error::custom(PLACES)) };
+    list.iter().map(|value| place(value).ok_or_else(|| serde::de::Error::custom(PLACES))).collect()
+}
+
+fn place(value: &Value) -> Option<SecretRef> {
+    let table = value.as_object().filter(|table| table.len() == 1)?;
+    let text = |name| table.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    text("env").map(SecretRef::Env).or_else(|| text("file").map(SecretRef::File))
+}
+
+/// The secret in what is kept, or why it holds none.
+type Read = Result<Vec<u8>, &'static str>;
+
+/// Fetches what the settings of a door name, and collects what is wrong with them.
+pub struct Keyring<'a> {
+    fetch: &'a dyn Fn(&SecretRef) -> Result<Vec<u8>, String>,
+    mistakes: Vec<(String, String)>,
+}
+
+impl<'a> Keyring<'a> {
+    /// Only the settings may read the environment: they say how a secret is fetched, or why it can't be, without what it is.
+    #[must_use]
+    pub const fn new(fetch: &'a dyn Fn(&SecretRef) -> Result<Vec<u8>, String>) -> Self {
+        Self { fetch, mistakes: Vec::new() }
+    }
+
+    /// Keys of the door's settings, with what is wrong there.
+    #[must_use]
+    pub fn into_mistakes(self) -> Vec<(String, String)> {
+        self.mistakes
+    }
+
+    pub(super) fn mistake(&mut self, key: &str, what: &str) {
+        self.mistakes.push((key.to_owned(), what.to_owned()));
+    }
+
+    /// The secrets that a verification needs, made from what is kept.
+    pub(super) fn secrets(&mut self, verification: &str, places: &[SecretRef], read: impl Fn(Vec<u8>) -> Read) -> Vec<Secret> {
+        if places.is_empty() {
+            self.mistake("verification", &format!("\"{verification}\" needs secrets, such as secrets = [{{ env = \"NAME\" }}]"));
+        }
+        self.fetch("secrets", places, read)
+    }
+
+    /// Where nothing is verified, a secret would only look as if it were.
+    pub(super) fn unused(&mut self, verification: &str, key: &str, places: &[SecretRef]) {
+        if !places.is_empty() {
+            self.mistake(key, &format!("verifies nothing where verification = \"{verification}\"; take it out, or say what it verifies"));
+        }
+    }
+
+    /// A header's name, in lower case.
+    pub(super) fn header(&mut self, key: &str, name: &str) -> String {
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+            self.mistake(key, "must be the name of a header, such as \"x-signature\"");
+        }
+        name.to_ascii_lowercase()
+    }
+
+    /// Every secret of a list, made from what is kept there.
+    pub(super) fn fetch(&mut self, key: &str, places: &[SecretRef], read: impl Fn(Vec<u8>) -> Read) -> Vec<Secret> {
+        let mut secrets = Vec::new();
+        for (n, place) in places.iter().enumerate() {
+            let fetched = (self.fetch)(place).and_then(|kept| read(kept).map_err(str::to_owned));
+            match fetched {
+                Ok(bytes) if bytes.len() < MIN_SECRET_BYTES => {
+                    self.mistake(&format!("{key}.{n}"), &format!("is too short: a secret has at least {MIN_SECRET_BYTES} bytes"));
+                }
+                Ok(bytes) => secrets.push(Secret::new(bytes)),
+                Err(what) => self.mistake(&format!("{key}.{n}"), &what),
+            }
+        }
+        secrets
+    }
+}

@@ -1,0 +1,214 @@
+//! The text that Syncaroo's `hash` is made of. How it is written isn't published, so each common way can be chosen. Keys stay in
+//! the order and numbers in the spelling of the body: no other writer would have them the same.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// How the object was written before it was hashed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Serialization {
+    /// Without blanks, like JavaScript's `JSON.stringify`.
+    #[default]
+    Compact,
+    /// Like PHP's `json_encode`: `\/`, and `\u00e9` for what isn't ASCII.
+    Php,
+    /// Like Python's `json.dumps`: a blank after `,` and `:`, and `\u00e9` for what isn't ASCII.
+    Python,
+    /// Compact, with the keys of every object sorted by code point.
+    Sorted,
+}
+
+/// A JSON value as it was written, but for its blanks and the spelling of its texts.
+enum Node<'a> {
+    /// A number, `true`, `false` or `null`.
+    Word(&'a str),
+    Text(String),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
+}
+
+/// Takes the member `hash` out of an object: its text, and the object without it. `None` for what isn't an object with unique
+/// keys, or is nested too deeply.
+pub(super) fn split(body: &[u8]) -> Option<(Option<String>, Object<'_>)> {
+    let words = words(std::str::from_utf8(body).ok()?);
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let node = Reading(&mut words.into_iter()).deserialize(&mut deserializer).ok()?;
+    deserializer.end().ok()?;
+    let Node::Object(mut members) = node else { return None };
+    let hash = members.iter().position(|(key, _)| key == "hash").map(|at| members.remove(at));
+    let hash = hash.and_then(|(_, value)| if let Node::Text(text) = value { Some(text) } else { None });
+    Some((hash, Object(members)))
+}
+
+/// An object without its hash.
+pub(super) struct Object<'a>(Vec<(String, Node<'a>)>);
+
+impl Object<'_> {
+    /// The text that was hashed.
+    pub(super) fn text(&self, style: Serialization) -> String {
+        let mut out = String::new();
+        write_object(&self.0, style, &mut out);
+        out
+    }
+}
+
+fn write_object(members: &[(String, Node<'_>)], style: Serialization, out: &mut String) {
+    let mut members: Vec<&(String, Node<'_>)> = members.iter().collect();
+    if style == Serialization::Sorted {
+        members.sort_by(|one, other| one.0.cmp(&other.0));
+    }
+    out.push('{');
+    for (n, (key, value)) in members.into_iter().enumerate() {
+        separate(n, style, out);
+        write_text(key, style, out);
+        out.push_str(if style == Serialization::Python { ": " } else { ":" });
+        value.write(style, out);
+    }
+    out.push('}');
+}
+
+fn separate(n: usize, style: Serialization, out: &mut String) {
+    match (n, style) {
+        (0, _) => {}
+        (_, Serialization::Python) => out.push_str(", "),
+        _ => out.push(','),
+    }
+}
+
+impl Node<'_> {
+    /// As deep as the reader let it be.
+    fn write(&self, style: Serialization, out: &mut String) {
+        match self {
+            Self::Word(word) => out.push_str(word),
+            Self::Text(text) => write_text(text, style, out),
+            Self::Object(members) => write_object(members, style, out),
+            Self::List(items) => {
+                out.push('[');
+                for (n, item) in items.iter().enumerate() {
+                    separate(n, style, out);
+                    item.write(style, out);
+                }
+                out.push(']');
+            }
+        }
+    }
+}
+
+/// All write control characters, quotes and backslashes alike; only the others differ.
+fn write_text(text: &str, style: Serialization, out: &mut String) {
+    let written = serde_json::Value::from(text).to_string();
+    for c in written.chars() {
+        match (c, style) {
+            ('/', Serialization::Php) => out.push_str("\\/"),
+            ('\u{7f}', Serialization::Python) => out.push_str("\\u007f"),
+            (c, Serialization::Php | Serialization::Python) if !c.is_ascii() => {
+                let mut units = [0; 2];
+                c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+            }
+            (c, _) => out.push(c),
+        }
+    }
+}
+
+/// The numbers, `true`, `false` and `null` of a JSON text, in order; of what isn't JSON, anything.
+fn words(json: &str) -> Vec<&str> {
+    let (mut words, mut rest) = (Vec::new(), json);
+    while let Some(c) = rest.chars().next() {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.');
+        let end = match c {
+            '"' => text_end(rest),
+            c if fits(c) => rest.find(|c| !fits(c)).unwrap_or(rest.len()),
+            c => c.len_utf8(),
+        };
+        let (token, more) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        if fits(c) {
+            words.push(token);
+        }
+        rest = more;
+    }
+    words
+}
+
+/// Where the text that begins here ends, behind its closing quote.
+fn text_end(json: &str) -> usize {
+    let mut escaped = false;
+    let quote = json.bytes().skip(1).position(|byte| {
+        let closes = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        closes
+    });
+    quote.map_or(json.len(), |at| at.saturating_add(2))
+}
+
+/// Reads a value, and takes the spelling of its words from the list: they are met in the order in which they are written.
+struct Reading<'w, 'a>(&'w mut std::vec::IntoIter<&'a str>);
+
+impl<'a> Reading<'_, 'a> {
+    fn word<E: Error>(self) -> Result<Node<'a>, E> {
+        self.0.next().map(Node::Word).ok_or_else(|| E::custom("a word that isn't written"))
+    }
+}
+
+impl<'de, 'a> DeserializeSeed<'de> for Reading<'_, 'a> {
+    type Value = Node<'a>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'a>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, 'a> Visitor<'de> for Reading<'_, 'a> {
+    type Value = Node<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Node<'a>, E> {
+        self.word()
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Node<'a>, E> {
+        self.word()
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Node<'a>, E> {
+        self.word()
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Node<'a>, E> {
+        self.word()
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Node<'a>, E> {
+        self.word()
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Node<'a>, E> {
+        Ok(Node::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'a>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element_seed(Reading(self.0))? {
+            items.push(item);
+        }
+        Ok(Node::List(items))
+    }
+
+    /// With a key that is there twice, two readers could see two objects.
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'a>, A::Error> {
+        let (mut members, mut keys) = (Vec::new(), BTreeSet::new());
+        while let Some(key) = map.next_key::<String>()? {
+            if !keys.insert(key.clone()) {
+                return Err(A::Error::custom("a repeated key"));
+            }
+            members.push((key, map.next_value_seed(Reading(self.0))?));
+        }
+        Ok(Node::Object(members))
+    }
+}

@@ -1,0 +1,55 @@
+//! A secret in the URL that a source calls, for systems that can't sign; and no proof at all.
+
+use super::secret::{Keyring, Secret, SecretRef, is_one_of};
+use super::webhook::{Incoming, Proof, Refused, SecretIn};
+
+/// Whoever knows the URL may come in.
+#[derive(Debug)]
+pub(super) struct UrlSecret {
+    secrets: Vec<Secret>,
+    place: SecretIn,
+}
+
+impl UrlSecret {
+    /// The secrets have to stand in a URL as they are.
+    pub(super) fn new(keys: &mut Keyring<'_>, places: &[SecretRef], place: SecretIn) -> Self {
+        let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+        let read =
+            |kept: Vec<u8>| if kept.iter().all(fits) { Ok(kept) } else { Err("may only hold letters, digits, -, ., _ and ~: it is part of a URL") };
+        let secrets = keys.secrets("secret", places, read);
+        Self { secrets, place }
+    }
+}
+
+impl Proof for UrlSecret {
+    fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused> {
+        let given = incoming.secret.ok_or(Refused::Missing("secret in the URL"))?;
+        if is_one_of(&self.secrets, given) { Ok(()) } else { Err(Refused::Wrong("secret in the URL")) }
+    }
+
+    fn name(&self) -> &'static str {
+        "secret"
+    }
+
+    fn secret_in(&self) -> Option<SecretIn> {
+        Some(self.place)
+    }
+}
+
+/// Everybody may come in: the settings say so.
+#[derive(Debug)]
+pub(super) struct Anybody;
+
+impl Proof for Anybody {
+    fn check(&self, _: &Incoming<'_>) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn name(&self) -> &'static str {
+        "none"
+    }
+
+    fn secret_in(&self) -> Option<SecretIn> {
+        None
+    }
+}
