@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZoneDatabase;
 
+use super::doors;
 use super::file::{BrandSettings, IdentitySettings};
 use crate::brand::BrandRules;
 use crate::customer::email::Email;
@@ -34,6 +35,7 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings) -> Result<BrandRule
         settings.precedence.iter().map(|(field, order)| (field.clone(), kinds(order, &format!("precedence.{field}"), &mut found))).collect();
     check_sources(&settings.sources, &mut found);
     check_fields(settings, &mut found);
+    let doors = doors::open(&settings.sources, &mut found);
     let (Ok(time_zone), Ok(locale), true) = (time_zone, locale, found.is_empty()) else { return Err(found) };
     let urls = Source::ALL.into_iter().map(|source| (source, settings.sources.event_url(source).to_owned())).filter(|(_, url)| !url.is_empty());
     let presentation = PresentationRules {
@@ -56,7 +58,7 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings) -> Result<BrandRule
         precedence,
         presenter,
         sources: settings.sources.clone(),
-        doors: BTreeMap::new(),
+        doors,
         reference_ids: settings.reference_ids.clone(),
     })
 }

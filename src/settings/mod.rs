@@ -4,6 +4,7 @@
 //! environment.
 
 pub mod brands;
+mod doors;
 pub mod file;
 mod mistake;
 

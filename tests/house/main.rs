@@ -415,7 +415,7 @@ const ROOTS: &str = "this template can use customer, attributes, omneo, omniotap
 
 /// A settings text with one mistake, the line and key that the message names, and what it says would be right.
 #[rustfmt::skip]
-const MISTAKES: [(&str, usize, &str, &str); 58] = [
+const MISTAKES: [(&str, usize, &str, &str); 78] = [
     // What the file can't be.
     ("[server]\nlissten = \"x\"", 2, "server.lissten", "expected one of `listen`, `metrics_listen`"),
     ("[servr]\nlisten = \"x\"", 1, "servr", "expected one of `server`, `database`, `lookup`, `inbox`, `limits`, `telemetry`, `brands`"),
@@ -478,6 +478,27 @@ const MISTAKES: [(&str, usize, &str, &str); 58] = [
     ("[brands.demo.sources.omnilab]\nexternal_id_kind = \"crm\"", 2, "brands.demo.sources.omnilab.external_id_kind", "must be \"\" or one of omneo.profile"),
     ("[brands.demo.sources.omneo.identity_kinds]\ncrm = \"crm\"", 2, "brands.demo.sources.omneo.identity_kinds.crm", KINDS),
     ("[brands.demo.sources.omnilab.pointers]\nemail = \"data.email\"", 2, "brands.demo.sources.omnilab.pointers.email", "starts with /, as in \"/data/email\""),
+    // Doors.
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"hash\"", 2, "brands.demo.sources.omneo.webhook.verification", "expected one of ``, `signature`, `secret`, `none`"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"", 2, "brands.demo.sources.omneo.webhook.verification", "\"signature\" needs secrets, such as secrets = [{ env = \"NAME\" }]"),
+    ("[brands.demo.sources.omniotap.webhook]\nverification = \"secret\"", 2, "brands.demo.sources.omniotap.webhook.verification", "\"secret\" needs secrets"),
+    ("[brands.demo.sources.syncaroo.webhook]\nverification = \"hash\"", 2, "brands.demo.sources.syncaroo.webhook.verification", "\"hash\" needs secrets"),
+    ("[brands.demo.sources.omnilab.webhook]\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 2, "brands.demo.sources.omnilab.webhook.secrets", "say what it verifies"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"none\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets", "say what it verifies"),
+    ("[brands.demo.sources.omnilab.webhook]\nverification = \"none\"\nauthorization = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omnilab.webhook.authorization", "say what it verifies"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [\n { env = \"CARGO_PKG_DESCRIPTION\" },\n { env = \"HOOKPOINT_NOT_SET\" },\n]", 5, "brands.demo.sources.omneo.webhook.secrets.1", "not set"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/nonexistent/secret\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "No such file"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/null\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "at least 16 bytes"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/zero\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "more than 4096 bytes"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"secret\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "may only hold letters, digits"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [\"topsecret\"]", 3, "brands.demo.sources.omneo.webhook.secrets", "such as [{ env = \"NAME\" }"),
+    ("[brands.demo.sources.omnilab.webhook]\nverification = \"signature\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omnilab.webhook.secrets.0", "key_encoding = \"raw\""),
+    ("[brands.demo.sources.omnilab.webhook]\ntolerance_seconds = 0", 2, "brands.demo.sources.omnilab.webhook.tolerance_seconds", "between 1 and 86400"),
+    ("[brands.demo.sources.omnilab.webhook]\nauthorization_header = \"x auth\"", 2, "brands.demo.sources.omnilab.webhook.authorization_header", "such as \"x-signature\""),
+    ("[brands.demo.sources.omniotap.webhook]\nheader = \"\"", 2, "brands.demo.sources.omniotap.webhook.header", "such as \"x-signature\""),
+    ("[brands.demo.sources.omniotap.webhook]\nalgorithm = \"sha256\"", 2, "brands.demo.sources.omniotap.webhook.algorithm", "expected one of `hmac-sha256`, `hmac-sha512`, `hmac-sha1`, `hmac-md5`"),
+    ("[brands.demo.sources.syncaroo.webhook]\nserialization = \"ruby\"", 2, "brands.demo.sources.syncaroo.webhook.serialization", "expected one of `compact`, `php`, `python`, `sorted`"),
+    ("[brands.demo.sources.syncaroo.webhook]\nsecret_in = \"header\"", 2, "brands.demo.sources.syncaroo.webhook.secret_in", "expected `path` or `query`"),
 ];
 
 #[test]
@@ -508,6 +529,27 @@ fn a_mistake_never_repeats_the_database_url() {
         "[database]\nurl = \"postgres://u:secret@h/d",
     ] {
         assert!(!mistakes(text).join("\n").contains("secret"), "{text}");
+    }
+}
+
+#[test]
+fn a_mistake_never_repeats_a_secret_that_stands_in_the_file() {
+    let table = "[brands.demo.sources.omnilab.webhook]\nverification = \"signature\"\n";
+    for list in [
+        "\"topsecret\"",
+        "[\"topsecret\"]",
+        "[5, \"topsecret\"]",
+        "[{ value = \"topsecret\" }]",
+        "[{ env = \"A\", file = \"topsecret\" }]",
+        "[{ env = [\"topsecret\"] }]",
+        "[{ env = \"topsecret\" }]",
+        "[{ file = \"topsecret\" }]",
+        "[{ topsecret = \"x\" }]",
+    ] {
+        for text in [format!("{table}secrets = {list}"), format!("{table}secrets = [{{ env = \"CARGO_PKG_DESCRIPTION\" }}]\nauthorization = {list}")]
+        {
+            assert!(!mistakes(&text).join("\n").contains("topsecret"), "{text}: {:?}", mistakes(&text));
+        }
     }
 }
 

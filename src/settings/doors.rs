@@ -1,0 +1,45 @@
+//! The doors of a brand's sources, with the secrets that its settings name.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use super::environment;
+use crate::customer::kind::Source;
+use crate::sources::SourceSettings;
+use crate::sources::secret::{Keyring, SecretRef};
+use crate::sources::webhook::Door;
+
+/// More than any secret has: a wrong path must not fill the memory.
+const MAX_SECRET_BYTES: u64 = 4_096;
+
+/// The doors that the settings describe; every mistake is told by its key, and never by what it holds.
+pub(super) fn open(sources: &SourceSettings, found: &mut Vec<(String, String)>) -> BTreeMap<Source, Door> {
+    let mut doors = BTreeMap::new();
+    for source in Source::ALL {
+        let mut keys = Keyring::new(&fetch);
+        if let Some(proof) = sources.proof(source, &mut keys) {
+            doors.insert(source, Door { source, proof });
+        }
+        let in_full = |(key, what): (String, String)| (format!("sources.{}.webhook.{key}", source.as_str()), what);
+        found.extend(keys.into_mistakes().into_iter().map(in_full));
+    }
+    doors
+}
+
+/// A file's last line ends with a line break that isn't meant.
+fn fetch(place: &SecretRef) -> Result<Vec<u8>, String> {
+    match place {
+        SecretRef::Env(name) => environment(name).map(String::into_bytes).ok_or_else(|| "names an environment variable that is not set".to_owned()),
+        SecretRef::File(path) => {
+            let mut kept = Vec::new();
+            let file = std::fs::File::open(path).and_then(|file| file.take(MAX_SECRET_BYTES.saturating_add(1)).read_to_end(&mut kept));
+            file.map_err(|error| format!("names a file that can't be read: {error}"))?;
+            if u64::try_from(kept.len()).unwrap_or(u64::MAX) > MAX_SECRET_BYTES {
+                return Err(format!("names a file of more than {MAX_SECRET_BYTES} bytes: that is no secret"));
+            }
+            let end = kept.iter().rposition(|byte| !b"\r\n".contains(byte)).map_or(0, |at| at.saturating_add(1));
+            kept.truncate(end);
+            Ok(kept)
+        }
+    }
+}
