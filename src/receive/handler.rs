@@ -22,12 +22,9 @@ use crate::collect::inbox::Wakes;
 use crate::customer::kind::Source;
 use crate::problem::Problem;
 use crate::settings::file::InboxSettings;
-use crate::sources::webhook::{Admitted, Incoming, Sameness, Urgency};
+use crate::sources::webhook::{Admitted, Incoming, SECRET_PARAMETER, Sameness, SecretIn, Urgency};
 use crate::storage::inbox::{DeliveryRow, new_id};
 use crate::storage::invalidation::LookupHash;
-
-/// The query parameter of a secret.
-const TOKEN: &str = "token";
 
 /// What receiving needs.
 pub struct Reception {
@@ -98,7 +95,7 @@ impl Reception {
         let mut room = self.read(request, payload).await?;
         let body = std::mem::take(&mut room.bytes);
         let now = self.clock.now();
-        let secret = secret(request);
+        let secret = door.proof.secret_in().and_then(|place| secret(request, place));
         let headers = headers(request.headers());
         let incoming = Incoming { headers: &headers, secret: secret.as_deref(), body: &body, received_at: now };
         let admitted = door.admit(brand.rules.sources.reader(doorway.source), &incoming).map_err(|refused| {
@@ -179,12 +176,13 @@ fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
     headers
 }
 
-/// The path's last segment, or else the query's token.
-fn secret(request: &HttpRequest) -> Option<String> {
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);
-    let segment = request.path().trim_start_matches('/').split('/').nth(3).filter(|segment| !segment.is_empty());
-    let token = || request.query_string().split('&').find_map(|pair| pair.strip_prefix(TOKEN)?.strip_prefix('='));
-    segment.or_else(token).and_then(decoded)
+/// The path's last segment, or the query's parameter.
+fn secret(request: &HttpRequest, place: SecretIn) -> Option<String> {
+    let given = match place {
+        SecretIn::Path => request.path().trim_start_matches('/').split('/').nth(3).filter(|segment| !segment.is_empty()),
+        SecretIn::Query => request.query_string().split('&').find_map(|pair| pair.strip_prefix(SECRET_PARAMETER)?.strip_prefix('=')),
+    };
+    percent_decode_str(given?).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 /// What a vendor asks before it sends anything.

@@ -17,7 +17,7 @@ use hookpoint::customer::record::Change;
 use hookpoint::demo::{SETTINGS, story};
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
-use hookpoint::sources::webhook::{Door, Incoming, Proof, Refused};
+use hookpoint::sources::webhook::{Door, Incoming, Proof, Refused, SecretIn};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
 use hookpoint::storage::keys::{KeyRow, insert_key};
@@ -313,6 +313,10 @@ impl Proof for Anybody {
 
     fn name(&self) -> &'static str {
         "none"
+    }
+
+    fn secret_in(&self) -> Option<SecretIn> {
+        None
     }
 }
 
