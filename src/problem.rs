@@ -158,8 +158,10 @@ impl ResponseError for Problem {
             Self::ReceiptUnknown | Self::BodyTooLarge => drop(response.force_close()),
             _ => {}
         }
-        if *self == Self::KeyUnknown {
-            response.insert_header((header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\""));
+        match self {
+            Self::KeyUnknown => drop(response.insert_header((header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\""))),
+            Self::WebhookUnproved => drop(response.insert_header((header::WWW_AUTHENTICATE, "Signature realm=\"hookpoint\""))),
+            _ => {}
         }
         let mut response = response.finish();
         response.extensions_mut().insert(*self);

@@ -76,6 +76,8 @@ pub fn run(cli: Cli) -> ExitCode {
     let settings = match (&cli.command, Settings::load(cli.settings.as_deref())) {
         // The demo brings its own, and the measurement has no brand.
         (Command::Demo(_) | Command::Accuracy(_), _) => None,
+        // Whoever only looks or mends needn't know the secrets of the sources.
+        (Command::Serve | Command::Settings(_), Ok(settings)) if !settings.missing.is_empty() => return report(&settings.missing),
         (_, Ok(settings)) => Some(settings),
         (_, Err(mistakes)) => return report(&mistakes),
     };

@@ -37,6 +37,18 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// Whether it is an answer of the system's API, and not a webhook.
+    #[must_use]
+    pub const fn is_answer(&self) -> bool {
+        self.answer_of.is_some()
+    }
+
+    /// The webhook's headers.
+    #[must_use]
+    pub const fn headers(&self) -> &BTreeMap<String, String> {
+        &self.headers
+    }
+
     /// Reads a recorded delivery.
     ///
     /// # Errors

@@ -14,11 +14,13 @@ use crate::customer::phone::{Phone, Region};
 use crate::customer::presentation::{PresentationRules, Presenter};
 use crate::customer::rules::IdentityRules;
 use crate::sources::SourceSettings;
+use crate::sources::secret::Fetch;
 
-type Found = Vec<(String, String)>;
+/// Keys, with what is wrong there.
+pub(super) type Found = Vec<(String, String)>;
 
-/// Checks a brand; on failure gives every key with what is wrong.
-pub(super) fn validate(slug: &str, settings: &BrandSettings) -> Result<BrandRules, Found> {
+/// Checks a brand; on failure gives every key with what is wrong. Secrets that are not where they should be are told apart.
+pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, missing: &mut Found) -> Result<BrandRules, Found> {
     let mut found = Found::new();
     let starts_well = slug.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
     if !starts_well || slug.len() > 63 || !slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_') {
@@ -35,7 +37,7 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings) -> Result<BrandRule
         settings.precedence.iter().map(|(field, order)| (field.clone(), kinds(order, &format!("precedence.{field}"), &mut found))).collect();
     check_sources(&settings.sources, &mut found);
     check_fields(settings, &mut found);
-    let doors = doors::open(&settings.sources, &mut found);
+    let doors = doors::open(&settings.sources, fetch, &mut found, missing);
     let (Ok(time_zone), Ok(locale), true) = (time_zone, locale, found.is_empty()) else { return Err(found) };
     let urls = Source::ALL.into_iter().map(|source| (source, settings.sources.event_url(source).to_owned())).filter(|(_, url)| !url.is_empty());
     let presentation = PresentationRules {

@@ -3,31 +3,35 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use super::brands::Found;
 use super::environment;
 use crate::customer::kind::Source;
 use crate::sources::SourceSettings;
-use crate::sources::secret::{Keyring, SecretRef};
+use crate::sources::secret::{Fetch, Keyring, SecretRef};
 use crate::sources::webhook::Door;
 
 /// More than any secret has: a wrong path must not fill the memory.
 const MAX_SECRET_BYTES: u64 = 4_096;
 
-/// The doors that the settings describe; every mistake is told by its key, and never by what it holds.
-pub(super) fn open(sources: &SourceSettings, found: &mut Vec<(String, String)>) -> BTreeMap<Source, Door> {
+/// The doors that the settings describe; every mistake is told by its key, and never by what it holds. A door whose secrets
+/// are missing lets nobody in.
+pub(super) fn open(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found, missing: &mut Found) -> BTreeMap<Source, Door> {
     let mut doors = BTreeMap::new();
     for source in Source::ALL {
-        let mut keys = Keyring::new(&fetch);
+        let mut keys = Keyring::new(fetch);
         if let Some(proof) = sources.proof(source, &mut keys) {
             doors.insert(source, Door { source, proof });
         }
         let in_full = |(key, what): (String, String)| (format!("sources.{}.webhook.{key}", source.as_str()), what);
-        found.extend(keys.into_mistakes().into_iter().map(in_full));
+        let [wrong, not_there] = keys.into_mistakes();
+        found.extend(wrong.into_iter().map(in_full));
+        missing.extend(not_there.into_iter().map(in_full));
     }
     doors
 }
 
 /// A file's last line ends with a line break that isn't meant.
-fn fetch(place: &SecretRef) -> Result<Vec<u8>, String> {
+pub(super) fn fetch(place: &SecretRef) -> Result<Vec<u8>, String> {
     match place {
         SecretRef::Env(name) => environment(name).map(String::into_bytes).ok_or_else(|| "names an environment variable that is not set".to_owned()),
         SecretRef::File(path) => {

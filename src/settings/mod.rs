@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::brand::BrandRules;
+use crate::sources::secret::Fetch;
 use crate::storage::database::{Place, PoolSize, Url};
 use crate::storage::embedded::Layout;
 pub use file::SettingsFile;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub place: Place,
     /// The brands.
     pub brands: Vec<BrandRules>,
+    /// Secrets that are not where the file says: whose doors let nobody in. Only who opens doors need mind.
+    pub missing: Vec<Mistake>,
 }
 
 impl Settings {
@@ -46,23 +49,31 @@ impl Settings {
     /// # Errors
     /// Every mistake that was found.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Vec<Mistake>> {
+        Self::parse_with(text, path, &doors::fetch)
+    }
+
+    /// Reads settings from text, and secrets from elsewhere.
+    ///
+    /// # Errors
+    /// Every mistake that was found.
+    pub fn parse_with(text: &str, path: &Path, fetch: Fetch<'_>) -> Result<Self, Vec<Mistake>> {
         let source = Source::new(text, path);
         let file: SettingsFile = toml::from_str(text).map_err(|error| vec![source.of_syntax(&error)])?;
         let mut mistakes = Vec::new();
         let place = place(&file, &mut mistakes, &source);
         check_numbers(&file, &mut mistakes, &source);
-        let mut brands = Vec::new();
+        let (mut brands, mut missing) = (Vec::new(), Vec::new());
         for (slug, brand) in &file.brands {
-            match brands::validate(slug, brand) {
+            let of_brand = |(key, what): (String, String)| source.at(format!("brands.{slug}.{key}").trim_end_matches('.'), what);
+            let mut not_there = Vec::new();
+            match brands::validate(slug, brand, fetch, &mut not_there) {
                 Ok(rules) => brands.push(rules),
-                Err(found) => {
-                    let of_brand = |(key, what): (String, String)| source.at(format!("brands.{slug}.{key}").trim_end_matches('.'), what);
-                    mistakes.extend(found.into_iter().map(of_brand));
-                }
+                Err(found) => mistakes.extend(found.into_iter().map(of_brand)),
             }
+            missing.extend(not_there.into_iter().map(of_brand));
         }
         match place {
-            Some(place) if mistakes.is_empty() => Ok(Self { file, place, brands }),
+            Some(place) if mistakes.is_empty() => Ok(Self { file, place, brands, missing }),
             _ => Err(mistakes),
         }
     }

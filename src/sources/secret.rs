@@ -74,21 +74,25 @@ type Read = Result<Vec<u8>, &'static str>;
 
 /// Fetches what the settings of a door name, and collects what is wrong with them.
 pub struct Keyring<'a> {
-    fetch: &'a dyn Fn(&SecretRef) -> Result<Vec<u8>, String>,
+    fetch: Fetch<'a>,
     mistakes: Vec<(String, String)>,
+    missing: Vec<(String, String)>,
 }
 
+/// Gives what is kept at a place, or says why it can't, without what it is.
+pub type Fetch<'a> = &'a dyn Fn(&SecretRef) -> Result<Vec<u8>, String>;
+
 impl<'a> Keyring<'a> {
-    /// Only the settings may read the environment: they say how a secret is fetched, or why it can't be, without what it is.
+    /// Only the settings may read the environment, so they say how a secret is fetched.
     #[must_use]
-    pub const fn new(fetch: &'a dyn Fn(&SecretRef) -> Result<Vec<u8>, String>) -> Self {
-        Self { fetch, mistakes: Vec::new() }
+    pub const fn new(fetch: Fetch<'a>) -> Self {
+        Self { fetch, mistakes: Vec::new(), missing: Vec::new() }
     }
 
-    /// Keys of the door's settings, with what is wrong there.
+    /// Keys of the door's settings, with what is wrong there; and those of secrets that are not where they should be.
     #[must_use]
-    pub fn into_mistakes(self) -> Vec<(String, String)> {
-        self.mistakes
+    pub fn into_mistakes(self) -> [Vec<(String, String)>; 2] {
+        [self.mistakes, self.missing]
     }
 
     pub(super) fn mistake(&mut self, key: &str, what: &str) {
@@ -122,13 +126,19 @@ impl<'a> Keyring<'a> {
     pub(super) fn fetch(&mut self, key: &str, places: &[SecretRef], read: impl Fn(Vec<u8>) -> Read) -> Vec<Secret> {
         let mut secrets = Vec::new();
         for (n, place) in places.iter().enumerate() {
-            let fetched = (self.fetch)(place).and_then(|kept| read(kept).map_err(str::to_owned));
-            match fetched {
+            let kept = match (self.fetch)(place) {
+                Ok(kept) => kept,
+                Err(what) => {
+                    self.missing.push((format!("{key}.{n}"), what));
+                    continue;
+                }
+            };
+            match read(kept) {
                 Ok(bytes) if bytes.len() < MIN_SECRET_BYTES => {
                     self.mistake(&format!("{key}.{n}"), &format!("is too short: a secret has at least {MIN_SECRET_BYTES} bytes"));
                 }
                 Ok(bytes) => secrets.push(Secret::new(bytes)),
-                Err(what) => self.mistake(&format!("{key}.{n}"), &what),
+                Err(what) => self.mistake(&format!("{key}.{n}"), what),
             }
         }
         secrets

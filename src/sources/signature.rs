@@ -37,8 +37,9 @@ pub enum Method {
 }
 
 impl Method {
-    /// `None` would be a key that HMAC refuses; it takes any.
-    fn digest(self, key: &[u8], text: &[&[u8]]) -> Option<Vec<u8>> {
+    /// The digest of a text (the parts in a row). `None` would be a key that HMAC refuses; it takes any.
+    #[must_use]
+    pub fn digest(self, key: &[u8], text: &[&[u8]]) -> Option<Vec<u8>> {
         match self {
             Self::Hmac(Hash::Sha256) => authenticated::<Hmac<Sha256>>(key, text),
             Self::Hmac(Hash::Sha512) => authenticated::<Hmac<Sha512>>(key, text),
@@ -101,6 +102,15 @@ const BASE64: GeneralPurpose =
     GeneralPurpose::new(&base64::alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
 
 impl Encoding {
+    /// Writes a digest.
+    #[must_use]
+    pub fn encode(self, digest: &[u8]) -> String {
+        match self {
+            Self::Hex => digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            Self::Base64 => BASE64.encode(digest),
+        }
+    }
+
     /// What was written; `None` if it wasn't written so.
     #[must_use]
     pub fn decode(self, text: &str) -> Option<Vec<u8>> {

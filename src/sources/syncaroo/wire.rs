@@ -25,7 +25,13 @@ impl Reader for SyncarooSettings {
         }
         let id = text_at(&body, "/metaData/syncarooId").ok_or(Unreadable::Missing("syncarooId"))?;
         let key = booking_key(&id)?;
-        let fields = slot(Picker::new(&body), &key.id).pick_text(&[("/metaData/resourceType", "data.resource_type")]).finish();
+        let fields = slot(Picker::new(&body), &key.id)
+            .pick_text(&[
+                ("/metaData/resourceType", "data.resource_type"),
+                ("/metaData/resourceId", "data.resource_id"),
+                ("/locationId", "data.location_id"),
+            ])
+            .finish();
         Ok(Reading::Changes(vec![Change::Event { key, update: Update { at: delivery.received_at, scope: Scope::Partial, fields } }]))
     }
 

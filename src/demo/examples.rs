@@ -1,0 +1,66 @@
+//! One webhook of each source, for a new user to send: each changes what an agent sees of the same person.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::vendor::{Request, Secrets};
+use crate::customer::kind::Source;
+
+/// Whom they are about.
+pub const EMAIL: &str = "nova@example.org";
+
+/// The webhooks, signed now.
+#[must_use]
+pub fn examples(secrets: &Secrets, now: Timestamp) -> Vec<(Source, Request)> {
+    let at = now.strftime("%FT%TZ").to_string();
+    let sign = |source, headers: &[(&str, &str)], body: &Value| {
+        let headers: BTreeMap<String, String> =
+            headers.iter().chain(&[("content-type", "application/json")]).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        (source, secrets.sign(source, &headers, body, now))
+    };
+    vec![
+        sign(
+            Source::OmnioTap,
+            &[],
+            &json!({
+                "event_id": Uuid::new_v4(), "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "contact", "action": "created",
+                "occurred_at": at, "data": {
+                    "id": "5b1d0f6e-7a86-4e0f-9c55-2f3a6d0f9a11", "firstName": "Nova", "lastName": "Jansen", "email": EMAIL, "phone": "06 57575757",
+                    "createdAt": at, "updatedAt": at
+                }
+            }),
+        ),
+        sign(
+            Source::Omneo,
+            &[("x-omneo-event", "profile.updated")],
+            &json!({
+                "id": "0d5f3c52-4b1f-4f0e-8f0e-6f2f1c9b7a22", "first_name": "Nova", "last_name": "Jansen", "email": EMAIL, "tier": {"handle": "gold", "name": "Gold"},
+                "point_balance": 1250, "updated_at": now.strftime("%F %T").to_string()
+            }),
+        ),
+        sign(
+            Source::OmniLab,
+            &[("webhook-id", &format!("msg_{}", Uuid::new_v4().simple()))],
+            &json!({
+                "type": "feedback.submitted.v1", "timestamp": at, "data": {
+                    "external_id": "CONTACT-5757", "email": EMAIL, "interaction": "int_welcome", "interaction_name": "Welcome desk", "rating": 5,
+                    "comment": "What a place!"
+                }
+            }),
+        ),
+        sign(
+            Source::Syncaroo,
+            &[],
+            &json!({
+                "connectionId": 555, "webhookType": "data", "locationId": "11980", "metaData": {
+                    "syncarooId": "61c18cf515e22a061cf589b1*1796896800000*1796900400000", "resourceType": "hot-desk", "resourceId": "78430",
+                    "attributeType": "bookings",
+                    "apiUrl": "https://app.syncaroo.com/api/v1/555/locations/61116b1ad9fa63170734b694/resources/6140afff1da7a718a6076cea/bookings/61c18cf515e22a061cf589b1*1796896800000*1796900400000"
+                }
+            }),
+        ),
+    ]
+}

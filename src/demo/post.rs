@@ -1,0 +1,66 @@
+//! Sends recorded deliveries to a service, as their sources would.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, StatusCode};
+
+use super::vendor::Request;
+
+/// How many requests are under way at once.
+const AT_ONCE: usize = 32;
+
+/// Nobody took a delivery. It says nothing of what is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// The service answered otherwise than with 2xx.
+    #[error("a webhook was answered {0}")]
+    Status(StatusCode),
+    /// It didn't answer.
+    #[error("a webhook was not answered")]
+    Unanswered,
+}
+
+/// Somebody who sends.
+#[derive(Debug)]
+pub struct Sender {
+    client: Client,
+    base: String,
+}
+
+impl Sender {
+    /// Sends to a service at an address such as `http://127.0.0.1:8080`.
+    ///
+    /// # Errors
+    /// When there can be no client.
+    pub fn new(base: String) -> Result<Self, NotTaken> {
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().map_err(|_| NotTaken::Unanswered)?;
+        Ok(Self { client, base })
+    }
+
+    /// Sends one.
+    ///
+    /// # Errors
+    /// When it isn't acknowledged.
+    pub async fn send(&self, request: Request) -> Result<(), NotTaken> {
+        let header = |(name, value): (&String, &String)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
+        let headers: HeaderMap = request.headers.iter().filter_map(header).collect();
+        let sent = self.client.post(format!("{}{}", self.base, request.path)).headers(headers).body(request.body).send();
+        let answer = sent.await.map_err(|_| NotTaken::Unanswered)?;
+        if answer.status().is_success() { Ok(()) } else { Err(NotTaken::Status(answer.status())) }
+    }
+
+    /// Sends many, some at once, and says after each that it is taken.
+    ///
+    /// # Errors
+    /// When one isn't acknowledged.
+    pub async fn send_all(&self, requests: impl IntoIterator<Item = Request>, on_taken: &mut (dyn FnMut() + Send)) -> Result<(), NotTaken> {
+        let mut sent = stream::iter(requests.into_iter().map(|request| self.send(request))).buffer_unordered(AT_ONCE);
+        while let Some(taken) = sent.next().await {
+            taken?;
+            on_taken();
+        }
+        Ok(())
+    }
+}
