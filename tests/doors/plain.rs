@@ -1,0 +1,75 @@
+//! Signatures over the body in one header: Omneo's, and OmnioTap's as the settings have it.
+
+use hookpoint::customer::kind::Source;
+use hookpoint::sources::webhook::{Proof, Refused};
+
+use super::{NEW, OLD, OTHER, base64, check, hex, hmac_sha256, proof, secrets};
+
+const BODY: &[u8] = b"{\"id\":\"1\"}";
+const OMNEO: &str = "x-omneo-hmac-sha256";
+
+fn door(source: Source, more: &str, keys: &[&str]) -> Box<dyn Proof> {
+    proof(source, &format!("verification = \"signature\"\n{}{more}", secrets(keys)))
+}
+
+#[test]
+fn while_a_secret_is_changed_both_are_valid() {
+    for (source, header) in [(Source::Omneo, OMNEO), (Source::OmnioTap, "x-omniotap-signature")] {
+        let by = |door: &dyn Proof, key: &str| check(door, &[(header, &hex(&hmac_sha256(key.as_bytes(), BODY)))], BODY);
+        for keys in [[OLD, NEW], [NEW, OLD]] {
+            let door = door(source, "", &keys);
+            assert_eq!((by(&*door, OLD), by(&*door, NEW)), (Ok(()), Ok(())));
+            assert_eq!(by(&*door, OTHER), Err(Refused::Wrong("signature")));
+        }
+        assert_eq!(by(&*door(source, "", &[NEW]), OLD), Err(Refused::Wrong("signature")));
+    }
+}
+
+#[test]
+fn a_missing_header_is_refused() {
+    let signature = hex(&hmac_sha256(NEW.as_bytes(), BODY));
+    assert_eq!(check(&*door(Source::Omneo, "", &[NEW]), &[("x-omneo-event", "profile.updated")], BODY), Err(Refused::Missing(OMNEO)));
+    let door = door(Source::OmnioTap, "header = \"X-Signature\"", &[NEW]);
+    assert_eq!(check(&*door, &[("x-omniotap-signature", &signature)], BODY), Err(Refused::Missing("signature header")));
+    assert_eq!(check(&*door, &[("x-signature", &signature)], BODY), Ok(()));
+}
+
+#[test]
+fn hex_has_either_case_and_nothing_else() {
+    let door = door(Source::Omneo, "", &[NEW]);
+    let bytes = hmac_sha256(NEW.as_bytes(), BODY);
+    let right = hex(&bytes);
+    assert_eq!(check(&*door, &[(OMNEO, &right.to_uppercase())], BODY), Ok(()));
+    let cut = &right[..62];
+    for wrong in [cut, "", &format!("{right}00"), &format!("{right}{right}")] {
+        assert_eq!(check(&*door, &[(OMNEO, wrong)], BODY), Err(Refused::Wrong("signature")), "{wrong}");
+    }
+    for odd in [&right[..63], &format!(" {right}"), &format!("0x{right}"), &base64(&bytes), &format!("{right},{right}"), "é", "\u{ff10}\u{ff10}"] {
+        assert_eq!(check(&*door, &[(OMNEO, odd)], BODY), Err(Refused::Malformed(OMNEO)), "{odd}");
+    }
+}
+
+#[test]
+fn base64_is_of_the_standard_alphabet_with_padding_or_without() {
+    let door = door(Source::OmnioTap, "encoding = \"base64\"\nheader = \"h\"", &[NEW]);
+    // A body whose signature has letters that the alphabets differ in.
+    let body = (0_u32..).map(|n| n.to_string()).find(|body| base64(&hmac_sha256(NEW.as_bytes(), body.as_bytes())).contains('+')).unwrap();
+    let right = base64(&hmac_sha256(NEW.as_bytes(), body.as_bytes()));
+    let given = |signature: &str| check(&*door, &[("h", signature)], body.as_bytes());
+    assert_eq!(given(&right), Ok(()));
+    assert_eq!(given(right.trim_end_matches('=')), Ok(()));
+    for odd in [right.replace('+', "-"), format!("{right}="), format!("={right}"), right.replace('=', "=\n"), format!(" {right}")] {
+        assert_eq!(given(&odd), Err(Refused::Malformed("signature header")), "{odd}");
+    }
+    assert_eq!(given(""), Err(Refused::Wrong("signature")));
+}
+
+#[test]
+fn what_stands_in_front_of_a_signature_has_to_stand_there() {
+    let door = door(Source::OmnioTap, "prefix = \"sha256=\"\nheader = \"h\"", &[NEW]);
+    let right = hex(&hmac_sha256(NEW.as_bytes(), BODY));
+    assert_eq!(check(&*door, &[("h", &format!("sha256={right}"))], BODY), Ok(()));
+    for odd in [right.clone(), format!("SHA256={right}"), format!("sha256=sha256={right}"), "sha256".to_owned()] {
+        assert_eq!(check(&*door, &[("h", &odd)], BODY), Err(Refused::Malformed("signature header")), "{odd}");
+    }
+}

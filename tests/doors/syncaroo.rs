@@ -1,0 +1,110 @@
+//! The hash of an object, of which nothing is published but that there is one.
+
+use hookpoint::customer::kind::Source;
+use hookpoint::sources::webhook::{Proof, Refused};
+
+use super::{NEW, OLD, OTHER, check, hex, hmac_sha256, proof, secrets};
+
+fn door(more: &str, keys: &[&str]) -> Box<dyn Proof> {
+    proof(Source::Syncaroo, &format!("verification = \"hash\"\n{}{more}", secrets(keys)))
+}
+
+/// The body with the hash of a text in place of `HASH`.
+fn with_hash(body: &str, text: &str, key: &str) -> Vec<u8> {
+    body.replace("HASH", &hex(&hmac_sha256(key.as_bytes(), text.as_bytes()))).into_bytes()
+}
+
+#[test]
+fn while_a_secret_is_changed_both_are_valid() {
+    let by = |door: &dyn Proof, key: &str| check(door, &[], &with_hash(r#"{"a":1,"hash":"HASH"}"#, r#"{"a":1}"#, key));
+    for keys in [[OLD, NEW], [NEW, OLD]] {
+        let door = door("", &keys);
+        assert_eq!((by(&*door, OLD), by(&*door, NEW)), (Ok(()), Ok(())));
+        assert_eq!(by(&*door, OTHER), Err(Refused::Wrong("hash")));
+    }
+    assert_eq!(by(&*door("", &[NEW]), OLD), Err(Refused::Wrong("hash")));
+}
+
+/// The body as it came, and the text that was hashed in each way of writing.
+#[test]
+fn the_text_is_the_object_without_its_hash() {
+    for (body, compact, php, python, sorted) in [
+        (r#"{"hash":"HASH"}"#, "{}", "{}", "{}", "{}"),
+        (r#"{"b":1,"hash":"HASH","a":2}"#, r#"{"b":1,"a":2}"#, r#"{"b":1,"a":2}"#, r#"{"b": 1, "a": 2}"#, r#"{"a":2,"b":1}"#),
+        (
+            "\n{ \"b\" : [ 1 , {\"d\":null,\"c\":true} ] ,\t\"hash\" : \"HASH\" }\r\n",
+            r#"{"b":[1,{"d":null,"c":true}]}"#,
+            r#"{"b":[1,{"d":null,"c":true}]}"#,
+            r#"{"b": [1, {"d": null, "c": true}]}"#,
+            r#"{"b":[1,{"c":true,"d":null}]}"#,
+        ),
+        (
+            r#"{"n":[1.0,1.50,-0,0e1,1E+5,123456789012345678901234567890,1e-7],"hash":"HASH"}"#,
+            r#"{"n":[1.0,1.50,-0,0e1,1E+5,123456789012345678901234567890,1e-7]}"#,
+            r#"{"n":[1.0,1.50,-0,0e1,1E+5,123456789012345678901234567890,1e-7]}"#,
+            r#"{"n": [1.0, 1.50, -0, 0e1, 1E+5, 123456789012345678901234567890, 1e-7]}"#,
+            r#"{"n":[1.0,1.50,-0,0e1,1E+5,123456789012345678901234567890,1e-7]}"#,
+        ),
+        (
+            "{\"t\":\"\\u00e9é\\/ \\\" 1,true \\\\\",\"é\":\"\\ud83d\\ude00\u{7f}\\u001F\",\"hash\":\"HASH\"}",
+            "{\"t\":\"éé/ \\\" 1,true \\\\\",\"é\":\"😀\u{7f}\\u001f\"}",
+            "{\"t\":\"\\u00e9\\u00e9\\/ \\\" 1,true \\\\\",\"\\u00e9\":\"\\ud83d\\ude00\u{7f}\\u001f\"}",
+            "{\"t\": \"\\u00e9\\u00e9/ \\\" 1,true \\\\\", \"\\u00e9\": \"\\ud83d\\ude00\\u007f\\u001f\"}",
+            "{\"t\":\"éé/ \\\" 1,true \\\\\",\"é\":\"😀\u{7f}\\u001f\"}",
+        ),
+        (
+            r#"{"inner":{"hash":"kept"},"hash":"HASH"}"#,
+            r#"{"inner":{"hash":"kept"}}"#,
+            r#"{"inner":{"hash":"kept"}}"#,
+            r#"{"inner": {"hash": "kept"}}"#,
+            r#"{"inner":{"hash":"kept"}}"#,
+        ),
+    ] {
+        for (style, text) in [("compact", compact), ("php", php), ("python", python), ("sorted", sorted)] {
+            let door = door(&format!("serialization = \"{style}\""), &[NEW]);
+            assert_eq!(check(&*door, &[], &with_hash(body, text, NEW)), Ok(()), "{style}: {body}");
+            assert_eq!(check(&*door, &[], &with_hash(body, &format!("{text} "), NEW)), Err(Refused::Wrong("hash")), "{style}: {body}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_object_with_one_hash_is_refused() {
+    let door = door("", &[NEW]);
+    let deep = |open: &str, close: &str, depth: usize| format!("{{\"a\":{}1{},\"hash\":\"HASH\"}}", open.repeat(depth), close.repeat(depth));
+    for (body, outcome) in [
+        (String::new(), Refused::Malformed("body")),
+        ("not JSON".to_owned(), Refused::Malformed("body")),
+        ("[]".to_owned(), Refused::Malformed("body")),
+        ("\"HASH\"".to_owned(), Refused::Malformed("body")),
+        ("null".to_owned(), Refused::Malformed("body")),
+        ("{\"hash\":\"HASH\"}{}".to_owned(), Refused::Malformed("body")),
+        ("\u{feff}{\"hash\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
+        ("{\"hash\":\"HASH\"".to_owned(), Refused::Malformed("body")),
+        ("{\"hash\":\"HASH\",\"hash\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
+        ("{\"hash\":\"HASH\",\"h\\u0061sh\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
+        ("{\"a\":1,\"hash\":\"HASH\",\"a\":1}".to_owned(), Refused::Malformed("body")),
+        ("{\"a\":{\"b\":1,\"b\":2},\"hash\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
+        ("{\"a\":\"\\ud83d\",\"hash\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
+        ("{\"a\":1e999,\"hash\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
+        ("{\"a\":truetrue,\"hash\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
+        (deep("[", "]", 128), Refused::Malformed("body")),
+        (deep("[", "]", 100_000), Refused::Malformed("body")),
+        (deep("{\"a\":", "}", 50_000), Refused::Malformed("body")),
+        ("{".repeat(100_000), Refused::Malformed("body")),
+        ("{}".to_owned(), Refused::Missing("hash")),
+        ("{\"Hash\":\"HASH\"}".to_owned(), Refused::Missing("hash")),
+        ("{\"hash\":null}".to_owned(), Refused::Missing("hash")),
+        ("{\"hash\":5}".to_owned(), Refused::Missing("hash")),
+        ("{\"hash\":[\"HASH\"]}".to_owned(), Refused::Missing("hash")),
+        ("{\"hash\":\"...\"}".to_owned(), Refused::Malformed("hash")),
+        ("{\"hash\":\" HASH\"}".to_owned(), Refused::Malformed("hash")),
+        ("{\"hash\":\"\"}".to_owned(), Refused::Wrong("hash")),
+    ] {
+        assert_eq!(check(&*door, &[], &with_hash(&body, "{}", NEW)), Err(outcome), "{}", &body[..body.len().min(60)]);
+    }
+    assert_eq!(check(&*door, &[], b"{\"a\":\"\xff\",\"hash\":\"00\"}"), Err(Refused::Malformed("body")));
+    let shallow = deep("[", "]", 120);
+    let text = shallow.replace(",\"hash\":\"HASH\"", "");
+    assert_eq!(check(&*door, &[], &with_hash(&shallow, &text, NEW)), Ok(()), "as deep as anything that is read");
+}
