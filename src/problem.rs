@@ -156,9 +156,6 @@ impl ResponseError for Problem {
             Self::WebhookMethodNotAllowed => drop(response.insert_header((header::ALLOW, "POST"))),
             // Whatever else comes on this connection belongs to what was given up.
             Self::ReceiptUnknown | Self::BodyTooLarge => drop(response.force_close()),
-            _ => {}
-        }
-        match self {
             Self::KeyUnknown => drop(response.insert_header((header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\""))),
             Self::WebhookUnproved => drop(response.insert_header((header::WWW_AUTHENTICATE, "Signature realm=\"hookpoint\""))),
             _ => {}

@@ -32,7 +32,7 @@ fn settled(source: Source, webhook: &str) -> (Option<Box<dyn Proof>>, Vec<(Strin
     };
     let mut keys = Keyring::new(&fetch);
     let proof = settings.proof(source, &mut keys);
-    (proof, keys.into_mistakes())
+    (proof, keys.into_mistakes().concat())
 }
 
 /// The proof of settings without mistakes.
