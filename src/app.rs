@@ -19,6 +19,9 @@ use crate::access::network::Proxies;
 use crate::background::Background;
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;
+use crate::collect::erasure::file::{LedgerError, LedgerFile};
+use crate::collect::erasure::person::ErasureError;
+use crate::collect::erasure::reconcile::{adopt_keys, reconcile};
 use crate::collect::inbox::{Wakes, Worker};
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::flight::{FlightLimits, Flights};
@@ -29,7 +32,7 @@ use crate::pages::{self, Gauges, Health};
 use crate::problem::Problem;
 use crate::receive::handler::{Reception, options, receive};
 use crate::route;
-use crate::settings::SettingsFile;
+use crate::settings::{SettingsFile, ledger_file};
 use crate::storage::database::Database;
 use crate::storage::lines::Lines;
 use crate::storage::{StorageError, brands, migrate};
@@ -62,6 +65,9 @@ pub enum StartError {
     /// The store fails.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// It isn't known who was erased.
+    #[error(transparent)]
+    Erasure(#[from] ErasureError),
     /// An address can't be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -85,6 +91,21 @@ pub async fn open_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
     Ok(open)
 }
 
+/// Erases again who is in the ledger and not in its tables. That its file can't be written keeps nobody from being answered.
+async fn reconcile_all(database: &Database, brands: &HashMap<i32, Arc<Brand>>, ledger: &LedgerFile, clock: &Clock) -> Result<(), StartError> {
+    for brand in brands.values() {
+        match reconcile(&database.pool, brand, ledger, clock.now()).await {
+            Err(ErasureError::Ledger(error @ LedgerError::Write(..))) => {
+                tracing::error!(brand = brand.rules.slug, %error, "a restored backup would not know who was erased");
+            }
+            done => {
+                done?;
+            }
+        }
+    }
+    Ok(())
+}
+
 impl Application {
     /// Starts to listen, migrates the store and begins to answer.
     ///
@@ -94,7 +115,11 @@ impl Application {
         let listener = bind(&file.server.listen)?;
         let metrics_listener = if file.server.metrics_listen.is_empty() { None } else { Some(bind(&file.server.metrics_listen)?) };
         migrate(&database.pool).await?;
+        let ledger = LedgerFile::new(ledger_file(file));
+        adopt_keys(&database.pool, &ledger, &rules.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
         let brands = open_brands(&database, rules).await?;
+        // Before anybody is answered: an old backup may have brought back who was erased.
+        reconcile_all(&database, &brands, &ledger, &clock).await?;
         warn_about_open_doors(file, &brands);
         if database.logs_values().await? {
             tracing::warn!("this Postgres writes customers' addresses into its own log: the README says which settings end that");
@@ -109,6 +134,7 @@ impl Application {
         let lines = Lines::new(&database.pool, file.lookup.connections, limits.deadline.saturating_mul(2));
         let store = Store::new(lines, rules, limits.deadline);
         let flights = Flights::new(store, Arc::clone(&cache), background.clone(), limits);
+        let ledger_clock = clock.clone();
         let hookpoint = Data::new(Hookpoint {
             allow: file.server.allow.clone(),
             proxies: Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header },
@@ -138,7 +164,8 @@ impl Application {
         background.spawn_endless(upkeep::send_beats(pool.clone()));
         background.spawn_endless(upkeep::write_last_used(pool.clone(), Arc::clone(&keyring)));
         background.spawn_endless(upkeep::sweep_brands(pool.clone(), all.clone()));
-        background.spawn_endless(upkeep::count_reviews(pool.clone(), all));
+        background.spawn_endless(upkeep::count_reviews(pool.clone(), all.clone()));
+        background.spawn_endless(upkeep::reconcile_ledger(pool.clone(), all, ledger, ledger_clock));
         background.spawn_endless(upkeep::drain_histograms());
         tell_settings(&brands);
         let gauges = Data::new(Gauges { pool: pool.clone(), flights: Arc::clone(&flights), cache: Arc::clone(&cache) });

@@ -9,6 +9,8 @@ use sqlx::PgPool;
 use crate::access::keys::Keyring;
 use crate::brand::Brand;
 use crate::clock::Clock;
+use crate::collect::erasure::file::LedgerFile;
+use crate::collect::erasure::reconcile::reconcile;
 use crate::collect::inbox::watch::{Watch, watch};
 use crate::collect::rebuild::sweep;
 use crate::lookup::cache::AnswerCache;
@@ -87,6 +89,18 @@ pub async fn sweep_brands(pool: PgPool, brands: Vec<Arc<Brand>>) {
         while let Err(error) = sweep(&pool, &brand).await {
             tracing::warn!(brand = brand.rules.slug, %error, "customers of earlier settings are not made anew yet");
             tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    }
+}
+
+/// Keeps the ledger of erasures and its file alike, and erases again who came back with a database that was restored meanwhile.
+pub async fn reconcile_ledger(pool: PgPool, brands: Vec<Arc<Brand>>, ledger: LedgerFile, clock: Clock) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        for brand in &brands {
+            if let Err(error) = reconcile(&pool, brand, &ledger, clock.now()).await {
+                tracing::error!(brand = brand.rules.slug, %error, "the ledger of erasures and its file are not alike yet");
+            }
         }
     }
 }

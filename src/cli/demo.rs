@@ -50,6 +50,8 @@ pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     say("Starting an embedded Postgres and a brand with customers …");
     let data_dir = std::env::temp_dir().join(format!("{PREFIX}{}", std::process::id()));
     sweep_abandoned(&std::env::temp_dir(), PREFIX);
+    // Whoever is erased here is gone with the demo.
+    settings.file.erasure.ledger_file = data_dir.join("ledger.jsonl").display().to_string();
     let place = Place::Embedded(Layout {
         data_dir: data_dir.clone(),
         postgres_bin: None,

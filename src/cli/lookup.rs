@@ -1,5 +1,8 @@
 //! `hookpoint lookup`
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
@@ -43,17 +46,8 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
     let rules = ReadRules { max_customers: usize::try_from(settings.file.lookup.max_customers)?, several: settings.file.lookup.several };
     let names = super::names_of(&settings.brands);
     let brands = open_brands(&database, settings.brands).await?;
-    let mut wanted = brands.values().filter(|brand| arguments.brand.as_ref().is_none_or(|slug| *slug == brand.rules.slug));
-    let brand = match (wanted.next(), wanted.next()) {
-        (Some(brand), None) => brand,
-        (None, _) => anyhow::bail!("there is no such brand in the settings; brands: {names}"),
-        (Some(_), Some(_)) => anyhow::bail!("there are several brands, so say --brand; brands: {names}"),
-    };
-    let question = match (&arguments.email, &arguments.phone, arguments.id) {
-        (Some(email), ..) => Question::Address(Email::parse(email).context("that is not an e-mail address")?.into()),
-        (_, Some(phone), _) => Question::Address(Phone::normalise(phone, brand.rules.identity.region).context("that is not a phone number")?.into()),
-        (_, _, id) => Question::Id(id.unwrap_or_default()),
-    };
+    let brand = choose(&brands, arguments.brand.as_deref(), &names)?;
+    let question = question(brand, arguments.email.as_deref(), arguments.phone.as_deref(), arguments.id)?;
     let found = find(&database.pool, brand, &question, rules).await?;
     let explanations = if arguments.why { explanations(&database.pool, brand, &question, rules).await? } else { Vec::new() };
     database.close().await;
@@ -80,6 +74,25 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
     Ok(())
 }
 
+/// The brand that is meant.
+pub(super) fn choose<'a>(brands: &'a HashMap<i32, Arc<Brand>>, slug: Option<&str>, names: &str) -> anyhow::Result<&'a Arc<Brand>> {
+    let mut wanted = brands.values().filter(|brand| slug.is_none_or(|slug| slug == brand.rules.slug));
+    match (wanted.next(), wanted.next()) {
+        (Some(brand), None) => Ok(brand),
+        (None, _) => anyhow::bail!("there is no such brand in the settings; brands: {names}"),
+        (Some(_), Some(_)) => anyhow::bail!("there are several brands, so say --brand; brands: {names}"),
+    }
+}
+
+/// What is asked: the first that is given.
+pub(super) fn question(brand: &Brand, email: Option<&str>, phone: Option<&str>, id: Option<String>) -> anyhow::Result<Question> {
+    Ok(match (email, phone) {
+        (Some(email), _) => Question::Address(Email::parse(email).context("that is not an e-mail address")?.into()),
+        (_, Some(phone)) => Question::Address(Phone::normalise(phone, brand.rules.identity.region).context("that is not a phone number")?.into()),
+        (None, None) => Question::Id(id.unwrap_or_default()),
+    })
+}
+
 async fn explanations(pool: &PgPool, brand: &Brand, question: &Question, rules: ReadRules) -> anyhow::Result<Vec<Explanation>> {
     let mut connection = pool.acquire().await?;
     let mut explanations = Vec::new();
@@ -90,7 +103,7 @@ async fn explanations(pool: &PgPool, brand: &Brand, question: &Question, rules: 
 }
 
 /// Prints a line of what sources said.
-fn line(text: &str) {
+pub(super) fn line(text: &str) {
     say(&plain(text));
 }
 
@@ -135,7 +148,8 @@ fn show_why(why: &Explanation) {
     say("");
 }
 
-fn show(customer: &Value) {
+/// Prints a customer as an agent would see it.
+pub(super) fn show(customer: &Value) {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let list = |key: &str| customer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     line(&format!("{} {}  ({})", text(customer, "customerFirstname"), text(customer, "customerLastname"), text(customer, "customerID")));

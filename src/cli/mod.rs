@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod brand;
+mod customer;
 mod demo;
 mod inbox;
 mod key;
@@ -55,6 +56,9 @@ enum Command {
     Inbox(inbox::InboxCommand),
     /// Ask as Omnidesk would: what would an agent get, and why?
     Lookup(lookup::LookupArguments),
+    /// Erase a person for good, take that back, or give out everything that is held
+    #[command(subcommand)]
+    Customer(customer::CustomerCommand),
     /// Make all customers and answers anew from what the sources said; the service may go on
     Rebuild(rebuild::RebuildArguments),
     /// Measure who-is-who: false and missed merges over people whose truth is known
@@ -99,6 +103,7 @@ pub fn run(cli: Cli) -> ExitCode {
             (Command::Key(command), Some(settings)) => key::run(command, settings).await,
             (Command::Inbox(command), Some(settings)) => inbox::run(command, settings).await,
             (Command::Lookup(arguments), Some(settings)) => lookup::run(arguments, settings).await,
+            (Command::Customer(command), Some(settings)) => customer::run(command, settings).await,
             (Command::Rebuild(arguments), Some(settings)) => rebuild::run(arguments, settings).await,
             (_, None) => Ok(()),
         }

@@ -25,7 +25,7 @@ pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyh
     wanted.sort_by_key(|brand| &brand.rules.slug);
     anyhow::ensure!(!wanted.is_empty() || arguments.brand.is_none(), "there is no such brand in the settings; brands: {names}");
     for brand in wanted {
-        let bar = bar(&brand.rules.slug);
+        let bar = bar(&brand.rules.slug, "records");
         let mut lines = 0;
         let made = rebuild(&database.pool, brand, &mut |progress| {
             bar.set_length(progress.total.max(progress.done));
@@ -45,12 +45,13 @@ pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyh
     Ok(())
 }
 
-fn bar(brand: &str) -> ProgressBar {
+/// A bar that shows how many of some things are done, where somebody watches.
+pub(super) fn bar(name: &str, things: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{msg}  {wide_bar}  {human_pos} of {human_len} records  {eta} left");
-    let bar = ProgressBar::new(0).with_message(brand.to_owned());
+    let style = ProgressStyle::with_template(&format!("{{msg}}  {{wide_bar}}  {{human_pos}} of {{human_len}} {things}  {{eta}} left"));
+    let bar = ProgressBar::new(0).with_message(name.to_owned());
     match style {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

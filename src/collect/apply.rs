@@ -5,15 +5,21 @@
 //! 3. What that comes to is decided here, without a database: what is news (`after`), and which customers differ (`derive`).
 //! 4. Facts, customers and answers are written, and the caches told, with the commit (`storage::outcome`).
 //!
+//! What is about somebody erased is dropped in between, under the same lock (`erasure::sieve`): the second step also says
+//! whether the ledger names anything of it, and only then is it looked at again.
+//!
 //! That makes four round trips, whatever the tables hold. A fifth is needed where a first look shows that more is
 //! touched: a value that ceases to be shared frees its other holders, and an id that another system uses as well must be
 //! told apart from then on. Only what hangs together in numbers near the cap takes the longer way (`capped`).
+
+use std::collections::BTreeSet;
 
 use sqlx::{PgConnection, PgPool};
 
 use super::capped;
 use super::derive::{Reach, derive};
-use super::gather::gather;
+use super::erasure::sieve::sift;
+use super::gather::{Gathered, gather};
 pub use super::work::Applied;
 use super::work::{Work, report};
 use crate::brand::Brand;
@@ -41,17 +47,41 @@ pub(super) async fn run(pool: &PgPool, brand: &Brand, work: &Work) -> Result<App
         return Ok(applied);
     }
     transaction.commit().await?;
-    settle(pool, applied).await;
+    settle(pool, &applied).await;
     Ok(applied)
 }
 
 /// Does some work inside a transaction that holds the brand's lock ([`begin`]).
 pub(super) async fn run_within(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Applied, StorageError> {
-    let (gathered, is_whole) = match gather(db, brand, work, true).await? {
-        Some(gathered) => (Some(gathered), true),
-        None => (gather(db, brand, work, false).await?, false),
-    };
-    let Some(gathered) = gathered.filter(|gathered| !gathered.after.is_nothing_new(work)) else { return Ok(Applied::default()) };
+    let look = look(db, brand, work).await?;
+    if look.as_ref().is_none_or(|(gathered, _)| gathered.known.erased.is_empty()) {
+        return write(db, brand, work, look).await;
+    }
+    let sifted = sift(db, brand, work).await?;
+    let has_learned = sifted.enact(db, brand).await?;
+    let applied = run_sifted(db, brand, &sifted.work).await?;
+    Ok(Applied { wrote: applied.wrote || has_learned, erased: sifted.dropped, ..applied })
+}
+
+/// Does some work that the ledger of erasures has no say in any more.
+pub(super) async fn run_sifted(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Applied, StorageError> {
+    if work.is_empty() {
+        return Ok(Applied::default());
+    }
+    let look = look(db, brand, work).await?;
+    write(db, brand, work, look).await
+}
+
+/// What is known around some work, and whether that is everything that hangs together with it.
+async fn look(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Option<(Gathered, bool)>, StorageError> {
+    Ok(match gather(db, brand, work, true).await? {
+        Some(gathered) => Some((gathered, true)),
+        None => gather(db, brand, work, false).await?.map(|gathered| (gathered, false)),
+    })
+}
+
+async fn write(db: &mut PgConnection, brand: &Brand, work: &Work, look: Option<(Gathered, bool)>) -> Result<Applied, StorageError> {
+    let Some((gathered, is_whole)) = look.filter(|(gathered, _)| !gathered.after.is_nothing_new(work)) else { return Ok(Applied::default()) };
     let (changed, is_outgrown) = (gathered.after.facts.news(), gathered.known.is_outgrown);
     let customers = if is_whole {
         let derived = derive(&gathered.after, &gathered.known, &Reach::new(), brand);
@@ -61,11 +91,11 @@ pub(super) async fn run_within(db: &mut PgConnection, brand: &Brand, work: &Work
     } else {
         capped::apply(db, brand, gathered).await?
     };
-    Ok(Applied { changed, customers, wrote: true, is_outgrown })
+    Ok(Applied { changed, customers, erased: BTreeSet::new(), wrote: true, is_outgrown })
 }
 
 /// What is to be done once a transaction has been committed.
-pub(super) async fn settle(pool: &PgPool, applied: Applied) {
+pub(super) async fn settle(pool: &PgPool, applied: &Applied) {
     if applied.is_outgrown
         && let Err(error) = analyze(pool).await
     {

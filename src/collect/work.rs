@@ -2,6 +2,7 @@
 //! look for that, and what it came to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::{Timestamp, TimestampRound, Unit};
 
@@ -11,23 +12,33 @@ use crate::customer::identifier::{Identifier, identifiers_of};
 use crate::customer::phone::Region;
 use crate::customer::record::{Change, Record, RecordKey};
 use crate::customer::versions::{Update, Versions};
+use crate::storage::ledger::{LedgerHash, LedgerHasher};
 use crate::storage::neighbourhood::{Ask, Scope};
 
 /// What a batch did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Applied {
     /// Records and events whose state changed, and merges that were news.
     pub changed: usize,
     /// Customers that are new or different.
     pub customers: usize,
+    /// The keys of what was dropped because it is about somebody erased, as [`Change::keys`] has them.
+    pub erased: BTreeSet<String>,
     /// Anything was written.
     pub(super) wrote: bool,
     /// Tables have grown so much that statements should be planned anew.
     pub(super) is_outgrown: bool,
 }
 
+impl fmt::Debug for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { changed, customers, erased, .. } = self;
+        f.debug_struct("Applied").field("changed", changed).field("customers", customers).field("erased", &erased.len()).finish_non_exhaustive()
+    }
+}
+
 /// Changes of one brand, and what is to be made anew although nothing was said about it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Work {
     /// What is said about records.
     pub records: BTreeMap<RecordKey, Versions>,
@@ -37,6 +48,8 @@ pub(super) struct Work {
     pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
     /// Records to be looked at again.
     pub again: BTreeSet<RecordKey>,
+    /// It was held against the ledger of erasures before, or is an erasure itself.
+    pub is_sifted: bool,
 }
 
 impl From<Vec<Change>> for Work {
@@ -80,7 +93,8 @@ impl Work {
 
     /// Everything that the work can touch directly. What a record will be found by is among what it is found by and what is
     /// said of it now, so values are asked for before it is known which of them count.
-    pub(super) fn ask(&self, region: Option<Region>) -> Ask {
+    pub(super) fn ask(&self, brand: &Brand) -> Ask {
+        let region = brand.rules.identity.region;
         let said = self.records.iter().map(|(key, versions)| Record { key: key.clone(), versions: versions.clone() });
         let values = said.flat_map(|record| identifiers_of(&record, region)).filter(Identifier::could_link).map(|value| (value, false)).collect();
         let owners = self.events.iter().map(|(key, versions)| Event { key: key.clone(), versions: versions.clone() });
@@ -91,8 +105,36 @@ impl Work {
             changing: self.records.keys().chain(&self.again).cloned().collect(),
             merge_ends: self.merges.keys().flat_map(|(loser, winner)| [loser, winner]).cloned().collect(),
             events: self.events.keys().cloned().collect(),
+            traces: if self.is_sifted { BTreeSet::new() } else { self.traces(&LedgerHasher::new(&brand.row.ledger_key), region) },
         }
     }
+
+    /// What the ledger of erasures may name of all that is said.
+    pub(super) fn traces(&self, hasher: &LedgerHasher, region: Option<Region>) -> BTreeSet<LedgerHash> {
+        let mut traces = BTreeSet::new();
+        for (key, versions) in &self.records {
+            traces.insert(hasher.record(key));
+            let record = Record { key: key.clone(), versions: versions.clone() };
+            for value in links_of(&record, region) {
+                traces.extend([hasher.own(&value), hasher.common(&value)]);
+            }
+        }
+        for (key, versions) in &self.events {
+            traces.insert(hasher.event(key));
+            let event = Event { key: key.clone(), versions: versions.clone() };
+            traces.extend(event.record().map(|record| hasher.record(&record)));
+        }
+        let ends = self.merges.keys().flat_map(|(loser, winner)| [loser, winner]);
+        traces.extend(ends.map(|end| hasher.record(end)));
+        traces
+    }
+}
+
+/// Everything that may say whose record it is: its addresses, its references to records, and those to itself.
+pub(super) fn links_of(record: &Record, region: Option<Region>) -> BTreeSet<Identifier> {
+    let mut links: BTreeSet<Identifier> = identifiers_of(record, region).into_iter().filter(Identifier::could_link).collect();
+    links.extend(Identifier::reference(record.key.kind.as_str(), &record.key.id));
+    links
 }
 
 /// How much is read for a brand.

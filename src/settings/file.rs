@@ -23,6 +23,8 @@ pub struct SettingsFile {
     pub inbox: InboxSettings,
     /// How often who may ask.
     pub limits: LimitsSettings,
+    /// Erasing people.
+    pub erasure: ErasureSettings,
     /// Logs.
     pub telemetry: TelemetrySettings,
     /// The brands, by slug.
@@ -187,6 +189,14 @@ impl Default for LimitsSettings {
     fn default() -> Self {
         Self { lookups_per_second: 500, wrong_keys_per_minute: 30, misses_per_minute: 600, refuse_misses: false, max_networks: 100_000 }
     }
+}
+
+/// Erasing people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct ErasureSettings {
+    pub ledger_file: String,
 }
 
 /// Logs.

@@ -62,6 +62,7 @@ impl Settings {
         let mut mistakes = Vec::new();
         let place = place(&file, &mut mistakes, &source);
         check_numbers(&file, &mut mistakes, &source);
+        check_ledger(&file, place.as_ref(), &mut mistakes, &source);
         let (mut brands, mut missing) = (Vec::new(), Vec::new());
         for (slug, brand) in &file.brands {
             let of_brand = |(key, what): (String, String)| source.at(format!("brands.{slug}.{key}").trim_end_matches('.'), what);
@@ -111,6 +112,18 @@ fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) 
     let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
     let postgres_bin = (!database.postgres_bin.is_empty()).then(|| PathBuf::from(&database.postgres_bin));
     Some(Place::Embedded(Layout { data_dir, postgres_bin, cache_dir: default_cache_dir(), fetch: database.fetch, durable: true }))
+}
+
+/// A ledger that is restored together with the data would forget with it.
+fn check_ledger(file: &SettingsFile, place: Option<&Place>, mistakes: &mut Vec<Mistake>, source: &Source<'_>) {
+    let ledger = ledger_file(file);
+    let ledger = std::path::absolute(&ledger).unwrap_or(ledger);
+    if let Some(Place::Embedded(layout)) = place
+        && ledger.starts_with(&layout.data_dir)
+    {
+        let data = layout.data_dir.display();
+        mistakes.push(source.at("erasure.ledger_file", format!("must not be below {data}, or a restored backup of the data takes it back as well")));
+    }
 }
 
 /// Numbers that would make no sense.
@@ -217,6 +230,16 @@ fn home(xdg: &str, below_home: &str, of_root: &str) -> PathBuf {
 
 fn default_data_dir() -> PathBuf {
     home("XDG_DATA_HOME", ".local/share", "/var/lib/hookpoint")
+}
+
+/// Where the ledger of erasures has its copy.
+#[must_use]
+pub fn ledger_file(file: &SettingsFile) -> PathBuf {
+    if file.erasure.ledger_file.is_empty() {
+        home("XDG_STATE_HOME", ".local/state", "/var/lib/hookpoint-erasures").join("ledger.jsonl")
+    } else {
+        PathBuf::from(&file.erasure.ledger_file)
+    }
 }
 
 /// Where binaries fetched through npm are kept.

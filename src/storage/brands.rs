@@ -4,6 +4,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::ledger::LedgerKey;
 use crate::customer::record::RecordKey;
 
 /// A brand as the store knows it.
@@ -13,6 +14,8 @@ pub struct BrandRow {
     pub brand_id: i32,
     /// Keys the hashes of notifications.
     pub secret: [u8; 16],
+    /// Keys the hashes of the erased.
+    pub ledger_key: LedgerKey,
 }
 
 /// The brand of that slug, made if there is none yet.
@@ -21,16 +24,17 @@ pub struct BrandRow {
 /// When Postgres fails.
 pub async fn get_or_insert_brand(pool: &PgPool, slug: &str) -> Result<BrandRow, StorageError> {
     // Two statements, because "on conflict do update" would write a row at every start.
-    let find = "select brand_id, secret from brands where slug = $1";
+    let find = "select brand_id, secret, ledger_key from brands where slug = $1";
     let secret = *Uuid::new_v4().as_bytes();
     sqlx::query("insert into brands (slug, secret) values ($1, $2) on conflict (slug) do nothing")
         .bind(slug)
         .bind(secret.as_slice())
         .execute(pool)
         .await?;
-    let (brand_id, secret): (i32, Vec<u8>) = sqlx::query_as(find).bind(slug).fetch_one(pool).await?;
+    let (brand_id, secret, ledger_key): (i32, Vec<u8>, Vec<u8>) = sqlx::query_as(find).bind(slug).fetch_one(pool).await?;
     let secret = secret.try_into().map_err(|_| StorageError::Corrupt("brands"))?;
-    Ok(BrandRow { brand_id, secret })
+    let ledger_key = LedgerKey(ledger_key.try_into().map_err(|_| StorageError::Corrupt("brands"))?);
+    Ok(BrandRow { brand_id, secret, ledger_key })
 }
 
 /// Customers and records of a brand, for an overview.

@@ -1,6 +1,7 @@
 //! Everything that is kept, and the only place with SQL. A row becomes a type of the domain here.
 
 pub mod answers;
+pub mod bodies;
 pub mod brands;
 pub mod changes;
 pub mod components;
@@ -9,10 +10,14 @@ pub mod database;
 pub mod deliveries;
 pub mod doors;
 pub mod embedded;
+pub mod erasing;
+pub mod erasures;
 pub mod events;
+pub mod export;
 pub mod inbox;
 pub mod invalidation;
 pub mod keys;
+pub mod ledger;
 pub mod lines;
 pub mod neighbourhood;
 pub mod outcome;

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 
 use super::StorageError;
+use super::ledger::LedgerHash;
 use crate::customer::event::{Event, EventKey};
 use crate::customer::identifier::{Identifier, IdentifierKind};
 use crate::customer::kind::SourceKind;
@@ -29,6 +30,8 @@ pub struct Ask {
     pub merge_ends: BTreeSet<RecordKey>,
     /// Events that may change, with the records that they hang on.
     pub events: BTreeSet<EventKey>,
+    /// What the ledger of erasures may name of all that.
+    pub traces: BTreeSet<LedgerHash>,
 }
 
 impl Ask {
@@ -135,6 +138,8 @@ pub struct Neighbourhood {
     pub reviews: BTreeSet<ReviewRow>,
     /// Records of other kinds that bear the id of one of the keys and are live.
     pub namesakes: BTreeSet<RecordKey>,
+    /// What the ledger of erasures names of what was asked for.
+    pub erased: BTreeSet<LedgerHash>,
     /// There is more than the scope follows: nothing here can be relied on.
     pub is_cut_off: bool,
     /// Tables have grown fourfold since Postgres last looked at what is in them.
@@ -157,6 +162,7 @@ impl Neighbourhood {
         self.customers.extend(other.customers);
         self.reviews.extend(other.reviews);
         self.namesakes.extend(other.namesakes);
+        self.erased.extend(other.erased);
         self.is_cut_off |= other.is_cut_off;
         self.is_outgrown |= other.is_outgrown;
     }
@@ -177,6 +183,9 @@ impl Neighbourhood {
         match what {
             "cut off" => self.is_cut_off = true,
             "outgrown" => self.is_outgrown = true,
+            "erased" => {
+                self.erased.insert(hash(&parse::<String>(row)?)?);
+            }
             "key" => {
                 self.keys.insert(key(&parse::<String>(row)?)?);
             }
@@ -271,6 +280,13 @@ fn key(text: &str) -> Result<RecordKey, StorageError> {
     text.parse().map_err(StorageError::corrupt("records"))
 }
 
+fn hash(hex: &str) -> Result<LedgerHash, StorageError> {
+    let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, _) = hex.as_bytes().as_chunks::<2>();
+    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
+    LedgerHash::try_from(bytes.unwrap_or_default())
+}
+
 fn kind(name: &str) -> Result<SourceKind, StorageError> {
     name.parse().map_err(StorageError::corrupt("identifiers"))
 }
@@ -310,6 +326,7 @@ pub async fn read_neighbourhood(db: &mut PgConnection, brand_id: i32, ask: &Ask,
         .bind(number(scope.timeline))
         .bind(scope.hidden)
         .bind(SourceKind::ALL.map(SourceKind::as_str).as_slice())
+        .bind(ask.traces.iter().map(|hash| hash.0.as_slice()).collect::<Vec<_>>())
         .fetch_all(db)
         .await?;
     let mut found = Neighbourhood::default();

@@ -2,7 +2,8 @@
 --
 -- $1 brand, $2 records, $3 $4 $5 values (kind, text, through it even if shared), $6 changing records, $7 ends of merges,
 -- $8 events, $9 whether to follow, $10 at most this many records, $11 unique kinds, $12 other kinds, $13 a value held by so
--- many is shared, $14 events per record, $15 hidden event types, $16 all kinds
+-- many is shared, $14 events per record, $15 hidden event types, $16 all kinds, $17 what the ledger of
+-- erasures may name
 with recursive asked (kind, value, forced) as materialized (
     select * from unnest($3::text[], $4::text[], $5::boolean[])
 ),
@@ -86,6 +87,10 @@ select 'outgrown', '' from pg_class
 where oid = any(array['records', 'identifiers', 'events', 'customers']::regclass[]) and pg_relation_size(oid) > 32768 * greatest(relpages, 4)
 union all
 select 'cut off', '' from (select count(*) as followed from followed) as counted_once where followed >= $10
+union all
+select 'erased', to_json(encode(asked.hash, 'hex'))::text
+from unnest($17::bytea[]) as asked (hash)
+cross join lateral (select true from erased where erased.brand_id = $1 and erased.hash = asked.hash limit 1) as found
 union all
 select 'key', to_json(record_key)::text from keys
 union all

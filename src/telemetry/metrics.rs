@@ -90,6 +90,7 @@ pub const CATALOGUE: &[Metric] = &[
     gauge("hookpoint_inbox_dead", &["brand", "source"], "Deliveries that could not be applied, until somebody replays or discards them."),
     gauge("hookpoint_reviews", &["brand"], "Questions of who is who that evidence leaves open; counted every minute."),
     counter("hookpoint_oversized_components_total", &["brand"], "Changes among more records than identity.component_cap."),
+    counter("hookpoint_erased_changes_total", &["brand"], "Records and events that came in and were dropped because the person is erased."),
     gauge("hookpoint_sweep_records_left", &["brand"], "Records still to be looked at after settings changed."),
     gauge("hookpoint_settings_info", &["brand", "hash"], "1 for the settings in force, by their hash: replicas should agree."),
     gauge("hookpoint_build_info", &["version"], "1 for the version that runs."),

@@ -415,10 +415,10 @@ const ROOTS: &str = "this template can use customer, attributes, omneo, omniotap
 
 /// A settings text with one mistake, the line and key that the message names, and what it says would be right.
 #[rustfmt::skip]
-const MISTAKES: [(&str, usize, &str, &str); 78] = [
+const MISTAKES: [(&str, usize, &str, &str); 79] = [
     // What the file can't be.
     ("[server]\nlissten = \"x\"", 2, "server.lissten", "expected one of `listen`, `metrics_listen`"),
-    ("[servr]\nlisten = \"x\"", 1, "servr", "expected one of `server`, `database`, `lookup`, `inbox`, `limits`, `telemetry`, `brands`"),
+    ("[servr]\nlisten = \"x\"", 1, "servr", "expected one of `server`, `database`, `lookup`, `inbox`, `limits`, `erasure`, `telemetry`, `brands`"),
     ("listen = \"x\"", 1, "listen", "expected one of `server`"),
     ("[server]\nlisten = 5", 2, "server.listen", "expected a string"),
     ("[server]\nlisten =", 2, "listen", "quoted"),
@@ -447,6 +447,7 @@ const MISTAKES: [(&str, usize, &str, &str); 78] = [
     ("[limits]\nmax_networks = 0", 2, "limits.max_networks", "at least 1"),
     ("[telemetry]\nlevel = \"verbose\"", 2, "telemetry.level", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
     ("[telemetry]\nformat = \"xml\"", 2, "telemetry.format", "expected one of `auto`, `human`, `json`"),
+    ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nledger_file = \"/srv/data/ledger.jsonl\"", 4, "erasure.ledger_file", "must not be below /srv/data"),
     // Brands.
     ("[limits]\n[brands.Demo]", 2, "brands.Demo", "lower-case letters, digits, - and _"),
     ("[brands.\"a.b\"]", 1, "brands.a.b", "lower-case letters, digits, - and _"),

@@ -159,6 +159,11 @@ pub struct Options {
     pub opens_doors: bool,
 }
 
+/// The ledger's file of the applications on a database.
+pub fn ledger_of(database: &str) -> PathBuf {
+    scratch().join(format!("hookpoint-test-{}", std::process::id())).join("ledgers").join(format!("{database}.jsonl"))
+}
+
 pub fn settings_text(replace: &[(&str, String)]) -> String {
     let head =
         "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\nworkers = 2\ndrain_seconds = 0\n\n[limits]\nlookups_per_second = 100000\n\n";
@@ -200,6 +205,7 @@ impl TestApp {
             Some(place) => place,
             None => database().await,
         };
+        settings.file.erasure.ledger_file = ledger_of(&name).display().to_string();
         let clock = Clock::frozen(now());
         let store = Database::open(&place, SIZE, false).await.unwrap();
         let application = Application::start(&settings.file, settings.brands, store, clock.clone()).await.unwrap();

@@ -7,22 +7,24 @@
 pub mod retry;
 pub mod watch;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 use super::apply::{run_within, settle};
+use super::erasure::mentions::mentions_erased;
 use super::work::{Applied, Work};
 use crate::background::Background;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::kind::Source;
+use crate::customer::record::Change;
 use crate::settings::file::InboxSettings;
 use crate::sources::{Delivery, Reading, Unreadable};
 use crate::storage::StorageError;
@@ -180,20 +182,38 @@ impl Worker {
         let changes = held.iter().filter_map(|read| if let Ok(Reading::Changes(changes)) = &read.reading { Some(changes) } else { None });
         let work = Work::from(changes.flatten().cloned().collect::<Vec<_>>());
         let applied = if work.is_empty() { Applied::default() } else { run_within(&mut transaction, &self.brand, &work).await? };
-        let verdicts: Vec<(Uuid, Verdict)> = held.iter().map(|read| (read.row.delivery_id, verdict_of(&read.reading))).collect();
+        let erased = self.erased(&mut transaction, &held, &applied).await?;
+        let verdict = |read: &Read<'_>| if erased.contains(&read.row.delivery_id) { Verdict::Erased } else { verdict_of(&read.reading) };
+        let verdicts: Vec<(Uuid, Verdict)> = held.iter().map(|read| (read.row.delivery_id, verdict(read))).collect();
         finish_deliveries(&mut transaction, self.brand.id(), token, self.clock.now(), &verdicts).await?;
         transaction.commit().await?;
         lost.iter().for_each(|read| self.count(read.row.source, "late"));
         for (read, (_, verdict)) in held.iter().zip(&verdicts) {
             self.count_verdict(read.row.source, verdict);
         }
-        settle(&self.pool, applied).await;
+        settle(&self.pool, &applied).await;
         Ok(())
+    }
+
+    /// Those that are about somebody who was erased: as the write path found, or, where nothing was applied, as what they hold
+    /// says.
+    async fn erased(&self, db: &mut PgConnection, held: &[&Read<'_>], applied: &Applied) -> Result<BTreeSet<Uuid>, StorageError> {
+        let is_erased = |change: &Change| change.keys().iter().any(|key| applied.erased.contains(key));
+        let (changing, silent): (Vec<&Read<'_>>, Vec<&Read<'_>>) = held.iter().partition(|read| matches!(read.reading, Ok(Reading::Changes(_))));
+        let of_changes = |read: &&&Read<'_>| if let Ok(Reading::Changes(changes)) = &read.reading { changes.iter().any(is_erased) } else { false };
+        let mut erased: BTreeSet<Uuid> = changing.iter().filter(of_changes).map(|read| read.row.delivery_id).collect();
+        if !silent.is_empty() {
+            let deliveries: Vec<&Delivery> = silent.iter().map(|read| &read.delivery).collect();
+            let mentions = mentions_erased(db, &self.brand, &deliveries).await?;
+            erased.extend(silent.iter().zip(mentions).filter(|(_, mentions)| *mentions).map(|(read, _)| read.row.delivery_id));
+        }
+        Ok(erased)
     }
 
     fn read<'a>(&self, row: &'a ClaimedRow) -> Read<'a> {
         let delivery = Delivery { headers: row.headers.clone(), body: row.body.clone(), received_at: row.received_at };
-        Read { row, reading: self.brand.rules.sources.reader(row.source).read_webhook(&delivery) }
+        let reading = self.brand.rules.sources.reader(row.source).read_webhook(&delivery);
+        Read { row, delivery, reading }
     }
 
     /// Leaves a delivery for later, or gives it up.
@@ -243,6 +263,7 @@ pub struct Claimed {
 
 struct Read<'a> {
     row: &'a ClaimedRow,
+    delivery: Delivery,
     reading: Result<Reading, Unreadable>,
 }
 

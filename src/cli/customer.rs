@@ -1,0 +1,187 @@
+//! `hookpoint customer`
+
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, Write};
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::{lookup, open, rebuild, say};
+use crate::app::open_brands;
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::collect::erasure::file::LedgerFile;
+use crate::collect::erasure::person::{Progress, Receipt, Whom, erase, unerase};
+use crate::collect::erasure::reconcile::{adopt_keys, reconcile};
+use crate::collect::export::export;
+use crate::customer::record::RecordKey;
+use crate::lookup::query::Question;
+use crate::lookup::read::{ReadRules, find, find_keys};
+use crate::settings::file::Several;
+use crate::settings::{Settings, ledger_file};
+use crate::storage::customers::{find_customer, find_owner};
+use crate::storage::database::Database;
+use crate::storage::erasing::list_remains;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CustomerCommand {
+    /// Forget a person for good: everything held, and whatever comes in later; the service may go on
+    Erase {
+        #[command(flatten)]
+        whom: WhomArguments,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take an erasure back: what comes in from now on counts again
+    Unerase(WhomArguments),
+    /// Everything held about a person, as JSON
+    Export(WhomArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("whom").required(true)))]
+pub(super) struct WhomArguments {
+    /// The brand; may be left out when there is only one
+    #[arg(long)]
+    brand: Option<String>,
+    /// Who has this e-mail address
+    #[arg(long, group = "whom", value_name = "ADDRESS")]
+    email: Option<String>,
+    /// Who has this phone number, in any usual spelling
+    #[arg(long, group = "whom", value_name = "NUMBER")]
+    phone: Option<String>,
+    /// Who has this customer id or record id
+    #[arg(long, group = "whom", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    id: Option<String>,
+}
+
+pub(super) async fn run(command: CustomerCommand, settings: Settings) -> anyhow::Result<()> {
+    let database = open(&settings).await?;
+    let done = with(&database, command, settings).await;
+    database.close().await;
+    done
+}
+
+async fn with(database: &Database, command: CustomerCommand, settings: Settings) -> anyhow::Result<()> {
+    let (names, ledger) = (super::names_of(&settings.brands), LedgerFile::new(ledger_file(&settings.file)));
+    adopt_keys(&database.pool, &ledger, &settings.brands.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
+    let most = usize::try_from(settings.file.lookup.max_customers)?;
+    let brands = open_brands(database, settings.brands).await?;
+    let (CustomerCommand::Erase { whom, .. } | CustomerCommand::Unerase(whom) | CustomerCommand::Export(whom)) = &command;
+    let brand = lookup::choose(&brands, whom.brand.as_deref(), &names)?;
+    let question = lookup::question(brand, whom.email.as_deref(), whom.phone.as_deref(), whom.id.clone())?;
+    let person = Person { database, brand, question: &question, rules: ReadRules { max_customers: most, several: Several::All } };
+    match command {
+        CustomerCommand::Erase { yes, .. } => {
+            // One that was interrupted is finished first.
+            reconcile(&database.pool, brand, &ledger, Clock::system().now()).await?;
+            let records = person.find(true).await?;
+            if !yes && !confirm()? {
+                say("Nothing was erased.");
+                return Ok(());
+            }
+            let bar = rebuild::bar("inbox", "deliveries");
+            let mut on_progress = |progress: Progress| {
+                bar.set_length(progress.total.max(progress.done));
+                bar.set_position(progress.done);
+            };
+            let receipt = erase(&database.pool, brand, &ledger, (&records, Clock::system().now()), &mut on_progress).await?;
+            bar.finish_and_clear();
+            show(brand, &receipt);
+        }
+        CustomerCommand::Unerase(_) => {
+            let taken_back = unerase(&database.pool, brand, &ledger, &person.whom(), Clock::system().now()).await?;
+            anyhow::ensure!(taken_back > 0, "no erasure names that");
+            say("Taken back: what comes in from now on counts again. What was erased does not come back by itself.");
+        }
+        CustomerCommand::Export(_) => {
+            let records = person.find(false).await?;
+            say(&serde_json::to_string_pretty(&export(&database.pool, brand, &records).await?)?);
+        }
+    }
+    Ok(())
+}
+
+/// Whom a command is about.
+struct Person<'a> {
+    database: &'a Database,
+    brand: &'a Brand,
+    question: &'a Question,
+    rules: ReadRules,
+}
+
+impl Person<'_> {
+    fn whom(&self) -> Whom {
+        match self.question {
+            Question::Address(address) => Whom::Address(address.clone()),
+            Question::Id(id) => Whom::Id(id.clone()),
+        }
+    }
+
+    /// The records of the one who is meant; shows whom it found, if told to or when that isn't one.
+    async fn find(&self, shows: bool) -> anyhow::Result<BTreeSet<RecordKey>> {
+        let Self { database, brand, question, rules } = self;
+        let mut connection = database.pool.acquire().await?;
+        let record = self.record_key();
+        let keys = match &record {
+            Some(record) => find_owner(&mut connection, brand.id(), record).await?.into_iter().collect(),
+            None => find_keys(&mut connection, brand, question, *rules).await?,
+        };
+        let mut found = Vec::new();
+        for key in &keys {
+            found.extend(find_customer(&mut connection, brand.id(), key).await?.map(|(id, records)| (key, id, records)));
+        }
+        if shows || found.len() > 1 {
+            for (key, id, _) in &found {
+                let answer = find(&database.pool, brand, &Question::Id(id.clone()), *rules).await?;
+                let customers: Vec<Value> = serde_json::from_str(&answer.body)?;
+                customers.iter().for_each(lookup::show);
+                lookup::line(&format!("  key         {key}"));
+            }
+        }
+        anyhow::ensure!(found.len() < 2, "several customers match: say which, with --id and its key");
+        let records = found.into_iter().flat_map(|(.., records)| records).filter_map(|key| key.parse().ok()).collect::<BTreeSet<_>>();
+        if !records.is_empty() {
+            return Ok(records);
+        }
+        // Their source deleted them, and events may be left.
+        let remains = list_remains(&mut connection, brand.id(), &record.map_or_else(|| self.whom().record_keys(), |record| [record].into())).await?;
+        anyhow::ensure!(!remains.is_empty(), "nobody matches");
+        if shows {
+            say("No customer has that id, but something is left of records that had it.");
+        }
+        Ok(remains)
+    }
+
+    /// The key of one record, where that is what was given.
+    fn record_key(&self) -> Option<RecordKey> {
+        match self.question {
+            Question::Id(id) => id.parse().ok(),
+            Question::Address(_) => None,
+        }
+    }
+}
+
+fn confirm() -> anyhow::Result<bool> {
+    anyhow::ensure!(std::io::stdin().is_terminal(), "there is nobody to ask: say --yes to erase this customer for good");
+    let mut out = std::io::stdout();
+    write!(out, "\nErase this customer for good? [y/N] ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
+/// Nothing in it says whom: it may be kept.
+fn show(brand: &Brand, receipt: &Receipt) {
+    let counts = receipt.counts;
+    say("\nErased.");
+    say(&format!("  erasure         {}", receipt.erasure_id));
+    say(&format!("  time            {}", receipt.erased_at.strftime("%F %T UTC")));
+    say(&format!("  brand           {}", brand.rules.slug));
+    say(&format!("  records         {}", counts.records));
+    say(&format!("  events          {}", counts.events));
+    say(&format!("  deliveries      {}", counts.deliveries));
+    say(&format!("  ledger entries  {}", receipt.entries));
+}

@@ -1,0 +1,43 @@
+//! Deleting what is known of some records, and making anew whoever is touched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use sqlx::PgConnection;
+
+use crate::brand::Brand;
+use crate::collect::apply::run_sifted;
+use crate::collect::work::Work;
+use crate::customer::event::EventKey;
+use crate::customer::identifier::Identifier;
+use crate::customer::record::RecordKey;
+use crate::customer::versions::{Scope, Update, Versions};
+use crate::storage::StorageError;
+use crate::storage::erasing::{delete_facts, delete_lines, list_traces};
+use crate::storage::erasures::ErasedCounts;
+use crate::storage::records::list_records;
+
+/// Forgets some records with their events, merges and decisions, and some events wherever they hang, inside a transaction
+/// that holds the brand's lock.
+///
+/// First the records are deleted as if their sources had: that way everybody who has something in common with them is made
+/// anew, and the caches are told, by the write path itself. What then still stands of them has no effect and just goes.
+pub(super) async fn forget(
+    db: &mut PgConnection,
+    brand: &Brand,
+    records: &BTreeSet<RecordKey>,
+    events: &BTreeSet<EventKey>,
+) -> Result<ErasedCounts, StorageError> {
+    let traces = list_traces(db, brand.id(), records).await?;
+    let addresses: BTreeSet<Identifier> = traces.into_iter().map(|trace| trace.identifier).filter(|value| value.kind.is_address()).collect();
+    let texts: Vec<String> = records.iter().map(ToString::to_string).collect();
+    let known = list_records(db, brand.id(), &texts).await?;
+    let gone = Versions::from(Update { at: Timestamp::MAX, scope: Scope::Deletion, fields: BTreeMap::new() });
+    let deletion = Work { records: known.into_keys().map(|key| (key, gone.clone())).collect(), is_sifted: true, ..Work::default() };
+    run_sifted(db, brand, &deletion).await?;
+    let (counts, beside) = delete_facts(db, brand.id(), records, events).await?;
+    let again = Work { again: records.union(&beside).cloned().collect(), is_sifted: true, ..Work::default() };
+    run_sifted(db, brand, &again).await?;
+    delete_lines(db, brand.id(), &addresses).await?;
+    Ok(counts)
+}

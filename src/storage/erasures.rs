@@ -1,0 +1,234 @@
+//! The ledger of erasures, as the database holds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::StorageError;
+use super::ledger::{LedgerHash, LedgerKey};
+
+type Time = jiff_sqlx::Timestamp;
+
+/// An erasure, without what it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErasureRow {
+    /// Its public id.
+    pub erasure_id: Uuid,
+    /// When the person was erased.
+    pub erased_at: Timestamp,
+    /// When nothing was left in this database.
+    pub completed_at: Option<Timestamp>,
+    /// When somebody took it back.
+    pub unerased_at: Option<Timestamp>,
+    /// SHA-256 over its hashes in order, to compare without reading them.
+    pub digest: [u8; 32],
+}
+
+/// What an erasure deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ErasedCounts {
+    /// Source records.
+    pub records: u64,
+    /// Events.
+    pub events: u64,
+    /// Webhooks of the inbox.
+    pub deliveries: u64,
+}
+
+impl ErasedCounts {
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            records: self.records.saturating_add(other.records),
+            events: self.events.saturating_add(other.events),
+            deliveries: self.deliveries.saturating_add(other.deliveries),
+        }
+    }
+}
+
+fn bytes(hashes: impl IntoIterator<Item = LedgerHash>) -> Vec<Vec<u8>> {
+    hashes.into_iter().map(|hash| hash.0.to_vec()).collect()
+}
+
+/// Gives a brand the ledger's key of a file, unless hashes were made with its own. Gives back the key that counts.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn adopt_ledger_key(pool: &PgPool, brand_id: i32, key: &LedgerKey) -> Result<LedgerKey, StorageError> {
+    let adopt = "update brands set ledger_key = $2
+        where brand_id = $1 and ledger_key <> $2 and not exists (select from erasures where brand_id = $1)";
+    sqlx::query(adopt).bind(brand_id).bind(key.0.as_slice()).execute(pool).await?;
+    get_ledger_key(pool, brand_id).await
+}
+
+/// The brand's key for the ledger's hashes.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn get_ledger_key(pool: &PgPool, brand_id: i32) -> Result<LedgerKey, StorageError> {
+    let (key,): (Vec<u8>,) = sqlx::query_as("select ledger_key from brands where brand_id = $1").bind(brand_id).fetch_one(pool).await?;
+    key.try_into().map(LedgerKey).map_err(|_| StorageError::Corrupt("brands"))
+}
+
+/// Every erasure of a brand.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_erasures(db: &mut PgConnection, brand_id: i32) -> Result<Vec<ErasureRow>, StorageError> {
+    let rows: Vec<(Uuid, Time, Option<Time>, Option<Time>, Vec<u8>)> = sqlx::query_as(
+        "select erasure_id, erased_at, completed_at, unerased_at, sha256(coalesce((
+            select string_agg(hash, ''::bytea order by hash) from erased where erased.brand_id = $1 and erased.erasure_id = erasures.erasure_id
+        ), ''))
+        from erasures where brand_id = $1 order by erasure_id",
+    )
+    .bind(brand_id)
+    .fetch_all(db)
+    .await?;
+    let row = |(erasure_id, erased_at, completed_at, unerased_at, digest): (Uuid, Time, Option<Time>, Option<Time>, Vec<u8>)| {
+        Ok(ErasureRow {
+            erasure_id,
+            erased_at: erased_at.to_jiff(),
+            completed_at: completed_at.map(Time::to_jiff),
+            unerased_at: unerased_at.map(Time::to_jiff),
+            digest: digest.try_into().map_err(|_| StorageError::Corrupt("erased"))?,
+        })
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// What an erasure names.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_hashes(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid) -> Result<BTreeSet<LedgerHash>, StorageError> {
+    let query = sqlx::query_as("select hash from erased where brand_id = $1 and erasure_id = $2");
+    let rows: Vec<(Vec<u8>,)> = query.bind(brand_id).bind(erasure_id).fetch_all(db).await?;
+    rows.into_iter().map(|(hash,)| LedgerHash::try_from(hash)).collect()
+}
+
+/// Which of some hashes the ledger holds, each with one of the erasures that name it.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_erased(
+    db: &mut PgConnection,
+    brand_id: i32,
+    hashes: impl IntoIterator<Item = LedgerHash>,
+) -> Result<BTreeMap<LedgerHash, Uuid>, StorageError> {
+    let hashes = bytes(hashes);
+    if hashes.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows: Vec<(Vec<u8>, Uuid)> = sqlx::query_as(
+        "select asked.hash, found.erasure_id from unnest($2::bytea[]) as asked (hash)
+        cross join lateral (select erasure_id from erased where brand_id = $1 and hash = asked.hash order by erasure_id limit 1) as found",
+    )
+    .bind(brand_id)
+    .bind(hashes)
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(|(hash, erasure_id)| Ok((LedgerHash::try_from(hash)?, erasure_id))).collect()
+}
+
+/// Every erasure that names one of some hashes.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_erasures(db: &mut PgConnection, brand_id: i32, hashes: &BTreeSet<LedgerHash>) -> Result<BTreeSet<Uuid>, StorageError> {
+    let query = sqlx::query_as("select distinct erasure_id from erased where brand_id = $1 and hash = any($2)");
+    let rows: Vec<(Uuid,)> = query.bind(brand_id).bind(bytes(hashes.iter().copied())).fetch_all(db).await?;
+    Ok(rows.into_iter().map(|(erasure_id,)| erasure_id).collect())
+}
+
+/// Keeps an erasure, or knows it already.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn insert_erasure(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid, erased_at: Timestamp) -> Result<(), StorageError> {
+    let query = sqlx::query("insert into erasures (brand_id, erasure_id, erased_at) values ($1, $2, $3) on conflict do nothing");
+    query.bind(brand_id).bind(erasure_id).bind(Time::from(erased_at)).execute(db).await?;
+    Ok(())
+}
+
+/// Adds to what erasures name, unless they were taken back. Gives back whether anything was news.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn insert_hashes(db: &mut PgConnection, brand_id: i32, hashes: &BTreeSet<(LedgerHash, Uuid)>) -> Result<bool, StorageError> {
+    let (named, erasures): (Vec<Vec<u8>>, Vec<Uuid>) = hashes.iter().map(|(hash, erasure_id)| (hash.0.to_vec(), *erasure_id)).unzip();
+    let done = sqlx::query(
+        "insert into erased (brand_id, hash, erasure_id)
+        select $1, new.hash, new.erasure_id from unnest($2::bytea[], $3::uuid[]) as new (hash, erasure_id)
+        join erasures as erasure on erasure.brand_id = $1 and erasure.erasure_id = new.erasure_id and erasure.unerased_at is null
+        on conflict do nothing",
+    );
+    let done = done.bind(brand_id).bind(named).bind(erasures).execute(db).await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Takes an erasure back: it names nobody any more. Gives back whether it did.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn unerase(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid, at: Timestamp) -> Result<bool, StorageError> {
+    let query = sqlx::query("update erasures set unerased_at = $3 where brand_id = $1 and erasure_id = $2 and unerased_at is null");
+    let done = query.bind(brand_id).bind(erasure_id).bind(Time::from(at)).execute(&mut *db).await?;
+    sqlx::query("delete from erased where brand_id = $1 and erasure_id = $2").bind(brand_id).bind(erasure_id).execute(db).await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Something of whom it names may be there (again).
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn reopen_erasure(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid) -> Result<(), StorageError> {
+    let query = sqlx::query("update erasures set completed_at = null where brand_id = $1 and erasure_id = $2");
+    query.bind(brand_id).bind(erasure_id).execute(db).await?;
+    Ok(())
+}
+
+/// Adds to the counts of an erasure.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn count_erased(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid, counts: ErasedCounts) -> Result<(), StorageError> {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    sqlx::query(
+        "update erasures set records = records + $3, events = events + $4, deliveries = deliveries + $5
+        where brand_id = $1 and erasure_id = $2",
+    )
+    .bind(brand_id)
+    .bind(erasure_id)
+    .bind(number(counts.records))
+    .bind(number(counts.events))
+    .bind(number(counts.deliveries))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Keeps that nothing is left of whom some erasures name. Gives back what each of them has deleted.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn complete_erasures(db: &mut PgConnection, brand_id: i32, erasures: &BTreeSet<Uuid>, at: Timestamp) -> Result<ErasedCounts, StorageError> {
+    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
+        "update erasures set completed_at = $3 where brand_id = $1 and erasure_id = any($2)
+        returning records, events, deliveries",
+    )
+    .bind(brand_id)
+    .bind(erasures.iter().copied().collect::<Vec<_>>())
+    .bind(Time::from(at))
+    .fetch_all(db)
+    .await?;
+    let number = |n: i64| u64::try_from(n).unwrap_or_default();
+    let counts = rows.into_iter().map(|(records, events, deliveries)| ErasedCounts {
+        records: number(records),
+        events: number(events),
+        deliveries: number(deliveries),
+    });
+    Ok(counts.fold(ErasedCounts::default(), ErasedCounts::plus))
+}
