@@ -85,6 +85,19 @@ impl LedgerHasher {
     pub fn named(&self, value: &Identifier, name_key: &str) -> LedgerHash {
         self.hash("named", &[value.kind.as_str(), &value.value, name_key])
     }
+
+    /// A value together with the first letter of a folded name's given name; `None` where that isn't known.
+    #[must_use]
+    pub fn initial(&self, value: &Identifier, name_key: &str) -> Option<LedgerHash> {
+        let initial = given_name(name_key).chars().next()?;
+        Some(self.hash("initial", &[value.kind.as_str(), &value.value, initial.encode_utf8(&mut [0; 4])]))
+    }
+}
+
+/// The given name of a folded name's key.
+#[must_use]
+pub fn given_name(name_key: &str) -> &str {
+    name_key.split_once('\u{1f}').map_or("", |(given, _)| given)
 }
 
 #[cfg(test)]

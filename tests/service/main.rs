@@ -15,6 +15,7 @@ mod apply;
 mod cases;
 mod contract;
 mod cost;
+mod erasure;
 mod faults;
 mod forbidden;
 mod generator;

@@ -16,7 +16,7 @@ use crate::customer::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::erasing::{list_common, list_event_keys, list_person, list_traces};
 use crate::storage::erasures::{ErasedCounts, complete_erasures, count_erased, find_erasures, insert_erasure, insert_hashes, unerase as unerase_row};
-use crate::storage::ledger::{LedgerHash, LedgerHasher};
+use crate::storage::ledger::{LedgerHash, LedgerHasher, given_name};
 use crate::storage::outcome::begin;
 
 /// An erasure failed. It goes on with the next start of the service, if it had begun.
@@ -100,7 +100,13 @@ pub(in crate::collect) async fn list_entries(
     for value in &values {
         let is_own = !common.contains(value) && brand.rules.identity.may_link(value);
         entries.insert(if is_own { hasher.own(value) } else { hasher.common(value) });
-        entries.extend(names.iter().map(|name| hasher.named(value, name)));
+        for name in &names {
+            entries.insert(hasher.named(value, name));
+            // Some records say only what somebody is called.
+            let given = given_name(name);
+            entries.extend((!given.is_empty()).then(|| hasher.named(value, &format!("{given}\u{1f}"))));
+            entries.extend(hasher.initial(value, name).filter(|_| is_own));
+        }
     }
     Ok(entries)
 }

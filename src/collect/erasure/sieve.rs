@@ -26,8 +26,7 @@ pub(in crate::collect) struct Sifted {
     pub dropped: BTreeSet<String>,
     /// Keys that the ledger didn't name yet.
     learned: BTreeSet<(LedgerHash, Uuid)>,
-    /// What is to be deleted, and on whose account: records that were stored before it was clear whose they are, and events
-    /// that the ledger didn't name yet.
+    /// What may have been stored before it was clear whose it is, and is to be deleted on the account of an erasure.
     stored: BTreeMap<Uuid, (BTreeSet<RecordKey>, BTreeSet<EventKey>)>,
 }
 
@@ -53,10 +52,12 @@ pub(in crate::collect) async fn sift(db: &mut PgConnection, brand: &Brand, work:
     let mut sifted = Sifted { work: work.clone(), ..Sifted::default() };
     sifted.work.is_sifted = true;
     for (key, erasure) in &erased {
-        if !named_by_ledger.contains(key) {
+        let is_named = named_by_ledger.contains(key);
+        if !is_named {
             sifted.learned.insert((hasher.record(key), *erasure));
         }
-        if known.contains_key(key) {
+        // Of one that wasn't known, events may have been.
+        if !is_named || known.contains_key(key) {
             sifted.stored.entry(*erasure).or_default().0.insert(key.clone());
         }
         if sifted.work.records.remove(key).is_some() {
@@ -101,7 +102,7 @@ impl Sifted {
 /// A record that may be about somebody erased.
 pub(super) struct Suspect {
     pub key: RecordKey,
-    /// Whether it was here before: then an address alone says nothing against it, because it may have changed hands.
+    /// Whether it was here before: then an address alone doesn't say whose it is, because it may have changed hands.
     pub is_known: bool,
     /// Its folded name; empty when unknown.
     pub name_key: String,
@@ -130,8 +131,9 @@ impl Suspect {
     }
 }
 
-/// Which records are the erased person's: new ones that bear an address that only the person had; and any that bear one of
-/// the person's addresses under the person's name, or, if only the person had it, under none.
+/// Which records are the erased person's: those that bear an address which only the person had, unless they were here
+/// before under a given name that begins with another letter; and those that bear an address which others had as well,
+/// under the person's name.
 pub(super) async fn convict(
     db: &mut PgConnection,
     brand: &Brand,
@@ -143,10 +145,15 @@ pub(super) async fn convict(
     let mut by_name: Vec<(LedgerHash, &RecordKey)> = Vec::new();
     for suspect in suspects {
         for value in &suspect.links {
-            let own = found.get(&hasher.own(value)).copied();
-            if let Some(erasure) = own.filter(|_| !suspect.is_known || suspect.name_key.is_empty()) {
-                convicted.insert(suspect.key.clone(), erasure);
-            } else if !suspect.name_key.is_empty() && (own.is_some() || found.contains_key(&hasher.common(value))) {
+            let initial = hasher.initial(value, &suspect.name_key);
+            match (found.get(&hasher.own(value)), initial) {
+                (Some(_), Some(initial)) if suspect.is_known => by_name.push((initial, &suspect.key)),
+                (Some(erasure), _) => {
+                    convicted.insert(suspect.key.clone(), *erasure);
+                }
+                (None, _) => {}
+            }
+            if !suspect.name_key.is_empty() && found.contains_key(&hasher.common(value)) {
                 by_name.push((hasher.named(value, &suspect.name_key), &suspect.key));
             }
         }

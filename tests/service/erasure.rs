@@ -1,0 +1,550 @@
+//! Who was erased is gone, everywhere and for good; everybody else is as before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use hookpoint::brand::Brand;
+use hookpoint::collect::apply::apply;
+use hookpoint::collect::erasure::file::LedgerFile;
+use hookpoint::collect::erasure::mentions::mentions_erased;
+use hookpoint::collect::erasure::person::{Receipt, Whom, enter, erase, unerase};
+use hookpoint::collect::erasure::reconcile::{adopt_keys, reconcile};
+use hookpoint::collect::export::export;
+use hookpoint::customer::event::EventKey;
+use hookpoint::customer::kind::{Source, SourceKind};
+use hookpoint::customer::record::{Change, RecordKey, SourceMerge};
+use hookpoint::customer::versions::{Scope, Update};
+use hookpoint::sources::Delivery;
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgPool};
+use uuid::Uuid;
+
+use crate::apply::{assert_same, dump};
+use crate::generator::Dice;
+use crate::privacy::forms::Wanted;
+use crate::support::{KEY, Options, TestApp, ledger_of, logs, now, server, story_changes};
+
+const EMAIL: &str = "erasmina.kwikstaart@example.org";
+const PHONE: &str = "+31655500091";
+const SHARED_PHONE: &str = "+31655500092";
+const SHARED_MAILBOX: &str = "nest.kwikstaart@example.org";
+const PARTNER: &str = "bertolf@example.net";
+
+/// Whatever says who it was.
+const STRINGS: [&str; 10] = [
+    EMAIL,
+    "655500091",
+    "Erasmina",
+    "erase-contact-0001",
+    "erase-customer-0001",
+    "erase-profile-0001",
+    "erase-profile-0002",
+    "erase-ticket-0001",
+    "EV-2026-0001",
+    "Vogelspotter",
+];
+
+fn at(minute: i64) -> Timestamp {
+    "2026-11-20T10:00:00Z".parse::<Timestamp>().unwrap() + minute.minutes()
+}
+
+fn update(minute: i64, fields: &[(&str, &str)]) -> Update {
+    let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Some(json!(value)))).collect();
+    Update { at: at(minute), scope: Scope::Partial, fields }
+}
+
+fn record(kind: SourceKind, id: &str, minute: i64, fields: &[(&str, &str)]) -> Change {
+    Change::Record { key: RecordKey::new(kind, id).unwrap(), update: update(minute, fields) }
+}
+
+fn ticket(id: &str, record: &str, number: &str) -> Change {
+    let key = EventKey::new(Source::OmnioTap, "ticket", id).unwrap();
+    Change::Event { key, update: update(5, &[("record", record), ("reference.number", number), ("data.number", number)]) }
+}
+
+fn merge(loser: &str, winner: &str) -> Change {
+    let key = |id| RecordKey::new(SourceKind::OmneoProfile, id).unwrap();
+    Change::Merge(SourceMerge { loser: key(loser), winner: key(winner), at: at(3) })
+}
+
+/// One of a couple, in three systems.
+fn person() -> Vec<Change> {
+    vec![
+        record(
+            SourceKind::OmnioTapContact,
+            "erase-contact-0001",
+            0,
+            &[("name.first", "Erasmina"), ("name.last", "Kwikstaart"), ("email.main", EMAIL), ("phone.main", SHARED_PHONE)],
+        ),
+        record(
+            SourceKind::OmnioTapCustomer,
+            "erase-customer-0001",
+            0,
+            &[("reference.omniotap.contact", "erase-contact-0001"), ("attribute.segment", "Vogelspotter")],
+        ),
+        record(
+            SourceKind::OmneoProfile,
+            "erase-profile-0002",
+            0,
+            &[("name.first", "Erasmina"), ("email.main", EMAIL), ("email.home", SHARED_MAILBOX), ("phone.main", PHONE)],
+        ),
+        merge("erase-profile-0001", "erase-profile-0002"),
+        ticket("erase-ticket-0001", "omniotap.contact:erase-contact-0001", "EV-2026-0001"),
+    ]
+}
+
+/// The other half.
+fn partner() -> Vec<Change> {
+    let fields = [
+        ("name.first", "Bertolf"),
+        ("name.last", "Kwikstaart"),
+        ("email.main", PARTNER),
+        ("email.home", SHARED_MAILBOX),
+        ("phone.main", SHARED_PHONE),
+    ];
+    vec![
+        record(SourceKind::OmnioTapContact, "partner-contact-0001", 0, &fields),
+        ticket("partner-ticket-0001", "omniotap.contact:partner-contact-0001", "EV-2026-0002"),
+    ]
+}
+
+async fn app() -> TestApp {
+    let app = TestApp::start().await;
+    app.apply(story_changes(&app.brand)).await;
+    app.apply(person()).await;
+    app.apply(partner()).await;
+    app.heard().await;
+    app
+}
+
+fn file(app: &TestApp) -> LedgerFile {
+    LedgerFile::new(ledger_of(&app.database))
+}
+
+fn contact() -> BTreeSet<RecordKey> {
+    [RecordKey::new(SourceKind::OmnioTapContact, "erase-contact-0001").unwrap()].into()
+}
+
+async fn erase_person(app: &TestApp) -> Receipt {
+    erase(app.pool(), &app.brand, &file(app), (&contact(), now()), &mut |_| ()).await.unwrap()
+}
+
+/// Every value of every table, bytes as the text that they may be.
+async fn everything(pool: &PgPool) -> String {
+    let columns: Vec<(String, String, String)> = sqlx::query_as(
+        "select table_name::text, column_name::text, data_type::text from information_schema.columns where table_schema = current_schema()",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    assert!(columns.iter().any(|(table, ..)| table == "deliveries") && columns.len() > 100);
+    let mut text = String::new();
+    for (table, column, data_type) in columns {
+        let value = if data_type == "bytea" { format!("encode(\"{column}\", 'escape')") } else { format!("\"{column}\"::text") };
+        let query = format!("select coalesce(string_agg({value}, chr(10)), '') from \"{table}\"");
+        let (values,): (String,) = sqlx::query_as(AssertSqlSafe(query)).fetch_one(pool).await.unwrap();
+        text.push_str(&values);
+        text.push('\n');
+    }
+    text
+}
+
+/// Nobody can tell from anything that is left who it was.
+async fn assert_nothing_is_left(app: &TestApp, why: &str) {
+    let wanted = Wanted::new(&STRINGS);
+    assert_eq!(wanted.find(&everything(app.pool()).await), None, "{why}: in the database");
+    assert_eq!(wanted.find(&std::fs::read_to_string(ledger_of(&app.database)).unwrap()), None, "{why}: in the ledger's file");
+    assert_eq!(wanted.find(&logs().text()), None, "{why}: in the log");
+    assert_eq!(wanted.find(&hookpoint::telemetry::metrics().render()), None, "{why}: in the metrics");
+}
+
+async fn assert_nobody_is_found(app: &TestApp) {
+    for question in [
+        format!("channelAddressType=email&address={EMAIL}"),
+        "channelAddressType=phoneNumber&address=%2B31655500091".to_owned(),
+        "primaryID=erase-contact-0001".to_owned(),
+        "primaryID=erase-profile-0001".to_owned(),
+        "primaryID=EV-2026-0001".to_owned(),
+    ] {
+        assert_eq!(app.ask(&format!("key={KEY}&{question}")).await.body, "[]", "{question}");
+    }
+}
+
+async fn second(app: &TestApp) -> TestApp {
+    TestApp::start_with(Options { place: Some((app.place.clone(), app.database.clone())), ..Options::default() }).await
+}
+
+#[tokio::test]
+async fn an_erased_person_is_gone_within_a_second_on_a_replica_that_remembered() {
+    let app = app().await;
+    let replica = second(&app).await;
+    let query = format!("key={KEY}&channelAddressType=email&address={EMAIL}");
+    let partner = app.by_email(PARTNER).await;
+    assert!(replica.ask(&query).await.body.contains("Erasmina") && replica.ask(&query).await.body.contains("Erasmina"));
+    assert_eq!(app.by_phone(SHARED_PHONE).await.len(), 2);
+    let others = TestApp::start().await;
+    others.apply(story_changes(&others.brand)).await;
+    others.apply(self::partner()).await;
+    let receipt = erase_person(&app).await;
+    replica.until_within(1, &query, |response| response.body == "[]").await;
+    assert_eq!((receipt.counts.records, receipt.counts.events, receipt.counts.deliveries), (3, 1, 0));
+    assert!(receipt.entries >= 10, "{}", receipt.entries);
+    app.heard().await;
+    assert_nobody_is_found(&app).await;
+    assert_nothing_is_left(&app, "erased").await;
+    // Everybody else is as if the person had never been.
+    assert_eq!(app.by_email(PARTNER).await, partner);
+    assert_eq!(app.by_phone(SHARED_PHONE).await, partner);
+    assert_eq!(app.by_email(SHARED_MAILBOX).await, partner);
+    assert_same_facts(&others, &app, "erased").await;
+    for app in [others, replica, app] {
+        app.stop().await;
+    }
+}
+
+/// Two brands hold the same, whatever their ledgers do.
+async fn assert_same_facts(expected: &TestApp, found: &TestApp, why: &str) {
+    let (mut expected, mut found) = (dump(expected.pool(), expected.brand.id()).await, dump(found.pool(), found.brand.id()).await);
+    for ledger in ["erasures", "erased"] {
+        expected.remove(ledger);
+        found.remove(ledger);
+    }
+    assert_same(&expected, &found, why);
+    assert_same(&found, &expected, why);
+}
+
+#[tokio::test]
+async fn whatever_comes_in_later_about_an_erased_person_is_dropped() {
+    let app = app().await;
+    erase_person(&app).await;
+    let before = dump(app.pool(), app.brand.id()).await;
+    let applied = apply(app.pool(), &app.brand, person()).await.unwrap();
+    assert_eq!((applied.changed, applied.customers), (0, 0));
+    let keys = person().iter().flat_map(Change::keys).collect::<BTreeSet<_>>();
+    assert_eq!(applied.erased, keys);
+    assert_same(&before, &dump(app.pool(), app.brand.id()).await, "said again");
+    // A new record with an address that only the person had; later it says something without one.
+    let new = RecordKey::new(SourceKind::SyncarooMember, "erase-member").unwrap();
+    for fields in [&[("phone.mobile", "06 555 000 91"), ("name.first", "E.")][..], &[("name.last", "Kwikstaart")], &[("attribute.tier", "gold")]] {
+        let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::SyncarooMember, "erase-member", 7, fields)]).await.unwrap();
+        assert_eq!((applied.changed, applied.erased), (0, [new.to_string()].into()));
+    }
+    // One with an address that both had, under the person's name; events and merges of what was dropped; what refers to it.
+    let named = [("name.first", "Erasmina"), ("name.last", "Kwikstaart"), ("phone.main", SHARED_PHONE)];
+    for dropped in [
+        record(SourceKind::OmniLabParticipant, "erase-participant", 8, &named),
+        ticket("erase-ticket-0002", "omnilab.participant:erase-participant", "EV-2026-0003"),
+        Change::Event { key: EventKey::new(Source::OmnioTap, "ticket", "erase-ticket-0002").unwrap(), update: update(9, &[("data.status", "new")]) },
+        merge("erase-profile-0003", "erase-profile-0002"),
+        record(SourceKind::OmneoProfile, "erase-profile-0003", 8, &[("name.first", "Erasmina")]),
+        record(SourceKind::OmnioTapCustomer, "erase-customer-0002", 8, &[("reference.omniotap.contact", "erase-contact-0001")]),
+    ] {
+        let keys = dropped.keys();
+        let applied = apply(app.pool(), &app.brand, vec![dropped]).await.unwrap();
+        assert!(applied.changed == 0 && !applied.erased.is_empty() && applied.erased.iter().all(|key| keys.contains(key)), "{keys:?}");
+    }
+    // What was here without a name or address until it says whose it is goes whole.
+    app.apply(vec![
+        record(SourceKind::SyncarooMember, "erase-quiet", 1, &[("attribute.tier", "gold")]),
+        ticket("erase-ticket-0009", "syncaroo.member:erase-quiet", "EV-2026-0009"),
+    ])
+    .await;
+    let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::SyncarooMember, "erase-quiet", 2, &[("email.main", EMAIL)])]).await.unwrap();
+    assert_eq!(applied.erased, ["syncaroo.member:erase-quiet".to_owned()].into());
+    let (mut before, mut after) = (before, dump(app.pool(), app.brand.id()).await);
+    assert!(after["erased"].len() > before["erased"].len(), "the ledger learns");
+    for ledger in ["erasures", "erased"] {
+        before.remove(ledger);
+        after.remove(ledger);
+    }
+    assert_same(&before, &after, "all of that");
+    // The other half goes on, with what both had and in new places.
+    let bertolf = [("name.first", "Bertolf"), ("name.last", "Kwikstaart"), ("phone.main", SHARED_PHONE), ("email.main", PARTNER)];
+    let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::OmneoProfile, "partner-profile", 8, &bertolf)]).await.unwrap();
+    assert_eq!((applied.changed, applied.erased.len()), (1, 0));
+    app.heard().await;
+    assert_eq!(app.by_phone(SHARED_PHONE).await[0]["customerID"], "partner-profile");
+    assert_nothing_is_left(&app, "later").await;
+    app.stop().await;
+}
+
+/// A body as the CRM sends it.
+fn body(entity: &str, data: &Value) -> Vec<u8> {
+    let envelope = json!({
+        "event_id": Uuid::new_v4(), "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": entity, "action": "updated",
+        "occurred_at": "2026-11-20T11:00:00Z", "data": data,
+    });
+    envelope.to_string().into_bytes()
+}
+
+async fn insert_delivery(app: &TestApp, state: &str, body: &[u8]) -> Uuid {
+    let id = Uuid::now_v7();
+    sqlx::query(
+        "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, state, due_at, finished_at)
+        values ($1, $2, 'omniotap', 'contact.updated', '{}', $3, $4, 1, $5, $4, case when $5 <> 'pending' then $4 end)",
+    )
+    .bind(app.brand.id())
+    .bind(id)
+    .bind(body)
+    .bind(jiff_sqlx::Timestamp::from(now()))
+    .bind(state)
+    .execute(app.pool())
+    .await
+    .unwrap();
+    id
+}
+
+async fn deliveries(app: &TestApp) -> BTreeSet<Uuid> {
+    let ids: Vec<(Uuid,)> = sqlx::query_as("select delivery_id from deliveries").fetch_all(app.pool()).await.unwrap();
+    ids.into_iter().map(|(id,)| id).collect()
+}
+
+#[tokio::test]
+async fn deliveries_in_every_state_go_and_those_of_others_stay() {
+    let app = app().await;
+    let own = [
+        body("contact", &json!({"id": "erase-contact-0001", "firstName": "Erasmina"})),
+        body("contact", &json!({"id": "erase-new-1", "email": "Erasmina.Kwikstaart@Example.org"})),
+        body("contact", &json!({"id": "erase-new-2", "firstName": "Erasmina", "lastName": "Kwikstaart", "phone": SHARED_PHONE})),
+        body("ticket", &json!({"id": "erase-ticket-0001", "subject": "Vogelspotter"})),
+        body("ticket", &json!({"id": "erase-new-3", "contactId": "erase-contact-0001"})),
+        body("spaceship", &json!({"pilot": {"crm": "erase-contact-0001"}})),
+        body("spaceship", &json!({"text": "Call Erasmina (erasmina.kwikstaart@example.org) back"})),
+        b"not json, but erasmina.kwikstaart@example.org".to_vec(),
+        b"phone=0655500091&name=Erasmina".to_vec(),
+    ];
+    let others = [
+        body("contact", &json!({"id": "partner-contact-0001", "firstName": "Bertolf", "lastName": "Kwikstaart", "phone": SHARED_PHONE})),
+        body("contact", &json!({"id": "somebody-new", "firstName": "Bertolf", "lastName": "Kwikstaart", "email": SHARED_MAILBOX})),
+        body("ticket", &json!({"id": "partner-ticket-0001", "subject": "Nest"})),
+        body("spaceship", &json!({"phone": SHARED_PHONE})),
+        b"not json".to_vec(),
+    ];
+    let (mut kept, mut gone) = (BTreeSet::new(), 0);
+    for state in ["pending", "done", "dead", "discarded"] {
+        for body in &own {
+            insert_delivery(&app, state, body).await;
+            gone += 1;
+        }
+        for body in &others {
+            kept.insert(insert_delivery(&app, state, body).await);
+        }
+    }
+    let mut seen = Vec::new();
+    let receipt = erase(app.pool(), &app.brand, &file(&app), (&contact(), now()), &mut |progress| seen.push(progress)).await.unwrap();
+    assert_eq!(receipt.counts.deliveries, gone);
+    assert_eq!(deliveries(&app).await, kept);
+    assert!(seen.last().is_some_and(|progress| progress.done == progress.total && progress.total == gone + 20), "{seen:?}");
+    assert_nothing_is_left(&app, "erased with its deliveries").await;
+    let delivery = |body: &[u8]| Delivery { headers: BTreeMap::new(), body: body.to_vec(), received_at: now() };
+    let asked = [delivery(&own[7]), delivery(&others[4]), delivery(&own[5]), delivery(&others[3])];
+    let mut connection = app.pool().acquire().await.unwrap();
+    let mentioned = mentions_erased(&mut connection, &app.brand, &asked.iter().collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(mentioned, [true, false, true, false]);
+    drop(connection);
+    app.stop().await;
+}
+
+/// A copy of an application's database, while nobody uses it.
+async fn back_up(database: &str) -> String {
+    let (server, copy) = (server().await, format!("backup_{}", Uuid::new_v4().simple()));
+    sqlx::query(AssertSqlSafe(format!("create database {copy} template {database}"))).execute(&server).await.unwrap();
+    server.close().await;
+    copy
+}
+
+fn place_of(app_database: &str, place: &hookpoint::storage::database::Place, database: &str) -> hookpoint::storage::database::Place {
+    let hookpoint::storage::database::Place::Server(url) = place else { panic!("tests share a server") };
+    hookpoint::storage::database::Place::Server(hookpoint::storage::database::Url(url.0.replace(app_database, database)))
+}
+
+#[tokio::test]
+async fn a_restored_backup_of_yesterday_does_not_bring_anybody_back() {
+    let app = app().await;
+    insert_delivery(&app, "done", &body("contact", &json!({"id": "erase-contact-0001", "firstName": "Erasmina"}))).await;
+    insert_delivery(&app, "dead", b"not json, but erasmina.kwikstaart@example.org").await;
+    let (database, place) = (app.database.clone(), app.place.clone());
+    app.stop().await;
+    let yesterday = back_up(&database).await;
+    let app = TestApp::start_with(Options { place: Some((place.clone(), database.clone())), ..Options::default() }).await;
+    // The source deletes one of the records today, so that the ledger doesn't name it.
+    let gone = Update { at: at(60), scope: Scope::Deletion, fields: BTreeMap::new() };
+    app.apply(vec![Change::Record { key: RecordKey::new(SourceKind::OmneoProfile, "erase-profile-0002").unwrap(), update: gone }]).await;
+    erase_person(&app).await;
+    app.stop().await;
+    std::fs::copy(ledger_of(&database), ledger_of(&yesterday)).unwrap();
+    let restored = (place_of(&database, &place, &yesterday), yesterday.clone());
+    let app = TestApp::start_with_open_door(Options { place: Some(restored), ..Options::default() }).await;
+    assert_nobody_is_found(&app).await;
+    assert_nothing_is_left(&app, "restored").await;
+    assert_eq!(app.by_email(PARTNER).await.len(), 1);
+    // A database that is restored under a running service heals as well.
+    sqlx::raw_sql("delete from erasures").execute(app.pool()).await.unwrap();
+    app.apply(person()).await;
+    assert_eq!(app.by_email(EMAIL).await.len(), 1);
+    assert_eq!(reconcile(app.pool(), &app.brand, &file(&app), now()).await.unwrap(), 1);
+    app.heard().await;
+    assert_nobody_is_found(&app).await;
+    assert_eq!(reconcile(app.pool(), &app.brand, &file(&app), now()).await.unwrap(), 0, "there is nothing left to do");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_erasure_that_was_killed_after_the_ledger_is_finished_by_the_next_start() {
+    let app = app().await;
+    insert_delivery(&app, "pending", &body("contact", &json!({"id": "erase-contact-0001", "firstName": "Erasmina"}))).await;
+    enter(app.pool(), &app.brand, &file(&app), &contact(), now()).await.unwrap();
+    assert_eq!(app.by_email(EMAIL).await.len(), 1, "nothing is deleted yet");
+    let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::OmnioTapContact, "erase-contact-0001", 9, &[("name.last", "X")])]).await;
+    assert_eq!(applied.unwrap().erased.len(), 1, "from the ledger on, nobody writes what was read before");
+    let place = (app.place.clone(), app.database.clone());
+    app.stop().await;
+    let app = TestApp::start_with_open_door(Options { place: Some(place), ..Options::default() }).await;
+    assert_nobody_is_found(&app).await;
+    assert_nothing_is_left(&app, "finished").await;
+    let (open,): (i64,) = sqlx::query_as("select count(*) from erasures where completed_at is null").fetch_one(app.pool()).await.unwrap();
+    assert_eq!(open, 0);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_erases_nobody() {
+    let app = app().await;
+    let before = dump(app.pool(), app.brand.id()).await;
+    let nowhere = LedgerFile::new(Path::new("/proc/nowhere/ledger.jsonl").to_owned());
+    assert!(erase(app.pool(), &app.brand, &nowhere, (&contact(), now()), &mut |_| ()).await.is_err());
+    assert_same(&before, &dump(app.pool(), app.brand.id()).await, "nothing happened");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_erasure_that_is_taken_back_lets_later_deliveries_count() {
+    let app = app().await;
+    erase_person(&app).await;
+    let email = hookpoint::customer::email::Email::parse(EMAIL).unwrap();
+    assert_eq!(unerase(app.pool(), &app.brand, &file(&app), &Whom::Address(email.into()), now()).await.unwrap(), 1);
+    assert_eq!(unerase(app.pool(), &app.brand, &file(&app), &Whom::Id("erase-contact-0001".to_owned()), now()).await.unwrap(), 0);
+    assert_eq!(reconcile(app.pool(), &app.brand, &file(&app), now()).await.unwrap(), 0);
+    app.apply(person()).await;
+    app.heard().await;
+    assert_eq!(app.by_email(EMAIL).await.len(), 1);
+    // Also for a database that still believes in the erasure.
+    sqlx::raw_sql("update erasures set unerased_at = null, completed_at = null").execute(app.pool()).await.unwrap();
+    assert_eq!(reconcile(app.pool(), &app.brand, &file(&app), now()).await.unwrap(), 0);
+    app.heard().await;
+    assert_eq!(app.by_email(EMAIL).await.len(), 1, "taken back once is taken back for ever");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_database_that_was_made_anew_knows_its_erased_again() {
+    let app = app().await;
+    erase_person(&app).await;
+    let fresh = TestApp::start().await;
+    std::fs::copy(ledger_of(&app.database), ledger_of(&fresh.database)).unwrap();
+    let place = (fresh.place.clone(), fresh.database.clone());
+    fresh.stop().await;
+    let fresh = TestApp::start_with(Options { place: Some(place), ..Options::default() }).await;
+    assert_eq!(fresh.brand.row.ledger_key, app.brand.row.ledger_key);
+    assert_ne!(fresh.brand.row.secret, app.brand.row.secret);
+    let applied = apply(fresh.pool(), &fresh.brand, person()).await.unwrap();
+    assert_eq!((applied.changed, applied.erased.len()), (0, 5));
+    // One that has a ledger of its own keeps its key, and the file is not mixed with it.
+    let other = self::app().await;
+    erase_person(&other).await;
+    adopt_keys(other.pool(), &file(&app), &["demo"]).await.unwrap();
+    assert!(erase(other.pool(), &other.brand, &file(&app), (&contact(), now()), &mut |_| ()).await.is_err());
+    assert_eq!(reconcile(other.pool(), &other.brand, &file(&app), now()).await.unwrap(), 0);
+    for app in [app, fresh, other] {
+        app.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_export_gives_everything_and_nothing_of_others() {
+    let app = app().await;
+    sqlx::query(
+        "insert into decisions (brand_id, decision_id, left_key, right_key, same_person, decided_by, reason, decided_at)
+        values ($1, gen_random_uuid(), 'omniotap.contact:erase-contact-0001', 'omniotap.contact:partner-contact-0001', false, 't', 'two people', now())",
+    )
+    .bind(app.brand.id())
+    .execute(app.pool())
+    .await
+    .unwrap();
+    let own = insert_delivery(&app, "dead", &body("contact", &json!({"id": "erase-contact-0001", "firstName": "Erasmina"}))).await;
+    insert_delivery(&app, "done", &body("contact", &json!({"id": "partner-contact-0001", "phone": SHARED_PHONE}))).await;
+    let everything = export(app.pool(), &app.brand, &contact()).await.unwrap();
+    let text = everything.to_string();
+    for string in STRINGS {
+        assert!(text.contains(string), "{string}");
+    }
+    let count = |section: &str| everything[section].as_array().unwrap().len();
+    assert_eq!(
+        ["customers", "records", "events", "source_merges", "decisions", "reviews", "deliveries"].map(count),
+        [1, 3, 1, 1, 1, 2, 1],
+        "{everything:#}"
+    );
+    assert_eq!(everything["deliveries"][0]["id"], own.to_string());
+    assert_eq!(everything["deliveries"][0]["body"]["data"]["firstName"], "Erasmina");
+    assert!(!text.contains("Bertolf") && !text.contains(PARTNER));
+    // What a person decided goes with the person.
+    erase_person(&app).await;
+    assert_nothing_is_left(&app, "erased with a decision").await;
+    app.stop().await;
+}
+
+/// Much about the person and the other half, every record of the person with the address that only the person has.
+fn world(dice: &mut Dice) -> Vec<Change> {
+    let mut changes = Vec::new();
+    // Of a unique kind, two records would be two people.
+    let kinds = &SourceKind::ALL[1..];
+    for n in 0..14_i64 {
+        let kind = *dice.pick(kinds);
+        let id = format!("own-{}", dice.roll(4));
+        let phone = *dice.pick(&[PHONE, SHARED_PHONE]);
+        let fields = [("name.first", "Erasmina"), ("name.last", "Kwikstaart"), ("email.main", EMAIL), ("phone.main", phone)];
+        changes.push(record(kind, &id, n, &fields[dice.roll(2)..]));
+        changes.push(ticket(&format!("t{n}"), &format!("{kind}:{id}"), &format!("N{n}")));
+        let kind = *dice.pick(kinds);
+        let id = format!("other-{}", dice.roll(4));
+        let (first, email) = *dice.pick(&[("Bertolf", PARTNER), ("Bertolf", SHARED_MAILBOX), ("Jan", "jan@example.org")]);
+        changes.push(record(kind, &id, n, &[("name.first", first), ("email.main", email), ("phone.main", SHARED_PHONE)]));
+        changes.push(ticket(&format!("o{n}"), &format!("{kind}:{id}"), &format!("M{n}")));
+    }
+    changes.extend([merge("own-8", "own-9"), merge("own-9", "erase-profile-0002"), merge("other-0", "other-1")]);
+    dice.shuffled(changes)
+}
+
+async fn apply_all(pool: &PgPool, brand: &Brand, changes: &[Change], dice: &mut Dice) {
+    let mut rest = changes;
+    while !rest.is_empty() {
+        let (batch, later) = rest.split_at((1 + dice.roll(5)).min(rest.len()));
+        apply(pool, brand, batch.to_vec()).await.unwrap();
+        rest = later;
+    }
+}
+
+#[tokio::test]
+async fn erasing_in_the_middle_of_any_order_ends_as_erasing_at_the_end() {
+    for seed in 0..4 {
+        let mut dice = Dice(seed);
+        let changes = world(&mut dice);
+        let [middle, end] = [TestApp::start().await, TestApp::start().await];
+        // Both are known by then: an address of one cannot be known to be another's as well.
+        let known = [person(), partner()].concat();
+        for app in [&middle, &end] {
+            app.apply(known.clone()).await;
+        }
+        let (before, after) = changes.split_at(dice.roll(changes.len()));
+        apply_all(middle.pool(), &middle.brand, before, &mut dice).await;
+        erase_person(&middle).await;
+        apply_all(middle.pool(), &middle.brand, after, &mut dice).await;
+        apply_all(end.pool(), &end.brand, &changes, &mut dice).await;
+        assert_eq!(end.by_email(EMAIL).await.len(), 1, "seed {seed}: the person is one customer");
+        erase_person(&end).await;
+        assert_same_facts(&end, &middle, &format!("seed {seed}, after {} of {} changes", before.len(), changes.len())).await;
+        middle.stop().await;
+        end.stop().await;
+    }
+}
