@@ -130,6 +130,13 @@ fn check_sources(sources: &SourceSettings, found: &mut Found) {
     for (handle, name) in sources.omneo.identity_kinds.iter().filter(|(_, name)| !kind(name)) {
         found.push((format!("sources.omneo.identity_kinds.{handle}"), format!("\"{name}\" is not a kind of record; those are {choices}")));
     }
+    for (n, action) in sources.syncaroo.actions.0.iter().enumerate() {
+        for (key, value) in [("attribute", &action.attribute), ("resource", &action.resource)] {
+            if value.is_empty() {
+                found.push((format!("sources.syncaroo.actions.{n}.{key}"), "must not be empty; \"*\" stands for any".to_owned()));
+            }
+        }
+    }
     let pointers = [("omnilab", serde_json::to_value(&sources.omnilab.pointers)), ("syncaroo", serde_json::to_value(&sources.syncaroo.pointers))];
     for (source, pointers) in pointers {
         let pointers: BTreeMap<String, String> = pointers.ok().and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();

@@ -161,7 +161,8 @@ pub fn digest(event: &str, body: &[u8]) -> [u8; 32] {
 }
 
 /// When it is a delivery's turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Urgency {
     /// Before all others.
     First,

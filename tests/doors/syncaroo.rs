@@ -1,9 +1,12 @@
 //! The hash of an object, of which nothing is published but that there is one.
 
-use hookpoint::customer::kind::Source;
-use hookpoint::sources::webhook::{Proof, Refused};
+use std::collections::BTreeMap;
 
-use super::{NEW, OLD, OTHER, check, hex, hmac_sha256, proof, secrets};
+use hookpoint::customer::kind::Source;
+use hookpoint::sources::webhook::{Proof, Refused, Urgency};
+use hookpoint::sources::{Delivery, SourceSettings};
+
+use super::{NEW, OLD, OTHER, check, hex, hmac_sha256, now, proof, secrets};
 
 fn door(more: &str, keys: &[&str]) -> Box<dyn Proof> {
     proof(Source::Syncaroo, &format!("verification = \"hash\"\n{}{more}", secrets(keys)))
@@ -51,6 +54,13 @@ fn the_text_is_the_object_without_its_hash() {
             "{\"t\":\"\\u00e9\\u00e9\\/ \\\" 1,true \\\\\",\"\\u00e9\":\"\\ud83d\\ude00\u{7f}\\u001f\"}",
             "{\"t\": \"\\u00e9\\u00e9/ \\\" 1,true \\\\\", \"\\u00e9\": \"\\ud83d\\ude00\\u007f\\u001f\"}",
             "{\"t\":\"éé/ \\\" 1,true \\\\\",\"é\":\"😀\u{7f}\\u001f\"}",
+        ),
+        (
+            r#"{"t":["\\",1.0,"\"2.0",3.0,"\\\"",4.0],"5":"6","hash":"HASH"}"#,
+            r#"{"t":["\\",1.0,"\"2.0",3.0,"\\\"",4.0],"5":"6"}"#,
+            r#"{"t":["\\",1.0,"\"2.0",3.0,"\\\"",4.0],"5":"6"}"#,
+            r#"{"t": ["\\", 1.0, "\"2.0", 3.0, "\\\"", 4.0], "5": "6"}"#,
+            r#"{"5":"6","t":["\\",1.0,"\"2.0",3.0,"\\\"",4.0]}"#,
         ),
         (
             r#"{"inner":{"hash":"kept"},"hash":"HASH"}"#,
@@ -107,4 +117,21 @@ fn what_is_no_object_with_one_hash_is_refused() {
     let shallow = deep("[", "]", 120);
     let text = shallow.replace(",\"hash\":\"HASH\"", "");
     assert_eq!(check(&*door, &[], &with_hash(&shallow, &text, NEW)), Ok(()), "as deep as anything that is read");
+}
+
+#[test]
+fn the_settings_say_what_is_processed_first_and_what_is_dropped() {
+    let urgency = |settings: &str, body: &str| {
+        let settings: SourceSettings = toml::from_str(settings).unwrap();
+        let delivery = Delivery { headers: BTreeMap::new(), body: body.as_bytes().to_vec(), received_at: now() };
+        settings.reader(Source::Syncaroo).label(&delivery).urgency
+    };
+    let about = |attribute: &str, resource: &str| format!(r#"{{"metaData":{{"attributeType":"{attribute}","resourceType":"{resource}"}}}}"#);
+    assert_eq!(urgency("", &about("bookings", "hot-desk")), Urgency::First);
+    assert_eq!(urgency("", &about("resources", "hot-desk")), Urgency::Usual);
+    let drop_desks = r#"syncaroo.actions = [{ attribute = "*", resource = "hot-desk", action = "drop" }]"#;
+    assert_eq!(urgency(drop_desks, &about("bookings", "hot-desk")), Urgency::Drop);
+    assert_eq!(urgency(drop_desks, &about("bookings", "office")), Urgency::Usual);
+    let drop_all = r#"syncaroo.actions = [{ attribute = "*", resource = "*", action = "drop" }]"#;
+    assert_eq!(urgency(drop_all, "not JSON"), Urgency::Usual);
 }

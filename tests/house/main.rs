@@ -415,7 +415,7 @@ const ROOTS: &str = "this template can use customer, attributes, omneo, omniotap
 
 /// A settings text with one mistake, the line and key that the message names, and what it says would be right.
 #[rustfmt::skip]
-const MISTAKES: [(&str, usize, &str, &str); 79] = [
+const MISTAKES: [(&str, usize, &str, &str); 82] = [
     // What the file can't be.
     ("[server]\nlissten = \"x\"", 2, "server.lissten", "expected one of `listen`, `metrics_listen`"),
     ("[servr]\nlisten = \"x\"", 1, "servr", "expected one of `server`, `database`, `lookup`, `inbox`, `limits`, `erasure`, `telemetry`, `brands`"),
@@ -479,6 +479,9 @@ const MISTAKES: [(&str, usize, &str, &str); 79] = [
     ("[brands.demo.sources.omnilab]\nexternal_id_kind = \"crm\"", 2, "brands.demo.sources.omnilab.external_id_kind", "must be \"\" or one of omneo.profile"),
     ("[brands.demo.sources.omneo.identity_kinds]\ncrm = \"crm\"", 2, "brands.demo.sources.omneo.identity_kinds.crm", KINDS),
     ("[brands.demo.sources.omnilab.pointers]\nemail = \"data.email\"", 2, "brands.demo.sources.omnilab.pointers.email", "starts with /, as in \"/data/email\""),
+    ("[brands.demo.sources.syncaroo]\nactions = [\n { attribute = \"\", resource = \"*\", action = \"drop\" },\n]", 3, "brands.demo.sources.syncaroo.actions.0.attribute", "\"*\" stands for any"),
+    ("[brands.demo.sources.syncaroo]\nactions = [\n { attribute = \"*\", resource = \"*\", action = \"now\" },\n]", 3, "brands.demo.sources.syncaroo.actions.0", "expected one of `first`, `usual`, `later`, `drop`"),
+    ("[brands.demo.sources.syncaroo]\nactions = [\n { attribute = \"*\", action = \"drop\" },\n]", 3, "brands.demo.sources.syncaroo.actions.0", "missing field `resource`"),
     // Doors.
     ("[brands.demo.sources.omneo.webhook]\nverification = \"hash\"", 2, "brands.demo.sources.omneo.webhook.verification", "expected one of ``, `signature`, `secret`, `none`"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"", 2, "brands.demo.sources.omneo.webhook.verification", "\"signature\" needs secrets, such as secrets = [{ env = \"NAME\" }]"),

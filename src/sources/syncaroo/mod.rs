@@ -1,11 +1,13 @@
 //! Syncaroo, workspace bookings: rooms and desks (docs: <https://syncaroo.com/docs/>).
 
+mod action;
 mod object;
 mod proof;
 mod wire;
 
 use serde::{Deserialize, Serialize};
 
+pub use action::{SyncarooAction, SyncarooActions};
 pub use proof::SyncarooWebhookSettings;
 
 /// How a brand's Syncaroo connection is read.
@@ -18,6 +20,8 @@ pub struct SyncarooSettings {
     pub event_url: String,
     /// What proves that a webhook is its own.
     pub webhook: SyncarooWebhookSettings,
+    /// What is processed first, and what is not needed.
+    pub actions: SyncarooActions,
     /// Where the values are in an answer about a booking, whose shape isn't published.
     pub pointers: SyncarooPointers,
 }

@@ -10,7 +10,7 @@ use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::{Change, RecordKey, field};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::picker::{Picker, text_at, time_at, time_of};
-use crate::sources::webhook::{Label, Sameness, Urgency};
+use crate::sources::webhook::{Label, Sameness};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
 impl Reader for SyncarooSettings {
@@ -72,8 +72,9 @@ impl Reader for SyncarooSettings {
     }
 
     fn label(&self, delivery: &Delivery) -> Label {
-        let event = delivery.json().ok().and_then(|body| text_at(&body, "/metaData/attributeType"));
-        let urgency = if event.as_deref() == Some("bookings") { Urgency::First } else { Urgency::Usual };
+        let body = delivery.json().unwrap_or_default();
+        let event = text_at(&body, "/metaData/attributeType");
+        let urgency = self.actions.urgency(event.as_deref(), text_at(&body, "/metaData/resourceType").as_deref());
         Label::new(event.as_deref(), Sameness::None, urgency)
     }
 }
