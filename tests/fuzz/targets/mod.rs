@@ -4,6 +4,7 @@
 mod email;
 mod forwarded;
 mod phone;
+mod proof;
 mod query;
 mod sources;
 
@@ -21,7 +22,7 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "query", check: query::check, seeds: query::seeds },
     Target { name: "phone", check: phone::check, seeds: phone::seeds },
     Target { name: "email", check: email::check, seeds: email::seeds },
@@ -30,6 +31,7 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "omneo", check: |data| sources::check(Source::Omneo, data), seeds: || sources::seeds(Source::Omneo) },
     Target { name: "omnilab", check: |data| sources::check(Source::OmniLab, data), seeds: || sources::seeds(Source::OmniLab) },
     Target { name: "syncaroo", check: |data| sources::check(Source::Syncaroo, data), seeds: || sources::seeds(Source::Syncaroo) },
+    Target { name: "proof", check: proof::check, seeds: proof::seeds },
 ];
 
 /// The repository's `fixtures`: the tests and the driver are packages of different directories.

@@ -34,7 +34,8 @@ pub fn check(source: Source, data: &[u8]) {
     assert!(strict.is_err() || matches!(source, Source::Omneo | Source::OmniLab) || strict == found, "an account that fits matters");
 }
 
-fn split(data: &[u8]) -> (BTreeMap<String, String>, &[u8]) {
+/// The headers and the body of an input.
+pub fn split(data: &[u8]) -> (BTreeMap<String, String>, &[u8]) {
     let end = data.windows(2).position(|two| two == b"\n\n");
     let (head, body) = end.map_or((&b""[..], data), |end| (&data[..end], &data[end + 2..]));
     let lines = std::str::from_utf8(head).unwrap_or_default().lines();
