@@ -94,7 +94,7 @@ pub async fn open_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
 /// Erases again who is in the ledger and not in its tables. That its file can't be written keeps nobody from being answered.
 async fn reconcile_all(database: &Database, brands: &HashMap<i32, Arc<Brand>>, ledger: &LedgerFile, clock: &Clock) -> Result<(), StartError> {
     for brand in brands.values() {
-        match reconcile(&database.pool, brand, ledger, clock.now()).await {
+        match reconcile(&database.pool, brand, ledger, clock.now(), clock.now()).await {
             Err(ErasureError::Ledger(error @ LedgerError::Write(..))) => {
                 tracing::error!(brand = brand.rules.slug, %error, "a restored backup would not know who was erased");
             }

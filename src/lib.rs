@@ -11,7 +11,7 @@
 //! - [`customer`] is pure: who somebody is, what is known of them, what an agent sees.
 //! - [`sources`] knows the vendors' words and turns them into changes.
 //! - [`storage`] is the only place with SQL, and runs the embedded Postgres.
-//! - [`collect`] is the one write path, [`lookup`] the one read path.
+//! - [`collect`] is the one write path, and forgets a person for good; [`lookup`] is the one read path.
 //! - [`access`] lets requests in: networks, keys, limits.
 //! - [`app`] knows everything and holds the route table; [`cli`] holds the commands; [`demo`] a believable brand, and a
 //!   population that shows how well people are told apart.

@@ -93,12 +93,17 @@ pub async fn sweep_brands(pool: PgPool, brands: Vec<Arc<Brand>>) {
     }
 }
 
+/// So long a command may take to erase somebody, before the service takes over.
+const ERASING: SignedDuration = SignedDuration::from_mins(10);
+
 /// Keeps the ledger of erasures and its file alike, and erases again who came back with a database that was restored meanwhile.
 pub async fn reconcile_ledger(pool: PgPool, brands: Vec<Arc<Brand>>, ledger: LedgerFile, clock: Clock) {
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
         for brand in &brands {
-            if let Err(error) = reconcile(&pool, brand, &ledger, clock.now()).await {
+            let now = clock.now();
+            let began_by = now.checked_sub(ERASING).unwrap_or(now);
+            if let Err(error) = reconcile(&pool, brand, &ledger, now, began_by).await {
                 tracing::error!(brand = brand.rules.slug, %error, "the ledger of erasures and its file are not alike yet");
             }
         }

@@ -75,7 +75,8 @@ async fn with(database: &Database, command: CustomerCommand, settings: Settings)
     match command {
         CustomerCommand::Erase { yes, .. } => {
             // One that was interrupted is finished first.
-            reconcile(&database.pool, brand, &ledger, Clock::system().now()).await?;
+            let now = Clock::system().now();
+            reconcile(&database.pool, brand, &ledger, now, now).await?;
             let records = person.find(true).await?;
             if !yes && !confirm()? {
                 say("Nothing was erased.");

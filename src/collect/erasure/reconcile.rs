@@ -44,12 +44,12 @@ pub async fn adopt_keys(pool: &PgPool, file: &LedgerFile, slugs: &[&str]) -> Res
     Ok(())
 }
 
-/// Brings file and tables to the same, and finishes every erasure that isn't finished in this database. Gives back how many
-/// those were.
+/// Brings file and tables to the same, and finishes every erasure that isn't finished in this database and began by some time:
+/// a command may be at work on a later one. Gives back how many those were.
 ///
 /// # Errors
 /// When the file fails, or Postgres.
-pub async fn reconcile(pool: &PgPool, brand: &Brand, file: &LedgerFile, now: Timestamp) -> Result<usize, ErasureError> {
+pub async fn reconcile(pool: &PgPool, brand: &Brand, file: &LedgerFile, now: Timestamp, began_by: Timestamp) -> Result<usize, ErasureError> {
     if get_ledger_key(pool, brand.id()).await? != brand.row.ledger_key {
         tracing::error!(brand = brand.rules.slug, "this is another database than at the start: until a restart, the erased may be seen");
         return Ok(0);
@@ -63,7 +63,8 @@ pub async fn reconcile(pool: &PgPool, brand: &Brand, file: &LedgerFile, now: Tim
     };
     let rows = take_in(pool, brand, of_file.as_ref()).await?;
     // What is not finished is finished first: the file may be on a disk that is full.
-    let open: BTreeSet<Uuid> = rows.iter().filter(|row| row.completed_at.is_none() && row.unerased_at.is_none()).map(|row| row.erasure_id).collect();
+    let is_open = |row: &&ErasureRow| row.completed_at.is_none() && row.unerased_at.is_none() && row.erased_at <= began_by;
+    let open: BTreeSet<Uuid> = rows.iter().filter(is_open).map(|row| row.erasure_id).collect();
     if !open.is_empty() {
         resume(pool, brand, &open, now).await?;
         tracing::info!(
@@ -86,8 +87,8 @@ fn digest(hashes: &BTreeSet<LedgerHash>) -> [u8; 32] {
 
 /// Enters into the tables what only the file knows. Gives back what the tables hold then.
 async fn take_in(pool: &PgPool, brand: &Brand, of_file: Option<&BrandLedger>) -> Result<Vec<ErasureRow>, StorageError> {
-    let mut transaction = begin(pool, brand.id()).await?;
-    let rows = list_erasures(&mut transaction, brand.id()).await?;
+    // Without the lock, for nearly always there is nothing to do.
+    let rows = list_erasures(&mut *pool.acquire().await?, brand.id()).await?;
     let known: BTreeMap<Uuid, &ErasureRow> = rows.iter().map(|row| (row.erasure_id, row)).collect();
     let is_alike = |id: &Uuid, entry: &Entry| {
         let row = known.get(id);
@@ -97,6 +98,7 @@ async fn take_in(pool: &PgPool, brand: &Brand, of_file: Option<&BrandLedger>) ->
     if news.is_empty() {
         return Ok(rows);
     }
+    let mut transaction = begin(pool, brand.id()).await?;
     for (id, entry) in news {
         insert_erasure(&mut transaction, brand.id(), *id, entry.erased_at).await?;
         if let Some(at) = entry.unerased_at {
