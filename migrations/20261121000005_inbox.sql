@@ -69,9 +69,11 @@ create table doors (
     brand_id integer not null,
     source text collate "C" not null,
     accepted_at timestamptz,
+    accepted bigint not null default 0,
     refused_at timestamptz,
-    -- Refused since anything was last let in, and the first of them.
     refused bigint not null default 0,
+    -- Refused since anything was last let in, and the first of them.
+    refused_in_a_row bigint not null default 0,
     refused_since timestamptz,
     constraint doors_pkey primary key (brand_id, source),
     constraint doors_brand_id_fkey foreign key (brand_id) references brands (brand_id)

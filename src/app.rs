@@ -252,6 +252,12 @@ fn warn_about_open_doors(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>)
     for brand in open.filter(|_| file.server.allow.is_empty()) {
         tracing::warn!(brand = brand.rules.slug, "any network may use this brand's keys: server.allow and the brand's allow are empty");
     }
+    for brand in brands.values() {
+        for door in brand.rules.doors.values().filter(|door| door.proof.name() == "none") {
+            let (brand, source) = (brand.rules.slug.as_str(), door.source.as_str());
+            tracing::warn!(brand, source, "whoever knows the URL of this source's webhooks can write into the brand: verification is \"none\"");
+        }
+    }
     if brands.is_empty() {
         tracing::warn!("there is no brand in the settings, so every key is unknown");
     }

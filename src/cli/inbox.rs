@@ -166,20 +166,24 @@ pub(super) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Re
 async fn status(pool: &PgPool, brand: &Brand, now: Timestamp) -> anyhow::Result<()> {
     say(&format!("{}\n", brand.rules.slug));
     say(&format!(
-        "  {:<10}{:<12}{:>9}{:>9}{:>7}{:>10}{:>12}{:>15}",
-        "source", "verified by", "pending", "oldest", "dead", "done", "last came", "usual pause"
+        "  {:<9} {:<11}{:>9}{:>8}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
+        "source", "verified by", "received", "refused", "pending", "oldest", "done", "retried", "dead", "last came", "usual gap"
     ));
     let counts = count_deliveries(pool, brand.id()).await?;
     let watches = watch(pool, brand).await?;
     for watch in &watches {
-        let done = counts.iter().find(|(source, state, _)| source == watch.source.as_str() && state == "done").map_or(0, |(.., count)| *count);
+        let of_source = || counts.iter().filter(|(source, ..)| source == watch.source.as_str());
+        let done: i64 = of_source().filter(|(_, state, ..)| state == "done").map(|(_, _, count, _)| count).sum();
+        let retried: i64 = of_source().map(|(.., retried)| retried).sum();
         let oldest = watch.oldest_pending_at.map_or_else(|| "-".to_owned(), |at| span(now.duration_since(at)));
         let silence = watch.silence(now).map_or_else(|| "never".to_owned(), |silence| format!("{} ago", span(silence)));
         let usual = watch.usual_silence.map_or_else(|| "-".to_owned(), |usual| format!("up to {}", span(usual)));
         say(&format!(
-            "  {:<10}{:<12}{:>9}{oldest:>9}{:>7}{done:>10}{silence:>12}{usual:>15}",
+            "  {:<9} {:<11}{:>9}{:>8}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
             watch.source.as_str(),
             watch.proof.unwrap_or("-"),
+            watch.door.accepted,
+            watch.door.refused,
             watch.pending,
             watch.dead
         ));
@@ -200,7 +204,7 @@ fn remarks(watch: &Watch, now: Timestamp) -> Vec<String> {
     }
     if watch.is_failing() {
         let since = watch.door.refused_since.map_or_else(String::new, |at| format!(" since {}", at.strftime("%F %T UTC")));
-        remarks.push(format!("{name}: the last {} were all refused{since}: its secret is probably another one here", watch.door.refused));
+        remarks.push(format!("{name}: the last {} were all refused{since}: its secret is probably another one here", watch.door.refused_in_a_row));
     }
     if watch.dead > 0.0 {
         remarks.push(format!("{name}: {} could not be applied: `hookpoint inbox list --source {name} --state dead` says why", watch.dead));
@@ -228,7 +232,8 @@ async fn list(pool: &PgPool, brand: &Brand, which: &Which, limit: u32) -> anyhow
         say(&format!("  {:<38}{:<21}{:<10}{:<11}{:>5}  {}", "id", "received (UTC)", "source", "state", "tries", "about, and what came of it"));
     }
     for row in rows {
-        let (at, remark) = (row.received_at.strftime("%F %T"), if row.remark.is_empty() { String::new() } else { format!("  {}", row.remark) });
+        let (at, remark) =
+            (row.received_at.strftime("%F %T").to_string(), if row.remark.is_empty() { String::new() } else { format!("  {}", row.remark) });
         say(&plain(&format!(
             "  {:<38}{at:<21}{:<10}{:<11}{:>5}  {}{remark}",
             row.delivery_id.to_string(),

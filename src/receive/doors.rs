@@ -80,12 +80,17 @@ impl Doorway {
         if let Some((_, counter)) = self.counters.iter().find(|(counted, _)| *counted == outcome) {
             counter.increment(1);
         }
+        let mut news = self.news();
         match outcome {
-            Outcome::Received | Outcome::Known | Outcome::Dropped => *self.news() = DoorRow { accepted_at: Some(now), ..DoorRow::default() },
+            Outcome::Received | Outcome::Known | Outcome::Dropped => {
+                news.accepted_at = Some(now);
+                news.accepted = news.accepted.saturating_add(1);
+                (news.refused_in_a_row, news.refused_since) = (0, None);
+            }
             Outcome::Refused => {
-                let mut news = self.news();
                 news.refused_at = Some(now);
                 news.refused = news.refused.saturating_add(1);
+                news.refused_in_a_row = news.refused_in_a_row.saturating_add(1);
                 news.refused_since.get_or_insert(now);
             }
             Outcome::TooLarge | Outcome::Broken | Outcome::Unavailable => {}
@@ -131,12 +136,7 @@ impl Doorways {
             }
             let written = add_to_door(pool, doorway.brand.id(), doorway.source, &news).await;
             if written.is_err() {
-                let mut later = doorway.news();
-                if later.accepted_at.is_none() {
-                    let refused_at = later.refused_at.or(news.refused_at);
-                    *later = DoorRow { refused_at, refused: later.refused.saturating_add(news.refused), ..news };
-                }
-                drop(later);
+                doorway.news().follow(&news);
             }
             written?;
         }

@@ -176,12 +176,14 @@ pub async fn list_backlog(pool: &PgPool, brand_id: i32) -> Result<Vec<BacklogRow
     Ok(rows.into_iter().map(backlog).collect())
 }
 
-/// How many deliveries there are of each source in each state.
+/// How many deliveries there are of each source in each state, and how many of those took more than one attempt.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_deliveries(pool: &PgPool, brand_id: i32) -> Result<Vec<(String, String, i64)>, StorageError> {
-    let query = sqlx::query_as("select source, state, count(*) from deliveries where brand_id = $1 group by source, state");
+pub async fn count_deliveries(pool: &PgPool, brand_id: i32) -> Result<Vec<(String, String, i64, i64)>, StorageError> {
+    let query = sqlx::query_as(
+        "select source, state, count(*), count(*) filter (where attempts > 1) from deliveries where brand_id = $1 group by source, state",
+    );
     Ok(query.bind(brand_id).fetch_all(pool).await?)
 }
 

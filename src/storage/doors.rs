@@ -13,12 +13,30 @@ type Time = jiff_sqlx::Timestamp;
 pub struct DoorRow {
     /// When something was last let in.
     pub accepted_at: Option<Timestamp>,
+    /// How many were let in.
+    pub accepted: i64,
     /// When something was last turned away.
     pub refused_at: Option<Timestamp>,
-    /// How many were turned away since anything was let in.
+    /// How many were turned away.
     pub refused: i64,
+    /// How many of them since anything was let in.
+    pub refused_in_a_row: i64,
     /// When the first of those came.
     pub refused_since: Option<Timestamp>,
+}
+
+impl DoorRow {
+    /// Adds what happened before.
+    pub fn follow(&mut self, before: &Self) {
+        if self.accepted_at.is_none() {
+            self.refused_in_a_row = self.refused_in_a_row.saturating_add(before.refused_in_a_row);
+            self.refused_since = before.refused_since.or(self.refused_since);
+        }
+        self.accepted_at = self.accepted_at.or(before.accepted_at);
+        self.accepted = self.accepted.saturating_add(before.accepted);
+        self.refused_at = self.refused_at.or(before.refused_at);
+        self.refused = self.refused.saturating_add(before.refused);
+    }
 }
 
 /// Adds what happened at a door of this replica since the last time.
@@ -27,23 +45,36 @@ pub struct DoorRow {
 /// When Postgres fails.
 pub async fn add_to_door(pool: &PgPool, brand_id: i32, source: Source, news: &DoorRow) -> Result<(), StorageError> {
     sqlx::query(
-        "insert into doors as known (brand_id, source, accepted_at, refused_at, refused, refused_since)
-        values ($1, $2, $3, $4, $5, $6)
+        "insert into doors as known (brand_id, source, accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
         on conflict (brand_id, source) do update
         set accepted_at = greatest(known.accepted_at, excluded.accepted_at),
+            accepted = known.accepted + excluded.accepted,
             refused_at = greatest(known.refused_at, excluded.refused_at),
-            refused = case when excluded.accepted_at is null then known.refused else 0 end + excluded.refused,
+            refused = known.refused + excluded.refused,
+            refused_in_a_row = case when excluded.accepted_at is null then known.refused_in_a_row else 0 end + excluded.refused_in_a_row,
             refused_since = coalesce(case when excluded.accepted_at is null then known.refused_since end, excluded.refused_since)",
     )
     .bind(brand_id)
     .bind(source.as_str())
     .bind(news.accepted_at.map(Time::from))
+    .bind(news.accepted)
     .bind(news.refused_at.map(Time::from))
     .bind(news.refused)
+    .bind(news.refused_in_a_row)
     .bind(news.refused_since.map(Time::from))
     .execute(pool)
     .await?;
     Ok(())
+}
+
+type Columns = (Option<Time>, i64, Option<Time>, i64, i64, Option<Time>);
+
+impl From<Columns> for DoorRow {
+    fn from((accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since): Columns) -> Self {
+        let [accepted_at, refused_at, refused_since] = [accepted_at, refused_at, refused_since].map(|at| at.map(Time::to_jiff));
+        Self { accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since }
+    }
 }
 
 /// What happened at a source's door, on all replicas.
@@ -51,13 +82,9 @@ pub async fn add_to_door(pool: &PgPool, brand_id: i32, source: Source, news: &Do
 /// # Errors
 /// When Postgres fails.
 pub async fn get_door(pool: &PgPool, brand_id: i32, source: Source) -> Result<DoorRow, StorageError> {
-    let query = sqlx::query_as("select accepted_at, refused_at, refused, refused_since from doors where brand_id = $1 and source = $2");
-    let row: Option<(Option<Time>, Option<Time>, i64, Option<Time>)> = query.bind(brand_id).bind(source.as_str()).fetch_optional(pool).await?;
-    let door = |(accepted_at, refused_at, refused, refused_since): (Option<Time>, Option<Time>, i64, Option<Time>)| DoorRow {
-        accepted_at: accepted_at.map(Time::to_jiff),
-        refused_at: refused_at.map(Time::to_jiff),
-        refused,
-        refused_since: refused_since.map(Time::to_jiff),
-    };
-    Ok(row.map(door).unwrap_or_default())
+    let query = sqlx::query_as(
+        "select accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since from doors where brand_id = $1 and source = $2",
+    );
+    let row: Option<Columns> = query.bind(brand_id).bind(source.as_str()).fetch_optional(pool).await?;
+    Ok(row.map(DoorRow::from).unwrap_or_default())
 }

@@ -69,7 +69,7 @@ impl Watch {
     pub fn is_failing(&self) -> bool {
         let door = &self.door;
         let for_long = door.refused_since.zip(door.refused_at).is_some_and(|(since, last)| last.duration_since(since) >= REFUSED_FOR);
-        door.refused >= REFUSALS && (for_long || door.accepted_at.is_none())
+        door.refused_in_a_row >= REFUSALS && (for_long || door.accepted_at.is_none())
     }
 }
 
