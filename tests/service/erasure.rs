@@ -203,6 +203,30 @@ async fn an_erased_person_is_gone_within_a_second_on_a_replica_that_remembered()
     }
 }
 
+#[tokio::test]
+async fn somebody_in_a_component_above_the_cap_is_erased_as_cleanly() {
+    // Eight records hang together by phone, four of them without.
+    let cap = ("[brands.demo.sources.omniotap]", "[brands.demo.identity]\ncomponent_cap = 6\n\n[brands.demo.sources.omniotap]".to_owned());
+    let options = || Options { replace: vec![cap.clone()], ..Options::default() };
+    let (app, others) = (TestApp::start_with(options()).await, TestApp::start_with(options()).await);
+    let neighbour = |n: usize| {
+        let id = format!("neighbour-{n}");
+        record(SourceKind::OmnioTapContact, &id, 0, &[("name.first", "Bertolf"), ("name.last", "Kwikstaart"), ("phone.main", SHARED_PHONE)])
+    };
+    for app in [&app, &others] {
+        app.apply((0..4).map(neighbour).chain(partner()).collect()).await;
+    }
+    app.apply(person()).await;
+    assert_eq!(app.by_email(EMAIL).await.len(), 1);
+    erase_person(&app).await;
+    app.heard().await;
+    assert_nobody_is_found(&app).await;
+    assert_nothing_is_left(&app, "above the cap").await;
+    assert_same_facts(&others, &app, "above the cap").await;
+    others.stop().await;
+    app.stop().await;
+}
+
 /// Two brands hold the same, whatever their ledgers do.
 async fn assert_same_facts(expected: &TestApp, found: &TestApp, why: &str) {
     let (mut expected, mut found) = (dump(expected.pool(), expected.brand.id()).await, dump(found.pool(), found.brand.id()).await);

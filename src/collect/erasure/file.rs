@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::PathBuf;
 
 use base64::Engine;
@@ -142,6 +142,10 @@ impl LedgerFile {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
         let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(&self.0)?;
+        if let Some(owner) = directory.map(std::fs::metadata).transpose()? {
+            // A command of root's must not make a file that the service can't read. Anybody else can't give it away.
+            let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
+        }
         // A service and a command may both write.
         file.lock()?;
         let mut last = [b'\n'];
