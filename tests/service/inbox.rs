@@ -1,12 +1,16 @@
 //! What is acknowledged is applied: once in effect, whatever fails, whoever is late, in whatever order.
 
+use hookpoint::collect::erasure::file::LedgerFile;
+use hookpoint::collect::erasure::person::erase;
 use hookpoint::collect::inbox::Worker;
+use hookpoint::customer::kind::SourceKind;
+use hookpoint::customer::record::RecordKey;
 use hookpoint::settings::file::InboxSettings;
 use hookpoint::storage::deliveries::{ListedRow, Which, discard_deliveries, list_deliveries, replay_deliveries};
 use jiff::ToSpan;
 use serde_json::{Value, json};
 
-use super::support::{Options, Response, TestApp, now, post};
+use super::support::{Options, Response, TestApp, ledger_of, now, post};
 
 /// An application that receives, and leaves the applying to the test.
 async fn receiver() -> TestApp {
@@ -279,5 +283,46 @@ async fn what_is_discarded_is_not_applied_and_can_be_replayed() {
     work_off(&app).await;
     app.heard().await;
     assert_eq!(name(&app, "c-1").await, "Anna");
+    app.stop().await;
+}
+
+async fn erase_contact(app: &TestApp, id: &str) {
+    let file = LedgerFile::new(ledger_of(&app.database));
+    let records = [RecordKey::new(SourceKind::OmnioTapContact, id).unwrap()].into();
+    erase(app.pool(), &app.brand, &file, (&records, app.clock.now()), &mut |_| ()).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_workers() {
+    let app = receiver().await;
+    let address = app.application.address;
+    accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
+    accepted(&app, "omniotap", &[], &contact("e2", "c-2", "Bea", 1)).await;
+    // What nobody applies speaks of her as well: one that can't be read, one of an unknown kind, one before an update.
+    assert_eq!(post(address, "/webhooks/demo/omniotap", &[], b"to: c-1@example.org").await.status, 202);
+    let invoice = json!({"event_id": "i1", "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "invoice", "action": "created",
+        "data": {"id": "1", "email": "c-1@example.org"}});
+    accepted(&app, "omniotap", &[], &invoice).await;
+    accepted(&app, "omneo", &[("x-omneo-event", "profile.before.update")], &json!({"id": "p-9", "email": "C-1@example.org"})).await;
+    work_off(&app).await;
+    assert_eq!(deliveries(&app).await.len(), 5);
+    // One is on its way through a worker while she is erased.
+    accepted(&app, "omniotap", &[], &contact("e3", "c-1", "Annabel", 2)).await;
+    let slow = worker(&app);
+    let claimed = slow.claim().await.unwrap();
+    erase_contact(&app, "c-1").await;
+    slow.work_off(claimed).await.unwrap();
+    assert_eq!(deliveries(&app).await.len(), 1, "the other's alone is left");
+    for event_id in ["e1", "e4"] {
+        accepted(&app, "omniotap", &[], &contact(event_id, "c-1", "Anna", 3)).await;
+    }
+    assert_eq!(post(address, "/webhooks/demo/omniotap", &[], b"cc: c-1@example.org").await.status, 202);
+    work_off(&app).await;
+    assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &Which::default(), app.clock.now()).await.unwrap(), 1);
+    work_off(&app).await;
+    app.heard().await;
+    assert_eq!((name(&app, "c-1").await.as_str(), name(&app, "c-2").await.as_str()), ("", "Bea"));
+    let bodies: Vec<(String,)> = sqlx::query_as("select convert_from(body, 'UTF8') from deliveries").fetch_all(app.pool()).await.unwrap();
+    assert!(bodies.len() == 1 && !bodies[0].0.contains("c-1"), "{bodies:?}");
     app.stop().await;
 }
