@@ -35,7 +35,6 @@ pub struct Reception {
     most_bytes: usize,
     answer: Duration,
     wakes: Wakes,
-    background: Background,
     clock: Clock,
 }
 
@@ -53,12 +52,11 @@ impl Reception {
     pub fn new(pool: &PgPool, brands: &[Arc<Brand>], settings: &InboxSettings, wakes: Wakes, background: Background, clock: Clock) -> Self {
         Self {
             doorways: Arc::new(Doorways::new(brands)),
-            receipts: Receipts::new(pool.clone(), background.clone(), brands.iter().map(|brand| brand.id())),
+            receipts: Receipts::new(pool.clone(), background, brands.iter().map(|brand| brand.id())),
             room: Room::new(settings.waiting_megabytes),
             most_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
             answer: Duration::from_millis(settings.answer_ms),
             wakes,
-            background,
             clock,
         }
     }
@@ -89,9 +87,6 @@ impl Reception {
     async fn take(&self, request: &HttpRequest, payload: Payload, doorway: &Doorway) -> Result<Outcome, Turned> {
         let brand = &doorway.brand;
         let Some(door) = brand.rules.doors.get(&doorway.source) else { return Err((Outcome::Unavailable, Problem::SourceNotConnected)) };
-        if self.background.is_draining() {
-            return Err((Outcome::Unavailable, Problem::ShuttingDown));
-        }
         let mut room = self.read(request, payload).await?;
         let body = std::mem::take(&mut room.bytes);
         let now = self.clock.now();

@@ -118,6 +118,9 @@ fn after(at: Timestamp, time: Duration) -> Time {
     Time::from(SignedDuration::try_from(time).ok().and_then(|time| at.checked_add(time).ok()).unwrap_or(at))
 }
 
+/// The most bytes of bodies that are claimed together, unless a single one has more.
+const MOST_CLAIMED_BYTES: i64 = 4 * 1024 * 1024;
+
 /// Claims deliveries of a brand that are due: the urgent ones first, the oldest first.
 ///
 /// # Errors
@@ -126,13 +129,20 @@ pub async fn claim_deliveries(pool: &PgPool, brand_id: i32, claim: &Claim) -> Re
     // A claim that is lost with the server is no claim: it needn't reach the disk before the work begins.
     let mut transaction = pool.begin_with("begin; set local enable_seqscan = off; set local synchronous_commit = off").await?;
     let rows: Vec<Columns> = sqlx::query_as(
-        "with due as (
-            select delivery_id, claim is not null as was_late
+        "with candidates as materialized (
+            select delivery_id, urgency, claim is not null as was_late, octet_length(body) as bytes
             from deliveries
             where brand_id = $1 and state = 'pending' and due_at <= $2
             order by urgency, delivery_id
             limit $3
             for update skip locked
+        ),
+        summed as (
+            select delivery_id, was_late, bytes, sum(bytes) over (order by urgency, delivery_id) as bytes_so_far from candidates
+        ),
+        -- The first in any case, however large it is.
+        due as (
+            select delivery_id, was_late from summed where bytes_so_far <= $6 or bytes_so_far = bytes
         )
         update deliveries as claimed
         set claim = $4, due_at = $5, attempts = claimed.attempts + 1
@@ -145,6 +155,7 @@ pub async fn claim_deliveries(pool: &PgPool, brand_id: i32, claim: &Claim) -> Re
     .bind(i64::from(claim.limit))
     .bind(claim.token)
     .bind(after(claim.at, claim.lease))
+    .bind(MOST_CLAIMED_BYTES)
     .fetch_all(&mut *transaction)
     .await?;
     transaction.commit().await?;

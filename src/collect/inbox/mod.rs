@@ -118,7 +118,7 @@ impl Worker {
     /// When Postgres fails. What was claimed is due again when its lease ends.
     pub async fn step(&self) -> Result<usize, StorageError> {
         let claimed = self.claim().await?;
-        let count = claimed.rows.len();
+        let count = claimed.items.len();
         self.work_off(claimed).await?;
         Ok(count)
     }
@@ -132,40 +132,40 @@ impl Worker {
         let claim = Claim { token, at: self.clock.now(), lease: self.lease, limit: self.batch };
         let rows = claim_deliveries(&self.pool, self.brand.id(), &claim).await?;
         rows.iter().filter(|row| row.was_late).for_each(|row| self.count(row.source, "late"));
-        Ok(Claimed { token, rows })
+        Ok(Claimed { token, items: rows.into_iter().map(Item::from).collect() })
     }
 
     /// Works off what was claimed.
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn work_off(&self, Claimed { token, rows }: Claimed) -> Result<(), StorageError> {
-        let (hopeless, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.attempts > self.max_attempts);
-        for row in &hopeless {
-            self.fail(token, row, &Failure::NeverEnded).await?;
+    pub async fn work_off(&self, Claimed { token, items }: Claimed) -> Result<(), StorageError> {
+        let (hopeless, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts > self.max_attempts);
+        for item in &hopeless {
+            self.fail(token, item, &Failure::NeverEnded).await?;
         }
-        let (suspects, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.attempts >= ALONE_FROM);
-        self.apply_or_split(token, &rows).await?;
-        for row in &suspects {
-            self.apply_or_split(token, std::slice::from_ref(row)).await?;
+        let (suspects, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts >= ALONE_FROM);
+        self.apply_or_split(token, &items).await?;
+        for item in &suspects {
+            self.apply_or_split(token, std::slice::from_ref(item)).await?;
         }
         Ok(())
     }
 
-    async fn apply_or_split(&self, token: Uuid, rows: &[ClaimedRow]) -> Result<(), StorageError> {
-        let mut left = vec![rows];
-        while let Some(rows) = left.pop() {
-            let Some(first) = rows.first() else { continue };
-            let failure = match AssertUnwindSafe(self.apply(token, rows)).catch_unwind().await {
+    async fn apply_or_split(&self, token: Uuid, items: &[Item]) -> Result<(), StorageError> {
+        let mut left = vec![items];
+        while let Some(items) = left.pop() {
+            let Some(first) = items.first() else { continue };
+            let failure = match AssertUnwindSafe(self.apply(token, items)).catch_unwind().await {
                 Ok(Ok(())) => continue,
-                Ok(Err(error)) if error.is_away() => return self.leave(token, rows, &left, error).await,
+                Ok(Err(error)) if error.is_away() => return self.leave(token, items, &left, error).await,
                 Ok(Err(error)) => Failure::Storage(error),
                 Err(_) => Failure::Panicked,
             };
-            if rows.len() == 1 {
+            if items.len() == 1 {
                 self.fail(token, first, &failure).await?;
             } else {
-                let (one, other) = rows.split_at_checked(rows.len() / 2).unwrap_or((rows, &[]));
+                let (one, other) = items.split_at_checked(items.len() / 2).unwrap_or((items, &[]));
                 left.extend([other, one]);
             }
         }
@@ -173,23 +173,22 @@ impl Worker {
     }
 
     /// Applies some deliveries and finishes them: all of it, or nothing.
-    async fn apply(&self, token: Uuid, rows: &[ClaimedRow]) -> Result<(), StorageError> {
-        let read: Vec<Read<'_>> = rows.iter().map(|row| self.read(row)).collect();
+    async fn apply(&self, token: Uuid, items: &[Item]) -> Result<(), StorageError> {
+        let read: Vec<Read<'_>> = items.iter().map(|item| self.read(item)).collect();
         let mut transaction = begin(&self.pool, self.brand.id()).await?;
-        let ids: Vec<Uuid> = rows.iter().map(|row| row.delivery_id).collect();
+        let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
         let held = hold_deliveries(&mut transaction, self.brand.id(), token, &ids).await?;
-        let (held, lost): (Vec<&Read<'_>>, Vec<&Read<'_>>) = read.iter().partition(|read| held.contains(&read.row.delivery_id));
-        let changes = held.iter().filter_map(|read| if let Ok(Reading::Changes(changes)) = &read.reading { Some(changes) } else { None });
-        let work = Work::from(changes.flatten().cloned().collect::<Vec<_>>());
+        let (held, lost): (Vec<&Read<'_>>, Vec<&Read<'_>>) = read.iter().partition(|read| held.contains(&read.item.id));
+        let work = Work::from(held.iter().filter_map(|read| read.changes()).flatten().cloned().collect::<Vec<_>>());
         let applied = if work.is_empty() { Applied::default() } else { run_within(&mut transaction, &self.brand, &work).await? };
         let erased = self.erased(&mut transaction, &held, &applied).await?;
-        let verdict = |read: &Read<'_>| if erased.contains(&read.row.delivery_id) { Verdict::Erased } else { verdict_of(&read.reading) };
-        let verdicts: Vec<(Uuid, Verdict)> = held.iter().map(|read| (read.row.delivery_id, verdict(read))).collect();
+        let verdict = |read: &Read<'_>| if erased.contains(&read.item.id) { Verdict::Erased } else { read.verdict() };
+        let verdicts: Vec<(Uuid, Verdict)> = held.iter().map(|read| (read.item.id, verdict(read))).collect();
         finish_deliveries(&mut transaction, self.brand.id(), token, self.clock.now(), &verdicts).await?;
         transaction.commit().await?;
-        lost.iter().for_each(|read| self.count(read.row.source, "late"));
+        lost.iter().for_each(|read| self.count(read.item.source, "late"));
         for (read, (_, verdict)) in held.iter().zip(&verdicts) {
-            self.count_verdict(read.row.source, verdict);
+            self.count_verdict(read.item.source, verdict);
         }
         settle(&self.pool, &applied).await;
         Ok(())
@@ -199,36 +198,34 @@ impl Worker {
     /// says.
     async fn erased(&self, db: &mut PgConnection, held: &[&Read<'_>], applied: &Applied) -> Result<BTreeSet<Uuid>, StorageError> {
         let is_erased = |change: &Change| change.keys().iter().any(|key| applied.erased.contains(key));
-        let (changing, silent): (Vec<&Read<'_>>, Vec<&Read<'_>>) = held.iter().partition(|read| matches!(read.reading, Ok(Reading::Changes(_))));
-        let of_changes = |read: &&&Read<'_>| if let Ok(Reading::Changes(changes)) = &read.reading { changes.iter().any(is_erased) } else { false };
-        let mut erased: BTreeSet<Uuid> = changing.iter().filter(of_changes).map(|read| read.row.delivery_id).collect();
+        let (changing, silent): (Vec<&Read<'_>>, Vec<&Read<'_>>) = held.iter().partition(|read| read.changes().is_some());
+        let of_changes = changing.iter().filter(|read| read.changes().is_some_and(|changes| changes.iter().any(is_erased)));
+        let mut erased: BTreeSet<Uuid> = of_changes.map(|read| read.item.id).collect();
         if !silent.is_empty() {
-            let deliveries: Vec<&Delivery> = silent.iter().map(|read| &read.delivery).collect();
+            let deliveries: Vec<&Delivery> = silent.iter().map(|read| &read.item.delivery).collect();
             let mentions = mentions_erased(db, &self.brand, &deliveries).await?;
-            erased.extend(silent.iter().zip(mentions).filter(|(_, mentions)| *mentions).map(|(read, _)| read.row.delivery_id));
+            erased.extend(silent.iter().zip(mentions).filter(|(_, mentions)| *mentions).map(|(read, _)| read.item.id));
         }
         Ok(erased)
     }
 
-    fn read<'a>(&self, row: &'a ClaimedRow) -> Read<'a> {
-        let delivery = Delivery { headers: row.headers.clone(), body: row.body.clone(), received_at: row.received_at };
-        let reading = self.brand.rules.sources.reader(row.source).read_webhook(&delivery);
-        Read { row, delivery, reading }
+    fn read<'a>(&self, item: &'a Item) -> Read<'a> {
+        Read { item, reading: self.brand.rules.sources.reader(item.source).read_webhook(&item.delivery) }
     }
 
     /// Leaves a delivery for later, or gives it up.
-    async fn fail(&self, token: Uuid, row: &ClaimedRow, failure: &Failure) -> Result<(), StorageError> {
-        let verdict = verdict(failure, row.attempts, self.max_attempts, token, self.clock.now());
-        self.count_verdict(row.source, &verdict);
-        self.finish(token, &[(row.delivery_id, verdict)]).await
+    async fn fail(&self, token: Uuid, item: &Item, failure: &Failure) -> Result<(), StorageError> {
+        let verdict = verdict(failure, item.attempts, self.max_attempts, token, self.clock.now());
+        self.count_verdict(item.source, &verdict);
+        self.finish(token, &[(item.id, verdict)]).await
     }
 
     /// Leaves everything for later, because Postgres is away; what was not begun needn't even wait for the end of its lease.
-    async fn leave(&self, token: Uuid, begun: &[ClaimedRow], others: &[&[ClaimedRow]], error: StorageError) -> Result<(), StorageError> {
+    async fn leave(&self, token: Uuid, begun: &[Item], others: &[&[Item]], error: StorageError) -> Result<(), StorageError> {
         let failure = Failure::Storage(error);
         let (now, mut verdicts) = (self.clock.now(), Vec::new());
-        verdicts.extend(begun.iter().map(|row| (row.delivery_id, verdict(&failure, row.attempts, self.max_attempts, token, now))));
-        verdicts.extend(others.iter().flat_map(|rows| rows.iter()).map(|row| (row.delivery_id, Verdict::Released)));
+        verdicts.extend(begun.iter().map(|item| (item.id, verdict(&failure, item.attempts, self.max_attempts, token, now))));
+        verdicts.extend(others.iter().flat_map(|items| items.iter()).map(|item| (item.id, Verdict::Released)));
         self.finish(token, &verdicts).await
     }
 
@@ -258,20 +255,42 @@ impl Worker {
 /// Deliveries that a worker has claimed.
 pub struct Claimed {
     token: Uuid,
-    rows: Vec<ClaimedRow>,
+    items: Vec<Item>,
+}
+
+struct Item {
+    id: Uuid,
+    source: Source,
+    attempts: u32,
+    delivery: Delivery,
+}
+
+impl From<ClaimedRow> for Item {
+    fn from(row: ClaimedRow) -> Self {
+        let delivery = Delivery { headers: row.headers, body: row.body, received_at: row.received_at };
+        Self { id: row.delivery_id, source: row.source, attempts: row.attempts, delivery }
+    }
 }
 
 struct Read<'a> {
-    row: &'a ClaimedRow,
-    delivery: Delivery,
+    item: &'a Item,
     reading: Result<Reading, Unreadable>,
 }
 
-fn verdict_of(reading: &Result<Reading, Unreadable>) -> Verdict {
-    match reading {
-        Ok(Reading::Changes(_)) => Verdict::Done(String::new()),
-        Ok(Reading::Ignored(why)) => Verdict::Done(format!("ignored: {why}")),
-        // It would be just as unreadable the next time.
-        Err(unreadable) => Verdict::Dead(unreadable.to_string()),
+impl Read<'_> {
+    fn changes(&self) -> Option<&[Change]> {
+        match &self.reading {
+            Ok(Reading::Changes(changes)) => Some(changes),
+            Ok(Reading::Ignored(_)) | Err(_) => None,
+        }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match &self.reading {
+            Ok(Reading::Changes(_)) => Verdict::Done(String::new()),
+            Ok(Reading::Ignored(why)) => Verdict::Done(format!("ignored: {why}")),
+            // It would be just as unreadable the next time.
+            Err(unreadable) => Verdict::Dead(unreadable.to_string()),
+        }
     }
 }
