@@ -50,7 +50,8 @@ create table delivery_keys (
     constraint delivery_keys_brand_id_fkey foreign key (brand_id) references brands (brand_id)
 );
 
-create index delivery_keys_received_idx on delivery_keys (brand_id, received_at);
+-- Rows come in order of time, so that a rough index is as good, and costs next to nothing.
+create index delivery_keys_received_idx on delivery_keys using brin (received_at);
 
 -- For sources that give deliveries no id: what last came about a thing. Both are keyed hashes.
 create table delivery_subjects (
@@ -62,7 +63,7 @@ create table delivery_subjects (
     constraint delivery_subjects_brand_id_fkey foreign key (brand_id) references brands (brand_id)
 );
 
-create index delivery_subjects_received_idx on delivery_subjects (brand_id, received_at);
+create index delivery_subjects_received_idx on delivery_subjects using brin (received_at);
 
 -- What was let in and turned away at each source's door, and since when nothing was let in any more.
 create table doors (

@@ -19,7 +19,7 @@ use sqlx::{PgConnection, PgPool};
 use super::capped;
 use super::derive::{Reach, derive};
 use super::erasure::sieve::sift;
-use super::gather::{Gathered, gather};
+use super::gather::{Gathered, Readers, gather};
 pub use super::work::Applied;
 use super::work::{Work, report};
 use crate::brand::Brand;
@@ -41,7 +41,7 @@ pub(super) async fn run(pool: &PgPool, brand: &Brand, work: &Work) -> Result<App
         return Ok(Applied::default());
     }
     let mut transaction = begin(pool, brand.id()).await?;
-    let applied = run_within(&mut transaction, brand, work).await?;
+    let applied = run_within(Readers { db: &mut transaction, beside: Some(pool) }, brand, work).await?;
     if !applied.wrote {
         transaction.rollback().await?;
         return Ok(applied);
@@ -51,9 +51,10 @@ pub(super) async fn run(pool: &PgPool, brand: &Brand, work: &Work) -> Result<App
     Ok(applied)
 }
 
-/// Does some work inside a transaction that holds the brand's lock ([`begin`]).
-pub(super) async fn run_within(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Applied, StorageError> {
-    let look = look(db, brand, work).await?;
+/// Does some work inside a transaction that holds the brand's lock ([`begin`]) and has written nothing that matters here.
+pub(super) async fn run_within(mut from: Readers<'_>, brand: &Brand, work: &Work) -> Result<Applied, StorageError> {
+    let look = look(&mut from, brand, work).await?;
+    let db = from.db;
     if look.as_ref().is_none_or(|(gathered, _)| gathered.known.erased.is_empty()) {
         return write(db, brand, work, look).await;
     }
@@ -68,15 +69,15 @@ pub(super) async fn run_sifted(db: &mut PgConnection, brand: &Brand, work: &Work
     if work.is_empty() {
         return Ok(Applied::default());
     }
-    let look = look(db, brand, work).await?;
+    let look = look(&mut Readers { db, beside: None }, brand, work).await?;
     write(db, brand, work, look).await
 }
 
 /// What is known around some work, and whether that is everything that hangs together with it.
-async fn look(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Option<(Gathered, bool)>, StorageError> {
-    Ok(match gather(db, brand, work, true).await? {
+async fn look(from: &mut Readers<'_>, brand: &Brand, work: &Work) -> Result<Option<(Gathered, bool)>, StorageError> {
+    Ok(match gather(from, brand, work, true).await? {
         Some(gathered) => Some((gathered, true)),
-        None => gather(db, brand, work, false).await?.map(|gathered| (gathered, false)),
+        None => gather(from, brand, work, false).await?.map(|gathered| (gathered, false)),
     })
 }
 

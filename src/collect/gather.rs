@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 use super::after::After;
 use super::work::{Work, scope};
 use crate::brand::Brand;
 use crate::customer::identifier::Identifier;
 use crate::storage::StorageError;
-use crate::storage::neighbourhood::{Ask, Neighbourhood, read_neighbourhood};
+use crate::storage::neighbourhood::{Ask, Neighbourhood, Scope, read_neighbourhood};
+use crate::storage::outcome::begin_beside;
 
 /// What is known around some work, and what will be.
 pub(super) struct Gathered {
@@ -19,19 +20,43 @@ pub(super) struct Gathered {
     pub asked: BTreeSet<Identifier>,
 }
 
+/// Where to read from.
+pub(super) struct Readers<'a> {
+    /// The connection that holds the brand's lock.
+    pub db: &'a mut PgConnection,
+    /// Another one may read beside it, as long as the first has written nothing.
+    pub beside: Option<&'a PgPool>,
+}
+
+impl Readers<'_> {
+    /// Reads on two connections where there is much to read, since Postgres answers a statement on one processor.
+    async fn read(&mut self, brand: &Brand, ask: &Ask, scope: &Scope<'_>) -> Result<Neighbourhood, StorageError> {
+        let Some((pool, [one, other])) = self.beside.zip(ask.halves()) else { return read_neighbourhood(self.db, brand.id(), ask, scope).await };
+        let beside = async {
+            let mut transaction = begin_beside(pool).await?;
+            let found = read_neighbourhood(&mut transaction, brand.id(), &other, scope).await?;
+            transaction.rollback().await?;
+            Ok(found)
+        };
+        let (mut found, more) = tokio::try_join!(read_neighbourhood(self.db, brand.id(), &one, scope), beside)?;
+        found.extend(more);
+        Ok(found)
+    }
+}
+
 /// Reads what the work touches and, if told to follow, everything that hangs together with it. `None` when more hangs
 /// together than is followed in one go. What the ledger of erasures names something of is not read to the end.
-pub(super) async fn gather(db: &mut PgConnection, brand: &Brand, work: &Work, follows: bool) -> Result<Option<Gathered>, StorageError> {
+pub(super) async fn gather(from: &mut Readers<'_>, brand: &Brand, work: &Work, follows: bool) -> Result<Option<Gathered>, StorageError> {
     let rules = &brand.rules.identity;
-    let first = work.ask(brand);
+    let mut ask = work.ask(brand);
+    let events = ask.events.clone();
     // Ordinary people are a few records each: far more than that means that a component may be above the cap.
-    let most = rules.component_cap.saturating_add(first.changing.len().saturating_mul(10)).saturating_add(1);
+    let most = rules.component_cap.saturating_add(ask.changing.len().saturating_mul(10)).saturating_add(1);
     let scope = scope(brand, follows.then_some(most));
-    let mut ask = first.clone();
     let mut known = Neighbourhood::default();
     let mut asked: BTreeMap<Identifier, bool> = BTreeMap::new();
     loop {
-        known.extend(read_neighbourhood(db, brand.id(), &ask, &scope).await?);
+        known.extend(from.read(brand, &ask, &scope).await?);
         if known.is_cut_off && known.erased.is_empty() {
             return Ok(None);
         }
@@ -40,6 +65,7 @@ pub(super) async fn gather(db: &mut PgConnection, brand: &Brand, work: &Work, fo
         if after.missing.is_empty() || !known.erased.is_empty() {
             return Ok(Some(Gathered { known, after, asked: asked.into_keys().collect() }));
         }
-        ask = Ask { changing: first.changing.clone(), merge_ends: first.merge_ends.clone(), events: first.events.clone(), ..after.missing };
+        // What changes has been read; it only doesn't count.
+        ask = Ask { changing_elsewhere: known.changing.clone(), events_elsewhere: events.clone(), ..after.missing };
     }
 }

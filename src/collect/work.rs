@@ -106,6 +106,7 @@ impl Work {
             merge_ends: self.merges.keys().flat_map(|(loser, winner)| [loser, winner]).cloned().collect(),
             events: self.events.keys().cloned().collect(),
             traces: if self.is_sifted { BTreeSet::new() } else { self.traces(&LedgerHasher::new(&brand.row.ledger_key), region) },
+            ..Ask::default()
         }
     }
 

@@ -270,32 +270,24 @@ fn id_at(at: Timestamp, rest: [u8; 10]) -> Uuid {
 /// When Postgres fails.
 pub async fn delete_old_deliveries(pool: &PgPool, brand_id: i32, finished: Timestamp, known: Timestamp, limit: u32) -> Result<bool, StorageError> {
     let mut more = false;
-    for (statement, before) in [
-        (
-            "delete from deliveries where brand_id = $1 and delivery_id = any(array(
-                select delivery_id from deliveries
-                where brand_id = $1 and delivery_id < $4 and state in ('done', 'discarded') and finished_at < $2
-                order by delivery_id limit $3 for update skip locked
-            ))",
-            finished,
-        ),
-        (
-            "delete from delivery_keys where brand_id = $1 and key = any(array(
-                select key from delivery_keys where brand_id = $1 and received_at < $2 and $4::uuid is not null order by received_at limit $3
-            ))",
-            known,
-        ),
-        (
-            "delete from delivery_subjects where brand_id = $1 and received_at < $2 and subject = any(array(
-                select subject from delivery_subjects
-                where brand_id = $1 and received_at < $2 and $4::uuid is not null
-                order by received_at limit $3
-            ))",
-            known,
-        ),
+    let query = sqlx::query(
+        "delete from deliveries where brand_id = $1 and delivery_id = any(array(
+            select delivery_id from deliveries
+            where brand_id = $1 and delivery_id < $4 and state in ('done', 'discarded') and finished_at < $2
+            order by delivery_id limit $3 for update skip locked
+        ))",
+    );
+    let query = query.bind(brand_id).bind(Time::from(finished)).bind(i64::from(limit)).bind(first_id_at(finished));
+    more |= query.execute(pool).await?.rows_affected() >= u64::from(limit);
+    // Only by the time, whose index is a rough one.
+    let mut transaction = pool.begin_with("begin; set local enable_seqscan = off; set local enable_indexscan = off").await?;
+    for statement in [
+        "delete from delivery_keys where ctid = any(array(select ctid from delivery_keys where brand_id = $1 and received_at < $2 limit $3))",
+        "delete from delivery_subjects where ctid = any(array(select ctid from delivery_subjects where brand_id = $1 and received_at < $2 limit $3))",
     ] {
-        let query = sqlx::query(statement).bind(brand_id).bind(Time::from(before)).bind(i64::from(limit)).bind(first_id_at(before));
-        more |= query.execute(pool).await?.rows_affected() >= u64::from(limit);
+        let query = sqlx::query(statement).bind(brand_id).bind(Time::from(known)).bind(i64::from(limit));
+        more |= query.execute(&mut *transaction).await?.rows_affected() >= u64::from(limit);
     }
+    transaction.commit().await?;
     Ok(more)
 }

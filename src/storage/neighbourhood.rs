@@ -32,9 +32,37 @@ pub struct Ask {
     pub events: BTreeSet<EventKey>,
     /// What the ledger of erasures may name of all that.
     pub traces: BTreeSet<LedgerHash>,
+    /// Records that may change as well, and are read by another question.
+    pub changing_elsewhere: BTreeSet<RecordKey>,
+    /// Events that may change as well, and are read by another question.
+    pub events_elsewhere: BTreeSet<EventKey>,
 }
 
 impl Ask {
+    /// Two questions that come to the same together, for two connections to answer at once. `None` where that isn't worth it.
+    #[must_use]
+    pub fn halves(&self) -> Option<[Self; 2]> {
+        const WORTH_IT: usize = 64;
+        if self.records.len().saturating_add(self.changing.len()).saturating_add(self.events.len()) < WORTH_IT {
+            return None;
+        }
+        // Neighbours in order are mostly of one kind, so that every other one makes fair halves.
+        fn every_other<T: Clone>(all: impl IntoIterator<Item = T>, half: usize) -> impl Iterator<Item = T> {
+            all.into_iter().skip(half).step_by(2)
+        }
+        Some([0, 1].map(|half| Self {
+            records: every_other(&self.records, half).cloned().collect(),
+            values: every_other(&self.values, half).map(|(value, forced)| (value.clone(), *forced)).collect(),
+            changing: every_other(&self.changing, half).cloned().collect(),
+            // Whoever is in a chain with them changes for both.
+            merge_ends: self.merge_ends.clone(),
+            events: every_other(&self.events, half).cloned().collect(),
+            traces: every_other(&self.traces, half).copied().collect(),
+            changing_elsewhere: &self.changing_elsewhere | &self.changing,
+            events_elsewhere: &self.events_elsewhere | &self.events,
+        }))
+    }
+
     /// Whether there is nothing to ask.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -327,6 +355,8 @@ pub async fn read_neighbourhood(db: &mut PgConnection, brand_id: i32, ask: &Ask,
         .bind(scope.hidden)
         .bind(SourceKind::ALL.map(SourceKind::as_str).as_slice())
         .bind(ask.traces.iter().map(|hash| hash.0.as_slice()).collect::<Vec<_>>())
+        .bind(texts(&ask.changing_elsewhere))
+        .bind(ask.events_elsewhere.iter().map(ToString::to_string).collect::<Vec<String>>())
         .fetch_all(db)
         .await?;
     let mut found = Neighbourhood::default();

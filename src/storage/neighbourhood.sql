@@ -3,7 +3,7 @@
 -- $1 brand, $2 records, $3 $4 $5 values (kind, text, through it even if shared), $6 changing records, $7 ends of merges,
 -- $8 events, $9 whether to follow, $10 at most this many records, $11 unique kinds, $12 other kinds, $13 a value held by so
 -- many is shared, $14 events per record, $15 hidden event types, $16 all kinds, $17 what the ledger of
--- erasures may name
+-- erasures may name, $18 records and $19 events that change as well, but are read by another statement
 with recursive asked (kind, value, forced) as materialized (
     select * from unnest($3::text[], $4::text[], $5::boolean[])
 ),
@@ -19,6 +19,10 @@ chain (record_key) as (
 ),
 changing (record_key) as materialized (
     select unnest($6::text[]) collate "C" union select record_key from chain
+),
+-- They don't count among the holders of a value.
+uncounted (record_key) as materialized (
+    select record_key from changing union select unnest($18::text[]) collate "C"
 ),
 -- Two sorts of nodes, records and values, so that each value is expanded once, however many hold it. A record is also the
 -- value of the references to it.
@@ -138,7 +142,7 @@ select 'holding', json_build_object(
     'held', (
         select true from identifiers as held
         where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value and held.links
-            and held.record_key <> all(array(select record_key from changing))
+            and held.record_key <> all(array(select record_key from uncounted))
         limit 1
     ) is not null,
     'records', (
@@ -146,7 +150,7 @@ select 'holding', json_build_object(
             select count(*) from (
                 select from identifiers as held
                 where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value
-                    and held.source_kind = source.kind and held.links and held.record_key <> all(array(select record_key from changing))
+                    and held.source_kind = source.kind and held.links and held.record_key <> all(array(select record_key from uncounted))
                 limit $13
             ) as counted_once
         )) from unnest($11::text[]) as source (kind)
@@ -158,13 +162,13 @@ select 'holding', json_build_object(
                 (select held.name_key from identifiers as held
                 where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value
                     and held.source_kind = source.kind and held.name_key > '' and held.links
-                    and held.record_key <> all(array(select record_key from changing))
+                    and held.record_key <> all(array(select record_key from uncounted))
                 order by held.name_key limit 1)
                 union all
                 select (select held.name_key from identifiers as held
                     where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value
                         and held.source_kind = source.kind and held.name_key > names.name_key and held.links
-                        and held.record_key <> all(array(select record_key from changing))
+                        and held.record_key <> all(array(select record_key from uncounted))
                     order by held.name_key limit 1)
                 from names where names.name_key is not null
             )
@@ -180,7 +184,7 @@ select 'timeline', json_build_array(keys.record_key, newest.event_key, newest.st
 from keys cross join lateral (
     select event.event_key, event.state from events as event
     where event.brand_id = $1 and event.record_key = keys.record_key and event.live and event.event_type <> all($15)
-        and event.event_key <> all($8)
+        and event.event_key <> all($8) and event.event_key <> all($19)
     order by event.occurred_at desc, event.source, event.external_id, event.event_type
     limit $14
 ) as newest

@@ -85,11 +85,21 @@ pub struct Derived {
 /// When Postgres fails.
 pub async fn begin(pool: &PgPool, brand_id: i32) -> Result<Transaction<'static, Postgres>, StorageError> {
     // The first number names the purpose, so that other users of advisory locks don't meet ours.
-    let begin = format!(
-        "begin; set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_material = off; \
-         set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; set local plan_cache_mode = force_generic_plan; select pg_advisory_xact_lock(1752131440, {brand_id})"
-    );
+    let begin = format!("begin; {PLANS}; select pg_advisory_xact_lock(1752131440, {brand_id})");
     Ok(pool.begin_with(sqlx::AssertSqlSafe(begin)).await?)
+}
+
+/// How statements are planned, inside a transaction.
+const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_material = off; \
+     set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; set local plan_cache_mode = force_generic_plan";
+
+/// Begins a transaction that only reads, beside one that keeps the brand's other writers out and hasn't written yet itself: so
+/// both see the same.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn begin_beside(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StorageError> {
+    Ok(pool.begin_with(sqlx::AssertSqlSafe(format!("begin read only; {PLANS}"))).await?)
 }
 
 /// Lets Postgres look at what is in the tables, so that statements are planned anew. It does so by itself only every minute,

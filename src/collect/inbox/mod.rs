@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::apply::{run_within, settle};
 use super::erasure::mentions::mentions_erased;
+use super::gather::Readers;
 use super::work::{Applied, Work};
 use crate::background::Background;
 use crate::brand::Brand;
@@ -180,7 +181,8 @@ impl Worker {
         let held = hold_deliveries(&mut transaction, self.brand.id(), token, &ids).await?;
         let (held, lost): (Vec<&Read<'_>>, Vec<&Read<'_>>) = read.iter().partition(|read| held.contains(&read.item.id));
         let work = Work::from(held.iter().filter_map(|read| read.changes()).flatten().cloned().collect::<Vec<_>>());
-        let applied = if work.is_empty() { Applied::default() } else { run_within(&mut transaction, &self.brand, &work).await? };
+        let readers = Readers { db: &mut transaction, beside: Some(&self.pool) };
+        let applied = if work.is_empty() { Applied::default() } else { run_within(readers, &self.brand, &work).await? };
         let erased = self.erased(&mut transaction, &held, &applied).await?;
         let verdict = |read: &Read<'_>| if erased.contains(&read.item.id) { Verdict::Erased } else { read.verdict() };
         let verdicts: Vec<(Uuid, Verdict)> = held.iter().map(|read| (read.item.id, verdict(read))).collect();
