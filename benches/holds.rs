@@ -1,8 +1,11 @@
-//! What the service promises while things change, fail and restart around it: that answers are fresh, go on, and never fail.
+//! What the service promises while things change, fail and restart around it: that answers are fresh, go on, and never fail,
+//! and that nothing is lost on the way in.
 //!
-//! `cargo bench --bench holds` has a short form; `-- --seconds 60` is the long one. `-- freshness`, `-- outage` and
-//! `-- restart` run one of the scenarios; `--balancer own` or `--balancer haproxy` says what stands before the replicas that
-//! restart (else the own one does, and then haproxy where it is installed). It ends with an error when a promise is broken.
+//! `cargo bench --bench holds` has a short form; `-- --seconds 60` is the long one. `-- freshness`, `-- outage`, `-- restart`
+//! and `-- inbox` run one of the scenarios; `--balancer own` or `--balancer haproxy` says what stands before the replicas that
+//! restart (else the own one does, and then haproxy where it is installed). `inbox` sends 20,000 webhooks, kills 50 times and
+//! restarts Postgres 6 times, in any form; `--webhooks`, `--kills`, `--restarts` and `--seed` change that. It ends with an error
+//! when a promise is broken.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,14 +22,17 @@ mod stand;
 
 use std::time::Duration;
 
+use stand::freshness::Way;
+use stand::inbox::Hardship;
 use stand::report::{Report, Scale};
 use stand::restart::Front;
-use stand::{Stand, freshness, machine, outage, restart};
+use stand::{Stand, freshness, inbox, machine, outage, restart};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let value = |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1)).map(String::as_str);
-    let seconds = value("--seconds").map_or(8, |seconds| seconds.parse().unwrap_or_else(|_| panic!("--seconds needs a number")));
+    let number = |name: &str, usual: usize| value(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} needs a number")));
+    let seconds = number("--seconds", 8) as u64;
     let fronts = match value("--balancer") {
         Some("own") => vec![Front::Balancer],
         Some("haproxy") => vec![Front::Haproxy],
@@ -34,9 +40,19 @@ fn main() {
         None if machine::find_program("haproxy").is_some() => vec![Front::Balancer, Front::Haproxy],
         None => vec![Front::Balancer],
     };
-    let named: Vec<&str> = ["freshness", "outage", "restart"].into_iter().filter(|name| arguments.iter().any(|argument| argument == name)).collect();
+    let full = Hardship::FULL;
+    let hardship = Hardship {
+        webhooks: number("--webhooks", full.webhooks),
+        kills: number("--kills", full.kills),
+        restarts: number("--restarts", full.restarts),
+        kills_that_matter: number("--kills", full.kills) * full.kills_that_matter / full.kills,
+        seed: number("--seed", full.seed as usize) as u64,
+        ..full
+    };
+    let scenarios = ["freshness", "outage", "restart", "inbox"];
+    let named: Vec<&str> = scenarios.into_iter().filter(|name| arguments.iter().any(|argument| argument == name)).collect();
     let scale = Scale::full(Duration::from_secs(seconds));
-    let broken = tokio::runtime::Runtime::new().unwrap().block_on(run(&named, scale, &fronts));
+    let broken = tokio::runtime::Runtime::new().unwrap().block_on(run(&named, scale, &fronts, hardship));
     println!();
     if broken.is_empty() {
         println!("every promise was kept");
@@ -45,7 +61,7 @@ fn main() {
 }
 
 /// Runs scenarios, all if none is named; gives the promises that were broken.
-async fn run(named: &[&str], scale: Scale, fronts: &[Front]) -> Vec<String> {
+async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship) -> Vec<String> {
     let mut broken = Vec::new();
     let mut stand = Stand::start().await;
     let shop = stand.shop("machine").await;
@@ -53,7 +69,8 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front]) -> Vec<String> {
     shop.database.close().await;
     let is_asked = |name: &str| named.is_empty() || named.contains(&name);
     if is_asked("freshness") {
-        print("freshness: two replicas, lookups and changes at fixed rates", freshness::run(&stand, scale).await, &mut broken);
+        print("freshness: two replicas, lookups and changes at fixed rates", freshness::run(&stand, scale, Way::Applied).await, &mut broken);
+        print("freshness: likewise, and the changes come as webhooks", freshness::run(&stand, scale, Way::Webhooks).await, &mut broken);
     }
     if is_asked("outage") {
         print("outage: Postgres goes away and comes back", outage::run(&mut stand, scale).await, &mut broken);
@@ -63,6 +80,12 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front]) -> Vec<String> {
         print(&format!("restart: two replicas behind {name}"), restart::run(&stand, scale, *front).await, &mut broken);
     }
     stand.stop().await;
+    if is_asked("inbox") {
+        // Commits wait for the disk, as in production.
+        let mut stand = Stand::start_durable().await;
+        print("inbox: two replicas that are killed, and a Postgres that stops and crashes", inbox::run(&mut stand, hardship).await, &mut broken);
+        stand.stop().await;
+    }
     broken
 }
 

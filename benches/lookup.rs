@@ -23,10 +23,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use stand::client::{CONNECTIONS, Load};
-use stand::figures::{Figures, Latencies, spread};
+use stand::figures::Figures;
 use stand::floors::{self, Floor};
 use stand::lookups::{Lookups, Whom};
 use stand::replica::{Plan, Replica};
+use stand::rounds::{self, Rounds};
 use stand::{Shop, Stand, customers, machine};
 
 // The floors get the allocator that the service has.
@@ -65,13 +66,6 @@ struct Bench {
     goals: Vec<String>,
 }
 
-/// Rounds of one contender.
-#[derive(Default)]
-struct Rounds {
-    rates: Vec<f64>,
-    latencies: Latencies,
-}
-
 fn main() {
     floors::be_one_if_asked();
     let mut bench = Bench { size: Size::read(), problems: Vec::new(), goals: Vec::new() };
@@ -94,7 +88,7 @@ impl Bench {
             started.elapsed().as_secs_f64(),
             customers::body(customers / 2).len()
         );
-        println!("{:<34}  {:>27}  {:>8}  {:>8}  {:>8}  {:>8}", "", "requests/s", "p50 ms", "p95 ms", "p99 ms", "max ms");
+        println!("{}", rounds::head());
         self.remembered(&stand, &shop).await;
         self.not_remembered(&stand, &shop).await;
         self.memory(&stand, &shop).await;
@@ -116,9 +110,10 @@ impl Bench {
             self.race("bare actix-web", floor.address, Whom::One(customer), 0, &mut bare).await;
         }
         let bytes = (replica.log_bytes() - before) / service.latencies.count();
-        service.print("hookpoint");
-        bare.print("actix-web alone");
-        let ratio = print_ratio(&service, &bare);
+        println!("{}", service.describe("hookpoint"));
+        println!("{}", bare.describe("actix-web alone"));
+        let (ratio, line) = rounds::ratio(&service, &bare);
+        println!("{line}");
         self.goal("remembered answers at 0.6 of bare actix-web or more", ratio, ratio >= 0.6);
         self.at_fixed_rates(&replica, Whom::One(customer)).await;
         println!("  log bytes for each request         {bytes}");
@@ -143,13 +138,14 @@ impl Bench {
                 postgres.rates.push(pgbench.run(self.size.seconds));
             }
         }
-        service.print("hookpoint");
-        sqlx.print("actix-web and sqlx");
+        println!("{}", service.describe("hookpoint"));
+        println!("{}", sqlx.describe("actix-web and sqlx"));
         match pgbench {
-            Some(_) => postgres.print("pgbench, prepared, without HTTP"),
+            Some(_) => println!("{}", postgres.describe("pgbench, prepared, without HTTP")),
             None => println!("  pgbench is not installed"),
         }
-        let ratio = print_ratio(&service, &sqlx);
+        let (ratio, line) = rounds::ratio(&service, &sqlx);
+        println!("{line}");
         self.goal("customers not remembered at 1.5 of actix-web and sqlx or more", ratio, ratio >= 1.5);
         self.at_fixed_rates(&replica, Whom::Each(of)).await;
         println!("people who don't exist, not remembered");
@@ -158,7 +154,7 @@ impl Bench {
             let first = nobody.latencies.count();
             self.race("nobody", replica.address, Whom::Nobody, first, &mut nobody).await;
         }
-        nobody.print("hookpoint");
+        println!("{}", nobody.describe("hookpoint"));
     }
 
     /// Memory at rest, and when very many have been asked for.
@@ -196,7 +192,7 @@ impl Bench {
             let (figures, _) = load.start(Lookups::new(whom)).wait().await;
             self.expect_right("a fixed rate", &figures);
             let rounds = Rounds { rates: vec![figures.per_second()], latencies: figures.latencies };
-            rounds.print(&format!("hookpoint, {per_second} due each second"));
+            println!("{}", rounds.describe(&format!("hookpoint, {per_second} due each second")));
         }
     }
 
@@ -218,28 +214,6 @@ impl Bench {
     fn goal(&mut self, what: &str, figure: f64, is_met: bool) {
         self.goals.push(format!("goal: {what}: {figure:.2}, {}", if is_met { "met" } else { "missed" }));
     }
-}
-
-impl Rounds {
-    fn print(&self, who: &str) {
-        let (rate, least, most) = spread(&self.rates);
-        let rates = if self.rates.len() > 1 { format!("{rate:.0} ({least:.0} - {most:.0})") } else { format!("{rate:.0}") };
-        let latencies = &self.latencies;
-        if latencies.count() == 0 {
-            println!("  {who:<32}  {rates:>27}");
-            return;
-        }
-        let [p50, p95, p99] = [50.0, 95.0, 99.0].map(|percent| latencies.percentile_ms(percent));
-        println!("  {who:<32}  {rates:>27}  {p50:>8.2}  {p95:>8.2}  {p99:>8.2}  {:>8.2}", latencies.max_ms());
-    }
-}
-
-/// The ratio of each round to the one right after it: what else the machine does falls on both.
-fn print_ratio(service: &Rounds, floor: &Rounds) -> f64 {
-    let ratios: Vec<f64> = service.rates.iter().zip(&floor.rates).map(|(service, floor)| service / floor).collect();
-    let (ratio, least, most) = spread(&ratios);
-    println!("  {:<32}  {:>27}", "ratio, round by round", format!("{ratio:.2} ({least:.2} - {most:.2})"));
-    ratio
 }
 
 /// The floor's query, asked by Postgres's own client: what is left without HTTP.

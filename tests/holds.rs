@@ -5,9 +5,11 @@
 
 mod stand;
 
+use stand::freshness::Way;
+use stand::inbox::Hardship;
 use stand::report::{Report, Scale};
 use stand::restart::Front;
-use stand::{Stand, freshness, outage, restart};
+use stand::{Stand, freshness, inbox, outage, restart};
 
 /// One after the other: each has processes for all cores.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -20,7 +22,15 @@ fn expect_whole(report: &Report) {
 async fn no_replica_shows_what_it_has_shown_to_be_outdated() {
     let _turn = TURN.lock().await;
     let stand = Stand::start().await;
-    expect_whole(&freshness::run(&stand, Scale::SHORT).await);
+    expect_whole(&freshness::run(&stand, Scale::SHORT, Way::Applied).await);
+    stand.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_when_the_changes_come_as_webhooks() {
+    let _turn = TURN.lock().await;
+    let stand = Stand::start().await;
+    expect_whole(&freshness::run(&stand, Scale::SHORT, Way::Webhooks).await);
     stand.stop().await;
 }
 
@@ -37,5 +47,23 @@ async fn nobody_notices_when_replicas_are_restarted_one_after_the_other() {
     let _turn = TURN.lock().await;
     let stand = Stand::start().await;
     expect_whole(&restart::run(&stand, Scale::SHORT, Front::Balancer).await);
+    stand.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_webhooks_come_to_does_not_depend_on_their_order() {
+    let _turn = TURN.lock().await;
+    let stand = Stand::start().await;
+    let report = inbox::check_story(&stand, Hardship::SHORT).await;
+    expect_whole(&report);
+    stand.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_are_applied_once_however_often_replicas_are_killed_and_postgres_restarts() {
+    let _turn = TURN.lock().await;
+    let mut stand = Stand::start_durable().await;
+    let report = inbox::run(&mut stand, Hardship::SHORT).await;
+    expect_whole(&report);
     stand.stop().await;
 }

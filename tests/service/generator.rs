@@ -1,41 +1,18 @@
 //! Populations: what sources might say about some streets of people who share mailboxes, phones, names and ids, at times
 //! that collide. Everything follows from the seed.
 
+#[path = "../stand/dice.rs"]
+mod dice;
+
 use std::collections::BTreeMap;
 
+pub use dice::Dice;
 use hookpoint::customer::event::{EventKey, field as event_field};
 use hookpoint::customer::kind::{Source, SourceKind};
 use hookpoint::customer::record::{Change, RecordKey, SourceMerge, field};
 use hookpoint::customer::versions::{Scope, Update};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
-
-/// Numbers that follow from a seed (SplitMix64).
-pub struct Dice(pub u64);
-
-impl Dice {
-    pub fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % sides as u64) as usize
-    }
-
-    pub fn chance(&mut self, percent: usize) -> bool {
-        self.roll(100) < percent
-    }
-
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.roll(from.len())]
-    }
-
-    pub fn shuffled<T>(&mut self, mut items: Vec<T>) -> Vec<T> {
-        for n in (1..items.len()).rev() {
-            items.swap(n, self.roll(n + 1));
-        }
-        items
-    }
-}
 
 /// What a person decided.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ use hookpoint::customer::record::{Change, RecordKey};
 use hookpoint::customer::versions::{Scope, Update};
 
 use super::connection::{Connection, Response};
+use super::webhooks::{Webhook, bodies};
 use super::{KEY, Shop};
 
 /// Applies a version of somebody, who is new with the first one. Versions of one person must rise.
@@ -25,6 +26,22 @@ pub async fn change(shop: &Shop, person: usize, version: u64) {
     };
     let key = RecordKey::new(SourceKind::OmnioTapContact, &format!("p{person}")).unwrap();
     apply(&shop.database.pool, &shop.brand, vec![Change::Record { key, update }]).await.unwrap();
+}
+
+/// The settings of a brand whose answers show the version that webhooks bring.
+pub const BRAND: &str = "[brands.shop]\ncustom_fields = [{ name = \"version\", value = \"{{ omniotap.job_title }}\" }]\n";
+
+/// The webhook that tells of a version of somebody, who is new with the first one.
+pub fn webhook(person: usize, version: u64) -> Webhook {
+    let at = jiff::Timestamp::from_second(1_780_000_000).unwrap() + Duration::from_secs(version);
+    let mut said = bodies::Fields::new();
+    said.insert("id".to_owned(), format!("p{person}").into());
+    said.insert("jobTitle".to_owned(), version.to_string().into());
+    if version == 0 {
+        said.insert("firstName".to_owned(), "Anna".into());
+        said.insert("email".to_owned(), email(person).into());
+    }
+    bodies::omniotap(version * 1_000_000 + person as u64, "contact", "updated", at, said)
 }
 
 fn email(person: usize) -> String {

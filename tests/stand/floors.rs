@@ -39,6 +39,14 @@ impl Floor {
         Self::start(&["floor", "sqlx", url, &brand_id.to_string()])
     }
 
+    /// actix-web and sqlx: one row a request, committed before the answer.
+    pub async fn committing(pool: &PgPool, url: &str) -> Self {
+        let table = "create table if not exists bare_receipts (
+            receipt_id bigint generated always as identity primary key, received_at timestamptz not null default now(), body bytea not null)";
+        sqlx::query(table).execute(pool).await.unwrap();
+        Self::start(&["floor", "committing", url])
+    }
+
     fn start(arguments: &[&str]) -> Self {
         let mut process = Process::start(Command::new(std::env::current_exe().unwrap()).args(arguments).stdout(Stdio::piped()));
         let mut line = String::new();
@@ -53,6 +61,7 @@ pub fn be_one_if_asked() {
     let system = || actix_web::rt::System::new();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["floor", "bare", file] => system().block_on(be_bare(std::fs::read(file).unwrap())),
+        ["floor", "committing", url] => system().block_on(be_committing(url)),
         ["floor", "sqlx", url, brand_id] => system().block_on(be_sqlx(url, brand_id.parse().unwrap())),
         _ => return,
     }
@@ -92,10 +101,26 @@ async fn find(pool: Data<PgPool>, brand_id: Data<i32>, asked: Query<Asked>) -> R
     Ok(HttpResponse::Ok().insert_header(JSON).body(body))
 }
 
-async fn be_sqlx(url: &str, brand_id: i32) {
+/// Connections are made by the worker that uses them, so that no thread waits for another.
+fn pool(url: &str) -> PgPool {
     let options = PgConnectOptions::from_str(url).unwrap().disable_statement_logging();
-    // Connections are made by the worker that uses them, so that no thread waits for another.
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false).connect_lazy_with(options);
+    PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false).connect_lazy_with(options)
+}
+
+async fn receive(pool: Data<PgPool>, body: Bytes) -> Result<HttpResponse, actix_web::error::InternalError<sqlx::Error>> {
+    let inserted = sqlx::query("insert into bare_receipts (body) values ($1)").bind(body.as_ref()).execute(pool.as_ref()).await;
+    inserted.map_err(|error| actix_web::error::InternalError::new(error, actix_web::http::StatusCode::INTERNAL_SERVER_ERROR))?;
+    Ok(HttpResponse::Accepted().finish())
+}
+
+async fn be_committing(url: &str) {
+    let pool = pool(url);
+    let server = HttpServer::new(move || App::new().app_data(Data::new(pool.clone())).default_service(to(receive)));
+    server.workers(1).listen(listener()).unwrap().run().await.unwrap();
+}
+
+async fn be_sqlx(url: &str, brand_id: i32) {
+    let pool = pool(url);
     let server = HttpServer::new(move || App::new().app_data(Data::new(pool.clone())).app_data(Data::new(brand_id)).default_service(to(find)));
     server.workers(1).listen(listener()).unwrap().run().await.unwrap();
 }

@@ -5,18 +5,24 @@
 pub mod balancer;
 pub mod changes;
 pub mod client;
+pub mod comparison;
 pub mod connection;
 pub mod customers;
+pub mod dice;
 pub mod figures;
 pub mod floors;
 pub mod freshness;
+pub mod inbox;
 pub mod lookups;
 pub mod machine;
 pub mod outage;
+pub mod outcome;
 pub mod process;
 pub mod replica;
 pub mod report;
 pub mod restart;
+pub mod rounds;
+pub mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -78,11 +84,20 @@ const SIZE: PoolSize = PoolSize { connections: 4, acquire_timeout: Duration::fro
 impl Stand {
     /// Starts a Postgres without fsync, after removing what runs that were killed left behind.
     pub async fn start() -> Self {
+        Self::start_with(false).await
+    }
+
+    /// Likewise, but commits wait for the disk.
+    pub async fn start_durable() -> Self {
+        Self::start_with(true).await
+    }
+
+    async fn start_with(durable: bool) -> Self {
         const PREFIX: &str = "hookpoint-stand-";
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         sweep_abandoned(&parent(), PREFIX);
         let data_dir = parent().join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
-        let layout = Layout { data_dir, postgres_bin: None, cache_dir: parent().join("postgres-binaries"), fetch: true, durable: false };
+        let layout = Layout { data_dir, postgres_bin: None, cache_dir: parent().join("postgres-binaries"), fetch: true, durable };
         let mut stand = Self { layout, postgres: None };
         stand.start_postgres().await;
         stand
@@ -100,10 +115,25 @@ impl Stand {
         }
     }
 
+    /// Postgres crashes, and is started again by who watches over it.
+    pub async fn crash_postgres(&self) {
+        let killed = self.postmaster();
+        process::signal(killed.unwrap(), libc::SIGKILL);
+        // Those that it had started hang on for a moment.
+        while self.postmaster().is_none_or(|postmaster| Some(postmaster) == killed) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The number of Postgres's process; `None` while there is none.
+    fn postmaster(&self) -> Option<u32> {
+        let file = std::fs::read_to_string(self.layout.data_dir.join("cluster/postmaster.pid")).ok()?;
+        file.lines().next()?.parse().ok()
+    }
+
     /// Makes Postgres hang: nothing is refused, and nothing answers.
     pub fn hold_postgres(&self) -> Vec<Held> {
-        let postmaster = std::fs::read_to_string(self.layout.data_dir.join("cluster/postmaster.pid")).unwrap();
-        let postmaster: u32 = postmaster.lines().next().unwrap().parse().unwrap();
+        let postmaster = self.postmaster().unwrap();
         // First the one that would start more.
         let held = Held::hold(&[postmaster]);
         vec![held, Held::hold(&process::children(postmaster))]
@@ -123,10 +153,15 @@ impl Stand {
 
     /// A new database with the schema, a brand, and a key that opens it.
     pub async fn shop(&self, name: &str) -> Shop {
+        self.shop_of(name, BRAND).await
+    }
+
+    /// Likewise, with a brand of these settings.
+    pub async fn shop_of(&self, name: &str, brand: &str) -> Shop {
         let server = Database::open(&Place::Server(Url(url_at(&self.socket(), "postgres"))), SIZE, false).await.unwrap();
         sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&server.pool).await.unwrap();
         server.close().await;
-        let shop = Shop::at(url_at(&self.socket(), name)).await;
+        let shop = Shop::with(url_at(&self.socket(), name), brand).await;
         shop.open_with(KEY).await;
         // Nothing is to be made anew behind the measured service's back.
         hookpoint::storage::brands::finish_sweep(&shop.database.pool, shop.brand.id(), shop.brand.rules.hash()).await.unwrap();
@@ -143,9 +178,14 @@ impl Stand {
 impl Shop {
     /// What there is at a URL, once a service has made it ready.
     pub async fn at(url: String) -> Self {
+        Self::with(url, BRAND).await
+    }
+
+    /// Likewise, with a brand of these settings.
+    pub async fn with(url: String, brand: &str) -> Self {
         let database = Database::open(&Place::Server(Url(url.clone())), SIZE, false).await.unwrap();
         hookpoint::storage::migrate(&database.pool).await.unwrap();
-        let settings = Settings::parse(BRAND, Path::new("stand.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let settings = Settings::parse(brand, Path::new("stand.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
         Self { database, brand, url }
     }

@@ -31,6 +31,12 @@ impl Process {
         signal(self.id(), libc::SIGTERM);
     }
 
+    /// Ends it at once, whatever it was doing.
+    pub fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
     /// Waits until it has ended.
     pub async fn end(&mut self) -> ExitStatus {
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -53,8 +59,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.kill();
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::process::Process;
+use super::webhooks::signing;
 use super::{BRAND, Stand};
 
 /// What differs between replicas.
@@ -17,11 +18,29 @@ pub struct Plan {
     pub drain_seconds: u32,
     /// More lines under `[lookup]`.
     pub lookup: String,
+    /// More tables, the brand's among them.
+    pub tables: String,
+    /// What its environment holds besides ours.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:0".to_owned(), workers: 1, drain_seconds: 0, lookup: String::new() }
+        Self {
+            listen: "127.0.0.1:0".to_owned(),
+            workers: 1,
+            drain_seconds: 0,
+            lookup: String::new(),
+            tables: BRAND.to_owned(),
+            environment: Vec::new(),
+        }
+    }
+}
+
+impl Plan {
+    /// Of a replica that receives webhooks for the brand `shop` of these settings, with more lines under `[inbox]`.
+    pub fn receiving(brand: &str, inbox: &str) -> Self {
+        Self { tables: format!("[inbox]\n{inbox}\n{brand}{}", signing::settings("shop")), environment: signing::secrets(), ..Self::default() }
     }
 }
 
@@ -46,14 +65,14 @@ impl Replica {
     }
 
     async fn serve(directory: &Path, plan: &Plan, database: &str, url: Option<&str>) -> Self {
-        let Plan { listen, workers, drain_seconds, lookup } = plan;
+        let Plan { listen, workers, drain_seconds, lookup, tables, environment } = plan;
         let settings = directory.join("hookpoint.toml");
         let text = format!(
             "[server]\nlisten = \"{listen}\"\nmetrics_listen = \"localhost:0\"\nworkers = {workers}\ndrain_seconds = {drain_seconds}\n
 [lookup]\n{lookup}\n
 [limits]\nlookups_per_second = 1000000\nmisses_per_minute = 60000000\nwrong_keys_per_minute = 1000000\n
 [telemetry]\nformat = \"json\"\nlevel = \"info\"\n
-{database}{BRAND}"
+{database}{tables}"
         );
         std::fs::write(&settings, text).unwrap();
         let log = directory.join("hookpoint.log");
@@ -63,6 +82,7 @@ impl Replica {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
         command.arg("--settings").arg(&settings).arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         command.env_remove("HOOKPOINT_SETTINGS").env_remove("DATABASE_URL").envs(url.map(|url| ("DATABASE_URL", url)));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         let mut process = Process::start(&mut command);
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {

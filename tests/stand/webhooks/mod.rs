@@ -1,0 +1,32 @@
+//! Webhooks as the four systems send them, and who sends them.
+
+pub mod bodies;
+pub mod sender;
+pub mod signing;
+pub mod story;
+
+use hookpoint::customer::kind::Source;
+use hookpoint::customer::record::Change;
+use hookpoint::sources::{Delivery, Reading, SourceSettings};
+
+/// A webhook, before it is signed.
+#[derive(Clone)]
+pub struct Webhook {
+    pub source: Source,
+    /// What its headers say of it: Omneo's name of the event, OmniLab's id of the delivery. The others say it in the body.
+    pub header: Option<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Webhook {
+    /// What it says, as its source's reader understands it.
+    pub fn changes(&self, settings: &SourceSettings) -> Vec<Change> {
+        let headers = self.header.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        // Bodies that carry no time stamp are about nobody.
+        let delivery = Delivery { headers, body: self.body.clone(), received_at: jiff::Timestamp::UNIX_EPOCH };
+        match settings.reader(self.source).read_webhook(&delivery).unwrap() {
+            Reading::Changes(changes) => changes,
+            Reading::Ignored(_) => Vec::new(),
+        }
+    }
+}
