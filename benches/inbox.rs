@@ -1,0 +1,248 @@
+//! What webhooks cost: receiving one, against the least that commits a row a request; applying what was received; and how
+//! soon lookups show what a webhook said. Commits wait for the disk.
+//!
+//! `cargo bench --bench inbox` has a short form; `-- --deliveries 1000000 --seconds 60 --rounds 5` is a long one. `-- receipt`,
+//! `-- apply` and `-- freshness` run one of the parts. It ends with an error when something was lost or wrong, and says which
+//! goals were missed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::disallowed_methods
+)]
+
+#[path = "../tests/stand/mod.rs"]
+mod stand;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hookpoint::storage::inbox::{DeliveryRow, insert_deliveries, new_id};
+use stand::client::{Answer, Asker, Load};
+use stand::figures::Figures;
+use stand::floors::{self, Floor};
+use stand::freshness::{self, Way};
+use stand::inbox::BRAND;
+use stand::replica::{Plan, Replica};
+use stand::report::Scale;
+use stand::rounds::{self, Rounds};
+use stand::webhooks::signing;
+use stand::webhooks::story::Story;
+use stand::{Shop, Stand, machine};
+
+// The floors get the allocator that the service has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// More than are received in a second on any machine that this ran on.
+const MOST_PER_SECOND: u64 = 25_000;
+
+/// What is measured, and how it went.
+struct Bench {
+    deliveries: usize,
+    seconds: u64,
+    rounds: u64,
+    problems: Vec<String>,
+    goals: Vec<String>,
+}
+
+fn main() {
+    floors::be_one_if_asked();
+    let arguments: Vec<String> = std::env::args().collect();
+    let number = |name: &str, usual: u64| {
+        let Some(at) = arguments.iter().position(|argument| argument == name) else { return usual };
+        arguments.get(at + 1).and_then(|number| number.parse::<u64>().ok()).unwrap_or_else(|| panic!("{name} needs a number")).max(1)
+    };
+    let deliveries = number("--deliveries", 100_000) as usize;
+    let mut bench = Bench { deliveries, seconds: number("--seconds", 3), rounds: number("--rounds", 5), problems: Vec::new(), goals: Vec::new() };
+    let parts = ["receipt", "apply", "freshness"];
+    let named: Vec<&str> = parts.into_iter().filter(|name| arguments.iter().any(|argument| argument == name)).collect();
+    tokio::runtime::Runtime::new().unwrap().block_on(bench.run(if named.is_empty() { &parts } else { &named }));
+    println!();
+    bench.goals.iter().for_each(|goal| println!("{goal}"));
+    assert!(bench.problems.is_empty(), "something was lost or wrong:\n{}", bench.problems.join("\n"));
+}
+
+impl Bench {
+    async fn run(&mut self, parts: &[&str]) {
+        let stand = Stand::start_durable().await;
+        let shop = stand.shop_of("receipt", BRAND).await;
+        println!("{}, fsync and synchronous_commit on", machine::describe(&shop.database.pool).await);
+        if parts.contains(&"receipt") {
+            self.receipt(&stand, &shop).await;
+        }
+        shop.database.close().await;
+        if parts.contains(&"apply") {
+            self.apply(&stand).await;
+        }
+        if parts.contains(&"freshness") {
+            self.freshness(&stand).await;
+        }
+        stand.stop().await;
+    }
+
+    /// Received and committed by a service that leaves the applying to others, as the floor does.
+    async fn receipt(&mut self, stand: &Stand, shop: &Shop) {
+        let mut replica = Replica::start(stand, "receiving", &Plan::receiving(BRAND, "workers = 0"), &shop.url).await;
+        let floor = Floor::committing(&shop.database.pool, &shop.url).await;
+        let mut story = Story::new(1, 1_000);
+        println!("\nwebhooks of four systems received, {} rounds of {} s, one worker", self.rounds, self.seconds);
+        println!("{}", rounds::head());
+        for connections in [32, 128] {
+            let (mut service, mut bare) = (Rounds::default(), Rounds::default());
+            for _ in 0..self.rounds {
+                // Both get the same; what the service gets it never had before.
+                let requests = self.sign(&mut story, self.seconds * MOST_PER_SECOND);
+                let load = |address| Load::as_fast_as_possible(address, Duration::from_secs(self.seconds)).over(connections);
+                let figures = [
+                    self.race(shop, load(replica.address), &requests, &mut service).await,
+                    self.race(shop, load(floor.address), &requests, &mut bare).await,
+                ];
+                for (figures, who) in figures.iter().zip(["hookpoint", "bare handler"]) {
+                    self.expect_right(who, figures);
+                }
+            }
+            println!("{}", service.describe(&format!("hookpoint, {connections} connections")));
+            println!("{}", bare.describe("actix-web and sqlx, a row a request"));
+            let (ratio, line) = rounds::ratio(&service, &bare);
+            println!("{line}");
+            self.goal(&format!("received over {connections} connections at 1.5 of a row a request or more"), ratio, ratio >= 1.5);
+        }
+        for (who, address) in [("hookpoint, 1000 due each second", replica.address), ("a row a request, 1000 due each second", floor.address)] {
+            let requests = self.sign(&mut story, self.seconds * 1_000);
+            let mut rounds = Rounds::default();
+            let load = Load::at_rate(address, 1_000, Duration::from_secs(self.seconds));
+            let figures = self.race(shop, load, &requests, &mut rounds).await;
+            self.expect_right(who, &figures);
+            println!("{}", rounds.describe(who));
+        }
+        if let Some(status) = replica.process.ended() {
+            self.problems.push(format!("the service ended by itself: {status}"));
+        }
+    }
+
+    /// Requests as their sources would send them now.
+    fn sign(&self, story: &mut Story, count: u64) -> Arc<Vec<Vec<u8>>> {
+        let request = |webhook| {
+            let mut request = Vec::new();
+            signing::write("shop", &webhook, &mut request);
+            request
+        };
+        Arc::new(story.take(count as usize).map(request).collect())
+    }
+
+    /// Sends requests one after the other, as long as there are any, from a clean start.
+    async fn race(&self, shop: &Shop, load: Load, requests: &Arc<Vec<Vec<u8>>>, rounds: &mut Rounds) -> Figures {
+        sqlx::raw_sql("checkpoint").execute(&shop.database.pool).await.unwrap();
+        let asker = Posts(Arc::clone(requests));
+        let (figures, _) = load.requests(requests.len() as u64).start(asker).wait().await;
+        rounds.rates.push(figures.per_second());
+        rounds.latencies.add(&figures.latencies);
+        figures
+    }
+
+    /// What waits in an inbox is applied by one service.
+    async fn apply(&mut self, stand: &Stand) {
+        let shop = stand.shop_of("applied", BRAND).await;
+        let started = Instant::now();
+        fill(&shop, self.deliveries).await;
+        let people = (self.deliveries / 6).max(3);
+        println!(
+            "\n{} deliveries about {people} people of four systems (put into the inbox in {:.0} s), applied by one service",
+            self.deliveries,
+            started.elapsed().as_secs_f64()
+        );
+        let replica = Replica::start(stand, "applying", &Plan::receiving(BRAND, ""), &shop.url).await;
+        let is_waiting = "select exists (select from deliveries where brand_id = 1 and state = 'pending')";
+        while sqlx::query_as::<_, (bool,)>(is_waiting).fetch_one(&shop.database.pool).await.unwrap().0 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let (done,): (i64,) = sqlx::query_as("select count(*) from deliveries where state = 'done'").fetch_one(&shop.database.pool).await.unwrap();
+        if done != self.deliveries as i64 {
+            self.problems.push(format!("of {} deliveries {done} are done", self.deliveries));
+        }
+        let times: Vec<(f64,)> = sqlx::query_as("select extract(epoch from finished_at)::float8 from deliveries where state = 'done' order by 1")
+            .fetch_all(&shop.database.pool)
+            .await
+            .unwrap();
+        let at = |tenth: usize| times[(times.len() * tenth / 10).min(times.len() - 1)].0;
+        let rates: Vec<f64> = (0..10).map(|tenth| times.len() as f64 / 10.0 / (at(tenth + 1) - at(tenth)).max(0.001)).collect();
+        let all = times.len() as f64 / (at(10) - at(0)).max(0.001);
+        println!("  deliveries/s, tenth by tenth        {}", rates.iter().map(|rate| format!("{rate:.0}")).collect::<Vec<_>>().join(" "));
+        println!("  deliveries/s                        {all:.0}");
+        println!("  memory of the service at most       {} MB", replica.process.memory("VmHWM") / 1024 / 1024);
+        let flatness = rates[9] / rates[0];
+        self.goal("deliveries applied a second, 2000 or more", all, all >= 2_000.0);
+        self.goal("the last tenth at 0.8 of the first or more", flatness, flatness >= 0.8);
+        shop.database.close().await;
+    }
+
+    async fn freshness(&mut self, stand: &Stand) {
+        println!("\nfrom the 2xx to the changed answer, two replicas, 200 webhooks and 1000 lookups a second");
+        let scale = Scale::full(Duration::from_secs(self.seconds.max(10)));
+        let report = freshness::run(stand, scale, Way::Webhooks).await;
+        report.figures.iter().for_each(|figure| println!("  {figure}"));
+        self.problems.extend(report.broken);
+        let late = report.late.join(", ");
+        self.goals.push(format!("goal: a webhook's change on both replicas within 150 ms, p99: {}", if late.is_empty() { "met" } else { &late }));
+    }
+
+    fn expect_right(&mut self, what: &str, figures: &Figures) {
+        if !figures.is_right() {
+            self.problems.push(format!("{what}: {}", figures.describe()));
+        }
+    }
+
+    fn goal(&mut self, what: &str, figure: f64, is_met: bool) {
+        self.goals.push(format!("goal: {what}: {figure:.2}, {}", if is_met { "met" } else { "missed" }));
+    }
+}
+
+/// Puts webhooks into an inbox, as if they had been received over HTTP.
+async fn fill(shop: &Shop, deliveries: usize) {
+    let reader = |source| shop.brand.rules.sources.reader(source);
+    let mut story = Story::of(2, deliveries).peekable();
+    while story.peek().is_some() {
+        let now = jiff::Timestamp::now();
+        let row = |webhook: stand::webhooks::Webhook| {
+            let headers: BTreeMap<String, String> = webhook.header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let delivery = hookpoint::sources::Delivery { headers, body: webhook.body, received_at: now };
+            let event = reader(webhook.source).label(&delivery).event;
+            let hookpoint::sources::Delivery { headers, body, .. } = delivery;
+            DeliveryRow {
+                delivery_id: new_id(now),
+                source: webhook.source,
+                event,
+                headers,
+                body,
+                received_at: now,
+                urgency: 1,
+                key: None,
+                last: None,
+            }
+        };
+        let rows: Vec<DeliveryRow> = story.by_ref().take(2_000).map(row).collect();
+        insert_deliveries(&shop.database.pool, shop.brand.id(), &rows).await.unwrap();
+    }
+    for statement in ["vacuum analyze deliveries", "checkpoint"] {
+        sqlx::raw_sql(statement).execute(&shop.database.pool).await.unwrap();
+    }
+}
+
+/// Requests that are ready.
+struct Posts(Arc<Vec<Vec<u8>>>);
+
+impl Asker for Posts {
+    fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
+        request.extend_from_slice(&self.0[n as usize]);
+    }
+
+    fn is_right(&mut self, _: u64, answer: &Answer<'_>) -> bool {
+        answer.status == 202
+    }
+}
