@@ -108,12 +108,12 @@ impl Bench {
                 }
             }
             println!("{}", service.describe(&format!("hookpoint, {connections} connections")));
-            println!("{}", bare.describe("actix-web and sqlx, a row a request"));
+            println!("{}", bare.describe("bare handler, a row a request"));
             let (ratio, line) = rounds::ratio(&service, &bare);
             println!("{line}");
             self.goal(&format!("received over {connections} connections at 1.5 of a row a request or more"), ratio, ratio >= 1.5);
         }
-        for (who, address) in [("hookpoint, 1000 due each second", replica.address), ("a row a request, 1000 due each second", floor.address)] {
+        for (who, address) in [("hookpoint, 1000 due each second", replica.address), ("row a request, 1000 due a second", floor.address)] {
             let requests = self.sign(&mut story, self.seconds * 1_000);
             let mut rounds = Rounds::default();
             let load = Load::at_rate(address, 1_000, Duration::from_secs(self.seconds));
