@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 use tokio::sync::oneshot;
@@ -21,7 +21,11 @@ const MOST_ROWS: usize = 128;
 /// The most bytes of bodies that are written together, unless a single one has more.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// How many statements of a brand may be under way at once: while one waits for the disk, another gathers.
+/// How long the next ones wait for those that are being written before they are written beside them: the more share a wait
+/// for the disk the better, unless it is stuck.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How many statements of a brand may be under way at once.
 const MOST_UNDER_WAY: usize = 2;
 
 /// Far longer than anybody waits for a receipt: it only frees the connection.
@@ -51,6 +55,15 @@ struct Parcel {
 struct Queue {
     waiting: VecDeque<Parcel>,
     under_way: usize,
+    // When the latest batch departed.
+    departed_at: Option<Instant>,
+}
+
+impl Queue {
+    fn may_depart(&self) -> bool {
+        let is_late = self.departed_at.is_none_or(|at| at.elapsed() > PATIENCE);
+        self.under_way == 0 || (is_late && self.under_way < MOST_UNDER_WAY)
+    }
 }
 
 /// The brands' queues.
@@ -76,7 +89,7 @@ impl Receipts {
         {
             let mut queue = lock(self.queues.get(&brand_id).ok_or(NotStored)?);
             queue.waiting.push_back(Parcel { row, _room: room, receipt });
-            if queue.under_way < MOST_UNDER_WAY {
+            if queue.may_depart() {
                 queue.under_way = queue.under_way.saturating_add(1);
                 let receipts = Arc::clone(self);
                 self.background.spawn(async move { receipts.write_all(brand_id).await });
@@ -131,6 +144,7 @@ impl Writer<'_> {
             self.is_over = true;
             return None;
         }
+        queue.departed_at = Some(Instant::now());
         let (mut batch, mut bytes, mut seen) = (Vec::new(), 0_usize, HashSet::new());
         while let Some(next) = queue.waiting.front() {
             bytes = bytes.saturating_add(next.row.body.len());
