@@ -14,7 +14,7 @@ keys_new as (
     on conflict do nothing
     returning key
 ),
--- What comes later about a thing also bears a later time, whatever the clocks of the replicas say.
+-- What comes later about a thing also bears a later time, whatever the clocks of the replicas say. It is due at once all the same.
 subjects_new as (
     insert into delivery_subjects as known (brand_id, subject, content, received_at)
     select $1, subject, content, received_at from about order by subject
@@ -31,6 +31,6 @@ news as (
     select about.n, max(subjects_new.received_at) from about join subjects_new using (subject) group by about.n
 )
 insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, due_at)
-select $1, new.delivery_id, new.source, new.event, new.headers::json, new.body, news.received_at, new.urgency, news.received_at
+select $1, new.delivery_id, new.source, new.event, new.headers::json, new.body, news.received_at, new.urgency, new.received_at
 from new join news using (n)
 returning delivery_id
