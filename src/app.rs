@@ -37,6 +37,7 @@ use crate::storage::database::Database;
 use crate::storage::lines::Lines;
 use crate::storage::{StorageError, brands, migrate};
 use crate::telemetry::request::{Front, HookpointSpan, finish};
+use crate::unread;
 use crate::upkeep;
 
 /// A running application.
@@ -318,6 +319,7 @@ fn lookup_server(
             .app_data(reception.clone())
             .app_data(health.clone())
             .wrap(from_fn(finish))
+            .wrap(from_fn(unread::hold))
             .wrap(TracingLogger::<HookpointSpan>::new())
             .configure(move |config| routes(config, &path))
     });

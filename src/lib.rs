@@ -35,4 +35,5 @@ pub mod settings;
 pub mod sources;
 pub mod storage;
 pub mod telemetry;
+mod unread;
 pub mod upkeep;
