@@ -14,7 +14,6 @@ use crate::customer::text;
 const MAX_ITEMS: usize = 100;
 
 /// Fields picked so far.
-#[derive(Debug)]
 pub struct Picker<'a> {
     body: &'a Value,
     fields: BTreeMap<String, Option<Value>>,

@@ -1,5 +1,7 @@
 //! Brands: the walls between customers.
 
+use std::fmt;
+
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -8,7 +10,7 @@ use super::ledger::LedgerKey;
 use crate::customer::record::RecordKey;
 
 /// A brand as the store knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BrandRow {
     /// Its number in every table.
     pub brand_id: i32,
@@ -16,6 +18,12 @@ pub struct BrandRow {
     pub secret: [u8; 16],
     /// Keys the hashes of the erased.
     pub ledger_key: LedgerKey,
+}
+
+impl fmt::Debug for BrandRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BrandRow").field("brand_id", &self.brand_id).finish_non_exhaustive()
+    }
 }
 
 /// The brand of that slug, made if there is none yet.
