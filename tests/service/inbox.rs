@@ -39,17 +39,17 @@ fn contact(event_id: &str, id: &str, first_name: &str, second: i64) -> Value {
         "occurred_at": at, "data": {"id": id, "firstName": first_name, "lastName": "Bakker", "email": format!("{id}@example.org"), "updatedAt": at}})
 }
 
-async fn work_off(app: &TestApp) {
+pub async fn work_off(app: &TestApp) {
     while worker(app).step().await.unwrap() > 0 {}
 }
 
-async fn deliveries(app: &TestApp) -> Vec<ListedRow> {
+pub async fn deliveries(app: &TestApp) -> Vec<ListedRow> {
     let mut rows = list_deliveries(app.pool(), app.brand.id(), &Which::default(), 1_000).await.unwrap();
     rows.reverse();
     rows
 }
 
-async fn states(app: &TestApp) -> Vec<(String, String)> {
+pub async fn states(app: &TestApp) -> Vec<(String, String)> {
     deliveries(app).await.into_iter().map(|row| (row.state, row.remark)).collect()
 }
 
@@ -180,7 +180,7 @@ async fn who_comes_back_after_the_lease_writes_nothing() {
 }
 
 /// Makes writing a record fail whose state holds a text.
-async fn poison(app: &TestApp, text: &str, error: &str) {
+pub async fn poison(app: &TestApp, text: &str, error: &str) {
     let trigger = format!(
         "create or replace function poison() returns trigger language plpgsql as $$ begin
             if new.state::text like '%{text}%' then raise exception using errcode = '{error}', message = 'poisoned by ' || new.state::text; end if; return new;

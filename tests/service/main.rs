@@ -33,3 +33,4 @@ mod replicas;
 mod story;
 mod support;
 mod together;
+mod webhooks;

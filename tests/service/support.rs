@@ -17,6 +17,7 @@ use hookpoint::customer::record::Change;
 use hookpoint::demo::{SETTINGS, story};
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
+use hookpoint::sources::secret::SecretRef;
 use hookpoint::sources::webhook::{Door, Incoming, Proof, Refused, SecretIn};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
@@ -180,7 +181,25 @@ pub fn settings_text(replace: &[(&str, String)]) -> String {
 }
 
 pub fn settings(replace: &[(&str, String)]) -> Settings {
-    Settings::parse(&settings_text(replace), Path::new("test.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    Settings::parse_with(&settings_text(replace), Path::new("test.toml"), &kept).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+}
+
+/// The secret that a source shares with the demo's brand.
+pub fn secret_of(source: Source) -> String {
+    format!("the-secret-of-{source}")
+}
+
+/// What is kept under a name. One that is none of the demo's is the secret itself.
+fn kept(place: &SecretRef) -> Result<Vec<u8>, String> {
+    let SecretRef::Env(name) = place else { return Err("names no file".to_owned()) };
+    let source = Source::ALL.into_iter().find(|source| *name == format!("{}_SECRET", source.as_str().to_uppercase()));
+    Ok(source.map_or_else(|| name.clone(), |source| written(source, &secret_of(source))).into_bytes())
+}
+
+/// A secret as its source writes it.
+pub fn written(source: Source, secret: &str) -> String {
+    use base64::Engine;
+    if source == Source::OmniLab { format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(secret)) } else { secret.to_owned() }
 }
 
 impl TestApp {
@@ -370,7 +389,7 @@ pub async fn post(address: SocketAddr, target: &str, headers: &[(&str, &str)], b
     exchange(address, [head(address, "POST", target, &headers).as_bytes(), body].concat()).await
 }
 
-fn head(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)]) -> String {
+pub fn head(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)]) -> String {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n")
 }

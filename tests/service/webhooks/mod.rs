@@ -1,0 +1,70 @@
+//! The doors as sources meet them: over HTTP, with signatures that the tests make themselves.
+
+mod bodies;
+mod doors;
+mod http;
+mod outage;
+pub mod sent;
+mod url;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use hookpoint::customer::kind::Source;
+
+use crate::support::{Options, Response, TestApp, written};
+
+/// An application with the demo's doors, but for some replacements in its settings; it leaves the applying to the test.
+async fn receiver(replace: Vec<(&'static str, String)>) -> TestApp {
+    // As it is where nothing is said.
+    let mut all =
+        vec![("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned()), ("tolerance_seconds = 86400", "tolerance_seconds = 300".to_owned())];
+    all.extend(replace);
+    TestApp::start_with(Options { replace: all, ..Options::default() }).await
+}
+
+/// What a source's settings say in the demo, with something else in its place.
+pub fn instead(source: Source, webhook: &str) -> (&'static str, String) {
+    let said = match source {
+        Source::OmnioTap => "verification = \"signature\"\nsecrets = [{ env = \"OMNIOTAP_SECRET\" }]",
+        Source::Omneo => "verification = \"signature\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]",
+        Source::OmniLab => "verification = \"signature\"\nsecrets = [{ env = \"OMNILAB_SECRET\" }]",
+        Source::Syncaroo => "verification = \"hash\"\nsecrets = [{ env = \"SYNCAROO_SECRET\" }]",
+    };
+    (said, webhook.to_owned())
+}
+
+/// A line of settings that names these secrets.
+pub fn secrets(source: Source, all: &[&str]) -> String {
+    let list: Vec<String> = all.iter().map(|secret| format!("{{ env = \"{}\" }}", written(source, secret))).collect();
+    format!("secrets = [{}]", list.join(", "))
+}
+
+fn is_acknowledged(response: &Response) {
+    assert_eq!((response.status, response.body.as_str()), (202, ""), "{} {}", response.head, response.body);
+}
+
+fn is_unproved(response: &Response) {
+    assert_eq!((response.status, response.code().as_str()), (401, "webhook-unproved"), "{} {}", response.head, response.body);
+}
+
+fn is_to_be_sent_again(response: &Response, code: &str) {
+    assert_eq!((response.status, response.code().as_str()), (503, code), "{} {}", response.head, response.body);
+    assert!(response.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0)), "{}", response.head);
+}
+
+/// Sends bytes over a connection that may stay open, and never ends its own side. What is answered, and whether the service
+/// closed the connection within some seconds.
+async fn talk(address: SocketAddr, request: Vec<u8>) -> (String, bool) {
+    let talk = move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let _ = stream.write_all(&request);
+        let mut bytes = Vec::new();
+        let ended = stream.read_to_end(&mut bytes);
+        let is_open = ended.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut));
+        (String::from_utf8(bytes).unwrap(), !is_open)
+    };
+    tokio::task::spawn_blocking(talk).await.unwrap()
+}

@@ -1,0 +1,118 @@
+//! When Postgres is away or hangs, and when the service ends.
+
+use std::time::Duration;
+
+use hookpoint::customer::kind::Source;
+
+use super::sent::{Letter, letter};
+use super::{instead, is_acknowledged, is_to_be_sent_again, is_unproved, receiver};
+use crate::faults::{cut, restore};
+use crate::inbox::deliveries;
+use crate::support::{Response, TestApp, now};
+
+const LOCK: &str = "lock table deliveries in access exclusive mode";
+
+/// Sends until it is acknowledged, as sources do.
+async fn acknowledged_in_the_end(app: &TestApp, letter: &Letter) {
+    let mut last = String::new();
+    for _ in 0..400 {
+        let response = letter.clone().signed().to(app).await;
+        if response.status == 202 {
+            return;
+        }
+        assert_eq!(response.status, 503, "{} {}", response.head, response.body);
+        last = response.body;
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{last}");
+}
+
+#[tokio::test]
+async fn without_the_store_a_webhook_is_to_be_sent_again_and_then_stored_once() {
+    let app = receiver(vec![]).await;
+    cut(&app).await;
+    for source in Source::ALL {
+        let response = letter(source, 1).signed().to(&app).await;
+        let code = response.code();
+        assert!(["inbox-unavailable", "receipt-unknown"].contains(&code.as_str()), "{code}");
+        is_to_be_sent_again(&response, &code);
+        is_unproved(&letter(source, 1).signed_with("somebody-elses-secret", now()).to(&app).await);
+    }
+    restore(&app).await;
+    for source in Source::ALL {
+        acknowledged_in_the_end(&app, &letter(source, 1)).await;
+    }
+    let once = Source::ALL.into_iter().filter(|source| *source != Source::Syncaroo);
+    let rows = deliveries(&app).await;
+    for source in once {
+        assert_eq!(rows.iter().filter(|row| row.source == source.as_str()).count(), 1, "{source}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_stored_after_nobody_waited_any_more_is_known_when_it_comes_again() {
+    let app = receiver(vec![]).await;
+    let mut blocker = app.pool().begin().await.unwrap();
+    sqlx::query(LOCK).execute(&mut *blocker).await.unwrap();
+    for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
+        is_to_be_sent_again(&letter(source, 1).signed().to(&app).await, "receipt-unknown");
+    }
+    blocker.rollback().await.unwrap();
+    for _ in 0..400 {
+        if deliveries(&app).await.len() == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    assert_eq!(deliveries(&app).await.len(), 3, "they were stored all the same");
+    for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
+        is_acknowledged(&letter(source, 1).signed().to(&app).await);
+    }
+    assert_eq!(deliveries(&app).await.len(), 3);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
+    let app = receiver(vec![("workers = 0", "workers = 0\nwaiting_megabytes = 1".to_owned())]).await;
+    let large = |n: u32| {
+        let body = String::from_utf8(letter(Source::OmnioTap, n).body).unwrap().replace("Anna", &"x".repeat(200_000));
+        Letter::new(Source::OmnioTap, n, body)
+    };
+    let send_all = |which: std::ops::Range<u32>| {
+        let sent: Vec<_> = which.map(|n| large(n).signed()).collect();
+        let app = &app;
+        async move { futures_util::future::join_all(sent.iter().map(|sent| sent.to(app))).await }
+    };
+    let mut blocker = app.pool().begin().await.unwrap();
+    sqlx::query(LOCK).execute(&mut *blocker).await.unwrap();
+    // So many fit into a megabyte.
+    send_all(0..5).await.iter().for_each(|response| is_to_be_sent_again(response, "receipt-unknown"));
+    let others: Vec<Response> = send_all(5..60).await;
+    others.iter().for_each(|response| is_to_be_sent_again(response, "inbox-unavailable"));
+    blocker.rollback().await.unwrap();
+    for n in 0..60 {
+        acknowledged_in_the_end(&app, &large(n)).await;
+    }
+    assert_eq!(deliveries(&app).await.len(), 60);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn who_shuts_down_leaves_webhooks_to_others() {
+    let app = receiver(vec![("drain_seconds = 0", "drain_seconds = 3".to_owned()), instead(Source::Syncaroo, "verification = \"none\"")]).await;
+    is_acknowledged(&letter(Source::Omneo, 1).signed().to(&app).await);
+    let address = app.application.address;
+    let ending = app.stop();
+    let asking = async {
+        for source in Source::ALL {
+            let sent = letter(source, 2).signed();
+            let headers: Vec<(&str, &str)> = sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let response = crate::support::post(address, &sent.target, &headers, &sent.body).await;
+            is_to_be_sent_again(&response, "shutting-down");
+        }
+    };
+    // The first to be asked begins: it drains before anybody sends.
+    futures_util::future::join(ending, asking).await;
+}

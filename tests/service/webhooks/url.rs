@@ -1,0 +1,94 @@
+//! Secrets in the URL, for sources that can't sign.
+
+use hookpoint::customer::kind::Source;
+
+use super::sent::letter;
+use super::{instead, is_acknowledged, is_unproved, receiver, secrets};
+use crate::inbox::deliveries;
+
+const SECRET: &str = "a-secret.of~ours_1";
+const OLD: &str = "an-older-secret-of-ours";
+
+const SOURCES: [Source; 3] = [Source::Omneo, Source::OmnioTap, Source::Syncaroo];
+
+/// The secret with some of its letters percent-encoded.
+fn encoded() -> String {
+    SECRET.replace('-', "%2d").replace('a', "%61").replace('~', "%7E")
+}
+
+#[tokio::test]
+async fn a_secret_in_the_path_is_its_last_segment() {
+    let doors = SOURCES.map(|source| instead(source, &format!("verification = \"secret\"\n{}", secrets(source, &[SECRET, OLD]))));
+    let app = receiver(doors.to_vec()).await;
+    for source in SOURCES {
+        let way = format!("/webhooks/demo/{source}");
+        for (n, target) in
+            (0..).zip([format!("{way}/{SECRET}"), format!("{way}/{}", encoded()), format!("{way}/{OLD}"), format!("{way}/{SECRET}?a=b&token=wrong")])
+        {
+            is_acknowledged(&letter(source, n).bare().at(&target).to(&app).await);
+        }
+        for target in [
+            way.clone(),
+            format!("{way}/"),
+            format!("{way}/{}", &SECRET[1..]),
+            format!("{way}/{SECRET}x"),
+            format!("{way}/{}", SECRET.to_uppercase()),
+            format!("{way}/%FF{SECRET}"),
+            format!("{way}/{SECRET}%00"),
+            format!("{way}/%20{SECRET}"),
+            format!("{way}/{}", encoded().replace('%', "%25%")),
+            format!("{way}?token={SECRET}"),
+            format!("{way}/?token={SECRET}"),
+            format!("{way}/wrong?token={SECRET}"),
+        ] {
+            is_unproved(&letter(source, 9).bare().at(&target).to(&app).await);
+        }
+        // A slash too many is another path.
+        for target in
+            [format!("{way}/{SECRET}/"), format!("{way}//{SECRET}"), format!("{way}/wrong/{SECRET}"), format!("/webhooks/{SECRET}/{source}")]
+        {
+            assert_eq!(letter(source, 9).bare().at(&target).to(&app).await.status, 404, "{target}");
+        }
+    }
+    assert_eq!(deliveries(&app).await.len(), 4 * SOURCES.len());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_secret_in_the_query_is_its_token() {
+    let doors =
+        SOURCES.map(|source| instead(source, &format!("verification = \"secret\"\nsecret_in = \"query\"\n{}", secrets(source, &[SECRET, OLD]))));
+    let app = receiver(doors.to_vec()).await;
+    for source in SOURCES {
+        let way = format!("/webhooks/demo/{source}");
+        for (n, target) in (0..).zip([
+            format!("{way}?token={SECRET}"),
+            format!("{way}?a=b&token={}&c", encoded()),
+            format!("{way}?token={OLD}"),
+            format!("{way}/?token={SECRET}"),
+            format!("{way}/anything?token={SECRET}"),
+        ]) {
+            is_acknowledged(&letter(source, n).bare().at(&target).to(&app).await);
+        }
+        for target in [
+            way.clone(),
+            format!("{way}?"),
+            format!("{way}?token"),
+            format!("{way}?token="),
+            format!("{way}?{SECRET}"),
+            format!("{way}?Token={SECRET}"),
+            format!("{way}?tokens={SECRET}"),
+            format!("{way}?xtoken={SECRET}"),
+            format!("{way}?token={SECRET}x"),
+            format!("{way}?token=wrong&token={SECRET}"),
+            format!("{way}?token=+{SECRET}"),
+            format!("{way}?token=%FF{SECRET}"),
+            format!("{way}/{SECRET}"),
+            format!("{way}/{SECRET}?token=wrong"),
+        ] {
+            is_unproved(&letter(source, 9).bare().at(&target).to(&app).await);
+        }
+    }
+    assert_eq!(deliveries(&app).await.len(), 5 * SOURCES.len());
+    app.stop().await;
+}
