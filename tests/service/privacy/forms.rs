@@ -106,7 +106,7 @@ fn every_form_is_found_whatever_stands_around_it() {
 
 #[test]
 fn each_form_of_a_value_is_long_enough_to_mean_it() {
-    for (form, text) in super::CANARIES.iter().flat_map(|value| forms(value)) {
+    for (form, text) in super::CANARIES.iter().chain(&super::webhooks::CANARIES).flat_map(|value| forms(value)) {
         assert!(text.len() >= 8, "{form}: {text} may be there by chance");
     }
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use hookpoint::storage::database::Place;
 
-use super::{HEADERS, SECRET_KEY, app_with_canaries, canaries, queries, while_it_hangs};
+use super::webhooks::{self, everything, send_webhooks, signatures};
+use super::{HEADERS, SECRET_KEY, app_with_canaries, queries, while_it_hangs};
 use crate::faults::{cut, restore};
 use crate::support::{Options, TestApp, scratch, send, settings_text};
 
@@ -37,15 +38,17 @@ impl Served {
         let (address, metrics) = (free_address(), free_address());
         let directory = scratch().join(format!("hookpoint-level-{level}-{format}-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        let text = settings_text(&[
+        let mut replace = webhooks::doors();
+        replace.extend([
             ("127.0.0.1:0", address.to_string()),
             ("metrics_listen = \"\"", format!("metrics_listen = \"{metrics}\"")),
             ("[lookup]", format!("[telemetry]\nlevel = \"{level}\"\nformat = \"{format}\"\n\n[lookup]\ndeadline_ms = 300")),
         ]);
-        std::fs::write(directory.join("hookpoint.toml"), text).unwrap();
+        std::fs::write(directory.join("hookpoint.toml"), settings_text(&replace)).unwrap();
         let out = std::fs::File::create(directory.join("out")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
         command.arg("--settings").arg(directory.join("hookpoint.toml")).arg("serve").env("DATABASE_URL", &url.0).env("RUST_BACKTRACE", "full");
+        command.envs(webhooks::environment());
         let child = command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap();
         Self { child, address, metrics, directory }
     }
@@ -87,21 +90,29 @@ async fn at_no_level_and_in_no_format_the_program_names_anybody() {
         let mut served = Served::start(&app, level, format);
         served.wait_until_it_listens().await;
         let mut statuses = ask(&served, &queries("")).await;
+        let at = jiff::Timestamp::now();
+        statuses.extend(send_webhooks(served.address, &format!("{level}-{format}"), at).await);
         statuses.extend(while_it_hangs(&app, ask(&served, &queries("8")[..3])).await);
         cut(&app).await;
         statuses.extend(ask(&served, &queries("9")).await);
+        statuses.extend(send_webhooks(served.address, &format!("{level}-{format}-later"), at).await);
         restore(&app).await;
         let metrics = send(served.metrics, "GET", &format!("/metrics?key={SECRET_KEY}"), &HEADERS).await;
         served.stop().await;
-        assert!([200, 400, 401, 500].iter().all(|status| statuses.contains(status)), "{level}: {statuses:?}");
+        assert!([200, 202, 400, 401, 413, 500, 503].iter().all(|status| statuses.contains(status)), "{level}: {statuses:?}");
         let said = served.said();
         for expected in ["the store could not answer a lookup", "the store did not answer a lookup within the deadline"] {
             assert!(said.contains(expected), "{level} {format}: {said}");
         }
+        assert_eq!(said.contains("a webhook was refused"), level != "error", "{level} {format}: {said}");
         assert_eq!(said.contains("http.request.answered"), !["error", "warn"].contains(&level), "{level} {format}: {said}");
         assert!(metrics.body.contains("hookpoint_requests_total"), "{}", metrics.body);
-        assert_eq!(canaries().find(&said), None, "{level} {format}");
-        assert_eq!(canaries().find(&metrics.body), None, "the page of metrics");
+        assert!(metrics.body.contains("hookpoint_webhooks_total"), "{}", metrics.body);
+        assert_eq!(everything().find(&said), None, "{level} {format}");
+        assert_eq!(everything().find(&metrics.body), None, "the page of metrics");
+        for id in [format!("{level}-{format}"), format!("{level}-{format}-later")] {
+            assert_eq!(signatures(&id, at).find(&said), None, "{level} {format}");
+        }
     }
     app.stop().await;
 }

@@ -1,11 +1,13 @@
 //! The canary test: nobody's data in any log line or metric, whatever goes wrong.
 
 mod child;
+mod debug;
 pub mod forms;
 mod levels;
 mod panics;
 mod postgres;
 mod unfiltered;
+mod webhooks;
 
 use std::net::SocketAddr;
 

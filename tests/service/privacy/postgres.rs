@@ -11,7 +11,8 @@ use hookpoint::storage::embedded::Embedded;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
-use super::{EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, canaries, changes, is_found_where_leaked};
+use super::webhooks::{doors, everything, send_webhooks, signatures};
+use super::{EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, changes, is_found_where_leaked};
 use crate::support::{Options, TestApp, database, encode, layout, now, server};
 
 /// What an operator may switch on, and what would then print values.
@@ -72,8 +73,10 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     let embedded = Embedded::start(layout).await.unwrap();
     let server = open(&embedded, "canaries").await;
     let place = Place::Server(Url(format!("postgres://hookpoint@localhost/canaries?host={}", directory.join("run").display())));
-    let app = app_with_canaries(Options { place: Some((place, "canaries".to_owned())), ..Options::default() }).await;
+    let place = Some((place, "canaries".to_owned()));
+    let app = app_with_canaries(Options { place, replace: doors(), ..Options::default() }).await;
     ask(&app).await;
+    assert!(send_webhooks(app.application.address, "usual", now()).await.contains(&202));
     provoke(&app, &server).await;
     tell(&server, &format!("select '{LEAKED}'")).await;
     app.stop().await;
@@ -85,6 +88,7 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     for expected in [
         "duration: ",
         "customer_addresses",
+        "delivery_subjects",
         "unnest(",
         "still waiting for",
         "violates check constraint",
@@ -100,7 +104,10 @@ async fn postgres_logs_statements_without_what_is_in_them() {
         assert!(seen.contains(expected), "nothing was captured of {expected}: {seen}");
     }
     is_found_where_leaked(&seen);
-    assert_eq!(canaries().find(&seen), None, "in Postgres's log");
+    assert_eq!(everything().find(&seen), None, "in Postgres's log");
+    for id in ["usual", "stopped"] {
+        assert_eq!(signatures(id, now()).find(&seen), None, "in Postgres's log");
+    }
     std::fs::remove_dir_all(directory).unwrap();
 }
 
@@ -127,6 +134,7 @@ async fn provoke(app: &TestApp, server: &PgPool) {
         let update = Update { at: now(), scope: Scope::Partial, fields };
         assert!(apply(app.pool(), &app.brand, vec![Change::Record { key, update }]).await.is_err());
     }
+    stop_receipts(app, server).await;
     let again = "insert into customer_addresses (brand_id, kind, address, customer_key) select brand_id, kind, $1, customer_key \
         from customer_addresses, generate_series(1, 2) where address = $1";
     assert!(sqlx::query(again).bind(EMAIL).execute(server).await.is_err());
@@ -156,6 +164,23 @@ async fn provoke(app: &TestApp, server: &PgPool) {
     };
     futures_util::future::join(ask(app), cut).await;
     assert!(ask(app).await.contains(&200), "and it goes on");
+}
+
+/// Webhooks that can't be stored, because Postgres gives up or the connection goes; and what an operator does to deliveries.
+async fn stop_receipts(app: &TestApp, server: &PgPool) {
+    tell(server, "alter role hookpoint set statement_timeout = '100ms'").await;
+    let mut blocker = server.begin().await.unwrap();
+    sqlx::query("set local statement_timeout = 0").execute(&mut *blocker).await.unwrap();
+    sqlx::query("lock table deliveries in access exclusive mode").execute(&mut *blocker).await.unwrap();
+    disconnect(server).await;
+    assert!(send_webhooks(app.application.address, "stopped", now()).await.contains(&503));
+    disconnect(server).await;
+    blocker.rollback().await.unwrap();
+    tell(server, "alter role hookpoint reset statement_timeout").await;
+    disconnect(server).await;
+    let wrong = "update deliveries set event = $1 where brand_id > 0";
+    assert!(sqlx::query(wrong).bind(EMAIL).execute(server).await.is_err());
+    assert!(sqlx::query("select $1::bytea::text::json").bind(EMAIL.as_bytes()).execute(server).await.is_err());
 }
 
 /// The person under another name.

@@ -11,9 +11,10 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::child::{is_alone, run_alone};
-use super::{LEAKED, app_with_canaries, canaries, drive, is_found_where_leaked, queries, while_it_hangs};
+use super::webhooks::{doors, everything, send_webhooks, signatures};
+use super::{LEAKED, app_with_canaries, drive, is_found_where_leaked, queries, while_it_hangs};
 use crate::faults::{cut, restore};
-use crate::support::{Logs, Options, adopt_logs};
+use crate::support::{Logs, Options, adopt_logs, now};
 
 struct Said {
     target: String,
@@ -76,12 +77,15 @@ async fn listen_to_everything() {
     let recorder = Recorder::default();
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(recorder.clone())).unwrap();
     adopt_logs(Logs::default());
-    let impatient = Options { replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 300".to_owned())], ..Options::default() };
-    let app = app_with_canaries(impatient).await;
+    let mut replace = doors();
+    replace.push(("[lookup]", "[lookup]\ndeadline_ms = 300".to_owned()));
+    let app = app_with_canaries(Options { replace, ..Options::default() }).await;
     drive(app.application.address, "").await;
+    send_webhooks(app.application.address, "first", now()).await;
     while_it_hangs(&app, app.ask(&queries("8")[0])).await;
     cut(&app).await;
     drive(app.application.address, "9").await;
+    send_webhooks(app.application.address, "second", now()).await;
     restore(&app).await;
     app.stop().await;
     let span = tracing::trace_span!(target: "hookpoint::canary", "leak", leaked = LEAKED, later = tracing::field::Empty);
@@ -94,13 +98,16 @@ async fn listen_to_everything() {
         "the store could not answer",
         "within the deadline",
         "debug output of changes",
+        "a webhook was refused",
+        "webhooks are not stored",
         "later=leaked",
         "hookpoint::telemetry",
     ] {
         assert!(let_out.contains(expected), "nothing was recorded of {expected}");
     }
     is_found_where_leaked(&let_out);
-    assert_eq!(canaries().find(&let_out), None);
+    assert_eq!(everything().find(&let_out), None);
+    assert_eq!(signatures("first", now()).find(&let_out), None);
     let others: BTreeSet<&str> = said.iter().filter(|said| !is_let_out(said)).filter_map(|said| said.target.split("::").next()).collect();
     assert!(["actix_http", "actix_server", "sqlx"].iter().all(|heard| others.contains(heard)), "the recorder hears others too: {others:?}");
 }

@@ -1,0 +1,81 @@
+//! Debug output is what careless log lines are made of.
+
+use hookpoint::customer::kind::Source;
+
+use super::app_with_canaries;
+use super::webhooks::{SECRET, TOKEN, WRONG, doors, everything, webhooks};
+use crate::support::{Options, now, written};
+use crate::webhooks::sent::Sent;
+
+/// Whether a type can be printed by who is careless.
+macro_rules! prints {
+    ($type:ty) => {{
+        #[allow(dead_code, reason = "only where the type has none")]
+        trait Unprinted {
+            const PRINTS: bool = false;
+        }
+        impl<T: ?Sized> Unprinted for T {}
+        #[allow(dead_code, reason = "only where the type has Debug")]
+        struct Is<T: ?Sized>(std::marker::PhantomData<T>);
+        #[allow(dead_code, reason = "only where the type has Debug")]
+        impl<T: ?Sized + std::fmt::Debug> Is<T> {
+            const PRINTS: bool = true;
+        }
+        <Is<$type>>::PRINTS
+    }};
+}
+
+#[test]
+fn what_holds_a_body_or_a_secret_has_no_debug_output() {
+    use hookpoint::sources::{Delivery, picker::Picker, webhook};
+    use hookpoint::storage::{deliveries::ShownRow, inbox};
+    assert!(prints!(String) && !prints!(Sent), "the macro tells them apart");
+    let printing = [
+        prints!(Delivery),
+        prints!(Picker<'static>),
+        prints!(webhook::Incoming<'static>),
+        prints!(webhook::Admitted),
+        prints!(webhook::Label),
+        prints!(webhook::Sameness),
+        prints!(inbox::DeliveryRow),
+        prints!(inbox::ClaimedRow),
+        prints!(ShownRow),
+        prints!(hookpoint::collect::inbox::Claimed),
+        prints!(hookpoint::demo::vendor::Request),
+    ];
+    assert!(printing.iter().all(|prints| !prints), "{printing:?}");
+}
+
+#[tokio::test]
+async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
+    use hookpoint::receive::handler::WebhookTrace;
+    use hookpoint::sources::secret::{Secret, SecretRef};
+    use hookpoint::sources::webhook::{Door, Incoming};
+    let app = app_with_canaries(Options { replace: doors(), ..Options::default() }).await;
+    let secret: String = app.brand.row.secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut shown = vec![
+        format!("{:?}", WebhookTrace { brand: app.brand.clone(), source: Source::Omneo }),
+        format!("{:?}", Secret::new(SECRET.as_bytes().to_vec())),
+    ];
+    for sent in webhooks("debug", now()) {
+        let headers = sent.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
+        for (source, door) in &app.brand.rules.doors {
+            let incoming = Incoming { headers: &headers, secret: Some(WRONG), body: &sent.body, received_at: now() };
+            shown.push(format!("{:?} {:?}", Door::admit(door, app.brand.rules.sources.reader(*source), &incoming).err(), door));
+            let delivery = hookpoint::sources::Delivery { headers: headers.clone(), body: sent.body.clone(), received_at: now() };
+            shown.push(format!("{:?}", app.brand.rules.sources.reader(*source).read_webhook(&delivery)));
+        }
+    }
+    let shown = shown.join("\n");
+    // In this test's settings, the name of the place where a secret is kept is the secret itself.
+    let shown = [SECRET.to_owned(), written(Source::OmniLab, SECRET), TOKEN.to_owned()]
+        .into_iter()
+        .fold(shown, |shown, name| shown.replace(&format!("{:?}", SecretRef::Env(name)), "a place"));
+    for expected in ["[redacted]", "Changes([", "Wrong(", "NotJson"] {
+        assert!(shown.contains(expected), "nothing was shown of {expected}");
+    }
+    assert_eq!(everything().find(&shown), None);
+    let bytes = app.brand.row.secret.map(|byte| byte.to_string()).join(", ");
+    assert!(!shown.contains(&secret) && !shown.contains(&bytes), "the brand's own secret");
+    app.stop().await;
+}

@@ -1,0 +1,278 @@
+//! What a webhook holds, and what proves it: nowhere but in the inbox.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use hookpoint::customer::kind::Source;
+use hookpoint::storage::database::Place;
+use hookpoint::storage::deliveries::{Which, replay_deliveries};
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
+
+use super::forms::Wanted;
+use super::{COMPANY, EMAIL, HEADERS, ID, LEAKED, NAME, PHONE, SECRET_KEY, SUBJECT, app_with_canaries, canaries, is_found_where_leaked};
+use crate::faults::{cut, restore};
+use crate::inbox::{deliveries, poison, states};
+use crate::support::{Options, Response, TestApp, encode, exchange, head, logs, now, post, scratch, settings_text};
+use crate::webhooks::sent::{Letter, Sent, proofs, tampered};
+use crate::webhooks::{instead, secrets};
+
+/// What is agreed with the sources. Of so many bytes that it has no `=` in base64, so that it can be an environment variable's name.
+pub const SECRET: &str = "canary-hook-secret-81c50";
+/// What somebody else sends in its place.
+pub const WRONG: &str = "canary-wrong-secret-52d9";
+pub const TOKEN: &str = "Bearer CanaryToken-77e1";
+
+/// What nobody may find besides the person.
+pub const CANARIES: [&str; 4] = [SECRET, WRONG, "CanaryToken-77e1", "canary-hook"];
+
+/// Whoever bears this can't be written.
+const POISONED: &str = "Vergiftigd";
+
+/// Settings in which each source's webhooks are proved in another way.
+pub fn doors() -> Vec<(&'static str, String)> {
+    let authorization = format!("authorization = [{{ env = \"{TOKEN}\" }}]");
+    [
+        (Source::OmnioTap, "secret", ""),
+        (Source::Omneo, "signature", ""),
+        (Source::OmniLab, "signature", &authorization),
+        (Source::Syncaroo, "hash", ""),
+    ]
+    .map(|(source, way, more)| instead(source, &format!("verification = \"{way}\"\n{}\n{more}", secrets(source, &[SECRET]))))
+    .to_vec()
+}
+
+/// What these settings name, for a process of its own.
+pub fn environment() -> Vec<(String, String)> {
+    [SECRET.to_owned(), crate::support::written(Source::OmniLab, SECRET), TOKEN.to_owned()].map(|secret| (secret.clone(), secret)).to_vec()
+}
+
+/// What a source says about the person; more of it in the same body, under a name that it may have.
+fn body(source: Source, id: &str, more: &Value) -> Value {
+    let at = "2026-11-21T11:00:00Z";
+    let mut body = match source {
+        Source::OmnioTap => {
+            json!({"event_id": id, "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "contact", "action": "updated",
+            "occurred_at": at, "data": {"id": ID, "firstName": NAME, "lastName": NAME, "email": EMAIL, "phone": PHONE, "company": COMPANY, "updatedAt": at}})
+        }
+        Source::Omneo => json!({"id": ID, "first_name": NAME, "last_name": NAME, "email": EMAIL, "mobile_phone": PHONE, "said": id}),
+        Source::OmniLab => json!({"type": "feedback.submitted.v1", "timestamp": at, "data": {"external_id": ID, "email": EMAIL, "phone": PHONE,
+            "comment": SUBJECT, "said": id}}),
+        Source::Syncaroo => json!({"connectionId": 555, "webhookType": "data", "locationId": NAME, "metaData": {"attributeType": "bookings",
+            "resourceType": "hot-desk", "resourceId": ID, "apiUrl": format!("https://app.syncaroo.com/{ID}?who={EMAIL}"),
+            "syncarooId": format!("{ID}*1796896800000*1796900400000")}}),
+    };
+    body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    body
+}
+
+fn proved(letter: Letter, at: Timestamp) -> Sent {
+    let source = letter.source;
+    // The secret stands at every place at which somebody may put it.
+    let path = format!("/webhooks/demo/{source}/{SECRET}?token={SECRET}&key={}&who={}", encode(SECRET_KEY), encode(EMAIL));
+    letter.signed_with(SECRET, at).at(&path).with("Authorization", TOKEN)
+}
+
+/// Webhooks about the person: good ones, and bad ones of every kind.
+pub fn webhooks(id: &str, at: Timestamp) -> Vec<Sent> {
+    let mut all = Vec::new();
+    for (n, source) in (1..).zip(Source::ALL) {
+        let letter = |what: &str, body: Vec<u8>| match source {
+            Source::OmniLab => Letter::new(source, n, body).with("webhook-id", &format!("{ID}-{id}-{what}")),
+            _ => Letter::new(source, n, body),
+        };
+        let good = |what: &str| letter(what, body(source, &format!("{ID}-{id}-{what}"), &json!({})).to_string().into_bytes());
+        let accepted = proved(good("accepted"), at);
+        all.extend([accepted.clone(), accepted.clone()]);
+        // Not proved: by another secret, by none, at another time, as another body.
+        let wrong = good("wrong").signed_with(WRONG, at);
+        all.push(wrong.at(&format!("/webhooks/demo/{source}/{WRONG}?token={}", encode(WRONG))).with("Authorization", &format!("Bearer {WRONG}")));
+        all.push(
+            wrong
+                .at(&format!("/webhooks/demo/{source}?token={WRONG}&{SECRET}={EMAIL}"))
+                .with("Authorization", "Basic Y2FuYXJ5LXdyb25nLXNlY3JldC01MmQ5"),
+        );
+        all.push(accepted.at(&format!("/webhooks/demo/{source}")).without("Authorization"));
+        all.push(proved(good("old"), at - 1.hour()));
+        all.push(accepted.saying(format!("{{\"email\":\"{EMAIL}\",\"hash\":\"{WRONG}\"}}")));
+        for name in proofs(source) {
+            all.extend([None, Some(SECRET), Some(EMAIL), Some(WRONG)].map(|value| tampered(source, &accepted, name, value)));
+        }
+        // To nobody.
+        for target in
+            [format!("/webhooks/{NAME}/{source}"), format!("/webhooks/demo/{EMAIL}/{SECRET}"), format!("/webhooks/demo/{source}/{SECRET}/{ID}")]
+        {
+            all.push(accepted.at(&target));
+        }
+        // Too large, unreadable, of which nothing can be made, of no interest.
+        all.push(accepted.saying(format!("\"{EMAIL}{NAME}{SECRET}\"").repeat(10_000)));
+        all.push(proved(letter("half", format!("{{\"email\": \"{EMAIL}\", \"{NAME}\": ").into_bytes()), at));
+        all.push(proved(letter("text", format!("{EMAIL} {NAME} {PHONE}").into_bytes()), at));
+        all.push(proved(letter("bytes", [EMAIL.as_bytes(), b"\xff\xfe"].concat()), at));
+        // What it is about is a word of the vendor's, and stands in lists; everything else is somebody's.
+        let foreign = json!({"tenant_id": ID, "connectionId": EMAIL, "type": "voucher.created.v1", "entity_type": "voucher", "action": "created",
+            "metaData": {"attributeType": "vouchers", "syncarooId": EMAIL}});
+        all.push(proved(letter("foreign", body(source, &format!("{ID}-{id}-foreign"), &foreign).to_string().into_bytes()), at));
+        all.push(proved(letter("empty", format!("{{\"{EMAIL}\":\"{NAME}\"}}").into_bytes()).with("x-omneo-event", "voucher.created"), at));
+        // Of whom nothing can be written.
+        let poisoned = json!({"data": {"id": format!("{ID}-{id}-p"), "firstName": POISONED, "lastName": NAME, "email": EMAIL}, "id": format!("{ID}-{id}-p"), "first_name": POISONED});
+        all.push(proved(letter("poisoned", body(source, &format!("{ID}-{id}-poisoned"), &poisoned).to_string().into_bytes()), at));
+    }
+    all
+}
+
+/// Sends them, all at once, and what is not even HTTP; what is answered.
+pub async fn send_webhooks(address: SocketAddr, id: &str, at: Timestamp) -> Vec<u16> {
+    let webhooks = webhooks(id, at);
+    let answered = webhooks.iter().map(|sent| async move {
+        let headers = HEADERS.into_iter().chain(sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        post(address, &sent.target, &headers.collect::<Vec<_>>(), &sent.body).await
+    });
+    let mut answers = futures_util::future::join_all(answered).await;
+    for (method, headers, rest) in [
+        ("GET", vec![], EMAIL),
+        (NAME, vec![("Content-Length", "5")], EMAIL),
+        // Half a body, chunks that are none, and a head that is none.
+        ("POST", vec![("Content-Length", "1000"), ("Authorization", TOKEN)], EMAIL),
+        ("POST", vec![("Transfer-Encoding", "chunked"), ("Authorization", TOKEN)], EMAIL),
+        ("POST", vec![("Content-Length", EMAIL)], EMAIL),
+    ] {
+        let target = format!("/webhooks/demo/omneo/{SECRET}?token={SECRET}");
+        answers.push(exchange(address, format!("{}{rest}", head(address, method, &target, &headers)).into_bytes()).await);
+    }
+    for Response { status, head, body } in &answers {
+        assert_eq!(everything().find(&format!("{head}\n{body}")), None, "in an answer of {status}");
+    }
+    answers.into_iter().map(|answer| answer.status).collect()
+}
+
+/// The person, the secrets, and every signature that is made with them at a time.
+pub fn everything() -> Wanted {
+    let values: Vec<&str> = super::CANARIES.into_iter().chain(CANARIES).collect();
+    Wanted::new(&values)
+}
+
+/// What proves webhooks that are sent at a time, whatever it is written in.
+pub fn signatures(id: &str, at: Timestamp) -> Wanted {
+    let mut found = Vec::new();
+    for sent in webhooks(id, at) {
+        let headers =
+            ["x-omneo-hmac-sha256", "x-omniotap-signature", "webhook-signature"].into_iter().filter_map(|name| sent.header(name).map(str::to_owned));
+        let hash = serde_json::from_slice::<Value>(&sent.body).ok().and_then(|body| Some(body.get("hash")?.as_str()?.to_owned()));
+        found.extend(headers.chain(hash).map(|proof| proof.trim_start_matches("v1,").to_owned()).filter(|proof| proof.len() > 40));
+    }
+    found.sort();
+    found.dedup();
+    assert!(found.len() > 20);
+    Wanted::new(&found.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Waits until nothing is to be done at once.
+async fn work_is_done(app: &TestApp) {
+    let left = "select count(*) from deliveries where state = 'pending' and (claim is not null or due_at <= $1)";
+    for _ in 0..1_200 {
+        let now = jiff_sqlx::Timestamp::from(app.clock.now());
+        let (left,): (i64,) = sqlx::query_as(left).bind(now).fetch_one(app.pool()).await.unwrap();
+        if left == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{:?}", states(app).await);
+}
+
+/// The application's database as somebody else's `hookpoint` sees it.
+async fn hookpoint(app: &TestApp, arguments: &[&str]) -> String {
+    let Place::Server(url) = &app.place else { panic!("tests share a server") };
+    let directory: PathBuf = scratch().join(format!("hookpoint-inbox-{}", app.database));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("hookpoint.toml");
+    std::fs::write(&file, settings_text(&doors())).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
+    command.arg("--settings").arg(&file).args(arguments).env("DATABASE_URL", &url.0).envs(environment()).env("RUST_BACKTRACE", "full");
+    let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output().unwrap()).await.unwrap();
+    std::fs::remove_dir_all(directory).unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    said
+}
+
+#[tokio::test]
+async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() {
+    let app = app_with_canaries(Options { replace: doors(), ..Options::default() }).await;
+    let address = app.application.address;
+    poison(&app, POISONED, "40001").await;
+    let mut statuses = send_webhooks(address, "first", now()).await;
+    work_is_done(&app).await;
+    let retried = states(&app).await;
+    poison(&app, POISONED, "23514").await;
+    app.clock.set(now() + 1.minute());
+    statuses.extend(send_webhooks(address, "second", app.clock.now()).await);
+    work_is_done(&app).await;
+    cut(&app).await;
+    statuses.extend(send_webhooks(address, "third", app.clock.now()).await);
+    restore(&app).await;
+    app.heard().await;
+    replay_deliveries(app.pool(), app.brand.id(), &Which::default(), app.clock.now()).await.unwrap();
+    work_is_done(&app).await;
+    for status in [202, 400, 401, 404, 405, 413, 503] {
+        assert!(statuses.contains(&status), "{status} was never driven: {statuses:?}");
+    }
+    let states = states(&app).await;
+    assert!(retried.iter().any(|(state, remark)| state == "pending" && remark.contains("40001")), "{retried:?}");
+    for expected in ["database: SQLSTATE 23514", "the body is not JSON", "it belongs to another tenant"] {
+        assert!(states.iter().any(|(state, remark)| state == "dead" && remark.contains(expected)), "{expected}: {states:?}");
+    }
+    assert!(states.iter().any(|(_, remark)| remark.starts_with("ignored: ")) && states.contains(&("done".to_owned(), String::new())), "{states:?}");
+    for (state, remark) in &states {
+        assert_eq!(everything().find(remark), None, "the remark of what is {state}");
+    }
+
+    tracing::trace!(target: "hookpoint::canary", LEAKED);
+    metrics::counter!("hookpoint_canary_total", "leaked" => LEAKED).increment(1);
+    let (seen, metrics) = (logs().text(), hookpoint::telemetry::metrics().render());
+    for expected in ["a webhook was refused", "webhooks are not stored", "\"route\":\"webhook\"", "\"status\":413"] {
+        assert!(seen.contains(expected), "nothing was captured of {expected}");
+    }
+    for expected in ["hookpoint_webhooks_total", "hookpoint_deliveries_total", "outcome=\"too_large\"", "outcome=\"retried\"", "outcome=\"dead\""] {
+        assert!(metrics.contains(expected), "nothing was counted as {expected}");
+    }
+    is_found_where_leaked(&seen);
+    is_found_where_leaked(&metrics);
+    for (id, at) in [("first", now()), ("second", app.clock.now()), ("third", app.clock.now())] {
+        assert_eq!(signatures(id, at).find(&seen), None, "in the log");
+        assert_eq!(signatures(id, at).find(&metrics), None, "in the metrics");
+    }
+    assert_eq!(everything().find(&seen), None, "in the log");
+    assert_eq!(everything().find(&metrics), None, "in the metrics");
+
+    for arguments in [&["inbox", "status"][..], &["inbox", "list", "--limit", "1000"]] {
+        let said = hookpoint(&app, arguments).await;
+        assert!(said.contains("omnilab"), "{said}");
+        assert!(said.lines().filter(|line| line.contains("2026-11-21 12:01:00  ")).count() > 10 || arguments.contains(&"status"), "{said}");
+        assert_eq!(everything().find(&said), None, "{arguments:?}");
+    }
+    let mut is_revealed = false;
+    for row in one_of_each(&app).await {
+        let id = row.to_string();
+        let said = hookpoint(&app, &["inbox", "show", &id]).await;
+        assert!(said.contains("--reveal shows it"), "{said}");
+        assert_eq!(everything().find(&said), None, "inbox show");
+        let revealed = hookpoint(&app, &["inbox", "show", &id, "--reveal"]).await;
+        is_revealed |= canaries().find(&revealed).is_some();
+        assert_eq!(Wanted::new(&CANARIES).find(&revealed), None, "what proved it is not even kept");
+    }
+    assert!(is_revealed, "what was asked for is shown");
+    app.stop().await;
+}
+
+/// A delivery of each source, state and remark.
+async fn one_of_each(app: &TestApp) -> Vec<uuid::Uuid> {
+    let mut kinds = std::collections::BTreeMap::new();
+    for row in deliveries(app).await {
+        kinds.insert((row.source, row.state, row.remark), row.delivery_id);
+    }
+    kinds.into_values().collect()
+}
