@@ -133,7 +133,12 @@ pub async fn run(stand: &mut Stand, hardship: Hardship) -> Report {
     report.figure("until all was acknowledged and applied", format!("{:.1} s", begin.elapsed().as_secs_f64()));
     look_at_deliveries(&shop.database.pool, &webhooks, &acknowledged, left, &mut report).await;
     look_at_faults(&shop.database.pool, hardship, &seen, &failures, &mut report).await;
-    look_at_answers(stand, &shop, &calm, &addresses, &mut report).await;
+    let ended = replicas.iter_mut().filter_map(|(_, replica)| replica.process.ended());
+    let ended: Vec<String> = ended.map(|status| format!("a replica ended although nobody here ended it: {status}")).collect();
+    if ended.is_empty() {
+        look_at_answers(stand, &shop, &calm, &addresses, &mut report).await;
+    }
+    report.broken.extend(ended);
     calm.database.close().await;
     shop.database.close().await;
     report
