@@ -3,14 +3,15 @@
 //! The map of the house, from the question to the answer and from the sources to the store:
 //!
 //! ```text
-//! Omnidesk ── lookup ──> answer cache ──> answers (Postgres)
-//!                                             ^
-//! sources ──> changes ──> apply ──> records ──┴──> identity ──> customers, answers ──> NOTIFY ──> caches
+//! Omnidesk ── lookup ──> answer cache ──────────────> answers (Postgres)
+//!                                                       ^
+//! sources ── webhooks ──> inbox ──> apply ──> records ──┴──> identity ──> customers, answers ──> NOTIFY ──> caches
 //! ```
 //!
 //! - [`customer`] is pure: who somebody is, what is known of them, what an agent sees.
 //! - [`sources`] knows the vendors' words and turns them into changes.
 //! - [`storage`] is the only place with SQL, and runs the embedded Postgres.
+//! - [`receive`] lets webhooks in and stores them.
 //! - [`collect`] is the one write path, and forgets a person for good; [`lookup`] is the one read path.
 //! - [`access`] lets requests in: networks, keys, limits.
 //! - [`app`] knows everything and holds the route table; [`cli`] holds the commands; [`demo`] a believable brand, and a

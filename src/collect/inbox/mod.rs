@@ -4,6 +4,7 @@
 //! merely slow finds inside the transaction that the claims are no longer its own, and leaves those out. What fails in
 //! company is tried again in halves, so that what can't be applied keeps nobody else from it.
 
+mod item;
 pub mod retry;
 pub mod watch;
 
@@ -27,10 +28,11 @@ use crate::clock::Clock;
 use crate::customer::kind::Source;
 use crate::customer::record::Change;
 use crate::settings::file::InboxSettings;
-use crate::sources::{Delivery, Reading, Unreadable};
+use crate::sources::Delivery;
 use crate::storage::StorageError;
-use crate::storage::inbox::{Claim, ClaimedRow, Verdict, claim_deliveries, finish_deliveries, hold_deliveries};
+use crate::storage::inbox::{Claim, Verdict, claim_deliveries, finish_deliveries, hold_deliveries};
 use crate::storage::outcome::begin;
+use item::{Item, Read};
 use retry::{Failure, verdict};
 
 /// What was tried this often is tried alone: it may be what ends the whole process, or Postgres.
@@ -258,41 +260,4 @@ impl Worker {
 pub struct Claimed {
     token: Uuid,
     items: Vec<Item>,
-}
-
-struct Item {
-    id: Uuid,
-    source: Source,
-    attempts: u32,
-    delivery: Delivery,
-}
-
-impl From<ClaimedRow> for Item {
-    fn from(row: ClaimedRow) -> Self {
-        let delivery = Delivery { headers: row.headers, body: row.body, received_at: row.received_at };
-        Self { id: row.delivery_id, source: row.source, attempts: row.attempts, delivery }
-    }
-}
-
-struct Read<'a> {
-    item: &'a Item,
-    reading: Result<Reading, Unreadable>,
-}
-
-impl Read<'_> {
-    fn changes(&self) -> Option<&[Change]> {
-        match &self.reading {
-            Ok(Reading::Changes(changes)) => Some(changes),
-            Ok(Reading::Ignored(_)) | Err(_) => None,
-        }
-    }
-
-    fn verdict(&self) -> Verdict {
-        match &self.reading {
-            Ok(Reading::Changes(_)) => Verdict::Done(String::new()),
-            Ok(Reading::Ignored(why)) => Verdict::Done(format!("ignored: {why}")),
-            // It would be just as unreadable the next time.
-            Err(unreadable) => Verdict::Dead(unreadable.to_string()),
-        }
-    }
 }

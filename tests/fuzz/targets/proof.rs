@@ -54,7 +54,7 @@ fn proof(source: Source, table: &str) -> Box<dyn Proof> {
     let fetch = |_: &_| Ok(SECRET.to_vec());
     let mut keys = Keyring::new(&fetch);
     let proof = settings.proof(source, &mut keys).expect("a proof");
-    assert!(keys.into_mistakes().is_empty());
+    assert!(keys.into_mistakes().concat().is_empty());
     proof
 }
 

@@ -1,4 +1,6 @@
-//! Builds and runs the application: state, the route table, middleware order, background work, shutdown.
+//! Builds and runs the application: state, background work, shutdown.
+
+mod server;
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
@@ -6,12 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::http::Method;
-use actix_web::middleware::from_fn;
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer, Resource};
+use actix_web::web::Data;
 use tokio::sync::{Semaphore, oneshot};
-use tracing_actix_web::TracingLogger;
 
 use crate::access::keys::Keyring;
 use crate::access::limits::{Rates, WrongKeys};
@@ -25,20 +23,18 @@ use crate::collect::erasure::reconcile::{adopt_keys, reconcile};
 use crate::collect::inbox::{Wakes, Worker};
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::flight::{FlightLimits, Flights};
-use crate::lookup::handler::{Hookpoint, lookup};
+use crate::lookup::handler::Hookpoint;
 use crate::lookup::read::ReadRules;
 use crate::lookup::store::Store;
-use crate::pages::{self, Gauges, Health};
-use crate::problem::Problem;
-use crate::receive::handler::{Reception, options, receive};
-use crate::route;
+use crate::pages::{Gauges, Health};
+use crate::receive::handler::Reception;
 use crate::settings::{SettingsFile, ledger_file};
 use crate::storage::database::Database;
 use crate::storage::lines::Lines;
 use crate::storage::{StorageError, brands, migrate};
-use crate::telemetry::request::{Front, HookpointSpan, finish};
-use crate::unread;
 use crate::upkeep;
+pub use server::PATHS;
+use server::{metrics_server, public_server, run};
 
 /// A running application.
 pub struct Application {
@@ -172,14 +168,14 @@ impl Application {
         let gauges = Data::new(Gauges { pool: pool.clone(), flights: Arc::clone(&flights), cache: Arc::clone(&cache) });
         let health = Data::new(Health { flights: Arc::clone(&flights), cache, background: background.clone() });
         let (address, metrics_address) = (local(&listener, file), metrics_listener.as_ref().map(|listener| local(listener, file)));
-        let lookup_server = lookup_server(file, listener, hookpoint, reception, health)
-            .map_err(|source| StartError::Listen { address: file.server.listen.clone(), source })?;
-        let mut servers = vec![run(lookup_server, &background)];
+        let unheard = |address: &str| {
+            let address = address.to_owned();
+            move |source| StartError::Listen { address, source }
+        };
+        let public = public_server(file, listener, hookpoint, reception, health).map_err(unheard(&file.server.listen))?;
+        let mut servers = vec![run(public, &background)];
         if let Some(listener) = metrics_listener {
-            let app = move || App::new().app_data(gauges.clone()).service(Resource::new("/metrics").get(pages::metrics));
-            let server = HttpServer::new(app).workers(1).disable_signals().listen(listener);
-            let server = server.map_err(|source| StartError::Listen { address: file.server.metrics_listen.clone(), source })?;
-            servers.push(run(server.run(), &background));
+            servers.push(run(metrics_server(listener, gauges).map_err(unheard(&file.server.metrics_listen))?, &background));
         }
         let drain = Duration::from_secs(file.server.drain_seconds);
         Ok(Self { address, metrics_address, brands, database, flights, keyring, servers, background, drain })
@@ -270,71 +266,4 @@ fn tell_settings(brands: &HashMap<i32, Arc<Brand>>) {
         let hash: String = brand.rules.hash().iter().map(|byte| format!("{byte:02x}")).collect();
         metrics::gauge!("hookpoint_settings_info", "brand" => brand.rules.slug.clone(), "hash" => hash).set(1.0);
     }
-}
-
-/// THE route table.
-fn routes(config: &mut ServiceConfig, lookup_path: &str) {
-    let get = |path: &str| Resource::new(path).default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::MethodNotAllowed) }));
-    let post = |path: &str| {
-        let refused = || async { Err::<HttpResponse, _>(Problem::WebhookMethodNotAllowed) };
-        let accepted = Resource::new(path).route(web::post().to(receive)).route(web::method(Method::OPTIONS).to(options));
-        accepted.default_service(web::to(refused))
-    };
-    config
-        .service(post(&format!("{}{{brand}}/{{source}}", route::WEBHOOKS)))
-        .service(post(&format!("{}{{brand}}/{{source}}/{{secret:[^/]*}}", route::WEBHOOKS)))
-        .service(get(lookup_path).route(web::get().to(lookup)).route(web::head().to(lookup)))
-        .service(get(route::LIVE).route(web::get().to(pages::live)).route(web::head().to(pages::live)))
-        .service(get(route::READY).route(web::get().to(pages::ready)).route(web::head().to(pages::ready)))
-        .service(get(&format!("{}{{code}}", route::PROBLEMS)).route(web::get().to(pages::problem)).route(web::head().to(pages::problem)))
-        .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::NotFound) }));
-}
-
-/// The paths of the route table, for tests that must drive every route.
-pub const PATHS: [&str; 6] = [
-    "/omnidesk/customerlookup",
-    "/health/live",
-    "/health/ready",
-    "/problems/{code}",
-    "/webhooks/{brand}/{source}",
-    "/webhooks/{brand}/{source}/{secret}",
-];
-
-fn lookup_server(
-    file: &SettingsFile,
-    listener: TcpListener,
-    hookpoint: Data<Hookpoint>,
-    reception: Data<Reception>,
-    health: Data<Health>,
-) -> std::io::Result<actix_web::dev::Server> {
-    let public_url = file.server.public_url.trim_end_matches('/').to_owned();
-    let front = Data::new(Front { lookup_path: file.lookup.path.clone(), public_url, background: health.background.clone() });
-    let path = file.lookup.path.clone();
-    let workers = if file.server.workers == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { file.server.workers };
-    let server = HttpServer::new(move || {
-        let path = path.clone();
-        App::new()
-            .app_data(front.clone())
-            .app_data(hookpoint.clone())
-            .app_data(reception.clone())
-            .app_data(health.clone())
-            .wrap(from_fn(finish))
-            .wrap(from_fn(unread::hold))
-            .wrap(TracingLogger::<HookpointSpan>::new())
-            .configure(move |config| routes(config, &path))
-    });
-    let server = server.workers(workers).shutdown_timeout(file.server.shutdown_seconds).disable_signals();
-    Ok(server.listen(listener)?.run())
-}
-
-fn run(server: actix_web::dev::Server, background: &Background) -> (ServerHandle, oneshot::Receiver<()>) {
-    let handle = server.handle();
-    let (sender, stopped) = oneshot::channel();
-    background.spawn(async move {
-        if let Err(error) = server.await {
-            tracing::error!(kind = %error.kind(), "the server ended");
-        }
-        let _ = sender.send(());
-    });
-    (handle, stopped)
 }

@@ -1,0 +1,95 @@
+//! The HTTP server of the service: the route table, and the order of what every request goes through.
+
+use std::net::TcpListener;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer, Resource};
+use tokio::sync::oneshot;
+use tracing_actix_web::TracingLogger;
+
+use crate::background::Background;
+use crate::lookup::handler::{Hookpoint, lookup};
+use crate::pages::{self, Gauges, Health};
+use crate::problem::Problem;
+use crate::receive::handler::{Reception, options, receive};
+use crate::settings::SettingsFile;
+use crate::telemetry::request::{Front, HookpointSpan, finish};
+use crate::{route, unread};
+
+/// THE route table.
+fn routes(config: &mut ServiceConfig, lookup_path: &str) {
+    let get = |path: &str| Resource::new(path).default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::MethodNotAllowed) }));
+    let post = |path: &str| {
+        let refused = || async { Err::<HttpResponse, _>(Problem::WebhookMethodNotAllowed) };
+        let accepted = Resource::new(path).route(web::post().to(receive)).route(web::method(Method::OPTIONS).to(options));
+        accepted.default_service(web::to(refused))
+    };
+    config
+        .service(post(&format!("{}{{brand}}/{{source}}", route::WEBHOOKS)))
+        .service(post(&format!("{}{{brand}}/{{source}}/{{secret:[^/]*}}", route::WEBHOOKS)))
+        .service(get(lookup_path).route(web::get().to(lookup)).route(web::head().to(lookup)))
+        .service(get(route::LIVE).route(web::get().to(pages::live)).route(web::head().to(pages::live)))
+        .service(get(route::READY).route(web::get().to(pages::ready)).route(web::head().to(pages::ready)))
+        .service(get(&format!("{}{{code}}", route::PROBLEMS)).route(web::get().to(pages::problem)).route(web::head().to(pages::problem)))
+        .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::NotFound) }));
+}
+
+/// The paths of the route table, for tests that must drive every route.
+pub const PATHS: [&str; 6] = [
+    "/omnidesk/customerlookup",
+    "/health/live",
+    "/health/ready",
+    "/problems/{code}",
+    "/webhooks/{brand}/{source}",
+    "/webhooks/{brand}/{source}/{secret}",
+];
+
+/// The server of lookups and webhooks.
+pub(super) fn public_server(
+    file: &SettingsFile,
+    listener: TcpListener,
+    hookpoint: Data<Hookpoint>,
+    reception: Data<Reception>,
+    health: Data<Health>,
+) -> std::io::Result<Server> {
+    let public_url = file.server.public_url.trim_end_matches('/').to_owned();
+    let front = Data::new(Front { lookup_path: file.lookup.path.clone(), public_url, background: health.background.clone() });
+    let path = file.lookup.path.clone();
+    let workers = if file.server.workers == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { file.server.workers };
+    let server = HttpServer::new(move || {
+        let path = path.clone();
+        App::new()
+            .app_data(front.clone())
+            .app_data(hookpoint.clone())
+            .app_data(reception.clone())
+            .app_data(health.clone())
+            .wrap(from_fn(finish))
+            .wrap(from_fn(unread::hold))
+            .wrap(TracingLogger::<HookpointSpan>::new())
+            .configure(move |config| routes(config, &path))
+    });
+    let server = server.workers(workers).shutdown_timeout(file.server.shutdown_seconds).disable_signals();
+    Ok(server.listen(listener)?.run())
+}
+
+/// Runs a server in the background, and tells when it ended.
+pub(super) fn run(server: Server, background: &Background) -> (ServerHandle, oneshot::Receiver<()>) {
+    let handle = server.handle();
+    let (sender, stopped) = oneshot::channel();
+    background.spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(kind = %error.kind(), "the server ended");
+        }
+        let _ = sender.send(());
+    });
+    (handle, stopped)
+}
+
+/// The server of the metrics.
+pub(super) fn metrics_server(listener: TcpListener, gauges: Data<Gauges>) -> std::io::Result<Server> {
+    let app = move || App::new().app_data(gauges.clone()).service(Resource::new("/metrics").get(pages::metrics));
+    Ok(HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run())
+}

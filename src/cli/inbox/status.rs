@@ -1,0 +1,82 @@
+//! `hookpoint inbox status`
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::PgPool;
+
+use crate::brand::Brand;
+use crate::cli::say;
+use crate::collect::inbox::watch::{Watch, watch};
+use crate::storage::deliveries::count_deliveries;
+
+pub(super) async fn status(pool: &PgPool, brand: &Brand, now: Timestamp) -> anyhow::Result<()> {
+    say(&format!("{}\n", brand.rules.slug));
+    say(&format!(
+        "  {:<9} {:<11}{:>9}{:>8}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
+        "source", "verified by", "received", "refused", "pending", "oldest", "done", "retried", "dead", "last came", "usual gap"
+    ));
+    let counts = count_deliveries(pool, brand.id()).await?;
+    let watches = watch(pool, brand).await?;
+    for watch in &watches {
+        let of_source = || counts.iter().filter(|(source, ..)| source == watch.source.as_str());
+        let done: i64 = of_source().filter(|(_, state, ..)| state == "done").map(|(_, _, count, _)| count).sum();
+        let retried: i64 = of_source().map(|(.., retried)| retried).sum();
+        let oldest = watch.oldest_pending_at.map_or_else(|| "-".to_owned(), |at| span(now.duration_since(at)));
+        let silence = watch.silence(now).map_or_else(|| "never".to_owned(), |silence| format!("{} ago", span(silence)));
+        let usual = watch.usual_silence.map_or_else(|| "-".to_owned(), |usual| format!("up to {}", span(usual)));
+        say(&format!(
+            "  {:<9} {:<11}{:>9}{:>8}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
+            watch.source.as_str(),
+            watch.proof.unwrap_or("-"),
+            watch.door.accepted,
+            watch.door.refused,
+            watch.pending,
+            watch.dead
+        ));
+    }
+    say("");
+    watches.iter().flat_map(|watch| remarks(watch, now)).for_each(|remark| say(&format!("  {remark}")));
+    Ok(())
+}
+
+/// What somebody should do something about.
+fn remarks(watch: &Watch, now: Timestamp) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let name = watch.source.as_str();
+    match watch.proof {
+        None => remarks.push(format!("{name}: not connected: its webhooks get 503 until sources.{name}.webhook says how they are verified")),
+        Some("none") => remarks.push(format!("{name}: not verified: whoever knows the URL can write into this brand (verification = \"none\")")),
+        Some(_) => {}
+    }
+    if watch.is_failing() {
+        let since = watch.door.refused_since.map_or_else(String::new, |at| format!(" since {}", at.strftime("%F %T UTC")));
+        remarks.push(format!("{name}: the last {} were all refused{since}: its secret is probably another one here", watch.door.refused_in_a_row));
+    }
+    if watch.dead > 0.0 {
+        remarks.push(format!("{name}: {} could not be applied: `hookpoint inbox list --source {name} --state dead` says why", watch.dead));
+    }
+    if watch.silence_ratio(now).is_some_and(|ratio| ratio > 3.0) {
+        remarks.push(format!("{name}: silent for much longer than usual: does it still send to the right URL?"));
+    }
+    remarks
+}
+
+/// `45s`, `12m`, `5h`, `3d`
+fn span(time: SignedDuration) -> String {
+    match time.as_secs().max(0) {
+        seconds @ 0..=119 => format!("{seconds}s"),
+        seconds @ 120..=7_199 => format!("{}m", seconds / 60),
+        seconds @ 7_200..=172_799 => format!("{}h", seconds / 3_600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_short() {
+        let texts = [0, 119, 120, 7_200, 200_000].map(|seconds| span(SignedDuration::from_secs(seconds)));
+        assert_eq!(texts, ["0s", "119s", "2m", "2h", "2d"]);
+    }
+}
