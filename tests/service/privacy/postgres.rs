@@ -74,7 +74,9 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     let server = open(&embedded, "canaries").await;
     let place = Place::Server(Url(format!("postgres://hookpoint@localhost/canaries?host={}", directory.join("run").display())));
     let place = Some((place, "canaries".to_owned()));
-    let app = app_with_canaries(Options { place, replace: doors(), ..Options::default() }).await;
+    let mut replace = doors();
+    replace.push(("[lookup]", "[lookup]\ndeadline_ms = 1000".to_owned()));
+    let app = app_with_canaries(Options { place, replace, ..Options::default() }).await;
     ask(&app).await;
     assert!(send_webhooks(app.application.address, "usual", now()).await.contains(&202));
     provoke(&app, &server).await;
@@ -134,7 +136,6 @@ async fn provoke(app: &TestApp, server: &PgPool) {
         let update = Update { at: now(), scope: Scope::Partial, fields };
         assert!(apply(app.pool(), &app.brand, vec![Change::Record { key, update }]).await.is_err());
     }
-    stop_receipts(app, server).await;
     let again = "insert into customer_addresses (brand_id, kind, address, customer_key) select brand_id, kind, $1, customer_key \
         from customer_addresses, generate_series(1, 2) where address = $1";
     assert!(sqlx::query(again).bind(EMAIL).execute(server).await.is_err());
@@ -164,6 +165,7 @@ async fn provoke(app: &TestApp, server: &PgPool) {
     };
     futures_util::future::join(ask(app), cut).await;
     assert!(ask(app).await.contains(&200), "and it goes on");
+    stop_receipts(app, server).await;
 }
 
 /// Webhooks that can't be stored, because Postgres gives up or the connection goes; and what an operator does to deliveries.
