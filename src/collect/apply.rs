@@ -47,7 +47,9 @@ pub(super) async fn run(pool: &PgPool, brand: &Brand, work: &Work) -> Result<App
         return Ok(applied);
     }
     transaction.commit().await?;
-    settle(pool, &applied).await;
+    if applied.is_outgrown {
+        look_again(pool).await;
+    }
     Ok(applied)
 }
 
@@ -95,11 +97,9 @@ async fn write(db: &mut PgConnection, brand: &Brand, work: &Work, look: Option<(
     Ok(Applied { changed, customers, erased: BTreeSet::new(), wrote: true, is_outgrown })
 }
 
-/// What is to be done once a transaction has been committed.
-pub(super) async fn settle(pool: &PgPool, applied: &Applied) {
-    if applied.is_outgrown
-        && let Err(error) = analyze(pool).await
-    {
+/// Has Postgres look at tables that have grown, so that statements are planned anew for them.
+pub(super) async fn look_again(pool: &PgPool) {
+    if let Err(error) = analyze(pool).await {
         // What was applied is applied.
         tracing::warn!(%error, "statements are not planned anew for tables that have grown");
     }

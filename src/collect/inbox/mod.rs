@@ -11,6 +11,7 @@ pub mod watch;
 use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -18,7 +19,7 @@ use sqlx::{PgConnection, PgPool};
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
-use super::apply::{run_within, settle};
+use super::apply::{look_again, run_within};
 use super::erasure::mentions::mentions_erased;
 use super::gather::Readers;
 use super::work::{Applied, Work};
@@ -72,6 +73,8 @@ pub struct Worker {
     lease: Duration,
     batch: u32,
     max_attempts: u32,
+    // Tables have grown so much that Postgres should look at them again.
+    is_outgrown: AtomicBool,
 }
 
 impl Worker {
@@ -79,13 +82,25 @@ impl Worker {
     #[must_use]
     pub const fn new(pool: PgPool, brand: Arc<Brand>, settings: &InboxSettings, clock: Clock) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
-        Self { pool, brand, clock, lease, batch: settings.batch, max_attempts: settings.max_attempts }
+        let is_outgrown = AtomicBool::new(false);
+        Self { pool, brand, clock, lease, batch: settings.batch, max_attempts: settings.max_attempts, is_outgrown }
     }
 
     /// Goes on until the service ends, and then finishes what it has begun. At most as many brands at once as there are slots.
     pub async fn run(self, wakes: Wakes, slots: Arc<Semaphore>, background: Background) {
         let mut is_failing = false;
+        let looks = Arc::new(Semaphore::new(1));
         while !background.is_ending() {
+            // Beside the work, which would wait for it otherwise.
+            if self.is_outgrown.swap(false, Ordering::Relaxed)
+                && let Ok(look) = Arc::clone(&looks).try_acquire_owned()
+            {
+                let pool = self.pool.clone();
+                background.spawn(async move {
+                    look_again(&pool).await;
+                    drop(look);
+                });
+            }
             let Ok(slot) = slots.acquire().await else { return };
             let worked = self.step().await;
             drop(slot);
@@ -194,7 +209,7 @@ impl Worker {
         for (read, (_, verdict)) in held.iter().zip(&verdicts) {
             self.count_verdict(read.item.source, verdict);
         }
-        settle(&self.pool, &applied).await;
+        self.is_outgrown.fetch_or(applied.is_outgrown, Ordering::Relaxed);
         Ok(())
     }
 
