@@ -60,7 +60,7 @@ catalogue! {
     KeyUnknown, UNAUTHORIZED, "key-unknown", "The key opens nothing", "It is unknown, expired or revoked. `hookpoint key list` shows which keys are live, `hookpoint key create` makes a new one.";
     NetworkForbidden, FORBIDDEN, "network-forbidden", "Your network may not use this service", "An operator lists the networks in server.allow.";
     BrandNetworkForbidden, FORBIDDEN, "brand-network-forbidden", "Your network may not use this brand's keys", "An admin lists the networks in the brand's allow setting.";
-    NotFound, NOT_FOUND, "not-found", "There is nothing here", "Check the path of the CRM sync url.";
+    NotFound, NOT_FOUND, "not-found", "There is nothing here", "Check the path of the CRM sync url, or the brand and source in that of a webhook.";
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "Only GET and HEAD", "Lookups are GET requests.";
     WebhookMethodNotAllowed, METHOD_NOT_ALLOWED, "webhook-method-not-allowed", "Only POST", "Webhooks are POST requests.";
     WebhookUnproved, UNAUTHORIZED, "webhook-unproved", "Nothing proves that this webhook is the source's own", "Compare the secret there with the one here. Operators find the reason in the log, and `hookpoint inbox status` says since when.";

@@ -29,7 +29,7 @@ fn routes(config: &mut ServiceConfig, lookup_path: &str) {
     };
     config
         .service(post(&format!("{}{{brand}}/{{source}}", route::WEBHOOKS)))
-        .service(post(&format!("{}{{brand}}/{{source}}/{{secret:[^/]*}}", route::WEBHOOKS)))
+        .service(post(&format!("{}{{brand}}/{{source}}/{{secret:[^/]*/?}}", route::WEBHOOKS)))
         .service(get(lookup_path).route(web::get().to(lookup)).route(web::head().to(lookup)))
         .service(get(route::LIVE).route(web::get().to(pages::live)).route(web::head().to(pages::live)))
         .service(get(route::READY).route(web::get().to(pages::ready)).route(web::head().to(pages::ready)))

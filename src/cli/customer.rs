@@ -77,7 +77,7 @@ async fn with(database: &Database, command: CustomerCommand, settings: Settings)
             // One that was interrupted is finished first.
             let now = Clock::system().now();
             reconcile(&database.pool, brand, &ledger, now, now).await?;
-            let records = person.find(true).await?;
+            let records = person.find(!yes).await?;
             if !yes && !confirm()? {
                 say("Nothing was erased.");
                 return Ok(());

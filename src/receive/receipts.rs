@@ -4,6 +4,7 @@
 //! back: one wait for the disk, however many.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,6 +72,7 @@ pub struct Receipts {
     pool: PgPool,
     background: Background,
     queues: HashMap<i32, Mutex<Queue>>,
+    is_failing: AtomicBool,
 }
 
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
@@ -80,7 +82,12 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 impl Receipts {
     /// Queues for some brands.
     pub fn new(pool: PgPool, background: Background, brands: impl IntoIterator<Item = i32>) -> Arc<Self> {
-        Arc::new(Self { pool, background, queues: brands.into_iter().map(|brand_id| (brand_id, Mutex::default())).collect() })
+        Arc::new(Self {
+            pool,
+            background,
+            queues: brands.into_iter().map(|brand_id| (brand_id, Mutex::default())).collect(),
+            is_failing: AtomicBool::new(false),
+        })
     }
 
     /// Stores a delivery, together with others that arrive now. It is stored even if nobody waits for that any more.
@@ -106,13 +113,23 @@ impl Receipts {
         }
     }
 
+    /// Said once, not for every webhook.
+    fn report(&self, error: &StorageError) {
+        if !self.is_failing.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "webhooks are not stored: their sources are asked to send them again");
+        }
+    }
+
     async fn write(&self, brand_id: i32, parcels: Vec<Parcel>) {
         let (rows, receipts): (Vec<_>, Vec<_>) = parcels.into_iter().map(|parcel| (parcel.row, (parcel.receipt, parcel._room))).unzip();
         let written = tokio::time::timeout(LONGEST, insert_deliveries(&self.pool, brand_id, &rows)).await;
         let new: Result<BTreeSet<_>, NotStored> = match written {
-            Ok(Ok(new)) => Ok(new),
+            Ok(Ok(new)) => {
+                self.is_failing.store(false, Ordering::Relaxed);
+                Ok(new)
+            }
             Ok(Err(error)) => {
-                report(&error);
+                self.report(&error);
                 Err(NotStored)
             }
             Err(_) => Err(NotStored),
@@ -122,10 +139,6 @@ impl Receipts {
             let _ = receipt.send(new.as_ref().map(stored).map_err(|_| NotStored));
         }
     }
-}
-
-fn report(error: &StorageError) {
-    tracing::warn!(%error, "webhooks are not stored: their sources are asked to send them again");
 }
 
 /// One that writes what waits. It doesn't count as under way any more once it is over, whatever ends it.

@@ -9,6 +9,7 @@ pub mod omniotap;
 pub mod picker;
 pub mod secret;
 pub mod signature;
+mod surrogate;
 pub mod syncaroo;
 mod url_secret;
 pub mod webhook;
@@ -33,8 +34,11 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// The body, also if a text in it was cut in the middle of an emoji, or a byte order mark stands before it.
     fn json(&self) -> Result<serde_json::Value, Unreadable> {
-        serde_json::from_slice(&self.body).map_err(|_| Unreadable::NotJson)
+        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
+        let mended = || surrogate::without_halves(body).and_then(|body| serde_json::from_slice(&body).ok());
+        serde_json::from_slice(body).ok().or_else(mended).ok_or(Unreadable::NotJson)
     }
 
     fn header(&self, name: &str) -> Option<&str> {

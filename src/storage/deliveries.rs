@@ -154,7 +154,7 @@ pub struct BacklogRow {
     pub state: String,
     /// How many.
     pub count: f64,
-    /// When the oldest of them came.
+    /// When the oldest of them came, or was replayed.
     pub oldest_at: Timestamp,
 }
 
@@ -164,7 +164,8 @@ pub struct BacklogRow {
 /// When Postgres fails.
 pub async fn list_backlog(pool: &PgPool, brand_id: i32) -> Result<Vec<BacklogRow>, StorageError> {
     let rows: Vec<(String, String, f64, Time)> = sqlx::query_as(
-        "select source, state, count(*)::float8, min(received_at) from deliveries where brand_id = $1 and state = 'pending' group by source, state
+        "select source, state, count(*)::float8, min(case when remark = 'replayed' and claim is null then due_at else received_at end)
+        from deliveries where brand_id = $1 and state = 'pending' group by source, state
         union all
         select source, state, count(*)::float8, min(received_at) from deliveries where brand_id = $1 and state = 'dead' group by source, state",
     )

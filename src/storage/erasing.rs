@@ -97,6 +97,38 @@ pub async fn list_common(
     rows.into_iter().map(|(kind, value)| identifier(&kind, value)).collect()
 }
 
+/// Which of some values other records hold under one of some folded names.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_namesakes(
+    db: &mut PgConnection,
+    brand_id: i32,
+    keys: &BTreeSet<RecordKey>,
+    values: &BTreeSet<Identifier>,
+    names: &BTreeSet<String>,
+) -> Result<BTreeSet<(Identifier, String)>, StorageError> {
+    let (kinds, texts_of_values) = columns(values);
+    // Those that link are found by their index; what doesn't link is looked for among all, and rarely asked for.
+    let rows: Vec<(String, String, String)> = sqlx::query_as(
+        "select held.kind, held.value, held.name_key from unnest($3::text[], $4::text[]) as asked (kind, value)
+        join identifiers as held on held.brand_id = $1 and held.kind = asked.kind and held.value = asked.value and held.links
+        where held.name_key = any($5) and held.record_key <> all($2)
+        union
+        select held.kind, held.value, held.name_key from identifiers as held
+        where held.brand_id = $1 and not held.links and held.kind = any($3) and held.value = any($4) and held.name_key = any($5)
+            and held.record_key <> all($2)",
+    )
+    .bind(brand_id)
+    .bind(texts(keys))
+    .bind(kinds)
+    .bind(texts_of_values)
+    .bind(names.iter().cloned().collect::<Vec<_>>())
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(|(kind, value, name)| Ok((identifier(&kind, value)?, name))).collect()
+}
+
 /// The events that hang on some records.
 ///
 /// # Errors

@@ -294,6 +294,42 @@ async fn whatever_comes_in_later_about_an_erased_person_is_dropped() {
 }
 
 /// A body as the CRM sends it.
+#[tokio::test]
+async fn a_namesake_on_the_same_phone_stays_as_he_was() {
+    let app = app().await;
+    let profile = |id, email| {
+        let fields = [("name.first", "Jan"), ("name.last", "Naamgenoot"), ("email.main", email), ("phone.main", "+31612399999")];
+        record(SourceKind::OmneoProfile, id, 0, &fields)
+    };
+    let son = [profile("son-profile-0001", "jan.zoon@example.net"), ticket("son-ticket-0001", "omneo.profile:son-profile-0001", "EV-2026-0009")];
+    app.apply(vec![profile("father-profile-0001", "jan.vader@example.net")]).await;
+    app.apply(son.to_vec()).await;
+    app.heard().await;
+    let before = app.by_email("jan.zoon@example.net").await;
+    let father = [RecordKey::new(SourceKind::OmneoProfile, "father-profile-0001").unwrap()].into();
+    let delivery = |id: &str, email: &str| json!({"id": id, "email": email, "firstName": "Jan", "lastName": "Naamgenoot", "phone": "+31612399999", "updatedAt": "2026-11-20T10:00:00Z"});
+    insert_delivery(&app, "done", &body("contact", &delivery("son-contact-0001", "jan.zoon@example.net"))).await;
+    erase(app.pool(), &app.brand, &file(&app), (&father, app.clock.now()), &mut |_| ()).await.unwrap();
+    app.apply(son.to_vec()).await;
+    app.heard().await;
+    assert_eq!(app.by_email("jan.zoon@example.net").await, before);
+    assert_eq!(app.by_phone("+31612399999").await, before);
+    assert!(app.by_email("jan.vader@example.net").await.is_empty());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_number_that_becomes_somebody_elses_is_theirs() {
+    let app = app().await;
+    app.apply(person()).await;
+    erase_person(&app).await;
+    let nina = [("name.first", "Nina"), ("name.last", "Nieuw"), ("email.main", "nina@example.net"), ("phone.main", PHONE)];
+    app.apply(vec![record(SourceKind::OmneoProfile, "nina-profile-0001", 9, &nina)]).await;
+    app.heard().await;
+    assert_eq!(app.by_phone(PHONE).await[0]["customerFirstname"], "Nina");
+    app.stop().await;
+}
+
 fn body(entity: &str, data: &Value) -> Vec<u8> {
     let envelope = json!({
         "event_id": Uuid::new_v4(), "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": entity, "action": "updated",

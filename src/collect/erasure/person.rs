@@ -14,7 +14,7 @@ use crate::customer::identifier::Identifier;
 use crate::customer::kind::SourceKind;
 use crate::customer::record::RecordKey;
 use crate::storage::StorageError;
-use crate::storage::erasing::{list_common, list_event_keys, list_person, list_traces};
+use crate::storage::erasing::{list_common, list_event_keys, list_namesakes, list_person, list_traces};
 use crate::storage::erasures::{ErasedCounts, complete_erasures, count_erased, find_erasures, insert_erasure, insert_hashes, unerase as unerase_row};
 use crate::storage::ledger::{LedgerHash, LedgerHasher, given_name};
 use crate::storage::outcome::begin;
@@ -93,20 +93,21 @@ pub(in crate::collect) async fn list_entries(
     let mut entries: BTreeSet<LedgerHash> = records.iter().map(|key| hasher.record(key)).collect();
     entries.extend(list_event_keys(db, brand.id(), records).await?.iter().map(|key| hasher.event(key)));
     let traces = list_traces(db, brand.id(), records).await?;
-    let names: BTreeSet<&str> = traces.iter().map(|trace| trace.name_key.as_str()).filter(|name| !name.is_empty()).collect();
+    let full: BTreeSet<String> = traces.iter().map(|trace| trace.name_key.clone()).filter(|name| !name.is_empty()).collect();
+    // Some records say only what somebody is called.
+    let given = full.iter().map(|name| given_name(name)).filter(|given| !given.is_empty()).map(|given| format!("{given}\u{1f}"));
+    let names: BTreeSet<String> = given.chain(full.iter().cloned()).collect();
     let mut values: BTreeSet<Identifier> = traces.iter().map(|trace| trace.identifier.clone()).filter(Identifier::could_link).collect();
     values.extend(records.iter().filter_map(|key| Identifier::reference(key.kind.as_str(), &key.id)));
     let common = list_common(db, brand.id(), records, &values).await?;
+    // A father and his son on one phone: there the name says nothing.
+    let namesakes = list_namesakes(db, brand.id(), records, &values, &names).await?;
     for value in &values {
         let is_own = !common.contains(value) && brand.rules.identity.may_link(value);
         entries.insert(if is_own { hasher.own(value) } else { hasher.common(value) });
-        for name in &names {
-            entries.insert(hasher.named(value, name));
-            // Some records say only what somebody is called.
-            let given = given_name(name);
-            entries.extend((!given.is_empty()).then(|| hasher.named(value, &format!("{given}\u{1f}"))));
-            entries.extend(hasher.initial(value, name).filter(|_| is_own));
-        }
+        entries.extend(full.iter().filter_map(|name| hasher.initial(value, name)).filter(|_| is_own));
+        let telling = names.iter().filter(|name| !namesakes.contains(&(value.clone(), (*name).clone())));
+        entries.extend(telling.map(|name| hasher.named(value, name)));
     }
     Ok(entries)
 }

@@ -160,7 +160,7 @@ async fn forget_records(pool: &PgPool, brand: &Brand, after: &str) -> Result<Opt
     let keys = list_named_after(&mut transaction, brand.id(), after, PAGE).await?;
     let Some(last) = keys.last().cloned() else { return Ok(None) };
     let own = |key: &RecordKey| Identifier::reference(key.kind.as_str(), &key.id);
-    let suspect = |key: &RecordKey| Suspect { key: key.clone(), is_known: true, name_key: String::new(), links: own(key).into_iter().collect() };
+    let suspect = |key: &RecordKey| Suspect { key: key.clone(), name_key: String::new(), links: own(key).into_iter().collect() };
     let mut suspects: BTreeMap<RecordKey, Suspect> = keys.iter().map(|key| (key.clone(), suspect(key))).collect();
     for trace in list_traces(&mut transaction, brand.id(), &keys).await? {
         if let Some(suspect) = suspects.get_mut(&trace.record) {

@@ -102,8 +102,6 @@ impl Sifted {
 /// A record that may be about somebody erased.
 pub(super) struct Suspect {
     pub key: RecordKey,
-    /// Whether it was here before: then an address alone doesn't say whose it is, because it may have changed hands.
-    pub is_known: bool,
     /// Its folded name; empty when unknown.
     pub name_key: String,
     pub links: BTreeSet<Identifier>,
@@ -122,17 +120,12 @@ impl Suspect {
             versions.join(known.versions.clone());
         }
         let record = Record { key: key.clone(), versions };
-        Self {
-            key: key.clone(),
-            is_known: known.is_some_and(|known| known.versions.is_live()),
-            name_key: record.name().folded().key(),
-            links: links_of(&record, brand.rules.identity.region),
-        }
+        Self { key: key.clone(), name_key: record.name().folded().key(), links: links_of(&record, brand.rules.identity.region) }
     }
 }
 
-/// Which records are the erased person's: those that bear an address which only the person had, unless they were here
-/// before under a given name that begins with another letter; and those that bear an address which others had as well,
+/// Which records are the erased person's: those that bear an address which only the person had, unless under a given name
+/// that begins with another letter, since numbers and mailboxes change hands; and those that bear an address which others had as well,
 /// under the person's name.
 pub(super) async fn convict(
     db: &mut PgConnection,
@@ -147,7 +140,8 @@ pub(super) async fn convict(
         for value in &suspect.links {
             let initial = hasher.initial(value, &suspect.name_key);
             match (found.get(&hasher.own(value)), initial) {
-                (Some(_), Some(initial)) if suspect.is_known => by_name.push((initial, &suspect.key)),
+                // It may have become somebody else's.
+                (Some(_), Some(initial)) => by_name.push((initial, &suspect.key)),
                 (Some(erasure), _) => {
                     convicted.insert(suspect.key.clone(), *erasure);
                 }

@@ -18,7 +18,7 @@ use crate::sources::{Delivery, Reader, Reading, Unreadable};
 impl Reader for OmnioTapSettings {
     fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
         let body = delivery.json()?;
-        if !self.tenant_id.is_empty() && text_at(&body, "/tenant_id").as_deref() != Some(self.tenant_id.as_str()) {
+        if !self.tenant_id.is_empty() && text_at(&body, "/tenant_id").ok_or(Unreadable::Missing("tenant_id"))? != self.tenant_id {
             return Err(Unreadable::Foreign("tenant"));
         }
         let entity = text_at(&body, "/entity_type").ok_or(Unreadable::Missing("entity_type"))?;

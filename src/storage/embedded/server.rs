@@ -39,6 +39,7 @@ impl Server {
         if found != binaries.major.to_string() {
             return Err(EmbeddedError::OtherVersion { dir: layout.data_dir.clone(), found, have: binaries.major });
         }
+        wait_for_the_one_before(&cluster);
         let log = layout.data_dir.join("postgres.log");
         let log_file = std::fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(&log).map_err(at(&log))?;
         let mut command = postgres(binaries, &cluster, &socket_dir, layout, run_as);
@@ -88,6 +89,14 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// The server of a service that was killed ends by itself, but not at once. The directory is ours alone, so no other runs in it.
+fn wait_for_the_one_before(cluster: &Path) {
+    let deadline = Instant::now() + LONGEST_PAUSE;
+    while Postmaster::read(cluster).is_some_and(|postmaster| process_exists(postmaster.pid)) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
