@@ -7,6 +7,7 @@ use hookpoint::customer::kind::SourceKind;
 use hookpoint::customer::record::RecordKey;
 use hookpoint::settings::file::InboxSettings;
 use hookpoint::storage::deliveries::{ListedRow, Which, discard_deliveries, list_deliveries, replay_deliveries};
+use hookpoint::storage::inbox::delete_old_deliveries;
 use jiff::ToSpan;
 use serde_json::{Value, json};
 
@@ -279,6 +280,39 @@ async fn what_is_discarded_is_not_applied_and_can_be_replayed() {
     work_off(&app).await;
     app.heard().await;
     assert_eq!(name(&app, "c-1").await, "Anna");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_done_is_forgotten_after_a_month_and_its_id_later() {
+    let app = receiver().await;
+    let days = |count: i64| now() + (24 * count).hours();
+    let forget = async |today| {
+        let month = today - (24 * 30).hours();
+        let quarter = today - (24 * 90).hours();
+        while delete_old_deliveries(app.pool(), app.brand.id(), month, quarter, 2).await.unwrap() {}
+    };
+    let omneo = [("x-omneo-event", "profile.updated")];
+    let profile = json!({"id": "p-1", "email": "p-1@example.org"});
+    for n in 0..5 {
+        accepted(&app, "omniotap", &[], &contact(&format!("e{n}"), &format!("c-{n}"), "Anna", 1)).await;
+    }
+    accepted(&app, "omneo", &omneo, &profile).await;
+    assert_eq!(post(app.application.address, "/webhooks/demo/omniotap", &[], b"no json").await.status, 202);
+    work_off(&app).await;
+    forget(days(30)).await;
+    assert_eq!(deliveries(&app).await.len(), 7, "not before its time");
+    app.clock.set(days(31));
+    forget(days(31)).await;
+    assert_eq!(states(&app).await, [("dead".to_owned(), "the body is not JSON".to_owned())], "until somebody decides");
+    accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
+    accepted(&app, "omneo", &omneo, &profile).await;
+    assert_eq!(deliveries(&app).await.len(), 1, "both are known still");
+    app.clock.set(days(91));
+    forget(days(91)).await;
+    accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
+    accepted(&app, "omneo", &omneo, &profile).await;
+    assert_eq!(deliveries(&app).await.len(), 3, "and now they are not");
     app.stop().await;
 }
 
