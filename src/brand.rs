@@ -10,6 +10,7 @@ use crate::customer::presentation::Presenter;
 use crate::customer::profile::Precedence;
 use crate::customer::rules::IdentityRules;
 use crate::sources::SourceSettings;
+use crate::sources::api::AccountRules;
 use crate::sources::webhook::Door;
 use crate::storage::brands::BrandRow;
 
@@ -30,6 +31,8 @@ pub struct BrandRules {
     pub sources: SourceSettings,
     /// The doors of the sources whose webhooks can be proved to be theirs.
     pub doors: BTreeMap<Source, Door>,
+    /// The accounts of the sources that may be asked.
+    pub accounts: BTreeMap<Source, AccountRules>,
     /// Namespaces of ids, such as order numbers, that `primaryID` may name.
     pub reference_ids: Vec<String>,
 }

@@ -11,6 +11,7 @@
 //! - [`customer`] is pure: who somebody is, what is known of them, what an agent sees.
 //! - [`sources`] knows the vendors' words and turns them into changes.
 //! - [`storage`] is the only place with SQL, and runs the embedded Postgres.
+//! - [`account`] is everything that goes out to the sources: calls under one budget.
 //! - [`receive`] lets webhooks in and stores them.
 //! - [`collect`] is the one write path, and forgets a person for good; [`lookup`] is the one read path.
 //! - [`access`] lets requests in: networks, keys, limits.
@@ -19,6 +20,7 @@
 //! - [`route`] names where requests go; [`problem`] is every error a client can see; [`settings`] everything an operator can choose.
 
 pub mod access;
+pub mod account;
 pub mod app;
 pub mod background;
 pub mod brand;

@@ -38,6 +38,7 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, m
     check_sources(&settings.sources, &mut found);
     check_fields(settings, &mut found);
     let doors = doors::open(&settings.sources, fetch, &mut found, missing);
+    let accounts = doors::connect(&settings.sources, fetch, &mut found, missing);
     let (Ok(time_zone), Ok(locale), true) = (time_zone, locale, found.is_empty()) else { return Err(found) };
     let urls = Source::ALL.into_iter().map(|source| (source, settings.sources.event_url(source).to_owned())).filter(|(_, url)| !url.is_empty());
     let presentation = PresentationRules {
@@ -61,6 +62,7 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, m
         presenter,
         sources: settings.sources.clone(),
         doors,
+        accounts,
         reference_ids: settings.reference_ids.clone(),
     })
 }

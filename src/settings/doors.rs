@@ -1,4 +1,4 @@
-//! The doors of a brand's sources, with the secrets that its settings name.
+//! The doors of a brand's sources and its accounts there, with the secrets that its settings name.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -7,6 +7,7 @@ use super::brands::Found;
 use super::environment;
 use crate::customer::kind::Source;
 use crate::sources::SourceSettings;
+use crate::sources::api::AccountRules;
 use crate::sources::secret::{Fetch, Keyring, SecretRef};
 use crate::sources::webhook::Door;
 
@@ -28,6 +29,20 @@ pub(super) fn open(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found
         missing.extend(not_there.into_iter().map(in_full));
     }
     doors
+}
+
+/// The accounts that the settings describe. One whose secret is missing isn't called.
+pub(super) fn connect(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found, missing: &mut Found) -> BTreeMap<Source, AccountRules> {
+    let mut accounts = BTreeMap::new();
+    for source in Source::ALL {
+        let mut keys = Keyring::new(fetch);
+        accounts.extend(sources.account(source, &mut keys).map(|account| (source, account)));
+        let in_full = |(key, what): (String, String)| (format!("sources.{}.api.{key}", source.as_str()), what);
+        let [wrong, not_there] = keys.into_mistakes();
+        found.extend(wrong.into_iter().map(in_full));
+        missing.extend(not_there.into_iter().map(in_full));
+    }
+    accounts
 }
 
 /// A file's last line ends with a line break that isn't meant.

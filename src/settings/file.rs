@@ -21,6 +21,10 @@ pub struct SettingsFile {
     pub lookup: LookupSettings,
     /// Webhooks and what becomes of them.
     pub inbox: InboxSettings,
+    /// Calling the sources' APIs.
+    pub calls: CallSettings,
+    /// Walking through what the sources have.
+    pub sync: SyncSettings,
     /// How often who may ask.
     pub limits: LimitsSettings,
     /// Erasing people.
@@ -170,6 +174,45 @@ impl Default for InboxSettings {
             keep_days: 30,
             keep_ids_days: 90,
         }
+    }
+}
+
+/// Calling the sources' APIs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct CallSettings {
+    pub connect_ms: u64,
+    pub first_byte_ms: u64,
+    pub whole_ms: u64,
+    pub max_body_kilobytes: u64,
+    pub at_once: usize,
+    pub break_after: u32,
+    pub break_seconds: u64,
+}
+
+impl Default for CallSettings {
+    fn default() -> Self {
+        Self { connect_ms: 2_000, first_byte_ms: 5_000, whole_ms: 20_000, max_body_kilobytes: 8_192, at_once: 8, break_after: 5, break_seconds: 30 }
+    }
+}
+
+/// Walking through what the sources have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct SyncSettings {
+    pub backfill: bool,
+    pub reconcile_hours: u32,
+    pub lease_seconds: u64,
+    pub max_gone_percent: u32,
+    pub follow_ups: bool,
+    pub max_attempts: u32,
+}
+
+impl Default for SyncSettings {
+    fn default() -> Self {
+        Self { backfill: true, reconcile_hours: 24, lease_seconds: 60, max_gone_percent: 10, follow_ups: true, max_attempts: 20 }
     }
 }
 

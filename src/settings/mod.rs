@@ -156,6 +156,17 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("inbox.max_attempts", u64::from(inbox.max_attempts), 1, 1_000),
         ("inbox.keep_days", u64::from(inbox.keep_days), 1, 36_500),
         ("inbox.keep_ids_days", u64::from(inbox.keep_ids_days), u64::from(inbox.keep_days), 36_500),
+        ("calls.connect_ms", file.calls.connect_ms, 10, 60_000),
+        ("calls.first_byte_ms", file.calls.first_byte_ms, 10, 300_000),
+        ("calls.whole_ms", file.calls.whole_ms, file.calls.first_byte_ms, 600_000),
+        ("calls.max_body_kilobytes", file.calls.max_body_kilobytes, 1, 256 * 1024),
+        ("calls.at_once", count(file.calls.at_once), 1, 1_000),
+        ("calls.break_after", u64::from(file.calls.break_after), 1, 1_000),
+        ("calls.break_seconds", file.calls.break_seconds, 1, 3_600),
+        ("sync.reconcile_hours", u64::from(file.sync.reconcile_hours), 0, 24 * 366),
+        ("sync.lease_seconds", file.sync.lease_seconds, 5, 3_600),
+        ("sync.max_gone_percent", u64::from(file.sync.max_gone_percent), 0, 100),
+        ("sync.max_attempts", u64::from(file.sync.max_attempts), 1, 1_000),
         ("database.connections", u64::from(file.database.connections), 2, 10_000),
     ] {
         if number < least {

@@ -3,6 +3,7 @@
 //! To add a system: a variant of [`Source`] and its kinds of record in `customer/kind.rs` (the compiler then lists what
 //! is missing), a folder here with its wire format, its recorded bodies in `fixtures/webhooks/<system>`, its settings.
 
+pub mod api;
 pub mod omneo;
 pub mod omnilab;
 pub mod omniotap;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::api::Connect;
 use crate::customer::kind::Source;
 use crate::customer::record::Change;
 
@@ -123,6 +125,27 @@ impl SourceSettings {
             Source::Omneo => self.omneo.webhook.proof(keys),
             Source::OmniLab => self.omnilab.webhook.proof(keys),
             Source::Syncaroo => self.syncaroo.webhook.proof(keys),
+        }
+    }
+
+    /// The API of a source.
+    #[must_use]
+    pub fn api(&self, source: Source) -> &dyn api::Api {
+        match source {
+            Source::OmnioTap => &self.omniotap,
+            Source::Omneo => &self.omneo,
+            Source::OmniLab => &self.omnilab,
+            Source::Syncaroo => &self.syncaroo,
+        }
+    }
+
+    /// The account whose API a source may be asked by; `None` where there is none, or its settings are wrong.
+    pub fn account(&self, source: Source, keys: &mut secret::Keyring<'_>) -> Option<api::AccountRules> {
+        match source {
+            Source::OmnioTap => self.omniotap.api.account(keys),
+            Source::Omneo => self.omneo.api.account(keys),
+            Source::OmniLab => self.omnilab.api.account(keys),
+            Source::Syncaroo => self.syncaroo.api.account(keys),
         }
     }
 

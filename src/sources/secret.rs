@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use subtle::{Choice, ConstantTimeEq};
 
+use super::api::is_safe_url;
 use super::webhook::digest;
 
 /// The fewest bytes of a secret: 128 bits, below which guessing is no longer out of the question.
@@ -120,6 +121,49 @@ impl<'a> Keyring<'a> {
             self.mistake(key, "must be the name of a header, such as \"x-signature\"");
         }
         name.to_ascii_lowercase()
+    }
+
+    /// The one secret of a list; `None` where none is named, or it isn't there.
+    pub(super) fn only(&mut self, key: &str, places: &[SecretRef]) -> Option<Secret> {
+        if places.len() > 1 {
+            self.mistake(key, "names several: a call can prove itself by one only");
+        }
+        self.fetch(key, places, Ok).pop()
+    }
+
+    /// A text that must be there.
+    pub(super) fn text(&mut self, key: &str, value: &str) -> Option<String> {
+        if value.is_empty() {
+            self.mistake(key, "is needed to call the API");
+        }
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// Where an API is, without a slash at the end.
+    pub(super) fn base_url(&mut self, key: &str, url: &str) -> Option<String> {
+        let is_safe = is_safe_url(url);
+        if !is_safe {
+            self.mistake(key, "must be the URL of the API, such as \"https://api.example.com/v1\"; plain http is for this machine only");
+        }
+        is_safe.then(|| url.trim_end_matches('/').to_owned())
+    }
+
+    /// Where tokens are: a path of the API, or elsewhere.
+    pub(super) fn token_url(&mut self, key: &str, url: &str) -> Option<String> {
+        let is_right = url.starts_with('/') || is_safe_url(url);
+        if !is_right {
+            self.mistake(key, "must be a URL such as \"https://auth.example.com/token\", or a path below base_url such as \"/token\"");
+        }
+        is_right.then(|| url.to_owned())
+    }
+
+    /// How many calls are allowed in a minute.
+    pub(super) fn rate(&mut self, key: &str, calls: u32) -> Option<u32> {
+        let is_right = (1..=60_000).contains(&calls);
+        if !is_right {
+            self.mistake(key, "must be between 1 and 60000");
+        }
+        is_right.then_some(calls)
     }
 
     /// Every secret of a list, made from what is kept there.

@@ -418,7 +418,7 @@ const ROOTS: &str = "this template can use customer, attributes, omneo, omniotap
 const MISTAKES: [(&str, usize, &str, &str); 82] = [
     // What the file can't be.
     ("[server]\nlissten = \"x\"", 2, "server.lissten", "expected one of `listen`, `metrics_listen`"),
-    ("[servr]\nlisten = \"x\"", 1, "servr", "expected one of `server`, `database`, `lookup`, `inbox`, `limits`, `erasure`, `telemetry`, `brands`"),
+    ("[servr]\nlisten = \"x\"", 1, "servr", "expected one of `server`, `database`, `lookup`, `inbox`, `calls`, `sync`, `limits`, `erasure`, `telemetry`, `brands`"),
     ("listen = \"x\"", 1, "listen", "expected one of `server`"),
     ("[server]\nlisten = 5", 2, "server.listen", "expected a string"),
     ("[server]\nlisten =", 2, "listen", "quoted"),

@@ -1,5 +1,7 @@
 //! Omneo, a loyalty system: profiles, identities, transactions, rewards, interactions (docs: <https://docs.omneo.io>).
 
+mod account;
+mod api;
 mod proof;
 mod wire;
 
@@ -7,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use account::OmneoApiSettings;
 pub use proof::OmneoWebhookSettings;
 
 /// How a brand's Omneo tenant is read.
@@ -19,4 +22,6 @@ pub struct OmneoSettings {
     pub event_url: String,
     /// What proves that a webhook is its own.
     pub webhook: OmneoWebhookSettings,
+    /// How its API is called.
+    pub api: OmneoApiSettings,
 }

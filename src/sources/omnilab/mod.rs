@@ -1,10 +1,13 @@
 //! OmniLab, engagement and bookings: touchpoints, rewards, bookings (docs: <https://www.21factory.com/docs/developers>).
 
+mod account;
+mod api;
 mod proof;
 mod wire;
 
 use serde::{Deserialize, Serialize};
 
+pub use account::OmniLabApiSettings;
 pub use proof::OmniLabWebhookSettings;
 
 /// How a brand's OmniLab tenant is read.
@@ -17,6 +20,8 @@ pub struct OmniLabSettings {
     pub event_url: String,
     /// What proves that a webhook is its own.
     pub webhook: OmniLabWebhookSettings,
+    /// How its API is called.
+    pub api: OmniLabApiSettings,
     /// Where the values are in an event, whose body isn't published.
     pub pointers: OmniLabPointers,
 }

@@ -1,10 +1,13 @@
 //! OmnioTap, a CRM: contacts, customers, leads, opportunities, tickets (docs: <https://www.omniotap.com/docs>).
 
+mod account;
+mod api;
 mod proof;
 mod wire;
 
 use serde::{Deserialize, Serialize};
 
+pub use account::OmnioTapApiSettings;
 pub use proof::OmnioTapWebhookSettings;
 
 /// How a brand's OmnioTap tenant is read.
@@ -17,4 +20,6 @@ pub struct OmnioTapSettings {
     pub event_url: String,
     /// What proves that a webhook is its own.
     pub webhook: OmnioTapWebhookSettings,
+    /// How its API is called.
+    pub api: OmnioTapApiSettings,
 }

@@ -1,12 +1,15 @@
 //! Syncaroo, workspace bookings: rooms and desks (docs: <https://syncaroo.com/docs/>).
 
+mod account;
 mod action;
+mod api;
 mod object;
 mod proof;
 mod wire;
 
 use serde::{Deserialize, Serialize};
 
+pub use account::SyncarooApiSettings;
 pub use action::{SyncarooAction, SyncarooActions};
 pub use proof::SyncarooWebhookSettings;
 
@@ -20,6 +23,8 @@ pub struct SyncarooSettings {
     pub event_url: String,
     /// What proves that a webhook is its own.
     pub webhook: SyncarooWebhookSettings,
+    /// How its API is called.
+    pub api: SyncarooApiSettings,
     /// What is processed first, and what is not needed.
     pub actions: SyncarooActions,
     /// Where the values are in an answer about a booking, whose shape isn't published.

@@ -1,0 +1,42 @@
+//! The account of a brand at Omneo.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sources::api::{AccountRules, Connect, Credential, LiveSettings};
+use crate::sources::secret::{Keyring, SecretRef, places};
+
+/// How a brand's Omneo tenant is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OmneoApiSettings {
+    /// Where the API is.
+    pub base_url: String,
+    /// Where the token is; none: it isn't called.
+    #[serde(deserialize_with = "places")]
+    pub token: Vec<SecretRef>,
+    /// Calls in any minute.
+    pub calls_per_minute: u32,
+    /// Items of a page.
+    pub page_size: u32,
+    /// When lookups call.
+    pub live: LiveSettings,
+}
+
+impl Default for OmneoApiSettings {
+    fn default() -> Self {
+        Self { base_url: String::new(), token: Vec::new(), calls_per_minute: 120, page_size: 100, live: LiveSettings::default() }
+    }
+}
+
+impl Connect for OmneoApiSettings {
+    fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules> {
+        let token = keys.only("token", &self.token)?;
+        Some(AccountRules {
+            base_url: keys.base_url("base_url", &self.base_url)?,
+            origins: Vec::new(),
+            credential: Credential::Bearer(token),
+            calls_per_minute: keys.rate("calls_per_minute", self.calls_per_minute)?,
+            live: self.live.clone(),
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! The account of a brand at OmniLab.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sources::api::{AccountRules, ClientCredentials, Connect, Credential, LiveSettings, TokenStyle};
+use crate::sources::secret::{Keyring, SecretRef, places};
+
+/// How a brand's OmniLab tenant is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OmniLabApiSettings {
+    /// Where the API is.
+    pub base_url: String,
+    /// Where tokens are.
+    pub token_url: String,
+    /// Whose they are.
+    pub client_id: String,
+    /// Where the client's secret is; none: it isn't called.
+    #[serde(deserialize_with = "places")]
+    pub client_secret: Vec<SecretRef>,
+    /// Whom tokens are for.
+    pub audience: String,
+    /// Calls in any minute.
+    pub calls_per_minute: u32,
+    /// Items of a page.
+    pub page_size: u32,
+    /// Whether supervisors may cancel bookings.
+    pub cancel_bookings: bool,
+    /// When lookups call.
+    pub live: LiveSettings,
+}
+
+impl Default for OmniLabApiSettings {
+    fn default() -> Self {
+        Self {
+            base_url: String::new(),
+            token_url: "/v1/oauth:token".to_owned(),
+            client_id: String::new(),
+            client_secret: Vec::new(),
+            audience: String::new(),
+            calls_per_minute: 120,
+            page_size: 50,
+            cancel_bookings: false,
+            live: LiveSettings::default(),
+        }
+    }
+}
+
+impl Connect for OmniLabApiSettings {
+    fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules> {
+        let client_secret = keys.only("client_secret", &self.client_secret)?;
+        let client_id = keys.text("client_id", &self.client_id);
+        let audience = keys.text("audience", &self.audience);
+        let token_url = keys.token_url("token_url", &self.token_url);
+        Some(AccountRules {
+            base_url: keys.base_url("base_url", &self.base_url)?,
+            origins: Vec::new(),
+            credential: Credential::ClientCredentials(ClientCredentials {
+                token_url: token_url?,
+                client_id: client_id?,
+                client_secret,
+                audience: audience?,
+                style: TokenStyle::Json,
+            }),
+            calls_per_minute: keys.rate("calls_per_minute", self.calls_per_minute)?,
+            live: self.live.clone(),
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! The account of a brand at OmnioTap.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sources::api::{AccountRules, Connect, Credential, LiveSettings};
+use crate::sources::secret::{Keyring, SecretRef, places};
+
+/// How a brand's OmnioTap tenant is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OmnioTapApiSettings {
+    /// Where the API is.
+    pub base_url: String,
+    /// Where the key is; none: it isn't called.
+    #[serde(deserialize_with = "places")]
+    pub key: Vec<SecretRef>,
+    /// Calls in any minute.
+    pub calls_per_minute: u32,
+    /// Items of a page.
+    pub page_size: u32,
+    /// When lookups call.
+    pub live: LiveSettings,
+}
+
+impl Default for OmnioTapApiSettings {
+    fn default() -> Self {
+        let base_url = "https://api.omniotap.com/api/v1".to_owned();
+        Self { base_url, key: Vec::new(), calls_per_minute: 60, page_size: 50, live: LiveSettings::default() }
+    }
+}
+
+impl Connect for OmnioTapApiSettings {
+    fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules> {
+        let key = keys.only("key", &self.key)?;
+        Some(AccountRules {
+            base_url: keys.base_url("base_url", &self.base_url)?,
+            origins: Vec::new(),
+            credential: Credential::Header("x-api-key", key),
+            calls_per_minute: keys.rate("calls_per_minute", self.calls_per_minute)?,
+            live: self.live.clone(),
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! The account of a brand at Syncaroo.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sources::api::{AccountRules, ClientCredentials, Connect, Credential, LiveSettings, TokenStyle};
+use crate::sources::secret::{Keyring, SecretRef, places};
+
+/// How a brand's Syncaroo connection is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SyncarooApiSettings {
+    /// Where the API is.
+    pub base_url: String,
+    /// Where tokens are.
+    pub token_url: String,
+    /// Whose they are.
+    pub client_id: String,
+    /// Where the client's secret is; none: it isn't called.
+    #[serde(deserialize_with = "places")]
+    pub client_secret: Vec<SecretRef>,
+    /// Whom tokens are for; empty for nobody in particular.
+    pub audience: String,
+    /// How a token is asked for.
+    pub token_style: TokenStyle,
+    /// Calls in any minute.
+    pub calls_per_minute: u32,
+    /// When lookups call.
+    pub live: LiveSettings,
+}
+
+impl Default for SyncarooApiSettings {
+    fn default() -> Self {
+        Self {
+            base_url: "https://app.syncaroo.com/api/v1".to_owned(),
+            token_url: String::new(),
+            client_id: String::new(),
+            client_secret: Vec::new(),
+            audience: String::new(),
+            token_style: TokenStyle::Form,
+            calls_per_minute: 120,
+            live: LiveSettings::default(),
+        }
+    }
+}
+
+impl Connect for SyncarooApiSettings {
+    fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules> {
+        let client_secret = keys.only("client_secret", &self.client_secret)?;
+        let client_id = keys.text("client_id", &self.client_id);
+        let token_url = keys.token_url("token_url", &self.token_url);
+        Some(AccountRules {
+            base_url: keys.base_url("base_url", &self.base_url)?,
+            origins: Vec::new(),
+            credential: Credential::ClientCredentials(ClientCredentials {
+                token_url: token_url?,
+                client_id: client_id?,
+                client_secret,
+                audience: self.audience.clone(),
+                style: self.token_style,
+            }),
+            calls_per_minute: keys.rate("calls_per_minute", self.calls_per_minute)?,
+            live: self.live.clone(),
+        })
+    }
+}
