@@ -10,11 +10,13 @@ mod lookup;
 mod mask;
 mod rebuild;
 mod serve;
+mod sync;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use jiff::SignedDuration;
 
 use crate::brand::BrandRules;
 use crate::settings::{Mistake, Settings};
@@ -54,6 +56,9 @@ enum Command {
     /// See, replay and discard what the sources sent
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
+    /// Walk through what the sources have, and see how that goes
+    #[command(subcommand)]
+    Sync(sync::SyncCommand),
     /// Ask as Omnidesk would: what would an agent get, and why?
     Lookup(lookup::LookupArguments),
     /// Erase a person for good, take that back, or give out everything that is held
@@ -81,7 +86,9 @@ pub fn run(cli: Cli) -> ExitCode {
         // The demo brings its own, and the measurement has no brand.
         (Command::Demo(_) | Command::Accuracy(_), _) => None,
         // Whoever only looks or mends needn't know the secrets of the sources.
-        (Command::Serve | Command::Settings(_), Ok(settings)) if !settings.missing.is_empty() => return report(&settings.missing),
+        (Command::Serve | Command::Settings(_) | Command::Sync(sync::SyncCommand::Run(_)), Ok(settings)) if !settings.missing.is_empty() => {
+            return report(&settings.missing);
+        }
         (_, Ok(settings)) => Some(settings),
         (_, Err(mistakes)) => return report(&mistakes),
     };
@@ -102,6 +109,7 @@ pub fn run(cli: Cli) -> ExitCode {
             (Command::Brand(command), Some(settings)) => brand::run(command, settings).await,
             (Command::Key(command), Some(settings)) => key::run(command, settings).await,
             (Command::Inbox(command), Some(settings)) => inbox::run(command, settings).await,
+            (Command::Sync(command), Some(settings)) => sync::run(command, settings).await,
             (Command::Lookup(arguments), Some(settings)) => lookup::run(arguments, settings).await,
             (Command::Customer(command), Some(settings)) => customer::run(command, settings).await,
             (Command::Rebuild(arguments), Some(settings)) => rebuild::run(arguments, settings).await,
@@ -157,4 +165,25 @@ fn report(mistakes: &[Mistake]) -> ExitCode {
         eprintln!("{mistake}");
     }
     ExitCode::from(MISTAKE)
+}
+
+/// `45s`, `12m`, `5h`, `3d`
+fn span(time: SignedDuration) -> String {
+    match time.as_secs().max(0) {
+        seconds @ 0..=119 => format!("{seconds}s"),
+        seconds @ 120..=7_199 => format!("{}m", seconds / 60),
+        seconds @ 7_200..=172_799 => format!("{}h", seconds / 3_600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_short() {
+        let texts = [0, 119, 120, 7_200, 200_000].map(|seconds| span(SignedDuration::from_secs(seconds)));
+        assert_eq!(texts, ["0s", "119s", "2m", "2h", "2d"]);
+    }
 }

@@ -27,6 +27,8 @@ pub(super) struct After {
     pub events: BTreeMap<EventKey, Event>,
     /// What must be written.
     pub facts: Facts,
+    /// How many of the facts say something else than what was known.
+    pub different: usize,
     /// What must be read before this can be relied on.
     pub missing: Ask,
 }
@@ -42,9 +44,16 @@ fn joined(known: Option<&Versions>, said: &Versions) -> Option<Versions> {
 impl After {
     pub(super) fn new(work: &Work, known: &Neighbourhood, asked: &BTreeMap<Identifier, bool>, rules: &IdentityRules) -> Self {
         let mut facts = Facts::default();
+        let mut different: usize = 0;
+        let mut differs = |before: Option<&Versions>, now: &Versions| {
+            let is_news = before.map_or(now.is_live(), |before| !before.says_the_same_as(now));
+            different = different.saturating_add(usize::from(is_news));
+        };
         let mut records = known.records.clone();
         for (key, said) in &work.records {
-            if let Some(versions) = joined(known.records.get(key).map(|record| &record.versions), said) {
+            let before = known.records.get(key).map(|record| &record.versions);
+            if let Some(versions) = joined(before, said) {
+                differs(before, &versions);
                 let record = Record { key: key.clone(), versions };
                 facts.records.push(record.clone());
                 records.insert(key.clone(), record);
@@ -52,7 +61,9 @@ impl After {
         }
         let mut events: BTreeMap<EventKey, Event> = known.events.clone();
         for (key, said) in &work.events {
-            if let Some(versions) = joined(known.events.get(key).map(|event| &event.versions), said) {
+            let before = known.events.get(key).map(|event| &event.versions);
+            if let Some(versions) = joined(before, said) {
+                differs(before, &versions);
                 let event = Event { key: key.clone(), versions };
                 facts.events.push(event.clone());
                 events.insert(key.clone(), event);
@@ -73,6 +84,7 @@ impl After {
             namesakes: known.namesakes.clone(),
             events,
             facts,
+            different,
             missing: Ask::default(),
         };
         after.namesakes.retain(|key| !known.keys.contains(key));

@@ -85,7 +85,7 @@ async fn look(from: &mut Readers<'_>, brand: &Brand, work: &Work) -> Result<Opti
 
 async fn write(db: &mut PgConnection, brand: &Brand, work: &Work, look: Option<(Gathered, bool)>) -> Result<Applied, StorageError> {
     let Some((gathered, is_whole)) = look.filter(|(gathered, _)| !gathered.after.is_nothing_new(work)) else { return Ok(Applied::default()) };
-    let (changed, is_outgrown) = (gathered.after.facts.news(), gathered.known.is_outgrown);
+    let (changed, different, is_outgrown) = (gathered.after.facts.news(), gathered.after.different, gathered.known.is_outgrown);
     let customers = if is_whole {
         let derived = derive(&gathered.after, &gathered.known, &Reach::new(), brand);
         write_outcome(db, brand.id(), &gathered.after.facts, &derived).await?;
@@ -94,7 +94,7 @@ async fn write(db: &mut PgConnection, brand: &Brand, work: &Work, look: Option<(
     } else {
         capped::apply(db, brand, gathered).await?
     };
-    Ok(Applied { changed, customers, erased: BTreeSet::new(), wrote: true, is_outgrown })
+    Ok(Applied { changed, different, customers, erased: BTreeSet::new(), wrote: true, is_outgrown })
 }
 
 /// Has Postgres look at tables that have grown, so that statements are planned anew for them.

@@ -10,4 +10,6 @@ pub mod export;
 mod gather;
 pub mod inbox;
 pub mod rebuild;
+pub mod reply;
+pub mod sync;
 mod work;

@@ -20,6 +20,8 @@ use crate::storage::neighbourhood::{Ask, Scope};
 pub struct Applied {
     /// Records and events whose state changed, and merges that were news.
     pub changed: usize,
+    /// Those of them that are new, gone, or say something else than before.
+    pub different: usize,
     /// Customers that are new or different.
     pub customers: usize,
     /// The keys of what was dropped because it is about somebody erased, as [`Change::keys`] has them.
@@ -32,8 +34,13 @@ pub struct Applied {
 
 impl fmt::Debug for Applied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { changed, customers, erased, .. } = self;
-        f.debug_struct("Applied").field("changed", changed).field("customers", customers).field("erased", &erased.len()).finish_non_exhaustive()
+        let Self { changed, different, customers, erased, .. } = self;
+        f.debug_struct("Applied")
+            .field("changed", changed)
+            .field("different", different)
+            .field("customers", customers)
+            .field("erased", &erased.len())
+            .finish_non_exhaustive()
     }
 }
 

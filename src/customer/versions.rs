@@ -128,10 +128,24 @@ impl Versions {
         self.asserted_at > self.deleted_at
     }
 
+    /// Whether both say the same, whenever they were told.
+    #[must_use]
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let said = |versions: &Self| versions.fields.iter().filter(|(_, field)| field.value.is_some()).count();
+        let agrees = |(name, field): (&String, &Stamped)| field.value.as_ref().is_none_or(|value| other.get(name) == Some(value));
+        self.is_live() == other.is_live() && (!self.is_live() || (said(self) == said(other) && self.fields.iter().all(agrees)))
+    }
+
     /// The first time that anything was said.
     #[must_use]
     pub const fn first_at(&self) -> Timestamp {
         self.first_at
+    }
+
+    /// The latest time at which the source spoke of it as existing.
+    #[must_use]
+    pub const fn asserted_at(&self) -> Option<Timestamp> {
+        self.asserted_at
     }
 
     /// A field's value, unless unknown or cleared.

@@ -6,12 +6,50 @@ use sqlx::types::Json;
 use super::StorageError;
 use super::records::texts;
 use crate::customer::event::Event;
+use crate::customer::kind::Source;
 use crate::customer::record::RecordKey;
 use crate::customer::timeline_order;
 use crate::customer::versions::Versions;
 
 fn event((key, Json(versions)): (String, Json<Versions>)) -> Result<Event, StorageError> {
     Ok(Event { key: key.parse().map_err(StorageError::corrupt("events"))?, versions })
+}
+
+/// Live events of a source and type, in the order of their ids, after one of them.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_events_after(
+    db: &mut PgConnection,
+    brand_id: i32,
+    (source, what): (Source, &str),
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Event>, StorageError> {
+    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
+        "select event_key, state from events
+        where brand_id = $1 and event_key > $2 and event_key < $3 and live
+        order by event_key limit $4",
+    )
+    .bind(brand_id)
+    .bind(format!("{source}.{what}:{after}"))
+    // The character after the colon.
+    .bind(format!("{source}.{what};"))
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(event).collect()
+}
+
+/// How many live events of a source and type there are.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn count_events(db: &mut PgConnection, brand_id: i32, (source, what): (Source, &str)) -> Result<u64, StorageError> {
+    let query = "select count(*) from events where brand_id = $1 and event_key > $2 and event_key < $3 and live";
+    let (first, last) = (format!("{source}.{what}:"), format!("{source}.{what};"));
+    let row: (i64,) = sqlx::query_as(query).bind(brand_id).bind(first).bind(last).fetch_one(db).await?;
+    Ok(u64::try_from(row.0).unwrap_or_default())
 }
 
 /// The newest events of some customers, each given by all its record keys, in timeline order.

@@ -22,6 +22,7 @@ pub mod lines;
 pub mod neighbourhood;
 pub mod outcome;
 pub mod records;
+pub mod streams;
 
 use crate::customer::kind::UnknownName;
 

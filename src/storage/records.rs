@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::StorageError;
+use crate::customer::kind::SourceKind;
 use crate::customer::record::{Record, RecordKey, SourceMerge};
 use crate::customer::versions::Versions;
 
@@ -29,6 +30,44 @@ pub async fn list_records(db: &mut PgConnection, brand_id: i32, keys: &[String])
         Ok((key.clone(), Record { key, versions }))
     };
     rows.into_iter().map(record).collect()
+}
+
+/// Live records of a kind, in the order of their ids, after one of them.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_records_after(
+    db: &mut PgConnection,
+    brand_id: i32,
+    kind: SourceKind,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Record>, StorageError> {
+    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
+        "select record_key, state from records
+        where brand_id = $1 and record_key > $2 and record_key < $3 and live
+        order by record_key limit $4",
+    )
+    .bind(brand_id)
+    .bind(format!("{kind}:{after}"))
+    // The character after the colon.
+    .bind(format!("{kind};"))
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    let record =
+        |(key, Json(versions)): (String, Json<Versions>)| Ok(Record { key: key.parse().map_err(StorageError::corrupt("records"))?, versions });
+    rows.into_iter().map(record).collect()
+}
+
+/// How many live records of a kind there are.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn count_records(db: &mut PgConnection, brand_id: i32, kind: SourceKind) -> Result<u64, StorageError> {
+    let query = "select count(*) from records where brand_id = $1 and record_key > $2 and record_key < $3 and live";
+    let row: (i64,) = sqlx::query_as(query).bind(brand_id).bind(format!("{kind}:")).bind(format!("{kind};")).fetch_one(db).await?;
+    Ok(u64::try_from(row.0).unwrap_or_default())
 }
 
 /// The merges that some records take part in.

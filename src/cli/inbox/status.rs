@@ -1,10 +1,10 @@
 //! `hookpoint inbox status`
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sqlx::PgPool;
 
 use crate::brand::Brand;
-use crate::cli::say;
+use crate::cli::{say, span};
 use crate::collect::inbox::watch::{Watch, watch};
 use crate::storage::deliveries::count_deliveries;
 
@@ -58,25 +58,4 @@ fn remarks(watch: &Watch, now: Timestamp) -> Vec<String> {
         remarks.push(format!("{name}: silent for much longer than usual: does it still send to the right URL?"));
     }
     remarks
-}
-
-/// `45s`, `12m`, `5h`, `3d`
-fn span(time: SignedDuration) -> String {
-    match time.as_secs().max(0) {
-        seconds @ 0..=119 => format!("{seconds}s"),
-        seconds @ 120..=7_199 => format!("{}m", seconds / 60),
-        seconds @ 7_200..=172_799 => format!("{}h", seconds / 3_600),
-        seconds => format!("{}d", seconds / 86_400),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_short() {
-        let texts = [0, 119, 120, 7_200, 200_000].map(|seconds| span(SignedDuration::from_secs(seconds)));
-        assert_eq!(texts, ["0s", "119s", "2m", "2h", "2d"]);
-    }
 }

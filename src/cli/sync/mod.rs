@@ -1,0 +1,103 @@
+//! `hookpoint sync`
+
+mod run;
+mod status;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+
+use crate::app::open_brands;
+use crate::brand::Brand;
+use crate::cli::{open, say};
+use crate::clock::Clock;
+use crate::customer::kind::Source;
+use crate::settings::Settings;
+use crate::sources::api::Stream;
+use crate::storage::streams::cancel_streams;
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum SyncCommand {
+    /// Walk through what the sources have now: where it was left, or all of it
+    Run(WhichArguments),
+    /// How each account is doing: budget, health, how far each stream is, drift
+    Status {
+        /// Only of this brand
+        #[arg(long)]
+        brand: Option<String>,
+    },
+    /// End what is being walked through, wherever it runs
+    Cancel(WhichArguments),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct WhichArguments {
+    /// Only of this brand
+    #[arg(long)]
+    brand: Option<String>,
+    /// Only of this source
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<Source>,
+    /// Only this stream, as `sync status` names it
+    #[arg(long, value_name = "STREAM")]
+    stream: Option<String>,
+}
+
+impl WhichArguments {
+    fn means(&self, source: Source) -> bool {
+        self.source.is_none_or(|wanted| wanted == source)
+    }
+
+    /// The streams of a source that are meant.
+    fn streams(&self, brand: &Brand, source: Source) -> Vec<Stream> {
+        let all = brand.rules.sources.api(source).streams().iter();
+        all.filter(|stream| self.stream.as_deref().is_none_or(|wanted| wanted == stream.name)).copied().collect()
+    }
+
+    /// A stream that no source has is a mistake, not nothing to do.
+    fn check(&self) -> anyhow::Result<()> {
+        let sources = crate::sources::SourceSettings::default();
+        let Some(wanted) = &self.stream else { return Ok(()) };
+        let names: Vec<&str> = Source::ALL
+            .into_iter()
+            .filter(|source| self.means(*source))
+            .flat_map(|source| sources.api(source).streams())
+            .map(|stream| stream.name)
+            .collect();
+        anyhow::ensure!(names.contains(&wanted.as_str()), "there is no stream of that name; those are {}", names.join(", "));
+        Ok(())
+    }
+}
+
+pub(super) async fn run(command: SyncCommand, settings: Settings) -> anyhow::Result<()> {
+    let database = open(&settings).await?;
+    let brands: Vec<Arc<Brand>> = open_brands(&database, settings.brands).await?.into_values().collect();
+    let done = match command {
+        SyncCommand::Run(which) => run::run(&database.pool, &wanted(&brands, which.brand.as_deref())?, &which, &settings.file).await,
+        SyncCommand::Status { brand } => status::status(&database.pool, &wanted(&brands, brand.as_deref())?).await,
+        SyncCommand::Cancel(which) => cancel(&database.pool, &wanted(&brands, which.brand.as_deref())?, &which).await,
+    };
+    database.close().await;
+    done
+}
+
+fn wanted(brands: &[Arc<Brand>], name: Option<&str>) -> anyhow::Result<Vec<Arc<Brand>>> {
+    let mut wanted: Vec<Arc<Brand>> = brands.iter().filter(|brand| name.is_none_or(|name| name == brand.rules.slug)).cloned().collect();
+    wanted.sort_by(|one, other| one.rules.slug.cmp(&other.rules.slug));
+    (!wanted.is_empty()).then_some(wanted).context("there is no such brand in the settings")
+}
+
+async fn cancel(pool: &sqlx::PgPool, brands: &[Arc<Brand>], which: &WhichArguments) -> anyhow::Result<()> {
+    which.check()?;
+    let mut count: u64 = 0;
+    for brand in brands {
+        count = count.saturating_add(cancel_streams(pool, brand.id(), which.source, which.stream.as_deref(), Clock::system().now()).await?);
+    }
+    match count {
+        0 => say("Nothing was being walked through."),
+        1 => say("One pass ends. `hookpoint sync run` begins anew."),
+        count => say(&format!("{count} passes end. `hookpoint sync run` begins anew.")),
+    }
+    Ok(())
+}

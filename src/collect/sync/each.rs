@@ -1,0 +1,82 @@
+//! A question about each thing that is known here.
+
+use futures_util::{StreamExt, stream};
+
+use super::Walker;
+use super::turn::{Stop, Turn};
+use crate::sources::api::{Ask, Stream, Walk};
+use crate::storage::events::{count_events, list_events_after};
+use crate::storage::records::{count_records, list_records_after};
+use crate::storage::streams::Step;
+
+/// How many things are asked about before it is written down how far that came.
+const STRIDE: i64 = 32;
+
+/// How many questions are put at once.
+const AT_ONCE: usize = 4;
+
+/// What a cursor of ours asks for.
+const AFTER: &str = "after";
+
+impl Walker {
+    /// Asks about each record or event. Gives back what should be known of it.
+    pub(super) async fn walk_each(&self, turn: &Turn<'_>, stream: Stream) -> Result<String, Stop> {
+        let mut after = turn.row.cursor.as_ref().map(|cursor| cursor.about.clone()).unwrap_or_default();
+        let total = self.count_each(stream.walk).await?;
+        let mut failed: usize = 0;
+        loop {
+            let ids = self.list_each(stream.walk, &after).await?;
+            let Some(last) = ids.last() else { break };
+            let asks = ids.iter().filter_map(|id| self.api().each(stream.name, id));
+            let mut asked = stream::iter(asks.map(|ask| self.ask_about(turn, ask))).buffer_unordered(AT_ONCE);
+            let mut news: usize = 0;
+            while let Some(done) = asked.next().await {
+                match done {
+                    Ok(more) => news = news.saturating_add(more),
+                    // One that can't be asked about keeps nobody else from it.
+                    Err(Stop::Broken(_)) => failed = failed.saturating_add(1),
+                    Err(stop) => return Err(stop),
+                }
+            }
+            drop(asked);
+            let cursor = Ask::about(AFTER, last);
+            turn.save(Step { cursor: Some(&cursor), walked: ids.len(), news, total: Some(total), ..Step::default() }).await?;
+            after.clone_from(last);
+        }
+        Ok(if failed == 0 { String::new() } else { format!("{failed} could not be asked about") })
+    }
+
+    /// All pages of what is said about one thing.
+    async fn ask_about(&self, turn: &Turn<'_>, first: Ask) -> Result<usize, Stop> {
+        let (mut news, mut ask): (usize, Option<Ask>) = (0, Some(first));
+        while let Some(asked) = ask.take() {
+            let heard = turn.ask(&asked).await?;
+            news = news.saturating_add(turn.take(&heard).await?);
+            ask = heard.next.clone().filter(|next| *next != asked);
+        }
+        Ok(news)
+    }
+
+    async fn count_each(&self, walk: Walk) -> Result<u64, Stop> {
+        let (mut db, brand_id) = (self.pool.acquire().await.map_err(crate::storage::StorageError::from)?, self.account.brand.id());
+        Ok(match walk {
+            Walk::List(_) => 0,
+            Walk::EachRecord(kind) => count_records(&mut db, brand_id, kind).await?,
+            Walk::EachEvent(what) => count_events(&mut db, brand_id, (self.account.source, what)).await?,
+        })
+    }
+
+    async fn list_each(&self, walk: Walk, after: &str) -> Result<Vec<String>, Stop> {
+        let (mut db, brand_id) = (self.pool.acquire().await.map_err(crate::storage::StorageError::from)?, self.account.brand.id());
+        Ok(match walk {
+            Walk::List(_) => Vec::new(),
+            Walk::EachRecord(kind) => {
+                list_records_after(&mut db, brand_id, kind, after, STRIDE).await?.into_iter().map(|record| record.key.id).collect()
+            }
+            Walk::EachEvent(what) => {
+                let events = list_events_after(&mut db, brand_id, (self.account.source, what), after, STRIDE).await?;
+                events.into_iter().map(|event| event.key.id).collect()
+            }
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! What a list no longer has: looked at once more, one by one, before it counts as gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Walker;
+use super::turn::{Stop, Turn};
+use crate::collect::apply::apply;
+use crate::customer::kind::SourceKind;
+use crate::customer::record::{Change, Record};
+use crate::customer::versions::{Scope, Update};
+use crate::sources::api::Ask;
+use crate::storage::StorageError;
+use crate::storage::records::{count_records, list_records_after};
+use crate::storage::streams::{Step, find_sightings};
+
+/// How many records are compared at once.
+const STRIDE: i64 = 1_000;
+
+/// So few may always go.
+const FEW: u64 = 10;
+
+impl Walker {
+    /// Removes what is gone at the source. Gives back what should be known of it.
+    pub(super) async fn look_for_gone(&self, turn: &Turn<'_>, kind: SourceKind) -> Result<String, Stop> {
+        let unmet = self.list_unmet(turn, kind).await?;
+        let (count, known) = (u64::try_from(unmet.len()).unwrap_or(u64::MAX), self.count(kind).await?);
+        let most = known.saturating_mul(u64::from(self.max_gone_percent)).checked_div(100).unwrap_or_default();
+        if count > most.max(if self.max_gone_percent == 0 { 0 } else { FEW }) {
+            let remark = format!("{count} of {known} are not in the list: too many to be believed (sync.max_gone_percent)");
+            tracing::warn!(brand = self.account.brand.rules.slug, source = %self.account.source, stream = turn.which.stream, count, known, "sync.gone.disbelieved");
+            return Ok(remark);
+        }
+        let mut unsettled: usize = 0;
+        for record in unmet {
+            match self.is_gone(turn, &record).await {
+                Ok(Some(true)) => {
+                    let update = Update { at: self.clock.now(), scope: Scope::Deletion, fields: BTreeMap::new() };
+                    apply(&self.pool, &self.account.brand, vec![Change::Record { key: record.key, update }]).await?;
+                    turn.save(Step { gone: 1, ..Step::default() }).await?;
+                }
+                Ok(Some(false)) => {}
+                Ok(None) | Err(Stop::Broken(_)) => unsettled = unsettled.saturating_add(1),
+                Err(stop) => return Err(stop),
+            }
+        }
+        Ok(if unsettled == 0 { String::new() } else { format!("{unsettled} are not in the list, and could not be looked at once more") })
+    }
+
+    async fn count(&self, kind: SourceKind) -> Result<u64, Stop> {
+        let mut db = self.pool.acquire().await.map_err(StorageError::from)?;
+        Ok(count_records(&mut db, self.account.brand.id(), kind).await?)
+    }
+
+    /// Live records that the pass has not met, and of which the source has not spoken since it began.
+    async fn list_unmet(&self, turn: &Turn<'_>, kind: SourceKind) -> Result<Vec<Record>, Stop> {
+        let mut db = self.pool.acquire().await.map_err(StorageError::from)?;
+        let (mut unmet, mut after) = (Vec::new(), String::new());
+        loop {
+            let records = list_records_after(&mut db, self.account.brand.id(), kind, &after, STRIDE).await?;
+            let Some(last) = records.last() else { return Ok(unmet) };
+            after.clone_from(&last.key.id);
+            let hashes: Vec<[u8; 16]> = records.iter().map(|record| turn.sighting(&record.key.to_string())).collect();
+            let met: BTreeSet<[u8; 16]> = find_sightings(&mut db, turn.which, turn.row.pass_id, &hashes).await?.into_iter().collect();
+            let is_old = |record: &Record| record.versions.asserted_at().is_none_or(|at| at < turn.row.started_at);
+            unmet.extend(records.into_iter().zip(hashes).filter(|(record, hash)| !met.contains(hash) && is_old(record)).map(|(record, _)| record));
+        }
+    }
+
+    /// Looks once more: `None` where the source can't be asked that.
+    async fn is_gone(&self, turn: &Turn<'_>, record: &Record) -> Result<Option<bool>, Stop> {
+        let key = record.key.to_string();
+        let mut ask: Option<Ask> = self.api().confirm(record);
+        if ask.is_none() {
+            return Ok(None);
+        }
+        while let Some(asked) = ask.take() {
+            let heard = turn.ask(&asked).await?;
+            if heard.there.contains(&key) {
+                turn.take(&heard).await?;
+                return Ok(Some(false));
+            }
+            ask = heard.next.clone().filter(|next| *next != asked);
+        }
+        Ok(Some(true))
+    }
+}

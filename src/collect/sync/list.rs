@@ -1,0 +1,108 @@
+//! From page to page of a list.
+//!
+//! Lists move while they are walked through: when something before us is deleted, what follows moves up and would be missed. So
+//! when the source says that there are fewer things than on the page before, as many pages are walked again; and when in the
+//! end fewer have been met than there are, the whole list is.
+
+use std::collections::VecDeque;
+
+use super::Walker;
+use super::turn::{Stop, Turn};
+use crate::account::CallError;
+use crate::sources::Unreadable;
+use crate::sources::api::{Ask, Heard, Holds};
+use crate::storage::streams::{Step, count_sightings};
+
+/// How often a list is begun again at most, since some sources count what they don't list.
+const MOST_ROUNDS: i32 = 2;
+
+/// How many pages can be walked again without beginning anew.
+const REMEMBERED: usize = 16;
+
+impl Walker {
+    /// Walks through a list, and looks for what is gone. Gives back what should be known of it.
+    pub(super) async fn walk_list(&self, turn: &Turn<'_>, holds: Holds) -> Result<String, Stop> {
+        let mut seen = 0;
+        let mut round = turn.row.round;
+        let mut cursor = turn.row.cursor.clone();
+        while let Some(ask) = cursor.take() {
+            self.walk_pages(turn, ask).await?;
+            let met = count_sightings(&self.pool, turn.which, turn.row.pass_id).await?;
+            let is_short = turn.progress().total.is_some_and(|total| met < total);
+            if is_short && round < MOST_ROUNDS && met > seen {
+                (seen, round) = (met, round.saturating_add(1));
+                cursor = self.api().first(turn.which.stream, None);
+                turn.save(Step { cursor: cursor.as_ref(), round: 1, ..Step::default() }).await?;
+            }
+        }
+        match holds {
+            Holds::Records(kind) => self.look_for_gone(turn, kind).await,
+            Holds::Events(_) | Holds::Neither => Ok(String::new()),
+        }
+    }
+
+    async fn walk_pages(&self, turn: &Turn<'_>, first: Ask) -> Result<(), Stop> {
+        let mut walked: VecDeque<Ask> = VecDeque::new();
+        let mut heard = turn.ask(&first).await?;
+        let mut ask = first;
+        loop {
+            let next = next_ask(&ask, &heard, &walked, turn.progress().total);
+            if next.as_ref() == Some(&ask) {
+                return Err(Stop::Broken(CallError::Unreadable(Unreadable::Missing("end of the list"))));
+            }
+            // The next page is on its way while this one is applied.
+            let fetch = async {
+                match &next {
+                    Some(next) => turn.ask(next).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            let (kept, fetched) = tokio::join!(self.keep(turn, &ask, &heard), fetch);
+            kept?;
+            let (Some(next), Some(more)) = (next, fetched?) else { return Ok(()) };
+            walked.push_back(std::mem::replace(&mut ask, next));
+            if walked.len() > REMEMBERED {
+                walked.pop_front();
+            }
+            heard = more;
+        }
+    }
+
+    /// Applies a page and writes down that it is. The page itself is kept as the place to go on from: when some of it is gone by
+    /// then, what moved up to it is not missed.
+    async fn keep(&self, turn: &Turn<'_>, ask: &Ask, heard: &Heard) -> Result<(), Stop> {
+        let news = turn.take(heard).await?;
+        let sightings: Vec<[u8; 16]> = heard.there.iter().map(|key| turn.sighting(key)).collect();
+        turn.save(Step { cursor: Some(ask), walked: heard.there.len(), news, total: heard.total, sightings: &sightings, ..Step::default() }).await
+    }
+}
+
+/// The page to walk next: a page already walked, where so many things went that what follows has moved up to it.
+fn next_ask(ask: &Ask, heard: &Heard, walked: &VecDeque<Ask>, total_before: Option<u64>) -> Option<Ask> {
+    let fewer = total_before.zip(heard.total).map_or(0, |(before, now)| before.saturating_sub(now));
+    let page = u64::try_from(heard.there.len()).unwrap_or(u64::MAX).max(1);
+    let back = usize::try_from(fewer.div_ceil(page)).unwrap_or(usize::MAX).min(walked.len());
+    let again = if back == 0 { None } else { walked.get(walked.len().saturating_sub(back)).cloned() };
+    again.filter(|again| again != ask).or_else(|| heard.next.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(n: usize) -> Ask {
+        Ask::all("contacts").on_page(n.to_string())
+    }
+
+    #[test]
+    fn pages_are_walked_again_when_what_follows_has_moved_up() {
+        let walked: VecDeque<Ask> = (1..5).map(page).collect();
+        let heard = |total| Heard { there: vec![String::new(); 10], next: Some(page(6)), total, ..Heard::default() };
+        for (before, now, expected) in
+            [(None, Some(90), 6), (Some(100), Some(100), 6), (Some(100), Some(99), 4), (Some(100), Some(89), 3), (Some(100), Some(0), 1)]
+        {
+            assert_eq!(next_ask(&page(5), &heard(now), &walked, before), Some(page(expected)), "{before:?} {now:?}");
+        }
+        assert_eq!(next_ask(&page(1), &heard(Some(1)), &VecDeque::new(), Some(9)), Some(page(6)), "nothing was walked before");
+    }
+}

@@ -1,0 +1,183 @@
+//! Walking through what a source has: once in full (backfill), and from time to time to find and repair what webhooks missed
+//! (reconcile).
+//!
+//! A stream is walked by one runner at a time over all replicas. After each step it is written down how far it came, so that
+//! whoever goes on after a kill begins there; what is applied twice changes nothing. What the source says is held against what
+//! webhooks said by the source's own time stamps, so that both may come at once.
+//!
+//! [`list`] goes from page to page, [`each`] asks about one thing after the other, [`gone`] looks for what a list no longer has.
+
+mod each;
+mod gone;
+mod list;
+pub mod schedule;
+mod turn;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::account::{Account, CallError};
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::customer::kind::Source;
+use crate::settings::file::SyncSettings;
+use crate::sources::api::{Api, Stream, Walk};
+use crate::storage::StorageError;
+use crate::storage::streams::{End, Which, claim_stream, finish_stream, release_streams};
+use turn::{Stop, Turn};
+
+/// Walks through the streams of an account.
+pub struct Walker {
+    pub(super) pool: PgPool,
+    pub(super) account: Arc<Account>,
+    pub(super) clock: Clock,
+    pub(super) lease: Duration,
+    pub(super) max_gone_percent: u32,
+    token: Uuid,
+}
+
+/// How far a pass is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// What was walked.
+    pub walked: u64,
+    /// What of it was news.
+    pub news: u64,
+    /// How many there are, where that is known.
+    pub total: Option<u64>,
+}
+
+/// Hears how far a pass is.
+pub type Listener<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// How a pass ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// Everything was walked through.
+    Complete {
+        /// What was walked.
+        progress: Progress,
+        /// What was gone at the source.
+        gone: u64,
+        /// What was not as it should be, as a share of 1; `None` for the first pass, before which nothing was known.
+        drift: Option<f32>,
+        /// What should be known of it; empty for nothing.
+        remark: String,
+    },
+    /// Somebody wanted it to end.
+    Cancelled,
+    /// Somebody else walks.
+    Elsewhere,
+    /// The source can't be walked through.
+    Broken(String),
+}
+
+/// A pass that can't go on now.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// Postgres fails.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The service is ending.
+    #[error("the service is ending")]
+    Ending,
+}
+
+impl Walker {
+    /// A walker for an account.
+    #[must_use]
+    pub fn new(pool: PgPool, account: Arc<Account>, settings: &SyncSettings, clock: Clock) -> Self {
+        Self {
+            pool,
+            account,
+            clock,
+            lease: Duration::from_secs(settings.lease_seconds),
+            max_gone_percent: settings.max_gone_percent,
+            token: Uuid::new_v4(),
+        }
+    }
+
+    /// Where it is written down how far it came.
+    #[must_use]
+    pub const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Whose account it is.
+    #[must_use]
+    pub fn brand(&self) -> &Brand {
+        &self.account.brand
+    }
+
+    /// At which source.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.account.source
+    }
+
+    /// The account's API.
+    #[must_use]
+    pub fn api(&self) -> &dyn Api {
+        self.account.brand.rules.sources.api(self.account.source)
+    }
+
+    /// Leaves to others what this one walks.
+    ///
+    /// # Errors
+    /// When Postgres fails: others go on when the lease ends.
+    pub async fn release(&self) -> Result<(), StorageError> {
+        release_streams(&self.pool, self.account.brand.id(), self.token).await
+    }
+
+    /// Walks through a stream: from where somebody left it, or from its beginning.
+    ///
+    /// # Errors
+    /// When Postgres fails, or the service is ending: somebody goes on from there when the lease ends.
+    pub async fn walk(&self, stream: Stream, listener: Listener<'_>) -> Result<Ended, SyncError> {
+        let which = Which { brand_id: self.account.brand.id(), source: self.account.source, stream: stream.name };
+        let first = self.api().first(stream.name, None);
+        let runner = self.runner();
+        let Some(row) = claim_stream(&self.pool, which, runner, first.as_ref()).await? else { return Ok(Ended::Elsewhere) };
+        let turn = Turn::new(self, which, row, listener);
+        let walked = match stream.walk {
+            Walk::List(holds) => self.walk_list(&turn, holds).await,
+            Walk::EachRecord(_) | Walk::EachEvent(_) => self.walk_each(&turn, stream).await,
+        };
+        let finish = |end| finish_stream(&self.pool, which, self.runner(), end);
+        match walked {
+            Ok(remark) => {
+                let (progress, gone) = (turn.progress(), turn.gone());
+                let drift = turn.drift();
+                finish(End::Complete { drift: drift.unwrap_or_default(), remark: &remark }).await?;
+                Ok(Ended::Complete { progress, gone, drift, remark })
+            }
+            Err(Stop::Cancelled) => {
+                finish(End::Broken("cancelled")).await?;
+                Ok(Ended::Cancelled)
+            }
+            Err(Stop::Lost) => Ok(Ended::Elsewhere),
+            Err(Stop::Broken(error)) => {
+                let remark = error.to_string();
+                finish(End::Broken(&remark)).await?;
+                Ok(Ended::Broken(remark))
+            }
+            Err(Stop::Storage(error)) => Err(error.into()),
+            Err(Stop::Ending) => Err(SyncError::Ending),
+        }
+    }
+}
+
+impl From<StorageError> for Stop {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<CallError> for Stop {
+    fn from(error: CallError) -> Self {
+        Self::Broken(error)
+    }
+}
