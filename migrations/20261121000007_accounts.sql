@@ -106,7 +106,7 @@ create table looks (
     question bytea not null,
     looked_at timestamptz not null,
     is_known boolean not null,
-    constraint looks_pkey primary key (brand_id, source, question)
+    constraint looks_pkey primary key (brand_id, question, source)
 );
 
 create index looks_looked_idx on looks using brin (looked_at);

@@ -10,7 +10,7 @@ use crate::customer::presentation::Presenter;
 use crate::customer::profile::Precedence;
 use crate::customer::rules::IdentityRules;
 use crate::sources::SourceSettings;
-use crate::sources::api::AccountRules;
+use crate::sources::api::{AccountRules, LiveWhen};
 use crate::sources::webhook::Door;
 use crate::storage::brands::BrandRow;
 
@@ -38,6 +38,12 @@ pub struct BrandRules {
 }
 
 impl BrandRules {
+    /// Whether lookups may ask any source itself.
+    #[must_use]
+    pub fn asks_live(&self) -> bool {
+        self.accounts.values().any(|account| account.live.when != LiveWhen::Off)
+    }
+
     /// Names the rules that decide who is who and what is shown: whoever was made with others is made anew.
     #[must_use]
     pub fn hash(&self) -> [u8; 16] {

@@ -19,6 +19,8 @@ use crate::receive::doors::Doorways;
 use crate::settings::file::InboxSettings;
 use crate::storage::changes::{BEAT, Changes, Heard, beat};
 use crate::storage::inbox::delete_old_deliveries;
+use crate::storage::looks::delete_old_looks;
+use crate::storage::streams::{StreamRow, list_streams};
 use crate::storage::{StorageError, brands};
 
 /// Hears what changed. Whenever something may have been missed, everything remembered counts as expired.
@@ -172,6 +174,43 @@ pub async fn forget_deliveries(pool: PgPool, brands: Vec<Arc<Brand>>, settings: 
             }
         }
         tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+}
+
+/// Measures how far the sources are walked through.
+pub async fn watch_streams(pool: PgPool, brands: Vec<Arc<Brand>>, clock: Clock) {
+    loop {
+        for brand in brands.iter().filter(|brand| !brand.rules.accounts.is_empty()) {
+            let Ok(rows) = list_streams(&pool, brand.id()).await else { continue };
+            rows.iter().for_each(|row| show_stream(&brand.rules.slug, row, clock.now()));
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+}
+
+fn show_stream(brand: &str, row: &StreamRow, now: Timestamp) {
+    let label = || (brand.to_owned(), row.source.clone(), row.stream.clone());
+    let (brand, source, stream) = label();
+    let walked = u32::try_from(row.walked).unwrap_or(u32::MAX);
+    metrics::gauge!("hookpoint_sync_walked", "brand" => brand, "source" => source, "stream" => stream).set(walked);
+    let (brand, source, stream) = label();
+    metrics::gauge!("hookpoint_sync_failing", "brand" => brand, "source" => source, "stream" => stream).set(f64::from(row.is_failing()));
+    if let Some(complete_at) = row.complete_at {
+        let (brand, source, stream) = label();
+        let age = now.duration_since(complete_at).as_secs_f64();
+        metrics::gauge!("hookpoint_sync_age_seconds", "brand" => brand, "source" => source, "stream" => stream).set(age);
+        let (brand, source, stream) = label();
+        let drift = f64::from(row.drift.unwrap_or_default());
+        metrics::gauge!("hookpoint_sync_drift_ratio", "brand" => brand, "source" => source, "stream" => stream).set(drift);
+    }
+}
+
+/// Forgets whom sources were asked about long ago.
+pub async fn forget_looks(pool: PgPool) {
+    loop {
+        // What is not forgotten now is forgotten the next time.
+        let _ = delete_old_looks(&pool).await;
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
     }
 }
 

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
+use futures_util::FutureExt;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::access::keys::Keyring;
 use crate::access::limits::{Rates, WrongKeys};
 use crate::access::network::Proxies;
+use crate::account::Accounts;
 use crate::background::Background;
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;
@@ -21,9 +23,12 @@ use crate::collect::erasure::file::{LedgerError, LedgerFile};
 use crate::collect::erasure::person::ErasureError;
 use crate::collect::erasure::reconcile::{adopt_keys, reconcile};
 use crate::collect::inbox::{Wakes, Worker};
+use crate::collect::live::LiveSearch;
+use crate::collect::sync::schedule::keep_in_step;
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::flight::{FlightLimits, Flights};
 use crate::lookup::handler::Hookpoint;
+use crate::lookup::live::{ReadThrough, Search, Searcher};
 use crate::lookup::read::ReadRules;
 use crate::lookup::store::Store;
 use crate::pages::{Gauges, Health};
@@ -131,7 +136,14 @@ impl Application {
         let lines = Lines::new(&database.pool, file.lookup.connections, limits.deadline.saturating_mul(2));
         let store = Store::new(lines, rules, limits.deadline);
         let flights = Flights::new(store, Arc::clone(&cache), background.clone(), limits);
-        let ledger_clock = clock.clone();
+        let (ledger_clock, streams_clock) = (clock.clone(), clock.clone());
+        let all: Vec<Arc<Brand>> = brands.values().cloned().collect();
+        let accounts = Accounts::new(&database.pool, &all, &file.calls, &background, &clock);
+        let search = LiveSearch { pool: database.pool.clone(), accounts: accounts.clone() };
+        let searcher: Searcher = Box::new(move |Search { brand, whom, question, sources, patience }| {
+            search.clone().search(brand, whom, question, sources, patience).boxed()
+        });
+        let live = ReadThrough::new(searcher, limits.deadline, background.clone());
         let hookpoint = Data::new(Hookpoint {
             allow: file.server.allow.clone(),
             proxies: Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header },
@@ -141,10 +153,10 @@ impl Application {
             wrong_keys: WrongKeys::new(rates(file)),
             cache: Arc::clone(&cache),
             flights: Arc::clone(&flights),
+            live: Arc::clone(&live),
             clock: clock.clone(),
         });
         let pool = &database.pool;
-        let all: Vec<Arc<Brand>> = brands.values().cloned().collect();
         let wakes = Wakes::new(brands.keys().copied());
         let reception = Data::new(Reception::new(pool, &all, &file.inbox, wakes.clone(), background.clone(), clock.clone()));
         if file.inbox.workers > 0 {
@@ -153,6 +165,9 @@ impl Application {
                 let worker = Worker::new(pool.clone(), Arc::clone(brand), &file.inbox, clock.clone());
                 background.spawn(worker.run(wakes.clone(), Arc::clone(&slots), background.clone()));
             }
+        }
+        for account in all.iter().flat_map(|brand| accounts.of_brand(brand.id())) {
+            background.spawn(keep_in_step(pool.clone(), Arc::clone(account), file.sync.clone(), clock.clone(), background.clone()));
         }
         background.spawn_endless(upkeep::write_doors(pool.clone(), Arc::clone(&reception.doorways)));
         background.spawn_endless(upkeep::watch_inboxes(pool.clone(), all.clone(), clock.clone()));
@@ -163,6 +178,8 @@ impl Application {
         background.spawn_endless(upkeep::sweep_brands(pool.clone(), all.clone()));
         background.spawn_endless(upkeep::count_reviews(pool.clone(), all.clone()));
         background.spawn_endless(upkeep::reconcile_ledger(pool.clone(), all, ledger, ledger_clock));
+        background.spawn_endless(upkeep::watch_streams(pool.clone(), brands.values().cloned().collect(), streams_clock));
+        background.spawn_endless(upkeep::forget_looks(pool.clone()));
         background.spawn_endless(upkeep::drain_histograms());
         tell_settings(&brands);
         let gauges = Data::new(Gauges { pool: pool.clone(), flights: Arc::clone(&flights), cache: Arc::clone(&cache) });

@@ -9,6 +9,7 @@ pub mod explain;
 pub mod export;
 mod gather;
 pub mod inbox;
+pub mod live;
 pub mod rebuild;
 pub mod reply;
 pub mod sync;

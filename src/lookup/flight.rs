@@ -16,6 +16,7 @@ use super::read::Found;
 use super::store::Store;
 use crate::background::Background;
 use crate::brand::Brand;
+use crate::customer::kind::Source;
 use crate::storage::invalidation::Invalidation;
 
 /// An answer from the store.
@@ -25,6 +26,8 @@ pub struct Landed {
     pub body: Bytes,
     /// Whether anybody was found.
     pub found: bool,
+    /// The sources that may know more.
+    pub needs: Arc<[Source]>,
 }
 
 /// Why there is no answer.
@@ -147,7 +150,7 @@ impl Flights {
     /// Brings the passengers home. What was asked for in an older epoch, or changed meanwhile, is not remembered.
     pub(super) fn land(&self, flight: &Arc<Flight>, epoch: Epoch, found: Result<Found, Crashed>) {
         let may_be_cached = found.as_ref().is_ok_and(|found| found.may_be_cached);
-        let landed = found.map(|found| Landed { found: found.customers > 0, body: Bytes::from(found.body) });
+        let landed = found.map(|found| Landed { found: found.customers > 0, body: Bytes::from(found.body), needs: found.needs.into() });
         // Invalidations take the same lock: either they find the flight, or what it left in the cache.
         let mut tower = lock(&self.tower);
         let is_current = tower.in_air.get(&flight.key).is_some_and(|current| Arc::ptr_eq(current, flight));

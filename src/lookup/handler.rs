@@ -1,20 +1,23 @@
 //! The lookup's way through: networks, query, key, limit, parse, cache, store.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
-use super::cache::AnswerCache;
-use super::flight::{Crashed, Flights};
-use super::query::Query;
+use super::cache::{AnswerCache, CacheKey};
+use super::flight::{Crashed, Flights, Landed};
+use super::live::ReadThrough;
+use super::query::{Query, Question};
 use crate::access::keys::{Keyring, LiveKey};
 use crate::access::limits::WrongKeys;
 use crate::access::network::{Caller, Proxies};
+use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::problem::Problem;
-use crate::storage::invalidation::LookupHash;
+use crate::storage::invalidation::{Invalidation, LookupHash};
 
 /// What a lookup needs.
 pub struct Hookpoint {
@@ -34,6 +37,8 @@ pub struct Hookpoint {
     pub cache: Arc<AnswerCache>,
     /// The way to the store.
     pub flights: Arc<Flights>,
+    /// The way to the sources.
+    pub live: Arc<ReadThrough>,
     /// The time.
     pub clock: Clock,
 }
@@ -42,7 +47,7 @@ pub struct Hookpoint {
 #[derive(Debug, Clone)]
 pub struct LookupTrace {
     /// The brand that the key opened.
-    pub brand: Option<Arc<crate::brand::Brand>>,
+    pub brand: Option<Arc<Brand>>,
     /// What the cache had.
     pub cache: Outcome,
 }
@@ -113,19 +118,22 @@ impl Hookpoint {
         // Only canonical forms are remembered: what is found as it was sent has been validated before.
         let hash = |(kind, text): (&str, &str)| (brand_id, LookupHash::new(secret, kind, text));
         let as_sent = hash(asked.parts());
-        if let Some(entry) = self.cache.fresh(&as_sent) {
+        if let Some(entry) = self.cache.fresh(&as_sent)
+            && !self.live.is_under_way(&as_sent)
+        {
             return self.remembered(&key, entry.found, entry.body, trace);
         }
         let question = asked.validate()?;
         let canonical = hash(question.parts());
         if canonical != as_sent
             && let Some(entry) = self.cache.fresh(&canonical)
+            && !self.live.is_under_way(&canonical)
         {
             return self.remembered(&key, entry.found, entry.body, trace);
         }
         trace.cache = Outcome::Miss;
         let has_old = self.cache.stale(&canonical).is_some();
-        match self.flights.ask(canonical, &key.brand, question, has_old).await {
+        match self.ask(canonical, &key.brand, question, has_old).await {
             Ok(landed) => self.count_miss(&key, landed.found).map(|()| landed.body),
             Err(crashed) => match self.cache.stale(&canonical) {
                 Some(entry) => {
@@ -139,6 +147,21 @@ impl Hookpoint {
                 }),
             },
         }
+    }
+
+    /// What the store knows; after the sources were asked that may know more, as far as there is time.
+    async fn ask(&self, key: CacheKey, brand: &Arc<Brand>, question: Question, has_old: bool) -> Result<Landed, Crashed> {
+        let begun = Instant::now();
+        if !brand.rules.asks_live() {
+            return self.flights.ask(key, brand, question, has_old).await;
+        }
+        let landed = self.flights.ask(key, brand, question.clone(), has_old).await?;
+        if !self.live.ask(key, brand, &question, &landed.needs, begun).await {
+            return Ok(landed);
+        }
+        // Who asked before what is new was stored must not be joined.
+        self.flights.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) });
+        Ok(self.flights.ask(key, brand, question, has_old).await.unwrap_or(landed))
     }
 
     fn caller(&self, request: &HttpRequest) -> Result<Caller, Problem> {

@@ -2,14 +2,18 @@
 
 use sqlx::{PgConnection, PgPool};
 
+use super::live::{needs, needs_of_id};
 use super::query::Question;
 use crate::brand::Brand;
 use crate::customer::aliases::Aliases;
 use crate::customer::identifier::Identifier;
+use crate::customer::kind::Source;
 use crate::customer::profile::{MergeRules, Profile};
 use crate::customer::record::Record;
 use crate::settings::file::Several;
-use crate::storage::answers::{AnswerRow, find_by_addresses, find_by_id};
+use crate::sources::api::Whom;
+use crate::storage::answers::{AnswerRow, KnownAddress, find_by_addresses, find_by_id, find_known_addresses};
+use crate::storage::invalidation::LookupHash;
 use crate::storage::{StorageError, customers, events, records};
 
 /// What is answered when several customers have an address.
@@ -44,6 +48,8 @@ pub struct Found {
     pub body: String,
     /// How many customers are in it.
     pub customers: usize,
+    /// The sources that may know more.
+    pub needs: Vec<Source>,
     /// An id of an event isn't told to the caches when it changes, so its answer isn't remembered.
     pub may_be_cached: bool,
 }
@@ -61,7 +67,11 @@ impl Found {
             body.push_str(one);
         }
         body.push(']');
-        Self { customers: bodies.len(), body, may_be_cached }
+        Self { customers: bodies.len(), body, needs: Vec::new(), may_be_cached }
+    }
+
+    fn needing(self, needs: Vec<Source>) -> Self {
+        Self { needs, ..self }
     }
 }
 
@@ -101,15 +111,29 @@ pub async fn find_together(
     addresses: &[&Identifier],
     rules: ReadRules,
 ) -> Result<Vec<Option<Found>>, StorageError> {
-    let found = find_by_addresses(db, brand.id(), addresses, rules.max_customers.saturating_add(1)).await?;
-    let read = |rows: Vec<AnswerRow>| {
+    let known = list_known(db, brand, addresses, rules).await?;
+    let read = |(known, address): (KnownAddress, &&Identifier)| {
+        let needs = needs(brand, &Whom::Address((*address).clone()), &known);
+        let rows = known.rows;
         if rows.len() > rules.most_by_address() {
             return Some(ambiguous(brand, rules.why_ambiguous(), true));
         }
         let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
-        is_current.then(|| Found::new(&rows.into_iter().map(|row| row.body).collect::<Vec<_>>(), true))
+        is_current.then(|| Found::new(&rows.into_iter().map(|row| row.body).collect::<Vec<_>>(), true).needing(needs))
     };
-    Ok(found.into_iter().map(read).collect())
+    Ok(known.into_iter().zip(addresses).map(read).collect())
+}
+
+/// What is known of some addresses; where sources can be asked, also what they know.
+async fn list_known(db: &mut PgConnection, brand: &Brand, addresses: &[&Identifier], rules: ReadRules) -> Result<Vec<KnownAddress>, StorageError> {
+    let limit = rules.max_customers.saturating_add(1);
+    if !brand.rules.asks_live() {
+        let found = find_by_addresses(db, brand.id(), addresses, limit).await?;
+        return Ok(found.into_iter().map(|rows| KnownAddress { rows, ..KnownAddress::default() }).collect());
+    }
+    let asked: Vec<(&Identifier, LookupHash)> =
+        addresses.iter().map(|address| (*address, LookupHash::of_address(&brand.row.secret, address))).collect();
+    find_known_addresses(db, brand.id(), &asked, limit).await
 }
 
 /// The keys of the customers that a question finds, at most as many as an answer holds.
@@ -127,15 +151,18 @@ pub async fn find_keys(db: &mut PgConnection, brand: &Brand, question: &Question
 /// `None` when a customer was made anew between two statements.
 async fn find_once(db: &mut PgConnection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Option<Found>, StorageError> {
     // By id, only what the caches are told about may be remembered: not "nobody", and not what an order number found.
-    let (rows, may_be_cached, most, why) = match question {
+    let (rows, needs, may_be_cached, most, why) = match question {
         Question::Address(address) => {
-            let rows = find_by_addresses(db, brand.id(), &[address], rules.max_customers.saturating_add(1)).await?.pop().unwrap_or_default();
-            (rows, true, rules.most_by_address(), rules.why_ambiguous())
+            let known = list_known(db, brand, &[address], rules).await?.pop().unwrap_or_default();
+            let needs = needs(brand, &Whom::Address(address.clone()), &known);
+            (known.rows, needs, true, rules.most_by_address(), rules.why_ambiguous())
         }
         Question::Id(id) => {
             let (rows, by_reference) = find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?;
             let may_be_cached = rows.len() == 1 && !by_reference;
-            (rows, may_be_cached, 1, "an id means several customers")
+            // Whoever an id finds is known by it already.
+            let needs = if rows.is_empty() { needs_of_id(db, brand, id).await? } else { Vec::new() };
+            (rows, needs, may_be_cached, 1, "an id means several customers")
         }
     };
     if rows.len() > most {
@@ -148,7 +175,7 @@ async fn find_once(db: &mut PgConnection, brand: &Brand, question: &Question, ru
             None => return Ok(None),
         }
     }
-    Ok(Some(Found::new(&bodies, may_be_cached)))
+    Ok(Some(Found::new(&bodies, may_be_cached).needing(needs)))
 }
 
 /// Too many customers are nobody, and a matter for the admin.

@@ -1,10 +1,14 @@
 //! Looking up: one round trip for text that is ready.
 
+use std::collections::BTreeSet;
+
 use sqlx::PgConnection;
 
 use super::StorageError;
+use super::invalidation::LookupHash;
+use super::looks::{Look, looks};
 use crate::customer::identifier::Identifier;
-use crate::customer::kind::SourceKind;
+use crate::customer::kind::{Source, SourceKind};
 
 /// An answer as it was rendered.
 #[derive(Clone)]
@@ -54,6 +58,76 @@ pub async fn find_by_addresses(
         rows.sort_unstable_by(|one, other| one.customer_key.cmp(&other.customer_key));
     }
     Ok(found)
+}
+
+/// What is known of an address where sources can be asked as well.
+#[derive(Clone, Default)]
+pub struct KnownAddress {
+    /// The customers that have it.
+    pub rows: Vec<AnswerRow>,
+    /// The sources that say something of them.
+    pub sources: BTreeSet<Source>,
+    /// When which sources were asked about it.
+    pub looks: Vec<Look>,
+}
+
+type KnownColumns =
+    (i64, Option<String>, Option<Vec<u8>>, Option<String>, Option<Vec<String>>, Option<Vec<String>>, Option<Vec<f64>>, Option<Vec<bool>>);
+
+/// Like [`find_by_addresses`], with the sources that speak of those customers, and were asked about the addresses. Of each
+/// address also the hash of the question is given.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_known_addresses(
+    db: &mut PgConnection,
+    brand_id: i32,
+    addresses: &[(&Identifier, LookupHash)],
+    limit: usize,
+) -> Result<Vec<KnownAddress>, StorageError> {
+    let kinds: Vec<&str> = addresses.iter().map(|(address, _)| address.kind.as_str()).collect();
+    let values: Vec<&str> = addresses.iter().map(|(address, _)| address.value.as_str()).collect();
+    let questions: Vec<&[u8]> = addresses.iter().map(|(_, question)| question.0.as_slice()).collect();
+    let rows: Vec<KnownColumns> = sqlx::query_as(
+        "select asked.n, found.customer_key, found.settings_hash, found.body, found.sources, looked.sources, looked.ages, looked.known
+        from unnest($2::text[], $3::text[], $4::bytea[]) with ordinality as asked (kind, address, question, n)
+        left join lateral (
+            select array_agg(source) as sources, array_agg(extract(epoch from now() - looked_at)::float8) as ages, array_agg(is_known) as known
+            from looks where brand_id = $1 and question = asked.question
+        ) as looked on true
+        left join lateral (
+            select answer.customer_key, answer.settings_hash, answer.body, (
+                select array_agg(distinct split_part(record.record_key, '.', 1)) from customer_records as record
+                where record.brand_id = $1 and record.customer_key = held.customer_key
+            ) as sources
+            from customer_addresses as held
+            join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
+            where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
+            order by held.customer_key limit $5
+        ) as found on true",
+    )
+    .bind(brand_id)
+    .bind(kinds)
+    .bind(values)
+    .bind(questions)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(db)
+    .await?;
+    let mut known: Vec<KnownAddress> = addresses.iter().map(|_| KnownAddress::default()).collect();
+    for (n, customer_key, settings_hash, body, sources, looked, ages, is_known) in rows {
+        let place = usize::try_from(n).ok().and_then(|n| known.get_mut(n.checked_sub(1)?)).ok_or(StorageError::Corrupt("answers"))?;
+        place.looks = looks(looked, ages, is_known)?;
+        for source in sources.unwrap_or_default() {
+            place.sources.insert(source.parse().map_err(StorageError::corrupt("customer_records"))?);
+        }
+        if let (Some(customer_key), Some(settings_hash), Some(body)) = (customer_key, settings_hash, body) {
+            place.rows.push(AnswerRow { customer_key, settings_hash, body });
+        }
+    }
+    for place in &mut known {
+        place.rows.sort_unstable_by(|one, other| one.customer_key.cmp(&other.customer_key));
+    }
+    Ok(known)
 }
 
 /// The customers that an id may mean, of the first tier that has any: (1) customer ids, (2) record ids of any source,

@@ -19,6 +19,7 @@ pub mod invalidation;
 pub mod keys;
 pub mod ledger;
 pub mod lines;
+pub mod looks;
 pub mod neighbourhood;
 pub mod outcome;
 pub mod records;

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::StorageError;
+use crate::customer::identifier::Identifier;
 use crate::customer::kind::SourceKind;
 use crate::customer::record::{Record, RecordKey, SourceMerge};
 use crate::customer::versions::Versions;
@@ -52,6 +53,29 @@ pub async fn list_records_after(
     .bind(format!("{kind}:{after}"))
     // The character after the colon.
     .bind(format!("{kind};"))
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    let record =
+        |(key, Json(versions)): (String, Json<Versions>)| Ok(Record { key: key.parse().map_err(StorageError::corrupt("records"))?, versions });
+    rows.into_iter().map(record).collect()
+}
+
+/// The live records of the customers that have an address.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_records_of_address(db: &mut PgConnection, brand_id: i32, address: &Identifier, limit: i64) -> Result<Vec<Record>, StorageError> {
+    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
+        "select record.record_key, record.state from customer_addresses as held
+        join customer_records as owner on owner.brand_id = $1 and owner.customer_key = held.customer_key
+        join records as record on record.brand_id = $1 and record.record_key = owner.record_key and record.live
+        where held.brand_id = $1 and held.kind = $2 and held.address = $3
+        order by record.record_key limit $4",
+    )
+    .bind(brand_id)
+    .bind(address.kind.as_str())
+    .bind(&address.value)
     .bind(limit)
     .fetch_all(db)
     .await?;

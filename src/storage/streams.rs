@@ -100,6 +100,13 @@ impl From<Columns> for StreamRow {
 }
 
 impl StreamRow {
+    /// Whether the pass can't go on now, or broke.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        let is_broken = self.finished_at.is_some() && self.complete_at != Some(self.started_at) && !self.is_cancelled;
+        is_broken || (self.finished_at.is_none() && !self.remark.is_empty())
+    }
+
     /// Whether somebody walks it at a time.
     #[must_use]
     pub fn is_walked(&self, now: Timestamp) -> bool {

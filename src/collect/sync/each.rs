@@ -27,8 +27,9 @@ impl Walker {
         loop {
             let ids = self.list_each(stream.walk, &after).await?;
             let Some(last) = ids.last() else { break };
-            let asks = ids.iter().filter_map(|id| self.api().each(stream.name, id));
-            let mut asked = stream::iter(asks.map(|ask| self.ask_about(turn, ask))).buffer_unordered(AT_ONCE);
+            let asks: Vec<Ask> = ids.iter().filter_map(|id| self.api().each(stream.name, id)).collect();
+            let asked: Vec<_> = asks.into_iter().map(|ask| self.ask_about(turn, ask)).collect();
+            let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
             let mut news: usize = 0;
             while let Some(done) = asked.next().await {
                 match done {

@@ -120,24 +120,22 @@ impl<'a> Turn<'a> {
 
     /// Takes in what was heard, and what it leads to. Gives back how much of it was news.
     pub(super) async fn take(&self, heard: &Heard) -> Result<usize, Stop> {
-        let mut news: usize = 0;
-        let mut take = async |heard: &Heard| -> Result<(), Stop> {
-            let applied = take_in(&self.walker.pool, &self.walker.account, self.class(), self.walker.lease / 4, heard).await?;
-            news = news.saturating_add(applied.different);
-            Ok(())
-        };
-        take(heard).await?;
+        let mut news = self.take_one(heard).await?;
         let mut asks: Vec<(Ask, u32)> = heard.follow.iter().map(|ask| (ask.clone(), 1)).collect();
         while let Some((ask, depth)) = asks.pop() {
             let heard = match self.ask(&ask).await {
                 Err(Stop::Broken(_)) => continue,
                 heard => heard?,
             };
-            take(&heard).await?;
+            news = news.saturating_add(self.take_one(&heard).await?);
             asks.extend(heard.next.iter().filter(|next| **next != ask).map(|next| (next.clone(), depth)));
             asks.extend(heard.follow.iter().filter(|_| depth < DEPTH).map(|ask| (ask.clone(), depth.saturating_add(1))));
         }
         Ok(news)
+    }
+
+    async fn take_one(&self, heard: &Heard) -> Result<usize, Stop> {
+        Ok(take_in(&self.walker.pool, &self.walker.account, self.class(), self.walker.lease / 4, heard).await?.different)
     }
 
     /// Writes down a step.

@@ -1,0 +1,102 @@
+//! Asking sources about somebody who is on the phone now.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use sqlx::PgPool;
+
+use super::reply::take_in;
+use crate::account::{Account, Accounts, CallError, Class};
+use crate::brand::Brand;
+use crate::customer::kind::Source;
+use crate::customer::record::Record;
+use crate::sources::api::{Ask, Heard, Whom};
+use crate::storage::StorageError;
+use crate::storage::invalidation::LookupHash;
+use crate::storage::looks::save_look;
+use crate::storage::records::list_records_of_address;
+
+/// How many records a customer may have for its sources to be asked about each.
+const MOST_RECORDS: i64 = 50;
+
+/// How many questions may follow from one.
+const MOST_FOLLOWING: usize = 40;
+
+/// How long questions that nobody waits for any more may wait for the budget.
+const AFTERWARDS: Duration = Duration::from_secs(20);
+
+/// Asks sources about people.
+#[derive(Clone)]
+pub struct LiveSearch {
+    /// Where what they say is stored.
+    pub pool: PgPool,
+    /// How they are asked.
+    pub accounts: Accounts,
+}
+
+impl LiveSearch {
+    /// Asks some sources about somebody, all at once, and stores what they say. Whether anything changed.
+    pub async fn search(self, brand: Arc<Brand>, whom: Whom, question: LookupHash, sources: Arc<[Source]>, patience: Duration) -> bool {
+        let until = Instant::now().checked_add(patience).unwrap_or_else(Instant::now);
+        let Ok(known) = self.known(&brand, &whom).await else { return false };
+        let accounts = sources.iter().filter_map(|source| self.accounts.get(brand.id(), *source));
+        let searches = accounts.map(|account| self.search_one(account, &whom, &known, question, until));
+        join_all(searches).await.into_iter().any(|has_changed| has_changed)
+    }
+
+    async fn known(&self, brand: &Brand, whom: &Whom) -> Result<Vec<Record>, StorageError> {
+        let Whom::Address(address) = whom else { return Ok(Vec::new()) };
+        list_records_of_address(&mut *self.pool.acquire().await?, brand.id(), address, MOST_RECORDS).await
+    }
+
+    /// What goes wrong is told by the account's metrics and its status; the lookup goes on without it.
+    async fn search_one(&self, account: &Arc<Account>, whom: &Whom, known: &[Record], question: LookupHash, until: Instant) -> bool {
+        let asks = account.brand.rules.sources.api(account.source).find(whom, known);
+        let heard = join_all(asks.iter().map(|ask| account.call(ask, Class::Live, until.saturating_duration_since(Instant::now())))).await;
+        let heard: Result<Vec<Arc<Heard>>, CallError> = heard.into_iter().collect();
+        let Ok(heard) = heard else { return false };
+        let mut has_changed = false;
+        for heard in &heard {
+            has_changed |= self.take(account, heard, until).await;
+        }
+        let is_known = heard.iter().any(|heard| !heard.changes.is_empty());
+        has_changed |= self.follow(account, heard, until).await;
+        let _ = save_look(&self.pool, account.brand.id(), account.source, question, is_known).await;
+        has_changed
+    }
+
+    async fn take(&self, account: &Arc<Account>, heard: &Heard, until: Instant) -> bool {
+        let (class, patience) = urgency(until);
+        take_in(&self.pool, account, class, patience, heard).await.is_ok_and(|applied| applied.customers > 0)
+    }
+
+    /// What should be asked to know them better; also when nobody waits for it any more.
+    async fn follow(&self, account: &Arc<Account>, heard: Vec<Arc<Heard>>, until: Instant) -> bool {
+        let (mut has_changed, mut count, mut newest) = (false, 0, heard);
+        loop {
+            let mut asks: Vec<Ask> = newest.iter().flat_map(|heard| heard.follow.iter().chain(&heard.next)).cloned().collect();
+            asks.sort();
+            asks.dedup();
+            asks.truncate(MOST_FOLLOWING.saturating_sub(count));
+            count = count.saturating_add(asks.len());
+            if asks.is_empty() {
+                return has_changed;
+            }
+            let answered = asks.iter().map(async |ask| {
+                let (class, patience) = urgency(until);
+                account.call(ask, class, patience).await
+            });
+            newest = join_all(answered).await.into_iter().filter_map(Result::ok).collect();
+            for heard in &newest {
+                has_changed |= self.take(account, heard, until).await;
+            }
+        }
+    }
+}
+
+/// Who doesn't wait any more must not take the place of who does.
+fn urgency(until: Instant) -> (Class, Duration) {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() { (Class::FollowUp, AFTERWARDS) } else { (Class::Live, left) }
+}
