@@ -13,6 +13,7 @@ use crate::customer::event::EventKey;
 use crate::customer::identifier::Identifier;
 use crate::customer::kind::SourceKind;
 use crate::customer::record::{Change, Record};
+use crate::customer::versions::Versions;
 
 /// A question to a system's API. Equal questions are one call. What it is about may name a person, so it is never shown.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -176,8 +177,9 @@ pub trait Api: Send + Sync {
     /// The first page of a list. With `since`, of what changed from then on: `None` where the API can't tell.
     fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<Ask>;
 
-    /// What to ask about one record or event of a stream that is walked one by one, by its id here and what is known of it.
-    fn each(&self, stream: &str, id: &str) -> Option<Ask>;
+    /// What to ask about one record or event of a stream that is walked one by one, by its id here and what is known of it;
+    /// `None` where it can't be asked about.
+    fn each(&self, stream: &str, id: &str, known: &Versions) -> Option<Ask>;
 
     /// What to ask to learn who has an address, or, of a customer that is known, to know more: `known` are this source's
     /// records of the customers that have it. Empty where the API can't be asked that.

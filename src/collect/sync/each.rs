@@ -25,9 +25,9 @@ impl Walker {
         let total = self.count_each(stream.walk).await?;
         let mut failed: usize = 0;
         loop {
-            let ids = self.list_each(stream.walk, &after).await?;
-            let Some(last) = ids.last() else { break };
-            let asks: Vec<Ask> = ids.iter().filter_map(|id| self.api().each(stream.name, id)).collect();
+            let known = self.list_each(stream.walk, &after).await?;
+            let Some((last, _)) = known.last() else { break };
+            let asks: Vec<Ask> = known.iter().filter_map(|(id, versions)| self.api().each(stream.name, id, versions)).collect();
             let asked: Vec<_> = asks.into_iter().map(|ask| self.ask_about(turn, ask)).collect();
             let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
             let mut news: usize = 0;
@@ -41,7 +41,7 @@ impl Walker {
             }
             drop(asked);
             let cursor = Ask::about(AFTER, last);
-            turn.save(Step { cursor: Some(&cursor), walked: ids.len(), news, total: Some(total), ..Step::default() }).await?;
+            turn.save(Step { cursor: Some(&cursor), walked: known.len(), news, total: Some(total), ..Step::default() }).await?;
             after.clone_from(last);
         }
         Ok(if failed == 0 { String::new() } else { format!("{failed} could not be asked about") })
@@ -67,7 +67,7 @@ impl Walker {
         })
     }
 
-    async fn list_each(&self, walk: Walk, after: &str) -> Result<Vec<String>, Stop> {
+    async fn list_each(&self, walk: Walk, after: &str) -> Result<Vec<(String, Versions)>, Stop> {
         let (mut db, brand_id) = (self.pool.acquire().await.map_err(crate::storage::StorageError::from)?, self.account.brand.id());
         Ok(match walk {
             Walk::List(_) => Vec::new(),

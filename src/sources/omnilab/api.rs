@@ -16,7 +16,7 @@ impl Api for OmniLabSettings {
         None
     }
 
-    fn each(&self, _: &str, _: &str) -> Option<Ask> {
+    fn each(&self, _: &str, _: &str, _: &crate::customer::versions::Versions) -> Option<Ask> {
         None
     }
 
