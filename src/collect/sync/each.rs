@@ -4,7 +4,9 @@ use futures_util::{StreamExt, stream};
 
 use super::Walker;
 use super::turn::{Stop, Turn};
+use crate::customer::versions::Versions;
 use crate::sources::api::{Ask, Stream, Walk};
+use crate::storage::StorageError;
 use crate::storage::events::{count_events, list_events_after};
 use crate::storage::records::{count_records, list_records_after};
 use crate::storage::streams::Step;
@@ -59,7 +61,7 @@ impl Walker {
     }
 
     async fn count_each(&self, walk: Walk) -> Result<u64, Stop> {
-        let (mut db, brand_id) = (self.pool.acquire().await.map_err(crate::storage::StorageError::from)?, self.account.brand.id());
+        let (mut db, brand_id) = (self.pool.acquire().await.map_err(StorageError::from)?, self.account.brand.id());
         Ok(match walk {
             Walk::List(_) => 0,
             Walk::EachRecord(kind) => count_records(&mut db, brand_id, kind).await?,
@@ -68,15 +70,16 @@ impl Walker {
     }
 
     async fn list_each(&self, walk: Walk, after: &str) -> Result<Vec<(String, Versions)>, Stop> {
-        let (mut db, brand_id) = (self.pool.acquire().await.map_err(crate::storage::StorageError::from)?, self.account.brand.id());
+        let (mut db, brand_id) = (self.pool.acquire().await.map_err(StorageError::from)?, self.account.brand.id());
         Ok(match walk {
             Walk::List(_) => Vec::new(),
             Walk::EachRecord(kind) => {
-                list_records_after(&mut db, brand_id, kind, after, STRIDE).await?.into_iter().map(|record| record.key.id).collect()
+                let records = list_records_after(&mut db, brand_id, kind, after, STRIDE).await?;
+                records.into_iter().map(|record| (record.key.id, record.versions)).collect()
             }
             Walk::EachEvent(what) => {
                 let events = list_events_after(&mut db, brand_id, (self.account.source, what), after, STRIDE).await?;
-                events.into_iter().map(|event| event.key.id).collect()
+                events.into_iter().map(|event| (event.key.id, event.versions)).collect()
             }
         })
     }
