@@ -5,6 +5,7 @@ pub mod examples;
 pub mod population;
 pub mod post;
 pub mod story;
+pub mod systems;
 pub mod vendor;
 
 use std::path::Path;

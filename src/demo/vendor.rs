@@ -52,11 +52,21 @@ impl Secrets {
         self.0.get(&source).map_or("", String::as_str)
     }
 
+    /// What proves to a source's API whose a call is: a key, a token or a client's secret.
+    #[must_use]
+    pub fn of_api(&self, source: Source) -> String {
+        format!("api-{}", self.of(source))
+    }
+
     /// What is kept under the names that the demo's settings use.
     ///
     /// # Errors
     /// When the settings name something else.
     pub fn fetch(&self, place: &SecretRef) -> Result<Vec<u8>, String> {
+        let of_api = Source::ALL.into_iter().find(|source| *place == SecretRef::Env(format!("{}_API", source.as_str().to_uppercase())));
+        if let Some(source) = of_api {
+            return Ok(self.of_api(source).into_bytes());
+        }
         let named = Source::ALL.into_iter().find(|source| *place == SecretRef::Env(format!("{}_SECRET", source.as_str().to_uppercase())));
         let source = named.ok_or_else(|| "is none of the demo's".to_owned())?;
         let written = match source {

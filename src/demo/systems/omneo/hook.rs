@@ -1,0 +1,50 @@
+//! Webhooks: the event's name in a header, and what it is about, with some of its profile, as the body.
+
+use serde_json::Value;
+
+use super::super::hooks::{Action, Webhook};
+use super::super::thing::Thing;
+use super::super::world::World;
+use super::written;
+use crate::customer::kind::Source;
+use crate::sources::picker::text_at;
+
+/// What is said of a profile beside what happened to it.
+const BESIDE: [&str; 8] = ["id", "first_name", "last_name", "email", "mobile_phone_e164", "tier_handle", "point_balance", "updated_at"];
+
+/// What is sent when something changed; `None` where there is no event for that.
+pub(in super::super) fn webhook(world: &World, thing: Thing, action: Action, object: &Value) -> Option<Webhook> {
+    let name = match thing {
+        Thing::Profile => "profile",
+        Thing::Identity if action == Action::Created => "identity",
+        Thing::Transaction => "transaction",
+        Thing::Order => "order",
+        Thing::Reward => "reward",
+        Thing::Benefit => "benefit",
+        Thing::Interaction => "interaction",
+        Thing::Point => "point",
+        _ => return None,
+    };
+    let mut body = object.clone();
+    let fields = body.as_object_mut()?;
+    if thing != Thing::Profile
+        && let Some(profile) = owner_of(object).and_then(|id| world.get(Thing::Profile, &id))
+    {
+        let beside: serde_json::Map<String, Value> =
+            BESIDE.iter().filter_map(|field| Some(((*field).to_owned(), profile.get(*field)?.clone()))).collect();
+        fields.insert("profile".to_owned(), Value::Object(beside));
+    }
+    if action == Action::Deleted {
+        fields.insert("deleted_at".to_owned(), Value::from(written(world.now())));
+    }
+    Some(event(&format!("{name}.{}", action.as_str()), body))
+}
+
+fn owner_of(object: &Value) -> Option<String> {
+    text_at(object, "/profile_id").or_else(|| text_at(object, "/profile/id"))
+}
+
+fn event(name: &str, body: Value) -> Webhook {
+    let headers = [("content-type", "application/json"), ("x-omneo-event", name)];
+    Webhook { source: Source::Omneo, headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(), body }
+}

@@ -1,0 +1,70 @@
+//! Merges: the loser is deleted; what it has and what it is known by move to the winner.
+
+use serde_json::{Value, json};
+
+use super::super::asked::Answer;
+use super::super::hooks::Action;
+use super::super::thing::{Thing, owner};
+use super::super::world::World;
+use super::{with_identities, written};
+use crate::sources::picker::text_at;
+
+const MOVED: [Thing; 7] = [Thing::Identity, Thing::Transaction, Thing::Order, Thing::Reward, Thing::Benefit, Thing::Interaction, Thing::Point];
+
+/// Answers `POST /profiles/merge`.
+pub(super) fn asked(world: &World, body: &Value) -> Answer {
+    let (Some(loser), Some(winner)) = (text_at(body, "/source_profile_id"), text_at(body, "/destination_profile_id")) else {
+        return Answer::new(422, json!({ "errors": { "source_profile_id": ["Both profiles are required"] } }).to_string());
+    };
+    if world.merge(&loser, &winner) {
+        let profile = world.get(Thing::Profile, &winner).map(|profile| with_identities(world, &profile));
+        Answer::ok(json!({ "data": profile }).to_string())
+    } else {
+        Answer::not_found()
+    }
+}
+
+impl World {
+    /// Merges two profiles, and tells by webhook; whether there were both.
+    pub fn merge(&self, loser: &str, winner: &str) -> bool {
+        let told = self.merge_silently(loser, winner);
+        if let Some(context) = &told {
+            self.tell(Thing::Profile, Action::Merged, context);
+        }
+        told.is_some()
+    }
+
+    /// Merges two profiles, and tells nobody; the winner, as a webhook would have it.
+    pub fn merge_silently(&self, loser: &str, winner: &str) -> Option<Value> {
+        let mut profile = self.get(Thing::Profile, winner).filter(|_| loser != winner)?;
+        self.remove(Thing::Profile, loser)?;
+        for thing in MOVED {
+            for row in self.by_key(thing, &owner(loser)) {
+                self.put(thing, moved(thing, &row.value, loser, winner));
+            }
+        }
+        profile.as_object_mut()?.insert("updated_at".to_owned(), Value::from(written(self.now())));
+        self.put(Thing::Profile, profile.clone());
+        let mut context = with_identities(self, &profile);
+        let fields = context.as_object_mut()?;
+        fields.insert("source_profile_id".to_owned(), Value::from(loser));
+        fields.insert("destination_profile_id".to_owned(), Value::from(winner));
+        Some(context)
+    }
+}
+
+fn moved(thing: Thing, object: &Value, loser: &str, winner: &str) -> Value {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        if fields.contains_key("profile_id") {
+            fields.insert("profile_id".to_owned(), Value::from(winner));
+        }
+        if fields.contains_key("profile") {
+            fields.insert("profile".to_owned(), json!({ "id": winner }));
+        }
+        if thing == Thing::Identity {
+            fields.insert("merged_from".to_owned(), Value::from(loser));
+        }
+    }
+    object
+}

@@ -1,0 +1,116 @@
+//! Omneo's API, as its reference describes it: profiles and what belongs to them, lists with links, and merges.
+
+mod hook;
+mod list;
+mod merge;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::asked::{Answer, Asked};
+use super::page;
+use super::terms::Terms;
+use super::thing::{Thing, owner, word_key};
+use super::world::World;
+use crate::sources::picker::text_at;
+pub(super) use hook::webhook;
+
+use list::listed;
+
+/// Where the API begins.
+pub(super) const BASE: &str = "/api/v3";
+
+/// What belongs to a profile and is listed page by page: by profile, and all of it.
+const LISTS: [(&str, Thing); 6] = [
+    ("transactions", Thing::Transaction),
+    ("orders", Thing::Order),
+    ("rewards", Thing::Reward),
+    ("benefits", Thing::Benefit),
+    ("interactions", Thing::Interaction),
+    ("points", Thing::Point),
+];
+
+/// Parts of a profile that can be asked for by themselves.
+const BALANCES: [&str; 4] = ["reward_balance", "point_balance", "benefit_balance", "combined_balance_dollars"];
+
+/// Answers a request that came with the token. `base_url` is what links begin with.
+pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked, base_url: &str) -> Answer {
+    let parts = asked.below(BASE).unwrap_or_default();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let of_list = |name: &str| LISTS.into_iter().find(|(found, _)| *found == name).map(|(_, thing)| thing);
+    match (asked.method.as_str(), parts.as_slice()) {
+        ("POST", ["profiles", "merge"]) => merge::asked(world, &asked.json()),
+        ("GET", ["profiles"]) => listed(world, terms, asked, base_url, Thing::Profile, None),
+        ("GET", ["profiles", id]) => {
+            world.object(Thing::Profile, id).map_or_else(Answer::not_found, |object| data(&with_identities(world, &object.value)))
+        }
+        ("GET", ["profiles", id, parts @ ..]) => match (world.get(Thing::Profile, id), parts) {
+            (None, _) => Answer::not_found(),
+            (Some(_), ["identities"]) => Answer::ok(format!(r#"{{"data":{}}}"#, page::list(&world.by_key(Thing::Identity, &owner(id))))),
+            (Some(profile), ["attributes", "custom"]) => data(profile.get("custom_attributes").unwrap_or(&json!([]))),
+            (Some(profile), ["attributes", group]) => data(profile.pointer(&format!("/attributes/{group}")).unwrap_or(&json!({}))),
+            (Some(profile), ["tiers"]) => data(&profile.get("tier").filter(|tier| tier.is_object()).map_or_else(|| json!([]), |tier| json!([tier]))),
+            (Some(profile), ["balances"]) => data(&part(id, &profile, &BALANCES)),
+            (Some(profile), ["aggregations"]) => data(&aggregations(id, &profile)),
+            (Some(_), [name]) => match of_list(name) {
+                Some(thing) => listed(world, terms, asked, base_url, thing, Some(id)),
+                None => Answer::not_found(),
+            },
+            _ => Answer::not_found(),
+        },
+        ("GET", ["identities", "search-profile", identifier]) => {
+            let identities = world.by_key(Thing::Identity, &word_key(identifier));
+            let ids = identities.iter().filter_map(|identity| text_at(&identity.value, "/profile_id"));
+            let profiles: Vec<Value> = ids.filter_map(|id| world.get(Thing::Profile, &id)).map(|profile| with_identities(world, &profile)).collect();
+            data(&Value::from(profiles))
+        }
+        ("GET", ["identities"]) => listed(world, terms, asked, base_url, Thing::Identity, None),
+        ("GET", [name]) => of_list(name).map_or_else(Answer::not_found, |thing| listed(world, terms, asked, base_url, thing, None)),
+        ("GET", [name, id]) => {
+            let object = of_list(name).and_then(|thing| world.object(thing, id));
+            object.map_or_else(Answer::not_found, |object| Answer::ok(format!(r#"{{"data":{}}}"#, object.text)))
+        }
+        _ => Answer::not_found(),
+    }
+}
+
+fn data(value: &Value) -> Answer {
+    Answer::ok(json!({ "data": value }).to_string())
+}
+
+fn with_identities(world: &World, profile: &Value) -> Value {
+    let mut profile = profile.clone();
+    let identities: Vec<Value> = text_at(&profile, "/id")
+        .map(|id| world.by_key(Thing::Identity, &owner(&id)))
+        .unwrap_or_default()
+        .iter()
+        .map(|row| row.value.clone())
+        .collect();
+    if let Some(fields) = profile.as_object_mut() {
+        fields.insert("identities".to_owned(), Value::from(identities));
+    }
+    profile
+}
+
+fn part(id: &str, profile: &Value, names: &[&str]) -> Value {
+    let mut found: serde_json::Map<String, Value> = names.iter().filter_map(|name| Some(((*name).to_owned(), profile.get(*name)?.clone()))).collect();
+    found.insert("profile_id".to_owned(), Value::from(id));
+    if let Some(at) = profile.get("updated_at") {
+        found.insert("updated_at".to_owned(), at.clone());
+    }
+    Value::Object(found)
+}
+
+fn aggregations(id: &str, profile: &Value) -> Value {
+    let mut found = part(id, profile, &[]);
+    if let (Some(to), Some(from)) = (found.as_object_mut(), profile.get("aggregations").and_then(Value::as_object)) {
+        to.extend(from.clone());
+    }
+    found
+}
+
+/// A point in time as this system writes it: UTC, without saying so.
+#[must_use]
+pub fn written(at: Timestamp) -> String {
+    at.strftime("%F %T").to_string()
+}

@@ -1,0 +1,104 @@
+//! OmniLab's API, as its guides describe it: tokens, and the bookings of one contact.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::asked::{Answer, Asked};
+use super::hooks::{Action, Webhook};
+use super::page::Page;
+use super::table::Object;
+use super::terms::Terms;
+use super::thing::{PARTICIPANT, Thing, owner};
+use super::world::World;
+use crate::customer::kind::Source;
+use crate::sources::picker::{text_at, time_at, time_of};
+
+/// Where tokens are.
+pub(super) const TOKENS: &str = "/v1/oauth:token";
+
+/// Whom tokens must be for.
+pub const AUDIENCE: &str = "https://api.omnilab.example";
+
+/// Answers a request that came with a token.
+pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
+    match (asked.method.as_str(), asked.path.as_str()) {
+        ("GET", "/v1/interactions:fetchContactBookings") => bookings(world, terms, asked),
+        ("POST", "/v1/interactions:cancelInteractionBooking") => cancel(world, asked),
+        _ => Answer::not_found(),
+    }
+}
+
+fn bookings(world: &World, terms: &Terms, asked: &Asked) -> Answer {
+    let Some(external_id) = asked.parameter("external_id").filter(|id| !id.is_empty()) else {
+        return Answer::error(400, "external_id is required");
+    };
+    let wanted: Vec<String> = asked.parameters().filter(|(name, _)| name == "interactions").map(|(_, value)| value).collect();
+    if !wanted.is_empty() && asked.parameter("public_keys").is_some() {
+        return Answer::error(400, "interactions and public_keys can't be used together");
+    }
+    let bound = |name: &str| asked.parameter(name).and_then(|text| time_of(&Value::from(text)));
+    let (from, to) = (bound("slot_date_range.from"), bound("slot_date_range.to"));
+    let status = asked.parameter("booking_status");
+    let fits = |row: &Arc<Object>| {
+        let starts_at = time_at(&row.value, "/slot_starting_at");
+        (status.is_none() || text_at(&row.value, "/booking_status") == status)
+            && (wanted.is_empty() || text_at(&row.value, "/interaction").is_some_and(|interaction| wanted.contains(&interaction)))
+            && from.is_none_or(|from| starts_at.is_some_and(|at| at >= from))
+            && to.is_none_or(|to| starts_at.is_some_and(|at| at <= to))
+    };
+    let all: Vec<Arc<Object>> = world.by_key(Thing::Appointment, &owner(&external_id)).into_iter().filter(fits).collect();
+    let page = Page::of(&all, asked.number("page_number").unwrap_or(1), asked.number("page_size").unwrap_or(50).min(terms.max_page));
+    Answer::ok(format!(r#"{{"bookings":{},"page_number":{},"page_size":{},"total_count":{}}}"#, page.list(), page.number, page.size, page.total))
+}
+
+fn cancel(world: &World, asked: &Asked) -> Answer {
+    let Some(booking) = text_at(&asked.json(), "/booking") else { return Answer::error(400, "booking is required") };
+    if world.get(Thing::Appointment, &booking).is_none() {
+        return Answer::not_found();
+    }
+    let now = written(world.now());
+    world.edit(Thing::Appointment, &booking, |object| {
+        if let Some(fields) = object.as_object_mut() {
+            fields.insert("booking_status".to_owned(), Value::from("CANCELLED"));
+            fields.insert("cancelled_at".to_owned(), Value::from(now));
+        }
+    });
+    Answer::ok("{}")
+}
+
+/// What is sent when a booking changed: the booking, and what is known of who made it.
+pub(super) fn webhook(action: Action, object: &Value, now: Timestamp) -> Webhook {
+    let name = match (action, text_at(object, "/booking_status").as_deref()) {
+        (Action::Created, _) => "booking.created.v1",
+        (_, Some("CHECKED_IN")) => "booking.checked_in.v1",
+        (Action::Deleted, _) | (_, Some("CANCELLED")) => "booking.cancelled.v1",
+        _ => "booking.updated.v1",
+    };
+    let mut data = object.as_object().cloned().unwrap_or_default();
+    let participant = data.remove(PARTICIPANT).and_then(|participant| participant.as_object().cloned()).unwrap_or_default();
+    data.extend(participant);
+    if action == Action::Deleted {
+        data.insert("booking_status".to_owned(), Value::from("CANCELLED"));
+    }
+    event(name, &Value::Object(data), now)
+}
+
+/// An event of this system.
+#[must_use]
+pub fn event(name: &str, data: &Value, now: Timestamp) -> Webhook {
+    let headers = [
+        ("content-type", "application/json".to_owned()),
+        ("user-agent", "OmniLab-Webhook/1.0".to_owned()),
+        ("webhook-id", format!("msg_{}", Uuid::new_v4().simple())),
+    ];
+    let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Webhook { source: Source::OmniLab, headers, body: json!({ "type": name, "timestamp": written(now), "data": data }) }
+}
+
+/// A point in time as this system writes it.
+pub(super) fn written(at: Timestamp) -> String {
+    at.strftime("%FT%T.%3fZ").to_string()
+}

@@ -1,0 +1,102 @@
+//! OmnioTap's API, as its page describes it: lists of its entities, sixty requests a minute. Nothing is found by its id.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::asked::{Answer, Asked};
+use super::hooks::{Action, Webhook};
+use super::table::Object;
+use super::terms::{Envelope, Terms};
+use super::thing::Thing;
+use super::world::World;
+use crate::customer::kind::Source;
+use crate::sources::picker::text_at;
+
+/// Where the API begins.
+pub(super) const BASE: &str = "/api/v1";
+
+/// The tenant of the recordings.
+const TENANT: &str = "d290f1ee-6c54-4b01-90e6-d701748f0851";
+
+const ENTITIES: [(&str, Thing); 5] = [
+    ("contacts", Thing::Contact),
+    ("customers", Thing::Customer),
+    ("leads", Thing::Lead),
+    ("opportunities", Thing::Opportunity),
+    ("tickets", Thing::Ticket),
+];
+
+/// Parameters that filter by a field.
+const FILTERS: [(&str, &str); 4] = [("status", "/status"), ("priority", "/priority"), ("stage", "/stage"), ("source", "/leadSource")];
+
+/// Answers a request that proved whose it is, and is within the limit.
+pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
+    let parts = asked.below(BASE).unwrap_or_default();
+    let [part] = parts.as_slice() else { return Answer::not_found() };
+    let Some((name, thing)) = ENTITIES.into_iter().find(|(name, _)| name == part) else { return Answer::not_found() };
+    match asked.method.as_str() {
+        "GET" => list(world, terms, asked, name, thing),
+        "POST" if thing != Thing::Opportunity => create(world, asked, thing),
+        _ => Answer::error(405, "Method not allowed"),
+    }
+}
+
+fn list(world: &World, terms: &Terms, asked: &Asked, name: &str, thing: Thing) -> Answer {
+    let filters: Vec<(&str, String)> = FILTERS.into_iter().filter_map(|(parameter, pointer)| Some((pointer, asked.parameter(parameter)?))).collect();
+    let search = asked.parameter("search").map(|text| text.to_lowercase()).filter(|text| !text.is_empty());
+    let fits = |row: &Arc<Object>| {
+        search.as_ref().is_none_or(|text| row.words.contains(text))
+            && filters.iter().all(|(pointer, wanted)| text_at(&row.value, pointer).as_ref() == Some(wanted))
+    };
+    let (number, size) = (asked.number("page").unwrap_or(1), asked.number("limit").unwrap_or(50).min(terms.max_page));
+    let is_all = search.is_none() && filters.is_empty();
+    let page = world.page(thing, number, size, (!is_all).then_some(&fits));
+    let (list, total) = (page.list(), page.total);
+    Answer::ok(match terms.envelope {
+        Envelope::Pagination => format!(
+            r#"{{"data":{list},"pagination":{{"page":{},"limit":{},"total":{total},"totalPages":{}}}}}"#,
+            page.number,
+            page.size,
+            page.pages()
+        ),
+        Envelope::Bare => list,
+        Envelope::Named => format!(r#"{{"{name}":{list},"total":{total}}}"#),
+        Envelope::Items => format!(r#"{{"items":{list}}}"#),
+    })
+}
+
+fn create(world: &World, asked: &Asked, thing: Thing) -> Answer {
+    let Value::Object(mut object) = asked.json() else { return Answer::error(400, "A JSON object is expected") };
+    let (id, at) = (Uuid::new_v4().to_string(), written(world.now()));
+    for (name, value) in [("id", &id), ("createdAt", &at), ("updatedAt", &at)] {
+        object.insert(name.to_owned(), Value::from(value.as_str()));
+    }
+    let object = Value::Object(object);
+    world.change(thing, &object);
+    Answer::new(201, json!({ "data": object }).to_string())
+}
+
+/// What is sent when something changed.
+pub(super) fn webhook(thing: Thing, action: Action, object: &Value, now: Timestamp) -> Webhook {
+    let entity = match thing {
+        Thing::Customer => "customer",
+        Thing::Lead => "lead",
+        Thing::Opportunity => "opportunity",
+        Thing::Ticket => "ticket",
+        _ => "contact",
+    };
+    let data = if action == Action::Deleted { json!({ "id": text_at(object, "/id") }) } else { object.clone() };
+    let body = json!({
+        "event_id": Uuid::new_v4(), "tenant_id": TENANT, "entity_type": entity, "action": action.as_str(), "occurred_at": written(now),
+        "data": data
+    });
+    Webhook { source: Source::OmnioTap, headers: [("content-type".to_owned(), "application/json".to_owned())].into(), body }
+}
+
+/// A point in time as this system writes it.
+pub(super) fn written(at: Timestamp) -> String {
+    at.strftime("%FT%T.%3fZ").to_string()
+}

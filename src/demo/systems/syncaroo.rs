@@ -1,0 +1,94 @@
+//! Syncaroo's API below a connection: places, and a booking by its URL. What a booking looks like isn't published; this is the
+//! shape that the settings assume.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::asked::{Answer, Asked};
+use super::hooks::{Action, Webhook};
+use super::page::{self, Page};
+use super::terms::Terms;
+use super::thing::{Thing, owner};
+use super::world::World;
+use crate::customer::kind::Source;
+use crate::sources::picker::text_at;
+
+/// Where the API begins.
+pub(super) const BASE: &str = "/api/v1";
+
+/// Where tokens are.
+pub(super) const TOKENS: &str = "/oauth/token";
+
+/// The connection of the recordings.
+pub const CONNECTION: &str = "555";
+
+/// Answers a request that came with a token.
+pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
+    let parts = asked.below(BASE).unwrap_or_default();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    if asked.method != "GET" {
+        return Answer::error(405, "Method not allowed");
+    }
+    let Some((&CONNECTION, parts)) = parts.split_first() else { return Answer::not_found() };
+    match parts {
+        ["locations"] => Answer::ok(format!(r#"{{"data":{}}}"#, all(world).list())),
+        ["locations", location] => one(world, terms, Thing::Location, location),
+        ["locations", location, "resources"] => Answer::ok(format!(r#"{{"data":{}}}"#, page::list(&world.by_key(Thing::Resource, &owner(location))))),
+        ["locations", _, "resources", resource] => one(world, terms, Thing::Resource, resource),
+        ["locations", _, "resources", _, "bookings", booking] => one(world, terms, Thing::Booking, booking),
+        _ => Answer::not_found(),
+    }
+}
+
+fn all(world: &World) -> Page {
+    world.page(Thing::Location, 1, usize::MAX, None)
+}
+
+fn one(world: &World, terms: &Terms, thing: Thing, id: &str) -> Answer {
+    let Some(object) = world.object(thing, id) else { return Answer::not_found() };
+    if terms.names_places || thing != Thing::Booking {
+        return Answer::ok(object.text.clone());
+    }
+    let mut shown = object.value.clone();
+    for place in ["resource", "location"] {
+        if let Some(fields) = shown.get_mut(place).and_then(Value::as_object_mut) {
+            fields.remove("name");
+        }
+    }
+    Answer::ok(shown.to_string())
+}
+
+/// What is sent when something changed: where to ask, and nothing of what it is.
+pub(super) fn webhook(thing: Thing, action: Action, object: &Value, base_url: &str) -> Option<Webhook> {
+    let id = thing.id_of(object)?;
+    let place = |name: &str| text_at(object, &format!("/{name}/id")).unwrap_or_default();
+    let (attribute, resource_type, below) = match thing {
+        Thing::Location => ("locations", String::new(), format!("locations/{id}")),
+        Thing::Resource => ("resources", text_at(object, "/type").unwrap_or_default(), format!("locations/{}/resources/{id}", place("location"))),
+        _ => (
+            "bookings",
+            text_at(object, "/resource/type").unwrap_or_default(),
+            format!("locations/{}/resources/{}/bookings/{id}", place("location"), place("resource")),
+        ),
+    };
+    let mut body = json!({
+        "connectionId": CONNECTION.parse::<u64>().unwrap_or_default(), "webhookType": "data", "locationId": "11980", "metaData": {
+            "syncarooId": id, "resourceType": resource_type, "resourceId": "78430", "attributeType": attribute,
+            "apiUrl": format!("{base_url}/{CONNECTION}/{below}")
+        }
+    });
+    let said = match action {
+        Action::Created if thing != Thing::Booking => Some("new"),
+        Action::Deleted => Some("unmapped"),
+        Action::Created | Action::Updated | Action::Merged => None,
+    };
+    if let (Some(said), Some(fields)) = (said, body.as_object_mut()) {
+        fields.insert("action".to_owned(), Value::from(said));
+    }
+    Some(Webhook { source: Source::Syncaroo, headers: [("content-type".to_owned(), "application/json".to_owned())].into(), body })
+}
+
+/// A point in time as this system writes it.
+pub(super) fn written(at: Timestamp) -> String {
+    at.strftime("%FT%T.%3fZ").to_string()
+}

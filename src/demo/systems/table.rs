@@ -1,0 +1,101 @@
+//! The objects of one sort, in the order in which they were made, as lists of them show them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::thing::{PARTICIPANT, Thing};
+
+/// An object, with what is made of it once and needed at every page.
+pub(super) struct Object {
+    pub(super) value: Value,
+    /// As the API writes it.
+    pub(super) text: String,
+    /// What `search` looks into.
+    pub(super) words: String,
+    id: String,
+    keys: Vec<String>,
+}
+
+#[derive(Default)]
+pub(super) struct Table {
+    rows: Vec<Arc<Object>>,
+    places: HashMap<String, usize>,
+    index: HashMap<String, Vec<String>>,
+}
+
+impl Table {
+    /// Puts an object there, in the place of the one with its id; whether there was one. One without an id is nowhere.
+    pub(super) fn put(&mut self, thing: Thing, value: Value) -> bool {
+        let Some(id) = thing.id_of(&value) else { return false };
+        let (text, words, keys) = (public(&value), thing.text_of(&value), thing.keys_of(&value));
+        let object = Arc::new(Object { value, text, words, id: id.clone(), keys });
+        let place = self.places.get(&id).copied();
+        if let Some(old) = place.and_then(|place| self.rows.get(place)).cloned() {
+            self.forget_keys(&old);
+        }
+        for key in &object.keys {
+            self.index.entry(key.clone()).or_default().push(id.clone());
+        }
+        match place.and_then(|place| self.rows.get_mut(place)) {
+            Some(row) => {
+                *row = object;
+                true
+            }
+            None => {
+                self.places.insert(id, self.rows.len());
+                self.rows.push(object);
+                false
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: &str) -> Option<Arc<Object>> {
+        let place = self.places.remove(id)?;
+        let old = self.rows.remove(place);
+        self.forget_keys(&old);
+        for (n, row) in self.rows.iter().enumerate().skip(place) {
+            if let Some(place) = self.places.get_mut(&row.id) {
+                *place = n;
+            }
+        }
+        Some(old)
+    }
+
+    fn forget_keys(&mut self, object: &Object) {
+        for key in &object.keys {
+            if let Some(ids) = self.index.get_mut(key) {
+                ids.retain(|id| *id != object.id);
+                if ids.is_empty() {
+                    self.index.remove(key);
+                }
+            }
+        }
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&Arc<Object>> {
+        self.rows.get(*self.places.get(id)?)
+    }
+
+    pub(super) fn all(&self) -> &[Arc<Object>] {
+        &self.rows
+    }
+
+    /// What is found by a key, in the order in which it came to have it.
+    pub(super) fn by_key(&self, key: &str) -> Vec<Arc<Object>> {
+        self.index.get(key).into_iter().flatten().filter_map(|id| self.get(id).cloned()).collect()
+    }
+}
+
+/// As the API writes an object: without what only the system itself knows.
+fn public(value: &Value) -> String {
+    match value.as_object() {
+        Some(object) if object.contains_key(PARTICIPANT) => {
+            let mut shown = object.clone();
+            shown.remove(PARTICIPANT);
+            Value::Object(shown).to_string()
+        }
+        _ => value.to_string(),
+    }
+}

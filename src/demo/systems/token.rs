@@ -1,0 +1,50 @@
+//! Short-lived tokens for client credentials (RFC 6749, section 4.4).
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::asked::Answer;
+use crate::sources::picker::text_at;
+
+/// The client whose secret the systems know.
+pub const CLIENT_ID: &str = "demo-client";
+
+/// The tokens that were given out, with the end of each.
+#[derive(Default)]
+pub(super) struct Tokens(Mutex<BTreeMap<String, Timestamp>>);
+
+impl Tokens {
+    /// Answers who asks for a token. `audience` is whom it must be for, where the system wants to know that.
+    pub(super) fn give(&self, form: &Value, secret: &str, audience: Option<&str>, now: Timestamp, seconds: u32) -> Answer {
+        let said = |name: &str| text_at(form, &format!("/{name}")).unwrap_or_default();
+        let error = |status, code: &str| Answer::new(status, json!({ "error": code }).to_string());
+        if said("grant_type") != "client_credentials" {
+            return error(400, "unsupported_grant_type");
+        }
+        if audience.is_some_and(|audience| said("audience") != audience) {
+            return error(400, "invalid_request");
+        }
+        if said("client_id") != CLIENT_ID || said("client_secret") != secret {
+            return error(401, "invalid_client");
+        }
+        let token = Uuid::new_v4().simple().to_string();
+        let end = now.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(now);
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.retain(|_, end| *end > now);
+        tokens.insert(token.clone(), end);
+        Answer::ok(json!({ "access_token": token, "token_type": "Bearer", "expires_in": seconds }).to_string())
+    }
+
+    pub(super) fn is_live(&self, token: &str, now: Timestamp) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(token).is_some_and(|end| *end > now)
+    }
+
+    /// Ends all of them before their time.
+    pub(super) fn end_all(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

@@ -1,0 +1,34 @@
+//! A limit of calls in a fixed window of time: what OmnioTap says it has.
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+/// The window that is open, and how many came in it.
+#[derive(Default)]
+pub(super) struct Window(Mutex<(i64, u32)>);
+
+/// What became of a call.
+pub(super) struct Counted {
+    pub(super) is_over: bool,
+    pub(super) remaining: u32,
+    /// When the window ends, in epoch seconds.
+    pub(super) reset: i64,
+}
+
+impl Window {
+    /// Counts a call. Windows begin at multiples of their length.
+    pub(super) fn count(&self, now: Timestamp, limit: u32, seconds: u32) -> Counted {
+        let length = i64::from(seconds.max(1));
+        let start = now.as_second().div_euclid(length).saturating_mul(length);
+        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if window.0 != start {
+            *window = (start, 0);
+        }
+        let is_over = window.1 >= limit;
+        if !is_over {
+            window.1 = window.1.saturating_add(1);
+        }
+        Counted { is_over, remaining: limit.saturating_sub(window.1), reset: start.saturating_add(length) }
+    }
+}
