@@ -2,7 +2,7 @@
 //! and that nothing is lost on the way in.
 //!
 //! `cargo bench --bench holds` has a short form; `-- --seconds 60` is the long one. `-- freshness`, `-- outage`, `-- restart`
-//! and `-- inbox` run one of the scenarios; `--balancer own` or `--balancer haproxy` says what stands before the replicas that
+//! `-- inbox`, `-- collect`, `-- budget` and `-- hanging` run one of the scenarios; `--balancer own` or `--balancer haproxy` says what stands before the replicas that
 //! restart (else the own one does, and then haproxy where it is installed). `inbox` sends 20,000 webhooks, kills 50 times and
 //! restarts Postgres 6 times, in any form; `--webhooks`, `--kills`, `--restarts` and `--seed` change that. It ends with an error
 //! when a promise is broken.
@@ -22,11 +22,12 @@ mod stand;
 
 use std::time::Duration;
 
+use stand::collecting::Collection;
 use stand::freshness::Way;
 use stand::inbox::Hardship;
 use stand::report::{Report, Scale};
 use stand::restart::Front;
-use stand::{Stand, freshness, inbox, machine, outage, restart};
+use stand::{Stand, collecting, freshness, inbox, machine, outage, restart};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -49,7 +50,7 @@ fn main() {
         seed: number("--seed", full.seed as usize) as u64,
         ..full
     };
-    let scenarios = ["freshness", "outage", "restart", "inbox"];
+    let scenarios = ["freshness", "outage", "restart", "inbox", "collect", "budget", "hanging"];
     let named: Vec<&str> = scenarios.into_iter().filter(|name| arguments.iter().any(|argument| argument == name)).collect();
     let scale = Scale::full(Duration::from_secs(seconds));
     let broken = tokio::runtime::Runtime::new().unwrap().block_on(run(&named, scale, &fronts, hardship));
@@ -78,6 +79,21 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship)
     for front in fronts.iter().filter(|_| is_asked("restart")) {
         let name = if *front == Front::Haproxy { "haproxy" } else { "a balancer of our own" };
         print(&format!("restart: two replicas behind {name}"), restart::run(&stand, scale, *front).await, &mut broken);
+    }
+    if is_asked("collect") {
+        print(
+            "collect: a backfill whose replicas are killed, and webhooks that get lost",
+            collecting::backfill(&stand, Collection::FULL).await,
+            &mut broken,
+        );
+    }
+    if is_asked("budget") {
+        let lasts = Duration::from_secs(200);
+        print("budget: 10,000 cold lookups a minute and a backfill on two replicas", collecting::budget(&stand, lasts, 167).await, &mut broken);
+    }
+    if is_asked("hanging") {
+        let lasts = Duration::from_secs(30);
+        print("hanging: the sources hang, 500 lookups a second", collecting::hanging(&stand, lasts, 500).await, &mut broken);
     }
     stand.stop().await;
     if is_asked("inbox") {

@@ -5,11 +5,12 @@
 
 mod stand;
 
+use stand::collecting::Collection;
 use stand::freshness::Way;
 use stand::inbox::Hardship;
 use stand::report::{Report, Scale};
 use stand::restart::Front;
-use stand::{Stand, freshness, inbox, outage, restart};
+use stand::{Stand, collecting, freshness, inbox, outage, restart};
 
 /// One after the other: each has processes for all cores.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -64,6 +65,24 @@ async fn webhooks_are_applied_once_however_often_replicas_are_killed_and_postgre
     let _turn = TURN.lock().await;
     let mut stand = Stand::start_durable().await;
     let report = inbox::run(&mut stand, Hardship::SHORT).await;
+    expect_whole(&report);
+    stand.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_source_has_is_known_in_the_end_however_often_replicas_are_killed_and_webhooks_are_lost() {
+    let _turn = TURN.lock().await;
+    let stand = Stand::start().await;
+    let report = collecting::backfill(&stand, Collection::SHORT).await;
+    expect_whole(&report);
+    stand.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lookups_are_answered_while_a_source_hangs_and_find_what_it_knows_afterwards() {
+    let _turn = TURN.lock().await;
+    let stand = Stand::start().await;
+    let report = collecting::hanging(&stand, std::time::Duration::from_secs(6), 100).await;
     expect_whole(&report);
     stand.stop().await;
 }

@@ -5,6 +5,7 @@
 pub mod balancer;
 pub mod changes;
 pub mod client;
+pub mod collecting;
 pub mod comparison;
 pub mod connection;
 pub mod customers;

@@ -1,0 +1,410 @@
+//! Whether what a source has is known here in the end, whatever happens on the way: a backfill with replicas that are killed
+//! again and again while webhooks arrive, webhooks that get lost, sources that hang, a budget that two replicas share.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hookpoint::clock::Clock;
+use hookpoint::customer::kind::{Source, SourceKind};
+use hookpoint::customer::record::{Change, RecordKey};
+use hookpoint::customer::versions::Versions;
+use hookpoint::demo::systems::{Fault, Part, Systems, Terms, Thing, World};
+use hookpoint::demo::vendor::Secrets;
+use hookpoint::sources::SourceSettings;
+use hookpoint::sources::api::{Api, Reply};
+use hookpoint::storage::records::list_records_after;
+use hookpoint::storage::streams::{StreamRow, list_streams};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use super::client::{Answer, Asker, Load};
+use super::connection::Connection;
+use super::dice::Dice;
+use super::lookups::{Lookups, Whom};
+use super::replica::{Plan, Replica};
+use super::report::Report;
+use super::{KEY, Shop, Stand};
+
+/// How much there is, and how much happens to it.
+#[derive(Clone, Copy)]
+pub struct Collection {
+    pub contacts: usize,
+    /// Replicas killed while they walk.
+    pub kills: usize,
+    /// Changes while they do.
+    pub changes: usize,
+    /// Changes after that, of whose webhooks one in twenty gets lost.
+    pub later_changes: usize,
+    pub seed: u64,
+}
+
+impl Collection {
+    /// Enough to see that it works.
+    pub const SHORT: Self = Self { contacts: 1_500, kills: 2, changes: 150, later_changes: 200, seed: 7 };
+
+    /// As it is promised.
+    pub const FULL: Self = Self { contacts: 100_000, kills: 5, changes: 5_000, later_changes: 5_000, seed: 7 };
+}
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+const BRAND: &str = "demo";
+
+/// Settings of a brand whose CRM can be called.
+fn brand(systems: &Systems, calls_per_minute: u32, live: &str) -> String {
+    format!(
+        "[brands.{BRAND}]
+custom_fields = [{{ name = \"company\", value = \"{{{{ omniotap.company }}}}\" }}]
+[brands.{BRAND}.sources.omniotap.webhook]
+verification = \"signature\"
+secrets = [{{ env = \"OMNIOTAP_SECRET\" }}]
+[brands.{BRAND}.sources.omniotap.api]
+base_url = \"{}\"
+key = [{{ env = \"OMNIOTAP_API\" }}]
+calls_per_minute = {calls_per_minute}
+page_size = 100
+[brands.{BRAND}.sources.omniotap.api.live]
+when = \"{live}\"
+",
+        systems.base_url(Source::OmnioTap)
+    )
+}
+
+fn environment(secrets: &Secrets) -> Vec<(String, String)> {
+    vec![("OMNIOTAP_SECRET".to_owned(), "demo-secret-omniotap".to_owned()), ("OMNIOTAP_API".to_owned(), secrets.of_api(Source::OmnioTap))]
+}
+
+fn contact(n: usize, version: usize, at: Timestamp) -> Value {
+    json!({
+        "id": format!("c{n}"), "firstName": format!("Ann{n}"), "lastName": "Smit", "email": format!("p{n}@example.org"),
+        "phone": format!("+316{:08}", 10_000_000 + n), "company": format!("Company {version}"),
+        "createdAt": "2024-03-01T09:00:00.000Z", "updatedAt": at.to_string()
+    })
+}
+
+/// A world with that many contacts, made long ago.
+fn world(contacts: usize) -> Arc<World> {
+    let world = Arc::new(World::new(Clock::system()));
+    let at: Timestamp = "2025-01-01T09:00:00Z".parse().unwrap();
+    (0..contacts).for_each(|n| drop(world.put(Thing::Contact, contact(n, 0, at))));
+    world
+}
+
+/// More calls than anybody makes.
+fn generous() -> Terms {
+    Terms { calls: 1_000_000, window_seconds: 60, ..Terms::default() }
+}
+
+/// Changes, makes and removes contacts, each told by webhook.
+struct Life {
+    dice: Dice,
+    born: usize,
+    contacts: usize,
+    version: usize,
+}
+
+impl Life {
+    fn step(&mut self, world: &World) {
+        self.version += 1;
+        let (n, version, now) = (self.dice.roll(self.contacts), self.version, world.now());
+        match self.dice.roll(10) {
+            0 => world.delete(Thing::Contact, &format!("c{n}")),
+            1 | 2 => {
+                world.change(Thing::Contact, &contact(self.contacts + self.born, version, now));
+                self.born += 1;
+            }
+            _ if world.get(Thing::Contact, &format!("c{n}")).is_some() => world.change(Thing::Contact, &contact(n, version, now)),
+            _ => {}
+        }
+    }
+}
+
+async fn stream_of(pool: &PgPool, brand_id: i32) -> Option<StreamRow> {
+    list_streams(pool, brand_id).await.unwrap().into_iter().find(|row| row.stream == "contacts")
+}
+
+/// Waits until a pass through the contacts that began after `since` is complete.
+async fn wait_until_complete(pool: &PgPool, brand_id: i32) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if stream_of(pool, brand_id).await.is_some_and(|row| row.complete_at.is_some() && row.finished_at.is_some()) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}
+
+async fn wait_until_applied(systems: &Systems, pool: &PgPool) {
+    systems.webhooks_settled().await;
+    super::outcome::wait_until_applied(pool).await;
+}
+
+/// What differs between the world's contacts and ours.
+async fn differences(world: &World, shop: &Shop) -> Vec<String> {
+    let sources = SourceSettings::default();
+    let api: &dyn Api = sources.api(Source::OmnioTap);
+    let ask = api.first("contacts", None).unwrap();
+    let received_at = Clock::system().now();
+    let heard = api.read(&ask, &Reply { body: json!({"data": world.all(Thing::Contact)}), is_missing: false, received_at }).unwrap();
+    let mut expected: BTreeMap<RecordKey, Versions> = BTreeMap::new();
+    for change in heard.changes {
+        if let Change::Record { key, update } = change {
+            expected.insert(key, Versions::from(update));
+        }
+    }
+    let mut db = shop.database.pool.acquire().await.unwrap();
+    let kind = SourceKind::OmnioTapContact;
+    let known = list_records_after(&mut db, shop.brand.id(), kind, "", i64::MAX).await.unwrap();
+    let mut differences = Vec::new();
+    let mut known: BTreeMap<RecordKey, Versions> = known.into_iter().map(|record| (record.key, record.versions)).collect();
+    for (key, expected) in expected {
+        match known.remove(&key) {
+            Some(known) if known.says_the_same_as(&expected) => {}
+            Some(_) => differences.push(format!("{} is another one here", key.id)),
+            None => differences.push(format!("{} is not here", key.id)),
+        }
+    }
+    differences.extend(known.into_keys().map(|key| format!("{} is here only", key.id)));
+    differences
+}
+
+fn expect_same(report: &mut Report, what: &str, differences: &[String]) {
+    if !differences.is_empty() {
+        let shown: Vec<&str> = differences.iter().take(5).map(String::as_str).collect();
+        report.broken.push(format!("{what}: {} contacts differ: {}", differences.len(), shown.join(", ")));
+    }
+}
+
+/// A backfill with kills while webhooks arrive; then webhooks get lost, and a reconcile finds and repairs that.
+pub async fn backfill(stand: &Stand, collection: Collection) -> Report {
+    let mut report = Report::default();
+    let secrets = Secrets::known();
+    let world = world(collection.contacts);
+    let mut systems = Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
+    let tables = brand(&systems, 60_000, "off");
+    let shop = stand.shop_of("collecting", &tables).await;
+    let plan = Plan {
+        tables: format!("[sync]\nlease_seconds = 5\n[inbox]\nlease_seconds = 5\n{tables}"),
+        environment: environment(&secrets),
+        ..Plan::default()
+    };
+    let begin = Instant::now();
+    let mut replicas = Vec::new();
+    for n in 0..2 {
+        let replica = Replica::start(stand, &format!("collecting-{n}"), &plan, &shop.url).await;
+        replicas.push((Plan { listen: replica.address.to_string(), ..plan.clone() }, replica));
+    }
+    systems.send_webhooks_to(format!("http://{}", replicas[0].1.address)).unwrap();
+    let mut life = Life { dice: Dice(collection.seed), born: 0, contacts: collection.contacts, version: 0 };
+    let mut in_the_middle = 0;
+    for kill in 0..=collection.kills {
+        let share = collection.contacts * kill / (collection.kills + 1);
+        let deadline = Instant::now() + PATIENCE;
+        // Far enough for a kill to matter, and never waiting for a pass that is over.
+        let walked =
+            async || stream_of(&shop.database.pool, shop.brand.id()).await.map_or((0, false), |row| (row.walked as usize, row.finished_at.is_some()));
+        while let (so_far, false) = walked().await
+            && so_far < share
+            && Instant::now() < deadline
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        (0..collection.changes / (collection.kills + 1)).for_each(|_| life.step(&world));
+        if kill < collection.kills {
+            let (so_far, is_over) = walked().await;
+            in_the_middle += usize::from(!is_over && so_far < collection.contacts);
+            for (n, (plan, replica)) in replicas.iter_mut().enumerate() {
+                replica.process.kill();
+                *replica = Replica::start(stand, &format!("collecting-{n}"), plan, &shop.url).await;
+            }
+        }
+    }
+    if !wait_until_complete(&shop.database.pool, shop.brand.id()).await {
+        report.broken.push("the backfill did not end".to_owned());
+    }
+    let took = begin.elapsed();
+    wait_until_applied(&systems, &shop.database.pool).await;
+    report.figure(
+        "contacts, changes meanwhile",
+        format!("{}, {}", collection.contacts, collection.changes / (collection.kills + 1) * (collection.kills + 1)),
+    );
+    report.figure("kills of both replicas, of them in the middle", format!("{}, {in_the_middle}", collection.kills));
+    report.figure("until all was walked through", format!("{:.1} s", took.as_secs_f64()));
+    report.figure("calls", systems.arrivals(Source::OmnioTap).len());
+    if in_the_middle == 0 {
+        report.broken.push("no kill fell into the backfill".to_owned());
+    }
+    let differing = differences(&world, &shop).await;
+    report.figure("contacts that differ after the backfill", differing.len());
+    expect_same(&mut report, "after the backfill", &differing);
+
+    systems.lose_webhooks(Source::OmnioTap, 50);
+    (0..collection.later_changes).for_each(|_| life.step(&world));
+    wait_until_applied(&systems, &shop.database.pool).await;
+    let lost = differences(&world, &shop).await.len();
+    report.figure("contacts that differ after one webhook in twenty was lost", lost);
+    let said = sync_run(stand, &plan, &shop).await;
+    report.figure("`hookpoint sync run`", said.lines().find(|line| line.contains("contacts")).unwrap_or(&said));
+    let row = stream_of(&shop.database.pool, shop.brand.id()).await.unwrap();
+    let found = (row.news + row.gone) as usize;
+    let share = f64::from(row.drift.unwrap_or_default());
+    report.figure("of them found by the reconcile, drift", format!("{found}, {:.3} %", share * 100.0));
+    if found != lost || lost == 0 || share <= 0.0 {
+        report.broken.push(format!("{lost} differed, and the reconcile found {found}"));
+    }
+    expect_same(&mut report, "after the reconcile", &differences(&world, &shop).await);
+    drop(replicas);
+    systems.stop().await;
+    shop.database.close().await;
+    report
+}
+
+/// Compares everything, as an operator would have it done.
+async fn sync_run(stand: &Stand, plan: &Plan, shop: &Shop) -> String {
+    let settings = stand.directory("sync-run").join("hookpoint.toml");
+    std::fs::write(&settings, &plan.tables).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
+    command.arg("--settings").arg(&settings).args(["sync", "run", "--source", "omniotap"]).stdin(Stdio::null());
+    command.env("DATABASE_URL", &shop.url).envs(plan.environment.iter().map(|(name, value)| (name, value)));
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Lookups that must all be answered, whatever they find.
+struct Answered(Lookups);
+
+impl Asker for Answered {
+    fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
+        self.0.ask(n, request);
+    }
+
+    fn is_right(&mut self, _: u64, answer: &Answer<'_>) -> bool {
+        answer.status == 200 && answer.body == b"[]"
+    }
+}
+
+/// How many calls of which class were granted, by second.
+async fn granted(pool: &PgPool) -> Vec<(f64, i16)> {
+    sqlx::query_as("select extract(epoch from granted_at)::float8, class from calls order by granted_at").fetch_all(pool).await.unwrap()
+}
+
+/// Two replicas with more cold lookups than the budget allows, and a backfill: nobody goes beyond it, and everybody gets a share.
+pub async fn budget(stand: &Stand, duration: Duration, per_second: u32) -> Report {
+    const LIMIT: usize = 60;
+    let mut report = Report::default();
+    let secrets = Secrets::known();
+    let world = world(20_000);
+    // The vendor's own limit is far away: here only what we hold to counts.
+    let systems = Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
+    let tables = brand(&systems, LIMIT as u32, "unknown");
+    let shop = stand.shop_of("budget", &tables).await;
+    let plan = Plan { tables, environment: environment(&secrets), lookup: "deadline_ms = 800".to_owned(), ..Plan::default() };
+    let mut replicas = Vec::new();
+    for n in 0..2 {
+        replicas.push(Replica::start(stand, &format!("budget-{n}"), &plan, &shop.url).await);
+    }
+    let loads: Vec<_> = (0..2_u64)
+        .map(|n| {
+            let load = Load::at_rate(replicas[n as usize].address, per_second / 2, duration).over(200).from(n * 10_000_000);
+            load.start(Answered(Lookups::new(Whom::Nobody)))
+        })
+        .collect();
+    for (n, load) in loads.into_iter().enumerate() {
+        let (figures, _) = load.wait().await;
+        report.expect_right(&format!("cold lookups of replica {n}"), &figures);
+    }
+    let arrivals = systems.arrivals(Source::OmnioTap);
+    let times: Vec<f64> = arrivals.iter().map(|arrival| arrival.at.as_microsecond() as f64 / 1e6).collect();
+    let most = times.iter().map(|begin| times.iter().filter(|at| (*begin..begin + 60.0).contains(*at)).count()).max().unwrap_or_default();
+    let refused = arrivals.iter().filter(|arrival| arrival.status == 429).count();
+    report.figure("calls that came, most of them in any 60 s, of them refused", format!("{}, {most}, {refused}", times.len()));
+    if most > LIMIT || refused > 0 {
+        report.broken.push(format!("{most} calls came within 60 s, {refused} were refused"));
+    }
+    let granted = granted(&shop.database.pool).await;
+    // Once both wait: whole minutes after the first.
+    let first = granted.first().map_or(0.0, |(at, _)| *at);
+    let mut minutes = Vec::new();
+    for minute in 1..(duration.as_secs() / 60) {
+        let begin = first + minute as f64 * 60.0;
+        let within = |class: &dyn Fn(i16) -> bool| granted.iter().filter(|(at, of)| (begin..begin + 60.0).contains(at) && class(*of)).count();
+        minutes.push((within(&|class| class == 0), within(&|class| class > 0)));
+    }
+    report.figure("in each further minute, calls of lookups and others", format!("{minutes:?}"));
+    for (live, others) in minutes {
+        if live < 40 || others == 0 {
+            report.broken.push(format!("of a minute's calls {live} were lookups, and {others} others"));
+        }
+    }
+    drop(replicas);
+    systems.stop().await;
+    shop.database.close().await;
+    report
+}
+
+/// Every source hangs: lookups are answered all the same, nothing is left behind, and afterwards sources are asked again.
+pub async fn hanging(stand: &Stand, duration: Duration, per_second: u32) -> Report {
+    let mut report = Report::default();
+    let secrets = Secrets::known();
+    let world = world(10);
+    let systems = Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
+    let tables = format!("[calls]\nfirst_byte_ms = 1500\nbreak_seconds = 2\n[sync]\nbackfill = false\n{}", brand(&systems, 60_000, "unknown"));
+    let shop = stand.shop_of("hanging", &tables).await;
+    let deadline = Duration::from_millis(800);
+    let plan = Plan { tables, environment: environment(&secrets), lookup: "deadline_ms = 800\nmax_waiting = 4000".to_owned(), ..Plan::default() };
+    let replica = Replica::start(stand, "hanging", &plan, &shop.url).await;
+    let unknown = |seconds: u64, first: u64| {
+        Load::at_rate(replica.address, per_second, Duration::from_secs(seconds)).over(1_000).from(first).start(Answered(Lookups::new(Whom::Nobody)))
+    };
+    let (before, _) = unknown(2, 0).wait().await;
+    report.expect_right("unknown people, the sources answer", &before);
+    let open_before = open_files(replica.process.id());
+    systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Silent));
+    let (figures, _) = unknown(duration.as_secs(), 1_000_000).wait().await;
+    report.expect_right("unknown people, the sources hang", &figures);
+    let slowest = Duration::from_secs_f64(figures.latencies.percentile_ms(99.0) / 1_000.0);
+    report.expect_within("p99 of them", slowest, deadline + Duration::from_millis(50));
+    systems.clear_faults();
+    // Somebody whom only the source knows.
+    let mut connection = Connection::new(replica.address);
+    let found = wait_for_somebody(&mut connection, "p7%40example.org").await;
+    report.figure("until somebody is found whom only the source knows", format!("{:.1} s", found.as_secs_f64()));
+    if found > Duration::from_secs(30) {
+        report.broken.push("the sources are not asked again".to_owned());
+    }
+    let settle = Instant::now() + Duration::from_secs(30);
+    while open_files(replica.process.id()) > open_before + 4 && Instant::now() < settle {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let open_after = open_files(replica.process.id());
+    report.figure("open files before and after", format!("{open_before}, {open_after}"));
+    if open_after > open_before + 4 {
+        report.broken.push(format!("{open_before} files were open, and {open_after} are"));
+    }
+    drop(replica);
+    systems.stop().await;
+    shop.database.close().await;
+    report
+}
+
+fn open_files(process: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
+}
+
+/// Asks again and again, for as long as the answer may be remembered that there is nobody.
+async fn wait_for_somebody(connection: &mut Connection, address: &str) -> Duration {
+    let begin = Instant::now();
+    let request = format!("GET /omnidesk/customerlookup?key={KEY}&channelAddressType=email&address={address} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    while begin.elapsed() < Duration::from_secs(60) {
+        if connection.ask(request.as_bytes()).await.is_ok_and(|answer| answer.status == 200 && answer.body.len() > 2) {
+            return begin.elapsed();
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    begin.elapsed()
+}
