@@ -8,12 +8,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use actix_web::HttpMessage;
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::middleware::Next;
 use actix_web::web::Bytes;
-use actix_web::{Error, HttpMessage};
 use futures_util::Stream;
 
 /// A request's body as its reader has it.
@@ -45,17 +44,24 @@ impl MessageBody for Holding {
     }
 }
 
-/// Holds a request's body, if it has one, until its response has gone out.
-///
-/// # Errors
-/// None of its own.
-pub async fn hold<B: MessageBody + 'static>(mut request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<EitherBody<B, Holding>>, Error> {
+/// A request's body, held.
+pub struct Held(Rc<RefCell<Payload>>);
+
+/// Holds a request's body, if it has one; whoever reads it does so through us.
+pub fn hold(request: &mut ServiceRequest) -> Option<Held> {
     let payload = request.take_payload();
     if matches!(payload, Payload::None) {
-        return next.call(request).await.map(ServiceResponse::map_into_left_body);
+        return None;
     }
     let held = Rc::new(RefCell::new(payload));
     request.set_payload(Payload::Stream { payload: Box::pin(Lent(Rc::clone(&held))) });
-    let response = next.call(request).await?;
-    Ok(response.map_body(|_, body| EitherBody::right(Holding { body: body.boxed(), _request_body: held })))
+    Some(Held(held))
+}
+
+/// The response, which holds that body until it has gone out.
+pub fn holding<B: MessageBody + 'static>(response: ServiceResponse<B>, held: Option<Held>) -> ServiceResponse<EitherBody<B, Holding>> {
+    match held {
+        None => response.map_into_left_body(),
+        Some(Held(held)) => response.map_body(|_, body| EitherBody::right(Holding { body: body.boxed(), _request_body: held })),
+    }
 }

@@ -15,9 +15,9 @@ use crate::lookup::handler::{Hookpoint, lookup};
 use crate::pages::{self, Gauges, Health};
 use crate::problem::Problem;
 use crate::receive::handler::{Reception, options, receive};
+use crate::route;
 use crate::settings::SettingsFile;
 use crate::telemetry::request::{Front, HookpointSpan, finish};
-use crate::{route, unread};
 
 /// THE route table.
 fn routes(config: &mut ServiceConfig, lookup_path: &str) {
@@ -67,7 +67,6 @@ pub(super) fn public_server(
             .app_data(reception.clone())
             .app_data(health.clone())
             .wrap(from_fn(finish))
-            .wrap(from_fn(unread::hold))
             .wrap(TracingLogger::<HookpointSpan>::new())
             .configure(move |config| routes(config, &path))
     });

@@ -19,6 +19,7 @@ use crate::lookup::handler::{LookupTrace, Outcome};
 use crate::problem::Problem;
 use crate::receive::handler::WebhookTrace;
 use crate::route::Route;
+use crate::unread::{self, Holding};
 
 /// The root span of a request: method, route, request id. No path, no query, no address.
 #[derive(Debug)]
@@ -70,11 +71,19 @@ impl Front {
     }
 }
 
-/// The outermost middleware of ours.
+/// A response with its own body, or a problem's; it may hold its request's.
+type Finished<B> = ServiceResponse<EitherBody<EitherBody<B, String>, Holding>>;
+
+/// The one middleware of ours.
 ///
 /// # Errors
 /// None of its own.
-pub async fn finish<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<EitherBody<B, String>>, Error> {
+pub async fn finish<B: MessageBody + 'static>(mut request: ServiceRequest, next: Next<B>) -> Result<Finished<B>, Error> {
+    let held = unread::hold(&mut request);
+    answer(request, next).await.map(|response| unread::holding(response, held))
+}
+
+async fn answer<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<EitherBody<B, String>>, Error> {
     let started_at = Instant::now();
     let Some(front) = request.app_data::<Data<Front>>().cloned() else { return next.call(request).await.map(ServiceResponse::map_into_left_body) };
     let (route, method) = (front.route(&request), method(&request));
