@@ -22,6 +22,7 @@ mod generator;
 #[path = "../cases/mod.rs"]
 mod identity_cases;
 mod inbox;
+mod live;
 #[path = "../load/mod.rs"]
 mod load;
 mod observer;

@@ -1,0 +1,185 @@
+//! Sources asked while the phone rings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookpoint::clock::Clock;
+use hookpoint::customer::kind::Source;
+use hookpoint::demo::systems::{Fault, Part, Systems, Terms, Thing, World};
+use hookpoint::demo::vendor::Secrets;
+use serde_json::{Value, json};
+
+use crate::support::{KEY, Options, TestApp};
+
+const EMAIL: &str = "ann@example.org";
+const PHONE: &str = "+31612340001";
+
+/// The CRM, simulated, with one contact whom no webhook has told of.
+struct Crm {
+    systems: Systems,
+    world: Arc<World>,
+}
+
+fn contact(id: &str, first: &str, email: &str, phone: &str) -> Value {
+    json!({
+        "id": id, "firstName": first, "lastName": "Smit", "email": email, "phone": phone,
+        "createdAt": "2026-01-01T09:00:00.000Z", "updatedAt": "2026-01-01T09:00:00.000Z"
+    })
+}
+
+impl Crm {
+    fn start() -> Self {
+        let world = Arc::new(World::new(Clock::system()));
+        world.put(Thing::Contact, contact("c1", "Ann", EMAIL, PHONE));
+        let terms = Terms { calls: 1_000_000, ..Terms::default() };
+        let systems = Systems::start(Arc::clone(&world), &Secrets::known(), terms, Clock::system()).unwrap();
+        Self { systems, world }
+    }
+
+    /// An application that may ask it, `when`, with more lines under `[lookup]`.
+    async fn app(&self, when: &str, lookup: &str) -> TestApp {
+        TestApp::start_with(self.options(when, lookup)).await
+    }
+
+    fn options(&self, when: &str, lookup: &str) -> Options {
+        let webhook = "[brands.demo.sources.omniotap.webhook]";
+        let api = format!(
+            "[brands.demo.sources.omniotap.api]\nbase_url = \"{}\"\nkey = [{{ env = \"{}\" }}]\ncalls_per_minute = 60000\n
+[brands.demo.sources.omniotap.api.live]\nwhen = \"{when}\"\n\n{webhook}",
+            self.systems.base_url(Source::OmnioTap),
+            Secrets::known().of_api(Source::OmnioTap)
+        );
+        // What is remembered would hide whether anybody is asked.
+        let lookup = format!("[sync]\nbackfill = false\n\n[lookup]\nunknown_cache_seconds = 0\ncache_seconds = 0\n{lookup}");
+        Options { replace: vec![(webhook, api), ("[lookup]", lookup)], ..Options::default() }
+    }
+
+    fn calls(&self) -> usize {
+        self.systems.arrivals(Source::OmnioTap).len()
+    }
+
+    async fn stop(self, app: TestApp) {
+        app.stop().await;
+        self.systems.stop().await;
+    }
+}
+
+fn names(customers: &[Value]) -> Vec<&str> {
+    customers.iter().map(|customer| customer["customerFirstname"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn somebody_whom_only_a_source_knows_is_found_in_the_same_lookup() {
+    let crm = Crm::start();
+    let app = crm.app("unknown", "").await;
+    assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
+    assert_eq!(names(&app.by_phone(PHONE).await), ["Ann"], "what was heard is stored");
+    let calls = crm.calls();
+    assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
+    assert_eq!(crm.calls(), calls, "who is known is not asked about");
+    crm.stop(app).await;
+}
+
+#[tokio::test]
+async fn concurrent_lookups_of_one_person_share_the_calls() {
+    let crm = Crm::start();
+    let app = crm.app("unknown", "").await;
+    crm.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(Duration::from_millis(300))));
+    let query = format!("key={KEY}&channelAddressType=email&address={}", EMAIL.replace('@', "%40"));
+    let answers = futures_util::future::join_all((0..20).map(|_| app.ask(&query))).await;
+    assert!(answers.iter().all(|answer| answer.body.contains("Ann")), "each waits for the same answer");
+    let alone = {
+        let crm = Crm::start();
+        let app = crm.app("unknown", "").await;
+        app.by_email(EMAIL).await;
+        let calls = crm.calls();
+        crm.stop(app).await;
+        calls
+    };
+    assert_eq!(crm.calls(), alone);
+    crm.stop(app).await;
+}
+
+#[tokio::test]
+async fn whom_nobody_knows_is_asked_about_once() {
+    let crm = Crm::start();
+    let app = crm.app("unknown", "").await;
+    assert!(app.by_email("nobody@example.org").await.is_empty());
+    let calls = crm.calls();
+    assert!(calls > 0);
+    for _ in 0..3 {
+        assert!(app.by_email("nobody@example.org").await.is_empty());
+    }
+    assert_eq!(crm.calls(), calls);
+    // Also by another replica; and not for ever.
+    let place = Some((app.place.clone(), app.database.clone()));
+    let other = TestApp::start_with(Options { place, ..crm.options("unknown", "") }).await;
+    assert!(other.by_email("nobody@example.org").await.is_empty());
+    assert_eq!(crm.calls(), calls);
+    sqlx::query("update looks set looked_at = looked_at - interval '1 hour'").execute(app.pool()).await.unwrap();
+    assert!(app.by_email("nobody@example.org").await.is_empty());
+    assert!(crm.calls() > calls);
+    other.stop().await;
+    crm.stop(app).await;
+}
+
+#[tokio::test]
+async fn what_is_late_is_there_the_next_time() {
+    let crm = Crm::start();
+    let app = crm.app("unknown", "deadline_ms = 1000").await;
+    crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_millis(2_500)));
+    crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_millis(2_500)));
+    assert!(app.by_email(EMAIL).await.is_empty(), "the answer is what is known here");
+    let calls = crm.calls();
+    let query = format!("key={KEY}&channelAddressType=email&address={}", EMAIL.replace('@', "%40"));
+    app.until(&query, |response| response.body.contains("Ann")).await;
+    assert_eq!(crm.calls(), calls, "nobody was asked again");
+    crm.stop(app).await;
+}
+
+#[tokio::test]
+async fn a_source_is_not_asked_where_the_settings_say_so() {
+    let crm = Crm::start();
+    let app = crm.app("off", "").await;
+    assert!(app.by_email(EMAIL).await.is_empty());
+    assert_eq!(crm.calls(), 0);
+    crm.stop(app).await;
+}
+
+#[tokio::test]
+async fn known_people_are_asked_about_again_when_what_is_known_is_too_old() {
+    let crm = Crm::start();
+    let app = crm.app("older", "").await;
+    assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
+    let mut changed = contact("c1", "Anna", EMAIL, PHONE);
+    changed["updatedAt"] = json!("2026-02-01T09:00:00.000Z");
+    crm.world.put(Thing::Contact, changed);
+    assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"], "it was asked a moment ago");
+    sqlx::query("update looks set looked_at = looked_at - interval '20 minutes'").execute(app.pool()).await.unwrap();
+    assert_eq!(names(&app.by_email(EMAIL).await), ["Anna"]);
+    crm.stop(app).await;
+}
+
+#[tokio::test]
+async fn whom_a_search_merely_resembles_is_nobody() {
+    let crm = Crm::start();
+    crm.world.put(Thing::Contact, contact("c2", "Joanna", "jo-ann@example.org", "+31612340002"));
+    let app = crm.app("unknown", "").await;
+    // The system's search finds both.
+    assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
+    assert!(app.by_email("nn@example.org").await.is_empty());
+    let records: i64 = sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
+    assert_eq!(records, 1, "what was not asked for is not kept");
+    crm.stop(app).await;
+}
+
+#[tokio::test]
+async fn a_source_that_fails_leaves_the_answer_as_it_is() {
+    let crm = Crm::start();
+    let app = crm.app("unknown", "").await;
+    for fault in [Fault::Status(500), Fault::Garbage, Fault::Truncated, Fault::Html, Fault::Closed, Fault::Redirect("http://127.0.0.1:9/".to_owned())] {
+        crm.systems.set_fault(Source::OmnioTap, Part::Api, Some(fault.clone()));
+        assert!(app.by_email(EMAIL).await.is_empty(), "{fault:?}");
+    }
+    crm.stop(app).await;
+}
