@@ -2,7 +2,7 @@
 //! and that nothing is lost on the way in.
 //!
 //! `cargo bench --bench holds` has a short form; `-- --seconds 60` is the long one. `-- freshness`, `-- outage`, `-- restart`
-//! `-- inbox`, `-- collect`, `-- budget` and `-- hanging` run one of the scenarios; `--balancer own` or `--balancer haproxy` says what stands before the replicas that
+//! `-- inbox`, `-- collect`, `-- walk`, `-- budget` and `-- hanging` run one of the scenarios; `--balancer own` or `--balancer haproxy` says what stands before the replicas that
 //! restart (else the own one does, and then haproxy where it is installed). `inbox` sends 20,000 webhooks, kills 50 times and
 //! restarts Postgres 6 times, in any form; `--webhooks`, `--kills`, `--restarts` and `--seed` change that. It ends with an error
 //! when a promise is broken.
@@ -50,7 +50,7 @@ fn main() {
         seed: number("--seed", full.seed as usize) as u64,
         ..full
     };
-    let scenarios = ["freshness", "outage", "restart", "inbox", "collect", "budget", "hanging"];
+    let scenarios = ["freshness", "outage", "restart", "inbox", "collect", "walk", "budget", "hanging"];
     let named: Vec<&str> = scenarios.into_iter().filter(|name| arguments.iter().any(|argument| argument == name)).collect();
     let scale = Scale::full(Duration::from_secs(seconds));
     let broken = tokio::runtime::Runtime::new().unwrap().block_on(run(&named, scale, &fronts, hardship));
@@ -86,6 +86,9 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship)
             collecting::backfill(&stand, Collection::FULL).await,
             &mut broken,
         );
+    }
+    if is_asked("walk") {
+        print("walk: a backfill with nothing in its way, and one with 60 calls a minute", collecting::walk(&stand, 50_000, 3).await, &mut broken);
     }
     if is_asked("budget") {
         let lasts = Duration::from_secs(200);

@@ -177,7 +177,8 @@ async fn whom_a_search_merely_resembles_is_nobody() {
 async fn a_source_that_fails_leaves_the_answer_as_it_is() {
     let crm = Crm::start();
     let app = crm.app("unknown", "").await;
-    for fault in [Fault::Status(500), Fault::Garbage, Fault::Truncated, Fault::Html, Fault::Closed, Fault::Redirect("http://127.0.0.1:9/".to_owned())] {
+    for fault in [Fault::Status(500), Fault::Garbage, Fault::Truncated, Fault::Html, Fault::Closed, Fault::Redirect("http://127.0.0.1:9/".to_owned())]
+    {
         crm.systems.set_fault(Source::OmnioTap, Part::Api, Some(fault.clone()));
         assert!(app.by_email(EMAIL).await.is_empty(), "{fault:?}");
     }

@@ -37,6 +37,14 @@ impl Process {
         let _ = self.0.wait();
     }
 
+    /// How long processors have worked for it.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
+        // The name may hold blanks; after it, user and system time are the 12th and 13th, in hundredths of a second.
+        let ticks = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+        Duration::from_millis(ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10)
+    }
+
     /// Waits until it has ended.
     pub async fn end(&mut self) -> ExitStatus {
         let deadline = Instant::now() + Duration::from_secs(60);
