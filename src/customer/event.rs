@@ -22,6 +22,8 @@ pub mod field {
     pub const REFERENCE: &str = "reference.";
     /// Whatever templates may show.
     pub const DATA: &str = "data.";
+    /// Ids of the places that it happens at: `place.resource` is the place whose name `data.resource` is.
+    pub const PLACE: &str = "place.";
 }
 
 /// An event's identity: the source, what it is (`transaction`, `ticket`, …) and the source's own id.

@@ -139,14 +139,15 @@ fn check_sources(sources: &SourceSettings, found: &mut Found) {
             }
         }
     }
-    let pointers = [("omnilab", serde_json::to_value(&sources.omnilab.pointers)), ("syncaroo", serde_json::to_value(&sources.syncaroo.pointers))];
-    for (source, pointers) in pointers {
+    let pointers = [
+        ("omnilab.pointers", serde_json::to_value(&sources.omnilab.pointers)),
+        ("omnilab.booking_pointers", serde_json::to_value(&sources.omnilab.booking_pointers)),
+        ("syncaroo.pointers", serde_json::to_value(&sources.syncaroo.pointers)),
+    ];
+    for (table, pointers) in pointers {
         let pointers: BTreeMap<String, String> = pointers.ok().and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
         for (name, pointer) in pointers.iter().filter(|(_, pointer)| !pointer.is_empty() && !pointer.starts_with('/')) {
-            found.push((
-                format!("sources.{source}.pointers.{name}"),
-                format!("\"{pointer}\" is not a JSON pointer: it starts with /, as in \"/data/email\""),
-            ));
+            found.push((format!("sources.{table}.{name}"), format!("\"{pointer}\" is not a JSON pointer: it starts with /, as in \"/data/email\"")));
         }
     }
 }

@@ -4,9 +4,12 @@
 //! is missing), a folder here with its wire format, its recorded bodies in `fixtures/webhooks/<system>`, its settings.
 
 pub mod api;
+mod holder;
+mod listing;
 pub mod omneo;
 pub mod omnilab;
 pub mod omniotap;
+mod path;
 pub mod picker;
 pub mod secret;
 pub mod signature;

@@ -1,7 +1,10 @@
 //! Omneo, a loyalty system: profiles, identities, transactions, rewards, interactions (docs: <https://docs.omneo.io>).
 
 mod account;
+mod answer;
 mod api;
+mod happening;
+mod profile;
 mod proof;
 mod wire;
 

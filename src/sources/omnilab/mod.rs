@@ -1,6 +1,7 @@
 //! OmniLab, engagement and bookings: touchpoints, rewards, bookings (docs: <https://www.21factory.com/docs/developers>).
 
 mod account;
+mod answer;
 mod api;
 mod proof;
 mod wire;
@@ -8,6 +9,7 @@ mod wire;
 use serde::{Deserialize, Serialize};
 
 pub use account::OmniLabApiSettings;
+pub use api::{bookings_of, cancelling};
 pub use proof::OmniLabWebhookSettings;
 
 /// How a brand's OmniLab tenant is read.
@@ -24,6 +26,8 @@ pub struct OmniLabSettings {
     pub api: OmniLabApiSettings,
     /// Where the values are in an event, whose body isn't published.
     pub pointers: OmniLabPointers,
+    /// Where the values are in a booking as the API gives it.
+    pub booking_pointers: OmniLabBookingPointers,
 }
 
 /// JSON pointers (RFC 6901) into an event; empty for "not sent".
@@ -77,6 +81,45 @@ impl Default for OmniLabPointers {
             starts_at: data("slot_starting_at"),
             duration_minutes: data("slot_duration_in_minutes"),
             booking_status: data("booking_status"),
+        }
+    }
+}
+
+/// JSON pointers (RFC 6901) into a booking of the API's list; empty for "not sent".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "each is named like the value it points to")]
+pub struct OmniLabBookingPointers {
+    pub booking: String,
+    pub booked_at: String,
+    pub cancelled_at: String,
+    pub checked_in_at: String,
+    pub activity: String,
+    pub interaction: String,
+    pub ticket_type: String,
+    pub host: String,
+    pub starts_at: String,
+    pub duration_minutes: String,
+    pub status: String,
+    pub timezone: String,
+}
+
+impl Default for OmniLabBookingPointers {
+    fn default() -> Self {
+        let of = |name: &str| format!("/{name}");
+        Self {
+            booking: of("booking"),
+            booked_at: of("booked_at"),
+            cancelled_at: of("cancelled_at"),
+            checked_in_at: of("checkedin_at"),
+            activity: of("activity"),
+            interaction: of("interaction"),
+            ticket_type: of("ticket_type"),
+            host: of("host"),
+            starts_at: of("slot_starting_at"),
+            duration_minutes: of("slot_duration_in_minutes"),
+            status: of("booking_status"),
+            timezone: of("timezone"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod api;
+mod entity;
 mod proof;
 mod wire;
 

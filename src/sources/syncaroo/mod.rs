@@ -2,8 +2,10 @@
 
 mod account;
 mod action;
+mod answer;
 mod api;
 mod object;
+mod place;
 mod proof;
 mod wire;
 
@@ -27,11 +29,11 @@ pub struct SyncarooSettings {
     pub api: SyncarooApiSettings,
     /// What is processed first, and what is not needed.
     pub actions: SyncarooActions,
-    /// Where the values are in an answer about a booking, whose shape isn't published.
+    /// Where the values are in an answer about a booking or a place, whose shape isn't published.
     pub pointers: SyncarooPointers,
 }
 
-/// JSON pointers (RFC 6901) into an answer about a booking; empty for "not sent".
+/// JSON pointers (RFC 6901) into an answer about a booking or a place; empty for "not sent".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "each is named like the value it points to")]
@@ -49,6 +51,8 @@ pub struct SyncarooPointers {
     pub first_name: String,
     pub last_name: String,
     pub full_name: String,
+    pub place: String,
+    pub place_name: String,
 }
 
 impl Default for SyncarooPointers {
@@ -67,6 +71,8 @@ impl Default for SyncarooPointers {
             first_name: "/member/firstName".to_owned(),
             last_name: "/member/lastName".to_owned(),
             full_name: "/member/name".to_owned(),
+            place: "/id".to_owned(),
+            place_name: "/name".to_owned(),
         }
     }
 }

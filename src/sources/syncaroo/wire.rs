@@ -2,9 +2,10 @@
 //! `<24 hex>*<start, epoch ms>*<end, epoch ms>`, sometimes with a stray apostrophe in front. People are only in the
 //! answers of its API, whose shape is assumed.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::SyncarooSettings;
+use super::{SyncarooSettings, place};
 use crate::customer::event::{self, EventKey};
 use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::{Change, RecordKey, field};
@@ -30,41 +31,21 @@ impl Reader for SyncarooSettings {
                 ("/metaData/resourceType", "data.resource_type"),
                 ("/metaData/resourceId", "data.resource_id"),
                 ("/locationId", "data.location_id"),
+                ("/metaData/apiUrl", API_URL),
             ])
             .finish();
+        let url = text_at(&body, "/metaData/apiUrl").unwrap_or_default();
+        let fields = place::SHOWN.iter().filter_map(|shown| shown.in_url(&url)).fold(fields, |mut fields, spot| {
+            fields.insert(spot.field(), Some(Value::from(spot.id)));
+            fields
+        });
         Ok(Reading::Changes(vec![Change::Event { key, update: Update { at: delivery.received_at, scope: Scope::Partial, fields } }]))
     }
 
     fn read_answer(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
         let body = delivery.json()?;
-        let places = &self.pointers;
-        let key = booking_key(&text_at(&body, &places.booking).ok_or(Unreadable::Missing("booking id"))?)?;
-        let at = time_at(&body, &places.updated_at).unwrap_or(delivery.received_at);
-        let member = text_at(&body, &places.member).and_then(|id| RecordKey::new(SourceKind::SyncarooMember, &id));
-        let mut changes = Vec::new();
-        if let Some(member) = &member {
-            let fields = Picker::new(&body)
-                .pick_text(&[
-                    (&places.first_name, field::FIRST_NAME),
-                    (&places.last_name, field::LAST_NAME),
-                    (&places.full_name, field::FULL_NAME),
-                    (&places.email, "email.main"),
-                    (&places.phone, "phone.main"),
-                ])
-                .finish();
-            changes.push(Change::Record { key: member.clone(), update: Update { at, scope: Scope::Partial, fields } });
-        }
-        let fields = slot(Picker::new(&body), &key.id)
-            .pick(&[(&places.status, "data.status"), (&places.resource, "data.resource"), (&places.location, "data.location")])
-            .pick_known_time(&[
-                (&places.starts_at, "data.starts_at"),
-                (&places.starts_at, event::field::OCCURRED_AT),
-                (&places.ends_at, "data.ends_at"),
-            ])
-            .set_known(event::field::RECORD, member.map(|key| key.to_string()))
-            .finish();
-        changes.push(Change::Event { key, update: Update { at, scope: Scope::Partial, fields } });
-        Ok(Reading::Changes(changes))
+        let key = booking_key(&text_at(&body, &self.pointers.booking).ok_or(Unreadable::Missing("booking id"))?)?;
+        Ok(Reading::Changes(self.booking(&body, key, delivery.received_at)))
     }
 
     fn kept_headers(&self) -> &'static [&'static str] {
@@ -79,7 +60,43 @@ impl Reader for SyncarooSettings {
     }
 }
 
-fn booking_key(id: &str) -> Result<EventKey, Unreadable> {
+/// Where a booking is asked for.
+pub(super) const API_URL: &str = "data.api_url";
+
+impl SyncarooSettings {
+    /// What an answer says of a booking, and of the member who made it.
+    pub(super) fn booking(&self, body: &Value, key: EventKey, received_at: Timestamp) -> Vec<Change> {
+        let places = &self.pointers;
+        let at = time_at(body, &places.updated_at).unwrap_or(received_at);
+        let member = text_at(body, &places.member).and_then(|id| RecordKey::new(SourceKind::SyncarooMember, &id));
+        let mut changes = Vec::new();
+        if let Some(member) = &member {
+            let fields = Picker::new(body)
+                .pick_text(&[
+                    (&places.first_name, field::FIRST_NAME),
+                    (&places.last_name, field::LAST_NAME),
+                    (&places.full_name, field::FULL_NAME),
+                    (&places.email, "email.main"),
+                    (&places.phone, "phone.main"),
+                ])
+                .finish();
+            changes.push(Change::Record { key: member.clone(), update: Update { at, scope: Scope::Partial, fields } });
+        }
+        let fields = slot(Picker::new(body), &key.id)
+            .pick(&[(&places.status, "data.status"), (&places.resource, "data.resource"), (&places.location, "data.location")])
+            .pick_known_time(&[
+                (&places.starts_at, "data.starts_at"),
+                (&places.starts_at, event::field::OCCURRED_AT),
+                (&places.ends_at, "data.ends_at"),
+            ])
+            .set_known(event::field::RECORD, member.map(|key| key.to_string()))
+            .finish();
+        changes.push(Change::Event { key, update: Update { at, scope: Scope::Partial, fields } });
+        changes
+    }
+}
+
+pub(super) fn booking_key(id: &str) -> Result<EventKey, Unreadable> {
     EventKey::new(Source::Syncaroo, "booking", id.trim_start_matches('\'')).ok_or(Unreadable::Missing("usable booking id"))
 }
 

@@ -1,0 +1,130 @@
+//! A page of a list, in whatever envelope: what the list is called, where the total stands and how it says that there is more
+//! differs, and not every vendor publishes it.
+
+use serde_json::Value;
+
+/// The names that lists usually have.
+const USUAL: [&str; 4] = ["items", "results", "records", "data"];
+
+/// Where pages say how many there are, and whether there is more.
+const BESIDE: [&str; 6] = ["", "/meta", "/pagination", "/data", "/data/meta", "/data/pagination"];
+
+/// A page of a list.
+pub(super) struct Listing<'a> {
+    /// What is on it.
+    pub(super) items: &'a [Value],
+    /// How many things the whole list has, where it says so.
+    pub(super) total: Option<u64>,
+    body: &'a Value,
+}
+
+impl<'a> Listing<'a> {
+    /// A list as it is, or under `data`, its own name or a usual one, or one level deeper under `data`; `None` where there is none.
+    pub(super) fn find(body: &'a Value, name: &str) -> Option<Self> {
+        let within = |object: &'a Value| {
+            let names = ["data", name].into_iter().chain(USUAL);
+            object.as_array().or_else(|| names.filter_map(|name| object.get(name)).find_map(Value::as_array))
+        };
+        let found = within(body).or_else(|| within(body.get("data")?));
+        let listing = Self { items: found.map(Vec::as_slice).unwrap_or_default(), total: None, body };
+        let total = listing.beside(&["total", "totalCount", "total_count", "count"]).find_map(number);
+        (found.is_some() || total == Some(0)).then_some(Self { total, ..listing })
+    }
+
+    /// Whether there is another page after this one, which has the number `page` and was asked to have `size` items. Where
+    /// nothing says so, a full page means that there may be. A source may put fewer on a page than it is asked for.
+    pub(super) fn has_more(&self, page: u64, size: u32) -> bool {
+        let count = u64::try_from(self.items.len()).unwrap_or(u64::MAX);
+        if count == 0 {
+            return false;
+        }
+        self.says_more(page).unwrap_or_else(|| match self.total.filter(|total| *total > count) {
+            Some(total) => page.saturating_mul(count) < total,
+            // A total that is no more than what is here may also be the count of this page.
+            None => count >= u64::from(size),
+        })
+    }
+
+    /// The URL of the next page, where it gives one.
+    pub(super) fn next_url(&self) -> Option<&'a str> {
+        let next = self.body.pointer("/links/next").or_else(|| self.beside(&["next", "nextPageUrl", "next_page_url"]).next())?;
+        next.as_str().filter(|url| url.contains("://"))
+    }
+
+    fn says_more(&self, page: u64) -> Option<bool> {
+        let said = self.beside(&["hasMore", "has_more", "hasNext", "hasNextPage", "has_next"]).find_map(Value::as_bool);
+        let next = || {
+            let links = self.body.pointer("/links/next");
+            let next = links.or_else(|| self.beside(&["next", "nextPage", "next_page"]).next())?;
+            Some(match next {
+                Value::Bool(more) => *more,
+                Value::String(text) if text.is_empty() => false,
+                Value::String(_) | Value::Number(_) => number(next).is_none_or(|next| next > page),
+                Value::Null | Value::Array(_) | Value::Object(_) => false,
+            })
+        };
+        let pages = || self.beside(&["totalPages", "total_pages", "pageCount", "lastPage", "last_page"]).find_map(number);
+        said.or_else(next).or_else(|| Some(page < pages()?))
+    }
+
+    fn beside(&self, names: &'a [&str]) -> impl Iterator<Item = &'a Value> {
+        let body = self.body;
+        BESIDE.into_iter().filter_map(move |pointer| body.pointer(pointer)).flat_map(move |object| names.iter().filter_map(|name| object.get(*name)))
+    }
+}
+
+/// A number, also as text.
+pub(super) fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn counts(body: &Value) -> Option<(usize, Option<u64>)> {
+        Listing::find(body, "contacts").map(|listing| (listing.items.len(), listing.total))
+    }
+
+    #[test]
+    fn a_list_is_found_in_every_envelope() {
+        for (body, expected) in [
+            (json!([1, 2]), Some((2, None))),
+            (json!({"data": [1], "total": 7}), Some((1, Some(7)))),
+            (json!({"contacts": [1], "meta": {"totalCount": "7"}}), Some((1, Some(7)))),
+            (json!({"data": {"contacts": [1, 2, 3], "total": 3}}), Some((3, Some(3)))),
+            (json!({"data": {"items": []}, "pagination": {"count": 0}}), Some((0, Some(0)))),
+            (json!({"results": []}), Some((0, None))),
+            (json!({"data": null, "total": 0}), Some((0, Some(0)))),
+            (json!({"error": "no"}), None),
+            (json!({"data": {"error": "no"}}), None),
+            (json!("no"), None),
+        ] {
+            assert_eq!(counts(&body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_list_goes_on_as_it_says_and_else_while_its_pages_are_full() {
+        for (body, page, more) in [
+            (json!([1, 2]), 1, true),
+            (json!([1]), 1, false),
+            (json!([]), 1, false),
+            (json!({"data": [], "hasMore": true}), 3, false),
+            (json!({"data": [1, 2], "hasMore": false}), 1, false),
+            (json!({"data": [1], "meta": {"hasNextPage": true}}), 1, true),
+            (json!({"data": [1, 2], "next": null}), 1, false),
+            (json!({"data": [1], "next": 2}), 1, true),
+            (json!({"data": [1], "next": 2}), 2, false),
+            (json!({"data": [1], "links": {"next": "https://example.org/?page=2"}}), 1, true),
+            (json!({"data": [1, 2], "meta": {"totalPages": 2}}), 2, false),
+            (json!({"data": [1, 2], "total": 4}), 2, false),
+            (json!({"data": [1], "total": 4}), 1, true),
+            (json!({"data": [1, 2], "count": 2}), 5, true),
+        ] {
+            assert_eq!(Listing::find(&body, "contacts").unwrap().has_more(page, 2), more, "{body}");
+        }
+    }
+}

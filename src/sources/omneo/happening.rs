@@ -1,0 +1,135 @@
+//! What can happen to a profile, as it stands in a webhook's context and in the lists of the API alike.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::profile::{self, Speaker};
+use crate::customer::event::{self, EventKey};
+use crate::customer::kind::Source;
+use crate::customer::record::Change;
+use crate::customer::versions::{Scope, Update};
+use crate::sources::Unreadable;
+use crate::sources::picker::{Picker, text_at, time_at};
+
+type Places = &'static [(&'static str, &'static str)];
+
+/// A sort of things that can happen.
+pub(super) struct Happening {
+    /// What it is, as webhooks call it.
+    pub(super) thing: &'static str,
+    /// The values that messages may show.
+    values: Places,
+    /// Where the time is, the best last.
+    times: Places,
+}
+
+/// Every sort.
+pub(super) const HAPPENINGS: [Happening; 7] = [
+    Happening {
+        thing: "transaction",
+        values: &[
+            ("/total", "data.total"),
+            ("/currency", "data.currency"),
+            ("/order_number", "data.order_number"),
+            ("/receipt_ref", "data.receipt_ref"),
+            ("/status", "data.status"),
+            ("/type", "data.kind"),
+            ("/is_void", "data.is_void"),
+            ("/location/name", "data.location"),
+        ],
+        times: &[("/created_at", event::field::OCCURRED_AT), ("/transacted_at", event::field::OCCURRED_AT)],
+    },
+    Happening {
+        thing: "order",
+        values: &[("/total", "data.total"), ("/currency", "data.currency"), ("/order_number", "data.order_number"), ("/status", "data.status")],
+        times: &[("/created_at", event::field::OCCURRED_AT), ("/ordered_at", event::field::OCCURRED_AT)],
+    },
+    Happening {
+        thing: "reward",
+        values: &[("/definition/name", "data.name"), ("/value_initial", "data.value_initial"), ("/value_remaining", "data.value_remaining")],
+        times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
+    },
+    Happening {
+        thing: "benefit",
+        values: &[("/definition/name", "data.name")],
+        times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
+    },
+    Happening {
+        thing: "interaction",
+        values: &[
+            ("/name", "data.name"),
+            ("/action", "data.action"),
+            ("/channel", "data.channel"),
+            ("/description", "data.description"),
+            ("/signal", "data.signal"),
+            ("/namespace", "data.namespace"),
+        ],
+        times: &[("/created_at", event::field::OCCURRED_AT), ("/interacted_at", event::field::OCCURRED_AT)],
+    },
+    Happening {
+        thing: "point",
+        values: &[("/value", "data.value"), ("/description", "data.description")],
+        times: &[("/created_at", event::field::OCCURRED_AT)],
+    },
+    Happening {
+        thing: "rating",
+        values: &[("/value", "data.value"), ("/comment", "data.comment")],
+        times: &[("/created_at", event::field::OCCURRED_AT)],
+    },
+];
+
+impl Happening {
+    /// The sort of that name.
+    pub(super) fn named(thing: &str) -> Option<&'static Self> {
+        HAPPENINGS.iter().find(|known| known.thing == thing)
+    }
+
+    fn key(&self, said: &Value) -> Result<EventKey, Unreadable> {
+        let id = text_at(said, "/id").ok_or(Unreadable::Missing("id"))?;
+        EventKey::new(Source::Omneo, self.thing, &id).ok_or(Unreadable::Missing("usable id"))
+    }
+
+    /// That it is no more.
+    pub(super) fn deletion(&self, said: &Value, received_at: Timestamp) -> Result<Change, Unreadable> {
+        // Not when it was made: that would lie before its last update.
+        let at = time_at(said, "/deleted_at").or_else(|| time_at(said, "/updated_at")).unwrap_or(received_at);
+        Ok(Change::Event { key: self.key(said)?, update: Update { at, scope: Scope::Deletion, fields: BTreeMap::new() } })
+    }
+
+    /// What is said of it, and of its profile, or part of it. `owner` is whose it is if it doesn't say.
+    pub(super) fn changes(&self, by: &Speaker<'_>, said: &Value, owner: Option<&str>) -> Result<Vec<Change>, Unreadable> {
+        let key = self.key(said)?;
+        let at = time_at(said, "/updated_at").or_else(|| time_at(said, "/created_at")).unwrap_or(by.received_at);
+        let mut changes = Vec::new();
+        let profile = said.get("profile").filter(|profile| profile.is_object());
+        let owner = text_at(said, "/profile_id").or_else(|| text_at(profile?, "/id")).or_else(|| owner.map(str::to_owned));
+        if let (Some(profile), Some(owner)) = (profile, &owner)
+            && text_at(profile, "/id").as_ref() == Some(owner)
+        {
+            let at = time_at(profile, "/updated_at").unwrap_or(at);
+            changes.push(Change::Record { key: profile::key(owner)?, update: Update { at, scope: Scope::Partial, fields: by.fields(profile) } });
+        }
+        let record = owner.as_deref().map(profile::key).transpose()?.map(|key| key.to_string());
+        let fields = Picker::new(said)
+            .pick(self.values)
+            .pick_text(&[("/url", event::field::URL), ("/order_number", "reference.order_number"), ("/receipt_ref", "reference.receipt_ref")])
+            .pick_time(self.times)
+            .set_known(event::field::RECORD, record)
+            .finish();
+        changes.push(Change::Event { key, update: Update { at, scope: Scope::Partial, fields } });
+        Ok(changes)
+    }
+}
+
+/// That a profile reached a tier. A tier has no id, so the profile and the tier stand for it; `None` where it has no handle.
+pub(super) fn tier(owner: &str, handle: Option<&str>, achieved_at: Timestamp, name: Picker<'_>) -> Result<Option<Change>, Unreadable> {
+    let key = handle.and_then(|handle| EventKey::new(Source::Omneo, "tier", &format!("{owner}/{handle}/{}", achieved_at.as_second())));
+    let Some(key) = key else { return Ok(None) };
+    let fields = name
+        .set(event::field::OCCURRED_AT, Some(Value::from(achieved_at.to_string())))
+        .set(event::field::RECORD, Some(Value::from(profile::key(owner)?.to_string())))
+        .finish();
+    Ok(Some(Change::Event { key, update: Update { at: achieved_at, scope: Scope::Partial, fields } }))
+}

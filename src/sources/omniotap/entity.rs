@@ -1,0 +1,104 @@
+//! What the CRM has, as it stands in a webhook's `data` and in the lists of the API alike.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::customer::event::{self, EventKey};
+use crate::customer::kind::{Source, SourceKind};
+use crate::customer::record::{Change, RecordKey, field};
+use crate::customer::versions::{Scope, Update};
+use crate::sources::Unreadable;
+use crate::sources::picker::{Picker, text_at};
+
+/// Something that the CRM has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entity {
+    Contact,
+    Customer,
+    Lead,
+    Opportunity,
+    Ticket,
+}
+
+impl Entity {
+    pub(super) const ALL: [Self; 5] = [Self::Contact, Self::Customer, Self::Lead, Self::Opportunity, Self::Ticket];
+
+    /// As webhooks call it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Contact => "contact",
+            Self::Customer => "customer",
+            Self::Lead => "lead",
+            Self::Opportunity => "opportunity",
+            Self::Ticket => "ticket",
+        }
+    }
+
+    /// As the API calls the list of all.
+    pub(super) const fn list(self) -> &'static str {
+        match self {
+            Self::Contact => "contacts",
+            Self::Customer => "customers",
+            Self::Lead => "leads",
+            Self::Opportunity => "opportunities",
+            Self::Ticket => "tickets",
+        }
+    }
+
+    /// What is said of one at a time. It happened at `occurred_at`, where that is known.
+    pub(super) fn change(self, data: &Value, at: Timestamp, occurred_at: Option<Timestamp>, scope: Scope) -> Result<Change, Unreadable> {
+        let id = text_at(data, "/id").ok_or(Unreadable::Missing("id"))?;
+        let update = |fields: BTreeMap<_, _>| Update { at, scope, fields: if scope == Scope::Deletion { BTreeMap::new() } else { fields } };
+        let record = |kind, fields| {
+            let key = RecordKey::new(kind, &id).ok_or(Unreadable::Missing("usable id"))?;
+            Ok(Change::Record { key, update: update(fields) })
+        };
+        let event = |places| {
+            let key = EventKey::new(Source::OmnioTap, self.name(), &id).ok_or(Unreadable::Missing("usable id"))?;
+            Ok(Change::Event { key, update: update(happening(data, places, occurred_at)) })
+        };
+        match self {
+            Self::Contact => record(SourceKind::OmnioTapContact, person(data).finish()),
+            Self::Customer => record(SourceKind::OmnioTapCustomer, customer(data).finish()),
+            Self::Lead => event(&LEAD),
+            Self::Opportunity => event(&OPPORTUNITY),
+            Self::Ticket => event(&TICKET),
+        }
+    }
+}
+
+const LEAD: [(&str, &str); 4] =
+    [("/title", "data.title"), ("/leadSource", "data.lead_source"), ("/status", "data.status"), ("/priority", "data.priority")];
+const OPPORTUNITY: [(&str, &str); 5] =
+    [("/title", "data.title"), ("/stage", "data.stage"), ("/amount", "data.amount"), ("/currency", "data.currency"), ("/status", "data.status")];
+const TICKET: [(&str, &str); 4] =
+    [("/number", "data.number"), ("/subject", "data.subject"), ("/status", "data.status"), ("/priority", "data.priority")];
+
+fn person(data: &Value) -> Picker<'_> {
+    Picker::new(data)
+        .pick_text(&[("/firstName", field::FIRST_NAME), ("/lastName", field::LAST_NAME), ("/email", "email.main"), ("/phone", "phone.main")])
+        .pick_time(&[("/createdAt", field::CREATED_AT)])
+        .pick(&[("/status", "attribute.status"), ("/company", "attribute.company"), ("/jobTitle", "attribute.job_title")])
+}
+
+fn customer(data: &Value) -> Picker<'_> {
+    person(data)
+        .pick_text(&[("/contactId", "reference.omniotap.contact"), ("/customerNumber", "reference.omniotap.customer_number")])
+        .pick(&[("/segment", "attribute.segment"), ("/customerNumber", "attribute.customer_number")])
+        .pick_time(&[("/customerSince", "attribute.customer_since")])
+}
+
+/// The person is the customer where one is named, else the contact.
+fn happening(data: &Value, places: &[(&str, &str)], occurred_at: Option<Timestamp>) -> BTreeMap<String, Option<Value>> {
+    let person = |pointer, kind| text_at(data, pointer).and_then(|id| RecordKey::new(kind, &id)).map(|key| key.to_string());
+    let record = person("/customerId", SourceKind::OmnioTapCustomer).or_else(|| person("/contactId", SourceKind::OmnioTapContact));
+    Picker::new(data)
+        .pick(places)
+        .pick_text(&[("/url", event::field::URL), ("/number", "reference.number")])
+        .pick_time(&[("/createdAt", "data.created_at")])
+        .set_known(event::field::OCCURRED_AT, occurred_at.map(|at| at.to_string()))
+        .set_known(event::field::RECORD, record)
+        .finish()
+}
