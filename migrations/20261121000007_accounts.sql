@@ -8,8 +8,9 @@ create table accounts (
     source text collate "C" not null,
     -- The source said: no calls before this.
     blocked_until timestamptz,
-    -- The source said: so many calls more until then.
+    -- The source said: so many calls more until then, those granted since counted.
     allowance integer,
+    allowance_since timestamptz,
     allowance_until timestamptz,
     -- When calls were last wanted and not granted, so that the others leave them some.
     live_wanted_at timestamptz,
@@ -30,10 +31,12 @@ create table calls (
     brand_id integer not null,
     source text collate "C" not null,
     granted_at timestamptz not null,
-    call_id uuid not null,
+    grant_id uuid not null,
     -- 0 live, 1 follow-up, 2 reconcile, 3 backfill.
     class smallint not null,
-    constraint calls_pkey primary key (brand_id, source, granted_at, call_id),
+    -- How many were granted together.
+    number integer not null,
+    constraint calls_pkey primary key (brand_id, source, granted_at, grant_id),
     constraint calls_class_check check (class between 0 and 3)
 );
 

@@ -3,11 +3,27 @@
 //! A call waits for the budget that all replicas share, is made once for all who ask the same at the same time, and is read by
 //! the source's own words ([`Api`](crate::sources::api::Api)). An account that fails again and again is left alone for a while.
 
+mod breaker;
+mod budget;
+mod calls;
+mod client;
+mod share;
+mod target;
+mod token;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::PgPool;
+
+use self::breaker::Breaker;
+use self::budget::{Budget, Limits};
+use self::calls::Flights;
+use self::client::Client;
+pub use self::share::Window;
+use self::target::Places;
+use self::token::Prover;
 
 use crate::background::Background;
 use crate::brand::Brand;
@@ -15,8 +31,9 @@ use crate::clock::Clock;
 use crate::customer::kind::Source;
 use crate::settings::file::CallSettings;
 use crate::sources::Unreadable;
-use crate::sources::api::{Ask, Heard};
+use crate::sources::api::{AccountRules, Api};
 use crate::storage::StorageError;
+use crate::storage::accounts::AccountKey;
 
 /// What a call is for. The first have precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +46,32 @@ pub enum Class {
     Reconcile,
     /// What there is gets to be known.
     Backfill,
+}
+
+impl Class {
+    /// All of them, by precedence.
+    pub const ALL: [Self; 4] = [Self::Live, Self::FollowUp, Self::Reconcile, Self::Backfill];
+
+    /// Its name in metrics and commands.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::FollowUp => "follow-up",
+            Self::Reconcile => "reconcile",
+            Self::Backfill => "backfill",
+        }
+    }
+
+    /// Its number in the store.
+    pub(super) const fn number(self) -> usize {
+        match self {
+            Self::Live => 0,
+            Self::FollowUp => 1,
+            Self::Reconcile => 2,
+            Self::Backfill => 3,
+        }
+    }
 }
 
 /// Why there is no reading. The text never holds what was asked, sent or heard.
@@ -90,6 +133,46 @@ impl CallError {
             Self::Foreign | Self::TooLarge | Self::Unreadable(_) | Self::Unaskable => false,
         }
     }
+    /// What becomes of a call, in metrics.
+    const fn outcome(&self) -> &'static str {
+        match self {
+            Self::NoBudget => "no_budget",
+            Self::Broken => "left_alone",
+            Self::TimedOut => "timed_out",
+            Self::Unreachable => "unreachable",
+            Self::Status(429) => "throttled",
+            Self::Status(_) => "status",
+            Self::Redirected => "redirected",
+            Self::Foreign => "foreign",
+            Self::TooLarge => "too_large",
+            Self::NotJson => "not_json",
+            Self::Unreadable(_) => "unreadable",
+            Self::NoToken(_) => "no_token",
+            Self::Unaskable => "unaskable",
+            Self::Storage(_) => "unavailable",
+            Self::Ending => "ending",
+        }
+    }
+
+    /// Whether the account isn't well: after some of these in a row it is left alone. Too many calls are the budget's matter.
+    fn is_fault(&self) -> bool {
+        match self {
+            Self::TimedOut | Self::Unreachable | Self::NotJson | Self::Redirected => true,
+            // A key that is wrong stays wrong for a while.
+            Self::Status(status) => *status == 401 || *status >= 500,
+            Self::NoToken(why) => why.is_fault() || matches!(**why, Self::Status(_) | Self::Unreadable(_)),
+            _ => false,
+        }
+    }
+
+    /// Whether the source said something, be it that it doesn't want to.
+    const fn is_answer(&self) -> bool {
+        matches!(self, Self::Status(_) | Self::TooLarge | Self::Unreadable(_))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An account of a brand at a source.
@@ -98,23 +181,71 @@ pub struct Account {
     pub brand: Arc<Brand>,
     /// The source.
     pub source: Source,
+    api: Option<Arc<dyn Api>>,
+    places: Places,
+    prover: Prover,
+    client: Client,
+    budget: Arc<Budget>,
+    breaker: Arc<Breaker>,
+    flights: Flights,
+    background: Background,
+    clock: Clock,
 }
 
 impl Account {
-    /// Asks, and waits for what is heard: at most `patience` for the budget, and then for as long as a call may take. A call
-    /// that has begun goes on when nobody waits for it any more.
-    ///
-    /// # Errors
-    /// When nothing is heard.
-    pub async fn call(self: &Arc<Self>, _ask: &Ask, _class: Class, _patience: Duration) -> Result<Arc<Heard>, CallError> {
-        Err(CallError::Ending)
+    /// Who words the questions and reads the replies.
+    fn api(&self) -> &dyn Api {
+        self.api.as_deref().unwrap_or_else(|| self.brand.rules.sources.api(self.source))
     }
 
     /// Whether calls are likely to be made at all now: not while it is left alone because it fails. A call to find out whether
     /// it is back is made beside whoever asks.
     #[must_use]
-    pub const fn is_open(&self) -> bool {
-        true
+    pub fn is_open(&self) -> bool {
+        self.breaker.is_closed()
+    }
+}
+
+/// What the accounts of a process have in common.
+pub struct Switchboard {
+    pool: PgPool,
+    client: Client,
+    settings: CallSettings,
+    window: Window,
+    background: Background,
+    clock: Clock,
+}
+
+impl Switchboard {
+    /// Connects to nobody yet. The window is a minute, but for tests.
+    #[must_use]
+    pub fn new(pool: &PgPool, settings: &CallSettings, window: Window, background: &Background, clock: &Clock) -> Self {
+        let (pool, background, clock) = (pool.clone(), background.clone(), clock.clone());
+        Self { pool, client: Client::new(settings), settings: settings.clone(), window, background, clock }
+    }
+
+    /// An account by these rules; its API is the source's own unless there is another one.
+    #[must_use]
+    pub fn open(&self, brand: &Arc<Brand>, source: Source, rules: &AccountRules, api: Option<Arc<dyn Api>>) -> Arc<Account> {
+        let (pool, background, settings) = (&self.pool, &self.background, &self.settings);
+        let key = AccountKey { brand_id: brand.id(), source };
+        let slug = brand.rules.slug.as_str();
+        let limits = Limits { calls: rules.calls_per_minute, window: self.window, at_once: settings.at_once };
+        let budget = Budget::new(pool, key, slug, limits, background);
+        let rest = Duration::from_secs(settings.break_seconds);
+        Arc::new(Account {
+            brand: Arc::clone(brand),
+            source,
+            api,
+            places: Places::new(&rules.base_url, &rules.origins),
+            prover: Prover::new(&rules.credential, &rules.base_url, &self.client, &budget, background),
+            client: self.client.clone(),
+            breaker: Breaker::new(pool, key, slug, settings.break_after, rest, background),
+            budget,
+            flights: Flights::default(),
+            background: background.clone(),
+            clock: self.clock.clone(),
+        })
     }
 }
 
@@ -125,10 +256,10 @@ pub struct Accounts(Arc<BTreeMap<(i32, Source), Arc<Account>>>);
 impl Accounts {
     /// The accounts of some brands; nothing is called yet.
     #[must_use]
-    pub fn new(_pool: &PgPool, brands: &[Arc<Brand>], _settings: &CallSettings, _background: &Background, _clock: &Clock) -> Self {
-        let each = brands.iter().flat_map(|brand| brand.rules.accounts.keys().map(move |source| (brand, *source)));
-        let account = |(brand, source): (&Arc<Brand>, Source)| ((brand.id(), source), Arc::new(Account { brand: Arc::clone(brand), source }));
-        Self(Arc::new(each.map(account).collect()))
+    pub fn new(pool: &PgPool, brands: &[Arc<Brand>], settings: &CallSettings, background: &Background, clock: &Clock) -> Self {
+        let board = Switchboard::new(pool, settings, Window::MINUTE, background, clock);
+        let each = brands.iter().flat_map(|brand| brand.rules.accounts.iter().map(move |(source, rules)| (brand, *source, rules)));
+        Self(Arc::new(each.map(|(brand, source, rules)| ((brand.id(), source), board.open(brand, source, rules, None))).collect()))
     }
 
     /// A brand's account at a source.

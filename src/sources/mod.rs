@@ -39,16 +39,23 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The body, also if a text in it was cut in the middle of an emoji, or a byte order mark stands before it.
     fn json(&self) -> Result<serde_json::Value, Unreadable> {
-        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
-        let mended = || surrogate::without_halves(body).and_then(|body| serde_json::from_slice(&body).ok());
-        serde_json::from_slice(body).ok().or_else(mended).ok_or(Unreadable::NotJson)
+        json(&self.body)
     }
 
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
+}
+
+/// A body, also if a text in it was cut in the middle of an emoji, or a byte order mark stands before it.
+///
+/// # Errors
+/// When it isn't JSON.
+pub fn json(body: &[u8]) -> Result<serde_json::Value, Unreadable> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let mended = || surrogate::without_halves(body).and_then(|body| serde_json::from_slice(&body).ok());
+    serde_json::from_slice(body).ok().or_else(mended).ok_or(Unreadable::NotJson)
 }
 
 /// What a delivery says.

@@ -101,6 +101,15 @@ pub const CATALOGUE: &[Metric] = &[
         "What the last complete pass found that was not as it should be: a share of 1.",
     ),
     gauge("hookpoint_sync_failing", &["brand", "source", "stream"], "1 while a pass can't go on, or broke: `hookpoint sync status` says why."),
+    counter(
+        "hookpoint_calls_total",
+        &["brand", "source", "class", "outcome"],
+        "Calls of the sources' APIs by what became of them: answered, missing, throttled, status, timed_out, unreachable, redirected, foreign, too_large, not_json, unreadable, no_token, unaskable; never made are no_budget, left_alone, unavailable, ending.",
+    ),
+    histogram("hookpoint_call_seconds", &["source"], "How long a source took to answer, in seconds."),
+    histogram("hookpoint_call_waits_seconds", &["source", "class"], "How long calls waited for the budget, in seconds."),
+    gauge("hookpoint_account_open", &["brand", "source"], "1 while a source's API fails and is left alone."),
+    gauge("hookpoint_budget_used_ratio", &["brand", "source"], "Calls of the last minute against calls_per_minute, when one was last wanted."),
     gauge("hookpoint_reviews", &["brand"], "Questions of who is who that evidence leaves open; counted every minute."),
     counter("hookpoint_oversized_components_total", &["brand"], "Changes among more records than identity.component_cap."),
     counter("hookpoint_erased_changes_total", &["brand"], "Records and events that came in and were dropped because the person is erased."),
@@ -113,6 +122,9 @@ pub const CATALOGUE: &[Metric] = &[
 /// Upper bounds of durations, in seconds.
 const SECONDS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
 
+/// Upper bounds of the time that sources take, and that calls of them wait, in seconds.
+const CALL_SECONDS: [f64; 12] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0];
+
 /// Upper bounds of batches.
 const LOOKUPS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
@@ -122,6 +134,7 @@ pub fn metrics() -> &'static PrometheusHandle {
     HANDLE.get_or_init(|| {
         let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
         let builder = builder.and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_lookups".to_owned()), &LOOKUPS));
+        let builder = builder.and_then(|builder| builder.set_buckets_for_metric(Matcher::Prefix("hookpoint_call_".to_owned()), &CALL_SECONDS));
         let recorder = builder.unwrap_or_else(|_| PrometheusBuilder::new()).build_recorder();
         let handle = recorder.handle();
         // Only fails if there is one already, which then goes on.

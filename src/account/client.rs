@@ -1,0 +1,156 @@
+//! THE client of everything that goes out over HTTP: bounded in time and size, without redirects and proxies. Nothing of a
+//! request or a reply is logged, and no error of the library leaves this file: they show the URL.
+
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Response, Url};
+use serde_json::Value;
+
+use super::CallError;
+use crate::settings::file::CallSettings;
+use crate::sources::json;
+
+/// Of an answer that isn't wanted so much is read, in the hope that the connection can be used again.
+const MOST_UNWANTED: usize = 64 * 1024;
+
+/// For so long.
+const UNWANTED: Duration = Duration::from_millis(250);
+
+/// Pooled connections, and how long everything may take.
+#[derive(Clone)]
+pub(super) struct Client {
+    http: Option<reqwest::Client>,
+    first_byte: Duration,
+    whole: Duration,
+    max_bytes: usize,
+}
+
+/// What is sent, besides where to.
+pub(super) enum Body<'a> {
+    /// Nothing: a GET.
+    Nothing,
+    /// JSON: a POST.
+    Json(&'a Value),
+    /// A form: a POST.
+    Form(&'a [(&'a str, &'a str)]),
+}
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    /// What it says, of 2xx only; else null.
+    pub(super) body: Result<Value, CallError>,
+}
+
+/// Nothing came back.
+pub(super) struct Lost {
+    pub(super) error: CallError,
+    /// There was a connection, and it broke: perhaps only this one.
+    pub(super) is_broken: bool,
+}
+
+impl Client {
+    /// Connects to nobody yet. A machine without certificates of authorities can only call without TLS.
+    pub(super) fn new(settings: &CallSettings) -> Self {
+        // Fails where there is one already, which will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = build(settings, |builder| builder).or_else(|_| {
+            tracing::warn!("no certificates of authorities are found: sources can't be called over https");
+            build(settings, |builder| builder.tls_certs_only([]))
+        });
+        Self {
+            http: http.ok(),
+            first_byte: Duration::from_millis(settings.first_byte_ms),
+            whole: Duration::from_millis(settings.whole_ms),
+            max_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// How long a call may take.
+    pub(super) const fn whole(&self) -> Duration {
+        self.whole
+    }
+
+    /// Sends one request and reads what comes back.
+    pub(super) async fn send(&self, url: Url, body: Body<'_>, proof: Option<(HeaderName, HeaderValue)>) -> Result<Answer, Lost> {
+        let http = self.http.as_ref().ok_or(Lost { error: CallError::Unreachable, is_broken: false })?;
+        let has_body = !matches!(body, Body::Nothing);
+        let request = match body {
+            Body::Nothing => http.get(url),
+            Body::Json(value) => http.post(url).header(CONTENT_TYPE, "application/json").body(value.to_string()),
+            Body::Form(fields) => http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form(fields)),
+        };
+        let request = proof.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        tokio::time::timeout(self.whole, self.exchange(request, has_body)).await.unwrap_or(Err(TIMED_OUT))
+    }
+
+    async fn exchange(&self, request: reqwest::RequestBuilder, has_body: bool) -> Result<Answer, Lost> {
+        let sending = request.header(ACCEPT, "application/json").send();
+        let mut response = tokio::time::timeout(self.first_byte, sending).await.map_err(|_| TIMED_OUT)?.map_err(|error| lost(&error))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        if !response.status().is_success() {
+            let _ = tokio::time::timeout(UNWANTED, read(&mut response, MOST_UNWANTED)).await;
+            return Ok(Answer { status, headers, body: Ok(Value::Null) });
+        }
+        let body = if is_json(&headers) { self.read_json(&mut response, has_body || status == 204).await? } else { Err(CallError::NotJson) };
+        Ok(Answer { status, headers, body })
+    }
+
+    async fn read_json(&self, response: &mut Response, may_be_empty: bool) -> Result<Result<Value, CallError>, Lost> {
+        let Some(bytes) = read(response, self.max_bytes).await? else { return Ok(Err(CallError::TooLarge)) };
+        if bytes.is_empty() && may_be_empty {
+            return Ok(Ok(Value::Null));
+        }
+        Ok(json(&bytes).map_err(|_| CallError::NotJson))
+    }
+}
+
+const TIMED_OUT: Lost = Lost { error: CallError::TimedOut, is_broken: false };
+
+fn build(settings: &CallSettings, adapt: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> reqwest::Result<reqwest::Client> {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("omnidesk-hookpoint/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_millis(settings.connect_ms))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        // What the environment says of proxies is not in the settings.
+        .no_proxy();
+    adapt(builder).build()
+}
+
+/// Only what kind of error it is.
+fn lost(error: &reqwest::Error) -> Lost {
+    if error.is_timeout() {
+        return TIMED_OUT;
+    }
+    if error.is_decode() {
+        return Lost { error: CallError::NotJson, is_broken: false };
+    }
+    Lost { error: CallError::Unreachable, is_broken: !error.is_connect() && !error.is_builder() }
+}
+
+/// The body, unpacked, piece by piece; `None` if it has more bytes than that.
+async fn read(response: &mut Response, most: usize) -> Result<Option<Vec<u8>>, Lost> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| lost(&error))? {
+        if bytes.len().saturating_add(piece.len()) > most {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(Some(bytes))
+}
+
+/// Whether it says that it is JSON, or nothing.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(CONTENT_TYPE) else { return true };
+    let kind = kind.to_str().unwrap_or("?").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind.is_empty() || kind == "application/json" || kind.ends_with("+json")
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}

@@ -1,0 +1,119 @@
+//! Where calls may go: below an account's base URL, and to the origins that its settings name. Nothing that a source says can
+//! lead a call, and the token in it, elsewhere.
+
+use reqwest::Url;
+
+use super::CallError;
+use crate::sources::api::Target;
+
+/// The places of an account.
+pub(super) struct Places {
+    base_url: String,
+    origins: Vec<Url>,
+}
+
+impl Places {
+    pub(super) fn new(base_url: &str, origins: &[String]) -> Self {
+        let all = std::iter::once(base_url).chain(origins.iter().map(String::as_str));
+        Self { base_url: base_url.trim_end_matches('/').to_owned(), origins: all.filter_map(|origin| Url::parse(origin).ok()).collect() }
+    }
+
+    /// The URL that a target means, if calls may go there.
+    pub(super) fn find(&self, target: &Target) -> Result<Url, CallError> {
+        let url = match target {
+            Target::Below(path) => self.below(path),
+            Target::Given(url) => plain(url),
+        };
+        url.filter(|url| self.origins.iter().any(|known| is_same_origin(known, url))).ok_or(CallError::Foreign)
+    }
+
+    fn below(&self, path: &str) -> Option<Url> {
+        let is_below = path.starts_with('/') && !path.split(['?', '#']).next().is_some_and(climbs);
+        is_below.then(|| Url::parse(&format!("{}{path}", self.base_url)).ok()).flatten()
+    }
+}
+
+/// Whether a segment leads upwards. Parsers take an encoded dot for a dot.
+fn climbs(path: &str) -> bool {
+    let is_dots = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    path.split(['/', '\\']).any(is_dots)
+}
+
+fn is_same_origin(known: &Url, url: &Url) -> bool {
+    known.scheme() == url.scheme() && known.host() == url.host() && known.port_or_known_default() == url.port_or_known_default()
+}
+
+/// A URL whose host is written so that everybody reads the same one: no user, no encoding, no letters of other scripts, and
+/// nothing that some parsers skip or turn round.
+fn plain(text: &str) -> Option<Url> {
+    let (scheme, rest) = text.split_once("://")?;
+    let is_scheme = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    let host = rest.split(['/', '?', '#']).next()?;
+    let is_plain = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
+    let is_clean = !text.contains(|c: char| c == '\\' || c.is_control() || c.is_whitespace());
+    (is_scheme && is_plain && is_clean).then(|| Url::parse(text).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(target: &Target) -> Option<String> {
+        let places = Places::new("https://api.example.com/v1", &["https://files.example.com:8443".to_owned()]);
+        places.find(target).ok().map(|url| url.to_string())
+    }
+
+    #[test]
+    fn a_url_is_followed_only_to_a_known_origin() {
+        for right in ["https://api.example.com/a?b=c", "HTTPS://API.example.com:443/a", "https://files.example.com:8443/x", "https://api.example.com"]
+        {
+            assert!(found(&Target::Given(right.to_owned())).is_some(), "{right}");
+        }
+        for wrong in [
+            "http://api.example.com/a",
+            "https://api.example.com:8443/a",
+            "https://files.example.com/x",
+            "https://api.example.com.evil.example/a",
+            "https://api.example.com./a",
+            "https://evil.example/https://api.example.com/",
+            "https://user@api.example.com/a",
+            "https://api.example.com@evil.example/a",
+            "https://@api.example.com/a",
+            "https://evil.example\\@api.example.com/a",
+            "https:\\\\api.example.com/a",
+            "https:/\\api.example.com/a",
+            "https://api.example.com\\.evil.example/a",
+            "https://api.example.com/\\a",
+            "https://аpi.example.com/a",
+            "https://ａpi.example.com/a",
+            "https://%61pi.example.com/a",
+            "https://xn--pi-6kc.example.com/a",
+            " https://api.example.com/a",
+            "https://api.exa\tmple.com/a",
+            "https://api.example.com/a\r\nHost: evil.example",
+            "//api.example.com/a",
+            "/a",
+            "",
+            "https://",
+            "https:///api.example.com/a",
+            "ftp://api.example.com/a",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "data:application/json,{}",
+            "https://[::1]/a",
+            "https://127.0.0.1/a",
+        ] {
+            assert_eq!(found(&Target::Given(wrong.to_owned())), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_path_stays_below_the_base_url() {
+        let below = |path: &str| found(&Target::Below(path.to_owned()));
+        assert_eq!(below("/contacts?page=2").as_deref(), Some("https://api.example.com/v1/contacts?page=2"));
+        assert_eq!(below("/a?next=../b").as_deref(), Some("https://api.example.com/v1/a?next=../b"));
+        for wrong in ["contacts", "", "@evil.example/", ".evil.example/", ":8443/", "/a/../../b", "/%2E%2e/b", "/a\\..\\b", "/.%2e", "/a/."] {
+            assert_eq!(below(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What goes out to the sources' APIs: how often, where to, and what becomes of what comes back.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
+#![allow(clippy::disallowed_methods)]
+
+mod calls;
+mod support;
+mod vendor;

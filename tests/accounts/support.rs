@@ -1,0 +1,213 @@
+//! One Postgres for the test process, a database for each test, and accounts whose API words questions as tests put them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use hookpoint::account::{Account, CallError, Class, Switchboard, Window};
+use hookpoint::app::open_brands;
+use hookpoint::background::Background;
+use hookpoint::brand::Brand;
+use hookpoint::clock::Clock;
+use hookpoint::customer::kind::Source;
+use hookpoint::customer::record::Record;
+use hookpoint::settings::Settings;
+use hookpoint::settings::file::CallSettings;
+use hookpoint::sources::api::{AccountRules, Api, Ask, Credential, Heard, LiveSettings, Reply, Request, Stream, Target, Whom};
+use hookpoint::sources::secret::Secret;
+use hookpoint::sources::{Delivery, Unreadable};
+use hookpoint::storage::database::{Database, Place, PoolSize, Url};
+use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
+use jiff::Timestamp;
+use serde_json::json;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// The key of every test's account.
+pub const TOKEN: &str = "the-token-of-the-tests";
+
+/// When tests happen.
+pub fn now() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+/// Where temporary servers may keep their data: `postgres` must reach it even when tests run as root.
+fn scratch() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let reachable = |dir: &Path| {
+        use std::os::unix::fs::PermissionsExt;
+        dir.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0))
+    };
+    if reachable(target) { target.to_owned() } else { std::env::temp_dir() }
+}
+
+struct Cluster {
+    embedded: Embedded,
+    template: tokio::sync::Mutex<bool>,
+}
+
+/// The server dies with this process, whatever kills it; its directory is removed by the next run.
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| {
+        let start = || {
+            sweep_abandoned(&scratch(), "hookpoint-accounts-");
+            let data_dir = scratch().join(format!("hookpoint-accounts-{}", std::process::id()));
+            let layout = Layout { data_dir, postgres_bin: None, cache_dir: scratch().join("postgres-binaries"), fetch: true, durable: false };
+            tokio::runtime::Runtime::new().unwrap().block_on(Embedded::start(layout)).unwrap()
+        };
+        Cluster { embedded: std::thread::spawn(start).join().unwrap(), template: tokio::sync::Mutex::new(false) }
+    })
+}
+
+fn url(database: &str) -> Place {
+    let socket = cluster().embedded.layout().data_dir.join("run");
+    Place::Server(Url(format!("postgres://hookpoint@localhost/{database}?host={}", socket.display())))
+}
+
+pub async fn open(database: &str) -> Database {
+    let size = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10) };
+    Database::open(&url(database), size, false).await.unwrap()
+}
+
+/// A new database with the schema.
+pub async fn database() -> String {
+    let server = open("postgres").await;
+    let mut made = cluster().template.lock().await;
+    if !*made {
+        sqlx::query("create database template").execute(&server.pool).await.unwrap();
+        let template = open("template").await;
+        hookpoint::storage::migrate(&template.pool).await.unwrap();
+        template.close().await;
+        *made = true;
+    }
+    let name = format!("test_{}", Uuid::new_v4().simple());
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name} template template"))).execute(&server.pool).await.unwrap();
+    server.close().await;
+    name
+}
+
+/// An API whose questions are paths, URLs and what is posted, and whose readings are the bodies.
+struct Plain;
+
+impl Api for Plain {
+    fn streams(&self) -> &'static [Stream] {
+        &[]
+    }
+
+    fn first(&self, _: &str, _: Option<Timestamp>) -> Option<Ask> {
+        None
+    }
+
+    fn each(&self, _: &str, _: &str) -> Option<Ask> {
+        None
+    }
+
+    fn find(&self, _: &Whom, _: &[Record]) -> Vec<Ask> {
+        Vec::new()
+    }
+
+    fn confirm(&self, _: &Record) -> Option<Ask> {
+        None
+    }
+
+    fn after_webhook(&self, _: &Delivery) -> Vec<Ask> {
+        Vec::new()
+    }
+
+    fn request(&self, ask: &Ask) -> Option<Request> {
+        let below = Target::Below(format!("/{}", ask.about));
+        match ask.what.as_str() {
+            "get" => Some(Request::get(below)),
+            "given" => Some(Request::get(Target::Given(ask.about.clone()))),
+            "post" => Some(Request { body: Some(json!({ "about": ask.about })), target: below, is_repeatable: false }),
+            _ => None,
+        }
+    }
+
+    fn read(&self, _: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+        let body = if reply.is_missing { "missing".to_owned() } else { reply.body.to_string() };
+        if body.contains("unreadable") { Err(Unreadable::Missing("sense")) } else { Ok(Heard { there: vec![body], ..Heard::default() }) }
+    }
+}
+
+/// A replica with an account.
+pub struct Replica {
+    pub database: Database,
+    pub brand: Arc<Brand>,
+    pub background: Background,
+    pub account: Arc<Account>,
+}
+
+/// How an account differs from the usual one.
+#[derive(Clone)]
+pub struct Options {
+    pub calls: u32,
+    pub window: Window,
+    pub credential: Credential,
+    pub origins: Vec<String>,
+    pub settings: CallSettings,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let settings = CallSettings { connect_ms: 1_000, first_byte_ms: 500, whole_ms: 1_000, max_body_kilobytes: 64, ..CallSettings::default() };
+        let credential = Credential::Bearer(Secret::new(TOKEN.into()));
+        Self { calls: 60_000, window: Window::MINUTE, credential, origins: Vec::new(), settings }
+    }
+}
+
+impl Replica {
+    pub async fn start(base_url: &str, options: Options) -> Self {
+        Self::start_on(&database().await, base_url, options).await
+    }
+
+    pub async fn start_on(name: &str, base_url: &str, options: Options) -> Self {
+        let database = open(name).await;
+        let settings = Settings::parse("[brands.demo]", Path::new("test.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
+        let background = Background::new();
+        let board = Switchboard::new(&database.pool, &options.settings, options.window, &background, &Clock::frozen(now()));
+        let rules = AccountRules {
+            base_url: base_url.to_owned(),
+            origins: options.origins,
+            credential: options.credential,
+            calls_per_minute: options.calls,
+            live: LiveSettings::default(),
+        };
+        let account = board.open(&brand, Source::OmnioTap, &rules, Some(Arc::new(Plain)));
+        Self { database, brand, background, account }
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.database.pool
+    }
+
+    /// Asks, and gives the body.
+    pub async fn ask(&self, what: &str, about: &str) -> Result<String, CallError> {
+        self.ask_as(Class::Live, what, about).await
+    }
+
+    pub async fn ask_as(&self, class: Class, what: &str, about: &str) -> Result<String, CallError> {
+        let heard = self.account.call(&Ask::about(what, about), class, Duration::from_secs(20)).await?;
+        Ok(heard.there.concat())
+    }
+
+    /// Ends, and sees that nothing is left.
+    pub async fn stop(self) {
+        until("nothing is under way", || self.account.calls_under_way() == 0).await;
+        tokio::time::timeout(Duration::from_secs(10), self.background.end()).await.expect("all tasks end");
+        self.database.close().await;
+    }
+}
+
+/// Waits until something is so: it will be soon, but not at once.
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..1_000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("not in time: {what}");
+}

@@ -1,0 +1,165 @@
+//! A source whose API does what a test wants, to the byte, and keeps what arrived and when.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
+
+/// A request that arrived.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub at: Instant,
+    /// How many were there before it.
+    pub number: usize,
+    pub method: String,
+    pub target: String,
+    pub head: String,
+    pub body: String,
+}
+
+impl Arrival {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).filter_map(|line| line.split_once(':')).find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+}
+
+/// What is done about a request.
+pub enum Act {
+    /// Answered with these bytes; then the next one may come on the same connection.
+    Answer(Vec<u8>),
+    /// Sent as it is, and then the connection is closed.
+    Close(Vec<u8>),
+    /// Sent as it is, and then nothing more.
+    Hang(Vec<u8>),
+    /// Sent, then the last piece again and again, until nobody reads it any more.
+    Endless(Vec<u8>, Vec<u8>),
+    /// First some time passes.
+    After(Duration, Box<Act>),
+}
+
+/// An answer with a body.
+pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Act {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!("HTTP/1.1 {status} Whatever\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+    Act::Answer([head.as_bytes(), body].concat())
+}
+
+pub fn json(status: u16, body: &str) -> Act {
+    answer(status, &[("Content-Type", "application/json")], body.as_bytes())
+}
+
+type Behaviour = Arc<dyn Fn(&Arrival) -> Act + Send + Sync>;
+
+/// A server on a port of its own, until it is dropped.
+pub struct Vendor {
+    pub address: SocketAddr,
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    behaviour: Arc<Mutex<Behaviour>>,
+    task: AbortHandle,
+}
+
+impl Drop for Vendor {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Vendor {
+    pub async fn start(behaviour: impl Fn(&Arrival) -> Act + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let arrivals = Arc::new(Mutex::new(Vec::new()));
+        let behaviour: Arc<Mutex<Behaviour>> = Arc::new(Mutex::new(Arc::new(behaviour)));
+        let (kept, acts) = (Arc::clone(&arrivals), Arc::clone(&behaviour));
+        let task = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                connections.spawn(serve(stream, Arc::clone(&kept), Arc::clone(&acts)));
+            }
+        });
+        Self { address, arrivals, behaviour, task: task.abort_handle() }
+    }
+
+    /// From now on it behaves like this.
+    pub fn behave(&self, behaviour: impl Fn(&Arrival) -> Act + Send + Sync + 'static) {
+        *self.behaviour.lock().unwrap() = Arc::new(behaviour);
+    }
+
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.arrivals.lock().unwrap().clone()
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+async fn serve(mut stream: TcpStream, arrivals: Arc<Mutex<Vec<Arrival>>>, behaviour: Arc<Mutex<Behaviour>>) {
+    let mut unread = Vec::new();
+    while let Some(arrival) = receive(&mut stream, &mut unread).await {
+        let arrival = {
+            let mut arrivals = arrivals.lock().unwrap();
+            let arrival = Arrival { at: Instant::now(), number: arrivals.len(), ..arrival };
+            arrivals.push(arrival.clone());
+            arrival
+        };
+        let behave = Arc::clone(&behaviour.lock().unwrap());
+        let mut act = behave(&arrival);
+        while let Act::After(time, then) = act {
+            tokio::time::sleep(time).await;
+            act = *then;
+        }
+        match act {
+            Act::Answer(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
+            Act::Close(bytes) => {
+                let _ = stream.write_all(&bytes).await;
+                return;
+            }
+            Act::Hang(bytes) => {
+                let _ = stream.write_all(&bytes).await;
+                // Until the other side goes.
+                let _ = stream.read(&mut [0]).await;
+                return;
+            }
+            Act::Endless(head, piece) => {
+                let mut sent = stream.write_all(&head).await;
+                while sent.is_ok() {
+                    sent = stream.write_all(&piece).await;
+                }
+                return;
+            }
+            Act::After(..) => unreachable!(),
+        }
+    }
+}
+
+async fn receive(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Arrival> {
+    let end = loop {
+        if let Some(end) = unread.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            break end + 4;
+        }
+        more(stream, unread).await?;
+    };
+    let head = String::from_utf8(unread[..end].to_vec()).unwrap();
+    let mut words = head.split(' ').map(str::to_owned);
+    let (method, target) = (words.next().unwrap(), words.next().unwrap());
+    let mut arrival = Arrival { at: Instant::now(), number: 0, method, target, head, body: String::new() };
+    let length = arrival.header("content-length").map_or(0, |length| length.parse().unwrap());
+    while unread.len() < end + length {
+        more(stream, unread).await?;
+    }
+    arrival.body = String::from_utf8(unread[end..end + length].to_vec()).unwrap();
+    unread.drain(..end + length);
+    Some(arrival)
+}
+
+async fn more(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<()> {
+    let mut bytes = [0; 8192];
+    let count = stream.read(&mut bytes).await.ok().filter(|count| *count > 0)?;
+    unread.extend_from_slice(&bytes[..count]);
+    Some(())
+}
