@@ -10,7 +10,7 @@ use crate::customer::record::{Change, Record};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::api::Ask;
 use crate::storage::StorageError;
-use crate::storage::records::{count_records, list_records_after};
+use crate::storage::records::list_records_after;
 use crate::storage::streams::{Step, find_sightings};
 
 /// How many records are compared at once.
@@ -19,11 +19,21 @@ const STRIDE: i64 = 1_000;
 /// So few may always go.
 const FEW: u64 = 10;
 
+/// What is known here, held against what a pass has met.
+#[derive(Default)]
+pub(super) struct Survey {
+    pub met: u64,
+    pub unmet: Vec<Record>,
+}
+
 impl Walker {
     /// Removes what is gone at the source. Gives back what should be known of it.
     pub(super) async fn look_for_gone(&self, turn: &Turn<'_>, kind: SourceKind) -> Result<String, Stop> {
-        let unmet = self.list_unmet(turn, kind).await?;
-        let (count, known) = (u64::try_from(unmet.len()).unwrap_or(u64::MAX), self.count(kind).await?);
+        let Survey { met, unmet } = self.survey(turn, kind).await?;
+        // Those of which the source has spoken since are not in the list yet, or are met the next time.
+        let unmet: Vec<Record> = unmet.into_iter().filter(|record| record.versions.asserted_at().is_none_or(|at| at < turn.row.started_at)).collect();
+        let count = u64::try_from(unmet.len()).unwrap_or(u64::MAX);
+        let known = met.saturating_add(count);
         let most = known.saturating_mul(u64::from(self.max_gone_percent)).checked_div(100).unwrap_or_default();
         if count > most.max(if self.max_gone_percent == 0 { 0 } else { FEW }) {
             let remark = format!("{count} of {known} are not in the list: too many to be believed (sync.max_gone_percent)");
@@ -46,23 +56,18 @@ impl Walker {
         Ok(if unsettled == 0 { String::new() } else { format!("{unsettled} are not in the list, and could not be looked at once more") })
     }
 
-    async fn count(&self, kind: SourceKind) -> Result<u64, Stop> {
+    /// Holds the live records of a kind against what the pass has met.
+    pub(super) async fn survey(&self, turn: &Turn<'_>, kind: SourceKind) -> Result<Survey, Stop> {
         let mut db = self.pool.acquire().await.map_err(StorageError::from)?;
-        Ok(count_records(&mut db, self.account.brand.id(), kind).await?)
-    }
-
-    /// Live records that the pass has not met, and of which the source has not spoken since it began.
-    async fn list_unmet(&self, turn: &Turn<'_>, kind: SourceKind) -> Result<Vec<Record>, Stop> {
-        let mut db = self.pool.acquire().await.map_err(StorageError::from)?;
-        let (mut unmet, mut after) = (Vec::new(), String::new());
+        let (mut survey, mut after) = (Survey::default(), String::new());
         loop {
             let records = list_records_after(&mut db, self.account.brand.id(), kind, &after, STRIDE).await?;
-            let Some(last) = records.last() else { return Ok(unmet) };
+            let Some(last) = records.last() else { return Ok(survey) };
             after.clone_from(&last.key.id);
             let hashes: Vec<[u8; 16]> = records.iter().map(|record| turn.sighting(&record.key.to_string())).collect();
             let met: BTreeSet<[u8; 16]> = find_sightings(&mut db, turn.which, turn.row.pass_id, &hashes).await?.into_iter().collect();
-            let is_old = |record: &Record| record.versions.asserted_at().is_none_or(|at| at < turn.row.started_at);
-            unmet.extend(records.into_iter().zip(hashes).filter(|(record, hash)| !met.contains(hash) && is_old(record)).map(|(record, _)| record));
+            survey.met = survey.met.saturating_add(u64::try_from(met.len()).unwrap_or(u64::MAX));
+            survey.unmet.extend(records.into_iter().zip(hashes).filter(|(_, hash)| !met.contains(hash)).map(|(record, _)| record));
         }
     }
 

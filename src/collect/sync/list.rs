@@ -2,19 +2,25 @@
 //!
 //! Lists move while they are walked through: when something before us is deleted, what follows moves up and would be missed. So
 //! when the source says that there are fewer things than on the page before, as many pages are walked again; and when in the
-//! end fewer have been met than there are, the whole list is.
+//! end fewer that are still there have been met than there are, the whole list is.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::Walker;
 use super::turn::{Stop, Turn};
 use crate::account::CallError;
 use crate::sources::Unreadable;
 use crate::sources::api::{Ask, Heard, Holds};
+use crate::storage::deliveries::{BacklogRow, list_backlog};
 use crate::storage::streams::{Step, count_sightings};
 
 /// How often a list is begun again at most, since some sources count what they don't list.
 const MOST_ROUNDS: i32 = 2;
+
+/// How often, and how long each time, is waited for webhooks that came meanwhile.
+const WAITS: u32 = 60;
+const WAIT: Duration = Duration::from_millis(500);
 
 /// How many pages can be walked again without beginning anew.
 const REMEMBERED: usize = 16;
@@ -27,7 +33,7 @@ impl Walker {
         let mut cursor = turn.row.cursor.clone();
         while let Some(ask) = cursor.take() {
             self.walk_pages(turn, ask).await?;
-            let met = count_sightings(&self.pool, turn.which, turn.row.pass_id).await?;
+            let met = self.count_met(turn, holds).await?;
             let is_short = turn.progress().total.is_some_and(|total| met < total);
             if is_short && round < MOST_ROUNDS && met > seen {
                 (seen, round) = (met, round.saturating_add(1));
@@ -39,6 +45,32 @@ impl Walker {
             Holds::Records(kind) => self.look_for_gone(turn, kind).await,
             Holds::Events(_) | Holds::Neither => Ok(String::new()),
         }
+    }
+
+    /// How many things have been met that are still there, as far as webhooks tell.
+    async fn count_met(&self, turn: &Turn<'_>, holds: Holds) -> Result<u64, Stop> {
+        match holds {
+            Holds::Records(kind) => {
+                self.wait_for_webhooks(turn).await?;
+                Ok(self.survey(turn, kind).await?.met)
+            }
+            Holds::Events(_) | Holds::Neither => Ok(count_sightings(&self.pool, turn.which, turn.row.pass_id).await?),
+        }
+    }
+
+    /// What came before the end of the list should count; what keeps failing is not waited for.
+    async fn wait_for_webhooks(&self, turn: &Turn<'_>) -> Result<(), Stop> {
+        let since = self.clock.now();
+        let is_pending =
+            |backlog: &BacklogRow| backlog.state == "pending" && backlog.source == self.account.source.as_str() && backlog.oldest_at <= since;
+        for _ in 0..WAITS {
+            if !list_backlog(&self.pool, self.account.brand.id()).await?.iter().any(is_pending) {
+                break;
+            }
+            tokio::time::sleep(WAIT).await;
+            turn.renew("").await?;
+        }
+        Ok(())
     }
 
     async fn walk_pages(&self, turn: &Turn<'_>, first: Ask) -> Result<(), Stop> {

@@ -114,7 +114,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    async fn renew(&self, remark: &str) -> Result<(), Stop> {
+    pub(super) async fn renew(&self, remark: &str) -> Result<(), Stop> {
         checked(renew_lease(&self.walker.pool, self.which, self.walker.runner(), remark).await?)
     }
 
