@@ -9,6 +9,8 @@ use crate::brand::Brand;
 use crate::cli::{plain, say, span};
 use crate::clock::Clock;
 use crate::customer::kind::Source;
+use crate::sources::api::AccountRules;
+use crate::storage::accounts::{AccountRow, get_account};
 use crate::storage::streams::{StreamRow, list_streams};
 
 pub(super) async fn status(pool: &PgPool, brands: &[Arc<Brand>]) -> anyhow::Result<()> {
@@ -20,20 +22,45 @@ pub(super) async fn status(pool: &PgPool, brands: &[Arc<Brand>]) -> anyhow::Resu
         say(&format!("{}\n", brand.rules.slug));
         let rows = list_streams(pool, brand.id()).await?;
         for source in Source::ALL {
+            let Some(rules) = brand.rules.accounts.get(&source) else {
+                say(&format!("  {source}: not connected: sources.{source}.api says where its API is and how it is called"));
+                continue;
+            };
+            say(&format!("  {source:<9} {}", health(&get_account(pool, brand.id(), source).await?, rules, now)));
             show_streams(brand, source, &rows, now);
         }
     }
     Ok(())
 }
 
-fn show_streams(brand: &Brand, source: Source, rows: &[StreamRow], now: Timestamp) {
-    if !brand.rules.accounts.contains_key(&source) {
-        say(&format!("  {source}: not connected: sources.{source}.api says where its API is and how it is called"));
-        return;
+/// How an account is doing.
+fn health(account: &AccountRow, rules: &AccountRules, now: Timestamp) -> String {
+    let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
+    let [live, follow_ups, reconcile, backfill] = account.granted;
+    let used = account.granted.iter().sum::<u32>();
+    let mut parts = vec![format!(
+        "{used} of {} calls in the last minute (lookups {live}, follow-ups {follow_ups}, reconcile {reconcile}, backfill {backfill})",
+        rules.calls_per_minute
+    )];
+    parts.push(account.succeeded_at.map_or_else(|| "never answered".to_owned(), |at| format!("last answered {}", ago(at))));
+    if let Some(at) = account.failed_at {
+        let row = if account.failures_in_a_row > 1 { format!(", {} in a row", account.failures_in_a_row) } else { String::new() };
+        parts.push(format!("last failed {}{row}: {}", ago(at), plain(&account.failure)));
     }
+    let until = |at: Timestamp| span(at.duration_since(now));
+    if let Some(at) = account.open_until.filter(|at| *at > now) {
+        parts.push(format!("LEFT ALONE for {}, because it fails", until(at)));
+    }
+    if let Some(at) = account.blocked_until.filter(|at| *at > now) {
+        parts.push(format!("no calls for {}, because it said so", until(at)));
+    }
+    parts.join("; ")
+}
+
+fn show_streams(brand: &Brand, source: Source, rows: &[StreamRow], now: Timestamp) {
     for stream in brand.rules.sources.api(source).streams() {
         let row = rows.iter().find(|row| row.source == source.as_str() && row.stream == stream.name);
-        say(&format!("  {source:<9} {:<14}{}", stream.name, row.map_or_else(|| "never walked through".to_owned(), |row| line(row, now))));
+        say(&format!("            {:<14}{}", stream.name, row.map_or_else(|| "never walked through".to_owned(), |row| line(row, now))));
     }
 }
 
