@@ -10,6 +10,7 @@ pub mod export;
 mod gather;
 pub mod inbox;
 pub mod live;
+mod places;
 pub mod rebuild;
 pub mod reply;
 pub mod sync;

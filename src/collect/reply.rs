@@ -1,19 +1,59 @@
-//! Taking in what a source's API said.
+//! Taking in what a source's API said: everything goes through the one write path, and what only has a place's id gets its name.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use serde_json::Value;
 use sqlx::PgPool;
 
 use super::apply::{Applied, apply};
+use super::places::{learn, names_of};
 use crate::account::{Account, Class};
-use crate::sources::api::Heard;
+use crate::customer::record::Change;
+use crate::sources::api::{Ask, Heard, Unnamed};
 use crate::storage::StorageError;
 
-/// Applies what was heard.
+/// Applies what was heard. Names of places that aren't known are asked for; one that can't be had now is left out, until somebody
+/// hears it.
 ///
 /// # Errors
-/// When Postgres fails; nothing is changed then.
-pub async fn take_in(pool: &PgPool, account: &Arc<Account>, _class: Class, _patience: Duration, heard: &Heard) -> Result<Applied, StorageError> {
-    apply(pool, &account.brand, heard.changes.clone()).await
+/// When Postgres fails; nothing of what was said about people is changed then.
+pub async fn take_in(pool: &PgPool, account: &Arc<Account>, class: Class, patience: Duration, heard: &Heard) -> Result<Applied, StorageError> {
+    learn(pool, &account.brand, account.source, &heard.places).await?;
+    let names = if heard.unnamed.is_empty() { BTreeMap::new() } else { names(pool, account, (class, patience), &heard.unnamed).await? };
+    apply(pool, &account.brand, named(heard, &names)).await
+}
+
+/// The names of the places, asked for where they aren't known yet.
+async fn names(
+    pool: &PgPool,
+    account: &Arc<Account>,
+    (class, patience): (Class, Duration),
+    unnamed: &[Unnamed],
+) -> Result<BTreeMap<String, String>, StorageError> {
+    let places: BTreeSet<&str> = unnamed.iter().map(|unnamed| unnamed.place.as_str()).collect();
+    let mut names = names_of(pool, &account.brand, account.source, &places).await?;
+    let asks: BTreeSet<&Ask> = unnamed.iter().filter(|unnamed| !names.contains_key(&unnamed.place)).map(|unnamed| &unnamed.ask).collect();
+    let answers = join_all(asks.into_iter().map(|ask| account.call(ask, class, patience))).await;
+    for heard in answers.into_iter().flatten() {
+        learn(pool, &account.brand, account.source, &heard.places).await?;
+        names.extend(heard.places.iter().map(|place| (place.id.clone(), place.name.clone())));
+    }
+    Ok(names)
+}
+
+/// What was said, with the names of the places.
+fn named(heard: &Heard, names: &BTreeMap<String, String>) -> Vec<Change> {
+    let mut changes = heard.changes.clone();
+    for change in &mut changes {
+        let Change::Event { key, update } = change else { continue };
+        for unnamed in heard.unnamed.iter().filter(|unnamed| unnamed.event == *key) {
+            if let Some(name) = names.get(&unnamed.place) {
+                update.fields.insert(unnamed.field.to_owned(), Some(Value::from(name.as_str())));
+            }
+        }
+    }
+    changes
 }

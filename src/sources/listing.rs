@@ -13,8 +13,7 @@ const BESIDE: [&str; 6] = ["", "/meta", "/pagination", "/data", "/data/meta", "/
 pub(super) struct Listing<'a> {
     /// What is on it.
     pub(super) items: &'a [Value],
-    /// How many things the whole list has, where it says so.
-    pub(super) total: Option<u64>,
+    stated: Option<u64>,
     body: &'a Value,
 }
 
@@ -26,21 +25,31 @@ impl<'a> Listing<'a> {
             object.as_array().or_else(|| names.filter_map(|name| object.get(name)).find_map(Value::as_array))
         };
         let found = within(body).or_else(|| within(body.get("data")?));
-        let listing = Self { items: found.map(Vec::as_slice).unwrap_or_default(), total: None, body };
-        let total = listing.beside(&["total", "totalCount", "total_count", "count"]).find_map(number);
-        (found.is_some() || total == Some(0)).then_some(Self { total, ..listing })
+        let listing = Self { items: found.map(Vec::as_slice).unwrap_or_default(), stated: None, body };
+        let stated = listing.beside(&["total", "totalCount", "total_count", "count"]).find_map(number);
+        (found.is_some() || stated == Some(0)).then_some(Self { stated, ..listing })
+    }
+
+    /// How many things the whole list has. A count that is no more than what is on this page may also be that of the page.
+    pub(super) fn total(&self, page: u64, size: u32) -> Option<u64> {
+        let count = self.count();
+        let is_doubtful = count > 0 && (page > 1 || count >= u64::from(size));
+        self.stated.filter(|total| *total > count || !is_doubtful)
+    }
+
+    fn count(&self) -> u64 {
+        u64::try_from(self.items.len()).unwrap_or(u64::MAX)
     }
 
     /// Whether there is another page after this one, which has the number `page` and was asked to have `size` items. Where
     /// nothing says so, a full page means that there may be. A source may put fewer on a page than it is asked for.
     pub(super) fn has_more(&self, page: u64, size: u32) -> bool {
-        let count = u64::try_from(self.items.len()).unwrap_or(u64::MAX);
+        let count = self.count();
         if count == 0 {
             return false;
         }
-        self.says_more(page).unwrap_or_else(|| match self.total.filter(|total| *total > count) {
+        self.says_more(page).unwrap_or_else(|| match self.stated.filter(|total| *total > count) {
             Some(total) => page.saturating_mul(count) < total,
-            // A total that is no more than what is here may also be the count of this page.
             None => count >= u64::from(size),
         })
     }
@@ -85,7 +94,7 @@ mod tests {
     use super::*;
 
     fn counts(body: &Value) -> Option<(usize, Option<u64>)> {
-        Listing::find(body, "contacts").map(|listing| (listing.items.len(), listing.total))
+        Listing::find(body, "contacts").map(|listing| (listing.items.len(), listing.total(1, 50)))
     }
 
     #[test]
@@ -104,6 +113,14 @@ mod tests {
         ] {
             assert_eq!(counts(&body), expected, "{body}");
         }
+    }
+
+    #[test]
+    fn the_count_of_a_page_is_no_total() {
+        for (page, size, total) in [(1, 2, None), (2, 3, None), (1, 3, Some(2))] {
+            assert_eq!(Listing::find(&json!({"data": [1, 2], "count": 2}), "contacts").unwrap().total(page, size), total, "{page} {size}");
+        }
+        assert_eq!(Listing::find(&json!({"data": [1, 2], "total": 9}), "contacts").unwrap().total(4, 2), Some(9));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use sqlx::types::Json;
 
 use super::StorageError;
 use super::records::texts;
-use crate::customer::event::Event;
+use crate::customer::event::{Event, field};
 use crate::customer::kind::Source;
 use crate::customer::record::RecordKey;
 use crate::customer::timeline_order;
@@ -35,6 +35,38 @@ pub async fn list_events_after(
     .bind(format!("{source}.{what}:{after}"))
     // The character after the colon.
     .bind(format!("{source}.{what};"))
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(event).collect()
+}
+
+/// Live events of a source that happen at some places, in the order of their keys, after one of them. Places get other names
+/// so rarely that no index is kept for this.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_events_at(
+    db: &mut PgConnection,
+    brand_id: i32,
+    (source, places): (Source, &[&str]),
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Event>, StorageError> {
+    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
+        "select event_key, state from events
+        where brand_id = $1 and event_key > greatest($2, $3) and event_key < $4 and live and exists (
+            select from json_each(state -> 'fields') as field where starts_with(field.key, $5) and field.value ->> 'value' = any($6)
+        )
+        order by event_key limit $7",
+    )
+    .bind(brand_id)
+    .bind(after)
+    .bind(format!("{source}."))
+    // The character after the point.
+    .bind(format!("{source}/"))
+    .bind(field::PLACE)
+    .bind(places)
     .bind(limit)
     .fetch_all(db)
     .await?;

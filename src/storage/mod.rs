@@ -23,6 +23,7 @@ pub mod lines;
 pub mod looks;
 pub mod neighbourhood;
 pub mod outcome;
+pub mod places;
 pub mod records;
 pub mod streams;
 

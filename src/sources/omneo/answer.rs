@@ -86,7 +86,8 @@ fn profiles(by: &Speaker<'_>, ask: &Ask, items: &[Value]) -> Result<Heard, Unrea
         // What has no id keeps nobody else from being read.
         let Some(id) = text_at(item, "/id") else { continue };
         let Ok(Change::Record { key, mut update }) = by.profile(item, &id) else { continue };
-        if update.scope != Scope::Deletion {
+        // A list counts those that it says are deleted.
+        if update.scope != Scope::Deletion || ask.what.starts_with(PROFILES) {
             heard.there.push(key.to_string());
         }
         if is_search && !address.as_ref().is_some_and(|address| holder::has(&update, address)) {

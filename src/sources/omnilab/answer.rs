@@ -22,7 +22,8 @@ impl OmniLabSettings {
         }
         let participant = RecordKey::new(SourceKind::OmniLabParticipant, &ask.about).ok_or(Unreadable::Missing("usable external id"))?;
         let listing = Listing::find(&reply.body, BOOKINGS).ok_or(Unreadable::Missing("list"))?;
-        let mut heard = Heard { total: listing.total, ..Heard::default() };
+        let page = page(ask).ok_or(Unreadable::Missing("page"))?;
+        let mut heard = Heard { total: listing.total(page, self.api.page_size), ..Heard::default() };
         let mut latest = None;
         for item in listing.items {
             let Some(key) = text_at(item, &self.booking_pointers.booking).and_then(|id| EventKey::new(Source::OmniLab, "booking", &id)) else {
@@ -38,7 +39,6 @@ impl OmniLabSettings {
             return Err(Unreadable::Missing("booking"));
         }
         heard.changes.extend(latest.and_then(|at| self.participant(participant, at)));
-        let page = page(ask).ok_or(Unreadable::Missing("page"))?;
         heard.next = listing.has_more(page, self.api.page_size).then(|| ask.on_page(page.saturating_add(1).to_string()));
         Ok(heard)
     }

@@ -1,5 +1,7 @@
 //! OmnioTap's API: lists by page, and a search whose results are looked at again here, since it isn't published what it looks at.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::OmnioTapSettings;
@@ -71,9 +73,9 @@ impl Api for OmnioTapSettings {
     }
 
     fn find(&self, whom: &Whom, known: &[Record]) -> Vec<Ask> {
-        let addresses: Vec<String> = match whom {
-            Whom::Address(address) if matches!(address.kind, IdentifierKind::Email | IdentifierKind::Phone) => vec![address.value.clone()],
-            Whom::Address(_) => Vec::new(),
+        let addresses: BTreeSet<String> = match whom {
+            Whom::Address(address) if matches!(address.kind, IdentifierKind::Email | IdentifierKind::Phone) => [address.value.clone()].into(),
+            Whom::Address(_) => BTreeSet::new(),
             // There is no question about an id, so those who are known are asked about by what they have.
             Whom::Id(_) => known.iter().filter_map(address_of).collect(),
         };
@@ -113,7 +115,7 @@ impl Api for OmnioTapSettings {
         let listing = body.and_then(|body| Listing::find(body, entity.list())).ok_or(Unreadable::Missing("list"))?;
         let page = page(ask).ok_or(Unreadable::Missing("page"))?;
         let address = if sort == Sort::With { holder::address(&ask.about) } else { None };
-        let mut heard = Heard { total: listing.total, ..Heard::default() };
+        let mut heard = Heard { total: listing.total(page, self.api.page_size), ..Heard::default() };
         for item in listing.items {
             let said_at = time_at(item, "/updatedAt").or_else(|| time_at(item, "/createdAt"));
             // What has no id keeps nobody else from being read.

@@ -46,9 +46,9 @@ impl SyncarooSettings {
         for sort in &SHOWN {
             let Some(spot) = sort.in_url(url) else { continue };
             update.fields.insert(spot.field(), Some(Value::from(spot.id.clone())));
-            match update.fields.get(sort.shown_as).and_then(Option::as_ref).and_then(Value::as_str) {
-                Some(name) => heard.places.push(Place { id: spot.id, name: name.to_owned() }),
-                None => heard.unnamed.push(Unnamed { event: key.clone(), field: sort.shown_as, place: spot.id, ask: spot.ask }),
+            // What a booking calls its room may be what it was called then, so that isn't remembered.
+            if update.fields.get(sort.shown_as).is_none_or(Option::is_none) {
+                heard.unnamed.push(Unnamed { event: key.clone(), field: sort.shown_as, place: spot.id, ask: spot.ask });
             }
         }
         Ok(heard)
@@ -61,7 +61,7 @@ impl SyncarooSettings {
         }
         let body = if reply.is_missing { None } else { Some(&reply.body) };
         let listing = body.and_then(|body| Listing::find(body, sort.all)).ok_or(Unreadable::Missing("list"))?;
-        let mut heard = Heard { total: listing.total, ..Heard::default() };
+        let mut heard = Heard::default();
         for item in listing.items {
             let Some(id) = text_at(item, &self.pointers.place) else { continue };
             heard.places.extend(text_at(item, &self.pointers.place_name).and_then(|name| sort.place(&id, name)));

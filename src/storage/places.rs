@@ -1,0 +1,41 @@
+//! What places are called, by their id at the source.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgPool;
+
+use super::StorageError;
+use crate::customer::kind::Source;
+
+/// The names of those places that have one.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_names(pool: &PgPool, brand_id: i32, source: Source, places: &[&str]) -> Result<BTreeMap<String, String>, StorageError> {
+    if places.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let query = sqlx::query_as("select place_id, name from places where brand_id = $1 and source = $2 and place_id = any($3)");
+    let rows: Vec<(String, String)> = query.bind(brand_id).bind(source.as_str()).bind(places).fetch_all(pool).await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Writes down what places are called now.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn save_names(pool: &PgPool, brand_id: i32, source: Source, names: &BTreeMap<String, String>) -> Result<(), StorageError> {
+    // In order, so that two statements never wait for each other.
+    sqlx::query(
+        "insert into places (brand_id, source, place_id, name, heard_at)
+        select $1, $2, place_id, name, now() from unnest($3::text[], $4::text[]) as heard (place_id, name) order by place_id
+        on conflict (brand_id, source, place_id) do update set name = excluded.name, heard_at = excluded.heard_at",
+    )
+    .bind(brand_id)
+    .bind(source.as_str())
+    .bind(names.keys().collect::<Vec<_>>())
+    .bind(names.values().collect::<Vec<_>>())
+    .execute(pool)
+    .await?;
+    Ok(())
+}
