@@ -120,8 +120,12 @@ async fn broken(fault: &Fault, answer: Answer, request: &HttpRequest, desk: &Des
         Fault::Truncated => builder(&answer).body(begun(&answer)),
         Fault::Cut => {
             let whole = u64::try_from(answer.body.len()).unwrap_or_default();
-            let half = stream::iter([Ok(begun(&answer)), Err(actix_web::error::ErrorInternalServerError("cut"))]);
-            builder(&answer).no_chunking(whole).streaming(half)
+            let end = stream::once(async {
+                // So that what was begun is sent.
+                tokio::task::yield_now().await;
+                Err(actix_web::error::ErrorInternalServerError("cut"))
+            });
+            builder(&answer).no_chunking(whole).streaming(stream::iter([Ok(begun(&answer))]).chain(end))
         }
         Fault::Html => {
             HttpResponse::Ok().content_type("text/html; charset=utf-8").body("<!doctype html><title>Maintenance</title><h1>Back soon</h1>")

@@ -34,9 +34,9 @@ impl World {
         self.clock.now()
     }
 
-    /// Puts an object there, and tells nobody; whether it took the place of another.
-    pub fn put(&self, thing: Thing, object: Value) -> bool {
-        self.write().entry(thing).or_default().put(thing, object)
+    /// Puts an object there, in the place of the one with its id, and tells nobody.
+    pub fn put(&self, thing: Thing, object: Value) {
+        self.write().entry(thing).or_default().put(thing, object);
     }
 
     /// Takes an object away, and tells nobody.
@@ -46,7 +46,8 @@ impl World {
 
     /// Puts an object there, and tells by webhook.
     pub fn change(&self, thing: Thing, object: &Value) {
-        let action = if self.put(thing, object.clone()) { Action::Updated } else { Action::Created };
+        let was_there = self.write().entry(thing).or_default().put(thing, object.clone());
+        let action = if was_there { Action::Updated } else { Action::Created };
         self.tell(thing, action, object);
     }
 
