@@ -88,6 +88,8 @@ create table follow_ups (
     source text collate "C" not null,
     -- The question; never about an address.
     ask jsonb not null,
+    -- What the webhook was about, as the ledger of erasures names it.
+    subjects bytea[] not null,
     due_at timestamptz not null,
     -- While somebody asks, the end of the lease.
     claim uuid,
@@ -99,7 +101,7 @@ create table follow_ups (
 );
 
 -- What is hinted at often is asked once; who is being asked may not know yet.
-create unique index follow_ups_ask_idx on follow_ups (brand_id, source, ask) where claim is null and not is_dead;
+create unique index follow_ups_ask_idx on follow_ups (brand_id, source, md5(ask::text)) where claim is null and not is_dead;
 create index follow_ups_due_idx on follow_ups (brand_id, source, due_at) where not is_dead;
 
 -- Whom a source was asked about for a lookup, as keyed hashes of the question.

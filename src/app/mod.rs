@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::collect::erasure::file::{LedgerError, LedgerFile};
 use crate::collect::erasure::person::ErasureError;
 use crate::collect::erasure::reconcile::{adopt_keys, reconcile};
+use crate::collect::follow_up::FollowUps;
 use crate::collect::inbox::{Wakes, Worker};
 use crate::collect::live::LiveSearch;
 use crate::collect::sync::schedule::keep_in_step;
@@ -167,6 +168,9 @@ impl Application {
             }
         }
         for account in all.iter().flat_map(|brand| accounts.of_brand(brand.id())) {
+            if file.sync.follow_ups {
+                background.spawn(FollowUps::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone()).run(background.clone()));
+            }
             background.spawn(keep_in_step(pool.clone(), Arc::clone(account), file.sync.clone(), clock.clone(), background.clone()));
         }
         background.spawn_endless(upkeep::write_doors(pool.clone(), Arc::clone(&reception.doorways)));

@@ -7,6 +7,7 @@ mod derive;
 pub mod erasure;
 pub mod explain;
 pub mod export;
+pub mod follow_up;
 mod gather;
 pub mod inbox;
 pub mod live;

@@ -114,7 +114,7 @@ pub struct Claim {
 }
 
 /// The time after some time.
-fn after(at: Timestamp, time: Duration) -> Time {
+pub(super) fn after(at: Timestamp, time: Duration) -> Time {
     Time::from(SignedDuration::try_from(time).ok().and_then(|time| at.checked_add(time).ok()).unwrap_or(at))
 }
 

@@ -15,6 +15,7 @@ pub mod erasing;
 pub mod erasures;
 pub mod events;
 pub mod export;
+pub mod follow_ups;
 pub mod inbox;
 pub mod invalidation;
 pub mod keys;

@@ -85,6 +85,11 @@ pub const CATALOGUE: &[Metric] = &[
         &["brand", "source", "outcome"],
         "Deliveries by what the worker did: applied, ignored, retried, dead, erased; late are claims whose lease had ended.",
     ),
+    counter(
+        "hookpoint_follow_ups_total",
+        &["brand", "source", "outcome"],
+        "Questions that webhooks hinted at, by what became of them: answered, retried, unasked (no budget, or left alone), dead.",
+    ),
     gauge("hookpoint_inbox_pending", &["brand", "source"], "Deliveries that wait to be applied; counted every 10 seconds."),
     gauge("hookpoint_inbox_oldest_pending_seconds", &["brand", "source"], "How long the oldest of them has waited."),
     gauge("hookpoint_inbox_dead", &["brand", "source"], "Deliveries that could not be applied, until somebody replays or discards them."),

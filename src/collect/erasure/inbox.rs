@@ -16,6 +16,7 @@ use crate::sources::{Delivery, Reading};
 use crate::storage::StorageError;
 use crate::storage::bodies::{BodyRow, count_bodies, delete_bodies, list_bodies_after};
 use crate::storage::erasures::{ErasedCounts, count_erased, find_erased};
+use crate::storage::follow_ups::delete_erased_follow_ups;
 use crate::storage::ledger::{LedgerHash, LedgerHasher};
 use crate::storage::outcome::begin;
 
@@ -60,6 +61,10 @@ pub(super) async fn clear_inbox(
     erasure: Uuid,
     on_progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), StorageError> {
+    // What waits to be asked about them was hinted at by such deliveries.
+    let mut transaction = begin(pool, brand.id()).await?;
+    delete_erased_follow_ups(&mut transaction, brand.id()).await?;
+    transaction.commit().await?;
     let hasher = LedgerHasher::new(&brand.row.ledger_key);
     let mut progress = Progress { done: 0, total: count_bodies(&mut *pool.acquire().await?, brand.id()).await? };
     let mut after = Uuid::nil();

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::apply::{look_again, run_within};
 use super::erasure::mentions::mentions_erased;
+use super::follow_up::hints;
 use super::gather::Readers;
 use super::work::{Applied, Work};
 use crate::background::Background;
@@ -31,6 +32,7 @@ use crate::customer::record::Change;
 use crate::settings::file::InboxSettings;
 use crate::sources::Delivery;
 use crate::storage::StorageError;
+use crate::storage::follow_ups::{HintRow, insert_follow_ups};
 use crate::storage::inbox::{Claim, Verdict, claim_deliveries, finish_deliveries, hold_deliveries};
 use crate::storage::outcome::begin;
 use item::{Item, Read};
@@ -204,6 +206,7 @@ impl Worker {
         let verdict = |read: &Read<'_>| if erased.contains(&read.item.id) { Verdict::Erased } else { read.verdict() };
         let verdicts: Vec<(Uuid, Verdict)> = held.iter().map(|read| (read.item.id, verdict(read))).collect();
         finish_deliveries(&mut transaction, self.brand.id(), token, self.clock.now(), &verdicts).await?;
+        insert_follow_ups(&mut transaction, self.brand.id(), self.clock.now(), &self.hints(&held, &verdicts)).await?;
         transaction.commit().await?;
         lost.iter().for_each(|read| self.count(read.item.source, "late"));
         for (read, (_, verdict)) in held.iter().zip(&verdicts) {
@@ -226,6 +229,12 @@ impl Worker {
             erased.extend(silent.iter().zip(mentions).filter(|(_, mentions)| *mentions).map(|(read, _)| read.item.id));
         }
         Ok(erased)
+    }
+
+    /// What is to be asked because of those that are done: by this replica or another.
+    fn hints(&self, held: &[&Read<'_>], verdicts: &[(Uuid, Verdict)]) -> Vec<HintRow> {
+        let done = held.iter().zip(verdicts).filter(|(_, (_, verdict))| matches!(verdict, Verdict::Done(_)));
+        done.flat_map(|(read, _)| hints(&self.brand, read.item.source, &read.item.delivery, read.changes().unwrap_or_default())).collect()
     }
 
     fn read<'a>(&self, item: &'a Item) -> Read<'a> {

@@ -43,8 +43,7 @@ impl Failure {
     }
 }
 
-/// What becomes of a delivery that failed at its so-manieth attempt. The claim's token lends the chance that keeps many from
-/// coming back at once.
+/// What becomes of a delivery that failed at its so-manieth attempt.
 #[must_use]
 pub fn verdict(failure: &Failure, attempts: u32, max_attempts: u32, token: Uuid, now: Timestamp) -> Verdict {
     let words = failure.in_words();
@@ -54,12 +53,18 @@ pub fn verdict(failure: &Failure, attempts: u32, max_attempts: u32, token: Uuid,
     if attempts >= max_attempts {
         return Verdict::Dead(format!("{words} (tried {attempts} times)"));
     }
+    Verdict::Again(due_after(attempts, token, now), words)
+}
+
+/// When something is tried again that failed at its so-manieth attempt. The claim's token lends the chance that keeps many from
+/// coming back at once.
+#[must_use]
+pub fn due_after(attempts: u32, token: Uuid, now: Timestamp) -> Timestamp {
     let longest = FIRST.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1))).min(LONGEST);
     // Between half and all of it.
     let chance = u32::try_from(token.as_u128() & 0xff).unwrap_or_default();
     let pause = (longest / 512).saturating_mul(256_u32.saturating_add(chance));
-    let due_at = SignedDuration::try_from(pause).ok().and_then(|pause| now.checked_add(pause).ok()).unwrap_or(now);
-    Verdict::Again(due_at, words)
+    SignedDuration::try_from(pause).ok().and_then(|pause| now.checked_add(pause).ok()).unwrap_or(now)
 }
 
 #[cfg(test)]

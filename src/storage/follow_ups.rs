@@ -1,0 +1,203 @@
+//! What webhooks hinted at and is to be asked. A question that waits already isn't written down again; while it is being asked
+//! it is, since the answer may be older than the hint.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::StorageError;
+use super::inbox::{Claim, after};
+use super::ledger::LedgerHash;
+use crate::customer::kind::Source;
+use crate::sources::api::Ask;
+
+type Time = jiff_sqlx::Timestamp;
+
+/// Something that is to be asked.
+#[derive(Clone)]
+pub struct HintRow {
+    /// Whom.
+    pub source: Source,
+    /// What.
+    pub ask: Ask,
+    /// What the webhook was about.
+    pub subjects: Vec<LedgerHash>,
+}
+
+/// Writes down what is to be asked from a time on.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn insert_follow_ups(db: &mut PgConnection, brand_id: i32, due_at: Timestamp, hints: &[HintRow]) -> Result<(), StorageError> {
+    for hint in hints {
+        sqlx::query(
+            "insert into follow_ups (brand_id, follow_up_id, source, ask, subjects, due_at) values ($1, $2, $3, $4, $5, $6)
+            on conflict do nothing",
+        )
+        .bind(brand_id)
+        .bind(super::inbox::new_id(due_at))
+        .bind(hint.source.as_str())
+        .bind(Json(&hint.ask))
+        .bind(hint.subjects.iter().map(|hash| hash.0.to_vec()).collect::<Vec<_>>())
+        .bind(Time::from(due_at))
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// A question that somebody has claimed.
+pub struct FollowUpRow {
+    /// Its id.
+    pub follow_up_id: Uuid,
+    /// The question.
+    pub ask: Ask,
+    /// How often it was claimed, this time included.
+    pub attempts: u32,
+}
+
+/// Claims what is due at a source, the oldest first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn claim_follow_ups(pool: &PgPool, brand_id: i32, source: Source, claim: &Claim) -> Result<Vec<FollowUpRow>, StorageError> {
+    let rows: Vec<(Uuid, Json<Ask>, i32)> = sqlx::query_as(
+        "with due as materialized (
+            select follow_up_id from follow_ups
+            where brand_id = $1 and source = $2 and due_at <= $3 and not is_dead
+            order by due_at, follow_up_id
+            limit $4
+            for update skip locked
+        )
+        update follow_ups as claimed
+        set claim = $5, due_at = $6, attempts = claimed.attempts + 1
+        from due
+        where claimed.brand_id = $1 and claimed.follow_up_id = due.follow_up_id
+        returning claimed.follow_up_id, claimed.ask, claimed.attempts",
+    )
+    .bind(brand_id)
+    .bind(source.as_str())
+    .bind(Time::from(claim.at))
+    .bind(i64::from(claim.limit))
+    .bind(claim.token)
+    .bind(after(claim.at, claim.lease))
+    .fetch_all(pool)
+    .await?;
+    let row = |(follow_up_id, Json(ask), attempts)| FollowUpRow { follow_up_id, ask, attempts: u32::try_from(attempts).unwrap_or(u32::MAX) };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+/// Says that a claimed question is still being asked. Gives back whether it is still ours.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn renew_follow_up(pool: &PgPool, brand_id: i32, id: Uuid, token: Uuid, (at, lease): (Timestamp, Duration)) -> Result<bool, StorageError> {
+    let query = sqlx::query("update follow_ups set due_at = $4 where brand_id = $1 and follow_up_id = $2 and claim = $3");
+    Ok(query.bind(brand_id).bind(id).bind(token).bind(after(at, lease)).execute(pool).await?.rows_affected() > 0)
+}
+
+/// How a claimed question goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was answered.
+    Answered,
+    /// It is asked again at that time: what went wrong.
+    Again(Timestamp, String),
+    /// It could not be asked before that time: as if it had not been claimed.
+    Unasked(Timestamp, String),
+    /// It can't be asked: what is wrong.
+    Dead(String),
+}
+
+/// Finishes a claimed question, or leaves it for later. One whose claim is another one by now stays as it is.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn finish_follow_up(pool: &PgPool, brand_id: i32, id: Uuid, token: Uuid, outcome: &Outcome) -> Result<(), StorageError> {
+    let delete = "delete from follow_ups where brand_id = $1 and follow_up_id = $2 and claim = $3";
+    let (due_at, untried, is_dead, remark) = match outcome {
+        Outcome::Answered => {
+            // Nobody needs to look any more at those that could not be asked before.
+            sqlx::query(
+                "delete from follow_ups as dead using follow_ups as answered
+                where answered.brand_id = $1 and answered.follow_up_id = $2 and answered.claim = $3 and dead.brand_id = $1
+                    and dead.source = answered.source and dead.ask = answered.ask and dead.is_dead",
+            )
+            .bind(brand_id)
+            .bind(id)
+            .bind(token)
+            .execute(pool)
+            .await?;
+            sqlx::query(delete).bind(brand_id).bind(id).bind(token).execute(pool).await?;
+            return Ok(());
+        }
+        Outcome::Again(due_at, remark) => (Some(Time::from(*due_at)), 0, false, remark),
+        Outcome::Unasked(due_at, remark) => (Some(Time::from(*due_at)), 1, false, remark),
+        Outcome::Dead(remark) => (None, 0, true, remark),
+    };
+    let updated = sqlx::query(
+        "update follow_ups set claim = null, due_at = coalesce($4, due_at), attempts = attempts - $5, is_dead = $6, remark = $7
+        where brand_id = $1 and follow_up_id = $2 and claim = $3",
+    )
+    .bind(brand_id)
+    .bind(id)
+    .bind(token)
+    .bind(due_at)
+    .bind(untried)
+    .bind(is_dead)
+    .bind(remark)
+    .execute(pool)
+    .await;
+    match updated {
+        // The same was hinted at again meanwhile, and waits.
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            sqlx::query(delete).bind(brand_id).bind(id).bind(token).execute(pool).await?;
+            Ok(())
+        }
+        updated => Ok(updated.map(|_| ())?),
+    }
+}
+
+/// Deletes what was hinted at about anybody whom the ledger names.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn delete_erased_follow_ups(db: &mut PgConnection, brand_id: i32) -> Result<(), StorageError> {
+    sqlx::query(
+        "delete from follow_ups as hinted where brand_id = $1
+            and exists (select from erased where erased.brand_id = $1 and erased.hash = any(hinted.subjects))",
+    )
+    .bind(brand_id)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// What waits to be asked at a source, and what can't be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FollowUpCounts {
+    /// Whom.
+    pub source: String,
+    /// How many wait.
+    pub waiting: i64,
+    /// How many can't be asked.
+    pub dead: i64,
+    /// Why one of those can't.
+    pub remark: String,
+}
+
+/// What waits to be asked at the sources of a brand, and what can't be.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn count_follow_ups(pool: &PgPool, brand_id: i32) -> Result<Vec<FollowUpCounts>, StorageError> {
+    let query = sqlx::query_as(
+        "select source, count(*) filter (where not is_dead), count(*) filter (where is_dead), coalesce(max(remark) filter (where is_dead), '')
+        from follow_ups where brand_id = $1 group by source order by source",
+    );
+    let rows: Vec<(String, i64, i64, String)> = query.bind(brand_id).fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|(source, waiting, dead, remark)| FollowUpCounts { source, waiting, dead, remark }).collect())
+}
