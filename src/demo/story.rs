@@ -49,6 +49,12 @@ impl Recorded {
         &self.headers
     }
 
+    /// When it arrived.
+    #[must_use]
+    pub const fn received_at(&self) -> Timestamp {
+        self.received_at
+    }
+
     /// Reads a recorded delivery.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! `hookpoint sync`
 
-mod run;
+pub(in crate::cli) mod run;
 mod status;
 
 use std::sync::Arc;

@@ -62,7 +62,7 @@ pub(super) async fn run(pool: &PgPool, brands: &[Arc<Brand>], which: &WhichArgum
 }
 
 /// Walks through an account's streams, one after the other. Gives back how many couldn't be.
-async fn walk_account(walker: &Walker, streams: &[Stream], bars: &MultiProgress) -> anyhow::Result<usize> {
+pub(in crate::cli) async fn walk_account(walker: &Walker, streams: &[Stream], bars: &MultiProgress) -> anyhow::Result<usize> {
     let mut broken: usize = 0;
     for stream in streams {
         let shown = Shown::new(walker, *stream, bars);

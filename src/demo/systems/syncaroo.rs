@@ -88,6 +88,20 @@ pub(super) fn webhook(thing: Thing, action: Action, object: &Value, base_url: &s
     Some(Webhook { source: Source::Syncaroo, headers: [("content-type".to_owned(), "application/json".to_owned())].into(), body })
 }
 
+/// A recorded webhook, with URLs that lead to where the API is now.
+#[must_use]
+pub fn led_to(base_url: &str, body: &Value) -> Value {
+    let mut body = body.clone();
+    for pointer in ["/metaData/apiUrl", "/actionCallback"] {
+        if let Some(url) = body.pointer_mut(pointer)
+            && let Some(rest) = url.as_str().and_then(|url| url.strip_prefix("https://app.syncaroo.com/api/v1"))
+        {
+            *url = Value::from(format!("{base_url}{rest}"));
+        }
+    }
+    body
+}
+
 /// A point in time as this system writes it.
 pub(super) fn written(at: Timestamp) -> String {
     at.strftime("%FT%T.%3fZ").to_string()

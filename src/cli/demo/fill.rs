@@ -1,0 +1,86 @@
+//! Fills the demo's brand: what no API tells comes by webhook, everything else is asked for.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::future::join_all;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::account::Accounts;
+use crate::app::Application;
+use crate::background::Background;
+use crate::cli::sync::run::walk_account;
+use crate::clock::Clock;
+use crate::collect::sync::Walker;
+use crate::customer::kind::Source;
+use crate::demo::post::Sender;
+use crate::demo::story::Recorded;
+use crate::demo::systems::{Systems, syncaroo};
+use crate::demo::vendor::Secrets;
+use crate::settings::SettingsFile;
+use crate::storage::deliveries::list_backlog;
+
+/// Sends what the systems tell by themselves, asks them for the rest, and waits until all of it is applied.
+pub(super) async fn fill(
+    application: &Application,
+    systems: &Systems,
+    to_send: &[(Source, Recorded)],
+    secrets: &Secrets,
+    file: &SettingsFile,
+) -> anyhow::Result<()> {
+    send(application, systems, to_send, secrets).await?;
+    until_applied(application).await?;
+    ask(application, file).await?;
+    until_applied(application).await
+}
+
+/// One after the other, as they came: some say nothing of when.
+async fn send(application: &Application, systems: &Systems, to_send: &[(Source, Recorded)], secrets: &Secrets) -> anyhow::Result<()> {
+    let bar = bar(to_send.len());
+    let (sender, clock) = (Sender::new(format!("http://{}", application.address))?, Clock::system());
+    let base_url = systems.base_url(Source::Syncaroo);
+    for (source, recorded) in to_send {
+        let body = if *source == Source::Syncaroo { syncaroo::led_to(&base_url, &recorded.body) } else { recorded.body.clone() };
+        sender.send(secrets.sign(*source, recorded.headers(), &body, clock.now())).await?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn bar(webhooks: usize) -> ProgressBar {
+    let bar = ProgressBar::new(u64::try_from(webhooks).unwrap_or_default());
+    let style = ProgressStyle::with_template("{wide_bar}  {human_pos} of {human_len} webhooks  {per_sec}");
+    match style {
+        Ok(style) if std::io::stderr().is_terminal() => bar.with_style(style),
+        _ => ProgressBar::hidden(),
+    }
+}
+
+/// Walks through everything that the systems have, as `hookpoint sync run` does.
+async fn ask(application: &Application, file: &SettingsFile) -> anyhow::Result<()> {
+    let (background, clock, pool) = (Background::new(), Clock::system(), &application.database.pool);
+    let brands: Vec<_> = application.brands.values().cloned().collect();
+    let accounts = Accounts::new(pool, &brands, &file.calls, &background, &clock);
+    let bars = MultiProgress::new();
+    let walkers: Vec<Walker> = brands
+        .iter()
+        .flat_map(|brand| accounts.of_brand(brand.id()))
+        .map(|account| Walker::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone()))
+        .collect();
+    let walks = walkers.iter().map(|walker| walk_account(walker, walker.api().streams(), &bars));
+    let broken: usize = join_all(walks).await.into_iter().sum::<anyhow::Result<usize>>()?;
+    background.end().await;
+    anyhow::ensure!(broken == 0, "{broken} of the systems' lists could not be walked through");
+    Ok(())
+}
+
+async fn until_applied(application: &Application) -> anyhow::Result<()> {
+    let brand = application.brands.values().next().context("the demo has no brand")?;
+    while list_backlog(&application.database.pool, brand.id()).await?.iter().any(|backlog| backlog.state == "pending") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! `hookpoint demo`
+
+mod fill;
+mod tell;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::{say, serve};
+use crate::app::Application;
+use crate::background::Background;
+use crate::clock::Clock;
+use crate::demo::life::{Life, newcomer};
+use crate::demo::systems::{Systems, Terms, World};
+use crate::demo::vendor::Secrets;
+use crate::demo::{self, aftermath, examples};
+use crate::settings::Settings;
+use crate::storage::database::{Database, Place};
+use crate::storage::embedded::{Layout, sweep_abandoned};
+use crate::telemetry;
+use tell::Told;
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// The key that lookups need; "demo" when only this machine can ask, else a new one
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    key: Option<String>,
+    /// Raise every limit to this many, for load tests
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit_per_second: Option<u32>,
+}
+
+pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
+    // As with the key: what only this machine can reach needs no secret that nobody knows.
+    let secrets = if arguments.listen.ip().is_loopback() { Ok(Secrets::known()) } else { Secrets::random() };
+    let secrets = secrets.map_err(|_| anyhow::anyhow!("the system has no random numbers to give"))?;
+    let clock = Clock::system();
+    let world = Arc::new(World::new(clock.clone()));
+    let systems = Systems::start(Arc::clone(&world), &secrets, Terms::default(), clock)?;
+    let shown = show(&arguments, &secrets, systems).await;
+    // What they hold holds them.
+    drop(world);
+    shown
+}
+
+const PREFIX: &str = "hookpoint-demo-";
+
+async fn show(arguments: &DemoArguments, secrets: &Secrets, systems: Systems) -> anyhow::Result<()> {
+    let text = demo::connected(&systems);
+    let mut settings = demo::settings(&text, secrets).map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
+    configure(&mut settings, arguments);
+    telemetry::start(&settings.file.telemetry);
+    telemetry::metrics();
+    say("Starting an embedded Postgres, the four systems and a brand with customers …");
+    let data_dir = std::env::temp_dir().join(format!("{PREFIX}{}", std::process::id()));
+    sweep_abandoned(&std::env::temp_dir(), PREFIX);
+    // Whoever is erased here is gone with the demo.
+    settings.file.erasure.ledger_file = data_dir.join("ledger.jsonl").display().to_string();
+    let layout =
+        Layout { data_dir: data_dir.clone(), postgres_bin: None, cache_dir: crate::settings::default_cache_dir(), fetch: true, durable: false };
+    let lived = live(settings, &Place::Embedded(layout), arguments, secrets, systems, &text).await;
+    let _ = std::fs::remove_dir_all(&data_dir);
+    lived
+}
+
+async fn live(
+    settings: Settings,
+    place: &Place,
+    arguments: &DemoArguments,
+    secrets: &Secrets,
+    mut systems: Systems,
+    text: &str,
+) -> anyhow::Result<()> {
+    let database = Database::open(place, settings.pool_size(), false).await?;
+    let data_dir = database.data_dir();
+    let application = Application::start(&settings.file, settings.brands, database, Clock::system()).await?;
+    let background = Background::new();
+    let begun = async {
+        let world = Arc::clone(systems.world());
+        let to_send = aftermath::settle(&world)?;
+        examples::prepare(&world);
+        fill::fill(&application, &systems, &to_send, secrets, &settings.file).await?;
+        newcomer::arrive(&world);
+        systems.send_webhooks_to(format!("http://{}", application.address))?;
+        tell::tell(&Told { application: &application, systems: &systems, arguments, secrets, data_dir, settings: text }).await?;
+        background.spawn_endless(Life::new(world).go_on());
+        Ok(())
+    };
+    let ended = match begun.await {
+        Ok(()) => serve::until_told_to_end(application).await,
+        Err(error) => {
+            application.stop().await;
+            Err(error)
+        }
+    };
+    background.end().await;
+    systems.stop().await;
+    ended
+}
+
+fn configure(settings: &mut Settings, arguments: &DemoArguments) {
+    let file = &mut settings.file;
+    file.server.listen = arguments.listen.to_string();
+    // Any free port, so that two demos can run side by side.
+    file.server.metrics_listen = "127.0.0.1:0".to_owned();
+    file.server.drain_seconds = 0;
+    file.telemetry.level = "warn".to_owned();
+    // It is walked through where its progress can be seen.
+    file.sync.backfill = false;
+    if let Some(limit) = arguments.limit_per_second {
+        file.limits.lookups_per_second = limit;
+        file.limits.wrong_keys_per_minute = limit.saturating_mul(60);
+        file.limits.misses_per_minute = limit.saturating_mul(60);
+    }
+}

@@ -1,0 +1,87 @@
+//! What the demo prints: what to try.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::DemoArguments;
+use crate::access::keys::NewKey;
+use crate::app::Application;
+use crate::cli::{key, say};
+use crate::clock::Clock;
+use crate::customer::kind::Source;
+use crate::demo::examples;
+use crate::demo::life::{PAUSE, newcomer};
+use crate::demo::systems::Systems;
+use crate::demo::vendor::Secrets;
+use crate::storage::keys::insert_key;
+
+/// What there is to tell of.
+pub(super) struct Told<'a> {
+    pub(super) application: &'a Application,
+    pub(super) systems: &'a Systems,
+    pub(super) arguments: &'a DemoArguments,
+    pub(super) secrets: &'a Secrets,
+    pub(super) data_dir: Option<PathBuf>,
+    /// The brand's settings, as a file would have them.
+    pub(super) settings: &'a str,
+}
+
+/// Makes the key, and prints what to try.
+pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
+    let Told { application, systems, arguments, secrets, .. } = told;
+    let (brand, clock) = (application.brands.values().next().context("the demo has no brand")?, Clock::system());
+    let key = match &arguments.key {
+        Some(key) => key.clone(),
+        None if arguments.listen.ip().is_loopback() => "demo".to_owned(),
+        None => NewKey::generate().map_err(|_| anyhow::anyhow!("the system has no random numbers to give"))?.reveal().to_owned(),
+    };
+    insert_key(&application.database.pool, &key::new_row(brand, "demo", &key, clock.now(), None)?).await?;
+    let counts = crate::storage::brands::count_brand(&application.database.pool, brand.id(), clock.now()).await?;
+    let encoded = percent_encoding::utf8_percent_encode(&key, percent_encoding::NON_ALPHANUMERIC);
+    let base = format!("http://{}", application.address);
+    let url = format!("{base}/omnidesk/customerlookup?key={encoded}");
+    let by_email = |email: &str| say(&format!("  curl '{url}&channelAddressType=email&address={}'", email.replace('@', "%40")));
+    say(&format!(
+        "\nReady: {} customers from {} records and {} events of OmnioTap, Omneo, OmniLab and Syncaroo.\n",
+        counts.customers, counts.records, counts.events
+    ));
+    say("Try:");
+    by_email("thomas@example.org");
+    say(&format!("  curl '{url}&channelAddressType=phoneNumber&address=%2B31612312311'"));
+    say(&format!("  curl '{url}&primaryID=NL-2026-00042'"));
+    say(&format!("\nNobody told of {}, who came after everything was asked for: the systems are asked while she is on the phone:", newcomer::EMAIL));
+    by_email(newcomer::EMAIL);
+    say(&format!("\nEvery {} seconds somebody buys, books or asks something. The newest, as an agent would see it:", PAUSE.as_secs()));
+    by_email("lieke.vandijk@example.org");
+    say(&format!("\nSend what the four systems would send, and ask again who {} is:", examples::EMAIL));
+    for (_, request) in examples::examples(secrets, &systems.base_url(Source::Syncaroo), clock.now()) {
+        say(&format!("  {}", request.as_curl(&base)));
+    }
+    by_email(examples::EMAIL);
+    if let Some(data_dir) = &told.data_dir {
+        let file = write_settings(data_dir, told.settings)?;
+        let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hookpoint"));
+        say("\nSee how the sources are doing:");
+        for command in ["sync status", "inbox status", "lookup --email lieke.vandijk@example.org --why"] {
+            say(&format!("  {} --settings {} {command}", program.display(), file.display()));
+        }
+    }
+    if let Some(metrics) = application.metrics_address {
+        say(&format!("\nMetrics: http://{metrics}/metrics"));
+    }
+    say("Systems:");
+    for source in Source::ALL {
+        say(&format!("  {:9}{}", source.as_str(), systems.base_url(source)));
+    }
+    say(&format!("Data:    {} (gone when the demo ends)", told.data_dir.as_deref().map(|dir| dir.display().to_string()).unwrap_or_default()));
+    say("End it with Ctrl-C.");
+    Ok(())
+}
+
+/// The settings as a file, for commands that work beside the service.
+fn write_settings(data_dir: &Path, brand: &str) -> anyhow::Result<PathBuf> {
+    let file = data_dir.join("hookpoint.toml");
+    std::fs::write(&file, format!("[database]\ndata_dir = {:?}\n\n{brand}", data_dir.display().to_string()))?;
+    Ok(file)
+}
