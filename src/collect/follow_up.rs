@@ -159,7 +159,7 @@ impl FollowUps {
 
     /// Asks, and what follows from it. Each answer is taken in as it comes.
     async fn ask(&self, row: &FollowUpRow, token: Uuid) -> Result<(), Failure> {
-        let (mut asks, mut count): (Vec<Ask>, usize) = (vec![row.ask.clone()], 0);
+        let (mut asks, mut count): (Vec<Ask>, usize) = (vec![Ask::of_json(&row.ask).ok_or(CallError::Unaskable)?], 0);
         while let Some(ask) = asks.pop() {
             if count > 0 && !self.renew(row, token).await? {
                 return Err(Failure::Lost);
@@ -207,7 +207,7 @@ pub(super) fn hints(brand: &Brand, source: Source, delivery: &Delivery, changes:
     }
     let asks = brand.rules.sources.api(source).after_webhook(delivery);
     let subjects = if asks.is_empty() { Vec::new() } else { subjects(changes, &LedgerHasher::new(&brand.row.ledger_key)) };
-    asks.into_iter().map(|ask| HintRow { source, ask, subjects: subjects.clone() }).collect()
+    asks.into_iter().map(|ask| HintRow { source, ask: ask.to_json(), subjects: subjects.clone() }).collect()
 }
 
 /// What is spoken of, as the ledger would name it.

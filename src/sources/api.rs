@@ -46,6 +46,20 @@ impl Ask {
     }
 }
 
+impl Ask {
+    /// As it is written down.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        serde_json::json!(self)
+    }
+
+    /// As it was written down; `None` for what no version of ours writes.
+    #[must_use]
+    pub fn of_json(json: &Value) -> Option<Self> {
+        Self::deserialize(json).ok()
+    }
+}
+
 impl fmt::Debug for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ask").field("what", &self.what).finish_non_exhaustive()

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::types::Json;
+use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -12,7 +12,6 @@ use super::StorageError;
 use super::inbox::{Claim, after};
 use super::ledger::LedgerHash;
 use crate::customer::kind::Source;
-use crate::sources::api::Ask;
 
 type Time = jiff_sqlx::Timestamp;
 
@@ -21,8 +20,8 @@ type Time = jiff_sqlx::Timestamp;
 pub struct HintRow {
     /// Whom.
     pub source: Source,
-    /// What.
-    pub ask: Ask,
+    /// What, as it is written down.
+    pub ask: Value,
     /// What the webhook was about.
     pub subjects: Vec<LedgerHash>,
 }
@@ -40,7 +39,7 @@ pub async fn insert_follow_ups(db: &mut PgConnection, brand_id: i32, due_at: Tim
         .bind(brand_id)
         .bind(super::inbox::new_id(due_at))
         .bind(hint.source.as_str())
-        .bind(Json(&hint.ask))
+        .bind(&hint.ask)
         .bind(hint.subjects.iter().map(|hash| hash.0.to_vec()).collect::<Vec<_>>())
         .bind(Time::from(due_at))
         .execute(&mut *db)
@@ -53,8 +52,8 @@ pub async fn insert_follow_ups(db: &mut PgConnection, brand_id: i32, due_at: Tim
 pub struct FollowUpRow {
     /// Its id.
     pub follow_up_id: Uuid,
-    /// The question.
-    pub ask: Ask,
+    /// The question, as it was written down.
+    pub ask: Value,
     /// How often it was claimed, this time included.
     pub attempts: u32,
 }
@@ -64,7 +63,7 @@ pub struct FollowUpRow {
 /// # Errors
 /// When Postgres fails.
 pub async fn claim_follow_ups(pool: &PgPool, brand_id: i32, source: Source, claim: &Claim) -> Result<Vec<FollowUpRow>, StorageError> {
-    let rows: Vec<(Uuid, Json<Ask>, i32)> = sqlx::query_as(
+    let rows: Vec<(Uuid, Value, i32)> = sqlx::query_as(
         "with due as materialized (
             select follow_up_id from follow_ups
             where brand_id = $1 and source = $2 and due_at <= $3 and not is_dead
@@ -86,7 +85,7 @@ pub async fn claim_follow_ups(pool: &PgPool, brand_id: i32, source: Source, clai
     .bind(after(claim.at, claim.lease))
     .fetch_all(pool)
     .await?;
-    let row = |(follow_up_id, Json(ask), attempts)| FollowUpRow { follow_up_id, ask, attempts: u32::try_from(attempts).unwrap_or(u32::MAX) };
+    let row = |(follow_up_id, ask, attempts)| FollowUpRow { follow_up_id, ask, attempts: u32::try_from(attempts).unwrap_or(u32::MAX) };
     Ok(rows.into_iter().map(row).collect())
 }
 

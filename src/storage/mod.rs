@@ -26,6 +26,7 @@ pub mod neighbourhood;
 pub mod outcome;
 pub mod places;
 pub mod records;
+pub mod sightings;
 pub mod streams;
 
 use crate::customer::kind::UnknownName;

@@ -1,13 +1,12 @@
 //! How far the streams of an account have been walked, by whom, and what was met.
 
 use jiff::Timestamp;
-use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection, PgPool};
+use serde_json::Value;
+use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
 use super::StorageError;
 use crate::customer::kind::Source;
-use crate::sources::api::Ask;
 
 type Time = jiff_sqlx::Timestamp;
 
@@ -23,7 +22,7 @@ pub struct StreamRow {
     /// Whether everything had been walked through before.
     pub is_reconcile: bool,
     /// The last question whose answer is applied; `None` at the end of a list.
-    pub cursor: Option<Ask>,
+    pub cursor: Option<Value>,
     /// When the pass began.
     pub started_at: Timestamp,
     /// What was walked.
@@ -58,7 +57,7 @@ struct Columns {
     stream: String,
     pass_id: Uuid,
     is_reconcile: bool,
-    cursor: Option<Json<Ask>>,
+    cursor: Option<Value>,
     started_at: Time,
     walked: i64,
     news: i64,
@@ -81,7 +80,7 @@ impl From<Columns> for StreamRow {
             stream: row.stream,
             pass_id: row.pass_id,
             is_reconcile: row.is_reconcile,
-            cursor: row.cursor.map(|Json(ask)| ask),
+            cursor: row.cursor,
             started_at: row.started_at.to_jiff(),
             walked: row.walked,
             news: row.news,
@@ -140,7 +139,7 @@ pub struct Runner {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn claim_stream(pool: &PgPool, which: Which<'_>, runner: Runner, first: Option<&Ask>) -> Result<Option<StreamRow>, StorageError> {
+pub async fn claim_stream(pool: &PgPool, which: Which<'_>, runner: Runner, first: Option<&Value>) -> Result<Option<StreamRow>, StorageError> {
     let row: Option<Columns> = sqlx::query_as(
         "insert into streams as known (brand_id, source, stream, pass_id, is_reconcile, cursor, started_at, runner, lease_until)
         values ($1, $2, $3, $4, false, $7, $5, $4, $6)
@@ -168,7 +167,7 @@ pub async fn claim_stream(pool: &PgPool, which: Which<'_>, runner: Runner, first
     .bind(runner.token)
     .bind(Time::from(runner.at))
     .bind(Time::from(runner.until))
-    .bind(first.map(Json))
+    .bind(first)
     .fetch_optional(pool)
     .await?;
     Ok(row.map(StreamRow::from))
@@ -178,7 +177,7 @@ pub async fn claim_stream(pool: &PgPool, which: Which<'_>, runner: Runner, first
 #[derive(Debug, Default)]
 pub struct Step<'a> {
     /// The question whose answer is applied.
-    pub cursor: Option<&'a Ask>,
+    pub cursor: Option<Value>,
     /// What was walked.
     pub walked: usize,
     /// What of it was news.
@@ -239,7 +238,7 @@ pub async fn save_step(pool: &PgPool, which: Which<'_>, runner: Runner, step: &S
     .bind(which.source.as_str())
     .bind(which.stream)
     .bind(runner.token)
-    .bind(step.cursor.map(Json))
+    .bind(&step.cursor)
     .bind(count(step.walked))
     .bind(count(step.news))
     .bind(count(step.gone))
@@ -378,37 +377,4 @@ pub async fn list_streams(pool: &PgPool, brand_id: i32) -> Result<Vec<StreamRow>
     let rows: Vec<Columns> =
         sqlx::query_as("select * from streams where brand_id = $1 order by source, stream").bind(brand_id).fetch_all(pool).await?;
     Ok(rows.into_iter().map(StreamRow::from).collect())
-}
-
-/// How many different things a pass has met.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn count_sightings(pool: &PgPool, which: Which<'_>, pass_id: Uuid) -> Result<u64, StorageError> {
-    let (count,): (i64,) = sqlx::query_as("select count(*) from sightings where brand_id = $1 and source = $2 and stream = $3 and pass_id = $4")
-        .bind(which.brand_id)
-        .bind(which.source.as_str())
-        .bind(which.stream)
-        .bind(pass_id)
-        .fetch_one(pool)
-        .await?;
-    Ok(u64::try_from(count).unwrap_or_default())
-}
-
-/// Which of some things a pass has met.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn find_sightings(db: &mut PgConnection, which: Which<'_>, pass_id: Uuid, keys: &[[u8; 16]]) -> Result<Vec<[u8; 16]>, StorageError> {
-    let keys: Vec<&[u8]> = keys.iter().map(<[u8; 16]>::as_slice).collect();
-    let rows: Vec<(Vec<u8>,)> =
-        sqlx::query_as("select key from sightings where brand_id = $1 and source = $2 and stream = $3 and pass_id = $4 and key = any($5)")
-            .bind(which.brand_id)
-            .bind(which.source.as_str())
-            .bind(which.stream)
-            .bind(pass_id)
-            .bind(keys)
-            .fetch_all(db)
-            .await?;
-    rows.into_iter().map(|(key,)| key.try_into().map_err(|_| StorageError::Corrupt("sightings"))).collect()
 }

@@ -9,7 +9,7 @@ use crate::brand::Brand;
 use crate::cli::{plain, say, span};
 use crate::clock::Clock;
 use crate::customer::kind::Source;
-use crate::sources::api::AccountRules;
+use crate::sources::api::{AccountRules, Ask};
 use crate::storage::accounts::{AccountRow, get_account};
 use crate::storage::streams::{StreamRow, list_streams};
 
@@ -68,7 +68,7 @@ fn show_streams(brand: &Brand, source: Source, rows: &[StreamRow], now: Timestam
 fn line(row: &StreamRow, now: Timestamp) -> String {
     let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
     let of = row.total.map_or_else(String::new, |total| format!(" of {total}"));
-    let page = row.cursor.as_ref().map(|cursor| cursor.page.as_str()).filter(|page| !page.is_empty() && page.len() < 12);
+    let page = row.cursor.as_ref().and_then(Ask::of_json).map(|cursor| cursor.page).filter(|page| !page.is_empty() && page.len() < 12);
     let at_page = page.map_or_else(String::new, |page| format!(", page {page}"));
     let pass = if row.is_reconcile { "reconcile" } else { "backfill" };
     let state = match row.finished_at {

@@ -23,7 +23,7 @@ const AFTER: &str = "after";
 impl Walker {
     /// Asks about each record or event. Gives back what should be known of it.
     pub(super) async fn walk_each(&self, turn: &Turn<'_>, stream: Stream) -> Result<String, Stop> {
-        let mut after = turn.row.cursor.as_ref().map(|cursor| cursor.about.clone()).unwrap_or_default();
+        let mut after = turn.row.cursor.as_ref().and_then(Ask::of_json).map(|cursor| cursor.about).unwrap_or_default();
         let total = self.count_each(stream.walk).await?;
         let mut failed: usize = 0;
         loop {
@@ -42,8 +42,8 @@ impl Walker {
                 }
             }
             drop(asked);
-            let cursor = Ask::about(AFTER, last);
-            turn.save(Step { cursor: Some(&cursor), walked: known.len(), news, total: Some(total), ..Step::default() }).await?;
+            let cursor = Some(Ask::about(AFTER, last).to_json());
+            turn.save(Step { cursor, walked: known.len(), news, total: Some(total), ..Step::default() }).await?;
             after.clone_from(last);
         }
         Ok(if failed == 0 { String::new() } else { format!("{failed} could not be asked about") })

@@ -11,7 +11,8 @@ use crate::customer::versions::{Scope, Update};
 use crate::sources::api::Ask;
 use crate::storage::StorageError;
 use crate::storage::records::list_records_after;
-use crate::storage::streams::{Step, find_sightings};
+use crate::storage::sightings::find_sightings;
+use crate::storage::streams::Step;
 
 /// How many records are compared at once.
 const STRIDE: i64 = 1_000;

@@ -13,7 +13,8 @@ use crate::account::CallError;
 use crate::sources::Unreadable;
 use crate::sources::api::{Ask, Heard, Holds};
 use crate::storage::deliveries::{BacklogRow, list_backlog};
-use crate::storage::streams::{Step, count_sightings};
+use crate::storage::sightings::count_sightings;
+use crate::storage::streams::Step;
 
 /// How often a list is begun again at most, since some sources count what they don't list.
 const MOST_ROUNDS: i32 = 2;
@@ -30,15 +31,16 @@ impl Walker {
     pub(super) async fn walk_list(&self, turn: &Turn<'_>, holds: Holds) -> Result<String, Stop> {
         let mut seen = 0;
         let mut round = turn.row.round;
-        let mut cursor = turn.row.cursor.clone();
+        let first = || self.api().first(turn.which.stream, None);
+        let mut cursor = turn.row.cursor.as_ref().and_then(|cursor| Ask::of_json(cursor).or_else(first));
         while let Some(ask) = cursor.take() {
             self.walk_pages(turn, ask).await?;
             let met = self.count_met(turn, holds).await?;
             let is_short = turn.progress().total.is_some_and(|total| met < total);
             if is_short && round < MOST_ROUNDS && met > seen {
                 (seen, round) = (met, round.saturating_add(1));
-                cursor = self.api().first(turn.which.stream, None);
-                turn.save(Step { cursor: cursor.as_ref(), round: 1, ..Step::default() }).await?;
+                cursor = first();
+                turn.save(Step { cursor: cursor.as_ref().map(Ask::to_json), round: 1, ..Step::default() }).await?;
             }
         }
         match holds {
@@ -105,7 +107,8 @@ impl Walker {
     async fn keep(&self, turn: &Turn<'_>, ask: &Ask, heard: &Heard) -> Result<(), Stop> {
         let news = turn.take(heard).await?;
         let sightings: Vec<[u8; 16]> = heard.there.iter().map(|key| turn.sighting(key)).collect();
-        turn.save(Step { cursor: Some(ask), walked: heard.there.len(), news, total: heard.total, sightings: &sightings, ..Step::default() }).await
+        turn.save(Step { cursor: Some(ask.to_json()), walked: heard.there.len(), news, total: heard.total, sightings: &sightings, ..Step::default() })
+            .await
     }
 }
 

@@ -138,7 +138,7 @@ impl Walker {
     /// When Postgres fails, or the service is ending: somebody goes on from there when the lease ends.
     pub async fn walk(&self, stream: Stream, listener: Listener<'_>) -> Result<Ended, SyncError> {
         let which = Which { brand_id: self.account.brand.id(), source: self.account.source, stream: stream.name };
-        let first = self.api().first(stream.name, None);
+        let first = self.api().first(stream.name, None).map(|ask| ask.to_json());
         let runner = self.runner();
         let Some(row) = claim_stream(&self.pool, which, runner, first.as_ref()).await? else { return Ok(Ended::Elsewhere) };
         let turn = Turn::new(self, which, row, listener);
