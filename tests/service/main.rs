@@ -17,6 +17,7 @@ mod contract;
 mod cost;
 mod erasure;
 mod faults;
+mod follow_ups;
 mod forbidden;
 mod generator;
 #[path = "../cases/mod.rs"]

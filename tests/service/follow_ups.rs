@@ -1,0 +1,372 @@
+//! What webhooks only hint at is asked, once, however long it takes, and shown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookpoint::account::{Account, Accounts, Class};
+use hookpoint::background::Background;
+use hookpoint::clock::Clock;
+use hookpoint::collect::erasure::file::LedgerFile;
+use hookpoint::collect::erasure::person::erase;
+use hookpoint::collect::follow_up::FollowUps;
+use hookpoint::collect::reply::take_in;
+use hookpoint::customer::kind::{Source, SourceKind};
+use hookpoint::customer::record::RecordKey;
+use hookpoint::demo::systems::{CLIENT_ID, Fault, Part, Systems, Terms, Thing, World};
+use hookpoint::demo::vendor::Secrets;
+use hookpoint::settings::file::{CallSettings, SyncSettings};
+use hookpoint::sources::api::Ask;
+use hookpoint::storage::follow_ups::{FollowUpCounts, Outcome, claim_follow_ups, count_follow_ups, finish_follow_up};
+use hookpoint::storage::inbox::Claim;
+use jiff::ToSpan;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::inbox::{states, work_off};
+use crate::support::{Options, TestApp, ledger_of, post};
+
+const LOCATION: &str = "61116b1ad9fa63170734b694";
+const ROOM: &str = "6140afff1da7a718a6076cea";
+const BOOKING: &str = "61c18cf515e22a061cf589b1*1640124000000*1640125800000";
+const PROFILE: &str = "0d0ca70c-a072-4134-be05-1a0b4c8f03fc";
+const LOSER: &str = "1431f19d-fcb7-4d15-97cd-e427fb8d7906";
+
+/// The systems that are asked, and an application whose workers only move when a test says so.
+struct Office {
+    systems: Systems,
+    world: Arc<World>,
+    app: TestApp,
+    account: Arc<Account>,
+    background: Background,
+}
+
+fn api(systems: &Systems, source: Source) -> String {
+    let (base_url, secret) = (systems.base_url(source), Secrets::known().of_api(source));
+    let proof = match source {
+        Source::Omneo => format!("token = [{{ env = \"{secret}\" }}]"),
+        _ => format!("token_url = \"{}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{secret}\" }}]", systems.token_url(source)),
+    };
+    let connection = if source == Source::Syncaroo { "[brands.demo.sources.syncaroo]\nconnection_id = 555\n\n" } else { "" };
+    format!("{connection}[brands.demo.sources.{source}.api]\nbase_url = \"{base_url}\"\n{proof}\ncalls_per_minute = 60000\n")
+}
+
+impl Office {
+    async fn open(source: Source) -> Self {
+        Self::open_with(source, CallSettings { break_after: 1_000, ..CallSettings::default() }).await
+    }
+
+    async fn open_with(source: Source, calls: CallSettings) -> Self {
+        let world = Arc::new(World::new(Clock::system()));
+        let terms = Terms { names_places: false, ..Terms::default() };
+        let systems = Systems::start(Arc::clone(&world), &Secrets::known(), terms, Clock::system()).unwrap();
+        let lookup = "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]\n";
+        let accounts =
+            format!("{}\n[brands.demo.sources.{source}.api.live]\nwhen = \"off\"\n\n[brands.demo.sources.omniotap.webhook]", api(&systems, source));
+        let replace = vec![("[lookup]", lookup.to_owned()), ("[brands.demo.sources.omniotap.webhook]", accounts)];
+        let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
+        let background = Background::new();
+        let accounts = Accounts::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
+        let account = Arc::clone(accounts.get(app.brand.id(), source).unwrap());
+        Self { systems, world, app, account, background }
+    }
+
+    fn follow_ups(&self) -> FollowUps {
+        let settings = SyncSettings { max_attempts: 3, ..SyncSettings::default() };
+        FollowUps::new(self.app.pool().clone(), Arc::clone(&self.account), &settings, self.app.clock.clone())
+    }
+
+    /// Asks all that is due.
+    async fn follow(&self) {
+        while self.follow_ups().step().await.unwrap() > 0 {}
+    }
+
+    async fn counts(&self) -> (i64, i64) {
+        let counts = count_follow_ups(self.app.pool(), self.app.brand.id()).await.unwrap();
+        counts.first().map_or((0, 0), |counts| (counts.waiting, counts.dead))
+    }
+
+    async fn receive(&self, source: &str, headers: &[(&str, &str)], body: &Value) {
+        let response = post(self.app.application.address, &format!("/webhooks/demo/{source}"), headers, body.to_string().as_bytes()).await;
+        assert_eq!(response.status, 202, "{}", response.body);
+        work_off(&self.app).await;
+    }
+
+    /// The webhook about something of Syncaroo's below the connection.
+    async fn hint(&self, attribute: &str, id: &str, below: &str) {
+        let url = format!("{}/555/{below}", self.systems.base_url(Source::Syncaroo));
+        let about = json!({"syncarooId": id, "resourceType": "meeting-room", "resourceId": "78430", "attributeType": attribute, "apiUrl": url});
+        self.receive("syncaroo", &[], &json!({"connectionId": 555, "webhookType": "data", "locationId": "11980", "metaData": about})).await;
+    }
+
+    async fn hint_at_booking(&self) {
+        self.hint("bookings", &format!("'{BOOKING}"), &format!("locations/{LOCATION}/resources/{ROOM}/bookings/{BOOKING}")).await;
+    }
+
+    fn book(&self, status: &str, updated_at: &str) {
+        self.world.put(Thing::Location, json!({"id": LOCATION, "name": "Amsterdam"}));
+        self.name_room("Meeting room Amstel");
+        let booking = json!({
+            "id": BOOKING, "status": status, "start": "2021-12-21T22:00:00.000Z", "end": "2021-12-21T22:30:00.000Z", "updatedAt": updated_at,
+            "resource": {"id": ROOM, "name": "Meeting room Amstel"}, "location": {"id": LOCATION, "name": "Amsterdam"},
+            "member": {"id": "mbr_1", "firstName": "Lotte", "lastName": "de Graaf", "email": "lotte@example.org"},
+        });
+        self.world.put(Thing::Booking, booking);
+    }
+
+    fn name_room(&self, name: &str) {
+        self.world.put(Thing::Resource, json!({"id": ROOM, "name": name, "type": "meeting-room", "location": {"id": LOCATION}}));
+    }
+
+    /// What an agent reads first about whoever booked.
+    async fn shown(&self) -> String {
+        self.app.heard().await;
+        let found = self.app.by_email("lotte@example.org").await;
+        found.first().map(|customer| customer["timeline"][0]["message"].as_str().unwrap().to_owned()).unwrap_or_default()
+    }
+
+    fn calls(&self, source: Source) -> usize {
+        self.systems.arrivals(source).len()
+    }
+
+    async fn later(&self, seconds: i64) {
+        self.app.clock.set(self.app.clock.now() + seconds.seconds());
+    }
+
+    async fn close(self) {
+        self.background.end().await;
+        self.app.stop().await;
+        self.systems.stop().await;
+    }
+}
+
+const SHOWN: &str = "Booked Meeting room Amstel, Amsterdam, 2021-12-21 23:00 to 23:30 (confirmed)";
+
+#[tokio::test]
+async fn a_booking_that_a_webhook_hints_at_is_asked_for_and_says_where() {
+    let office = Office::open(Source::Syncaroo).await;
+    office.book("confirmed", "2021-12-20T09:00:00.000Z");
+    office.hint_at_booking().await;
+    assert_eq!((office.shown().await.as_str(), office.counts().await), ("", (1, 0)));
+    office.follow().await;
+    assert_eq!((office.shown().await.as_str(), office.counts().await), (SHOWN, (0, 0)));
+    // What the places are called is known from now on.
+    let calls = office.calls(Source::Syncaroo);
+    office.book("cancelled", "2021-12-20T10:00:00.000Z");
+    office.hint_at_booking().await;
+    office.follow().await;
+    assert_eq!(office.shown().await, SHOWN.replace("confirmed", "cancelled"));
+    assert_eq!(office.calls(Source::Syncaroo), calls + 1);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_running_service_asks_by_itself() {
+    let world = Arc::new(World::new(Clock::system()));
+    let systems = Systems::start(Arc::clone(&world), &Secrets::known(), Terms::default(), Clock::system()).unwrap();
+    let accounts = format!("{}\n[brands.demo.sources.omniotap.webhook]", api(&systems, Source::Syncaroo));
+    let replace = vec![("[brands.demo.sources.omniotap.webhook]", accounts), ("[lookup]", "[sync]\nbackfill = false\n\n[lookup]".to_owned())];
+    let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
+    let background = Background::new();
+    let account = Accounts::new(app.pool(), &[Arc::clone(&app.brand)], &CallSettings::default(), &background, &app.clock);
+    let account = Arc::clone(account.get(app.brand.id(), Source::Syncaroo).unwrap());
+    let office = Office { systems, world, app, account, background };
+    office.book("confirmed", "2021-12-20T09:00:00.000Z");
+    office.hint_at_booking().await;
+    let query = "key=xyzzy&channelAddressType=email&address=lotte%40example.org";
+    office.app.until(query, |response| response.body.contains("Meeting room Amstel, Amsterdam")).await;
+    office.close().await;
+}
+
+#[tokio::test]
+async fn what_is_hinted_at_often_is_asked_once() {
+    let office = Office::open(Source::Syncaroo).await;
+    office.book("confirmed", "2021-12-20T09:00:00.000Z");
+    for _ in 0..5 {
+        office.hint_at_booking().await;
+    }
+    assert_eq!((states(&office.app).await.len(), office.counts().await), (5, (1, 0)));
+    // Who is being asked may not know yet what this hint is about.
+    let claim = Claim { token: Uuid::new_v4(), at: office.app.clock.now(), lease: Duration::from_secs(60), limit: 8 };
+    assert_eq!(claim_follow_ups(office.app.pool(), office.app.brand.id(), Source::Syncaroo, &claim).await.unwrap().len(), 1);
+    office.hint_at_booking().await;
+    assert_eq!(office.counts().await, (2, 0));
+    office.follow().await;
+    assert_eq!((office.counts().await, office.shown().await.as_str()), ((1, 0), SHOWN), "the claimed one is somebody else's");
+    // Who claimed it never came back.
+    office.later(61).await;
+    office.follow().await;
+    assert_eq!(office.counts().await, (0, 0));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
+    let office = Office::open(Source::Syncaroo).await;
+    office.book("confirmed", "2021-12-20T09:00:00.000Z");
+    office.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
+    office.hint_at_booking().await;
+    for (seconds, counts) in [(0, (1, 0)), (0, (1, 0)), (2, (1, 0)), (4, (0, 1)), (10_000, (0, 1))] {
+        office.later(seconds).await;
+        office.follow().await;
+        assert_eq!(office.counts().await, counts, "{seconds}");
+    }
+    let FollowUpCounts { remark, .. } = count_follow_ups(office.app.pool(), office.app.brand.id()).await.unwrap().remove(0);
+    assert_eq!(remark, "it answered 500 (tried 3 times)");
+    assert_eq!(office.systems.arrivals(Source::Syncaroo).iter().filter(|arrival| arrival.path.contains("bookings")).count(), 3);
+    // The next hint finds that it is well again, and nobody needs to look any more.
+    office.systems.clear_faults();
+    office.hint_at_booking().await;
+    office.follow().await;
+    assert_eq!((office.counts().await, office.shown().await.as_str()), ((0, 0), SHOWN));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn what_fails_while_it_is_hinted_at_again_waits_once() {
+    let office = Office::open(Source::Syncaroo).await;
+    office.hint_at_booking().await;
+    let (pool, brand_id, now) = (office.app.pool(), office.app.brand.id(), office.app.clock.now());
+    let claim = Claim { token: Uuid::new_v4(), at: now, lease: Duration::from_secs(60), limit: 8 };
+    let claimed = claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().remove(0);
+    office.hint_at_booking().await;
+    assert_eq!(office.counts().await, (2, 0));
+    let again = Outcome::Again(now + 1.hours(), "it answered 500".to_owned());
+    finish_follow_up(pool, brand_id, claimed.follow_up_id, claim.token, &again).await.unwrap();
+    assert_eq!(office.counts().await, (1, 0));
+    assert_eq!(claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().len(), 1, "the new one, at once");
+    office.close().await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_left_alone_uses_up_no_attempt() {
+    let office = Office::open_with(Source::Syncaroo, CallSettings { break_after: 1, break_seconds: 600, ..CallSettings::default() }).await;
+    office.book("confirmed", "2021-12-20T09:00:00.000Z");
+    office.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
+    office.hint_at_booking().await;
+    for _ in 0..20 {
+        office.follow().await;
+        office.later(10).await;
+    }
+    assert_eq!(office.counts().await, (1, 0));
+    assert_eq!(office.systems.arrivals(Source::Syncaroo).iter().filter(|arrival| arrival.path.contains("bookings")).count(), 1);
+    let (attempts,): (i32,) = sqlx::query_as("select attempts from follow_ups").fetch_one(office.app.pool()).await.unwrap();
+    assert_eq!(attempts, 1);
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_booking_that_is_gone_is_shown_no_more() {
+    let office = Office::open(Source::Syncaroo).await;
+    office.book("confirmed", "2021-12-20T09:00:00.000Z");
+    office.hint_at_booking().await;
+    office.follow().await;
+    assert_eq!(office.shown().await, SHOWN);
+    office.world.remove(Thing::Booking, BOOKING);
+    office.hint_at_booking().await;
+    // The source says so after the webhook.
+    office.later(1).await;
+    office.follow().await;
+    office.app.heard().await;
+    assert_eq!(office.app.by_email("lotte@example.org").await[0]["timeline"], json!([]));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_url_that_leads_elsewhere_is_not_followed() {
+    let office = Office::open(Source::Syncaroo).await;
+    let elsewhere = office.systems.base_url(Source::Omneo);
+    let about = json!({"syncarooId": BOOKING, "attributeType": "bookings", "apiUrl": format!("{elsewhere}/profiles")});
+    office.receive("syncaroo", &[], &json!({"connectionId": 555, "metaData": about})).await;
+    office.follow().await;
+    assert_eq!((office.counts().await, office.calls(Source::Omneo)), ((0, 1), 0));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn when_a_room_gets_another_name_bookings_say_so() {
+    let office = Office::open(Source::Syncaroo).await;
+    office.book("confirmed", "2021-12-20T09:00:00.000Z");
+    office.hint_at_booking().await;
+    office.follow().await;
+    for name in ["Meeting room IJ", "Boardroom", "Meeting room Amstel"] {
+        office.name_room(name);
+        office.hint("resources", ROOM, &format!("locations/{LOCATION}/resources/{ROOM}")).await;
+        office.follow().await;
+        assert_eq!(office.shown().await, SHOWN.replace("Meeting room Amstel", name));
+    }
+    // What the source says later about the booking still wins, and has the name of the day.
+    office.name_room("Library");
+    let resources = office.account.call(&Ask::about("resources", LOCATION), Class::Backfill, Duration::from_secs(5)).await.unwrap();
+    take_in(office.app.pool(), &office.account, Class::Backfill, Duration::from_secs(5), &resources).await.unwrap();
+    assert_eq!(office.shown().await, SHOWN.replace("Meeting room Amstel", "Library"));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_had_now_comes_later() {
+    let office = Office::open(Source::Syncaroo).await;
+    office.book("confirmed", "2021-12-20T09:00:00.000Z");
+    office.world.remove(Thing::Resource, ROOM);
+    office.hint_at_booking().await;
+    office.follow().await;
+    assert_eq!(office.shown().await, SHOWN.replace("Meeting room Amstel", "meeting room"));
+    office.name_room("Meeting room Amstel");
+    office.hint("resources", ROOM, &format!("locations/{LOCATION}/resources/{ROOM}")).await;
+    office.follow().await;
+    assert_eq!(office.shown().await, SHOWN);
+    office.close().await;
+}
+
+fn profile(id: &str, email: &str) -> Value {
+    json!({"id": id, "first_name": "Lotte", "last_name": "de Graaf", "email": email, "created_at": "2024-06-01 10:15:02", "updated_at": "2026-07-15 11:00:05"})
+}
+
+/// A merge whose webhook names only the winner.
+async fn merge(office: &Office) {
+    let merged = ("x-omneo-event", "profile.merged");
+    office.world.put(Thing::Profile, profile(PROFILE, "lotte@example.org"));
+    let identity = json!({
+        "id": 5177, "profile_id": PROFILE, "handle": "ecommerce", "identifier": "EC-20931", "is_active": true, "merged_from": LOSER,
+        "created_at": "2025-01-09 18:22:10", "updated_at": "2026-07-15 11:00:05",
+    });
+    office.world.put(Thing::Identity, identity);
+    office.receive("omneo", &[("x-omneo-event", "profile.created")], &profile(LOSER, "old@example.org")).await;
+    office.receive("omneo", &[merged], &json!({"id": PROFILE, "updated_at": "2026-07-15 11:00:05"})).await;
+}
+
+#[tokio::test]
+async fn a_merge_is_read_again_with_whom_it_was_of() {
+    let office = Office::open(Source::Omneo).await;
+    merge(&office).await;
+    assert_eq!(office.counts().await, (2, 0));
+    office.follow().await;
+    office.app.heard().await;
+    assert_eq!(office.counts().await, (0, 0));
+    let by_loser = office.app.by_id(LOSER).await;
+    assert_eq!(by_loser[0]["customerID"], json!(PROFILE));
+    office.close().await;
+}
+
+#[tokio::test]
+async fn what_is_to_be_asked_about_somebody_goes_with_an_erasure() {
+    let office = Office::open(Source::Omneo).await;
+    merge(&office).await;
+    office.receive("omneo", &[("x-omneo-event", "profile.merged")], &json!({"id": "another", "updated_at": "2026-07-15 11:00:05"})).await;
+    assert_eq!(office.counts().await, (4, 0));
+    let ledger = LedgerFile::new(ledger_of(&office.app.database));
+    let key = RecordKey::new(SourceKind::OmneoProfile, PROFILE).unwrap();
+    erase(office.app.pool(), &office.app.brand, &ledger, (&[key].into(), office.app.clock.now()), &mut |_| ()).await.unwrap();
+    assert_eq!(office.counts().await, (2, 0));
+    office.follow().await;
+    office.app.heard().await;
+    assert!(office.app.by_email("lotte@example.org").await.is_empty());
+    office.close().await;
+}
+
+#[tokio::test]
+async fn a_source_that_is_not_called_leaves_nothing_to_ask() {
+    let office = Office::open(Source::Omneo).await;
+    office.hint_at_booking().await;
+    assert_eq!(office.counts().await, (0, 0));
+    office.close().await;
+}
