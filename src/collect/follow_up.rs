@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
+use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -159,7 +160,8 @@ impl FollowUps {
 
     /// Asks, and what follows from it. Each answer is taken in as it comes.
     async fn ask(&self, row: &FollowUpRow, token: Uuid) -> Result<(), Failure> {
-        let (mut asks, mut count): (Vec<Ask>, usize) = (vec![Ask::of_json(&row.ask).ok_or(CallError::Unaskable)?], 0);
+        let first = serde_json::from_value(row.ask.clone()).map_err(|_| StorageError::Corrupt("follow_ups"))?;
+        let (mut asks, mut count): (Vec<Ask>, usize) = (vec![first], 0);
         while let Some(ask) = asks.pop() {
             if count > 0 && !self.renew(row, token).await? {
                 return Err(Failure::Lost);
@@ -207,7 +209,7 @@ pub(super) fn hints(brand: &Brand, source: Source, delivery: &Delivery, changes:
     }
     let asks = brand.rules.sources.api(source).after_webhook(delivery);
     let subjects = if asks.is_empty() { Vec::new() } else { subjects(changes, &LedgerHasher::new(&brand.row.ledger_key)) };
-    asks.into_iter().map(|ask| HintRow { source, ask: ask.to_json(), subjects: subjects.clone() }).collect()
+    asks.iter().map(|ask| HintRow { source, ask: json!(ask), subjects: subjects.clone() }).collect()
 }
 
 /// What is spoken of, as the ledger would name it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ type Time = jiff_sqlx::Timestamp;
 pub struct HintRow {
     /// Whom.
     pub source: Source,
-    /// What, as it is written down.
+    /// What: the question as JSON.
     pub ask: Value,
     /// What the webhook was about.
     pub subjects: Vec<LedgerHash>,
@@ -52,7 +53,7 @@ pub async fn insert_follow_ups(db: &mut PgConnection, brand_id: i32, due_at: Tim
 pub struct FollowUpRow {
     /// Its id.
     pub follow_up_id: Uuid,
-    /// The question, as it was written down.
+    /// The question as JSON.
     pub ask: Value,
     /// How often it was claimed, this time included.
     pub attempts: u32,
@@ -63,7 +64,7 @@ pub struct FollowUpRow {
 /// # Errors
 /// When Postgres fails.
 pub async fn claim_follow_ups(pool: &PgPool, brand_id: i32, source: Source, claim: &Claim) -> Result<Vec<FollowUpRow>, StorageError> {
-    let rows: Vec<(Uuid, Value, i32)> = sqlx::query_as(
+    let rows: Vec<(Uuid, Json<Value>, i32)> = sqlx::query_as(
         "with due as materialized (
             select follow_up_id from follow_ups
             where brand_id = $1 and source = $2 and due_at <= $3 and not is_dead
