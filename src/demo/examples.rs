@@ -6,28 +6,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::systems::{Thing, World};
 use super::vendor::{Request, Secrets};
 use crate::customer::kind::Source;
 
 /// Whom they are about.
 pub const EMAIL: &str = "nova@example.org";
 
-/// What she booked: a webhook only says that something was booked, and where to ask.
+/// What she booked, as it was recorded: a webhook only says that something was booked, and where to ask.
 const BOOKING: &str = "61c18cf515e22a061cf589b1*1796896800000*1796900400000";
-
-/// Puts her booking into the system that will be asked about it.
-pub fn prepare(world: &World) {
-    world.put(
-        Thing::Booking,
-        json!({
-            "id": BOOKING, "status": "confirmed", "start": "2026-12-10T10:00:00.000Z", "end": "2026-12-10T11:00:00.000Z",
-            "updatedAt": world.now().to_string(), "resource": {"id": "61116c0bab789b6cc1feec40", "name": "Hot desk Amsterdam", "type": "hot-desk"},
-            "location": {"id": "61116b1ad9fa63170734b694", "name": "Amsterdam"},
-            "member": {"id": "mbr_5757575757575757", "firstName": "Nova", "lastName": "Jansen", "email": EMAIL}
-        }),
-    );
-}
 
 /// The webhooks, signed now. `syncaroo` is where that one's API is.
 #[must_use]
@@ -75,7 +61,7 @@ pub fn examples(secrets: &Secrets, syncaroo: &str, now: Timestamp) -> Vec<(Sourc
                 "connectionId": 555, "webhookType": "data", "locationId": "11980", "metaData": {
                     "syncarooId": BOOKING, "resourceType": "hot-desk", "resourceId": "78430",
                     "attributeType": "bookings",
-                    "apiUrl": format!("{syncaroo}/555/locations/61116b1ad9fa63170734b694/resources/61116c0bab789b6cc1feec40/bookings/{BOOKING}")
+                    "apiUrl": format!("{syncaroo}/555/locations/61116b1ad9fa63170734b694/resources/6140afff1da7a718a6076cea/bookings/{BOOKING}")
                 }
             }),
         ),

@@ -14,6 +14,9 @@ use crate::sources::picker::text_at;
 /// Whoever is one of these keeps still: addresses, a name and a number of the README's examples.
 const STILL: [&str; 4] = ["thomas@example.org", "nova@example.org", "bakker", "12312311"];
 
+/// Who buys most.
+pub const REGULAR: &str = "lieke.vandijk@example.org";
+
 /// How long nothing happens.
 pub const PAUSE: Duration = Duration::from_secs(4);
 
@@ -59,7 +62,9 @@ impl Life {
     }
 
     fn purchase(&self) {
-        let Some(mut profile) = self.somebody(self.world.all(Thing::Profile)) else { return };
+        let profiles = self.world.all(Thing::Profile);
+        let regular = profiles.iter().find(|profile| self.count % 2 == 0 && text_at(profile, "/email").as_deref() == Some(REGULAR)).cloned();
+        let Some(mut profile) = regular.or_else(|| self.somebody(profiles)) else { return };
         let Some(id) = text_at(&profile, "/id") else { return };
         let (now, number) = (self.world.now(), self.count.saturating_add(90_000));
         let (at, total) = (omneo::written(now), u32::try_from(self.count % 60).unwrap_or_default().saturating_add(5));

@@ -9,8 +9,14 @@
     clippy::disallowed_methods
 )]
 
+mod clients;
+mod demo;
 mod faults;
 mod hooks;
+#[path = "../service/support.rs"]
+#[allow(dead_code, reason = "of the application's tests, these need the database")]
+mod house;
+mod line;
 mod omneo;
 mod omnilab;
 mod omniotap;

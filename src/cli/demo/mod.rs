@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::demo::life::{Life, newcomer};
 use crate::demo::systems::{Systems, Terms, World};
 use crate::demo::vendor::Secrets;
-use crate::demo::{self, aftermath, examples};
+use crate::demo::{self, aftermath};
 use crate::settings::Settings;
 use crate::storage::database::{Database, Place};
 use crate::storage::embedded::{Layout, sweep_abandoned};
@@ -83,7 +83,6 @@ async fn live(
     let begun = async {
         let world = Arc::clone(systems.world());
         let to_send = aftermath::settle(&world)?;
-        examples::prepare(&world);
         fill::fill(&application, &systems, &to_send, secrets, &settings.file).await?;
         newcomer::arrive(&world);
         systems.send_webhooks_to(format!("http://{}", application.address))?;

@@ -11,7 +11,7 @@ use crate::cli::{key, say};
 use crate::clock::Clock;
 use crate::customer::kind::Source;
 use crate::demo::examples;
-use crate::demo::life::{PAUSE, newcomer};
+use crate::demo::life::{PAUSE, REGULAR, newcomer};
 use crate::demo::systems::Systems;
 use crate::demo::vendor::Secrets;
 use crate::storage::keys::insert_key;
@@ -52,8 +52,8 @@ pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
     say(&format!("  curl '{url}&primaryID=NL-2026-00042'"));
     say(&format!("\nNobody told of {}, who came after everything was asked for: the systems are asked while she is on the phone:", newcomer::EMAIL));
     by_email(newcomer::EMAIL);
-    say(&format!("\nEvery {} seconds somebody buys, books or asks something. The newest, as an agent would see it:", PAUSE.as_secs()));
-    by_email("lieke.vandijk@example.org");
+    say(&format!("\nEvery {} seconds somebody buys, books or asks something; {REGULAR} buys most:", PAUSE.as_secs()));
+    by_email(REGULAR);
     say(&format!("\nSend what the four systems would send, and ask again who {} is:", examples::EMAIL));
     for (_, request) in examples::examples(secrets, &systems.base_url(Source::Syncaroo), clock.now()) {
         say(&format!("  {}", request.as_curl(&base)));
@@ -63,7 +63,7 @@ pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
         let file = write_settings(data_dir, told.settings)?;
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hookpoint"));
         say("\nSee how the sources are doing:");
-        for command in ["sync status", "inbox status", "lookup --email lieke.vandijk@example.org --why"] {
+        for command in ["sync status".to_owned(), "inbox status".to_owned(), format!("lookup --email {REGULAR} --why")] {
             say(&format!("  {} --settings {} {command}", program.display(), file.display()));
         }
     }

@@ -1,0 +1,98 @@
+//! A brand with accounts at the test's systems, on a database of its own.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookpoint::account::{Account, Accounts, CallError, Class};
+use hookpoint::app::open_brands;
+use hookpoint::background::Background;
+use hookpoint::brand::Brand;
+use hookpoint::customer::kind::Source;
+use hookpoint::demo;
+use hookpoint::settings::file::CallSettings;
+use hookpoint::sources::api::{Api, Ask, Heard};
+use hookpoint::storage::database::{Database, PoolSize};
+
+use crate::house::database;
+use crate::support::Stage;
+
+/// Longer than any call may take here: who waits so long waits without end.
+pub const WITHOUT_END: Duration = Duration::from_secs(30);
+
+/// A stage, and who calls it.
+pub struct Line {
+    pub stage: Stage,
+    pub brand: Arc<Brand>,
+    accounts: Accounts,
+    background: Background,
+    database: Database,
+}
+
+impl Line {
+    pub async fn open(stage: Stage) -> Self {
+        Self::open_with(stage, |text| text).await
+    }
+
+    /// With other settings of the brand.
+    pub async fn open_with(stage: Stage, change: impl FnOnce(String) -> String) -> Self {
+        let text = change(demo::connected(&stage.systems));
+        let settings = demo::settings(&text, &stage.secrets).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        assert!(settings.missing.is_empty());
+        let size = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10) };
+        let database = Database::open(&database().await.0, size, false).await.unwrap();
+        let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
+        let background = Background::new();
+        // Faults are to be met, not avoided.
+        let calls = CallSettings { first_byte_ms: 500, whole_ms: 1_000, max_body_kilobytes: 1_024, break_after: 10_000, ..CallSettings::default() };
+        let accounts = Accounts::new(&database.pool, &[Arc::clone(&brand)], &calls, &background, &stage.clock);
+        Self { stage, brand, accounts, background, database }
+    }
+
+    pub fn api(&self, source: Source) -> &dyn Api {
+        self.brand.rules.sources.api(source)
+    }
+
+    fn account(&self, source: Source) -> &Arc<Account> {
+        self.accounts.get(self.brand.id(), source).unwrap()
+    }
+
+    pub async fn call(&self, source: Source, ask: &Ask) -> Result<Arc<Heard>, CallError> {
+        let call = self.account(source).call(ask, Class::Live, Duration::from_secs(20));
+        tokio::time::timeout(WITHOUT_END, call).await.expect("a call ends")
+    }
+
+    /// All pages of a list: what is there, and how many pages it took.
+    pub async fn walk(&self, source: Source, first: Ask) -> (Vec<String>, usize) {
+        let (mut there, mut pages, mut ask, mut asked) = (Vec::new(), 0, Some(first), BTreeSet::new());
+        while let Some(next) = ask {
+            assert!(asked.insert(next.clone()), "a page is asked for once");
+            let heard = self.call(source, &next).await.unwrap_or_else(|error| panic!("{source}: {error}"));
+            there.extend(heard.there.iter().cloned());
+            pages += 1;
+            ask = heard.next.clone();
+        }
+        (there, pages)
+    }
+
+    /// The first question of a stream that is a list.
+    pub fn first(&self, source: Source, stream: &str) -> Ask {
+        self.api(source).first(stream, None).unwrap()
+    }
+
+    /// Ends, and sees that nothing is left.
+    pub async fn close(self) {
+        for source in Source::ALL {
+            for _ in 0..1_000 {
+                if self.account(source).calls_under_way() == 0 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            assert_eq!(self.account(source).calls_under_way(), 0, "{source}");
+        }
+        tokio::time::timeout(WITHOUT_END, self.background.end()).await.expect("all tasks end");
+        self.database.close().await;
+        self.stage.close().await;
+    }
+}
