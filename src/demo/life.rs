@@ -63,7 +63,7 @@ impl Life {
 
     fn purchase(&self) {
         let profiles = self.world.all(Thing::Profile);
-        let regular = profiles.iter().find(|profile| self.count % 2 == 0 && text_at(profile, "/email").as_deref() == Some(REGULAR)).cloned();
+        let regular = profiles.iter().find(|profile| self.count.is_multiple_of(2) && text_at(profile, "/email").as_deref() == Some(REGULAR)).cloned();
         let Some(mut profile) = regular.or_else(|| self.somebody(profiles)) else { return };
         let Some(id) = text_at(&profile, "/id") else { return };
         let (now, number) = (self.world.now(), self.count.saturating_add(90_000));
