@@ -50,10 +50,11 @@ fn main() {
         seed: number("--seed", full.seed as usize) as u64,
         ..full
     };
+    let collection = Collection { contacts: number("--contacts", Collection::FULL.contacts), ..Collection::FULL };
     let scenarios = ["freshness", "outage", "restart", "inbox", "collect", "walk", "budget", "hanging"];
     let named: Vec<&str> = scenarios.into_iter().filter(|name| arguments.iter().any(|argument| argument == name)).collect();
     let scale = Scale::full(Duration::from_secs(seconds));
-    let broken = tokio::runtime::Runtime::new().unwrap().block_on(run(&named, scale, &fronts, hardship));
+    let broken = tokio::runtime::Runtime::new().unwrap().block_on(run(&named, scale, &fronts, hardship, collection));
     println!();
     if broken.is_empty() {
         println!("every promise was kept");
@@ -62,7 +63,7 @@ fn main() {
 }
 
 /// Runs scenarios, all if none is named; gives the promises that were broken.
-async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship) -> Vec<String> {
+async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship, collection: Collection) -> Vec<String> {
     let mut broken = Vec::new();
     let mut stand = Stand::start().await;
     let shop = stand.shop("machine").await;
@@ -83,7 +84,7 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship)
     if is_asked("collect") {
         print(
             "collect: a backfill whose replicas are killed, and webhooks that get lost",
-            collecting::backfill(&stand, Collection::FULL).await,
+            collecting::backfill(&stand, collection).await,
             &mut broken,
         );
     }

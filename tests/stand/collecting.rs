@@ -251,7 +251,7 @@ pub async fn backfill(stand: &Stand, collection: Collection) -> Report {
     let lost = differences(&world, &shop).await.len();
     report.figure("contacts that differ after one webhook in twenty was lost", lost);
     let said = sync_run(stand, &plan, &shop).await;
-    report.figure("`hookpoint sync run`", said.lines().find(|line| line.contains("contacts")).unwrap_or(&said));
+    report.figure("`hookpoint sync run`", said.lines().rfind(|line| line.contains("contacts")).unwrap_or(&said));
     let row = stream_of(&shop.database.pool, shop.brand.id()).await.unwrap();
     let found = (row.news + row.gone) as usize;
     let share = f64::from(row.drift.unwrap_or_default());

@@ -66,11 +66,17 @@ pub(in crate::cli) async fn walk_account(walker: &Walker, streams: &[Stream], ba
     let mut broken: usize = 0;
     for stream in streams {
         let shown = Shown::new(walker, *stream, bars);
-        let ended = match walker.walk(*stream, &|progress| shown.tell(progress)).await {
-            Ok(Ended::Elsewhere) => follow(walker, *stream, &shown).await?,
-            Ok(ended) => ended,
-            Err(SyncError::Ending) => return Ok(broken),
-            Err(error) => return Err(error.into()),
+        let ended = loop {
+            match walker.walk(*stream, &|progress| shown.tell(progress)).await {
+                // Whoever walks it may be killed meanwhile: then it is our turn.
+                Ok(Ended::Elsewhere) => match follow(walker, *stream, &shown).await? {
+                    Some(ended) => break ended,
+                    None => {}
+                },
+                Ok(ended) => break ended,
+                Err(SyncError::Ending) => return Ok(broken),
+                Err(error) => return Err(error.into()),
+            }
         };
         broken = broken.saturating_add(usize::from(matches!(ended, Ended::Broken(_))));
         shown.end(&ended);
@@ -78,13 +84,13 @@ pub(in crate::cli) async fn walk_account(walker: &Walker, streams: &[Stream], ba
     Ok(broken)
 }
 
-/// Shows how somebody else's pass goes, until it ends.
-async fn follow(walker: &Walker, stream: Stream, shown: &Shown) -> anyhow::Result<Ended> {
+/// Shows how somebody else's pass goes, until it ends; `None` when nobody walks it any more.
+async fn follow(walker: &Walker, stream: Stream, shown: &Shown) -> anyhow::Result<Option<Ended>> {
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
     loop {
         let rows = list_streams(walker.pool(), walker.brand().id()).await?;
         let Some(row) = rows.into_iter().find(|row| row.source == walker.source().as_str() && row.stream == stream.name) else {
-            return Ok(Ended::Cancelled);
+            return Ok(Some(Ended::Cancelled));
         };
         let progress = Progress { walked: count(row.walked), news: count(row.news), total: row.total.map(count) };
         shown.tell(progress);
@@ -92,10 +98,10 @@ async fn follow(walker: &Walker, stream: Stream, shown: &Shown) -> anyhow::Resul
             let is_complete = row.complete_at == Some(row.started_at);
             let complete =
                 || Ended::Complete { progress, gone: count(row.gone), drift: row.drift.filter(|_| row.is_reconcile), remark: row.remark.clone() };
-            return Ok(if is_complete { complete() } else { Ended::Broken(row.remark.clone()) });
+            return Ok(Some(if is_complete { complete() } else { Ended::Broken(row.remark.clone()) }));
         }
         if !row.is_walked(Clock::system().now()) {
-            return Ok(Ended::Broken("whoever walked it is gone: run this again".to_owned()));
+            return Ok(None);
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }

@@ -67,6 +67,7 @@ impl Walker {
             after.clone_from(&last.key.id);
             let hashes: Vec<[u8; 16]> = records.iter().map(|record| turn.sighting(&record.key.to_string())).collect();
             let met: BTreeSet<[u8; 16]> = find_sightings(&mut db, turn.which, turn.row.pass_id, &hashes).await?.into_iter().collect();
+            turn.renew("").await?;
             survey.met = survey.met.saturating_add(u64::try_from(met.len()).unwrap_or(u64::MAX));
             survey.unmet.extend(records.into_iter().zip(hashes).filter(|(_, hash)| !met.contains(hash)).map(|(record, _)| record));
         }

@@ -128,6 +128,7 @@ impl<'a> Turn<'a> {
                 heard => heard?,
             };
             news = news.saturating_add(self.take_one(&heard).await?);
+            self.renew("").await?;
             asks.extend(heard.next.iter().filter(|next| **next != ask).map(|next| (next.clone(), depth)));
             asks.extend(heard.follow.iter().filter(|_| depth < DEPTH).map(|ask| (ask.clone(), depth.saturating_add(1))));
         }
