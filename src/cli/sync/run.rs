@@ -69,10 +69,11 @@ pub(in crate::cli) async fn walk_account(walker: &Walker, streams: &[Stream], ba
         let ended = loop {
             match walker.walk(*stream, &|progress| shown.tell(progress)).await {
                 // Whoever walks it may be killed meanwhile: then it is our turn.
-                Ok(Ended::Elsewhere) => match follow(walker, *stream, &shown).await? {
-                    Some(ended) => break ended,
-                    None => {}
-                },
+                Ok(Ended::Elsewhere) => {
+                    if let Some(ended) = follow(walker, *stream, &shown).await? {
+                        break ended;
+                    }
+                }
                 Ok(ended) => break ended,
                 Err(SyncError::Ending) => return Ok(broken),
                 Err(error) => return Err(error.into()),
