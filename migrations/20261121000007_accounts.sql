@@ -30,14 +30,14 @@ create table accounts (
 create table calls (
     brand_id integer not null,
     source text collate "C" not null,
+    -- Of many, when the step of time ended in which they were: so there are few rows.
     granted_at timestamptz not null,
-    grant_id uuid not null,
     -- 0 live, 1 follow-up, 2 reconcile, 3 backfill.
     class smallint not null,
-    -- How many were granted together.
     number integer not null,
-    constraint calls_pkey primary key (brand_id, source, granted_at, grant_id),
-    constraint calls_class_check check (class between 0 and 3)
+    constraint calls_pkey primary key (brand_id, source, granted_at, class),
+    constraint calls_class_check check (class between 0 and 3),
+    constraint calls_number_check check (number >= 0)
 );
 
 -- Something that an account has much of, and how far it has been walked.

@@ -1,13 +1,15 @@
 //! THE client of everything that goes out over HTTP: bounded in time and size, without redirects and proxies. Nothing of a
 //! request or a reply is logged, and no error of the library leaves this file: they show the URL.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Response, Url};
+use reqwest::{RequestBuilder, Response, Url};
 use serde_json::Value;
 
-use super::CallError;
+use super::dialling::{Dialled, Dialling, watched};
+use super::{CallError, lock};
 use crate::settings::file::CallSettings;
 use crate::sources::json;
 
@@ -42,6 +44,8 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     /// What it says, of 2xx only; else null.
     pub(super) body: Result<Value, CallError>,
+    /// When the request was sent, at the latest.
+    pub(super) sent_by: Instant,
 }
 
 /// Nothing came back.
@@ -49,6 +53,8 @@ pub(super) struct Lost {
     pub(super) error: CallError,
     /// There was a connection, and it broke: perhaps only this one.
     pub(super) is_broken: bool,
+    /// When the request was sent, at the latest; `None` if it wasn't.
+    pub(super) sent_by: Option<Instant>,
 }
 
 impl Client {
@@ -75,30 +81,46 @@ impl Client {
 
     /// Sends one request and reads what comes back.
     pub(super) async fn send(&self, url: Url, body: Body<'_>, proof: Option<(HeaderName, HeaderValue)>) -> Result<Answer, Lost> {
-        let http = self.http.as_ref().ok_or(Lost { error: CallError::Unreachable, is_broken: false })?;
-        let has_body = !matches!(body, Body::Nothing);
+        let http = self.http.as_ref().ok_or(Lost { error: CallError::Unreachable, is_broken: false, sent_by: None })?;
+        let may_be_empty = !matches!(body, Body::Nothing);
         let request = match body {
             Body::Nothing => http.get(url),
             Body::Json(value) => http.post(url).header(CONTENT_TYPE, "application/json").body(value.to_string()),
             Body::Form(fields) => http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form(fields)),
         };
         let request = proof.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-        tokio::time::timeout(self.whole, self.exchange(request, has_body)).await.unwrap_or(Err(TIMED_OUT))
+        let (began, dialled) = (Instant::now(), Arc::default());
+        let exchanged = tokio::time::timeout(self.whole, self.exchange(request, &dialled, may_be_empty)).await;
+        let sent_by = lock(&dialled).sent_by(began);
+        exchanged.unwrap_or(Err((CallError::TimedOut, false))).map_err(|(error, is_broken)| Lost { error, is_broken, sent_by })
     }
 
-    async fn exchange(&self, request: reqwest::RequestBuilder, has_body: bool) -> Result<Answer, Lost> {
-        let sending = request.header(ACCEPT, "application/json").send();
-        let mut response = tokio::time::timeout(self.first_byte, sending).await.map_err(|_| TIMED_OUT)?.map_err(|error| lost(&error))?;
+    async fn exchange(&self, request: RequestBuilder, dialled: &Arc<Mutex<Dialled>>, may_be_empty: bool) -> Result<Answer, Failure> {
+        let began = Instant::now();
+        let sending = watched(dialled, request.header(ACCEPT, "application/json").send());
+        let sent = tokio::time::timeout(self.first_byte, sending).await.map_err(|_| (CallError::TimedOut, false))?;
+        let mut response = sent.map_err(|error| failure(&error))?;
+        let sent_by = {
+            let mut dialled = lock(dialled);
+            // Another connection was free before this one was there.
+            if *dialled == Dialled::Begun {
+                *dialled = Dialled::Done(Instant::now());
+            }
+            dialled.sent_by(began).unwrap_or(began)
+        };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        if !response.status().is_success() {
+        let body = if !response.status().is_success() {
             let _ = tokio::time::timeout(UNWANTED, read(&mut response, MOST_UNWANTED)).await;
-            return Ok(Answer { status, headers, body: Ok(Value::Null) });
-        }
-        let body = if is_json(&headers) { self.read_json(&mut response, has_body || status == 204).await? } else { Err(CallError::NotJson) };
-        Ok(Answer { status, headers, body })
+            Ok(Value::Null)
+        } else if is_json(&headers) {
+            self.read_json(&mut response, may_be_empty || status == 204).await?
+        } else {
+            Err(CallError::NotJson)
+        };
+        Ok(Answer { status, headers, body, sent_by })
     }
 
-    async fn read_json(&self, response: &mut Response, may_be_empty: bool) -> Result<Result<Value, CallError>, Lost> {
+    async fn read_json(&self, response: &mut Response, may_be_empty: bool) -> Result<Result<Value, CallError>, Failure> {
         let Some(bytes) = read(response, self.max_bytes).await? else { return Ok(Err(CallError::TooLarge)) };
         if bytes.is_empty() && may_be_empty {
             return Ok(Ok(Value::Null));
@@ -107,7 +129,8 @@ impl Client {
     }
 }
 
-const TIMED_OUT: Lost = Lost { error: CallError::TimedOut, is_broken: false };
+/// Why nothing came back, and whether there was a connection that broke.
+type Failure = (CallError, bool);
 
 fn build(settings: &CallSettings, adapt: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> reqwest::Result<reqwest::Client> {
     let builder = reqwest::Client::builder()
@@ -116,26 +139,27 @@ fn build(settings: &CallSettings, adapt: impl FnOnce(reqwest::ClientBuilder) -> 
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
+        .connector_layer(Dialling)
         // What the environment says of proxies is not in the settings.
         .no_proxy();
     adapt(builder).build()
 }
 
 /// Only what kind of error it is.
-fn lost(error: &reqwest::Error) -> Lost {
+fn failure(error: &reqwest::Error) -> Failure {
     if error.is_timeout() {
-        return TIMED_OUT;
+        return (CallError::TimedOut, false);
     }
     if error.is_decode() {
-        return Lost { error: CallError::NotJson, is_broken: false };
+        return (CallError::NotJson, false);
     }
-    Lost { error: CallError::Unreachable, is_broken: !error.is_connect() && !error.is_builder() }
+    (CallError::Unreachable, !error.is_connect() && !error.is_builder())
 }
 
 /// The body, unpacked, piece by piece; `None` if it has more bytes than that.
-async fn read(response: &mut Response, most: usize) -> Result<Option<Vec<u8>>, Lost> {
+async fn read(response: &mut Response, most: usize) -> Result<Option<Vec<u8>>, Failure> {
     let mut bytes = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| lost(&error))? {
+    while let Some(piece) = response.chunk().await.map_err(|error| failure(&error))? {
         if bytes.len().saturating_add(piece.len()) > most {
             return Ok(None);
         }

@@ -6,7 +6,13 @@
 mod breaker;
 mod budget;
 mod calls;
+mod class;
 mod client;
+mod correction;
+mod dialling;
+mod error;
+mod flight;
+mod queue;
 mod share;
 mod target;
 mod token;
@@ -19,8 +25,10 @@ use sqlx::PgPool;
 
 use self::breaker::Breaker;
 use self::budget::{Budget, Limits};
-use self::calls::Flights;
+pub use self::class::Class;
 use self::client::Client;
+pub use self::error::CallError;
+use self::flight::Flights;
 pub use self::share::Window;
 use self::target::Places;
 use self::token::Prover;
@@ -30,146 +38,8 @@ use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::kind::Source;
 use crate::settings::file::CallSettings;
-use crate::sources::Unreadable;
 use crate::sources::api::{AccountRules, Api};
-use crate::storage::StorageError;
-use crate::storage::accounts::AccountKey;
-
-/// What a call is for. The first have precedence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
-    /// Somebody is on the phone.
-    Live,
-    /// A webhook hinted at something.
-    FollowUp,
-    /// What is known is compared with what there is.
-    Reconcile,
-    /// What there is gets to be known.
-    Backfill,
-}
-
-impl Class {
-    /// All of them, by precedence.
-    pub const ALL: [Self; 4] = [Self::Live, Self::FollowUp, Self::Reconcile, Self::Backfill];
-
-    /// Its name in metrics and commands.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::FollowUp => "follow-up",
-            Self::Reconcile => "reconcile",
-            Self::Backfill => "backfill",
-        }
-    }
-
-    /// Its number in the store.
-    pub(super) const fn number(self) -> usize {
-        match self {
-            Self::Live => 0,
-            Self::FollowUp => 1,
-            Self::Reconcile => 2,
-            Self::Backfill => 3,
-        }
-    }
-}
-
-/// Why there is no reading. The text never holds what was asked, sent or heard.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum CallError {
-    /// The budget allows no call within the time that the caller has.
-    #[error("the budget allows no call in time")]
-    NoBudget,
-    /// It failed too often lately.
-    #[error("it is left alone, because it fails")]
-    Broken,
-    /// Nothing came in time.
-    #[error("it did not answer in time")]
-    TimedOut,
-    /// There was nobody, or the connection broke.
-    #[error("it could not be reached")]
-    Unreachable,
-    /// A status that isn't an answer.
-    #[error("it answered {0}")]
-    Status(u16),
-    /// It wants us to go elsewhere.
-    #[error("it redirects")]
-    Redirected,
-    /// A URL that leads away from the account, or nowhere.
-    #[error("a URL leads away from the account")]
-    Foreign,
-    /// More than anybody needs.
-    #[error("the answer is too large")]
-    TooLarge,
-    /// Something else than JSON.
-    #[error("the answer is not JSON")]
-    NotJson,
-    /// JSON that says nothing.
-    #[error("the answer can't be understood: {0}")]
-    Unreadable(#[from] Unreadable),
-    /// There is no token to be had.
-    #[error("there is no token: {0}")]
-    NoToken(Arc<Self>),
-    /// This API can't be asked that.
-    #[error("this API can't be asked that")]
-    Unaskable,
-    /// The budget is kept in Postgres.
-    #[error("the budget is not known: {0}")]
-    Storage(Arc<StorageError>),
-    /// The service is ending.
-    #[error("the service is ending")]
-    Ending,
-}
-
-impl CallError {
-    /// Whether the same question may be answered later.
-    #[must_use]
-    pub const fn may_heal(&self) -> bool {
-        match self {
-            Self::NoBudget | Self::Broken | Self::TimedOut | Self::Unreachable | Self::NoToken(_) | Self::Storage(_) | Self::Ending => true,
-            // Also a key that is wrong today.
-            Self::Status(status) => matches!(status, 401 | 403 | 408 | 425 | 429) || *status >= 500,
-            Self::NotJson | Self::Redirected => true,
-            Self::Foreign | Self::TooLarge | Self::Unreadable(_) | Self::Unaskable => false,
-        }
-    }
-    /// What becomes of a call, in metrics.
-    const fn outcome(&self) -> &'static str {
-        match self {
-            Self::NoBudget => "no_budget",
-            Self::Broken => "left_alone",
-            Self::TimedOut => "timed_out",
-            Self::Unreachable => "unreachable",
-            Self::Status(429) => "throttled",
-            Self::Status(_) => "status",
-            Self::Redirected => "redirected",
-            Self::Foreign => "foreign",
-            Self::TooLarge => "too_large",
-            Self::NotJson => "not_json",
-            Self::Unreadable(_) => "unreadable",
-            Self::NoToken(_) => "no_token",
-            Self::Unaskable => "unaskable",
-            Self::Storage(_) => "unavailable",
-            Self::Ending => "ending",
-        }
-    }
-
-    /// Whether the account isn't well: after some of these in a row it is left alone. Too many calls are the budget's matter.
-    fn is_fault(&self) -> bool {
-        match self {
-            Self::TimedOut | Self::Unreachable | Self::NotJson | Self::Redirected => true,
-            // A key that is wrong stays wrong for a while.
-            Self::Status(status) => *status == 401 || *status >= 500,
-            Self::NoToken(why) => why.is_fault() || matches!(**why, Self::Status(_) | Self::Unreadable(_)),
-            _ => false,
-        }
-    }
-
-    /// Whether the source said something, be it that it doesn't want to.
-    const fn is_answer(&self) -> bool {
-        matches!(self, Self::Status(_) | Self::TooLarge | Self::Unreadable(_))
-    }
-}
+use crate::storage::accounts::{AccountKey, get_account};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -181,6 +51,7 @@ pub struct Account {
     pub brand: Arc<Brand>,
     /// The source.
     pub source: Source,
+    calls_per_minute: u32,
     api: Option<Arc<dyn Api>>,
     places: Places,
     prover: Prover,
@@ -231,14 +102,15 @@ impl Switchboard {
         let key = AccountKey { brand_id: brand.id(), source };
         let slug = brand.rules.slug.as_str();
         let limits = Limits { calls: rules.calls_per_minute, window: self.window, at_once: settings.at_once };
-        let budget = Budget::new(pool, key, slug, limits, background);
+        let budget = Budget::new(pool, key, limits, background);
         let rest = Duration::from_secs(settings.break_seconds);
         Arc::new(Account {
             brand: Arc::clone(brand),
             source,
+            calls_per_minute: rules.calls_per_minute,
             api,
             places: Places::new(&rules.base_url, &rules.origins),
-            prover: Prover::new(&rules.credential, &rules.base_url, &self.client, &budget, background),
+            prover: Prover::new(&rules.credential, &rules.base_url, &self.client, &budget, background, &self.clock),
             client: self.client.clone(),
             breaker: Breaker::new(pool, key, slug, settings.break_after, rest, background),
             budget,
@@ -259,7 +131,26 @@ impl Accounts {
     pub fn new(pool: &PgPool, brands: &[Arc<Brand>], settings: &CallSettings, background: &Background, clock: &Clock) -> Self {
         let board = Switchboard::new(pool, settings, Window::MINUTE, background, clock);
         let each = brands.iter().flat_map(|brand| brand.rules.accounts.iter().map(move |(source, rules)| (brand, *source, rules)));
-        Self(Arc::new(each.map(|(brand, source, rules)| ((brand.id(), source), board.open(brand, source, rules, None))).collect()))
+        let open = each.map(|(brand, source, rules)| ((brand.id(), source), board.open(brand, source, rules, None)));
+        let accounts = Self(Arc::new(open.collect()));
+        if !accounts.0.is_empty() {
+            background.spawn_endless(accounts.clone().measure(pool.clone()));
+        }
+        accounts
+    }
+
+    /// Measures how much of the budgets is used.
+    async fn measure(self, pool: PgPool) {
+        loop {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            for account in self.0.values() {
+                let Ok(row) = get_account(&pool, account.brand.id(), account.source).await else { continue };
+                let used = row.granted.iter().fold(0_u32, |sum, number| sum.saturating_add(*number));
+                let ratio = f64::from(used) / f64::from(account.calls_per_minute.max(1));
+                let (brand, source) = (account.brand.rules.slug.clone(), account.source.as_str());
+                metrics::gauge!("hookpoint_budget_used_ratio", "brand" => brand, "source" => source).set(ratio);
+            }
+        }
     }
 
     /// A brand's account at a source.

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use super::Class;
-use crate::storage::accounts::{CLASSES, GrantRow, Ledger};
+use crate::storage::accounts::CLASSES;
+use crate::storage::calls::{GrantRow, Ledger};
 
 /// How long the time is in which calls are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,4 +150,107 @@ fn frees_in(calls: &[GrantRow], most: u32, window: Window) -> Duration {
         frees = window.counted().saturating_sub(row.age);
     }
     frees
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: u32 = 60;
+
+    /// Who wants how many calls at each moment.
+    type Wants = fn(second: u64) -> [u32; CLASSES];
+
+    /// Ten minutes of a source, looked at ten times a second: what was granted when, by class.
+    fn ten_minutes(limit: u32, wants: Wants) -> Vec<(Duration, usize, u32)> {
+        let mut granted: Vec<(Duration, usize, u32)> = Vec::new();
+        let (mut live_wanted_at, mut other_wanted_at) = (None, None);
+        for tick in 0..6_000_u64 {
+            let now = Duration::from_millis(tick * 100);
+            let wanted = wants(tick / 10);
+            let ago = |at: Option<Duration>| at.map(|at| now.saturating_sub(at));
+            let rows = granted.iter().skip_while(|(at, ..)| now - *at >= Window::MINUTE.counted());
+            let ledger = Ledger {
+                granted: rows.map(|(at, class, number)| GrantRow { age: now - *at, class: *class, number: *number }).collect(),
+                live_wanted: ago(live_wanted_at),
+                other_wanted: ago(other_wanted_at),
+                ..Ledger::default()
+            };
+            let shares = share(&ledger, limit, Window::MINUTE, wanted);
+            if shares.granted[0] < wanted[0] {
+                live_wanted_at = Some(now);
+            }
+            if shares.granted[1..] != wanted[1..] {
+                other_wanted_at = Some(now);
+            }
+            let classes = shares.granted.iter().enumerate().filter(|(_, number)| **number > 0);
+            granted.extend(classes.map(|(class, number)| (now, class, *number)));
+        }
+        granted
+    }
+
+    fn count(granted: &[(Duration, usize, u32)], minute: u64, class: impl Fn(usize) -> bool) -> u32 {
+        let within = |at: Duration| at.as_secs() / 60 == minute;
+        granted.iter().filter(|(at, c, _)| within(*at) && class(*c)).map(|(.., number)| *number).sum()
+    }
+
+    #[test]
+    fn no_window_holds_more_than_the_limit_wherever_it_begins() {
+        let all: [Wants; 4] = [
+            |_| [9, 0, 0, 9],
+            |second| [u32::from(second % 7 == 0), 0, 0, 5],
+            |_| [0, 1, 1, 1],
+            |second| [0, 0, 0, u32::from(second % 90 > 45) * 99],
+        ];
+        for (limit, wants) in [1, 2, 7, LIMIT].into_iter().flat_map(|limit| all.map(|wants| (limit, wants))) {
+            let granted = ten_minutes(limit, wants);
+            for (start, ..) in &granted {
+                let inside = granted.iter().filter(|(at, ..)| at >= start && *at - *start < Window::MINUTE.counted());
+                assert!(inside.map(|(.., number)| *number).sum::<u32>() <= limit, "{limit} from {start:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_backfill_alone_uses_nearly_all_of_it_also_beside_a_few_lookups() {
+        let all: [Wants; 2] = [|_| [0, 0, 0, 5], |second| [u32::from(second % 5 == 0), 0, 0, 5]];
+        for wants in all {
+            let granted = ten_minutes(LIMIT, wants);
+            let used: u32 = (1..10).map(|minute| count(&granted, minute, |_| true)).sum();
+            assert!(used * 100 >= 9 * LIMIT * 95, "{used}");
+        }
+    }
+
+    #[test]
+    fn most_calls_are_lookups_while_both_wait_and_the_backfill_advances() {
+        let granted = ten_minutes(LIMIT, |_| [9, 0, 0, 9]);
+        for minute in 1..10 {
+            let (live, others) = (count(&granted, minute, is_live), count(&granted, minute, |class| !is_live(class)));
+            assert!((40..=50).contains(&live) && others >= 8, "{live} and {others} in minute {minute}");
+        }
+    }
+
+    #[test]
+    fn a_lookup_finds_a_call_left_by_the_others() {
+        let granted = ten_minutes(LIMIT, |second| [u32::from(second % 20 == 0), 0, 0, 9]);
+        let in_time = granted.iter().filter(|(at, class, number)| is_live(*class) && *number > 0 && at.as_secs() % 20 == 0).count();
+        assert!(in_time >= 30, "{in_time} of 30");
+    }
+
+    #[test]
+    fn follow_ups_go_before_what_is_compared_and_that_before_the_backfill() {
+        let ledger = Ledger { granted: vec![GrantRow { age: Duration::from_secs(1), class: 3, number: 50 }], ..Ledger::default() };
+        assert_eq!(share(&ledger, LIMIT, Window::MINUTE, [0, 4, 4, 4]).granted, [0, 4, 4, 1]);
+    }
+
+    #[test]
+    fn what_the_source_says_counts() {
+        let minute = Duration::from_secs(60);
+        let blocked = Ledger { blocked: minute, ..Ledger::default() };
+        let shares = share(&blocked, LIMIT, Window::MINUTE, [1, 1, 1, 1]);
+        assert_eq!((shares.granted, shares.live_in, shares.others_in), ([0; CLASSES], minute, minute));
+        let allowance = Some(crate::storage::calls::Allowance { left: 3, lasts: minute });
+        let shares = share(&Ledger { allowance, ..Ledger::default() }, LIMIT, Window::MINUTE, [1, 9, 0, 0]);
+        assert_eq!((shares.granted, shares.live_in, shares.others_in), ([1, 1, 0, 0], Duration::ZERO, minute));
+    }
 }

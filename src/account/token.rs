@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::budget::Budget;
-use super::client::{Body, Client};
+use super::client::{Answer, Body, Client};
+use super::correction::Said;
 use super::{CallError, Class, lock};
 use crate::background::Background;
+use crate::clock::Clock;
 use crate::sources::api::{ClientCredentials, Credential, TokenStyle};
 
 /// For how long a token is believed to be good when nobody says so. A 401 tells sooner.
@@ -37,8 +39,15 @@ pub(super) struct Proof {
 }
 
 impl Prover {
-    /// `None` for the URL of a token that is none.
-    pub(super) fn new(credential: &Credential, base_url: &str, client: &Client, budget: &Arc<Budget>, background: &Background) -> Self {
+    /// Fetches nothing yet.
+    pub(super) fn new(
+        credential: &Credential,
+        base_url: &str,
+        client: &Client,
+        budget: &Arc<Budget>,
+        background: &Background,
+        clock: &Clock,
+    ) -> Self {
         let client_credentials = match credential {
             Credential::Header(name, secret) => return Self::Fixed(value("", secret.key()).map(|value| fixed(HeaderName::from_static(name), value))),
             Credential::Bearer(secret) => return Self::Fixed(value("Bearer ", secret.key()).map(|value| fixed(AUTHORIZATION, value))),
@@ -52,6 +61,7 @@ impl Prover {
             client: client.clone(),
             budget: Arc::clone(budget),
             background: background.clone(),
+            clock: clock.clone(),
             state: Mutex::default(),
         }))
     }
@@ -100,6 +110,7 @@ pub(super) struct Tokens {
     client: Client,
     budget: Arc<Budget>,
     background: Background,
+    clock: Clock,
     state: Mutex<State>,
 }
 
@@ -165,13 +176,14 @@ impl Tokens {
     }
 
     /// Keeps what was fetched, or for how long it isn't tried again.
-    fn keep(&self, fetched: Result<(HeaderValue, Duration, Instant), CallError>) -> Result<(), CallError> {
+    fn keep(&self, fetched: Result<(HeaderValue, Duration), CallError>) -> Result<(), CallError> {
         let mut state = lock(&self.state);
         state.renewal = None;
         match fetched {
-            Ok((value, lasts, since)) => {
+            Ok((value, lasts)) => {
                 state.number = state.number.saturating_add(1);
                 let proof = Proof { header: (AUTHORIZATION, value), number: state.number };
+                let since = Instant::now();
                 let early = (lasts / 10).min(Duration::from_secs(60));
                 state.token = Some(Token { proof, renew_at: since + lasts.saturating_sub(early), ends_at: since + lasts });
                 (state.failures, state.failed) = (0, None);
@@ -188,7 +200,7 @@ impl Tokens {
     }
 
     /// Asks for a token: everybody waits for it, so it goes before all others.
-    async fn fetch(&self) -> Result<(HeaderValue, Duration, Instant), CallError> {
+    async fn fetch(&self) -> Result<(HeaderValue, Duration), CallError> {
         let url = self.url.clone().ok_or(CallError::Unaskable)?;
         let permit = loop {
             let waiting = tokio::time::timeout(self.client.whole(), self.budget.permit(Class::Live, false));
@@ -197,8 +209,11 @@ impl Tokens {
                 break permit;
             }
         };
-        let since = Instant::now();
         let answer = self.ask(url).await?;
+        let said = Said::read(answer.status, &answer.headers, self.clock.now());
+        if self.of.token_url.starts_with('/') {
+            self.budget.correct(&permit, said).await;
+        }
         drop(permit);
         if !(200..300).contains(&answer.status) {
             return Err(if (300..400).contains(&answer.status) { CallError::Redirected } else { CallError::Status(answer.status) });
@@ -207,10 +222,10 @@ impl Tokens {
         let token = body.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
         let token = token.and_then(|token| value("Bearer ", token.as_bytes())).ok_or(crate::sources::Unreadable::Missing("access_token"))?;
         let lasts = body.get("expires_in").and_then(|lasts| lasts.as_u64().or_else(|| lasts.as_str()?.parse().ok()));
-        Ok((token, lasts.map_or(UNSAID, |seconds| Duration::from_secs(seconds.clamp(1, 366 * 86_400))), since))
+        Ok((token, lasts.map_or(UNSAID, |seconds| Duration::from_secs(seconds.clamp(1, 366 * 86_400)))))
     }
 
-    async fn ask(&self, url: Url) -> Result<super::client::Answer, CallError> {
+    async fn ask(&self, url: Url) -> Result<Answer, CallError> {
         let secret = String::from_utf8_lossy(self.of.client_secret.key().trim_ascii());
         let fields = [
             ("grant_type", "client_credentials"),

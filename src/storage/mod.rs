@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod answers;
 pub mod bodies;
 pub mod brands;
+pub mod calls;
 pub mod changes;
 pub mod components;
 pub mod customers;

@@ -114,7 +114,11 @@ pub const CATALOGUE: &[Metric] = &[
     histogram("hookpoint_call_seconds", &["source"], "How long a source took to answer, in seconds."),
     histogram("hookpoint_call_waits_seconds", &["source", "class"], "How long calls waited for the budget, in seconds."),
     gauge("hookpoint_account_open", &["brand", "source"], "1 while a source's API fails and is left alone."),
-    gauge("hookpoint_budget_used_ratio", &["brand", "source"], "Calls of the last minute against calls_per_minute, when one was last wanted."),
+    gauge(
+        "hookpoint_budget_used_ratio",
+        &["brand", "source"],
+        "Calls of the last minute, of all replicas, against calls_per_minute; counted every 10 seconds.",
+    ),
     gauge("hookpoint_reviews", &["brand"], "Questions of who is who that evidence leaves open; counted every minute."),
     counter("hookpoint_oversized_components_total", &["brand"], "Changes among more records than identity.component_cap."),
     counter("hookpoint_erased_changes_total", &["brand"], "Records and events that came in and were dropped because the person is erased."),

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
 #![allow(clippy::disallowed_methods)]
 
+mod budget;
 mod calls;
+mod limits;
 mod support;
+mod token;
 mod vendor;

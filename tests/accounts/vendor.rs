@@ -1,6 +1,7 @@
 //! A source whose API does what a test wants, to the byte, and keeps what arrived and when.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,7 @@ pub struct Vendor {
     pub address: SocketAddr,
     arrivals: Arc<Mutex<Vec<Arrival>>>,
     behaviour: Arc<Mutex<Behaviour>>,
+    connections: Arc<AtomicUsize>,
     task: AbortHandle,
 }
 
@@ -73,15 +75,21 @@ impl Vendor {
         let address = listener.local_addr().unwrap();
         let arrivals = Arc::new(Mutex::new(Vec::new()));
         let behaviour: Arc<Mutex<Behaviour>> = Arc::new(Mutex::new(Arc::new(behaviour)));
-        let (kept, acts) = (Arc::clone(&arrivals), Arc::clone(&behaviour));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (kept, acts, open) = (Arc::clone(&arrivals), Arc::clone(&behaviour), Arc::clone(&connections));
         let task = tokio::spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
+            let mut tasks = tokio::task::JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(serve(stream, Arc::clone(&kept), Arc::clone(&acts)));
+                let (kept, acts, open) = (Arc::clone(&kept), Arc::clone(&acts), Arc::clone(&open));
+                tasks.spawn(async move {
+                    open.fetch_add(1, Ordering::SeqCst);
+                    serve(stream, kept, acts).await;
+                    open.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
-        Self { address, arrivals, behaviour, task: task.abort_handle() }
+        Self { address, arrivals, behaviour, connections, task: task.abort_handle() }
     }
 
     /// From now on it behaves like this.
@@ -91,6 +99,11 @@ impl Vendor {
 
     pub fn arrivals(&self) -> Vec<Arrival> {
         self.arrivals.lock().unwrap().clone()
+    }
+
+    /// How many connections are open.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     pub fn url(&self) -> String {

@@ -1,0 +1,87 @@
+//! When a connection was made. A request that had to wait for its connection reaches the source later than its grant says, and
+//! only the layer that connects can tell that from a source that takes its time to answer.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::lock;
+
+/// How far the connection of a request is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Dialled {
+    /// None had to be made.
+    #[default]
+    No,
+    /// One is being made.
+    Begun,
+    /// It was there then.
+    Done(Instant),
+}
+
+impl Dialled {
+    /// When a request was sent, at the latest, that began then; `None` if it wasn't.
+    pub(super) const fn sent_by(self, began: Instant) -> Option<Instant> {
+        match self {
+            Self::No => Some(began),
+            Self::Begun => None,
+            Self::Done(at) => Some(at),
+        }
+    }
+}
+
+tokio::task_local! {
+    static DIALLED: Arc<Mutex<Dialled>>;
+}
+
+/// Sends something, and says of its connection.
+pub(super) async fn watched<T>(dialled: &Arc<Mutex<Dialled>>, sending: impl Future<Output = T>) -> T {
+    DIALLED.scope(Arc::clone(dialled), sending).await
+}
+
+/// Notes when connections are made. Those that are made ahead are nobody's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dialling;
+
+impl<S> Layer<S> for Dialling {
+    type Service = Dialler<S>;
+
+    fn layer(&self, inner: S) -> Dialler<S> {
+        Dialler(inner)
+    }
+}
+
+/// Connects, and notes when.
+#[derive(Debug, Clone)]
+pub(super) struct Dialler<S>(S);
+
+impl<S, R> Service<R> for Dialler<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let dialled = DIALLED.try_with(Arc::clone).unwrap_or_default();
+        *lock(&dialled) = Dialled::Begun;
+        let connecting = self.0.call(request);
+        Box::pin(async move {
+            let connected = connecting.await;
+            if connected.is_ok() {
+                *lock(&dialled) = Dialled::Done(Instant::now());
+            }
+            connected
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! Why a call says nothing.
+
+use std::sync::Arc;
+
+use crate::sources::Unreadable;
+use crate::storage::StorageError;
+
+/// Why there is no reading. The text never holds what was asked, sent or heard.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CallError {
+    /// The budget allows no call within the time that the caller has.
+    #[error("the budget allows no call in time")]
+    NoBudget,
+    /// It failed too often lately.
+    #[error("it is left alone, because it fails")]
+    Broken,
+    /// Nothing came in time.
+    #[error("it did not answer in time")]
+    TimedOut,
+    /// There was nobody, or the connection broke.
+    #[error("it could not be reached")]
+    Unreachable,
+    /// A status that isn't an answer.
+    #[error("it answered {0}")]
+    Status(u16),
+    /// It wants us to go elsewhere.
+    #[error("it redirects")]
+    Redirected,
+    /// A URL that leads away from the account, or nowhere.
+    #[error("a URL leads away from the account")]
+    Foreign,
+    /// More than anybody needs.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// Something else than JSON.
+    #[error("the answer is not JSON")]
+    NotJson,
+    /// JSON that says nothing.
+    #[error("the answer can't be understood: {0}")]
+    Unreadable(#[from] Unreadable),
+    /// There is no token to be had.
+    #[error("there is no token: {0}")]
+    NoToken(Arc<Self>),
+    /// This API can't be asked that.
+    #[error("this API can't be asked that")]
+    Unaskable,
+    /// The budget is kept in Postgres.
+    #[error("the budget is not known: {0}")]
+    Storage(Arc<StorageError>),
+    /// The service is ending.
+    #[error("the service is ending")]
+    Ending,
+}
+
+impl CallError {
+    /// Whether the same question may be answered later.
+    #[must_use]
+    pub const fn may_heal(&self) -> bool {
+        match self {
+            Self::NoBudget | Self::Broken | Self::TimedOut | Self::Unreachable | Self::NoToken(_) | Self::Storage(_) | Self::Ending => true,
+            // Also a key that is wrong today.
+            Self::Status(status) => matches!(status, 401 | 403 | 408 | 425 | 429) || *status >= 500,
+            Self::NotJson | Self::Redirected => true,
+            Self::Foreign | Self::TooLarge | Self::Unreadable(_) | Self::Unaskable => false,
+        }
+    }
+    /// What becomes of a call, in metrics.
+    pub(super) const fn outcome(&self) -> &'static str {
+        match self {
+            Self::NoBudget => "no_budget",
+            Self::Broken => "left_alone",
+            Self::TimedOut => "timed_out",
+            Self::Unreachable => "unreachable",
+            Self::Status(429) => "throttled",
+            Self::Status(_) => "status",
+            Self::Redirected => "redirected",
+            Self::Foreign => "foreign",
+            Self::TooLarge => "too_large",
+            Self::NotJson => "not_json",
+            Self::Unreadable(_) => "unreadable",
+            Self::NoToken(_) => "no_token",
+            Self::Unaskable => "unaskable",
+            Self::Storage(_) => "unavailable",
+            Self::Ending => "ending",
+        }
+    }
+
+    /// Whether the account isn't well: after some of these in a row it is left alone. Too many calls are the budget's matter.
+    pub(super) fn is_fault(&self) -> bool {
+        match self {
+            Self::TimedOut | Self::Unreachable | Self::NotJson | Self::Redirected => true,
+            // A key that is wrong stays wrong for a while.
+            Self::Status(status) => *status == 401 || *status >= 500,
+            Self::NoToken(why) => why.is_fault() || matches!(**why, Self::Status(_) | Self::Unreadable(_)),
+            _ => false,
+        }
+    }
+
+    /// Whether the source said something, be it that it doesn't want to.
+    pub(super) const fn is_answer(&self) -> bool {
+        matches!(self, Self::Status(_) | Self::TooLarge | Self::Unreadable(_))
+    }
+}

@@ -1,0 +1,146 @@
+//! What a source says of its limits, and how long one that fails is left alone.
+
+use std::time::Duration;
+
+use hookpoint::account::{CallError, Class};
+use hookpoint::settings::file::CallSettings;
+use hookpoint::sources::api::Ask;
+use hookpoint::storage::accounts::{AccountRow, get_account};
+use jiff::SignedDuration;
+
+use crate::support::{Options, Replica, database, now, until};
+use crate::vendor::{Vendor, answer, json};
+
+async fn row(replica: &Replica) -> AccountRow {
+    get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap()
+}
+
+/// For how long Postgres lets no call begin.
+async fn blocked(replica: &Replica) -> f64 {
+    let query = "select coalesce(extract(epoch from greatest(blocked_until, allowance_until) - clock_timestamp())::float8, 0) from accounts";
+    sqlx::query_scalar(query).fetch_one(replica.pool()).await.unwrap()
+}
+
+/// Asks with no patience.
+async fn try_call(replica: &Replica, about: &str) -> Result<(), CallError> {
+    replica.account.call(&Ask::about("get", about), Class::Live, Duration::from_millis(300)).await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
+    let epoch = (now().as_second() + 30).to_string();
+    let date = "Sat, 21 Nov 2026 12:00:30 GMT";
+    for (headers, least, most) in [
+        (vec![("Retry-After", "30")], 25.0, 30.0),
+        (vec![("Retry-After", date)], 25.0, 30.0),
+        (vec![("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", epoch.as_str())], 25.0, 30.0),
+        (vec![], 2.5, 6.3),
+    ] {
+        let headers: Vec<(String, String)> = headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let vendor = Vendor::start(move |_| {
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            answer(429, &headers, b"")
+        })
+        .await;
+        let name = database().await;
+        let [one, two] =
+            [Replica::start_on(&name, &vendor.url(), Options::default()).await, Replica::start_on(&name, &vendor.url(), Options::default()).await];
+        assert!(matches!(try_call(&one, "a").await, Err(CallError::Status(429))));
+        let blocked = blocked(&one).await;
+        assert!((least..=most).contains(&blocked), "{blocked}");
+        for replica in [&one, &two] {
+            assert!(matches!(try_call(replica, "b").await, Err(CallError::NoBudget)));
+        }
+        assert_eq!(vendor.arrivals().len(), 1);
+        assert!(one.account.is_open(), "that is no fault");
+        one.stop().await;
+        two.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
+    let epoch = now().as_second() + 30;
+    let vendor = Vendor::start(move |arrival| {
+        // It has six left, and that takes part in it.
+        let left = 5_usize.saturating_sub(arrival.number).to_string();
+        answer(200, &[("X-RateLimit-Limit", "60"), ("X-RateLimit-Remaining", &left), ("X-RateLimit-Reset", &epoch.to_string())], b"1")
+    })
+    .await;
+    let replica = Replica::start(&vendor.url(), Options { calls: 60, ..Options::default() }).await;
+    let mut refused = 0;
+    for n in 0..10 {
+        refused += usize::from(matches!(try_call(&replica, &n.to_string()).await, Err(CallError::NoBudget)));
+    }
+    assert_eq!((vendor.arrivals().len(), refused), (6, 4));
+    replica.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_has_as_many_left_as_believed_changes_nothing() {
+    let epoch = now().as_second() + 30;
+    let vendor = Vendor::start(move |arrival| {
+        let left = 59_usize.saturating_sub(arrival.number).to_string();
+        answer(200, &[("X-RateLimit-Remaining", &left), ("X-RateLimit-Reset", &epoch.to_string())], b"1")
+    })
+    .await;
+    let replica = Replica::start(&vendor.url(), Options { calls: 60, ..Options::default() }).await;
+    for n in 0..20 {
+        try_call(&replica, &n.to_string()).await.unwrap();
+    }
+    assert_eq!(blocked(&replica).await, 0.0);
+    replica.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_fails_is_left_alone_until_one_call_finds_it_well() {
+    let settings = CallSettings { break_after: 3, break_seconds: 1, ..Options::default().settings };
+    let vendor = Vendor::start(|_| json(503, "{}")).await;
+    let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
+    for n in 0..3 {
+        assert!(replica.account.is_open());
+        assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::Status(503))));
+    }
+    assert!(!replica.account.is_open());
+    for n in 0..20 {
+        assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::Broken)));
+    }
+    assert_eq!(vendor.arrivals().len(), 3);
+    until("it may be tried", || replica.account.is_open()).await;
+    // Whoever is on the phone doesn't wait for the one that tries, and there is only one.
+    for n in 0..5 {
+        assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::Broken)));
+    }
+    until("it was tried in vain", || vendor.arrivals().len() == 4 && replica.account.calls_under_way() == 0).await;
+    assert!(!replica.account.is_open());
+    vendor.behave(|_| json(200, "1"));
+    until("it may be tried again", || replica.account.is_open()).await;
+    assert!(matches!(replica.ask("get", "probe").await, Err(CallError::Broken)));
+    until("it was tried", || replica.account.calls_under_way() == 0).await;
+    assert_eq!(replica.ask("get", "a").await.unwrap(), "1");
+    replica.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_an_account_is_doing_is_kept() {
+    let vendor = Vendor::start(|arrival| json(if arrival.number == 0 { 200 } else { 500 }, "1")).await;
+    let replica = Replica::start(&vendor.url(), Options::default()).await;
+    assert_eq!(row(&replica).await, AccountRow::default());
+    replica.ask("get", "a").await.unwrap();
+    for n in 0..5 {
+        assert!(replica.ask_as(Class::Backfill, "get", &n.to_string()).await.is_err());
+    }
+    // What changes something is written down at once, but beside the call.
+    let mut kept = row(&replica).await;
+    for _ in 0..200 {
+        if kept.open_until.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        kept = row(&replica).await;
+    }
+    assert_eq!((kept.granted, kept.failure.as_str(), kept.failures_in_a_row), ([1, 0, 0, 5], "it answered 500", 5));
+    let (succeeded_at, failed_at, open_until) = (kept.succeeded_at.unwrap(), kept.failed_at.unwrap(), kept.open_until.unwrap());
+    assert!(succeeded_at <= failed_at && open_until.duration_since(failed_at) > SignedDuration::from_secs(28));
+    replica.stop().await;
+}
