@@ -14,8 +14,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+use hookpoint::clock::Clock;
+use hookpoint::customer::kind::Source;
+use hookpoint::demo::systems::{CLIENT_ID, Systems, Terms, Thing, World, omnilab};
+use hookpoint::demo::vendor::Secrets;
 
 /// A directory that postgres can reach even when tests run as root, and that goes with the test.
 struct Scratch(PathBuf);
@@ -399,6 +405,46 @@ fn keys_are_made_listed_and_revoked() {
     assert_eq!(text(&run(&settings, &["rebuild"]).stdout).trim(), "shop: 0 records looked at, 0 customers are new or different.");
     let wrong = run(&settings, &["rebuild", "--brand", "other"]);
     assert!(!wrong.status.success() && text(&wrong.stderr).contains("brands: shop"), "{}", text(&wrong.stderr));
+    scratch.wait_for_no_postgres();
+}
+
+#[test]
+fn a_booking_is_cancelled_by_a_command_that_asks_first_and_keeps_who_wanted_it() {
+    let scratch = Scratch::new();
+    let cancel = ["booking", "cancel", "--booking", "bk_1", "--by", "Femke", "--reason", "the customer is ill"];
+    let refused = |settings: &Path, arguments: &[&str], why: &str| {
+        let output = run(settings, arguments);
+        assert!(!output.status.success() && text(&output.stderr).contains(why), "{}", text(&output.stderr));
+    };
+    let settings = scratch.settings("");
+    refused(&settings, &cancel, "cancelling bookings is off: sources.omnilab.api.cancel_bookings = true allows it");
+    refused(&settings, &cancel[..6], "--reason");
+    refused(&scratch.settings("[brands.shop.sources.omnilab.api]\ncancel_bookings = true\n"), &cancel, "omnilab is not connected");
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _guard = runtime.enter();
+    let world = Arc::new(World::new(Clock::system()));
+    world.put(Thing::Appointment, serde_json::json!({"booking": "bk_1", "booking_status": "CONFIRMED", "booked_at": "2026-04-02T08:20:05Z"}));
+    let systems = Systems::start(Arc::clone(&world), &Secrets::known(), Terms::default(), Clock::system()).unwrap();
+    let secret = scratch.0.join("secret");
+    std::fs::write(&secret, Secrets::known().of_api(Source::OmniLab)).unwrap();
+    let settings = scratch.settings(&format!(
+        "[brands.shop.sources.omnilab.api]\nbase_url = \"{}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = [{{ file = {secret:?} }}]
+audience = \"{}\"\ncancel_bookings = true\n",
+        systems.base_url(Source::OmniLab),
+        omnilab::AUDIENCE
+    ));
+    refused(&settings, &cancel, "there is nobody to ask");
+    assert_eq!(text(&run(&settings, &["booking", "actions"]).stdout).trim(), "Nobody had anything done.");
+    let done = run(&settings, &[&cancel[..], &["--yes"]].concat());
+    assert!(done.status.success() && text(&done.stdout).contains("\nCancelled.\n"), "{} {}", text(&done.stdout), text(&done.stderr));
+    assert_eq!(world.get(Thing::Appointment, "bk_1").unwrap()["booking_status"], "CANCELLED");
+    let actions = text(&run(&settings, &["booking", "actions"]).stdout);
+    assert!(actions.contains("omnilab  cancel booking  cancelled\n    by Femke: the customer is ill"), "{actions}");
+    assert!(!actions.contains("bk_1"), "{actions}");
+    let unknown = run(&settings, &["booking", "cancel", "--booking", "bk_2", "--reason", "x", "--yes", "--by", "Femke"]);
+    assert!(!unknown.status.success() && text(&unknown.stderr).contains("not cancelled"), "{}", text(&unknown.stderr));
+    runtime.block_on(systems.stop());
     scratch.wait_for_no_postgres();
 }
 

@@ -1,6 +1,7 @@
 //! The commands. Each is a thin caller: what they do is in the modules that they name.
 
 mod accuracy;
+mod booking;
 mod brand;
 mod customer;
 mod demo;
@@ -64,6 +65,9 @@ enum Command {
     /// Erase a person for good, take that back, or give out everything that is held
     #[command(subcommand)]
     Customer(customer::CustomerCommand),
+    /// Cancel a customer's booking, and see who had that done
+    #[command(subcommand)]
+    Booking(booking::BookingCommand),
     /// Make all customers and answers anew from what the sources said; the service may go on
     Rebuild(rebuild::RebuildArguments),
     /// Measure who-is-who: false and missed merges over people whose truth is known
@@ -112,6 +116,7 @@ pub fn run(cli: Cli) -> ExitCode {
             (Command::Sync(command), Some(settings)) => sync::run(command, settings).await,
             (Command::Lookup(arguments), Some(settings)) => lookup::run(arguments, settings).await,
             (Command::Customer(command), Some(settings)) => customer::run(command, settings).await,
+            (Command::Booking(command), Some(settings)) => booking::run(command, settings).await,
             (Command::Rebuild(arguments), Some(settings)) => rebuild::run(arguments, settings).await,
             (_, None) => Ok(()),
         }

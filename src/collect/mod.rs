@@ -2,6 +2,7 @@
 
 mod after;
 pub mod apply;
+pub mod cancelling;
 mod capped;
 mod derive;
 pub mod erasure;

@@ -226,6 +226,12 @@ fn find_file() -> Option<PathBuf> {
     named.or_else(|| ["hookpoint.toml", "/etc/hookpoint/hookpoint.toml"].into_iter().map(PathBuf::from).find(|path| path.is_file()))
 }
 
+/// The name of whoever is logged in.
+#[must_use]
+pub fn user_name() -> Option<String> {
+    ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(environment)
+}
+
 fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)

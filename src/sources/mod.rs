@@ -4,6 +4,7 @@
 //! is missing), a folder here with its wire format, its recorded bodies in `fixtures/webhooks/<system>`, its settings.
 
 pub mod api;
+pub mod booking;
 mod holder;
 mod listing;
 pub mod omneo;

@@ -5,7 +5,7 @@ use sqlx::types::Json;
 
 use super::StorageError;
 use super::records::texts;
-use crate::customer::event::{Event, field};
+use crate::customer::event::{Event, EventKey, field};
 use crate::customer::kind::Source;
 use crate::customer::record::RecordKey;
 use crate::customer::timeline_order;
@@ -13,6 +13,16 @@ use crate::customer::versions::Versions;
 
 fn event((key, Json(versions)): (String, Json<Versions>)) -> Result<Event, StorageError> {
     Ok(Event { key: key.parse().map_err(StorageError::corrupt("events"))?, versions })
+}
+
+/// An event, deleted or not.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_event(db: &mut PgConnection, brand_id: i32, key: &EventKey) -> Result<Option<Event>, StorageError> {
+    let query = sqlx::query_as("select event_key, state from events where brand_id = $1 and event_key = $2");
+    let row: Option<(String, Json<Versions>)> = query.bind(brand_id).bind(key.to_string()).fetch_optional(db).await?;
+    row.map(event).transpose()
 }
 
 /// Live events of a source and type, in the order of their ids, after one of them.

@@ -1,6 +1,7 @@
 //! Everything that is kept, and the only place with SQL. A row becomes a type of the domain here.
 
 pub mod accounts;
+pub mod actions;
 pub mod answers;
 pub mod bodies;
 pub mod brands;

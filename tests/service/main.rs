@@ -12,6 +12,7 @@
 
 mod access;
 mod apply;
+mod booking;
 mod cases;
 mod contract;
 mod cost;

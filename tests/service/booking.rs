@@ -1,0 +1,163 @@
+//! Bookings cancelled for customers: once, written down, and seen at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookpoint::account::{Account, Accounts};
+use hookpoint::background::Background;
+use hookpoint::clock::Clock;
+use hookpoint::collect::cancelling::{CancelError, Mandate, Refreshed, cancel};
+use hookpoint::customer::kind::Source;
+use hookpoint::demo::systems::{CLIENT_ID, Fault, Part, Systems, Terms, Thing, World, omnilab};
+use hookpoint::demo::vendor::Secrets;
+use hookpoint::settings::file::CallSettings;
+use hookpoint::sources::SourceSettings;
+use hookpoint::sources::booking::NotCancellable;
+use hookpoint::storage::actions::list_actions;
+use serde_json::json;
+
+use crate::inbox::work_off;
+use crate::support::{Options, TestApp, post};
+
+const BOOKING: &str = "bk_O8jvpi35HBUPVz";
+
+/// A desk where somebody may cancel bookings.
+struct Desk {
+    systems: Systems,
+    app: TestApp,
+    account: Arc<Account>,
+    background: Background,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let world = Arc::new(World::new(Clock::system()));
+        for booking in [BOOKING, "bk_2"] {
+            let made = json!({
+                "booking": booking, "activity": "Styling session", "slot_starting_at": "2026-11-24T12:30:00Z", "slot_duration_in_minutes": 30,
+                "booking_status": "CONFIRMED", "booked_at": "2026-04-02T08:20:05.507Z", "cancelled_at": null, "checkedin_at": null,
+                "timezone": "Europe/Amsterdam", "participant": {"external_id": "CONTACT-123", "email": "lotte@example.org"},
+            });
+            world.put(Thing::Appointment, made);
+        }
+        let systems = Systems::start(Arc::clone(&world), &Secrets::known(), Terms::default(), Clock::system()).unwrap();
+        let (source, webhook) = (Source::OmniLab, "[brands.demo.sources.omnilab.webhook]");
+        let api = format!(
+            "[brands.demo.sources.omnilab.api]\nbase_url = \"{}\"\ntoken_url = \"{}\"\nclient_id = \"{CLIENT_ID}\"\naudience = \"{}\"
+client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sources.omnilab.api.live]\nwhen = \"off\"\n\n{webhook}",
+            systems.base_url(source),
+            systems.token_url(source),
+            omnilab::AUDIENCE,
+            Secrets::known().of_api(source)
+        );
+        let lookup = "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]";
+        let replace = vec![("[lookup]", lookup.to_owned()), (webhook, api)];
+        let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
+        let calls = CallSettings { first_byte_ms: 500, whole_ms: 500, ..CallSettings::default() };
+        let background = Background::new();
+        let accounts = Accounts::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
+        let account = Arc::clone(accounts.get(app.brand.id(), source).unwrap());
+        Self { systems, app, account, background }
+    }
+
+    /// The webhook that tells of the booking.
+    async fn book(&self) {
+        let body = json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": {
+            "external_id": "CONTACT-123", "email": "lotte@example.org", "booking": BOOKING, "activity": "Styling session", "booking_status": "CONFIRMED",
+        }});
+        let response = post(self.app.application.address, "/webhooks/demo/omnilab", &[("webhook-id", "msg_1")], body.to_string().as_bytes()).await;
+        assert_eq!(response.status, 202, "{}", response.body);
+        work_off(&self.app).await;
+    }
+
+    async fn cancel(&self, booking: &str) -> Result<Refreshed, CancelError> {
+        let what = self.app.brand.rules.sources.cancelling(booking).unwrap();
+        let mandate = Mandate { by: "Femke", reason: "the customer is ill" };
+        cancel(self.app.pool(), &self.account, &what, mandate, &self.app.clock).await
+    }
+
+    async fn shown(&self) -> Vec<String> {
+        self.app.heard().await;
+        let found = self.app.by_email("lotte@example.org").await;
+        found[0]["timeline"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+    }
+
+    async fn outcomes(&self) -> Vec<String> {
+        let rows = list_actions(self.app.pool(), self.app.brand.id(), 10).await.unwrap();
+        assert!(rows.iter().all(|row| (row.done_by.as_str(), row.reason.as_str()) == ("Femke", "the customer is ill")));
+        rows.into_iter().map(|row| row.outcome).collect()
+    }
+
+    /// How often it was asked to cancel something.
+    fn cancellations(&self) -> usize {
+        self.systems.arrivals(Source::OmniLab).iter().filter(|arrival| arrival.path.contains("cancel")).count()
+    }
+
+    async fn close(self) {
+        self.background.end().await;
+        self.app.stop().await;
+        self.systems.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_booking_is_cancelled_and_all_bookings_of_its_customer_are_seen_anew() {
+    let desk = Desk::open().await;
+    desk.book().await;
+    assert_eq!(desk.shown().await, ["Booking: Styling session (confirmed)"]);
+    assert!(matches!(desk.cancel(BOOKING).await.unwrap(), Refreshed::Done));
+    let shown = desk.shown().await;
+    assert_eq!(shown.len(), 2, "also one that no webhook told of");
+    assert!(shown[0].ends_with("(cancelled)") && shown[1].ends_with("(confirmed)"), "{shown:?}");
+    assert_eq!((desk.outcomes().await, desk.cancellations()), (vec!["cancelled".to_owned()], 1));
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn whose_booking_is_not_known_is_cancelled_all_the_same() {
+    let desk = Desk::open().await;
+    assert!(matches!(desk.cancel("bk_2").await.unwrap(), Refreshed::NobodyKnown));
+    assert_eq!(desk.outcomes().await, ["cancelled"]);
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
+    let desk = Desk::open().await;
+    desk.book().await;
+    assert!(matches!(desk.cancel("bk_unknown").await, Err(CancelError::Refused(_))));
+    for (n, fault) in [Fault::Closed, Fault::Silent, Fault::Status(500), Fault::Cut].into_iter().enumerate() {
+        let tried = desk.cancellations();
+        desk.systems.add_fault(Source::OmniLab, Part::Api, fault.clone());
+        assert!(matches!(desk.cancel(BOOKING).await, Err(CancelError::Unknown(_))), "{fault:?}");
+        assert_eq!((desk.cancellations(), desk.outcomes().await.len()), (tried + 1, n + 2), "{fault:?}");
+    }
+    let outcomes = desk.outcomes().await;
+    assert!(outcomes.iter().all(|outcome| outcome.contains("not cancelled") || outcome.contains("is not known")), "{outcomes:?}");
+    assert!(!outcomes.iter().any(|outcome| outcome.contains("bk_")), "{outcomes:?}");
+    desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(409));
+    assert!(matches!(desk.cancel(BOOKING).await, Err(CancelError::Refused(_))));
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn what_was_cancelled_although_nothing_was_heard_is_seen() {
+    let desk = Desk::open().await;
+    desk.book().await;
+    // It does what it is told, and the answer gets lost.
+    desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Slow(Duration::from_secs(2)));
+    assert!(matches!(desk.cancel(BOOKING).await, Err(CancelError::Unknown(_))));
+    let shown = desk.shown().await;
+    let (is_cancelled, is_read) = (shown[0].ends_with("(cancelled)"), shown.len() == 2);
+    assert!(is_read, "the bookings are looked at again also when it failed: {shown:?} {is_cancelled}");
+    desk.close().await;
+}
+
+#[test]
+fn bookings_are_not_cancelled_unless_the_settings_allow_it() {
+    let mut settings = SourceSettings::default();
+    assert_eq!(settings.cancelling(BOOKING).err(), Some(NotCancellable::Off));
+    settings.omnilab.api.cancel_bookings = true;
+    assert_eq!(settings.cancelling("\u{0} ").err(), Some(NotCancellable::NoId));
+    assert!(settings.cancelling(BOOKING).is_ok());
+}
