@@ -63,18 +63,23 @@ impl Secrets {
     /// # Errors
     /// When the settings name something else.
     pub fn fetch(&self, place: &SecretRef) -> Result<Vec<u8>, String> {
-        let of_api = Source::ALL.into_iter().find(|source| *place == SecretRef::Env(format!("{}_API", source.as_str().to_uppercase())));
-        if let Some(source) = of_api {
-            return Ok(self.of_api(source).into_bytes());
-        }
-        let named = Source::ALL.into_iter().find(|source| *place == SecretRef::Env(format!("{}_SECRET", source.as_str().to_uppercase())));
-        let source = named.ok_or_else(|| "is none of the demo's".to_owned())?;
-        let written = match source {
-            // As this one writes its keys.
-            Source::OmniLab => format!("whsec_{}", Encoding::Base64.encode(self.of(source).as_bytes())),
-            Source::OmnioTap | Source::Omneo | Source::Syncaroo => self.of(source).to_owned(),
+        let SecretRef::Env(wanted) = place else { return Err("is none of the demo's".to_owned()) };
+        self.by_name().into_iter().find(|(name, _)| name == wanted).map(|(_, secret)| secret).ok_or_else(|| "is none of the demo's".to_owned())
+    }
+
+    /// All of them, by the names that the demo's settings use.
+    #[must_use]
+    pub fn by_name(&self) -> Vec<(String, Vec<u8>)> {
+        let of_source = |source: Source| {
+            let name = source.as_str().to_uppercase();
+            let of_webhooks = match source {
+                // As this one writes its keys.
+                Source::OmniLab => format!("whsec_{}", Encoding::Base64.encode(self.of(source).as_bytes())),
+                Source::OmnioTap | Source::Omneo | Source::Syncaroo => self.of(source).to_owned(),
+            };
+            [(format!("{name}_SECRET"), of_webhooks.into_bytes()), (format!("{name}_API"), self.of_api(source).into_bytes())]
         };
-        Ok(written.into_bytes())
+        Source::ALL.into_iter().flat_map(of_source).collect()
     }
 
     /// Signs a body as its source does. `headers` are those of the recording; what signs is made anew.

@@ -1,5 +1,7 @@
 //! What the demo prints: what to try.
 
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -60,7 +62,7 @@ pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
     }
     by_email(examples::EMAIL);
     if let Some(data_dir) = &told.data_dir {
-        let file = write_settings(data_dir, told.settings)?;
+        let file = write_settings(data_dir, told.settings, secrets)?;
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hookpoint"));
         say("\nSee how the sources are doing:");
         for command in ["sync status".to_owned(), "inbox status".to_owned(), format!("lookup --email {REGULAR} --why")] {
@@ -79,9 +81,16 @@ pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The settings as a file, for commands that work beside the service.
-fn write_settings(data_dir: &Path, brand: &str) -> anyhow::Result<PathBuf> {
+/// The settings as a file, for commands that work beside the service, and the secrets as files of their own.
+fn write_settings(data_dir: &Path, brand: &str, secrets: &Secrets) -> anyhow::Result<PathBuf> {
+    let mut text = format!("[database]\ndata_dir = {:?}\n\n{brand}", data_dir.display().to_string());
+    for (name, secret) in secrets.by_name() {
+        let file = data_dir.join(name.to_lowercase());
+        let mut open = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
+        open.write_all(&secret)?;
+        text = text.replace(&format!("env = {name:?}"), &format!("file = {:?}", file.display().to_string()));
+    }
     let file = data_dir.join("hookpoint.toml");
-    std::fs::write(&file, format!("[database]\ndata_dir = {:?}\n\n{brand}", data_dir.display().to_string()))?;
+    std::fs::write(&file, text)?;
     Ok(file)
 }
