@@ -64,12 +64,14 @@ pub async fn finish_action(pool: &PgPool, brand_id: i32, action_id: Uuid, outcom
     Ok(())
 }
 
+type Columns = (Uuid, String, String, Vec<u8>, String, String, Time, String);
+
 /// What was done, the newest first.
 ///
 /// # Errors
 /// When Postgres fails, or a row is not as this program writes it.
 pub async fn list_actions(pool: &PgPool, brand_id: i32, limit: u32) -> Result<Vec<ActionRow>, StorageError> {
-    let rows: Vec<(Uuid, String, String, Vec<u8>, String, String, Time, String)> = sqlx::query_as(
+    let rows: Vec<Columns> = sqlx::query_as(
         "select action_id, source, action, subject, done_by, reason, begun_at, outcome from actions
         where brand_id = $1 order by begun_at desc, action_id limit $2",
     )
@@ -77,7 +79,7 @@ pub async fn list_actions(pool: &PgPool, brand_id: i32, limit: u32) -> Result<Ve
     .bind(i64::from(limit))
     .fetch_all(pool)
     .await?;
-    let row = |(action_id, source, action, subject, done_by, reason, begun_at, outcome): (_, String, _, Vec<u8>, _, _, Time, _)| {
+    let row = |(action_id, source, action, subject, done_by, reason, begun_at, outcome): Columns| {
         let source = source.parse().map_err(StorageError::corrupt("actions"))?;
         let subject = LedgerHash(subject.try_into().map_err(|_| StorageError::Corrupt("actions"))?);
         Ok(ActionRow { action_id, source, action, subject, done_by, reason, begun_at: begun_at.to_jiff(), outcome })

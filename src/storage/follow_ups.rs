@@ -40,7 +40,7 @@ pub async fn insert_follow_ups(db: &mut PgConnection, brand_id: i32, due_at: Tim
         .bind(brand_id)
         .bind(super::inbox::new_id(due_at))
         .bind(hint.source.as_str())
-        .bind(&hint.ask)
+        .bind(Json(&hint.ask))
         .bind(hint.subjects.iter().map(|hash| hash.0.to_vec()).collect::<Vec<_>>())
         .bind(Time::from(due_at))
         .execute(&mut *db)
@@ -86,7 +86,7 @@ pub async fn claim_follow_ups(pool: &PgPool, brand_id: i32, source: Source, clai
     .bind(after(claim.at, claim.lease))
     .fetch_all(pool)
     .await?;
-    let row = |(follow_up_id, ask, attempts)| FollowUpRow { follow_up_id, ask, attempts: u32::try_from(attempts).unwrap_or(u32::MAX) };
+    let row = |(follow_up_id, Json(ask), attempts)| FollowUpRow { follow_up_id, ask, attempts: u32::try_from(attempts).unwrap_or(u32::MAX) };
     Ok(rows.into_iter().map(row).collect())
 }
 
