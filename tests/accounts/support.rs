@@ -11,6 +11,7 @@ use hookpoint::brand::Brand;
 use hookpoint::clock::Clock;
 use hookpoint::customer::kind::Source;
 use hookpoint::customer::record::Record;
+use hookpoint::customer::versions::Versions;
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::{AccountRules, Api, Ask, Credential, Heard, LiveSettings, Reply, Request, Stream, Target, Whom};
@@ -99,7 +100,7 @@ impl Api for Plain {
         None
     }
 
-    fn each(&self, _: &str, _: &str) -> Option<Ask> {
+    fn each(&self, _: &str, _: &str, _: &Versions) -> Option<Ask> {
         None
     }
 

@@ -110,7 +110,16 @@ fn partner() -> Vec<Change> {
 }
 
 async fn app() -> TestApp {
-    let app = TestApp::start().await;
+    filled(TestApp::start().await).await
+}
+
+/// What waits in its inbox is left to the test.
+async fn app_without_workers() -> TestApp {
+    let replace = vec![("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned())];
+    filled(TestApp::start_with(Options { replace, ..Options::default() }).await).await
+}
+
+async fn filled(app: TestApp) -> TestApp {
     app.apply(story_changes(&app.brand)).await;
     app.apply(person()).await;
     app.apply(partner()).await;
@@ -362,7 +371,7 @@ async fn deliveries(app: &TestApp) -> BTreeSet<Uuid> {
 
 #[tokio::test]
 async fn deliveries_in_every_state_go_and_those_of_others_stay() {
-    let app = app().await;
+    let app = app_without_workers().await;
     let own = [
         body("contact", &json!({"id": "erase-contact-0001", "firstName": "Erasmina"})),
         body("contact", &json!({"id": "erase-new-1", "email": "Erasmina.Kwikstaart@Example.org"})),
