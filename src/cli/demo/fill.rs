@@ -26,13 +26,16 @@ use crate::storage::deliveries::list_backlog;
 pub(super) async fn fill(
     application: &Application,
     systems: &Systems,
-    to_send: &[(Source, Recorded)],
+    to_send: Vec<(Source, Recorded)>,
     secrets: &Secrets,
     file: &SettingsFile,
 ) -> anyhow::Result<()> {
-    send(application, systems, to_send, secrets).await?;
+    // Of OmniLab and Syncaroo only that can be asked about of which a webhook told.
+    let (first, then): (Vec<_>, Vec<_>) = to_send.into_iter().partition(|(source, _)| matches!(source, Source::OmniLab | Source::Syncaroo));
+    send(application, systems, &first, secrets).await?;
     until_applied(application).await?;
     ask(application, file).await?;
+    send(application, systems, &then, secrets).await?;
     until_applied(application).await
 }
 

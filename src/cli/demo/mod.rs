@@ -83,7 +83,7 @@ async fn live(
     let begun = async {
         let world = Arc::clone(systems.world());
         let to_send = aftermath::settle(&world)?;
-        fill::fill(&application, &systems, &to_send, secrets, &settings.file).await?;
+        fill::fill(&application, &systems, to_send, secrets, &settings.file).await?;
         newcomer::arrive(&world);
         systems.send_webhooks_to(format!("http://{}", application.address))?;
         tell::tell(&Told { application: &application, systems: &systems, arguments, secrets, data_dir, settings: text }).await?;
