@@ -85,3 +85,55 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// A connection that is there when somebody says so.
+    struct Connector(Option<oneshot::Receiver<()>>);
+
+    impl Service<()> for Connector {
+        type Response = ();
+        type Error = oneshot::error::RecvError;
+        type Future = oneshot::Receiver<()>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            self.0.take().unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_was_sent_when_its_connection_was_there() {
+        let (sender, receiver) = oneshot::channel();
+        let mut dialler = Dialling.layer(Connector(Some(receiver)));
+        let (began, dialled) = (Instant::now(), Arc::default());
+        let is = |expected: Dialled| assert_eq!(*lock(&dialled), expected);
+        is(Dialled::No);
+        watched(&dialled, async {
+            let connecting = dialler.call(());
+            is(Dialled::Begun);
+            sender.send(()).unwrap();
+            connecting.await.unwrap();
+        })
+        .await;
+        let sent_by = lock(&dialled).sent_by(began);
+        assert!(sent_by.is_some_and(|at| at > began));
+    }
+
+    #[tokio::test]
+    async fn without_a_connection_nothing_was_sent() {
+        let (sender, receiver) = oneshot::channel();
+        let mut dialler = Dialling.layer(Connector(Some(receiver)));
+        let dialled = Arc::default();
+        drop(sender);
+        assert!(watched(&dialled, async { dialler.call(()).await }).await.is_err());
+        assert_eq!(lock(&dialled).sent_by(Instant::now()), None);
+    }
+}

@@ -5,7 +5,8 @@ use std::time::Duration;
 use hookpoint::account::{CallError, Class};
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::Ask;
-use hookpoint::storage::accounts::{AccountRow, get_account};
+use hookpoint::storage::accounts::{AccountKey, AccountRow, get_account};
+use hookpoint::storage::calls::postpone_call;
 use jiff::SignedDuration;
 
 use crate::support::{Options, Replica, database, now, until};
@@ -73,6 +74,21 @@ async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
         refused += usize::from(matches!(try_call(&replica, &n.to_string()).await, Err(CallError::NoBudget)));
     }
     assert_eq!((vendor.arrivals().len(), refused), (6, 4));
+    replica.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_began_late_counts_from_then() {
+    let vendor = Vendor::start(|_| json(200, "1")).await;
+    let replica = Replica::start(&vendor.url(), Options { calls: 60, ..Options::default() }).await;
+    try_call(&replica, "a").await.unwrap();
+    let query = "select granted_at, number from calls where number > 0";
+    let (before, _): (jiff_sqlx::Timestamp, i32) = sqlx::query_as(query).fetch_one(replica.pool()).await.unwrap();
+    let key = AccountKey { brand_id: replica.brand.id(), source: replica.account.source };
+    postpone_call(replica.pool(), key, before.to_jiff(), 0).await.unwrap();
+    let (after, number): (jiff_sqlx::Timestamp, i32) = sqlx::query_as(query).fetch_one(replica.pool()).await.unwrap();
+    assert!(after.to_jiff() > before.to_jiff() && number == 1);
+    assert_eq!(row(&replica).await.granted, [1, 0, 0, 0]);
     replica.stop().await;
 }
 

@@ -5,6 +5,7 @@
 mod budget;
 mod calls;
 mod limits;
+mod privacy;
 mod support;
 mod token;
 mod vendor;
