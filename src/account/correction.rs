@@ -18,6 +18,9 @@ use crate::storage::calls::{Allowance, block_account, postpone_call, set_allowan
 /// Nobody is believed for longer.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
+/// For so long a reply waits until what it says of the limits is written down.
+const LONGEST_WRITE: Duration = Duration::from_secs(1);
+
 /// What a reply says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Said {
@@ -129,29 +132,32 @@ impl Budget {
         let under_way = u32::try_from(self.under_way()).unwrap_or(u32::MAX);
         // What is under way may have been counted before this call, though it was granted after it.
         let is_less = |allowance: &Allowance| allowance.left == 0 || allowance.left.saturating_add(under_way) < permit.free;
-        let written = match (pause, said.allowance.filter(is_less)) {
-            (Some(pause), _) => block_account(&self.pool, self.key, pause).await,
+        match (pause, said.allowance.filter(is_less)) {
+            (Some(pause), _) => self.write_down(block_account(&self.pool, self.key, pause)).await,
             // This call is one of those granted since.
             (None, Some(Allowance { left, lasts })) => {
                 let allowance = Allowance { left: left.saturating_add(1), lasts };
-                set_allowance(&self.pool, self.key, permit.granted_at, allowance).await
+                self.write_down(set_allowance(&self.pool, self.key, permit.granted_at, allowance)).await;
             }
-            (None, None) => Ok(()),
-        };
-        self.warn(written);
+            (None, None) => {}
+        }
     }
 
     /// Takes notice of when a call was sent at the latest, if it was: one that had to wait for its connection reaches the source
     /// later than its grant allows for.
     pub(super) async fn note_sent(&self, permit: &Permit, sent_by: Option<Instant>) {
         if sent_by.is_some_and(|sent_by| sent_by.saturating_duration_since(permit.since) > self.limits.window.margin) {
-            self.warn(postpone_call(&self.pool, self.key, permit.granted_at, permit.class.number()).await);
+            self.write_down(postpone_call(&self.pool, self.key, permit.granted_at, permit.class.number())).await;
         }
     }
 
-    fn warn(&self, written: Result<(), StorageError>) {
-        if let Err(error) = written {
-            tracing::warn!(source = self.key.source.as_str(), %error, "what a source says of its limits is not written down");
+    /// Somebody waits for what the source said besides.
+    async fn write_down(&self, writing: impl Future<Output = Result<(), StorageError>>) {
+        let source = self.key.source.as_str();
+        match tokio::time::timeout(LONGEST_WRITE, writing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(source, %error, "what a source says of its limits is not written down"),
+            Err(_) => tracing::warn!(source, "what a source says of its limits is not written down in time"),
         }
     }
 }
