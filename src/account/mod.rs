@@ -1,7 +1,7 @@
 //! The accounts of brands at their sources: everything that goes out to a source's API goes through one of these.
 //!
 //! A call waits for the budget that all replicas share, is made once for all who ask the same at the same time, and is read by
-//! the source's own words ([`Api`](crate::sources::api::Api)). An account that fails again and again is left alone for a while.
+//! the source's own words ([`Api`]). An account that fails again and again is left alone for a while.
 
 mod breaker;
 mod budget;
