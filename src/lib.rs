@@ -3,9 +3,10 @@
 //! The map of the house, from the question to the answer and from the sources to the store:
 //!
 //! ```text
-//! Omnidesk ── lookup ──> answer cache ──────────────> answers (Postgres)
+//! Omnidesk ── lookup ──> answer cache ──> answers (Postgres) ──> live: sources that may know more, inside the deadline
 //!                                                       ^
-//! sources ── webhooks ──> inbox ──> apply ──> records ──┴──> identity ──> customers, answers ──> NOTIFY ──> caches
+//! sources ── webhooks ──> inbox ────────────────────┐   │
+//! sources <── account ──> live, follow-ups, sync ───┴──> apply ──> records ──> identity ──> customers, answers ──> NOTIFY ──> caches
 //! ```
 //!
 //! - [`customer`] is pure: who somebody is, what is known of them, what an agent sees.

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::customer::kind::Source;
 use crate::sources::api::{AccountRules, Ask};
 use crate::storage::accounts::{AccountRow, get_account};
+use crate::storage::follow_ups::{FollowUpCounts, count_follow_ups};
 use crate::storage::streams::{StreamRow, list_streams};
 
 pub(super) async fn status(pool: &PgPool, brands: &[Arc<Brand>]) -> anyhow::Result<()> {
@@ -21,6 +22,7 @@ pub(super) async fn status(pool: &PgPool, brands: &[Arc<Brand>]) -> anyhow::Resu
         }
         say(&format!("{}\n", brand.rules.slug));
         let rows = list_streams(pool, brand.id()).await?;
+        let hints = count_follow_ups(pool, brand.id()).await?;
         for source in Source::ALL {
             let Some(rules) = brand.rules.accounts.get(&source) else {
                 say(&format!("  {source}: not connected: sources.{source}.api says where its API is and how it is called"));
@@ -28,6 +30,9 @@ pub(super) async fn status(pool: &PgPool, brands: &[Arc<Brand>]) -> anyhow::Resu
             };
             say(&format!("  {source:<9} {}", health(&get_account(pool, brand.id(), source).await?, rules, now)));
             show_streams(brand, source, &rows, now);
+            if let Some(hints) = hints.iter().find(|hints| hints.source == source.as_str()) {
+                say(&format!("            {:<14}{}", "hinted at", line_of_hints(hints)));
+            }
         }
     }
     Ok(())
@@ -62,6 +67,12 @@ fn show_streams(brand: &Brand, source: Source, rows: &[StreamRow], now: Timestam
         let row = rows.iter().find(|row| row.source == source.as_str() && row.stream == stream.name);
         say(&format!("            {:<14}{}", stream.name, row.map_or_else(|| "never walked through".to_owned(), |row| line(row, now))));
     }
+}
+
+/// What webhooks hinted at and isn't known yet.
+fn line_of_hints(hints: &FollowUpCounts) -> String {
+    let dead = if hints.dead == 0 { String::new() } else { format!(", {} can't be asked: {}", hints.dead, plain(&hints.remark)) };
+    format!("{} to be asked{dead}", hints.waiting)
 }
 
 /// What there is to say of a stream.
