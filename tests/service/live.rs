@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookpoint::clock::Clock;
-use hookpoint::customer::kind::Source;
+use hookpoint::collect::erasure::file::LedgerFile;
+use hookpoint::collect::erasure::person::erase;
+use hookpoint::customer::kind::{Source, SourceKind};
+use hookpoint::customer::record::RecordKey;
 use hookpoint::demo::systems::{Fault, Part, Systems, Terms, Thing, World};
 use hookpoint::demo::vendor::Secrets;
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Options, TestApp};
+use crate::support::{KEY, Options, TestApp, ledger_of, now};
 
 const EMAIL: &str = "ann@example.org";
 const PHONE: &str = "+31612340001";
@@ -182,5 +185,22 @@ async fn a_source_that_fails_leaves_the_answer_as_it_is() {
         crm.systems.set_fault(Source::OmnioTap, Part::Api, Some(fault.clone()));
         assert!(app.by_email(EMAIL).await.is_empty(), "{fault:?}");
     }
+    crm.stop(app).await;
+}
+
+#[tokio::test]
+async fn who_was_erased_is_not_brought_back_by_asking() {
+    let crm = Crm::start();
+    let app = crm.app("unknown", "").await;
+    assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
+    let record = RecordKey::new(SourceKind::OmnioTapContact, "c1").unwrap();
+    let ledger = LedgerFile::new(ledger_of(&app.database));
+    erase(app.pool(), &app.brand, &ledger, (&[record].into(), now()), &mut |_| ()).await.unwrap();
+    sqlx::query("delete from looks").execute(app.pool()).await.unwrap();
+    let calls = crm.calls();
+    assert!(app.by_email(EMAIL).await.is_empty() && app.by_phone(PHONE).await.is_empty());
+    assert!(crm.calls() > calls, "the source still knows her");
+    let left: i64 = sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
+    assert_eq!(left, 0);
     crm.stop(app).await;
 }
