@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use futures_util::future::join_all;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::account::Accounts;
@@ -73,8 +72,11 @@ async fn ask(application: &Application, file: &SettingsFile) -> anyhow::Result<(
         .flat_map(|brand| accounts.of_brand(brand.id()))
         .map(|account| Walker::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone()))
         .collect();
-    let walks = walkers.iter().map(|walker| walk_account(walker, walker.api().streams(), &bars));
-    let broken: usize = join_all(walks).await.into_iter().sum::<anyhow::Result<usize>>()?;
+    let mut broken: usize = 0;
+    // One after the other: side by side they would keep each other, and the inbox, from the few connections that there are.
+    for walker in &walkers {
+        broken = broken.saturating_add(walk_account(walker, walker.api().streams(), &bars).await?);
+    }
     background.end().await;
     anyhow::ensure!(broken == 0, "{broken} of the systems' lists could not be walked through");
     Ok(())
