@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 
 use self::breaker::Breaker;
 use self::budget::{Budget, Limits};
@@ -61,12 +62,22 @@ pub struct Account {
     flights: Flights,
     background: Background,
     clock: Clock,
+    turns: Semaphore,
 }
+
+/// How many replies of an account are taken in at once.
+const TURNS: usize = 2;
 
 impl Account {
     /// Who words the questions and reads the replies.
     fn api(&self) -> &dyn Api {
         self.api.as_deref().unwrap_or_else(|| self.brand.rules.sources.api(self.source))
+    }
+
+    /// Whose turn it is to take in what was heard.
+    #[must_use]
+    pub const fn turns(&self) -> &Semaphore {
+        &self.turns
     }
 
     /// Whether calls are likely to be made at all now: not while it is left alone because it fails. A call to find out whether
@@ -117,6 +128,7 @@ impl Switchboard {
             flights: Flights::default(),
             background: background.clone(),
             clock: self.clock.clone(),
+            turns: Semaphore::new(TURNS),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Builds and runs the application: state, background work, shutdown.
 
 mod server;
+mod work;
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use futures_util::FutureExt;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::access::keys::Keyring;
 use crate::access::limits::{Rates, WrongKeys};
@@ -22,10 +23,8 @@ use crate::clock::Clock;
 use crate::collect::erasure::file::{LedgerError, LedgerFile};
 use crate::collect::erasure::person::ErasureError;
 use crate::collect::erasure::reconcile::{adopt_keys, reconcile};
-use crate::collect::follow_up::FollowUps;
-use crate::collect::inbox::{Wakes, Worker};
-use crate::collect::live::LiveSearch;
-use crate::collect::sync::schedule::keep_in_step;
+use crate::collect::inbox::Wakes;
+use crate::collect::live::{LiveSearch, Wanted};
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::flight::{FlightLimits, Flights};
 use crate::lookup::handler::Hookpoint;
@@ -38,9 +37,9 @@ use crate::settings::{SettingsFile, ledger_file};
 use crate::storage::database::Database;
 use crate::storage::lines::Lines;
 use crate::storage::{StorageError, brands, migrate};
-use crate::upkeep;
 pub use server::PATHS;
 use server::{metrics_server, public_server, run};
+use work::Work;
 
 /// A running application.
 pub struct Application {
@@ -137,12 +136,11 @@ impl Application {
         let lines = Lines::new(&database.pool, file.lookup.connections, limits.deadline.saturating_mul(2));
         let store = Store::new(lines, rules, limits.deadline);
         let flights = Flights::new(store, Arc::clone(&cache), background.clone(), limits);
-        let (ledger_clock, streams_clock) = (clock.clone(), clock.clone());
         let all: Vec<Arc<Brand>> = brands.values().cloned().collect();
         let accounts = Accounts::new(&database.pool, &all, &file.calls, &background, &clock);
         let search = LiveSearch { pool: database.pool.clone(), accounts: accounts.clone() };
-        let searcher: Searcher = Box::new(move |Search { brand, whom, question, sources, patience }| {
-            search.clone().search(brand, whom, question, sources, patience).boxed()
+        let searcher: Searcher = Box::new(move |Search { brand, whom, question, is_known, sources, patience }| {
+            search.clone().search(brand, Wanted { whom, question, is_known }, sources, patience).boxed()
         });
         let live = ReadThrough::new(searcher, limits.deadline, background.clone());
         let hookpoint = Data::new(Hookpoint {
@@ -160,31 +158,10 @@ impl Application {
         let pool = &database.pool;
         let wakes = Wakes::new(brands.keys().copied());
         let reception = Data::new(Reception::new(pool, &all, &file.inbox, wakes.clone(), background.clone(), clock.clone()));
-        if file.inbox.workers > 0 {
-            let slots = Arc::new(Semaphore::new(file.inbox.workers));
-            for brand in &all {
-                let worker = Worker::new(pool.clone(), Arc::clone(brand), &file.inbox, clock.clone());
-                background.spawn(worker.run(wakes.clone(), Arc::clone(&slots), background.clone()));
-            }
-        }
-        for account in all.iter().flat_map(|brand| accounts.of_brand(brand.id())) {
-            if file.sync.follow_ups {
-                background.spawn(FollowUps::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone()).run(background.clone()));
-            }
-            background.spawn(keep_in_step(pool.clone(), Arc::clone(account), file.sync.clone(), clock.clone(), background.clone()));
-        }
-        background.spawn_endless(upkeep::write_doors(pool.clone(), Arc::clone(&reception.doorways)));
-        background.spawn_endless(upkeep::watch_inboxes(pool.clone(), all.clone(), clock.clone()));
-        background.spawn_endless(upkeep::forget_deliveries(pool.clone(), all.clone(), file.inbox.clone(), clock));
-        background.spawn_endless(upkeep::hear_changes(pool.clone(), Arc::clone(&flights), Arc::clone(&cache), Arc::clone(&keyring)));
-        background.spawn_endless(upkeep::send_beats(pool.clone()));
-        background.spawn_endless(upkeep::write_last_used(pool.clone(), Arc::clone(&keyring)));
-        background.spawn_endless(upkeep::sweep_brands(pool.clone(), all.clone()));
-        background.spawn_endless(upkeep::count_reviews(pool.clone(), all.clone()));
-        background.spawn_endless(upkeep::reconcile_ledger(pool.clone(), all, ledger, ledger_clock));
-        background.spawn_endless(upkeep::watch_streams(pool.clone(), brands.values().cloned().collect(), streams_clock));
-        background.spawn_endless(upkeep::forget_looks(pool.clone()));
-        background.spawn_endless(upkeep::drain_histograms());
+        let work = Work { file, pool, brands: &all, background: &background, clock: &clock };
+        work.collect(&accounts, &wakes);
+        work.keep_up(Arc::clone(&reception.doorways), ledger);
+        work.answer(&flights, &cache, &keyring);
         tell_settings(&brands);
         let gauges = Data::new(Gauges { pool: pool.clone(), flights: Arc::clone(&flights), cache: Arc::clone(&cache) });
         let health = Data::new(Health { flights: Arc::clone(&flights), cache, background: background.clone() });

@@ -32,8 +32,8 @@ impl Readers<'_> {
     /// Reads on two connections where there is much to read, since Postgres answers a statement on one processor.
     async fn read(&mut self, brand: &Brand, ask: &Ask, scope: &Scope<'_>) -> Result<Neighbourhood, StorageError> {
         let Some((pool, [one, other])) = self.beside.zip(ask.halves()) else { return read_neighbourhood(self.db, brand.id(), ask, scope).await };
+        let Some(mut transaction) = begin_beside(pool).await? else { return read_neighbourhood(self.db, brand.id(), ask, scope).await };
         let beside = async {
-            let mut transaction = begin_beside(pool).await?;
             let found = read_neighbourhood(&mut transaction, brand.id(), &other, scope).await?;
             transaction.rollback().await?;
             Ok(found)

@@ -26,6 +26,16 @@ const MOST_FOLLOWING: usize = 40;
 /// How long questions that nobody waits for any more may wait for the budget.
 const AFTERWARDS: Duration = Duration::from_secs(20);
 
+/// Whom a lookup wants to know more about.
+pub struct Wanted {
+    /// Whom.
+    pub whom: Whom,
+    /// The question's hash.
+    pub question: LookupHash,
+    /// Whether anybody is known by it here.
+    pub is_known: bool,
+}
+
 /// Asks sources about people.
 #[derive(Clone)]
 pub struct LiveSearch {
@@ -37,22 +47,22 @@ pub struct LiveSearch {
 
 impl LiveSearch {
     /// Asks some sources about somebody, all at once, and stores what they say. Whether anything changed.
-    pub async fn search(self, brand: Arc<Brand>, whom: Whom, question: LookupHash, sources: Arc<[Source]>, patience: Duration) -> bool {
+    pub async fn search(self, brand: Arc<Brand>, wanted: Wanted, sources: Arc<[Source]>, patience: Duration) -> bool {
         let until = Instant::now().checked_add(patience).unwrap_or_else(Instant::now);
-        let Ok(known) = self.known(&brand, &whom).await else { return false };
+        let Ok(known) = self.known(&brand, &wanted).await else { return false };
         let accounts = sources.iter().filter_map(|source| self.accounts.get(brand.id(), *source));
-        let searches = accounts.map(|account| self.search_one(account, &whom, &known, question, until));
+        let searches = accounts.map(|account| self.search_one(account, &wanted, &known, until));
         join_all(searches).await.into_iter().any(|has_changed| has_changed)
     }
 
-    async fn known(&self, brand: &Brand, whom: &Whom) -> Result<Vec<Record>, StorageError> {
-        let Whom::Address(address) = whom else { return Ok(Vec::new()) };
+    async fn known(&self, brand: &Brand, wanted: &Wanted) -> Result<Vec<Record>, StorageError> {
+        let Wanted { whom: Whom::Address(address), is_known: true, .. } = wanted else { return Ok(Vec::new()) };
         list_records_of_address(&mut *self.pool.acquire().await?, brand.id(), address, MOST_RECORDS).await
     }
 
     /// What goes wrong is told by the account's metrics and its status; the lookup goes on without it.
-    async fn search_one(&self, account: &Arc<Account>, whom: &Whom, known: &[Record], question: LookupHash, until: Instant) -> bool {
-        let asks = account.brand.rules.sources.api(account.source).find(whom, known);
+    async fn search_one(&self, account: &Arc<Account>, wanted: &Wanted, known: &[Record], until: Instant) -> bool {
+        let asks = account.brand.rules.sources.api(account.source).find(&wanted.whom, known);
         let heard = join_all(asks.iter().map(|ask| account.call(ask, Class::Live, until.saturating_duration_since(Instant::now())))).await;
         let heard: Result<Vec<Arc<Heard>>, CallError> = heard.into_iter().collect();
         let Ok(heard) = heard else { return false };
@@ -62,7 +72,7 @@ impl LiveSearch {
         }
         let is_known = heard.iter().any(|heard| !heard.changes.is_empty());
         has_changed |= self.follow(account, heard, until).await;
-        let _ = save_look(&self.pool, account.brand.id(), account.source, question, is_known).await;
+        let _ = save_look(&self.pool, account.brand.id(), account.source, wanted.question, is_known).await;
         has_changed
     }
 

@@ -23,6 +23,8 @@ use crate::storage::StorageError;
 pub async fn take_in(pool: &PgPool, account: &Arc<Account>, class: Class, patience: Duration, heard: &Heard) -> Result<Applied, StorageError> {
     learn(pool, &account.brand, account.source, &heard.places).await?;
     let names = if heard.unnamed.is_empty() { BTreeMap::new() } else { names(pool, account, (class, patience), &heard.unnamed).await? };
+    // Only one of a brand gets to write at a time: those that wait for it must not take every connection.
+    let _turn = account.turns().acquire().await;
     apply(pool, &account.brand, named(heard, &names)).await
 }
 

@@ -156,7 +156,7 @@ impl Hookpoint {
             return self.flights.ask(key, brand, question, has_old).await;
         }
         let landed = self.flights.ask(key, brand, question.clone(), has_old).await?;
-        if !self.live.ask(key, brand, &question, &landed.needs, begun).await {
+        if !self.live.ask(key, brand, &question, &landed, begun).await {
             return Ok(landed);
         }
         // Who asked before what is new was stored must not be joined.

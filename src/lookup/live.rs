@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, Shared};
 use sqlx::PgConnection;
 
 use super::cache::CacheKey;
-use super::flight::lock;
+use super::flight::{Landed, lock};
 use super::query::Question;
 use crate::background::Background;
 use crate::brand::Brand;
@@ -38,6 +38,8 @@ pub struct Search {
     pub whom: Whom,
     /// The question's hash.
     pub question: LookupHash,
+    /// Whether anybody is known by it here.
+    pub is_known: bool,
     /// Which sources.
     pub sources: Arc<[Source]>,
     /// How long somebody waits for it.
@@ -87,9 +89,9 @@ impl ReadThrough {
     }
 
     /// Has sources asked, or waits for those that are being asked. Whether anything changed, as far as that is known in time.
-    pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, needs: &Arc<[Source]>, begun: Instant) -> bool {
+    pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, landed: &Landed, begun: Instant) -> bool {
         let patience = self.deadline.saturating_sub(RESERVE).saturating_sub(begun.elapsed());
-        let Some(waiting) = self.join(key, brand, question, needs, patience) else { return false };
+        let Some(waiting) = self.join(key, brand, question, landed, patience) else { return false };
         let came = tokio::time::timeout(patience, waiting).await;
         let outcome = match came {
             Ok(true) => "changed",
@@ -100,15 +102,22 @@ impl ReadThrough {
         came.unwrap_or(false)
     }
 
-    fn join(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, needs: &Arc<[Source]>, patience: Duration) -> Option<Waiting> {
+    fn join(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, landed: &Landed, patience: Duration) -> Option<Waiting> {
         let mut under_way = lock(&self.under_way);
         if let Some(waiting) = under_way.get(&key) {
             return Some(waiting.clone());
         }
-        if needs.is_empty() || patience.is_zero() || under_way.len() >= MOST_UNDER_WAY {
+        if landed.needs.is_empty() || patience.is_zero() || under_way.len() >= MOST_UNDER_WAY {
             return None;
         }
-        let search = Search { brand: Arc::clone(brand), whom: question.into(), question: key.1, sources: Arc::clone(needs), patience };
+        let search = Search {
+            brand: Arc::clone(brand),
+            whom: question.into(),
+            question: key.1,
+            is_known: landed.found,
+            sources: Arc::clone(&landed.needs),
+            patience,
+        };
         let searching = (self.searcher)(search);
         let place = Place { of: Arc::clone(self), key };
         let waiting = async move {

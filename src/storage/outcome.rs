@@ -94,12 +94,12 @@ const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan
      set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; set local plan_cache_mode = force_generic_plan";
 
 /// Begins a transaction that only reads, beside one that keeps the brand's other writers out and hasn't written yet itself: so
-/// both see the same.
+/// both see the same. `None` when no connection is free: whoever has one must not wait for another.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn begin_beside(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StorageError> {
-    Ok(pool.begin_with(sqlx::AssertSqlSafe(format!("begin read only; {PLANS}"))).await?)
+pub async fn begin_beside(pool: &PgPool) -> Result<Option<Transaction<'static, Postgres>>, StorageError> {
+    Ok(pool.try_begin_with(sqlx::AssertSqlSafe(format!("begin read only; {PLANS}"))).await?)
 }
 
 /// Lets Postgres look at what is in the tables, so that statements are planned anew. It does so by itself only every minute,

@@ -33,7 +33,7 @@ pub async fn list_records(db: &mut PgConnection, brand_id: i32, keys: &[String])
     rows.into_iter().map(record).collect()
 }
 
-/// Live records of a kind, in the order of their ids, after one of them.
+/// Live records of a kind, but those that their source merged away, in the order of their ids, after one of them.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -47,6 +47,7 @@ pub async fn list_records_after(
     let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
         "select record_key, state from records
         where brand_id = $1 and record_key > $2 and record_key < $3 and live
+            and not exists (select from source_merges as merge where merge.brand_id = $1 and merge.loser_key = record_key)
         order by record_key limit $4",
     )
     .bind(brand_id)
@@ -61,7 +62,7 @@ pub async fn list_records_after(
     rows.into_iter().map(record).collect()
 }
 
-/// The live records of the customers that have an address.
+/// The live records of the customers that have an address, but those that their source merged away.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -71,6 +72,7 @@ pub async fn list_records_of_address(db: &mut PgConnection, brand_id: i32, addre
         join customer_records as owner on owner.brand_id = $1 and owner.customer_key = held.customer_key
         join records as record on record.brand_id = $1 and record.record_key = owner.record_key and record.live
         where held.brand_id = $1 and held.kind = $2 and held.address = $3
+            and not exists (select from source_merges as merge where merge.brand_id = $1 and merge.loser_key = record.record_key)
         order by record.record_key limit $4",
     )
     .bind(brand_id)

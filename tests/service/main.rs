@@ -35,5 +35,6 @@ mod rebuild;
 mod replicas;
 mod story;
 mod support;
+mod sync;
 mod together;
 mod webhooks;

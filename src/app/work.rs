@@ -1,0 +1,73 @@
+//! The work beside requests, begun.
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use tokio::sync::Semaphore;
+
+use crate::access::keys::Keyring;
+use crate::account::Accounts;
+use crate::background::Background;
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::collect::erasure::file::LedgerFile;
+use crate::collect::follow_up::FollowUps;
+use crate::collect::inbox::{Wakes, Worker};
+use crate::collect::sync::schedule::keep_in_step;
+use crate::lookup::cache::AnswerCache;
+use crate::lookup::flight::Flights;
+use crate::receive::doors::Doorways;
+use crate::settings::SettingsFile;
+use crate::upkeep;
+
+/// What all of it needs.
+pub(super) struct Work<'a> {
+    pub file: &'a SettingsFile,
+    pub pool: &'a PgPool,
+    pub brands: &'a [Arc<Brand>],
+    pub background: &'a Background,
+    pub clock: &'a Clock,
+}
+
+impl Work<'_> {
+    /// Applies what came in, asks what webhooks hinted at, and walks through what the sources have.
+    pub(super) fn collect(&self, accounts: &Accounts, wakes: &Wakes) {
+        let Self { file, pool, brands, background, clock } = *self;
+        if file.inbox.workers > 0 {
+            let slots = Arc::new(Semaphore::new(file.inbox.workers));
+            for brand in brands {
+                let worker = Worker::new(pool.clone(), Arc::clone(brand), &file.inbox, clock.clone());
+                background.spawn(worker.run(wakes.clone(), Arc::clone(&slots), background.clone()));
+            }
+        }
+        for account in brands.iter().flat_map(|brand| accounts.of_brand(brand.id())) {
+            if file.sync.follow_ups {
+                background.spawn(FollowUps::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone()).run(background.clone()));
+            }
+            background.spawn(keep_in_step(pool.clone(), Arc::clone(account), file.sync.clone(), clock.clone(), background.clone()));
+        }
+    }
+
+    /// Counts, forgets, reconciles.
+    pub(super) fn keep_up(&self, doorways: Arc<Doorways>, ledger: LedgerFile) {
+        let Self { file, pool, brands, background, clock } = *self;
+        let all = || brands.to_vec();
+        background.spawn_endless(upkeep::write_doors(pool.clone(), doorways));
+        background.spawn_endless(upkeep::watch_inboxes(pool.clone(), all(), clock.clone()));
+        background.spawn_endless(upkeep::watch_streams(pool.clone(), all(), clock.clone()));
+        background.spawn_endless(upkeep::forget_deliveries(pool.clone(), all(), file.inbox.clone(), clock.clone()));
+        background.spawn_endless(upkeep::forget_looks(pool.clone()));
+        background.spawn_endless(upkeep::sweep_brands(pool.clone(), all()));
+        background.spawn_endless(upkeep::count_reviews(pool.clone(), all()));
+        background.spawn_endless(upkeep::reconcile_ledger(pool.clone(), all(), ledger, clock.clone()));
+        background.spawn_endless(upkeep::drain_histograms());
+    }
+
+    /// Keeps what is remembered true.
+    pub(super) fn answer(&self, flights: &Arc<Flights>, cache: &Arc<AnswerCache>, keyring: &Arc<Keyring>) {
+        let Self { pool, background, .. } = *self;
+        background.spawn_endless(upkeep::hear_changes(pool.clone(), Arc::clone(flights), Arc::clone(cache), Arc::clone(keyring)));
+        background.spawn_endless(upkeep::send_beats(pool.clone()));
+        background.spawn_endless(upkeep::write_last_used(pool.clone(), Arc::clone(keyring)));
+    }
+}

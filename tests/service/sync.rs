@@ -1,0 +1,237 @@
+//! Walking through what a source has.
+
+use std::sync::Arc;
+
+use hookpoint::account::Accounts;
+use hookpoint::background::Background;
+use hookpoint::clock::Clock;
+use hookpoint::collect::sync::{Ended, Walker};
+use hookpoint::customer::kind::{Source, SourceKind};
+use hookpoint::customer::record::{Change, RecordKey, SourceMerge};
+use hookpoint::demo::systems::{Envelope, Fault, Part, Systems, Terms, Thing, World};
+use hookpoint::demo::vendor::Secrets;
+use hookpoint::settings::file::{CallSettings, SyncSettings};
+use hookpoint::sources::api::Stream;
+use hookpoint::storage::streams::{cancel_streams, list_streams};
+use serde_json::{Value, json};
+
+use crate::support::{Options, TestApp};
+
+/// Two systems with some people, an application that isn't told of anybody, and who walks.
+struct Walk {
+    systems: Systems,
+    world: Arc<World>,
+    app: TestApp,
+    accounts: Accounts,
+}
+
+fn contact(n: usize) -> Value {
+    json!({
+        "id": format!("c{n}"), "firstName": format!("Ann{n}"), "lastName": "Smit", "email": format!("p{n}@example.org"),
+        "phone": format!("+316{:08}", 20_000_000 + n), "createdAt": "2026-01-01T09:00:00.000Z", "updatedAt": "2026-01-01T09:00:00.000Z"
+    })
+}
+
+fn profile(n: usize) -> Value {
+    json!({
+        "id": format!("00000000-0000-4000-8000-{n:012}"), "first_name": "Bo", "last_name": "Smit", "email": format!("b{n}@example.org"),
+        "profile_type": "active", "created_at": "2026-01-01 09:00:00", "updated_at": "2026-01-01 09:00:00"
+    })
+}
+
+impl Walk {
+    async fn start(contacts: usize) -> Self {
+        let world = Arc::new(World::new(Clock::system()));
+        for n in 0..contacts {
+            world.put(Thing::Contact, contact(n));
+        }
+        let terms = Terms { calls: 1_000_000, ..Terms::default() };
+        let secrets = Secrets::known();
+        let systems = Systems::start(Arc::clone(&world), &secrets, terms, Clock::system()).unwrap();
+        let api = |source: Source, key: &str| {
+            let webhook = format!("[brands.demo.sources.{source}.webhook]");
+            let api = format!(
+                "[brands.demo.sources.{source}.api]\nbase_url = \"{}\"\n{key} = [{{ env = \"{}\" }}]\ncalls_per_minute = 60000\npage_size = 20\n
+[brands.demo.sources.{source}.api.live]\nwhen = \"off\"\n\n{webhook}",
+                systems.base_url(source),
+                secrets.of_api(source)
+            );
+            (webhook, api)
+        };
+        let [tap, omneo] = [api(Source::OmnioTap, "key"), api(Source::Omneo, "token")];
+        let nobody_else = "[sync]\nbackfill = false\nreconcile_hours = 0\n\n[lookup]".to_owned();
+        let replace = vec![(&*Box::leak(tap.0.into_boxed_str()), tap.1), (&*Box::leak(omneo.0.into_boxed_str()), omneo.1), ("[lookup]", nobody_else)];
+        let app = TestApp::start_with(Options { replace, ..Options::default() }).await;
+        let brands = [Arc::clone(&app.brand)];
+        let accounts = Accounts::new(app.pool(), &brands, &CallSettings::default(), &Background::new(), &app.clock);
+        Self { systems, world, app, accounts }
+    }
+
+    fn walker(&self, source: Source) -> Walker {
+        let account = Arc::clone(self.accounts.get(self.app.brand.id(), source).unwrap());
+        Walker::new(self.app.pool().clone(), account, &SyncSettings::default(), self.app.clock.clone())
+    }
+
+    fn stream(&self, source: Source, name: &str) -> Stream {
+        *self.app.brand.rules.sources.api(source).streams().iter().find(|stream| stream.name == name).unwrap()
+    }
+
+    async fn walk(&self, source: Source, name: &str) -> Ended {
+        // Whatever was said before a pass began can be gone at its end.
+        self.app.clock.set(Clock::system().now());
+        self.walker(source).walk(self.stream(source, name), &|_| {}).await.unwrap()
+    }
+
+    async fn contacts(&self) -> (u64, u64, u64, Option<f32>, String) {
+        match self.walk(Source::OmnioTap, "contacts").await {
+            Ended::Complete { progress, gone, drift, remark } => (progress.walked, progress.news, gone, drift, remark),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn is_known(&self, email: &str) -> bool {
+        self.app.heard().await;
+        !self.app.by_email(email).await.is_empty()
+    }
+
+    async fn stop(self) {
+        self.app.stop().await;
+        self.systems.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn every_page_is_walked_through_and_a_second_pass_finds_nothing_to_mend() {
+    let walk = Walk::start(47).await;
+    assert_eq!(walk.contacts().await, (47, 47, 0, None, String::new()));
+    assert!(walk.is_known("p46@example.org").await);
+    for envelope in [Envelope::Bare, Envelope::Named, Envelope::Items, Envelope::Pagination] {
+        walk.systems.change_terms(|terms| terms.envelope = envelope);
+        assert_eq!(walk.contacts().await, (47, 0, 0, Some(0.0), String::new()), "{envelope:?}");
+    }
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn what_webhooks_missed_is_found_repaired_and_told() {
+    let walk = Walk::start(40).await;
+    walk.contacts().await;
+    let mut changed = contact(3);
+    changed["email"] = json!("new@example.org");
+    changed["updatedAt"] = json!("2026-02-01T09:00:00.000Z");
+    walk.world.put(Thing::Contact, changed);
+    walk.world.put(Thing::Contact, contact(40));
+    walk.world.remove(Thing::Contact, "c7");
+    let (walked, news, gone, drift, _) = walk.contacts().await;
+    assert_eq!((walked, news, gone), (40, 2, 1));
+    assert!((drift.unwrap() - 3.0 / 41.0).abs() < 0.001, "{drift:?}");
+    assert!(walk.is_known("new@example.org").await && walk.is_known("p40@example.org").await);
+    assert!(!walk.is_known("p3@example.org").await && !walk.is_known("p7@example.org").await);
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_missing_from_a_list_but_still_there_stays() {
+    let walk = Walk::start(30).await;
+    walk.contacts().await;
+    // One of the list is not noticed: as if the list had moved while it was read.
+    let forget = "create function forget() returns trigger language plpgsql as
+        $$ begin if new.key = (select min(key) from noticed) then return null; end if; return new; end $$";
+    for statement in [
+        "create table noticed (key bytea)",
+        "create function notice() returns trigger language plpgsql as $$ begin insert into noticed values (new.key); return new; end $$",
+        "create trigger notices before insert on sightings for each row execute function notice()",
+    ] {
+        sqlx::query(statement).execute(walk.app.pool()).await.unwrap();
+    }
+    walk.contacts().await;
+    sqlx::query("drop trigger notices on sightings").execute(walk.app.pool()).await.unwrap();
+    sqlx::query(forget).execute(walk.app.pool()).await.unwrap();
+    sqlx::query("create trigger forgets before insert on sightings for each row execute function forget()").execute(walk.app.pool()).await.unwrap();
+    let (_, _, gone, ..) = walk.contacts().await;
+    assert_eq!(gone, 0);
+    let live: i64 = sqlx::query_scalar("select count(*) from records where live").fetch_one(walk.app.pool()).await.unwrap();
+    assert_eq!(live, 30);
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn when_too_many_are_gone_a_fault_is_believed() {
+    let walk = Walk::start(60).await;
+    walk.contacts().await;
+    (0..30).for_each(|n| drop(walk.world.remove(Thing::Contact, &format!("c{n}"))));
+    let (_, _, gone, _, remark) = walk.contacts().await;
+    assert_eq!(gone, 0);
+    assert!(remark.contains("30 of 60"), "{remark}");
+    assert!(walk.is_known("p0@example.org").await);
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn whom_the_source_merged_away_is_not_gone() {
+    let walk = Walk::start(0).await;
+    walk.world.put(Thing::Profile, profile(1));
+    walk.world.put(Thing::Profile, profile(2));
+    walk.walk(Source::Omneo, "profiles").await;
+    let key = |n: usize| RecordKey::new(SourceKind::OmneoProfile, &format!("00000000-0000-4000-8000-{n:012}")).unwrap();
+    let at = "2026-02-01T09:00:00Z".parse().unwrap();
+    walk.app.apply(vec![Change::Merge(SourceMerge { loser: key(2), winner: key(1), at })]).await;
+    walk.world.remove(Thing::Profile, &key(2).id);
+    assert!(walk.is_known("b2@example.org").await);
+    assert!(matches!(walk.walk(Source::Omneo, "profiles").await, Ended::Complete { gone: 0, .. }));
+    assert!(walk.is_known("b2@example.org").await, "the loser's address still finds the winner");
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
+    let walk = Walk::start(90).await;
+    let stream = walk.stream(Source::OmnioTap, "contacts");
+    let (first, second) = (walk.walker(Source::OmnioTap), walk.walker(Source::OmnioTap));
+    walk.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
+    let reached = tokio::sync::Notify::new();
+    let listener = |progress: hookpoint::collect::sync::Progress| {
+        if progress.walked >= 40 {
+            reached.notify_one();
+        }
+    };
+    tokio::select! {
+        ended = first.walk(stream, &listener) => panic!("{ended:?}"),
+        () = reached.notified() => {}
+    }
+    // It was dropped, as by a kill: its lease holds still.
+    assert_eq!(second.walk(stream, &|_| {}).await.unwrap(), Ended::Elsewhere);
+    walk.systems.clear_faults();
+    walk.app.clock.set(walk.app.clock.now() + jiff::SignedDuration::from_secs(61));
+    walk.systems.forget_arrivals();
+    let Ended::Complete { progress, drift: None, .. } = second.walk(stream, &|_| {}).await.unwrap() else { panic!() };
+    assert!(progress.walked >= 90 && walk.systems.arrivals(Source::OmnioTap).len() <= 4, "{progress:?}");
+    assert!(walk.is_known("p0@example.org").await && walk.is_known("p89@example.org").await);
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
+    let walk = Walk::start(90).await;
+    let stream = walk.stream(Source::OmnioTap, "contacts");
+    let (pool, brand_id) = (walk.app.pool().clone(), walk.app.brand.id());
+    walk.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(100))));
+    let begun = tokio::sync::Notify::new();
+    let walker = walk.walker(Source::OmnioTap);
+    let cancel = async {
+        begun.notified().await;
+        cancel_streams(&pool, brand_id, None, Some("contacts"), walk.app.clock.now()).await.unwrap()
+    };
+    let listener = |_| begun.notify_one();
+    let (ended, cancelled) = tokio::join!(walker.walk(stream, &listener), cancel);
+    assert_eq!((ended.unwrap(), cancelled), (Ended::Cancelled, 1));
+    walk.systems.clear_faults();
+    assert!(matches!(walk.walk(Source::OmnioTap, "contacts").await, Ended::Complete { .. }));
+    // 404 for the whole list: somebody mistyped the address.
+    walk.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
+    let Ended::Broken(reason) = walk.walk(Source::OmnioTap, "contacts").await else { panic!() };
+    let rows = list_streams(&pool, brand_id).await.unwrap();
+    assert!(rows.iter().any(|row| row.remark == reason && row.is_failing() && row.complete_at.is_some()), "{reason}");
+    assert!(walk.is_known("p0@example.org").await, "nobody is gone because of that");
+    walk.stop().await;
+}
