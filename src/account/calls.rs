@@ -35,11 +35,6 @@ impl Account {
         }
         let probe = match self.breaker.admit() {
             Admission::Refused => return Err(CallError::Broken),
-            // Whoever is on the phone doesn't wait for an account that is probably still down.
-            Admission::Probe(probe) if class == Class::Live => {
-                drop(self.join(ask, class, Some(probe)));
-                return Err(CallError::Broken);
-            }
             Admission::Probe(probe) => Some(probe),
             Admission::Granted => None,
         };

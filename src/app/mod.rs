@@ -28,7 +28,7 @@ use crate::collect::live::{LiveSearch, Wanted};
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::flight::{FlightLimits, Flights};
 use crate::lookup::handler::Hookpoint;
-use crate::lookup::live::{ReadThrough, Search, Searcher};
+use crate::lookup::live::{Learned, ReadThrough, Search, Searcher};
 use crate::lookup::read::ReadRules;
 use crate::lookup::store::Store;
 use crate::pages::{Gauges, Health};
@@ -140,7 +140,8 @@ impl Application {
         let accounts = Accounts::new(&database.pool, &all, &file.calls, &background, &clock);
         let search = LiveSearch { pool: database.pool.clone(), accounts: accounts.clone() };
         let searcher: Searcher = Box::new(move |Search { brand, whom, question, is_known, sources, patience }| {
-            search.clone().search(brand, Wanted { whom, question, is_known }, sources, patience).boxed()
+            let searched = search.clone().search(brand, Wanted { whom, question, is_known }, sources, patience);
+            searched.map(|searched| Learned { is_news: searched.has_changed, is_partial: searched.is_partial }).boxed()
         });
         let live = ReadThrough::new(searcher, limits.deadline, background.clone());
         let hookpoint = Data::new(Hookpoint {

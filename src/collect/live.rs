@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use sqlx::PgPool;
 
 use super::reply::take_in;
-use crate::account::{Account, Accounts, CallError, Class};
+use crate::account::{Account, Accounts, Class};
 use crate::brand::Brand;
 use crate::customer::kind::Source;
 use crate::customer::record::Record;
@@ -36,6 +36,23 @@ pub struct Wanted {
     pub is_known: bool,
 }
 
+/// What came of a search.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Searched {
+    /// Whether any customer is new or different.
+    pub has_changed: bool,
+    /// Whether some source could not be asked.
+    pub is_partial: bool,
+}
+
+impl Searched {
+    const NOTHING: Self = Self { has_changed: false, is_partial: true };
+
+    const fn and(self, other: Self) -> Self {
+        Self { has_changed: self.has_changed || other.has_changed, is_partial: self.is_partial || other.is_partial }
+    }
+}
+
 /// Asks sources about people.
 #[derive(Clone)]
 pub struct LiveSearch {
@@ -46,13 +63,13 @@ pub struct LiveSearch {
 }
 
 impl LiveSearch {
-    /// Asks some sources about somebody, all at once, and stores what they say. Whether anything changed.
-    pub async fn search(self, brand: Arc<Brand>, wanted: Wanted, sources: Arc<[Source]>, patience: Duration) -> bool {
+    /// Asks some sources about somebody, all at once, and stores what they say.
+    pub async fn search(self, brand: Arc<Brand>, wanted: Wanted, sources: Arc<[Source]>, patience: Duration) -> Searched {
         let until = Instant::now().checked_add(patience).unwrap_or_else(Instant::now);
-        let Ok(known) = self.known(&brand, &wanted).await else { return false };
+        let Ok(known) = self.known(&brand, &wanted).await else { return Searched::NOTHING };
         let accounts = sources.iter().filter_map(|source| self.accounts.get(brand.id(), *source));
         let searches = accounts.map(|account| self.search_one(account, &wanted, &known, until));
-        join_all(searches).await.into_iter().any(|has_changed| has_changed)
+        join_all(searches).await.into_iter().fold(Searched::default(), Searched::and)
     }
 
     async fn known(&self, brand: &Brand, wanted: &Wanted) -> Result<Vec<Record>, StorageError> {
@@ -60,20 +77,27 @@ impl LiveSearch {
         list_records_of_address(&mut *self.pool.acquire().await?, brand.id(), address, MOST_RECORDS).await
     }
 
-    /// What goes wrong is told by the account's metrics and its status; the lookup goes on without it.
-    async fn search_one(&self, account: &Arc<Account>, wanted: &Wanted, known: &[Record], until: Instant) -> bool {
+    /// What goes wrong is told by the account's metrics and its status; the lookup goes on with what was heard.
+    async fn search_one(&self, account: &Arc<Account>, wanted: &Wanted, known: &[Record], until: Instant) -> Searched {
         let asks = account.brand.rules.sources.api(account.source).find(&wanted.whom, known);
-        let heard = join_all(asks.iter().map(|ask| account.call(ask, Class::Live, until.saturating_duration_since(Instant::now())))).await;
-        let heard: Result<Vec<Arc<Heard>>, CallError> = heard.into_iter().collect();
-        let Ok(heard) = heard else { return false };
+        let (mut heard, mut unheard) = ask_all(account, &asks, until).await;
+        if !heard.is_empty() && !unheard.is_empty() && account.is_open() {
+            // One of them was to find out whether the source is back.
+            let (more, still_unheard) = ask_all(account, &unheard, until).await;
+            heard.extend(more);
+            unheard = still_unheard;
+        }
         let mut has_changed = false;
         for heard in &heard {
             has_changed |= self.take(account, heard, until).await;
         }
         let is_known = heard.iter().any(|heard| !heard.changes.is_empty());
         has_changed |= self.follow(account, heard, until).await;
-        let _ = save_look(&self.pool, account.brand.id(), account.source, wanted.question, is_known).await;
-        has_changed
+        let is_partial = !unheard.is_empty();
+        if !is_partial {
+            let _ = save_look(&self.pool, account.brand.id(), account.source, wanted.question, is_known).await;
+        }
+        Searched { has_changed, is_partial }
     }
 
     async fn take(&self, account: &Arc<Account>, heard: &Heard, until: Instant) -> bool {
@@ -103,6 +127,19 @@ impl LiveSearch {
             }
         }
     }
+}
+
+/// Asks all at once. What could not be asked is given back.
+async fn ask_all(account: &Arc<Account>, asks: &[Ask], until: Instant) -> (Vec<Arc<Heard>>, Vec<Ask>) {
+    let answers = join_all(asks.iter().map(|ask| account.call(ask, Class::Live, until.saturating_duration_since(Instant::now())))).await;
+    let (mut heard, mut unheard) = (Vec::new(), Vec::new());
+    for (ask, answer) in asks.iter().zip(answers) {
+        match answer {
+            Ok(answer) => heard.push(answer),
+            Err(_) => unheard.push(ask.clone()),
+        }
+    }
+    (heard, unheard)
 }
 
 /// Who doesn't wait any more must not take the place of who does.

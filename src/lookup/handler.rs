@@ -156,12 +156,20 @@ impl Hookpoint {
             return self.flights.ask(key, brand, question, has_old).await;
         }
         let landed = self.flights.ask(key, brand, question.clone(), has_old).await?;
-        if !self.live.ask(key, brand, &question, &landed, begun).await {
-            return Ok(landed);
-        }
+        let learned = self.live.ask(key, brand, &question, &landed, begun).await;
         // Who asked before what is new was stored must not be joined.
-        self.flights.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) });
-        Ok(self.flights.ask(key, brand, question, has_old).await.unwrap_or(landed))
+        let forget = || self.flights.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) });
+        let landed = if learned.is_news {
+            forget();
+            self.flights.ask(key, brand, question, has_old).await.unwrap_or(landed)
+        } else {
+            landed
+        };
+        if learned.is_partial && !landed.found {
+            // Somebody may be known there: the next lookup is to ask again.
+            forget();
+        }
+        Ok(landed)
     }
 
     fn caller(&self, request: &HttpRequest) -> Result<Caller, Problem> {

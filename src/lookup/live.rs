@@ -46,10 +46,19 @@ pub struct Search {
     pub patience: Duration,
 }
 
-/// Asks sources, stores what they say, and tells whether anything changed.
-pub type Searcher = Box<dyn Fn(Search) -> BoxFuture<'static, bool> + Send + Sync>;
+/// What came of asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Learned {
+    /// Whether more may be known now.
+    pub is_news: bool,
+    /// Whether some source could not be asked, or not in time.
+    pub is_partial: bool,
+}
 
-type Waiting = Shared<BoxFuture<'static, bool>>;
+/// Asks sources, and stores what they say.
+pub type Searcher = Box<dyn Fn(Search) -> BoxFuture<'static, Learned> + Send + Sync>;
+
+type Waiting = Shared<BoxFuture<'static, Learned>>;
 
 /// Lets sources be asked.
 pub struct ReadThrough {
@@ -88,18 +97,20 @@ impl ReadThrough {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Has sources asked, or waits for those that are being asked. Whether anything changed, as far as that is known in time.
-    pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, landed: &Landed, begun: Instant) -> bool {
+    /// Has sources asked, or waits for those that are being asked.
+    pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, landed: &Landed, begun: Instant) -> Learned {
         let patience = self.deadline.saturating_sub(RESERVE).saturating_sub(begun.elapsed());
-        let Some(waiting) = self.join(key, brand, question, landed, patience) else { return false };
+        let Some(waiting) = self.join(key, brand, question, landed, patience) else { return Learned { is_news: false, is_partial: false } };
         let came = tokio::time::timeout(patience, waiting).await;
         let outcome = match came {
-            Ok(true) => "changed",
-            Ok(false) => "same",
+            Ok(Learned { is_news: true, .. }) => "changed",
+            Ok(Learned { is_partial: true, .. }) => "unavailable",
+            Ok(_) => "same",
             Err(_) => "late",
         };
         metrics::counter!("hookpoint_live_total", "brand" => brand.rules.slug.clone(), "outcome" => outcome).increment(1);
-        came.unwrap_or(false)
+        // What came first may be stored already.
+        came.unwrap_or(Learned { is_news: true, is_partial: true })
     }
 
     fn join(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, landed: &Landed, patience: Duration) -> Option<Waiting> {

@@ -193,7 +193,7 @@ pub struct CallSettings {
 
 impl Default for CallSettings {
     fn default() -> Self {
-        Self { connect_ms: 2_000, first_byte_ms: 5_000, whole_ms: 20_000, max_body_kilobytes: 8_192, at_once: 8, break_after: 5, break_seconds: 30 }
+        Self { connect_ms: 2_000, first_byte_ms: 5_000, whole_ms: 20_000, max_body_kilobytes: 8_192, at_once: 8, break_after: 5, break_seconds: 10 }
     }
 }
 

@@ -96,7 +96,7 @@ pub const CATALOGUE: &[Metric] = &[
     counter(
         "hookpoint_live_total",
         &["brand", "outcome"],
-        "Lookups that had sources asked: changed (they knew more), same, late (the deadline came first).",
+        "Lookups that had sources asked: changed (they knew more), same, late (the deadline came first), unavailable (some could not be asked).",
     ),
     gauge("hookpoint_sync_walked", &["brand", "source", "stream"], "How far the pass under way is, or the last one was; read every 10 seconds."),
     gauge("hookpoint_sync_age_seconds", &["brand", "source", "stream"], "Time since the last complete pass began: nothing is older than that."),

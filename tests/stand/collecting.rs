@@ -379,7 +379,8 @@ pub async fn hanging(stand: &Stand, duration: Duration, per_second: u32) -> Repo
     let mut connection = Connection::new(replica.address);
     let found = wait_for_somebody(&mut connection, "p7%40example.org").await;
     report.figure("until somebody is found whom only the source knows", format!("{:.1} s", found.as_secs_f64()));
-    if found > Duration::from_secs(30) {
+    // As long as it is left alone, and a machine's slowness.
+    if found > Duration::from_secs(2 + 5) {
         report.broken.push("the sources are not asked again".to_owned());
     }
     let settle = Instant::now() + Duration::from_secs(30);
