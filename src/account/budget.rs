@@ -28,6 +28,9 @@ const MOST_ROWS: u32 = 600;
 /// How often calls are forgotten that are of no use any more.
 const FORGETTING: Duration = Duration::from_secs(60);
 
+/// For how long it is believed that no live call will be granted: others may have learnt otherwise meanwhile.
+const LONGEST_HINT: Duration = Duration::from_secs(2);
+
 /// What an account may spend.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -50,6 +53,8 @@ pub(super) struct Budget {
     queue: Mutex<Queue>,
     changed: Notify,
     forgot_at: Mutex<Option<Instant>>,
+    /// Before this no live call will be granted, as far as is known.
+    live_at: Mutex<Option<Instant>>,
 }
 
 /// The right to make one call, soon; and, until it is dropped, a place among those under way.
@@ -96,6 +101,7 @@ impl Budget {
             queue: Mutex::new(Queue::new(limits.at_once)),
             changed: Notify::new(),
             forgot_at: Mutex::default(),
+            live_at: Mutex::default(),
         })
     }
 
@@ -122,6 +128,11 @@ impl Budget {
         }
     }
 
+    /// How long a live call would have to wait at least: nobody on the phone needs to, if that is too long.
+    pub(super) fn live_in(&self) -> Duration {
+        lock(&self.live_at).map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
+    }
+
     /// How many calls are under way.
     pub(super) fn under_way(&self) -> usize {
         lock(&self.queue).all_under_way()
@@ -143,7 +154,11 @@ impl Budget {
             };
             if wanted != [0; CLASSES] {
                 match tokio::time::timeout(LONGEST_WRITE, self.write(wanted)).await {
-                    Ok(Ok((written, shares))) => self.hand_out(written, &shares, &mut next),
+                    Ok(Ok((written, shares))) => {
+                        let is_short = wanted.first() > shares.granted.first();
+                        *lock(&self.live_at) = is_short.then(|| Instant::now() + shares.live_in.min(LONGEST_HINT));
+                        self.hand_out(written, &shares, &mut next);
+                    }
                     Ok(Err(error)) => self.refuse(error),
                     Err(_) => self.refuse(StorageError::Database(sqlx::Error::PoolTimedOut)),
                 }

@@ -33,6 +33,9 @@ impl Account {
         if self.background.is_ending() {
             return Err(CallError::Ending);
         }
+        if class == Class::Live && self.budget.live_in() > patience {
+            return Err(CallError::NoBudget);
+        }
         let probe = match self.breaker.admit() {
             Admission::Refused => return Err(CallError::Broken),
             Admission::Probe(probe) => Some(probe),
@@ -56,15 +59,16 @@ impl Account {
         let request = self.api().request(ask).ok_or(CallError::Unaskable)?;
         let url = self.places.find(&request.target)?;
         let (mut was_lost, mut was_refused) = (false, false);
-        let answer = loop {
+        let (answer, asked_at) = loop {
             let proof = self.prover.proof().await?;
             let permit = self.permit(flight).await?;
+            let asked_at = self.clock.now();
             flight.progress.send_if_modified(|progress| progress.is_waiting() && !std::mem::replace(progress, Progress::UnderWay).is_over());
             match self.send(url.clone(), &request, &proof, &permit).await {
                 Err(lost) if lost.is_broken && request.is_repeatable && !was_lost => was_lost = true,
                 Err(lost) => return Err(lost.error),
                 Ok(answer) if answer.status == 401 && !was_refused && self.prover.reject(&proof) => was_refused = true,
-                Ok(answer) => break answer,
+                Ok(answer) => break (answer, asked_at),
             }
         };
         let (body, is_missing) = match answer.status {
@@ -75,7 +79,7 @@ impl Account {
         };
         let heard = self.api().read(ask, &Reply { body, is_missing, received_at: self.clock.now() })?;
         self.count(*flight.class.borrow(), if is_missing { "missing" } else { "answered" });
-        Ok(Arc::new(heard))
+        Ok(Arc::new(Heard { asked_at, ..heard }))
     }
 
     /// Waits for the budget in the class of whoever waits; when somebody of a higher one joins, in that.

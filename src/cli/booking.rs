@@ -131,7 +131,8 @@ async fn actions(database: &Database, brand: &Brand, limit: u32) -> anyhow::Resu
     for row in rows {
         let outcome = if row.outcome.is_empty() { "what became of it is not known" } else { row.outcome.as_str() };
         let at = row.begun_at.to_zoned(TimeZone::UTC).strftime("%F %T UTC");
-        say(&format!("{at}  {}  {}  {outcome}", row.source, row.action));
+        let fingerprint: String = row.subject.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        say(&format!("{at}  {}  {}  {} #{fingerprint}  {outcome}", brand.rules.slug, row.source, row.action));
         say(&format!("    by {}: {}", plain(&row.done_by), plain(&row.reason)));
     }
     Ok(())

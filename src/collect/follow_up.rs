@@ -25,6 +25,7 @@ use crate::customer::kind::Source;
 use crate::customer::record::{Change, RecordKey};
 use crate::settings::file::SyncSettings;
 use crate::sources::Delivery;
+use crate::sources::Unreadable;
 use crate::sources::api::{Ask, Heard};
 use crate::storage::StorageError;
 use crate::storage::follow_ups::{FollowUpRow, HintRow, Outcome, claim_follow_ups, finish_follow_up, renew_follow_up};
@@ -171,6 +172,9 @@ impl FollowUps {
                 return Err(Failure::Endless);
             }
             let heard = self.account.call(&ask, Class::FollowUp, self.patience()).await?;
+            if heard.changes.is_empty() && heard.places.is_empty() && heard.follow.is_empty() && heard.next.is_none() && heard.there.is_empty() {
+                return Err(CallError::Unreadable(Unreadable::Missing("value where the settings' pointers lead")).into());
+            }
             self.take(&heard).await?;
             asks.extend(heard.next.iter().chain(&heard.follow).filter(|next| **next != ask).cloned());
         }

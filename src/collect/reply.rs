@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::PgPool;
 
 use super::apply::{Applied, apply};
 use super::places::{learn, names_of};
 use crate::account::{Account, Class};
-use crate::customer::record::Change;
+use crate::customer::record::{Change, RecordKey};
+use crate::customer::versions::{Scope, Update};
 use crate::sources::api::{Ask, Heard, Unnamed};
 use crate::storage::StorageError;
+use crate::storage::records::list_gone;
 
 /// Applies what was heard. Names of places that aren't known are asked for; one that can't be had now is left out, until somebody
 /// hears it.
@@ -25,7 +28,22 @@ pub async fn take_in(pool: &PgPool, account: &Arc<Account>, class: Class, patien
     let names = if heard.unnamed.is_empty() { BTreeMap::new() } else { names(pool, account, (class, patience), &heard.unnamed).await? };
     // Only one of a brand gets to write at a time: those that wait for it must not take every connection.
     let _turn = account.turns().acquire().await;
-    apply(pool, &account.brand, named(heard, &names)).await
+    let mut changes = named(heard, &names);
+    let gone = list_gone(pool, account.brand.id(), &heard.there).await?;
+    changes.extend(revived(&changes, &gone, heard.asked_at));
+    apply(pool, &account.brand, changes).await
+}
+
+/// Who was taken for gone, and is there all the same: what is said of them is so at the time of asking, however long ago the
+/// source last changed it.
+fn revived(changes: &[Change], gone: &BTreeSet<RecordKey>, asked_at: Timestamp) -> Vec<Change> {
+    let revive = |change: &Change| match change {
+        Change::Record { key, update } if gone.contains(key) && update.scope != Scope::Deletion => {
+            Some(Change::Record { key: key.clone(), update: Update { at: update.at.max(asked_at), ..update.clone() } })
+        }
+        _ => None,
+    };
+    changes.iter().filter_map(revive).collect()
 }
 
 /// The names of the places, asked for where they aren't known yet.

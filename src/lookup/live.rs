@@ -167,7 +167,8 @@ impl Drop for Place {
 /// The sources that may know more about an address than what is known here.
 pub(super) fn needs(brand: &Brand, whom: &Whom, known: &KnownAddress) -> Vec<Source> {
     let accounts = brand.rules.accounts.iter();
-    let needed = accounts.filter(|(source, account)| is_needed(account, known.sources.contains(source), look_of(&known.looks, **source)));
+    let needed = accounts
+        .filter(|(source, account)| is_needed(account, (!known.rows.is_empty(), known.sources.contains(source)), look_of(&known.looks, **source)));
     // Some sources know nobody by an address.
     let can_tell = |source: Source| !known.rows.is_empty() || !brand.rules.sources.api(source).find(whom, &[]).is_empty();
     needed.map(|(source, _)| *source).filter(|source| can_tell(*source)).collect()
@@ -181,7 +182,7 @@ pub(super) async fn needs_of_id(db: &mut PgConnection, brand: &Brand, id: &str) 
         accounts.filter(|(source, _)| !brand.rules.sources.api(**source).find(&whom, &[]).is_empty()).collect();
     if !asked.is_empty() {
         let looks = list_looks(db, brand.id(), LookupHash::new(&brand.row.secret, "id", id)).await?;
-        asked.retain(|(source, account)| is_needed(account, false, look_of(&looks, **source)));
+        asked.retain(|(source, account)| is_needed(account, (false, false), look_of(&looks, **source)));
     }
     Ok(asked.into_iter().map(|(source, _)| *source).collect())
 }
@@ -190,12 +191,13 @@ fn look_of(looks: &[Look], source: Source) -> Option<&Look> {
     looks.iter().find(|look| look.source == source)
 }
 
-fn is_needed(account: &AccountRules, is_present: bool, look: Option<&Look>) -> bool {
+/// Given whether anybody is known here, and whether by what this source said.
+fn is_needed(account: &AccountRules, (is_found, is_present): (bool, bool), look: Option<&Look>) -> bool {
     let is_older = |look: &Look, seconds: u64| look.age_seconds >= Duration::from_secs(seconds).as_secs_f64();
     let is_unknown = || look.is_none_or(|look| is_older(look, account.live.unknown_seconds));
     match account.live.when {
         LiveWhen::Off => false,
-        LiveWhen::Unknown => !is_present && is_unknown(),
+        LiveWhen::Unknown => !is_found && is_unknown(),
         LiveWhen::Older if is_present => look.is_none_or(|look| is_older(look, account.live.max_age_seconds)),
         LiveWhen::Older => is_unknown(),
     }
@@ -217,19 +219,21 @@ mod tests {
             live: LiveSettings { when, max_age_seconds: 900, unknown_seconds: 300 },
         };
         let look = |age_seconds| Some(Look { source: Source::Omneo, age_seconds, is_known: false });
-        for (when, is_present, look, expected) in [
-            (LiveWhen::Off, false, None, false),
-            (LiveWhen::Unknown, false, None, true),
-            (LiveWhen::Unknown, true, None, false),
-            (LiveWhen::Unknown, false, look(299.0), false),
-            (LiveWhen::Unknown, false, look(300.0), true),
-            (LiveWhen::Older, true, None, true),
-            (LiveWhen::Older, true, look(899.0), false),
-            (LiveWhen::Older, true, look(900.0), true),
-            (LiveWhen::Older, false, look(299.0), false),
-            (LiveWhen::Older, false, look(301.0), true),
+        for (when, known, look, expected) in [
+            (LiveWhen::Off, (false, false), None, false),
+            (LiveWhen::Unknown, (false, false), None, true),
+            (LiveWhen::Unknown, (true, true), None, false),
+            (LiveWhen::Unknown, (true, false), None, false),
+            (LiveWhen::Unknown, (false, false), look(299.0), false),
+            (LiveWhen::Unknown, (false, false), look(300.0), true),
+            (LiveWhen::Older, (true, true), None, true),
+            (LiveWhen::Older, (true, true), look(899.0), false),
+            (LiveWhen::Older, (true, true), look(900.0), true),
+            (LiveWhen::Older, (true, false), None, true),
+            (LiveWhen::Older, (true, false), look(299.0), false),
+            (LiveWhen::Older, (false, false), look(301.0), true),
         ] {
-            assert_eq!(is_needed(&account(when), is_present, look.as_ref()), expected, "{when:?} {is_present} {look:?}");
+            assert_eq!(is_needed(&account(when), known, look.as_ref()), expected, "{when:?} {known:?} {look:?}");
         }
     }
 }

@@ -108,6 +108,8 @@ pub struct Reply {
 /// What a reply says.
 #[derive(Clone, Default, PartialEq)]
 pub struct Heard {
+    /// When it was asked: everything that it says was so after that.
+    pub asked_at: Timestamp,
     /// What it says about people and what happened to them.
     pub changes: Vec<Change>,
     /// What it says there is, as [`Change::keys`] has it: of a list, everything on the page.
@@ -285,9 +287,9 @@ impl Default for LiveSettings {
 pub enum LiveWhen {
     /// Never.
     Off,
-    /// When nothing is known here that the source said about whom is asked for.
+    /// When nobody is known here by what is asked for.
     Unknown,
-    /// Also when what it said is older than `max_age_seconds`.
+    /// Also when the source has said nothing of whom is known, or longer than `max_age_seconds` ago.
     Older,
 }
 

@@ -128,7 +128,9 @@ impl<'a> Keyring<'a> {
         if places.len() > 1 {
             self.mistake(key, "names several: a call can prove itself by one only");
         }
-        self.fetch(key, places, Ok).pop()
+        let fits =
+            |kept: Vec<u8>| if kept.iter().all(u8::is_ascii_graphic) { Ok(kept) } else { Err("holds blanks or line breaks, or other than ASCII") };
+        self.fetch(key, places, fits).pop()
     }
 
     /// A text that must be there.

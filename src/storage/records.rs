@@ -1,9 +1,9 @@
 //! Source records, what they are found by, and the merges that their sources made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::PgConnection;
 use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool};
 
 use super::StorageError;
 use crate::customer::identifier::Identifier;
@@ -60,6 +60,41 @@ pub async fn list_records_after(
     let record =
         |(key, Json(versions)): (String, Json<Versions>)| Ok(Record { key: key.parse().map_err(StorageError::corrupt("records"))?, versions });
     rows.into_iter().map(record).collect()
+}
+
+/// Which of some records are known, and gone.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_gone(pool: &PgPool, brand_id: i32, keys: &[String]) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let query = sqlx::query_as("select record_key from records where brand_id = $1 and record_key = any($2) and not live");
+    let rows: Vec<(String,)> = query.bind(brand_id).bind(keys).fetch_all(pool).await?;
+    rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
+}
+
+/// The keys of records of a kind that are gone, in their order, after one of them.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_gone_after(
+    db: &mut PgConnection,
+    brand_id: i32,
+    kind: SourceKind,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<RecordKey>, StorageError> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "select record_key from records
+        where brand_id = $1 and record_key > $2 and record_key < $3 and not live
+        order by record_key limit $4",
+    )
+    .bind(brand_id)
+    .bind(format!("{kind}:{after}"))
+    .bind(format!("{kind};"))
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
 }
 
 /// The live records of the customers that have an address, but those that their source merged away.

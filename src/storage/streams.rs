@@ -149,15 +149,15 @@ pub async fn claim_stream(pool: &PgPool, which: Which<'_>, runner: Runner, first
             is_cancelled = false,
             finished_at = null,
             remark = '',
-            pass_id = case when known.finished_at is null then known.pass_id else excluded.pass_id end,
-            is_reconcile = case when known.finished_at is null then known.is_reconcile else known.complete_at is not null end,
-            cursor = case when known.finished_at is null then known.cursor else excluded.cursor end,
-            started_at = case when known.finished_at is null then known.started_at else excluded.started_at end,
-            walked = case when known.finished_at is null then known.walked else 0 end,
-            news = case when known.finished_at is null then known.news else 0 end,
-            total = case when known.finished_at is null then known.total end,
-            gone = case when known.finished_at is null then known.gone else 0 end,
-            round = case when known.finished_at is null then known.round else 0 end
+            pass_id = case when known.finished_at is null and not known.is_cancelled then known.pass_id else excluded.pass_id end,
+            is_reconcile = case when known.finished_at is null and not known.is_cancelled then known.is_reconcile else known.complete_at is not null end,
+            cursor = case when known.finished_at is null and not known.is_cancelled then known.cursor else excluded.cursor end,
+            started_at = case when known.finished_at is null and not known.is_cancelled then known.started_at else excluded.started_at end,
+            walked = case when known.finished_at is null and not known.is_cancelled then known.walked else 0 end,
+            news = case when known.finished_at is null and not known.is_cancelled then known.news else 0 end,
+            total = case when known.finished_at is null and not known.is_cancelled then known.total end,
+            gone = case when known.finished_at is null and not known.is_cancelled then known.gone else 0 end,
+            round = case when known.finished_at is null and not known.is_cancelled then known.round else 0 end
         where known.runner is null or known.lease_until <= $5
         returning *",
     )
@@ -224,7 +224,7 @@ pub async fn save_step(pool: &PgPool, which: Which<'_>, runner: Runner, step: &S
     let row: Option<(bool, Uuid)> = sqlx::query_as(
         "update streams
         set cursor = $5,
-            walked = walked + $6,
+            walked = case when $10 > 0 then 0 else walked + $6 end,
             news = news + $7,
             gone = gone + $8,
             total = coalesce($9, total),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use hookpoint::account::Accounts;
 use hookpoint::background::Background;
 use hookpoint::clock::Clock;
+use hookpoint::collect::erasure::file::LedgerFile;
+use hookpoint::collect::erasure::person::erase;
 use hookpoint::collect::sync::{Ended, Walker};
 use hookpoint::customer::kind::{Source, SourceKind};
 use hookpoint::customer::record::{Change, RecordKey, SourceMerge};
@@ -15,7 +17,7 @@ use hookpoint::sources::api::Stream;
 use hookpoint::storage::streams::{cancel_streams, list_streams};
 use serde_json::{Value, json};
 
-use crate::support::{Options, TestApp};
+use crate::support::{Options, TestApp, ledger_of};
 
 /// Two systems with some people, an application that isn't told of anybody, and who walks.
 struct Walk {
@@ -233,5 +235,59 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     let rows = list_streams(&pool, brand_id).await.unwrap();
     assert!(rows.iter().any(|row| row.remark == reason && row.is_failing() && row.complete_at.is_some()), "{reason}");
     assert!(walk.is_known("p0@example.org").await, "nobody is gone because of that");
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn who_was_gone_and_is_there_again_is_known_again_and_the_list_is_walked_once() {
+    let walk = Walk::start(40).await;
+    walk.contacts().await;
+    walk.world.remove(Thing::Contact, "c7");
+    assert_eq!(walk.contacts().await.2, 1);
+    assert!(!walk.is_known("p7@example.org").await);
+    // With the time stamp that it always had.
+    walk.world.put(Thing::Contact, contact(7));
+    let (walked, news, _, drift, _) = walk.contacts().await;
+    assert_eq!((walked, news), (40, 1));
+    assert!(drift.unwrap() > 0.0);
+    assert!(walk.is_known("p7@example.org").await);
+    assert_eq!(walk.contacts().await, (40, 0, 0, Some(0.0), String::new()));
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn a_list_with_somebody_erased_in_it_is_walked_once_and_brings_nobody_back() {
+    let walk = Walk::start(40).await;
+    walk.contacts().await;
+    let record = RecordKey::new(SourceKind::OmnioTapContact, "c7").unwrap();
+    let ledger = LedgerFile::new(ledger_of(&walk.app.database));
+    erase(walk.app.pool(), &walk.app.brand, &ledger, (&[record].into(), walk.app.clock.now()), &mut |_| ()).await.unwrap();
+    assert_eq!(walk.contacts().await, (40, 0, 0, Some(0.0), String::new()));
+    assert!(!walk.is_known("p7@example.org").await);
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_with() {
+    let walk = Walk::start(90).await;
+    let stream = walk.stream(Source::OmnioTap, "contacts");
+    walk.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
+    let reached = tokio::sync::Notify::new();
+    let listener = |progress: hookpoint::collect::sync::Progress| {
+        if progress.walked >= 40 {
+            reached.notify_one();
+        }
+    };
+    let killed = walk.walker(Source::OmnioTap);
+    tokio::select! {
+        ended = killed.walk(stream, &listener) => panic!("{ended:?}"),
+        () = reached.notified() => {}
+    }
+    assert_eq!(cancel_streams(walk.app.pool(), walk.app.brand.id(), None, None, walk.app.clock.now()).await.unwrap(), 1);
+    walk.systems.clear_faults();
+    walk.app.clock.set(walk.app.clock.now() + jiff::SignedDuration::from_secs(61));
+    walk.systems.forget_arrivals();
+    let Ended::Complete { progress, .. } = walk.walker(Source::OmnioTap).walk(stream, &|_| {}).await.unwrap() else { panic!() };
+    assert_eq!(progress.walked, 90, "a new pass, from the beginning");
     walk.stop().await;
 }

@@ -59,13 +59,17 @@ impl WhichArguments {
     fn check(&self) -> anyhow::Result<()> {
         let sources = crate::sources::SourceSettings::default();
         let Some(wanted) = &self.stream else { return Ok(()) };
-        let names: Vec<&str> = Source::ALL
+        let names: std::collections::BTreeSet<&str> = Source::ALL
             .into_iter()
             .filter(|source| self.means(*source))
             .flat_map(|source| sources.api(source).streams())
             .map(|stream| stream.name)
             .collect();
-        anyhow::ensure!(names.contains(&wanted.as_str()), "there is no stream of that name; those are {}", names.join(", "));
+        anyhow::ensure!(
+            names.contains(wanted.as_str()),
+            "there is no stream of that name; those are {}",
+            names.into_iter().collect::<Vec<_>>().join(", ")
+        );
         Ok(())
     }
 }

@@ -45,7 +45,15 @@ pub(super) async fn run(pool: &PgPool, brands: &[Arc<Brand>], which: &WhichArgum
         say("No source is connected: sources.<source>.api says where its API is and how it is called.");
         return Ok(());
     }
-    let all = join_all(walks.iter().map(|(walker, streams)| walk_account(walker, streams, &bars)));
+    // Who is asked about one by one must be known first.
+    let (first, then): (Vec<_>, Vec<_>) = walks.iter().partition(|(walker, streams)| streams.iter().all(|stream| walker.needs(*stream).is_none()));
+    let walk_all =
+        async |walks: Vec<&(Walker, Vec<Stream>)>| join_all(walks.into_iter().map(|(walker, streams)| walk_account(walker, streams, &bars))).await;
+    let all = async {
+        let mut broken = walk_all(first).await;
+        broken.extend(walk_all(then).await);
+        broken
+    };
     let broken: usize = tokio::select! {
         broken = all => broken.into_iter().sum::<anyhow::Result<usize>>()?,
         _ = tokio::signal::ctrl_c() => {

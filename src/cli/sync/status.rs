@@ -84,6 +84,7 @@ fn line(row: &StreamRow, now: Timestamp) -> String {
     let pass = if row.is_reconcile { "reconcile" } else { "backfill" };
     let state = match row.finished_at {
         None if row.is_walked(now) => format!("{pass} {}{of}{at_page}", row.walked),
+        None if row.is_cancelled => format!("{pass} cancelled at {}{of}", row.walked),
         None => format!("{pass} {}{of}{at_page}, left: it goes on when the service runs", row.walked),
         Some(at) if row.complete_at == Some(row.started_at) => format!("{pass} done {}, {} walked", ago(at), row.walked),
         Some(at) => format!("{pass} ended {} at {}{of}", ago(at), row.walked),

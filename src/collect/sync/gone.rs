@@ -10,7 +10,7 @@ use crate::customer::record::{Change, Record};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::api::Ask;
 use crate::storage::StorageError;
-use crate::storage::records::list_records_after;
+use crate::storage::records::{list_gone_after, list_records_after};
 use crate::storage::sightings::find_sightings;
 use crate::storage::streams::Step;
 
@@ -55,6 +55,20 @@ impl Walker {
             }
         }
         Ok(if unsettled == 0 { String::new() } else { format!("{unsettled} are not in the list, and could not be looked at once more") })
+    }
+
+    /// How many that the pass has met are gone since.
+    pub(super) async fn count_gone(&self, turn: &Turn<'_>, kind: SourceKind) -> Result<u64, Stop> {
+        let mut db = self.pool.acquire().await.map_err(StorageError::from)?;
+        let (mut count, mut after): (u64, String) = (0, String::new());
+        loop {
+            let keys = list_gone_after(&mut db, self.account.brand.id(), kind, &after, STRIDE).await?;
+            let Some(last) = keys.last() else { return Ok(count) };
+            after.clone_from(&last.id);
+            let hashes: Vec<[u8; 16]> = keys.iter().map(|key| turn.sighting(&key.to_string())).collect();
+            let met = find_sightings(&mut db, turn.which, turn.row.pass_id, &hashes).await?;
+            count = count.saturating_add(u64::try_from(met.len()).unwrap_or(u64::MAX));
+        }
     }
 
     /// Holds the live records of a kind against what the pass has met.

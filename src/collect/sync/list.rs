@@ -54,7 +54,8 @@ impl Walker {
         match holds {
             Holds::Records(kind) => {
                 self.wait_for_webhooks(turn).await?;
-                Ok(self.survey(turn, kind).await?.met)
+                let met = count_sightings(&self.pool, turn.which, turn.row.pass_id).await?;
+                Ok(met.saturating_sub(self.count_gone(turn, kind).await?))
             }
             Holds::Events(_) | Holds::Neither => Ok(count_sightings(&self.pool, turn.which, turn.row.pass_id).await?),
         }
@@ -94,6 +95,9 @@ impl Walker {
             let (kept, fetched) = tokio::join!(self.keep(turn, &ask, &heard), fetch);
             kept?;
             let (Some(next), Some(more)) = (next, fetched?) else { return Ok(()) };
+            if !more.there.is_empty() && more.there == heard.there && !walked.contains(&next) {
+                return Err(Stop::Broken(CallError::Unreadable(Unreadable::Missing("next page: the list repeats itself"))));
+            }
             walked.push_back(std::mem::replace(&mut ask, next));
             if walked.len() > REMEMBERED {
                 walked.pop_front();

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::account::{Account, CallError};
 use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::customer::kind::Source;
+use crate::customer::kind::{Source, SourceKind};
 use crate::settings::file::SyncSettings;
 use crate::sources::api::{Api, Stream, Walk};
 use crate::storage::StorageError;
@@ -116,6 +116,13 @@ impl Walker {
     #[must_use]
     pub fn source(&self) -> Source {
         self.account.source
+    }
+
+    /// The kind of record of another connected source that a stream asks about one by one.
+    #[must_use]
+    pub fn needs(&self, stream: Stream) -> Option<SourceKind> {
+        let Walk::EachRecord(kind) = stream.walk else { return None };
+        (kind.source() != self.source() && self.brand().rules.accounts.contains_key(&kind.source())).then_some(kind)
     }
 
     /// The account's API.

@@ -11,7 +11,7 @@ use crate::account::Account;
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::settings::file::SyncSettings;
-use crate::sources::api::Stream;
+use crate::sources::api::{Holds, Stream, Walk};
 use crate::storage::streams::{StreamRow, list_streams};
 
 /// How often it is looked at what is due.
@@ -51,11 +51,19 @@ async fn walk_due(walker: &Walker, settings: &SyncSettings) -> Result<(), SyncEr
     for stream in walker.api().streams() {
         let rows = list_streams(&walker.pool, walker.account.brand.id()).await?;
         let row = rows.iter().find(|row| row.source == walker.account.source.as_str() && row.stream == stream.name);
-        if is_due(row, settings, walker.clock.now()) {
+        if is_due(row, settings, walker.clock.now()) && !waits_for_others(walker, *stream, &rows) {
             report(walker, *stream, &walker.walk(*stream, &|_| {}).await?);
         }
     }
     Ok(())
+}
+
+/// Whether those who are to be asked about one by one are still being found out elsewhere.
+fn waits_for_others(walker: &Walker, stream: Stream, rows: &[StreamRow]) -> bool {
+    let Some(other) = walker.needs(stream) else { return false };
+    let is_walked = |row: &&StreamRow| row.source == other.source().as_str() && row.complete_at.is_some();
+    let list = walker.brand().rules.sources.api(other.source()).streams().iter().find(|list| list.walk == Walk::List(Holds::Records(other)));
+    list.is_some_and(|list| !rows.iter().filter(is_walked).any(|row| row.stream == list.name))
 }
 
 /// Whether somebody should walk through a stream now.
@@ -64,7 +72,9 @@ fn is_due(row: Option<&StreamRow>, settings: &SyncSettings, now: Timestamp) -> b
     if row.is_walked(now) {
         return false;
     }
-    let Some(finished_at) = row.finished_at else { return true };
+    // Whoever walked it may have been killed before hearing that it was cancelled.
+    let ended_at = row.finished_at.or(row.lease_until.filter(|_| row.is_cancelled));
+    let Some(finished_at) = ended_at else { return true };
     let since = |at: Timestamp| now.duration_since(at);
     match row.complete_at {
         // Somebody cancelled it, who will say when to go on; or the source can't be walked through now.

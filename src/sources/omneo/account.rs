@@ -31,11 +31,12 @@ impl Default for OmneoApiSettings {
 impl Connect for OmneoApiSettings {
     fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules> {
         let token = keys.only("token", &self.token)?;
+        let (base_url, rate) = (keys.base_url("base_url", &self.base_url), keys.rate("calls_per_minute", self.calls_per_minute));
         Some(AccountRules {
-            base_url: keys.base_url("base_url", &self.base_url)?,
+            base_url: base_url?,
             origins: Vec::new(),
             credential: Credential::Bearer(token),
-            calls_per_minute: keys.rate("calls_per_minute", self.calls_per_minute)?,
+            calls_per_minute: rate?,
             live: self.live.clone(),
         })
     }

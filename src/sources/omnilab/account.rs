@@ -48,12 +48,16 @@ impl Default for OmniLabApiSettings {
 
 impl Connect for OmniLabApiSettings {
     fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules> {
+        if self.client_secret.is_empty() && (self.cancel_bookings || !self.client_id.is_empty()) {
+            keys.mistake("client_secret", "is needed to call the API");
+        }
         let client_secret = keys.only("client_secret", &self.client_secret)?;
         let client_id = keys.text("client_id", &self.client_id);
         let audience = keys.text("audience", &self.audience);
         let token_url = keys.token_url("token_url", &self.token_url);
+        let (base_url, rate) = (keys.base_url("base_url", &self.base_url), keys.rate("calls_per_minute", self.calls_per_minute));
         Some(AccountRules {
-            base_url: keys.base_url("base_url", &self.base_url)?,
+            base_url: base_url?,
             origins: Vec::new(),
             credential: Credential::ClientCredentials(ClientCredentials {
                 token_url: token_url?,
@@ -62,7 +66,7 @@ impl Connect for OmniLabApiSettings {
                 audience: audience?,
                 style: TokenStyle::Json,
             }),
-            calls_per_minute: keys.rate("calls_per_minute", self.calls_per_minute)?,
+            calls_per_minute: rate?,
             live: self.live.clone(),
         })
     }

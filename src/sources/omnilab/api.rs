@@ -16,8 +16,16 @@ use crate::sources::{Delivery, Unreadable};
 pub(super) const BOOKINGS: &str = "bookings";
 const CANCEL: &str = "cancel";
 
-/// Nobody is listed: bookings are asked for person by person.
-const STREAMS: [Stream; 1] = [Stream { name: BOOKINGS, walk: Walk::EachRecord(SourceKind::OmniLabParticipant) }];
+/// Nobody is listed: bookings are asked for person by person, by the id that is given to OmniLab.
+const fn bookings_of_each(kind: SourceKind) -> [Stream; 1] {
+    [Stream { name: BOOKINGS, walk: Walk::EachRecord(kind) }]
+}
+
+const PARTICIPANTS: [Stream; 1] = bookings_of_each(SourceKind::OmniLabParticipant);
+const PROFILES: [Stream; 1] = bookings_of_each(SourceKind::OmneoProfile);
+const CUSTOMERS: [Stream; 1] = bookings_of_each(SourceKind::OmnioTapCustomer);
+const CONTACTS: [Stream; 1] = bookings_of_each(SourceKind::OmnioTapContact);
+const MEMBERS: [Stream; 1] = bookings_of_each(SourceKind::SyncarooMember);
 
 /// The page that is asked for.
 pub(super) fn page(ask: &Ask) -> Option<u64> {
@@ -38,7 +46,13 @@ pub fn bookings_of(external_id: &str) -> Ask {
 
 impl Api for OmniLabSettings {
     fn streams(&self) -> &'static [Stream] {
-        &STREAMS
+        match self.external_id_kind.parse() {
+            Ok(SourceKind::OmneoProfile) => &PROFILES,
+            Ok(SourceKind::OmnioTapCustomer) => &CUSTOMERS,
+            Ok(SourceKind::OmnioTapContact) => &CONTACTS,
+            Ok(SourceKind::SyncarooMember) => &MEMBERS,
+            Ok(SourceKind::OmniLabParticipant) | Err(_) => &PARTICIPANTS,
+        }
     }
 
     fn first(&self, _: &str, _: Option<Timestamp>) -> Option<Ask> {

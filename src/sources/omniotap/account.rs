@@ -32,11 +32,12 @@ impl Default for OmnioTapApiSettings {
 impl Connect for OmnioTapApiSettings {
     fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules> {
         let key = keys.only("key", &self.key)?;
+        let (base_url, rate) = (keys.base_url("base_url", &self.base_url), keys.rate("calls_per_minute", self.calls_per_minute));
         Some(AccountRules {
-            base_url: keys.base_url("base_url", &self.base_url)?,
+            base_url: base_url?,
             origins: Vec::new(),
             credential: Credential::Header("x-api-key", key),
-            calls_per_minute: keys.rate("calls_per_minute", self.calls_per_minute)?,
+            calls_per_minute: rate?,
             live: self.live.clone(),
         })
     }

@@ -45,11 +45,15 @@ impl Default for SyncarooApiSettings {
 
 impl Connect for SyncarooApiSettings {
     fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules> {
+        if self.client_secret.is_empty() && !self.client_id.is_empty() {
+            keys.mistake("client_secret", "is needed to call the API");
+        }
         let client_secret = keys.only("client_secret", &self.client_secret)?;
         let client_id = keys.text("client_id", &self.client_id);
         let token_url = keys.token_url("token_url", &self.token_url);
+        let (base_url, rate) = (keys.base_url("base_url", &self.base_url), keys.rate("calls_per_minute", self.calls_per_minute));
         Some(AccountRules {
-            base_url: keys.base_url("base_url", &self.base_url)?,
+            base_url: base_url?,
             origins: Vec::new(),
             credential: Credential::ClientCredentials(ClientCredentials {
                 token_url: token_url?,
@@ -58,7 +62,7 @@ impl Connect for SyncarooApiSettings {
                 audience: self.audience.clone(),
                 style: self.token_style,
             }),
-            calls_per_minute: keys.rate("calls_per_minute", self.calls_per_minute)?,
+            calls_per_minute: rate?,
             live: self.live.clone(),
         })
     }
