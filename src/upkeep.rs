@@ -200,7 +200,7 @@ fn show_stream(brand: &str, row: &StreamRow, now: Timestamp) {
         let age = now.duration_since(complete_at).as_secs_f64();
         metrics::gauge!("hookpoint_sync_age_seconds", "brand" => brand, "source" => source, "stream" => stream).set(age);
         let (brand, source, stream) = label();
-        let drift = f64::from(row.drift.unwrap_or_default());
+        let drift = row.drift.map_or(0.0, f64::from);
         metrics::gauge!("hookpoint_sync_drift_ratio", "brand" => brand, "source" => source, "stream" => stream).set(drift);
     }
 }

@@ -110,7 +110,11 @@ pub async fn begin_beside(pool: &PgPool) -> Result<Option<Transaction<'static, P
 pub async fn analyze(pool: &PgPool) -> Result<(), StorageError> {
     let tables = "analyze (skip_locked) records, identifiers, shared_values, source_merges, events, event_references, customers, customer_records, \
         customer_addresses, answers, reviews";
-    sqlx::raw_sql(tables).execute(pool).await?;
+    let mut transaction = pool.begin().await?;
+    // Another replica may be at it: that is nothing to be told.
+    sqlx::raw_sql("set local client_min_messages = error").execute(&mut *transaction).await?;
+    sqlx::raw_sql(tables).execute(&mut *transaction).await?;
+    transaction.commit().await?;
     Ok(())
 }
 

@@ -289,8 +289,8 @@ pub async fn renew_lease(pool: &PgPool, which: Which<'_>, runner: Runner, remark
 pub enum End<'a> {
     /// At its end, with what it found that was not as it should be.
     Complete {
-        /// A share of 1.
-        drift: f32,
+        /// A share of 1; `None` where nothing was known before.
+        drift: Option<f32>,
         /// What should be known of it.
         remark: &'a str,
     },
@@ -303,9 +303,9 @@ pub enum End<'a> {
 /// # Errors
 /// When Postgres fails.
 pub async fn finish_stream(pool: &PgPool, which: Which<'_>, runner: Runner, end: End<'_>) -> Result<(), StorageError> {
-    let (drift, remark) = match end {
-        End::Complete { drift, remark } => (Some(drift), remark),
-        End::Broken(remark) => (None, remark),
+    let (is_complete, drift, remark) = match end {
+        End::Complete { drift, remark } => (true, drift, remark),
+        End::Broken(remark) => (false, None, remark),
     };
     sqlx::query(
         "with ended as (
@@ -314,7 +314,7 @@ pub async fn finish_stream(pool: &PgPool, which: Which<'_>, runner: Runner, end:
                 lease_until = null,
                 cursor = null,
                 finished_at = $5,
-                complete_at = case when $6::real is null then complete_at else started_at end,
+                complete_at = case when $8 then started_at else complete_at end,
                 drift = coalesce($6, drift),
                 remark = $7
             where brand_id = $1 and source = $2 and stream = $3 and runner = $4
@@ -330,6 +330,7 @@ pub async fn finish_stream(pool: &PgPool, which: Which<'_>, runner: Runner, end:
     .bind(Time::from(runner.at))
     .bind(drift)
     .bind(remark)
+    .bind(is_complete)
     .execute(pool)
     .await?;
     Ok(())

@@ -28,7 +28,7 @@ pub(super) async fn status(pool: &PgPool, brands: &[Arc<Brand>]) -> anyhow::Resu
                 say(&format!("  {source}: not connected: sources.{source}.api says where its API is and how it is called"));
                 continue;
             };
-            say(&format!("  {source:<9} {}", health(&get_account(pool, brand.id(), source).await?, rules, now)));
+            say(&format!("  {:<9} {}", source.as_str(), health(&get_account(pool, brand.id(), source).await?, rules, now)));
             show_streams(brand, source, &rows, now);
             if let Some(hints) = hints.iter().find(|hints| hints.source == source.as_str()) {
                 say(&format!("            {:<14}{}", "hinted at", line_of_hints(hints)));

@@ -111,8 +111,15 @@ impl Walker {
     async fn keep(&self, turn: &Turn<'_>, ask: &Ask, heard: &Heard) -> Result<(), Stop> {
         let news = turn.take(heard).await?;
         let sightings: Vec<[u8; 16]> = heard.there.iter().map(|key| turn.sighting(key)).collect();
-        turn.save(Step { cursor: Some(ask.to_json()), walked: heard.there.len(), news, total: heard.total, sightings: &sightings, ..Step::default() })
-            .await
+        turn.save(Step {
+            cursor: Some(ask.to_json()),
+            walked: heard.there.len().max(heard.places.len()),
+            news,
+            total: heard.total,
+            sightings: &sightings,
+            ..Step::default()
+        })
+        .await
     }
 }
 

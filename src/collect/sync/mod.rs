@@ -5,7 +5,7 @@
 //! whoever goes on after a kill begins there; what is applied twice changes nothing. What the source says is held against what
 //! webhooks said by the source's own time stamps, so that both may come at once.
 //!
-//! [`list`] goes from page to page, [`each`] asks about one thing after the other, [`gone`] looks for what a list no longer has.
+//! `list` goes from page to page, `each` asks about one thing after the other, `gone` looks for what a list no longer has.
 
 mod each;
 mod gone;
@@ -158,7 +158,7 @@ impl Walker {
             Ok(remark) => {
                 let (progress, gone) = (turn.progress(), turn.gone());
                 let drift = turn.drift();
-                finish(End::Complete { drift: drift.unwrap_or_default(), remark: &remark }).await?;
+                finish(End::Complete { drift, remark: &remark }).await?;
                 Ok(Ended::Complete { progress, gone, drift, remark })
             }
             Err(Stop::Cancelled) => {
