@@ -91,12 +91,6 @@ impl ReadThrough {
         self.count.load(Ordering::Relaxed) > 0 && lock(&self.under_way).contains_key(key)
     }
 
-    /// How many people sources are being asked about.
-    #[must_use]
-    pub fn under_way(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
-    }
-
     /// Has sources asked, or waits for those that are being asked.
     pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, landed: &Landed, begun: Instant) -> Learned {
         let patience = self.deadline.saturating_sub(RESERVE).saturating_sub(begun.elapsed());

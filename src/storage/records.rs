@@ -11,6 +11,10 @@ use crate::customer::kind::SourceKind;
 use crate::customer::record::{Record, RecordKey, SourceMerge};
 use crate::customer::versions::Versions;
 
+fn record((key, Json(versions)): (String, Json<Versions>)) -> Result<Record, StorageError> {
+    Ok(Record { key: key.parse().map_err(StorageError::corrupt("records"))?, versions })
+}
+
 /// Keys as Postgres gets them.
 pub(super) fn texts<'a>(keys: impl IntoIterator<Item = &'a RecordKey>) -> Vec<String> {
     keys.into_iter().map(ToString::to_string).collect()
@@ -26,11 +30,7 @@ pub async fn list_records(db: &mut PgConnection, brand_id: i32, keys: &[String])
         .bind(keys)
         .fetch_all(db)
         .await?;
-    let record = |(key, Json(versions)): (String, Json<Versions>)| {
-        let key: RecordKey = key.parse().map_err(StorageError::corrupt("records"))?;
-        Ok((key.clone(), Record { key, versions }))
-    };
-    rows.into_iter().map(record).collect()
+    rows.into_iter().map(|row| record(row).map(|record| (record.key.clone(), record))).collect()
 }
 
 /// Live records of a kind, but those that their source merged away, in the order of their ids, after one of them.
@@ -57,8 +57,6 @@ pub async fn list_records_after(
     .bind(limit)
     .fetch_all(db)
     .await?;
-    let record =
-        |(key, Json(versions)): (String, Json<Versions>)| Ok(Record { key: key.parse().map_err(StorageError::corrupt("records"))?, versions });
     rows.into_iter().map(record).collect()
 }
 
@@ -116,8 +114,6 @@ pub async fn list_records_of_address(db: &mut PgConnection, brand_id: i32, addre
     .bind(limit)
     .fetch_all(db)
     .await?;
-    let record =
-        |(key, Json(versions)): (String, Json<Versions>)| Ok(Record { key: key.parse().map_err(StorageError::corrupt("records"))?, versions });
     rows.into_iter().map(record).collect()
 }
 
