@@ -41,12 +41,15 @@ pub async fn hear_changes(pool: PgPool, flights: Arc<Flights>, cache: Arc<Answer
 
 async fn hear_until_lost(pool: &PgPool, flights: &Flights, cache: &AnswerCache, keyring: &Keyring) -> Result<(), StorageError> {
     let Some(mut changes) = in_time(Changes::listen(pool)).await? else { return Ok(()) };
-    if in_time(keyring.refresh(pool)).await?.is_none() {
+    if in_time(keyring.refresh(pool)).await?.is_none() || in_time(beat(pool)).await?.is_none() {
         return Ok(());
     }
-    cache.set_deaf(false);
-    tracing::info!("changes are heard");
     while let Some(heard) = changes.next().await {
+        // A pooler in between may take the wish to listen and pass nothing on: what arrives counts.
+        if cache.is_deaf() {
+            cache.set_deaf(false);
+            tracing::info!("changes are heard");
+        }
         match heard {
             Heard::Changed(invalidation) => {
                 let scope = if invalidation.hashes.is_some() { "keys" } else { "brand" };

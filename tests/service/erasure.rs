@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::apply::{assert_same, dump};
 use crate::generator::Dice;
 use crate::privacy::forms::Wanted;
-use crate::support::{KEY, Options, TestApp, ledger_of, logs, now, server, story_changes};
+use crate::support::{KEY, Options, TestApp, ledger_of, logs, now, server, story_changes, until_used_by};
 
 const EMAIL: &str = "erasmina.kwikstaart@example.org";
 const PHONE: &str = "+31655500091";
@@ -417,6 +417,7 @@ async fn deliveries_in_every_state_go_and_those_of_others_stay() {
 
 /// A copy of an application's database, while nobody uses it.
 async fn back_up(database: &str) -> String {
+    until_used_by(0, database).await;
     let (server, copy) = (server().await, format!("backup_{}", Uuid::new_v4().simple()));
     sqlx::query(AssertSqlSafe(format!("create database {copy} template {database}"))).execute(&server).await.unwrap();
     server.close().await;
@@ -451,6 +452,7 @@ async fn a_restored_backup_of_yesterday_does_not_bring_anybody_back() {
     // A database that is restored under a running service heals as well.
     sqlx::raw_sql("delete from erasures").execute(app.pool()).await.unwrap();
     app.apply(person()).await;
+    app.heard().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
     assert_eq!(reconcile(app.pool(), &app.brand, &file(&app), now(), now()).await.unwrap(), 1);
     app.heard().await;

@@ -123,6 +123,19 @@ pub async fn server() -> PgPool {
     Database::open(&url("postgres"), PoolSize { connections: 1, ..SIZE }, false).await.unwrap().pool
 }
 
+/// Waits until a database has so many connections: what was closed here is not at once gone there.
+pub async fn until_used_by(connections: i64, database: &str) {
+    let (server, query) = (server().await, "select count(*) from pg_stat_activity where datname = $1 and backend_type = 'client backend'");
+    for _ in 0..600 {
+        let (used_by,): (i64,) = sqlx::query_as(query).bind(database).fetch_one(&server).await.unwrap();
+        if used_by == connections {
+            return server.close().await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("not {connections} connections within a minute");
+}
+
 /// A new database with the schema.
 pub async fn database() -> (Place, String) {
     let server = server().await;
