@@ -30,6 +30,7 @@ pub mod clock;
 pub mod collect;
 pub mod customer;
 pub mod demo;
+pub mod hearing;
 pub mod lookup;
 pub mod pages;
 pub mod problem;

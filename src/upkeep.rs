@@ -13,70 +13,12 @@ use crate::collect::erasure::file::LedgerFile;
 use crate::collect::erasure::reconcile::reconcile;
 use crate::collect::inbox::watch::{Watch, watch};
 use crate::collect::rebuild::sweep;
-use crate::lookup::cache::AnswerCache;
-use crate::lookup::flight::Flights;
 use crate::receive::doors::Doorways;
 use crate::settings::file::InboxSettings;
-use crate::storage::changes::{BEAT, Changes, Heard, beat};
+use crate::storage::brands;
 use crate::storage::inbox::delete_old_deliveries;
 use crate::storage::looks::delete_old_looks;
 use crate::storage::streams::{StreamRow, list_streams};
-use crate::storage::{StorageError, brands};
-
-/// Hears what changed. Whenever something may have been missed, everything remembered counts as expired.
-pub async fn hear_changes(pool: PgPool, flights: Arc<Flights>, cache: Arc<AnswerCache>, keyring: Arc<Keyring>) {
-    let mut is_said = false;
-    loop {
-        let lost = hear_until_lost(&pool, &flights, &cache, &keyring).await;
-        // Said once, not for every attempt.
-        if !cache.is_deaf() || !is_said {
-            is_said = true;
-            let reason = lost.err().map_or_else(|| "silence, or the connection broke".to_owned(), |error| error.to_string());
-            tracing::warn!(reason, "changes are not heard: remembered answers count as expired until they are again");
-        }
-        cache.set_deaf(true);
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
-async fn hear_until_lost(pool: &PgPool, flights: &Flights, cache: &AnswerCache, keyring: &Keyring) -> Result<(), StorageError> {
-    let Some(mut changes) = in_time(Changes::listen(pool)).await? else { return Ok(()) };
-    if in_time(keyring.refresh(pool)).await?.is_none() || in_time(beat(pool)).await?.is_none() {
-        return Ok(());
-    }
-    while let Some(heard) = changes.next().await {
-        // A pooler in between may take the wish to listen and pass nothing on: what arrives counts.
-        if cache.is_deaf() {
-            cache.set_deaf(false);
-            tracing::info!("changes are heard");
-        }
-        match heard {
-            Heard::Changed(invalidation) => {
-                let scope = if invalidation.hashes.is_some() { "keys" } else { "brand" };
-                metrics::counter!("hookpoint_invalidations_total", "scope" => scope).increment(1);
-                flights.invalidate(&invalidation);
-            }
-            // Changes are not heard while keys are read, so that must not take long.
-            Heard::Keys if in_time(keyring.refresh(pool)).await?.is_none() => return Ok(()),
-            Heard::Keys | Heard::Beat => {}
-        }
-    }
-    Ok(())
-}
-
-/// `None` when the store took too long.
-async fn in_time<T>(asked: impl Future<Output = Result<T, StorageError>>) -> Result<Option<T>, StorageError> {
-    tokio::time::timeout(Duration::from_secs(5), asked).await.map_or(Ok(None), |done| done.map(Some))
-}
-
-/// Lets every replica hear that notifications arrive.
-pub async fn send_beats(pool: PgPool) {
-    loop {
-        // A beat that fails shows as silence.
-        let _ = beat(&pool).await;
-        tokio::time::sleep(BEAT).await;
-    }
-}
 
 /// Writes down when keys were last used.
 pub async fn write_last_used(pool: PgPool, keyring: Arc<Keyring>) {

@@ -25,6 +25,7 @@ use crate::collect::erasure::person::ErasureError;
 use crate::collect::erasure::reconcile::{adopt_keys, reconcile};
 use crate::collect::inbox::Wakes;
 use crate::collect::live::{LiveSearch, Wanted};
+use crate::hearing::Hearing;
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::flight::{FlightLimits, Flights};
 use crate::lookup::handler::Hookpoint;
@@ -53,6 +54,7 @@ pub struct Application {
     pub database: Database,
     flights: Arc<Flights>,
     keyring: Arc<Keyring>,
+    hearing: Arc<Hearing>,
     servers: Vec<(ServerHandle, oneshot::Receiver<()>)>,
     background: Background,
     drain: Duration,
@@ -162,7 +164,8 @@ impl Application {
         let work = Work { file, pool, brands: &all, background: &background, clock: &clock };
         work.collect(&accounts, &wakes);
         work.keep_up(Arc::clone(&reception.doorways), ledger);
-        work.answer(&flights, &cache, &keyring);
+        let hearing = Arc::new(Hearing::new(pool, &flights, &cache, &keyring));
+        work.answer(&hearing, &keyring);
         tell_settings(&brands);
         let gauges = Data::new(Gauges { pool: pool.clone(), flights: Arc::clone(&flights), cache: Arc::clone(&cache) });
         let health = Data::new(Health { flights: Arc::clone(&flights), cache, background: background.clone() });
@@ -177,7 +180,7 @@ impl Application {
             servers.push(run(metrics_server(listener, gauges).map_err(unheard(&file.server.metrics_listen))?, &background));
         }
         let drain = Duration::from_secs(file.server.drain_seconds);
-        Ok(Self { address, metrics_address, brands, database, flights, keyring, servers, background, drain })
+        Ok(Self { address, metrics_address, brands, database, flights, keyring, hearing, servers, background, drain })
     }
 
     /// Tells balancers to look elsewhere, goes on answering until they do, finishes the requests in flight, and stops.
@@ -197,6 +200,14 @@ impl Application {
         }
         let _ = tokio::time::timeout(LAST_WORDS, self.background.end()).await;
         self.database.close().await;
+    }
+
+    /// Waits until everything that changed before is heard here.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn catch_up(&self) -> Result<(), StorageError> {
+        self.hearing.catch_up().await
     }
 
     /// How many lookups wait for the store.

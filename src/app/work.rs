@@ -14,8 +14,7 @@ use crate::collect::erasure::file::LedgerFile;
 use crate::collect::follow_up::FollowUps;
 use crate::collect::inbox::{Wakes, Worker};
 use crate::collect::sync::schedule::keep_in_step;
-use crate::lookup::cache::AnswerCache;
-use crate::lookup::flight::Flights;
+use crate::hearing::Hearing;
 use crate::receive::doors::Doorways;
 use crate::settings::SettingsFile;
 use crate::upkeep;
@@ -64,10 +63,10 @@ impl Work<'_> {
     }
 
     /// Keeps what is remembered true.
-    pub(super) fn answer(&self, flights: &Arc<Flights>, cache: &Arc<AnswerCache>, keyring: &Arc<Keyring>) {
+    pub(super) fn answer(&self, hearing: &Arc<Hearing>, keyring: &Arc<Keyring>) {
         let Self { pool, background, .. } = *self;
-        background.spawn_endless(upkeep::hear_changes(pool.clone(), Arc::clone(flights), Arc::clone(cache), Arc::clone(keyring)));
-        background.spawn_endless(upkeep::send_beats(pool.clone()));
+        background.spawn_endless(Arc::clone(hearing).listen());
+        background.spawn_endless(Arc::clone(hearing).send_beats());
         background.spawn_endless(upkeep::write_last_used(pool.clone(), Arc::clone(keyring)));
     }
 }

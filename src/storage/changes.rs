@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use uuid::Uuid;
 
 use super::StorageError;
 use super::invalidation::{CHANNEL, Invalidation};
@@ -25,7 +26,24 @@ pub enum Heard {
     /// Keys were made or revoked.
     Keys,
     /// Nothing, but the channels work.
-    Beat,
+    Beat(Option<Beat>),
+}
+
+/// A replica's sign that the channels work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beat {
+    /// Whose.
+    pub replica: Uuid,
+    /// Which of its beats.
+    pub number: u64,
+}
+
+impl Beat {
+    /// `None` for what another version beats.
+    fn parse(payload: &str) -> Option<Self> {
+        let (replica, number) = payload.split_once(' ')?;
+        Some(Self { replica: replica.parse().ok()?, number: number.parse().ok()? })
+    }
 }
 
 /// A connection that listens. Once it gave `None`, notifications may have been lost.
@@ -53,7 +71,7 @@ impl Changes {
             // A payload that can't be read may have named anything.
             CHANNEL => Heard::Changed(Invalidation::parse(notification.payload())?),
             KEYS_CHANNEL => Heard::Keys,
-            _ => Heard::Beat,
+            _ => Heard::Beat(Beat::parse(notification.payload())),
         })
     }
 }
@@ -62,7 +80,8 @@ impl Changes {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn beat(pool: &PgPool) -> Result<(), StorageError> {
-    sqlx::query("select pg_notify($1, '')").bind(BEAT_CHANNEL).execute(pool).await?;
+pub async fn beat(pool: &PgPool, beat: Beat) -> Result<(), StorageError> {
+    let payload = format!("{} {}", beat.replica, beat.number);
+    sqlx::query("select pg_notify($1, $2)").bind(BEAT_CHANNEL).bind(payload).execute(pool).await?;
     Ok(())
 }

@@ -60,6 +60,7 @@ pub const CATALOGUE: &[Metric] = &[
     histogram("hookpoint_batch_seconds", &[], "How long Postgres took to answer those that travelled together, in seconds."),
     gauge("hookpoint_degraded", &[], "1 while Postgres does not answer lookups, and expired answers are given."),
     gauge("hookpoint_deaf", &[], "1 while changes are not heard, and remembered answers count as expired."),
+    gauge("hookpoint_hearing_seconds", &[], "How long a change is on its way from Postgres to here, in seconds; tried every 2 seconds."),
     counter("hookpoint_invalidations_total", &["scope"], "What was heard of changes: keys (some addresses and ids) or brand (all of one)."),
     gauge("hookpoint_cache_entries", &[], "Answers remembered."),
     gauge("hookpoint_cache_bytes", &[], "Memory of remembered answers, in bytes; at most lookup.cache_megabytes."),
