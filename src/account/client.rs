@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{RequestBuilder, Response, Url};
+use reqwest::{Certificate, RequestBuilder, Response, Url, Version};
 use serde_json::Value;
 
 use super::dialling::{Dialled, Dialling, watched};
-use super::{CallError, lock};
+use super::{CallError, handshake, lock};
 use crate::settings::file::CallSettings;
 use crate::sources::json;
 
@@ -58,11 +58,12 @@ pub(super) struct Lost {
 }
 
 impl Client {
-    /// Connects to nobody yet. A machine without certificates of authorities can only call without TLS.
-    pub(super) fn new(settings: &CallSettings) -> Self {
+    /// Connects to nobody yet. A machine without certificates of authorities can only call without TLS. The authorities that are
+    /// given are trusted besides the machine's.
+    pub(super) fn new(settings: &CallSettings, authorities: &[Certificate]) -> Self {
         // Fails where there is one already, which will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = build(settings, |builder| builder).or_else(|_| {
+        let http = build(settings, |builder| builder.tls_certs_merge(authorities.iter().cloned())).or_else(|_| {
             tracing::warn!("no certificates of authorities are found: sources can't be called over https");
             build(settings, |builder| builder.tls_certs_only([]))
         });
@@ -89,25 +90,20 @@ impl Client {
             Body::Form(fields) => http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form(fields)),
         };
         let request = proof.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-        let (began, dialled) = (Instant::now(), Arc::default());
+        let dialled = Arc::default();
         let exchanged = tokio::time::timeout(self.whole, self.exchange(request, &dialled, may_be_empty)).await;
-        let sent_by = lock(&dialled).sent_by(began);
-        exchanged.unwrap_or(Err((CallError::TimedOut, false))).map_err(|(error, is_broken)| Lost { error, is_broken, sent_by })
+        // Without an answer nobody knows whether it waited for its turn.
+        let lost = |Failure { error, was_sent, is_broken }| Lost { error, is_broken, sent_by: was_sent.then(Instant::now) };
+        exchanged.unwrap_or(Err(Failure::TIMED_OUT)).map_err(lost)
     }
 
     async fn exchange(&self, request: RequestBuilder, dialled: &Arc<Mutex<Dialled>>, may_be_empty: bool) -> Result<Answer, Failure> {
         let began = Instant::now();
         let sending = watched(dialled, request.header(ACCEPT, "application/json").send());
-        let sent = tokio::time::timeout(self.first_byte, sending).await.map_err(|_| (CallError::TimedOut, false))?;
+        let sent = tokio::time::timeout(self.first_byte, sending).await.map_err(|_| Failure::TIMED_OUT)?;
         let mut response = sent.map_err(|error| failure(&error))?;
-        let sent_by = {
-            let mut dialled = lock(dialled);
-            // Another connection was free before this one was there.
-            if *dialled == Dialled::Begun {
-                *dialled = Dialled::Done(Instant::now());
-            }
-            dialled.sent_by(began).unwrap_or(began)
-        };
+        // Over HTTP/2 it may have waited for its turn on a connection that was there, and nobody tells.
+        let sent_by = if response.version() == Version::HTTP_2 { Instant::now() } else { lock(dialled).sent_by(began) };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = if !response.status().is_success() {
             let _ = tokio::time::timeout(UNWANTED, read(&mut response, MOST_UNWANTED)).await;
@@ -129,10 +125,21 @@ impl Client {
     }
 }
 
-/// Why nothing came back, and whether there was a connection that broke.
-type Failure = (CallError, bool);
+/// Why nothing came back.
+struct Failure {
+    error: CallError,
+    /// As far as is known: there may have been a connection.
+    was_sent: bool,
+    /// There was one, and it broke.
+    is_broken: bool,
+}
+
+impl Failure {
+    const TIMED_OUT: Self = Self { error: CallError::TimedOut, was_sent: true, is_broken: false };
+}
 
 fn build(settings: &CallSettings, adapt: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> reqwest::Result<reqwest::Client> {
+    let unheard = Duration::from_millis(settings.first_byte_ms) / 2;
     let builder = reqwest::Client::builder()
         .user_agent(concat!("omnidesk-hookpoint/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_millis(settings.connect_ms))
@@ -140,6 +147,10 @@ fn build(settings: &CallSettings, adapt: impl FnOnce(reqwest::ClientBuilder) -> 
         .retry(reqwest::retry::never())
         .referer(false)
         .connector_layer(Dialling)
+        // All calls share a connection of HTTP/2, and one that times out doesn't end it: if nothing is heard there, not even
+        // the answer to a ping, the next one has another.
+        .http2_keep_alive_interval(unheard)
+        .http2_keep_alive_timeout(unheard)
         // What the environment says of proxies is not in the settings.
         .no_proxy();
     adapt(builder).build()
@@ -147,13 +158,17 @@ fn build(settings: &CallSettings, adapt: impl FnOnce(reqwest::ClientBuilder) -> 
 
 /// Only what kind of error it is.
 fn failure(error: &reqwest::Error) -> Failure {
-    if error.is_timeout() {
-        return (CallError::TimedOut, false);
-    }
-    if error.is_decode() {
-        return (CallError::NotJson, false);
-    }
-    (CallError::Unreachable, !error.is_connect() && !error.is_builder())
+    let was_sent = !error.is_connect() && !error.is_builder();
+    let (error, is_broken) = if error.is_timeout() {
+        (CallError::TimedOut, false)
+    } else if error.is_decode() {
+        (CallError::NotJson, false)
+    } else if let Some(fault) = handshake::fault(error) {
+        (fault, false)
+    } else {
+        (CallError::Unreachable, was_sent)
+    };
+    Failure { error, was_sent, is_broken }
 }
 
 /// The body, unpacked, piece by piece; `None` if it has more bytes than that.

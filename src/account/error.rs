@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Distrust;
 use crate::sources::Unreadable;
 use crate::storage::StorageError;
 
@@ -20,6 +21,12 @@ pub enum CallError {
     /// There was nobody, or the connection broke.
     #[error("it could not be reached")]
     Unreachable,
+    /// Whoever is there doesn't prove to be the source. Nothing was sent.
+    #[error("its certificate is not trusted: {0}")]
+    Untrusted(Distrust),
+    /// There is no TLS, none that is still safe, or it wants to see a certificate. Nothing was sent.
+    #[error("no secure connection to it can be made")]
+    NoTls,
     /// A status that isn't an answer.
     #[error("it answered {0}")]
     Status(u16),
@@ -60,7 +67,8 @@ impl CallError {
             Self::NoBudget | Self::Broken | Self::TimedOut | Self::Unreachable | Self::NoToken(_) | Self::Storage(_) | Self::Ending => true,
             // Also a key that is wrong today.
             Self::Status(status) => matches!(status, 401 | 403 | 408 | 425 | 429) || *status >= 500,
-            Self::NotJson | Self::Redirected => true,
+            // Also a certificate that is renewed too late.
+            Self::Untrusted(_) | Self::NoTls | Self::NotJson | Self::Redirected => true,
             Self::Foreign | Self::TooLarge | Self::Unreadable(_) | Self::Unaskable => false,
         }
     }
@@ -71,6 +79,8 @@ impl CallError {
             Self::Broken => "left_alone",
             Self::TimedOut => "timed_out",
             Self::Unreachable => "unreachable",
+            Self::Untrusted(_) => "untrusted",
+            Self::NoTls => "no_tls",
             Self::Status(429) => "throttled",
             Self::Status(_) => "status",
             Self::Redirected => "redirected",
@@ -88,7 +98,7 @@ impl CallError {
     /// Whether the account isn't well: after some of these in a row it is left alone. Too many calls are the budget's matter.
     pub(super) fn is_fault(&self) -> bool {
         match self {
-            Self::TimedOut | Self::Unreachable | Self::NotJson | Self::Redirected => true,
+            Self::TimedOut | Self::Unreachable | Self::Untrusted(_) | Self::NoTls | Self::NotJson | Self::Redirected => true,
             // A key that is wrong stays wrong for a while.
             Self::Status(status) => *status == 401 || *status >= 500,
             Self::NoToken(why) => why.is_fault() || matches!(**why, Self::Status(_) | Self::Unreadable(_)),

@@ -12,6 +12,7 @@ mod correction;
 mod dialling;
 mod error;
 mod flight;
+mod handshake;
 mod queue;
 mod share;
 mod target;
@@ -30,6 +31,7 @@ pub use self::class::Class;
 use self::client::Client;
 pub use self::error::CallError;
 use self::flight::Flights;
+pub use self::handshake::Distrust;
 pub use self::share::Window;
 use self::target::Places;
 use self::token::Prover;
@@ -103,7 +105,15 @@ impl Switchboard {
     #[must_use]
     pub fn new(pool: &PgPool, settings: &CallSettings, window: Window, background: &Background, clock: &Clock) -> Self {
         let (pool, background, clock) = (pool.clone(), background.clone(), clock.clone());
-        Self { pool, client: Client::new(settings), settings: settings.clone(), window, background, clock }
+        Self { pool, client: Client::new(settings, &[]), settings: settings.clone(), window, background, clock }
+    }
+
+    /// Trusts an authority besides those that the machine trusts. No setting does: it is for tests, whose sources have made their
+    /// certificates themselves.
+    #[must_use]
+    pub fn trusting(mut self, authority: reqwest::Certificate) -> Self {
+        self.client = Client::new(&self.settings, &[authority]);
+        self
     }
 
     /// An account by these rules; its API is the source's own unless there is another one.

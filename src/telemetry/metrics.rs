@@ -110,7 +110,7 @@ pub const CATALOGUE: &[Metric] = &[
     counter(
         "hookpoint_calls_total",
         &["brand", "source", "class", "outcome"],
-        "Calls of the sources' APIs by what became of them: answered, missing, throttled, status, timed_out, unreachable, redirected, foreign, too_large, not_json, unreadable, no_token, unaskable; never made are no_budget, left_alone, unavailable, ending.",
+        "Calls of the sources' APIs by what became of them: answered, missing, throttled, status, timed_out, unreachable, untrusted, no_tls, redirected, foreign, too_large, not_json, unreadable, no_token, unaskable; never made are no_budget, left_alone, unavailable, ending.",
     ),
     histogram("hookpoint_call_seconds", &["source"], "How long a source took to answer, in seconds."),
     histogram("hookpoint_call_waits_seconds", &["source", "class"], "How long calls waited for the budget, in seconds."),
