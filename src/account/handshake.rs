@@ -30,7 +30,8 @@ pub enum Distrust {
 impl From<&CertificateError> for Distrust {
     fn from(error: &CertificateError) -> Self {
         match error {
-            CertificateError::UnknownIssuer => Self::UnknownAuthority,
+            // An authority that is made anew has the same name, and another key.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownAuthority,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Self::OtherHost,
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
@@ -39,7 +40,8 @@ impl From<&CertificateError> for Distrust {
     }
 }
 
-/// What the handshake failed of, if it did. A source that wants to see a certificate of ours says so only after its own part.
+/// What the handshake failed of, if it did. A source that wants to see a certificate of ours says so only afterwards, and over
+/// HTTP/2 that doesn't get here.
 pub(super) fn fault(error: &reqwest::Error) -> Option<CallError> {
     match find(error)? {
         rustls::Error::InvalidCertificate(why) => Some(CallError::Untrusted(why.into())),

@@ -20,6 +20,7 @@ use hookpoint::sources::{Delivery, Unreadable};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
 use jiff::Timestamp;
+use reqwest::Certificate;
 use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -148,13 +149,15 @@ pub struct Options {
     pub credential: Credential,
     pub origins: Vec<String>,
     pub settings: CallSettings,
+    /// Who is trusted besides whom the machine trusts.
+    pub authority: Option<Certificate>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let settings = CallSettings { connect_ms: 1_000, first_byte_ms: 500, whole_ms: 1_000, max_body_kilobytes: 64, ..CallSettings::default() };
         let credential = Credential::Bearer(Secret::new(TOKEN.into()));
-        Self { calls: 60_000, window: Window::MINUTE, credential, origins: Vec::new(), settings }
+        Self { calls: 60_000, window: Window::MINUTE, credential, origins: Vec::new(), settings, authority: None }
     }
 }
 
@@ -169,6 +172,7 @@ impl Replica {
         let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
         let background = Background::new();
         let board = Switchboard::new(&database.pool, &options.settings, options.window, &background, &Clock::frozen(now()));
+        let board = options.authority.into_iter().fold(board, Switchboard::trusting);
         let rules = AccountRules {
             base_url: base_url.to_owned(),
             origins: options.origins,

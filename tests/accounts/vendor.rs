@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// A request that arrived.
 #[derive(Debug, Clone)]
@@ -60,6 +62,7 @@ pub struct Vendor {
     arrivals: Arc<Mutex<Vec<Arrival>>>,
     behaviour: Arc<Mutex<Behaviour>>,
     connections: Arc<AtomicUsize>,
+    scheme: &'static str,
     task: AbortHandle,
 }
 
@@ -71,6 +74,16 @@ impl Drop for Vendor {
 
 impl Vendor {
     pub async fn start(behaviour: impl Fn(&Arrival) -> Act + Send + Sync + 'static) -> Self {
+        Self::start_with(None, behaviour).await
+    }
+
+    /// One that speaks TLS, and may take its time for the handshake.
+    pub async fn secure(greeting: &Arc<ServerConfig>, takes: Duration, behaviour: impl Fn(&Arrival) -> Act + Send + Sync + 'static) -> Self {
+        Self::start_with(Some((TlsAcceptor::from(Arc::clone(greeting)), takes)), behaviour).await
+    }
+
+    async fn start_with(greeting: Option<(TlsAcceptor, Duration)>, behaviour: impl Fn(&Arrival) -> Act + Send + Sync + 'static) -> Self {
+        let scheme = if greeting.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let arrivals = Arc::new(Mutex::new(Vec::new()));
@@ -81,15 +94,23 @@ impl Vendor {
             let mut tasks = tokio::task::JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (kept, acts, open) = (Arc::clone(&kept), Arc::clone(&acts), Arc::clone(&open));
+                let (kept, acts, open, greeting) = (Arc::clone(&kept), Arc::clone(&acts), Arc::clone(&open), greeting.clone());
                 tasks.spawn(async move {
                     open.fetch_add(1, Ordering::SeqCst);
-                    serve(stream, kept, acts).await;
+                    match greeting {
+                        None => serve(stream, kept, acts).await,
+                        Some((acceptor, takes)) => {
+                            tokio::time::sleep(takes).await;
+                            if let Ok(stream) = acceptor.accept(stream).await {
+                                serve(stream, kept, acts).await;
+                            }
+                        }
+                    }
                     open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { address, arrivals, behaviour, connections, task: task.abort_handle() }
+        Self { address, arrivals, behaviour, connections, scheme, task: task.abort_handle() }
     }
 
     /// From now on it behaves like this.
@@ -107,11 +128,11 @@ impl Vendor {
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 }
 
-async fn serve(mut stream: TcpStream, arrivals: Arc<Mutex<Vec<Arrival>>>, behaviour: Arc<Mutex<Behaviour>>) {
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, arrivals: Arc<Mutex<Vec<Arrival>>>, behaviour: Arc<Mutex<Behaviour>>) {
     let mut unread = Vec::new();
     while let Some(arrival) = receive(&mut stream, &mut unread).await {
         let arrival = {
@@ -150,7 +171,7 @@ async fn serve(mut stream: TcpStream, arrivals: Arc<Mutex<Vec<Arrival>>>, behavi
     }
 }
 
-async fn receive(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Arrival> {
+async fn receive(stream: &mut (impl AsyncRead + Unpin), unread: &mut Vec<u8>) -> Option<Arrival> {
     let end = loop {
         if let Some(end) = unread.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
             break end + 4;
@@ -170,7 +191,7 @@ async fn receive(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Arrival
     Some(arrival)
 }
 
-async fn more(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<()> {
+async fn more(stream: &mut (impl AsyncRead + Unpin), unread: &mut Vec<u8>) -> Option<()> {
     let mut bytes = [0; 8192];
     let count = stream.read(&mut bytes).await.ok().filter(|count| *count > 0)?;
     unread.extend_from_slice(&bytes[..count]);

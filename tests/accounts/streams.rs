@@ -1,0 +1,146 @@
+//! A source that speaks HTTP/2: does with each request what a test wants, and keeps what arrived, when, and on which connection.
+
+use std::io::Cursor;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream};
+use http::{Request, Response};
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+/// A request that arrived.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub at: Instant,
+    /// How many were there before it.
+    pub number: usize,
+    /// How many connections there were before its.
+    pub connection: usize,
+    pub path: String,
+    pub authorization: String,
+}
+
+/// What is done about a request.
+#[derive(Clone)]
+pub enum Deed {
+    /// It is answered with JSON.
+    Answer(u16, &'static str),
+    /// With a header besides.
+    Headed(u16, &'static str, &'static str),
+    /// Some time later.
+    After(Duration, &'static str),
+    /// Never; its connection lives.
+    Hang,
+    /// It is taken back.
+    Reset(Reason),
+    /// It is answered, and nothing more is taken on its connection.
+    Leave(&'static str),
+    /// The connection is broken off, with all that is on it.
+    Break,
+    /// From now on nothing is read from the connection, nor written to it.
+    Freeze,
+}
+
+type Behaviour = Arc<dyn Fn(&Arrival) -> Deed + Send + Sync>;
+
+/// A server on a port of its own, until it is dropped.
+pub struct Streams {
+    address: SocketAddr,
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    behaviour: Arc<Mutex<Behaviour>>,
+    task: AbortHandle,
+}
+
+impl Drop for Streams {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+type Seen = (Arc<Mutex<Vec<Arrival>>>, Arc<Mutex<Behaviour>>);
+
+impl Streams {
+    /// Takes so many requests at once on a connection.
+    pub async fn start(greeting: Arc<ServerConfig>, at_once: u32, behaviour: impl Fn(&Arrival) -> Deed + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let arrivals = Arc::new(Mutex::new(Vec::new()));
+        let behaviour: Arc<Mutex<Behaviour>> = Arc::new(Mutex::new(Arc::new(behaviour)));
+        let seen = (Arc::clone(&arrivals), Arc::clone(&behaviour));
+        let task = tokio::spawn(async move {
+            let mut tasks = JoinSet::new();
+            for connection in 0.. {
+                let (stream, _) = listener.accept().await.unwrap();
+                tasks.spawn(serve(stream, TlsAcceptor::from(Arc::clone(&greeting)), at_once, connection, seen.clone()));
+            }
+        });
+        Self { address, arrivals, behaviour, task: task.abort_handle() }
+    }
+
+    /// From now on it behaves like this.
+    pub fn behave(&self, behaviour: impl Fn(&Arrival) -> Deed + Send + Sync + 'static) {
+        *self.behaviour.lock().unwrap() = Arc::new(behaviour);
+    }
+
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.arrivals.lock().unwrap().clone()
+    }
+
+    pub fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+}
+
+async fn serve(stream: TcpStream, acceptor: TlsAcceptor, at_once: u32, connection: usize, (arrivals, behaviour): Seen) {
+    let Ok(stream) = acceptor.accept(stream).await else { return };
+    let handshake = h2::server::Builder::new().max_concurrent_streams(at_once).handshake::<_, Cursor<Vec<u8>>>(stream);
+    let Ok(mut streams) = handshake.await else { return };
+    let mut tasks = JoinSet::new();
+    while let Some(Ok((request, respond))) = streams.accept().await {
+        let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        let (path, authorization) = (request.uri().path().to_owned(), header("authorization"));
+        let arrival = {
+            let mut arrivals = arrivals.lock().unwrap();
+            let arrival = Arrival { at: Instant::now(), number: arrivals.len(), connection, path, authorization };
+            arrivals.push(arrival.clone());
+            arrival
+        };
+        let behave = Arc::clone(&behaviour.lock().unwrap());
+        match behave(&arrival) {
+            Deed::Freeze => std::future::pending().await,
+            Deed::Break => return,
+            Deed::Leave(body) => {
+                streams.graceful_shutdown();
+                tasks.spawn(answer(request, respond, Deed::Answer(200, body)));
+            }
+            deed => drop(tasks.spawn(answer(request, respond, deed))),
+        }
+    }
+}
+
+async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Cursor<Vec<u8>>>, deed: Deed) {
+    let response = Response::builder().header("content-type", "application/json");
+    let (response, body) = match deed {
+        Deed::Answer(status, body) => (response.status(status), body),
+        Deed::Headed(status, name, value) => (response.status(status).header(name, value), "1"),
+        Deed::After(time, body) => {
+            tokio::time::sleep(time).await;
+            (response, body)
+        }
+        Deed::Reset(reason) => return respond.send_reset(reason),
+        Deed::Hang | Deed::Leave(_) | Deed::Break | Deed::Freeze => return std::future::pending().await,
+    };
+    // A request whose body nobody reads would be reset.
+    let mut said = request.into_body();
+    while let Some(Ok(bytes)) = said.data().await {
+        let _ = said.flow_control().release_capacity(bytes.len());
+    }
+    if let Ok(mut stream) = respond.send_response(response.body(()).unwrap(), false) {
+        let _ = stream.send_data(Cursor::new(body.as_bytes().to_vec()), true);
+    }
+}
