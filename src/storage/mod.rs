@@ -26,6 +26,7 @@ pub mod lines;
 pub mod looks;
 pub mod neighbourhood;
 pub mod outcome;
+pub mod passes;
 pub mod places;
 pub mod records;
 pub mod sightings;

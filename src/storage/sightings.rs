@@ -1,11 +1,11 @@
 //! What a pass through a stream has met, as keyed hashes. They are written with the step, and forgotten with the pass
-//! ([`streams`](super::streams)).
+//! ([`passes`](super::passes)).
 
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::StorageError;
-use super::streams::Which;
+use super::passes::Which;
 
 /// How many different things a pass has met.
 ///

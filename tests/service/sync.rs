@@ -14,7 +14,8 @@ use hookpoint::demo::systems::{Envelope, Fault, Part, Systems, Terms, Thing, Wor
 use hookpoint::demo::vendor::Secrets;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
 use hookpoint::sources::api::Stream;
-use hookpoint::storage::streams::{cancel_streams, list_streams};
+use hookpoint::storage::passes::cancel_streams;
+use hookpoint::storage::streams::list_streams;
 use serde_json::{Value, json};
 
 use crate::support::{Options, TestApp, ledger_of};

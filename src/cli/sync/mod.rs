@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::customer::kind::Source;
 use crate::settings::Settings;
 use crate::sources::api::Stream;
-use crate::storage::streams::cancel_streams;
+use crate::storage::passes::cancel_streams;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum SyncCommand {

@@ -8,8 +8,8 @@ use crate::customer::versions::Versions;
 use crate::sources::api::{Ask, Stream, Walk};
 use crate::storage::StorageError;
 use crate::storage::events::{count_events, list_events_after};
+use crate::storage::passes::Step;
 use crate::storage::records::{count_records, list_records_after};
-use crate::storage::streams::Step;
 
 /// How many things are asked about before it is written down how far that came.
 const STRIDE: i64 = 32;

@@ -10,9 +10,9 @@ use crate::customer::record::{Change, Record};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::api::Ask;
 use crate::storage::StorageError;
+use crate::storage::passes::Step;
 use crate::storage::records::{list_gone_after, list_records_after};
 use crate::storage::sightings::find_sightings;
-use crate::storage::streams::Step;
 
 /// How many records are compared at once.
 const STRIDE: i64 = 1_000;

@@ -13,8 +13,8 @@ use crate::account::CallError;
 use crate::sources::Unreadable;
 use crate::sources::api::{Ask, Heard, Holds};
 use crate::storage::deliveries::{BacklogRow, list_backlog};
+use crate::storage::passes::Step;
 use crate::storage::sightings::count_sightings;
-use crate::storage::streams::Step;
 
 /// How often a list is begun again at most, since some sources count what they don't list.
 const MOST_ROUNDS: i32 = 2;

@@ -26,7 +26,7 @@ use crate::customer::kind::{Source, SourceKind};
 use crate::settings::file::SyncSettings;
 use crate::sources::api::{Api, Stream, Walk};
 use crate::storage::StorageError;
-use crate::storage::streams::{End, Which, claim_stream, finish_stream, release_streams};
+use crate::storage::passes::{End, Which, claim_stream, finish_stream, release_streams};
 use turn::{Stop, Turn};
 
 /// Walks through the streams of an account.

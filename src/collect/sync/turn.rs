@@ -11,7 +11,8 @@ use crate::collect::reply::take_in;
 use crate::sources::api::{Ask, Heard};
 use crate::storage::StorageError;
 use crate::storage::invalidation::LookupHash;
-use crate::storage::streams::{Runner, Standing, Step, StreamRow, Which, renew_lease, save_step};
+use crate::storage::passes::{Runner, Standing, Step, Which, renew_lease, save_step};
+use crate::storage::streams::StreamRow;
 
 /// How often a question is put before the pass is given up; the pauses grow to [`LONGEST_PAUSE`], so that is about an hour.
 const MOST_FAILURES: u32 = 64;
