@@ -48,6 +48,8 @@ create table streams (
     -- The pass under way, or the last one.
     pass_id uuid not null,
     is_reconcile boolean not null,
+    -- Of what changed from then on; null for a pass through everything.
+    since timestamptz,
     -- The next question; null at the end of the list. Never about an address.
     cursor jsonb,
     started_at timestamptz not null,
@@ -63,9 +65,13 @@ create table streams (
     lease_until timestamptz,
     is_cancelled boolean not null default false,
     finished_at timestamptz,
-    -- Of the last pass that came to its end: when it began, and what of all that it walked was not as it should be.
+    -- Of the last pass through everything that came to its end: when it began, what of all that it walked was not as it should be,
+    -- and what should be known of it.
     complete_at timestamptz,
     drift real,
+    finding text not null default '',
+    -- When the last pass of either sort began that came to its end: of what changed before nothing is left to be asked.
+    caught_up_at timestamptz,
     remark text not null default '',
     constraint streams_pkey primary key (brand_id, source, stream),
     constraint streams_brand_id_fkey foreign key (brand_id) references brands (brand_id)

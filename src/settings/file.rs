@@ -204,6 +204,7 @@ impl Default for CallSettings {
 pub struct SyncSettings {
     pub backfill: bool,
     pub reconcile_hours: u32,
+    pub changes_minutes: u32,
     pub lease_seconds: u64,
     pub max_gone_percent: u32,
     pub follow_ups: bool,
@@ -212,7 +213,7 @@ pub struct SyncSettings {
 
 impl Default for SyncSettings {
     fn default() -> Self {
-        Self { backfill: true, reconcile_hours: 24, lease_seconds: 60, max_gone_percent: 10, follow_ups: true, max_attempts: 20 }
+        Self { backfill: true, reconcile_hours: 24, changes_minutes: 15, lease_seconds: 60, max_gone_percent: 10, follow_ups: true, max_attempts: 20 }
     }
 }
 

@@ -164,6 +164,7 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("calls.break_after", u64::from(file.calls.break_after), 1, 1_000),
         ("calls.break_seconds", file.calls.break_seconds, 1, 3_600),
         ("sync.reconcile_hours", u64::from(file.sync.reconcile_hours), 0, 24 * 366),
+        ("sync.changes_minutes", u64::from(file.sync.changes_minutes), 0, 24 * 60),
         ("sync.lease_seconds", file.sync.lease_seconds, 5, 3_600),
         ("sync.max_gone_percent", u64::from(file.sync.max_gone_percent), 0, 100),
         ("sync.max_attempts", u64::from(file.sync.max_attempts), 1, 1_000),

@@ -34,14 +34,24 @@ pub struct Runner {
     pub until: Timestamp,
 }
 
-/// Takes a stream over that nobody walks: where it was left, or from the beginning. `None` when somebody walks it.
+/// What a pass that begins asks.
+#[derive(Debug)]
+pub struct Beginning {
+    /// The first question.
+    pub first: Option<Value>,
+    /// It asks what changed from then on; `None` for everything.
+    pub since: Option<Timestamp>,
+}
+
+/// Takes a stream over that nobody walks: a pass that was left, whatever it asks, or one from the beginning. `None` when somebody
+/// walks it.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn claim_stream(pool: &PgPool, which: Which<'_>, runner: Runner, first: Option<&Value>) -> Result<Option<StreamRow>, StorageError> {
+pub async fn claim_stream(pool: &PgPool, which: Which<'_>, runner: Runner, beginning: &Beginning) -> Result<Option<StreamRow>, StorageError> {
     let row: Option<Columns> = sqlx::query_as(
-        "insert into streams as known (brand_id, source, stream, pass_id, is_reconcile, cursor, started_at, runner, lease_until)
-        values ($1, $2, $3, $4, false, $7, $5, $4, $6)
+        "insert into streams as known (brand_id, source, stream, pass_id, is_reconcile, since, cursor, started_at, runner, lease_until)
+        values ($1, $2, $3, $4, false, $8, $7, $5, $4, $6)
         on conflict (brand_id, source, stream) do update
         set runner = excluded.runner,
             lease_until = excluded.lease_until,
@@ -50,6 +60,7 @@ pub async fn claim_stream(pool: &PgPool, which: Which<'_>, runner: Runner, first
             remark = '',
             pass_id = case when known.finished_at is null and not known.is_cancelled then known.pass_id else excluded.pass_id end,
             is_reconcile = case when known.finished_at is null and not known.is_cancelled then known.is_reconcile else known.complete_at is not null end,
+            since = case when known.finished_at is null and not known.is_cancelled then known.since else excluded.since end,
             cursor = case when known.finished_at is null and not known.is_cancelled then known.cursor else excluded.cursor end,
             started_at = case when known.finished_at is null and not known.is_cancelled then known.started_at else excluded.started_at end,
             walked = case when known.finished_at is null and not known.is_cancelled then known.walked else 0 end,
@@ -66,7 +77,8 @@ pub async fn claim_stream(pool: &PgPool, which: Which<'_>, runner: Runner, first
     .bind(runner.token)
     .bind(Time::from(runner.at))
     .bind(Time::from(runner.until))
-    .bind(first)
+    .bind(&beginning.first)
+    .bind(beginning.since.map(Time::from))
     .fetch_optional(pool)
     .await?;
     Ok(row.map(StreamRow::from))
@@ -197,7 +209,7 @@ pub enum End<'a> {
     Broken(&'a str),
 }
 
-/// Ends a pass. What it has met is forgotten.
+/// Ends a pass. What it has met is forgotten; what is known of the last pass through everything stays when one of what changed ends.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -213,9 +225,11 @@ pub async fn finish_stream(pool: &PgPool, which: Which<'_>, runner: Runner, end:
                 lease_until = null,
                 cursor = null,
                 finished_at = $5,
-                complete_at = case when $8 then started_at else complete_at end,
-                drift = coalesce($6, drift),
-                remark = $7
+                caught_up_at = case when $8 then started_at else caught_up_at end,
+                complete_at = case when $8 and since is null then started_at else complete_at end,
+                drift = case when $8 and since is null then $6 else drift end,
+                finding = case when $8 and since is null then $7 else finding end,
+                remark = case when $8 then '' else $7 end
             where brand_id = $1 and source = $2 and stream = $3 and runner = $4
             returning brand_id, source, stream
         )

@@ -20,6 +20,8 @@ pub struct StreamRow {
     pub pass_id: Uuid,
     /// Whether everything had been walked through before.
     pub is_reconcile: bool,
+    /// It is of what changed from then on; `None` for a pass through everything.
+    pub since: Option<Timestamp>,
     /// The last question whose answer is applied; `None` at the end of a list.
     pub cursor: Option<Value>,
     /// When the pass began.
@@ -42,10 +44,14 @@ pub struct StreamRow {
     pub is_cancelled: bool,
     /// When it ended, however.
     pub finished_at: Option<Timestamp>,
-    /// When the last pass began that came to its end.
+    /// When the last pass through everything began that came to its end.
     pub complete_at: Option<Timestamp>,
-    /// What of all that the last such pass walked was not as it should be: a share of 1.
+    /// What of all that it walked was not as it should be: a share of 1.
     pub drift: Option<f32>,
+    /// What should be known of it; empty for nothing.
+    pub finding: String,
+    /// When the last pass of either sort began that came to its end.
+    pub caught_up_at: Option<Timestamp>,
     /// What is wrong.
     pub remark: String,
 }
@@ -56,6 +62,7 @@ pub(super) struct Columns {
     stream: String,
     pass_id: Uuid,
     is_reconcile: bool,
+    since: Option<Time>,
     cursor: Option<Value>,
     started_at: Time,
     walked: i64,
@@ -69,6 +76,8 @@ pub(super) struct Columns {
     finished_at: Option<Time>,
     complete_at: Option<Time>,
     drift: Option<f32>,
+    finding: String,
+    caught_up_at: Option<Time>,
     remark: String,
 }
 
@@ -79,6 +88,7 @@ impl From<Columns> for StreamRow {
             stream: row.stream,
             pass_id: row.pass_id,
             is_reconcile: row.is_reconcile,
+            since: row.since.map(Time::to_jiff),
             cursor: row.cursor,
             started_at: row.started_at.to_jiff(),
             walked: row.walked,
@@ -92,16 +102,52 @@ impl From<Columns> for StreamRow {
             finished_at: row.finished_at.map(Time::to_jiff),
             complete_at: row.complete_at.map(Time::to_jiff),
             drift: row.drift,
+            finding: row.finding,
+            caught_up_at: row.caught_up_at.map(Time::to_jiff),
             remark: row.remark,
         }
     }
 }
 
 impl StreamRow {
+    /// A first pass that has just begun, and nobody walks.
+    #[cfg(test)]
+    pub(crate) fn begun(at: Timestamp) -> Self {
+        Self {
+            source: String::new(),
+            stream: String::new(),
+            pass_id: Uuid::nil(),
+            is_reconcile: false,
+            since: None,
+            cursor: None,
+            started_at: at,
+            walked: 0,
+            news: 0,
+            total: None,
+            gone: 0,
+            round: 0,
+            runner: None,
+            lease_until: None,
+            is_cancelled: false,
+            finished_at: None,
+            complete_at: None,
+            drift: None,
+            finding: String::new(),
+            caught_up_at: None,
+            remark: String::new(),
+        }
+    }
+
+    /// Whether the pass came to its end.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.finished_at.is_some() && self.caught_up_at == Some(self.started_at)
+    }
+
     /// Whether the pass can't go on now, or broke.
     #[must_use]
     pub fn is_failing(&self) -> bool {
-        let is_broken = self.finished_at.is_some() && self.complete_at != Some(self.started_at) && !self.is_cancelled;
+        let is_broken = self.finished_at.is_some() && !self.is_complete() && !self.is_cancelled;
         is_broken || (self.finished_at.is_none() && !self.remark.is_empty())
     }
 

@@ -100,11 +100,20 @@ pub const CATALOGUE: &[Metric] = &[
         "Lookups that had sources asked: changed (they knew more), same, late (the deadline came first), unavailable (some could not be asked).",
     ),
     gauge("hookpoint_sync_walked", &["brand", "source", "stream"], "How far the pass under way is, or the last one was; read every 10 seconds."),
-    gauge("hookpoint_sync_age_seconds", &["brand", "source", "stream"], "Time since the last complete pass began: nothing is older than that."),
+    gauge(
+        "hookpoint_sync_age_seconds",
+        &["brand", "source", "stream"],
+        "Time since the last complete pass through everything began: nothing is older than that. A pass of what changed makes nothing younger: it does not see who is gone.",
+    ),
     gauge(
         "hookpoint_sync_drift_ratio",
         &["brand", "source", "stream"],
-        "What the last complete pass found that was not as it should be: a share of 1.",
+        "What the last complete pass through everything found that was not as it should be: a share of 1.",
+    ),
+    counter(
+        "hookpoint_sync_missed_total",
+        &["brand", "source", "stream"],
+        "What passes found that was not as it should be, and repaired: no webhook had told it by then.",
     ),
     gauge("hookpoint_sync_failing", &["brand", "source", "stream"], "1 while a pass can't go on, or broke: `hookpoint sync status` says why."),
     counter(

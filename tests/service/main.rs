@@ -14,6 +14,7 @@ mod access;
 mod apply;
 mod booking;
 mod cases;
+mod changes;
 mod contract;
 mod cost;
 mod erasure;

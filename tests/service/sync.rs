@@ -7,7 +7,7 @@ use hookpoint::background::Background;
 use hookpoint::clock::Clock;
 use hookpoint::collect::erasure::file::LedgerFile;
 use hookpoint::collect::erasure::person::erase;
-use hookpoint::collect::sync::{Ended, Walker};
+use hookpoint::collect::sync::{Ended, Pass, Walker};
 use hookpoint::customer::kind::{Source, SourceKind};
 use hookpoint::customer::record::{Change, RecordKey, SourceMerge};
 use hookpoint::demo::systems::{Envelope, Fault, Part, Systems, Terms, Thing, World};
@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 use crate::support::{Options, TestApp, ledger_of};
 
 /// Two systems with some people, an application that isn't told of anybody, and who walks.
-struct Walk {
-    systems: Systems,
-    world: Arc<World>,
-    app: TestApp,
+pub struct Walk {
+    pub systems: Systems,
+    pub world: Arc<World>,
+    pub app: TestApp,
     accounts: Accounts,
 }
 
@@ -35,7 +35,7 @@ fn contact(n: usize) -> Value {
     })
 }
 
-fn profile(n: usize) -> Value {
+pub fn profile(n: usize) -> Value {
     json!({
         "id": format!("00000000-0000-4000-8000-{n:012}"), "first_name": "Bo", "last_name": "Smit", "email": format!("b{n}@example.org"),
         "profile_type": "active", "created_at": "2026-01-01 09:00:00", "updated_at": "2026-01-01 09:00:00"
@@ -43,7 +43,7 @@ fn profile(n: usize) -> Value {
 }
 
 impl Walk {
-    async fn start(contacts: usize) -> Self {
+    pub async fn start(contacts: usize) -> Self {
         let world = Arc::new(World::new(Clock::system()));
         for n in 0..contacts {
             world.put(Thing::Contact, contact(n));
@@ -62,7 +62,7 @@ impl Walk {
             (webhook, api)
         };
         let [tap, omneo] = [api(Source::OmnioTap, "key"), api(Source::Omneo, "token")];
-        let nobody_else = "[sync]\nbackfill = false\nreconcile_hours = 0\n\n[lookup]".to_owned();
+        let nobody_else = "[sync]\nbackfill = false\nreconcile_hours = 0\nchanges_minutes = 0\n\n[lookup]".to_owned();
         let replace = vec![(&*Box::leak(tap.0.into_boxed_str()), tap.1), (&*Box::leak(omneo.0.into_boxed_str()), omneo.1), ("[lookup]", nobody_else)];
         let app = TestApp::start_with(Options { replace, ..Options::default() }).await;
         let brands = [Arc::clone(&app.brand)];
@@ -70,34 +70,34 @@ impl Walk {
         Self { systems, world, app, accounts }
     }
 
-    fn walker(&self, source: Source) -> Walker {
+    pub fn walker(&self, source: Source) -> Walker {
         let account = Arc::clone(self.accounts.get(self.app.brand.id(), source).unwrap());
         Walker::new(self.app.pool().clone(), account, &SyncSettings::default(), self.app.clock.clone())
     }
 
-    fn stream(&self, source: Source, name: &str) -> Stream {
+    pub fn stream(&self, source: Source, name: &str) -> Stream {
         *self.app.brand.rules.sources.api(source).streams().iter().find(|stream| stream.name == name).unwrap()
     }
 
-    async fn walk(&self, source: Source, name: &str) -> Ended {
+    pub async fn walk(&self, source: Source, name: &str) -> Ended {
         // Whatever was said before a pass began can be gone at its end.
         self.app.clock.set(Clock::system().now());
-        self.walker(source).walk(self.stream(source, name), &|_| {}).await.unwrap()
+        self.walker(source).walk(self.stream(source, name), Pass::Whole, &|_| {}).await.unwrap()
     }
 
     async fn contacts(&self) -> (u64, u64, u64, Option<f32>, String) {
         match self.walk(Source::OmnioTap, "contacts").await {
-            Ended::Complete { progress, gone, drift, remark } => (progress.walked, progress.news, gone, drift, remark),
+            Ended::Complete { progress, gone, drift, remark, .. } => (progress.walked, progress.news, gone, drift, remark),
             other => panic!("{other:?}"),
         }
     }
 
-    async fn is_known(&self, email: &str) -> bool {
+    pub async fn is_known(&self, email: &str) -> bool {
         self.app.heard().await;
         !self.app.by_email(email).await.is_empty()
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.app.stop().await;
         self.systems.stop().await;
     }
@@ -199,15 +199,15 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
         }
     };
     tokio::select! {
-        ended = first.walk(stream, &listener) => panic!("{ended:?}"),
+        ended = first.walk(stream, Pass::Whole, &listener) => panic!("{ended:?}"),
         () = reached.notified() => {}
     }
     // It was dropped, as by a kill: its lease holds still.
-    assert_eq!(second.walk(stream, &|_| {}).await.unwrap(), Ended::Elsewhere);
+    assert_eq!(second.walk(stream, Pass::Whole, &|_| {}).await.unwrap(), Ended::Elsewhere);
     walk.systems.clear_faults();
     walk.app.clock.set(walk.app.clock.now() + jiff::SignedDuration::from_secs(61));
     walk.systems.forget_arrivals();
-    let Ended::Complete { progress, drift: None, .. } = second.walk(stream, &|_| {}).await.unwrap() else { panic!() };
+    let Ended::Complete { progress, drift: None, .. } = second.walk(stream, Pass::Whole, &|_| {}).await.unwrap() else { panic!() };
     assert!(progress.walked >= 90 && walk.systems.arrivals(Source::OmnioTap).len() <= 4, "{progress:?}");
     assert!(walk.is_known("p0@example.org").await && walk.is_known("p89@example.org").await);
     walk.stop().await;
@@ -226,7 +226,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
         cancel_streams(&pool, brand_id, None, Some("contacts"), walk.app.clock.now()).await.unwrap()
     };
     let listener = |_| begun.notify_one();
-    let (ended, cancelled) = tokio::join!(walker.walk(stream, &listener), cancel);
+    let (ended, cancelled) = tokio::join!(walker.walk(stream, Pass::Whole, &listener), cancel);
     assert_eq!((ended.unwrap(), cancelled), (Ended::Cancelled, 1));
     walk.systems.clear_faults();
     assert!(matches!(walk.walk(Source::OmnioTap, "contacts").await, Ended::Complete { .. }));
@@ -281,14 +281,14 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
     };
     let killed = walk.walker(Source::OmnioTap);
     tokio::select! {
-        ended = killed.walk(stream, &listener) => panic!("{ended:?}"),
+        ended = killed.walk(stream, Pass::Whole, &listener) => panic!("{ended:?}"),
         () = reached.notified() => {}
     }
     assert_eq!(cancel_streams(walk.app.pool(), walk.app.brand.id(), None, None, walk.app.clock.now()).await.unwrap(), 1);
     walk.systems.clear_faults();
     walk.app.clock.set(walk.app.clock.now() + jiff::SignedDuration::from_secs(61));
     walk.systems.forget_arrivals();
-    let Ended::Complete { progress, .. } = walk.walker(Source::OmnioTap).walk(stream, &|_| {}).await.unwrap() else { panic!() };
+    let Ended::Complete { progress, .. } = walk.walker(Source::OmnioTap).walk(stream, Pass::Whole, &|_| {}).await.unwrap() else { panic!() };
     assert_eq!(progress.walked, 90, "a new pass, from the beginning");
     walk.stop().await;
 }

@@ -14,7 +14,7 @@ use crate::background::Background;
 use crate::brand::Brand;
 use crate::cli::say;
 use crate::clock::Clock;
-use crate::collect::sync::{Ended, Progress, SyncError, Walker};
+use crate::collect::sync::{Ended, Pass, Progress, SyncError, Walker};
 use crate::customer::kind::Source;
 use crate::settings::SettingsFile;
 use crate::sources::api::Stream;
@@ -75,7 +75,7 @@ pub(in crate::cli) async fn walk_account(walker: &Walker, streams: &[Stream], ba
     for stream in streams {
         let shown = Shown::new(walker, *stream, bars);
         let ended = loop {
-            match walker.walk(*stream, &|progress| shown.tell(progress)).await {
+            match walker.walk(*stream, Pass::Whole, &|progress| shown.tell(progress)).await {
                 // Whoever walks it may be killed meanwhile: then it is our turn.
                 Ok(Ended::Elsewhere) => {
                     if let Some(ended) = follow(walker, *stream, &shown).await? {
@@ -93,7 +93,7 @@ pub(in crate::cli) async fn walk_account(walker: &Walker, streams: &[Stream], ba
     Ok(broken)
 }
 
-/// Shows how somebody else's pass goes, until it ends; `None` when nobody walks it any more.
+/// Shows how somebody else's pass goes, until it ends; `None` when nobody walks it any more, or it was only of what changed.
 async fn follow(walker: &Walker, stream: Stream, shown: &Shown) -> anyhow::Result<Option<Ended>> {
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
     loop {
@@ -103,10 +103,10 @@ async fn follow(walker: &Walker, stream: Stream, shown: &Shown) -> anyhow::Resul
         };
         let progress = Progress { walked: count(row.walked), news: count(row.news), total: row.total.map(count) };
         shown.tell(progress);
-        if row.finished_at.is_some() {
-            let is_complete = row.complete_at == Some(row.started_at);
-            let complete =
-                || Ended::Complete { progress, gone: count(row.gone), drift: row.drift.filter(|_| row.is_reconcile), remark: row.remark.clone() };
+        let (pass, is_complete) = (Pass::of(&row), row.is_complete());
+        if row.finished_at.is_some() && (pass == Pass::Whole || (row.is_cancelled && !is_complete)) {
+            let (gone, drift) = (count(row.gone), row.drift.filter(|_| row.is_reconcile));
+            let complete = || Ended::Complete { pass, progress, gone, drift, remark: row.finding.clone() };
             return Ok(Some(if is_complete { complete() } else { Ended::Broken(row.remark.clone()) }));
         }
         if !row.is_walked(Clock::system().now()) {
@@ -164,7 +164,7 @@ impl Shown {
             bar.finish_and_clear();
         }
         let text = match ended {
-            Ended::Complete { progress, gone, drift, remark } => {
+            Ended::Complete { progress, gone, drift, remark, .. } => {
                 let found = drift.map_or_else(
                     || format!("{} were news", progress.news),
                     |drift| format!("{:.2} % drift: {} were not as they should be, {gone} were gone", f64::from(drift) * 100.0, progress.news),

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use crate::brand::Brand;
 use crate::cli::{plain, say, span};
 use crate::clock::Clock;
+use crate::collect::sync::Pass;
 use crate::customer::kind::Source;
 use crate::sources::api::{AccountRules, Ask};
 use crate::storage::accounts::{AccountRow, get_account};
@@ -81,19 +82,74 @@ fn line(row: &StreamRow, now: Timestamp) -> String {
     let of = row.total.map_or_else(String::new, |total| format!(" of {total}"));
     let page = row.cursor.as_ref().and_then(Ask::of_json).map(|cursor| cursor.page).filter(|page| !page.is_empty() && page.len() < 12);
     let at_page = page.map_or_else(String::new, |page| format!(", page {page}"));
-    let pass = if row.is_reconcile { "reconcile" } else { "backfill" };
+    let pass = match Pass::of(row) {
+        Pass::Changes { .. } => "changes",
+        Pass::Whole if row.is_reconcile => "reconcile",
+        Pass::Whole => "backfill",
+    };
     let state = match row.finished_at {
         None if row.is_walked(now) => format!("{pass} {}{of}{at_page}", row.walked),
         None if row.is_cancelled => format!("{pass} cancelled at {}{of}", row.walked),
         None => format!("{pass} {}{of}{at_page}, left: it goes on when the service runs", row.walked),
-        Some(at) if row.complete_at == Some(row.started_at) => format!("{pass} done {}, {} walked", ago(at), row.walked),
+        Some(at) if row.is_complete() => format!("{pass} done {}, {} walked", ago(at), row.walked),
         Some(at) => format!("{pass} ended {} at {}{of}", ago(at), row.walked),
     };
+    let missed =
+        row.since.filter(|_| row.walked > 0).map_or_else(String::new, |_| format!(", missed {:.2} % of that", percent(row.news, row.walked)));
     let drift = row.drift.filter(|_| row.complete_at.is_some());
     let drift = drift.map_or_else(String::new, |drift| format!(", drift {:.2} %", f64::from(drift) * 100.0));
     let gone = if row.gone == 0 { String::new() } else { format!(", {} gone", row.gone) };
     let oldest = row.complete_at.filter(|at| row.finished_at.is_none() || *at != row.started_at);
     let oldest = oldest.map_or_else(String::new, |at| format!(", all as of {}", ago(at)));
-    let remark = if row.remark.is_empty() { String::new() } else { format!(": {}", plain(&row.remark)) };
-    format!("{state}{drift}{gone}{oldest}{remark}")
+    let remarks: Vec<String> = [&row.remark, &row.finding].into_iter().filter(|remark| !remark.is_empty()).map(|remark| plain(remark)).collect();
+    let remark = if remarks.is_empty() { String::new() } else { format!(": {}", remarks.join("; ")) };
+    format!("{state}{missed}{drift}{gone}{oldest}{remark}")
+}
+
+fn percent(part: i64, whole: i64) -> f64 {
+    let number = |number: i64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+    number(part) / number(whole) * 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn what_changed_is_told_beside_what_is_known_of_everything() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let ago = |minutes| now - SignedDuration::from_mins(minutes);
+        let all = StreamRow {
+            is_reconcile: true,
+            walked: 20_412,
+            gone: 1,
+            finished_at: Some(ago(170)),
+            complete_at: Some(ago(180)),
+            caught_up_at: Some(ago(180)),
+            drift: Some(0.0022),
+            ..StreamRow::begun(ago(180))
+        };
+        assert_eq!(line(&all, now), "reconcile done 2h ago, 20412 walked, drift 0.22 %, 1 gone");
+        let finding = "7 are not in the list".to_owned();
+        let changes = StreamRow {
+            since: Some(ago(182)),
+            started_at: ago(5),
+            walked: 12,
+            news: 3,
+            gone: 0,
+            finished_at: Some(ago(4)),
+            caught_up_at: Some(ago(5)),
+            finding,
+            ..all
+        };
+        let known = "drift 0.22 %, all as of 3h ago: 7 are not in the list";
+        assert_eq!(line(&changes, now), format!("changes done 4m ago, 12 walked, missed 25.00 % of that, {known}"));
+        let nothing = StreamRow { walked: 0, news: 0, ..changes.clone() };
+        assert_eq!(line(&nothing, now), format!("changes done 4m ago, 0 walked, {known}"));
+        let broken = StreamRow { caught_up_at: Some(ago(20)), remark: "it said 400".to_owned(), walked: 0, ..changes };
+        let known = "drift 0.22 %, all as of 3h ago: it said 400; 7 are not in the list";
+        assert_eq!(line(&broken, now), format!("changes ended 4m ago at 0, {known}"));
+    }
 }

@@ -1,5 +1,5 @@
 //! Walking through what a source has: once in full (backfill), and from time to time to find and repair what webhooks missed
-//! (reconcile).
+//! (reconcile). Where a source can tell what changed since a time, that is walked through in between.
 //!
 //! A stream is walked by one runner at a time over all replicas. After each step it is written down how far it came, so that
 //! whoever goes on after a kill begins there; what is applied twice changes nothing. What the source says is held against what
@@ -16,6 +16,7 @@ mod turn;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -26,7 +27,8 @@ use crate::customer::kind::{Source, SourceKind};
 use crate::settings::file::SyncSettings;
 use crate::sources::api::{Api, Stream, Walk};
 use crate::storage::StorageError;
-use crate::storage::passes::{End, Which, claim_stream, finish_stream, release_streams};
+use crate::storage::passes::{Beginning, End, Which, claim_stream, finish_stream, release_streams};
+use crate::storage::streams::StreamRow;
 use turn::{Stop, Turn};
 
 /// Walks through the streams of an account.
@@ -37,6 +39,33 @@ pub struct Walker {
     pub(super) lease: Duration,
     pub(super) max_gone_percent: u32,
     token: Uuid,
+}
+
+/// What a pass walks through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// Everything.
+    Whole,
+    /// What changed at the source: nobody is looked for as gone.
+    Changes {
+        /// From then on.
+        since: Timestamp,
+    },
+}
+
+impl Pass {
+    /// The pass of a stream that is under way, or the last one.
+    #[must_use]
+    pub fn of(row: &StreamRow) -> Self {
+        row.since.map_or(Self::Whole, |since| Self::Changes { since })
+    }
+
+    const fn since(self) -> Option<Timestamp> {
+        match self {
+            Self::Whole => None,
+            Self::Changes { since } => Some(since),
+        }
+    }
 }
 
 /// How far a pass is.
@@ -56,13 +85,15 @@ pub type Listener<'a> = &'a (dyn Fn(Progress) + Sync);
 /// How a pass ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ended {
-    /// Everything was walked through.
+    /// It was all walked through.
     Complete {
+        /// Of what.
+        pass: Pass,
         /// What was walked.
         progress: Progress,
         /// What was gone at the source.
         gone: u64,
-        /// What was not as it should be, as a share of 1; `None` for the first pass, before which nothing was known.
+        /// What of that was not as it should be, as a share of 1; `None` for the first pass, before which nothing was known.
         drift: Option<f32>,
         /// What should be known of it; empty for nothing.
         remark: String,
@@ -139,27 +170,39 @@ impl Walker {
         release_streams(&self.pool, self.account.brand.id(), self.token).await
     }
 
-    /// Walks through a stream: from where somebody left it, or from its beginning.
+    /// Walks through a stream: from where somebody left it, or from its beginning. Where everything is wanted, and what was left is
+    /// a pass of what changed, that is ended first: it is short.
     ///
     /// # Errors
     /// When Postgres fails, or the service is ending: somebody goes on from there when the lease ends.
-    pub async fn walk(&self, stream: Stream, listener: Listener<'_>) -> Result<Ended, SyncError> {
-        let which = Which { brand_id: self.account.brand.id(), source: self.account.source, stream: stream.name };
-        let first = self.api().first(stream.name, None).map(|ask| ask.to_json());
-        let runner = self.runner();
-        let Some(row) = claim_stream(&self.pool, which, runner, first.as_ref()).await? else { return Ok(Ended::Elsewhere) };
-        let turn = Turn::new(self, which, row, listener);
+    pub async fn walk(&self, stream: Stream, pass: Pass, listener: Listener<'_>) -> Result<Ended, SyncError> {
+        loop {
+            let which = Which { brand_id: self.account.brand.id(), source: self.account.source, stream: stream.name };
+            let first = self.api().first(stream.name, pass.since()).map(|ask| ask.to_json());
+            let beginning = Beginning { first, since: pass.since() };
+            let Some(row) = claim_stream(&self.pool, which, self.runner(), &beginning).await? else { return Ok(Ended::Elsewhere) };
+            let turn = Turn::new(self, which, row, listener);
+            let ended = self.go_on(&turn, stream).await?;
+            let is_less = pass == Pass::Whole && turn.pass() != Pass::Whole;
+            if !is_less || matches!(ended, Ended::Cancelled | Ended::Elsewhere) {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Walks to the end of a pass.
+    async fn go_on(&self, turn: &Turn<'_>, stream: Stream) -> Result<Ended, SyncError> {
         let walked = match stream.walk {
-            Walk::List(holds) => self.walk_list(&turn, holds).await,
-            Walk::EachRecord(_) | Walk::EachEvent(_) => self.walk_each(&turn, stream).await,
+            Walk::List(holds) => self.walk_list(turn, holds).await,
+            Walk::EachRecord(_) | Walk::EachEvent(_) => self.walk_each(turn, stream).await,
         };
-        let finish = |end| finish_stream(&self.pool, which, self.runner(), end);
+        let finish = |end| finish_stream(&self.pool, turn.which, self.runner(), end);
         match walked {
             Ok(remark) => {
                 let (progress, gone) = (turn.progress(), turn.gone());
                 let drift = turn.drift();
                 finish(End::Complete { drift, remark: &remark }).await?;
-                Ok(Ended::Complete { progress, gone, drift, remark })
+                Ok(Ended::Complete { pass: turn.pass(), progress, gone, drift, remark })
             }
             Err(Stop::Cancelled) => {
                 finish(End::Broken("cancelled")).await?;

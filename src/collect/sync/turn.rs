@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Listener, Progress, Walker};
+use super::{Listener, Pass, Progress, Walker};
 use crate::account::{CallError, Class};
 use crate::collect::reply::take_in;
 use crate::sources::api::{Ask, Heard};
@@ -67,6 +67,10 @@ impl<'a> Turn<'a> {
         Self { walker, which, row, listener, tally: Mutex::new(tally) }
     }
 
+    pub(super) fn pass(&self) -> Pass {
+        Pass::of(&self.row)
+    }
+
     pub(super) const fn class(&self) -> Class {
         if self.row.is_reconcile { Class::Reconcile } else { Class::Backfill }
     }
@@ -83,7 +87,7 @@ impl<'a> Turn<'a> {
         self.tally().gone
     }
 
-    /// What of all that was walked was not as it should be. Before the first pass nothing was known.
+    /// What of that which was walked was not as it should be. Before the first pass nothing was known.
     pub(super) fn drift(&self) -> Option<f32> {
         let Tally { progress, gone } = *self.tally();
         let share = |part: u64, whole: u64| {
@@ -156,7 +160,17 @@ impl<'a> Turn<'a> {
             tally.progress
         };
         (self.listener)(progress);
+        self.count_missed(count(step.news).saturating_add(count(step.gone)));
         checked(standing)
+    }
+
+    /// Whatever is news after the first pass, no webhook has brought here.
+    fn count_missed(&self, missed: u64) {
+        if self.row.is_reconcile && missed > 0 {
+            let (brand, stream) = (self.walker.account.brand.rules.slug.clone(), self.which.stream.to_owned());
+            let source = self.which.source.as_str();
+            metrics::counter!("hookpoint_sync_missed_total", "brand" => brand, "source" => source, "stream" => stream).increment(missed);
+        }
     }
 
     /// What stands for a record or event among what was met.

@@ -1,0 +1,212 @@
+//! Walking through what changed at a source, between the passes through everything.
+
+use std::time::Duration;
+
+use hookpoint::clock::Clock;
+use hookpoint::collect::sync::schedule::{Line, walk_due};
+use hookpoint::collect::sync::{Ended, Pass, Progress};
+use hookpoint::customer::kind::Source;
+use hookpoint::demo::systems::{Fault, Part, Thing, omneo};
+use hookpoint::settings::file::SyncSettings;
+use hookpoint::storage::passes::cancel_streams;
+use hookpoint::storage::streams::{StreamRow, list_streams};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tokio::sync::Notify;
+
+use crate::sync::{Walk, profile};
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+fn id(n: usize) -> String {
+    profile(n)["id"].as_str().unwrap().to_owned()
+}
+
+impl Walk {
+    /// With profiles, all of which are known.
+    async fn with_profiles(count: usize) -> Self {
+        let walk = Self::start(0).await;
+        (0..count).for_each(|n| walk.world.put(Thing::Profile, profile(n)));
+        assert!(matches!(walk.walk(Source::Omneo, "profiles").await, Ended::Complete { drift: None, .. }));
+        walk.systems.forget_arrivals();
+        walk
+    }
+
+    /// Changes a profile, and no webhook says so.
+    fn change(&self, n: usize) {
+        let mut changed = profile(n);
+        changed["email"] = json!(format!("new{n}@example.org"));
+        changed["updated_at"] = json!(omneo::written(Clock::system().now()));
+        self.world.put(Thing::Profile, changed);
+    }
+
+    fn pass_time(&self, time: SignedDuration) {
+        self.app.clock.set(self.app.clock.now() + time);
+    }
+
+    /// Walks through what is due, as the service does. Gives back what was asked for.
+    async fn walk_due(&self, source: Source, line: Line) -> Vec<String> {
+        let settings = SyncSettings { backfill: false, ..SyncSettings::default() };
+        self.systems.forget_arrivals();
+        walk_due(&self.walker(source), &settings, line).await.unwrap();
+        self.systems.arrivals(source).into_iter().map(|arrival| arrival.path).collect()
+    }
+
+    async fn row(&self) -> StreamRow {
+        let rows = list_streams(self.app.pool(), self.app.brand.id()).await.unwrap();
+        rows.into_iter().find(|row| row.stream == "profiles").unwrap()
+    }
+
+    /// A pass of what changed that was killed after two pages.
+    async fn kill_in_the_middle(&self) -> Timestamp {
+        self.pass_time(MINUTE * 16);
+        let since = self.row().await.caught_up_at.unwrap() - MINUTE;
+        self.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Slow(Duration::from_millis(200))));
+        let reached = Notify::new();
+        let listener = |progress: Progress| {
+            if progress.walked >= 40 {
+                reached.notify_one();
+            }
+        };
+        let (killed, stream) = (self.walker(Source::Omneo), self.stream(Source::Omneo, "profiles"));
+        tokio::select! {
+            ended = killed.walk(stream, Pass::Changes { since }, &listener) => panic!("{ended:?}"),
+            () = reached.notified() => {}
+        }
+        self.systems.clear_faults();
+        since
+    }
+}
+
+#[tokio::test]
+async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
+    let walk = Walk::with_profiles(9).await;
+    let all = walk.row().await;
+    walk.change(3);
+    walk.world.remove(Thing::Profile, &id(7));
+    walk.pass_time(MINUTE * 14);
+    assert!(walk.walk_due(Source::Omneo, Line::Changes).await.is_empty(), "not yet");
+    walk.pass_time(MINUTE * 2);
+    assert!(walk.walk_due(Source::Omneo, Line::Whole).await.is_empty(), "everything is due later");
+    assert_eq!(walk.walk_due(Source::Omneo, Line::Changes).await, ["/api/v3/profiles"]);
+    assert!(walk.is_known("new3@example.org").await && !walk.is_known("b3@example.org").await);
+    assert!(walk.is_known("b7@example.org").await, "who isn't in that is not gone");
+    let row = walk.row().await;
+    assert_eq!((row.walked, row.news, row.gone, row.since), (1, 1, 0, Some(all.started_at - MINUTE * 2)));
+    assert!(row.is_complete() && !row.is_failing() && row.is_reconcile);
+    assert_eq!((row.complete_at, row.drift), (all.complete_at, None));
+    assert_eq!(row.caught_up_at, Some(row.started_at));
+    let missed = "hookpoint_sync_missed_total{brand=\"demo\",source=\"omneo\",stream=\"profiles\"}";
+    assert!(hookpoint::telemetry::metrics().render().contains(missed));
+    assert!(walk.walk_due(Source::Omneo, Line::Changes).await.is_empty(), "it was just done");
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn everything_is_walked_as_often_as_before_and_its_drift_is_kept() {
+    let walk = Walk::with_profiles(30).await;
+    walk.change(3);
+    walk.world.remove(Thing::Profile, &id(7));
+    for _ in 0..3 {
+        walk.pass_time(SignedDuration::from_hours(8));
+        assert_eq!(walk.walk_due(Source::Omneo, Line::Changes).await.len(), 1);
+    }
+    walk.pass_time(MINUTE);
+    assert!(walk.walk_due(Source::Omneo, Line::Changes).await.is_empty());
+    walk.change(4);
+    assert!(walk.walk_due(Source::Omneo, Line::Whole).await.len() >= 3, "two pages, and a look at who is gone");
+    assert!(!walk.is_known("b7@example.org").await && walk.is_known("new4@example.org").await);
+    let all = walk.row().await;
+    assert_eq!((all.since, all.complete_at, all.gone), (None, Some(all.started_at), 1));
+    assert!((all.drift.unwrap() - 2.0 / 30.0).abs() < 0.001, "{:?}", all.drift);
+    walk.pass_time(MINUTE * 16);
+    assert_eq!(walk.walk_due(Source::Omneo, Line::Changes).await.len(), 1);
+    let row = walk.row().await;
+    assert_eq!((row.drift, row.complete_at), (all.drift, all.complete_at));
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn what_should_be_known_of_everything_outlives_a_pass_of_what_changed() {
+    let walk = Walk::with_profiles(30).await;
+    (0..15).for_each(|n| drop(walk.world.remove(Thing::Profile, &id(n))));
+    walk.walk(Source::Omneo, "profiles").await;
+    walk.pass_time(MINUTE * 16);
+    assert_eq!(walk.walk_due(Source::Omneo, Line::Changes).await.len(), 1);
+    let row = walk.row().await;
+    assert!(row.since.is_some() && row.finding.contains("15 of 30") && row.remark.is_empty(), "{} {}", row.finding, row.remark);
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn sources_that_cannot_tell_what_changed_are_not_asked_in_between() {
+    let walk = Walk::start(30).await;
+    walk.walk(Source::OmnioTap, "contacts").await;
+    walk.walk(Source::Omneo, "transactions").await;
+    walk.pass_time(SignedDuration::from_hours(23));
+    for source in [Source::OmnioTap, Source::Omneo] {
+        for line in [Line::Changes, Line::Whole] {
+            assert!(walk.walk_due(source, line).await.is_empty(), "{source} {line:?}");
+        }
+    }
+    walk.pass_time(SignedDuration::from_hours(2));
+    assert!(walk.walk_due(Source::OmnioTap, Line::Changes).await.is_empty());
+    assert_eq!(walk.walk_due(Source::OmnioTap, Line::Whole).await.len(), 2);
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn a_killed_pass_of_what_changed_goes_on_where_it_stood() {
+    let walk = Walk::with_profiles(90).await;
+    (0..90).for_each(|n| walk.change(n));
+    let since = walk.kill_in_the_middle().await;
+    let met: i64 = sqlx::query_scalar("select count(*) from sightings").fetch_one(walk.app.pool()).await.unwrap();
+    assert_eq!(met, 0, "nobody is looked for as gone, so nobody need be remembered");
+    assert!(walk.walk_due(Source::Omneo, Line::Changes).await.is_empty(), "its lease holds still");
+    walk.pass_time(SignedDuration::from_secs(61));
+    assert!(walk.walk_due(Source::Omneo, Line::Whole).await.is_empty());
+    assert!(walk.walk_due(Source::Omneo, Line::Changes).await.len() <= 4);
+    let row = walk.row().await;
+    assert!(row.is_complete() && row.since == Some(since) && row.walked >= 90 && row.complete_at < Some(row.started_at));
+    assert!(walk.is_known("new0@example.org").await && walk.is_known("new89@example.org").await);
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_left() {
+    let walk = Walk::with_profiles(90).await;
+    (0..90).for_each(|n| walk.change(n));
+    walk.world.remove(Thing::Profile, &id(7));
+    walk.kill_in_the_middle().await;
+    walk.pass_time(SignedDuration::from_secs(61));
+    walk.systems.forget_arrivals();
+    let ended = walk.walker(Source::Omneo).walk(walk.stream(Source::Omneo, "profiles"), Pass::Whole, &|_| {}).await.unwrap();
+    let Ended::Complete { pass: Pass::Whole, progress, gone: 1, .. } = ended else { panic!("{ended:?}") };
+    assert_eq!((progress.walked, progress.news), (89, 0), "the rest was repaired by what was left");
+    // The four pages that were left, five of everything, and a look at who is gone.
+    assert!(walk.systems.arrivals(Source::Omneo).len() >= 9);
+    assert!(!walk.is_known("b7@example.org").await && walk.is_known("new89@example.org").await);
+    walk.stop().await;
+}
+
+#[tokio::test]
+async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
+    let walk = Walk::with_profiles(90).await;
+    let all = walk.row().await;
+    (0..90).for_each(|n| walk.change(n));
+    walk.kill_in_the_middle().await;
+    walk.pass_time(SignedDuration::from_secs(61));
+    assert_eq!(cancel_streams(walk.app.pool(), walk.app.brand.id(), None, None, walk.app.clock.now()).await.unwrap(), 1);
+    assert!(walk.walk_due(Source::Omneo, Line::Changes).await.is_empty() && !walk.row().await.is_failing());
+    walk.pass_time(MINUTE * 16);
+    walk.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Status(404)));
+    assert_eq!(walk.walk_due(Source::Omneo, Line::Changes).await.len(), 1);
+    walk.systems.clear_faults();
+    let row = walk.row().await;
+    assert!(row.is_failing() && !row.is_complete() && row.since.is_some() && !row.remark.is_empty());
+    assert_eq!((row.caught_up_at, row.complete_at), (all.caught_up_at, all.complete_at), "the next one asks from there again");
+    walk.pass_time(MINUTE * 16);
+    assert_eq!(walk.walk_due(Source::Omneo, Line::Changes).await.len(), 5);
+    assert!(walk.is_known("new89@example.org").await && !walk.row().await.is_failing());
+    walk.stop().await;
+}
