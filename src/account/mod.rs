@@ -131,7 +131,7 @@ impl Switchboard {
             calls_per_minute: rules.calls_per_minute,
             api,
             places: Places::new(&rules.base_url, &rules.origins),
-            prover: Prover::new(&rules.credential, &rules.base_url, &self.client, &budget, background, &self.clock),
+            prover: Prover::new(rules, &self.client, &budget, rest, background, &self.clock),
             client: self.client.clone(),
             breaker: Breaker::new(pool, key, slug, settings.break_after, rest, background),
             budget,

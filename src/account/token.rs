@@ -15,13 +15,10 @@ use super::correction::Said;
 use super::{CallError, Class, lock};
 use crate::background::Background;
 use crate::clock::Clock;
-use crate::sources::api::{ClientCredentials, Credential, TokenStyle};
+use crate::sources::api::{AccountRules, ClientCredentials, Credential, TokenStyle};
 
 /// For how long a token is believed to be good when nobody says so. A 401 tells sooner.
 const UNSAID: Duration = Duration::from_secs(3_600);
-
-/// The longest pause after a renewal that failed.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What proves whose calls are.
 pub(super) enum Prover {
@@ -39,27 +36,28 @@ pub(super) struct Proof {
 }
 
 impl Prover {
-    /// Fetches nothing yet.
+    /// Fetches nothing yet. After a renewal that failed, the next one waits no longer than the pause.
     pub(super) fn new(
-        credential: &Credential,
-        base_url: &str,
+        rules: &AccountRules,
         client: &Client,
         budget: &Arc<Budget>,
+        longest_pause: Duration,
         background: &Background,
         clock: &Clock,
     ) -> Self {
-        let client_credentials = match credential {
+        let client_credentials = match &rules.credential {
             Credential::Header(name, secret) => return Self::Fixed(value("", secret.key()).map(|value| fixed(HeaderName::from_static(name), value))),
             Credential::Bearer(secret) => return Self::Fixed(value("Bearer ", secret.key()).map(|value| fixed(AUTHORIZATION, value))),
             Credential::ClientCredentials(client_credentials) => client_credentials,
         };
         let given = &client_credentials.token_url;
-        let url = if given.starts_with('/') { Url::parse(&format!("{base_url}{given}")) } else { Url::parse(given) };
+        let url = if given.starts_with('/') { Url::parse(&format!("{}{given}", rules.base_url)) } else { Url::parse(given) };
         Self::Tokens(Arc::new(Tokens {
             url: url.ok(),
             of: client_credentials.clone(),
             client: client.clone(),
             budget: Arc::clone(budget),
+            longest_pause,
             background: background.clone(),
             clock: clock.clone(),
             state: Mutex::default(),
@@ -109,6 +107,8 @@ pub(super) struct Tokens {
     of: ClientCredentials,
     client: Client,
     budget: Arc<Budget>,
+    /// As long as the account is left alone when it fails: who is to find out whether it is back must get a token.
+    longest_pause: Duration,
     background: Background,
     clock: Clock,
     state: Mutex<State>,
@@ -184,14 +184,14 @@ impl Tokens {
                 state.number = state.number.saturating_add(1);
                 let proof = Proof { header: (AUTHORIZATION, value), number: state.number };
                 let since = Instant::now();
-                let early = (lasts / 10).min(Duration::from_secs(60));
+                let early = (lasts / 10).min(self.longest_pause);
                 state.token = Some(Token { proof, renew_at: since + lasts.saturating_sub(early), ends_at: since + lasts });
                 (state.failures, state.failed) = (0, None);
                 Ok(())
             }
             Err(error) => {
                 let error = CallError::NoToken(Arc::new(error));
-                let pause = Duration::from_secs(1 << state.failures.min(6)).min(LONGEST_PAUSE);
+                let pause = Duration::from_secs(1 << state.failures.min(6)).min(self.longest_pause);
                 state.failures = state.failures.saturating_add(1);
                 state.failed = Some((Instant::now() + pause, error.clone()));
                 Err(error)

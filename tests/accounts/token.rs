@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hookpoint::account::CallError;
+use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::{ClientCredentials, Credential, TokenStyle};
 use hookpoint::sources::secret::Secret;
 
@@ -118,6 +119,23 @@ async fn where_there_is_no_token_nobody_asks_again_and_again() {
         assert_eq!((tokens(&vendor).len(), vendor.arrivals().len()), (1, 1), "{body}");
         replica.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_out_whether_an_account_is_back_asks_for_a_token_however_often_there_was_none() {
+    let vendor = Vendor::start(|_| json(500, "{}")).await;
+    let settings = CallSettings { break_after: 1, break_seconds: 1, ..CallSettings::default() };
+    let replica = Replica::start(&vendor.url(), Options { settings, ..options("/oauth:token", TokenStyle::Json) }).await;
+    let mut without = 0;
+    while without < 4 {
+        match replica.ask("get", "a").await {
+            Err(CallError::NoToken(_)) => without += 1,
+            Err(CallError::Broken) => tokio::time::sleep(Duration::from_millis(20)).await,
+            heard => panic!("{heard:?}"),
+        }
+        assert_eq!(tokens(&vendor).len(), without, "nobody finds anything out without asking");
+    }
+    replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
