@@ -27,7 +27,7 @@ use stand::freshness::Way;
 use stand::inbox::Hardship;
 use stand::report::{Report, Scale};
 use stand::restart::Front;
-use stand::{Stand, collecting, freshness, inbox, machine, outage, restart};
+use stand::{Stand, collecting, freshness, hanging, inbox, machine, outage, restart};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -96,8 +96,8 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship,
         print("budget: 10,000 cold lookups a minute and a backfill on two replicas", collecting::budget(&stand, lasts, 167).await, &mut broken);
     }
     if is_asked("hanging") {
-        let lasts = Duration::from_secs(30);
-        print("hanging: the sources hang, 500 lookups a second", collecting::hanging(&stand, lasts, 500).await, &mut broken);
+        let scale = Scale { lookups_per_second: 500, ..Scale::full(Duration::from_secs(30)) };
+        print("hanging: all sources hang, 500 lookups a second of people whom nobody knows", hanging::run(&stand, scale).await, &mut broken);
     }
     stand.stop().await;
     if is_asked("inbox") {

@@ -35,6 +35,12 @@ impl Background {
         });
     }
 
+    /// How many tasks have not ended.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        self.tasks.len()
+    }
+
     /// From now on balancers should look elsewhere; requests are still answered.
     pub fn drain(&self) {
         self.draining.cancel();

@@ -63,6 +63,8 @@ pub struct Gauges {
     pub flights: Arc<Flights>,
     /// Remembered answers.
     pub cache: Arc<AnswerCache>,
+    /// Work beside requests.
+    pub background: Background,
 }
 
 impl Gauges {
@@ -75,6 +77,7 @@ impl Gauges {
         metrics::gauge!("hookpoint_deaf").set(f64::from(self.cache.is_deaf()));
         metrics::gauge!("hookpoint_degraded").set(f64::from(self.flights.is_degraded()));
         metrics::gauge!("hookpoint_lookups_waiting").set(float(self.flights.waiting()));
+        metrics::gauge!("hookpoint_background_tasks").set(count(self.background.tasks()));
         let (used, idle) = self.flights.connections();
         let idle_for_work = self.pool.num_idle();
         let used_for_work = count(usize::try_from(self.pool.size()).unwrap_or(usize::MAX).saturating_sub(idle_for_work));

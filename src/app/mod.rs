@@ -167,7 +167,8 @@ impl Application {
         let hearing = Arc::new(Hearing::new(pool, &flights, &cache, &keyring));
         work.answer(&hearing, &keyring);
         tell_settings(&brands);
-        let gauges = Data::new(Gauges { pool: pool.clone(), flights: Arc::clone(&flights), cache: Arc::clone(&cache) });
+        let gauges =
+            Data::new(Gauges { pool: pool.clone(), flights: Arc::clone(&flights), cache: Arc::clone(&cache), background: background.clone() });
         let health = Data::new(Health { flights: Arc::clone(&flights), cache, background: background.clone() });
         let (address, metrics_address) = (local(&listener, file), metrics_listener.as_ref().map(|listener| local(listener, file)));
         let unheard = |address: &str| {

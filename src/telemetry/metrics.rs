@@ -65,6 +65,7 @@ pub const CATALOGUE: &[Metric] = &[
     gauge("hookpoint_cache_entries", &[], "Answers remembered."),
     gauge("hookpoint_cache_bytes", &[], "Memory of remembered answers, in bytes; at most lookup.cache_megabytes."),
     gauge("hookpoint_database_connections", &["pool", "state"], "Connections to Postgres, by pool (lookups, work) and state (used, idle)."),
+    gauge("hookpoint_background_tasks", &[], "Work beside requests that has not ended: workers, and calls that nobody need wait for."),
     counter(
         "hookpoint_webhooks_total",
         &["brand", "source", "outcome"],

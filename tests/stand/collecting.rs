@@ -1,5 +1,5 @@
 //! Whether what a source has is known here in the end, whatever happens on the way: a backfill with replicas that are killed
-//! again and again while webhooks arrive, webhooks that get lost, sources that hang, a budget that two replicas share.
+//! again and again while webhooks arrive, webhooks that get lost, a budget that two replicas share.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use hookpoint::clock::Clock;
 use hookpoint::customer::kind::{Source, SourceKind};
 use hookpoint::customer::record::{Change, RecordKey};
 use hookpoint::customer::versions::Versions;
-use hookpoint::demo::systems::{Fault, Part, Systems, Terms, Thing, World};
+use hookpoint::demo::systems::{Systems, Terms, Thing, World};
 use hookpoint::demo::vendor::Secrets;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::api::{Api, Reply};
@@ -21,12 +21,11 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::client::{Answer, Asker, Load};
-use super::connection::Connection;
 use super::dice::Dice;
 use super::lookups::{Lookups, Whom};
 use super::replica::{Plan, Replica};
 use super::report::Report;
-use super::{KEY, Shop, Stand};
+use super::{Shop, Stand};
 
 /// How much there is, and how much happens to it.
 #[derive(Clone, Copy)]
@@ -78,7 +77,8 @@ fn environment(secrets: &Secrets) -> Vec<(String, String)> {
     vec![("OMNIOTAP_SECRET".to_owned(), "demo-secret-omniotap".to_owned()), ("OMNIOTAP_API".to_owned(), secrets.of_api(Source::OmnioTap))]
 }
 
-fn contact(n: usize, version: usize, at: Timestamp) -> Value {
+/// A contact of the CRM.
+pub fn contact(n: usize, version: usize, at: Timestamp) -> Value {
     json!({
         "id": format!("c{n}"), "firstName": format!("Ann{n}"), "lastName": "Smit", "email": format!("p{n}@example.org"),
         "phone": format!("+316{:08}", 10_000_000 + n), "company": format!("Company {version}"),
@@ -97,7 +97,7 @@ fn world(contacts: usize) -> Arc<World> {
 }
 
 /// More calls than anybody makes.
-fn generous() -> Terms {
+pub fn generous() -> Terms {
     Terms { calls: 1_000_000, window_seconds: 60, ..Terms::default() }
 }
 
@@ -352,52 +352,6 @@ pub async fn budget(stand: &Stand, duration: Duration, per_second: u32) -> Repor
     report
 }
 
-/// Every source hangs: lookups are answered all the same, nothing is left behind, and afterwards sources are asked again.
-pub async fn hanging(stand: &Stand, duration: Duration, per_second: u32) -> Report {
-    let mut report = Report::default();
-    let secrets = Secrets::known();
-    let world = world(10);
-    let systems = Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
-    let tables = format!("[calls]\nfirst_byte_ms = 1500\nbreak_seconds = 2\n[sync]\nbackfill = false\n{}", brand(&systems, 60_000, "unknown"));
-    let shop = stand.shop_of("hanging", &tables).await;
-    let deadline = Duration::from_millis(800);
-    let plan = Plan { tables, environment: environment(&secrets), lookup: "deadline_ms = 800\nmax_waiting = 4000".to_owned(), ..Plan::default() };
-    let replica = Replica::start(stand, "hanging", &plan, &shop.url).await;
-    let unknown = |seconds: u64, first: u64| {
-        Load::at_rate(replica.address, per_second, Duration::from_secs(seconds)).over(1_000).from(first).start(Answered(Lookups::new(Whom::Nobody)))
-    };
-    let (before, _) = unknown(2, 0).wait().await;
-    report.expect_right("unknown people, the sources answer", &before);
-    let open_before = open_files(replica.process.id());
-    systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Silent));
-    let (figures, _) = unknown(duration.as_secs(), 1_000_000).wait().await;
-    report.expect_right("unknown people, the sources hang", &figures);
-    let slowest = Duration::from_secs_f64(figures.latencies.percentile_ms(99.0) / 1_000.0);
-    report.expect_within("p99 of them", slowest, deadline + Duration::from_millis(50));
-    systems.clear_faults();
-    // Somebody whom only the source knows.
-    let mut connection = Connection::new(replica.address);
-    let found = wait_for_somebody(&mut connection, "p7%40example.org").await;
-    report.figure("until somebody is found whom only the source knows", format!("{:.1} s", found.as_secs_f64()));
-    // As long as it is left alone, and a machine's slowness.
-    if found > Duration::from_secs(2 + 5) {
-        report.broken.push("the sources are not asked again".to_owned());
-    }
-    let settle = Instant::now() + Duration::from_secs(30);
-    while open_files(replica.process.id()) > open_before + 4 && Instant::now() < settle {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let open_after = open_files(replica.process.id());
-    report.figure("open files before and after", format!("{open_before}, {open_after}"));
-    if open_after > open_before + 4 {
-        report.broken.push(format!("{open_before} files were open, and {open_after} are"));
-    }
-    drop(replica);
-    systems.stop().await;
-    shop.database.close().await;
-    report
-}
-
 /// How fast a backfill is when nothing is in its way, what it costs, and how much of a small budget it uses.
 pub async fn walk(stand: &Stand, contacts: usize, minutes: u64) -> Report {
     const LIMIT: u32 = 60;
@@ -439,21 +393,4 @@ pub async fn walk(stand: &Stand, contacts: usize, minutes: u64) -> Report {
     systems.stop().await;
     shop.database.close().await;
     report
-}
-
-fn open_files(process: u32) -> usize {
-    std::fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
-}
-
-/// Asks again and again, for as long as the answer may be remembered that there is nobody.
-async fn wait_for_somebody(connection: &mut Connection, address: &str) -> Duration {
-    let begin = Instant::now();
-    let request = format!("GET /omnidesk/customerlookup?key={KEY}&channelAddressType=email&address={address} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    while begin.elapsed() < Duration::from_secs(60) {
-        if connection.ask(request.as_bytes()).await.is_ok_and(|answer| answer.status == 200 && answer.body.len() > 2) {
-            return begin.elapsed();
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    begin.elapsed()
 }

@@ -13,6 +13,7 @@ pub mod dice;
 pub mod figures;
 pub mod floors;
 pub mod freshness;
+pub mod hanging;
 pub mod inbox;
 pub mod lookups;
 pub mod machine;

@@ -48,6 +48,8 @@ impl Plan {
 pub struct Replica {
     pub process: Process,
     pub address: SocketAddr,
+    /// Where its metrics are.
+    pub metrics: SocketAddr,
     pub log: PathBuf,
 }
 
@@ -88,8 +90,8 @@ impl Replica {
         loop {
             let text = std::fs::read(&log).unwrap();
             let text = String::from_utf8_lossy(&text[usize::try_from(begins).unwrap()..]).into_owned();
-            if let Some(address) = text.lines().find_map(address) {
-                return Self { process, address, log };
+            if let Some((address, metrics)) = text.lines().find_map(addresses) {
+                return Self { process, address, metrics, log };
             }
             assert!(process.ended().is_none() && Instant::now() < deadline, "it did not become ready: {text}");
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -102,8 +104,9 @@ impl Replica {
     }
 }
 
-/// Where it listens, if this line of the log says so.
-fn address(line: &str) -> Option<SocketAddr> {
+/// Where it listens, for lookups and for metrics, if this line of the log says so.
+fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
     let value: serde_json::Value = serde_json::from_str(line).ok()?;
-    (value["message"] == "ready").then(|| value["address"].as_str()?.parse().ok())?
+    let address = |name: &str| value[name].as_str()?.parse().ok();
+    (value["message"] == "ready").then(|| Some((address("address")?, address("metrics")?)))?
 }
