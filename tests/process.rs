@@ -449,6 +449,23 @@ audience = \"{}\"\ncancel_bookings = true\n",
 }
 
 #[test]
+fn walking_through_a_source_that_is_down_says_so_and_ends_when_told() {
+    let scratch = Scratch::new();
+    let secret = scratch.0.join("secret");
+    std::fs::write(&secret, Secrets::known().of_api(Source::OmnioTap)).unwrap();
+    // Nobody listens there.
+    let account = format!("[brands.shop.sources.omniotap.api]\nbase_url = \"http://127.0.0.1:9\"\nkey = [{{ file = {secret:?} }}]\n");
+    let settings = scratch.settings(&account);
+    let mut child = command(&["--settings", settings.to_str().unwrap(), "sync", "run"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut walking = Running { child, address: String::new() };
+    first(lines, |line| (line == "shop omniotap contacts: waits: it could not be reached").then(String::new));
+    walking.signal("INT");
+    assert!(walking.wait().success());
+    scratch.wait_for_no_postgres();
+}
+
+#[test]
 fn mistakes_in_the_settings_end_with_exit_code_2_and_say_where() {
     let scratch = Scratch::new();
     let settings = scratch.settings("colour = 1");

@@ -20,6 +20,9 @@ use crate::sources::api::{AccountRules, ClientCredentials, Credential, TokenStyl
 /// For how long a token is believed to be good when nobody says so. A 401 tells sooner.
 const UNSAID: Duration = Duration::from_secs(3_600);
 
+/// How long before its end a token is renewed, at most.
+const MOST_EARLY: Duration = Duration::from_secs(60);
+
 /// What proves whose calls are.
 pub(super) enum Prover {
     /// Always the same header.
@@ -184,7 +187,7 @@ impl Tokens {
                 state.number = state.number.saturating_add(1);
                 let proof = Proof { header: (AUTHORIZATION, value), number: state.number };
                 let since = Instant::now();
-                let early = (lasts / 10).min(self.longest_pause);
+                let early = (lasts / 10).min(MOST_EARLY);
                 state.token = Some(Token { proof, renew_at: since + lasts.saturating_sub(early), ends_at: since + lasts });
                 (state.failures, state.failed) = (0, None);
                 Ok(())

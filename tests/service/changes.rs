@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookpoint::clock::Clock;
 use hookpoint::collect::sync::schedule::{Line, walk_due};
-use hookpoint::collect::sync::{Ended, Pass, Progress};
+use hookpoint::collect::sync::{Ended, Pass, Sign};
 use hookpoint::customer::kind::Source;
 use hookpoint::demo::systems::{Fault, Part, Thing, omneo};
 use hookpoint::settings::file::SyncSettings;
@@ -63,7 +63,7 @@ impl Walk {
         let since = self.row().await.caught_up_at.unwrap() - MINUTE;
         self.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Slow(Duration::from_millis(200))));
         let reached = Notify::new();
-        let listener = |progress: Progress| {
+        let listener = |Sign { progress, .. }: Sign<'_>| {
             if progress.walked >= 40 {
                 reached.notify_one();
             }

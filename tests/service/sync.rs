@@ -7,7 +7,7 @@ use hookpoint::background::Background;
 use hookpoint::clock::Clock;
 use hookpoint::collect::erasure::file::LedgerFile;
 use hookpoint::collect::erasure::person::erase;
-use hookpoint::collect::sync::{Ended, Pass, Walker};
+use hookpoint::collect::sync::{Ended, Pass, Sign, Walker};
 use hookpoint::customer::kind::{Source, SourceKind};
 use hookpoint::customer::record::{Change, RecordKey, SourceMerge};
 use hookpoint::demo::systems::{Envelope, Fault, Part, Systems, Terms, Thing, World};
@@ -193,8 +193,8 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
     let (first, second) = (walk.walker(Source::OmnioTap), walk.walker(Source::OmnioTap));
     walk.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
     let reached = tokio::sync::Notify::new();
-    let listener = |progress: hookpoint::collect::sync::Progress| {
-        if progress.walked >= 40 {
+    let listener = |sign: hookpoint::collect::sync::Sign<'_>| {
+        if sign.progress.walked >= 40 {
             reached.notify_one();
         }
     };
@@ -225,7 +225,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
         begun.notified().await;
         cancel_streams(&pool, brand_id, None, Some("contacts"), walk.app.clock.now()).await.unwrap()
     };
-    let listener = |_| begun.notify_one();
+    let listener = |_: Sign<'_>| begun.notify_one();
     let (ended, cancelled) = tokio::join!(walker.walk(stream, Pass::Whole, &listener), cancel);
     assert_eq!((ended.unwrap(), cancelled), (Ended::Cancelled, 1));
     walk.systems.clear_faults();
@@ -274,8 +274,8 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
     let stream = walk.stream(Source::OmnioTap, "contacts");
     walk.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
     let reached = tokio::sync::Notify::new();
-    let listener = |progress: hookpoint::collect::sync::Progress| {
-        if progress.walked >= 40 {
+    let listener = |sign: hookpoint::collect::sync::Sign<'_>| {
+        if sign.progress.walked >= 40 {
             reached.notify_one();
         }
     };

@@ -1,6 +1,7 @@
 //! `hookpoint sync`
 
 pub(in crate::cli) mod run;
+mod shown;
 mod status;
 
 use std::sync::Arc;

@@ -79,8 +79,17 @@ pub struct Progress {
     pub total: Option<u64>,
 }
 
-/// Hears how far a pass is.
-pub type Listener<'a> = &'a (dyn Fn(Progress) + Sync);
+/// What is heard of a pass.
+#[derive(Debug, Clone, Copy)]
+pub struct Sign<'a> {
+    /// How far it is.
+    pub progress: Progress,
+    /// Why it stands still; empty while it goes on.
+    pub remark: &'a str,
+}
+
+/// Hears how a pass goes.
+pub type Listener<'a> = &'a (dyn Fn(Sign<'_>) + Sync);
 
 /// How a pass ended.
 #[derive(Debug, Clone, PartialEq)]

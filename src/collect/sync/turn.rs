@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Listener, Pass, Progress, Walker};
+use super::{Listener, Pass, Progress, Sign, Walker};
 use crate::account::{CallError, Class};
 use crate::collect::reply::take_in;
 use crate::sources::api::{Ask, Heard};
@@ -62,7 +62,7 @@ impl<'a> Turn<'a> {
     pub(super) fn new(walker: &'a Walker, which: Which<'a>, row: StreamRow, listener: Listener<'a>) -> Self {
         let count = |number: i64| u64::try_from(number).unwrap_or_default();
         let progress = Progress { walked: count(row.walked), news: count(row.news), total: row.total.map(count) };
-        listener(progress);
+        listener(Sign { progress, remark: "" });
         let tally = Tally { progress, gone: count(row.gone) };
         Self { walker, which, row, listener, tally: Mutex::new(tally) }
     }
@@ -105,8 +105,11 @@ impl<'a> Turn<'a> {
             let remark = match self.walker.account.call(ask, self.class(), patience).await {
                 Ok(heard) => return Ok(heard),
                 Err(CallError::Ending) => return Err(Stop::Ending),
-                // It is not our turn yet.
-                Err(CallError::NoBudget) => String::new(),
+                // It is not our turn yet, which is nothing wrong.
+                Err(error @ CallError::NoBudget) => {
+                    self.tell(&error.to_string());
+                    String::new()
+                }
                 Err(error) if error.may_heal() && failures < MOST_FAILURES => {
                     let pause = Duration::from_millis(500).saturating_mul(1 << failures.min(10)).min(LONGEST_PAUSE).min(patience);
                     failures = failures.saturating_add(1);
@@ -119,7 +122,15 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Says why it stands still.
+    fn tell(&self, remark: &str) {
+        (self.listener)(Sign { progress: self.progress(), remark });
+    }
+
     pub(super) async fn renew(&self, remark: &str) -> Result<(), Stop> {
+        if !remark.is_empty() {
+            self.tell(remark);
+        }
         checked(renew_lease(&self.walker.pool, self.which, self.walker.runner(), remark).await?)
     }
 
@@ -159,7 +170,7 @@ impl<'a> Turn<'a> {
             tally.gone = tally.gone.saturating_add(count(step.gone));
             tally.progress
         };
-        (self.listener)(progress);
+        (self.listener)(Sign { progress, remark: "" });
         self.count_missed(count(step.news).saturating_add(count(step.gone)));
         checked(standing)
     }

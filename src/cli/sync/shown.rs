@@ -1,0 +1,154 @@
+//! How `hookpoint sync run` shows passes: a bar in a terminal, lines elsewhere, and why a pass stands still.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::cli::{plain, say};
+use crate::collect::sync::{Ended, Progress, Sign, Walker};
+use crate::sources::api::Stream;
+
+/// How often a line is printed where there is no terminal.
+const LINES: Duration = Duration::from_secs(5);
+
+/// After how long a reason is said again.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// A pass on the screen: a bar in a terminal, lines elsewhere.
+pub(super) struct Shown {
+    name: String,
+    bar: Option<ProgressBar>,
+    begun: Mutex<Begun>,
+}
+
+struct Begun {
+    at: Instant,
+    walked: Option<u64>,
+    said_at: Instant,
+    reasons: Reasons,
+}
+
+/// Why it stood still, and when that was said.
+#[derive(Default)]
+struct Reasons(BTreeMap<String, Instant>);
+
+impl Reasons {
+    /// Whether a reason was not said yet, or long ago. What fails now so and now so is not said each time.
+    fn is_to_be_said(&mut self, reason: &str, now: Instant) -> bool {
+        let is_due = self.0.get(reason).is_none_or(|at| now.duration_since(*at) >= AGAIN);
+        if is_due {
+            self.0.insert(reason.to_owned(), now);
+        }
+        is_due
+    }
+}
+
+impl Shown {
+    pub(super) fn new(walker: &Walker, stream: Stream, bars: &MultiProgress) -> Self {
+        let name = format!("{} {} {}", walker.brand().rules.slug, walker.source(), stream.name);
+        let style = ProgressStyle::with_template("{prefix}  {wide_bar}  {human_pos} of {human_len}  {per_sec}  {eta} left  {msg}").ok();
+        let bar = style
+            .filter(|_| std::io::stderr().is_terminal())
+            .map(|style| bars.add(ProgressBar::no_length().with_style(style).with_prefix(name.clone())));
+        let now = Instant::now();
+        Self { name, bar, begun: Mutex::new(Begun { at: now, walked: None, said_at: now, reasons: Reasons::default() }) }
+    }
+
+    pub(super) fn tell(&self, Sign { progress, remark }: Sign<'_>) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = if remark.is_empty() { String::new() } else { format!("waits: {}", plain(remark)) };
+        let is_first = begun.walked.is_none();
+        let walked_before = *begun.walked.get_or_insert(progress.walked);
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.total.unwrap_or(progress.walked).max(progress.walked));
+            bar.set_position(progress.walked);
+            if is_first {
+                // What was walked before says nothing about how fast it goes.
+                bar.reset_eta();
+            }
+            if bar.message() != waits {
+                bar.set_message(waits);
+            }
+        } else if !waits.is_empty() {
+            if begun.reasons.is_to_be_said(&waits, Instant::now()) {
+                say(&format!("{}: {waits}", self.name));
+            }
+        } else if begun.said_at.elapsed() >= LINES {
+            begun.said_at = Instant::now();
+            let walked = u32::try_from(progress.walked.saturating_sub(walked_before)).unwrap_or(u32::MAX);
+            let rate = f64::from(walked) / begun.at.elapsed().as_secs_f64();
+            say(&format!("{}: {}{}", self.name, amount(progress), remaining(progress, rate)));
+        }
+    }
+
+    pub(super) fn end(&self, ended: &Ended) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let text = match ended {
+            Ended::Complete { progress, gone, drift, remark, .. } => {
+                let found = drift.map_or_else(
+                    || format!("{} were news", progress.news),
+                    |drift| format!("{:.2} % drift: {} were not as they should be, {gone} were gone", f64::from(drift) * 100.0, progress.news),
+                );
+                let remark = if remark.is_empty() { String::new() } else { format!("; {remark}") };
+                format!("{} walked through, {found}{remark}", progress.walked)
+            }
+            Ended::Cancelled => "cancelled".to_owned(),
+            Ended::Elsewhere => "somebody else walks it".to_owned(),
+            Ended::Broken(reason) => format!("could not be walked through: {reason}"),
+        };
+        say(&format!("{}: {text}", self.name));
+    }
+}
+
+fn amount(progress: Progress) -> String {
+    progress.total.map_or_else(|| progress.walked.to_string(), |total| format!("{} of {total}", progress.walked))
+}
+
+/// `, 58 a minute, 12 m left`
+fn remaining(progress: Progress, rate: f64) -> String {
+    if rate <= 0.0 {
+        return String::new();
+    }
+    let left = progress.total.map(|total| u32::try_from(total.saturating_sub(progress.walked)).unwrap_or(u32::MAX));
+    let left = left.map_or_else(String::new, |left| format!(", {} left", time(f64::from(left) / rate)));
+    if rate >= 1.0 { format!(", {rate:.0} a second{left}") } else { format!(", {:.0} a minute{left}", rate * 60.0) }
+}
+
+fn time(seconds: f64) -> String {
+    if seconds < 90.0 {
+        format!("{seconds:.0} s")
+    } else if seconds < 5_400.0 {
+        format!("{:.0} min", seconds / 60.0)
+    } else {
+        format!("{:.1} h", seconds / 3_600.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_it_stands_still_is_said_once_and_again_from_time_to_time() {
+        let (mut reasons, begin) = (Reasons::default(), Instant::now());
+        let said: Vec<bool> = (0..60).map(|n| reasons.is_to_be_said("it could not be reached", begin + Duration::from_secs(n))).collect();
+        assert_eq!(said.iter().enumerate().filter(|(_, is_said)| **is_said).map(|(n, _)| n).collect::<Vec<_>>(), [0, 30]);
+        assert!(reasons.is_to_be_said("it answered 500", begin + Duration::from_secs(31)), "another reason is news");
+        assert!(!reasons.is_to_be_said("it could not be reached", begin + Duration::from_secs(32)), "it was said a moment ago");
+    }
+
+    #[test]
+    fn what_is_left_is_told_in_words() {
+        let progress = Progress { walked: 1_000, news: 0, total: Some(10_000) };
+        assert_eq!(amount(progress), "1000 of 10000");
+        assert_eq!(remaining(progress, 0.5), ", 30 a minute, 5.0 h left");
+        assert_eq!(remaining(progress, 100.0), ", 100 a second, 90 s left".replace("90 s", "2 min"));
+        assert_eq!(remaining(progress, 0.0), "");
+        assert_eq!(remaining(Progress { total: None, ..progress }, 100.0), ", 100 a second");
+    }
+}
