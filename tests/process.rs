@@ -11,17 +11,22 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
 use hookpoint::clock::Clock;
 use hookpoint::customer::kind::Source;
 use hookpoint::demo::systems::{CLIENT_ID, Systems, Terms, Thing, World, omnilab};
 use hookpoint::demo::vendor::Secrets;
+
+#[path = "accounts/authority.rs"]
+#[allow(dead_code, reason = "of the accounts' tests, this needs only who vouches for a host")]
+mod authority;
 
 /// A directory that postgres can reach even when tests run as root, and that goes with the test.
 struct Scratch(PathBuf);
@@ -101,6 +106,7 @@ impl Drop for Scratch {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     command.args(arguments).env_remove("DATABASE_URL").env_remove("HOOKPOINT_SETTINGS").stdin(Stdio::null());
+    command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
     // Where no Postgres is installed, all tests share what is fetched once.
     command.env("HOOKPOINT_CACHE_DIR", scratch_base().join("postgres-binaries"));
     die_with_test(&mut command);
@@ -445,6 +451,59 @@ audience = \"{}\"\ncancel_bookings = true\n",
     let unknown = run(&settings, &["booking", "cancel", "--booking", "bk_2", "--reason", "x", "--yes", "--by", "Femke"]);
     assert!(!unknown.status.success() && text(&unknown.stderr).contains("not cancelled"), "{}", text(&unknown.stderr));
     runtime.block_on(systems.stop());
+    scratch.wait_for_no_postgres();
+}
+
+/// A source on this machine that has nobody, and how often it was asked.
+fn secret_source(authority: &authority::Authority) -> (String, Arc<AtomicUsize>) {
+    let (listener, greeting) = (TcpListener::bind("127.0.0.1:0").unwrap(), authority.greeting(authority::SOUND, "http/1.1"));
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = rustls::StreamOwned::new(rustls::ServerConnection::new(Arc::clone(&greeting)).unwrap(), stream);
+            // Whoever doesn't trust it says nothing.
+            if stream.read(&mut [0; 8192]).is_ok_and(|read| read > 0) {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let body = "{\"data\":[]}";
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+                let _ = write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            }
+        }
+    });
+    (url, asked)
+}
+
+#[test]
+fn an_authority_of_ones_own_is_trusted_where_the_environment_names_it() {
+    let (scratch, authority) = (Scratch::new(), authority::Authority::new());
+    let (url, asked) = secret_source(&authority);
+    let key = scratch.0.join("key");
+    std::fs::write(&key, "the-key-of-the-tests").unwrap();
+    let file = scratch.settings(&format!("[brands.shop.sources.omniotap.api]\nbase_url = \"{url}\"\nkey = [{{ file = {key:?} }}]"));
+    let arguments = |words: &'static str| [vec!["--settings", file.to_str().unwrap()], words.split(' ').collect()].concat();
+    let status = || text(&command(&arguments("sync status")).output().unwrap().stdout);
+    let mut service = Running::serve(&file);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !status().contains("its certificate is not trusted: no authority known here has issued it") {
+        assert!(Instant::now() < deadline, "{}", status());
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "nobody gets the key who isn't trusted");
+    service.signal("TERM");
+    assert!(service.wait().success());
+    scratch.wait_for_no_postgres();
+
+    let certificates = scratch.0.join("authorities");
+    std::fs::create_dir(&certificates).unwrap();
+    let certificate = certificates.join("ours.pem");
+    let encoded = base64::engine::general_purpose::STANDARD.encode(authority.der());
+    std::fs::write(&certificate, format!("-----BEGIN CERTIFICATE-----\n{encoded}\n-----END CERTIFICATE-----\n")).unwrap();
+    for (n, (variable, place)) in [("SSL_CERT_FILE", &certificate), ("SSL_CERT_DIR", &certificates)].into_iter().enumerate() {
+        let walked = command(&arguments("sync run --stream contacts")).env(variable, place).output().unwrap();
+        assert!(walked.status.success(), "{variable}: {}", text(&walked.stderr));
+        assert_eq!(asked.load(Ordering::SeqCst), n + 1);
+    }
     scratch.wait_for_no_postgres();
 }
 
