@@ -271,6 +271,38 @@ fn sigterm_finishes_the_request_in_flight_and_data_survives_sigkill() {
     third.signal("INT");
 }
 
+#[test]
+fn a_first_start_that_is_killed_while_postgres_is_made_keeps_nobody_from_starting_again() {
+    let scratch = Scratch::new();
+    let settings = scratch.settings("");
+    for signal in ["KILL", "TERM"] {
+        let mut child = command(&["--settings", settings.to_str().unwrap(), "serve"]).stderr(Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        // It is among the first things that are written.
+        while !clusters(&scratch).iter().any(|cluster| cluster.join("PG_VERSION").exists()) {
+            assert!(Instant::now() < deadline, "no Postgres is made");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success());
+        child.wait().unwrap();
+        assert!(!scratch.0.join("data/cluster/PG_VERSION").exists(), "it was killed too late to say anything");
+    }
+    let service = Running::serve(&settings);
+    let key = key_of(&settings);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !service.ask(&format!("key={key}&{QUERY}")).starts_with("HTTP/1.1 200") {
+        assert!(Instant::now() < deadline, "it does not answer");
+    }
+    assert_eq!(clusters(&scratch).len(), 1, "what was begun is not kept");
+    service.signal("INT");
+}
+
+/// What is, or begins to be, a Postgres's data.
+fn clusters(scratch: &Scratch) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(scratch.0.join("data")).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("cluster")).map(|entry| entry.path()).collect()
+}
+
 /// Locks the answers for some seconds, so that a lookup waits.
 fn hold_answers(scratch: &Scratch, seconds: u64) -> std::thread::JoinHandle<()> {
     let socket = scratch.0.join("data/run");

@@ -33,7 +33,7 @@ impl Server {
         let socket_dir = socket_dir(&layout.data_dir);
         prepare(layout, &socket_dir, run_as)?;
         if !cluster.join("PG_VERSION").exists() {
-            initdb(binaries, &cluster, layout, run_as)?;
+            make_cluster(binaries, &cluster, layout, run_as)?;
         }
         let found = std::fs::read_to_string(cluster.join("PG_VERSION")).map_err(at(&cluster))?.trim().to_owned();
         if found != binaries.major.to_string() {
@@ -236,12 +236,10 @@ fn tool(binaries: &Binaries, name: &str, run_as: Option<RunAs>) -> Command {
 
 fn prepare(layout: &Layout, socket_dir: &Path, run_as: Option<RunAs>) -> Result<(), EmbeddedError> {
     let cluster = layout.data_dir.join("cluster");
-    let private = std::fs::Permissions::from_mode(0o700);
     // Others may pass through, to what is theirs, but not look around.
     std::fs::set_permissions(&layout.data_dir, std::fs::Permissions::from_mode(0o711)).map_err(at(&layout.data_dir))?;
     for dir in [&cluster, socket_dir] {
-        std::fs::create_dir_all(dir).map_err(at(dir))?;
-        std::fs::set_permissions(dir, private.clone()).map_err(at(dir))?;
+        make_private(dir)?;
     }
     if let Some(user) = run_as {
         if !is_reachable(&cluster) {
@@ -254,6 +252,32 @@ fn prepare(layout: &Layout, socket_dir: &Path, run_as: Option<RunAs>) -> Result<
         for dir in [&cluster, socket_dir] {
             user.own(dir).map_err(at(dir))?;
         }
+    }
+    Ok(())
+}
+
+fn make_private(dir: &Path) -> Result<(), EmbeddedError> {
+    std::fs::create_dir_all(dir).map_err(at(dir))?;
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).map_err(at(dir))
+}
+
+/// Makes a cluster: beside its place, so that one that was killed halfway is not taken for whole.
+fn make_cluster(binaries: &Binaries, cluster: &Path, layout: &Layout, run_as: Option<RunAs>) -> Result<(), EmbeddedError> {
+    const BEGUN: &str = "cluster-begun-";
+    for entry in std::fs::read_dir(&layout.data_dir).map_err(at(&layout.data_dir))?.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(BEGUN) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let begun = layout.data_dir.join(format!("{BEGUN}{}", std::process::id()));
+    make_private(&begun)?;
+    if let Some(user) = run_as {
+        user.own(&begun).map_err(at(&begun))?;
+    }
+    initdb(binaries, &begun, layout, run_as)?;
+    std::fs::rename(&begun, cluster).map_err(at(cluster))?;
+    if layout.durable {
+        std::fs::File::open(&layout.data_dir).and_then(|dir| dir.sync_all()).map_err(at(&layout.data_dir))?;
     }
     Ok(())
 }
