@@ -195,6 +195,17 @@ impl Running {
     fn ask(&self, query: &str) -> String {
         read(self.connect(query))
     }
+
+    /// The webhook that tells of a booking.
+    fn tell_of_booking(&self, booking: &str) {
+        let data = serde_json::json!({"external_id": "CONTACT-123", "booking": booking, "booking_status": "CONFIRMED"});
+        let body = serde_json::json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": data}).to_string();
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let head = format!("POST /webhooks/shop/omnilab HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}", body.len());
+        write!(stream, "{head}\r\nContent-Type: application/json\r\nwebhook-id: msg_1\r\n\r\n{body}").unwrap();
+        let answer = read(stream);
+        assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    }
 }
 
 fn read(mut stream: TcpStream) -> String {
@@ -462,26 +473,39 @@ fn a_booking_is_cancelled_by_a_command_that_asks_first_and_keeps_who_wanted_it()
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _guard = runtime.enter();
     let world = Arc::new(World::new(Clock::system()));
-    world.put(Thing::Appointment, serde_json::json!({"booking": "bk_1", "booking_status": "CONFIRMED", "booked_at": "2026-04-02T08:20:05Z"}));
+    let booking = serde_json::json!({"booking": "bk_1", "booking_status": "CONFIRMED", "booked_at": "2026-04-02T08:20:05Z",
+        "participant": {"external_id": "CONTACT-123"}});
+    world.put(Thing::Appointment, booking);
     let systems = Systems::start(Arc::clone(&world), &Secrets::known(), Terms::default(), Clock::system()).unwrap();
     let secret = scratch.0.join("secret");
     std::fs::write(&secret, Secrets::known().of_api(Source::OmniLab)).unwrap();
     let settings = scratch.settings(&format!(
         "[brands.shop.sources.omnilab.api]\nbase_url = \"{}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = [{{ file = {secret:?} }}]
-audience = \"{}\"\ncancel_bookings = true\n",
+audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]\nverification = \"none\"\n",
         systems.base_url(Source::OmniLab),
         omnilab::AUDIENCE
     ));
+    let at_once = [&cancel[..], &["--yes"]].concat();
+    refused(&settings, &at_once, "the booking is not known here");
+    let mut service = Running::serve(&settings);
+    service.tell_of_booking("bk_1");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while text(&run(&settings, &cancel).stderr).contains("not known here") {
+        assert!(Instant::now() < deadline, "the webhook is not applied");
+    }
     refused(&settings, &cancel, "there is nobody to ask");
     assert_eq!(text(&run(&settings, &["booking", "actions"]).stdout).trim(), "Nobody had anything done.");
-    let done = run(&settings, &[&cancel[..], &["--yes"]].concat());
+    let done = run(&settings, &at_once);
     assert!(done.status.success() && text(&done.stdout).contains("\nCancelled.\n"), "{} {}", text(&done.stdout), text(&done.stderr));
     assert_eq!(world.get(Thing::Appointment, "bk_1").unwrap()["booking_status"], "CANCELLED");
+    let again = run(&settings, &at_once);
+    assert!(again.status.success() && text(&again.stdout).contains("It is cancelled already"), "{} {}", text(&again.stdout), text(&again.stderr));
     let actions = text(&run(&settings, &["booking", "actions"]).stdout);
+    assert_eq!(actions.matches("cancel booking").count(), 1, "{actions}");
     assert!(actions.contains("shop  omnilab  cancel booking #") && actions.contains("  cancelled\n    by Femke: the customer is ill"), "{actions}");
     assert!(!actions.contains("bk_1"), "{actions}");
-    let unknown = run(&settings, &["booking", "cancel", "--booking", "bk_2", "--reason", "x", "--yes", "--by", "Femke"]);
-    assert!(!unknown.status.success() && text(&unknown.stderr).contains("not cancelled"), "{}", text(&unknown.stderr));
+    service.signal("TERM");
+    assert!(service.wait().success());
     runtime.block_on(systems.stop());
     scratch.wait_for_no_postgres();
 }

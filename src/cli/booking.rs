@@ -14,7 +14,7 @@ use crate::app::open_brands;
 use crate::background::Background;
 use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::collect::cancelling::{Mandate, Refreshed, cancel, known};
+use crate::collect::cancelling::{Mandate, Refreshed, cancel, is_done, known};
 use crate::customer::event::{Event, field};
 use crate::settings::{Settings, user_name};
 use crate::sources::booking::Cancelling;
@@ -55,6 +55,10 @@ pub(super) struct CancelArguments {
     yes: bool,
 }
 
+/// What is said when there is nothing to do.
+const CANCELLED_BEFORE: &str =
+    "It is cancelled already, so nothing was sent. If its source shows otherwise, `hookpoint sync run` has it asked again.";
+
 pub(super) async fn run(command: BookingCommand, settings: Settings) -> anyhow::Result<()> {
     let database = open(&settings).await?;
     let done = with(&database, command, settings).await;
@@ -89,16 +93,25 @@ async fn cancel_booking(
     clock: &Clock,
 ) -> anyhow::Result<()> {
     let by = arguments.by.clone().or_else(user_name).context("who wants this? Say --by")?;
-    show(known(&database.pool, account, what).await?.as_ref(), &account.brand);
+    let booking = known(&database.pool, account, what).await?;
+    let is_done = is_done(what, booking.as_ref())?;
+    show(booking.as_ref(), &account.brand);
+    if is_done {
+        say(CANCELLED_BEFORE);
+        return Ok(());
+    }
     if !arguments.yes && !confirm()? {
         say("Nothing was cancelled.");
         return Ok(());
     }
     let mandate = Mandate { by: &by, reason: &arguments.reason };
     let refreshed = cancel(&database.pool, account, what, mandate, clock).await?;
-    say("\nCancelled.");
+    if !matches!(refreshed, Refreshed::Needless) {
+        say("\nCancelled.");
+    }
     match refreshed {
         Refreshed::Done => show(known(&database.pool, account, what).await?.as_ref(), &account.brand),
+        Refreshed::Needless => say(CANCELLED_BEFORE),
         Refreshed::NobodyKnown => say("Whose booking it is isn't known here, so the bookings were not looked at again."),
         Refreshed::Failed(error) => say(&format!("The bookings could not be looked at again: {error}. What is shown may be old for a while.")),
     }
@@ -107,10 +120,7 @@ async fn cancel_booking(
 
 /// What is known of the booking: times as the brand's agents see them.
 fn show(event: Option<&Event>, brand: &Brand) {
-    let Some(event) = event else {
-        say("The booking is not known here.");
-        return;
-    };
+    let Some(event) = event else { return };
     let zone = brand.rules.presenter.rules().time_zone.clone();
     if let Some(activity) = event.versions.text(&format!("{}activity", field::DATA)) {
         say(&format!("  what        {}", plain(activity)));

@@ -29,6 +29,9 @@ pub enum CancelError {
     /// The source said no, or could not be asked.
     #[error("not cancelled: {0}")]
     Refused(CallError),
+    /// Nobody can see whose it is.
+    #[error("not cancelled: the booking is not known here, so nobody sees whose it is. Its webhook, or `hookpoint sync run`, tells of it")]
+    NotKnown,
     /// It was asked, and then nothing was heard.
     #[error("whether it is cancelled is not known: {0}")]
     Unknown(CallError),
@@ -51,17 +54,30 @@ pub struct Mandate<'a> {
 pub enum Refreshed {
     /// It is.
     Done,
+    /// It was cancelled before: nothing was sent.
+    Needless,
     /// Whose booking it is isn't known here.
     NobodyKnown,
     /// The source could not be asked.
     Failed(CallError),
 }
 
-/// Cancels a booking, and looks at the bookings of whoever made it again, also when it failed.
+/// Whether a booking is cancelled already, by what is known here.
+///
+/// # Errors
+/// When it isn't known.
+pub fn is_done(what: &Cancelling, known: Option<&Event>) -> Result<bool, CancelError> {
+    known.map(|event| what.is_done(event)).ok_or(CancelError::NotKnown)
+}
+
+/// Cancels a booking that is known here, unless it is cancelled, and looks at the bookings of whoever made it again, also when it failed.
 ///
 /// # Errors
 /// When it was not cancelled, nobody knows whether it was, or Postgres fails.
 pub async fn cancel(pool: &PgPool, account: &Arc<Account>, what: &Cancelling, mandate: Mandate<'_>, clock: &Clock) -> Result<Refreshed, CancelError> {
+    if is_done(what, known(pool, account, what).await?.as_ref())? {
+        return Ok(Refreshed::Needless);
+    }
     let brand = &account.brand;
     let row = ActionRow {
         action_id: Uuid::new_v4(),

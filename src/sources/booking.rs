@@ -1,11 +1,11 @@
 //! Cancelling bookings: of the four systems only OmniLab publishes how, and the settings must allow it.
 
-use crate::customer::event::EventKey;
+use crate::customer::event::{Event, EventKey};
 use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::RecordKey;
 use crate::sources::SourceSettings;
 use crate::sources::api::Ask;
-use crate::sources::omnilab::{bookings_of, cancelling};
+use crate::sources::omnilab::{bookings_of, cancelling, is_cancelled};
 
 /// Why a booking can't be cancelled. The text never holds its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +43,12 @@ impl SourceSettings {
 }
 
 impl Cancelling {
+    /// Whether it is cancelled already, by what is known here.
+    #[must_use]
+    pub fn is_done(&self, known: &Event) -> bool {
+        is_cancelled(known)
+    }
+
     /// What is asked to see the bookings of whoever made it anew.
     #[must_use]
     pub fn refresh(&self, owner: &RecordKey) -> Option<Ask> {

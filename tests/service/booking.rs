@@ -14,7 +14,7 @@ use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::booking::NotCancellable;
 use hookpoint::storage::actions::list_actions;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::inbox::work_off;
 use crate::support::{Options, TestApp, post};
@@ -29,16 +29,19 @@ struct Desk {
     background: Background,
 }
 
+fn appointment(booking: &str) -> Value {
+    json!({
+        "booking": booking, "activity": "Styling session", "slot_starting_at": "2026-11-24T12:30:00Z", "slot_duration_in_minutes": 30,
+        "booking_status": "CONFIRMED", "booked_at": "2026-04-02T08:20:05.507Z", "cancelled_at": null, "checkedin_at": null,
+        "timezone": "Europe/Amsterdam", "participant": {"external_id": "CONTACT-123", "email": "lotte@example.org"},
+    })
+}
+
 impl Desk {
     async fn open() -> Self {
         let world = Arc::new(World::new(Clock::system()));
         for booking in [BOOKING, "bk_2"] {
-            let made = json!({
-                "booking": booking, "activity": "Styling session", "slot_starting_at": "2026-11-24T12:30:00Z", "slot_duration_in_minutes": 30,
-                "booking_status": "CONFIRMED", "booked_at": "2026-04-02T08:20:05.507Z", "cancelled_at": null, "checkedin_at": null,
-                "timezone": "Europe/Amsterdam", "participant": {"external_id": "CONTACT-123", "email": "lotte@example.org"},
-            });
-            world.put(Thing::Appointment, made);
+            world.put(Thing::Appointment, appointment(booking));
         }
         let systems = Systems::start(Arc::clone(&world), &Secrets::known(), Terms::default(), Clock::system()).unwrap();
         let (source, webhook) = (Source::OmniLab, "[brands.demo.sources.omnilab.webhook]");
@@ -60,12 +63,13 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
         Self { systems, app, account, background }
     }
 
-    /// The webhook that tells of the booking.
-    async fn book(&self) {
+    /// The webhook that tells of a booking.
+    async fn book(&self, booking: &str) {
         let body = json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": {
-            "external_id": "CONTACT-123", "email": "lotte@example.org", "booking": BOOKING, "activity": "Styling session", "booking_status": "CONFIRMED",
+            "external_id": "CONTACT-123", "email": "lotte@example.org", "booking": booking, "activity": "Styling session", "booking_status": "CONFIRMED",
         }});
-        let response = post(self.app.application.address, "/webhooks/demo/omnilab", &[("webhook-id", "msg_1")], body.to_string().as_bytes()).await;
+        let id = format!("msg_{booking}");
+        let response = post(self.app.application.address, "/webhooks/demo/omnilab", &[("webhook-id", &id)], body.to_string().as_bytes()).await;
         assert_eq!(response.status, 202, "{}", response.body);
         work_off(&self.app).await;
     }
@@ -103,7 +107,7 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
 #[tokio::test]
 async fn a_booking_is_cancelled_and_all_bookings_of_its_customer_are_seen_anew() {
     let desk = Desk::open().await;
-    desk.book().await;
+    desk.book(BOOKING).await;
     assert_eq!(desk.shown().await, ["Booking: Styling session (confirmed)"]);
     assert!(matches!(desk.cancel(BOOKING).await.unwrap(), Refreshed::Done));
     let shown = desk.shown().await;
@@ -114,27 +118,41 @@ async fn a_booking_is_cancelled_and_all_bookings_of_its_customer_are_seen_anew()
 }
 
 #[tokio::test]
-async fn whose_booking_is_not_known_is_cancelled_all_the_same() {
+async fn a_booking_that_is_not_known_here_is_not_cancelled() {
     let desk = Desk::open().await;
-    assert!(matches!(desk.cancel("bk_2").await.unwrap(), Refreshed::NobodyKnown));
-    assert_eq!(desk.outcomes().await, ["cancelled"]);
+    assert!(matches!(desk.cancel("bk_2").await, Err(CancelError::NotKnown)), "it may be anybody's");
+    assert_eq!((desk.outcomes().await.len(), desk.cancellations()), (0, 0));
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn a_booking_that_is_cancelled_already_is_not_cancelled_again() {
+    let desk = Desk::open().await;
+    desk.book(BOOKING).await;
+    assert!(matches!(desk.cancel(BOOKING).await.unwrap(), Refreshed::Done));
+    assert!(matches!(desk.cancel(BOOKING).await.unwrap(), Refreshed::Needless));
+    assert_eq!((desk.outcomes().await, desk.cancellations()), (vec!["cancelled".to_owned()], 1));
     desk.close().await;
 }
 
 #[tokio::test]
 async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     let desk = Desk::open().await;
-    desk.book().await;
-    assert!(matches!(desk.cancel("bk_unknown").await, Err(CancelError::Refused(_))));
+    // It is known here, and no longer there.
+    desk.book("bk_gone").await;
+    assert!(matches!(desk.cancel("bk_gone").await, Err(CancelError::Refused(_))));
     for (n, fault) in [Fault::Closed, Fault::Silent, Fault::Status(500), Fault::Cut].into_iter().enumerate() {
-        let tried = desk.cancellations();
+        let (booking, tried) = (format!("bk_fault{n}"), desk.cancellations());
+        desk.systems.world().put(Thing::Appointment, appointment(&booking));
+        desk.book(&booking).await;
         desk.systems.add_fault(Source::OmniLab, Part::Api, fault.clone());
-        assert!(matches!(desk.cancel(BOOKING).await, Err(CancelError::Unknown(_))), "{fault:?}");
+        assert!(matches!(desk.cancel(&booking).await, Err(CancelError::Unknown(_))), "{fault:?}");
         assert_eq!((desk.cancellations(), desk.outcomes().await.len()), (tried + 1, n + 2), "{fault:?}");
     }
     let outcomes = desk.outcomes().await;
     assert!(outcomes.iter().all(|outcome| outcome.contains("not cancelled") || outcome.contains("is not known")), "{outcomes:?}");
     assert!(!outcomes.iter().any(|outcome| outcome.contains("bk_")), "{outcomes:?}");
+    desk.book(BOOKING).await;
     desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(409));
     assert!(matches!(desk.cancel(BOOKING).await, Err(CancelError::Refused(_))));
     desk.close().await;
@@ -143,7 +161,7 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
 #[tokio::test]
 async fn what_was_cancelled_although_nothing_was_heard_is_seen() {
     let desk = Desk::open().await;
-    desk.book().await;
+    desk.book(BOOKING).await;
     // It does what it is told, and the answer gets lost.
     desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Slow(Duration::from_secs(2)));
     assert!(matches!(desk.cancel(BOOKING).await, Err(CancelError::Unknown(_))));

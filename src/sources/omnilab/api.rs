@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::OmniLabSettings;
+use crate::customer::event::Event;
 use crate::customer::kind::SourceKind;
 use crate::customer::record::Record;
 use crate::customer::versions::Versions;
@@ -36,6 +37,12 @@ pub(super) fn page(ask: &Ask) -> Option<u64> {
 #[must_use]
 pub fn cancelling(booking: &str) -> Ask {
     Ask::about(CANCEL, booking)
+}
+
+/// Whether a booking is cancelled, as far as is known here.
+#[must_use]
+pub fn is_cancelled(booking: &Event) -> bool {
+    booking.versions.text("data.status").is_some_and(|status| status.eq_ignore_ascii_case("CANCELLED"))
 }
 
 /// The question for the bookings of a participant.

@@ -9,7 +9,7 @@ mod wire;
 use serde::{Deserialize, Serialize};
 
 pub use account::OmniLabApiSettings;
-pub use api::{bookings_of, cancelling};
+pub use api::{bookings_of, cancelling, is_cancelled};
 pub use proof::OmniLabWebhookSettings;
 
 /// How a brand's OmniLab tenant is read.
