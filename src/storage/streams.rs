@@ -151,6 +151,13 @@ impl StreamRow {
         is_broken || (self.finished_at.is_none() && !self.remark.is_empty())
     }
 
+    /// Whether the first pass is still under way, be it that it was left for somebody to go on with. One that broke or was
+    /// cancelled is not.
+    #[must_use]
+    pub const fn is_first_under_way(&self) -> bool {
+        self.complete_at.is_none() && self.finished_at.is_none() && !self.is_cancelled
+    }
+
     /// Whether somebody walks it at a time.
     #[must_use]
     pub fn is_walked(&self, now: Timestamp) -> bool {

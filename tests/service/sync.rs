@@ -15,7 +15,7 @@ use hookpoint::demo::vendor::Secrets;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
 use hookpoint::sources::api::Stream;
 use hookpoint::storage::passes::cancel_streams;
-use hookpoint::storage::streams::list_streams;
+use hookpoint::storage::streams::{StreamRow, list_streams};
 use serde_json::{Value, json};
 
 use crate::support::{Options, TestApp, ledger_of};
@@ -90,6 +90,11 @@ impl Walk {
             Ended::Complete { progress, gone, drift, remark, .. } => (progress.walked, progress.news, gone, drift, remark),
             other => panic!("{other:?}"),
         }
+    }
+
+    async fn row(&self, stream: &str) -> StreamRow {
+        let rows = list_streams(self.app.pool(), self.app.brand.id()).await.unwrap();
+        rows.into_iter().find(|row| row.stream == stream).unwrap()
     }
 
     pub async fn is_known(&self, email: &str) -> bool {
@@ -204,6 +209,7 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
     }
     // It was dropped, as by a kill: its lease holds still.
     assert_eq!(second.walk(stream, Pass::Whole, &|_| {}).await.unwrap(), Ended::Elsewhere);
+    assert!(walk.row("contacts").await.is_first_under_way());
     walk.systems.clear_faults();
     walk.app.clock.set(walk.app.clock.now() + jiff::SignedDuration::from_secs(61));
     walk.systems.forget_arrivals();
@@ -228,6 +234,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     let listener = |_: Sign<'_>| begun.notify_one();
     let (ended, cancelled) = tokio::join!(walker.walk(stream, Pass::Whole, &listener), cancel);
     assert_eq!((ended.unwrap(), cancelled), (Ended::Cancelled, 1));
+    assert!(!walk.row("contacts").await.is_first_under_way());
     walk.systems.clear_faults();
     assert!(matches!(walk.walk(Source::OmnioTap, "contacts").await, Ended::Complete { .. }));
     // 404 for the whole list: somebody mistyped the address.

@@ -83,12 +83,13 @@ pub async fn walk_due(walker: &Walker, settings: &SyncSettings, line: Line) -> R
     Ok(())
 }
 
-/// Whether those who are to be asked about one by one are still being found out elsewhere.
+/// Whether those who are to be asked about one by one are still being found out elsewhere. Nobody waits for a list that can't be
+/// walked through: that may be so for good.
 fn waits_for_others(walker: &Walker, stream: Stream, rows: &[StreamRow]) -> bool {
     let Some(other) = walker.needs(stream) else { return false };
-    let is_walked = |row: &&StreamRow| row.source == other.source().as_str() && row.complete_at.is_some();
     let list = walker.brand().rules.sources.api(other.source()).streams().iter().find(|list| list.walk == Walk::List(Holds::Records(other)));
-    list.is_some_and(|list| !rows.iter().filter(is_walked).any(|row| row.stream == list.name))
+    let row = |list: &Stream| rows.iter().find(|row| row.source == other.source().as_str() && row.stream == list.name);
+    list.is_some_and(|list| row(list).is_none_or(StreamRow::is_first_under_way))
 }
 
 /// The pass that somebody should walk now: one that was left, as it is; else everything, when it is time for that; else what
