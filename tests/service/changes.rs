@@ -9,7 +9,7 @@ use hookpoint::customer::kind::Source;
 use hookpoint::demo::systems::{Fault, Part, Thing, omneo};
 use hookpoint::settings::file::SyncSettings;
 use hookpoint::storage::passes::cancel_streams;
-use hookpoint::storage::streams::{StreamRow, list_streams};
+use hookpoint::storage::streams::StreamRow;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -53,8 +53,7 @@ impl Walk {
     }
 
     async fn row(&self) -> StreamRow {
-        let rows = list_streams(self.app.pool(), self.app.brand.id()).await.unwrap();
-        rows.into_iter().find(|row| row.stream == "profiles").unwrap()
+        self.row_of("profiles").await
     }
 
     /// A pass of what changed that was killed after two pages.

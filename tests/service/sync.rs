@@ -7,10 +7,11 @@ use hookpoint::background::Background;
 use hookpoint::clock::Clock;
 use hookpoint::collect::erasure::file::LedgerFile;
 use hookpoint::collect::erasure::person::erase;
+use hookpoint::collect::sync::schedule::{Line, walk_due};
 use hookpoint::collect::sync::{Ended, Pass, Sign, Walker};
 use hookpoint::customer::kind::{Source, SourceKind};
 use hookpoint::customer::record::{Change, RecordKey, SourceMerge};
-use hookpoint::demo::systems::{Envelope, Fault, Part, Systems, Terms, Thing, World};
+use hookpoint::demo::systems::{CLIENT_ID, Envelope, Fault, Part, Systems, Terms, Thing, World, omnilab};
 use hookpoint::demo::vendor::Secrets;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
 use hookpoint::sources::api::Stream;
@@ -62,8 +63,17 @@ impl Walk {
             (webhook, api)
         };
         let [tap, omneo] = [api(Source::OmnioTap, "key"), api(Source::Omneo, "token")];
+        let webhook = "[brands.demo.sources.omnilab.webhook]";
+        let lab = format!(
+            "[brands.demo.sources.omnilab]\nexternal_id_kind = \"omniotap.contact\"\n\n[brands.demo.sources.omnilab.api]\nbase_url = \"{}\"
+client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"{}\"\ncalls_per_minute = 60000\n\n{webhook}",
+            systems.base_url(Source::OmniLab),
+            secrets.of_api(Source::OmniLab),
+            omnilab::AUDIENCE
+        );
         let nobody_else = "[sync]\nbackfill = false\nreconcile_hours = 0\nchanges_minutes = 0\n\n[lookup]".to_owned();
-        let replace = vec![(&*Box::leak(tap.0.into_boxed_str()), tap.1), (&*Box::leak(omneo.0.into_boxed_str()), omneo.1), ("[lookup]", nobody_else)];
+        let leak = |text: String| &*Box::leak(text.into_boxed_str());
+        let replace = vec![(leak(tap.0), tap.1), (leak(omneo.0), omneo.1), (webhook, lab), ("[lookup]", nobody_else)];
         let app = TestApp::start_with(Options { replace, ..Options::default() }).await;
         let brands = [Arc::clone(&app.brand)];
         let accounts = Accounts::new(app.pool(), &brands, &CallSettings::default(), &Background::new(), &app.clock);
@@ -92,7 +102,7 @@ impl Walk {
         }
     }
 
-    async fn row(&self, stream: &str) -> StreamRow {
+    pub async fn row_of(&self, stream: &str) -> StreamRow {
         let rows = list_streams(self.app.pool(), self.app.brand.id()).await.unwrap();
         rows.into_iter().find(|row| row.stream == stream).unwrap()
     }
@@ -209,7 +219,7 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
     }
     // It was dropped, as by a kill: its lease holds still.
     assert_eq!(second.walk(stream, Pass::Whole, &|_| {}).await.unwrap(), Ended::Elsewhere);
-    assert!(walk.row("contacts").await.is_first_under_way());
+    assert!(walk.row_of("contacts").await.is_first_under_way());
     walk.systems.clear_faults();
     walk.app.clock.set(walk.app.clock.now() + jiff::SignedDuration::from_secs(61));
     walk.systems.forget_arrivals();
@@ -234,7 +244,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     let listener = |_: Sign<'_>| begun.notify_one();
     let (ended, cancelled) = tokio::join!(walker.walk(stream, Pass::Whole, &listener), cancel);
     assert_eq!((ended.unwrap(), cancelled), (Ended::Cancelled, 1));
-    assert!(!walk.row("contacts").await.is_first_under_way());
+    assert!(!walk.row_of("contacts").await.is_first_under_way());
     walk.systems.clear_faults();
     assert!(matches!(walk.walk(Source::OmnioTap, "contacts").await, Ended::Complete { .. }));
     // 404 for the whole list: somebody mistyped the address.
@@ -297,5 +307,33 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
     walk.systems.forget_arrivals();
     let Ended::Complete { progress, .. } = walk.walker(Source::OmnioTap).walk(stream, Pass::Whole, &|_| {}).await.unwrap() else { panic!() };
     assert_eq!(progress.walked, 90, "a new pass, from the beginning");
+    walk.stop().await;
+}
+
+/// Walks through what is due at a source, as the service does. Gives back how many calls that took.
+async fn walk_due_at(walk: &Walk, source: Source) -> usize {
+    walk.systems.forget_arrivals();
+    walk_due(&walk.walker(source), &SyncSettings::default(), Line::Whole).await.unwrap();
+    walk.systems.arrivals(source).len()
+}
+
+#[tokio::test]
+async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_and_is_asked_about_once_it_is_there() {
+    let walk = Walk::start(3).await;
+    assert_eq!(walk_due_at(&walk, Source::OmniLab).await, 0, "the list comes first");
+    // 404 for the whole list: somebody mistyped the address.
+    walk.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
+    walk_due_at(&walk, Source::OmnioTap).await;
+    assert!(!walk.row_of("contacts").await.is_complete());
+    walk_due_at(&walk, Source::OmniLab).await;
+    let row = walk.row_of("bookings").await;
+    assert!(row.is_complete() && row.walked == 0, "nobody is known yet");
+    walk.systems.clear_faults();
+    walk.app.clock.set(walk.app.clock.now() + jiff::SignedDuration::from_mins(16));
+    walk_due_at(&walk, Source::OmnioTap).await;
+    assert!(walk_due_at(&walk, Source::OmniLab).await >= 3, "they are asked about at once");
+    let row = walk.row_of("bookings").await;
+    assert!(row.is_complete() && row.walked == 3, "{}", row.walked);
+    assert_eq!(walk_due_at(&walk, Source::OmniLab).await, 0, "and once");
     walk.stop().await;
 }

@@ -75,7 +75,8 @@ pub async fn walk_due(walker: &Walker, settings: &SyncSettings, line: Line) -> R
     for stream in walker.api().streams().iter().filter(|stream| line == Line::Whole || can_tell(stream)) {
         let rows = list_streams(&walker.pool, walker.account.brand.id()).await?;
         let row = rows.iter().find(|row| row.source == walker.account.source.as_str() && row.stream == stream.name);
-        let due = due(row, can_tell(stream), settings, now()).filter(|pass| (*pass == Pass::Whole) == (line == Line::Whole));
+        let due = due(row, can_tell(stream), settings, now()).or_else(|| is_overtaken(walker, *stream, row, &rows).then_some(Pass::Whole));
+        let due = due.filter(|pass| (*pass == Pass::Whole) == (line == Line::Whole));
         if let Some(pass) = due.filter(|_| !waits_for_others(walker, *stream, &rows)) {
             report(walker, *stream, &walker.walk(*stream, pass, &|_| {}).await?);
         }
@@ -86,10 +87,20 @@ pub async fn walk_due(walker: &Walker, settings: &SyncSettings, line: Line) -> R
 /// Whether those who are to be asked about one by one are still being found out elsewhere. Nobody waits for a list that can't be
 /// walked through: that may be so for good.
 fn waits_for_others(walker: &Walker, stream: Stream, rows: &[StreamRow]) -> bool {
-    let Some(other) = walker.needs(stream) else { return false };
-    let list = walker.brand().rules.sources.api(other.source()).streams().iter().find(|list| list.walk == Walk::List(Holds::Records(other)));
-    let row = |list: &Stream| rows.iter().find(|row| row.source == other.source().as_str() && row.stream == list.name);
-    list.is_some_and(|list| row(list).is_none_or(StreamRow::is_first_under_way))
+    others(walker, stream, rows).is_some_and(|others| others.is_none_or(StreamRow::is_first_under_way))
+}
+
+/// Whether all those who are to be asked about one by one became known only after the last pass had begun.
+fn is_overtaken(walker: &Walker, stream: Stream, row: Option<&StreamRow>, rows: &[StreamRow]) -> bool {
+    let (Some(own), Some(others)) = (row, others(walker, stream, rows).flatten()) else { return false };
+    own.is_complete() && others.is_complete() && !others.is_reconcile && others.finished_at > own.complete_at
+}
+
+/// The list of those who are to be asked about one by one, as far as it was walked; the outer `None` where there is no such list.
+fn others<'a>(walker: &Walker, stream: Stream, rows: &'a [StreamRow]) -> Option<Option<&'a StreamRow>> {
+    let other = walker.needs(stream)?;
+    let list = walker.brand().rules.sources.api(other.source()).streams().iter().find(|list| list.walk == Walk::List(Holds::Records(other)))?;
+    Some(rows.iter().find(|row| row.source == other.source().as_str() && row.stream == list.name))
 }
 
 /// The pass that somebody should walk now: one that was left, as it is; else everything, when it is time for that; else what
