@@ -148,6 +148,8 @@ async fn sources_that_cannot_tell_what_changed_are_not_asked_in_between() {
             assert!(walk.walk_due(source, line).await.is_empty(), "{source} {line:?}");
         }
     }
+    let rows = list_streams(walk.app.pool(), walk.app.brand.id()).await.unwrap();
+    assert!(rows.len() == 2 && rows.iter().all(|row| row.since.is_none() && !row.is_reconcile), "nor does a pass come to its end without asking");
     walk.pass_time(SignedDuration::from_hours(2));
     assert!(walk.walk_due(Source::OmnioTap, Line::Changes).await.is_empty());
     assert_eq!(walk.walk_due(Source::OmnioTap, Line::Whole).await.len(), 2);
