@@ -228,6 +228,24 @@ fn a_booking_is_cancelled_once_by_its_id() {
     assert_eq!(sent, r#"POST /v1/interactions:cancelInteractionBooking {"booking":"bk_1/../x"}, once"#);
 }
 
+#[test]
+fn omneos_times_are_in_the_time_zone_that_the_settings_say() {
+    let mut settings = settings();
+    settings.omneo.time_zone = "Australia/Sydney".to_owned();
+    let at: Timestamp = "2026-11-20T23:00:00Z".parse().unwrap();
+    let profile = json!({"id": PROFILE, "first_name": "Bo", "profile_type": "active", "updated_at": "2026-11-21 10:00:00"});
+    let headers = [("x-omneo-event".to_owned(), "profile.updated".to_owned())].into();
+    let delivery = Delivery { headers, body: profile.to_string().into_bytes(), received_at: Timestamp::MAX };
+    let Ok(Reading::Changes(told)) = settings.reader(Source::Omneo).read_webhook(&delivery) else { panic!() };
+    let reply = Reply { body: json!({"data": profile}), is_missing: false, received_at: Timestamp::MAX };
+    let answered = settings.api(Source::Omneo).read(&Ask::about("profile", PROFILE), &reply).unwrap().changes;
+    for changes in [told, answered] {
+        assert!(matches!(&changes[0], Change::Record { update, .. } if update.at == at));
+    }
+    let since = settings.api(Source::Omneo).first("profiles", Some(at)).unwrap();
+    assert!(sent(Source::Omneo, &settings, &since).contains("=2026-11-21%2010%3A00%3A00"), "{}", sent(Source::Omneo, &settings, &since));
+}
+
 // ----------------------------------------------------------------------------------------------------------- answers
 
 /// What was heard, for people to check: Debug is redacted on purpose.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::tz::TimeZoneDatabase;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::doors;
 use super::file::{BrandSettings, IdentitySettings};
@@ -26,10 +26,7 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, m
     if !starts_well || slug.len() > 63 || !slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_') {
         found.push((String::new(), "a brand's name is up to 63 lower-case letters, digits, - and _, beginning with a letter or digit".to_owned()));
     }
-    // The bundled database, so that every machine renders the same bytes.
-    let time_zone = TimeZoneDatabase::bundled().get(&settings.time_zone).map_err(|_| {
-        found.push(("time_zone".to_owned(), "is not a time zone; an IANA name such as \"Europe/Amsterdam\" is one".to_owned()));
-    });
+    let time_zone = time_zone("time_zone", &settings.time_zone, &mut found);
     let locale = settings.locale.parse().map_err(|_| found.push(("locale".to_owned(), "must be \"en\" or \"nl\"".to_owned())));
     let region = region(&settings.default_region).map_err(|what| found.push(("default_region".to_owned(), what)));
     let identity = identity(&settings.identity, region.ok().flatten(), &mut found);
@@ -39,7 +36,7 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, m
     check_fields(settings, &mut found);
     let doors = doors::open(&settings.sources, fetch, &mut found, missing);
     let accounts = doors::connect(&settings.sources, fetch, &mut found, missing);
-    let (Ok(time_zone), Ok(locale), true) = (time_zone, locale, found.is_empty()) else { return Err(found) };
+    let (Some(time_zone), Ok(locale), true) = (time_zone, locale, found.is_empty()) else { return Err(found) };
     let urls = Source::ALL.into_iter().map(|source| (source, settings.sources.event_url(source).to_owned())).filter(|(_, url)| !url.is_empty());
     let presentation = PresentationRules {
         time_zone,
@@ -123,12 +120,22 @@ fn identity(settings: &IdentitySettings, region: Option<Region>, found: &mut Fou
     }
 }
 
+/// From the bundled database, so that every machine renders the same bytes.
+fn time_zone(key: &str, name: &str, found: &mut Found) -> Option<TimeZone> {
+    let zone = TimeZoneDatabase::bundled().get(name).ok();
+    if zone.is_none() {
+        found.push((key.to_owned(), "is not a time zone; an IANA name such as \"Europe/Amsterdam\" is one".to_owned()));
+    }
+    zone
+}
+
 fn check_sources(sources: &SourceSettings, found: &mut Found) {
     let kind = |name: &str| name.is_empty() || name.parse::<SourceKind>().is_ok();
     let choices = SourceKind::ALL.map(SourceKind::as_str).join(", ");
     if !kind(&sources.omnilab.external_id_kind) {
         found.push(("sources.omnilab.external_id_kind".to_owned(), format!("must be \"\" or one of {choices}")));
     }
+    time_zone("sources.omneo.time_zone", &sources.omneo.time_zone, found);
     for (handle, name) in sources.omneo.identity_kinds.iter().filter(|(_, name)| !kind(name)) {
         found.push((format!("sources.omneo.identity_kinds.{handle}"), format!("\"{name}\" is not a kind of record; those are {choices}")));
     }

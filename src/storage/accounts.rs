@@ -86,9 +86,11 @@ pub struct AccountRow {
     pub open_until: Option<Timestamp>,
     /// Not called before this, because the source said so.
     pub blocked_until: Option<Timestamp>,
+    /// Not called before this, because no more calls are left of those that the source said.
+    pub spent_until: Option<Timestamp>,
 }
 
-type AccountColumns = (Option<Time>, Option<Time>, String, i32, Option<Time>, Option<Time>);
+type AccountColumns = (Option<Time>, Option<Time>, String, i32, Option<Time>, Option<Time>, Option<Time>);
 
 /// How an account is doing, on all replicas; one that was never called is doing nothing.
 ///
@@ -96,7 +98,14 @@ type AccountColumns = (Option<Time>, Option<Time>, String, i32, Option<Time>, Op
 /// When Postgres fails.
 pub async fn get_account(pool: &PgPool, brand_id: i32, source: Source) -> Result<AccountRow, StorageError> {
     let query = sqlx::query_as(
-        "select succeeded_at, failed_at, failure, failures_in_a_row, open_until, blocked_until from accounts where brand_id = $1 and source = $2",
+        "select succeeded_at, failed_at, failure, failures_in_a_row, open_until, blocked_until,
+            case when allowance <= (
+                select coalesce(sum(calls.number), 0)
+                from calls
+                where calls.brand_id = $1 and calls.source = $2 and calls.granted_at >= accounts.allowance_since
+            ) then allowance_until end
+        from accounts
+        where brand_id = $1 and source = $2",
     );
     let columns: Option<AccountColumns> = query.bind(brand_id).bind(source.as_str()).fetch_optional(pool).await?;
     let query = sqlx::query_as(
@@ -105,9 +114,13 @@ pub async fn get_account(pool: &PgPool, brand_id: i32, source: Source) -> Result
         group by class",
     );
     let sums: Vec<(i16, i64)> = query.bind(brand_id).bind(source.as_str()).fetch_all(pool).await?;
-    let Some((succeeded_at, failed_at, failure, failures, open_until, blocked_until)) = columns else { return Ok(AccountRow::default()) };
+    let Some((succeeded_at, failed_at, failure, failures, open_until, blocked_until, spent_until)) = columns else {
+        return Ok(AccountRow::default());
+    };
     let sum = |class: usize| sums.iter().find(|(known, _)| usize::try_from(*known) == Ok(class)).map_or(0, |(_, sum)| *sum);
-    let [succeeded_at, failed_at, open_until, blocked_until] = [succeeded_at, failed_at, open_until, blocked_until].map(|at| at.map(Time::to_jiff));
+    let jiff = |at: Option<Time>| at.map(Time::to_jiff);
+    let [succeeded_at, failed_at, open_until] = [succeeded_at, failed_at, open_until].map(jiff);
+    let [blocked_until, spent_until] = [blocked_until, spent_until].map(jiff);
     Ok(AccountRow {
         granted: std::array::from_fn(|class| u32::try_from(sum(class)).unwrap_or(u32::MAX)),
         succeeded_at,
@@ -116,5 +129,6 @@ pub async fn get_account(pool: &PgPool, brand_id: i32, source: Source) -> Result
         failures_in_a_row: u32::try_from(failures).unwrap_or_default(),
         open_until,
         blocked_until,
+        spent_until,
     })
 }

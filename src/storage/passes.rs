@@ -58,16 +58,14 @@ pub async fn claim_stream(pool: &PgPool, which: Which<'_>, runner: Runner, begin
             is_cancelled = false,
             finished_at = null,
             remark = '',
-            pass_id = case when known.finished_at is null and not known.is_cancelled then known.pass_id else excluded.pass_id end,
-            is_reconcile = case when known.finished_at is null and not known.is_cancelled then known.is_reconcile else known.complete_at is not null end,
-            since = case when known.finished_at is null and not known.is_cancelled then known.since else excluded.since end,
-            cursor = case when known.finished_at is null and not known.is_cancelled then known.cursor else excluded.cursor end,
-            started_at = case when known.finished_at is null and not known.is_cancelled then known.started_at else excluded.started_at end,
-            walked = case when known.finished_at is null and not known.is_cancelled then known.walked else 0 end,
-            news = case when known.finished_at is null and not known.is_cancelled then known.news else 0 end,
-            total = case when known.finished_at is null and not known.is_cancelled then known.total end,
-            gone = case when known.finished_at is null and not known.is_cancelled then known.gone else 0 end,
-            round = case when known.finished_at is null and not known.is_cancelled then known.round else 0 end
+            (pass_id, is_reconcile, since, cursor, started_at, walked, news, total, gone, round) = (
+                select known.pass_id, known.is_reconcile, known.since, known.cursor, known.started_at, known.walked, known.news, known.total,
+                    known.gone, known.round
+                where known.finished_at is null and not known.is_cancelled
+                union all
+                select excluded.pass_id, known.complete_at is not null, excluded.since, excluded.cursor, excluded.started_at, 0, 0, null, 0, 0
+                where known.finished_at is not null or known.is_cancelled
+            )
         where known.runner is null or known.lease_until <= $5
         returning *",
     )

@@ -74,6 +74,7 @@ async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
         refused += usize::from(matches!(try_call(&replica, &n.to_string()).await, Err(CallError::NoBudget)));
     }
     assert_eq!((vendor.arrivals().len(), refused), (6, 4));
+    assert!(row(&replica).await.spent_until.is_some(), "that is shown");
     replica.stop().await;
 }
 

@@ -9,7 +9,7 @@ use hookpoint::customer::kind::Source;
 use hookpoint::demo::systems::{Fault, Part, Thing, omneo};
 use hookpoint::settings::file::SyncSettings;
 use hookpoint::storage::passes::cancel_streams;
-use hookpoint::storage::streams::StreamRow;
+use hookpoint::storage::streams::{StreamRow, list_streams};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::sync::Notify;

@@ -59,6 +59,8 @@ fn health(account: &AccountRow, rules: &AccountRules, now: Timestamp) -> String 
     }
     if let Some(at) = account.blocked_until.filter(|at| *at > now) {
         parts.push(format!("no calls for {}, because it said so", until(at)));
+    } else if let Some(at) = account.spent_until.filter(|at| *at > now) {
+        parts.push(format!("no calls for {}, because it said that none are left", until(at)));
     }
     parts.join("; ")
 }

@@ -22,6 +22,8 @@ impl OmneoSettings {
         if reply.is_missing {
             return missing(ask, reply);
         }
+        let in_utc = self.in_utc(&reply.body).map(|body| Reply { body, ..reply.clone() });
+        let reply = in_utc.as_ref().unwrap_or(reply);
         match ask.what.as_str() {
             PROFILE | WHOLE_PROFILE | PROFILE_WITH_ID => {
                 let body = reply.body.get("data").unwrap_or(&reply.body);

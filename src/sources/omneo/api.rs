@@ -1,7 +1,6 @@
 //! Omneo's API: lists by page, and everything about one profile below its id.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 use super::OmneoSettings;
@@ -59,7 +58,7 @@ impl Api for OmneoSettings {
         let known = STREAMS.iter().any(|known| known.name == stream);
         match since {
             None => known.then(|| Ask::all(stream)),
-            Some(since) => (stream == PROFILES).then(|| Ask::about(PROFILES_SINCE, &written(since))),
+            Some(since) => (stream == PROFILES).then(|| Ask::about(PROFILES_SINCE, &self.written(since))),
         }
     }
 
@@ -133,9 +132,4 @@ impl Api for OmneoSettings {
 #[expect(clippy::unnecessary_wraps, reason = "so that every question of a match comes to the same")]
 fn below(path: Path) -> Option<Request> {
     Some(Request::get(Target::Below(path.finish())))
-}
-
-/// A time as Omneo writes them: without a zone, and in UTC.
-fn written(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }

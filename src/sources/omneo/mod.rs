@@ -7,6 +7,7 @@ mod happening;
 mod profile;
 mod proof;
 mod wire;
+mod zone;
 
 use std::collections::BTreeMap;
 
@@ -16,15 +17,29 @@ pub use account::OmneoApiSettings;
 pub use proof::OmneoWebhookSettings;
 
 /// How a brand's Omneo tenant is read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OmneoSettings {
     /// Identity handles whose identifiers are ids of another system's records: `{ crm = "omniotap.contact" }`.
     pub identity_kinds: BTreeMap<String, String>,
+    /// The time zone of its times, which are written without one: an IANA name.
+    pub time_zone: String,
     /// Template of the page that shows an event.
     pub event_url: String,
     /// What proves that a webhook is its own.
     pub webhook: OmneoWebhookSettings,
     /// How its API is called.
     pub api: OmneoApiSettings,
+}
+
+impl Default for OmneoSettings {
+    fn default() -> Self {
+        Self {
+            identity_kinds: BTreeMap::new(),
+            time_zone: "UTC".to_owned(),
+            event_url: String::new(),
+            webhook: OmneoWebhookSettings::default(),
+            api: OmneoApiSettings::default(),
+        }
+    }
 }

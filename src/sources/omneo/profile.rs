@@ -1,6 +1,6 @@
 //! What is said of a profile, in a webhook's context and in answers of the API alike.
 //!
-//! Times have no zone and are taken as UTC.
+//! Times without a zone have been given the tenant's (`zone`).
 
 use std::collections::BTreeMap;
 

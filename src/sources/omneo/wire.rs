@@ -19,6 +19,7 @@ impl Reader for OmneoSettings {
         if !body.is_object() {
             return Err(Unreadable::Missing("event context"));
         }
+        let body = self.in_utc(&body).unwrap_or(body);
         let context = Context { body: &body, by: Speaker { settings: self, received_at: delivery.received_at } };
         match name {
             "profile.before.update" => Ok(Reading::Ignored("the state before an update")),
