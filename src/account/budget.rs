@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use tokio::sync::{Notify, oneshot};
 
 use super::correction::Throttled;
-use super::queue::{Next, Queue, Waiter};
+use super::queue::{Next, Queue, Until, Waiter};
 use super::share::{Shares, Window, share};
 use super::{CallError, Class, lock};
 use crate::background::Background;
@@ -105,13 +105,13 @@ impl Budget {
         })
     }
 
-    /// Waits for the right to make a call, for as long as it takes.
+    /// Waits for the right to make a call, for as long as it takes; a live one no longer than it can be had in time.
     ///
     /// # Errors
-    /// When the budget isn't known, or the service is ending.
-    pub(super) async fn permit(self: &Arc<Self>, class: Class, takes_place: bool) -> Result<Permit, CallError> {
+    /// When there is none in time, the budget isn't known, or the service is ending.
+    pub(super) async fn permit(self: &Arc<Self>, class: Class, takes_place: bool, until: Until) -> Result<Permit, CallError> {
         let (seat, permit) = oneshot::channel();
-        self.enter(class, Waiter { seat, takes_place });
+        self.enter(class, Waiter { seat, takes_place, until });
         // Nobody answers when the service is ending.
         permit.await.unwrap_or(Err(CallError::Ending))
     }
@@ -157,7 +157,7 @@ impl Budget {
                     Ok(Ok((written, shares))) => {
                         let is_short = wanted.first() > shares.granted.first();
                         *lock(&self.live_at) = is_short.then(|| Instant::now() + shares.live_in.min(LONGEST_HINT));
-                        self.hand_out(written, &shares, &mut next);
+                        self.hand_out(written, &shares, is_short, &mut next);
                     }
                     Ok(Err(error)) => self.refuse(error),
                     Err(_) => self.refuse(StorageError::Database(sqlx::Error::PoolTimedOut)),
@@ -200,7 +200,7 @@ impl Budget {
         Ok((written, shares))
     }
 
-    fn hand_out(self: &Arc<Self>, written: Written, shares: &Shares, next: &mut Next) {
+    fn hand_out(self: &Arc<Self>, written: Written, shares: &Shares, is_short: bool, next: &mut Next) {
         let now = Instant::now();
         (next.live_at, next.others_at) = (now + self.limits.pause(shares.live_in), now + self.limits.pause(shares.others_in));
         next.spend(shares.granted);
@@ -208,14 +208,19 @@ impl Budget {
         let mut queue = lock(&self.queue);
         for (class, number) in Class::ALL.into_iter().zip(shares.granted) {
             for _ in 0..number {
-                let Some(Waiter { seat, takes_place }) = queue.next(class) else { break };
+                let Some(Waiter { seat, takes_place, .. }) = queue.next(class) else { break };
                 let (since, granted_at) = (written.since, written.granted_at);
                 handed.push((seat, Permit { budget: Arc::clone(self), class, takes_place, since, granted_at, free: shares.free }));
             }
         }
+        // Nobody on the phone waits in vain.
+        let late = if is_short { queue.take_late(now + shares.live_in) } else { Vec::new() };
         drop(queue);
         for (seat, permit) in handed {
             let _ = seat.send(Ok(permit));
+        }
+        for waiter in late {
+            let _ = waiter.seat.send(Err(CallError::NoBudget));
         }
     }
 

@@ -41,7 +41,7 @@ impl Account {
             Admission::Probe(probe) => Some(probe),
             Admission::Granted => None,
         };
-        let passenger = self.join(ask, class, probe);
+        let passenger = self.join(ask, class, Instant::now() + patience, probe);
         let mut progress = passenger.flight().progress.subscribe();
         match tokio::time::timeout(patience, progress.wait_for(|progress| !progress.is_waiting())).await {
             Ok(begun) => begun.map_err(|_| CallError::Ending)?,
@@ -89,7 +89,7 @@ impl Account {
         loop {
             let now = *class.borrow_and_update();
             let permit = tokio::select! {
-                permit = self.budget.permit(now, true) => permit?,
+                permit = self.budget.permit(now, true, Arc::clone(&flight.until)) => permit?,
                 _ = class.changed() => continue,
             };
             if permit.is_fresh() {

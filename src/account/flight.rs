@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
 
 use super::breaker::Probe;
+use super::queue::{A_WHILE, Until};
 use super::{Account, CallError, Class, lock};
 use crate::sources::api::{Ask, Heard};
 
@@ -38,6 +40,8 @@ pub(super) struct Flight {
     pub(super) progress: watch::Sender<Progress>,
     /// The highest class of those who wait.
     pub(super) class: watch::Sender<Class>,
+    /// Until when somebody waits for it to begin.
+    pub(super) until: Until,
     passengers: AtomicUsize,
     left: Notify,
     /// Made even if nobody waits.
@@ -63,16 +67,21 @@ impl Drop for Passenger {
 
 impl Account {
     /// Joins the call for an equal question, or begins one.
-    pub(super) fn join(self: &Arc<Self>, ask: &Ask, class: Class, probe: Option<Probe>) -> Passenger {
+    pub(super) fn join(self: &Arc<Self>, ask: &Ask, class: Class, until: Instant, probe: Option<Probe>) -> Passenger {
         let mut flights = lock(&self.flights);
         if let Some(flight) = flights.get(ask) {
             flight.passengers.fetch_add(1, Ordering::SeqCst);
+            let mut latest = lock(&flight.until);
+            *latest = until.max(*latest);
+            drop(latest);
             flight.class.send_if_modified(|known| class < *known && std::mem::replace(known, class) != class);
             return Passenger(Arc::clone(flight));
         }
         let flight = Arc::new(Flight {
             progress: watch::Sender::new(Progress::Waiting),
             class: watch::Sender::new(class),
+            // What finds out whether the source is back is made in any case.
+            until: Arc::new(Mutex::new(if probe.is_some() { until + A_WHILE } else { until })),
             passengers: AtomicUsize::new(1),
             left: Notify::new(),
             is_probe: probe.is_some(),
@@ -109,7 +118,10 @@ impl Journey {
         account.breaker.note(outcome.as_ref().err());
         drop(probe);
         if let Err(error) = &outcome {
-            account.count(*self.flight.class.borrow(), error.outcome());
+            // Those who waited for a budget count that themselves.
+            if !matches!(error, CallError::NoBudget) {
+                account.count(*self.flight.class.borrow(), error.outcome());
+            }
         }
         self.land(outcome);
     }

@@ -1,6 +1,7 @@
 //! Who waits for the budget of an account on this replica, in which order, and how many calls are under way.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use governor::DefaultDirectRateLimiter;
@@ -8,7 +9,7 @@ use governor::clock::{Clock, DefaultClock};
 use tokio::sync::oneshot;
 
 use super::budget::Permit;
-use super::{CallError, Class};
+use super::{CallError, Class, lock};
 use crate::storage::accounts::CLASSES;
 
 /// Somebody who waits.
@@ -16,7 +17,14 @@ pub(super) struct Waiter {
     pub(super) seat: oneshot::Sender<Result<Permit, CallError>>,
     /// A token's call needs no place of its own: it is made for one that has it.
     pub(super) takes_place: bool,
+    pub(super) until: Until,
 }
+
+/// Until when somebody wants it: later, when somebody more patient joins.
+pub(super) type Until = Arc<Mutex<Instant>>;
+
+/// Longer than a budget can take to be there.
+pub(super) const A_WHILE: Duration = Duration::from_secs(2 * 3_600);
 
 /// Who waits, and what is under way.
 pub(super) struct Queue {
@@ -84,6 +92,14 @@ impl Queue {
         let under_way = self.under_way(class);
         *under_way = under_way.saturating_add(usize::from(waiter.takes_place));
         Some(waiter)
+    }
+
+    /// Takes out the live ones who won't want it any more at a time.
+    pub(super) fn take_late(&mut self, at: Instant) -> Vec<Waiter> {
+        let Some(waiting) = self.waiting.get_mut(Class::Live.number()) else { return Vec::new() };
+        let (late, others): (Vec<_>, Vec<_>) = std::mem::take(waiting).into_iter().partition(|waiter| *lock(&waiter.until) < at);
+        *waiting = others.into();
+        late
     }
 
     /// Gives back the place of a call.

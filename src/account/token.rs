@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::budget::Budget;
 use super::client::{Answer, Body, Client};
 use super::correction::Said;
+use super::queue::A_WHILE;
 use super::{CallError, Class, lock};
 use crate::background::Background;
 use crate::clock::Clock;
@@ -206,7 +207,8 @@ impl Tokens {
     async fn fetch(&self) -> Result<(HeaderValue, Duration), CallError> {
         let url = self.url.clone().ok_or(CallError::Unaskable)?;
         let permit = loop {
-            let waiting = tokio::time::timeout(self.client.whole(), self.budget.permit(Class::Live, false));
+            let until = Arc::new(Mutex::new(Instant::now() + A_WHILE));
+            let waiting = tokio::time::timeout(self.client.whole(), self.budget.permit(Class::Live, false, until));
             let permit = waiting.await.unwrap_or(Err(CallError::NoBudget))?;
             if permit.is_fresh() {
                 break permit;

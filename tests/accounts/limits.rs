@@ -60,6 +60,23 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
+    for (block, patience, is_had) in [("30", 25, false), ("3", 60, true)] {
+        let vendor =
+            Vendor::start(move |arrival| if arrival.number == 0 { answer(429, &[("Retry-After", block)], b"") } else { json(200, "1") }).await;
+        let replica = Replica::start(&vendor.url(), Options::default()).await;
+        assert!(matches!(try_call(&replica, "a").await, Err(CallError::Status(429))));
+        let ask = Ask::about("get", "b");
+        let called = replica.account.call(&ask, Class::Live, Duration::from_secs(patience));
+        // Long before its time is up.
+        let called = tokio::time::timeout(Duration::from_secs(20), called).await.expect("it is told");
+        assert!(if is_had { called.is_ok() } else { matches!(called, Err(CallError::NoBudget)) });
+        assert_eq!(vendor.arrivals().len(), 1 + usize::from(is_had));
+        replica.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
     let epoch = now().as_second() + 30;
     let vendor = Vendor::start(move |arrival| {
