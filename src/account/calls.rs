@@ -79,7 +79,7 @@ impl Account {
         };
         let heard = self.api().read(ask, &Reply { body, is_missing, received_at: self.clock.now() })?;
         self.count(*flight.class.borrow(), if is_missing { "missing" } else { "answered" });
-        Ok(Arc::new(Heard { asked_at, ..heard }))
+        Ok(Arc::new(Heard { asked_at, is_missing, ..heard }))
     }
 
     /// Waits for the budget in the class of whoever waits; when somebody of a higher one joins, in that.

@@ -28,7 +28,7 @@ pub enum CallError {
     #[error("no secure connection to it can be made")]
     NoTls,
     /// A status that isn't an answer.
-    #[error("it answered {0}")]
+    #[error("it answered {0}{hint}", hint = hint(*.0))]
     Status(u16),
     /// It wants us to go elsewhere.
     #[error("it redirects")]
@@ -57,6 +57,13 @@ pub enum CallError {
     /// The service is ending.
     #[error("the service is ending")]
     Ending,
+}
+
+const fn hint(status: u16) -> &'static str {
+    match status {
+        401 | 403 => ": is the secret still right, and may it read this?",
+        _ => "",
+    }
 }
 
 impl CallError {

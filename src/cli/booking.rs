@@ -110,7 +110,13 @@ async fn cancel_booking(
         say("\nCancelled.");
     }
     match refreshed {
-        Refreshed::Done => show(known(&database.pool, account, what).await?.as_ref(), &account.brand),
+        Refreshed::Done => {
+            let booking = known(&database.pool, account, what).await?;
+            show(booking.as_ref(), &account.brand);
+            if !booking.is_some_and(|booking| what.is_done(&booking)) {
+                say("It said yes, but its bookings, looked at since, don't show that yet. `hookpoint sync run` has them asked again.");
+            }
+        }
         Refreshed::Needless => say(CANCELLED_BEFORE),
         Refreshed::NobodyKnown => say("Whose booking it is isn't known here, so the bookings were not looked at again."),
         Refreshed::Failed(error) => say(&format!("The bookings could not be looked at again: {error}. What is shown may be old for a while.")),

@@ -17,12 +17,20 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     until_told_to_end(application).await
 }
 
-/// Waits for SIGTERM or SIGINT, then finishes the requests in flight.
-pub(super) async fn until_told_to_end(mut application: Application) -> anyhow::Result<()> {
+/// Completes at SIGTERM or SIGINT.
+pub(super) async fn told_to_end() -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Waits until it is told to end, then finishes the requests in flight.
+pub(super) async fn until_told_to_end(mut application: Application) -> anyhow::Result<()> {
     let told = tokio::select! {
-        _ = terminate.recv() => true,
-        _ = interrupt.recv() => true,
+        told = told_to_end() => told.map(|()| true)?,
         () = application.ended() => false,
     };
     tracing::info!("ending: requests in flight are finished first");

@@ -95,6 +95,11 @@ pub async fn cancel(pool: &PgPool, account: &Arc<Account>, what: &Cancelling, ma
     let outcome = called.as_ref().err().map_or_else(|| "cancelled".to_owned(), ToString::to_string);
     finish_action(pool, brand.id(), row.action_id, &outcome).await?;
     let refreshed = refresh(pool, account, what).await?;
+    let is_unheard = matches!((&called, &refreshed), (Err(CancelError::Unknown(_)), Refreshed::Done));
+    if is_unheard && is_done(what, known(pool, account, what).await?.as_ref()).unwrap_or_default() {
+        finish_action(pool, brand.id(), row.action_id, "cancelled, as its bookings show").await?;
+        return Ok(refreshed);
+    }
     called.map(|_| refreshed)
 }
 

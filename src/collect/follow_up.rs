@@ -172,7 +172,8 @@ impl FollowUps {
                 return Err(Failure::Endless);
             }
             let heard = self.account.call(&ask, Class::FollowUp, self.patience()).await?;
-            if heard.changes.is_empty() && heard.places.is_empty() && heard.follow.is_empty() && heard.next.is_none() && heard.there.is_empty() {
+            let is_something = !heard.changes.is_empty() || !heard.places.is_empty() || !heard.follow.is_empty() || !heard.there.is_empty();
+            if !is_something && heard.next.is_none() && !heard.is_missing {
                 return Err(CallError::Unreadable(Unreadable::Missing("value where the settings' pointers lead")).into());
             }
             self.take(&heard).await?;

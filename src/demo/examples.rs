@@ -58,10 +58,10 @@ pub fn examples(secrets: &Secrets, syncaroo: &str, now: Timestamp) -> Vec<(Sourc
             Source::Syncaroo,
             &[],
             &json!({
-                "connectionId": 555, "webhookType": "data", "locationId": "11980", "metaData": {
-                    "syncarooId": BOOKING, "resourceType": "hot-desk", "resourceId": "78430",
+                "connectionId": 555, "webhookType": "data", "locationId": "11981", "metaData": {
+                    "syncarooId": BOOKING, "resourceType": "meeting-room", "resourceId": "78431",
                     "attributeType": "bookings",
-                    "apiUrl": format!("{syncaroo}/555/locations/61116b1ad9fa63170734b694/resources/6140afff1da7a718a6076cea/bookings/{BOOKING}")
+                    "apiUrl": format!("{syncaroo}/555/locations/61116b1ad9fa63170734b701/resources/6140afff1da7a718a6076cea/bookings/{BOOKING}")
                 }
             }),
         ),

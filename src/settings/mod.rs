@@ -171,7 +171,8 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("database.connections", u64::from(file.database.connections), 2, 10_000),
     ] {
         if number < least {
-            mistakes.push(source.at(key, format!("must be at least {least}")));
+            let other = if key == "calls.whole_ms" && least > 1 { " (calls.first_byte_ms)" } else { "" };
+            mistakes.push(source.at(key, format!("must be at least {least}{other}")));
         } else if number > most {
             mistakes.push(source.at(key, format!("must be at most {most}")));
         }

@@ -110,6 +110,8 @@ pub struct Reply {
 pub struct Heard {
     /// When it was asked: everything that it says was so after that.
     pub asked_at: Timestamp,
+    /// Whether it says that there is no such thing.
+    pub is_missing: bool,
     /// What it says about people and what happened to them.
     pub changes: Vec<Change>,
     /// What it says there is, as [`Change::keys`] has it: of a list, everything on the page.

@@ -145,7 +145,7 @@ impl<'a> Keyring<'a> {
     pub(super) fn base_url(&mut self, key: &str, url: &str) -> Option<String> {
         let is_safe = is_safe_url(url);
         if !is_safe {
-            self.mistake(key, "must be the URL of the API, such as \"https://api.example.com/v1\"; plain http is for this machine only");
+            self.mistake(key, "must be the URL of the API, such as \"https://api.example.com/v1\", without a user, a query or a fragment; plain http is for this machine only");
         }
         is_safe.then(|| url.trim_end_matches('/').to_owned())
     }

@@ -1,7 +1,7 @@
 //! `hookpoint sync run`
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use indicatif::MultiProgress;
@@ -13,12 +13,16 @@ use crate::account::Accounts;
 use crate::background::Background;
 use crate::brand::Brand;
 use crate::cli::say;
+use crate::cli::serve::told_to_end;
 use crate::clock::Clock;
 use crate::collect::sync::{Ended, Pass, Progress, Sign, SyncError, Walker};
 use crate::customer::kind::Source;
 use crate::settings::SettingsFile;
 use crate::sources::api::Stream;
-use crate::storage::streams::list_streams;
+use crate::storage::streams::{StreamRow, list_streams};
+
+/// After so long without a step it is said why somebody else's pass stands still.
+const STILL: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(pool: &PgPool, brands: &[Arc<Brand>], which: &WhichArguments, file: &SettingsFile) -> anyhow::Result<()> {
     which.check()?;
@@ -53,7 +57,8 @@ pub(super) async fn run(pool: &PgPool, brands: &[Arc<Brand>], which: &WhichArgum
     };
     let broken: usize = tokio::select! {
         broken = all => broken.into_iter().sum::<anyhow::Result<usize>>()?,
-        _ = tokio::signal::ctrl_c() => {
+        told = told_to_end() => {
+            told?;
             for (walker, _) in &walks {
                 walker.release().await?;
             }
@@ -93,13 +98,19 @@ pub(in crate::cli) async fn walk_account(walker: &Walker, streams: &[Stream], ba
 /// Shows how somebody else's pass goes, until it ends; `None` when nobody walks it any more, or it was only of what changed.
 async fn follow(walker: &Walker, stream: Stream, shown: &Shown) -> anyhow::Result<Option<Ended>> {
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
+    let (mut walked, mut moved_at) = (None, Instant::now());
     loop {
         let rows = list_streams(walker.pool(), walker.brand().id()).await?;
         let Some(row) = rows.into_iter().find(|row| row.source == walker.source().as_str() && row.stream == stream.name) else {
             return Ok(Some(Ended::Cancelled));
         };
         let progress = Progress { walked: count(row.walked), news: count(row.news), total: row.total.map(count) };
-        shown.tell(Sign { progress, remark: &row.remark });
+        if walked.replace(row.walked) != Some(row.walked) {
+            moved_at = Instant::now();
+        }
+        let is_still = moved_at.elapsed() >= STILL || !row.remark.is_empty();
+        let remark = if is_still { whose(&row) } else { String::new() };
+        shown.tell(Sign { progress, remark: &remark });
         let (pass, is_complete) = (Pass::of(&row), row.is_complete());
         if row.finished_at.is_some() && (pass == Pass::Whole || (row.is_cancelled && !is_complete)) {
             let (gone, drift) = (count(row.gone), row.drift.filter(|_| row.is_reconcile));
@@ -111,4 +122,11 @@ async fn follow(walker: &Walker, stream: Stream, shown: &Shown) -> anyhow::Resul
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+}
+
+/// Why somebody else's pass stands still: whoever walks it may have been killed.
+fn whose(row: &StreamRow) -> String {
+    let until = row.lease_until.map_or_else(String::new, |until| format!(" until {}, unless it says more", until.strftime("%T UTC")));
+    let remark = if row.remark.is_empty() { String::new() } else { format!("; it said: {}", row.remark) };
+    format!("another runner has it{until}{remark}")
 }

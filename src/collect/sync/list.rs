@@ -39,8 +39,10 @@ impl Walker {
         let mut round = turn.row.round;
         let first = || self.api().first(turn.which.stream, turn.row.since);
         let mut cursor = turn.row.cursor.as_ref().and_then(|cursor| Ask::of_json(cursor).or_else(first));
+        // What a pass goes on from was counted before it was left.
+        let mut is_counted = turn.row.walked > 0;
         while let Some(ask) = cursor.take() {
-            self.walk_pages(turn, ask).await?;
+            self.walk_pages(turn, ask, std::mem::take(&mut is_counted)).await?;
             if turn.pass() != Pass::Whole {
                 return Ok(String::new());
             }
@@ -85,7 +87,7 @@ impl Walker {
         Ok(())
     }
 
-    async fn walk_pages(&self, turn: &Turn<'_>, first: Ask) -> Result<(), Stop> {
+    async fn walk_pages(&self, turn: &Turn<'_>, first: Ask, mut is_counted: bool) -> Result<(), Stop> {
         let mut walked: VecDeque<Ask> = VecDeque::new();
         let mut heard = turn.ask(&first).await?;
         let mut ask = first;
@@ -101,7 +103,8 @@ impl Walker {
                     None => Ok(None),
                 }
             };
-            let (kept, fetched) = tokio::join!(self.keep(turn, &ask, &heard), fetch);
+            let is_counted = std::mem::take(&mut is_counted) || walked.contains(&ask);
+            let (kept, fetched) = tokio::join!(self.keep(turn, &ask, &heard, is_counted), fetch);
             kept?;
             let (Some(next), Some(more)) = (next, fetched?) else { return Ok(()) };
             if !more.there.is_empty() && more.there == heard.there && !walked.contains(&next) {
@@ -117,7 +120,7 @@ impl Walker {
 
     /// Applies a page and writes down that it is. The page itself is kept as the place to go on from: when some of it is gone by
     /// then, what moved up to it is not missed.
-    async fn keep(&self, turn: &Turn<'_>, ask: &Ask, heard: &Heard) -> Result<(), Stop> {
+    async fn keep(&self, turn: &Turn<'_>, ask: &Ask, heard: &Heard, is_counted: bool) -> Result<(), Stop> {
         let news = turn.take(heard).await?;
         let sightings: Vec<[u8; 16]> = match turn.pass() {
             Pass::Whole => heard.there.iter().map(|key| turn.sighting(key)).collect(),
@@ -125,7 +128,7 @@ impl Walker {
         };
         turn.save(Step {
             cursor: Some(ask.to_json()),
-            walked: heard.there.len().max(heard.places.len()),
+            walked: if is_counted { 0 } else { heard.there.len().max(heard.places.len()) },
             news,
             total: heard.total,
             sightings: &sightings,

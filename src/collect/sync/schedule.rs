@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 const AFTER_BREAKING: SignedDuration = SignedDuration::from_mins(15);
 
 /// How much longer ago than the last pass began it is asked what changed since: the source's clock is theirs, and this one ours.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
+const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 
 /// Walks through an account's streams when they are due, until the service ends.
 pub async fn keep_in_step(pool: PgPool, account: Arc<Account>, settings: SyncSettings, clock: Clock, background: Background) {
@@ -114,8 +114,10 @@ fn due(row: Option<&StreamRow>, can_tell: bool, settings: &SyncSettings, now: Ti
     let ended_at = row.finished_at.or(row.lease_until.filter(|_| row.is_cancelled));
     let Some(ended_at) = ended_at else { return Some(Pass::of(row)) };
     let is_past = |at: Timestamp, time: SignedDuration| now.duration_since(at) > time;
-    // Somebody cancelled it, or the source can't be walked through now.
-    if !row.is_complete() && !is_past(ended_at, AFTER_BREAKING) {
+    // Somebody cancelled it, or the source can't be walked through now. What changed is asked for again when it would be anyway.
+    let every = SignedDuration::from_mins(i64::from(settings.changes_minutes));
+    let rest = if Pass::of(row) == Pass::Whole { AFTER_BREAKING } else { AFTER_BREAKING.min(every) };
+    if !row.is_complete() && !is_past(ended_at, rest) {
         return None;
     }
     let Some(complete_at) = row.complete_at else {
@@ -126,7 +128,7 @@ fn due(row: Option<&StreamRow>, can_tell: bool, settings: &SyncSettings, now: Ti
         return Some(Pass::Whole);
     }
     let caught_up_at = row.caught_up_at.unwrap_or(complete_at);
-    let is_behind = settings.changes_minutes > 0 && is_past(caught_up_at, SignedDuration::from_mins(i64::from(settings.changes_minutes)));
+    let is_behind = settings.changes_minutes > 0 && is_past(caught_up_at, every);
     (can_tell && is_behind).then(|| Pass::Changes { since: caught_up_at.checked_sub(OVERLAP).unwrap_or(caught_up_at) })
 }
 
@@ -190,17 +192,17 @@ mod tests {
         let since = |minutes| Some(Pass::Changes { since: ago(minutes) });
         for (row, expected) in [
             (walked(14), None),
-            (walked(16), since(18)),
-            (walked(5 * HOUR), since(5 * HOUR + 2)),
+            (walked(16), since(31)),
+            (walked(5 * HOUR), since(5 * HOUR + 15)),
             (caught_up(14, 5 * HOUR), None),
-            (caught_up(16, 5 * HOUR), since(18)),
+            (caught_up(16, 5 * HOUR), since(31)),
         ] {
             assert_eq!(due_now(&row, &settings), expected);
             assert_eq!(due_now(&row, &alone), expected);
             assert_eq!(due(Some(&row), false, &settings, ago(0)), None, "it can't tell");
             assert_eq!(due_now(&row, &off), None);
         }
-        assert_eq!(due_now(&caught_up(16, 25 * HOUR), &alone), since(18));
+        assert_eq!(due_now(&caught_up(16, 25 * HOUR), &alone), since(31));
     }
 
     #[test]
@@ -214,7 +216,9 @@ mod tests {
         assert_eq!(due_now(&StreamRow { lease_until: Some(ago(1)), ..held }, &settings), Some(Pass::Changes { since: ago(107) }));
         let broken = |minutes| StreamRow { finished_at: Some(ago(minutes)), complete_at: Some(ago(200)), ..left.clone() };
         assert_eq!(due_now(&broken(14), &settings), None);
-        assert_eq!(due_now(&broken(16), &settings), Some(Pass::Changes { since: ago(109) }));
+        assert_eq!(due_now(&broken(16), &settings), Some(Pass::Changes { since: ago(122) }));
+        let often = SyncSettings { changes_minutes: 1, ..SyncSettings::default() };
+        assert_eq!([due_now(&broken(1), &often), due_now(&broken(2), &often)], [None, Some(Pass::Changes { since: ago(122) })]);
         let first = |minutes| StreamRow { finished_at: Some(ago(minutes)), ..StreamRow::begun(ago(90)) };
         assert_eq!([due_now(&first(14), &settings), due_now(&first(16), &settings)], [None, Some(Pass::Whole)]);
         let cancelled = StreamRow { is_cancelled: true, ..first(16) };
