@@ -1,5 +1,5 @@
-//! When a connection was made, with the handshake of TLS. A request that had to wait for its connection reaches the source later than its grant says, and
-//! only the layer that connects can tell that from a source that takes its time to answer.
+//! When a connection was made, with the handshake of TLS. A request that had to wait for its connection reaches the source later
+//! than its grant says, and only the layer that connects can tell that from a source that takes its time to answer.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};

@@ -172,8 +172,7 @@ impl FollowUps {
                 return Err(Failure::Endless);
             }
             let heard = self.account.call(&ask, Class::FollowUp, self.patience()).await?;
-            let is_something = !heard.changes.is_empty() || !heard.places.is_empty() || !heard.follow.is_empty() || !heard.there.is_empty();
-            if !is_something && heard.next.is_none() && !heard.is_missing {
+            if heard.says_nothing() {
                 return Err(CallError::Unreadable(Unreadable::Missing("value where the settings' pointers lead")).into());
             }
             self.take(&heard).await?;

@@ -171,7 +171,11 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("database.connections", u64::from(file.database.connections), 2, 10_000),
     ] {
         if number < least {
-            let other = if key == "calls.whole_ms" && least > 1 { " (calls.first_byte_ms)" } else { "" };
+            let other = match key {
+                "calls.whole_ms" => ", which is calls.first_byte_ms",
+                "inbox.keep_ids_days" => ", which is inbox.keep_days",
+                _ => "",
+            };
             mistakes.push(source.at(key, format!("must be at least {least}{other}")));
         } else if number > most {
             mistakes.push(source.at(key, format!("must be at most {most}")));

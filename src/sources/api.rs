@@ -128,6 +128,15 @@ pub struct Heard {
     pub unnamed: Vec<Unnamed>,
 }
 
+impl Heard {
+    /// Whether nothing could be made of the answer, not even that there is no such thing.
+    #[must_use]
+    pub fn says_nothing(&self) -> bool {
+        let lists = [self.changes.is_empty(), self.there.is_empty(), self.follow.is_empty(), self.places.is_empty()];
+        !self.is_missing && self.next.is_none() && lists.into_iter().all(|is_empty| is_empty)
+    }
+}
+
 impl fmt::Debug for Heard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Heard").field("changes", &self.changes.len()).field("there", &self.there.len()).finish_non_exhaustive()

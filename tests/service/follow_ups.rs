@@ -303,6 +303,16 @@ async fn when_a_room_gets_another_name_bookings_say_so() {
 }
 
 #[tokio::test]
+async fn a_room_that_is_gone_is_an_answer() {
+    let office = Office::open(Source::Syncaroo).await;
+    office.hint("resources", ROOM, &format!("locations/{LOCATION}/resources/{ROOM}")).await;
+    assert_eq!(office.counts().await, (1, 0));
+    office.follow().await;
+    assert_eq!(office.counts().await, (0, 0), "nothing is wrong with the settings' pointers");
+    office.close().await;
+}
+
+#[tokio::test]
 async fn a_name_that_cannot_be_had_now_comes_later() {
     let office = Office::open(Source::Syncaroo).await;
     office.book("confirmed", "2021-12-20T09:00:00.000Z");

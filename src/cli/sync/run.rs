@@ -124,9 +124,8 @@ async fn follow(walker: &Walker, stream: Stream, shown: &Shown) -> anyhow::Resul
     }
 }
 
-/// Why somebody else's pass stands still: whoever walks it may have been killed.
+/// Why somebody else's pass stands still. The words stay the same for as long as the reason does, so that they are said once.
 fn whose(row: &StreamRow) -> String {
-    let until = row.lease_until.map_or_else(String::new, |until| format!(" until {}, unless it says more", until.strftime("%T UTC")));
-    let remark = if row.remark.is_empty() { String::new() } else { format!("; it said: {}", row.remark) };
-    format!("another runner has it{until}{remark}")
+    let remark = if row.remark.is_empty() { String::new() } else { format!(", and said: {}", row.remark) };
+    format!("another runner has it; one that was killed loses it after sync.lease_seconds{remark}")
 }
