@@ -220,14 +220,14 @@ async fn fill(shop: &Shop, deliveries: usize) {
                 event,
                 headers,
                 body,
-                received_at: now,
                 urgency: 1,
                 key: None,
+                content: [0; 16],
                 last: None,
             }
         };
         let rows: Vec<DeliveryRow> = story.by_ref().take(2_000).map(row).collect();
-        insert_deliveries(&shop.database.pool, shop.brand.id(), &rows).await.unwrap();
+        insert_deliveries(&shop.database.pool, shop.brand.id(), &rows, None).await.unwrap();
     }
     for statement in ["vacuum analyze deliveries", "checkpoint"] {
         sqlx::raw_sql(statement).execute(&shop.database.pool).await.unwrap();

@@ -31,6 +31,18 @@ impl Clock {
         }
     }
 
+    /// A time by Postgres's clock, which all replicas share; a frozen clock stands for that one too.
+    #[must_use]
+    pub fn or_frozen(&self, database: Timestamp) -> Timestamp {
+        self.frozen_at().unwrap_or(database)
+    }
+
+    /// The time of a frozen clock; `None` of the system's, whose replica may be wrong: Postgres says it then.
+    #[must_use]
+    pub fn frozen_at(&self) -> Option<Timestamp> {
+        self.frozen.is_some().then(|| self.now())
+    }
+
     /// Now, to the microsecond, as Postgres keeps it.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]

@@ -121,6 +121,12 @@ impl Hearing {
         });
     }
 
+    /// Waits until anything of ours was heard: notifications arrive.
+    pub async fn until_connected(&self) {
+        // It can't be closed while we are here.
+        let _ = self.heard.subscribe().wait_for(|heard| *heard > 0).await;
+    }
+
     /// Waits until everything that changed before is heard here: notifications arrive in order.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ pub mod hearing;
 pub mod lookup;
 pub mod pages;
 pub mod problem;
+pub mod readiness;
 pub mod receive;
 pub mod route;
 pub mod settings;

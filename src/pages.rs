@@ -10,6 +10,7 @@ use crate::background::Background;
 use crate::lookup::cache::AnswerCache;
 use crate::lookup::flight::Flights;
 use crate::problem::Problem;
+use crate::readiness::Readiness;
 
 /// What health depends on.
 pub struct Health {
@@ -19,6 +20,8 @@ pub struct Health {
     pub cache: Arc<AnswerCache>,
     /// Tells whether the service is ending.
     pub background: Background,
+    /// Tells whether the service may be asked already.
+    pub readiness: Readiness,
 }
 
 /// The process runs.
@@ -26,13 +29,17 @@ pub async fn live() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "status": "live" }))
 }
 
-/// The service answers. Losing the store later shows as degraded: remembered answers still go out.
+/// The service answers: its keys are loaded, and it hears of changes. Losing the store later shows as degraded: remembered answers
+/// still go out.
 ///
 /// # Errors
-/// When the service is ending.
+/// When the service is still starting, or is ending.
 pub async fn ready(health: Data<Health>) -> Result<HttpResponse, Problem> {
     if health.background.is_draining() {
         return Err(Problem::ShuttingDown);
+    }
+    if !health.readiness.is_ready() {
+        return Err(Problem::Starting);
     }
     let degraded = health.flights.is_degraded() || health.cache.is_deaf();
     Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready", "degraded": degraded })))

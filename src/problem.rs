@@ -64,12 +64,14 @@ catalogue! {
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "Only GET and HEAD", "Lookups are GET requests.";
     WebhookMethodNotAllowed, METHOD_NOT_ALLOWED, "webhook-method-not-allowed", "Only POST", "Webhooks are POST requests.";
     WebhookUnproved, UNAUTHORIZED, "webhook-unproved", "Nothing proves that this webhook is the source's own", "Compare the secret there with the one here. Operators find the reason in the log, and `hookpoint inbox status` says since when.";
+    BodyEncoded, UNSUPPORTED_MEDIA_TYPE, "body-encoded", "The body is compressed or otherwise encoded", "Send it as it is, without Content-Encoding.";
     BodyTooLarge, PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large", "An operator sets the limit with inbox.max_body_kilobytes.";
     SourceNotConnected, SERVICE_UNAVAILABLE, "source-not-connected", "This source is not connected", "An admin sets how its webhooks are verified, in the source's webhook settings.";
     InboxUnavailable, SERVICE_UNAVAILABLE, "inbox-unavailable", "The webhook could not be stored", "Send it again as Retry-After says.";
     ReceiptUnknown, SERVICE_UNAVAILABLE, "receipt-unknown", "Storing the webhook took too long", "Send it again as Retry-After says: if it was stored after all, it does not count twice.";
     LookupFailed, INTERNAL_SERVER_ERROR, "lookup-failed", "The lookup failed", "The store could not be asked in time. Operators find the request id in the log.";
     Overloaded, SERVICE_UNAVAILABLE, "overloaded", "Too many lookups are waiting", "Try again as Retry-After says.";
+    Starting, SERVICE_UNAVAILABLE, "starting", "The service is still starting", "Try again as Retry-After says.";
     ShuttingDown, SERVICE_UNAVAILABLE, "shutting-down", "The service is shutting down", "Try again: another replica answers.";
 }
 
@@ -97,7 +99,7 @@ impl Problem {
     pub const fn retry_after(self) -> Option<u64> {
         match self {
             Self::TooManyRequests(seconds) | Self::TooManyWrongKeys(seconds) | Self::TooManyMisses(seconds) => Some(seconds),
-            Self::Overloaded | Self::ShuttingDown => Some(1),
+            Self::Overloaded | Self::Starting | Self::ShuttingDown => Some(1),
             Self::InboxUnavailable | Self::ReceiptUnknown => Some(5),
             Self::SourceNotConnected => Some(300),
             _ => None,
@@ -156,6 +158,8 @@ impl ResponseError for Problem {
             Self::WebhookMethodNotAllowed => drop(response.insert_header((header::ALLOW, "POST"))),
             // Whatever else comes on this connection belongs to what was given up.
             Self::ReceiptUnknown | Self::BodyTooLarge => drop(response.force_close()),
+            // RFC 9110, section 15.5.16.
+            Self::BodyEncoded => drop(response.force_close().insert_header((header::ACCEPT_ENCODING, "identity"))),
             Self::KeyUnknown => drop(response.insert_header((header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\""))),
             Self::WebhookUnproved => drop(response.insert_header((header::WWW_AUTHENTICATE, "Signature realm=\"hookpoint\""))),
             _ => {}

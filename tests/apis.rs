@@ -88,7 +88,8 @@ fn address(kind: IdentifierKind, value: &str) -> Whom {
 
 fn record(kind: SourceKind, id: &str, fields: &[(&str, &str)]) -> Record {
     let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Some(json!(value)))).collect();
-    let update = Update { at: "2026-08-01T00:00:00Z".parse().unwrap(), scope: Scope::Partial, fields };
+    let update =
+        Update { at: "2026-08-01T00:00:00Z".parse().unwrap(), received_at: "2026-08-01T00:00:00Z".parse().unwrap(), scope: Scope::Partial, fields };
     Record { key: RecordKey::new(kind, id).unwrap(), versions: Versions::from(update) }
 }
 

@@ -61,23 +61,67 @@ impl Proxies {
         Caller { address: here, peer }
     }
 
-    /// The header's addresses, in order; `None` for one that is none.
+    /// The header's addresses, in order; `None` for one that is none. Empty elements are nothing (RFC 9110, section 5.6.1.2).
     fn hops(&self, headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         let (name, forwarded) = match self.header {
             ForwardedHeader::XForwardedFor => ("x-forwarded-for", false),
             ForwardedHeader::Forwarded => ("forwarded", true),
         };
         let lines = headers.get_all(name).map(|line| line.to_str().unwrap_or("?"));
-        let hops = lines.flat_map(|line| line.split(','));
-        hops.map(|hop| if forwarded { forwarded_for(hop).and_then(parse_node) } else { parse_node(hop.trim()) }).collect()
+        lines.flat_map(|line| if forwarded { forwarded_nodes(line) } else { elements(line.split(',')).map(parse_node).collect() }).collect()
     }
 }
 
-/// The `for` of an element of `Forwarded` (RFC 7239, section 4).
-fn forwarded_for(element: &str) -> Option<&str> {
-    let pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
-    let mut nodes = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for")).map(|(_, node)| node.trim().trim_matches('"'));
-    nodes.next()
+fn elements<'a>(split: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    split.into_iter().map(str::trim).filter(|element| !element.is_empty())
+}
+
+/// The `for` of each element of a line of `Forwarded` (RFC 7239, section 4). A quotation mark without its counterpart leaves it open
+/// who wrote what behind it, so nothing on that line is believed.
+fn forwarded_nodes(line: &str) -> Vec<Option<IpAddr>> {
+    split_unquoted(line, ',').map_or_else(|| vec![None], |split| elements(split).map(forwarded_for).collect())
+}
+
+/// The address of the first `for` of an element.
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    let pairs = split_unquoted(element, ';')?.into_iter().filter_map(|pair| pair.split_once('='));
+    let (_, node) = pairs.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
+    parse_node(&unquoted(node.trim())?)
+}
+
+/// The parts between separators outside of quoted strings; `None` where one isn't closed.
+fn split_unquoted(text: &str, separator: char) -> Option<Vec<&str>> {
+    let (mut parts, mut start) = (Vec::new(), 0_usize);
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            c if c == separator && !is_quoted => {
+                parts.push(text.get(start..at)?);
+                start = at.saturating_add(c.len_utf8());
+            }
+            _ => {}
+        }
+    }
+    parts.push(text.get(start..)?);
+    (!is_quoted).then_some(parts)
+}
+
+/// A token, or what a quoted string stands for; `None` for neither.
+fn unquoted(value: &str) -> Option<String> {
+    let Some(quoted) = value.strip_prefix('"') else { return (!value.contains('"')).then(|| value.to_owned()) };
+    let mut out = String::new();
+    let mut rest = quoted.strip_suffix('"')?.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '"' => return None,
+            '\\' => out.push(rest.next()?),
+            c => out.push(c),
+        }
+    }
+    Some(out)
 }
 
 /// An address with or without a port; IPv6 with or without brackets.
@@ -121,6 +165,16 @@ mod tests {
             (Forwarded, "10.0.0.1", &["for=198.51.100.7;proto=https, for=\"[fd00::1]:80\""], Some("198.51.100.7")),
             (Forwarded, "10.0.0.1", &["for=unknown"], None),
             (Forwarded, "10.0.0.1", &["For=\"[2001:db8::1]\""], Some("2001:db8::1")),
+            (Forwarded, "10.0.0.1", &["for=203.0.113.9;host=\"shop,for=10.1.2.3\""], Some("203.0.113.9")),
+            (Forwarded, "10.0.0.1", &["for=203.0.113.9;host=\"shop\\\",for=10.1.2.3\""], Some("203.0.113.9")),
+            (Forwarded, "10.0.0.1", &["for=203.0.113.9;for=10.1.2.3"], Some("203.0.113.9")),
+            (Forwarded, "10.0.0.1", &["host=\"a;for=10.1.2.3\";for=203.0.113.9"], Some("203.0.113.9")),
+            (Forwarded, "10.0.0.1", &["for=198.51.100.7, , "], Some("198.51.100.7")),
+            (Forwarded, "10.0.0.1", &["for=\"198.51.\\100.7\""], Some("198.51.100.7")),
+            (Forwarded, "10.0.0.1", &["for=198.51.100.7;host=\"open, for=10.1.2.3"], None),
+            (Forwarded, "10.0.0.1", &["for=\"198.51.100.7\"10.1.2.3"], None),
+            (Forwarded, "10.0.0.1", &["for=\"", "for=198.51.100.7"], Some("198.51.100.7")),
+            (XForwardedFor, "10.0.0.1", &["198.51.100.7, ,"], Some("198.51.100.7")),
         ] {
             assert_eq!(caller(header, peer, lines).as_deref(), expected, "{header:?} {peer} {lines:?}");
         }

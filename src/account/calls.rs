@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::SignedDuration;
 use reqwest::Url;
 use serde_json::Value;
 
@@ -59,16 +60,15 @@ impl Account {
         let request = self.api().request(ask).ok_or(CallError::Unaskable)?;
         let url = self.places.find(&request.target)?;
         let (mut was_lost, mut was_refused) = (false, false);
-        let (answer, asked_at) = loop {
+        let (answer, permit) = loop {
             let proof = self.prover.proof().await?;
             let permit = self.permit(flight).await?;
-            let asked_at = self.clock.now();
             flight.progress.send_if_modified(|progress| progress.is_waiting() && !std::mem::replace(progress, Progress::UnderWay).is_over());
             match self.send(url.clone(), &request, &proof, &permit).await {
                 Err(lost) if lost.is_broken && request.is_repeatable && !was_lost => was_lost = true,
                 Err(lost) => return Err(lost.error),
                 Ok(answer) if answer.status == 401 && !was_refused && self.prover.reject(&proof) => was_refused = true,
-                Ok(answer) => break (answer, asked_at),
+                Ok(answer) => break (answer, permit),
             }
         };
         let (body, is_missing) = match answer.status {
@@ -77,7 +77,11 @@ impl Account {
             300..400 => return Err(CallError::Redirected),
             status => return Err(CallError::Status(status)),
         };
-        let heard = self.api().read(ask, &Reply { body, is_missing, received_at: self.clock.now() })?;
+        // By Postgres's clock, as webhooks have it: a replica whose clock is wrong must not say when something was heard.
+        let asked_at = self.clock.or_frozen(permit.granted_at);
+        let elapsed = SignedDuration::try_from(permit.since.elapsed()).unwrap_or_default();
+        let received_at = self.clock.or_frozen(permit.granted_at.checked_add(elapsed).unwrap_or(permit.granted_at));
+        let heard = self.api().read(ask, &Reply { body, is_missing, received_at })?;
         self.count(*flight.class.borrow(), if is_missing { "missing" } else { "answered" });
         Ok(Arc::new(Heard { asked_at, is_missing, ..heard }))
     }

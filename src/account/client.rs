@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::dialling::{Dialled, Dialling, watched};
 use super::{CallError, handshake, lock};
 use crate::settings::file::CallSettings;
-use crate::sources::json;
+use crate::sources::{Unreadable, json};
 
 /// Of an answer that isn't wanted so much is read, in the hope that the connection can be used again.
 const MOST_UNWANTED: usize = 64 * 1024;
@@ -108,10 +108,8 @@ impl Client {
         let body = if !response.status().is_success() {
             let _ = tokio::time::timeout(UNWANTED, read(&mut response, MOST_UNWANTED)).await;
             Ok(Value::Null)
-        } else if is_json(&headers) {
-            self.read_json(&mut response, may_be_empty || status == 204).await?
         } else {
-            Err(CallError::NotJson)
+            self.read_json(&mut response, may_be_empty || status == 204).await?
         };
         Ok(Answer { status, headers, body, sent_by })
     }
@@ -121,7 +119,11 @@ impl Client {
         if bytes.is_empty() && may_be_empty {
             return Ok(Ok(Value::Null));
         }
-        Ok(json(&bytes).map_err(|_| CallError::NotJson))
+        // Whatever it is called: JSON is JSON.
+        Ok(json(&bytes).map_err(|unreadable| match unreadable {
+            Unreadable::NotJson(fault) => CallError::NotJson(Some(fault)),
+            other => CallError::Unreadable(other),
+        }))
     }
 }
 
@@ -162,7 +164,7 @@ fn failure(error: &reqwest::Error) -> Failure {
     let (error, is_broken) = if error.is_timeout() {
         (CallError::TimedOut, false)
     } else if error.is_decode() {
-        (CallError::NotJson, false)
+        (CallError::NotJson(None), false)
     } else if let Some(fault) = handshake::fault(error) {
         (fault, false)
     } else {
@@ -181,13 +183,6 @@ async fn read(response: &mut Response, most: usize) -> Result<Option<Vec<u8>>, F
         bytes.extend_from_slice(&piece);
     }
     Ok(Some(bytes))
-}
-
-/// Whether it says that it is JSON, or nothing.
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(kind) = headers.get(CONTENT_TYPE) else { return true };
-    let kind = kind.to_str().unwrap_or("?").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    kind.is_empty() || kind == "application/json" || kind.ends_with("+json")
 }
 
 fn form(fields: &[(&str, &str)]) -> String {

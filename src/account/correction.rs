@@ -1,22 +1,27 @@
 //! What a reply says of the budget: somebody else may spend it too, and the source knows best.
 //!
 //! `X-RateLimit-*` as OmnioTap documents them, with the reset as the epoch's seconds; `RateLimit-*` (an IETF draft) with the
-//! seconds until it; `Retry-After` (RFC 9110, section 10.2.3) with seconds or a date.
+//! seconds until it; `Retry-After` (RFC 9110, section 10.2.3) with seconds or a date. Others write the reset in smaller units, as a
+//! date, or as a time such as `1m30s`.
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimeParser;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::budget::{Budget, Permit};
 use super::lock;
+use crate::sources::picker::time_of;
 use crate::storage::StorageError;
 use crate::storage::calls::{Allowance, block_account, postpone_call, set_allowance};
 
 /// Nobody is believed for longer.
 const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// A reset that is further away was meant in another way, nobody knows in which: then it is taken to be this far away.
+const IMPLAUSIBLE: Duration = Duration::from_secs(60);
 
 /// For so long a reply waits until what it says of the limits is written down.
 const LONGEST_WRITE: Duration = Duration::from_secs(1);
@@ -49,9 +54,11 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
+/// A date in any of HTTP's three forms (RFC 9110, section 5.6.7), or another one that sources write.
 fn date(text: &str) -> Option<Timestamp> {
-    static PARSER: DateTimeParser = DateTimeParser::new();
-    PARSER.parse_timestamp(text).ok()
+    let http = httpdate::parse_http_date(text).ok().and_then(|at| Timestamp::try_from(at).ok());
+    let is_number = number(text).is_some();
+    http.or_else(|| time_of(&Value::from(text)).filter(|_| !is_number))
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -61,15 +68,28 @@ fn number(text: &str) -> Option<f64> {
 /// How many are left until when; `None` where it doesn't say both, or that time has come.
 fn allowance(headers: &HeaderMap, prefix: &str, now: Timestamp) -> Option<Allowance> {
     let left = number(text(headers, &format!("{prefix}-remaining"))?)?;
-    let reset = number(text(headers, &format!("{prefix}-reset"))?)?;
-    // A number of seconds, or a time, which some write in milliseconds.
-    let seconds = match reset {
-        reset if reset > 1e11 => reset / 1e3 - seconds_of(now),
-        reset if reset > 1e8 => reset - seconds_of(now),
-        reset => reset,
-    };
+    let lasts = reset_in(text(headers, &format!("{prefix}-reset"))?, now)?;
     let left = u32::try_from(Duration::try_from_secs_f64(left.max(0.0)).unwrap_or(Duration::MAX).as_secs()).unwrap_or(u32::MAX);
-    Some(Allowance { left, lasts: bounded(seconds)? })
+    Some(Allowance { left, lasts })
+}
+
+/// How long it is until a reset; `None` if that time has come, or can't be read. A time that can't be meant lasts as long as a
+/// budget usually does.
+fn reset_in(text: &str, now: Timestamp) -> Option<Duration> {
+    let seconds = match number(text) {
+        // A time, in seconds or smaller units, ...
+        Some(reset) if reset > 1e17 => reset / 1e9 - seconds_of(now),
+        Some(reset) if reset > 1e14 => reset / 1e6 - seconds_of(now),
+        Some(reset) if reset > 1e11 => reset / 1e3 - seconds_of(now),
+        Some(reset) if reset > 1e8 => reset - seconds_of(now),
+        // ... or how long it takes.
+        Some(reset) => reset,
+        None => match date(text) {
+            Some(at) => at.duration_since(now).as_secs_f64(),
+            None => text.parse::<SignedDuration>().ok()?.as_secs_f64(),
+        },
+    };
+    bounded(if seconds > LONGEST.as_secs_f64() { IMPLAUSIBLE.as_secs_f64() } else { seconds })
 }
 
 fn seconds_of(now: Timestamp) -> f64 {
@@ -197,6 +217,28 @@ mod tests {
         let ahead = (epoch + 600).to_string();
         let dated = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", &ahead), ("date", "Sat, 21 Nov 2026 12:10:00 GMT")];
         assert_eq!(said(200, &dated).allowance, expected);
+        let dated = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", &ahead), ("date", "Saturday, 21-Nov-26 12:10:00 GMT")];
+        assert_eq!(said(200, &dated).allowance, expected);
+        for reset in [
+            format!("{epoch}000000"),
+            format!("{epoch}000000000"),
+            format!("{epoch}.0"),
+            "Sat, 21 Nov 2026 12:00:20 GMT".to_owned(),
+            "2026-11-21T12:00:20Z".to_owned(),
+            "20s".to_owned(),
+            "20000ms".to_owned(),
+            "0m20s".to_owned(),
+        ] {
+            let headers = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", reset.as_str())];
+            assert_eq!(said(200, &headers).allowance, expected, "{reset}");
+        }
+        for implausible in ["86400", "20000000", "4102444800", "1e300", "Sat, 21 Nov 2099 12:00:20 GMT"] {
+            let headers = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", implausible)];
+            assert_eq!(said(429, &headers).pause, Some(seconds(60)), "{implausible}");
+        }
+        for unclear in ["soon", "", "NaN", "yesterday", "-5"] {
+            assert_eq!(said(200, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", unclear)]).allowance, None, "{unclear}");
+        }
         let over = (epoch - 30).to_string();
         for nothing in [
             &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", over.as_str())][..],
@@ -212,6 +254,9 @@ mod tests {
         for (text, pause) in [
             ("30", Some(seconds(30))),
             ("Sat, 21 Nov 2026 12:00:30 GMT", Some(seconds(30))),
+            ("Saturday, 21-Nov-26 12:00:30 GMT", Some(seconds(30))),
+            ("Sat Nov 21 12:00:30 2026", Some(seconds(30))),
+            ("30.0", Some(seconds(30))),
             ("86400", Some(seconds(3_600))),
             ("Sat, 21 Nov 2099 12:00:30 GMT", Some(seconds(3_600))),
             ("Sat, 21 Nov 2020 12:00:30 GMT", None),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Distrust;
-use crate::sources::Unreadable;
+use crate::sources::{Fault, Unreadable};
 use crate::storage::StorageError;
 
 /// Why there is no reading. The text never holds what was asked, sent or heard.
@@ -39,9 +39,9 @@ pub enum CallError {
     /// More than anybody needs.
     #[error("the answer is too large")]
     TooLarge,
-    /// Something else than JSON.
-    #[error("the answer is not JSON")]
-    NotJson,
+    /// Something else than JSON, such as the page of a proxy; of what can't be unpacked nobody knows more.
+    #[error("the answer is not JSON{detail}", detail = .0.map_or_else(String::new, |fault| format!(": {fault}")))]
+    NotJson(Option<Fault>),
     /// JSON that says nothing.
     #[error("the answer can't be understood: {0}")]
     Unreadable(#[from] Unreadable),
@@ -75,7 +75,7 @@ impl CallError {
             // Also a key that is wrong today.
             Self::Status(status) => matches!(status, 401 | 403 | 408 | 425 | 429) || *status >= 500,
             // Also a certificate that is renewed too late.
-            Self::Untrusted(_) | Self::NoTls | Self::NotJson | Self::Redirected => true,
+            Self::Untrusted(_) | Self::NoTls | Self::NotJson(_) | Self::Redirected => true,
             Self::Foreign | Self::TooLarge | Self::Unreadable(_) | Self::Unaskable => false,
         }
     }
@@ -93,7 +93,7 @@ impl CallError {
             Self::Redirected => "redirected",
             Self::Foreign => "foreign",
             Self::TooLarge => "too_large",
-            Self::NotJson => "not_json",
+            Self::NotJson(_) => "not_json",
             Self::Unreadable(_) => "unreadable",
             Self::NoToken(_) => "no_token",
             Self::Unaskable => "unaskable",
@@ -105,7 +105,7 @@ impl CallError {
     /// Whether the account isn't well: after some of these in a row it is left alone. Too many calls are the budget's matter.
     pub(super) fn is_fault(&self) -> bool {
         match self {
-            Self::TimedOut | Self::Unreachable | Self::Untrusted(_) | Self::NoTls | Self::NotJson | Self::Redirected => true,
+            Self::TimedOut | Self::Unreachable | Self::Untrusted(_) | Self::NoTls | Self::NotJson(_) | Self::Redirected => true,
             // A key that is wrong stays wrong for a while.
             Self::Status(status) => *status == 401 || *status >= 500,
             Self::NoToken(why) => why.is_fault() || matches!(**why, Self::Status(_) | Self::Unreadable(_)),

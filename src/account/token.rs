@@ -17,9 +17,13 @@ use super::{CallError, Class, lock};
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::sources::api::{AccountRules, ClientCredentials, Credential, TokenStyle};
+use crate::sources::picker::text_at;
 
 /// For how long a token is believed to be good when nobody says so. A 401 tells sooner.
 const UNSAID: Duration = Duration::from_secs(3_600);
+
+/// No token is believed to be good for longer, in seconds.
+const LONGEST: f64 = 366.0 * 86_400.0;
 
 /// How long before its end a token is renewed, at most.
 const MOST_EARLY: Duration = Duration::from_secs(60);
@@ -226,8 +230,8 @@ impl Tokens {
         let body = answer.body?;
         let token = body.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
         let token = token.and_then(|token| value("Bearer ", token.as_bytes())).ok_or(crate::sources::Unreadable::Missing("access_token"))?;
-        let lasts = body.get("expires_in").and_then(|lasts| lasts.as_u64().or_else(|| lasts.as_str()?.parse().ok()));
-        Ok((token, lasts.map_or(UNSAID, |seconds| Duration::from_secs(seconds.clamp(1, 366 * 86_400)))))
+        let lasts = text_at(&body, "/expires_in").and_then(|seconds| seconds.parse::<f64>().ok()).filter(|seconds| seconds.is_finite());
+        Ok((token, lasts.map_or(UNSAID, |seconds| Duration::try_from_secs_f64(seconds.clamp(1.0, LONGEST)).unwrap_or(UNSAID))))
     }
 
     async fn ask(&self, url: Url) -> Result<Answer, CallError> {

@@ -33,6 +33,7 @@ use crate::lookup::live::{Learned, ReadThrough, Search, Searcher};
 use crate::lookup::read::ReadRules;
 use crate::lookup::store::Store;
 use crate::pages::{Gauges, Health};
+use crate::readiness::Readiness;
 use crate::receive::handler::Reception;
 use crate::settings::{SettingsFile, ledger_file};
 use crate::storage::database::Database;
@@ -55,6 +56,7 @@ pub struct Application {
     flights: Arc<Flights>,
     keyring: Arc<Keyring>,
     hearing: Arc<Hearing>,
+    readiness: Readiness,
     servers: Vec<(ServerHandle, oneshot::Receiver<()>)>,
     background: Background,
     drain: Duration,
@@ -116,6 +118,16 @@ impl Application {
     /// # Errors
     /// When an address is taken or the store fails.
     pub async fn start(file: &SettingsFile, rules: Vec<BrandRules>, database: Database, clock: Clock) -> Result<Self, StartError> {
+        let application = Self::start_unprepared(file, rules, database, clock).await?;
+        application.set_prepared();
+        Ok(application)
+    }
+
+    /// Like [`start`](Self::start), but not ready before [`set_prepared`](Self::set_prepared): somebody wants to fill the store first.
+    ///
+    /// # Errors
+    /// When an address is taken or the store fails.
+    pub async fn start_unprepared(file: &SettingsFile, rules: Vec<BrandRules>, database: Database, clock: Clock) -> Result<Self, StartError> {
         let listener = bind(&file.server.listen)?;
         let metrics_listener = if file.server.metrics_listen.is_empty() { None } else { Some(bind(&file.server.metrics_listen)?) };
         migrate(&database.pool).await?;
@@ -169,7 +181,15 @@ impl Application {
         tell_settings(&brands);
         let gauges =
             Data::new(Gauges { pool: pool.clone(), flights: Arc::clone(&flights), cache: Arc::clone(&cache), background: background.clone() });
-        let health = Data::new(Health { flights: Arc::clone(&flights), cache, background: background.clone() });
+        let readiness = Readiness::new();
+        background.spawn_endless({
+            let (hearing, readiness) = (Arc::clone(&hearing), readiness.clone());
+            async move {
+                hearing.until_connected().await;
+                readiness.set_listener_connected();
+            }
+        });
+        let health = Data::new(Health { flights: Arc::clone(&flights), cache, background: background.clone(), readiness: readiness.clone() });
         let (address, metrics_address) = (local(&listener, file), metrics_listener.as_ref().map(|listener| local(listener, file)));
         let unheard = |address: &str| {
             let address = address.to_owned();
@@ -181,7 +201,18 @@ impl Application {
             servers.push(run(metrics_server(listener, gauges).map_err(unheard(&file.server.metrics_listen))?, &background));
         }
         let drain = Duration::from_secs(file.server.drain_seconds);
-        Ok(Self { address, metrics_address, brands, database, flights, keyring, hearing, servers, background, drain })
+        Ok(Self { address, metrics_address, brands, database, flights, keyring, hearing, readiness, servers, background, drain })
+    }
+
+    /// Nothing is left to prepare: as soon as changes are heard, the service is ready.
+    pub fn set_prepared(&self) {
+        self.readiness.set_prepared();
+    }
+
+    /// Whether the service may be asked.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.clone()
     }
 
     /// Tells balancers to look elsewhere, goes on answering until they do, finishes the requests in flight, and stops.

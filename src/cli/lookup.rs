@@ -14,6 +14,7 @@ use crate::brand::Brand;
 use crate::collect::explain::{Explanation, explain};
 use crate::customer::email::Email;
 use crate::customer::phone::Phone;
+use crate::customer::text::canonical_id;
 use crate::lookup::query::Question;
 use crate::lookup::read::{ReadRules, find, find_keys};
 use crate::settings::Settings;
@@ -89,7 +90,7 @@ pub(super) fn question(brand: &Brand, email: Option<&str>, phone: Option<&str>, 
     Ok(match (email, phone) {
         (Some(email), _) => Question::Address(Email::parse(email).context("that is not an e-mail address")?.into()),
         (_, Some(phone)) => Question::Address(Phone::normalise(phone, brand.rules.identity.region).context("that is not a phone number")?.into()),
-        (None, None) => Question::Id(id.unwrap_or_default()),
+        (None, None) => Question::Id(canonical_id(&id.unwrap_or_default())),
     })
 }
 
@@ -137,6 +138,17 @@ fn show_why(why: &Explanation) {
     }
     for (address, why) in &why.finds_only {
         line(&format!("    {:<13} {}  ({why})", address.kind.as_str(), address.value));
+    }
+    if !why.unread.is_empty() {
+        say("\n  Left out, because it could not be read:");
+    }
+    for (key, unread) in &why.unread {
+        line(&format!("    {key}"));
+        unread.iter().for_each(|(name, value)| line(&format!("      {name}: '{value}' could not be read")));
+    }
+    if !why.failed_templates.is_empty() {
+        say("\n  Left out, because the settings' template fails:");
+        why.failed_templates.iter().for_each(|template| line(&format!("    {template}")));
     }
     say("\n  Who says what, and since when (UTC):");
     for (record, said) in &why.said {

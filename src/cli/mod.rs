@@ -107,6 +107,7 @@ pub fn run(cli: Cli) -> ExitCode {
             (Command::Serve, Some(settings)) => serve::run(settings).await,
             (Command::Migrate, Some(settings)) => migrate(settings).await,
             (Command::Settings(SettingsCommand::Check), Some(settings)) => {
+                settings.warnings.iter().for_each(|warning| say(&format!("Warning: {warning}.")));
                 say(&format!("The settings are right. Brands: {}.", names_of(&settings.brands)));
                 Ok(())
             }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::work::Work;
 use crate::customer::aliases::Aliases;
 use crate::customer::event::{Event, EventKey};
@@ -34,8 +36,12 @@ pub(super) struct After {
 }
 
 /// What is known together with what is said; `None` when that is nothing new.
-fn joined(known: Option<&Versions>, said: &Versions) -> Option<Versions> {
+fn joined(known: Option<&Versions>, said: &Versions, not_after: Option<Timestamp>) -> Option<Versions> {
     let Some(known) = known else { return Some(said.clone()) };
+    if let Some(mut healed) = not_after.and_then(|now| known.without_future(now)) {
+        healed.join(said.clone());
+        return Some(healed);
+    }
     let mut both = known.clone();
     both.join(said.clone());
     (both != *known).then_some(both)
@@ -52,7 +58,7 @@ impl After {
         let mut records = known.records.clone();
         for (key, said) in &work.records {
             let before = known.records.get(key).map(|record| &record.versions);
-            if let Some(versions) = joined(before, said) {
+            if let Some(versions) = joined(before, said, work.not_after) {
                 differs(before, &versions);
                 let record = Record { key: key.clone(), versions };
                 facts.records.push(record.clone());
@@ -62,7 +68,7 @@ impl After {
         let mut events: BTreeMap<EventKey, Event> = known.events.clone();
         for (key, said) in &work.events {
             let before = known.events.get(key).map(|event| &event.versions);
-            if let Some(versions) = joined(before, said) {
+            if let Some(versions) = joined(before, said, work.not_after) {
                 differs(before, &versions);
                 let event = Event { key: key.clone(), versions };
                 facts.events.push(event.clone());
@@ -106,8 +112,9 @@ impl After {
         for record in known.changing.iter().filter_map(|key| self.live.get(key)) {
             let is_loser = self.aliases.is_loser(&record.key);
             let name_key = record.name().folded().key();
-            for identifier in identifiers_of(record, rules.region) {
-                let links = !is_loser && rules.may_link(&identifier);
+            let identifiers = identifiers_of(record, rules.region);
+            for identifier in identifiers.values.iter().cloned() {
+                let links = !is_loser && rules.may_link(&identifier) && identifiers.may_link(&identifier);
                 rows.insert((record.key.clone(), identifier), Found { links, name_key: name_key.clone() });
             }
         }

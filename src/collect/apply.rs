@@ -14,6 +14,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use sqlx::{PgConnection, PgPool};
 
 use super::capped;
@@ -33,6 +34,14 @@ use crate::storage::outcome::{analyze, begin, write_outcome};
 /// When Postgres fails; nothing is changed then.
 pub async fn apply(pool: &PgPool, brand: &Brand, changes: Vec<Change>) -> Result<Applied, StorageError> {
     run(pool, brand, &Work::from(changes)).await
+}
+
+/// Applies what a source's API said, as [`apply`] does. What is stored with a later time than `not_after` can't be so, and gives way.
+///
+/// # Errors
+/// When Postgres fails; nothing is changed then.
+pub async fn apply_reply(pool: &PgPool, brand: &Brand, changes: Vec<Change>, not_after: Timestamp) -> Result<Applied, StorageError> {
+    run(pool, brand, &Work { not_after: Some(not_after), ..Work::from(changes) }).await
 }
 
 /// Does some work in a transaction of its own.
@@ -89,7 +98,7 @@ async fn write(db: &mut PgConnection, brand: &Brand, work: &Work, look: Option<(
     let customers = if is_whole {
         let derived = derive(&gathered.after, &gathered.known, &Reach::new(), brand);
         write_outcome(db, brand.id(), &gathered.after.facts, &derived).await?;
-        report(brand, derived.oversized);
+        report(brand, derived.oversized, &derived.failed_templates);
         derived.customers.len()
     } else {
         capped::apply(db, brand, gathered).await?

@@ -53,7 +53,7 @@ pub(super) async fn apply(db: &mut PgConnection, brand: &Brand, gathered: Gather
         }
         let derived = derive(&now, &known, &parts.reach(), brand);
         write_outcome(db, brand.id(), &Facts::default(), &derived).await?;
-        report(brand, parts.oversized);
+        report(brand, parts.oversized, &derived.failed_templates);
         return Ok(derived.customers.len());
     }
 }

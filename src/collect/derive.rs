@@ -52,8 +52,11 @@ pub(super) fn derive(after: &After, known: &Neighbourhood, barred: &Reach, brand
     let Resolved { resolution, profiles, .. } = resolve_all(after, known, barred, brand);
     let presenter = &brand.rules.presenter;
     let mut new: BTreeMap<String, (StoredCustomer, String)> = BTreeMap::new();
+    let mut failed_templates = BTreeSet::new();
     for profile in &profiles {
-        let answer = presenter.answer(profile, &timeline(profile, after, known, brand)).to_json();
+        let rendered = presenter.answer(profile, &timeline(profile, after, known, brand));
+        failed_templates.extend(rendered.failed_templates);
+        let answer = rendered.answer.to_json();
         let customer = StoredCustomer {
             customer_id: profile.customer_id.clone(),
             records: profile.record_keys.iter().cloned().collect(),
@@ -70,6 +73,7 @@ pub(super) fn derive(after: &After, known: &Neighbourhood, barred: &Reach, brand
     derived.reviews = reviews.difference(&known.reviews).cloned().collect();
     derived.notice = (!touched.is_empty()).then(|| invalidation(brand, &touched));
     derived.oversized = resolution.oversized;
+    derived.failed_templates = failed_templates;
     derived
 }
 
@@ -81,9 +85,11 @@ fn hex(bytes: &[u8]) -> String {
 fn member(record: &Record, shared: &BTreeSet<Identifier>, barred: &Reach, rules: &IdentityRules) -> Member {
     let identifiers = identifiers_of(record, rules.region);
     let barred = barred.get(&record.key).map_or(&[][..], Vec::as_slice);
-    let links = |identifier: &&Identifier| rules.may_link(identifier) && !shared.contains(*identifier) && !barred.contains(&identifier.kind);
-    let linking = identifiers.iter().filter(links).cloned().collect();
-    Member { key: record.key.clone(), name: record.name().folded(), identifiers, linking }
+    let links = |identifier: &&Identifier| {
+        rules.may_link(identifier) && identifiers.may_link(identifier) && !shared.contains(*identifier) && !barred.contains(&identifier.kind)
+    };
+    let linking = identifiers.values.iter().filter(links).cloned().collect();
+    Member { key: record.key.clone(), name: record.name().folded(), identifiers: identifiers.values, linking }
 }
 
 /// Keys without a live record: each stands for the customer of the record that it was merged into; should that not be live
@@ -117,7 +123,7 @@ fn tell_apart(profile: &mut Profile, live: &BTreeSet<RecordKey>) {
 }
 
 /// The newest events of all its records: those that were stored, and those of the work.
-fn timeline(profile: &Profile, after: &After, known: &Neighbourhood, brand: &Brand) -> Vec<Event> {
+pub(super) fn timeline(profile: &Profile, after: &After, known: &Neighbourhood, brand: &Brand) -> Vec<Event> {
     let rules = brand.rules.presenter.rules();
     let own: BTreeSet<&RecordKey> = profile.record_keys.iter().collect();
     let stored = profile.record_keys.iter().filter_map(|key| known.timelines.get(key)).flat_map(BTreeMap::values);

@@ -7,12 +7,13 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::after::After;
-use super::derive::{Reach, resolve_all};
+use super::derive::{Reach, resolve_all, timeline};
 use super::work::{Work, scope};
 use crate::brand::Brand;
 use crate::customer::identifier::Identifier;
 use crate::customer::profile::Profile;
 use crate::customer::record::{Record, RecordKey, field};
+use crate::customer::unread::unread_values;
 use crate::storage::StorageError;
 use crate::storage::customers::find_customer;
 use crate::storage::neighbourhood::{Ask, read_neighbourhood};
@@ -34,6 +35,10 @@ pub struct Explanation {
     pub doubts: Vec<(&'static str, String, &'static str, Vec<String>)>,
     /// What finds it, but says nothing about who it is, and why.
     pub finds_only: Vec<(Identifier, &'static str)>,
+    /// What could not be read, of each record and of the events that are shown: the field's name, and what stands there.
+    pub unread: BTreeMap<String, BTreeMap<String, String>>,
+    /// The templates that failed: what they should show is missing.
+    pub failed_templates: BTreeSet<String>,
     /// What each record says: the name in templates, the value, and since when.
     pub said: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>>,
     /// What else there is to know about how it was found.
@@ -106,6 +111,11 @@ pub async fn explain(db: &mut PgConnection, brand: &Brand, customer_key: &str) -
     }
     let records: Vec<&Record> = own.iter().filter_map(key_of).filter_map(|key| now.live.get(&key)).collect();
     explanation.said = said(&records, profile);
+    let events = timeline(profile, &now, &known, brand);
+    explanation.failed_templates = brand.rules.presenter.answer(profile, &events).failed_templates;
+    let of_records = records.iter().map(|record| (record.key.to_string(), unread_values(&record.versions, rules.region)));
+    let of_events = events.iter().map(|event| (event.key.to_string(), unread_values(&event.versions, rules.region)));
+    explanation.unread = of_records.chain(of_events).filter(|(_, unread)| !unread.is_empty()).collect();
     Ok(Some(explanation))
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -28,6 +28,7 @@ use crate::sources::Delivery;
 use crate::sources::Unreadable;
 use crate::sources::api::{Ask, Heard};
 use crate::storage::StorageError;
+use crate::storage::database::database_now;
 use crate::storage::follow_ups::{FollowUpRow, HintRow, Outcome, claim_follow_ups, finish_follow_up, renew_follow_up};
 use crate::storage::inbox::Claim;
 use crate::storage::ledger::{LedgerHash, LedgerHasher};
@@ -117,7 +118,8 @@ impl FollowUps {
         // One is enough to find out whether an account is back.
         let limit = if self.account.is_open() { AT_ONCE } else { 1 };
         let token = Uuid::new_v4();
-        let claim = Claim { token, at: self.clock.now(), lease: self.lease, limit };
+        let at = database_now(&self.pool, self.clock.frozen_at()).await?;
+        let claim = Claim { token, at, lease: self.lease, limit };
         let rows = claim_follow_ups(&self.pool, self.account.brand.id(), self.account.source, &claim).await?;
         let finished = join_all(rows.iter().map(|row| self.work_off(row, token))).await;
         finished.into_iter().collect::<Result<Vec<()>, StorageError>>()?;
@@ -133,14 +135,14 @@ impl FollowUps {
         let outcome = match asked {
             Ok(()) => Outcome::Answered,
             Err(Failure::Lost) => return Ok(()),
-            Err(failure) => self.outcome(&failure, row.attempts, token),
+            Err(failure) => self.outcome(&failure, row.attempts, token, database_now(&self.pool, self.clock.frozen_at()).await?),
         };
         self.count(&outcome);
         finish_follow_up(&self.pool, self.account.brand.id(), row.follow_up_id, token, &outcome).await
     }
 
-    fn outcome(&self, failure: &Failure, attempts: u32, token: Uuid) -> Outcome {
-        let (now, words) = (self.clock.now(), failure.to_string());
+    fn outcome(&self, failure: &Failure, attempts: u32, token: Uuid, now: Timestamp) -> Outcome {
+        let words = failure.to_string();
         let may_heal = match failure {
             Failure::Call(CallError::NoBudget | CallError::Broken | CallError::Ending | CallError::Storage(_)) => {
                 return Outcome::Unasked(now.checked_add(UNASKED).unwrap_or(now), words);
@@ -186,7 +188,14 @@ impl FollowUps {
     }
 
     async fn renew(&self, row: &FollowUpRow, token: Uuid) -> Result<bool, StorageError> {
-        renew_follow_up(&self.pool, self.account.brand.id(), row.follow_up_id, token, (self.clock.now(), self.lease)).await
+        renew_follow_up(
+            &self.pool,
+            self.account.brand.id(),
+            row.follow_up_id,
+            token,
+            (database_now(&self.pool, self.clock.frozen_at()).await?, self.lease),
+        )
+        .await
     }
 
     /// How long a call may wait for the budget, so that what is asked for places as well ends before the lease.

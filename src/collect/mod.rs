@@ -16,4 +16,5 @@ mod places;
 pub mod rebuild;
 pub mod reply;
 pub mod sync;
+mod unread;
 mod work;

@@ -70,7 +70,7 @@ fn renamed(event: &Event, names: &BTreeMap<String, String>) -> Vec<Change> {
     });
     let change = |(shown, name, at): (String, &String, Timestamp)| Change::Event {
         key: event.key.clone(),
-        update: Update { at, scope: Scope::Partial, fields: [(shown, Some(Value::from(name.as_str())))].into() },
+        update: Update { at, received_at: at, scope: Scope::Partial, fields: [(shown, Some(Value::from(name.as_str())))].into() },
     };
     fields.map(change).collect()
 }

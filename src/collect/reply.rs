@@ -5,18 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sqlx::PgPool;
 
-use super::apply::{Applied, apply};
+use super::apply::{Applied, apply_reply};
 use super::places::{learn, names_of};
+use super::unread::UnreadCounts;
 use crate::account::{Account, Class};
 use crate::customer::record::{Change, RecordKey};
+use crate::customer::unread::unread_fields;
 use crate::customer::versions::{Scope, Update};
 use crate::sources::api::{Ask, Heard, Unnamed};
 use crate::storage::StorageError;
 use crate::storage::records::list_gone;
+
+/// Far more than lies between a question and the taking in of its answer: what is stored with a later time is a mistake.
+const MOST_BETWEEN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Applies what was heard. Names of places that aren't known are asked for; one that can't be had now is left out, until somebody
 /// hears it.
@@ -31,7 +36,17 @@ pub async fn take_in(pool: &PgPool, account: &Arc<Account>, class: Class, patien
     let mut changes = named(heard, &names);
     let gone = list_gone(pool, account.brand.id(), &heard.there).await?;
     changes.extend(revived(&changes, &gone, heard.asked_at));
-    apply(pool, &account.brand, changes).await
+    let mut unread = UnreadCounts::default();
+    let region = account.brand.rules.identity.region;
+    changes.iter().filter_map(Change::update).for_each(|update| unread.add(account.source, &unread_fields(update, region)));
+    let not_after = heard.asked_at.checked_add(MOST_BETWEEN).unwrap_or(heard.asked_at);
+    let applied = apply_reply(pool, &account.brand, changes, not_after).await?;
+    // What was said again, and was known, was counted when it came.
+    if applied.changed > 0 && !unread.is_empty() {
+        unread.save(&mut *pool.acquire().await?, &account.brand).await?;
+        unread.count(&account.brand);
+    }
+    Ok(applied)
 }
 
 /// Who was taken for gone, and is there all the same: what is said of them is so at the time of asking, however long ago the

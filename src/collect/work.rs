@@ -57,6 +57,8 @@ pub(super) struct Work {
     pub again: BTreeSet<RecordKey>,
     /// It was held against the ledger of erasures before, or is an erasure itself.
     pub is_sifted: bool,
+    /// Nothing that is stored can be later than this; what says so was stored before times were bounded by their receipt.
+    pub not_after: Option<Timestamp>,
 }
 
 impl From<Vec<Change>> for Work {
@@ -103,7 +105,8 @@ impl Work {
     pub(super) fn ask(&self, brand: &Brand) -> Ask {
         let region = brand.rules.identity.region;
         let said = self.records.iter().map(|(key, versions)| Record { key: key.clone(), versions: versions.clone() });
-        let values = said.flat_map(|record| identifiers_of(&record, region)).filter(Identifier::could_link).map(|value| (value, false)).collect();
+        let values =
+            said.flat_map(|record| identifiers_of(&record, region).values).filter(Identifier::could_link).map(|value| (value, false)).collect();
         let owners = self.events.iter().map(|(key, versions)| Event { key: key.clone(), versions: versions.clone() });
         let records = owners.filter(|event| event.versions.get(field::RECORD).is_some()).filter_map(|event| event.record()).collect();
         Ask {
@@ -140,7 +143,7 @@ impl Work {
 
 /// Everything that may say whose record it is: its addresses, its references to records, and those to itself.
 pub(super) fn links_of(record: &Record, region: Option<Region>) -> BTreeSet<Identifier> {
-    let mut links: BTreeSet<Identifier> = identifiers_of(record, region).into_iter().filter(Identifier::could_link).collect();
+    let mut links: BTreeSet<Identifier> = identifiers_of(record, region).values.into_iter().filter(Identifier::could_link).collect();
     links.extend(Identifier::reference(record.key.kind.as_str(), &record.key.id));
     links
 }
@@ -152,8 +155,16 @@ pub(super) fn scope(brand: &Brand, follow: Option<usize>) -> Scope<'_> {
     Scope { unique: &rules.unique, shared_above: rules.shared_above, timeline: shown.timeline_limit, hidden: &shown.hidden_events, follow }
 }
 
-/// Tells the operator that something hangs together that shouldn't.
-pub(super) fn report(brand: &Brand, oversized: usize) {
+/// Tells the operator that something hangs together that shouldn't, and which templates fail.
+pub(super) fn report(brand: &Brand, oversized: usize, failed_templates: &BTreeSet<String>) {
+    for template in failed_templates {
+        let labels = (brand.rules.slug.clone(), template.clone());
+        metrics::counter!("hookpoint_template_failures_total", "brand" => labels.0, "template" => labels.1).increment(1);
+        if brand.rules.presenter.is_first_failure(template) {
+            let brand = brand.rules.slug.as_str();
+            tracing::warn!(brand, template, "template failed; what it should show is missing (logged once per template)");
+        }
+    }
     if oversized > 0 {
         tracing::warn!(brand = brand.rules.slug, "more records hang together than identity.component_cap: not everything in them links");
         metrics::counter!("hookpoint_oversized_components_total", "brand" => brand.rules.slug.clone())

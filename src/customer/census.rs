@@ -70,8 +70,8 @@ fn joined(changes: impl IntoIterator<Item = Change>) -> (BTreeMap<RecordKey, Ver
 /// A live record; which of its values are shared is not known yet.
 fn member(record: &Record, rules: &IdentityRules) -> Member {
     let identifiers = identifiers_of(record, rules.region);
-    let linking = identifiers.iter().filter(|identifier| rules.may_link(identifier)).cloned().collect();
-    Member { key: record.key.clone(), name: record.name().folded(), identifiers, linking }
+    let linking = identifiers.values.iter().filter(|value| rules.may_link(value) && identifiers.may_link(value)).cloned().collect();
+    Member { key: record.key.clone(), name: record.name().folded(), identifiers: identifiers.values, linking }
 }
 
 /// Who holds a value: how many records of each unique kind, and under which names the others.
@@ -108,9 +108,13 @@ mod tests {
     use super::*;
     use crate::customer::versions::{Scope, Update};
 
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
     fn record(key: &str, second: i64, scope: Scope, fields: &[(&str, &str)]) -> Change {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Some(Value::from(*value)))).collect();
-        Change::Record { key: key.parse().unwrap(), update: Update { at: Timestamp::from_second(second).unwrap(), scope, fields } }
+        Change::Record { key: key.parse().unwrap(), update: Update { at: at(second), received_at: at(second), scope, fields } }
     }
 
     fn merge(loser: &str, winner: &str) -> Change {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::kind::{Source, UnknownName};
 use super::record::RecordKey;
@@ -93,6 +94,12 @@ impl Event {
     #[must_use]
     pub fn occurred_at(&self) -> Timestamp {
         self.versions.time(field::OCCURRED_AT).unwrap_or_else(|| self.versions.first_at())
+    }
+
+    /// The day on which it happened, where the source says only that.
+    #[must_use]
+    pub fn day(&self) -> Option<Date> {
+        self.versions.text(field::OCCURRED_AT).filter(|text| text.len() == "2026-11-21".len()).and_then(|text| text.parse().ok())
     }
 
     /// Ids by which its customer can be looked up: namespace and value.

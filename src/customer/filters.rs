@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use iso_currency::Currency;
 use jiff::civil;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use minijinja::{Environment, Value};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::kind::UnknownName;
 
@@ -62,8 +64,9 @@ pub(super) fn register(environment: &mut Environment<'static>, zone: &TimeZone, 
     }
     environment.add_filter("number", move |value: &Value| number(value, locale, None));
     environment.add_filter("money", move |value: &Value, currency: Option<&str>| {
-        let amount = number(value, locale, Some(2));
-        match currency.filter(|code| !code.is_empty() && !amount.is_empty()) {
+        let code = currency.map(str::trim).filter(|code| !code.is_empty());
+        let amount = number(value, locale, Some(minor_units(code)));
+        match code.filter(|_| !amount.is_empty()) {
             Some(code) => format!("{code} {amount}"),
             None => amount,
         }
@@ -88,20 +91,29 @@ fn point_in_time(value: &Value, zone: &TimeZone) -> Option<Zoned> {
     Some(text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.with_time_zone(zone.clone()))
 }
 
-/// A number with separators of thousands; what is no number stays as it is.
-fn number(value: &Value, locale: Locale, decimals: Option<usize>) -> String {
-    let Some(amount) = value.as_str().map_or_else(|| f64::try_from(value.clone()).ok(), |text| text.parse().ok()).filter(|n: &f64| n.is_finite())
-    else {
-        return if value.is_undefined() || value.is_none() { String::new() } else { value.to_string() };
+/// How many decimals an amount of a currency has (ISO 4217): two where the currency isn't known.
+fn minor_units(code: Option<&str>) -> u32 {
+    let currency = code.and_then(|code| Currency::from_code(&code.to_ascii_uppercase()));
+    currency.and_then(|currency| currency.exponent()).map_or(2, u32::from)
+}
+
+/// A number with separators of thousands, in exactly the digits that it has; what is no number, or has more digits than anybody
+/// can read, stays as it is.
+fn number(value: &Value, locale: Locale, decimals: Option<u32>) -> String {
+    let text = if value.is_undefined() || value.is_none() { String::new() } else { value.to_string() };
+    let Some(amount) = decimal(&text) else { return text };
+    let amount = match decimals {
+        Some(decimals) => amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero),
+        None => amount.normalize(),
     };
     let plain = match decimals {
-        Some(decimals) => format!("{amount:.decimals$}"),
-        None => amount.to_string(),
+        Some(decimals) => format!("{:.*}", usize::try_from(decimals).unwrap_or_default(), amount.abs()),
+        None => amount.abs().to_string(),
     };
-    let (sign, plain) = plain.strip_prefix('-').map_or(("", plain.as_str()), |rest| ("-", rest));
-    let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
+    let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
     let (thousands, point) = locale.separators();
-    let mut out = sign.to_owned();
+    // Nothing is owed where nothing is left after rounding.
+    let mut out = if amount.is_sign_negative() && !amount.is_zero() { "-".to_owned() } else { String::new() };
     for (n, digit) in whole.chars().enumerate() {
         if n > 0 && whole.len().saturating_sub(n).is_multiple_of(3) {
             out.push(thousands);
@@ -113,4 +125,74 @@ fn number(value: &Value, locale: Locale, decimals: Option<usize>) -> String {
         out.push_str(fraction);
     }
     out
+}
+
+/// A number as it is written, never through a float.
+fn decimal(text: &str) -> Option<Decimal> {
+    let text = text.trim();
+    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.' || c == '+') && text.contains(|c: char| c.is_ascii_digit());
+    let number = || if text.contains(['e', 'E']) { Decimal::from_scientific(text).ok() } else { Decimal::from_str_exact(text).ok() };
+    is_number.then(number).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn money(value: impl Into<Value>, currency: &str) -> String {
+        let mut environment = Environment::new();
+        register(&mut environment, &TimeZone::UTC, Locale::English);
+        let context = minijinja::context! { amount => value.into(), currency };
+        environment.render_str("{{ amount | money(currency) }}", context).unwrap()
+    }
+
+    #[test]
+    fn money_has_the_decimals_of_its_currency() {
+        for (amount, currency, expected) in [
+            (Value::from(1234), "JPY", "JPY 1,234"),
+            (Value::from(12.345), "KWD", "KWD 12.345"),
+            (Value::from(12.345), "EUR", "EUR 12.35"),
+            (Value::from("12.345"), "eur", "eur 12.35"),
+            (Value::from(1.005), "EUR", "EUR 1.01"),
+            (Value::from("-0.001"), "EUR", "EUR 0.00"),
+            (Value::from(-0.004), "EUR", "EUR 0.00"),
+            (Value::from("-1234.5"), "EUR", "EUR -1,234.50"),
+            (Value::from(1234.5), "CLP", "CLP 1,235"),
+            (Value::from(5), "XYZ", "XYZ 5.00"),
+            (Value::from(5), "", "5.00"),
+            (Value::from("9007199254740993.01"), "EUR", "EUR 9,007,199,254,740,993.01"),
+            (Value::from("free"), "EUR", "EUR free"),
+            (Value::from("1e400"), "EUR", "EUR 1e400"),
+            (Value::UNDEFINED, "EUR", ""),
+        ] {
+            assert_eq!(money(amount, currency), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        for (value, expected) in [
+            (Value::from(9_007_199_254_740_993_i64), "9,007,199,254,740,993"),
+            (Value::from("89314404000123456701"), "89,314,404,000,123,456,701"),
+            (Value::from("1e400"), "1e400"),
+            (Value::from(1e3), "1,000"),
+            (Value::from("12.50"), "12.5"),
+            (Value::from(0.1), "0.1"),
+            (Value::from("+5"), "5"),
+            (Value::from("-"), "-"),
+            (Value::from("5 stars"), "5 stars"),
+        ] {
+            assert_eq!(number(&value, Locale::English, None), expected);
+        }
+        assert_eq!(number(&Value::from(1234.5), Locale::Dutch, None), "1.234,5");
+    }
+
+    #[test]
+    fn a_day_is_the_same_day_everywhere() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        for (text, day) in [("2023-01-15", "2023-01-15"), ("2023-01-15T02:00:00Z", "2023-01-14"), ("2023-01-15 02:00:00", "2023-01-14")] {
+            let at = point_in_time(&Value::from(text), &zone).unwrap();
+            assert_eq!(at.strftime("%Y-%m-%d").to_string(), day, "{text}");
+        }
+    }
 }

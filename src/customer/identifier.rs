@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::email::Email;
+use super::email::{Email, EmailField};
 use super::kind::UnknownName;
 use super::phone::{Phone, Region};
+use super::phone_field::{PhoneField, PhoneSpelling};
+use super::placeholder::{Sort, is_placeholder};
 use super::record::{Record, RecordKey, field};
 use super::text;
 
@@ -104,21 +106,44 @@ impl Identifier {
     }
 }
 
+/// What a record is found by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identifiers {
+    /// Every value.
+    pub values: BTreeSet<Identifier>,
+    /// Those of them that don't link this record with others: others have other extensions of the same line.
+    pub unlinked: BTreeSet<Identifier>,
+}
+
+impl Identifiers {
+    /// Whether a value of this record may link it with others.
+    #[must_use]
+    pub fn may_link(&self, identifier: &Identifier) -> bool {
+        !self.unlinked.contains(identifier)
+    }
+}
+
 /// What a record is found by. Values that can't be read are left out; they stay in the record.
 #[must_use]
-pub fn identifiers_of(record: &Record, region: Option<Region>) -> BTreeSet<Identifier> {
+pub fn identifiers_of(record: &Record, region: Option<Region>) -> Identifiers {
     let versions = &record.versions;
     let texts = |prefix| versions.with_prefix(prefix).filter_map(|(slot, value, _)| Some((slot, value.as_str()?)));
-    let emails = texts(field::EMAIL).filter_map(|(_, raw)| Email::parse(raw).ok().map(Identifier::from));
-    let phones = texts(field::PHONE).filter_map(|(_, raw)| Phone::normalise(raw, region).ok().map(Identifier::from));
+    let emails = texts(field::EMAIL).flat_map(|(_, raw)| EmailField::read(raw).emails).map(Identifier::from);
     let references = texts(field::REFERENCE).filter_map(|(slot, value)| Identifier::reference(namespace_of(slot), value));
     let social = |kind, name| {
         let value = versions.text(name).and_then(text::id)?;
-        Some(Identifier { kind, value: value.trim_start_matches('@').to_lowercase() }).filter(|identifier| !identifier.value.is_empty())
+        let value = value.trim_start_matches('@').to_lowercase();
+        (!is_placeholder(Sort::Address, &value)).then_some(Identifier { kind, value })
     };
     let facebook = social(IdentifierKind::Facebook, field::FACEBOOK);
     let twitter = social(IdentifierKind::Twitter, field::TWITTER);
-    emails.chain(phones).chain(references).chain(facebook).chain(twitter).collect()
+    let mut identifiers = Identifiers { values: emails.chain(references).chain(facebook).chain(twitter).collect(), ..Identifiers::default() };
+    let numbers: Vec<PhoneSpelling> = texts(field::PHONE).flat_map(|(_, raw)| PhoneField::read(raw, region).numbers).collect();
+    let is_whole = |phone: &Phone| numbers.iter().any(|number| number.phone == *phone && number.extension.is_none());
+    let unlinked = numbers.iter().filter(|number| !is_whole(&number.phone)).map(|number| Identifier::from(number.phone.clone()));
+    identifiers.unlinked.extend(unlinked);
+    identifiers.values.extend(numbers.into_iter().map(|number| Identifier::from(number.phone)));
+    identifiers
 }
 
 /// `omneo.profile#2` is the second reference into `omneo.profile`.
@@ -143,18 +168,15 @@ impl Blocklist {
         let bare = if identifier.kind == IdentifierKind::Reference { value.rsplit(':').next().unwrap_or(value) } else { value };
         let bare = bare.to_lowercase();
         let local = if identifier.kind == IdentifierKind::Email { value.rsplit_once('@').map(|(local, _)| local) } else { None };
-        bare.trim_start_matches('+').bytes().all(|b| matches!(b, b'0' | b'-'))
-            || MEANINGLESS.contains(&bare.as_str())
+        is_placeholder(Sort::Id, bare.trim_start_matches('+'))
+            || bare == "test"
             || self.values.contains(value)
             || local.is_some_and(|local| {
                 let local = local.split_once('+').map_or(local, |(mailbox, _)| mailbox);
-                MEANINGLESS.contains(&local) || ROLE_MAILBOXES.contains(&local) || self.mailboxes.contains(local)
+                is_placeholder(Sort::Address, local) || local == "test" || ROLE_MAILBOXES.contains(&local) || self.mailboxes.contains(local)
             })
     }
 }
-
-/// What software writes where it knows nothing.
-const MEANINGLESS: [&str; 9] = ["null", "undefined", "none", "anonymous", "unknown", "test", "n/a", "na", "nil"];
 
 /// Mailboxes of roles (RFC 2142 and custom).
 const ROLE_MAILBOXES: [&str; 32] = [

@@ -6,6 +6,9 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::placeholder::{Sort, is_placeholder};
+use super::titles::without_titles;
+
 /// Words that come and go in front of a family name.
 const PARTICLES: [&str; 34] = [
     "al", "bin", "bint", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos", "du", "e", "el", "ibn", "la", "las", "le", "les", "los",
@@ -28,16 +31,25 @@ impl fmt::Debug for PersonName {
 }
 
 impl PersonName {
+    /// A name in parts. Titles, degrees and placeholders say nothing.
+    #[must_use]
+    pub fn new(first: Option<&str>, last: Option<&str>) -> Self {
+        let part = |part: Option<&str>| part.and_then(without_titles).filter(|part| !is_placeholder(Sort::Name, part));
+        Self { first: part(first), last: part(last) }
+    }
+
     /// Parts of a name that came as one text: the first word is the given name, or what follows a comma.
     #[must_use]
     pub fn split(full: &str) -> Self {
+        let Some(full) = without_titles(full).filter(|full| !is_placeholder(Sort::Name, full)) else { return Self::default() };
+        let full = full.as_str();
         if let Some((last, first)) =
             full.split_once(',').map(|(last, first)| (last.trim(), first.trim())).filter(|(last, first)| !last.is_empty() && !first.is_empty())
         {
-            return Self { first: Some(first.to_owned()), last: Some(last.to_owned()) };
+            return Self::new(Some(first), Some(last));
         }
         match full.split_once(' ') {
-            Some((first, last)) => Self { first: Some(first.to_owned()), last: Some(last.to_owned()) },
+            Some((first, last)) => Self::new(Some(first), Some(last)),
             None => Self { first: Some(full.to_owned()), last: None },
         }
     }
@@ -55,7 +67,7 @@ impl PersonName {
 }
 
 /// Lower case, without marks and punctuation, in words.
-fn fold_words(text: &str) -> Vec<String> {
+pub(super) fn fold_words(text: &str) -> Vec<String> {
     let mut folded = String::with_capacity(text.len());
     for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
         match c {
@@ -191,7 +203,11 @@ mod tests {
         {
             assert!(PersonName::split(text) == PersonName { first: Some(first.to_owned()), last: last.map(str::to_owned) }, "{text}");
         }
-        assert_eq!(PersonName::split("Anna,").first.as_deref(), Some("Anna,"));
+        assert_eq!(PersonName::split("Anna,").first.as_deref(), Some("Anna"));
+        assert!(PersonName::split("Dhr. Jan de Vries, MSc") == PersonName::new(Some("Jan"), Some("de Vries")));
+        assert!(PersonName::split("de Vries, Mevr. Anna") == PersonName::new(Some("Anna"), Some("de Vries")));
+        assert!(PersonName::split("Anna undefined") == PersonName::new(Some("Anna"), None));
+        assert!(PersonName::split("n/a") == PersonName::default() && PersonName::new(Some("Mevr."), Some("-")) == PersonName::default());
     }
 
     #[test]

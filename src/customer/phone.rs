@@ -10,9 +10,10 @@ use std::fmt;
 
 use phonenumber::Metadata;
 use phonenumber::metadata::{DATABASE, Descriptor};
-use unicode_normalization::UnicodeNormalization;
 
-/// The longest spelling that is looked at, in bytes.
+use super::phone_spelling::{plain, without_float};
+
+/// The longest spelling of a number that is looked at, in bytes.
 const MAX_SPELLING: usize = 64;
 
 /// A possible number of a known country code, in E.164: `+31612312311`.
@@ -73,17 +74,16 @@ impl Phone {
         if plans.iter().any(|plan| has_length(plan, national.len())) { Ok(Self(text.to_owned())) } else { Err(PhoneError::NotPossible) }
     }
 
-    /// Reads any usual spelling; one without a country code is taken to be of `region`.
+    /// Reads any usual spelling of one number; one without a country code is taken to be of `region`.
     ///
     /// # Errors
     /// When it isn't a number, isn't possible, or leaves a doubt.
     pub fn normalise(raw: &str, region: Option<Region>) -> Result<Self, PhoneError> {
-        if raw.len() > MAX_SPELLING {
+        let spelling = plain(raw);
+        if spelling.len() > MAX_SPELLING {
             return Err(PhoneError::Doubtful);
         }
-        let spelling: String = raw.nfkc().collect();
-        let spelling = spelling.trim();
-        let spelling = spelling.strip_prefix("tel:").unwrap_or(spelling);
+        let spelling = without_float(&spelling).ok_or(PhoneError::Doubtful)?;
         if let Ok(phone) = Self::parse_e164(spelling) {
             return Ok(phone);
         }
@@ -111,6 +111,7 @@ impl Phone {
         if !rest.contains("(0)") && keeps_a_dialling_prefix(&plans, national) {
             return Err(PhoneError::Doubtful);
         }
+        let in_brackets: String = rest.chars().filter(|c| c.is_ascii_digit() || matches!(c, '(' | ')')).collect();
         let trunk_zero = plans.iter().any(|plan| plan.national_prefix() == Some("0"));
         if !trunk_zero {
             return if rest.contains("(0)") { Err(PhoneError::Doubtful) } else { Self::parse_e164(&format!("+{digits}")) };
@@ -118,7 +119,7 @@ impl Phone {
         let code = digits.strip_suffix(national).unwrap_or_default();
         match national.strip_prefix('0') {
             None => Self::parse_e164(&format!("+{digits}")),
-            Some(significant) if !significant.starts_with('0') && rest.replace(' ', "").strip_prefix(code).is_some_and(|r| r.starts_with("(0)")) => {
+            Some(significant) if !significant.starts_with('0') && in_brackets.strip_prefix(code).is_some_and(|r| r.starts_with("(0)")) => {
                 Self::parse_e164(&format!("+{code}{significant}"))
             }
             Some(_) => Err(PhoneError::Doubtful),
@@ -200,7 +201,8 @@ fn lines_of(plan: &Metadata) -> impl Iterator<Item = &Descriptor> {
 
 /// The digits of a spelling in which nothing else stands but what people put between digits.
 fn digits_of(spelling: &str) -> Option<String> {
-    let punctuation = |c: char| c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}');
+    let punctuation =
+        |c: char| c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')' | '/' | '~' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30fc}');
     spelling.chars().all(|c| c.is_ascii_digit() || punctuation(c)).then(|| spelling.chars().filter(char::is_ascii_digit).collect())
 }
 

@@ -3,7 +3,9 @@
 //! Templates have no clock and no access to anything but what they are given, so the same facts and settings always give
 //! the same bytes.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::tz::TimeZone;
 use minijinja::{Environment, UndefinedBehavior, Value};
@@ -15,7 +17,7 @@ use super::event::{Event, field};
 use super::filters;
 use super::kind::Source;
 use super::profile::Profile;
-use super::{template_check, text};
+use super::{DERIVATION_VERSION, template_check, text};
 
 /// What a brand's settings say about what agents see.
 #[derive(Debug, Clone)]
@@ -64,6 +66,8 @@ pub struct Presenter {
     environment: Environment<'static>,
     rules: PresentationRules,
     hash: [u8; 16],
+    // The templates whose failure was told.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl Presenter {
@@ -90,10 +94,16 @@ impl Presenter {
         let names: Vec<&str> = rules.custom_fields.iter().map(|(name, _)| name.as_str()).collect();
         digest.update(format!("{names:?}|{}|{:?}|{}|", rules.time_zone_name, rules.locale, rules.merging));
         digest.update(format!("{}|{}|{:?}", rules.timeline_type, rules.timeline_limit, rules.hidden_events));
-        digest.update(env!("CARGO_PKG_VERSION"));
+        digest.update(format!("{}|{DERIVATION_VERSION}", env!("CARGO_PKG_VERSION")));
         let mut hash = [0; 16];
         hash.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);
-        Ok(Self { environment, rules, hash })
+        Ok(Self { environment, rules, hash, told: Mutex::default() })
+    }
+
+    /// Whether a template failed for the first time, as far as was asked.
+    #[must_use]
+    pub fn is_first_failure(&self, template: &str) -> bool {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(template.to_owned())
     }
 
     /// Names what rendered an answer: settings, templates and version.
@@ -110,36 +120,41 @@ impl Presenter {
 
     /// Renders a customer with the newest events, given in the order of [`timeline_order`](super::timeline_order).
     #[must_use]
-    pub fn answer(&self, profile: &Profile, events: &[Event]) -> Answer {
+    pub fn answer(&self, profile: &Profile, events: &[Event]) -> Rendered {
+        let failed = Failed::default();
         let facts = ProfileFacts::new(profile);
         let facts = Value::from_serialize(&facts);
         let fields = self.rules.custom_fields.iter().enumerate().filter_map(|(n, (name, _))| {
-            let value = self.render(&field_template(n), &facts)?;
+            let value = self.render(&field_template(n), &facts, &failed)?;
             Some(CustomField { name: name.clone(), value })
         });
         let part = |part: &Option<super::profile::Sourced<String>>| part.as_ref().map(|sourced| sourced.value.clone()).unwrap_or_default();
-        Answer {
+        let answer = Answer {
             addresses: profile.addresses.iter().map(|a| Address { address: a.value.clone(), kind: a.kind.as_str() }).collect(),
             customer_firstname: part(&profile.first_name),
             customer_id: profile.customer_id.clone(),
             customer_lastname: part(&profile.last_name),
             custom_fields: fields.collect(),
-            timeline: events.iter().take(self.rules.timeline_limit).filter_map(|event| self.item(event, &facts)).collect(),
-        }
+            timeline: events.iter().take(self.rules.timeline_limit).filter_map(|event| self.item(event, &facts, &failed)).collect(),
+        };
+        Rendered { answer, failed_templates: failed.into_inner() }
     }
 
     /// An event whose message comes out empty is left out.
-    fn item(&self, event: &Event, facts: &Value) -> Option<TimelineItem> {
+    fn item(&self, event: &Event, facts: &Value, failed: &Failed) -> Option<TimelineItem> {
         let event_type = event.key.event_type();
         let context = minijinja::context! { event => Value::from_serialize(EventFacts::new(event, &event_type)), ..facts.clone() };
         let named = message_template(&event_type);
         let template = if self.environment.get_template(&named).is_ok() { named } else { message_template("default") };
-        let message = self.render(&template, &context)?;
+        let message = self.render(&template, &context, failed)?;
         let own = event.versions.text(field::URL).filter(|url| is_link(url)).map(str::to_owned);
-        let url = own.or_else(|| self.render(&url_template(event.key.source), &context)).unwrap_or_default();
+        let url = own.or_else(|| self.render(&url_template(event.key.source), &context, failed)).unwrap_or_default();
         Some(TimelineItem {
             external_id: event.key.id.clone(),
-            last_update: event.occurred_at().to_zoned(self.rules.time_zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            last_update: match event.day() {
+                Some(day) => format!("{day} 00:00:00"),
+                None => event.occurred_at().to_zoned(self.rules.time_zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            },
             kind: self.rules.timeline_type.clone(),
             message,
             source: event.key.source.as_str(),
@@ -147,11 +162,26 @@ impl Presenter {
         })
     }
 
-    fn render(&self, template: &str, context: &Value) -> Option<String> {
-        let rendered = self.environment.get_template(template).ok()?.render(context).ok()?;
-        text::non_empty(&rendered)
+    /// What a template gives; `None` where it gives nothing, or fails. Of a URL there may be no template.
+    fn render(&self, template: &str, context: &Value, failed: &Failed) -> Option<String> {
+        let rendered = self.environment.get_template(template).ok()?.render(context);
+        if rendered.is_err() {
+            failed.borrow_mut().insert(template.to_owned());
+        }
+        text::non_empty(&rendered.ok()?)
     }
 }
+
+/// A customer as agents see it.
+pub struct Rendered {
+    /// The answer.
+    pub answer: Answer,
+    /// The templates that failed: what they should have given is missing in it.
+    pub failed_templates: BTreeSet<String>,
+}
+
+/// The names of templates that failed.
+type Failed = RefCell<BTreeSet<String>>;
 
 /// An event's own link is shown only if a browser would open it as a page.
 fn is_link(url: &str) -> bool {
@@ -239,6 +269,7 @@ impl<'a> EventFacts<'a> {
     fn new(event: &'a Event, event_type: &'a str) -> Self {
         let own = ["type", "id", "source", "occurred_at"];
         let data = event.versions.with_prefix(field::DATA).map(|(name, value, _)| (name, value)).filter(|(name, _)| !own.contains(name));
-        Self { event_type, id: &event.key.id, source: event.key.source.as_str(), occurred_at: event.occurred_at().to_string(), data: data.collect() }
+        let occurred_at = event.day().map_or_else(|| event.occurred_at().to_string(), |day| day.to_string());
+        Self { event_type, id: &event.key.id, source: event.key.source.as_str(), occurred_at, data: data.collect() }
     }
 }

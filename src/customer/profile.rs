@@ -81,7 +81,7 @@ impl Profile {
         let last_name =
             survivor("last_name", &|record| Some((Value::from(record.name().last?), name_said_at(record, field::LAST_NAME)))).and_then(text);
         let mut addresses: Vec<Identifier> = Vec::new();
-        for identifier in ordered.iter().flat_map(|record| identifiers_of(record, rules.identity.region)) {
+        for identifier in ordered.iter().flat_map(|record| identifiers_of(record, rules.identity.region).values) {
             if identifier.kind.is_address() && !addresses.contains(&identifier) {
                 addresses.push(identifier);
             }

@@ -98,6 +98,15 @@ pub enum Change {
 }
 
 impl Change {
+    /// What is said of a record or an event.
+    #[must_use]
+    pub const fn update(&self) -> Option<&Update> {
+        match self {
+            Self::Record { update, .. } | Self::Event { update, .. } => Some(update),
+            Self::Merge(_) => None,
+        }
+    }
+
     /// The keys of the records and events that it speaks of, as texts.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
@@ -139,8 +148,7 @@ impl Record {
     /// The person's name as this record has it.
     #[must_use]
     pub fn name(&self) -> PersonName {
-        let part = |name| self.versions.text(name).map(str::to_owned);
-        let name = PersonName { first: part(field::FIRST_NAME), last: part(field::LAST_NAME) };
+        let name = PersonName::new(self.versions.text(field::FIRST_NAME), self.versions.text(field::LAST_NAME));
         match self.versions.text(field::FULL_NAME) {
             Some(full) if name == PersonName::default() => PersonName::split(full),
             _ => name,

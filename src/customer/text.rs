@@ -1,5 +1,10 @@
 //! Text as it may come from anywhere, made fit to be stored, compared and shown.
 
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
+
+use super::placeholder::{Sort, is_placeholder};
+
 /// The longest name, attribute or message that is kept, in characters.
 pub const MAX_CHARS: usize = 1_000;
 
@@ -32,10 +37,43 @@ pub fn clean(raw: &str) -> String {
 /// The longest id of a source, in characters: what `primaryID` can ask for.
 pub const MAX_ID_CHARS: usize = 128;
 
-/// An id, unless nothing is left of it or it is too long to be one.
+/// An id in the form in which ids are compared; `None` where it stands for nothing or is too long to be one.
 #[must_use]
 pub fn id(raw: &str) -> Option<String> {
-    non_empty(raw).filter(|id| id.chars().count() <= MAX_ID_CHARS)
+    let id = canonical_id(raw);
+    (!is_placeholder(Sort::Id, &id) && id.chars().count() <= MAX_ID_CHARS).then_some(id)
+}
+
+/// UUIDs in lower case and without braces, also behind the name of a kind (`omneo.profile:`), and whole numbers without the `.0`
+/// that they got on their way through a float.
+#[must_use]
+pub fn canonical_id(raw: &str) -> String {
+    let id = visible(raw);
+    let bare = id.strip_prefix('{').and_then(|id| id.strip_suffix('}')).filter(|id| is_uuid(id)).unwrap_or(&id);
+    let (kind, last) = bare.rsplit_once(':').map_or(("", bare), |(kind, last)| (kind, last));
+    if is_uuid(last) {
+        let uuid = last.to_ascii_lowercase();
+        return if kind.is_empty() || kind.eq_ignore_ascii_case("urn:uuid") { uuid } else { format!("{kind}:{uuid}") };
+    }
+    let whole = bare.strip_suffix(".0").filter(|whole| !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit()));
+    whole.unwrap_or(bare).to_owned()
+}
+
+fn is_uuid(text: &str) -> bool {
+    let groups = [8, 4, 4, 4, 12];
+    let is_group = |(group, length): (&str, usize)| group.len() == length && group.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.split('-').count() == groups.len() && text.split('-').zip(groups).all(is_group)
+}
+
+/// Like [`clean`], without any character that nobody can see (Unicode's Default_Ignorable_Code_Point): for everything that is
+/// compared.
+#[must_use]
+pub fn visible(raw: &str) -> String {
+    if raw.is_ascii() {
+        return clean(raw);
+    }
+    let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+    clean(&raw.chars().filter(|c| !ignorable.contains(*c)).collect::<String>())
 }
 
 /// Bidirectional overrides and isolates could make a line of the timeline show something it does not say
@@ -65,5 +103,50 @@ mod tests {
     #[test]
     fn a_very_long_text_is_cut_on_a_character() {
         assert_eq!(clean(&"é".repeat(5_000)).chars().count(), MAX_CHARS);
+    }
+
+    #[test]
+    fn ids_have_one_form() {
+        for (raw, id) in [
+            ("D290F1EE-6C54-4B01-90E6-D701748F0851", Some("d290f1ee-6c54-4b01-90e6-d701748f0851")),
+            ("{D290F1EE-6C54-4B01-90E6-D701748F0851}", Some("d290f1ee-6c54-4b01-90e6-d701748f0851")),
+            ("urn:uuid:D290F1EE-6C54-4B01-90E6-D701748F0851", Some("d290f1ee-6c54-4b01-90e6-d701748f0851")),
+            ("omneo:D290F1EE-6C54-4B01-90E6-D701748F0851", Some("omneo:d290f1ee-6c54-4b01-90e6-d701748f0851")),
+            ("NL-2026-00042", Some("NL-2026-00042")),
+            ("AbC", Some("AbC")),
+            ("770002.0", Some("770002")),
+            ("1.10", Some("1.10")),
+            ("v1.0", Some("v1.0")),
+            (" 42\u{200b}\u{200e} ", Some("42")),
+            ("undefined", None),
+            ("00000000-0000-0000-0000-000000000000", None),
+            ("0.0", None),
+            ("", None),
+        ] {
+            assert_eq!(super::id(raw).as_deref(), id, "{raw}");
+        }
+        assert_eq!(super::id(&"x".repeat(129)), None);
+    }
+
+    #[test]
+    fn nothing_invisible_is_left() {
+        for c in [
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{2060}',
+            '\u{2064}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{e0020}',
+        ] {
+            assert_eq!(visible(&format!("{c}a{c}b{c}")), "ab", "{c:?}");
+        }
+        assert_eq!(visible("é ß 用户"), "é ß 用户");
     }
 }

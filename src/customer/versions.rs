@@ -7,14 +7,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What one delivery or page says about one record or event.
 #[derive(Clone, PartialEq)]
 pub struct Update {
-    /// The source's own time stamp; where it gives none, the time of first receipt.
+    /// The source's own time stamp; where it gives none that can be read, the time of receipt. A later one than the receipt
+    /// counts as the receipt: a clock that is ahead wins nothing.
     pub at: Timestamp,
+    /// When it was first received, by Postgres's clock.
+    pub received_at: Timestamp,
     /// How far the update speaks.
     pub scope: Scope,
     /// The fields it carries; `None` says "cleared".
@@ -26,6 +31,8 @@ pub struct Update {
 pub enum Scope {
     /// Only of the fields it carries (a webhook): absent is "unknown".
     Partial,
+    /// Only of a part of the thing, such as a balance: it doesn't say that the thing itself exists.
+    Part,
     /// Of every field (an answer of an API): absent is "cleared".
     Whole,
     /// The thing is gone at the source.
@@ -38,21 +45,73 @@ impl fmt::Debug for Update {
     }
 }
 
-/// One field's newest word.
+/// Between two words with the same time stamp the later receipt counts, but not how much later than this it was: by then the
+/// source can't change what it says of that moment, and whoever reads it again reads the same.
+const LATEST_RECEIPT_US: u32 = 3_600_000_000;
+
+/// One word about a field.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct Stamped {
     at: Timestamp,
+    /// How long after its time stamp it was received, in microseconds; 0 where the receipt is its only time.
+    #[serde(default, rename = "delay_us", skip_serializing_if = "is_zero")]
+    receipt_delay_us: u32,
     value: Option<Value>,
+    /// Of a word without a time of its own: the newest word that has one. It counts again if a deletion takes the other away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timed: Option<Box<Self>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Stamped {
-    /// Newest wins; at the same time the greater value, so that both orders of arrival agree.
+    /// Whether the source said when.
+    const fn is_timed(&self) -> bool {
+        self.receipt_delay_us > 0
+    }
+
+    /// Newest wins; at the same time the later receipt, then the greater value, so that all orders of arrival agree.
     fn wins_over(&self, other: &Self) -> bool {
-        (self.at, self.weight()) > (other.at, other.weight())
+        let stamps = (self.at, self.receipt_delay_us).cmp(&(other.at, other.receipt_delay_us));
+        stamps.then_with(|| self.weight().cmp(&other.weight())).is_gt()
     }
 
     fn weight(&self) -> Option<String> {
         self.value.as_ref().map(Value::to_string)
+    }
+
+    /// The word that counts of both. A word without a time of its own keeps the newest that has one: a deletion can take away
+    /// the former and not the latter. The other way round it can't, so nothing is kept then.
+    fn join(&mut self, mut other: Self) {
+        if other.wins_over(self) {
+            std::mem::swap(self, &mut other);
+        }
+        if self.is_timed() {
+            self.timed = None;
+            return;
+        }
+        let beneath = if other.is_timed() { Some(Box::new(other)) } else { other.timed };
+        self.timed = match (self.timed.take(), beneath) {
+            (Some(one), Some(two)) => Some(if two.wins_over(&one) { two } else { one }),
+            (one, two) => one.or(two),
+        };
+    }
+}
+
+/// When something was deleted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Deletion {
+    at: Timestamp,
+    received_at: Timestamp,
+}
+
+impl Deletion {
+    /// Whether it takes a word away: one that says when, by that; another one, by which of the two was received later.
+    fn masks(self, at: Timestamp, is_timed: bool) -> bool {
+        at <= if is_timed { self.at } else { self.received_at }
     }
 }
 
@@ -62,13 +121,19 @@ pub struct Versions {
     fields: BTreeMap<String, Stamped>,
     /// The first time that anything was said.
     first_at: Timestamp,
-    /// The latest time at which the source spoke of the thing as existing.
+    /// The latest time at which the source spoke of the thing as existing, without saying when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     asserted_at: Option<Timestamp>,
+    /// The latest time that it gave itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asserted_timed_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     whole_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deleted_at: Option<Timestamp>,
+    /// The latest receipt of a deletion, where that is not its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deletion_received_at: Option<Timestamp>,
 }
 
 impl fmt::Debug for Versions {
@@ -79,14 +144,19 @@ impl fmt::Debug for Versions {
 
 impl From<Update> for Versions {
     fn from(update: Update) -> Self {
-        let at = update.at;
-        let is = |scope| (update.scope == scope).then_some(at);
+        let (at, received_at) = (update.at.min(update.received_at), update.received_at);
+        let delay = received_at.as_microsecond().saturating_sub(at.as_microsecond());
+        let receipt_delay_us = u32::try_from(delay).unwrap_or(u32::MAX).min(LATEST_RECEIPT_US);
+        let is = |applies: bool| applies.then_some(at);
+        let asserts = matches!(update.scope, Scope::Partial | Scope::Whole);
         let mut versions = Self {
-            fields: update.fields.into_iter().map(|(name, value)| (name, Stamped { at, value })).collect(),
+            fields: update.fields.into_iter().map(|(name, value)| (name, Stamped { at, receipt_delay_us, value, timed: None })).collect(),
             first_at: at,
-            asserted_at: (update.scope != Scope::Deletion).then_some(at),
-            whole_at: is(Scope::Whole),
-            deleted_at: is(Scope::Deletion),
+            asserted_at: is(asserts && receipt_delay_us == 0),
+            asserted_timed_at: is(asserts && receipt_delay_us > 0),
+            whole_at: is(update.scope == Scope::Whole),
+            deleted_at: is(update.scope == Scope::Deletion),
+            deletion_received_at: (update.scope == Scope::Deletion && at < received_at).then_some(received_at),
         };
         versions.forget_what_cannot_matter();
         versions
@@ -97,35 +167,73 @@ impl Versions {
     /// The least state that holds both.
     pub fn join(&mut self, other: Self) {
         for (name, theirs) in other.fields {
-            match self.fields.get(&name) {
-                Some(ours) if !theirs.wins_over(ours) => {}
-                _ => {
+            match self.fields.get_mut(&name) {
+                Some(ours) => ours.join(theirs),
+                None => {
                     self.fields.insert(name, theirs);
                 }
             }
         }
         self.first_at = self.first_at.min(other.first_at);
         self.asserted_at = self.asserted_at.max(other.asserted_at);
+        self.asserted_timed_at = self.asserted_timed_at.max(other.asserted_timed_at);
         self.whole_at = self.whole_at.max(other.whole_at);
         self.deleted_at = self.deleted_at.max(other.deleted_at);
+        self.deletion_received_at = self.deletion_received_at.max(other.deletion_received_at);
         self.forget_what_cannot_matter();
     }
 
+    /// The latest deletion, by its time and by its receipt.
+    fn deletion(&self) -> Option<Deletion> {
+        let at = self.deleted_at?;
+        Some(Deletion { at, received_at: self.deletion_received_at.unwrap_or(at).max(at) })
+    }
+
     /// Fields older than the newest snapshot or deletion are masked for good, because those marks only grow.
-    /// A field cleared at the snapshot's own time says what the snapshot says anyway.
     fn forget_what_cannot_matter(&mut self) {
-        let (whole_at, deleted_at) = (self.whole_at, self.deleted_at);
+        let (whole_at, deletion) = (self.whole_at, self.deletion());
+        let is_masked =
+            |word: &Stamped| whole_at.is_some_and(|at| word.at < at) || deletion.is_some_and(|deletion| deletion.masks(word.at, word.is_timed()));
         self.fields.retain(|_, field| {
-            let masked = whole_at.is_some_and(|at| field.at < at) || deleted_at.is_some_and(|at| field.at <= at);
-            let said_by_snapshot = field.value.is_none() && whole_at == Some(field.at);
-            !masked && !said_by_snapshot
+            field.timed.take_if(|timed| is_masked(timed));
+            if is_masked(field) {
+                let Some(timed) = field.timed.take() else { return false };
+                *field = *timed;
+            }
+            true
         });
     }
 
     /// Whether the thing exists: a deletion loses only against a later word of the source.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        self.asserted_at > self.deleted_at
+        let stays = |at: Option<Timestamp>, is_timed| at.is_some_and(|at| self.deletion().is_none_or(|deletion| !deletion.masks(at, is_timed)));
+        stays(self.asserted_timed_at, true) || stays(self.asserted_at, false)
+    }
+
+    /// Takes back what can't be: times after `now`, by Postgres's clock, that were believed before they were bounded by their
+    /// receipt. Such a word counts as the oldest, so that whatever is heard next takes its place. `None` where all is well.
+    #[must_use]
+    pub fn without_future(&self, now: Timestamp) -> Option<Self> {
+        let is_future = |at: Option<Timestamp>| at.is_some_and(|at| at > now);
+        let marks = [self.asserted_at, self.asserted_timed_at, self.whole_at, self.deleted_at, self.deletion_received_at];
+        if !marks.into_iter().any(is_future) && !self.fields.values().any(|field| field.at > now) {
+            return None;
+        }
+        let oldest = self.first_at.min(now);
+        let past = |at: Option<Timestamp>| at.map(|at| if at > now { oldest } else { at });
+        // What was gone stays gone, until it is heard of again.
+        let deleted = |at: Option<Timestamp>| if is_future(at) { (!self.is_live()).then_some(now) } else { at };
+        let mut healed = self.clone();
+        for field in healed.fields.values_mut().filter(|field| field.at > now) {
+            (field.at, field.receipt_delay_us, field.timed) = (oldest, 0, None);
+        }
+        healed.first_at = oldest;
+        healed.whole_at = past(healed.whole_at);
+        (healed.deleted_at, healed.deletion_received_at) = (deleted(healed.deleted_at), deleted(healed.deletion_received_at));
+        (healed.asserted_at, healed.asserted_timed_at) = (past(healed.asserted_at), past(healed.asserted_timed_at));
+        healed.forget_what_cannot_matter();
+        Some(healed)
     }
 
     /// Whether both say the same, whenever they were told.
@@ -144,8 +252,8 @@ impl Versions {
 
     /// The latest time at which the source spoke of it as existing.
     #[must_use]
-    pub const fn asserted_at(&self) -> Option<Timestamp> {
-        self.asserted_at
+    pub fn asserted_at(&self) -> Option<Timestamp> {
+        self.asserted_at.max(self.asserted_timed_at)
     }
 
     /// A field's value, unless unknown or cleared.
@@ -160,10 +268,12 @@ impl Versions {
         self.get(name).and_then(Value::as_str)
     }
 
-    /// A field's value as a point in time.
+    /// A field's value as a point in time; a day alone begins at midnight UTC.
     #[must_use]
     pub fn time(&self, name: &str) -> Option<Timestamp> {
-        self.text(name).and_then(|text| text.parse().ok())
+        let text = self.text(name)?;
+        let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
+        text.parse().ok().or_else(day)
     }
 
     /// The known fields whose name starts with `prefix`, without it, with the time each was said.
@@ -174,82 +284,15 @@ impl Versions {
             .filter_map(move |(name, field)| Some((name.strip_prefix(prefix)?, field.value.as_ref()?, field.at)))
     }
 
+    /// When anything was last said of a field, also that it is empty.
+    #[must_use]
+    pub fn stamped_at(&self, name: &str) -> Option<Timestamp> {
+        self.fields.get(name).map(|field| field.at)
+    }
+
     /// When a known field was said.
     #[must_use]
     pub fn said_at(&self, name: &str) -> Option<Timestamp> {
         self.fields.get(name).filter(|field| field.value.is_some()).map(|field| field.at)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn update() -> impl Strategy<Value = Update> {
-        let fields = proptest::collection::btree_map("[abc]", proptest::option::of((0..3_i64).prop_map(|v| json!(v))), 0..3);
-        let scope = prop_oneof![4 => Just(Scope::Partial), 1 => Just(Scope::Whole), 1 => Just(Scope::Deletion)];
-        (0..6_i64, scope, fields).prop_map(|(second, scope, fields)| Update {
-            at: Timestamp::from_second(second).unwrap(),
-            scope,
-            fields: if scope == Scope::Deletion { BTreeMap::new() } else { fields },
-        })
-    }
-
-    fn joined(updates: &[Update]) -> Option<Versions> {
-        updates.iter().cloned().map(Versions::from).reduce(|mut all, next| {
-            all.join(next);
-            all
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn order_and_repetition_do_not_matter(updates in proptest::collection::vec(update(), 1..8), seed in any::<u64>()) {
-            let mut shuffled = updates.clone();
-            shuffled.extend(updates.clone());
-            shuffled.sort_by_key(|u| (u.at.as_second().unsigned_abs().wrapping_mul(seed | 1)) % 17);
-            prop_assert_eq!(joined(&updates), joined(&shuffled));
-        }
-
-        #[test]
-        fn joining_in_two_parts_is_joining_at_once(left in proptest::collection::vec(update(), 1..6), right in proptest::collection::vec(update(), 1..6)) {
-            let mut parts = joined(&left).unwrap();
-            parts.join(joined(&right).unwrap());
-            let all: Vec<_> = left.into_iter().chain(right).collect();
-            prop_assert_eq!(Some(parts), joined(&all));
-        }
-    }
-
-    fn at(second: i64, scope: Scope, fields: &[(&str, Option<&str>)]) -> Update {
-        Update {
-            at: Timestamp::from_second(second).unwrap(),
-            scope,
-            fields: fields.iter().map(|(name, value)| ((*name).to_owned(), value.map(|v| json!(v)))).collect(),
-        }
-    }
-
-    #[test]
-    fn absent_is_unknown_in_a_webhook_and_cleared_in_a_snapshot() {
-        let whole = at(1, Scope::Whole, &[("a", Some("1")), ("b", Some("1"))]);
-        let partial = joined(&[whole.clone(), at(2, Scope::Partial, &[("a", Some("2"))])]).unwrap();
-        assert_eq!((partial.text("a"), partial.text("b")), (Some("2"), Some("1")));
-        let snapshot = joined(&[whole, at(2, Scope::Whole, &[("a", Some("2"))])]).unwrap();
-        assert_eq!((snapshot.text("a"), snapshot.text("b")), (Some("2"), None));
-    }
-
-    #[test]
-    fn an_older_or_equal_update_does_not_resurrect() {
-        let gone = at(5, Scope::Deletion, &[]);
-        for second in [4, 5] {
-            let state = joined(&[gone.clone(), at(second, Scope::Partial, &[("a", Some("1"))])]).unwrap();
-            assert!(!state.is_live());
-            assert_eq!(state.text("a"), None);
-        }
-        let back = joined(&[at(6, Scope::Partial, &[("a", Some("1"))]), at(4, Scope::Whole, &[("b", Some("old"))]), gone]).unwrap();
-        assert!(back.is_live());
-        assert_eq!((back.text("a"), back.text("b")), (Some("1"), None));
     }
 }

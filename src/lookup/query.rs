@@ -6,6 +6,7 @@ use std::fmt;
 use crate::customer::email::Email;
 use crate::customer::identifier::{Identifier, IdentifierKind};
 use crate::customer::phone::Phone;
+use crate::customer::text::canonical_id;
 use crate::problem::Problem;
 
 /// The longest query string, in bytes.
@@ -173,12 +174,22 @@ impl Asked<'_> {
                 Phone::parse_e164(&number).map(|phone| Question::Address(phone.into())).map_err(|_| Problem::PhoneMalformed)
             }
             AskedKind::Email if text.trim() != text => Err(Problem::EmailMalformed),
-            AskedKind::Email => Email::parse(text).map(|email| Question::Address(email.into())).map_err(|_| Problem::EmailMalformed),
+            AskedKind::Email => Email::parse(&with_plus(text)).map(|email| Question::Address(email.into())).map_err(|_| Problem::EmailMalformed),
             AskedKind::Id => {
                 let well_formed = text.chars().count() <= MAX_PRIMARY_ID && !text.chars().any(char::is_control) && !is_unfilled_template(text);
-                if well_formed { Ok(Question::Id(text.to_owned())) } else { Err(Problem::PrimaryIdMalformed) }
+                if well_formed { Ok(Question::Id(canonical_id(text))) } else { Err(Problem::PrimaryIdMalformed) }
             }
         }
+    }
+}
+
+/// A plus that the client forgot to encode arrives as a space; a mailbox that has spaces of its own is in quotation marks.
+fn with_plus(address: &str) -> Cow<'_, str> {
+    match address.rsplit_once('@') {
+        Some((mailbox, domain)) if mailbox.contains(' ') && !mailbox.starts_with('"') => {
+            Cow::Owned(format!("{}@{domain}", mailbox.replace(' ', "+")))
+        }
+        _ => Cow::Borrowed(address),
     }
 }
 

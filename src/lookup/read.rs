@@ -208,5 +208,5 @@ async fn render(db: &mut PgConnection, brand: &Brand, customer_key: &str) -> Res
     let shown = presenter.rules();
     let timelines = events::list_newest_events(db, brand.id(), &[&profile.record_keys], shown.timeline_limit, &shown.hidden_events).await?;
     let timeline = timelines.into_iter().next().unwrap_or_default();
-    Ok(Some(presenter.answer(&profile, &timeline).to_json()))
+    Ok(Some(presenter.answer(&profile, &timeline).answer.to_json()))
 }

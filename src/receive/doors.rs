@@ -21,6 +21,8 @@ pub enum Outcome {
     Received,
     /// The same had been stored before.
     Known,
+    /// Another one with the same id had been stored before: the sender's ids are broken.
+    ConflictingDuplicate,
     /// The settings say that it is not wanted.
     Dropped,
     /// It is not proved to be the source's.
@@ -34,12 +36,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [Self; 7] = [Self::Received, Self::Known, Self::Dropped, Self::Refused, Self::TooLarge, Self::Broken, Self::Unavailable];
+    const ALL: [Self; 8] =
+        [Self::Received, Self::Known, Self::ConflictingDuplicate, Self::Dropped, Self::Refused, Self::TooLarge, Self::Broken, Self::Unavailable];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Received => "received",
             Self::Known => "known",
+            Self::ConflictingDuplicate => "conflicting_duplicate",
             Self::Dropped => "dropped",
             Self::Refused => "refused",
             Self::TooLarge => "too_large",
@@ -82,7 +86,13 @@ impl Doorway {
         }
         let mut news = self.news();
         match outcome {
-            Outcome::Received | Outcome::Known | Outcome::Dropped => {
+            Outcome::Received | Outcome::Known | Outcome::ConflictingDuplicate | Outcome::Dropped => {
+                let is_duplicate = matches!(outcome, Outcome::Known | Outcome::ConflictingDuplicate);
+                news.duplicates = news.duplicates.saturating_add(i64::from(is_duplicate));
+                if outcome == Outcome::ConflictingDuplicate {
+                    news.conflicting_duplicates = news.conflicting_duplicates.saturating_add(1);
+                    news.conflicting_at = Some(now);
+                }
                 news.accepted_at = Some(now);
                 news.accepted = news.accepted.saturating_add(1);
                 (news.refused_in_a_row, news.refused_since) = (0, None);

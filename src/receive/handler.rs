@@ -52,7 +52,7 @@ impl Reception {
     pub fn new(pool: &PgPool, brands: &[Arc<Brand>], settings: &InboxSettings, wakes: Wakes, background: Background, clock: Clock) -> Self {
         Self {
             doorways: Arc::new(Doorways::new(brands)),
-            receipts: Receipts::new(pool.clone(), background, brands.iter().map(|brand| brand.id())),
+            receipts: Receipts::new(pool.clone(), background, clock.clone(), brands.iter().map(|brand| brand.id())),
             room: Room::new(settings.waiting_megabytes),
             most_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
             answer: Duration::from_millis(settings.answer_ms),
@@ -105,11 +105,17 @@ impl Reception {
                 Ok(Outcome::Received)
             }
             Ok(Receipt::Known) => Ok(Outcome::Known),
+            Ok(Receipt::Conflicting) => Ok(Outcome::ConflictingDuplicate),
             Err(_) => Err((Outcome::Unavailable, Problem::InboxUnavailable)),
         }
     }
 
     async fn read(&self, request: &HttpRequest, mut payload: Payload) -> Result<Body, Turned> {
+        // A signature is made of the bytes that were packed, and nobody says with what.
+        let mut encodings = request.headers().get_all(header::CONTENT_ENCODING).flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+        if !encodings.all(|encoding| encoding.trim_ascii().is_empty() || encoding.trim_ascii().eq_ignore_ascii_case(b"identity")) {
+            return Err((Outcome::Broken, Problem::BodyEncoded));
+        }
         let too_large = (Outcome::TooLarge, Problem::BodyTooLarge);
         let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > self.most_bytes)) {
@@ -151,8 +157,8 @@ fn row(brand: &Brand, source: Source, Admitted { delivery, label }: Admitted, ur
         source,
         event: label.event,
         headers: delivery.headers,
+        content: hash("whole content", &delivery.body),
         body: delivery.body,
-        received_at: delivery.received_at,
         urgency,
         key,
         last,
@@ -165,7 +171,12 @@ fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
     for (name, value) in map {
         if let Ok(value) = value.to_str() {
             let joined = headers.entry(name.as_str().to_owned()).or_default();
-            *joined = if joined.is_empty() { value.to_owned() } else { format!("{joined}, {value}") };
+            match joined.as_str() {
+                "" => *joined = value.to_owned(),
+                // Said twice is said once.
+                known if known == value => {}
+                known => *joined = format!("{known}, {value}"),
+            }
         }
     }
     headers

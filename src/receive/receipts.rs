@@ -3,7 +3,7 @@
 //! While a brand's receipts are being written, further ones wait and are written together in one statement when those are
 //! back: one wait for the disk, however many.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 
 use super::room::Body;
 use crate::background::Background;
+use crate::clock::Clock;
 use crate::storage::StorageError;
-use crate::storage::inbox::{DeliveryRow, insert_deliveries};
+use crate::storage::inbox::{DeliveryRow, Inserted, insert_deliveries};
 
 /// The most that are written together.
 const MOST_ROWS: usize = 128;
@@ -39,6 +40,8 @@ pub enum Receipt {
     New,
     /// The same was stored before.
     Known,
+    /// Another one with the same id was stored before.
+    Conflicting,
 }
 
 /// It could not be stored, or it is not known whether it was.
@@ -71,6 +74,7 @@ impl Queue {
 pub struct Receipts {
     pool: PgPool,
     background: Background,
+    clock: Clock,
     queues: HashMap<i32, Mutex<Queue>>,
     is_failing: AtomicBool,
 }
@@ -81,10 +85,11 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 
 impl Receipts {
     /// Queues for some brands.
-    pub fn new(pool: PgPool, background: Background, brands: impl IntoIterator<Item = i32>) -> Arc<Self> {
+    pub fn new(pool: PgPool, background: Background, clock: Clock, brands: impl IntoIterator<Item = i32>) -> Arc<Self> {
         Arc::new(Self {
             pool,
             background,
+            clock,
             queues: brands.into_iter().map(|brand_id| (brand_id, Mutex::default())).collect(),
             is_failing: AtomicBool::new(false),
         })
@@ -122,11 +127,11 @@ impl Receipts {
 
     async fn write(&self, brand_id: i32, parcels: Vec<Parcel>) {
         let (rows, receipts): (Vec<_>, Vec<_>) = parcels.into_iter().map(|parcel| (parcel.row, (parcel.receipt, parcel._room))).unzip();
-        let written = tokio::time::timeout(LONGEST, insert_deliveries(&self.pool, brand_id, &rows)).await;
-        let new: Result<BTreeSet<_>, NotStored> = match written {
-            Ok(Ok(new)) => {
+        let written = tokio::time::timeout(LONGEST, insert_deliveries(&self.pool, brand_id, &rows, self.clock.frozen_at())).await;
+        let inserted: Result<Inserted, NotStored> = match written {
+            Ok(Ok(inserted)) => {
                 self.is_failing.store(false, Ordering::Relaxed);
-                Ok(new)
+                Ok(inserted)
             }
             Ok(Err(error)) => {
                 self.report(&error);
@@ -135,8 +140,12 @@ impl Receipts {
             Err(_) => Err(NotStored),
         };
         for (row, (receipt, _room)) in rows.iter().zip(receipts) {
-            let stored = |new: &BTreeSet<_>| if new.contains(&row.delivery_id) { Receipt::New } else { Receipt::Known };
-            let _ = receipt.send(new.as_ref().map(stored).map_err(|_| NotStored));
+            let stored = |inserted: &Inserted| match row.delivery_id {
+                id if inserted.new.contains(&id) => Receipt::New,
+                id if inserted.conflicting.contains(&id) => Receipt::Conflicting,
+                _ => Receipt::Known,
+            };
+            let _ = receipt.send(inserted.as_ref().map(stored).map_err(|_| NotStored));
         }
     }
 }

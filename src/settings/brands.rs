@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::doors;
+use super::doors::{self, Secrets};
 use super::file::{BrandSettings, IdentitySettings};
 use crate::brand::BrandRules;
 use crate::customer::email::Email;
@@ -20,7 +20,7 @@ use crate::sources::secret::Fetch;
 pub(super) type Found = Vec<(String, String)>;
 
 /// Checks a brand; on failure gives every key with what is wrong. Secrets that are not where they should be are told apart.
-pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, missing: &mut Found) -> Result<BrandRules, Found> {
+pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, secrets: &mut Secrets) -> Result<BrandRules, Found> {
     let mut found = Found::new();
     let starts_well = slug.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
     if !starts_well || slug.len() > 63 || !slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_') {
@@ -34,8 +34,8 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, m
         settings.precedence.iter().map(|(field, order)| (field.clone(), kinds(order, &format!("precedence.{field}"), &mut found))).collect();
     check_sources(&settings.sources, &mut found);
     check_fields(settings, &mut found);
-    let doors = doors::open(&settings.sources, fetch, &mut found, missing);
-    let accounts = doors::connect(&settings.sources, fetch, &mut found, missing);
+    let doors = doors::open(&settings.sources, fetch, &mut found, secrets);
+    let accounts = doors::connect(&settings.sources, fetch, &mut found, secrets);
     let (Some(time_zone), Ok(locale), true) = (time_zone, locale, found.is_empty()) else { return Err(found) };
     let urls = Source::ALL.into_iter().map(|source| (source, settings.sources.event_url(source).to_owned())).filter(|(_, url)| !url.is_empty());
     let presentation = PresentationRules {

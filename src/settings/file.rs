@@ -2,11 +2,11 @@
 //! `deploy/settings.example.toml`; a test holds that file complete.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::networks;
 use crate::sources::SourceSettings;
 
 /// The whole file.
@@ -43,9 +43,9 @@ pub struct ServerSettings {
     pub listen: String,
     pub metrics_listen: String,
     pub public_url: String,
-    #[serde(deserialize_with = "networks")]
+    #[serde(deserialize_with = "networks::read")]
     pub allow: Vec<IpNet>,
-    #[serde(deserialize_with = "networks")]
+    #[serde(deserialize_with = "networks::read")]
     pub trusted_proxies: Vec<IpNet>,
     pub forwarded_header: ForwardedHeader,
     pub workers: usize,
@@ -278,7 +278,7 @@ pub struct BrandSettings {
     pub time_zone: String,
     pub locale: String,
     pub default_region: String,
-    #[serde(deserialize_with = "networks")]
+    #[serde(deserialize_with = "networks::read")]
     pub allow: Vec<IpNet>,
     pub reference_ids: Vec<String>,
     pub precedence: BTreeMap<String, Vec<String>>,
@@ -364,15 +364,4 @@ impl Default for IdentitySettings {
             blocked_values: Vec::new(),
         }
     }
-}
-
-/// Networks, or single addresses.
-fn networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    let read = |text: String| {
-        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        network.map_err(|_| {
-            serde::de::Error::custom(format!("\"{text}\" is not a network; \"192.0.2.0/24\" and \"2001:db8::/32\" are, and so is a single address"))
-        })
-    };
-    Vec::<String>::deserialize(deserializer)?.into_iter().map(read).collect()
 }

@@ -7,6 +7,7 @@ pub mod brands;
 mod doors;
 pub mod file;
 mod mistake;
+mod networks;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub brands: Vec<BrandRules>,
     /// Secrets that are not where the file says: whose doors let nobody in. Only who opens doors need mind.
     pub missing: Vec<Mistake>,
+    /// Secrets that may not be what was meant.
+    pub warnings: Vec<Mistake>,
 }
 
 impl Settings {
@@ -63,18 +66,19 @@ impl Settings {
         let place = place(&file, &mut mistakes, &source);
         check_numbers(&file, &mut mistakes, &source);
         check_ledger(&file, place.as_ref(), &mut mistakes, &source);
-        let (mut brands, mut missing) = (Vec::new(), Vec::new());
+        let (mut brands, mut missing, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         for (slug, brand) in &file.brands {
             let of_brand = |(key, what): (String, String)| source.at(format!("brands.{slug}.{key}").trim_end_matches('.'), what);
-            let mut not_there = Vec::new();
-            match brands::validate(slug, brand, fetch, &mut not_there) {
+            let mut secrets = doors::Secrets::default();
+            match brands::validate(slug, brand, fetch, &mut secrets) {
                 Ok(rules) => brands.push(rules),
                 Err(found) => mistakes.extend(found.into_iter().map(of_brand)),
             }
-            missing.extend(not_there.into_iter().map(of_brand));
+            missing.extend(secrets.missing.into_iter().map(of_brand));
+            warnings.extend(secrets.warnings.into_iter().map(of_brand));
         }
         match place {
-            Some(place) if mistakes.is_empty() => Ok(Self { file, place, brands, missing }),
+            Some(place) if mistakes.is_empty() => Ok(Self { file, place, brands, missing, warnings }),
             _ => Err(mistakes),
         }
     }
@@ -93,7 +97,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) -> Option<Place> {
     let database = &file.database;
     if let Some(url) = environment("DATABASE_URL") {
-        return Some(Place::Server(Url(url)));
+        return Some(Place::Server(Url(url.trim_end_matches(['\r', '\n']).to_owned())));
     }
     if !database.url_file.is_empty() {
         return match std::fs::read_to_string(&database.url_file) {

@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use super::picker::{text_of, truth_of};
+
 /// The names that lists usually have.
 const USUAL: [&str; 4] = ["items", "results", "records", "data"];
 
@@ -61,7 +63,7 @@ impl<'a> Listing<'a> {
     }
 
     fn says_more(&self, page: u64) -> Option<bool> {
-        let said = self.beside(&["hasMore", "has_more", "hasNext", "hasNextPage", "has_next"]).find_map(Value::as_bool);
+        let said = self.beside(&["hasMore", "has_more", "hasNext", "hasNextPage", "has_next"]).find_map(|value| truth_of(value).ok().flatten());
         let next = || {
             let links = self.body.pointer("/links/next");
             let next = links.or_else(|| self.beside(&["next", "nextPage", "next_page"]).next())?;
@@ -82,9 +84,9 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// A number, also as text.
+/// A whole number, also as text, and also if it came through a float.
 pub(super) fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+    text_of(value)?.trim_end_matches(".0").parse().ok()
 }
 
 #[cfg(test)]

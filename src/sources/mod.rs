@@ -6,7 +6,9 @@
 pub mod api;
 pub mod booking;
 mod holder;
+mod json;
 mod listing;
+mod lone_surrogates;
 pub mod omneo;
 pub mod omnilab;
 pub mod omniotap;
@@ -14,8 +16,8 @@ mod path;
 pub mod picker;
 pub mod secret;
 pub mod signature;
-mod surrogate;
 pub mod syncaroo;
+pub mod time;
 mod url_secret;
 pub mod webhook;
 
@@ -25,6 +27,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::api::Connect;
+pub use self::json::{Fault, json};
 use crate::customer::kind::Source;
 use crate::customer::record::Change;
 
@@ -49,16 +52,6 @@ impl Delivery {
     }
 }
 
-/// A body, also if a text in it was cut in the middle of an emoji, or a byte order mark stands before it.
-///
-/// # Errors
-/// When it isn't JSON.
-pub fn json(body: &[u8]) -> Result<serde_json::Value, Unreadable> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mended = || surrogate::without_halves(body).and_then(|body| serde_json::from_slice(&body).ok());
-    serde_json::from_slice(body).ok().or_else(mended).ok_or(Unreadable::NotJson)
-}
-
 /// What a delivery says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reading {
@@ -72,8 +65,8 @@ pub enum Reading {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// The body isn't JSON.
-    #[error("the body is not JSON")]
-    NotJson,
+    #[error("the body is not JSON: {0}")]
+    NotJson(Fault),
     /// A header or field that says what the delivery is about is not there.
     #[error("there is no {0}")]
     Missing(&'static str),

@@ -1,23 +1,30 @@
-//! Picks values out of a vendor's JSON into fields of ours, keeping apart what is absent (unknown) and what is null or
-//! empty (cleared).
+//! Picks values out of a vendor's JSON into fields of ours, keeping apart what is absent (unknown), what is null, empty or a
+//! placeholder (cleared), and what is there and can't be read (cleared, and kept beside it to be shown).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::customer::text;
+use super::time::{Moment, Unclear, moment};
+use crate::customer::placeholder::{Sort, is_placeholder};
+use crate::customer::{text, unread};
 
 /// Values longer than a list of this length are cut.
 const MAX_ITEMS: usize = 100;
 
+/// Fields of an update.
+pub type Fields = BTreeMap<String, Option<Value>>;
+
 /// Fields picked so far.
 pub struct Picker<'a> {
     body: &'a Value,
-    fields: BTreeMap<String, Option<Value>>,
+    fields: Fields,
 }
+
+/// What a value says: something, nothing, or something that can't be read.
+type Read<T> = Result<Option<T>, Unclear>;
 
 impl<'a> Picker<'a> {
     /// Starts to pick from a JSON value.
@@ -28,33 +35,67 @@ impl<'a> Picker<'a> {
 
     /// Takes each value at a JSON pointer (RFC 6901; empty for "not sent") as the field of that name.
     #[must_use]
-    pub fn pick(mut self, places: &[(&str, &str)]) -> Self {
-        for (pointer, field) in places {
-            if let Some(value) = at(self.body, pointer) {
-                self.fields.insert((*field).to_owned(), tidy(value));
-            }
-        }
-        self
+    pub fn pick(self, places: &[(&str, &str)]) -> Self {
+        self.pick_with(places, tidy)
     }
 
     /// Like [`pick`](Self::pick), for texts: numbers count as their digits.
     #[must_use]
-    pub fn pick_text(mut self, places: &[(&str, &str)]) -> Self {
+    pub fn pick_text(self, places: &[(&str, &str)]) -> Self {
+        self.pick_with(places, |value| Ok(scalar(value)?.and_then(|text| text::non_empty(&text)).map(Value::from)))
+    }
+
+    /// Like [`pick_text`](Self::pick_text), for parts of people's names.
+    #[must_use]
+    pub fn pick_name(self, places: &[(&str, &str)]) -> Self {
+        self.pick_with(places, |value| Ok(scalar(value)?.and_then(|text| name(&text)).map(Value::from)))
+    }
+
+    /// Like [`pick_text`](Self::pick_text), for ids in other systems.
+    #[must_use]
+    pub fn pick_id(self, places: &[(&str, &str)]) -> Self {
+        self.pick_with(places, |value| Ok(id_of(value)?.map(Value::from)))
+    }
+
+    /// Like [`pick_text`](Self::pick_text), for e-mail addresses, phone numbers and accounts: a list stays a list.
+    #[must_use]
+    pub fn pick_address(self, places: &[(&str, &str)]) -> Self {
+        self.pick_with(places, |value| Ok(address_of(value)?.map(Value::from)))
+    }
+
+    /// Like [`pick`](Self::pick), for points in time: kept as RFC 3339, and a day as a day.
+    #[must_use]
+    pub fn pick_time(self, places: &[(&str, &str)]) -> Self {
+        self.pick_with(places, |value| Ok(moment(value)?.map(|moment| Value::from(moment.text()))))
+    }
+
+    /// Like [`pick_time`](Self::pick_time), but what can't be read clears nothing: something else says the time as well.
+    #[must_use]
+    pub fn pick_known_time(mut self, places: &[(&str, &str)]) -> Self {
         for (pointer, field) in places {
-            if let Some(value) = at(self.body, pointer) {
-                self.fields.insert((*field).to_owned(), text_of(value).map(Value::from));
+            let Some(value) = at(self.body, pointer) else { continue };
+            match moment(value) {
+                Ok(moment) => self = self.set_known(field, moment.map(Moment::text)),
+                Err(Unclear) => self.fields.extend([unread::kept(field, value)]),
             }
         }
         self
     }
 
-    /// Like [`pick`](Self::pick), for points in time: kept as RFC 3339.
+    /// Like [`pick`](Self::pick), for what is or isn't so.
     #[must_use]
-    pub fn pick_time(mut self, places: &[(&str, &str)]) -> Self {
+    pub fn pick_truth(self, places: &[(&str, &str)]) -> Self {
+        self.pick_with(places, |value| Ok(truth_of(value)?.map(Value::from)))
+    }
+
+    fn pick_with(mut self, places: &[(&str, &str)], read: impl Fn(&Value) -> Read<Value>) -> Self {
         for (pointer, field) in places {
-            if let Some(value) = at(self.body, pointer) {
-                self.fields.insert((*field).to_owned(), time_of(value).map(|at| Value::from(at.to_string())));
-            }
+            let Some(value) = at(self.body, pointer) else { continue };
+            let read = read(value).unwrap_or_else(|Unclear| {
+                self.fields.extend([unread::kept(field, value)]);
+                None
+            });
+            self.fields.insert((*field).to_owned(), read);
         }
         self
     }
@@ -66,13 +107,10 @@ impl<'a> Picker<'a> {
         self
     }
 
-    /// Like [`pick_time`](Self::pick_time), but what can't be read clears nothing: something else says the time as well.
+    /// Keeps what can't be read of a field, which is cleared.
     #[must_use]
-    pub fn pick_known_time(mut self, places: &[(&str, &str)]) -> Self {
-        for (pointer, field) in places {
-            let time = time_at(self.body, pointer).map(|at| at.to_string());
-            self = self.set_known(field, time);
-        }
+    pub fn set_unread(mut self, field: &str, raw: &Value) -> Self {
+        self.fields.extend([(field.to_owned(), None), unread::kept(field, raw)]);
         self
     }
 
@@ -85,9 +123,16 @@ impl<'a> Picker<'a> {
         }
     }
 
+    /// Adds fields that were picked elsewhere.
+    #[must_use]
+    pub fn with(mut self, fields: Fields) -> Self {
+        self.fields.extend(fields);
+        self
+    }
+
     /// The fields.
     #[must_use]
-    pub fn finish(self) -> BTreeMap<String, Option<Value>> {
+    pub fn finish(self) -> Fields {
         self.fields
     }
 }
@@ -101,11 +146,7 @@ pub fn at<'a>(body: &'a Value, pointer: &str) -> Option<&'a Value> {
 /// A text, or a number's digits; `None` when null, empty or something else.
 #[must_use]
 pub fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::String(raw) => text::non_empty(raw),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
+    text::non_empty(&scalar(value).ok()??)
 }
 
 /// The text at a JSON pointer.
@@ -114,43 +155,123 @@ pub fn text_at(body: &Value, pointer: &str) -> Option<String> {
     at(body, pointer).and_then(text_of)
 }
 
-/// The point in time at a JSON pointer.
+/// The addresses at a JSON pointer, as they are written there; `None` where there is none, or a placeholder.
+#[must_use]
+pub fn address_at(body: &Value, pointer: &str) -> Option<String> {
+    at(body, pointer).and_then(|value| address_of(value).ok()).flatten()
+}
+
+/// The id at a JSON pointer, in the form in which ids are compared; `None` where there is none, or a placeholder.
+#[must_use]
+pub fn id_at(body: &Value, pointer: &str) -> Option<String> {
+    read_id(body, pointer).ok().flatten()
+}
+
+/// Like [`id_at`], for those who must know whether there is one that can't be used.
+///
+/// # Errors
+/// When there is one that is too long, or no text.
+pub fn read_id(body: &Value, pointer: &str) -> Result<Option<String>, Unclear> {
+    at(body, pointer).map_or(Ok(None), id_of)
+}
+
+/// The point in time at a JSON pointer; `None` where there is none, or none that can be read.
 #[must_use]
 pub fn time_at(body: &Value, pointer: &str) -> Option<Timestamp> {
     at(body, pointer).and_then(time_of)
 }
 
-/// RFC 3339, `YYYY-MM-DD[ HH:MM:SS]` without a zone (then UTC), or Unix seconds or milliseconds; between 1900 and 2200,
-/// so that a mistyped year can't push everything else from a timeline.
+/// A point in time; `None` where it is none, or none that can be read.
 #[must_use]
 pub fn time_of(value: &Value) -> Option<Timestamp> {
-    let time = match value {
-        Value::String(raw) => {
-            let raw = raw.trim();
-            let utc = |at: DateTime| at.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
-            let day = || raw.parse::<Date>().ok().and_then(|day| utc(day.to_datetime(jiff::civil::Time::midnight())));
-            raw.parse::<Timestamp>().ok().or_else(|| raw.parse::<DateTime>().ok().and_then(utc)).or_else(day)
+    moment(value).ok().flatten().and_then(Moment::timestamp)
+}
+
+/// When something was said: the first of some times that is given. One that can't be read is kept among the fields, and says nothing
+/// about when, and nor do those behind it, which are about something else.
+#[must_use]
+pub fn said_at(body: &Value, places: &[&str], fields: &mut Fields) -> Option<Timestamp> {
+    for pointer in places {
+        let Some(value) = at(body, pointer) else { continue };
+        match moment(value) {
+            Ok(Some(moment)) => return moment.timestamp(),
+            Ok(None) => {}
+            Err(Unclear) => {
+                fields.extend([unread::kept(pointer.rsplit('/').next().unwrap_or(pointer), value)]);
+                return None;
+            }
         }
+    }
+    None
+}
+
+/// Whether a value says "yes" or "no", in one of the ways in which programs do.
+///
+/// # Errors
+/// When it says neither.
+pub fn truth_of(value: &Value) -> Result<Option<bool>, Unclear> {
+    let Some(text) = scalar_or_bool(value)? else { return Ok(None) };
+    match text.trim().to_lowercase().as_str() {
+        "true" | "1" | "1.0" | "t" | "yes" | "y" | "on" | "ja" | "j" | "oui" | "si" | "active" | "enabled" => Ok(Some(true)),
+        "false" | "0" | "0.0" | "f" | "no" | "n" | "off" | "nee" | "nein" | "non" | "inactive" | "disabled" => Ok(Some(false)),
+        text if is_placeholder(Sort::Name, text) => Ok(None),
+        _ => Err(Unclear),
+    }
+}
+
+fn scalar_or_bool(value: &Value) -> Read<String> {
+    if let Value::Bool(truth) = value { Ok(Some(truth.to_string())) } else { scalar(value) }
+}
+
+/// A text as it is, or a number's digits; a whole number may have come through a float.
+fn scalar(value: &Value) -> Read<String> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(raw) => Ok(Some(raw.clone())),
         Value::Number(number) => {
-            let number = number.as_i64()?;
-            if number.unsigned_abs() < 100_000_000_000 { Timestamp::from_second(number).ok() } else { Timestamp::from_millisecond(number).ok() }
+            let digits = number.to_string();
+            Ok(Some(digits.strip_suffix(".0").map_or(digits.clone(), str::to_owned)))
         }
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }?;
-    let within = (-2_208_988_800..7_258_118_400).contains(&time.as_second());
-    within.then(|| Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time))
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(Unclear),
+    }
+}
+
+fn id_of(value: &Value) -> Read<String> {
+    let Some(raw) = scalar(value)? else { return Ok(None) };
+    let id = text::canonical_id(&raw);
+    // What is too long can't be asked for; cutting it could mix up two people.
+    if id.chars().count() > text::MAX_ID_CHARS { Err(Unclear) } else { Ok(text::id(&id)) }
+}
+
+/// HTML entities are decoded, once: whoever wrote `&amp;amp;` meant `&amp;`.
+fn name(raw: &str) -> Option<String> {
+    let decoded: Cow<'_, str> = html_escape::decode_html_entities(raw);
+    Some(text::visible(&decoded)).filter(|name| !is_placeholder(Sort::Name, name))
+}
+
+fn address_of(value: &Value) -> Read<String> {
+    if let Value::Array(items) = value {
+        let all: Vec<String> = items.iter().filter_map(|item| address_of(item).transpose()).take(MAX_ITEMS).collect::<Result<_, _>>()?;
+        return Ok((!all.is_empty()).then(|| text::clean(&all.join(", "))));
+    }
+    let Some(raw) = scalar(value)? else { return Ok(None) };
+    // Lines are the items of a list; folding white space would make one of them.
+    let address = text::visible(&raw.trim().replace(['\n', '\r', '\t'], ", "));
+    Ok((!is_placeholder(Sort::Address, &address)).then_some(address))
 }
 
 /// Scalars and lists of scalars, with clean texts; `None` when null or empty.
-fn tidy(value: &Value) -> Option<Value> {
+fn tidy(value: &Value) -> Read<Value> {
     match value {
-        Value::String(raw) => text::non_empty(raw).map(Value::from),
-        Value::Bool(_) | Value::Number(_) => Some(value.clone()),
+        Value::String(raw) => Ok(text::non_empty(raw).map(Value::from)),
+        Value::Bool(_) | Value::Number(_) => Ok(Some(value.clone())),
         Value::Array(items) => {
-            let items: Vec<Value> = items.iter().filter(|item| !item.is_array() && !item.is_object()).filter_map(tidy).take(MAX_ITEMS).collect();
-            (!items.is_empty()).then_some(Value::Array(items))
+            let items = items.iter().filter(|item| !item.is_array() && !item.is_object());
+            let items: Vec<Value> = items.filter_map(|item| tidy(item).ok().flatten()).take(MAX_ITEMS).collect();
+            Ok((!items.is_empty()).then_some(Value::Array(items)))
         }
-        Value::Null | Value::Object(_) => None,
+        Value::Null => Ok(None),
+        Value::Object(_) => Err(Unclear),
     }
 }
 
@@ -168,19 +289,51 @@ mod tests {
     }
 
     #[test]
-    fn times_are_read_in_every_form_the_sources_use() {
-        for (raw, second) in [
-            (json!("2024-03-20T10:00:00.000Z"), 1_710_928_800),
-            (json!("2024-03-20 10:00:00"), 1_710_928_800),
-            (json!("2024-03-20T11:00:00+01:00"), 1_710_928_800),
-            (json!(1_710_928_800), 1_710_928_800),
-            (json!(1_710_928_800_000_i64), 1_710_928_800),
-            (json!("2024-03-20"), 1_710_892_800),
-        ] {
-            assert_eq!(time_of(&raw).map(Timestamp::as_second), Some(second), "{raw}");
+    fn what_cannot_be_read_is_cleared_and_kept_beside() {
+        let body = json!({"since": "soon", "name": ["x"], "void": "perhaps", "id": {"x": 1}, "data": {"x": 1}, "next": "2026-11-21"});
+        let fields = Picker::new(&body)
+            .pick_time(&[("/since", "since"), ("/next", "next")])
+            .pick_name(&[("/name", "name")])
+            .pick_truth(&[("/void", "void")])
+            .pick_id(&[("/id", "id")])
+            .pick(&[("/data", "data")])
+            .finish();
+        let expected = json!({
+            "since": null, "unread.since": "soon", "next": "2026-11-21", "name": null, "unread.name": "[\"x\"]", "void": null, "unread.void": "perhaps",
+            "id": null, "unread.id": "{\"x\":1}", "data": null, "unread.data": "{\"x\":1}",
+        });
+        assert_eq!(json!(fields), expected);
+    }
+
+    #[test]
+    fn values_are_read_as_what_they_are_meant_to_be() {
+        let body = json!({
+            "name": "O&#x27;Re\u{ad}illy &amp;amp; Co", "none": "N/A", "id": 770_002.0, "uuid": "D290F1EE-6C54-4B01-90E6-D701748F0851", "nobody": "undefined",
+            "phones": ["+31612340001", null, " 06-1 "], "lines": "a@example.org\nb@example.org", "zero": "0",
+        });
+        let fields = Picker::new(&body)
+            .pick_name(&[("/name", "name"), ("/none", "none")])
+            .pick_id(&[("/id", "id"), ("/uuid", "uuid"), ("/nobody", "nobody")])
+            .pick_address(&[("/phones", "phones"), ("/lines", "lines"), ("/zero", "zero")])
+            .finish();
+        let expected = json!({
+            "name": "O'Reilly &amp; Co", "none": null, "id": "770002", "uuid": "d290f1ee-6c54-4b01-90e6-d701748f0851", "nobody": null,
+            "phones": "+31612340001, 06-1", "lines": "a@example.org, b@example.org", "zero": null,
+        });
+        assert_eq!(json!(fields), expected);
+    }
+
+    #[test]
+    fn programs_say_yes_and_no_in_many_ways() {
+        for yes in [json!(true), json!(1), json!("1"), json!("true"), json!("Y"), json!("yes"), json!(1.0), json!("On")] {
+            assert_eq!(truth_of(&yes), Ok(Some(true)), "{yes}");
         }
-        for raw in [json!("soon"), json!("9999-01-01"), json!("0001-01-01"), json!(true), json!("")] {
-            assert_eq!(time_of(&raw), None, "{raw}");
+        for no in [json!(false), json!(0), json!("0"), json!("false"), json!("N"), json!("no"), json!(0.0), json!("OFF"), json!("nee")] {
+            assert_eq!(truth_of(&no), Ok(Some(false)), "{no}");
+        }
+        assert_eq!((truth_of(&json!(null)), truth_of(&json!("")), truth_of(&json!("null"))), (Ok(None), Ok(None), Ok(None)));
+        for unclear in [json!(2), json!("perhaps"), json!([true]), json!({})] {
+            assert_eq!(truth_of(&unclear), Err(Unclear), "{unclear}");
         }
     }
 }

@@ -78,6 +78,7 @@ pub struct Keyring<'a> {
     fetch: Fetch<'a>,
     mistakes: Vec<(String, String)>,
     missing: Vec<(String, String)>,
+    warnings: Vec<(String, String)>,
 }
 
 /// Gives what is kept at a place, or says why it can't, without what it is.
@@ -87,13 +88,19 @@ impl<'a> Keyring<'a> {
     /// Only the settings may read the environment, so they say how a secret is fetched.
     #[must_use]
     pub const fn new(fetch: Fetch<'a>) -> Self {
-        Self { fetch, mistakes: Vec::new(), missing: Vec::new() }
+        Self { fetch, mistakes: Vec::new(), missing: Vec::new(), warnings: Vec::new() }
     }
 
     /// Keys of the door's settings, with what is wrong there; and those of secrets that are not where they should be.
     #[must_use]
     pub fn into_mistakes(self) -> [Vec<(String, String)>; 2] {
         [self.mistakes, self.missing]
+    }
+
+    /// Keys of secrets that may not be what was meant.
+    #[must_use]
+    pub fn warnings(&self) -> &[(String, String)] {
+        &self.warnings
     }
 
     pub(super) fn mistake(&mut self, key: &str, what: &str) {
@@ -179,6 +186,9 @@ impl<'a> Keyring<'a> {
                     continue;
                 }
             };
+            if let Some(what) = surrounded_by(&kept) {
+                self.warnings.push((format!("{key}.{n}"), format!("holds a secret with {what} around it, which are taken as part of it")));
+            }
             match read(kept) {
                 Ok(bytes) if bytes.len() < MIN_SECRET_BYTES => {
                     self.mistake(&format!("{key}.{n}"), &format!("is too short: a secret has at least {MIN_SECRET_BYTES} bytes"));
@@ -189,4 +199,14 @@ impl<'a> Keyring<'a> {
         }
         secrets
     }
+}
+
+/// What stands around a secret that hardly belongs to it.
+fn surrounded_by(kept: &[u8]) -> Option<&'static str> {
+    let (first, last) = (kept.first()?, kept.last()?);
+    if first.is_ascii_whitespace() || last.is_ascii_whitespace() {
+        return Some("blanks or line breaks");
+    }
+    let is_quoted = kept.len() > 1 && first == last && matches!(first, b'"' | b'\'' | b'`');
+    is_quoted.then_some("quotation marks")
 }

@@ -121,6 +121,17 @@ impl Encoding {
     }
 }
 
+impl Encoding {
+    /// What was written in each entry of a header that may stand in several lines, which are joined by commas (RFC 9110, section 5.3);
+    /// `None` if nothing was written so.
+    #[must_use]
+    pub fn decode_list(self, header: &str, prefix: &str) -> Option<Vec<Vec<u8>>> {
+        let entries = header.split(',').map(|entry| entry.trim_matches([' ', '\t'])).filter(|entry| !entry.is_empty());
+        let decoded: Vec<Vec<u8>> = entries.filter_map(|entry| self.decode(entry.strip_prefix(prefix)?)).collect();
+        (!decoded.is_empty()).then_some(decoded)
+    }
+}
+
 fn hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
     digits.chunks(2).map(|two| if let [high, low] = two { u8::try_from(high * 16 + low).ok() } else { None }).collect()

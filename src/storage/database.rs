@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 
@@ -58,6 +59,18 @@ pub enum OpenError {
     /// Postgres 15 is the oldest that the queries are written for.
     #[error("Postgres {0} is too old: 15 or newer is needed")]
     TooOld(i32),
+}
+
+/// Now, by Postgres's clock, which all replicas share; by a frozen one where there is one.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn database_now(pool: &PgPool, frozen_at: Option<Timestamp>) -> Result<Timestamp, StorageError> {
+    if let Some(frozen_at) = frozen_at {
+        return Ok(frozen_at);
+    }
+    let (now,): (jiff_sqlx::Timestamp,) = sqlx::query_as("select clock_timestamp()").fetch_one(pool).await?;
+    Ok(now.to_jiff())
 }
 
 impl Database {

@@ -30,27 +30,36 @@ pub struct DeliveryRow {
     pub headers: BTreeMap<String, String>,
     /// The bytes as they came.
     pub body: Vec<u8>,
-    /// When it came.
-    pub received_at: Timestamp,
     /// 0 before all others, 1 in order, 2 when nothing else waits.
     pub urgency: i16,
     /// The hash of its id, if a second one is to be dropped.
     pub key: Option<[u8; 16]>,
+    /// The hash of its content: a second one with another content has its id by mistake.
+    pub content: [u8; 16],
     /// The hashes of its content and of what it is about, if a second one is to be dropped only while it is the last.
     pub last: Option<([u8; 16], BTreeSet<[u8; 16]>)>,
 }
 
 const INSERT: &str = include_str!("inbox.sql");
 
-/// Keeps deliveries of a brand and gives back which of them are new. No two of them may have a key or a subject in common.
+/// What became of deliveries that were to be kept; those that are in neither set were received before.
+#[derive(Debug, Default)]
+pub struct Inserted {
+    /// They are kept.
+    pub new: BTreeSet<Uuid>,
+    /// Dropped, although only their id was received before, and not their content.
+    pub conflicting: BTreeSet<Uuid>,
+}
+
+/// Keeps deliveries of a brand. No two of them may have a key or a subject in common. They are received now by Postgres's clock,
+/// or at the time of a frozen one.
 ///
 /// # Errors
 /// When Postgres fails; then none of them is kept.
-pub async fn insert_deliveries(pool: &PgPool, brand_id: i32, rows: &[DeliveryRow]) -> Result<BTreeSet<Uuid>, StorageError> {
+pub async fn insert_deliveries(pool: &PgPool, brand_id: i32, rows: &[DeliveryRow], frozen_at: Option<Timestamp>) -> Result<Inserted, StorageError> {
     let numbered = || rows.iter().zip(0_i32..);
-    let about =
-        || numbered().flat_map(|(row, n)| row.last.iter().flat_map(move |(content, subjects)| subjects.iter().map(move |s| (n, row, s, content))));
-    let kept: Vec<(Uuid,)> = sqlx::query_as(INSERT)
+    let about = || numbered().flat_map(|(row, n)| row.last.iter().flat_map(move |(content, subjects)| subjects.iter().map(move |s| (n, s, content))));
+    let found: Vec<(Uuid, bool)> = sqlx::query_as(INSERT)
         .bind(brand_id)
         .bind(numbered().map(|(_, n)| n).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.delivery_id).collect::<Vec<_>>())
@@ -58,16 +67,24 @@ pub async fn insert_deliveries(pool: &PgPool, brand_id: i32, rows: &[DeliveryRow
         .bind(rows.iter().map(|row| row.event.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| serde_json::json!(row.headers).to_string()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.body.as_slice()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| Time::from(row.received_at)).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.urgency).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.key.as_ref().map(<[u8; 16]>::as_slice)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.content.as_slice()).collect::<Vec<_>>())
         .bind(about().map(|(n, ..)| n).collect::<Vec<_>>())
-        .bind(about().map(|(_, _, subject, _)| subject.as_slice()).collect::<Vec<_>>())
+        .bind(about().map(|(_, subject, _)| subject.as_slice()).collect::<Vec<_>>())
         .bind(about().map(|(.., content)| content.as_slice()).collect::<Vec<_>>())
-        .bind(about().map(|(_, row, ..)| Time::from(row.received_at)).collect::<Vec<_>>())
+        .bind(frozen_at.map(Time::from))
         .fetch_all(pool)
         .await?;
-    Ok(kept.into_iter().map(|(id,)| id).collect())
+    let mut inserted = Inserted::default();
+    for (id, is_new) in found {
+        if is_new {
+            inserted.new.insert(id)
+        } else {
+            inserted.conflicting.insert(id)
+        };
+    }
+    Ok(inserted)
 }
 
 /// A delivery that a worker has claimed.

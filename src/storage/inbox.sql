@@ -1,36 +1,49 @@
 -- What is new is kept, all of it in this one statement: what would be known as received but not stand in the inbox would be lost.
 -- No key and no subject is in it twice.
 with new as (
-    select * from unnest($2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::timestamptz[], $9::smallint[], $10::bytea[])
-        as new (n, delivery_id, source, event, headers, body, received_at, urgency, key)
+    select * from unnest($2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::smallint[], $9::bytea[], $10::bytea[])
+        as new (n, delivery_id, source, event, headers, body, urgency, key, content)
 ),
 about as (
-    select * from unnest($11::integer[], $12::bytea[], $13::bytea[], $14::timestamptz[]) as about (n, subject, content, received_at)
+    select * from unnest($11::integer[], $12::bytea[], $13::bytea[]) as about (n, subject, content)
+),
+-- By the clock that all replicas share, unless a test has its own: a replica whose clock is wrong must not say when something came.
+clock as materialized (
+    select coalesce($14::timestamptz, clock_timestamp()) as at
 ),
 -- In order, so that two statements never wait for each other.
 keys_new as (
-    insert into delivery_keys (brand_id, key, received_at)
-    select $1, key, received_at from new where key is not null order by key
+    insert into delivery_keys (brand_id, key, received_at, content)
+    select $1, new.key, clock.at, new.content from new, clock where new.key is not null order by new.key
     on conflict do nothing
     returning key
 ),
--- What comes later about a thing also bears a later time, whatever the clocks of the replicas say. It is due at once all the same.
+-- What comes later about a thing also bears a later time. It is due at once all the same.
 subjects_new as (
     insert into delivery_subjects as known (brand_id, subject, content, received_at)
-    select $1, subject, content, received_at from about order by subject
+    select $1, about.subject, about.content, clock.at + about.n * interval '1 microsecond' from about, clock order by about.subject
     on conflict (brand_id, subject) do update
     set content = excluded.content, received_at = greatest(excluded.received_at, known.received_at + interval '1 microsecond')
     where known.content <> excluded.content
     returning subject, received_at
 ),
 news as (
-    select n, received_at from new where key is null and not exists (select from about where about.n = new.n)
+    -- Those that are received together keep their order.
+    select n, clock.at + n * interval '1 microsecond' as received_at from new, clock where key is null and not exists (select from about where about.n = new.n)
     union all
-    select n, received_at from new where key in (select key from keys_new)
+    select n, clock.at + n * interval '1 microsecond' from new, clock where key in (select key from keys_new)
     union all
     select about.n, max(subjects_new.received_at) from about join subjects_new using (subject) group by about.n
+),
+inserted as (
+    insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, due_at)
+    select $1, new.delivery_id, new.source, new.event, new.headers::json, new.body, news.received_at, new.urgency, clock.at
+    from new join news using (n), clock
+    returning delivery_id
 )
-insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, due_at)
-select $1, new.delivery_id, new.source, new.event, new.headers::json, new.body, news.received_at, new.urgency, new.received_at
-from new join news using (n)
-returning delivery_id
+select delivery_id, true as is_new from inserted
+union all
+-- The same id, and another content: the sender's ids are broken.
+select new.delivery_id, false
+from new join delivery_keys as known on known.brand_id = $1 and known.key = new.key
+where known.content <> new.content

@@ -31,6 +31,7 @@ pub mod places;
 pub mod records;
 pub mod sightings;
 pub mod streams;
+pub mod unread_values;
 
 use crate::customer::kind::UnknownName;
 

@@ -1,5 +1,7 @@
 //! What a piece of work comes to, written in one round trip: facts that are news, and customers that differ.
 
+use std::collections::BTreeSet;
+
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use super::StorageError;
@@ -74,6 +76,8 @@ pub struct Derived {
     pub notice: Option<Invalidation>,
     /// Components above the cap.
     pub oversized: usize,
+    /// The settings' templates that failed.
+    pub failed_templates: BTreeSet<String>,
 }
 
 /// Begins a transaction that keeps every other writer of the brand out until it ends.

@@ -69,7 +69,7 @@ pub const CATALOGUE: &[Metric] = &[
     counter(
         "hookpoint_webhooks_total",
         &["brand", "source", "outcome"],
-        "Webhooks by what became of them at the door: received, known, dropped, refused, too_large, broken, unavailable.",
+        "Webhooks by what became of them at the door: received, known, conflicting_duplicate (its id was known, its content was not), dropped, refused, too_large, broken, unavailable.",
     ),
     gauge(
         "hookpoint_webhooks_failing",
@@ -87,6 +87,12 @@ pub const CATALOGUE: &[Metric] = &[
         &["brand", "source", "outcome"],
         "Deliveries by what the worker did: applied, ignored, retried, dead, erased; late are claims whose lease had ended.",
     ),
+    counter(
+        "hookpoint_unread_values_total",
+        &["brand", "source", "field"],
+        "Values in webhooks and answers that could not be read and were left out, by the field's name here.",
+    ),
+    counter("hookpoint_template_failures_total", &["brand", "template"], "Fields and messages left out because their template failed."),
     counter(
         "hookpoint_follow_ups_total",
         &["brand", "source", "outcome"],

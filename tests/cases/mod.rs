@@ -146,7 +146,7 @@ impl Step {
         let at = time(self.at.unwrap_or_else(|| i64::try_from(place).unwrap() + 1));
         let about = |name: &str, scope| {
             let (brand, key) = named(name);
-            (brand.to_owned(), Change::Record { key, update: Update { at, scope, fields: self.fields() } })
+            (brand.to_owned(), Change::Record { key, update: Update { at, received_at: at, scope, fields: self.fields() } })
         };
         match (&self.record, &self.snapshot, &self.deleted, &self.merged, &self.event) {
             (Some(name), None, None, None, None) => about(name, Scope::Partial),
@@ -161,7 +161,7 @@ impl Step {
                 let (brand, record) = named(self.of.as_deref().expect("an event says `of`"));
                 let key: EventKey = what.parse().unwrap_or_else(|_| panic!("{what} is no event, such as syncaroo.booking:1"));
                 let fields = BTreeMap::from([(event::field::RECORD.to_owned(), Some(Value::from(record.to_string())))]);
-                (brand.to_owned(), Change::Event { key, update: Update { at, scope: Scope::Partial, fields } })
+                (brand.to_owned(), Change::Event { key, update: Update { at, received_at: at, scope: Scope::Partial, fields } })
             }
             _ => panic!("a step begins with one of record, snapshot, deleted, merged, event: {self:?}"),
         }
@@ -184,8 +184,10 @@ impl Step {
             texts.iter().zip(1..).for_each(|(text, n)| say(format!("{prefix}{n}"), Some(text)));
         }
         for (reference, n) in self.refs.iter().zip(1..) {
-            let (_, key) = named(reference);
-            say(format!("{}{}#{n}", field::REFERENCE, key.kind), Some(&key.id));
+            // As a source has it: also an id that is none.
+            let (kind, id) = reference.split_once(':').unwrap();
+            let kind = kind.split_once('/').map_or(kind, |(_, kind)| kind);
+            say(format!("{}{kind}#{n}", field::REFERENCE), Some(id));
         }
         if let Some(minute) = self.created {
             say(field::CREATED_AT.to_owned(), Some(&time(minute).to_string()));

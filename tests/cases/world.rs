@@ -43,7 +43,8 @@ impl World {
         let mut records: BTreeMap<(Identifier, SourceKind), usize> = BTreeMap::new();
         let mut names: BTreeMap<Identifier, BTreeSet<String>> = BTreeMap::new();
         for record in self.records.iter().filter(|record| !self.aliases.is_loser(&record.key)) {
-            for value in identifiers_of(record, self.rules.region).into_iter().filter(|value| value.kind.is_address() && self.may_link(value)) {
+            for value in identifiers_of(record, self.rules.region).values.into_iter().filter(|value| value.kind.is_address() && self.may_link(value))
+            {
                 let name = record.name().folded().key();
                 if self.rules.unique.contains(&record.key.kind) {
                     *records.entry((value, record.key.kind)).or_default() += 1;
@@ -60,7 +61,7 @@ impl World {
     pub fn members(&self) -> Vec<Member> {
         let shared = self.shared();
         let member = |record: &Record| {
-            let identifiers = identifiers_of(record, self.rules.region);
+            let identifiers = identifiers_of(record, self.rules.region).values;
             let linking = identifiers.iter().filter(|value| self.may_link(value) && !shared.contains(value)).cloned().collect();
             Member { key: record.key.clone(), name: record.name().folded(), identifiers, linking }
         };

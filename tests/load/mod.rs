@@ -62,7 +62,10 @@ pub async fn fill(pool: &PgPool, brand_id: i32, people: u32) {
 pub fn contact(id: &str, minute: i64, fields: &[(&str, &str)]) -> Change {
     let at = jiff::Timestamp::from_second(1_780_000_000 + minute * 60).unwrap();
     let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).into()))).collect();
-    Change::Record { key: RecordKey::new(SourceKind::OmnioTapContact, id).unwrap(), update: Update { at, scope: Scope::Partial, fields } }
+    Change::Record {
+        key: RecordKey::new(SourceKind::OmnioTapContact, id).unwrap(),
+        update: Update { at, received_at: at, scope: Scope::Partial, fields },
+    }
 }
 
 /// How often tables of people were read from end to end.

@@ -51,7 +51,7 @@ fn at(minute: i64) -> Timestamp {
 
 fn update(minute: i64, fields: &[(&str, &str)]) -> Update {
     let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Some(json!(value)))).collect();
-    Update { at: at(minute), scope: Scope::Partial, fields }
+    Update { at: at(minute), received_at: at(minute), scope: Scope::Partial, fields }
 }
 
 fn record(kind: SourceKind, id: &str, minute: i64, fields: &[(&str, &str)]) -> Change {
@@ -439,7 +439,7 @@ async fn a_restored_backup_of_yesterday_does_not_bring_anybody_back() {
     let yesterday = back_up(&database).await;
     let app = TestApp::start_with(Options { place: Some((place.clone(), database.clone())), ..Options::default() }).await;
     // The source deletes one of the records today, so that the ledger doesn't name it.
-    let gone = Update { at: at(60), scope: Scope::Deletion, fields: BTreeMap::new() };
+    let gone = Update { at: at(60), received_at: at(60), scope: Scope::Deletion, fields: BTreeMap::new() };
     app.apply(vec![Change::Record { key: RecordKey::new(SourceKind::OmneoProfile, "erase-profile-0002").unwrap(), update: gone }]).await;
     erase_person(&app).await;
     app.stop().await;

@@ -44,7 +44,8 @@ struct Street {
 
 impl Street {
     fn new(n: usize, dice: &mut Dice) -> Self {
-        let keys = SourceKind::ALL.into_iter().flat_map(|kind| (0..3).map(move |id| RecordKey::new(kind, &format!("{n}{id}")).unwrap())).collect();
+        let keys =
+            SourceKind::ALL.into_iter().flat_map(|kind| (0..3).map(move |id| RecordKey::new(kind, &format!("{}{id}", n + 1)).unwrap())).collect();
         Self {
             keys: dice.shuffled(keys),
             emails: (0..3).map(|m| format!("m{n}{m}@example.org")).collect(),
@@ -98,7 +99,8 @@ impl Generator {
     }
 
     fn say(&mut self, key: &RecordKey, second: usize, scope: Scope, fields: Fields) {
-        self.changes.push(Change::Record { key: key.clone(), update: Update { at: at(second), scope, fields } });
+        self.changes
+            .push(Change::Record { key: key.clone(), update: Update { at: at(second), received_at: at(second + self.dice.roll(3)), scope, fields } });
     }
 
     fn email(&mut self, street: usize) -> String {
@@ -224,7 +226,8 @@ impl Generator {
                 }
                 let scope = *self.dice.pick(&[Scope::Partial, Scope::Partial, Scope::Whole, Scope::Deletion]);
                 let fields = if scope == Scope::Deletion { Fields::new() } else { fields };
-                let update = Update { at: at(self.dice.roll(6)), scope, fields };
+                let second = self.dice.roll(6);
+                let update = Update { at: at(second), received_at: at(second + self.dice.roll(3)), scope, fields };
                 self.changes.push(Change::Event { key: key.clone(), update });
             }
         }

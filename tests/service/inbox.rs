@@ -140,8 +140,14 @@ async fn what_cannot_be_read_is_kept_and_ends_as_dead_with_the_reason() {
     let mut states = states(&app).await;
     states.sort();
     let dead = |remark: &str| ("dead".to_owned(), remark.to_owned());
-    let not_json = dead("the body is not JSON");
-    let mut expected = vec![not_json.clone(), not_json.clone(), not_json.clone(), not_json.clone(), not_json];
+    let not_json = [
+        "bytes that are not UTF-8 at byte 0",
+        "it is empty",
+        "its end comes too early at byte 6",
+        "lists or objects nested too deeply at byte 127",
+        "no value where one is expected at byte 0",
+    ];
+    let mut expected: Vec<(String, String)> = not_json.iter().map(|fault| dead(&format!("the body is not JSON: {fault}"))).collect();
     expected.extend([dead("it belongs to another tenant"), dead("there is no tenant_id"), ("done".to_owned(), "ignored: unknown entity".to_owned())]);
     expected.sort();
     assert_eq!(states, expected);
@@ -304,7 +310,11 @@ async fn what_is_done_is_forgotten_after_a_month_and_its_id_later() {
     assert_eq!(deliveries(&app).await.len(), 7, "not before its time");
     app.clock.set(days(31));
     forget(days(31)).await;
-    assert_eq!(states(&app).await, [("dead".to_owned(), "the body is not JSON".to_owned())], "until somebody decides");
+    assert_eq!(
+        states(&app).await,
+        [("dead".to_owned(), "the body is not JSON: a word that is no JSON at byte 1".to_owned())],
+        "until somebody decides"
+    );
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     accepted(&app, "omneo", &omneo, &profile).await;
     assert_eq!(deliveries(&app).await.len(), 1, "both are known still");

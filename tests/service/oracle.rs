@@ -108,7 +108,7 @@ impl Oracle {
                 let record = Record { key: key.clone(), versions: self.records[key].clone() };
                 self.found_by.remove(key);
                 if record.versions.is_live() {
-                    self.found_by.insert(key.clone(), (record.name().folded(), identifiers_of(&record, self.rules.region)));
+                    self.found_by.insert(key.clone(), (record.name().folded(), identifiers_of(&record, self.rules.region).values));
                 }
             }
             Change::Merge(merge) if merge.loser != merge.winner => {

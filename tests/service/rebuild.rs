@@ -19,12 +19,18 @@ use crate::support::{KEY, Options, Response, TestApp, story_changes};
 fn contact(id: &str, first: &str, email: &str, phone: &str) -> Change {
     let fields = [("name.first", first), ("name.last", "Smit"), ("email.main", email), ("phone.main", phone)];
     let fields = fields.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_owned(), Some(value.into()))).collect();
-    let update = Update { at: "2026-11-20T10:00:00Z".parse().unwrap(), scope: Scope::Partial, fields };
+    let update =
+        Update { at: "2026-11-20T10:00:00Z".parse().unwrap(), received_at: "2026-11-20T10:00:00Z".parse().unwrap(), scope: Scope::Partial, fields };
     Change::Record { key: RecordKey::new(SourceKind::OmnioTapContact, id).unwrap(), update }
 }
 
 fn deletion(id: &str) -> Change {
-    let update = Update { at: "2026-11-21T10:00:00Z".parse().unwrap(), scope: Scope::Deletion, fields: Default::default() };
+    let update = Update {
+        at: "2026-11-21T10:00:00Z".parse().unwrap(),
+        received_at: "2026-11-21T10:00:00Z".parse().unwrap(),
+        scope: Scope::Deletion,
+        fields: Default::default(),
+    };
     Change::Record { key: RecordKey::new(SourceKind::OmnioTapContact, id).unwrap(), update }
 }
 

@@ -241,6 +241,8 @@ impl TestApp {
         let clock = Clock::frozen(now());
         let store = Database::open(&place, SIZE, false).await.unwrap();
         let application = Application::start(&settings.file, settings.brands, store, clock.clone()).await.unwrap();
+        let readiness = application.readiness();
+        tokio::time::timeout(Duration::from_secs(30), readiness.until_ready()).await.expect("the service gets ready");
         let brand = application.brands.values().find(|brand| brand.rules.slug == "demo").unwrap();
         let app = Self { brand: Arc::clone(brand), clock, place, database: name, application };
         if hookpoint::storage::keys::list_keys(app.pool()).await.unwrap().is_empty() {

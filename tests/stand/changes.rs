@@ -19,8 +19,10 @@ pub async fn change(shop: &Shop, person: usize, version: u64) {
         fields.push(("name.first", "Anna".to_owned()));
         fields.push(("email.main", email(person)));
     }
+    let at = first_at + Duration::from_secs(version);
     let update = Update {
-        at: first_at + Duration::from_secs(version),
+        at,
+        received_at: at,
         scope: Scope::Partial,
         fields: fields.into_iter().map(|(name, value)| (name.to_owned(), Some(value.into()))).collect(),
     };

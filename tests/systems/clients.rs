@@ -99,7 +99,7 @@ async fn a_list_whose_pages_are_smaller_than_asked_for_is_walked_to_its_end() {
 #[tokio::test]
 async fn links_are_followed_to_the_last_page() {
     let line = Line::open(stage()).await;
-    for n in 0..1_000 {
+    for n in 1..=1_000 {
         line.stage.world.put(Thing::Transaction, json!({"id": n, "profile_id": "p1", "total": 1, "updated_at": "2026-01-01 00:00:00"}));
     }
     let (there, pages) = line.walk(Omneo, line.first(Omneo, "transactions")).await;
@@ -203,10 +203,10 @@ fn is_expected(fault: &Fault, source: Source, error: Option<&CallError>) -> bool
         (Fault::Slow(_), None) | (Fault::Silent | Fault::Unfinished, Some(CallError::TimedOut)) => true,
         (Fault::Endless, Some(CallError::TooLarge | CallError::TimedOut)) => true,
         (Fault::Status(status), Some(CallError::Status(met))) => status == met,
-        (Fault::Garbage | Fault::Truncated | Fault::Html, Some(CallError::NotJson)) => true,
+        (Fault::Garbage | Fault::Truncated | Fault::Html, Some(CallError::NotJson(_))) => true,
         (Fault::Closed, Some(CallError::Unreachable)) => true,
         // A body that breaks off while it is unpacked can't be told from one that can't be unpacked.
-        (Fault::Cut, Some(CallError::Unreachable | CallError::NotJson)) => true,
+        (Fault::Cut, Some(CallError::Unreachable | CallError::NotJson(_))) => true,
         (Fault::Redirect(_), Some(CallError::Redirected)) => true,
         (Fault::ExpiredTokens, Some(CallError::Status(401))) => matches!(source, OmnioTap | Omneo),
         (Fault::ExpiredTokens, None) => matches!(source, OmniLab | Syncaroo),
@@ -290,7 +290,7 @@ fn origin(stage: &Stage, source: Source) -> String {
 #[tokio::test]
 async fn links_that_lead_elsewhere_are_not_followed() {
     let (elsewhere, line) = (Stage::open(), Line::open(stage()).await);
-    for n in 0..1_200 {
+    for n in 1..=1_200 {
         line.stage.world.put(Thing::Transaction, json!({"id": n, "profile_id": "p1", "updated_at": "2026-01-01 00:00:00"}));
     }
     let away = origin(&elsewhere, Omneo);

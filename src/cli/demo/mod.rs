@@ -78,7 +78,7 @@ async fn live(
 ) -> anyhow::Result<()> {
     let database = Database::open(place, settings.pool_size(), false).await?;
     let data_dir = database.data_dir();
-    let application = Application::start(&settings.file, settings.brands, database, Clock::system()).await?;
+    let application = Application::start_unprepared(&settings.file, settings.brands, database, Clock::system()).await?;
     let background = Background::new();
     let begun = async {
         let world = Arc::clone(systems.world());
@@ -86,7 +86,12 @@ async fn live(
         fill::fill(&application, &systems, to_send, secrets, &settings.file).await?;
         newcomer::arrive(&world);
         systems.send_webhooks_to(format!("http://{}", application.address))?;
-        tell::tell(&Told { application: &application, systems: &systems, arguments, secrets, data_dir, settings: text }).await?;
+        let key = tell::make_key(&application, arguments).await?;
+        // Whoever waits for it can ask now.
+        application.catch_up().await?;
+        application.set_prepared();
+        application.readiness().until_ready().await;
+        tell::tell(&Told { key, application: &application, systems: &systems, secrets, data_dir, settings: text }).await?;
         background.spawn_endless(Life::new(world).go_on());
         Ok(())
     };

@@ -20,18 +20,18 @@ use crate::storage::keys::insert_key;
 
 /// What there is to tell of.
 pub(super) struct Told<'a> {
+    /// The key of lookups.
+    pub(super) key: String,
     pub(super) application: &'a Application,
     pub(super) systems: &'a Systems,
-    pub(super) arguments: &'a DemoArguments,
     pub(super) secrets: &'a Secrets,
     pub(super) data_dir: Option<PathBuf>,
     /// The brand's settings, as a file would have them.
     pub(super) settings: &'a str,
 }
 
-/// Makes the key, and prints what to try.
-pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
-    let Told { application, systems, arguments, secrets, .. } = told;
+/// Makes the key of lookups.
+pub(super) async fn make_key(application: &Application, arguments: &DemoArguments) -> anyhow::Result<String> {
     let (brand, clock) = (application.brands.values().next().context("the demo has no brand")?, Clock::system());
     let key = match &arguments.key {
         Some(key) => key.clone(),
@@ -39,8 +39,15 @@ pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
         None => NewKey::generate().map_err(|_| anyhow::anyhow!("the system has no random numbers to give"))?.reveal().to_owned(),
     };
     insert_key(&application.database.pool, &key::new_row(brand, "demo", &key, clock.now(), None)?).await?;
+    Ok(key)
+}
+
+/// Prints what to try.
+pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
+    let Told { key, application, systems, secrets, .. } = told;
+    let (brand, clock) = (application.brands.values().next().context("the demo has no brand")?, Clock::system());
     let counts = crate::storage::brands::count_brand(&application.database.pool, brand.id(), clock.now()).await?;
-    let encoded = percent_encoding::utf8_percent_encode(&key, percent_encoding::NON_ALPHANUMERIC);
+    let encoded = percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC);
     let base = format!("http://{}", application.address);
     let url = format!("{base}/omnidesk/customerlookup?key={encoded}");
     let by_email = |email: &str| say(&format!("  curl '{url}&channelAddressType=email&address={}'", email.replace('@', "%40")));

@@ -7,12 +7,13 @@ use crate::brand::Brand;
 use crate::cli::{say, span};
 use crate::collect::inbox::watch::{Watch, watch};
 use crate::storage::deliveries::count_deliveries;
+use crate::storage::unread_values::{UnreadValueRow, list_unread_values};
 
 pub(super) async fn status(pool: &PgPool, brand: &Brand, now: Timestamp) -> anyhow::Result<()> {
     say(&format!("{}\n", brand.rules.slug));
     say(&format!(
-        "  {:<9} {:<11}{:>9}{:>8}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
-        "source", "verified by", "received", "refused", "pending", "oldest", "done", "retried", "dead", "last came", "usual gap"
+        "  {:<9} {:<11}{:>9}{:>8}{:>7}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
+        "source", "verified by", "received", "refused", "twice", "pending", "oldest", "done", "retried", "dead", "last came", "usual gap"
     ));
     let counts = count_deliveries(pool, brand.id()).await?;
     let watches = watch(pool, brand).await?;
@@ -24,17 +25,22 @@ pub(super) async fn status(pool: &PgPool, brand: &Brand, now: Timestamp) -> anyh
         let silence = watch.silence(now).map_or_else(|| "never".to_owned(), |silence| format!("{} ago", span(silence)));
         let usual = watch.usual_silence.map_or_else(|| "-".to_owned(), |usual| format!("up to {}", span(usual)));
         say(&format!(
-            "  {:<9} {:<11}{:>9}{:>8}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
+            "  {:<9} {:<11}{:>9}{:>8}{:>7}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
             watch.source.as_str(),
             watch.proof.unwrap_or("-"),
             watch.door.accepted,
             watch.door.refused,
+            watch.door.duplicates,
             watch.pending,
             watch.dead
         ));
     }
     say("");
-    watches.iter().flat_map(|watch| remarks(watch, now)).for_each(|remark| say(&format!("  {remark}")));
+    for watch in &watches {
+        remarks(watch, now).iter().for_each(|remark| say(&format!("  {remark}")));
+        let unread = list_unread_values(pool, brand.id(), watch.source).await?;
+        unread_values(watch.source.as_str(), &unread).iter().for_each(|remark| say(&format!("  {remark}")));
+    }
     Ok(())
 }
 
@@ -54,8 +60,27 @@ fn remarks(watch: &Watch, now: Timestamp) -> Vec<String> {
     if watch.dead > 0.0 {
         remarks.push(format!("{name}: {} could not be applied: `hookpoint inbox list --source {name} --state dead` says why", watch.dead));
     }
+    if let Some(at) = watch.door.conflicting_at {
+        remarks.push(format!(
+            "{name}: {} dropped whose id another webhook with different content had (last {}): the sender's ids are broken",
+            watch.door.conflicting_duplicates,
+            at.strftime("%F %T UTC")
+        ));
+    }
     if watch.silence_ratio(now).is_some_and(|ratio| ratio > 3.0) {
         remarks.push(format!("{name}: silent for much longer than usual: does it still send to the right URL?"));
     }
     remarks
+}
+
+/// So many fields are named.
+const MOST_FIELDS: usize = 8;
+
+/// What was left out because it could not be read.
+fn unread_values(source: &str, rows: &[UnreadValueRow]) -> Option<String> {
+    let last_at = rows.iter().map(|row| row.last_at).max()?;
+    let named: Vec<String> = rows.iter().take(MOST_FIELDS).map(|row| format!("{} {}", row.field, row.count)).collect();
+    let more = if rows.len() > MOST_FIELDS { format!(" and {} more fields", rows.len().saturating_sub(MOST_FIELDS)) } else { String::new() };
+    let (named, last_at) = (named.join(", "), last_at.strftime("%F %T UTC"));
+    Some(format!("{source}: could not be read and was left out: {named}{more} (last {last_at}); `inbox list` and `lookup --why` show where"))
 }

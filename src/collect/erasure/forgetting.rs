@@ -32,7 +32,7 @@ pub(super) async fn forget(
     let addresses: BTreeSet<Identifier> = traces.into_iter().map(|trace| trace.identifier).filter(|value| value.kind.is_address()).collect();
     let texts: Vec<String> = records.iter().map(ToString::to_string).collect();
     let known = list_records(db, brand.id(), &texts).await?;
-    let gone = Versions::from(Update { at: Timestamp::MAX, scope: Scope::Deletion, fields: BTreeMap::new() });
+    let gone = Versions::from(Update { at: Timestamp::MAX, received_at: Timestamp::MAX, scope: Scope::Deletion, fields: BTreeMap::new() });
     let deletion = Work { records: known.into_keys().map(|key| (key, gone.clone())).collect(), is_sifted: true, ..Work::default() };
     run_sifted(db, brand, &deletion).await?;
     let (counts, beside) = delete_facts(db, brand.id(), records, events).await?;

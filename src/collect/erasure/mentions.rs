@@ -6,10 +6,11 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::brand::Brand;
-use crate::customer::email::Email;
+use crate::customer::email::EmailField;
 use crate::customer::identifier::{Identifier, IdentifierKind};
 use crate::customer::kind::SourceKind;
-use crate::customer::phone::{Phone, Region};
+use crate::customer::phone::Region;
+use crate::customer::phone_field::PhoneField;
 use crate::customer::record::RecordKey;
 use crate::sources::Delivery;
 use crate::storage::StorageError;
@@ -88,13 +89,12 @@ fn hashes(text: &str, hasher: &LedgerHasher, region: Option<Region>) -> Vec<Ledg
     }
     let mut hashes = Vec::new();
     if text.contains('@') {
-        hashes.extend(Email::parse(text).ok().map(|email| hasher.own(&email.into())));
+        hashes.extend(EmailField::read(text).emails.into_iter().map(|email| hasher.own(&email.into())));
     }
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    if digits >= 6 && text.chars().all(|c| c.is_numeric() || " +-./()".contains(c)) {
-        hashes.extend(Phone::normalise(text, region).ok().map(|phone| hasher.own(&phone.into())));
-        // A country code without its sign.
-        hashes.extend(Phone::parse_e164(&format!("+{text}")).ok().map(|phone| hasher.own(&phone.into())));
+    if text.chars().filter(|c| c.is_numeric()).count() >= 6 {
+        // Also without the sign of the country code.
+        let numbers = PhoneField::read(text, region).numbers.into_iter().chain(PhoneField::read_e164(text).numbers);
+        hashes.extend(numbers.map(|number| hasher.own(&number.phone.into())));
     }
     if length >= LEAST_ID_CHARS {
         hashes.extend(SourceKind::ALL.into_iter().filter_map(|kind| RecordKey::new(kind, text)).map(|key| hasher.record(&key)));
@@ -108,6 +108,8 @@ fn hashes(text: &str, hasher: &LedgerHasher, region: Option<Region>) -> Vec<Ledg
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::customer::email::Email;
+    use crate::customer::phone::Phone;
     use crate::storage::ledger::LedgerKey;
 
     #[test]

@@ -1,9 +1,13 @@
 //! A claimed delivery, and what it says.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use crate::customer::kind::Source;
+use crate::customer::phone::Region;
 use crate::customer::record::Change;
+use crate::customer::unread::unread_fields;
 use crate::sources::{Delivery, Reading, Unreadable};
 use crate::storage::inbox::{ClaimedRow, Verdict};
 
@@ -22,6 +26,9 @@ impl From<ClaimedRow> for Item {
     }
 }
 
+/// How the remark begins of what says nothing about a customer.
+pub(super) const IGNORED: &str = "ignored";
+
 /// What it says.
 pub(super) struct Read<'a> {
     pub item: &'a Item,
@@ -37,11 +44,19 @@ impl Read<'_> {
         }
     }
 
+    /// The fields in it that could not be read.
+    pub(super) fn unread(&self, region: Option<Region>) -> BTreeSet<String> {
+        self.changes().unwrap_or_default().iter().filter_map(Change::update).flat_map(|update| unread_fields(update, region)).collect()
+    }
+
     /// What comes of it once its changes are applied.
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self, unread: &BTreeSet<String>) -> Verdict {
         match &self.reading {
+            Ok(Reading::Changes(_)) if !unread.is_empty() => {
+                Verdict::Done(format!("applied; could not be read: {}", unread.iter().map(String::as_str).collect::<Vec<_>>().join(", ")))
+            }
             Ok(Reading::Changes(_)) => Verdict::Done(String::new()),
-            Ok(Reading::Ignored(why)) => Verdict::Done(format!("ignored: {why}")),
+            Ok(Reading::Ignored(why)) => Verdict::Done(format!("{IGNORED}: {why}")),
             // It would be just as unreadable the next time.
             Err(unreadable) => Verdict::Dead(unreadable.to_string()),
         }

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
@@ -23,6 +24,7 @@ use super::apply::{look_again, run_within};
 use super::erasure::mentions::mentions_erased;
 use super::follow_up::hints;
 use super::gather::Readers;
+use super::unread::UnreadCounts;
 use super::work::{Applied, Work};
 use crate::background::Background;
 use crate::brand::Brand;
@@ -32,10 +34,11 @@ use crate::customer::record::Change;
 use crate::settings::file::InboxSettings;
 use crate::sources::Delivery;
 use crate::storage::StorageError;
+use crate::storage::database::database_now;
 use crate::storage::follow_ups::{HintRow, insert_follow_ups};
 use crate::storage::inbox::{Claim, Verdict, claim_deliveries, finish_deliveries, hold_deliveries};
 use crate::storage::outcome::begin;
-use item::{Item, Read};
+use item::{IGNORED, Item, Read};
 use retry::{Failure, verdict};
 
 /// What was tried this often is tried alone: it may be what ends the whole process, or Postgres.
@@ -149,36 +152,37 @@ impl Worker {
     /// When Postgres fails.
     pub async fn claim(&self) -> Result<Claimed, StorageError> {
         let token = Uuid::new_v4();
-        let claim = Claim { token, at: self.clock.now(), lease: self.lease, limit: self.batch };
+        let at = database_now(&self.pool, self.clock.frozen_at()).await?;
+        let claim = Claim { token, at, lease: self.lease, limit: self.batch };
         let rows = claim_deliveries(&self.pool, self.brand.id(), &claim).await?;
         rows.iter().filter(|row| row.was_late).for_each(|row| self.count(row.source, "late"));
-        Ok(Claimed { token, items: rows.into_iter().map(Item::from).collect() })
+        Ok(Claimed { token, at, items: rows.into_iter().map(Item::from).collect() })
     }
 
     /// Works off what was claimed.
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn work_off(&self, Claimed { token, items }: Claimed) -> Result<(), StorageError> {
+    pub async fn work_off(&self, Claimed { token, at, items }: Claimed) -> Result<(), StorageError> {
         let (hopeless, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts > self.max_attempts);
         for item in &hopeless {
             self.fail(token, item, &Failure::NeverEnded).await?;
         }
         let (suspects, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts >= ALONE_FROM);
-        self.apply_or_split(token, &items).await?;
+        self.apply_or_split(token, at, &items).await?;
         for item in &suspects {
-            self.apply_or_split(token, std::slice::from_ref(item)).await?;
+            self.apply_or_split(token, at, std::slice::from_ref(item)).await?;
         }
         Ok(())
     }
 
-    async fn apply_or_split(&self, token: Uuid, items: &[Item]) -> Result<(), StorageError> {
+    async fn apply_or_split(&self, token: Uuid, now: Timestamp, items: &[Item]) -> Result<(), StorageError> {
         let mut left = vec![items];
         while let Some(items) = left.pop() {
             let Some(first) = items.first() else { continue };
-            let failure = match AssertUnwindSafe(self.apply(token, items)).catch_unwind().await {
+            let failure = match AssertUnwindSafe(self.apply(token, now, items)).catch_unwind().await {
                 Ok(Ok(())) => continue,
-                Ok(Err(error)) if error.is_away() => return self.leave(token, items, &left, error).await,
+                Ok(Err(error)) if error.is_away() => return self.leave((token, now), items, &left, error).await,
                 Ok(Err(error)) => Failure::Storage(error),
                 Err(_) => Failure::Panicked,
             };
@@ -193,7 +197,7 @@ impl Worker {
     }
 
     /// Applies some deliveries and finishes them: all of it, or nothing.
-    async fn apply(&self, token: Uuid, items: &[Item]) -> Result<(), StorageError> {
+    async fn apply(&self, token: Uuid, now: Timestamp, items: &[Item]) -> Result<(), StorageError> {
         let read: Vec<Read<'_>> = items.iter().map(|item| self.read(item)).collect();
         let mut transaction = begin(&self.pool, self.brand.id()).await?;
         let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
@@ -203,11 +207,21 @@ impl Worker {
         let readers = Readers { db: &mut transaction, beside: Some(&self.pool) };
         let applied = if work.is_empty() { Applied::default() } else { run_within(readers, &self.brand, &work).await? };
         let erased = self.erased(&mut transaction, &held, &applied).await?;
-        let verdict = |read: &Read<'_>| if erased.contains(&read.item.id) { Verdict::Erased } else { read.verdict() };
+        let mut unread = UnreadCounts::default();
+        let mut verdict = |read: &Read<'_>| {
+            if erased.contains(&read.item.id) {
+                return Verdict::Erased;
+            }
+            let fields = read.unread(self.brand.rules.identity.region);
+            unread.add(read.item.source, &fields);
+            read.verdict(&fields)
+        };
         let verdicts: Vec<(Uuid, Verdict)> = held.iter().map(|read| (read.item.id, verdict(read))).collect();
-        finish_deliveries(&mut transaction, self.brand.id(), token, self.clock.now(), &verdicts).await?;
-        insert_follow_ups(&mut transaction, self.brand.id(), self.clock.now(), &self.hints(&held, &verdicts)).await?;
+        finish_deliveries(&mut transaction, self.brand.id(), token, now, &verdicts).await?;
+        insert_follow_ups(&mut transaction, self.brand.id(), now, &self.hints(&held, &verdicts)).await?;
+        unread.save(&mut transaction, &self.brand).await?;
         transaction.commit().await?;
+        unread.count(&self.brand);
         lost.iter().for_each(|read| self.count(read.item.source, "late"));
         for (read, (_, verdict)) in held.iter().zip(&verdicts) {
             self.count_verdict(read.item.source, verdict);
@@ -243,29 +257,30 @@ impl Worker {
 
     /// Leaves a delivery for later, or gives it up.
     async fn fail(&self, token: Uuid, item: &Item, failure: &Failure) -> Result<(), StorageError> {
-        let verdict = verdict(failure, item.attempts, self.max_attempts, token, self.clock.now());
+        let now = database_now(&self.pool, self.clock.frozen_at()).await?;
+        let verdict = verdict(failure, item.attempts, self.max_attempts, token, now);
         self.count_verdict(item.source, &verdict);
-        self.finish(token, &[(item.id, verdict)]).await
+        self.finish((token, now), &[(item.id, verdict)]).await
     }
 
     /// Leaves everything for later, because Postgres is away; what was not begun needn't even wait for the end of its lease.
-    async fn leave(&self, token: Uuid, begun: &[Item], others: &[&[Item]], error: StorageError) -> Result<(), StorageError> {
+    async fn leave(&self, (token, now): (Uuid, Timestamp), begun: &[Item], others: &[&[Item]], error: StorageError) -> Result<(), StorageError> {
         let failure = Failure::Storage(error);
-        let (now, mut verdicts) = (self.clock.now(), Vec::new());
+        let mut verdicts = Vec::new();
         verdicts.extend(begun.iter().map(|item| (item.id, verdict(&failure, item.attempts, self.max_attempts, token, now))));
         verdicts.extend(others.iter().flat_map(|items| items.iter()).map(|item| (item.id, Verdict::Released)));
-        self.finish(token, &verdicts).await
+        self.finish((token, now), &verdicts).await
     }
 
-    async fn finish(&self, token: Uuid, verdicts: &[(Uuid, Verdict)]) -> Result<(), StorageError> {
+    async fn finish(&self, (token, now): (Uuid, Timestamp), verdicts: &[(Uuid, Verdict)]) -> Result<(), StorageError> {
         let mut connection = self.pool.acquire().await?;
-        finish_deliveries(&mut connection, self.brand.id(), token, self.clock.now(), verdicts).await
+        finish_deliveries(&mut connection, self.brand.id(), token, now, verdicts).await
     }
 
     fn count_verdict(&self, source: Source, verdict: &Verdict) {
         let outcome = match verdict {
-            Verdict::Done(remark) if remark.is_empty() => "applied",
-            Verdict::Done(_) => "ignored",
+            Verdict::Done(remark) if remark.starts_with(IGNORED) => "ignored",
+            Verdict::Done(_) => "applied",
             Verdict::Dead(_) => "dead",
             Verdict::Again(..) => "retried",
             Verdict::Erased => "erased",
@@ -283,5 +298,7 @@ impl Worker {
 /// Deliveries that a worker has claimed.
 pub struct Claimed {
     token: Uuid,
+    // When, by Postgres's clock.
+    at: Timestamp,
     items: Vec<Item>,
 }

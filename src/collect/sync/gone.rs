@@ -10,6 +10,7 @@ use crate::customer::record::{Change, Record};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::api::Ask;
 use crate::storage::StorageError;
+use crate::storage::database::database_now;
 use crate::storage::passes::Step;
 use crate::storage::records::{list_gone_after, list_records_after};
 use crate::storage::sightings::find_sightings;
@@ -45,7 +46,8 @@ impl Walker {
         for record in unmet {
             match self.is_gone(turn, &record).await {
                 Ok(Some(true)) => {
-                    let update = Update { at: self.clock.now(), scope: Scope::Deletion, fields: BTreeMap::new() };
+                    let at = database_now(&self.pool, self.clock.frozen_at()).await?;
+                    let update = Update { at, received_at: at, scope: Scope::Deletion, fields: BTreeMap::new() };
                     apply(&self.pool, &self.account.brand, vec![Change::Record { key: record.key, update }]).await?;
                     turn.save(Step { gone: 1, ..Step::default() }).await?;
                 }

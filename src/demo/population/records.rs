@@ -116,7 +116,7 @@ impl Records {
     }
 
     fn tell(&mut self, key: &RecordKey, at: Timestamp, fields: BTreeMap<String, Option<Value>>) {
-        self.changes.push(Change::Record { key: key.clone(), update: Update { at, scope: Scope::Partial, fields } });
+        self.changes.push(Change::Record { key: key.clone(), update: Update { at, received_at: at, scope: Scope::Partial, fields } });
     }
 
     /// A later word: the new family name and the new number, spelled as they should be.

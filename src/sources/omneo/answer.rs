@@ -10,7 +10,7 @@ use crate::customer::record::{Change, field};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::api::{Ask, Heard, Reply};
 use crate::sources::listing::number;
-use crate::sources::picker::{Picker, text_at, time_at};
+use crate::sources::picker::{Picker, id_at, text_at, time_at};
 use crate::sources::{Unreadable, holder};
 
 /// The columns of a profile: one that isn't in an answer is empty. Everything else may just not be part of it.
@@ -62,7 +62,9 @@ impl OmneoSettings {
 
 fn missing(ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
     match ask.what.as_str() {
-        PROFILE | WHOLE_PROFILE => Ok(Heard { changes: vec![profile::deletion(&ask.about, reply.received_at)?], ..Heard::default() }),
+        PROFILE | WHOLE_PROFILE => {
+            Ok(Heard { changes: vec![profile::deletion(&ask.about, reply.received_at, reply.received_at)?], ..Heard::default() })
+        }
         // That there is no such list doesn't say that nobody is on it.
         PROFILES | PROFILES_SINCE => Err(Unreadable::Missing("list")),
         _ if ask.about.is_empty() => Err(Unreadable::Missing("list")),
@@ -86,7 +88,7 @@ fn profiles(by: &Speaker<'_>, ask: &Ask, items: &[Value]) -> Result<Heard, Unrea
     let mut heard = Heard::default();
     for item in items {
         // What has no id keeps nobody else from being read.
-        let Some(id) = text_at(item, "/id") else { continue };
+        let Some(id) = id_at(item, "/id") else { continue };
         let Ok(Change::Record { key, mut update }) = by.profile(item, &id) else { continue };
         // A list counts those that it says are deleted.
         if update.scope != Scope::Deletion || ask.what.starts_with(PROFILES) {
@@ -142,8 +144,8 @@ fn part(by: &Speaker<'_>, ask: &Ask, body: &Value) -> Result<Heard, Unreadable> 
         match ask.what.as_str() {
             "identities" => {
                 changes.extend(by.identity(item, id)?);
-                let at = time_at(item, "/updated_at").unwrap_or(by.received_at);
-                if let Some(loser) = text_at(item, "/merged_from") {
+                let at = time_at(item, "/updated_at").unwrap_or(by.received_at).min(by.received_at);
+                if let Some(loser) = id_at(item, "/merged_from") {
                     changes.extend(profile::merge(&loser, id, at).ok().flatten());
                 }
             }
@@ -151,7 +153,7 @@ fn part(by: &Speaker<'_>, ask: &Ask, body: &Value) -> Result<Heard, Unreadable> 
                 let handle = text_at(item, "/handle");
                 let name = Picker::new(item).pick(&[("/handle", "data.name"), ("/name", "data.name")]);
                 if let Some(achieved_at) = time_at(item, "/achieved_at") {
-                    changes.extend(tier(id, handle.as_deref(), achieved_at, name)?);
+                    changes.extend(tier(by, id, handle.as_deref(), achieved_at, name)?);
                 }
             }
             _ => changes.push(by.part(item, id)?),

@@ -70,7 +70,7 @@ impl Api for OmneoSettings {
         let known: Vec<&Record> = known.iter().filter(|record| record.key.kind == SourceKind::OmneoProfile).collect();
         let search = match whom {
             // Of these Omneo has one holder at most.
-            Whom::Address(address) if known.iter().any(|record| identifiers_of(record, None).contains(address)) => Vec::new(),
+            Whom::Address(address) if known.iter().any(|record| identifiers_of(record, None).values.contains(address)) => Vec::new(),
             Whom::Address(Identifier { kind: IdentifierKind::Email, value }) => vec![Ask::about(PROFILES_WITH_EMAIL, value)],
             Whom::Address(Identifier { kind: IdentifierKind::Phone, value }) => vec![Ask::about(PROFILES_WITH_PHONE, value)],
             Whom::Address(_) => Vec::new(),

@@ -1,7 +1,5 @@
 //! What can happen to a profile, as it stands in a webhook's context and in the lists of the API alike.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -11,7 +9,7 @@ use crate::customer::kind::Source;
 use crate::customer::record::Change;
 use crate::customer::versions::{Scope, Update};
 use crate::sources::Unreadable;
-use crate::sources::picker::{Picker, text_at, time_at};
+use crate::sources::picker::{Fields, Picker, id_at, said_at, time_at};
 
 type Places = &'static [(&'static str, &'static str)];
 
@@ -36,7 +34,6 @@ pub(super) const HAPPENINGS: [Happening; 7] = [
             ("/receipt_ref", "data.receipt_ref"),
             ("/status", "data.status"),
             ("/type", "data.kind"),
-            ("/is_void", "data.is_void"),
             ("/location/name", "data.location"),
         ],
         times: &[("/created_at", event::field::OCCURRED_AT), ("/transacted_at", event::field::OCCURRED_AT)],
@@ -87,49 +84,61 @@ impl Happening {
     }
 
     fn key(&self, said: &Value) -> Result<EventKey, Unreadable> {
-        let id = text_at(said, "/id").ok_or(Unreadable::Missing("id"))?;
+        let id = id_at(said, "/id").ok_or(Unreadable::Missing("usable id"))?;
         EventKey::new(Source::Omneo, self.thing, &id).ok_or(Unreadable::Missing("usable id"))
     }
 
     /// That it is no more.
     pub(super) fn deletion(&self, said: &Value, received_at: Timestamp) -> Result<Change, Unreadable> {
-        // Not when it was made: that would lie before its last update.
-        let at = time_at(said, "/deleted_at").or_else(|| time_at(said, "/updated_at")).unwrap_or(received_at);
-        Ok(Change::Event { key: self.key(said)?, update: Update { at, scope: Scope::Deletion, fields: BTreeMap::new() } })
+        // When it was made or last changed doesn't say when it was deleted.
+        let at = time_at(said, "/deleted_at").unwrap_or(received_at);
+        Ok(Change::Event { key: self.key(said)?, update: Update { at, received_at, scope: Scope::Deletion, fields: Fields::new() } })
     }
 
     /// What is said of it, and of its profile, or part of it. `owner` is whose it is if it doesn't say.
     pub(super) fn changes(&self, by: &Speaker<'_>, said: &Value, owner: Option<&str>) -> Result<Vec<Change>, Unreadable> {
         let key = self.key(said)?;
-        let at = time_at(said, "/updated_at").or_else(|| time_at(said, "/created_at")).unwrap_or(by.received_at);
+        let mut unread = Fields::new();
+        let at = said_at(said, &["/updated_at", "/created_at"], &mut unread).unwrap_or(by.received_at);
         let mut changes = Vec::new();
         let profile = said.get("profile").filter(|profile| profile.is_object());
-        let owner = text_at(said, "/profile_id").or_else(|| text_at(profile?, "/id")).or_else(|| owner.map(str::to_owned));
+        let owner = id_at(said, "/profile_id").or_else(|| id_at(profile?, "/id")).or_else(|| owner.map(str::to_owned));
         if let (Some(profile), Some(owner)) = (profile, &owner)
-            && text_at(profile, "/id").as_ref() == Some(owner)
+            && id_at(profile, "/id").as_ref() == Some(owner)
         {
-            let at = time_at(profile, "/updated_at").unwrap_or(at);
-            changes.push(Change::Record { key: profile::key(owner)?, update: Update { at, scope: Scope::Partial, fields: by.fields(profile) } });
+            changes.push(by.said(profile, owner, at)?);
         }
         let record = owner.as_deref().map(profile::key).transpose()?.map(|key| key.to_string());
+        // Of the times at which it may have happened the best counts that is there; of the others, null clears.
+        let (occurred, others): (Vec<_>, Vec<_>) = self.times.iter().copied().partition(|(_, field)| *field == event::field::OCCURRED_AT);
         let fields = Picker::new(said)
             .pick(self.values)
-            .pick_text(&[("/url", event::field::URL), ("/order_number", "reference.order_number"), ("/receipt_ref", "reference.receipt_ref")])
-            .pick_time(self.times)
+            .pick_text(&[("/url", event::field::URL)])
+            .pick_id(&[("/order_number", "reference.order_number"), ("/receipt_ref", "reference.receipt_ref")])
+            .pick_truth(&[("/is_void", "data.is_void")])
+            .pick_known_time(&occurred)
+            .pick_time(&others)
             .set_known(event::field::RECORD, record)
+            .with(unread)
             .finish();
-        changes.push(Change::Event { key, update: Update { at, scope: Scope::Partial, fields } });
+        changes.push(Change::Event { key, update: Update { at, received_at: by.received_at, scope: Scope::Partial, fields } });
         Ok(changes)
     }
 }
 
 /// That a profile reached a tier. A tier has no id, so the profile and the tier stand for it; `None` where it has no handle.
-pub(super) fn tier(owner: &str, handle: Option<&str>, achieved_at: Timestamp, name: Picker<'_>) -> Result<Option<Change>, Unreadable> {
+pub(super) fn tier(
+    by: &Speaker<'_>,
+    owner: &str,
+    handle: Option<&str>,
+    achieved_at: Timestamp,
+    name: Picker<'_>,
+) -> Result<Option<Change>, Unreadable> {
     let key = handle.and_then(|handle| EventKey::new(Source::Omneo, "tier", &format!("{owner}/{handle}/{}", achieved_at.as_second())));
     let Some(key) = key else { return Ok(None) };
     let fields = name
         .set(event::field::OCCURRED_AT, Some(Value::from(achieved_at.to_string())))
         .set(event::field::RECORD, Some(Value::from(profile::key(owner)?.to_string())))
         .finish();
-    Ok(Some(Change::Event { key, update: Update { at: achieved_at, scope: Scope::Partial, fields } }))
+    Ok(Some(Change::Event { key, update: Update { at: achieved_at, received_at: by.received_at, scope: Scope::Partial, fields } }))
 }

@@ -2,20 +2,18 @@
 //!
 //! Times without a zone have been given the tenant's (`zone`).
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::OmneoSettings;
 use crate::customer::kind::SourceKind;
-use crate::customer::phone::Phone;
+use crate::customer::phone_field::{PhoneField, PhoneSpelling};
+use crate::customer::placeholder::{Sort, is_placeholder};
 use crate::customer::record::{Change, RecordKey, SourceMerge, field};
 use crate::customer::versions::{Scope, Update};
+use crate::customer::{country, unread};
 use crate::sources::Unreadable;
-use crate::sources::picker::{Picker, text_at, time_at};
-
-type Fields = BTreeMap<String, Option<Value>>;
+use crate::sources::picker::{Fields, Picker, address_at, id_at, said_at, text_at, time_at, truth_of};
 
 pub(super) fn key(id: &str) -> Result<RecordKey, Unreadable> {
     RecordKey::new(SourceKind::OmneoProfile, id).ok_or(Unreadable::Missing("usable profile id"))
@@ -29,55 +27,69 @@ pub(super) struct Speaker<'a> {
 
 impl Speaker<'_> {
     pub(super) fn profile(&self, profile: &Value, id: &str) -> Result<Change, Unreadable> {
-        let at = time_at(profile, "/updated_at").unwrap_or(self.received_at);
-        if text_at(profile, "/profile_type").as_deref() == Some("deleted") {
-            return deletion(id, at);
+        if text_at(profile, "/profile_type").is_some_and(|kind| kind.eq_ignore_ascii_case("deleted")) {
+            return self.deletion(profile, id);
         }
-        Ok(Change::Record { key: key(id)?, update: Update { at, scope: Scope::Partial, fields: self.fields(profile) } })
+        self.said(profile, id, self.received_at)
+    }
+
+    /// What is said of a profile that is part of something else, which was said at `at`.
+    pub(super) fn said(&self, profile: &Value, id: &str, at: Timestamp) -> Result<Change, Unreadable> {
+        self.change(profile, id, (Scope::Partial, at), self.fields(profile))
+    }
+
+    fn change(&self, said: &Value, id: &str, (scope, at): (Scope, Timestamp), mut fields: Fields) -> Result<Change, Unreadable> {
+        let at = said_at(said, &["/updated_at"], &mut fields).unwrap_or(at);
+        Ok(Change::Record { key: key(id)?, update: Update { at, received_at: self.received_at, scope, fields } })
     }
 
     /// Balances, aggregations and attributes of their own.
     pub(super) fn part(&self, part: &Value, id: &str) -> Result<Change, Unreadable> {
-        let at = time_at(part, "/updated_at").unwrap_or(self.received_at);
         let mut fields = Picker::new(part).pick(&BALANCES).pick(&AGGREGATIONS).finish();
         fields.extend(custom_attribute(part));
-        Ok(Change::Record { key: key(id)?, update: Update { at, scope: Scope::Partial, fields } })
+        self.change(part, id, (Scope::Part, self.received_at), fields)
     }
 
     /// An identity of its own; `None` if it has no handle or identifier.
     pub(super) fn identity(&self, identity: &Value, id: &str) -> Result<Option<Change>, Unreadable> {
-        let at = time_at(identity, "/updated_at").unwrap_or(self.received_at);
+        let fields = self.reference(identity);
         let key = key(id)?;
-        let fields: Fields = self.reference(identity).into_iter().collect();
-        Ok((!fields.is_empty()).then_some(Change::Record { key, update: Update { at, scope: Scope::Partial, fields } }))
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        self.change(identity, &key.id, (Scope::Part, self.received_at), fields).map(Some)
     }
 
-    /// An identity is a reference; an inactive one is cleared.
-    fn reference(&self, identity: &Value) -> Option<(String, Option<Value>)> {
-        let (handle, identifier) = (text_at(identity, "/handle")?, text_at(identity, "/identifier")?);
+    /// That a profile is no more. When it was last changed doesn't say when it was deleted.
+    pub(super) fn deletion(&self, profile: &Value, id: &str) -> Result<Change, Unreadable> {
+        let at = time_at(profile, "/deleted_at").unwrap_or(self.received_at);
+        deletion(id, at, self.received_at)
+    }
+
+    /// An identity is a reference; an inactive one is cleared, and so is one of which nobody can tell.
+    fn reference(&self, identity: &Value) -> Fields {
+        let (Some(handle), Some(identifier)) = (id_at(identity, "/handle"), id_at(identity, "/identifier")) else { return Fields::new() };
         let namespace = self.settings.identity_kinds.get(&handle).cloned().unwrap_or_else(|| format!("omneo.identity.{handle}"));
-        let active = identity.get("is_active").and_then(Value::as_bool) != Some(false);
-        Some((format!("{}{namespace}#{identifier}", field::REFERENCE), active.then(|| Value::from(identifier))))
+        let name = format!("{}{namespace}#{identifier}", field::REFERENCE);
+        let is_active = identity.get("is_active").map_or(Ok(None), truth_of);
+        let mut fields: Fields = [(name, is_active.is_ok_and(|active| active != Some(false)).then(|| Value::from(identifier)))].into();
+        if let Some(unclear) = identity.get("is_active").filter(|_| is_active.is_err()) {
+            fields.extend([unread::kept("identity.is_active", unclear)]);
+        }
+        fields
     }
 
     pub(super) fn fields(&self, profile: &Value) -> Fields {
         let mut picker = Picker::new(profile)
-            .pick_text(&[
-                ("/first_name", field::FIRST_NAME),
-                ("/last_name", field::LAST_NAME),
-                ("/full_name", field::FULL_NAME),
-                ("/email", "email.main"),
-                ("/mobile_phone_e164", "phone.mobile"),
-                ("/mobile_phone", "phone.mobile"),
-                ("/secondary_phone", "phone.secondary"),
-            ])
-            .set_known("phone.mobile", mobile_phone(profile))
+            .pick_name(&[("/first_name", field::FIRST_NAME), ("/last_name", field::LAST_NAME), ("/full_name", field::FULL_NAME)])
+            .pick_address(&[("/email", "email.main")])
+            .with(phone_numbers(profile))
             .pick(&PROFILE)
+            .pick_truth(&[("/attributes/comms/email_optout", "attribute.email_optout")])
             .pick(&BALANCES)
             .pick_time(&[("/created_at", field::CREATED_AT), ("/joined_at", "attribute.customer_since")]);
         if let Some(aggregations) = profile.get("aggregations").filter(|aggregations| aggregations.is_object()) {
-            let fields = Picker::new(aggregations).pick(&AGGREGATIONS).finish();
-            picker = fields.into_iter().fold(picker, |picker, (name, value)| picker.set(&name, value));
+            picker = picker.with(Picker::new(aggregations).pick(&AGGREGATIONS).finish());
         }
         let list = |name| profile.get(name).and_then(Value::as_array).into_iter().flatten();
         for attribute in list("custom_attributes") {
@@ -85,16 +97,13 @@ impl Speaker<'_> {
                 picker = picker.set(&name, value);
             }
         }
-        for (name, value) in list("identities").filter_map(|identity| self.reference(identity)) {
-            picker = picker.set(&name, value);
-        }
-        picker.finish()
+        list("identities").fold(picker, |picker, identity| picker.with(self.reference(identity))).finish()
     }
 }
 
 /// That a profile is no more.
-pub(super) fn deletion(id: &str, at: Timestamp) -> Result<Change, Unreadable> {
-    Ok(Change::Record { key: key(id)?, update: Update { at, scope: Scope::Deletion, fields: BTreeMap::new() } })
+pub(super) fn deletion(id: &str, at: Timestamp, received_at: Timestamp) -> Result<Change, Unreadable> {
+    Ok(Change::Record { key: key(id)?, update: Update { at, received_at, scope: Scope::Deletion, fields: Fields::new() } })
 }
 
 /// That one profile went into another; `None` if it is the same.
@@ -103,12 +112,35 @@ pub(super) fn merge(loser: &str, winner: &str, at: Timestamp) -> Result<Option<C
     Ok((merge.loser != merge.winner).then_some(Change::Merge(merge)))
 }
 
-/// The number in E.164, where the profile has it so; else with the country that the profile names for it.
-fn mobile_phone(profile: &Value) -> Option<String> {
-    text_at(profile, "/mobile_phone_e164").or_else(|| {
-        let country = text_at(profile, "/mobile_phone_country")?.parse().ok()?;
-        Some(Phone::normalise(&text_at(profile, "/mobile_phone")?, Some(country)).ok()?.as_str().to_owned())
-    })
+/// The mobile number in E.164, where the profile has it so; else, and for the other number, in the country that the profile names.
+/// Where it names one that nobody knows, only what needs none is read: the brand's own country would make it somebody else's.
+fn phone_numbers(profile: &Value) -> Fields {
+    let mut picker = Picker::new(profile).pick_address(&[("/mobile_phone", "phone.mobile"), ("/secondary_phone", "phone.secondary")]);
+    let country = text_at(profile, "/mobile_phone_country").filter(|country| !is_placeholder(Sort::Name, country));
+    if let Some(country) = &country {
+        let region = country::region(country);
+        for (pointer, field) in [("/mobile_phone", "phone.mobile"), ("/secondary_phone", "phone.secondary")] {
+            if let Some(raw) = address_at(profile, pointer) {
+                picker = read_numbers(picker, field, &PhoneField::read(&raw, region), &format!("{raw} ({country})"));
+            }
+        }
+    }
+    match address_at(profile, "/mobile_phone_e164") {
+        Some(raw) => match PhoneField::read_e164(&raw) {
+            field if field.numbers.is_empty() && address_at(profile, "/mobile_phone").is_some() => picker,
+            field => read_numbers(picker, "phone.mobile", &field, &raw),
+        },
+        None if profile.get("mobile_phone").is_none() && profile.get("mobile_phone_e164").is_some() => picker.set("phone.mobile", None),
+        None => picker,
+    }
+    .finish()
+}
+
+/// Sets a field to the numbers that were read, and keeps what was not beside it.
+fn read_numbers<'a>(picker: Picker<'a>, field: &str, read: &PhoneField, raw: &str) -> Picker<'a> {
+    let numbers: Vec<String> = read.numbers.iter().map(PhoneSpelling::text).collect();
+    let picker = if read.has_unread { picker.set_unread(field, &Value::from(raw)) } else { picker };
+    picker.set(field, (!numbers.is_empty()).then(|| Value::from(numbers.join(", "))))
 }
 
 fn custom_attribute(attribute: &Value) -> Option<(String, Option<Value>)> {
@@ -117,7 +149,7 @@ fn custom_attribute(attribute: &Value) -> Option<(String, Option<Value>)> {
     Some((format!("{}custom_{handle}", field::ATTRIBUTE), value))
 }
 
-const PROFILE: [(&str, &str); 14] = [
+const PROFILE: [(&str, &str); 13] = [
     ("/tier_handle", "attribute.tier"),
     ("/tier/name", "attribute.tier_name"),
     ("/title", "attribute.title"),
@@ -130,7 +162,6 @@ const PROFILE: [(&str, &str); 14] = [
     ("/birth_year", "attribute.birth_year"),
     ("/flattened_tags", "attribute.tags"),
     ("/flattened_statuses", "attribute.statuses"),
-    ("/attributes/comms/email_optout", "attribute.email_optout"),
     ("/currency", "attribute.currency"),
 ];
 

@@ -64,8 +64,8 @@ struct Signature {
 impl Proof for Signature {
     fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused> {
         let given = incoming.headers.get(HEADER).ok_or(Refused::Missing(HEADER))?;
-        let given = Encoding::Hex.decode(given).ok_or(Refused::Malformed(HEADER))?;
-        let signed = is_signed(Method::Hmac(Hash::Sha256), &self.secrets, &[incoming.body], &[given]);
+        let given = Encoding::Hex.decode_list(given, "").ok_or(Refused::Malformed(HEADER))?;
+        let signed = is_signed(Method::Hmac(Hash::Sha256), &self.secrets, &[incoming.body], &given);
         if signed { Ok(()) } else { Err(Refused::Wrong("signature")) }
     }
 

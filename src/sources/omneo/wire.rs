@@ -8,7 +8,7 @@ use super::OmneoSettings;
 use super::happening::{Happening, tier};
 use super::profile::{self, Speaker};
 use crate::customer::record::Change;
-use crate::sources::picker::{Picker, text_at, time_at};
+use crate::sources::picker::{Picker, id_at, text_at, time_at};
 use crate::sources::webhook::{Label, Sameness, Urgency, digest};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
@@ -75,7 +75,7 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn profile(&self) -> Result<Reading, Unreadable> {
-        let id = text_at(self.body, "/id").ok_or(Unreadable::Missing("id"))?;
+        let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
         Ok(Reading::Changes(vec![self.by.profile(self.body, &id)?]))
     }
 
@@ -95,23 +95,22 @@ impl Context<'_> {
     }
 
     fn profile_deleted(&self) -> Result<Reading, Unreadable> {
-        let id = text_at(self.body, "/id").ok_or(Unreadable::Missing("id"))?;
-        let at = time_at(self.body, "/deleted_at").or_else(|| time_at(self.body, "/updated_at")).unwrap_or(self.by.received_at);
-        Ok(Reading::Changes(vec![profile::deletion(&id, at)?]))
+        let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
+        Ok(Reading::Changes(vec![self.by.deletion(self.body, &id)?]))
     }
 
     /// The body isn't documented: the root is taken as the winner's context; losers are named beside it or by the
     /// identities that came from them.
     fn profile_merged(&self) -> Result<Reading, Unreadable> {
         let winner = winner_of(self.body).ok_or(Unreadable::Missing("id"))?;
-        let at = time_at(self.body, "/updated_at").unwrap_or(self.by.received_at);
+        let at = time_at(self.body, "/updated_at").unwrap_or(self.by.received_at).min(self.by.received_at);
         let mut changes = Vec::new();
-        if text_at(self.body, "/id").as_deref() == Some(winner.as_str()) {
+        if id_at(self.body, "/id").as_deref() == Some(winner.as_str()) {
             changes.push(self.by.profile(self.body, &winner)?);
         }
-        let named = ["/source_profile_id", "/loser_id"].into_iter().filter_map(|pointer| text_at(self.body, pointer));
+        let named = ["/source_profile_id", "/loser_id"].into_iter().filter_map(|pointer| id_at(self.body, pointer));
         let identities = self.body.get("identities").and_then(Value::as_array).into_iter().flatten();
-        let mut losers: Vec<String> = named.chain(identities.filter_map(|identity| text_at(identity, "/merged_from"))).collect();
+        let mut losers: Vec<String> = named.chain(identities.filter_map(|identity| id_at(identity, "/merged_from"))).collect();
         losers.sort();
         losers.dedup();
         for loser in losers {
@@ -128,22 +127,22 @@ impl Context<'_> {
 
     /// The context is the profile's.
     fn tier_achieved(&self) -> Result<Reading, Unreadable> {
-        let id = text_at(self.body, "/id").ok_or(Unreadable::Missing("id"))?;
+        let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
         let mut changes = vec![self.by.profile(self.body, &id)?];
         let handle = text_at(self.body, "/tier/handle").or_else(|| text_at(self.body, "/tier_handle"));
         let achieved_at = time_at(self.body, "/tier/achieved_at").or_else(|| time_at(self.body, "/updated_at")).unwrap_or(self.by.received_at);
         let name = Picker::new(self.body).pick(&[("/tier_handle", "data.name"), ("/tier/handle", "data.name"), ("/tier/name", "data.name")]);
-        changes.extend(tier(&id, handle.as_deref(), achieved_at, name)?);
+        changes.extend(tier(&self.by, &id, handle.as_deref(), achieved_at, name)?);
         Ok(Reading::Changes(changes))
     }
 }
 
 /// Whose a part of a profile is.
 pub(super) fn owner_of(body: &Value) -> Option<String> {
-    text_at(body, "/profile_id").or_else(|| text_at(body, "/profile/id"))
+    id_at(body, "/profile_id").or_else(|| id_at(body, "/profile/id"))
 }
 
 /// Who is left of merged profiles.
 pub(super) fn winner_of(body: &Value) -> Option<String> {
-    text_at(body, "/destination_profile_id").or_else(|| text_at(body, "/id"))
+    id_at(body, "/destination_profile_id").or_else(|| id_at(body, "/id"))
 }

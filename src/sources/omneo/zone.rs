@@ -1,11 +1,12 @@
 //! Times as Omneo writes them, without a zone. In which they are isn't published.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::Time;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde_json::Value;
 
 use super::OmneoSettings;
+use crate::sources::time::civil;
 
 impl OmneoSettings {
     /// The zone of the tenant's times; the settings have been checked.
@@ -31,7 +32,7 @@ fn place(value: &mut Value, zone: &TimeZone) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                match instant(value, zone).filter(|_| name.ends_with("_at")) {
+                match instant(value, name, zone).filter(|_| name.ends_with("_at")) {
                     Some(at) => *value = Value::from(at.to_string()),
                     None => place(value, zone),
                 }
@@ -42,14 +43,16 @@ fn place(value: &mut Value, zone: &TimeZone) {
     }
 }
 
-/// `None` for what isn't a time without a zone; a day alone is the same everywhere.
-fn instant(value: &Value, zone: &TimeZone) -> Option<Timestamp> {
-    let raw = value.as_str()?.trim();
-    if raw.len() <= "2026-11-21".len() || raw.parse::<Timestamp>().is_ok() {
-        return None;
-    }
-    Some(raw.parse::<DateTime>().ok()?.to_zoned(zone.clone()).ok()?.timestamp())
+/// `None` for what isn't a time without a zone; a day alone, also with the midnight that is written behind it, is the same
+/// everywhere.
+fn instant(value: &Value, name: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let at = civil(value.as_str()?.trim())?;
+    let is_day = at.time() == Time::midnight() && !STAMPS.contains(&name);
+    if is_day { None } else { at.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp()) }
 }
+
+/// Times of the record itself, which are never days.
+const STAMPS: [&str; 3] = ["created_at", "updated_at", "deleted_at"];
 
 #[cfg(test)]
 mod tests {
@@ -61,11 +64,11 @@ mod tests {
     fn times_are_the_tenants_and_everything_else_stays() {
         let sydney = OmneoSettings { time_zone: "Australia/Sydney".to_owned(), ..OmneoSettings::default() };
         let said = json!({
-            "updated_at": "2026-11-21 10:00:00", "joined_at": "2023-01-15", "birth_date": "1990-02-03 00:00:00", "deleted_at": null,
+            "updated_at": "2026-11-21 10:00:00", "joined_at": "2023-01-15", "issued_at": "2023-01-15 00:00:00", "birth_date": "1990-02-03 00:00:00", "deleted_at": null,
             "items": [{"created_at": "2026-07-01T10:00:00", "issued_at": "2026-07-01T10:00:00Z", "name": "2026-07-01 10:00:00"}],
         });
         let expected = json!({
-            "updated_at": "2026-11-20T23:00:00Z", "joined_at": "2023-01-15", "birth_date": "1990-02-03 00:00:00", "deleted_at": null,
+            "updated_at": "2026-11-20T23:00:00Z", "joined_at": "2023-01-15", "issued_at": "2023-01-15 00:00:00", "birth_date": "1990-02-03 00:00:00", "deleted_at": null,
             "items": [{"created_at": "2026-07-01T00:00:00Z", "issued_at": "2026-07-01T10:00:00Z", "name": "2026-07-01 10:00:00"}],
         });
         assert_eq!(sydney.in_utc(&said), Some(expected));

@@ -12,7 +12,7 @@ use crate::customer::versions::{Scope, Update};
 use crate::sources::Unreadable;
 use crate::sources::api::{Ask, Heard, Reply};
 use crate::sources::listing::Listing;
-use crate::sources::picker::{Picker, text_at, time_at};
+use crate::sources::picker::{Fields, Picker, id_at, time_at};
 
 impl OmniLabSettings {
     /// Nobody whom it doesn't know has bookings.
@@ -26,19 +26,20 @@ impl OmniLabSettings {
         let mut heard = Heard { total: listing.total(page, self.api.page_size), ..Heard::default() };
         let mut latest = None;
         for item in listing.items {
-            let Some(key) = text_at(item, &self.booking_pointers.booking).and_then(|id| EventKey::new(Source::OmniLab, "booking", &id)) else {
+            let Some(key) = id_at(item, &self.booking_pointers.booking).and_then(|id| EventKey::new(Source::OmniLab, "booking", &id)) else {
                 continue;
             };
             let said_at = self.said_at(item);
             let at = said_at.unwrap_or(reply.received_at);
             latest = latest.max(Some(at));
             heard.there.push(key.to_string());
-            heard.changes.push(Change::Event { key, update: self.booking(item, &participant, at, said_at) });
+            let fields = self.booking(item, &participant, said_at);
+            heard.changes.push(Change::Event { key, update: Update { at, received_at: reply.received_at, scope: Scope::Partial, fields } });
         }
         if heard.there.is_empty() && !listing.items.is_empty() {
             return Err(Unreadable::Missing("booking"));
         }
-        heard.changes.extend(latest.and_then(|at| self.participant(participant, at)));
+        heard.changes.extend(latest.and_then(|at| self.participant(participant, at, reply.received_at)));
         heard.next = listing.has_more(page, self.api.page_size).then(|| ask.on_page(page.saturating_add(1).to_string()));
         Ok(heard)
     }
@@ -50,9 +51,9 @@ impl OmniLabSettings {
     }
 
     /// The fields have the names that webhooks give them.
-    fn booking(&self, item: &Value, participant: &RecordKey, at: Timestamp, occurred_at: Option<Timestamp>) -> Update {
+    fn booking(&self, item: &Value, participant: &RecordKey, occurred_at: Option<Timestamp>) -> Fields {
         let places = &self.booking_pointers;
-        let fields = Picker::new(item)
+        Picker::new(item)
             .pick(&[
                 (&places.activity, "data.activity"),
                 (&places.interaction, "data.interaction"),
@@ -65,14 +66,13 @@ impl OmniLabSettings {
             .pick_time(&[(&places.starts_at, "data.starts_at")])
             .set_known(event::field::OCCURRED_AT, occurred_at.map(|at| at.to_string()))
             .set(event::field::RECORD, Some(Value::from(participant.to_string())))
-            .finish();
-        Update { at, scope: Scope::Partial, fields }
+            .finish()
     }
 
     /// Whoever is known by another system's id is who has that.
-    fn participant(&self, key: RecordKey, at: Timestamp) -> Option<Change> {
+    fn participant(&self, key: RecordKey, at: Timestamp, received_at: Timestamp) -> Option<Change> {
         let reference = (!self.external_id_kind.is_empty()).then(|| format!("{}{}", field::REFERENCE, self.external_id_kind))?;
         let fields = [(reference, Some(Value::from(key.id.as_str())))].into();
-        Some(Change::Record { key, update: Update { at, scope: Scope::Partial, fields } })
+        Some(Change::Record { key, update: Update { at, received_at, scope: Scope::Partial, fields } })
     }
 }

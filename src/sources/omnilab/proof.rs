@@ -149,7 +149,7 @@ impl Proof for Signature {
             SigningInput::Standard => format!("{id}.{timestamp}."),
             SigningInput::Body => String::new(),
         };
-        let signatures: Vec<Vec<u8>> = signatures.split(' ').filter_map(signature).collect();
+        let signatures = signatures_in(signatures);
         if signatures.is_empty() {
             return Err(Refused::Malformed(SIGNATURE));
         }
@@ -178,7 +178,16 @@ impl Signature {
     }
 }
 
-/// One of the list, if it is of the version that is known (`v1a` is another scheme) and can be read.
-fn signature(entry: &str) -> Option<Vec<u8>> {
-    Encoding::Base64.decode(entry.strip_prefix("v1,")?)
+/// The signatures of a list that are of the version that is known (`v1a` is another scheme) and can be read. Its entries are separated
+/// by blanks; a list in several lines of the header was joined by commas (RFC 9110, section 5.3).
+fn signatures_in(list: &str) -> Vec<Vec<u8>> {
+    let mut words = list.split([' ', ',']).filter(|word| !word.is_empty());
+    let mut signatures = Vec::new();
+    while let Some(version) = words.next() {
+        let is_version = version.len() <= 4 && version.strip_prefix('v').is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()));
+        if is_version && let Some(signature) = words.next() {
+            signatures.extend(Encoding::Base64.decode(signature).filter(|_| version == "v1"));
+        }
+    }
+    signatures
 }

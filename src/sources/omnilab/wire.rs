@@ -1,17 +1,19 @@
 //! OmniLab's webhooks: the raw source event as body, the delivery's id in the header `webhook-id`.
 //!
 //! The event's type may carry an internal transport prefix; the plain type ends in `.v<number>`. A participant is known
-//! by the external id that the brand gave; an event without one can't be tied to anybody.
+//! by the external id that the brand gave; an event without one, or with a placeholder, can't be tied to anybody.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::OmniLabSettings;
 use crate::customer::event::{self, EventKey};
 use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::{Change, RecordKey, field};
+use crate::customer::text;
 use crate::customer::versions::{Scope, Update};
-use crate::sources::picker::{Picker, text_at, time_at};
-use crate::sources::webhook::{Label, Sameness, Urgency};
+use crate::sources::picker::{Fields, Picker, id_at, read_id, said_at, text_at};
+use crate::sources::webhook::{Label, Sameness, Urgency, digest};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
 /// The parts of OmniLab that events come from, as its event reference lists them.
@@ -23,18 +25,23 @@ impl Reader for OmniLabSettings {
         let places = &self.pointers;
         let full_type = text_at(&body, &places.event_type).ok_or(Unreadable::Missing("event type"))?;
         let Some((area, what)) = plain_type(&full_type) else { return Ok(Reading::Ignored("unknown event")) };
-        let Some(external_id) = text_at(&body, &places.external_id) else { return Ok(Reading::Ignored("it names no participant")) };
-        let at = time_at(&body, &places.time).unwrap_or(delivery.received_at);
+        let external_id = read_id(&body, &places.external_id).map_err(|_| Unreadable::Missing("usable external id"))?;
+        let Some(external_id) = external_id else { return Ok(Reading::Ignored("it names no participant")) };
+        let mut unread = Fields::new();
+        let said_at = said_at(&body, &[&places.time], &mut unread);
+        let (at, received_at) = (said_at.unwrap_or(delivery.received_at), delivery.received_at);
         let participant = RecordKey::new(SourceKind::OmniLabParticipant, &external_id).ok_or(Unreadable::Missing("usable external id"))?;
-        let booking = if area == "booking" { text_at(&body, &places.booking) } else { None };
+        let booking = if area == "booking" { id_at(&body, &places.booking) } else { None };
         let (what, id) = match booking {
             Some(booking) => ("booking".to_owned(), booking),
-            None => (what, delivery.header("webhook-id").map(str::to_owned).ok_or(Unreadable::Missing("webhook-id header"))?),
+            // Without an id of the delivery, its content tells it apart.
+            None => (what, id_of(delivery).unwrap_or_else(|| hex(&digest("", &delivery.body)))),
         };
         let key = EventKey::new(Source::OmniLab, &what, &id).ok_or(Unreadable::Missing("usable id"))?;
-        let record =
-            Change::Record { key: participant.clone(), update: Update { at, scope: Scope::Partial, fields: self.person(&body, &external_id) } };
-        let happening = Change::Event { key, update: Update { at, scope: Scope::Partial, fields: self.happening(&body, &participant, at) } };
+        let update = |fields: Fields| Update { at, received_at, scope: Scope::Partial, fields };
+        let record = Change::Record { key: participant.clone(), update: update(self.person(&body, &external_id)) };
+        let happening = self.happening(&body, &participant, said_at).with(unread).finish();
+        let happening = Change::Event { key, update: update(happening) };
         Ok(Reading::Changes(vec![record, happening]))
     }
 
@@ -48,29 +55,34 @@ impl Reader for OmniLabSettings {
 
     fn label(&self, delivery: &Delivery) -> Label {
         let event = delivery.json().ok().and_then(|body| text_at(&body, &self.pointers.event_type));
-        let sameness = delivery.header("webhook-id").map_or_else(|| Sameness::of_content("", &delivery.body), |id| Sameness::Id(id.to_owned()));
+        let sameness = id_of(delivery).map_or_else(|| Sameness::of_content("", &delivery.body), Sameness::Id);
         Label::new(event.as_deref(), sameness, Urgency::Usual)
     }
 }
 
-type Fields = std::collections::BTreeMap<String, Option<Value>>;
+/// The delivery's id, unless it is a placeholder.
+fn id_of(delivery: &Delivery) -> Option<String> {
+    delivery.header("webhook-id").and_then(text::id)
+}
+
+/// Enough of a digest to tell contents apart.
+fn hex(digest: &[u8; 32]) -> String {
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
 
 impl OmniLabSettings {
     fn person(&self, body: &Value, external_id: &str) -> Fields {
         let places = &self.pointers;
-        let picker = Picker::new(body).pick_text(&[
-            (&places.first_name, field::FIRST_NAME),
-            (&places.last_name, field::LAST_NAME),
-            (&places.email, "email.main"),
-            (&places.phone, "phone.main"),
-        ]);
+        let picker = Picker::new(body)
+            .pick_name(&[(&places.first_name, field::FIRST_NAME), (&places.last_name, field::LAST_NAME)])
+            .pick_address(&[(&places.email, "email.main"), (&places.phone, "phone.main")]);
         if self.external_id_kind.is_empty() {
             return picker.finish();
         }
         picker.set(&format!("{}{}", field::REFERENCE, self.external_id_kind), Some(Value::from(external_id))).finish()
     }
 
-    fn happening(&self, body: &Value, participant: &RecordKey, at: jiff::Timestamp) -> Fields {
+    fn happening<'a>(&self, body: &'a Value, participant: &RecordKey, occurred_at: Option<Timestamp>) -> Picker<'a> {
         let places = &self.pointers;
         Picker::new(body)
             .pick(&[
@@ -87,9 +99,8 @@ impl OmniLabSettings {
             ])
             .pick_text(&[(&places.url, event::field::URL)])
             .pick_time(&[(&places.starts_at, "data.starts_at")])
-            .set(event::field::OCCURRED_AT, Some(Value::from(at.to_string())))
+            .set_known(event::field::OCCURRED_AT, occurred_at.map(|at| at.to_string()))
             .set(event::field::RECORD, Some(Value::from(participant.to_string())))
-            .finish()
     }
 }
 

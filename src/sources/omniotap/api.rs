@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::OmnioTapSettings;
-use super::entity::Entity;
+use super::entity::{Entity, Stamp};
 use crate::customer::identifier::IdentifierKind;
 use crate::customer::kind::SourceKind;
 use crate::customer::record::{Change, Record, field};
@@ -13,7 +13,7 @@ use crate::customer::versions::{Scope, Versions};
 use crate::sources::api::{Api, Ask, Heard, Holds, Reply, Request, Stream, Target, Walk, Whom};
 use crate::sources::listing::Listing;
 use crate::sources::path::Path;
-use crate::sources::picker::time_at;
+use crate::sources::picker::{Fields, said_at};
 use crate::sources::{Delivery, Unreadable, holder};
 
 /// People before what happened to them.
@@ -117,9 +117,11 @@ impl Api for OmnioTapSettings {
         let address = if sort == Sort::With { holder::address(&ask.about) } else { None };
         let mut heard = Heard { total: listing.total(page, self.api.page_size), ..Heard::default() };
         for item in listing.items {
-            let said_at = time_at(item, "/updatedAt").or_else(|| time_at(item, "/createdAt"));
+            let mut unread = Fields::new();
+            let said_at = said_at(item, &["/updatedAt", "/createdAt"], &mut unread);
+            let stamp = Stamp { at: said_at.unwrap_or(reply.received_at), received_at: reply.received_at, unread };
             // What has no id keeps nobody else from being read.
-            let Ok(change) = entity.change(item, said_at.unwrap_or(reply.received_at), said_at, Scope::Whole) else { continue };
+            let Ok(change) = entity.change(item, stamp, said_at, Scope::Whole) else { continue };
             heard.there.extend(change.keys());
             let is_meant = match &change {
                 Change::Record { update, .. } => address.as_ref().is_some_and(|address| holder::has(update, address)),

@@ -1,7 +1,5 @@
 //! What the CRM has, as it stands in a webhook's `data` and in the lists of the API alike.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -10,7 +8,7 @@ use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::{Change, RecordKey, field};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::Unreadable;
-use crate::sources::picker::{Picker, text_at};
+use crate::sources::picker::{Fields, Picker, id_at};
 
 /// Something that the CRM has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,6 +18,13 @@ pub(super) enum Entity {
     Lead,
     Opportunity,
     Ticket,
+}
+
+/// When something is said, and what of that could not be read.
+pub(super) struct Stamp {
+    pub(super) at: Timestamp,
+    pub(super) received_at: Timestamp,
+    pub(super) unread: Fields,
 }
 
 impl Entity {
@@ -48,9 +53,13 @@ impl Entity {
     }
 
     /// What is said of one at a time. It happened at `occurred_at`, where that is known.
-    pub(super) fn change(self, data: &Value, at: Timestamp, occurred_at: Option<Timestamp>, scope: Scope) -> Result<Change, Unreadable> {
-        let id = text_at(data, "/id").ok_or(Unreadable::Missing("id"))?;
-        let update = |fields: BTreeMap<_, _>| Update { at, scope, fields: if scope == Scope::Deletion { BTreeMap::new() } else { fields } };
+    pub(super) fn change(self, data: &Value, stamp: Stamp, occurred_at: Option<Timestamp>, scope: Scope) -> Result<Change, Unreadable> {
+        let id = id_at(data, "/id").ok_or(Unreadable::Missing("usable id"))?;
+        let Stamp { at, received_at, unread } = stamp;
+        let update = |mut fields: Fields| {
+            fields.extend(unread.clone());
+            Update { at, received_at, scope, fields: if scope == Scope::Deletion { Fields::new() } else { fields } }
+        };
         let record = |kind, fields| {
             let key = RecordKey::new(kind, &id).ok_or(Unreadable::Missing("usable id"))?;
             Ok(Change::Record { key, update: update(fields) })
@@ -78,25 +87,27 @@ const TICKET: [(&str, &str); 4] =
 
 fn person(data: &Value) -> Picker<'_> {
     Picker::new(data)
-        .pick_text(&[("/firstName", field::FIRST_NAME), ("/lastName", field::LAST_NAME), ("/email", "email.main"), ("/phone", "phone.main")])
+        .pick_name(&[("/firstName", field::FIRST_NAME), ("/lastName", field::LAST_NAME)])
+        .pick_address(&[("/email", "email.main"), ("/phone", "phone.main")])
         .pick_time(&[("/createdAt", field::CREATED_AT)])
         .pick(&[("/status", "attribute.status"), ("/company", "attribute.company"), ("/jobTitle", "attribute.job_title")])
 }
 
 fn customer(data: &Value) -> Picker<'_> {
     person(data)
-        .pick_text(&[("/contactId", "reference.omniotap.contact"), ("/customerNumber", "reference.omniotap.customer_number")])
+        .pick_id(&[("/contactId", "reference.omniotap.contact"), ("/customerNumber", "reference.omniotap.customer_number")])
         .pick(&[("/segment", "attribute.segment"), ("/customerNumber", "attribute.customer_number")])
         .pick_time(&[("/customerSince", "attribute.customer_since")])
 }
 
 /// The person is the customer where one is named, else the contact.
-fn happening(data: &Value, places: &[(&str, &str)], occurred_at: Option<Timestamp>) -> BTreeMap<String, Option<Value>> {
-    let person = |pointer, kind| text_at(data, pointer).and_then(|id| RecordKey::new(kind, &id)).map(|key| key.to_string());
+fn happening(data: &Value, places: &[(&str, &str)], occurred_at: Option<Timestamp>) -> Fields {
+    let person = |pointer, kind| id_at(data, pointer).and_then(|id| RecordKey::new(kind, &id)).map(|key| key.to_string());
     let record = person("/customerId", SourceKind::OmnioTapCustomer).or_else(|| person("/contactId", SourceKind::OmnioTapContact));
     Picker::new(data)
         .pick(places)
-        .pick_text(&[("/url", event::field::URL), ("/number", "reference.number")])
+        .pick_text(&[("/url", event::field::URL)])
+        .pick_id(&[("/number", "reference.number")])
         .pick_time(&[("/createdAt", "data.created_at")])
         .set_known(event::field::OCCURRED_AT, occurred_at.map(|at| at.to_string()))
         .set_known(event::field::RECORD, record)

@@ -122,8 +122,8 @@ struct Signature {
 impl Proof for Signature {
     fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused> {
         let given = incoming.headers.get(&self.header).ok_or(Refused::Missing("signature header"))?;
-        let given = given.strip_prefix(&self.prefix).and_then(|text| self.encoding.decode(text)).ok_or(Refused::Malformed("signature header"))?;
-        if is_signed(self.method, &self.secrets, &[incoming.body], &[given]) { Ok(()) } else { Err(Refused::Wrong("signature")) }
+        let given = self.encoding.decode_list(given, &self.prefix).ok_or(Refused::Malformed("signature header"))?;
+        if is_signed(self.method, &self.secrets, &[incoming.body], &given) { Ok(()) } else { Err(Refused::Wrong("signature")) }
     }
 
     fn name(&self) -> &'static str {

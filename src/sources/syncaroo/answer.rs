@@ -13,7 +13,7 @@ use crate::customer::versions::{Scope, Update};
 use crate::sources::Unreadable;
 use crate::sources::api::{Ask, Heard, Place, Reply, Unnamed};
 use crate::sources::listing::Listing;
-use crate::sources::picker::text_at;
+use crate::sources::picker::{id_at, text_at};
 
 impl SyncarooSettings {
     pub(super) fn heard(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
@@ -34,7 +34,8 @@ impl SyncarooSettings {
         let (id, url) = ask.about.split_once('\n').ok_or(Unreadable::Missing("booking id"))?;
         let key = booking_key(id)?;
         if reply.is_missing {
-            let update = Update { at: reply.received_at, scope: Scope::Deletion, fields: BTreeMap::new() };
+            let (at, received_at) = (reply.received_at, reply.received_at);
+            let update = Update { at, received_at, scope: Scope::Deletion, fields: BTreeMap::new() };
             return Ok(Heard { changes: vec![Change::Event { key, update }], ..Heard::default() });
         }
         if !reply.body.is_object() {
@@ -63,7 +64,7 @@ impl SyncarooSettings {
         let listing = body.and_then(|body| Listing::find(body, sort.all)).ok_or(Unreadable::Missing("list"))?;
         let mut heard = Heard::default();
         for item in listing.items {
-            let Some(id) = text_at(item, &self.pointers.place) else { continue };
+            let Some(id) = id_at(item, &self.pointers.place) else { continue };
             heard.places.extend(text_at(item, &self.pointers.place_name).and_then(|name| sort.place(&id, name)));
             heard.follow.extend((sort.one == "location").then(|| resources_of(&id)));
         }

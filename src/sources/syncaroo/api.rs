@@ -8,7 +8,7 @@ use crate::customer::record::Record;
 use crate::customer::versions::Versions;
 use crate::sources::api::{Api, Ask, Heard, Holds, Reply, Request, Stream, Target, Walk, Whom};
 use crate::sources::path::Path;
-use crate::sources::picker::text_at;
+use crate::sources::picker::{id_at, text_at};
 use crate::sources::{Delivery, Unreadable};
 
 pub(super) const BOOKING: &str = "booking";
@@ -58,7 +58,7 @@ impl Api for SyncarooSettings {
         let Ok(body) = delivery.json() else { return Vec::new() };
         let Some(url) = text_at(&body, "/metaData/apiUrl") else { return Vec::new() };
         let asked = match text_at(&body, "/metaData/attributeType").as_deref() {
-            Some(BOOKINGS) => text_at(&body, "/metaData/syncarooId").and_then(|id| booking_key(&id).ok()).map(|key| booking(&key.id, &url)),
+            Some(BOOKINGS) => id_at(&body, "/metaData/syncarooId").and_then(|id| booking_key(&id).ok()).map(|key| booking(&key.id, &url)),
             Some(LOCATIONS) => Some(Ask::about("location", &url)),
             Some(RESOURCES) => Some(Ask::about("resource", &url)),
             _ => None,

@@ -7,6 +7,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::sources::json::{bare_words, with_large_numbers};
+
 /// How the object was written before it was hashed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -34,8 +36,11 @@ enum Node<'a> {
 /// Takes the member `hash` out of an object: its text, and the object without it. `None` for what isn't an object with unique
 /// keys, or is nested too deeply.
 pub(super) fn split(body: &[u8]) -> Option<(Option<String>, Object<'_>)> {
-    let words = words(std::str::from_utf8(body).ok()?);
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let text = std::str::from_utf8(body).ok()?;
+    let words: Vec<&str> = bare_words(body).filter_map(|(at, word)| text.get(at..at.saturating_add(word.len()))).collect();
+    // Numbers are taken from there, also those that the parser would refuse as too large.
+    let plain = with_large_numbers(body, |_| b"0".to_vec());
+    let mut deserializer = serde_json::Deserializer::from_slice(plain.as_deref().unwrap_or(body));
     let node = Reading(&mut words.into_iter()).deserialize(&mut deserializer).ok()?;
     deserializer.end().ok()?;
     let Node::Object(mut members) = node else { return None };
@@ -112,36 +117,6 @@ fn write_text(text: &str, style: Serialization, out: &mut String) {
             (c, _) => out.push(c),
         }
     }
-}
-
-/// The numbers, `true`, `false` and `null` of a JSON text, in order; of what isn't JSON, anything.
-fn words(json: &str) -> Vec<&str> {
-    let (mut words, mut rest) = (Vec::new(), json);
-    while let Some(c) = rest.chars().next() {
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.');
-        let end = match c {
-            '"' => text_end(rest),
-            c if fits(c) => rest.find(|c| !fits(c)).unwrap_or(rest.len()),
-            c => c.len_utf8(),
-        };
-        let (token, more) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        if fits(c) {
-            words.push(token);
-        }
-        rest = more;
-    }
-    words
-}
-
-/// Where the text that begins here ends, behind its closing quote.
-fn text_end(json: &str) -> usize {
-    let mut escaped = false;
-    let quote = json.bytes().skip(1).position(|byte| {
-        let closes = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        closes
-    });
-    quote.map_or(json.len(), |at| at.saturating_add(2))
 }
 
 /// Reads a value, and takes the spelling of its words from the list: they are met in the order in which they are written.

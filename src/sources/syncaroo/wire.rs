@@ -10,21 +10,22 @@ use crate::customer::event::{self, EventKey};
 use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::{Change, RecordKey, field};
 use crate::customer::versions::{Scope, Update};
-use crate::sources::picker::{Picker, text_at, time_at, time_of};
+use crate::sources::picker::{Fields, Picker, id_at, said_at, text_at};
+use crate::sources::time::{Moment, moment};
 use crate::sources::webhook::{Label, Sameness};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
 impl Reader for SyncarooSettings {
     fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
         let body = delivery.json()?;
-        if self.connection_id != 0 && body.get("connectionId").and_then(Value::as_u64) != Some(self.connection_id) {
+        if self.connection_id != 0 && text_at(&body, "/connectionId") != Some(self.connection_id.to_string()) {
             return Err(Unreadable::Foreign("connection"));
         }
         let attribute = text_at(&body, "/metaData/attributeType").ok_or(Unreadable::Missing("attributeType"))?;
         if attribute != "bookings" {
             return Ok(Reading::Ignored("it is about no booking"));
         }
-        let id = text_at(&body, "/metaData/syncarooId").ok_or(Unreadable::Missing("syncarooId"))?;
+        let id = id_at(&body, "/metaData/syncarooId").ok_or(Unreadable::Missing("usable syncarooId"))?;
         let key = booking_key(&id)?;
         let fields = slot(Picker::new(&body), &key.id)
             .pick_text(&[
@@ -39,12 +40,13 @@ impl Reader for SyncarooSettings {
             fields.insert(spot.field(), Some(Value::from(spot.id)));
             fields
         });
-        Ok(Reading::Changes(vec![Change::Event { key, update: Update { at: delivery.received_at, scope: Scope::Partial, fields } }]))
+        let received_at = delivery.received_at;
+        Ok(Reading::Changes(vec![Change::Event { key, update: Update { at: received_at, received_at, scope: Scope::Partial, fields } }]))
     }
 
     fn read_answer(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
         let body = delivery.json()?;
-        let key = booking_key(&text_at(&body, &self.pointers.booking).ok_or(Unreadable::Missing("booking id"))?)?;
+        let key = booking_key(&id_at(&body, &self.pointers.booking).ok_or(Unreadable::Missing("booking id"))?)?;
         Ok(Reading::Changes(self.booking(&body, key, delivery.received_at)))
     }
 
@@ -67,20 +69,16 @@ impl SyncarooSettings {
     /// What an answer says of a booking, and of the member who made it.
     pub(super) fn booking(&self, body: &Value, key: EventKey, received_at: Timestamp) -> Vec<Change> {
         let places = &self.pointers;
-        let at = time_at(body, &places.updated_at).unwrap_or(received_at);
-        let member = text_at(body, &places.member).and_then(|id| RecordKey::new(SourceKind::SyncarooMember, &id));
+        let mut unread = Fields::new();
+        let at = said_at(body, &[&places.updated_at], &mut unread).unwrap_or(received_at);
+        let member = id_at(body, &places.member).and_then(|id| RecordKey::new(SourceKind::SyncarooMember, &id));
         let mut changes = Vec::new();
         if let Some(member) = &member {
             let fields = Picker::new(body)
-                .pick_text(&[
-                    (&places.first_name, field::FIRST_NAME),
-                    (&places.last_name, field::LAST_NAME),
-                    (&places.full_name, field::FULL_NAME),
-                    (&places.email, "email.main"),
-                    (&places.phone, "phone.main"),
-                ])
+                .pick_name(&[(&places.first_name, field::FIRST_NAME), (&places.last_name, field::LAST_NAME), (&places.full_name, field::FULL_NAME)])
+                .pick_address(&[(&places.email, "email.main"), (&places.phone, "phone.main")])
                 .finish();
-            changes.push(Change::Record { key: member.clone(), update: Update { at, scope: Scope::Partial, fields } });
+            changes.push(Change::Record { key: member.clone(), update: Update { at, received_at, scope: Scope::Partial, fields } });
         }
         let fields = slot(Picker::new(body), &key.id)
             .pick(&[(&places.status, "data.status"), (&places.resource, "data.resource"), (&places.location, "data.location")])
@@ -90,8 +88,9 @@ impl SyncarooSettings {
                 (&places.ends_at, "data.ends_at"),
             ])
             .set_known(event::field::RECORD, member.map(|key| key.to_string()))
+            .with(unread)
             .finish();
-        changes.push(Change::Event { key, update: Update { at, scope: Scope::Partial, fields } });
+        changes.push(Change::Event { key, update: Update { at, received_at, scope: Scope::Partial, fields } });
         changes
     }
 }
@@ -103,7 +102,7 @@ pub(super) fn booking_key(id: &str) -> Result<EventKey, Unreadable> {
 /// The slot that the booking's id names, if it does.
 fn slot<'a>(picker: Picker<'a>, id: &str) -> Picker<'a> {
     let mut parts = id.split('*').skip(1);
-    let mut time = || parts.next().and_then(|ms| ms.parse::<i64>().ok()).and_then(|ms| time_of(&Value::from(ms))).map(|at| at.to_string());
+    let mut time = || parts.next().and_then(|ms| ms.parse::<i64>().ok()).and_then(|ms| moment(&Value::from(ms)).ok()?).map(Moment::text);
     let (starts_at, ends_at) = (time(), time());
     picker.set_known("data.starts_at", starts_at.clone()).set_known(event::field::OCCURRED_AT, starts_at).set_known("data.ends_at", ends_at)
 }

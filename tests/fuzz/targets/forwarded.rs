@@ -43,11 +43,26 @@ pub fn check(data: &[u8]) {
         if let Some((last, before)) = lines.split_last() {
             let joined = [last, b", ".as_slice(), written.as_bytes()].concat();
             let more: Vec<&[u8]> = before.iter().copied().chain([joined.as_slice()]).collect();
-            // A line with bytes that are no text is no address as a whole, so the caller is unknown.
-            let expected = last.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')).then(|| "203.0.113.5".parse().expect("an address"));
+            // A line with bytes that are no text, or a quotation mark that nothing closes, is no address as a whole: the caller is unknown.
+            let is_text = last.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+            let is_whole = header == ForwardedHeader::XForwardedFor || closes_its_quotes(last);
+            let expected = (is_text && is_whole).then(|| "203.0.113.5".parse().expect("an address"));
             assert_eq!(seen("10.0.0.1", own, &more).address, expected, "the proxy is not believed in the caller's line");
         }
     }
+}
+
+/// Whether every quoted string of a line ends on it.
+fn closes_its_quotes(line: &[u8]) -> bool {
+    let (mut inside, mut rest) = (false, line.iter());
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'"' => inside = !inside,
+            b'\\' if inside => drop(rest.next()),
+            _ => {}
+        }
+    }
+    !inside
 }
 
 fn headers(name: &'static str, lines: &[&[u8]]) -> HeaderMap {
@@ -67,6 +82,10 @@ pub fn seeds() -> Vec<Vec<u8>> {
         "for=198.51.100.7;proto=https, for=\"[fd00::1]:80\"",
         "For=\"[2001:db8::1]\";by=10.0.0.1;host=\"a,b\"",
         "for=unknown, for=_hidden",
+        "for=203.0.113.9;host=\"shop,for=10.1.2.3\"",
+        "for=203.0.113.9;host=\"a\\\",for=10.1.2.3\";by=\"x;for=10.2.2.2\", for=198.51.100.7",
+        "for=\"203.0.113.9, for=10.1.2.3",
+        ", ,for=203.0.113.9;for=10.1.2.3, ,",
     ];
     seeds.map(|seed| seed.as_bytes().to_vec()).to_vec()
 }

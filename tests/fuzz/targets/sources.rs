@@ -9,7 +9,7 @@ use hookpoint::customer::identifier::{IdentifierKind, identifiers_of};
 use hookpoint::customer::kind::Source;
 use hookpoint::customer::phone::Phone;
 use hookpoint::customer::record::{Change, Record, RecordKey};
-use hookpoint::customer::text::{MAX_CHARS, MAX_ID_CHARS, clean};
+use hookpoint::customer::text::{MAX_CHARS, MAX_ID_CHARS, clean, id as clean_id};
 use hookpoint::customer::versions::{Scope, Update, Versions};
 use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
 use jiff::Timestamp;
@@ -22,7 +22,9 @@ pub fn check(source: Source, data: &[u8]) {
     assert!(read(source, &settings, &headers, body) == found, "the same delivery says something else");
     judge(&found);
     if let Some(more) = with_unknown_fields(body) {
-        assert!(read(source, &settings, &headers, &more) == found, "a field that nobody knows matters");
+        // Where nothing else tells deliveries apart, their content does.
+        let is_known_by_content = source == Source::OmniLab && headers.get("webhook-id").and_then(|id| clean_id(id)).is_none();
+        assert!(is_known_by_content || read(source, &settings, &headers, &more) == found, "a field that nobody knows matters");
     }
     settings.omneo.identity_kinds = [("crm".to_owned(), "omniotap.contact".to_owned())].into();
     settings.omnilab.external_id_kind = "omneo.profile".to_owned();
@@ -52,7 +54,8 @@ fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, St
 
 /// The body with fields that no source has, where the vendors' own are.
 fn with_unknown_fields(body: &[u8]) -> Option<Vec<u8>> {
-    let mut body: Value = serde_json::from_slice(body).ok()?;
+    // Where the digits of a number are more than this program's numbers have, it would be written back as another one.
+    let mut body: Value = serde_json::from_slice(body).ok().filter(|read| hookpoint::sources::json(body).as_ref() == Ok(read))?;
     let unknown = ("hookpoint unknown", serde_json::json!([{"id": 5, "email": "unknown@example.org"}]));
     if let Some(data) = body.get_mut("data").and_then(Value::as_object_mut) {
         data.insert(unknown.0.to_owned(), unknown.1.clone());
@@ -63,7 +66,11 @@ fn with_unknown_fields(body: &[u8]) -> Option<Vec<u8>> {
 
 fn judge(reading: &Result<Reading, Unreadable>) {
     match reading {
-        Err(error) => assert!(error.to_string().len() < 60, "the texts of errors are fixed"),
+        Err(error) => {
+            let text = error.to_string();
+            let (_, place) = text.rsplit_once(" at byte ").unwrap_or(("", "0"));
+            assert!(text.len() < 100 && place.bytes().all(|byte| byte.is_ascii_digit()), "the texts of errors are fixed");
+        }
         Ok(Reading::Ignored(_)) => {}
         Ok(Reading::Changes(changes)) => {
             for change in changes {
@@ -142,7 +149,7 @@ fn judge_value(value: &Value) {
 
 fn judge_identifiers(record: &Record) {
     let name = record.name().folded().key();
-    for identifier in identifiers_of(record, "NL".parse().ok()) {
+    for identifier in identifiers_of(record, "NL".parse().ok()).values {
         let value = identifier.value.as_str();
         // A row of an index ends at 2,704 bytes (a third of a page): one delivery would block all that comes with it.
         assert!(value.len() + name.len() + record.key.to_string().len() < 2_600, "Postgres could not index it");

@@ -139,7 +139,7 @@ async fn provoke(app: &TestApp, server: &PgPool) {
     for id in ["", "\0canary-record-4711"] {
         let fields = [("name.first".to_owned(), Some(NAME.into())), ("email.main".to_owned(), Some(EMAIL.into()))].into();
         let key = RecordKey { kind: SourceKind::OmneoProfile, id: id.to_owned() };
-        let update = Update { at: now(), scope: Scope::Partial, fields };
+        let update = Update { at: now(), received_at: now(), scope: Scope::Partial, fields };
         assert!(apply(app.pool(), &app.brand, vec![Change::Record { key, update }]).await.is_err());
     }
     let again = "insert into customer_addresses (brand_id, kind, address, customer_key) select brand_id, kind, $1, customer_key \

@@ -42,6 +42,9 @@ pub fn omniotap(number: u64, entity: &str, action: &str, at: Timestamp, mut data
 /// Omneo's context: its root is the thing, its name is in a header.
 pub fn omneo(event: &str, at: Timestamp, mut body: Fields) -> Webhook {
     body.insert("updated_at".to_owned(), json!(plain(at)));
+    if event.ends_with(".deleted") {
+        body.insert("deleted_at".to_owned(), json!(plain(at)));
+    }
     Webhook { source: Source::Omneo, header: Some(("x-omneo-event", event.to_owned())), body: bytes(&Value::Object(body)) }
 }
 

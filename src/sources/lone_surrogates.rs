@@ -1,4 +1,4 @@
-//! Halves of characters: JavaScript counts an emoji as two, cuts texts between them, and writes what is left as an escape that
+//! Lone surrogates: JavaScript counts an emoji as two, cuts texts between them, and writes what is left as an escape that
 //! stands for nothing.
 
 /// Where an escape stands, and its number.
@@ -6,8 +6,8 @@ type Escape = (usize, u16);
 
 const LENGTH: usize = "\\ud800".len();
 
-/// The JSON with `\ufffd` in place of every half of a character; `None` when there is none.
-pub(super) fn without_halves(json: &[u8]) -> Option<Vec<u8>> {
+/// The JSON with `\ufffd` in place of every lone surrogate; `None` when there is none.
+pub(super) fn replaced(json: &[u8]) -> Option<Vec<u8>> {
     let escapes = escapes(json);
     let is_pair = |first: &Escape, second: &Escape| {
         (0xd800..0xdc00).contains(&first.1) && (0xdc00..0xe000).contains(&second.1) && first.0.saturating_add(LENGTH) == second.0
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn halves_are_replaced_and_whole_characters_are_left_alone() {
+    fn lone_surrogates_are_replaced_and_pairs_are_left_alone() {
         for (json, expected) in [
             (r#"{"a":"x\ud83d"}"#, Some(r#"{"a":"x\ufffd"}"#)),
             (r#"{"a":"\ude00x"}"#, Some(r#"{"a":"\ufffdx"}"#)),
@@ -64,7 +64,7 @@ mod tests {
             (r#"{"a":"\u00"}"#, None),
             ("\\", None),
         ] {
-            assert_eq!(without_halves(json.as_bytes()).as_deref(), expected.map(str::as_bytes), "{json}");
+            assert_eq!(replaced(json.as_bytes()).as_deref(), expected.map(str::as_bytes), "{json}");
         }
     }
 }

@@ -1,0 +1,229 @@
+//! Phone numbers in fields of sources: spelled in whatever way, with extensions, or several in one field.
+
+use super::phone::{Phone, PhoneError, Region};
+use super::phone_spelling::{parts, plain, split_extension, without_float};
+use super::placeholder::{Sort, is_placeholder};
+
+/// The longest field that is looked at, in bytes.
+const MAX_FIELD: usize = 512;
+
+/// More numbers in one field are not looked at.
+const MAX_NUMBERS: usize = 10;
+
+/// The numbers in a field that a source wrote.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct PhoneField {
+    /// Those that can be read, in their order.
+    pub numbers: Vec<PhoneSpelling>,
+    /// Something in it can't be read.
+    pub has_unread: bool,
+}
+
+/// A number as somebody wrote it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PhoneSpelling {
+    /// The line.
+    pub phone: Phone,
+    /// The extension behind it: others have other ones on the same line.
+    pub extension: Option<String>,
+}
+
+impl PhoneSpelling {
+    fn read(spelling: &str, region: Option<Region>) -> Result<Self, PhoneError> {
+        match split_extension(spelling) {
+            Some((line, extension)) => Ok(Self { phone: Phone::normalise(line, region)?, extension: Some(extension) }),
+            None => Ok(Self { phone: Phone::normalise(spelling, region)?, extension: None }),
+        }
+    }
+
+    /// In a form that is read again as the same, whatever the region.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.extension.as_ref().map_or_else(|| self.phone.as_str().to_owned(), |extension| format!("{};ext={extension}", self.phone.as_str()))
+    }
+}
+
+impl PhoneField {
+    /// Reads what a source wrote into a field: a number in any usual spelling, also with an extension, or a list of such. Of a list,
+    /// a number without a country code counts only behind one that could be read, and only with the prefix that is dialled before it.
+    #[must_use]
+    pub fn read(raw: &str, region: Option<Region>) -> Self {
+        if let Ok(phone) = Phone::parse_e164(raw) {
+            return Self { numbers: vec![PhoneSpelling { phone, extension: None }], has_unread: false };
+        }
+        let mut field = Self::default();
+        if raw.len() > MAX_FIELD {
+            field.has_unread = true;
+            return field;
+        }
+        let spelling = plain(raw);
+        if is_placeholder(Sort::Address, &spelling) {
+            return field;
+        }
+        // RFC 3966, section 5.1.5: where a local number is one, which need not be the brand's region.
+        let spelling = match spelling.split_once(";phone-context=") {
+            Some((number, _)) if number.starts_with('+') => number.to_owned(),
+            Some(_) => return Self { has_unread: true, ..field },
+            None => spelling,
+        };
+        if let Ok(number) = PhoneSpelling::read(&spelling, region)
+            && !spelling.contains('/')
+        {
+            field.numbers.push(number);
+            return field;
+        }
+        for part in parts(&spelling).into_iter().take(MAX_NUMBERS) {
+            field.add_part(&part, region);
+        }
+        field
+    }
+
+    /// Reads what must be E.164 by its field's name: the plus may be missing.
+    #[must_use]
+    pub fn read_e164(raw: &str) -> Self {
+        let spelling = plain(raw);
+        match Phone::parse_e164(&format!("+{}", without_float(&spelling).unwrap_or_default())) {
+            Ok(phone) => Self { numbers: vec![PhoneSpelling { phone, extension: None }], has_unread: false },
+            Err(_) => Self::read(raw, None),
+        }
+    }
+
+    /// A part of a list. A slash in it separates numbers, or parts of one.
+    fn add_part(&mut self, part: &str, region: Option<Region>) {
+        if is_placeholder(Sort::Address, part) {
+            return;
+        }
+        let pieces: Vec<&str> = part.split('/').map(str::trim).filter(|piece| !piece.is_empty()).collect();
+        let is_first = self.numbers.is_empty() && !self.has_unread;
+        let mut read = Vec::new();
+        for (n, piece) in pieces.iter().enumerate() {
+            let piece = plain(piece);
+            let says_where = piece.starts_with(['+', '0']) || piece.starts_with("(0");
+            let number = if (is_first && n == 0) || says_where { PhoneSpelling::read(&piece, region).ok() } else { None };
+            read.push(number);
+        }
+        let whole = || PhoneSpelling::read(&plain(&pieces.concat()), region).ok();
+        let digits = |piece: &str| piece.bytes().filter(u8::is_ascii_digit).count();
+        let are_suffixes = pieces.iter().skip(1).all(|piece| digits(piece) <= MOST_SUFFIX_DIGITS);
+        let numbers: Vec<PhoneSpelling> = match read.first() {
+            _ if read.iter().all(Option::is_some) => read.into_iter().flatten().collect(),
+            // What follows it changes its last digits, and names no number of its own.
+            Some(Some(first)) if are_suffixes => {
+                self.has_unread = true;
+                vec![first.clone()]
+            }
+            _ => (is_first || part.starts_with(['+', '0'])).then(whole).flatten().into_iter().collect(),
+        };
+        self.has_unread |= numbers.is_empty();
+        for number in numbers {
+            match self.numbers.iter_mut().find(|known| known.phone == number.phone) {
+                Some(known) if number.extension.is_none() => known.extension = None,
+                Some(_) => {}
+                None => self.numbers.push(number),
+            }
+        }
+    }
+}
+
+/// So many digits behind a slash may stand for the last ones of another line (`1234560/61`).
+const MOST_SUFFIX_DIGITS: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read from a field, with extensions, and whether anything in it was left out.
+    fn field(raw: &str, region: &str) -> (Vec<String>, bool) {
+        let field = PhoneField::read(raw, region.parse().ok());
+        (field.numbers.iter().map(PhoneSpelling::text).collect(), field.has_unread)
+    }
+
+    #[test]
+    fn sources_write_one_number_in_many_ways() {
+        for raw in [
+            "(+31) 6 12312311",
+            "[+31] 6 12312311",
+            "(0031) 6 12312311",
+            "+31-(0)6-12312311",
+            "+31.(0)6.12312311",
+            "+31 [0] 6 12312311",
+            "TEL:+31612312311",
+            "tel: +31 6 12312311",
+            "Tel. 06-12312311",
+            "Mobiel: 06-12312311",
+            "whatsapp:+31612312311",
+            "'+31612312311",
+            "\"+31612312311\"",
+            "=\"+31612312311\"",
+            "+31612312311.0",
+            "0612312311.0",
+            "\u{200e}+31\u{ad}612312311\u{2060}",
+            "\u{a0}+31\u{a0}6\u{202f}12312311",
+            "+٣١٦١٢٣١٢٣١١",
+            "۰۶۱۲۳۱۲۳۱۱",
+            "+३१६१२३१२३११",
+            "06~12312311",
+            "+31612312311,",
+        ] {
+            assert_eq!(field(raw, "NL"), (vec!["+31612312311".to_owned()], false), "{raw}");
+        }
+    }
+
+    #[test]
+    fn an_extension_is_not_part_of_the_line() {
+        for raw in [
+            "+31201234567 ext. 5",
+            "+31 20 1234567 x5",
+            "020-1234567x5",
+            "tel:+31-20-1234567;ext=5",
+            "+31201234567 EXT 5",
+            "020 1234567 toestel 5",
+            "020 1234567 tst. 5",
+            "+31201234567 #5",
+            "+31201234567,5",
+            "+31201234567,,5#",
+        ] {
+            assert_eq!(field(raw, "NL"), (vec!["+31201234567;ext=5".to_owned()], false), "{raw}");
+        }
+        assert_eq!(field("+31201234567;ext=5", ""), (vec!["+31201234567;ext=5".to_owned()], false), "its own form is read again");
+    }
+
+    #[test]
+    fn of_several_numbers_each_counts_that_is_whole() {
+        for (raw, region, numbers, has_unread) in [
+            ("+49 30 1234560/61", "DE", &["+49301234560"][..], true),
+            ("030 1234560/61", "DE", &["+49301234560"], true),
+            ("030/1234560", "DE", &["+49301234560"], false),
+            ("06/12312311", "NL", &["+31612312311"], false),
+            ("020-1234567 / 06-12312311", "NL", &["+31201234567", "+31612312311"], false),
+            ("020-1234567/06-12312311", "NL", &["+31201234567", "+31612312311"], false),
+            ("+31201234567, +31612312311", "", &["+31201234567", "+31612312311"], false),
+            ("+31201234567 +31612312311", "", &["+31201234567", "+31612312311"], false),
+            ("020-1234567; 06-12312311", "NL", &["+31201234567", "+31612312311"], false),
+            ("020-1234567 of 06-12312311", "NL", &["+31201234567", "+31612312311"], false),
+            ("Thuis: 020-1234567, mobiel: 06-12312311", "NL", &["+31201234567", "+31612312311"], false),
+            ("+31612312311, +31612312311", "", &["+31612312311"], false),
+            ("+31612312311, 12", "NL", &["+31612312311"], true),
+            ("0612312311 0612312312", "NL", &[], true),
+            ("030, 1234567", "DE", &[], true),
+            ("0301234567, 1234568", "DE", &["+49301234567"], true),
+            ("abc", "NL", &[], true),
+            ("3.1612312311E+10", "NL", &[], true),
+            ("612312311.00", "NL", &[], true),
+            ("null", "NL", &[], false),
+            ("0000000000", "NL", &[], false),
+        ] {
+            let numbers: Vec<String> = numbers.iter().map(|number| (*number).to_owned()).collect();
+            assert_eq!(field(raw, region), (numbers, has_unread), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_must_be_e164_may_lack_its_plus() {
+        for raw in ["31612312311", "+31612312311", " 31612312311 ", "31612312311.0"] {
+            let field = PhoneField::read_e164(raw);
+            assert!(field.numbers.iter().map(PhoneSpelling::text).eq(["+31612312311"]) && !field.has_unread, "{raw}");
+        }
+        assert!(PhoneField::read_e164("0612312311").numbers.is_empty());
+    }
+}

@@ -1,0 +1,158 @@
+//! What software writes where it knows nothing. THE list: such a value is nothing, as if the field were empty.
+
+/// What a value is meant to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// A part of a person's name.
+    Name,
+    /// The id of a record, an event, a delivery, or a reference to one.
+    Id,
+    /// An e-mail address, a phone number or a social account.
+    Address,
+}
+
+/// Words that mean "nothing" for every sort of value; in lower case, without brackets and quotation marks.
+const ALWAYS: [&str; 21] = [
+    "null",
+    "undefined",
+    "none",
+    "n/a",
+    "#n/a",
+    "n.a.",
+    "n.a",
+    "unknown",
+    "not available",
+    "not applicable",
+    "not set",
+    "not provided",
+    "no value",
+    "object object",
+    "onbekend",
+    "nvt",
+    "n.v.t.",
+    "unbekannt",
+    "inconnu",
+    "desconocido",
+    "0",
+];
+
+/// Words that mean "nothing" for some sorts only: Nil, Nan and Na are people's names.
+const SOMETIMES: [(&str, &[Sort]); 20] = [
+    ("nil", &[Sort::Id, Sort::Address]),
+    ("na", &[Sort::Id, Sort::Address]),
+    ("nan", &[Sort::Id, Sort::Address]),
+    ("empty", &[Sort::Id, Sort::Address]),
+    ("blank", &[Sort::Id]),
+    ("false", &[Sort::Name, Sort::Id, Sort::Address]),
+    ("true", &[Sort::Name, Sort::Id, Sort::Address]),
+    ("-1", &[Sort::Id, Sort::Address]),
+    ("anonymous", &[Sort::Name, Sort::Id, Sort::Address]),
+    ("anoniem", &[Sort::Name, Sort::Address]),
+    ("no name", &[Sort::Name]),
+    ("noname", &[Sort::Name]),
+    ("undefined undefined", &[Sort::Name]),
+    ("null null", &[Sort::Name]),
+    ("no email", &[Sort::Address]),
+    ("noemail", &[Sort::Address]),
+    ("no phone", &[Sort::Address]),
+    ("withheld", &[Sort::Address]),
+    ("restricted", &[Sort::Address]),
+    ("unavailable", &[Sort::Address]),
+];
+
+/// RFC 9562, section 5.10; nil UUIDs are zeros anyway.
+const MAX_UUID: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
+/// Whether a value of a sort stands for "nothing".
+#[must_use]
+pub fn is_placeholder(sort: Sort, text: &str) -> bool {
+    if is_no_value(text) {
+        return true;
+    }
+    let word = word(text);
+    let is_number =
+        matches!(sort, Sort::Id | Sort::Address) && word.trim_start_matches('+').bytes().all(|byte| matches!(byte, b'0' | b'-' | b'.' | b' '));
+    is_number || (sort == Sort::Id && word == MAX_UUID) || SOMETIMES.iter().any(|(known, sorts)| *known == word && sorts.contains(&sort))
+}
+
+/// Whether a value of whatever sort stands for "nothing".
+#[must_use]
+pub fn is_no_value(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || is_punctuation(c)) || {
+        let word = word(text);
+        ALWAYS.contains(&word.as_str())
+    }
+}
+
+/// In lower case, without what is put around a word.
+fn word(text: &str) -> String {
+    let around = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '<' | '>' | '{' | '}' | '"' | '\'' | '`' | '“' | '”' | '‘' | '’');
+    text.trim_matches(around).to_lowercase()
+}
+
+fn is_punctuation(c: char) -> bool {
+    c.is_ascii_punctuation() || matches!(c, '\u{2010}'..='\u{2027}' | '\u{2212}' | '·' | '¿' | '¡' | '«' | '»')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_software_writes_for_nothing_is_nothing() {
+        for text in [
+            "",
+            " ",
+            "null",
+            "NULL",
+            "(null)",
+            "[null]",
+            "<none>",
+            "undefined",
+            "None",
+            "N/A",
+            "#N/A",
+            "n.a.",
+            "Unknown",
+            "0",
+            "-",
+            "--",
+            ".",
+            "...",
+            "?",
+            "—",
+            "…",
+            "[object Object]",
+        ] {
+            for sort in [Sort::Name, Sort::Id, Sort::Address] {
+                assert!(is_placeholder(sort, text), "{sort:?} {text}");
+            }
+        }
+        for text in ["00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "0.0", "000", "-1", "nil", "NaN"] {
+            assert!(is_placeholder(Sort::Id, text), "{text}");
+        }
+        for text in ["+0000000000", "000-000-0000", "anonymous", "na"] {
+            assert!(is_placeholder(Sort::Address, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_somebody_may_be_called_is_something() {
+        for (sort, text) in [
+            (Sort::Name, "Na"),
+            (Sort::Name, "Nil"),
+            (Sort::Name, "Nan"),
+            (Sort::Name, "O"),
+            (Sort::Name, "X Æ A-12"),
+            (Sort::Name, "Nullmeyer"),
+            (Sort::Name, "🌻"),
+            (Sort::Id, "10"),
+            (Sort::Id, "test"),
+            (Sort::Id, "a"),
+            (Sort::Address, "+31612340001"),
+            (Sort::Address, "null@example.org"),
+        ] {
+            assert!(!is_placeholder(sort, text), "{sort:?} {text}");
+        }
+    }
+}

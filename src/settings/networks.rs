@@ -1,0 +1,71 @@
+//! Networks as the settings have them: written so that no other program reads another network.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+/// Reads a list of networks, or single addresses.
+pub(super) fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    Vec::<String>::deserialize(deserializer)?.into_iter().map(|text| network(&text).map_err(serde::de::Error::custom)).collect()
+}
+
+/// A network, or a single address. IPv4 networks that are written as IPv6 are the IPv4 networks: that is how callers are compared.
+fn network(text: &str) -> Result<IpNet, String> {
+    let wrong = || format!("\"{text}\" is not a network; \"192.0.2.0/24\" and \"2001:db8::/32\" are, and so is a single address");
+    let Some((address, length)) = text.split_once('/') else {
+        return text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical())).map_err(|_| wrong());
+    };
+    // Other programs read a number that begins with a zero as octal.
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    let length: u8 = length.parse().ok().filter(|number: &u8| number.to_string() == length).ok_or_else(wrong)?;
+    let (address, length) = match (address, address.to_canonical()) {
+        (IpAddr::V6(_), v4 @ IpAddr::V4(_)) => (v4, length.checked_sub(96).ok_or_else(wrong)?),
+        (address, _) => (address, length),
+    };
+    let network = IpNet::new(address, length).map_err(|_| wrong())?;
+    if network.trunc() == network {
+        Ok(network)
+    } else {
+        Err(format!("\"{text}\" is an address within a network; the network is \"{}\"", network.trunc()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_read_as_they_are_compared() {
+        for (text, expected) in [
+            ("192.0.2.0/24", "192.0.2.0/24"),
+            ("192.0.2.1", "192.0.2.1/32"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("::ffff:127.0.0.0/104", "127.0.0.0/8"),
+            ("::ffff:192.0.2.1", "192.0.2.1/32"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(network(text).map(|network| network.to_string()).as_deref(), Ok(expected), "{text}");
+        }
+        for (text, part) in [
+            ("10.1.2.3/8", "the network is \"10.0.0.0/8\""),
+            ("::ffff:127.0.0.1/104", "the network is \"127.0.0.0/8\""),
+            ("2001:db8::1/32", "the network is \"2001:db8::/32\""),
+            ("010.1.2.3", "is not a network"),
+            ("010.0.0.0/8", "is not a network"),
+            ("10.0.0.0/08", "is not a network"),
+            ("10.0.0.0/33", "is not a network"),
+            ("10.0.0.0/255.0.0.0", "is not a network"),
+            ("::ffff:0:0/64", "is not a network"),
+            ("10.0.0.0/", "is not a network"),
+            ("10.0/8", "is not a network"),
+            ("0x7f.1", "is not a network"),
+            ("localhost", "is not a network"),
+            ("", "is not a network"),
+        ] {
+            assert!(network(text).is_err_and(|mistake| mistake.contains(part)), "{text}: {:?}", network(text));
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Points in time as vendors write them. What is no time, or could be two, is unclear: it never becomes "just now".
+
+use jiff::civil::{Date, DateTime};
+use jiff::fmt::rfc2822::DateTimeParser;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use crate::customer::placeholder;
+
+/// A point in time, as exactly as it was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// An instant.
+    At(Timestamp),
+    /// A day, which is the same day in every time zone.
+    Day(Date),
+}
+
+impl Moment {
+    /// The instant; of a day, its beginning in UTC.
+    #[must_use]
+    pub fn timestamp(self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Day(day) => day.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp()),
+        }
+    }
+
+    /// As it is stored: RFC 3339, or a day alone.
+    #[must_use]
+    pub fn text(self) -> String {
+        match self {
+            Self::At(at) => at.to_string(),
+            Self::Day(day) => day.to_string(),
+        }
+    }
+}
+
+/// There is a value, and it can't be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unclear;
+
+/// Reads a time; `None` where nothing is said, which includes the dates that programs write for "unknown". What has no zone is UTC.
+///
+/// # Errors
+/// When it can't be read, or lies before 1900 or after 2200: a mistyped year must not push everything else from a timeline.
+pub fn moment(value: &Value) -> Result<Option<Moment>, Unclear> {
+    let text = match value {
+        Value::Null => return Ok(None),
+        Value::String(text) => crate::customer::text::visible(text),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => return Err(Unclear),
+    };
+    if placeholder::is_no_value(&text) || is_unknown_date(&text) {
+        return Ok(None);
+    }
+    let moment = number(&text).or_else(|| day(&text).map(Moment::Day)).or_else(|| instant(&text).map(Moment::At)).ok_or(Unclear)?;
+    let at = moment.timestamp().ok_or(Unclear)?;
+    // A day around the beginning of Unix time, in whatever zone, and the beginning of Excel's and SQL Server's.
+    if at.as_second().unsigned_abs() <= DAY || (FIRST_SECOND..FIRST_SECOND.saturating_add(86_400)).contains(&at.as_second()) {
+        return Ok(None);
+    }
+    if !(FIRST_SECOND..LAST_SECOND).contains(&at.as_second()) {
+        return Err(Unclear);
+    }
+    Ok(Some(match moment {
+        Moment::At(at) => Moment::At(Timestamp::from_microsecond(at.as_microsecond()).map_err(|_| Unclear)?),
+        day @ Moment::Day(_) => day,
+    }))
+}
+
+const DAY: u64 = 86_400;
+
+/// 1900-01-01 and 2200-01-01.
+const FIRST_SECOND: i64 = -2_208_988_800;
+const LAST_SECOND: i64 = 7_258_118_400;
+
+/// Dates that stand for "unknown" or "never".
+fn is_unknown_date(text: &str) -> bool {
+    ["0000-00-00", "0001-01-01", "1899-12-30", "1899-12-31", "9999-12-31"].iter().any(|date| text.starts_with(date))
+}
+
+/// Seconds since 1970, or thousandths, millionths or billionths of them, by their size; else the digits of a date.
+fn number(text: &str) -> Option<Moment> {
+    let text =
+        text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")).map_or(text, |ms| ms.split(['+', '-']).next().unwrap_or_default());
+    if !text.strip_prefix('-').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit()) || text.contains(['e', 'E']) {
+        return None;
+    }
+    let number: Decimal = text.parse().ok()?;
+    if number.is_zero() {
+        return Some(Moment::At(Timestamp::UNIX_EPOCH));
+    }
+    let unit = |power: u32| Decimal::from(10_u64.pow(power));
+    let per_second = match number.trunc().abs() {
+        size if size < Decimal::from(LEAST_SECONDS) => None,
+        size if size < unit(11) => Some(1),
+        size if size < unit(14) => Some(1_000),
+        size if size < unit(17) => Some(1_000_000),
+        _ => Some(1_000_000_000),
+    };
+    let digits = || {
+        let day = text.parse::<Date>().ok().filter(|_| text.len() == 8).map(Moment::Day);
+        let time = || DateTime::strptime("%Y%m%d%H%M%S", text).ok().filter(|_| text.len() == 14).and_then(in_utc).map(Moment::At);
+        day.or_else(time)
+    };
+    let since_1970 = per_second.and_then(|per_second: u64| {
+        let microseconds = number.checked_mul(unit(6))?.checked_div(Decimal::from(per_second))?.trunc();
+        Timestamp::from_microsecond(i64::try_from(microseconds).ok()?).ok()
+    });
+    let is_plausible = |at: &Timestamp| (FIRST_SECOND..LAST_SECOND).contains(&at.as_second());
+    since_1970.filter(is_plausible).map(Moment::At).or_else(digits)
+}
+
+/// Smaller numbers are years, days or counts rather than seconds: this is in March 1973.
+const LEAST_SECONDS: u64 = 100_000_000;
+
+fn in_utc(at: DateTime) -> Option<Timestamp> {
+    at.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
+/// A date without a time, or with the midnight that some programs write behind every date; a zone says nothing then.
+fn day(text: &str) -> Option<Date> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let rest = match rest.strip_prefix(['T', ' ']).map(|time| time.strip_prefix("00:00:00")) {
+        Some(Some(fraction)) if fraction.strip_prefix('.').unwrap_or(fraction).bytes().all(|byte| byte == b'0') => "",
+        Some(_) => return None,
+        None => rest,
+    };
+    let is_zone = rest.is_empty() || rest == "Z" || (rest.len() == 6 && rest.starts_with(['+', '-']) && rest.get(3..4) == Some(":"));
+    date.replace('/', "-").parse().ok().filter(|_| is_zone)
+}
+
+/// RFC 3339 and its relatives (ISO 8601, RFC 9557), RFC 2822, HTTP's dates and JavaScript's.
+fn instant(text: &str) -> Option<Timestamp> {
+    let (text, plus_a_day) = without_hour_24(text);
+    let text = with_usual_zone(&with_short_fraction(&text));
+    let zoned = || text.parse::<Zoned>().ok().map(|zoned| zoned.timestamp());
+    let http = || httpdate::parse_http_date(&text).ok().and_then(|at| Timestamp::try_from(at).ok());
+    let found = text.parse().ok().or_else(zoned).or_else(|| civil(&text).and_then(in_utc)).or_else(|| mail(&text)).or_else(http);
+    let found: Timestamp = found.or_else(|| javascript(&text))?;
+    if plus_a_day { found.checked_add(jiff::SignedDuration::from_secs(86_400)).ok() } else { Some(found) }
+}
+
+/// A date and a time without a zone.
+pub(super) fn civil(text: &str) -> Option<DateTime> {
+    let (date, time) = text.split_once(['T', 't', ' '])?;
+    let has_no_zone = time.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b','));
+    format!("{}T{time}", date.replace('/', "-")).parse().ok().filter(|_| has_no_zone)
+}
+
+/// Zones that the parser doesn't know may be any: only those that say how far from UTC they are count.
+fn mail(text: &str) -> Option<Timestamp> {
+    static PARSER: DateTimeParser = DateTimeParser::new();
+    let zone = text.rsplit(' ').next()?;
+    let is_offset = zone.starts_with(['+', '-']) || ["GMT", "UT", "UTC", "Z", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT"].contains(&zone);
+    PARSER.parse_timestamp(text).ok().filter(|_| is_offset)
+}
+
+/// `Sat Nov 21 2026 10:00:00 GMT+0100 (Central European Standard Time)`.
+fn javascript(text: &str) -> Option<Timestamp> {
+    let text = text.split(" (").next()?;
+    Timestamp::strptime("%a %b %d %Y %H:%M:%S GMT%z", text).ok()
+}
+
+/// Midnight at the end of a day (ISO 8601), as the beginning of that day.
+fn without_hour_24(text: &str) -> (String, bool) {
+    for (end, beginning) in [("T24:00", "T00:00"), (" 24:00", " 00:00")] {
+        if let Some((date, rest)) = text.split_once(end)
+            && rest
+                .strip_prefix(":00")
+                .unwrap_or(rest)
+                .trim_start_matches(['.', ',', '0'])
+                .chars()
+                .next()
+                .is_none_or(|c| !c.is_ascii_digit() && c != ':')
+        {
+            return (format!("{date}{beginning}{rest}"), true);
+        }
+    }
+    (text.to_owned(), false)
+}
+
+/// More digits of a second than anybody needs are cut.
+fn with_short_fraction(text: &str) -> String {
+    let Some(start) = text.find(['.', ',']).map(|point| point.saturating_add(1)) else { return text.to_owned() };
+    let digits = text.get(start..).unwrap_or_default().bytes().take_while(u8::is_ascii_digit).count();
+    let (head, rest) = text.split_at_checked(start.saturating_add(digits.min(9))).unwrap_or((text, ""));
+    format!("{head}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+/// ` UTC` and ` GMT` behind an ISO time, and a blank before an offset.
+fn with_usual_zone(text: &str) -> String {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return text.to_owned();
+    }
+    for (end, zone) in [(" UTC", "Z"), (" GMT", "Z"), (" Z", "Z"), (" +", "+"), (" -", "-")] {
+        if let Some((time, rest)) = text.rsplit_once(end)
+            && time.contains(':')
+        {
+            return format!("{time}{zone}{rest}");
+        }
+    }
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn second(value: &Value) -> Option<i64> {
+        match moment(value) {
+            Ok(Some(Moment::At(at))) => Some(at.as_second()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn times_are_read_in_every_form_the_sources_use() {
+        for raw in [
+            json!("2024-03-20T10:00:00.000Z"),
+            json!("2024-03-20 10:00:00"),
+            json!("2024-03-20T11:00:00+01:00"),
+            json!("2024-03-20T11:00:00+0100"),
+            json!("2024-03-20 11:00:00 +0100"),
+            json!("2024-03-20T11:00:00+01:00[Europe/Amsterdam]"),
+            json!("2024-03-20T11:00:00[Europe/Amsterdam]"),
+            json!("2024-03-20 10:00:00 UTC"),
+            json!("2024/03/20 10:00:00"),
+            json!("20240320T100000Z"),
+            json!("20240320100000"),
+            json!("2024-03-20t10:00:00z"),
+            json!("2024-03-20T10:00:00,5Z"),
+            json!("2024-03-20T10:00:00.123456789012Z"),
+            json!("Wed, 20 Mar 2024 10:00:00 GMT"),
+            json!("Wed, 20 Mar 2024 11:00:00 +0100"),
+            json!("Wednesday, 20-Mar-24 10:00:00 GMT"),
+            json!("Wed Mar 20 10:00:00 2024"),
+            json!("Wed Mar 20 2024 11:00:00 GMT+0100 (Central European Standard Time)"),
+            json!("/Date(1710928800000)/"),
+            json!("/Date(1710928800000+0100)/"),
+            json!(1_710_928_800),
+            json!("1710928800"),
+            json!(1_710_928_800_000_i64),
+            json!("1710928800000"),
+            json!(1_710_928_800_000_000_i64),
+            json!(1_710_928_800_000_000_000_i64),
+            json!(1_710_928_800.414_47),
+            json!("1710928800.41447"),
+            json!("\u{200e}2024-03-20T10:00:00Z\u{a0}"),
+        ] {
+            assert_eq!(second(&raw), Some(1_710_928_800), "{raw}");
+        }
+        assert_eq!(second(&json!("2024-03-20T24:00:00Z")), Some(1_710_979_200));
+        assert_eq!(second(&json!("2024-03-20T24:00Z")), Some(1_710_979_200));
+    }
+
+    #[test]
+    fn a_day_alone_is_a_day() {
+        for raw in ["2024-03-20", "2024/03/20", "20240320", "2024-03-20Z", "2024-03-20+01:00", "2024-03-20 00:00:00", "2024-03-20T00:00:00.000"] {
+            assert_eq!(moment(&json!(raw)).unwrap().map(Moment::text).as_deref(), Some("2024-03-20"), "{raw}");
+        }
+        assert_eq!(moment(&json!("2024-03-20T00:00:00Z")).unwrap().map(Moment::text).as_deref(), Some("2024-03-20T00:00:00Z"));
+    }
+
+    #[test]
+    fn what_programs_write_for_unknown_is_nothing() {
+        for raw in [
+            json!(null),
+            json!(""),
+            json!("null"),
+            json!("-"),
+            json!(0),
+            json!("0"),
+            json!("0000-00-00"),
+            json!("0000-00-00 00:00:00"),
+            json!("0001-01-01T00:00:00"),
+            json!("1970-01-01"),
+            json!("1970-01-01T00:00:00Z"),
+            json!("1970-01-01T01:00:00+01:00"),
+            json!("/Date(0)/"),
+            json!("1899-12-30"),
+            json!("1900-01-01 00:00:00"),
+            json!("9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(moment(&raw), Ok(None), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_is_unclear_is_never_some_other_time() {
+        for raw in [
+            json!("soon"),
+            json!(true),
+            json!([1]),
+            json!({"date": "2024-03-20"}),
+            json!("03/04/2024"),
+            json!("20-03-2024"),
+            json!("9024-03-20T10:00:00Z"),
+            json!("0824-03-20"),
+            json!("2024-13-20"),
+            json!("2024-02-30"),
+            json!("2024-03-20T25:00:00Z"),
+            json!("2024-03-20T24:00:01Z"),
+            json!("2024-03-20T10:00:00+99:00"),
+            json!("2024-03-20 10:00:00 CET"),
+            json!("Wed, 20 Mar 2024 10:00:00 CET"),
+            json!(2024),
+            json!(45371.5),
+            json!("1e10"),
+            json!(1.7e300),
+            json!("10:00"),
+        ] {
+            assert_eq!(moment(&raw), Err(Unclear), "{raw}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_time_is_itself_in_every_form(second in 120_000_000_i64..4_000_000_000, micro in 0..1_000_000_i64) {
+            let at = Timestamp::from_microsecond(second * 1_000_000 + micro).unwrap();
+            let forms = [
+                json!(at.to_string()), json!(at.as_microsecond()), json!(at.as_nanosecond().to_string()), json!(format!("{second}.{micro:06}")),
+                json!(at.strftime("%Y-%m-%d %H:%M:%S%.6f +0000").to_string()), json!(format!("{}[UTC]", at)),
+            ];
+            for form in forms {
+                prop_assert_eq!(moment(&form).unwrap().and_then(Moment::timestamp), Some(at), "{}", form);
+            }
+            prop_assert_eq!(self::second(&json!(at.as_millisecond())), Some(second));
+        }
+
+        #[test]
+        fn hostile_text_never_panics(text in "\\PC{0,40}|[0-9TZ:. +/-]{0,30}") {
+            let _ = moment(&json!(text));
+        }
+    }
+}
