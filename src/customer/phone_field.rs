@@ -72,6 +72,17 @@ impl PhoneField {
             field.numbers.push(number);
             return field;
         }
+        // What stands behind the last of several numbers is only that one's.
+        if let Some((line, extension)) = split_extension(&spelling)
+            && parts(line).len() == 1
+        {
+            field.add_part(line, region);
+            if let [number] = field.numbers.as_mut_slice() {
+                number.extension = Some(extension);
+                return field;
+            }
+            field = Self::default();
+        }
         for part in parts(&spelling).into_iter().take(MAX_NUMBERS) {
             field.add_part(&part, region);
         }
@@ -203,6 +214,7 @@ mod tests {
             ("020-1234567 of 06-12312311", "NL", &["+31201234567", "+31612312311"], false),
             ("Thuis: 020-1234567, mobiel: 06-12312311", "NL", &["+31201234567", "+31612312311"], false),
             ("+31612312311, +31612312311", "", &["+31612312311"], false),
+            ("06/12312311 x5", "NL", &["+31612312311;ext=5"], false),
             ("+31612312311, 12", "NL", &["+31612312311"], true),
             ("0612312311 0612312312", "NL", &[], true),
             ("030, 1234567", "DE", &[], true),

@@ -245,7 +245,8 @@ fn id_of(value: &Value) -> Read<String> {
 
 /// HTML entities are decoded, once: whoever wrote `&amp;amp;` meant `&amp;`.
 fn name(raw: &str) -> Option<String> {
-    let decoded: Cow<'_, str> = html_escape::decode_html_entities(raw);
+    let raw = text::visible(raw);
+    let decoded: Cow<'_, str> = html_escape::decode_html_entities(&raw);
     Some(text::visible(&decoded)).filter(|name| !is_placeholder(Sort::Name, name))
 }
 

@@ -28,6 +28,7 @@ mod inbox;
 mod live;
 #[path = "../load/mod.rs"]
 mod load;
+mod messy;
 mod observer;
 mod oracle;
 mod populations;
