@@ -39,6 +39,7 @@ pub async fn take_in(pool: &PgPool, account: &Arc<Account>, class: Class, patien
     let mut unread = UnreadCounts::default();
     let region = account.brand.rules.identity.region;
     changes.iter().filter_map(Change::update).for_each(|update| unread.add(account.source, &unread_fields(update, region)));
+    changes.iter_mut().for_each(|change| limit_receipt(change));
     let not_after = heard.asked_at.checked_add(MOST_BETWEEN).unwrap_or(heard.asked_at);
     let applied = apply_reply(pool, &account.brand, changes, not_after).await?;
     // What was said again, and was known, was counted when it came.
@@ -47,6 +48,20 @@ pub async fn take_in(pool: &PgPool, account: &Arc<Account>, class: Class, patien
         unread.count(&account.brand);
     }
     Ok(applied)
+}
+
+/// Between two words with the same time the later receipt counts. An answer is read again and again: how much later than this it
+/// was received doesn't count, so that what is read once more says nothing new. By then the source can't change what it says of
+/// that moment.
+const LATEST_RECEIPT: SignedDuration = SignedDuration::from_hours(1);
+
+fn limit_receipt(change: &mut Change) {
+    if let Change::Record { update, .. } | Change::Event { update, .. } = change
+        && update.scope != Scope::Deletion
+    {
+        let latest = update.at.checked_add(LATEST_RECEIPT).unwrap_or(update.received_at);
+        update.received_at = update.received_at.min(latest);
+    }
 }
 
 /// Who was taken for gone, and is there all the same: what is said of them is so at the time of asking, however long ago the

@@ -45,17 +45,13 @@ impl fmt::Debug for Update {
     }
 }
 
-/// Between two words with the same time stamp the later receipt counts, but not how much later than this it was: by then the
-/// source can't change what it says of that moment, and whoever reads it again reads the same.
-const LATEST_RECEIPT_US: u32 = 3_600_000_000;
-
 /// One word about a field.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct Stamped {
     at: Timestamp,
     /// How long after its time stamp it was received, in microseconds; 0 where the receipt is its only time.
     #[serde(default, rename = "delay_us", skip_serializing_if = "is_zero")]
-    receipt_delay_us: u32,
+    receipt_delay_us: u64,
     value: Option<Value>,
     /// Of a word without a time of its own: the newest word that has one. It counts again if a deletion takes the other away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,7 +59,7 @@ struct Stamped {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-const fn is_zero(number: &u32) -> bool {
+const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
@@ -146,7 +142,7 @@ impl From<Update> for Versions {
     fn from(update: Update) -> Self {
         let (at, received_at) = (update.at.min(update.received_at), update.received_at);
         let delay = received_at.as_microsecond().saturating_sub(at.as_microsecond());
-        let receipt_delay_us = u32::try_from(delay).unwrap_or(u32::MAX).min(LATEST_RECEIPT_US);
+        let receipt_delay_us = u64::try_from(delay).unwrap_or_default();
         let is = |applies: bool| applies.then_some(at);
         let asserts = matches!(update.scope, Scope::Partial | Scope::Whole);
         let mut versions = Self {

@@ -45,7 +45,8 @@ fn person() -> impl Strategy<Value = Person> {
         let (first, said_at) = (FIRSTS[first], received_at() - SignedDuration::from_secs(ago));
         // Midnight exactly is a day, which is another matter.
         let said_at = if said_at.as_second() % 86_400 == 0 { said_at + SignedDuration::from_secs(1) } else { said_at };
-        let parts = (values::record_id(n), values::first_name(first), values::email(n), values::phone(n), values::order_number(n), values::time(said_at));
+        let parts =
+            (values::record_id(n), values::first_name(first), values::email(n), values::phone(n), values::order_number(n), values::time(said_at));
         parts.prop_map(move |(id, name, email, phone, order, time)| Person { n, source, first, said_at, id, name, email, phone, order, time })
     })
 }
@@ -53,7 +54,8 @@ fn person() -> impl Strategy<Value = Person> {
 impl Person {
     /// What is sent about the person, and whether it is an answer to a question.
     fn deliveries(&self) -> Vec<Delivery> {
-        let [id, name, email, phone, order, time] = [&self.id, &self.name, &self.email, &self.phone, &self.order, &self.time].map(|messy| &messy.sent);
+        let [id, name, email, phone, order, time] =
+            [&self.id, &self.name, &self.email, &self.phone, &self.order, &self.time].map(|messy| &messy.sent);
         let delivery = |headers: &[(&str, &str)], body: Value| Delivery {
             headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             body: body.to_string().into_bytes(),
@@ -68,7 +70,8 @@ impl Person {
             }
             Source::Omneo => {
                 let profile = json!({"id": id, "first_name": name, "email": email, "mobile_phone": phone, "updated_at": time});
-                let purchase = json!({"id": values::uuid(self.n), "profile_id": id, "order_number": order, "transacted_at": time, "updated_at": time});
+                let purchase =
+                    json!({"id": values::uuid(self.n), "profile_id": id, "order_number": order, "transacted_at": time, "updated_at": time});
                 vec![delivery(&[("x-omneo-event", "profile.updated")], profile), delivery(&[("x-omneo-event", "transaction.updated")], purchase)]
             }
             Source::OmniLab => {
@@ -99,9 +102,14 @@ impl Person {
     fn changes(&self) -> Vec<Change> {
         let settings = SourceSettings::default();
         let reader = settings.reader(self.source);
-        let read = |delivery: &Delivery| if delivery.headers.contains_key("answer") { reader.read_answer(delivery) } else { reader.read_webhook(delivery) };
+        let read =
+            |delivery: &Delivery| if delivery.headers.contains_key("answer") { reader.read_answer(delivery) } else { reader.read_webhook(delivery) };
         let readings = self.deliveries();
-        readings.iter().filter_map(|delivery| if let Ok(Reading::Changes(changes)) = read(delivery) { Some(changes) } else { None }).flatten().collect()
+        readings
+            .iter()
+            .filter_map(|delivery| if let Ok(Reading::Changes(changes)) = read(delivery) { Some(changes) } else { None })
+            .flatten()
+            .collect()
     }
 }
 
@@ -152,7 +160,11 @@ fn judge_event(person: &Person, event: &Event, update: &Update) {
     let has_number = matches!(person.source, Source::OmnioTap | Source::Omneo) && person.order.meaning == Meaning::Own;
     assert_eq!(numbers, if has_number { vec![values::order(person.n)] } else { Vec::new() }, "{}", person.order.sent);
     let is_told = told.iter().any(|field| field.starts_with("reference."));
-    assert!(person.order.meaning != Meaning::Unclear || is_told || !matches!(person.source, Source::OmnioTap | Source::Omneo), "{}", person.order.sent);
+    assert!(
+        person.order.meaning != Meaning::Unclear || is_told || !matches!(person.source, Source::OmnioTap | Source::Omneo),
+        "{}",
+        person.order.sent
+    );
     if person.source != Source::Syncaroo {
         let expected = if person.time.meaning == Meaning::Own { person.said_at } else { received_at() };
         assert_eq!(event.occurred_at(), expected, "{}", person.time.sent);

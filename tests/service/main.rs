@@ -33,6 +33,7 @@ mod observer;
 mod oracle;
 mod populations;
 mod privacy;
+mod real_world;
 mod rebuild;
 mod replicas;
 mod story;

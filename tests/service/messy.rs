@@ -48,14 +48,15 @@ fn people() -> Vec<Person> {
                     "action": "updated", "data": data});
                 Letter::new(Source::OmnioTap, u32::try_from(n).unwrap(), body.to_string())
             };
-            let contact =
-                json!({"id": id.to_uppercase(), "firstName": name.sent, "email": email.sent, "phone": phone.sent, "updatedAt": time.sent});
+            let contact = json!({"id": id.to_uppercase(), "firstName": name.sent, "email": email.sent, "phone": phone.sent, "updatedAt": time.sent});
             let ticket = json!({"id": format!("t-{n}"), "contactId": id, "number": order.sent, "updatedAt": time.sent});
             vec![about("contact", n, contact), about("ticket", n, ticket)]
         } else {
             let letter = |event: &str, body: Value| Letter::new(Source::Omneo, 0, body.to_string()).with("x-omneo-event", event);
-            let profile = json!({"id": id.to_uppercase(), "first_name": name.sent, "email": email.sent, "mobile_phone": phone.sent, "updated_at": time.sent});
-            let purchase = json!({"id": format!("p-{n}"), "profile_id": id, "order_number": order.sent, "transacted_at": time.sent, "updated_at": time.sent});
+            let profile =
+                json!({"id": id.to_uppercase(), "first_name": name.sent, "email": email.sent, "mobile_phone": phone.sent, "updated_at": time.sent});
+            let purchase =
+                json!({"id": format!("p-{n}"), "profile_id": id, "order_number": order.sent, "transacted_at": time.sent, "updated_at": time.sent});
             vec![letter("profile.updated", profile), letter("transaction.updated", purchase)]
         };
         Person { n, id, email, phone, order, letters }
@@ -115,7 +116,9 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
     let metrics = hookpoint::telemetry::metrics().render();
     for (source, field) in told.keys() {
         let is_counted = metrics.lines().any(|line| {
-            line.starts_with("hookpoint_unread_values_total{") && line.contains(&format!("source=\"{source}\"")) && line.contains(&format!("field=\"{field}\""))
+            line.starts_with("hookpoint_unread_values_total{")
+                && line.contains(&format!("source=\"{source}\""))
+                && line.contains(&format!("field=\"{field}\""))
         });
         assert!(is_counted, "{source} {field}");
     }
