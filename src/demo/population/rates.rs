@@ -75,6 +75,10 @@ pub(super) const NAME_TYPO: usize = 20;
 pub(super) const PHONE_TYPO: usize = 15;
 /// Fields filled with what means nothing, of those that are empty.
 pub(super) const PLACEHOLDER: usize = 40;
+/// Names with a title or a degree.
+pub(super) const TITLE: usize = 50;
+/// Addresses with something around them that doesn't belong to them.
+pub(super) const MESSY_ADDRESS: usize = 60;
 /// Family names with a particle that are written without it, or as one word.
 pub(super) const PARTICLE_LEFT_OUT: usize = 150;
 /// Two-barrelled names of which one is written.

@@ -9,7 +9,7 @@ use super::chance::Chance;
 use super::people::World;
 use super::rates;
 use super::situation::{Situation, Situations};
-use super::spelling::Line;
+use super::spelling::{Line, messy_email, messy_phone, titled};
 use super::writing::{FILLED_NAMES, Writer, Written, WrittenName};
 use crate::customer::kind::SourceKind;
 use crate::customer::record::{Change, RecordKey, SourceMerge, field};
@@ -98,9 +98,15 @@ impl Records {
             phone = line.filter(|phone| !unique || self.profiles_have.insert(phone.meant.clone().unwrap_or_default()));
         }
         let mut fields = name_fields(&name, &mut writer, chance);
-        let mut set = |slot: String, address: Option<&Written>| address.map(|address| fields.insert(slot, Some(Value::from(address.text.as_str()))));
-        set(format!("{}main", field::EMAIL), email.as_ref());
-        set(slot_of(kind), phone.as_ref());
+        let mut set = |slot: String, address: Option<&Written>, messy: fn(&mut Chance, &str) -> String, writer: &mut Writer<'_>| {
+            let Some(address) = address else { return };
+            let is_messy = address.meant.is_some() && chance.happens(rates::MESSY_ADDRESS);
+            writer.situations.add_if(is_messy, Situation::MessyAddress);
+            let text = if is_messy { messy(chance, &address.text) } else { address.text.clone() };
+            fields.insert(slot, Some(Value::from(text)));
+        };
+        set(format!("{}main", field::EMAIL), email.as_ref(), messy_email, &mut writer);
+        set(slot_of(kind), phone.as_ref(), messy_phone, &mut writer);
         let at = FIRST_DAY + i64::try_from(chance.below(DAYS)).unwrap_or_default() * 86_400 + i64::try_from(chance.below(86_400)).unwrap_or_default();
         let created_at = Timestamp::from_second(at).unwrap_or_default();
         fields.insert(field::CREATED_AT.to_owned(), Some(Value::from(created_at.to_string())));
@@ -216,6 +222,17 @@ fn name_fields(name: &WrittenName, writer: &mut Writer<'_>, chance: &mut Chance)
             set(field::FIRST_NAME, Some(chance.pick(&FILLED_NAMES)));
             set(field::LAST_NAME, chance.happens(500).then(|| chance.pick(&FILLED_NAMES)));
             writer.situations.add(Situation::Placeholder);
+        }
+        (Some(given), Some(family)) if chance.happens(rates::TITLE) => {
+            let (given, family) = titled(chance, given, family);
+            if chance.happens(writer.habits.one_field) {
+                set(field::FULL_NAME, Some(&format!("{given} {family}")));
+                writer.situations.add(Situation::OneField);
+            } else {
+                set(field::FIRST_NAME, Some(&given));
+                set(field::LAST_NAME, Some(&family));
+            }
+            writer.situations.add(Situation::Title);
         }
         (Some(given), Some(family)) if chance.happens(writer.habits.one_field) => {
             let full = if chance.happens(rates::FAMILY_NAME_FIRST) { format!("{family}, {given}") } else { format!("{given} {family}") };

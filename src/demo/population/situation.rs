@@ -41,8 +41,12 @@ pub enum Situation {
     OddCase,
     /// The whole name in one field, and sometimes the family name first.
     OneField,
+    /// A title before the name, or a degree behind it.
+    Title,
     /// The phone number in another spelling than E.164.
     PhoneSpelling,
+    /// An address with something around it: a scheme, quotation marks, what nobody sees, a name.
+    MessyAddress,
     /// No name and no e-mail address: known by phone only.
     PhoneOnly,
     /// No name and no phone number: known by e-mail only.
@@ -59,7 +63,7 @@ pub enum Situation {
 
 impl Situation {
     /// Every situation, with the words of the report.
-    pub const ALL: [(Self, &'static str); 26] = [
+    pub const ALL: [(Self, &'static str); 28] = [
         (Self::HouseholdLine, "household's landline"),
         (Self::FamilyMailbox, "family mailbox"),
         (Self::PartnersPhone, "partner's phone"),
@@ -79,7 +83,9 @@ impl Situation {
         (Self::DoubleBarrelled, "double-barrelled"),
         (Self::OddCase, "capitals only"),
         (Self::OneField, "name in one field"),
+        (Self::Title, "title or degree"),
         (Self::PhoneSpelling, "phone's spelling"),
+        (Self::MessyAddress, "messy address"),
         (Self::PhoneOnly, "known by phone only"),
         (Self::EmailOnly, "known by e-mail only"),
         (Self::Placeholder, "placeholder"),

@@ -117,6 +117,44 @@ pub(super) fn mistyped_email(chance: &mut Chance, email: &str) -> String {
     if chance.happens(500) { format!("{}@{domain}", mistyped(chance, mailbox)) } else { format!("{mailbox}@{}.{rest}", mistyped(chance, provider)) }
 }
 
+/// A name with a title before it, or a degree behind it.
+pub(super) fn titled(chance: &mut Chance, given: &str, family: &str) -> (String, String) {
+    const TITLES: [&str; 9] = ["Dhr.", "Mevr.", "Mw.", "Mr.", "Drs.", "Dr.", "Ir.", "Prof. Dr.", "Herr"];
+    const DEGREES: [&str; 5] = ["MSc", "BSc", "PhD", "M.A.", "MBA"];
+    if chance.happens(700) {
+        (format!("{} {given}", chance.pick(&TITLES)), family.to_owned())
+    } else {
+        (given.to_owned(), format!("{family} {}", chance.pick(&DEGREES)))
+    }
+}
+
+/// A mailbox as it is pasted from somewhere.
+pub(super) fn messy_email(chance: &mut Chance, email: &str) -> String {
+    match chance.below(8) {
+        0 => format!("mailto:{email}"),
+        1 => format!("<{email}>"),
+        2 => format!("Klant <{email}>"),
+        3 => format!("{email}."),
+        4 => format!("{email},"),
+        5 => format!("\u{200b}{email}"),
+        6 => format!("{email}\u{a0}"),
+        _ => format!("'{email}'"),
+    }
+}
+
+/// A number as it is pasted from somewhere.
+pub(super) fn messy_phone(chance: &mut Chance, phone: &str) -> String {
+    match chance.below(7) {
+        0 => format!("tel:{phone}"),
+        1 => format!("Tel. {phone}"),
+        2 => format!("'{phone}"),
+        3 => format!("\u{202d}{phone}\u{202c}"),
+        4 => format!("\u{200e}{}", phone.replace(' ', "\u{a0}")),
+        5 if phone.bytes().skip(1).all(|byte| byte.is_ascii_digit()) => format!("{phone}.0"),
+        _ => format!("whatsapp:{phone}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,11 +21,24 @@ pub(super) struct WrittenName {
     pub family: Option<String>,
 }
 
-const FILLED_MAILBOXES: [&str; 6] =
-    ["test@test.example", "geen@email.example", "noreply@shop.example", "anonymous@shop.example", "klant@shop.example", "x@x.example"];
-const FILLED_NUMBERS: [&str; 6] = ["0000000000", "0612345678", "0000", "0600000000", "+31600000000", "1234567890"];
+const FILLED_MAILBOXES: [&str; 12] = [
+    "test@test.example",
+    "geen@email.example",
+    "noreply@shop.example",
+    "anonymous@shop.example",
+    "klant@shop.example",
+    "x@x.example",
+    "null",
+    "undefined",
+    "n/a",
+    "none@none.example",
+    "unknown",
+    "-",
+];
+const FILLED_NUMBERS: [&str; 12] =
+    ["0000000000", "0612345678", "0000", "0600000000", "+31600000000", "1234567890", "null", "undefined", "N/A", "0", "?", "+00 000"];
 /// What stands in a name's place where nobody asked for it.
-pub(super) const FILLED_NAMES: [&str; 4] = ["Onbekend", "Klant", "-", "Anonymous"];
+pub(super) const FILLED_NAMES: [&str; 10] = ["Onbekend", "Klant", "-", "Anonymous", "null", "undefined", "N/A", "?", "0", "None"];
 
 /// A writer: one record about one person.
 pub(super) struct Writer<'a> {
