@@ -14,7 +14,8 @@ use hookpoint::customer::rules::IdentityRules;
 use proptest::prelude::*;
 
 /// What must be among the cases.
-const TOPICS: [&str; 32] = [
+const TOPICS: [&str; 33] = [
+    "messy values",
     "a couple in one source",
     "a couple across two sources",
     "the couple and a record known by the phone alone",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hookpoint::customer::versions::{Scope, Update, Versions};
+use hookpoint::customer::versions::{Scope, UNCLEAR_AT, Update, Versions};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
@@ -159,4 +159,19 @@ fn what_was_stored_with_a_time_in_the_future_gives_way_to_what_is_heard_next() {
         .into(),
     );
     assert!(healed.is_live());
+}
+
+#[test]
+fn a_word_whose_time_nobody_can_read_takes_no_other_ones_place() {
+    let unclear = |received_at: i64, value| Update { at: UNCLEAR_AT, ..received(received_at, received_at, Scope::Partial, &[("name", Some(value))]) };
+    let dated = received(100, 700, Scope::Partial, &[("name", Some("Anna"))]);
+    for received_at in [600, 800] {
+        let both = in_any_order(&[dated.clone(), unclear(received_at, "Stale")]);
+        assert_eq!(both.text("name"), Some("Anna"), "{received_at}");
+        let deleted = in_any_order(&[dated.clone(), unclear(received_at, "Stale"), received(200, 750, Scope::Deletion, &[])]);
+        assert!(!deleted.is_live(), "{received_at}");
+    }
+    // Alone it counts, and of several the last that came.
+    let alone = in_any_order(&[unclear(600, "First"), unclear(800, "Second")]);
+    assert_eq!((alone.is_live(), alone.text("name")), (true, Some("Second")));
 }

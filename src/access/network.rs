@@ -124,8 +124,14 @@ fn unquoted(value: &str) -> Option<String> {
     Some(out)
 }
 
-/// An address with or without a port; IPv6 with or without brackets.
+/// An address with or without a port, which may be a name that begins with an underscore (RFC 7239, section 6); IPv6 with or
+/// without brackets.
 fn parse_node(node: &str) -> Option<IpAddr> {
+    let is_name = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if let Some((address, port)) = node.rsplit_once(":_") {
+        let is_whole = address.ends_with(']') || !address.contains(':');
+        return if is_name(port) && is_whole { parse_node(address) } else { None };
+    }
     if let Ok(address) = node.parse() {
         return Some(address);
     }
@@ -174,6 +180,10 @@ mod tests {
             (Forwarded, "10.0.0.1", &["for=198.51.100.7;host=\"open, for=10.1.2.3"], None),
             (Forwarded, "10.0.0.1", &["for=\"198.51.100.7\"10.1.2.3"], None),
             (Forwarded, "10.0.0.1", &["for=\"", "for=198.51.100.7"], Some("198.51.100.7")),
+            (Forwarded, "10.0.0.1", &["for=\"198.51.100.7:_secret\""], Some("198.51.100.7")),
+            (Forwarded, "10.0.0.1", &["for=\"[2001:db8::1]:_x\""], Some("2001:db8::1")),
+            (Forwarded, "10.0.0.1", &["for=\"2001:db8::1:_x\""], None),
+            (Forwarded, "10.0.0.1", &["for=\"198.51.100.7:_\u{e9}\""], None),
             (XForwardedFor, "10.0.0.1", &["198.51.100.7, ,"], Some("198.51.100.7")),
         ] {
             assert_eq!(caller(header, peer, lines).as_deref(), expected, "{header:?} {peer} {lines:?}");

@@ -96,7 +96,13 @@ fn seconds_of(now: Timestamp) -> f64 {
     now.duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
 }
 
+/// No source asks for so long a pause: such a number is a time, or a mistake.
+const LONGEST_ASKED: Duration = Duration::from_secs(7 * 86_400);
+
 fn time_until(text: &str, now: Timestamp) -> Option<Duration> {
+    if number(text).is_some_and(|seconds| seconds > LONGEST_ASKED.as_secs_f64()) {
+        return reset_in(text, now);
+    }
     let seconds = number(text).or_else(|| Some(date(text)?.duration_since(now).as_secs_f64()));
     bounded(seconds?)
 }
@@ -258,6 +264,8 @@ mod tests {
             ("Sat Nov 21 12:00:30 2026", Some(seconds(30))),
             ("30.0", Some(seconds(30))),
             ("86400", Some(seconds(3_600))),
+            ("99999999", Some(seconds(60))),
+            ("1795262430", Some(seconds(30))),
             ("Sat, 21 Nov 2099 12:00:30 GMT", Some(seconds(3_600))),
             ("Sat, 21 Nov 2020 12:00:30 GMT", None),
             ("0", None),

@@ -28,9 +28,14 @@ pub fn region(raw: &str) -> Option<Region> {
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return by_number(code, digits);
     }
-    let found = COUNTRIES.get(&key(code)).map(String::as_str).or_else(|| OTHER_CODES.iter().find(|(known, _)| *known == code).map(|(_, code)| *code));
+    // Marks say nothing in a name; with them a code is no code.
+    let key = if code.is_ascii() || code.chars().count() > CODE_CHARS { key(code) } else { code.to_owned() };
+    let found = COUNTRIES.get(&key).map(String::as_str).or_else(|| OTHER_CODES.iter().find(|(known, _)| *known == code).map(|(_, code)| *code));
     found?.parse().ok()
 }
+
+/// The most characters that a code has.
+const CODE_CHARS: usize = 3;
 
 /// A calling code, or ISO's number where it has three digits; where both exist and differ, nobody can tell.
 fn by_number(raw: &str, digits: &str) -> Option<Region> {
@@ -93,7 +98,7 @@ mod tests {
                 assert_eq!(region(spelling), code.parse().ok(), "{spelling}");
             }
         }
-        for nothing in ["", "Narnia", "ZZ", "XYZ", "999", "380", "-", "null", "0", "12345", "Europe"] {
+        for nothing in ["", "Narnia", "ZZ", "XYZ", "999", "380", "-", "null", "0", "12345", "Europe", "ÑL", "true", "NL/BE", "NL, BE"] {
             assert_eq!(region(nothing), None, "{nothing}");
         }
     }

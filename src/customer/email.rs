@@ -136,13 +136,18 @@ fn without_scheme(text: &str) -> String {
 /// The addresses of a list (RFC 5322, section 3.4), or of one that is separated by blanks or slashes.
 fn addresses_in(text: &str) -> Vec<String> {
     let words: Vec<&str> = text.split([' ', '/', '|']).filter(|word| !word.is_empty()).collect();
-    if words.len() > 1 && words.iter().all(|word| word.matches('@').count() == 1) {
+    if words.len() > 1 && !text.contains('<') && words.iter().all(|word| word.matches('@').count() == 1) {
         return words.into_iter().map(str::to_owned).collect();
     }
     let Ok(list) = mailparse::addrparse(text) else {
         // A name that should be in quotation marks.
         let in_brackets: Vec<String> = text.split('<').skip(1).filter_map(|rest| Some(rest.split_once('>')?.0.to_owned())).collect();
-        return if in_brackets.is_empty() { vec![text.to_owned()] } else { in_brackets };
+        return match in_brackets.as_slice() {
+            // What can't be read of a list keeps the rest of it from nothing.
+            [] if !text.contains('"') => text.split([',', ';']).map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect(),
+            [] => vec![text.to_owned()],
+            _ => in_brackets,
+        };
     };
     let mut addresses = Vec::new();
     for entry in list.iter() {
@@ -152,8 +157,8 @@ fn addresses_in(text: &str) -> Vec<String> {
         }
     }
     // A name with a comma in it falls into several entries, of which only one has an address.
-    let has_address = addresses.iter().any(|address| address.contains('@'));
-    addresses.retain(|address| !has_address || address.contains('@'));
+    let has_name = text.contains('<') && addresses.iter().any(|address| address.contains('@'));
+    addresses.retain(|address| !has_name || address.contains('@'));
     addresses
 }
 
@@ -233,6 +238,9 @@ mod tests {
             ("anna@example.org / bert@example.org", &["anna@example.org", "bert@example.org"]),
             ("anna@example.org, Anna@example.org", &["anna@example.org"]),
             ("a@r2---sn.mail.example", &["a@r2---sn.mail.example"]),
+            ("victim@example.org <anna@example.org>", &["anna@example.org"]),
+            ("\"victim@example.org\" <anna@example.org>", &["anna@example.org"]),
+            ("<anna@example.org> <bert@example.org>", &["anna@example.org", "bert@example.org"]),
             ("null", &[]),
             ("-", &[]),
         ] {
@@ -240,7 +248,15 @@ mod tests {
             let read: Vec<&str> = field.emails.iter().map(Email::as_str).collect();
             assert_eq!((read.as_slice(), field.has_unread), (expected, false), "{raw}");
         }
-        for (raw, count) in [("anna", 0), ("anna@", 0), ("Anna anna@example.org", 0), ("anna@example.org, bert@", 1), ("a@b@c.org", 0)] {
+        for (raw, count) in [
+            ("anna", 0),
+            ("anna@", 0),
+            ("Anna anna@example.org", 0),
+            ("anna@example.org, bert@", 1),
+            ("anna@example.org, nonsense", 1),
+            ("nonsense; anna@example.org", 1),
+            ("a@b@c.org", 0),
+        ] {
             let field = EmailField::read(raw);
             assert!(field.has_unread && field.emails.len() == count, "{raw}");
         }

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use super::kind::{Source, UnknownName};
 use super::record::RecordKey;
 use super::text;
-use super::versions::Versions;
+use super::versions::{UNCLEAR_AT, Versions};
 
 /// The names of an event's fields.
 pub mod field {
@@ -90,16 +90,23 @@ impl Event {
         self.versions.text(field::RECORD).and_then(|key| key.parse().ok())
     }
 
-    /// When it happened; failing that, when it was first heard of.
+    /// When it happened; failing that, when it was first heard of. Behind all others where nobody can read it.
     #[must_use]
     pub fn occurred_at(&self) -> Timestamp {
-        self.versions.time(field::OCCURRED_AT).unwrap_or_else(|| self.versions.first_at())
+        let first_heard = || if self.is_undated() { UNCLEAR_AT } else { self.versions.first_at() };
+        self.versions.time(field::OCCURRED_AT).unwrap_or_else(first_heard)
     }
 
     /// The day on which it happened, where the source says only that.
     #[must_use]
     pub fn day(&self) -> Option<Date> {
         self.versions.text(field::OCCURRED_AT).filter(|text| text.len() == "2026-11-21".len()).and_then(|text| text.parse().ok())
+    }
+
+    /// Whether nobody can read when it happened: it must not stand in a timeline as if that were known.
+    #[must_use]
+    pub fn is_undated(&self) -> bool {
+        self.versions.text(field::OCCURRED_AT).is_none() && self.versions.text(&format!("{}{}", super::unread::PREFIX, field::OCCURRED_AT)).is_some()
     }
 
     /// Ids by which its customer can be looked up: namespace and value.

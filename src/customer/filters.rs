@@ -60,12 +60,17 @@ impl FromStr for Locale {
 pub(super) fn register(environment: &mut Environment<'static>, zone: &TimeZone, locale: Locale) {
     for (name, format) in [("date", "%Y-%m-%d"), ("datetime", "%Y-%m-%d %H:%M"), ("time", "%H:%M")] {
         let zone = zone.clone();
-        environment.add_filter(name, move |value: &Value| point_in_time(value, &zone).map(|at| at.strftime(format).to_string()).unwrap_or_default());
+        environment.add_filter(name, move |value: &Value| match point_in_time(value, &zone) {
+            Some(at) => Ok(at.strftime(format).to_string()),
+            None if value.is_undefined() || value.is_none() || value.as_str().is_some_and(|text| text.trim().is_empty()) => Ok(String::new()),
+            None => Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "no date, or none that can be read")),
+        });
     }
     environment.add_filter("number", move |value: &Value| number(value, locale, None));
-    environment.add_filter("money", move |value: &Value, currency: Option<&str>| {
-        let code = currency.map(str::trim).filter(|code| !code.is_empty());
-        let amount = number(value, locale, Some(minor_units(code)));
+    environment.add_filter("money", move |value: &Value, currency: Option<Value>| {
+        let currency = currency.filter(|currency| !currency.is_undefined() && !currency.is_none()).map(|currency| currency.to_string());
+        let code = currency.as_deref().map(str::trim).filter(|code| !code.is_empty());
+        let amount = number(value, locale, Some(minor_units(code, value)));
         match code.filter(|_| !amount.is_empty()) {
             Some(code) => format!("{code} {amount}"),
             None => amount,
@@ -77,24 +82,26 @@ pub(super) fn register(environment: &mut Environment<'static>, zone: &TimeZone, 
     });
 }
 
-/// RFC 3339, or a date with or without a time (then UTC, as the sources write it).
+/// RFC 3339, or a date with or without a time (then UTC, as the sources write it). A date with midnight behind it is a day.
 fn point_in_time(value: &Value, zone: &TimeZone) -> Option<Zoned> {
-    let text = value.as_str()?;
+    let text = value.as_str().map(|text| text.trim().replace('/', "-"))?;
+    let text = text.split('[').next().map(|text| text.strip_suffix("T00:00:00").or_else(|| text.strip_suffix(" 00:00:00")).unwrap_or(text))?;
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at.to_zoned(zone.clone()));
     }
     if let Ok(day) = text.parse::<civil::Date>()
-        && text.len() == 10
+        && matches!(text.len(), 8 | 10)
     {
         return day.to_zoned(zone.clone()).ok();
     }
     Some(text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.with_time_zone(zone.clone()))
 }
 
-/// How many decimals an amount of a currency has (ISO 4217): two where the currency isn't known.
-fn minor_units(code: Option<&str>) -> u32 {
-    let currency = code.and_then(|code| Currency::from_code(&code.to_ascii_uppercase()));
-    currency.and_then(|currency| currency.exponent()).map_or(2, u32::from)
+/// How many decimals an amount of a currency has (ISO 4217): two where none is named, and as many as are there where it isn't known.
+fn minor_units(code: Option<&str>, amount: &Value) -> u32 {
+    let Some(code) = code else { return 2 };
+    let exponent = Currency::from_code(&code.to_ascii_uppercase()).and_then(|currency| currency.exponent());
+    exponent.map_or_else(|| decimal(&amount.to_string()).map_or(2, |amount| amount.normalize().scale().max(2)), u32::from)
 }
 
 /// A number with separators of thousands, in exactly the digits that it has; what is no number, or has more digits than anybody

@@ -6,8 +6,14 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::placeholder::{Sort, is_placeholder};
+use super::placeholder::{Sort, is_no_value, is_placeholder};
 use super::titles::without_titles;
+
+/// Without what programs wrote for a part that there is not (`Jan null`).
+fn without_placeholders(part: &str) -> String {
+    let said: Vec<&str> = part.split_whitespace().filter(|word| !is_no_value(word) || word.chars().all(|c| !c.is_alphabetic())).collect();
+    said.join(" ")
+}
 
 /// Words that come and go in front of a family name.
 const PARTICLES: [&str; 34] = [
@@ -34,7 +40,9 @@ impl PersonName {
     /// A name in parts. Titles, degrees and placeholders say nothing.
     #[must_use]
     pub fn new(first: Option<&str>, last: Option<&str>) -> Self {
-        let part = |part: Option<&str>| part.and_then(without_titles).filter(|part| !is_placeholder(Sort::Name, part));
+        let part = |part: Option<&str>| {
+            part.and_then(without_titles).map(|part| without_placeholders(&part)).filter(|part| !is_placeholder(Sort::Name, part))
+        };
         Self { first: part(first), last: part(last) }
     }
 
@@ -57,12 +65,31 @@ impl PersonName {
     /// The name in the form in which names are compared.
     #[must_use]
     pub fn folded(&self) -> FoldedName {
-        let words = |part: &Option<String>| part.as_deref().map(fold_words).unwrap_or_default();
+        let mut generation = None;
+        let mut words = |part: &Option<String>| {
+            let mut words = part.as_deref().map(fold_words).unwrap_or_default();
+            if let Some(found) = words.split_last().filter(|(_, rest)| !rest.is_empty()).and_then(|(last, _)| generation_of(last)) {
+                words.pop();
+                generation = Some(found);
+            }
+            words
+        };
         let first = words(&self.first);
         let initials: String = first.iter().filter_map(|word| word.chars().next()).collect();
         let last = words(&self.last);
         let without: Vec<_> = last.iter().filter(|word| !PARTICLES.contains(&word.as_str())).cloned().collect();
-        FoldedName { first: first.concat(), initials, last: if without.is_empty() { last } else { without } }
+        FoldedName { first: first.concat(), initials, last: if without.is_empty() { last } else { without }, generation }
+    }
+}
+
+/// What tells a father from his son of the same name.
+fn generation_of(word: &str) -> Option<u8> {
+    match word {
+        "sr" | "senior" | "snr" => Some(1),
+        "jr" | "junior" | "jnr" | "ii" => Some(2),
+        "iii" => Some(3),
+        "iv" => Some(4),
+        _ => None,
     }
 }
 
@@ -93,6 +120,7 @@ pub struct FoldedName {
     first: String,
     initials: String,
     last: Vec<String>,
+    generation: Option<u8>,
 }
 
 impl fmt::Debug for FoldedName {
@@ -136,7 +164,8 @@ impl FoldedName {
     /// One text per distinct name, for counting how many different names hold a value; empty when unknown.
     #[must_use]
     pub fn key(&self) -> String {
-        let key = format!("{}\u{1f}{}", self.first, self.last.join(" "));
+        let generation = self.generation.map(|generation| format!("\u{1f}{generation}")).unwrap_or_default();
+        let key = format!("{}\u{1f}{}{generation}", self.first, self.last.join(" "));
         if self.is_known() { key.chars().take(200).collect() } else { String::new() }
     }
 
@@ -157,10 +186,11 @@ impl FoldedName {
         !long(self).is_disjoint(&long(other)) || one_edit_apart(&self.last.concat(), &other.last.concat())
     }
 
-    /// Whether both parts agree.
+    /// Whether both parts agree, and neither is the other's father.
     #[must_use]
     pub fn agrees(&self, other: &Self) -> bool {
-        self.first_agrees(other) && self.last_agrees(other)
+        let is_other_generation = self.generation.zip(other.generation).is_some_and(|(one, two)| one != two);
+        !is_other_generation && self.first_agrees(other) && self.last_agrees(other)
     }
 }
 
@@ -192,6 +222,8 @@ mod tests {
             (("Thomas", "Bakker"), ("Thomsa", "Baker")),
             (("Işık", "Yılmaz"), ("Isik", "Yilmaz")),
             (("", "Bakker"), ("Thomas", "")),
+            (("Jan Jr.", "Vos"), ("Jan", "Vos")),
+            (("Junior", "Silva"), ("Junior", "da Silva")),
         ] {
             assert!(name(a.0, a.1).agrees(&name(b.0, b.1)), "{a:?} {b:?}");
         }
@@ -206,6 +238,7 @@ mod tests {
         assert_eq!(PersonName::split("Anna,").first.as_deref(), Some("Anna"));
         assert!(PersonName::split("Dhr. Jan de Vries, MSc") == PersonName::new(Some("Jan"), Some("de Vries")));
         assert!(PersonName::split("de Vries, Mevr. Anna") == PersonName::new(Some("Anna"), Some("de Vries")));
+        assert!(PersonName::new(Some("Jan null"), Some("Bakker")) == PersonName::new(Some("Jan"), Some("Bakker")));
         assert!(PersonName::split("Anna undefined") == PersonName::new(Some("Anna"), None));
         assert!(PersonName::split("n/a") == PersonName::default() && PersonName::new(Some("Mevr."), Some("-")) == PersonName::default());
     }
@@ -225,6 +258,9 @@ mod tests {
             (("Thomas", "Bakker"), ("Anna", "Bakker")),
             (("Jan", "de Vries"), ("Jan", "de Boer")),
             (("Tim", "Smit"), ("Tom", "Smit")),
+            (("Jan Jr.", "Vos"), ("Jan Sr.", "Vos")),
+            (("Jan", "Vos Junior"), ("Jan", "Vos Senior")),
+            (("Henry", "Ford II"), ("Henry", "Ford III")),
             (("Guest1", "Smit"), ("Guest2", "Smit")),
             (("محمد", "علي"), ("أحمد", "علي")),
         ] {

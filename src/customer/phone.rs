@@ -74,6 +74,13 @@ impl Phone {
         if plans.iter().any(|plan| has_length(plan, national.len())) { Ok(Self(text.to_owned())) } else { Err(PhoneError::NotPossible) }
     }
 
+    /// Whether its numbering plan has lines with such numbers, rather than only numbers of that length.
+    #[must_use]
+    pub fn is_line(&self) -> bool {
+        let digits = self.0.trim_start_matches('+');
+        plans_of(digits).is_some_and(|(plans, national)| plans.iter().any(|plan| is_line(plan, national)))
+    }
+
     /// Reads any usual spelling of one number; one without a country code is taken to be of `region`.
     ///
     /// # Errors
@@ -84,6 +91,10 @@ impl Phone {
             return Err(PhoneError::Doubtful);
         }
         let spelling = without_float(&spelling).ok_or(PhoneError::Doubtful)?;
+        // A negative number is none, and what stands in brackets at the end is about it rather than of it.
+        if spelling.starts_with(['-', '\u{2212}', '\u{2013}']) || spelling.ends_with(')') {
+            return Err(PhoneError::Doubtful);
+        }
         if let Ok(phone) = Self::parse_e164(spelling) {
             return Ok(phone);
         }

@@ -66,6 +66,8 @@ impl PhoneField {
             Some(_) => return Self { has_unread: true, ..field },
             None => spelling,
         };
+        // From one number to another: the digits behind it change the last ones before it.
+        let spelling = spelling.replace("..", "/").replace('~', "/");
         if let Ok(number) = PhoneSpelling::read(&spelling, region)
             && !spelling.contains('/')
         {
@@ -89,13 +91,16 @@ impl PhoneField {
         field
     }
 
-    /// Reads what must be E.164 by its field's name: the plus may be missing.
+    /// Reads what must be E.164 by its field's name: the plus may be missing where its digits are a line's. A national number looks
+    /// like one of another country (`612345678` is Australia's +61 2345678).
     #[must_use]
     pub fn read_e164(raw: &str) -> Self {
         let spelling = plain(raw);
         match Phone::parse_e164(&format!("+{}", without_float(&spelling).unwrap_or_default())) {
-            Ok(phone) => Self { numbers: vec![PhoneSpelling { phone, extension: None }], has_unread: false },
-            Err(_) => Self::read(raw, None),
+            Ok(phone) if phone.is_line() || spelling.starts_with('+') => {
+                Self { numbers: vec![PhoneSpelling { phone, extension: None }], has_unread: false }
+            }
+            Ok(_) | Err(_) => Self::read(raw, None),
         }
     }
 
@@ -113,7 +118,10 @@ impl PhoneField {
             let number = if (is_first && n == 0) || says_where { PhoneSpelling::read(&piece, region).ok() } else { None };
             read.push(number);
         }
-        let whole = || PhoneSpelling::read(&plain(&pieces.concat()), region).ok();
+        let begin = |count: usize| PhoneSpelling::read(&plain(&pieces.get(..count).unwrap_or_default().concat()), region).ok();
+        // Where the first pieces are a number as well, nobody knows whether the others belong to it (`030/1234560/61`).
+        let is_clear = || !(1..pieces.len()).any(|count| begin(count).is_some_and(|number| number.phone.is_line()));
+        let whole = || begin(pieces.len()).filter(|_| is_clear());
         let digits = |piece: &str| piece.bytes().filter(u8::is_ascii_digit).count();
         let are_suffixes = pieces.iter().skip(1).all(|piece| digits(piece) <= MOST_SUFFIX_DIGITS);
         let numbers: Vec<PhoneSpelling> = match read.first() {
@@ -206,6 +214,18 @@ mod tests {
             ("030 1234560/61", "DE", &["+49301234560"], true),
             ("030/1234560", "DE", &["+49301234560"], false),
             ("06/12312311", "NL", &["+31612312311"], false),
+            ("+49/30/1234560/61", "", &[], true),
+            ("030 / 1234560 / 61", "DE", &[], true),
+            ("030/1234560//61", "DE", &[], true),
+            ("030/1234560/-61", "DE", &[], true),
+            ("+49/30/1234560", "", &["+49301234560"], false),
+            ("+49 30 1234580..89", "DE", &["+49301234580"], true),
+            ("030 1234582~89", "DE", &["+49301234582"], true),
+            ("030 1234589 (90)", "DE", &[], true),
+            ("030 1234560.0", "DE", &[], true),
+            ("01.42.68.53.00", "FR", &["+33142685300"], false),
+            ("-612312311", "NL", &[], true),
+            ("06¹2312311", "NL", &[], true),
             ("020-1234567 / 06-12312311", "NL", &["+31201234567", "+31612312311"], false),
             ("020-1234567/06-12312311", "NL", &["+31201234567", "+31612312311"], false),
             ("+31201234567, +31612312311", "", &["+31201234567", "+31612312311"], false),
@@ -236,6 +256,9 @@ mod tests {
             let field = PhoneField::read_e164(raw);
             assert!(field.numbers.iter().map(PhoneSpelling::text).eq(["+31612312311"]) && !field.has_unread, "{raw}");
         }
-        assert!(PhoneField::read_e164("0612312311").numbers.is_empty());
+        for raw in ["0612312311", "612312311", "612371063"] {
+            let field = PhoneField::read_e164(raw);
+            assert!(field.numbers.is_empty() && field.has_unread, "{raw}");
+        }
     }
 }

@@ -9,7 +9,11 @@ use super::text;
 /// brackets around the country code.
 pub(super) fn plain(raw: &str) -> String {
     let digit = |c: char| c.to_decimal_utf8().and_then(|digit| char::from_digit(u32::from(digit), 10)).unwrap_or(c);
+    // What is a number and no digit (`²`, `½`, `Ⅻ`) must not become one.
+    let is_other_number = |c: char| c.is_numeric() && c.to_decimal_utf8().is_none();
     let visible: String = text::visible(raw)
+        .chars()
+        .map(|c| if is_other_number(c) { char::REPLACEMENT_CHARACTER } else { c })
         .nfkc()
         .map(digit)
         .map(|c| {
@@ -62,13 +66,15 @@ fn without_label(spelling: &str) -> &str {
     if LABELS.contains(&label.to_lowercase().as_str()) { rest.trim_start_matches([':', '.', ' ']) } else { spelling }
 }
 
-/// What a number that went through a float gets at its end goes; with more zeros they may be digits of it, and `None`.
+/// What a number that went through a float gets at its end goes; where zeros behind a point may be digits of it, `None`.
 pub(super) fn without_float(spelling: &str) -> Option<&str> {
-    let Some((whole, fraction)) = spelling.split_once('.') else { return Some(spelling) };
+    let Some((whole, fraction)) = spelling.rsplit_once('.') else { return Some(spelling) };
     let is_float = whole.len() > 5 && whole.strip_prefix('+').unwrap_or(whole).bytes().all(|byte| byte.is_ascii_digit());
+    let are_zeros = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
     match fraction {
         "0" if is_float => Some(whole),
-        _ if is_float && !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0') => None,
+        // The digits of a group (`01.42.68.53.00`), unless it is the only one.
+        _ if are_zeros && (fraction.len() == 1 || !whole.contains('.')) => None,
         _ => Some(spelling),
     }
 }

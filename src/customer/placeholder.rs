@@ -1,5 +1,7 @@
 //! What software writes where it knows nothing. THE list: such a value is nothing, as if the field were empty.
 
+use unicode_normalization::UnicodeNormalization;
+
 /// What a value is meant to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
@@ -12,7 +14,7 @@ pub enum Sort {
 }
 
 /// Words that mean "nothing" for every sort of value; in lower case, without brackets and quotation marks.
-const ALWAYS: [&str; 21] = [
+const ALWAYS: [&str; 24] = [
     "null",
     "undefined",
     "none",
@@ -33,11 +35,14 @@ const ALWAYS: [&str; 21] = [
     "unbekannt",
     "inconnu",
     "desconocido",
+    "tbd",
+    "tbc",
+    "\\n",
     "0",
 ];
 
 /// Words that mean "nothing" for some sorts only: Nil, Nan and Na are people's names.
-const SOMETIMES: [(&str, &[Sort]); 20] = [
+const SOMETIMES: [(&str, &[Sort]); 21] = [
     ("nil", &[Sort::Id, Sort::Address]),
     ("na", &[Sort::Id, Sort::Address]),
     ("nan", &[Sort::Id, Sort::Address]),
@@ -47,11 +52,12 @@ const SOMETIMES: [(&str, &[Sort]); 20] = [
     ("true", &[Sort::Name, Sort::Id, Sort::Address]),
     ("-1", &[Sort::Id, Sort::Address]),
     ("anonymous", &[Sort::Name, Sort::Id, Sort::Address]),
-    ("anoniem", &[Sort::Name, Sort::Address]),
+    ("anoniem", &[Sort::Name, Sort::Id, Sort::Address]),
+    ("guest", &[Sort::Id, Sort::Address]),
     ("no name", &[Sort::Name]),
     ("noname", &[Sort::Name]),
-    ("undefined undefined", &[Sort::Name]),
-    ("null null", &[Sort::Name]),
+    ("gast", &[Sort::Id, Sort::Address]),
+    ("leer", &[Sort::Id, Sort::Address]),
     ("no email", &[Sort::Address]),
     ("noemail", &[Sort::Address]),
     ("no phone", &[Sort::Address]),
@@ -72,22 +78,43 @@ pub fn is_placeholder(sort: Sort, text: &str) -> bool {
     let word = word(text);
     let is_number =
         matches!(sort, Sort::Id | Sort::Address) && word.trim_start_matches('+').bytes().all(|byte| matches!(byte, b'0' | b'-' | b'.' | b' '));
-    is_number || (sort == Sort::Id && word == MAX_UUID) || SOMETIMES.iter().any(|(known, sorts)| *known == word && sorts.contains(&sort))
+    is_number
+        || (sort == Sort::Id && (word == MAX_UUID || is_unfilled(text)))
+        || SOMETIMES.iter().any(|(known, sorts)| *known == word && sorts.contains(&sort))
 }
 
-/// Whether a value of whatever sort stands for "nothing".
+/// Whether a value of whatever sort stands for "nothing". `NaN` is written so by programs only; a person is called Nan.
 #[must_use]
 pub fn is_no_value(text: &str) -> bool {
-    text.chars().all(|c| c.is_whitespace() || is_punctuation(c)) || {
-        let word = word(text);
-        ALWAYS.contains(&word.as_str())
-    }
+    text == "NaN"
+        || text.chars().all(|c| c.is_whitespace() || is_punctuation(c))
+        || {
+            let word = word(text);
+            ALWAYS.contains(&word.as_str()) || word.split_whitespace().all(|part| PROGRAMS.contains(&part))
+        }
+        || is_template(text)
+}
+
+/// What programs write, and people are not called: also twice, for the two parts of a name.
+const PROGRAMS: [&str; 2] = ["null", "undefined"];
+
+/// Whether a program forgot to put a value into a text, or put nothing into it: `CONTACT-undefined`.
+fn is_unfilled(text: &str) -> bool {
+    let last = text.trim().rsplit(['-', '_', ':', '/', '.']).next().unwrap_or_default();
+    last == "NaN" || PROGRAMS.contains(&last.to_lowercase().as_str())
+}
+
+/// `{{contact.id}}`, `${id}`, `[[id]]`.
+fn is_template(text: &str) -> bool {
+    let text = text.trim();
+    [("{{", "}}"), ("${", "}"), ("[[", "]]"), ("<%", "%>")].iter().any(|(start, end)| text.starts_with(start) && text.ends_with(end))
 }
 
 /// In lower case, without what is put around a word.
 fn word(text: &str) -> String {
     let around = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '<' | '>' | '{' | '}' | '"' | '\'' | '`' | '“' | '”' | '‘' | '’');
-    text.trim_matches(around).to_lowercase()
+    let folded: String = text.nfkc().collect();
+    folded.trim_matches(around).to_lowercase().replace(" / ", "/")
 }
 
 fn is_punctuation(c: char) -> bool {
@@ -123,12 +150,33 @@ mod tests {
             "—",
             "…",
             "[object Object]",
+            "NaN",
+            "\\N",
+            "N / A",
+            "ｎｕｌｌ",
+            "TBD",
+            "undefined undefined",
+            "null null",
+            "{{contact.name}}",
+            "${name}",
         ] {
             for sort in [Sort::Name, Sort::Id, Sort::Address] {
                 assert!(is_placeholder(sort, text), "{sort:?} {text}");
             }
         }
-        for text in ["00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "0.0", "000", "-1", "nil", "NaN"] {
+        for text in [
+            "00000000-0000-0000-0000-000000000000",
+            "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+            "0.0",
+            "000",
+            "-1",
+            "nil",
+            "nan",
+            "CONTACT-undefined",
+            "user_null",
+            "order:NaN",
+            "guest",
+        ] {
             assert!(is_placeholder(Sort::Id, text), "{text}");
         }
         for text in ["+0000000000", "000-000-0000", "anonymous", "na"] {

@@ -140,8 +140,11 @@ impl Presenter {
         Rendered { answer, failed_templates: failed.into_inner() }
     }
 
-    /// An event whose message comes out empty is left out.
+    /// An event whose message comes out empty is left out, and so is one of which nobody knows when it was.
     fn item(&self, event: &Event, facts: &Value, failed: &Failed) -> Option<TimelineItem> {
+        if event.is_undated() {
+            return None;
+        }
         let event_type = event.key.event_type();
         let context = minijinja::context! { event => Value::from_serialize(EventFacts::new(event, &event_type)), ..facts.clone() };
         let named = message_template(&event_type);

@@ -3,6 +3,8 @@
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::placeholder::{Sort, is_placeholder};
 
 /// The longest name, attribute or message that is kept, in characters.
@@ -37,18 +39,30 @@ pub fn clean(raw: &str) -> String {
 /// The longest id of a source, in characters: what `primaryID` can ask for.
 pub const MAX_ID_CHARS: usize = 128;
 
-/// An id in the form in which ids are compared; `None` where it stands for nothing or is too long to be one.
+/// An id in the form in which ids are compared; `None` where it stands for nothing or can't be one.
 #[must_use]
 pub fn id(raw: &str) -> Option<String> {
-    let id = canonical_id(raw);
-    (!is_placeholder(Sort::Id, &id) && id.chars().count() <= MAX_ID_CHARS).then_some(id)
+    Some(canonical_id(raw)).filter(|id| is_possible_id(raw) && !is_placeholder(Sort::Id, id))
+}
+
+/// Whether an id can be asked for: it is not too long, and no control character is in it, without which it would be another one.
+#[must_use]
+pub fn is_possible_id(raw: &str) -> bool {
+    let raw = trimmed(raw);
+    !raw.contains(char::is_control) && visible(raw).chars().count() <= MAX_ID_CHARS && raw.len() <= MAX_CHARS
+}
+
+/// Without blanks and control characters around it.
+#[must_use]
+pub fn trimmed(raw: &str) -> &str {
+    raw.trim_matches(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// UUIDs in lower case and without braces, also behind the name of a kind (`omneo.profile:`), and whole numbers without the `.0`
 /// that they got on their way through a float.
 #[must_use]
 pub fn canonical_id(raw: &str) -> String {
-    let id = visible(raw);
+    let id: String = visible(raw).nfc().collect();
     let bare = id.strip_prefix('{').and_then(|id| id.strip_suffix('}')).filter(|id| is_uuid(id)).unwrap_or(&id);
     let (kind, last) = bare.rsplit_once(':').map_or(("", bare), |(kind, last)| (kind, last));
     if is_uuid(last) {
@@ -72,8 +86,13 @@ pub fn visible(raw: &str) -> String {
     if raw.is_ascii() {
         return clean(raw);
     }
-    let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
-    clean(&raw.chars().filter(|c| !ignorable.contains(*c)).collect::<String>())
+    clean(&raw.chars().filter(|c| !is_invisible(*c)).collect::<String>())
+}
+
+/// Whether nobody can see a character (Unicode's Default_Ignorable_Code_Point).
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 /// Bidirectional overrides and isolates could make a line of the timeline show something it does not say
@@ -118,6 +137,12 @@ mod tests {
             ("1.10", Some("1.10")),
             ("v1.0", Some("v1.0")),
             (" 42\u{200b}\u{200e} ", Some("42")),
+            ("42\u{0}", Some("42")),
+            ("4\u{0}2", None),
+            ("e\u{301}", Some("\u{e9}")),
+            ("CONTACT-undefined", None),
+            ("user_null", None),
+            ("ORD-NULL-5", Some("ORD-NULL-5")),
             ("undefined", None),
             ("00000000-0000-0000-0000-000000000000", None),
             ("0.0", None),

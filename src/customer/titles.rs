@@ -46,11 +46,16 @@ const SHORT_DEGREES: [&str; 11] = ["ma", "ba", "md", "ra", "rn", "bs", "ms", "aa
 
 /// A part of a name without titles and degrees; `None` where nothing else is in it.
 pub(super) fn without_titles(part: &str) -> Option<String> {
-    let mut words: Vec<&str> = part.split_whitespace().collect();
+    let spaced = spaced_titles(part);
+    let mut words: Vec<&str> = spaced.split_whitespace().collect();
     while let Some((first, rest)) = words.split_first() {
         // "De heer" and "den heer" are titles; "De Heer" is a family name.
         let is_the = first.eq_ignore_ascii_case("de") && rest.len() > 1 && rest.first().is_some_and(|next| *next == "heer");
-        if !is_the && !is_title(first, !rest.is_empty()) {
+        // `Mr & Mrs`, `Dhr. en mevr.`: what stands between two titles.
+        let is_between = ["&", "+", "en", "and", "und", "et", "of", "or"].contains(&first.to_lowercase().as_str())
+            && words.len() < spaced.split_whitespace().count()
+            && rest.first().is_some_and(|next| is_title(next, rest.len() > 1));
+        if !is_the && !is_between && !is_title(first, !rest.is_empty()) && !is_degree_before(first, rest) {
             break;
         }
         words.remove(0);
@@ -65,6 +70,20 @@ pub(super) fn without_titles(part: &str) -> Option<String> {
     let rest = words.join(" ");
     let rest = rest.trim_end_matches([',', ' ']);
     (!rest.is_empty()).then(|| rest.to_owned())
+}
+
+/// A degree that can be nothing else stands before a name, too.
+fn is_degree_before(word: &str, rest: &[&str]) -> bool {
+    !rest.is_empty() && ["phd", "msc", "mba"].contains(&word.replace('.', "").to_lowercase().as_str())
+}
+
+/// With a blank behind a title whose dot has none (`Dhr.Jan`).
+fn spaced_titles(part: &str) -> String {
+    let spaced = part.split_once('.').filter(|(title, rest)| {
+        let is_known = TITLES.contains(&title.to_lowercase().as_str());
+        is_known && rest.starts_with(char::is_uppercase) && !rest.split('.').next().is_some_and(|next| is_title(next, true))
+    });
+    spaced.map_or_else(|| part.to_owned(), |(title, rest)| format!("{title}. {rest}"))
 }
 
 fn is_title(word: &str, is_followed: bool) -> bool {
@@ -101,6 +120,12 @@ mod tests {
             ("prof.dr. Jansen", Some("Jansen")),
             ("Herr Dipl.-Ing. Müller", Some("Müller")),
             ("Dr", None),
+            ("Dhr.Jan", Some("Jan")),
+            ("Mr & Mrs", None),
+            ("Mr & Mrs Smith", Some("Smith")),
+            ("Dhr. en mevr. Jansen", Some("Jansen")),
+            ("Ph.D. Jan", Some("Jan")),
+            ("Jan & Piet", Some("Jan & Piet")),
             ("Mevrouw", None),
             ("Frau Dr.", None),
             ("Jansen MSc", Some("Jansen")),

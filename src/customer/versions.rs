@@ -15,8 +15,8 @@ use serde_json::Value;
 /// What one delivery or page says about one record or event.
 #[derive(Clone, PartialEq)]
 pub struct Update {
-    /// The source's own time stamp; where it gives none that can be read, the time of receipt. A later one than the receipt
-    /// counts as the receipt: a clock that is ahead wins nothing.
+    /// The source's own time stamp; where it gives none, the time of receipt; where it gives one that can't be read, [`UNCLEAR_AT`].
+    /// A later one than the receipt counts as the receipt: a clock that is ahead wins nothing.
     pub at: Timestamp,
     /// When it was first received, by Postgres's clock.
     pub received_at: Timestamp,
@@ -25,6 +25,10 @@ pub struct Update {
     /// The fields it carries; `None` says "cleared".
     pub fields: BTreeMap<String, Option<Value>>,
 }
+
+/// The time of what says when, but not so that it can be read: older than everything that can. Such a word never takes the place of
+/// another one; of several the last received counts.
+pub const UNCLEAR_AT: Timestamp = Timestamp::constant(-2_208_988_800, 0);
 
 /// How far an update speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +151,7 @@ impl From<Update> for Versions {
         let asserts = matches!(update.scope, Scope::Partial | Scope::Whole);
         let mut versions = Self {
             fields: update.fields.into_iter().map(|(name, value)| (name, Stamped { at, receipt_delay_us, value, timed: None })).collect(),
-            first_at: at,
+            first_at: if at == UNCLEAR_AT { received_at } else { at },
             asserted_at: is(asserts && receipt_delay_us == 0),
             asserted_timed_at: is(asserts && receipt_delay_us > 0),
             whole_at: is(update.scope == Scope::Whole),

@@ -131,7 +131,7 @@ fn text_length(json: &[u8]) -> usize {
     end.map_or(json.len(), |at| at.saturating_add(2))
 }
 
-/// The JSON with something else in place of each number that a computer's usual numbers would change; `None` where there is none.
+/// The JSON with something else in place of each number that a computer's usual numbers would change, or write otherwise; `None` where there is none.
 pub(super) fn with_large_numbers(json: &[u8], replace: impl Fn(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
     let large: Vec<(usize, &[u8])> = bare_words(json).filter(|(_, word)| is_large(word)).collect();
     if large.is_empty() {
@@ -159,16 +159,14 @@ fn is_large(word: &[u8]) -> bool {
         return text.parse::<i64>().is_err() && text.parse::<u64>().is_err();
     }
     let Ok(float) = text.parse::<f64>() else { return false };
-    let digits = text.split(['e', 'E']).next().unwrap_or_default();
-    let significant = digits.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
-    let is_lost = float == 0.0 && significant > 0;
-    let plain = || float.to_string();
+    let significant = text.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
     let trimmed = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
-    !float.is_finite() || is_lost || (significant > KEPT_DIGITS && (has_exponent || trimmed(&plain()) != trimmed(text)))
+    // With an exponent it would be written in another way.
+    has_exponent || (significant > KEPT_DIGITS && trimmed(&float.to_string()) != trimmed(text))
 }
 
 /// Whether it is written as JSON writes numbers (RFC 8259, section 6).
-fn is_number(text: &str) -> bool {
+pub(super) fn is_number(text: &str) -> bool {
     let (mantissa, exponent) = text.split_once(['e', 'E']).map_or((text, None), |(mantissa, exponent)| (mantissa, Some(exponent)));
     let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(whole, fraction)| (whole, Some(fraction)));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -201,6 +199,7 @@ mod tests {
             ("1e400", "\"1e400\""),
             ("-1E+400", "\"-1E+400\""),
             ("1e-400", "\"1e-400\""),
+            ("1e21", "\"1e21\""),
             ("0.1234567890123456789", "\"0.1234567890123456789\""),
             ("12345678901234567890.5", "\"12345678901234567890.5\""),
             ("770002.0", "770002.0"),

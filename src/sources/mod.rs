@@ -14,6 +14,7 @@ pub mod omnilab;
 pub mod omniotap;
 mod path;
 pub mod picker;
+mod said_at;
 pub mod secret;
 pub mod signature;
 pub mod syncaroo;

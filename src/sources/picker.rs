@@ -4,11 +4,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use iso_currency::Currency;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::json::is_number;
 use super::time::{Moment, Unclear, moment};
+use crate::customer::kind::SourceKind;
 use crate::customer::placeholder::{Sort, is_placeholder};
+use crate::customer::record::RecordKey;
 use crate::customer::{text, unread};
 
 /// Values longer than a list of this length are cut.
@@ -59,8 +63,16 @@ impl<'a> Picker<'a> {
 
     /// Like [`pick_text`](Self::pick_text), for e-mail addresses, phone numbers and accounts: a list stays a list.
     #[must_use]
-    pub fn pick_address(self, places: &[(&str, &str)]) -> Self {
-        self.pick_with(places, |value| Ok(address_of(value)?.map(Value::from)))
+    pub fn pick_address(mut self, places: &[(&str, &str)]) -> Self {
+        for (pointer, field) in places {
+            let Some(value) = at(self.body, pointer) else { continue };
+            let (address, is_whole) = addresses_of(value);
+            if !is_whole {
+                self.fields.extend([unread::kept(field, value)]);
+            }
+            self.fields.insert((*field).to_owned(), address.map(Value::from));
+        }
+        self
     }
 
     /// Like [`pick`](Self::pick), for points in time: kept as RFC 3339, and a day as a day.
@@ -86,6 +98,31 @@ impl<'a> Picker<'a> {
     #[must_use]
     pub fn pick_truth(self, places: &[(&str, &str)]) -> Self {
         self.pick_with(places, |value| Ok(truth_of(value)?.map(Value::from)))
+    }
+
+    /// Like [`pick`](Self::pick), for amounts and counts: what is no number is nothing.
+    #[must_use]
+    pub fn pick_number(self, places: &[(&str, &str)]) -> Self {
+        self.pick_with(places, number_of)
+    }
+
+    /// Like [`pick_text`](Self::pick_text), for currencies: ISO 4217's numbers count as its letters.
+    #[must_use]
+    pub fn pick_currency(self, places: &[(&str, &str)]) -> Self {
+        self.pick_with(places, |value| Ok(currency_of(value)?.map(Value::from)))
+    }
+
+    /// Sets a field to the key of the first record of those kinds whose id is given.
+    #[must_use]
+    pub fn pick_owner(mut self, field: &str, places: &[(&str, SourceKind)]) -> Self {
+        for (pointer, kind) in places {
+            match read_id(self.body, pointer) {
+                Ok(Some(id)) => return self.set_known(field, RecordKey::new(*kind, &id).map(|key| key.to_string())),
+                Ok(None) => {}
+                Err(Unclear) => self.fields.extend(at(self.body, pointer).map(|raw| unread::kept(field, raw))),
+            }
+        }
+        self
     }
 
     fn pick_with(mut self, places: &[(&str, &str)], read: impl Fn(&Value) -> Read<Value>) -> Self {
@@ -158,7 +195,7 @@ pub fn text_at(body: &Value, pointer: &str) -> Option<String> {
 /// The addresses at a JSON pointer, as they are written there; `None` where there is none, or a placeholder.
 #[must_use]
 pub fn address_at(body: &Value, pointer: &str) -> Option<String> {
-    at(body, pointer).and_then(|value| address_of(value).ok()).flatten()
+    at(body, pointer).and_then(|value| addresses_of(value).0)
 }
 
 /// The id at a JSON pointer, in the form in which ids are compared; `None` where there is none, or a placeholder.
@@ -185,24 +222,6 @@ pub fn time_at(body: &Value, pointer: &str) -> Option<Timestamp> {
 #[must_use]
 pub fn time_of(value: &Value) -> Option<Timestamp> {
     moment(value).ok().flatten().and_then(Moment::timestamp)
-}
-
-/// When something was said: the first of some times that is given. One that can't be read is kept among the fields, and says nothing
-/// about when, and nor do those behind it, which are about something else.
-#[must_use]
-pub fn said_at(body: &Value, places: &[&str], fields: &mut Fields) -> Option<Timestamp> {
-    for pointer in places {
-        let Some(value) = at(body, pointer) else { continue };
-        match moment(value) {
-            Ok(Some(moment)) => return moment.timestamp(),
-            Ok(None) => {}
-            Err(Unclear) => {
-                fields.extend([unread::kept(pointer.rsplit('/').next().unwrap_or(pointer), value)]);
-                return None;
-            }
-        }
-    }
-    None
 }
 
 /// Whether a value says "yes" or "no", in one of the ways in which programs do.
@@ -236,11 +255,34 @@ fn scalar(value: &Value) -> Read<String> {
     }
 }
 
+/// A number as it was sent, or as text in the same spelling.
+fn number_of(value: &Value) -> Read<Value> {
+    match value {
+        Value::Number(_) => Ok(Some(value.clone())),
+        _ => {
+            let Some(text) = scalar(value)?.map(|text| text::visible(&text)) else { return Ok(None) };
+            match text.strip_prefix('+').unwrap_or(&text) {
+                number if is_number(number) => Ok(Some(Value::from(number))),
+                text if is_placeholder(Sort::Name, text) => Ok(None),
+                _ => Err(Unclear),
+            }
+        }
+    }
+}
+
+fn currency_of(value: &Value) -> Read<String> {
+    let Some(text) = scalar(value)?.map(|text| text::visible(&text)).filter(|text| !is_placeholder(Sort::Name, text)) else { return Ok(None) };
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(Some(text));
+    }
+    let currency = text.parse().ok().and_then(Currency::from_numeric);
+    currency.map(|currency| Some(currency.code().to_owned())).ok_or(Unclear)
+}
+
 fn id_of(value: &Value) -> Read<String> {
     let Some(raw) = scalar(value)? else { return Ok(None) };
-    let id = text::canonical_id(&raw);
-    // What is too long can't be asked for; cutting it could mix up two people.
-    if id.chars().count() > text::MAX_ID_CHARS { Err(Unclear) } else { Ok(text::id(&id)) }
+    // What is too long, or has characters that are none, can't be asked for; cutting it could mix up two people.
+    if text::is_possible_id(&raw) { Ok(text::id(&raw)) } else { Err(Unclear) }
 }
 
 /// HTML entities are decoded, once: whoever wrote `&amp;amp;` meant `&amp;`.
@@ -250,14 +292,23 @@ fn name(raw: &str) -> Option<String> {
     Some(text::visible(&decoded)).filter(|name| !is_placeholder(Sort::Name, name))
 }
 
+/// The addresses of a list, or the only one; and whether every one could be read.
+fn addresses_of(value: &Value) -> (Option<String>, bool) {
+    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let read: Vec<Read<String>> = items.iter().take(MAX_ITEMS).map(address_of).collect();
+    let is_whole = read.iter().all(Result::is_ok);
+    let all: Vec<String> = read.into_iter().filter_map(|read| read.ok().flatten()).collect();
+    ((!all.is_empty()).then(|| text::clean(&all.join(", "))), is_whole)
+}
+
 fn address_of(value: &Value) -> Read<String> {
-    if let Value::Array(items) = value {
-        let all: Vec<String> = items.iter().filter_map(|item| address_of(item).transpose()).take(MAX_ITEMS).collect::<Result<_, _>>()?;
-        return Ok((!all.is_empty()).then(|| text::clean(&all.join(", "))));
-    }
     let Some(raw) = scalar(value)? else { return Ok(None) };
     // Lines are the items of a list; folding white space would make one of them.
-    let address = text::visible(&raw.trim().replace(['\n', '\r', '\t'], ", "));
+    let raw = text::trimmed(&raw).replace('\t', " ").replace(['\n', '\r'], ", ");
+    if raw.contains(char::is_control) {
+        return Err(Unclear);
+    }
+    let address = text::visible(&raw);
     Ok((!is_placeholder(Sort::Address, &address)).then_some(address))
 }
 

@@ -9,6 +9,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::api::is_safe_url;
 use super::webhook::digest;
+use crate::customer::text;
 
 /// The fewest bytes of a secret: 128 bits, below which guessing is no longer out of the question.
 pub const MIN_SECRET_BYTES: usize = 16;
@@ -203,10 +204,13 @@ impl<'a> Keyring<'a> {
 
 /// What stands around a secret that hardly belongs to it.
 fn surrounded_by(kept: &[u8]) -> Option<&'static str> {
-    let (first, last) = (kept.first()?, kept.last()?);
-    if first.is_ascii_whitespace() || last.is_ascii_whitespace() {
+    let text = String::from_utf8_lossy(kept);
+    let is_any = |is: fn(char) -> bool| text.starts_with(is) || text.ends_with(is);
+    if is_any(char::is_whitespace) {
         return Some("blanks or line breaks");
     }
-    let is_quoted = kept.len() > 1 && first == last && matches!(first, b'"' | b'\'' | b'`');
-    is_quoted.then_some("quotation marks")
+    if is_any(text::is_invisible) {
+        return Some("characters that nobody can see");
+    }
+    is_any(|c| matches!(c, '"' | '\'' | '`' | '“' | '”' | '„' | '‘' | '’' | '«' | '»')).then_some("quotation marks")
 }

@@ -126,11 +126,23 @@ fn day(text: &str) -> Option<Date> {
     let (date, rest) = text.split_at_checked(10)?;
     let rest = match rest.strip_prefix(['T', ' ']).map(|time| time.strip_prefix("00:00:00")) {
         Some(Some(fraction)) if fraction.strip_prefix('.').unwrap_or(fraction).bytes().all(|byte| byte == b'0') => "",
+        Some(None) if rest.get(1..) == Some("00:00") => "",
         Some(_) => return None,
         None => rest,
     };
-    let is_zone = rest.is_empty() || rest == "Z" || (rest.len() == 6 && rest.starts_with(['+', '-']) && rest.get(3..4) == Some(":"));
+    let is_zone = rest.is_empty() || rest == "Z" || (rest.len() == 6 && offset_at_end(rest).is_some_and(|hours| hours <= MOST_HOURS));
     date.replace('/', "-").parse().ok().filter(|_| is_zone)
+}
+
+/// The most hours that any zone is away from UTC.
+const MOST_HOURS: u8 = 14;
+
+/// The hours of an offset at the end of a text: `+01:00`, `+0100` or `+01`.
+fn offset_at_end(text: &str) -> Option<u8> {
+    let (_, offset) = text.split_at_checked(text.rfind(['+', '-'])?.saturating_add(1))?;
+    let digits = offset.replace(':', "");
+    let is_offset = matches!(digits.len(), 2 | 4) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.get(..2).filter(|_| is_offset)?.parse().ok()
 }
 
 /// RFC 3339 and its relatives (ISO 8601, RFC 9557), RFC 2822, HTTP's dates and JavaScript's.
@@ -141,6 +153,10 @@ fn instant(text: &str) -> Option<Timestamp> {
     let http = || httpdate::parse_http_date(&text).ok().and_then(|at| Timestamp::try_from(at).ok());
     let found = text.parse().ok().or_else(zoned).or_else(|| civil(&text).and_then(in_utc)).or_else(|| mail(&text)).or_else(http);
     let found: Timestamp = found.or_else(|| javascript(&text))?;
+    let without_name = text.split(['[', '(']).next().unwrap_or_default().trim_end();
+    if offset_at_end(without_name).is_some_and(|hours| hours > MOST_HOURS) {
+        return None;
+    }
     if plus_a_day { found.checked_add(jiff::SignedDuration::from_secs(86_400)).ok() } else { Some(found) }
 }
 
@@ -193,7 +209,7 @@ fn with_short_fraction(text: &str) -> String {
 
 /// ` UTC` and ` GMT` behind an ISO time, and a blank before an offset.
 fn with_usual_zone(text: &str) -> String {
-    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+    if !text.get(..4).is_some_and(|year| year.bytes().all(|byte| byte.is_ascii_digit())) {
         return text.to_owned();
     }
     for (end, zone) in [(" UTC", "Z"), (" GMT", "Z"), (" Z", "Z"), (" +", "+"), (" -", "-")] {
@@ -239,6 +255,7 @@ mod tests {
             json!("2024-03-20T10:00:00.123456789012Z"),
             json!("Wed, 20 Mar 2024 10:00:00 GMT"),
             json!("Wed, 20 Mar 2024 11:00:00 +0100"),
+            json!("20 Mar 2024 11:00:00 +0100"),
             json!("Wednesday, 20-Mar-24 10:00:00 GMT"),
             json!("Wed Mar 20 10:00:00 2024"),
             json!("Wed Mar 20 2024 11:00:00 GMT+0100 (Central European Standard Time)"),
@@ -262,7 +279,16 @@ mod tests {
 
     #[test]
     fn a_day_alone_is_a_day() {
-        for raw in ["2024-03-20", "2024/03/20", "20240320", "2024-03-20Z", "2024-03-20+01:00", "2024-03-20 00:00:00", "2024-03-20T00:00:00.000"] {
+        for raw in [
+            "2024-03-20",
+            "2024/03/20",
+            "20240320",
+            "2024-03-20Z",
+            "2024-03-20+01:00",
+            "2024-03-20 00:00:00",
+            "2024-03-20T00:00:00.000",
+            "2024-03-20T00:00",
+        ] {
             assert_eq!(moment(&json!(raw)).unwrap().map(Moment::text).as_deref(), Some("2024-03-20"), "{raw}");
         }
         assert_eq!(moment(&json!("2024-03-20T00:00:00Z")).unwrap().map(Moment::text).as_deref(), Some("2024-03-20T00:00:00Z"));
@@ -308,6 +334,10 @@ mod tests {
             json!("2024-03-20T25:00:00Z"),
             json!("2024-03-20T24:00:01Z"),
             json!("2024-03-20T10:00:00+99:00"),
+            json!("2024-03-20T10:00:00+25:00"),
+            json!("2024-03-20T10:00:00-23:59"),
+            json!("2024-03-20 10:00:00 +1800"),
+            json!("Wed, 20 Mar 2024 10:00:00 +2400"),
             json!("2024-03-20 10:00:00 CET"),
             json!("Wed, 20 Mar 2024 10:00:00 CET"),
             json!(2024),

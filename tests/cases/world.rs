@@ -43,8 +43,9 @@ impl World {
         let mut records: BTreeMap<(Identifier, SourceKind), usize> = BTreeMap::new();
         let mut names: BTreeMap<Identifier, BTreeSet<String>> = BTreeMap::new();
         for record in self.records.iter().filter(|record| !self.aliases.is_loser(&record.key)) {
-            for value in identifiers_of(record, self.rules.region).values.into_iter().filter(|value| value.kind.is_address() && self.may_link(value))
-            {
+            let identifiers = identifiers_of(record, self.rules.region);
+            let linking = identifiers.values.iter().filter(|value| value.kind.is_address() && identifiers.may_link(value) && self.may_link(value));
+            for value in linking.cloned() {
                 let name = record.name().folded().key();
                 if self.rules.unique.contains(&record.key.kind) {
                     *records.entry((value, record.key.kind)).or_default() += 1;
@@ -61,8 +62,9 @@ impl World {
     pub fn members(&self) -> Vec<Member> {
         let shared = self.shared();
         let member = |record: &Record| {
-            let identifiers = identifiers_of(record, self.rules.region).values;
-            let linking = identifiers.iter().filter(|value| self.may_link(value) && !shared.contains(value)).cloned().collect();
+            let found = identifiers_of(record, self.rules.region);
+            let linking = found.values.iter().filter(|value| found.may_link(value) && self.may_link(value) && !shared.contains(value));
+            let (linking, identifiers) = (linking.cloned().collect(), found.values.clone());
             Member { key: record.key.clone(), name: record.name().folded(), identifiers, linking }
         };
         self.records.iter().map(member).collect()

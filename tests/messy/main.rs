@@ -13,7 +13,7 @@ use hookpoint::customer::name::PersonName;
 use hookpoint::customer::phone::Region;
 use hookpoint::customer::record::{Change, Record, RecordKey};
 use hookpoint::customer::unread::{unread_fields, unread_values};
-use hookpoint::customer::versions::{Update, Versions};
+use hookpoint::customer::versions::{UNCLEAR_AT, Update, Versions};
 use hookpoint::sources::{Delivery, Reading, SourceSettings};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -159,6 +159,7 @@ fn judge_event(person: &Person, event: &Event, update: &Update) {
     let numbers: Vec<String> = event.references().map(|(_, number)| number).collect();
     let has_number = matches!(person.source, Source::OmnioTap | Source::Omneo) && person.order.meaning == Meaning::Own;
     assert_eq!(numbers, if has_number { vec![values::order(person.n)] } else { Vec::new() }, "{}", person.order.sent);
+    assert_eq!(told.contains("record"), person.id.meaning == Meaning::Unclear && person.source != Source::Syncaroo, "{}", person.id.sent);
     let is_told = told.iter().any(|field| field.starts_with("reference."));
     assert!(
         person.order.meaning != Meaning::Unclear || is_told || !matches!(person.source, Source::OmnioTap | Source::Omneo),
@@ -166,19 +167,28 @@ fn judge_event(person: &Person, event: &Event, update: &Update) {
         person.order.sent
     );
     if person.source != Source::Syncaroo {
-        let expected = if person.time.meaning == Meaning::Own { person.said_at } else { received_at() };
+        let expected = match person.time.meaning {
+            Meaning::Own => person.said_at,
+            Meaning::Nothing => received_at(),
+            Meaning::Unclear => UNCLEAR_AT,
+        };
+        assert_eq!(event.is_undated(), person.time.meaning == Meaning::Unclear, "{}", person.time.sent);
         assert_eq!(event.occurred_at(), expected, "{}", person.time.sent);
     }
 }
 
-/// When it was said: as it says, never later than it came; where that can't be read, when it came.
+/// When it was said: as it says, never later than it came; where it doesn't say, when it came; where that can't be read, before
+/// everything else, and so does what says "unknown" in the form of a date.
 fn judge_time(person: &Person, update: &Update, told: &BTreeSet<String>) {
     let is_time = |field: &String| field.ends_with("_at") || field.ends_with("updatedAt") || field.ends_with("timestamp");
     match person.time.meaning {
         Meaning::Own => assert_eq!(update.at, person.said_at, "{}", person.time.sent),
-        Meaning::Nothing => assert_eq!(update.at, received_at(), "{}", person.time.sent),
+        Meaning::Nothing if person.time.sent.as_str().is_none_or(str::is_empty) && person.time.sent != json!(0) => {
+            assert_eq!(update.at, received_at(), "{}", person.time.sent)
+        }
+        Meaning::Nothing => assert_eq!(update.at, UNCLEAR_AT, "{}", person.time.sent),
         Meaning::Unclear => {
-            assert_eq!(update.at, received_at(), "{}", person.time.sent);
+            assert_eq!(update.at, UNCLEAR_AT, "{}", person.time.sent);
             assert!(told.iter().any(is_time), "{} is not told: {told:?}", person.time.sent);
         }
     }

@@ -221,17 +221,21 @@ async fn an_id_that_several_people_seem_to_have_is_nobodys() {
 async fn a_country_is_the_numbers_own_or_the_number_is_nothing() {
     let app = receiver(&[]).await;
     for (n, (country, found)) in [
-        ("BEL", Some("+32475120001")),
-        ("be", Some("+32475120002")),
-        ("Belgium", Some("+32475120003")),
-        ("België", Some("+32475120004")),
-        ("32", Some("+32475120005")),
-        ("+32", Some("+32475120006")),
-        ("056", Some("+32475120007")),
-        ("nl-BE", Some("+32475120008")),
-        ("Narnia", None),
-        ("XX", None),
-        ("Europe", None),
+        (json!("BEL"), Some("+32475120001")),
+        (json!("be"), Some("+32475120002")),
+        (json!("Belgium"), Some("+32475120003")),
+        (json!("België"), Some("+32475120004")),
+        (json!("32"), Some("+32475120005")),
+        (json!("+32"), Some("+32475120006")),
+        (json!("056"), Some("+32475120007")),
+        (json!("nl-BE"), Some("+32475120008")),
+        (json!("Narnia"), None),
+        (json!("XX"), None),
+        (json!("Europe"), None),
+        (json!("ÑL"), None),
+        (json!(true), None),
+        (json!(["BE"]), None),
+        (json!({"iso2": "BE"}), None),
     ]
     .into_iter()
     .enumerate()
@@ -247,6 +251,10 @@ async fn a_country_is_the_numbers_own_or_the_number_is_nothing() {
         let expected: Vec<Value> = found.into_iter().map(|number| json!({"address": number, "type": "telephone"})).collect();
         assert_eq!(phones, expected, "{country}");
     }
+    // The digits of a national number are another country's: `612349980` would be Australian.
+    let numbers = json!({"id": "p-91", "mobile_phone": "0612349980", "mobile_phone_e164": "612349980", "updated_at": ago(1)});
+    omneo(&app, "profile.created", numbers).await;
+    assert_eq!(customer(&app, "primaryID=p-91").await.unwrap()["addresses"], json!([{"address": "+31612349980", "type": "telephone"}]));
     // It counts for the other number as well.
     let body = json!({"id": "p-90", "first_name": "Anna", "secondary_phone": "020 7946 0018", "mobile_phone_country": "UK", "updated_at": ago(1)});
     omneo(&app, "profile.created", body).await;
@@ -383,5 +391,103 @@ async fn a_template_that_fails_is_counted_told_once_and_named() {
     assert_eq!(told.count(), 1, "once, not for every customer");
     let metrics = hookpoint::telemetry::metrics().render();
     assert!(metrics.lines().any(|line| line.starts_with("hookpoint_template_failures_total{") && line.contains("custom_fields.2.value")));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_time_that_nobody_can_read_makes_nothing_new_and_brings_nobody_back() {
+    let app = receiver(&[]).await;
+    for (n, time) in [
+        json!("garbage"),
+        json!("26-11-2026 23:59"),
+        json!({}),
+        json!("2026-02-30T00:00:00Z"),
+        json!("2026-11-21T10:00:00+25:00"),
+        json!("1970-01-01"),
+        json!("0000-00-00 00:00:00"),
+        json!(0),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let id = format!("p-{n}");
+        let said = |name: &str, at: &Value| json!({"id": id, "first_name": "Anna", "last_name": name, "updated_at": at});
+        omneo(&app, "profile.updated", said("Stale", time)).await;
+        omneo(&app, "profile.updated", said("Good", &json!(ago(1)))).await;
+        omneo(&app, "profile.updated", said("Staler", time)).await;
+        assert_eq!(customer(&app, &format!("primaryID={id}")).await.unwrap()["customerLastname"], "Good", "{time}");
+        omneo(&app, "profile.deleted", json!({"id": id, "updated_at": ago(1)})).await;
+        omneo(&app, "profile.updated", said("Back", time)).await;
+        assert_eq!(customer(&app, &format!("primaryID={id}")).await, None, "{time}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_happened_at_a_time_that_nobody_can_read_is_told_and_not_shown_as_of_now() {
+    let app = receiver(&[]).await;
+    omneo(&app, "profile.created", json!({"id": "p-1", "first_name": "Anna", "updated_at": ago(7)})).await;
+    omniotap(&app, "contact", "created", json!({"event_id": "c"}), json!({"id": "c-1", "firstName": "Bert", "updatedAt": ago(7)})).await;
+    for (n, time) in [json!("15-01-2023"), json!("garbage"), json!({}), json!("2023-01-15 10:00:00 CET"), json!(true)].iter().enumerate() {
+        omneo(&app, "transaction.created", json!({"id": format!("t-{n}"), "profile_id": "p-1", "total": 5, "transacted_at": time})).await;
+        let ticket = json!({"id": format!("k-{n}"), "contactId": "c-1", "subject": "Hi", "updatedAt": time});
+        omniotap(&app, "ticket", "created", json!({"event_id": format!("k{n}")}), ticket).await;
+        let data = json!({"external_id": "o-1", "first_name": "Cleo", "comment": "Hi"});
+        let body = json!({"type": "feedback.submitted.v1", "timestamp": time, "data": data});
+        deliver(&app, Letter::new(Source::OmniLab, u32::try_from(n).unwrap(), body.to_string())).await;
+    }
+    for id in ["p-1", "c-1", "o-1"] {
+        assert_eq!(customer(&app, &format!("primaryID={id}")).await.unwrap()["timeline"], json!([]), "{id}");
+    }
+    assert!(deliveries(&app).await.iter().filter(|row| row.remark.contains("could not be read: ")).count() >= 15);
+    // A day alone is that day, whoever says it.
+    let ticket = json!({"id": "k-9", "contactId": "c-1", "subject": "Hi", "updatedAt": "2023-01-15"});
+    omniotap(&app, "ticket", "created", json!({"event_id": "k9"}), ticket).await;
+    assert_eq!(customer(&app, "primaryID=c-1").await.unwrap()["timeline"][0]["lastUpdate"], "2023-01-15 00:00:00");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_number_is_not_shown_as_one_and_takes_nothing_else_away() {
+    let app = receiver(&[]).await;
+    omneo(&app, "profile.created", json!({"id": "p-1", "first_name": "Anna", "updated_at": ago(7)})).await;
+    for (n, (total, currency, message)) in [
+        (json!(5), json!(978), "EUR 5.00"),
+        (json!("12.50"), json!("EUR"), "EUR 12.50"),
+        (json!(true), json!(true), "Purchase"),
+        (json!([5]), json!("EUR"), "Purchase"),
+        (json!("NaN"), json!("EUR"), "Purchase"),
+        (json!("undefined"), json!("undefined"), "Purchase"),
+        (json!("free"), json!("EUR"), "Purchase"),
+        (json!(5), json!("n/a"), "5.00"),
+        (json!(5), json!("J\u{200b}PY"), "JPY 5"),
+        (json!("0.00012345"), json!("BTC"), "BTC 0.00012345"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (id, sent) = (format!("t-{n}"), format!("{total} {currency}"));
+        let purchase = json!({"id": id, "profile_id": "p-1", "total": total, "currency": currency, "transacted_at": ago(2), "updated_at": ago(2)});
+        omneo(&app, "transaction.created", purchase).await;
+        let found = customer(&app, "primaryID=p-1").await.unwrap();
+        let events = found["timeline"].as_array().unwrap();
+        let shown = events.iter().find(|event| event["externalID"] == id.as_str()).unwrap_or_else(|| panic!("{sent} is not shown"));
+        let text = shown["message"].as_str().unwrap();
+        assert!(text.contains(message), "{sent}: {text}");
+        for nothing in ["True", "true", "NaN", "undefined", "free", "[5]", "n/a"] {
+            assert!(!text.contains(nothing), "{sent}: {text}");
+        }
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn whose_it_is_where_that_cannot_be_read_is_told() {
+    let app = receiver(&[]).await;
+    let ticket = json!({"id": "k-1", "contactId": {"id": "c-1"}, "subject": "Hi", "updatedAt": ago(1)});
+    omniotap(&app, "ticket", "created", json!({"event_id": "k1"}), ticket).await;
+    omneo(&app, "transaction.created", json!({"id": "t-1", "profile_id": true, "total": 5, "updated_at": ago(1)})).await;
+    let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.remark).collect();
+    assert!(remarks.iter().all(|remark| remark.contains("record")), "{remarks:?}");
     app.stop().await;
 }

@@ -63,7 +63,8 @@ impl OmneoSettings {
 fn missing(ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
     match ask.what.as_str() {
         PROFILE | WHOLE_PROFILE => {
-            Ok(Heard { changes: vec![profile::deletion(&ask.about, reply.received_at, reply.received_at)?], ..Heard::default() })
+            let gone = Change::Record { key: profile::key(&ask.about)?, update: profile::deletion(&Value::Null, reply.received_at) };
+            Ok(Heard { changes: vec![gone], ..Heard::default() })
         }
         // That there is no such list doesn't say that nobody is on it.
         PROFILES | PROFILES_SINCE => Err(Unreadable::Missing("list")),

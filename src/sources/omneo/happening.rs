@@ -5,11 +5,12 @@ use serde_json::Value;
 
 use super::profile::{self, Speaker};
 use crate::customer::event::{self, EventKey};
-use crate::customer::kind::Source;
+use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::Change;
 use crate::customer::versions::{Scope, Update};
 use crate::sources::Unreadable;
-use crate::sources::picker::{Fields, Picker, id_at, said_at, time_at};
+use crate::sources::picker::{Fields, Picker, id_at};
+use crate::sources::said_at::said_at;
 
 type Places = &'static [(&'static str, &'static str)];
 
@@ -19,6 +20,8 @@ pub(super) struct Happening {
     pub(super) thing: &'static str,
     /// The values that messages may show.
     values: Places,
+    /// Those of them that are amounts and counts.
+    numbers: Places,
     /// Where the time is, the best last.
     times: Places,
 }
@@ -27,30 +30,26 @@ pub(super) struct Happening {
 pub(super) const HAPPENINGS: [Happening; 7] = [
     Happening {
         thing: "transaction",
-        values: &[
-            ("/total", "data.total"),
-            ("/currency", "data.currency"),
-            ("/order_number", "data.order_number"),
-            ("/receipt_ref", "data.receipt_ref"),
-            ("/status", "data.status"),
-            ("/type", "data.kind"),
-            ("/location/name", "data.location"),
-        ],
+        values: &[("/status", "data.status"), ("/type", "data.kind"), ("/location/name", "data.location")],
+        numbers: &[("/total", "data.total")],
         times: &[("/created_at", event::field::OCCURRED_AT), ("/transacted_at", event::field::OCCURRED_AT)],
     },
     Happening {
         thing: "order",
-        values: &[("/total", "data.total"), ("/currency", "data.currency"), ("/order_number", "data.order_number"), ("/status", "data.status")],
+        values: &[("/status", "data.status")],
+        numbers: &[("/total", "data.total")],
         times: &[("/created_at", event::field::OCCURRED_AT), ("/ordered_at", event::field::OCCURRED_AT)],
     },
     Happening {
         thing: "reward",
-        values: &[("/definition/name", "data.name"), ("/value_initial", "data.value_initial"), ("/value_remaining", "data.value_remaining")],
+        values: &[("/definition/name", "data.name")],
+        numbers: &[("/value_initial", "data.value_initial"), ("/value_remaining", "data.value_remaining")],
         times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
     },
     Happening {
         thing: "benefit",
         values: &[("/definition/name", "data.name")],
+        numbers: &[],
         times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
     },
     Happening {
@@ -63,18 +62,29 @@ pub(super) const HAPPENINGS: [Happening; 7] = [
             ("/signal", "data.signal"),
             ("/namespace", "data.namespace"),
         ],
+        numbers: &[],
         times: &[("/created_at", event::field::OCCURRED_AT), ("/interacted_at", event::field::OCCURRED_AT)],
     },
     Happening {
         thing: "point",
-        values: &[("/value", "data.value"), ("/description", "data.description")],
+        values: &[("/description", "data.description")],
+        numbers: &[("/value", "data.value")],
         times: &[("/created_at", event::field::OCCURRED_AT)],
     },
     Happening {
         thing: "rating",
         values: &[("/value", "data.value"), ("/comment", "data.comment")],
+        numbers: &[],
         times: &[("/created_at", event::field::OCCURRED_AT)],
     },
+];
+
+/// What it can be looked up by is shown as well.
+const REFERENCES: [(&str, &str); 4] = [
+    ("/order_number", "reference.order_number"),
+    ("/order_number", "data.order_number"),
+    ("/receipt_ref", "reference.receipt_ref"),
+    ("/receipt_ref", "data.receipt_ref"),
 ];
 
 impl Happening {
@@ -90,16 +100,14 @@ impl Happening {
 
     /// That it is no more.
     pub(super) fn deletion(&self, said: &Value, received_at: Timestamp) -> Result<Change, Unreadable> {
-        // When it was made or last changed doesn't say when it was deleted.
-        let at = time_at(said, "/deleted_at").unwrap_or(received_at);
-        Ok(Change::Event { key: self.key(said)?, update: Update { at, received_at, scope: Scope::Deletion, fields: Fields::new() } })
+        Ok(Change::Event { key: self.key(said)?, update: profile::deletion(said, received_at) })
     }
 
     /// What is said of it, and of its profile, or part of it. `owner` is whose it is if it doesn't say.
     pub(super) fn changes(&self, by: &Speaker<'_>, said: &Value, owner: Option<&str>) -> Result<Vec<Change>, Unreadable> {
         let key = self.key(said)?;
         let mut unread = Fields::new();
-        let at = said_at(said, &["/updated_at", "/created_at"], &mut unread).unwrap_or(by.received_at);
+        let at = said_at(said, &["/updated_at", "/created_at"], &mut unread).stamp(by.received_at);
         let mut changes = Vec::new();
         let profile = said.get("profile").filter(|profile| profile.is_object());
         let owner = id_at(said, "/profile_id").or_else(|| id_at(profile?, "/id")).or_else(|| owner.map(str::to_owned));
@@ -108,17 +116,19 @@ impl Happening {
         {
             changes.push(by.said(profile, owner, at)?);
         }
-        let record = owner.as_deref().map(profile::key).transpose()?.map(|key| key.to_string());
         // Of the times at which it may have happened the best counts that is there; of the others, null clears.
         let (occurred, others): (Vec<_>, Vec<_>) = self.times.iter().copied().partition(|(_, field)| *field == event::field::OCCURRED_AT);
         let fields = Picker::new(said)
             .pick(self.values)
             .pick_text(&[("/url", event::field::URL)])
-            .pick_id(&[("/order_number", "reference.order_number"), ("/receipt_ref", "reference.receipt_ref")])
+            .pick_number(self.numbers)
+            .pick_currency(&[("/currency", "data.currency")])
+            .pick_id(&REFERENCES)
             .pick_truth(&[("/is_void", "data.is_void")])
             .pick_known_time(&occurred)
             .pick_time(&others)
-            .set_known(event::field::RECORD, record)
+            .pick_owner(event::field::RECORD, &[("/profile_id", SourceKind::OmneoProfile), ("/profile/id", SourceKind::OmneoProfile)])
+            .set_known(event::field::RECORD, owner.as_deref().map(profile::key).transpose()?.map(|key| key.to_string()))
             .with(unread)
             .finish();
         changes.push(Change::Event { key, update: Update { at, received_at: by.received_at, scope: Scope::Partial, fields } });

@@ -8,12 +8,14 @@ use serde_json::Value;
 use super::OmneoSettings;
 use crate::customer::kind::SourceKind;
 use crate::customer::phone_field::{PhoneField, PhoneSpelling};
-use crate::customer::placeholder::{Sort, is_placeholder};
+use crate::customer::placeholder::is_no_value;
 use crate::customer::record::{Change, RecordKey, SourceMerge, field};
 use crate::customer::versions::{Scope, Update};
 use crate::customer::{country, unread};
 use crate::sources::Unreadable;
-use crate::sources::picker::{Fields, Picker, address_at, id_at, said_at, text_at, time_at, truth_of};
+use crate::sources::picker::{Fields, Picker, address_at, at, id_at, text_at, truth_of};
+use crate::sources::said_at::said_at;
+use crate::sources::time::Moment;
 
 pub(super) fn key(id: &str) -> Result<RecordKey, Unreadable> {
     RecordKey::new(SourceKind::OmneoProfile, id).ok_or(Unreadable::Missing("usable profile id"))
@@ -39,13 +41,13 @@ impl Speaker<'_> {
     }
 
     fn change(&self, said: &Value, id: &str, (scope, at): (Scope, Timestamp), mut fields: Fields) -> Result<Change, Unreadable> {
-        let at = said_at(said, &["/updated_at"], &mut fields).unwrap_or(at);
+        let at = said_at(said, &["/updated_at"], &mut fields).stamp(at);
         Ok(Change::Record { key: key(id)?, update: Update { at, received_at: self.received_at, scope, fields } })
     }
 
     /// Balances, aggregations and attributes of their own.
     pub(super) fn part(&self, part: &Value, id: &str) -> Result<Change, Unreadable> {
-        let mut fields = Picker::new(part).pick(&BALANCES).pick(&AGGREGATIONS).finish();
+        let mut fields = Picker::new(part).pick_number(&BALANCES).pick_number(&AGGREGATIONS).finish();
         fields.extend(custom_attribute(part));
         self.change(part, id, (Scope::Part, self.received_at), fields)
     }
@@ -60,10 +62,9 @@ impl Speaker<'_> {
         self.change(identity, &key.id, (Scope::Part, self.received_at), fields).map(Some)
     }
 
-    /// That a profile is no more. When it was last changed doesn't say when it was deleted.
+    /// That a profile is no more.
     pub(super) fn deletion(&self, profile: &Value, id: &str) -> Result<Change, Unreadable> {
-        let at = time_at(profile, "/deleted_at").unwrap_or(self.received_at);
-        deletion(id, at, self.received_at)
+        Ok(Change::Record { key: key(id)?, update: deletion(profile, self.received_at) })
     }
 
     /// An identity is a reference; an inactive one is cleared, and so is one of which nobody can tell.
@@ -86,10 +87,11 @@ impl Speaker<'_> {
             .with(phone_numbers(profile))
             .pick(&PROFILE)
             .pick_truth(&[("/attributes/comms/email_optout", "attribute.email_optout")])
-            .pick(&BALANCES)
+            .pick_number(&BALANCES)
+            .pick_currency(&[("/currency", "attribute.currency")])
             .pick_time(&[("/created_at", field::CREATED_AT), ("/joined_at", "attribute.customer_since")]);
         if let Some(aggregations) = profile.get("aggregations").filter(|aggregations| aggregations.is_object()) {
-            picker = picker.with(Picker::new(aggregations).pick(&AGGREGATIONS).finish());
+            picker = picker.with(Picker::new(aggregations).pick_number(&AGGREGATIONS).finish());
         }
         let list = |name| profile.get(name).and_then(Value::as_array).into_iter().flatten();
         for attribute in list("custom_attributes") {
@@ -101,9 +103,11 @@ impl Speaker<'_> {
     }
 }
 
-/// That a profile is no more.
-pub(super) fn deletion(id: &str, at: Timestamp, received_at: Timestamp) -> Result<Change, Unreadable> {
-    Ok(Change::Record { key: key(id)?, update: Update { at, received_at, scope: Scope::Deletion, fields: Fields::new() } })
+/// That something is no more: since when it says, or else since that is known. When it was last changed doesn't say that.
+pub(super) fn deletion(said: &Value, received_at: Timestamp) -> Update {
+    let mut fields = Fields::new();
+    let at = said_at(said, &["/deleted_at"], &mut fields).known().and_then(Moment::timestamp).unwrap_or(received_at);
+    Update { at, received_at, scope: Scope::Deletion, fields }
 }
 
 /// That one profile went into another; `None` if it is the same.
@@ -116,7 +120,9 @@ pub(super) fn merge(loser: &str, winner: &str, at: Timestamp) -> Result<Option<C
 /// Where it names one that nobody knows, only what needs none is read: the brand's own country would make it somebody else's.
 fn phone_numbers(profile: &Value) -> Fields {
     let mut picker = Picker::new(profile).pick_address(&[("/mobile_phone", "phone.mobile"), ("/secondary_phone", "phone.secondary")]);
-    let country = text_at(profile, "/mobile_phone_country").filter(|country| !is_placeholder(Sort::Name, country));
+    // Whatever stands there and is no placeholder means some country, and be it one that nobody knows.
+    let country = at(profile, "/mobile_phone_country").filter(|country| !country.is_null());
+    let country = country.map(|country| country.as_str().map_or_else(|| country.to_string(), str::to_owned)).filter(|country| !is_no_value(country));
     if let Some(country) = &country {
         let region = country::region(country);
         for (pointer, field) in [("/mobile_phone", "phone.mobile"), ("/secondary_phone", "phone.secondary")] {
@@ -149,7 +155,7 @@ fn custom_attribute(attribute: &Value) -> Option<(String, Option<Value>)> {
     Some((format!("{}custom_{handle}", field::ATTRIBUTE), value))
 }
 
-const PROFILE: [(&str, &str); 13] = [
+const PROFILE: [(&str, &str); 12] = [
     ("/tier_handle", "attribute.tier"),
     ("/tier/name", "attribute.tier_name"),
     ("/title", "attribute.title"),
@@ -162,7 +168,6 @@ const PROFILE: [(&str, &str); 13] = [
     ("/birth_year", "attribute.birth_year"),
     ("/flattened_tags", "attribute.tags"),
     ("/flattened_statuses", "attribute.statuses"),
-    ("/currency", "attribute.currency"),
 ];
 
 const BALANCES: [(&str, &str); 4] = [

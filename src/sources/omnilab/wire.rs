@@ -3,7 +3,6 @@
 //! The event's type may carry an internal transport prefix; the plain type ends in `.v<number>`. A participant is known
 //! by the external id that the brand gave; an event without one, or with a placeholder, can't be tied to anybody.
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::OmniLabSettings;
@@ -12,7 +11,9 @@ use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::{Change, RecordKey, field};
 use crate::customer::text;
 use crate::customer::versions::{Scope, Update};
-use crate::sources::picker::{Fields, Picker, id_at, read_id, said_at, text_at};
+use crate::sources::picker::{Fields, Picker, id_at, read_id, text_at};
+use crate::sources::said_at::{said_at, undated};
+use crate::sources::time::Moment;
 use crate::sources::webhook::{Label, Sameness, Urgency, digest};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
@@ -22,6 +23,9 @@ const AREAS: [&str; 7] = ["touchpoint", "cta", "question", "feedback", "reward",
 impl Reader for OmniLabSettings {
     fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
         let body = delivery.json()?;
+        if !body.is_object() {
+            return Err(Unreadable::Missing("JSON object"));
+        }
         let places = &self.pointers;
         let full_type = text_at(&body, &places.event_type).ok_or(Unreadable::Missing("event type"))?;
         let Some((area, what)) = plain_type(&full_type) else { return Ok(Reading::Ignored("unknown event")) };
@@ -29,7 +33,7 @@ impl Reader for OmniLabSettings {
         let Some(external_id) = external_id else { return Ok(Reading::Ignored("it names no participant")) };
         let mut unread = Fields::new();
         let said_at = said_at(&body, &[&places.time], &mut unread);
-        let (at, received_at) = (said_at.unwrap_or(delivery.received_at), delivery.received_at);
+        let (at, received_at) = (said_at.stamp(delivery.received_at), delivery.received_at);
         let participant = RecordKey::new(SourceKind::OmniLabParticipant, &external_id).ok_or(Unreadable::Missing("usable external id"))?;
         let booking = if area == "booking" { id_at(&body, &places.booking) } else { None };
         let (what, id) = match booking {
@@ -40,7 +44,8 @@ impl Reader for OmniLabSettings {
         let key = EventKey::new(Source::OmniLab, &what, &id).ok_or(Unreadable::Missing("usable id"))?;
         let update = |fields: Fields| Update { at, received_at, scope: Scope::Partial, fields };
         let record = Change::Record { key: participant.clone(), update: update(self.person(&body, &external_id)) };
-        let happening = self.happening(&body, &participant, said_at).with(unread).finish();
+        let happening =
+            self.happening(&body, &participant, said_at.known()).with(undated(said_at.known(), &unread).into_iter().collect()).with(unread).finish();
         let happening = Change::Event { key, update: update(happening) };
         Ok(Reading::Changes(vec![record, happening]))
     }
@@ -82,7 +87,7 @@ impl OmniLabSettings {
         picker.set(&format!("{}{}", field::REFERENCE, self.external_id_kind), Some(Value::from(external_id))).finish()
     }
 
-    fn happening<'a>(&self, body: &'a Value, participant: &RecordKey, occurred_at: Option<Timestamp>) -> Picker<'a> {
+    fn happening<'a>(&self, body: &'a Value, participant: &RecordKey, occurred_at: Option<Moment>) -> Picker<'a> {
         let places = &self.pointers;
         Picker::new(body)
             .pick(&[
@@ -94,12 +99,12 @@ impl OmniLabSettings {
                 (&places.question, "data.question"),
                 (&places.answer, "data.answer"),
                 (&places.activity, "data.activity"),
-                (&places.duration_minutes, "data.duration_minutes"),
                 (&places.booking_status, "data.status"),
             ])
+            .pick_number(&[(&places.duration_minutes, "data.duration_minutes")])
             .pick_text(&[(&places.url, event::field::URL)])
             .pick_time(&[(&places.starts_at, "data.starts_at")])
-            .set_known(event::field::OCCURRED_AT, occurred_at.map(|at| at.to_string()))
+            .set_known(event::field::OCCURRED_AT, occurred_at.map(Moment::text))
             .set(event::field::RECORD, Some(Value::from(participant.to_string())))
     }
 }

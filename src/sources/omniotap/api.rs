@@ -13,7 +13,8 @@ use crate::customer::versions::{Scope, Versions};
 use crate::sources::api::{Api, Ask, Heard, Holds, Reply, Request, Stream, Target, Walk, Whom};
 use crate::sources::listing::Listing;
 use crate::sources::path::Path;
-use crate::sources::picker::{Fields, said_at};
+use crate::sources::picker::Fields;
+use crate::sources::said_at::said_at;
 use crate::sources::{Delivery, Unreadable, holder};
 
 /// People before what happened to them.
@@ -119,9 +120,9 @@ impl Api for OmnioTapSettings {
         for item in listing.items {
             let mut unread = Fields::new();
             let said_at = said_at(item, &["/updatedAt", "/createdAt"], &mut unread);
-            let stamp = Stamp { at: said_at.unwrap_or(reply.received_at), received_at: reply.received_at, unread };
+            let stamp = Stamp { at: said_at.stamp(reply.received_at), received_at: reply.received_at, unread };
             // What has no id keeps nobody else from being read.
-            let Ok(change) = entity.change(item, stamp, said_at, Scope::Whole) else { continue };
+            let Ok(change) = entity.change(item, stamp, said_at.known(), Scope::Whole) else { continue };
             heard.there.extend(change.keys());
             let is_meant = match &change {
                 Change::Record { update, .. } => address.as_ref().is_some_and(|address| holder::has(update, address)),

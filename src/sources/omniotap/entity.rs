@@ -9,6 +9,8 @@ use crate::customer::record::{Change, RecordKey, field};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::Unreadable;
 use crate::sources::picker::{Fields, Picker, id_at};
+use crate::sources::said_at::undated;
+use crate::sources::time::Moment;
 
 /// Something that the CRM has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,12 +55,13 @@ impl Entity {
     }
 
     /// What is said of one at a time. It happened at `occurred_at`, where that is known.
-    pub(super) fn change(self, data: &Value, stamp: Stamp, occurred_at: Option<Timestamp>, scope: Scope) -> Result<Change, Unreadable> {
+    pub(super) fn change(self, data: &Value, stamp: Stamp, occurred_at: Option<Moment>, scope: Scope) -> Result<Change, Unreadable> {
         let id = id_at(data, "/id").ok_or(Unreadable::Missing("usable id"))?;
         let Stamp { at, received_at, unread } = stamp;
         let update = |mut fields: Fields| {
-            fields.extend(unread.clone());
-            Update { at, received_at, scope, fields: if scope == Scope::Deletion { Fields::new() } else { fields } }
+            // Of what is gone nothing counts but what could not be read of that.
+            let said = if scope == Scope::Deletion { Fields::new() } else { std::mem::take(&mut fields) };
+            Update { at, received_at, scope, fields: said.into_iter().chain(unread.clone()).collect() }
         };
         let record = |kind, fields| {
             let key = RecordKey::new(kind, &id).ok_or(Unreadable::Missing("usable id"))?;
@@ -66,7 +69,7 @@ impl Entity {
         };
         let event = |places| {
             let key = EventKey::new(Source::OmnioTap, self.name(), &id).ok_or(Unreadable::Missing("usable id"))?;
-            Ok(Change::Event { key, update: update(happening(data, places, occurred_at)) })
+            Ok(Change::Event { key, update: update(happening(data, places, occurred_at, &unread)) })
         };
         match self {
             Self::Contact => record(SourceKind::OmnioTapContact, person(data).finish()),
@@ -80,10 +83,8 @@ impl Entity {
 
 const LEAD: [(&str, &str); 4] =
     [("/title", "data.title"), ("/leadSource", "data.lead_source"), ("/status", "data.status"), ("/priority", "data.priority")];
-const OPPORTUNITY: [(&str, &str); 5] =
-    [("/title", "data.title"), ("/stage", "data.stage"), ("/amount", "data.amount"), ("/currency", "data.currency"), ("/status", "data.status")];
-const TICKET: [(&str, &str); 4] =
-    [("/number", "data.number"), ("/subject", "data.subject"), ("/status", "data.status"), ("/priority", "data.priority")];
+const OPPORTUNITY: [(&str, &str); 3] = [("/title", "data.title"), ("/stage", "data.stage"), ("/status", "data.status")];
+const TICKET: [(&str, &str); 3] = [("/subject", "data.subject"), ("/status", "data.status"), ("/priority", "data.priority")];
 
 fn person(data: &Value) -> Picker<'_> {
     Picker::new(data)
@@ -101,15 +102,16 @@ fn customer(data: &Value) -> Picker<'_> {
 }
 
 /// The person is the customer where one is named, else the contact.
-fn happening(data: &Value, places: &[(&str, &str)], occurred_at: Option<Timestamp>) -> Fields {
-    let person = |pointer, kind| id_at(data, pointer).and_then(|id| RecordKey::new(kind, &id)).map(|key| key.to_string());
-    let record = person("/customerId", SourceKind::OmnioTapCustomer).or_else(|| person("/contactId", SourceKind::OmnioTapContact));
+fn happening(data: &Value, places: &[(&str, &str)], occurred_at: Option<Moment>, unread: &Fields) -> Fields {
     Picker::new(data)
         .pick(places)
+        .pick_number(&[("/amount", "data.amount")])
+        .pick_currency(&[("/currency", "data.currency")])
         .pick_text(&[("/url", event::field::URL)])
-        .pick_id(&[("/number", "reference.number")])
+        .pick_id(&[("/number", "reference.number"), ("/number", "data.number")])
         .pick_time(&[("/createdAt", "data.created_at")])
-        .set_known(event::field::OCCURRED_AT, occurred_at.map(|at| at.to_string()))
-        .set_known(event::field::RECORD, record)
+        .set_known(event::field::OCCURRED_AT, occurred_at.map(Moment::text))
+        .with(undated(occurred_at, unread).into_iter().collect())
+        .pick_owner(event::field::RECORD, &[("/customerId", SourceKind::OmnioTapCustomer), ("/contactId", SourceKind::OmnioTapContact)])
         .finish()
 }

@@ -8,13 +8,17 @@ use super::OmnioTapSettings;
 use super::entity::{Entity, Stamp};
 use crate::customer::text::canonical_id;
 use crate::customer::versions::Scope;
-use crate::sources::picker::{Fields, id_at, said_at, text_at};
+use crate::sources::picker::{Fields, id_at, text_at};
+use crate::sources::said_at::{SaidAt, said_at};
 use crate::sources::webhook::{Label, Sameness, Urgency};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
 impl Reader for OmnioTapSettings {
     fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
         let body = delivery.json()?;
+        if !body.is_object() {
+            return Err(Unreadable::Missing("JSON object"));
+        }
         if !self.tenant_id.is_empty() && id_at(&body, "/tenant_id").ok_or(Unreadable::Missing("tenant_id"))? != canonical_id(&self.tenant_id) {
             return Err(Unreadable::Foreign("tenant"));
         }
@@ -29,11 +33,15 @@ impl Reader for OmnioTapSettings {
         let Some(entity) = Entity::ALL.into_iter().find(|known| known.name() == entity) else { return Ok(Reading::Ignored("unknown entity")) };
         let mut unread = Fields::new();
         let occurred_at = said_at(&body, &["/occurred_at"], &mut unread);
-        let updated_at = if deleted { None } else { said_at(data, &["/updatedAt"], &mut unread) };
-        let said_at = updated_at.max(occurred_at);
-        let stamp = Stamp { at: said_at.unwrap_or(delivery.received_at), received_at: delivery.received_at, unread };
-        let scope = if deleted { Scope::Deletion } else { Scope::Partial };
-        Ok(Reading::Changes(vec![entity.change(data, stamp, updated_at.or(occurred_at), scope)?]))
+        // When something was last changed doesn't say when it was deleted; that it is gone counts, also where nobody can read since when.
+        let (scope, said_at, happened_at) = if deleted {
+            (Scope::Deletion, occurred_at.known().map_or(SaidAt::Unsaid, SaidAt::At), None)
+        } else {
+            let updated_at = said_at(data, &["/updatedAt"], &mut unread);
+            (Scope::Partial, updated_at.or_later(occurred_at), updated_at.known().or(occurred_at.known()))
+        };
+        let stamp = Stamp { at: said_at.stamp(delivery.received_at), received_at: delivery.received_at, unread };
+        Ok(Reading::Changes(vec![entity.change(data, stamp, happened_at, scope)?]))
     }
 
     fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {

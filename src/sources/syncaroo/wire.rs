@@ -10,7 +10,8 @@ use crate::customer::event::{self, EventKey};
 use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::{Change, RecordKey, field};
 use crate::customer::versions::{Scope, Update};
-use crate::sources::picker::{Fields, Picker, id_at, said_at, text_at};
+use crate::sources::picker::{Fields, Picker, id_at, text_at};
+use crate::sources::said_at::said_at;
 use crate::sources::time::{Moment, moment};
 use crate::sources::webhook::{Label, Sameness};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
@@ -70,7 +71,7 @@ impl SyncarooSettings {
     pub(super) fn booking(&self, body: &Value, key: EventKey, received_at: Timestamp) -> Vec<Change> {
         let places = &self.pointers;
         let mut unread = Fields::new();
-        let at = said_at(body, &[&places.updated_at], &mut unread).unwrap_or(received_at);
+        let at = said_at(body, &[&places.updated_at], &mut unread).stamp(received_at);
         let member = id_at(body, &places.member).and_then(|id| RecordKey::new(SourceKind::SyncarooMember, &id));
         let mut changes = Vec::new();
         if let Some(member) = &member {

@@ -115,7 +115,8 @@ fn judge_record_key(key: &RecordKey) {
 
 /// What is kept of an update is fit for Postgres, comes back as it was, and saying it twice says nothing more.
 fn judge_update(update: &Update) -> Versions {
-    assert!(update.scope != Scope::Deletion || update.fields.is_empty(), "what is gone has no fields");
+    let is_told = |name: &String| name.starts_with("unread.");
+    assert!(update.scope != Scope::Deletion || update.fields.keys().all(is_told), "what is gone has no fields but those that tell what is unclear");
     assert!((-2_208_988_800..7_258_118_400).contains(&update.at.as_second()), "a time that would push everything else away");
     for (name, value) in &update.fields {
         assert!(!name.chars().any(char::is_control), "the name of a field that can't be kept");

@@ -1,0 +1,126 @@
+//! When something was said or happened, in a vendor's JSON: told apart are what it doesn't say and what nobody can read.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::picker::{Fields, at, text_of};
+use super::time::{Moment, Unclear, moment};
+use crate::customer::event::field::OCCURRED_AT;
+use crate::customer::unread;
+use crate::customer::versions::UNCLEAR_AT;
+
+/// When something was said, as far as it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaidAt {
+    /// Then.
+    At(Moment),
+    /// It doesn't say.
+    Unsaid,
+    /// It says, but nobody can read it, or with a date that stands for "unknown".
+    Unclear,
+}
+
+impl SaidAt {
+    /// The moment, if it is known.
+    #[must_use]
+    pub const fn known(self) -> Option<Moment> {
+        if let Self::At(moment) = self { Some(moment) } else { None }
+    }
+
+    /// The time stamp of what is said: the receipt where it gives none. What can't be read must not become "just now".
+    #[must_use]
+    pub fn stamp(self, received_at: Timestamp) -> Timestamp {
+        match self {
+            Self::At(moment) => moment.timestamp().unwrap_or(UNCLEAR_AT),
+            Self::Unsaid => received_at,
+            Self::Unclear => UNCLEAR_AT,
+        }
+    }
+
+    /// Of two times of one thing the later one.
+    #[must_use]
+    pub fn or_later(self, other: Self) -> Self {
+        match (self.known(), other.known()) {
+            (Some(one), Some(two)) if two.timestamp() > one.timestamp() => other,
+            (Some(_), _) => self,
+            (None, Some(_)) => other,
+            (None, None) if self == Self::Unsaid => other,
+            (None, None) => self,
+        }
+    }
+}
+
+/// When something was said: the first of some times that is given and can be read. One that can't be is kept among the fields.
+#[must_use]
+pub fn said_at(body: &Value, places: &[&str], fields: &mut Fields) -> SaidAt {
+    let mut said = SaidAt::Unsaid;
+    for pointer in places {
+        let Some(value) = at(body, pointer) else { continue };
+        match moment(value) {
+            Ok(Some(moment)) => return SaidAt::At(moment),
+            Ok(None) if text_of(value).is_some() => said = SaidAt::Unclear,
+            Ok(None) => {}
+            Err(Unclear) => {
+                fields.extend([unread::kept(pointer.rsplit('/').next().unwrap_or(pointer), value)]);
+                said = SaidAt::Unclear;
+            }
+        }
+    }
+    said
+}
+
+/// Keeps that nobody can read when something happened, where that could not be read anywhere: it is no event of "just now".
+#[must_use]
+pub fn undated(occurred_at: Option<Moment>, unread: &Fields) -> Option<(String, Option<Value>)> {
+    if occurred_at.is_some() {
+        return None;
+    }
+    let raw = unread.values().flatten().next()?;
+    Some(unread::kept(OCCURRED_AT, raw))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_first_time_that_can_be_read_counts_and_what_cannot_is_never_now() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let at: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+        for (body, stamp, told) in [
+            (json!({"a": at.to_string(), "b": "2026-11-19"}), at, 0),
+            (json!({"a": null, "b": at.to_string()}), at, 0),
+            (json!({"a": "soon", "b": at.to_string()}), at, 1),
+            (json!({"a": "", "b": null}), now, 0),
+            (json!({}), now, 0),
+            (json!({"a": "soon"}), UNCLEAR_AT, 1),
+            (json!({"a": {}, "b": true}), UNCLEAR_AT, 2),
+            (json!({"a": "0000-00-00"}), UNCLEAR_AT, 0),
+            (json!({"a": 0}), UNCLEAR_AT, 0),
+        ] {
+            let mut unread = Fields::new();
+            let said = said_at(&body, &["/a", "/b"], &mut unread);
+            assert_eq!((said.stamp(now), unread.len()), (stamp, told), "{body}");
+            assert_eq!(undated(said.known(), &unread).is_some(), stamp == UNCLEAR_AT && told > 0, "{body}");
+        }
+    }
+
+    #[test]
+    fn of_two_times_the_later_one_counts_and_a_known_one_before_none() {
+        let known = |text: &str| SaidAt::At(moment(&json!(text)).unwrap().unwrap());
+        let (early, late) = (known("2026-11-19"), known("2026-11-20T12:00:00Z"));
+        for (one, two, expected) in [
+            (early, late, late),
+            (late, early, late),
+            (SaidAt::Unclear, early, early),
+            (early, SaidAt::Unclear, early),
+            (SaidAt::Unsaid, SaidAt::Unclear, SaidAt::Unclear),
+            (SaidAt::Unclear, SaidAt::Unsaid, SaidAt::Unclear),
+            (SaidAt::Unsaid, SaidAt::Unsaid, SaidAt::Unsaid),
+        ] {
+            assert_eq!(one.or_later(two), expected);
+        }
+    }
+}
