@@ -234,7 +234,7 @@ async fn a_country_is_the_numbers_own_or_the_number_is_nothing() {
         (json!("Europe"), None),
         (json!("ÑL"), None),
         (json!(true), None),
-        (json!(["BE"]), None),
+        (json!(["BE"]), Some("+32475120014")),
         (json!({"iso2": "BE"}), None),
     ]
     .into_iter()
