@@ -39,7 +39,7 @@ pub async fn take_in(pool: &PgPool, account: &Arc<Account>, class: Class, patien
     let mut unread = UnreadCounts::default();
     let region = account.brand.rules.identity.region;
     changes.iter().filter_map(Change::update).for_each(|update| unread.add(account.source, &unread_fields(update, region)));
-    changes.iter_mut().for_each(|change| limit_receipt(change));
+    changes.iter_mut().for_each(limit_receipt);
     let not_after = heard.asked_at.checked_add(MOST_BETWEEN).unwrap_or(heard.asked_at);
     let applied = apply_reply(pool, &account.brand, changes, not_after).await?;
     // What was said again, and was known, was counted when it came.

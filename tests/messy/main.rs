@@ -118,7 +118,7 @@ fn region() -> Option<Region> {
 }
 
 /// A value that means something is there, and nothing else is; what means nothing or is unclear is not there. What is unclear is told.
-fn judge_addresses(messy: &Messy, found: &BTreeSet<String>, own: [String; 2], field: &str, told: &BTreeSet<String>) {
+fn judge_addresses(messy: &Messy, found: &BTreeSet<String>, own: &[String; 2], field: &str, told: &BTreeSet<String>) {
     let (sent, is_told) = (&messy.sent, told.contains(field));
     assert!(found.iter().all(|value| own.contains(value)), "somebody else's: {sent} became {found:?}");
     match messy.meaning {
@@ -136,8 +136,8 @@ fn judge_record(person: &Person, key: &RecordKey, update: &Update) {
     let of = |kind| identifiers.values.iter().filter(|value| value.kind == kind).map(|value| value.value.clone()).collect::<BTreeSet<_>>();
     let n = person.n;
     let phone = if person.source == Source::Omneo { "phone.mobile" } else { "phone.main" };
-    judge_addresses(&person.phone, &of(IdentifierKind::Phone), [values::line(n), values::second_line(n)], phone, &told);
-    judge_addresses(&person.email, &of(IdentifierKind::Email), [values::mailbox(n), values::second_mailbox(n)], "email.main", &told);
+    judge_addresses(&person.phone, &of(IdentifierKind::Phone), &[values::line(n), values::second_line(n)], phone, &told);
+    judge_addresses(&person.email, &of(IdentifierKind::Email), &[values::mailbox(n), values::second_mailbox(n)], "email.main", &told);
     let (name, own) = (record.name().folded(), PersonName::new(Some(person.first), None).folded());
     match person.name.meaning {
         Meaning::Own => assert_eq!(name.key(), own.key(), "{}", person.name.sent),
@@ -184,7 +184,7 @@ fn judge_time(person: &Person, update: &Update, told: &BTreeSet<String>) {
     match person.time.meaning {
         Meaning::Own => assert_eq!(update.at, person.said_at, "{}", person.time.sent),
         Meaning::Nothing if person.time.sent.as_str().is_none_or(str::is_empty) && person.time.sent != json!(0) => {
-            assert_eq!(update.at, received_at(), "{}", person.time.sent)
+            assert_eq!(update.at, received_at(), "{}", person.time.sent);
         }
         Meaning::Nothing => assert_eq!(update.at, UNCLEAR_AT, "{}", person.time.sent),
         Meaning::Unclear => {

@@ -65,7 +65,7 @@ async fn a_deletion_takes_away_what_was_said_before_it_without_a_time() {
             match step {
                 0 => {
                     omneo(&app, "profile.created", json!({"id": "p-1", "first_name": "Anna", "email": "anna@example.org", "updated_at": ago(7)}))
-                        .await
+                        .await;
                 }
                 1 => omneo(&app, "balance.updated", json!({"profile_id": "p-1", "point_balance": 500})).await,
                 _ => omneo(&app, "profile.deleted", json!({"id": "p-1", "updated_at": ago(7)})).await,
