@@ -169,11 +169,13 @@ impl FoldedName {
         if self.is_known() { key.chars().take(200).collect() } else { String::new() }
     }
 
-    /// Equal, or one a prefix or the initials of the other, or one edit apart. An unknown name never disagrees.
+    /// Equal, or one a prefix or the initials of the other, or one edit apart, and neither is the other's father (Jr, Sr, II). An
+    /// unknown name never disagrees.
     #[must_use]
     pub fn first_agrees(&self, other: &Self) -> bool {
         let (a, b) = (self.first.as_str(), other.first.as_str());
-        a.starts_with(b) || b.starts_with(a) || a == other.initials || b == self.initials || one_edit_apart(a, b)
+        let is_other_generation = self.generation.zip(other.generation).is_some_and(|(one, two)| one != two);
+        !is_other_generation && (a.starts_with(b) || b.starts_with(a) || a == other.initials || b == self.initials || one_edit_apart(a, b))
     }
 
     /// Sharing a word of three letters or more, equal, or one edit apart. An unknown name never disagrees.
@@ -186,11 +188,10 @@ impl FoldedName {
         !long(self).is_disjoint(&long(other)) || one_edit_apart(&self.last.concat(), &other.last.concat())
     }
 
-    /// Whether both parts agree, and neither is the other's father.
+    /// Whether both parts agree.
     #[must_use]
     pub fn agrees(&self, other: &Self) -> bool {
-        let is_other_generation = self.generation.zip(other.generation).is_some_and(|(one, two)| one != two);
-        !is_other_generation && self.first_agrees(other) && self.last_agrees(other)
+        self.first_agrees(other) && self.last_agrees(other)
     }
 }
 
