@@ -197,9 +197,21 @@ mod tests {
     #[test]
     fn a_day_is_the_same_day_everywhere() {
         let zone = TimeZone::get("America/New_York").unwrap();
-        for (text, day) in [("2023-01-15", "2023-01-15"), ("2023-01-15T02:00:00Z", "2023-01-14"), ("2023-01-15 02:00:00", "2023-01-14")] {
+        for (text, day) in [
+            ("2023-01-15", "2023-01-15"),
+            ("2023-01-15 00:00:00", "2023-01-15"),
+            ("2023-01-15T00:00:00", "2023-01-15"),
+            ("2023/01/15", "2023-01-15"),
+            ("20230115", "2023-01-15"),
+            ("2023-01-15[America/New_York]", "2023-01-15"),
+            ("2023-01-15T02:00:00Z", "2023-01-14"),
+            ("2023-01-15 02:00:00", "2023-01-14"),
+        ] {
             let at = point_in_time(&Value::from(text), &zone).unwrap();
             assert_eq!(at.strftime("%Y-%m-%d").to_string(), day, "{text}");
+        }
+        for unclear in ["15-01-2023", "soon", "2023-02-30", "5", "2023"] {
+            assert!(point_in_time(&Value::from(unclear), &zone).is_none(), "{unclear}");
         }
     }
 }
