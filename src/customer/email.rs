@@ -146,7 +146,8 @@ fn addresses_in(text: &str) -> Vec<String> {
             // What can't be read of a list keeps the rest of it from nothing.
             [] if !text.contains('"') => text.split([',', ';']).map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect(),
             [] => vec![text.to_owned()],
-            _ => in_brackets,
+            // What stands behind the last one is no name of any.
+            _ => in_brackets.into_iter().chain(text.rsplit_once('>').map(|(_, rest)| rest.trim_matches([',', ';', ' ']).to_owned())).collect(),
         };
     };
     let mut addresses = Vec::new();
@@ -156,9 +157,12 @@ fn addresses_in(text: &str) -> Vec<String> {
             MailAddr::Group(group) => addresses.extend(group.addrs.iter().map(|single| single.addr.clone())),
         }
     }
-    // A name with a comma in it falls into several entries, of which only one has an address.
-    let has_name = text.contains('<') && addresses.iter().any(|address| address.contains('@'));
-    addresses.retain(|address| !has_name || address.contains('@'));
+    // A name with a comma in it falls into several entries, of which only the last one has an address.
+    if let Some(last) = addresses.iter().rposition(|address| address.contains('@')).filter(|_| text.contains('<')) {
+        let behind = addresses.split_off(last);
+        addresses.retain(|address| address.contains('@'));
+        addresses.extend(behind);
+    }
     addresses
 }
 
@@ -255,6 +259,7 @@ mod tests {
             ("anna@example.org, bert@", 1),
             ("anna@example.org, nonsense", 1),
             ("nonsense; anna@example.org", 1),
+            ("Anna <anna@example.org>, nonsense", 1),
             ("a@b@c.org", 0),
         ] {
             let field = EmailField::read(raw);
