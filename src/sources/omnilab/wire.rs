@@ -23,9 +23,6 @@ const AREAS: [&str; 7] = ["touchpoint", "cta", "question", "feedback", "reward",
 impl Reader for OmniLabSettings {
     fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
         let body = delivery.json()?;
-        if !body.is_object() {
-            return Err(Unreadable::Missing("JSON object"));
-        }
         let places = &self.pointers;
         let full_type = text_at(&body, &places.event_type).ok_or(Unreadable::Missing("event type"))?;
         let Some((area, what)) = plain_type(&full_type) else { return Ok(Reading::Ignored("unknown event")) };

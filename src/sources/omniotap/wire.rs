@@ -16,9 +16,6 @@ use crate::sources::{Delivery, Reader, Reading, Unreadable};
 impl Reader for OmnioTapSettings {
     fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
         let body = delivery.json()?;
-        if !body.is_object() {
-            return Err(Unreadable::Missing("JSON object"));
-        }
         if !self.tenant_id.is_empty() && id_at(&body, "/tenant_id").ok_or(Unreadable::Missing("tenant_id"))? != canonical_id(&self.tenant_id) {
             return Err(Unreadable::Foreign("tenant"));
         }
