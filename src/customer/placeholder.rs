@@ -72,10 +72,10 @@ const MAX_UUID: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 /// Whether a value of a sort stands for "nothing".
 #[must_use]
 pub fn is_placeholder(sort: Sort, text: &str) -> bool {
-    if is_no_value(text) {
+    let word = word(text);
+    if is_nothing(text, &word) {
         return true;
     }
-    let word = word(text);
     let is_number =
         matches!(sort, Sort::Id | Sort::Address) && word.trim_start_matches('+').bytes().all(|byte| matches!(byte, b'0' | b'-' | b'.' | b' '));
     is_number
@@ -83,16 +83,17 @@ pub fn is_placeholder(sort: Sort, text: &str) -> bool {
         || SOMETIMES.iter().any(|(known, sorts)| *known == word && sorts.contains(&sort))
 }
 
-/// Whether a value of whatever sort stands for "nothing". `NaN` is written so by programs only; a person is called Nan.
+/// Whether a value of whatever sort stands for "nothing".
 #[must_use]
 pub fn is_no_value(text: &str) -> bool {
-    text == "NaN"
-        || text.chars().all(|c| c.is_whitespace() || is_punctuation(c))
-        || {
-            let word = word(text);
-            ALWAYS.contains(&word.as_str()) || word.split_whitespace().all(|part| PROGRAMS.contains(&part))
-        }
-        || is_template(text)
+    is_nothing(text, &word(text))
+}
+
+/// `NaN` is written so by programs only; a person is called Nan.
+fn is_nothing(text: &str, word: &str) -> bool {
+    let is_punctuation_only = text.chars().all(|c| c.is_whitespace() || is_punctuation(c));
+    let is_of_programs = word.split_whitespace().all(|part| PROGRAMS.contains(&part));
+    text == "NaN" || is_punctuation_only || ALWAYS.contains(&word) || is_of_programs || is_template(text)
 }
 
 /// What programs write, and people are not called: also twice, for the two parts of a name.

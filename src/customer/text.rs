@@ -2,7 +2,6 @@
 
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
-
 use unicode_normalization::UnicodeNormalization;
 
 use super::placeholder::{Sort, is_placeholder};
