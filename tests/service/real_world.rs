@@ -489,5 +489,9 @@ async fn whose_it_is_where_that_cannot_be_read_is_told() {
     omneo(&app, "transaction.created", json!({"id": "t-1", "profile_id": true, "total": 5, "updated_at": ago(1)})).await;
     let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.remark).collect();
     assert!(remarks.iter().all(|remark| remark.contains("record")), "{remarks:?}");
+    let attributes = json!([{"handle": "size", "value": {"eu": 38}}, {"handle": "colour", "value": "blue"}]);
+    omneo(&app, "profile.created", json!({"id": "p-1", "first_name": "Anna", "custom_attributes": attributes, "updated_at": ago(1)})).await;
+    let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.remark).collect();
+    assert!(remarks.iter().any(|remark| remark == "applied; could not be read: attribute.custom"), "{remarks:?}");
     app.stop().await;
 }

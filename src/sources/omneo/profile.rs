@@ -95,9 +95,7 @@ impl Speaker<'_> {
         }
         let list = |name| profile.get(name).and_then(Value::as_array).into_iter().flatten();
         for attribute in list("custom_attributes") {
-            if let Some((name, value)) = custom_attribute(attribute) {
-                picker = picker.set(&name, value);
-            }
+            picker = picker.with(custom_attribute(attribute));
         }
         list("identities").fold(picker, |picker, identity| picker.with(self.reference(identity))).finish()
     }
@@ -149,10 +147,12 @@ fn read_numbers<'a>(picker: Picker<'a>, field: &str, read: &PhoneField, raw: &st
     picker.set(field, (!numbers.is_empty()).then(|| Value::from(numbers.join(", "))))
 }
 
-fn custom_attribute(attribute: &Value) -> Option<(String, Option<Value>)> {
-    let handle = text_at(attribute, "/handle")?;
-    let value = Picker::new(attribute).pick(&[("/value", "value")]).finish().remove("value")?;
-    Some((format!("{}custom_{handle}", field::ATTRIBUTE), value))
+/// An attribute that the tenant made up. What can't be read of one is told by a name of ours, not by its handle.
+fn custom_attribute(attribute: &Value) -> Fields {
+    let Some(handle) = text_at(attribute, "/handle") else { return Fields::new() };
+    let (name, told) = (format!("{}custom_{handle}", field::ATTRIBUTE), format!("{}{}custom", unread::PREFIX, field::ATTRIBUTE));
+    let picked = Picker::new(attribute).pick(&[("/value", "value")]).finish();
+    picked.into_iter().map(|(picked, value)| (if picked == "value" { &name } else { &told }.clone(), value)).collect()
 }
 
 const PROFILE: [(&str, &str); 12] = [
