@@ -53,12 +53,31 @@ fn is_unread_address(name: &str, raw: &str, region: Option<Region>) -> bool {
         || (name.starts_with(field::PHONE) && PhoneField::read(raw, region).has_unread)
 }
 
-/// The field that keeps what could not be read of another one; long texts are cut.
+/// The field that keeps what could not be read of another one; long texts are cut. A text of which nothing can be shown is kept
+/// as it stands in JSON, so that there is something to see.
 #[must_use]
 pub fn kept(name: &str, raw: &Value) -> (String, Option<Value>) {
-    let text = raw.as_str().map_or_else(|| raw.to_string(), str::to_owned);
-    let text: String = super::text::clean(&text).chars().take(MAX_CHARS).collect();
+    let readable = raw.as_str().and_then(super::text::non_empty).unwrap_or_else(|| super::text::clean(&raw.to_string()));
+    let text: String = readable.chars().take(MAX_CHARS).collect();
     (format!("{PREFIX}{name}"), Some(Value::from(text)))
 }
 
 const MAX_CHARS: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_can_be_stored_and_seen() {
+        for (raw, shown) in [
+            (Value::from("\u{0}"), r#""\u0000""#),
+            (Value::from("\u{202e}"), r#""""#),
+            (Value::from("\u{85}"), r#"" ""#),
+            (Value::from("a\u{0}b"), "ab"),
+            (serde_json::json!({ "a": "\u{1}" }), r#"{"a":"\u0001"}"#),
+        ] {
+            assert_eq!(kept("is_active", &raw), ("unread.is_active".to_owned(), Some(Value::from(shown))), "{raw}");
+        }
+    }
+}

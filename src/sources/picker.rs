@@ -230,7 +230,7 @@ pub fn time_of(value: &Value) -> Option<Timestamp> {
 /// When it says neither.
 pub fn truth_of(value: &Value) -> Result<Option<bool>, Unclear> {
     let Some(text) = scalar_or_bool(value)? else { return Ok(None) };
-    match text.trim().to_lowercase().as_str() {
+    match text::visible(&text).to_lowercase().as_str() {
         "true" | "1" | "1.0" | "t" | "yes" | "y" | "on" | "ja" | "j" | "oui" | "si" | "active" | "enabled" => Ok(Some(true)),
         "false" | "0" | "0.0" | "f" | "no" | "n" | "off" | "nee" | "nein" | "non" | "inactive" | "disabled" => Ok(Some(false)),
         text if is_placeholder(Sort::Name, text) => Ok(None),
@@ -383,7 +383,9 @@ mod tests {
         for no in [json!(false), json!(0), json!("0"), json!("false"), json!("N"), json!("no"), json!(0.0), json!("OFF"), json!("nee")] {
             assert_eq!(truth_of(&no), Ok(Some(false)), "{no}");
         }
-        assert_eq!((truth_of(&json!(null)), truth_of(&json!("")), truth_of(&json!("null"))), (Ok(None), Ok(None), Ok(None)));
+        for nothing in [json!(null), json!(""), json!("null"), json!("\u{0}"), json!("\u{200b}")] {
+            assert_eq!(truth_of(&nothing), Ok(None), "{nothing}");
+        }
         for unclear in [json!(2), json!("perhaps"), json!([true]), json!({})] {
             assert_eq!(truth_of(&unclear), Err(Unclear), "{unclear}");
         }
