@@ -1,6 +1,6 @@
 //! Who is who: the pure function, on components of 2, 10 and 1,000 records (the default cap).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use divan::{Bencher, black_box};
 use hookpoint::customer::aliases::Aliases;
@@ -23,10 +23,10 @@ fn member(n: usize, first: &str, email: String, phone: String) -> Member {
         .filter(|(_, value)| !value.is_empty())
         .map(|(kind, value)| Identifier { kind, value })
         .collect();
-    let name = PersonName { first: Some(first.to_owned()), last: Some("Bakker".to_owned()) }.folded();
+    let name = PersonName::new(Some(first), Some("Bakker")).folded();
     let id = format!("{n:04}");
     let key = RecordKey { kind: SourceKind::OmnioTapContact, id };
-    Member { key, name, linking: identifiers.clone(), identifiers }
+    Member { key, name, linking: identifiers.clone(), identifiers, said_at: BTreeMap::new() }
 }
 
 /// One person, whom every record knows by one e-mail address.

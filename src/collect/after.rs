@@ -140,7 +140,8 @@ impl After {
         let mut values: BTreeMap<&Identifier, Vec<(SourceKind, &str)>> = before.map(|value| (value, Vec::new())).collect();
         for ((record, value), found) in rows {
             let holders = values.entry(value).or_default();
-            holders.extend(found.links.then_some((record.kind, found.name_key.as_str())));
+            let counts = found.links && !rules.self_asserted.contains(&record.kind);
+            holders.extend(counts.then_some((record.kind, found.name_key.as_str())));
         }
         for (value, holders) in values {
             if value.kind == IdentifierKind::Reference {
@@ -164,8 +165,7 @@ impl After {
                     names.insert(name);
                 }
             }
-            let is_shared =
-                (others.decided && is_held) || names.len() > rules.shared_above || records.values().any(|count| *count > rules.shared_above);
+            let is_shared = (others.decided && is_held) || rules.are_too_many(&names) || records.values().any(|count| *count > rules.shared_above);
             let was_shared = known.shared.contains(value);
             if is_shared && !was_shared {
                 self.shared.insert(value.clone());

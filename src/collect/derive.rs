@@ -6,9 +6,11 @@ use sha2::{Digest, Sha256};
 
 use super::after::After;
 use crate::brand::Brand;
+use crate::customer::Grounds;
 use crate::customer::aliases::Aliases;
 use crate::customer::event::Event;
-use crate::customer::identifier::{Identifier, IdentifierKind, identifiers_of};
+use crate::customer::evidence::Level;
+use crate::customer::identifier::{Identifier, IdentifierKind};
 use crate::customer::kind::SourceKind;
 use crate::customer::profile::{MergeRules, Profile};
 use crate::customer::record::{Record, RecordKey};
@@ -37,13 +39,17 @@ pub(super) fn resolve_all(after: &After, known: &Neighbourhood, barred: &Reach, 
     let members: Vec<Member> = records.iter().map(|record| member(record, &after.shared, barred, identity)).collect();
     let decisions = known.all_decisions();
     let resolution = resolve(&Facts { members: &members, aliases: &after.aliases, decisions: &decisions, rules: identity });
-    let rules = MergeRules { identity, precedence: &brand.rules.precedence, aliases: &after.aliases };
+    let key_of = |n: &usize| members.get(*n).map(|member| member.key.clone());
+    let guests: BTreeSet<RecordKey> = resolution.guests.iter().filter_map(key_of).collect();
+    let moved = resolution.moved.iter().filter_map(|moved| Some((moved, moved.evidence.address()?)));
+    let moved = moved.flat_map(|(moved, number)| moved.from.iter().filter_map(key_of).map(move |key| (key, number.clone()))).collect();
+    let rules = MergeRules { identity, precedence: &brand.rules.precedence, aliases: &after.aliases, guests: &guests, moved: &moved };
     let mut profiles: Vec<Profile> = Vec::with_capacity(resolution.clusters.len());
     for (cluster, aliases) in resolution.clusters.iter().zip(aliases_by_cluster(&records, &after.aliases, &resolution.clusters)) {
         let records: Vec<&Record> = cluster.iter().filter_map(|index| records.get(*index).copied()).collect();
         profiles.extend(Profile::merge(&records, aliases, rules));
     }
-    profiles.iter_mut().for_each(|profile| tell_apart(profile, &after.namesakes));
+    tell_apart(&mut profiles, &after.namesakes, identity);
     Resolved { members, resolution, profiles }
 }
 
@@ -60,13 +66,13 @@ pub(super) fn derive(after: &After, known: &Neighbourhood, barred: &Reach, brand
         let customer = StoredCustomer {
             customer_id: profile.customer_id.clone(),
             records: profile.record_keys.iter().cloned().collect(),
-            addresses: profile.addresses.iter().cloned().collect(),
+            addresses: profile.found_by(&brand.rules.identity),
             answer: hex(&Sha256::digest(&answer)),
             settings_hash: hex(&presenter.hash()),
         };
         new.insert(profile.key.to_string(), (customer, answer));
     }
-    let reviews = reviews(&resolution, &profiles);
+    let reviews = reviews(&resolution, &profiles, &brand.rules.identity);
     let (mut derived, touched) = difference(&known.customers, new);
     derived.settings_hash = presenter.hash();
     derived.reviews_gone = known.reviews.difference(&reviews).cloned().collect();
@@ -83,13 +89,8 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A live record as resolution sees it.
 fn member(record: &Record, shared: &BTreeSet<Identifier>, barred: &Reach, rules: &IdentityRules) -> Member {
-    let identifiers = identifiers_of(record, rules.region);
     let barred = barred.get(&record.key).map_or(&[][..], Vec::as_slice);
-    let links = |identifier: &&Identifier| {
-        rules.may_link(identifier) && identifiers.may_link(identifier) && !shared.contains(*identifier) && !barred.contains(&identifier.kind)
-    };
-    let linking = identifiers.values.iter().filter(links).cloned().collect();
-    Member { key: record.key.clone(), name: record.name().folded(), identifiers: identifiers.values, linking }
+    Member::new(record, rules, |identifier| !shared.contains(identifier) && !barred.contains(&identifier.kind))
 }
 
 /// Keys without a live record: each stands for the customer of the record that it was merged into; should that not be live
@@ -111,14 +112,22 @@ fn aliases_by_cluster(records: &[&Record], aliases: &Aliases, clusters: &[Vec<us
     by_cluster
 }
 
-/// An id that a live record of another kind bears as well is shown with its source's name, or its kind's where that is the
-/// same source.
-fn tell_apart(profile: &mut Profile, live: &BTreeSet<RecordKey>) {
-    let others = SourceKind::ALL.into_iter().filter(|kind| *kind != profile.key.kind);
-    let bearers: Vec<SourceKind> = others.filter(|kind| live.contains(&RecordKey { kind: *kind, id: profile.key.id.clone() })).collect();
-    if !bearers.is_empty() {
-        let of_one_source = bearers.iter().any(|kind| kind.source() == profile.key.kind.source());
-        profile.tell_apart(of_one_source);
+/// An id that a live record of another kind bears as well, and that is another customer's, is shown with its source's name, or its
+/// kind's where that is the same source. What anybody may have written changes no trusted customer's id.
+fn tell_apart(profiles: &mut [Profile], live: &BTreeSet<RecordKey>, rules: &IdentityRules) {
+    let asserted: BTreeSet<RecordKey> =
+        profiles.iter().filter(|profile| profile.is_self_asserted).flat_map(|profile| profile.record_keys.clone()).collect();
+    let own: BTreeSet<RecordKey> = profiles.iter().flat_map(|profile| profile.record_keys.clone()).collect();
+    let is_asserted = |key: &RecordKey| asserted.contains(key) || (!own.contains(key) && rules.self_asserted.contains(&key.kind));
+    for profile in profiles {
+        let others = SourceKind::ALL.into_iter().filter(|kind| *kind != profile.key.kind);
+        let namesakes = others.map(|kind| RecordKey { kind, id: profile.key.id.clone() }).filter(|key| live.contains(key));
+        let counts = |key: &RecordKey| !profile.record_keys.contains(key) && (profile.is_self_asserted || !is_asserted(key));
+        let bearers: Vec<RecordKey> = namesakes.filter(counts).collect();
+        if !bearers.is_empty() {
+            let of_one_source = bearers.iter().any(|key| key.kind.source() == profile.key.kind.source());
+            profile.tell_apart(of_one_source);
+        }
     }
 }
 
@@ -135,17 +144,33 @@ pub(super) fn timeline(profile: &Profile, after: &After, known: &Neighbourhood, 
     events
 }
 
-fn reviews(resolution: &Resolution, profiles: &[Profile]) -> BTreeSet<ReviewRow> {
-    let mut rows = BTreeSet::new();
+/// What only a person can answer: one question about each value, of all whom it concerns.
+fn reviews(resolution: &Resolution, profiles: &[Profile], rules: &IdentityRules) -> BTreeSet<ReviewRow> {
+    let mut questions: BTreeMap<(Level, &'static str, String), (Grounds, BTreeSet<String>)> = BTreeMap::new();
+    let mut ask = |level: Level, (kind, value): (&'static str, String), grounds: Grounds, customers: Vec<&Profile>| {
+        let question = questions.entry((level, kind, value)).or_insert_with(|| (grounds, BTreeSet::new()));
+        question.0 = question.0.min(grounds);
+        question.1.extend(customers.into_iter().map(|profile| profile.key.to_string()));
+    };
     for doubt in &resolution.doubts {
-        let (kind, value) = doubt.evidence.in_words();
-        let mut customers: Vec<String> = doubt.clusters.iter().filter_map(|n| profiles.get(*n)).map(|profile| profile.key.to_string()).collect();
-        customers.sort();
-        let (level, grounds) = (doubt.level.as_str().to_owned(), doubt.grounds.as_str().to_owned());
-        rows.insert(ReviewRow { level, kind: kind.to_owned(), value, grounds, customers });
+        let customers = doubt.clusters.iter().filter_map(|n| profiles.get(*n)).collect();
+        ask(doubt.level, doubt.evidence.in_words(), doubt.grounds, customers);
     }
-    rows
+    for profile in profiles {
+        for address in profile.asserted.iter().filter(|address| rules.may_link(address)) {
+            let level = if address.kind == IdentifierKind::Phone { Level::Phone } else { Level::Email };
+            ask(level, (address.kind.as_str(), address.value.clone()), Grounds::SelfAsserted, vec![profile]);
+        }
+    }
+    let row = |((level, kind, value), (grounds, customers)): ((Level, &'static str, String), (Grounds, BTreeSet<String>))| {
+        let customers = customers.into_iter().take(MOST_CONCERNED).collect();
+        ReviewRow { level: level.as_str().to_owned(), kind: kind.to_owned(), value, grounds: grounds.as_str().to_owned(), customers }
+    };
+    questions.into_iter().map(row).collect()
 }
+
+/// The most customers that a question names: nobody can answer it about more.
+const MOST_CONCERNED: usize = 100;
 
 /// What must be written so that the new customers stand where the old ones did, and those that differ, before and after.
 fn difference(old: &BTreeMap<String, StoredCustomer>, new: BTreeMap<String, (StoredCustomer, String)>) -> (Derived, Vec<StoredCustomer>) {
@@ -157,8 +182,8 @@ fn difference(old: &BTreeMap<String, StoredCustomer>, new: BTreeMap<String, (Sto
         if after == Some(before) {
             continue;
         }
-        let kept = |address: &&Identifier| after.is_some_and(|after| after.addresses.contains(*address));
-        derived.addresses_gone.extend(before.addresses.iter().filter(|address| !kept(address)).map(|address| (address.clone(), key.clone())));
+        let kept = |address: &Identifier| after.is_some_and(|after| after.addresses.contains_key(address));
+        derived.addresses_gone.extend(before.addresses.keys().filter(|address| !kept(address)).map(|address| (address.clone(), key.clone())));
         derived.records_gone.extend(before.records.difference(&standing).cloned());
         if after.is_none() {
             derived.customers_gone.push(key.clone());
@@ -170,8 +195,9 @@ fn difference(old: &BTreeMap<String, StoredCustomer>, new: BTreeMap<String, (Sto
         if before == Some(&after) {
             continue;
         }
-        let news = |address: &&Identifier| before.is_none_or(|before| !before.addresses.contains(*address));
-        derived.addresses.extend(after.addresses.iter().filter(news).map(|address| (address.clone(), key.clone())));
+        let is_news = |address: &Identifier, asserted: bool| before.is_none_or(|before| before.addresses.get(address) != Some(&asserted));
+        let news = after.addresses.iter().filter(|(address, asserted)| is_news(address, **asserted));
+        derived.addresses.extend(news.map(|(address, asserted)| (address.clone(), key.clone(), *asserted)));
         derived.records.extend(after.records.iter().map(|record| (record.clone(), key.clone())));
         touched.push(after.clone());
         derived.customers.push(CustomerRow { key, customer_id: after.customer_id, answer });
@@ -182,7 +208,7 @@ fn difference(old: &BTreeMap<String, StoredCustomer>, new: BTreeMap<String, (Sto
 /// Everything that could be asked about these people, before or after.
 fn invalidation(brand: &Brand, touched: &[StoredCustomer]) -> Invalidation {
     let secret = &brand.row.secret;
-    let addresses = touched.iter().flat_map(|customer| &customer.addresses).map(|address| LookupHash::of_address(secret, address));
+    let addresses = touched.iter().flat_map(|customer| customer.addresses.keys()).map(|address| LookupHash::of_address(secret, address));
     let ids = touched.iter().flat_map(|customer| customer.records.iter().map(|key| &key.id).chain([&customer.customer_id]));
     let hashes: BTreeSet<LookupHash> = addresses.chain(ids.map(|id| LookupHash::new(secret, "id", id))).collect();
     Invalidation { brand_id: brand.id(), hashes: Some(hashes.into_iter().collect()) }

@@ -152,7 +152,15 @@ pub(super) fn links_of(record: &Record, region: Option<Region>) -> BTreeSet<Iden
 pub(super) fn scope(brand: &Brand, follow: Option<usize>) -> Scope<'_> {
     let shown = brand.rules.presenter.rules();
     let rules = &brand.rules.identity;
-    Scope { unique: &rules.unique, shared_above: rules.shared_above, timeline: shown.timeline_limit, hidden: &shown.hidden_events, follow }
+    Scope {
+        unique: &rules.unique,
+        self_asserted: &rules.self_asserted,
+        shared_above: rules.shared_above,
+        most_names: rules.most_names(),
+        timeline: shown.timeline_limit,
+        hidden: &shown.hidden_events,
+        follow,
+    }
 }
 
 /// Tells the operator that something hangs together that shouldn't, and which templates fail.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map};
 
 use super::aliases::Aliases;
-use super::identifier::{Identifier, identifiers_of};
+use super::identifier::Identifier;
 use super::kind::SourceKind;
 use super::record::{Change, Record, RecordKey, SourceMerge};
 use super::resolution::{Decision, Facts, Member, Resolution, resolve};
@@ -32,7 +32,7 @@ impl Census {
             .into_iter()
             .map(|(key, versions)| Record { key, versions })
             .filter(|record| record.versions.is_live())
-            .map(|record| member(&record, rules))
+            .map(|record| Member::new(&record, rules, |_| true))
             .collect();
         let shared: HashSet<Identifier> = shared_values(&members, &aliases, rules).into_iter().cloned().collect();
         for member in &mut members {
@@ -67,36 +67,30 @@ fn joined(changes: impl IntoIterator<Item = Change>) -> (BTreeMap<RecordKey, Ver
     (records, merges)
 }
 
-/// A live record; which of its values are shared is not known yet.
-fn member(record: &Record, rules: &IdentityRules) -> Member {
-    let identifiers = identifiers_of(record, rules.region);
-    let linking = identifiers.values.iter().filter(|value| rules.may_link(value) && identifiers.may_link(value)).cloned().collect();
-    Member { key: record.key.clone(), name: record.name().folded(), identifiers: identifiers.values, linking }
-}
-
 /// Who holds a value: how many records of each unique kind, and under which names the others.
 #[derive(Debug, Default)]
 struct Holders {
     unique: BTreeMap<SourceKind, usize>,
-    names: HashSet<String>,
+    names: BTreeSet<String>,
 }
 
 /// What more than the rules' number of records of one unique kind hold, or records of the other kinds under more than that
-/// many different names.
+/// many different names. What anybody may have written doesn't count.
 fn shared_values<'a>(members: &'a [Member], aliases: &Aliases, rules: &IdentityRules) -> HashSet<&'a Identifier> {
     let mut holders: HashMap<&Identifier, Holders> = HashMap::new();
-    for member in members.iter().filter(|member| !aliases.is_loser(&member.key)) {
+    let counts = |member: &&Member| !aliases.is_loser(&member.key) && !rules.self_asserted.contains(&member.key.kind);
+    for member in members.iter().filter(counts) {
         let name = member.name.key();
         for identifier in member.linking.iter().filter(|identifier| identifier.kind.is_address()) {
             let held = holders.entry(identifier).or_default();
             if rules.unique.contains(&member.key.kind) {
                 *held.unique.entry(member.key.kind).or_default() += 1;
-            } else if !name.is_empty() && held.names.len() <= rules.shared_above && !held.names.contains(&name) {
+            } else if !name.is_empty() && held.names.len() < rules.most_names() && !held.names.contains(&name) {
                 held.names.insert(name.clone());
             }
         }
     }
-    let is_shared = |held: &Holders| held.names.len() > rules.shared_above || held.unique.values().any(|count| *count > rules.shared_above);
+    let is_shared = |held: &Holders| rules.are_too_many(&held.names) || held.unique.values().any(|count| *count > rules.shared_above);
     holders.into_iter().filter(|(_, held)| is_shared(held)).map(|(identifier, _)| identifier).collect()
 }
 

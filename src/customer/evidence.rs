@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::Timestamp;
+
 use super::aliases::Aliases;
-use super::identifier::{Identifier, IdentifierKind};
+use super::folded_name::FoldedName;
+use super::identifier::{Identifier, IdentifierKind, identifiers_of};
 use super::kind::SourceKind;
-use super::name::FoldedName;
-use super::record::RecordKey;
+use super::record::{Record, RecordKey};
 use super::rules::IdentityRules;
 
 /// A live record, as far as identity goes.
@@ -21,6 +23,19 @@ pub struct Member {
     pub identifiers: BTreeSet<Identifier>,
     /// Those of its identifiers that may link: neither blocked nor shared.
     pub linking: BTreeSet<Identifier>,
+    /// When it last said each of its phone numbers.
+    pub said_at: BTreeMap<Identifier, Timestamp>,
+}
+
+impl Member {
+    /// A live record, as far as identity goes. `links` says whether more than the rules has to be heard about one of its values.
+    #[must_use]
+    pub fn new(record: &Record, rules: &IdentityRules, links: impl Fn(&Identifier) -> bool) -> Self {
+        let identifiers = identifiers_of(record, rules.region);
+        let may_link = |value: &&Identifier| rules.may_link(value) && identifiers.may_link(value) && links(value);
+        let linking = identifiers.values.iter().filter(may_link).cloned().collect();
+        Self { key: record.key.clone(), name: record.name().folded(), linking, identifiers: identifiers.values, said_at: identifiers.said_at }
+    }
 }
 
 /// What a person decided about two records.
@@ -93,6 +108,12 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// The address that it is.
+    #[must_use]
+    pub const fn address(&self) -> Option<&Identifier> {
+        if let Self::Address(identifier) = self { Some(identifier) } else { None }
+    }
+
     /// Its sort and its text, as Postgres and people get them.
     #[must_use]
     pub fn in_words(&self) -> (&'static str, String) {
@@ -118,10 +139,12 @@ pub(super) struct Person {
     pub canonical: RecordKey,
     /// Whether its source merged it into another one: then its identifiers no longer link.
     pub is_loser: bool,
+    /// Whether it only says of itself who it is, and nobody confirmed it.
+    pub is_guest: bool,
     /// The records of other systems that it refers to, merges followed.
     pub references: BTreeSet<RecordKey>,
-    /// The ids of unique kinds that it stands for: its own and those it refers to. Merges are followed, and ids that a
-    /// person decided to be one count as one: the least of them.
+    /// The ids of unique kinds that it stands for: its own and those of known records that it refers to. Merges are followed, and
+    /// ids that a person decided to be one count as one: the least of them.
     pub ids: BTreeMap<SourceKind, BTreeSet<RecordKey>>,
     /// The least of the records that people decided to be the same as it.
     same: Option<RecordKey>,
@@ -139,13 +162,16 @@ pub(super) fn people(facts: &Facts<'_>) -> Vec<Person> {
     let same = || facts.decisions.iter().filter(|decision| decision.same);
     let same_ids = Classes::new(same().map(|decision| (facts.aliases.canonical(&decision.left), facts.aliases.canonical(&decision.right))));
     let same_records = Classes::new(same().map(|decision| (stands_for(&decision.left), stands_for(&decision.right))));
+    let named: BTreeSet<&RecordKey> = facts.aliases.iter().flat_map(|(key, end)| [key, end]).collect();
+    let is_known = |key: &RecordKey| numbers.contains_key(key) || named.contains(key);
     let mut people: Vec<Person> = Vec::with_capacity(facts.members.len());
     let mut of_class: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
     for (n, member) in facts.members.iter().enumerate() {
         let is_loser = facts.aliases.is_loser(&member.key);
-        let referred: Vec<RecordKey> = member.linking.iter().filter(|_| !is_loser).filter_map(Identifier::referred_record).collect();
+        let referred = if is_loser { Vec::new() } else { referred_by(member, is_known) };
         let mut ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
-        for key in std::iter::once(&member.key).chain(&referred).filter(|key| facts.rules.unique.contains(&key.kind)) {
+        let known = std::iter::once(&member.key).chain(referred.iter().filter(|key| is_known(key)));
+        for key in known.filter(|key| facts.rules.unique.contains(&key.kind)) {
             let id = facts.aliases.canonical(key);
             ids.entry(key.kind).or_default().insert(same_ids.least(id).unwrap_or(id).clone());
         }
@@ -153,7 +179,8 @@ pub(super) fn people(facts: &Facts<'_>) -> Vec<Person> {
         let canonical = facts.aliases.canonical(&member.key).clone();
         let same = same_records.least(&member.key);
         of_class.entry(same.unwrap_or(&member.key)).or_default().push(n);
-        people.push(Person { canonical, is_loser, references, ids, same: same.cloned(), apart_from: BTreeSet::new() });
+        let is_guest = same.is_none() && facts.rules.self_asserted.contains(&member.key.kind);
+        people.push(Person { canonical, is_loser, is_guest, references, ids, same: same.cloned(), apart_from: BTreeSet::new() });
     }
     let meant = |key| {
         let key = stands_for(key);
@@ -170,6 +197,24 @@ pub(super) fn people(facts: &Facts<'_>) -> Vec<Person> {
         }
     }
     people
+}
+
+/// The records that a member refers to. An id that it gives for several kinds is taken for the kind that has it; where several
+/// have, nobody can tell which is meant.
+fn referred_by(member: &Member, is_known: impl Fn(&RecordKey) -> bool) -> Vec<RecordKey> {
+    let mut by_id: BTreeMap<String, Vec<RecordKey>> = BTreeMap::new();
+    for key in member.linking.iter().filter_map(Identifier::referred_record) {
+        by_id.entry(key.id.clone()).or_default().push(key);
+    }
+    let meant = |keys: Vec<RecordKey>| {
+        let known: Vec<RecordKey> = keys.iter().filter(|key| is_known(key)).cloned().collect();
+        match known.len() {
+            0 => keys,
+            1 => known,
+            _ => Vec::new(),
+        }
+    };
+    by_id.into_values().flat_map(meant).collect()
 }
 
 /// Keys that are the same, each with the least of them.

@@ -1,11 +1,14 @@
 //! What a person can be found by, and which values say nothing about who they are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
+
 use super::email::{Email, EmailField};
 use super::kind::UnknownName;
+use super::mailbox::is_of_nobody;
 use super::phone::{Phone, Region};
 use super::phone_field::{PhoneField, PhoneSpelling};
 use super::placeholder::{Sort, is_placeholder};
@@ -113,6 +116,8 @@ pub struct Identifiers {
     pub values: BTreeSet<Identifier>,
     /// Those of them that don't link this record with others: others have other extensions of the same line.
     pub unlinked: BTreeSet<Identifier>,
+    /// When each phone number was last said.
+    pub said_at: BTreeMap<Identifier, Timestamp>,
 }
 
 impl Identifiers {
@@ -138,7 +143,14 @@ pub fn identifiers_of(record: &Record, region: Option<Region>) -> Identifiers {
     let facebook = social(IdentifierKind::Facebook, field::FACEBOOK);
     let twitter = social(IdentifierKind::Twitter, field::TWITTER);
     let mut identifiers = Identifiers { values: emails.chain(references).chain(facebook).chain(twitter).collect(), ..Identifiers::default() };
-    let numbers: Vec<PhoneSpelling> = texts(field::PHONE).flat_map(|(_, raw)| PhoneField::read(raw, region).numbers).collect();
+    let mut numbers: Vec<PhoneSpelling> = Vec::new();
+    for (_, raw, at) in versions.with_prefix(field::PHONE).filter_map(|(slot, value, at)| Some((slot, value.as_str()?, at))) {
+        for number in PhoneField::read(raw, region).numbers {
+            let said_at = identifiers.said_at.entry(Identifier::from(number.phone.clone())).or_insert(at);
+            *said_at = at.max(*said_at);
+            numbers.push(number);
+        }
+    }
     let is_whole = |phone: &Phone| numbers.iter().any(|number| number.phone == *phone && number.extension.is_none());
     let unlinked = numbers.iter().filter(|number| !is_whole(&number.phone)).map(|number| Identifier::from(number.phone.clone()));
     identifiers.unlinked.extend(unlinked);
@@ -154,7 +166,7 @@ fn namespace_of(slot: &str) -> &str {
 /// Values that say nothing about who somebody is: they find, but never link.
 #[derive(Debug, Clone, Default)]
 pub struct Blocklist {
-    /// Local parts of mailboxes that belong to a role, not to a person.
+    /// Local parts of mailboxes that belong to a role, not to a person, besides the usual ones.
     pub mailboxes: BTreeSet<String>,
     /// Whole values, in canonical form.
     pub values: BTreeSet<String>,
@@ -173,46 +185,10 @@ impl Blocklist {
             || self.values.contains(value)
             || local.is_some_and(|local| {
                 let local = local.split_once('+').map_or(local, |(mailbox, _)| mailbox);
-                is_placeholder(Sort::Address, local) || local == "test" || ROLE_MAILBOXES.contains(&local) || self.mailboxes.contains(local)
+                is_placeholder(Sort::Address, local) || local == "test" || is_of_nobody(local) || self.mailboxes.contains(local)
             })
     }
 }
-
-/// Mailboxes of roles (RFC 2142 and custom).
-const ROLE_MAILBOXES: [&str; 32] = [
-    "abuse",
-    "accounts",
-    "admin",
-    "administratie",
-    "billing",
-    "contact",
-    "customerservice",
-    "finance",
-    "hello",
-    "help",
-    "helpdesk",
-    "hostmaster",
-    "hr",
-    "info",
-    "invoice",
-    "jobs",
-    "klantenservice",
-    "mail",
-    "marketing",
-    "no-reply",
-    "noreply",
-    "office",
-    "postmaster",
-    "privacy",
-    "reception",
-    "receptie",
-    "sales",
-    "security",
-    "service",
-    "support",
-    "team",
-    "webmaster",
-];
 
 #[cfg(test)]
 mod tests {

@@ -4,14 +4,20 @@ pub mod aliases;
 pub mod answer;
 pub mod census;
 mod cluster;
+pub mod contradiction;
 pub mod country;
 pub mod email;
 pub mod event;
 pub mod evidence;
 pub mod filters;
+pub mod folded_name;
+mod guests;
 pub mod identifier;
 pub mod kind;
+mod mailbox;
+mod moved;
 pub mod name;
+mod name_forms;
 mod partition;
 pub mod phone;
 pub mod phone_field;
@@ -28,11 +34,12 @@ mod titles;
 pub mod unread;
 pub mod versions;
 
-pub use cluster::Grounds;
+pub use contradiction::Grounds;
+pub use moved::Moved;
 
 /// The version of everything here that decides what customers and answers come of the same records. Whoever changes that counts it
 /// up: then all of them are made anew.
-pub const DERIVATION_VERSION: u32 = 2;
+pub const DERIVATION_VERSION: u32 = 3;
 
 /// Newest first: by instant, then source, then id.
 #[must_use]

@@ -1,7 +1,7 @@
 //! One customer's merged profile: for every field the word of the preferred source, then the newest, then the greater
 //! value; who said it and when is kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -38,6 +38,10 @@ pub struct Profile {
     pub last_name: Option<Sourced<String>>,
     /// What the customer is found by, in the order of an answer.
     pub addresses: Vec<Identifier>,
+    /// Addresses that only self-asserted records name, beside others that are trusted.
+    pub asserted: Vec<Identifier>,
+    /// Whether all that is known of it was written by anybody.
+    pub is_self_asserted: bool,
     /// Attributes over all sources.
     pub attributes: BTreeMap<String, Sourced<Value>>,
     /// Attributes per source.
@@ -56,6 +60,10 @@ pub struct MergeRules<'a> {
     pub precedence: &'a Precedence,
     /// The source's merges.
     pub aliases: &'a Aliases,
+    /// Records that only say of themselves who they are.
+    pub guests: &'a BTreeSet<RecordKey>,
+    /// Phone numbers that are somebody else's by now, with the records that said them.
+    pub moved: &'a BTreeSet<(RecordKey, Identifier)>,
 }
 
 impl Profile {
@@ -67,23 +75,28 @@ impl Profile {
     pub fn merge(records: &[&Record], aliases: Vec<RecordKey>, rules: MergeRules<'_>) -> Option<Self> {
         let mut ordered: Vec<&Record> = records.to_vec();
         ordered.sort_by_cached_key(|record| {
-            (rules.aliases.is_loser(&record.key), rules.identity.rank(record.key.kind), record.created_at(), record.key.clone())
+            let (is_guest, is_loser) = (rules.guests.contains(&record.key), rules.aliases.is_loser(&record.key));
+            (is_guest, is_loser, rules.identity.rank(record.key.kind), record.created_at(), record.key.clone())
         });
         let first = ordered.first()?;
-        let speaking: Vec<&Record> = match ordered.iter().filter(|record| !rules.aliases.is_loser(&record.key)).copied().collect::<Vec<_>>() {
-            none if none.is_empty() => ordered.clone(),
-            some => some,
-        };
-        let survivor = |name: &str, said: &dyn Fn(&Record) -> Option<(Value, Timestamp)>| rules.survivor(&speaking, name, said);
+        let speaking = rules.speaking(&ordered);
+        // What anybody may have written is no address and no name beside what is trusted.
+        let is_self_asserted = rules.guests.contains(&first.key);
+        let counts = |record: &&Record| is_self_asserted || !rules.guests.contains(&record.key);
+        let naming: Vec<&Record> = speaking.iter().copied().filter(counts).collect();
+        let survivor = |name: &str, said: &dyn Fn(&Record) -> Option<(Value, Timestamp)>| rules.survivor(&naming, name, said);
         let text = |sourced: Sourced<Value>| Some(Sourced { value: sourced.value.as_str()?.to_owned(), record: sourced.record, at: sourced.at });
         let first_name =
             survivor("first_name", &|record| Some((Value::from(record.name().first?), name_said_at(record, field::FIRST_NAME)))).and_then(text);
         let last_name =
             survivor("last_name", &|record| Some((Value::from(record.name().last?), name_said_at(record, field::LAST_NAME)))).and_then(text);
-        let mut addresses: Vec<Identifier> = Vec::new();
-        for identifier in ordered.iter().flat_map(|record| identifiers_of(record, rules.identity.region).values) {
-            if identifier.kind.is_address() && !addresses.contains(&identifier) {
-                addresses.push(identifier);
+        let (mut addresses, mut asserted) = (Vec::new(), Vec::new());
+        for record in &ordered {
+            for identifier in identifiers_of(record, rules.identity.region).values {
+                let is_own = identifier.kind.is_address() && !rules.moved.contains(&(record.key.clone(), identifier.clone()));
+                if is_own && !addresses.contains(&identifier) && !asserted.contains(&identifier) {
+                    if counts(record) { addresses.push(identifier) } else { asserted.push(identifier) }
+                }
             }
         }
         addresses.sort_by_key(|identifier| identifier.kind);
@@ -101,12 +114,21 @@ impl Profile {
             first_name,
             last_name,
             addresses,
+            asserted,
+            is_self_asserted,
             attributes: rules.attributes(&speaking),
             by_source: by_source.collect(),
         })
     }
 
-    /// Shows the id with its source's name, because another record of the brand bears the same id.
+    /// What the customer is found by, and whether only self-asserted records say so: then others come first who are trusted.
+    #[must_use]
+    pub fn found_by(&self, rules: &IdentityRules) -> BTreeMap<Identifier, bool> {
+        let asserted = self.asserted.iter().filter(|_| rules.self_asserted_finds).map(|address| (address.clone(), true));
+        asserted.chain(self.addresses.iter().map(|address| (address.clone(), self.is_self_asserted))).collect()
+    }
+
+    /// Shows the id with its source's name, because another customer of the brand bears the same id.
     pub fn tell_apart(&mut self, same_kind_of_source_too: bool) {
         let kind = self.key.kind;
         let name = if same_kind_of_source_too { kind.as_str() } else { kind.source().as_str() };
@@ -121,16 +143,26 @@ fn name_said_at(record: &Record, part: &str) -> Timestamp {
 }
 
 impl MergeRules<'_> {
+    /// Those that are no aliases of others, of what is trusted and of what isn't; where all are, all of them.
+    fn speaking<'r>(&self, ordered: &[&'r Record]) -> Vec<&'r Record> {
+        let (guests, trusted): (Vec<&Record>, Vec<&Record>) = ordered.iter().partition(|record| self.guests.contains(&record.key));
+        let of = |records: Vec<&'r Record>| {
+            let own: Vec<&Record> = records.iter().filter(|record| !self.aliases.is_loser(&record.key)).copied().collect();
+            if own.is_empty() { records } else { own }
+        };
+        of(trusted).into_iter().chain(of(guests)).collect()
+    }
+
     fn survivor(&self, records: &[&Record], name: &str, said: &dyn Fn(&Record) -> Option<(Value, Timestamp)>) -> Option<Sourced<Value>> {
         let order = self.precedence.get(name);
-        let rank = |kind| match order {
-            Some(order) => order.iter().position(|listed| *listed == kind).unwrap_or(usize::MAX),
-            None => self.identity.rank(kind),
+        let rank = |record: &RecordKey| match order {
+            Some(order) => (false, order.iter().position(|listed| *listed == record.kind).unwrap_or(usize::MAX)),
+            None => (self.guests.contains(record), self.identity.rank(record.kind)),
         };
         records
             .iter()
             .filter_map(|record| said(record).map(|(value, at)| Sourced { value, record: record.key.clone(), at }))
-            .max_by_key(|sourced| (std::cmp::Reverse(rank(sourced.record.kind)), sourced.at, sourced.value.to_string(), sourced.record.clone()))
+            .max_by_key(|sourced| (std::cmp::Reverse(rank(&sourced.record)), sourced.at, sourced.value.to_string(), sourced.record.clone()))
     }
 
     fn attributes(&self, records: &[&Record]) -> BTreeMap<String, Sourced<Value>> {

@@ -150,7 +150,7 @@ impl Record {
     pub fn name(&self) -> PersonName {
         let name = PersonName::new(self.versions.text(field::FIRST_NAME), self.versions.text(field::LAST_NAME));
         match self.versions.text(field::FULL_NAME) {
-            Some(full) if name == PersonName::default() => PersonName::split(full),
+            Some(full) if name == PersonName::default() => PersonName::whole(full),
             _ => name,
         }
     }

@@ -3,19 +3,24 @@
 //! Levels, in order: decisions of people; merges of the source; references; e-mail and social accounts; phone. On each
 //! level all values are looked at together, against the clusters that the level starts with:
 //!
-//! 1. a value whose holders' clusters contain a forbidden pair is dropped;
-//! 2. the clusters that the other values connect are grouped;
-//! 3. a group that contains a forbidden pair is not formed.
+//! 1. of a phone number, whoever said it long before others did has lost it ([`Moved`]);
+//! 2. where some of a value's holders contradict each other, it joins only those among whom nobody does;
+//! 3. the clusters that values connect are grouped;
+//! 4. a group that contains a forbidden pair is not formed.
 //!
 //! Nothing in it guesses or breaks a tie, so the order of arrival can't matter. What joined whom is told as a [`Link`],
 //! what was dropped as a [`Doubt`]. The levels are [`Level`], the reasons not to join are [`Grounds`].
 //!
+//! Records that anybody may have written (`IdentityRules::self_asserted`) have no say in who others are: everybody else is
+//! resolved as if they weren't there, and each of them then finds its place ([`guests`](super::guests)).
+//!
 //! What is exact here, because it had to be:
 //!
 //! - Source merges are a level of their own before references, so that a doubtful reference can't undo a fact.
+//! - A reference to a record that nobody knows is no id, so that it keeps nobody apart.
 //! - Names are compared cluster by cluster. A short form (initials, the beginning of a given name) has no say beside a fuller
-//!   name of the same cluster; where both clusters have given names, names without one have no say, and likewise for family
-//!   names. Else one half name would let two strangers agree.
+//!   name of the same cluster; where both clusters have given names, names without one have no say, and likewise on the phone for
+//!   family names. Else one half name would let two strangers agree.
 //! - A decision outlives the records that it names: where one is gone, whoever it was merged into or decided to be the same
 //!   as stands for it.
 //! - A component is what hangs together over references, merges, decisions of either sort and values, also where records
@@ -25,10 +30,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cluster::{Cluster, Grounds, forbidden, undecided_pairs};
+use super::cluster::{Cluster, undecided_pairs};
+use super::contradiction::{Among, Grounds, On};
 pub use super::evidence::{Decision, Facts, Member};
 use super::evidence::{Evidence, Level, Person, people};
+use super::guests;
 use super::identifier::Identifier;
+use super::moved::{Moved, left_behind};
 use super::partition::Partition;
 use super::record::RecordKey;
 
@@ -61,10 +69,14 @@ pub struct Doubt {
 pub struct Resolution {
     /// Who belongs together: indices of the members, each in ascending order.
     pub clusters: Vec<Vec<usize>>,
+    /// Members that only say of themselves who they are.
+    pub guests: BTreeSet<usize>,
     /// What joined them.
     pub links: Vec<Link>,
     /// What was left open; nothing that people decided or other evidence settled.
     pub doubts: Vec<Doubt>,
+    /// Phone numbers that are somebody else's by now.
+    pub moved: Vec<Moved>,
     /// How many components were above the cap, so that not everything in them could link.
     pub oversized: usize,
 }
@@ -73,57 +85,81 @@ pub struct Resolution {
 #[must_use]
 pub fn resolve(facts: &Facts<'_>) -> Resolution {
     let resolver = Resolver { facts, people: people(facts) };
-    let all: Vec<usize> = (0..facts.members.len()).collect();
+    let (guests, trusted): (Vec<usize>, Vec<usize>) =
+        (0..facts.members.len()).partition(|n| resolver.person(*n).is_some_and(|person| person.is_guest));
     let mut found = Found::default();
-    for component in resolver.components(&all, Level::Phone) {
-        if component.len() <= facts.rules.component_cap {
-            resolver.resolve_component(&component, Level::Phone, &mut found);
-            continue;
-        }
-        found.oversized = found.oversized.saturating_add(1);
-        for smaller in resolver.components(&component, Level::Email) {
-            let last = if smaller.len() <= facts.rules.component_cap { Level::Email } else { Level::Reference };
-            resolver.resolve_component(&smaller, last, &mut found);
-        }
+    resolver.resolve_all(&trusted, &mut found);
+    if !guests.is_empty() {
+        let left = guests::place(&resolver, &guests, &trusted, &mut found);
+        resolver.resolve_all(&left, &mut found);
     }
+    found.guests.extend(guests);
     found.into_resolution()
 }
 
 /// What has been found so far; doubts still name clusters by a member of each.
 #[derive(Debug, Default)]
-struct Found {
-    clusters: Vec<Cluster>,
-    links: Vec<Link>,
-    doubts: Vec<(Level, Evidence, Grounds, Vec<usize>)>,
+pub(super) struct Found {
+    /// The clusters, each with the last level that its component may use.
+    pub clusters: Vec<(Cluster, Level)>,
+    pub links: Vec<Link>,
+    pub doubts: Vec<(Level, Evidence, Grounds, Vec<usize>)>,
+    pub moved: Vec<Moved>,
+    guests: BTreeSet<usize>,
     oversized: usize,
 }
 
 impl Found {
     /// Leaves out doubts that are settled: because something else joined those concerned, or because people decided that
     /// each of them is somebody else.
-    fn into_resolution(mut self) -> Resolution {
-        self.clusters.sort_by(|a, b| a.members.cmp(&b.members));
+    fn into_resolution(self) -> Resolution {
+        let mut all: Vec<Cluster> = self.clusters.into_iter().map(|(cluster, _)| cluster).collect();
+        all.sort_by(|a, b| a.members.cmp(&b.members));
         let positions: BTreeMap<usize, usize> =
-            self.clusters.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |member| (*member, n))).collect();
+            all.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |member| (*member, n))).collect();
         let mut doubts = Vec::new();
         for (level, evidence, grounds, concerned) in self.doubts {
             let clusters: BTreeSet<usize> = concerned.iter().filter_map(|member| positions.get(member).copied()).collect();
-            let still: Vec<&Cluster> = clusters.iter().filter_map(|n| self.clusters.get(*n)).collect();
+            let still: Vec<&Cluster> = clusters.iter().filter_map(|n| all.get(*n)).collect();
             if undecided_pairs(&still) > 0 {
                 doubts.push(Doubt { level, evidence, grounds, clusters: clusters.into_iter().collect() });
             }
         }
-        let clusters = self.clusters.into_iter().map(|cluster| cluster.members).collect();
-        Resolution { clusters, links: self.links, doubts, oversized: self.oversized }
+        let clusters = all.into_iter().map(|cluster| cluster.members).collect();
+        Resolution { clusters, guests: self.guests, links: self.links, doubts, moved: self.moved, oversized: self.oversized }
     }
 }
 
-struct Resolver<'a> {
-    facts: &'a Facts<'a>,
+pub(super) struct Resolver<'a> {
+    pub facts: &'a Facts<'a>,
     people: Vec<Person>,
 }
 
 impl Resolver<'_> {
+    pub(super) fn person(&self, n: usize) -> Option<&Person> {
+        self.people.get(n)
+    }
+
+    pub(super) fn cluster(&self, n: usize) -> Option<Cluster> {
+        Some(Cluster::new(n, self.facts.members.get(n)?, self.people.get(n)?))
+    }
+
+    /// Resolves some members as if there were no others.
+    fn resolve_all(&self, among: &[usize], found: &mut Found) {
+        let cap = self.facts.rules.component_cap;
+        for component in self.components(among, Level::Phone) {
+            if component.len() <= cap {
+                self.resolve_component(&component, Level::Phone, found);
+                continue;
+            }
+            found.oversized = found.oversized.saturating_add(1);
+            for smaller in self.components(&component, Level::Email) {
+                let last = if smaller.len() <= cap { Level::Email } else { Level::Reference };
+                self.resolve_component(&smaller, last, found);
+            }
+        }
+    }
+
     /// The parts of some members that hang together: over decisions of either sort, merges and references, also where those
     /// name records that are gone, and over addresses up to a level.
     fn components(&self, among: &[usize], last: Level) -> Vec<Vec<usize>> {
@@ -155,68 +191,36 @@ impl Resolver<'_> {
         linking.into_iter().flatten().filter_map(Identifier::referred_record)
     }
 
+    /// Whether the rules use evidence of a level.
+    pub(super) const fn uses(&self, level: Level) -> bool {
+        match level {
+            Level::Email => self.facts.rules.email_links,
+            Level::Phone => self.facts.rules.phone_links,
+            Level::Decision | Level::SourceMerge | Level::Reference => true,
+        }
+    }
+
     /// Resolves one component with the evidence up to a level, as far as the rules use it.
     fn resolve_component(&self, component: &[usize], last: Level, found: &mut Found) {
-        let rules = self.facts.rules;
-        let cluster = |n: &usize| Some(Cluster::new(*n, self.facts.members.get(*n)?, self.people.get(*n)?));
-        let mut clusters: Vec<Cluster> = component.iter().filter_map(cluster).collect();
-        for level in Level::ALL.into_iter().filter(|level| *level <= last) {
-            let is_used = match level {
-                Level::Email => rules.email_links,
-                Level::Phone => rules.phone_links,
-                Level::Decision | Level::SourceMerge | Level::Reference => true,
-            };
-            if is_used && clusters.len() > 1 {
+        let mut clusters: Vec<Cluster> = component.iter().filter_map(|n| self.cluster(*n)).collect();
+        for level in Level::ALL.into_iter().filter(|level| *level <= last && self.uses(*level)) {
+            if clusters.len() > 1 {
                 clusters = self.apply_level(level, component, clusters, found);
             }
         }
-        found.clusters.extend(clusters);
+        found.clusters.extend(clusters.into_iter().map(|cluster| (cluster, last)));
     }
 
     fn apply_level(&self, level: Level, component: &[usize], before: Vec<Cluster>, found: &mut Found) -> Vec<Cluster> {
-        let owner: BTreeMap<usize, usize> = before.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |m| (*m, n))).collect();
-        let some = |numbers: &[usize]| numbers.iter().filter_map(|n| before.get(*n)).collect::<Vec<&Cluster>>();
-        let firsts = |numbers: &[usize]| some(numbers).iter().filter_map(|cluster| cluster.members.first().copied()).collect::<Vec<usize>>();
         let mut partition = Partition::new(before.len());
-        // Evidence that isn't dropped: who has it, and the clusters that it connects.
-        let mut kept: Vec<(Evidence, Vec<usize>, Vec<usize>)> = Vec::new();
-        for (evidence, members) in self.holders(level, component) {
-            let holding: BTreeSet<usize> = members.iter().filter_map(|member| owner.get(member).copied()).collect();
-            let holding: Vec<usize> = holding.into_iter().collect();
-            if holding.len() < 2 {
-                continue;
-            }
-            match forbidden(&some(&holding), level, self.facts.rules) {
-                Some(grounds) => found.doubts.push((level, evidence, grounds, firsts(&holding))),
-                None => {
-                    partition.join_all(&holding);
-                    kept.push((evidence, members, holding));
-                }
-            }
-        }
+        let kept = self.kept(level, component, &before, &mut partition, found);
         let groups = partition.groups(&(0..before.len()).collect::<Vec<_>>());
-        let mut group_of = vec![0; before.len()];
-        let mut refused: BTreeMap<usize, Grounds> = BTreeMap::new();
-        for (n, group) in groups.iter().enumerate() {
-            group.iter().for_each(|cluster| group_of.get_mut(*cluster).into_iter().for_each(|slot| *slot = n));
-            if group.len() > 2 {
-                refused.extend(forbidden(&some(group), level, self.facts.rules).map(|grounds| (n, grounds)));
-            }
-        }
-        let mut told: BTreeSet<usize> = BTreeSet::new();
-        for (evidence, members, holding) in kept {
-            let group = holding.first().and_then(|cluster| group_of.get(*cluster)).copied().unwrap_or_default();
-            match (refused.get(&group), groups.get(group)) {
-                (None, _) => found.links.push(Link { level, evidence, members }),
-                (Some(grounds), Some(concerned)) if told.insert(group) => found.doubts.push((level, evidence, *grounds, firsts(concerned))),
-                (Some(_), _) => {}
-            }
-        }
+        let refused = self.refused(level, &groups, &before, kept, found);
         let mut before: Vec<Option<Cluster>> = before.into_iter().map(Some).collect();
         let mut after = Vec::with_capacity(groups.len());
         for (n, group) in groups.iter().enumerate() {
             let mut clusters = group.iter().filter_map(|cluster| before.get_mut(*cluster).and_then(Option::take));
-            if refused.contains_key(&n) {
+            if refused.contains(&n) {
                 after.extend(clusters);
             } else {
                 after.extend(clusters.next().map(|first| clusters.fold(first, Cluster::join)));
@@ -225,8 +229,66 @@ impl Resolver<'_> {
         after
     }
 
+    /// The evidence that joins clusters, each with those whom it joins; the others are told as doubts.
+    fn kept(&self, level: Level, component: &[usize], before: &[Cluster], partition: &mut Partition, found: &mut Found) -> Vec<Kept> {
+        let owner: BTreeMap<usize, usize> = before.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |m| (*m, n))).collect();
+        let mut kept = Vec::new();
+        for (evidence, members) in self.holders(level, component) {
+            let mut holding: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+            members.iter().for_each(|member| holding.entry(owner.get(member).copied().unwrap_or_default()).or_default().push(*member));
+            if holding.len() < 2 {
+                continue;
+            }
+            if level == Level::Phone {
+                found.moved.extend(left_behind(self.facts, &evidence, before, &mut holding));
+            }
+            let places: Vec<usize> = holding.keys().copied().collect();
+            let clusters = some(before, &places);
+            let among = Among::new(&clusters, On { level, value: Some(&evidence) }, self.facts.rules);
+            let groups = match among.forbidden() {
+                None => vec![(0..places.len()).collect()],
+                Some(grounds) => {
+                    found.doubts.push((level, evidence.clone(), grounds, firsts(&clusters)));
+                    among.agreeing()
+                }
+            };
+            for group in groups {
+                let clusters: Vec<usize> = group.iter().filter_map(|n| places.get(*n).copied()).collect();
+                partition.join_all(&clusters);
+                let members = clusters.iter().filter_map(|n| holding.get(n)).flatten().copied().collect();
+                kept.push(Kept { evidence: evidence.clone(), members, clusters });
+            }
+        }
+        kept
+    }
+
+    /// The groups that contain a forbidden pair. Their evidence is told as a doubt, that of the others as links.
+    fn refused(&self, level: Level, groups: &[Vec<usize>], before: &[Cluster], kept: Vec<Kept>, found: &mut Found) -> BTreeSet<usize> {
+        let mut group_of = vec![0; before.len()];
+        let mut refused: BTreeMap<usize, Grounds> = BTreeMap::new();
+        for (n, group) in groups.iter().enumerate() {
+            group.iter().for_each(|cluster| group_of.get_mut(*cluster).into_iter().for_each(|slot| *slot = n));
+            if group.len() > 2 {
+                let among = Among::new(&some(before, group), On { level, value: None }, self.facts.rules);
+                refused.extend(among.forbidden().map(|grounds| (n, grounds)));
+            }
+        }
+        let mut told: BTreeSet<usize> = BTreeSet::new();
+        for Kept { evidence, members, clusters } in kept {
+            let group = clusters.first().and_then(|cluster| group_of.get(*cluster)).copied().unwrap_or_default();
+            match (refused.get(&group), groups.get(group)) {
+                (None, _) if clusters.len() > 1 => found.links.push(Link { level, evidence, members }),
+                (Some(grounds), Some(concerned)) if told.insert(group) => {
+                    found.doubts.push((level, evidence, *grounds, firsts(&some(before, concerned))));
+                }
+                _ => {}
+            }
+        }
+        refused.into_keys().collect()
+    }
+
     /// The evidence of a level, with the members that have it.
-    fn holders(&self, level: Level, among: &[usize]) -> BTreeMap<Evidence, Vec<usize>> {
+    pub(super) fn holders(&self, level: Level, among: &[usize]) -> BTreeMap<Evidence, Vec<usize>> {
         let mut holders: BTreeMap<Evidence, Vec<usize>> = BTreeMap::new();
         for n in among {
             let (Some(member), Some(person)) = (self.facts.members.get(*n), self.people.get(*n)) else { continue };
@@ -236,4 +298,20 @@ impl Resolver<'_> {
         }
         holders
     }
+}
+
+/// Evidence that is not dropped: the members that have it, and the clusters that it connects.
+struct Kept {
+    evidence: Evidence,
+    members: Vec<usize>,
+    clusters: Vec<usize>,
+}
+
+fn some<'a>(clusters: &'a [Cluster], numbers: &[usize]) -> Vec<&'a Cluster> {
+    numbers.iter().filter_map(|n| clusters.get(*n)).collect()
+}
+
+/// A member of each.
+fn firsts(clusters: &[&Cluster]) -> Vec<usize> {
+    clusters.iter().filter_map(|cluster| cluster.members.first().copied()).collect()
 }

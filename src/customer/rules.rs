@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::folded_name::{FoldedName, count_different};
 use super::identifier::{Blocklist, Identifier};
 use super::kind::SourceKind;
 use super::phone::Region;
+
+/// The most spellings of a name that are looked at, on average.
+const SPELLINGS: usize = 4;
 
 /// What a brand's settings say about identity.
 #[derive(Debug, Clone)]
@@ -13,6 +17,8 @@ pub struct IdentityRules {
     pub order: Vec<SourceKind>,
     /// Kinds whose source keeps people unique.
     pub unique: BTreeSet<SourceKind>,
+    /// Kinds whose records anybody may write about anybody.
+    pub self_asserted: BTreeSet<SourceKind>,
     /// The region of phone numbers that come without a country code.
     pub region: Option<Region>,
     /// A value is shared when more records of a unique kind, or records under more different names, hold it.
@@ -25,6 +31,12 @@ pub struct IdentityRules {
     pub phone_links: bool,
     /// Whether an equal e-mail address links only where the first names don't disagree.
     pub email_needs_names: bool,
+    /// Whether an equal e-mail address links who has no first name only where the mailbox bears the other's.
+    pub email_needs_first_name: bool,
+    /// After how many years a phone number is its new holder's; 0 for never.
+    pub phone_moves_after_years: u16,
+    /// Whether addresses that only self-asserted records of a customer name find it.
+    pub self_asserted_finds: bool,
     /// Values that never link.
     pub blocklist: Blocklist,
 }
@@ -34,12 +46,16 @@ impl Default for IdentityRules {
         Self {
             order: SourceKind::ALL.to_vec(),
             unique: SourceKind::ALL.into_iter().filter(|kind| kind.keeps_people_unique()).collect(),
+            self_asserted: [SourceKind::OmniLabParticipant].into(),
             region: None,
             shared_above: 4,
             component_cap: 1_000,
             email_links: true,
             phone_links: true,
             email_needs_names: true,
+            email_needs_first_name: true,
+            phone_moves_after_years: 7,
+            self_asserted_finds: false,
             blocklist: Blocklist::default(),
         }
     }
@@ -50,6 +66,22 @@ impl IdentityRules {
     #[must_use]
     pub fn may_link(&self, identifier: &Identifier) -> bool {
         identifier.could_link() && !self.blocklist.blocks(identifier)
+    }
+
+    /// So many names are too many, however they are spelled.
+    #[must_use]
+    pub const fn most_names(&self) -> usize {
+        self.shared_above.saturating_add(1).saturating_mul(SPELLINGS)
+    }
+
+    /// Whether names, by their keys, are those of more people than one value can be of: spellings of one name count once.
+    #[must_use]
+    pub fn are_too_many<T: AsRef<str>>(&self, keys: &BTreeSet<T>) -> bool {
+        if keys.len() <= self.shared_above || keys.len() >= self.most_names() {
+            return keys.len() > self.shared_above;
+        }
+        let names: Vec<FoldedName> = keys.iter().map(|key| FoldedName::from_key(key.as_ref())).collect();
+        count_different(&names) > self.shared_above
     }
 
     /// A kind's place in the order of preference; kinds that the settings leave out come last.

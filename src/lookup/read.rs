@@ -1,5 +1,7 @@
 //! Asking the store: one round trip for text that is ready. An answer that other settings rendered is rendered anew.
 
+use std::collections::BTreeSet;
+
 use sqlx::{PgConnection, PgPool};
 
 use super::live::{needs, needs_of_id};
@@ -201,9 +203,14 @@ async fn render(db: &mut PgConnection, brand: &Brand, customer_key: &str) -> Res
         keys.iter().filter_map(|key| key.parse().ok()).filter(|key| !known.get(key).is_some_and(|record| record.versions.is_live())).collect();
     let live: Vec<&Record> = known.values().filter(|record| record.versions.is_live()).collect();
     let aliases = Aliases::new(&records::list_merges(db, brand.id(), &keys).await?);
-    let rules = MergeRules { identity: &brand.rules.identity, precedence: &brand.rules.precedence, aliases: &aliases };
+    let guests = customers::list_guests(db, brand.id(), &keys, &brand.rules.identity.self_asserted).await?;
+    let (identity, moved) = (&brand.rules.identity, BTreeSet::new());
+    let rules = MergeRules { identity, precedence: &brand.rules.precedence, aliases: &aliases, guests: &guests, moved: &moved };
     let Some(mut profile) = Profile::merge(&live, others, rules) else { return Ok(None) };
     profile.customer_id = customer_id;
+    // What a customer is found by depends on others as well: that stands.
+    let own = customers::list_addresses(db, brand.id(), customer_key).await?;
+    profile.addresses.retain(|address| own.contains(address));
     let presenter = &brand.rules.presenter;
     let shown = presenter.rules();
     let timelines = events::list_newest_events(db, brand.id(), &[&profile.record_keys], shown.timeline_limit, &shown.hidden_events).await?;

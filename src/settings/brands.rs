@@ -90,6 +90,7 @@ fn identity(settings: &IdentitySettings, region: Option<Region>, found: &mut Fou
     let mut order = kinds(&settings.order, "identity.order", found);
     order.extend(SourceKind::ALL.into_iter().filter(|kind| !settings.order.iter().any(|name| name == kind.as_str())));
     let unique = kinds(&settings.unique, "identity.unique", found).into_iter().collect();
+    let self_asserted = kinds(&settings.self_asserted, "identity.self_asserted", found).into_iter().collect();
     for (key, number) in [("identity.shared_above", settings.shared_above), ("identity.component_cap", settings.component_cap)] {
         if number == 0 {
             found.push((key.to_owned(), "must be at least 1".to_owned()));
@@ -110,12 +111,16 @@ fn identity(settings: &IdentitySettings, region: Option<Region>, found: &mut Fou
     IdentityRules {
         order,
         unique,
+        self_asserted,
+        self_asserted_finds: settings.self_asserted_finds,
         region,
         shared_above: settings.shared_above,
         component_cap: settings.component_cap,
         email_links: settings.email_links,
         phone_links: settings.phone_links,
         email_needs_names: settings.email_needs_names,
+        email_needs_first_name: settings.email_needs_first_name,
+        phone_moves_after_years: settings.phone_moves_after_years,
         blocklist: Blocklist { mailboxes, values },
     }
 }

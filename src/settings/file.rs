@@ -340,11 +340,15 @@ impl Default for TimelineSettings {
 pub struct IdentitySettings {
     pub order: Vec<String>,
     pub unique: Vec<String>,
+    pub self_asserted: Vec<String>,
+    pub self_asserted_finds: bool,
     pub shared_above: usize,
     pub component_cap: usize,
     pub email_links: bool,
     pub phone_links: bool,
     pub email_needs_names: bool,
+    pub email_needs_first_name: bool,
+    pub phone_moves_after_years: u16,
     pub blocked_mailboxes: Vec<String>,
     pub blocked_values: Vec<String>,
 }
@@ -355,11 +359,15 @@ impl Default for IdentitySettings {
         Self {
             order: rules.order.iter().map(ToString::to_string).collect(),
             unique: rules.unique.iter().map(ToString::to_string).collect(),
+            self_asserted: rules.self_asserted.iter().map(ToString::to_string).collect(),
+            self_asserted_finds: rules.self_asserted_finds,
             shared_above: rules.shared_above,
             component_cap: rules.component_cap,
             email_links: true,
             phone_links: true,
             email_needs_names: true,
+            email_needs_first_name: rules.email_needs_first_name,
+            phone_moves_after_years: rules.phone_moves_after_years,
             blocked_mailboxes: Vec::new(),
             blocked_values: Vec::new(),
         }

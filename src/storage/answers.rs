@@ -40,6 +40,12 @@ pub async fn find_by_addresses(
             select answer.customer_key, answer.settings_hash, answer.body from customer_addresses as held
             join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
             where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
+                -- What anybody may have written finds only where nothing trusted does.
+                and (not held.self_asserted or (
+                    select true from customer_addresses as trusted
+                    where trusted.brand_id = $1 and trusted.kind = asked.kind and trusted.address = asked.address and not trusted.self_asserted
+                    limit 1
+                ) is null)
             order by held.customer_key limit $4
         ) as found",
     )
@@ -103,6 +109,12 @@ pub async fn find_known_addresses(
             from customer_addresses as held
             join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
             where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
+                -- What anybody may have written finds only where nothing trusted does.
+                and (not held.self_asserted or (
+                    select true from customer_addresses as trusted
+                    where trusted.brand_id = $1 and trusted.kind = asked.kind and trusted.address = asked.address and not trusted.self_asserted
+                    limit 1
+                ) is null)
             order by held.customer_key limit $5
         ) as found on true",
     )

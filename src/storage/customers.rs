@@ -1,9 +1,14 @@
 //! Customers: what is derived from records.
 
+use std::collections::BTreeSet;
+
 use sqlx::PgConnection;
 
 use super::StorageError;
-use crate::customer::record::RecordKey;
+use crate::customer::aliases::Aliases;
+use crate::customer::identifier::Identifier;
+use crate::customer::kind::SourceKind;
+use crate::customer::record::{RecordKey, SourceMerge};
 
 /// A customer's id in answers and every record key that stands for it; `None` when there is no such customer (any more).
 ///
@@ -25,4 +30,81 @@ pub async fn find_owner(db: &mut PgConnection, brand_id: i32, key: &RecordKey) -
     let query = sqlx::query_as("select customer_key from customer_records where brand_id = $1 and record_key = $2");
     let found: Option<(String,)> = query.bind(brand_id).bind(key.to_string()).fetch_optional(db).await?;
     Ok(found.map(|(key,)| key))
+}
+
+/// Those of some records that anybody may have written and no person confirmed.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_guests(
+    db: &mut PgConnection,
+    brand_id: i32,
+    keys: &[String],
+    self_asserted: &BTreeSet<SourceKind>,
+) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let mut guests: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+    guests.retain(|key: &RecordKey| self_asserted.contains(&key.kind));
+    if guests.is_empty() {
+        return Ok(guests);
+    }
+    for key in list_confirmed(db, brand_id).await? {
+        guests.remove(&key);
+    }
+    Ok(guests)
+}
+
+/// The records that a decision about one person stands for: those that it names, or whoever they were merged into where they are
+/// gone.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_confirmed(db: &mut PgConnection, brand_id: i32) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let rows: Vec<(String, bool, bool, Option<String>, Option<jiff_sqlx::Timestamp>)> = sqlx::query_as(
+        "with recursive decided (record_key) as (
+            select left_key from decisions where brand_id = $1 and same_person and undone_at is null
+            union
+            select right_key from decisions where brand_id = $1 and same_person and undone_at is null
+        ),
+        chain (record_key) as (
+            select record_key from decided
+            union
+            select next.record_key from chain
+            cross join lateral (
+                select winner_key from source_merges where brand_id = $1 and loser_key = chain.record_key
+                union all
+                select loser_key from source_merges where brand_id = $1 and winner_key = chain.record_key
+            ) as next (record_key)
+        )
+        select chain.record_key, chain.record_key in (select record_key from decided), coalesce(record.live, false), merge.winner_key, merge.merged_at
+        from chain
+        left join records as record on record.brand_id = $1 and record.record_key = chain.record_key
+        left join source_merges as merge on merge.brand_id = $1 and merge.loser_key = chain.record_key",
+    )
+    .bind(brand_id)
+    .fetch_all(db)
+    .await?;
+    let (mut named, mut live, mut merges) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    for (key, is_named, is_live, winner, at) in rows {
+        let key: RecordKey = key.parse().map_err(StorageError::corrupt("decisions"))?;
+        if let Some((winner, at)) = winner.zip(at) {
+            let winner = winner.parse().map_err(StorageError::corrupt("source_merges"))?;
+            merges.push(SourceMerge { loser: key.clone(), winner, at: at.into() });
+        }
+        named.extend(is_named.then(|| key.clone()));
+        live.extend(is_live.then_some(key));
+    }
+    let aliases = Aliases::new(&merges);
+    Ok(named.iter().map(|key| if live.contains(key) { key.clone() } else { aliases.canonical(key).clone() }).collect())
+}
+
+/// What finds a customer.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_addresses(db: &mut PgConnection, brand_id: i32, customer_key: &str) -> Result<BTreeSet<Identifier>, StorageError> {
+    let query = sqlx::query_as("select kind, address from customer_addresses where brand_id = $1 and customer_key = $2");
+    let rows: Vec<(String, String)> = query.bind(brand_id).bind(customer_key).fetch_all(db).await?;
+    let address =
+        |(kind, value): (String, String)| Ok(Identifier { kind: kind.parse().map_err(StorageError::corrupt("customer_addresses"))?, value });
+    rows.into_iter().map(address).collect()
 }

@@ -75,8 +75,12 @@ impl Ask {
 pub struct Scope<'a> {
     /// Kinds whose source keeps people unique.
     pub unique: &'a BTreeSet<SourceKind>,
+    /// Kinds whose records anybody may write: they don't count among the holders of a value.
+    pub self_asserted: &'a BTreeSet<SourceKind>,
     /// A value held by more is shared.
     pub shared_above: usize,
+    /// So many names of a value are enough.
+    pub most_names: usize,
     /// The newest events per record.
     pub timeline: usize,
     /// Event types that nobody sees.
@@ -114,8 +118,8 @@ pub struct StoredCustomer {
     pub customer_id: String,
     /// Every record key that stands for it.
     pub records: BTreeSet<RecordKey>,
-    /// What it is found by.
-    pub addresses: BTreeSet<Identifier>,
+    /// What it is found by, and whether only self-asserted records say so.
+    pub addresses: BTreeMap<Identifier, bool>,
     /// SHA-256 of the answer, in hexadecimal digits.
     pub answer: String,
     /// The settings that rendered it, in hexadecimal digits.
@@ -259,7 +263,8 @@ impl Neighbourhood {
             "customer" => {
                 let row: CustomerRow = parse(row)?;
                 let records = row.records.iter().map(|record| key(record)).collect::<Result<_, _>>()?;
-                let addresses = row.addresses.into_iter().map(|(kind, value)| identifier(&kind, value)).collect::<Result<_, _>>()?;
+                let address = |(kind, value, self_asserted): (String, String, bool)| Ok((identifier(&kind, value)?, self_asserted));
+                let addresses = row.addresses.into_iter().map(address).collect::<Result<_, StorageError>>()?;
                 let customer =
                     StoredCustomer { customer_id: row.customer_id, records, addresses, answer: row.answer, settings_hash: row.settings_hash };
                 self.customers.insert(row.customer_key, customer);
@@ -295,7 +300,7 @@ struct CustomerRow {
     customer_key: String,
     customer_id: String,
     records: Vec<String>,
-    addresses: Vec<(String, String)>,
+    addresses: Vec<(String, String, bool)>,
     answer: String,
     settings_hash: String,
 }
@@ -337,6 +342,10 @@ pub async fn read_neighbourhood(db: &mut PgConnection, brand_id: i32, ask: &Ask,
     let texts = |keys: &BTreeSet<RecordKey>| keys.iter().map(ToString::to_string).collect::<Vec<String>>();
     let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let limit = scope.follow.unwrap_or(usize::MAX);
+    let trusted = |unique: bool| {
+        let kinds = SourceKind::ALL.iter().filter(|kind| scope.unique.contains(kind) == unique && !scope.self_asserted.contains(kind));
+        kinds.map(|kind| kind.as_str()).collect::<Vec<_>>()
+    };
     let rows: Vec<(String, String)> = sqlx::query_as(READ)
         .bind(brand_id)
         .bind(texts(&ask.records))
@@ -348,8 +357,8 @@ pub async fn read_neighbourhood(db: &mut PgConnection, brand_id: i32, ask: &Ask,
         .bind(ask.events.iter().map(ToString::to_string).collect::<Vec<String>>())
         .bind(scope.follow.is_some())
         .bind(number(limit))
-        .bind(scope.unique.iter().map(|kind| kind.as_str()).collect::<Vec<_>>())
-        .bind(SourceKind::ALL.iter().filter(|kind| !scope.unique.contains(kind)).map(|kind| kind.as_str()).collect::<Vec<_>>())
+        .bind(trusted(true))
+        .bind(trusted(false))
         .bind(number(scope.shared_above.saturating_add(1)))
         .bind(number(scope.timeline))
         .bind(scope.hidden)
@@ -357,6 +366,7 @@ pub async fn read_neighbourhood(db: &mut PgConnection, brand_id: i32, ask: &Ask,
         .bind(ask.traces.iter().map(|hash| hash.0.as_slice()).collect::<Vec<_>>())
         .bind(texts(&ask.changing_elsewhere))
         .bind(ask.events_elsewhere.iter().map(ToString::to_string).collect::<Vec<String>>())
+        .bind(number(scope.most_names))
         .fetch_all(db)
         .await?;
     let mut found = Neighbourhood::default();

@@ -1,9 +1,9 @@
 -- Whether a row is there is asked with "limit 1", not with "exists": that could be planned as a look at all rows of the brand.
 --
 -- $1 brand, $2 records, $3 $4 $5 values (kind, text, through it even if shared), $6 changing records, $7 ends of merges,
--- $8 events, $9 whether to follow, $10 at most this many records, $11 unique kinds, $12 other kinds, $13 a value held by so
--- many is shared, $14 events per record, $15 hidden event types, $16 all kinds, $17 what the ledger of
--- erasures may name, $18 records and $19 events that change as well, but are read by another statement
+-- $8 events, $9 whether to follow, $10 at most this many records, $11 unique kinds, $12 other kinds, both without those
+-- that anybody may write, $13 a value held by so many is shared, $14 events per record, $15 hidden event types, $16 all kinds, $17 what the ledger of
+-- erasures may name, $18 records and $19 events that change as well, but are read by another statement, $20 at most so many names of a value
 with recursive asked (kind, value, forced) as materialized (
     select * from unnest($3::text[], $4::text[], $5::boolean[])
 ),
@@ -172,7 +172,7 @@ select 'holding', json_build_object(
                     order by held.name_key limit 1)
                 from names where names.name_key is not null
             )
-            select name_key from names where name_key is not null limit $13
+            select name_key from names where name_key is not null limit $20
         ) as named
     )
 )::text from counted
@@ -196,7 +196,7 @@ select 'customer', json_build_object(
         select own.record_key from customer_records as own where own.brand_id = $1 and own.customer_key = customer.customer_key
     ),
     'addresses', coalesce((
-        select json_agg(json_build_array(own.kind, own.address)) from customer_addresses as own
+        select json_agg(json_build_array(own.kind, own.address, own.self_asserted)) from customer_addresses as own
         where own.brand_id = $1 and own.customer_key = customer.customer_key
     ), '[]'),
     'answer', coalesce((

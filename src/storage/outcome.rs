@@ -67,7 +67,7 @@ pub struct Derived {
     /// Addresses that customers no longer have.
     pub addresses_gone: Vec<(Identifier, String)>,
     /// Addresses that they newly have.
-    pub addresses: Vec<(Identifier, String)>,
+    pub addresses: Vec<(Identifier, String, bool)>,
     /// Reviews that are settled or different.
     pub reviews_gone: Vec<ReviewRow>,
     /// New and different ones.
@@ -181,9 +181,9 @@ pub async fn write_outcome(db: &mut PgConnection, brand_id: i32, facts: &Facts, 
         .bind(derived.addresses_gone.iter().map(|(address, _)| kind(address)).collect::<Vec<_>>())
         .bind(derived.addresses_gone.iter().map(|(address, _)| address.value.as_str()).collect::<Vec<_>>())
         .bind(derived.addresses_gone.iter().map(|(_, owner)| owner.as_str()).collect::<Vec<_>>())
-        .bind(derived.addresses.iter().map(|(address, _)| kind(address)).collect::<Vec<_>>())
-        .bind(derived.addresses.iter().map(|(address, _)| address.value.as_str()).collect::<Vec<_>>())
-        .bind(derived.addresses.iter().map(|(_, owner)| owner.as_str()).collect::<Vec<_>>())
+        .bind(derived.addresses.iter().map(|(address, ..)| kind(address)).collect::<Vec<_>>())
+        .bind(derived.addresses.iter().map(|(address, ..)| address.value.as_str()).collect::<Vec<_>>())
+        .bind(derived.addresses.iter().map(|(_, owner, _)| owner.as_str()).collect::<Vec<_>>())
         .bind(derived.reviews_gone.iter().map(|review| review.level.as_str()).collect::<Vec<_>>())
         .bind(derived.reviews_gone.iter().map(|review| review.kind.as_str()).collect::<Vec<_>>())
         .bind(derived.reviews_gone.iter().map(|review| review.value.as_str()).collect::<Vec<_>>())
@@ -194,7 +194,8 @@ pub async fn write_outcome(db: &mut PgConnection, brand_id: i32, facts: &Facts, 
         .bind(reviews)
         .bind(CHANNEL)
         .bind(notices)
-        .bind(facts.records.iter().map(|record| record.versions.is_live()).collect::<Vec<_>>());
+        .bind(facts.records.iter().map(|record| record.versions.is_live()).collect::<Vec<_>>())
+        .bind(derived.addresses.iter().map(|(.., self_asserted)| *self_asserted).collect::<Vec<_>>());
     query.execute(db).await?;
     Ok(())
 }

@@ -74,9 +74,9 @@ addresses_gone as (
     where old.brand_id = $1 and old.kind = gone.kind and old.address = gone.address and old.customer_key = gone.customer_key
 ),
 addresses_new as (
-    insert into customer_addresses (brand_id, kind, address, customer_key)
-    select $1, new.* from unnest($42::text[], $43::text[], $44::text[]) as new
-    on conflict do nothing
+    insert into customer_addresses (brand_id, kind, address, customer_key, self_asserted)
+    select $1, new.* from unnest($42::text[], $43::text[], $44::text[], $56::boolean[]) as new
+    on conflict (brand_id, kind, address, customer_key) do update set self_asserted = excluded.self_asserted
 ),
 reviews_gone as (
     delete from reviews as old using unnest($45::text[], $46::text[], $47::text[]) as gone (level, kind, value)

@@ -1,0 +1,283 @@
+//! What forbids that some clusters are one person, and which of them may be one all the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cluster::{Cluster, Names};
+use super::evidence::{Evidence, Level};
+use super::folded_name::FoldedName;
+use super::identifier::{Identifier, IdentifierKind};
+use super::partition::Partition;
+use super::rules::IdentityRules;
+
+/// Why two clusters are not joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grounds {
+    /// Their source keeps people unique and knows them as two.
+    DifferentIds,
+    /// Their first names disagree, or where one isn't known, their family names.
+    FirstNames,
+    /// One has no first name, and the mailbox doesn't bear the other's.
+    NoFirstName,
+    /// Their names disagree.
+    Names,
+    /// Both have e-mail addresses, none in common, and no names that agree in full.
+    EmailAddresses,
+    /// Only its own forms say so, and those join no two customers.
+    SelfAsserted,
+    /// A person decided that they are different people.
+    DecidedDifferent,
+}
+
+impl Grounds {
+    /// The name in Postgres and on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DifferentIds => "different ids",
+            Self::FirstNames => "first names disagree",
+            Self::NoFirstName => "no first name",
+            Self::Names => "names disagree",
+            Self::EmailAddresses => "different e-mail addresses",
+            Self::SelfAsserted => "only self-asserted",
+            Self::DecidedDifferent => "decided different",
+        }
+    }
+}
+
+/// On what ground clusters would be joined.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct On<'a> {
+    pub level: Level,
+    /// The one value that they have in common; `None` where they are connected by several.
+    pub value: Option<&'a Evidence>,
+}
+
+/// What two sets of names come to.
+#[derive(Debug, Clone, Copy)]
+enum Verdict {
+    /// They agree; in full, or as far as is known.
+    Agree {
+        in_full: bool,
+    },
+    /// They disagree only where both have addresses of such a kind, and none in common.
+    Unless(IdentifierKind, Grounds),
+    Disagree(Grounds),
+}
+
+/// Clusters that may be one, by their names: few are called differently, however many they are.
+pub(super) struct Among<'a> {
+    clusters: Vec<&'a Cluster>,
+    class_of: Vec<usize>,
+    verdicts: Vec<Vec<Verdict>>,
+    level: Level,
+}
+
+impl<'a> Among<'a> {
+    pub(super) fn new(clusters: &[&'a Cluster], on: On<'_>, rules: &IdentityRules) -> Self {
+        let mut numbers: BTreeMap<&Names, usize> = BTreeMap::new();
+        let mut classes: Vec<&Names> = Vec::new();
+        let mut class_of = Vec::with_capacity(clusters.len());
+        for cluster in clusters {
+            class_of.push(*numbers.entry(&cluster.names).or_insert_with(|| {
+                classes.push(&cluster.names);
+                classes.len().saturating_sub(1)
+            }));
+        }
+        let verdict = |ours: &&Names| classes.iter().map(|theirs| verdict(ours, theirs, on, rules)).collect();
+        Self { clusters: clusters.to_vec(), class_of, verdicts: classes.iter().map(verdict).collect(), level: on.level }
+    }
+
+    /// Why they must not all be one, if so. What people decided comes last: it needs no review.
+    pub(super) fn forbidden(&self) -> Option<Grounds> {
+        // A merge of the source is a fact: it makes ids one, whatever else they refer to.
+        if self.level > Level::SourceMerge && self.some_have_other_ids() {
+            return Some(Grounds::DifferentIds);
+        }
+        self.some_disagree().or_else(|| self.some_are_decided_different().then_some(Grounds::DecidedDifferent))
+    }
+
+    fn some_have_other_ids(&self) -> bool {
+        let kinds: BTreeSet<_> = self.clusters.iter().flat_map(|cluster| cluster.ids.keys().copied()).collect();
+        kinds.into_iter().any(|kind| {
+            let mut known = self.clusters.iter().filter_map(|cluster| cluster.ids.get(&kind));
+            let first = known.next();
+            known.any(|ids| first.is_some_and(|first| first.union(ids).nth(1).is_some()))
+        })
+    }
+
+    fn some_disagree(&self) -> Option<Grounds> {
+        let mut of_class: Vec<Vec<&Cluster>> = vec![Vec::new(); self.verdicts.len()];
+        for (cluster, class) in self.clusters.iter().zip(&self.class_of) {
+            of_class.get_mut(*class).into_iter().for_each(|members| members.push(cluster));
+        }
+        let pairs = || {
+            self.verdicts
+                .iter()
+                .enumerate()
+                .flat_map(|(n, row)| row.iter().enumerate().take(n.saturating_add(1)).map(move |(m, verdict)| (n, m, *verdict)))
+        };
+        let certain = pairs()
+            .filter(|(n, m, _)| n != m)
+            .filter_map(|(_, _, verdict)| if let Verdict::Disagree(grounds) = verdict { Some(grounds) } else { None });
+        let is_met = |n: usize, m: usize, kind| {
+            let [ours, theirs] = [n, m].map(|class| of_class.get(class).map_or(&[][..], Vec::as_slice));
+            ours.iter()
+                .enumerate()
+                .any(|(at, a)| theirs.iter().skip(if n == m { at.saturating_add(1) } else { 0 }).any(|b| are_strangers(a, b, kind)))
+        };
+        let uncertain = || {
+            pairs()
+                .filter_map(|(n, m, verdict)| if let Verdict::Unless(kind, grounds) = verdict { is_met(n, m, kind).then_some(grounds) } else { None })
+        };
+        certain.min().or_else(|| uncertain().min())
+    }
+
+    fn some_are_decided_different(&self) -> bool {
+        let deciding: Vec<&&Cluster> = self.clusters.iter().filter(|cluster| !cluster.apart_from.is_empty()).collect();
+        deciding.iter().enumerate().any(|(n, one)| deciding.iter().skip(n.saturating_add(1)).any(|other| one.is_decided_different_from(other)))
+    }
+
+    /// Whether two of them, by their places, must not be one.
+    fn is_forbidden(&self, one: usize, other: usize) -> bool {
+        let Some((a, b)) = self.clusters.get(one).zip(self.clusters.get(other)) else { return false };
+        let verdict = self.class_of.get(one).zip(self.class_of.get(other)).and_then(|(n, m)| self.verdicts.get(*n)?.get(*m));
+        let is_named_apart = match verdict {
+            Some(Verdict::Disagree(_)) => true,
+            Some(Verdict::Unless(kind, _)) => are_strangers(a, b, *kind),
+            Some(Verdict::Agree { .. }) | None => false,
+        };
+        is_named_apart || (self.level > Level::SourceMerge && a.has_other_ids_than(b)) || a.is_decided_different_from(b)
+    }
+
+    /// Whether two of them, by their places, agree in full.
+    pub(super) fn agree_in_full(&self, one: usize, other: usize) -> bool {
+        let verdict = self.class_of.get(one).zip(self.class_of.get(other)).and_then(|(n, m)| self.verdicts.get(*n)?.get(*m));
+        matches!(verdict, Some(Verdict::Agree { in_full: true }))
+    }
+
+    /// Those who may be one although some contradict each other, by their places. Of two who contradict each other, who agrees in full
+    /// with one only goes with that one. Whoever agrees with both all the same is in between: nobody can tell whose it is, and it
+    /// stays out. The rest falls into groups in which all agree with all, whatever the order: of three of whom the second agrees
+    /// with the other two, it would be in between.
+    pub(super) fn agreeing(&self) -> Vec<Vec<usize>> {
+        let alike = self.alike();
+        let firsts: Vec<usize> = alike.iter().filter_map(|group| group.first().copied()).collect();
+        let agreement = Lines::new(firsts.len(), |n, m| n == m || firsts.get(n).zip(firsts.get(m)).is_some_and(|(a, b)| !self.is_forbidden(*a, *b)));
+        let in_full = |n: usize, m: usize| firsts.get(n).zip(firsts.get(m)).is_some_and(|(a, b)| self.agree_in_full(*a, *b));
+        let is_surpassed = |n: usize, m: usize| !in_full(n, m) && agreement.of(n).any(|other| in_full(n, other) && !agreement.has(other, m));
+        let lines = Lines::new(firsts.len(), |n, m| agreement.has(n, m) && !is_surpassed(n, m) && !is_surpassed(m, n));
+        let is_between = |n: &usize| lines.of(*n).any(|one| lines.of(*n).any(|other| !lines.has(one, other)));
+        let clear: Vec<usize> = (0..firsts.len()).filter(|n| !is_between(n)).collect();
+        let mut partition = Partition::new(firsts.len());
+        for (at, n) in clear.iter().enumerate() {
+            let agreeing = clear.iter().skip(at.saturating_add(1)).filter(|m| lines.has(*n, **m));
+            agreeing.for_each(|m| partition.join_all(&[*n, *m]));
+        }
+        let whole = |group: Vec<usize>| group.into_iter().filter_map(|n| alike.get(n)).flatten().copied().collect::<Vec<usize>>();
+        partition.groups(&clear).into_iter().map(whole).filter(|group| group.len() > 1).collect()
+    }
+
+    /// Those of whom the same is known count as one, since many may hold a value.
+    fn alike(&self) -> Vec<Vec<usize>> {
+        let mut known: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        let mut alike = Vec::new();
+        for (n, (cluster, class)) in self.clusters.iter().zip(&self.class_of).enumerate() {
+            if cluster.apart_from.is_empty() && !self.is_forbidden(n, n) {
+                known.entry((class, &cluster.ids, &cluster.emails, &cluster.phones)).or_default().push(n);
+            } else {
+                alike.push(vec![n]);
+            }
+        }
+        alike.extend(known.into_values());
+        alike
+    }
+}
+
+/// Which of some agree with which.
+struct Lines(Vec<Vec<bool>>);
+
+impl Lines {
+    fn new(size: usize, agree: impl Fn(usize, usize) -> bool) -> Self {
+        Self((0..size).map(|n| (0..size).map(|m| agree(n, m)).collect()).collect())
+    }
+
+    fn has(&self, one: usize, other: usize) -> bool {
+        self.0.get(one).and_then(|row| row.get(other)).copied().unwrap_or_default()
+    }
+
+    fn of(&self, one: usize) -> impl Iterator<Item = usize> {
+        let row = self.0.get(one).map_or(&[][..], Vec::as_slice);
+        row.iter().enumerate().filter(|(_, agrees)| **agrees).map(|(n, _)| n)
+    }
+}
+
+/// Both have addresses of a kind, and none in common.
+fn are_strangers(a: &Cluster, b: &Cluster, kind: IdentifierKind) -> bool {
+    let (ours, theirs) = if kind == IdentifierKind::Phone { (&a.phones, &b.phones) } else { (&a.emails, &b.emails) };
+    !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(theirs)
+}
+
+fn verdict(ours: &Names, theirs: &Names, on: On<'_>, rules: &IdentityRules) -> Verdict {
+    match on.level {
+        Level::Email if rules.email_needs_names => on_mailbox(ours, theirs, on.value.filter(|_| rules.email_needs_first_name)),
+        Level::Phone => on_line(ours, theirs),
+        Level::Email | Level::Decision | Level::SourceMerge | Level::Reference => Verdict::Agree { in_full: false },
+    }
+}
+
+fn on_mailbox(ours: &Names, theirs: &Names, value: Option<&Evidence>) -> Verdict {
+    let (mut a, mut b) = (speaking(ours), speaking(theirs));
+    with_part(&mut a, &mut b, FoldedName::has_first);
+    let agrees = |alike: bool| a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| a.agrees_on_mailbox(b, alike)));
+    if !agrees(true) {
+        Verdict::Disagree(Grounds::FirstNames)
+    } else if value.is_some_and(|value| is_nobodys(ours, theirs, value)) {
+        Verdict::Disagree(Grounds::NoFirstName)
+    } else if agrees(false) {
+        Verdict::Agree { in_full: a.iter().any(|a| b.iter().any(|b| a.first_is_known_to_agree(b))) }
+    } else {
+        Verdict::Unless(IdentifierKind::Phone, Grounds::FirstNames)
+    }
+}
+
+/// One has a first name, the other has none that is known to agree, and the mailbox doesn't bear it.
+fn is_nobodys(ours: &Names, theirs: &Names, value: &Evidence) -> bool {
+    let Evidence::Address(Identifier { kind: IdentifierKind::Email, value: email }) = value else { return false };
+    let named = |names: &Names| names.iter().any(FoldedName::has_first);
+    let is_borne = |names: &Names| names.iter().any(|name| name.has_first() && name.is_borne_by(email));
+    let is_known_to_agree = || ours.iter().any(|a| theirs.iter().any(|b| a.is_known() && b.is_known() && a.first_is_known_to_agree(b)));
+    named(ours) != named(theirs) && !is_borne(ours) && !is_borne(theirs) && !is_known_to_agree()
+}
+
+fn on_line(ours: &Names, theirs: &Names) -> Verdict {
+    let (mut a, mut b) = (speaking(ours), speaking(theirs));
+    with_part(&mut a, &mut b, FoldedName::has_first);
+    with_part(&mut a, &mut b, FoldedName::has_last);
+    let any = |agree: fn(&FoldedName, &FoldedName) -> bool| a.iter().any(|a| b.iter().any(|b| agree(a, b)));
+    if !a.is_empty() && !b.is_empty() && !any(FoldedName::agrees_on_line) {
+        Verdict::Disagree(Grounds::Names)
+    } else if any(FoldedName::agrees_in_full) {
+        Verdict::Agree { in_full: true }
+    } else {
+        Verdict::Unless(IdentifierKind::Email, Grounds::EmailAddresses)
+    }
+}
+
+/// Whether what two are called speaks against one person: both are named, and no names of theirs agree; or one has no name at all.
+pub(super) fn are_unlike(ours: &Names, theirs: &Names) -> bool {
+    !ours.iter().any(|a| theirs.iter().any(|b| a.first_is_known_to_agree(b) && a.agrees_on_line(b)))
+}
+
+/// What has a say: a short form has none beside the name that it is short for, else one "E. Smit" would let Erik agree with
+/// Emma.
+fn speaking(names: &Names) -> Vec<&FoldedName> {
+    names.iter().filter(|name| !names.iter().any(|fuller| name.is_short_for(fuller))).collect()
+}
+
+/// Where both have names with a part, those without it have no say: else one half name would let strangers agree.
+fn with_part(ours: &mut Vec<&FoldedName>, theirs: &mut Vec<&FoldedName>, has: fn(&FoldedName) -> bool) {
+    if ours.iter().any(|name| has(name)) && theirs.iter().any(|name| has(name)) {
+        ours.retain(|name| has(name));
+        theirs.retain(|name| has(name));
+    }
+}

@@ -1,0 +1,390 @@
+//! Names in the form in which they are compared, and when two of them can belong to one person.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use super::name::PARTICLES;
+use super::name_forms::{are_forms_of_one, latin};
+
+/// What tells a father from his son of the same name, at the end of any part of a name.
+const GENERATIONS: [(&str, u8); 16] = [
+    ("sr", 1),
+    ("senior", 1),
+    ("snr", 1),
+    ("de oude", 1),
+    ("the elder", 1),
+    ("der altere", 1),
+    ("jr", 2),
+    ("junior", 2),
+    ("jnr", 2),
+    ("ii", 2),
+    ("2nd", 2),
+    ("de jonge", 2),
+    ("the younger", 2),
+    ("der jungere", 2),
+    ("iii", 3),
+    ("iv", 4),
+];
+
+/// The same, behind family names only: some are given names.
+const GENERATIONS_BEHIND_FAMILY_NAMES: [(&str, u8); 10] =
+    [("pere", 1), ("vader", 1), ("padre", 1), ("pai", 1), ("fils", 2), ("zoon", 2), ("hijo", 2), ("filho", 2), ("neto", 3), ("nieto", 3)];
+
+/// Given names in folded words.
+pub(super) enum Given {
+    /// Of one person.
+    One(Vec<String>),
+    /// Of both.
+    Couple(BTreeSet<String>),
+}
+
+/// One way to tell the parts of a name.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Reading {
+    /// All given names as one word.
+    first: String,
+    /// The first of them.
+    given: String,
+    initials: String,
+    last: Vec<String>,
+}
+
+/// A name in the form in which names are compared. One that came as one text may be read in more than one way; then it agrees
+/// with another one if any of them does.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FoldedName {
+    readings: Vec<Reading>,
+    generation: Option<u8>,
+    couple: BTreeSet<String>,
+    /// All of it, so that it can be read again.
+    key: String,
+}
+
+impl fmt::Debug for FoldedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FoldedName([redacted])")
+    }
+}
+
+/// How much two given names have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstNames {
+    Unknown,
+    Equal,
+    /// One is the other's initials.
+    Initials,
+    /// One is the beginning of the other, or they are one edit apart: spouses and siblings have such names, too.
+    Alike,
+    /// Forms of one name.
+    Forms,
+    Different,
+}
+
+/// How two readings of two names compare.
+#[derive(Debug, Clone, Copy)]
+struct Comparison {
+    first: FirstNames,
+    /// Unknown where one has none.
+    last: Option<bool>,
+    /// The given name of each is the family name of the other.
+    swapped: bool,
+}
+
+/// The longest text that tells names apart.
+const MAX_KEY_CHARS: usize = 200;
+
+impl FoldedName {
+    /// Of parts in folded words.
+    pub(super) fn new(given: Given, last: Vec<String>) -> Self {
+        let (tag, mut first, couple) = match given {
+            Given::One(first) => ('p', first, BTreeSet::new()),
+            Given::Couple(both) => ('c', both.iter().cloned().collect(), both),
+        };
+        let (mut last, mut generation) = (last, None);
+        if couple.is_empty() {
+            generation = take_generation(&mut first, &GENERATIONS);
+        }
+        let behind = take_generation(&mut last, &GENERATIONS).or_else(|| take_generation(&mut last, &GENERATIONS_BEHIND_FAMILY_NAMES));
+        generation = behind.or(generation);
+        let key = key(tag, &first, &last, generation);
+        let readings = if first.is_empty() && last.is_empty() { Vec::new() } else { vec![Reading::new(&first, last)] };
+        Self { readings, generation, couple, key }
+    }
+
+    /// Of a text in folded words, of which nothing tells which part is which.
+    pub(super) fn whole(mut words: Vec<String>) -> Self {
+        let behind_family_names = if words.len() > 2 { take_generation(&mut words, &GENERATIONS_BEHIND_FAMILY_NAMES) } else { None };
+        let generation = take_generation(&mut words, &GENERATIONS).or(behind_family_names);
+        let key = key('w', &words, &[], generation);
+        let splits = match words.len() {
+            0 => vec![],
+            1 => vec![1, 0],
+            2 => vec![1],
+            longer => vec![1, longer.saturating_sub(1)],
+        };
+        let readings = splits.into_iter().filter_map(|split| words.split_at_checked(split));
+        Self { readings: readings.map(|(first, last)| Reading::new(first, last.to_vec())).collect(), generation, couple: BTreeSet::new(), key }
+    }
+
+    /// The name that has a key.
+    #[must_use]
+    pub fn from_key(key: &str) -> Self {
+        let (tag, rest) = key.split_at_checked(1).unwrap_or_default();
+        let mut parts = rest.splitn(3, '\u{1f}');
+        let mut words = || parts.next().unwrap_or_default().split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+        let (first, last, generation) = (words(), words(), words());
+        let name = match tag {
+            "w" => Self::whole(first),
+            "c" => Self::new(Given::Couple(first.into_iter().collect()), last),
+            _ => Self::new(Given::One(first), last),
+        };
+        Self { generation: generation.first().and_then(|digit| digit.parse().ok()), key: key.to_owned(), ..name }
+    }
+
+    /// Whether some text only tells a father from his son.
+    pub(super) fn is_generation(text: &str) -> bool {
+        let words = fold_words(text).join(" ");
+        GENERATIONS.iter().chain(&GENERATIONS_BEHIND_FAMILY_NAMES).any(|(known, _)| *known == words)
+    }
+
+    /// Whether a given name is known, and known to be one.
+    #[must_use]
+    pub fn has_first(&self) -> bool {
+        self.is_known() && self.readings.iter().all(|reading| !reading.first.is_empty())
+    }
+
+    /// Whether a family name is known, and known to be one.
+    #[must_use]
+    pub fn has_last(&self) -> bool {
+        self.is_known() && self.readings.iter().all(|reading| !reading.last.is_empty())
+    }
+
+    /// Whether any part is known.
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
+        !self.readings.is_empty()
+    }
+
+    /// One text per distinct name, for counting how many different names hold a value; empty when unknown.
+    #[must_use]
+    pub fn key(&self) -> String {
+        if self.is_known() { self.key.chars().take(MAX_KEY_CHARS).collect() } else { String::new() }
+    }
+
+    /// Whether its given name says less than that of a fuller name of the same person (initials, or the beginning), and its family
+    /// name no more.
+    #[must_use]
+    pub fn is_short_for(&self, fuller: &Self) -> bool {
+        let Some((short, long)) = self.readings.first().zip(fuller.readings.first()) else { return false };
+        let is_beginning =
+            !short.first.is_empty() && short.first.len() < long.first.len() && (long.first.starts_with(&short.first) || short.first == long.initials);
+        is_beginning && (short.last.is_empty() || !long.last.is_empty()) && self.couple.is_empty() && fuller.couple.is_empty()
+    }
+
+    /// Whether both can be one person's, who shares a mailbox: the first names are equal, initials, forms of one name with one family
+    /// name, or (if that counts) alike. Where one isn't known, the family names must not differ.
+    #[must_use]
+    pub fn agrees_on_mailbox(&self, other: &Self, alike_counts: bool) -> bool {
+        self.compare(other, |pair| match pair.first {
+            FirstNames::Unknown => pair.last != Some(false),
+            FirstNames::Equal | FirstNames::Initials => true,
+            FirstNames::Alike => alike_counts,
+            FirstNames::Forms => pair.last == Some(true),
+            FirstNames::Different => false,
+        })
+    }
+
+    /// Like [`agrees_on_mailbox`](Self::agrees_on_mailbox), where both first names are known.
+    #[must_use]
+    pub fn first_is_known_to_agree(&self, other: &Self) -> bool {
+        self.compare(other, |pair| match pair.first {
+            FirstNames::Equal | FirstNames::Initials | FirstNames::Alike => true,
+            FirstNames::Forms => pair.last == Some(true),
+            FirstNames::Unknown | FirstNames::Different => false,
+        })
+    }
+
+    /// Whether both can be one person's, who shares a phone line: neither part differs. An unknown part never does.
+    #[must_use]
+    pub fn agrees_on_line(&self, other: &Self) -> bool {
+        self.compare(other, |pair| !matches!(pair.first, FirstNames::Different | FirstNames::Forms) && pair.last != Some(false))
+    }
+
+    /// Whether both parts of both are known and agree, by more than that they are alike: what is missing proves nothing.
+    #[must_use]
+    pub fn agrees_in_full(&self, other: &Self) -> bool {
+        self.compare(other, |pair| matches!(pair.first, FirstNames::Equal | FirstNames::Initials) && pair.last == Some(true))
+    }
+
+    /// Whether both are spellings of one name: what both have agrees, and that is something.
+    #[must_use]
+    pub fn is_spelling_of(&self, other: &Self) -> bool {
+        self.compare(other, |pair| match pair.first {
+            FirstNames::Equal | FirstNames::Initials | FirstNames::Alike => pair.last != Some(false),
+            FirstNames::Unknown => pair.last == Some(true),
+            FirstNames::Forms | FirstNames::Different => false,
+        })
+    }
+
+    /// Whether any pair of readings fits; swapped parts always do.
+    fn compare(&self, other: &Self, fits: impl Fn(&Comparison) -> bool) -> bool {
+        let is_other_generation = self.generation.zip(other.generation).is_some_and(|(one, two)| one != two);
+        let fits = |a: &Reading, b: &Reading| {
+            let comparison = Comparison { first: self.first_names(a, other, b), last: family_names_agree(a, b), swapped: a.is_swapped(b) };
+            comparison.swapped || fits(&comparison)
+        };
+        let is_unknown = !self.is_known() || !other.is_known();
+        !is_other_generation && (is_unknown || self.readings.iter().any(|a| other.readings.iter().any(|b| fits(a, b))))
+    }
+
+    fn first_names(&self, a: &Reading, other: &Self, b: &Reading) -> FirstNames {
+        match (self.couple.is_empty(), other.couple.is_empty()) {
+            _ if a.first.is_empty() || b.first.is_empty() => FirstNames::Unknown,
+            (true, true) => a.first_names(b),
+            (false, false) if self.couple == other.couple => FirstNames::Equal,
+            _ => FirstNames::Different,
+        }
+    }
+
+    /// Whether a mailbox has the first name or initials in its own: of a couple both.
+    #[must_use]
+    pub fn is_borne_by(&self, email: &str) -> bool {
+        let local = email.rsplit_once('@').map_or(email, |(local, _)| local);
+        let local = local.split_once('+').map_or(local, |(mailbox, _)| mailbox);
+        let folded = latin(&fold_words(local).join(" "));
+        let words: Vec<&str> = folded.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
+        if self.couple.is_empty() {
+            return self.readings.iter().any(|reading| words.iter().any(|word| reading.is_borne_by(word)));
+        }
+        self.couple.iter().all(|name| folded.contains(latin(name).as_str()))
+    }
+}
+
+impl Reading {
+    fn new(first: &[String], last: Vec<String>) -> Self {
+        let initials = first.iter().filter_map(|word| word.chars().next()).collect();
+        let without: Vec<String> = last.iter().filter(|word| !PARTICLES.contains(&word.as_str())).cloned().collect();
+        let last = if without.is_empty() { last } else { without };
+        Self { first: first.concat(), given: first.first().cloned().unwrap_or_default(), initials, last }
+    }
+
+    fn first_names(&self, other: &Self) -> FirstNames {
+        let (a, b) = (self.first.as_str(), other.first.as_str());
+        let is_letter = |name: &str| name.chars().nth(1).is_none();
+        let is_beginning = a.starts_with(b) || b.starts_with(a);
+        if a == b {
+            FirstNames::Equal
+        } else if a == other.initials || b == self.initials || (is_beginning && (is_letter(a) || is_letter(b))) {
+            FirstNames::Initials
+        } else if is_beginning || one_edit_apart(a, b) {
+            FirstNames::Alike
+        } else if are_forms_of_one(&self.given, &other.given) || latin(a) == latin(b) {
+            FirstNames::Forms
+        } else {
+            FirstNames::Different
+        }
+    }
+
+    fn is_swapped(&self, other: &Self) -> bool {
+        let is_whole = !self.first.is_empty() && !self.last.is_empty() && !other.last.is_empty();
+        is_whole && self.first != other.first && self.first == other.last.concat() && self.last.concat() == other.first
+    }
+
+    fn is_borne_by(&self, word: &str) -> bool {
+        let given = latin(&self.given);
+        if given.is_empty() {
+            return false;
+        }
+        let initials = latin(&self.initials);
+        let family = latin(&self.last.concat());
+        let initial = given.chars().next().unwrap_or_default();
+        // `jsmit`, `jvandenberg`, `smitj`: what is left beside the family name is or begins with the initial.
+        let is_beside_family = family.chars().count() >= 3
+            && (word.strip_suffix(family.as_str()).is_some_and(|rest| rest.starts_with(initial))
+                || word.strip_prefix(family.as_str()).is_some_and(|rest| !rest.is_empty() && initials.starts_with(rest)));
+        let is_beginning = given.chars().count() >= 3 && word.starts_with(given.as_str());
+        let is_form = word == given || are_forms_of_one(word, &self.given) || one_edit_apart(word, &given);
+        is_beginning || is_form || word == initials || word.chars().eq([initial]) || is_beside_family
+    }
+}
+
+/// Sharing a word of three letters or more, equal, or one edit apart; in Latin letters, too. Unknown where one has none.
+fn family_names_agree(a: &Reading, b: &Reading) -> Option<bool> {
+    if a.last.is_empty() || b.last.is_empty() {
+        return None;
+    }
+    let long = |words: &[String]| words.iter().filter(|word| word.chars().count() >= 3).cloned().collect::<BTreeSet<String>>();
+    let in_latin = |words: &[String]| words.iter().map(|word| latin(word)).collect::<Vec<String>>();
+    let shares = |a: &[String], b: &[String]| a == b || !long(a).is_disjoint(&long(b));
+    let agree = shares(&a.last, &b.last) || one_edit_apart(&a.last.concat(), &b.last.concat()) || shares(&in_latin(&a.last), &in_latin(&b.last));
+    Some(agree)
+}
+
+fn key(tag: char, first: &[String], last: &[String], generation: Option<u8>) -> String {
+    let generation = generation.map(|generation| format!("\u{1f}{generation}")).unwrap_or_default();
+    format!("{tag}{}\u{1f}{}{generation}", first.join(" "), last.join(" "))
+}
+
+/// Takes what tells generations apart from the end, where a name is left before it.
+fn take_generation(words: &mut Vec<String>, known: &[(&str, u8)]) -> Option<u8> {
+    let (ends, generation) = known.iter().find_map(|(text, generation)| {
+        let length = text.split(' ').count();
+        let (rest, end) = words.split_at_checked(words.len().checked_sub(length)?)?;
+        let is_left = rest.iter().any(|word| !PARTICLES.contains(&word.as_str()));
+        (is_left && end.join(" ") == *text).then_some((rest.len(), *generation))
+    })?;
+    words.truncate(ends);
+    Some(generation)
+}
+
+/// Lower case, without marks and punctuation, in words.
+pub(super) fn fold_words(text: &str) -> Vec<String> {
+    let mut folded = String::with_capacity(text.len());
+    for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+        match c {
+            'ł' => folded.push('l'),
+            'ø' => folded.push('o'),
+            'đ' | 'ð' => folded.push('d'),
+            'ı' => folded.push('i'),
+            'ß' => folded.push_str("ss"),
+            'æ' => folded.push_str("ae"),
+            'œ' => folded.push_str("oe"),
+            c if is_combining_mark(c) => {}
+            '\'' | '’' | 'ʼ' => {}
+            c if c.is_alphanumeric() => folded.push(c),
+            _ => folded.push(' '),
+        }
+    }
+    folded.split_whitespace().map(str::to_owned).collect()
+}
+
+/// One letter added, left out, replaced or swapped with its neighbour, in names of four letters and more. Not in scripts
+/// that leave out vowels: there one letter tells Ahmed (أحمد) from Mohammed (محمد). Nor where there is a digit: it counts.
+fn one_edit_apart(a: &str, b: &str) -> bool {
+    let (long_a, long_b) = (a.chars().count(), b.chars().count());
+    let is_exact = |name: &str| name.chars().any(|c| c.is_numeric() || matches!(c, '\u{0590}'..='\u{08FF}'));
+    long_a >= 4 && long_b >= 4 && !is_exact(a) && !is_exact(b) && long_a.abs_diff(long_b) <= 1 && strsim::osa_distance(a, b) <= 1
+}
+
+/// Under how many different names something is held: spellings of one name count once. Of two spellings the one
+/// that says less doesn't count; the others count by groups.
+#[must_use]
+pub fn count_different(names: &[FoldedName]) -> usize {
+    let parts = |name: &FoldedName| u8::from(name.has_first()).saturating_add(u8::from(name.has_last()));
+    let is_lesser = |name: &FoldedName| {
+        names.iter().any(|other| {
+            let says_less = parts(name) < parts(other) || (parts(name) == parts(other) && name.is_short_for(other));
+            says_less && name.is_spelling_of(other)
+        })
+    };
+    let own: Vec<&FoldedName> = names.iter().filter(|name| name.is_known() && !is_lesser(name)).collect();
+    let mut partition = super::partition::Partition::new(own.len());
+    for (n, name) in own.iter().enumerate() {
+        let agreeing = own.iter().enumerate().skip(n.saturating_add(1)).filter(|(_, other)| name.is_spelling_of(other));
+        agreeing.for_each(|(other, _)| partition.join_all(&[n, other]));
+    }
+    partition.groups(&(0..own.len()).collect::<Vec<_>>()).len()
+}

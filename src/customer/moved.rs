@@ -1,0 +1,46 @@
+//! Phone numbers get new owners: what somebody's record said long ago, and another person's says now, is the other's.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::cluster::Cluster;
+use super::contradiction::are_unlike;
+use super::evidence::{Evidence, Facts};
+
+/// A number that a customer lost to others: it neither links nor finds the customer any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The number.
+    pub evidence: Evidence,
+    /// The members that said it, and say it no more.
+    pub from: Vec<usize>,
+    /// A member that says it since.
+    pub to: usize,
+}
+
+const HOURS_OF_A_YEAR: i64 = 365 * 24;
+
+/// Takes out the holders of a number who said it longer ago than the rules allow, where others who are called differently, or of
+/// whom either has no name, say it since. `holding` names clusters of `before`, with the members that hold it.
+pub(super) fn left_behind(facts: &Facts<'_>, number: &Evidence, before: &[Cluster], holding: &mut BTreeMap<usize, Vec<usize>>) -> Vec<Moved> {
+    let said: Vec<(usize, Timestamp)> = holding.iter().filter_map(|(n, members)| Some((*n, said_at(facts, number, members)?))).collect();
+    let unlike = |one: &usize, other: &usize| before.get(*one).zip(before.get(*other)).is_some_and(|(a, b)| are_unlike(&a.names, &b.names));
+    let newer = |(n, at): &(usize, Timestamp)| said.iter().find(|(other, since)| is_long_before(facts, *at, *since) && unlike(n, other));
+    let lost: Vec<(usize, usize)> = said.iter().filter_map(|one| Some((one.0, newer(one)?.0))).collect();
+    let to = |n: usize| holding.get(&n)?.first().copied();
+    let moved = lost.iter().filter_map(|(from, by)| Some((*from, to(*by)?))).collect::<Vec<_>>();
+    moved.into_iter().filter_map(|(from, to)| Some(Moved { evidence: number.clone(), from: holding.remove(&from)?, to })).collect()
+}
+
+/// When the last of some members said a number.
+pub(super) fn said_at(facts: &Facts<'_>, number: &Evidence, members: &[usize]) -> Option<Timestamp> {
+    let Evidence::Address(number) = number else { return None };
+    members.iter().filter_map(|n| facts.members.get(*n)?.said_at.get(number).copied()).max()
+}
+
+/// Whether something was said too long before something else.
+pub(super) fn is_long_before(facts: &Facts<'_>, at: Timestamp, since: Timestamp) -> bool {
+    let years = i64::from(facts.rules.phone_moves_after_years);
+    years > 0 && since.duration_since(at) >= SignedDuration::from_hours(HOURS_OF_A_YEAR.saturating_mul(years))
+}

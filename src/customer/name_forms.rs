@@ -1,0 +1,67 @@
+//! Forms of one given name (Bob and Robert, Kees and Cornelis), and names in Latin letters.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use deunicode::deunicode;
+
+/// The lines of the table that each name stands in.
+static FORMS: LazyLock<HashMap<&'static str, Vec<usize>>> = LazyLock::new(|| {
+    let mut lines: HashMap<&str, Vec<usize>> = HashMap::new();
+    let names = include_str!("given_names.txt").lines().filter(|line| !line.starts_with('#'));
+    for (n, line) in names.enumerate() {
+        line.split(' ').for_each(|name| lines.entry(name).or_default().push(n));
+    }
+    lines
+});
+
+/// Whether two given names, folded, are forms of one.
+pub(super) fn are_forms_of_one(one: &str, other: &str) -> bool {
+    let Some((lines, others)) = FORMS.get(one).zip(FORMS.get(other)) else { return false };
+    lines.iter().any(|line| others.contains(line))
+}
+
+/// Letters that two languages write as two and others as one.
+const TWO_FOR_ONE: [(&str, &str); 4] = [("aa", "a"), ("ae", "a"), ("oe", "o"), ("ue", "u")];
+
+/// A folded name in Latin letters, as it is written where there are no other ones: Анна is Anna, Aase is Åse.
+pub(super) fn latin(folded: &str) -> String {
+    let ascii = if folded.is_ascii() { Cow::Borrowed(folded) } else { Cow::Owned(deunicode(folded).to_lowercase()) };
+    TWO_FOR_ONE.iter().fold(ascii.into_owned(), |text, (two, one)| if text.contains(two) { text.replace(two, one) } else { text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_of_one_name_are_known_and_others_are_not() {
+        for (one, other) in [("bob", "robert"), ("jan", "johannes"), ("liesbeth", "elisabeth"), ("kees", "cornelis"), ("robert", "bob")] {
+            assert!(are_forms_of_one(one, other), "{one} {other}");
+        }
+        for (one, other) in [("jan", "piet"), ("mario", "maria"), ("daniel", "daniela"), ("johan", "johanna"), ("jan", "janneke"), ("x", "x")] {
+            assert!(!are_forms_of_one(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn the_table_is_folded_and_says_each_thing_once() {
+        let mut seen = std::collections::BTreeSet::new();
+        for line in include_str!("given_names.txt").lines().filter(|line| !line.starts_with('#')) {
+            let names: Vec<&str> = line.split(' ').collect();
+            assert!(names.len() > 1 && seen.insert(line), "{line}");
+            for name in names {
+                assert_eq!(super::super::folded_name::fold_words(name), [name], "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_written_in_latin_letters() {
+        for (name, other) in [("анна", "anna"), ("ase", "aase"), ("jurgen", "juergen"), ("иванова", "ivanova"), ("γιωργος", "giorgos")]
+        {
+            assert_eq!(latin(name), latin(other), "{name} {other}");
+        }
+    }
+}
