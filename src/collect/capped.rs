@@ -19,7 +19,8 @@ use crate::customer::evidence::Level;
 use crate::customer::identifier::{Identifier, IdentifierKind};
 use crate::customer::record::RecordKey;
 use crate::storage::StorageError;
-use crate::storage::components::{Node, list_components, list_holders};
+use crate::storage::components::{Guests, Node, list_components, list_holders};
+use crate::storage::customers::list_confirmed;
 use crate::storage::neighbourhood::{Ask, read_neighbourhood};
 use crate::storage::outcome::{Derived, Facts, write_outcome};
 
@@ -77,6 +78,8 @@ impl Parts {
     /// The parts that some nodes are in, as Postgres has them now. `linking` only saves questions.
     async fn find(db: &mut PgConnection, brand: &Brand, nodes: &BTreeSet<Node>, linking: &Linking) -> Result<Self, StorageError> {
         let cap = brand.rules.identity.component_cap;
+        let confirmed = list_confirmed(db, brand.id()).await?.iter().map(ToString::to_string).collect();
+        let guests = Guests { kinds: brand.rules.identity.self_asserted.iter().map(|kind| kind.as_str()).collect(), confirmed };
         let beside = beside(linking);
         let mut parts = Self::default();
         let mut left: Vec<&Node> = nodes.iter().collect();
@@ -95,7 +98,7 @@ impl Parts {
                 let is_above = |node: &Node| above.contains(node) || beside.get(node).into_iter().flatten().any(|node| above.contains(node));
                 let (known_above, unknown): (Vec<&Node>, Vec<&Node>) = some.iter().filter(|node| !parts.knows(node)).partition(|node| is_above(node));
                 next_level.extend(known_above);
-                let live = list_components(db, brand.id(), &unknown, level, Some(cap.saturating_add(1))).await?;
+                let live = list_components(db, brand.id(), &unknown, level, Some(cap.saturating_add(1)), &guests).await?;
                 let (fitting, too_large): (Vec<_>, Vec<_>) = unknown.into_iter().zip(live).partition(|(_, live)| live.len() <= cap);
                 for (node, live) in too_large {
                     parts.oversized = parts.oversized.saturating_add(usize::from(level == Level::Phone));
@@ -104,16 +107,20 @@ impl Parts {
                     next_level.push(node);
                 }
                 let fitting: Vec<&Node> = fitting.into_iter().map(|(node, _)| node).collect();
-                parts.add(list_components(db, brand.id(), &fitting, level, None).await?, level);
+                parts.add(list_components(db, brand.id(), &fitting, level, None, &guests).await?, level);
             }
             left = next_level;
         }
-        parts.add(list_components(db, brand.id(), &left, Level::Reference, None).await?, Level::Reference);
+        parts.add(list_components(db, brand.id(), &left, Level::Reference, None, &guests).await?, Level::Reference);
         Ok(parts)
     }
 
     fn add(&mut self, parts: Vec<BTreeSet<RecordKey>>, last: Level) {
-        self.last.extend(parts.into_iter().flatten().map(|key| (key, last)));
+        for key in parts.into_iter().flatten() {
+            // What anybody may have written may be found from several parts, and is no reason to keep it from any.
+            let known = self.last.entry(key).or_insert(last);
+            *known = last.max(*known);
+        }
     }
 
     /// Whether the node is a record of a part that was found.

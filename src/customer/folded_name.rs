@@ -93,23 +93,23 @@ struct Comparison {
     swapped: bool,
 }
 
+/// What stands between the given names of a couple in a key.
+const BOTH: &str = " & ";
+
 /// The longest text that tells names apart.
 const MAX_KEY_CHARS: usize = 200;
 
 impl FoldedName {
     /// Of parts in folded words.
-    pub(super) fn new(given: Given, last: Vec<String>) -> Self {
-        let (tag, mut first, couple) = match given {
-            Given::One(first) => ('p', first, BTreeSet::new()),
-            Given::Couple(both) => ('c', both.iter().cloned().collect(), both),
+    pub(super) fn new(given: Given, mut last: Vec<String>) -> Self {
+        let (mut first, couple) = match given {
+            Given::One(first) => (first, BTreeSet::new()),
+            Given::Couple(both) => (both.iter().cloned().collect(), both),
         };
-        let (mut last, mut generation) = (last, None);
-        if couple.is_empty() {
-            generation = take_generation(&mut first, &GENERATIONS);
-        }
+        let behind_given = if couple.is_empty() { take_generation(&mut first, &GENERATIONS) } else { None };
         let behind = take_generation(&mut last, &GENERATIONS).or_else(|| take_generation(&mut last, &GENERATIONS_BEHIND_FAMILY_NAMES));
-        generation = behind.or(generation);
-        let key = key(tag, &first, &last, generation);
+        let generation = behind.or(behind_given);
+        let key = key(&first, if couple.is_empty() { " " } else { BOTH }, &last, generation);
         let readings = if first.is_empty() && last.is_empty() { Vec::new() } else { vec![Reading::new(&first, last)] };
         Self { readings, generation, couple, key }
     }
@@ -118,30 +118,30 @@ impl FoldedName {
     pub(super) fn whole(mut words: Vec<String>) -> Self {
         let behind_family_names = if words.len() > 2 { take_generation(&mut words, &GENERATIONS_BEHIND_FAMILY_NAMES) } else { None };
         let generation = take_generation(&mut words, &GENERATIONS).or(behind_family_names);
-        let key = key('w', &words, &[], generation);
         let splits = match words.len() {
             0 => vec![],
             1 => vec![1, 0],
             2 => vec![1],
             longer => vec![1, longer.saturating_sub(1)],
         };
+        let (first, last) = words.split_at_checked(1).unwrap_or_default();
+        let key = key(first, " ", last, generation);
         let readings = splits.into_iter().filter_map(|split| words.split_at_checked(split));
         Self { readings: readings.map(|(first, last)| Reading::new(first, last.to_vec())).collect(), generation, couple: BTreeSet::new(), key }
     }
 
-    /// The name that has a key.
+    /// The name that has a key, as far as the key says it.
     #[must_use]
     pub fn from_key(key: &str) -> Self {
-        let (tag, rest) = key.split_at_checked(1).unwrap_or_default();
-        let mut parts = rest.splitn(3, '\u{1f}');
-        let mut words = || parts.next().unwrap_or_default().split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
-        let (first, last, generation) = (words(), words(), words());
-        let name = match tag {
-            "w" => Self::whole(first),
-            "c" => Self::new(Given::Couple(first.into_iter().collect()), last),
-            _ => Self::new(Given::One(first), last),
+        let mut parts = key.splitn(3, '\u{1f}');
+        let mut part = || parts.next().unwrap_or_default();
+        let (first, last, generation) = (part(), part(), part().parse().ok());
+        let words = |part: &str| part.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+        let given = match first.contains(BOTH) {
+            true => Given::Couple(first.split(BOTH).map(str::to_owned).collect()),
+            false => Given::One(words(first)),
         };
-        Self { generation: generation.first().and_then(|digit| digit.parse().ok()), key: key.to_owned(), ..name }
+        Self { generation, key: key.to_owned(), ..Self::new(given, words(last)) }
     }
 
     /// Whether some text only tells a father from his son.
@@ -323,9 +323,9 @@ fn family_names_agree(a: &Reading, b: &Reading) -> Option<bool> {
     Some(agree)
 }
 
-fn key(tag: char, first: &[String], last: &[String], generation: Option<u8>) -> String {
+fn key(first: &[String], between: &str, last: &[String], generation: Option<u8>) -> String {
     let generation = generation.map(|generation| format!("\u{1f}{generation}")).unwrap_or_default();
-    format!("{tag}{}\u{1f}{}{generation}", first.join(" "), last.join(" "))
+    format!("{}\u{1f}{}{generation}", first.join(between), last.join(" "))
 }
 
 /// Takes what tells generations apart from the end, where a name is left before it.
@@ -387,4 +387,141 @@ pub fn count_different(names: &[FoldedName]) -> usize {
         agreeing.for_each(|(other, _)| partition.join_all(&[n, other]));
     }
     partition.groups(&(0..own.len()).collect::<Vec<_>>()).len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::name::PersonName;
+    use super::*;
+
+    fn name(first: &str, last: &str) -> FoldedName {
+        PersonName::new(Some(first), Some(last)).folded()
+    }
+
+    fn whole(text: &str) -> FoldedName {
+        PersonName::whole(text).folded()
+    }
+
+    #[test]
+    fn spellings_of_one_name_agree() {
+        for (a, b) in [
+            (("Thomas", "Bakker"), ("T.", "BAKKER")),
+            (("Jan Pieter", "de Vries"), ("J.P.", "Vries")),
+            (("Łukasz", "Żółć"), ("Lukasz", "Zolc")),
+            (("Noor", "el Amrani"), ("Noor", "Amrani")),
+            (("Anna", "van den Berg-Jansen"), ("Anna", "Jansen")),
+            (("Siobhan", "O'Brien"), ("Siobhán", "OBrien")),
+            (("Thomas", "Bakker"), ("Thomsa", "Baker")),
+            (("Işık", "Yılmaz"), ("Isik", "Yilmaz")),
+            (("", "Bakker"), ("Thomas", "")),
+            (("Jan Jr.", "Vos"), ("Jan", "Vos")),
+            (("Junior", "Silva"), ("Junior", "da Silva")),
+            (("Bakker", "Thomas"), ("Thomas", "Bakker")),
+            (("Jan", "Vos sr"), ("Jan", "Vos senior")),
+        ] {
+            let (a, b) = (name(a.0, a.1), name(b.0, b.1));
+            assert!(a.agrees_on_line(&b) && b.agrees_on_line(&a) && a.agrees_on_mailbox(&b, true), "{} {}", a.key, b.key);
+        }
+    }
+
+    #[test]
+    fn names_of_two_people_disagree() {
+        for (a, b) in [
+            (("Thomas", "Bakker"), ("Anna", "Bakker")),
+            (("Tim", "Smit"), ("Tom", "Smit")),
+            (("Jan Jr.", "Vos"), ("Jan Sr.", "Vos")),
+            (("Jan", "Vos Junior"), ("Jan", "Vos Senior")),
+            (("Jean", "Dubois père"), ("Jean", "Dubois fils")),
+            (("Jan", "Vos de oude"), ("Jan", "Vos de jonge")),
+            (("Henry", "Ford II"), ("Henry", "Ford III")),
+            (("Guest1", "Smit"), ("Guest2", "Smit")),
+            (("محمد", "علي"), ("أحمد", "علي")),
+            (("Jan en Marie", "Haddad"), ("Jan", "Haddad")),
+            (("Jan en Marie", "Haddad"), ("Jan & Eva", "Haddad")),
+        ] {
+            let (a, b) = (name(a.0, a.1), name(b.0, b.1));
+            assert!(!a.agrees_on_line(&b) && !b.agrees_on_line(&a) && !a.agrees_on_mailbox(&b, true), "{} {}", a.key, b.key);
+        }
+        assert!(!name("Jan", "de Vries").agrees_on_line(&name("Jan", "de Boer")), "two on one line");
+        assert!(name("Jan", "de Vries").agrees_on_mailbox(&name("Jan", "de Boer"), true), "who married");
+    }
+
+    #[test]
+    fn forms_of_a_name_and_other_scripts_agree_on_one_mailbox_with_one_family_name() {
+        for (a, b) in [
+            (("Bob", "Smith"), ("Robert", "Smith")),
+            (("Jan", "de Vries"), ("Johannes", "Vries")),
+            (("Aase", "Hansen"), ("Åse", "Hansen")),
+            (("Анна", "Иванова"), ("Anna", "Ivanova")),
+        ] {
+            let (a, b) = (name(a.0, a.1), name(b.0, b.1));
+            assert!(a.agrees_on_mailbox(&b, true) && a.agrees_on_mailbox(&b, false), "{} {}", a.key, b.key);
+            assert!(!a.agrees_on_line(&b), "a father and his son have one line: {} {}", a.key, b.key);
+        }
+        assert!(!name("Bob", "Smith").agrees_on_mailbox(&name("Robert", "Jones"), true));
+    }
+
+    #[test]
+    fn alike_names_are_not_equal() {
+        for (a, b) in [("Mario", "Maria"), ("Daniel", "Daniela"), ("Paul", "Paula"), ("Jan", "Janneke"), ("Andrea", "Andreas"), ("Julia", "Julian")] {
+            let (a, b) = (name(a, "Rossi"), name(b, "Rossi"));
+            assert!(a.agrees_on_line(&b) && a.agrees_on_mailbox(&b, true), "{} {}", a.key, b.key);
+            assert!(!a.agrees_in_full(&b) && !a.agrees_on_mailbox(&b, false), "{} {}", a.key, b.key);
+        }
+        assert!(name("J.", "Rossi").agrees_in_full(&name("Julia", "Rossi")));
+    }
+
+    #[test]
+    fn one_text_is_whatever_the_other_side_has() {
+        let petra = name("Petra", "de Vries");
+        for text in ["Petra", "Vries", "de Vries", "van Vries", "Petra Vries, de", "Vries, Petra de", "Petra Vries", "Vries Petra", "P. de Vries"] {
+            assert!(whole(text).agrees_on_mailbox(&petra, true) && whole(text).agrees_on_line(&petra), "{text}");
+        }
+        for text in ["Anna", "Bakker", "Anna de Vries", "van der Berg", "Anna Vries"] {
+            assert!(!whole(text).agrees_on_line(&petra), "{text}");
+        }
+        assert!(!whole("Petra").has_first() && !whole("de Vries").has_first() && whole("Petra Vries").has_first() && whole("de Vries").has_last());
+    }
+
+    #[test]
+    fn a_short_form_is_short_for_a_name_that_says_all_of_it() {
+        assert!(name("E.", "Smit").is_short_for(&name("Erik", "Smit")));
+        assert!(name("J.P.", "Vries").is_short_for(&name("Jan Pieter", "de Vries")));
+        assert!(!name("Erik", "Smit").is_short_for(&name("E.", "Smit")));
+        assert!(name("E.", "Smit").is_short_for(&name("Erik", "Bakker")), "a family name may be a typing error, or change");
+        assert!(!name("Erik", "Smit").is_short_for(&name("Erik", "Smit")));
+        assert!(!name("O.", "Benhaddou").is_short_for(&name("Omar", "")), "its family name would be lost");
+    }
+
+    #[test]
+    fn a_mailbox_bears_the_name_of_whom_it_is() {
+        for local in ["jan.smit", "j.smit", "jsmit", "smitj", "jan", "jan82", "smit.j", "johannes.smit", "jansmit", "j.p.smit"] {
+            assert!(name("Jan", "Smit").is_borne_by(&format!("{local}@example.org")), "{local}");
+        }
+        for local in ["smit", "smit82", "familie.smit", "marie.smit", "msmit", "de.smits", "info"] {
+            assert!(!name("Jan", "Smit").is_borne_by(&format!("{local}@example.org")), "{local}");
+        }
+        let both = name("Jan en Marie", "Smit");
+        assert!(both.is_borne_by("janenmarie@example.org") && !both.is_borne_by("jan.smit@example.org"));
+        assert!(name("Åse", "Hansen").is_borne_by("aase@example.org") && name("Joost", "van den Berg").is_borne_by("jvandenberg@example.org"));
+    }
+
+    #[test]
+    fn a_key_gives_its_name_again() {
+        for name in [name("Jan Pieter", "de Vries"), name("Jan en Marie", "Haddad"), name("Jan", "Vos Jr."), name("Jan", ""), name("", "Vos")] {
+            assert_eq!(FoldedName::from_key(&name.key()), name, "{}", name.key);
+        }
+    }
+
+    #[test]
+    fn spellings_count_once() {
+        let count = |names: &[FoldedName]| count_different(names);
+        assert_eq!(
+            count(&[name("Thomas", "Smit"), name("T.", "Smit"), name("Thomas", ""), name("", "Smit"), name("Thomsa", "Smit"), name("TOM", "Jansen")]),
+            2
+        );
+        assert_eq!(count(&[name("Jan", "Smit"), name("J.", "Smit"), name("Joost", "Smit")]), 2);
+        assert_eq!(count(&[name("Anna", ""), name("", "Smit"), name("Bert", "")]), 3);
+        assert_eq!(count(&[name("Bob", "Smith"), name("Robert", "Smith")]), 2);
+    }
 }

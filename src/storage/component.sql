@@ -1,5 +1,6 @@
 -- $1 brand, $2 $3 where to begin (kinds, texts), $4 sorts of values that connect, $5 at most this many records of each, $6 only
--- live ones. Whether a value is shared is asked with "limit 1", not with "exists": that could be planned as a look at all.
+-- live ones that are trusted, $7 kinds whose records anybody may write, $8 those of them that a person confirmed. The others are
+-- found by their values, but lead nowhere from there. Whether a value is shared is asked with "limit 1", not with "exists": that could be planned as a look at all.
 select start.n, found.record_key
 from unnest($2::text[], $3::text[]) with ordinality as start (kind, value, n)
 cross join lateral (
@@ -10,6 +11,7 @@ cross join lateral (
         cross join lateral (
             select own.kind, own.value from identifiers as own
             where component.kind = 'record' and own.brand_id = $1 and own.record_key = component.value and own.links and own.kind = any($4)
+                and (own.source_kind <> all($7) or own.record_key = any($8))
                 and (
                     select true from shared_values as shared
                     where shared.brand_id = $1 and shared.kind = own.kind and shared.value = own.value
@@ -43,7 +45,10 @@ cross join lateral (
     select component.value from component
     where component.kind = 'record' and (
         not $6
-        or (select record.live from records as record where record.brand_id = $1 and record.record_key = component.value)
+        or (
+            (split_part(component.value, ':', 1) <> all($7) or component.value = any($8))
+            and (select record.live from records as record where record.brand_id = $1 and record.record_key = component.value)
+        )
     )
     limit $5
 ) as found (record_key)

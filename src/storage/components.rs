@@ -28,8 +28,17 @@ fn connecting(last: Level) -> Vec<&'static str> {
     IdentifierKind::ALL.into_iter().filter(used).map(IdentifierKind::as_str).collect()
 }
 
+/// Records that only say of themselves who they are: they lead to nobody.
+#[derive(Debug, Default)]
+pub struct Guests {
+    /// Their kinds.
+    pub kinds: Vec<&'static str>,
+    /// Records of such kinds that are trusted all the same.
+    pub confirmed: Vec<String>,
+}
+
 /// The records that hang together with each of some nodes over decisions, merges, references and values up to a level: all
-/// that are known by key or, with a limit, so many live ones.
+/// that are known by key or, with a limit, so many live ones that are trusted.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -39,6 +48,7 @@ pub async fn list_components(
     start: &[&Node],
     last: Level,
     limit: Option<usize>,
+    guests: &Guests,
 ) -> Result<Vec<BTreeSet<RecordKey>>, StorageError> {
     let text = |node: &&Node| match node {
         Node::Record(key) => ("record", key.to_string()),
@@ -52,6 +62,8 @@ pub async fn list_components(
         .bind(connecting(last))
         .bind(limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX))
         .bind(limit.is_some())
+        .bind(&guests.kinds)
+        .bind(&guests.confirmed)
         .fetch_all(db)
         .await?;
     let mut components = vec![BTreeSet::new(); start.len()];
