@@ -1,10 +1,11 @@
 //! Who is who over a population whose truth is known: nobody is merged with anybody else, and most pieces are found.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use hookpoint::customer::census::Census;
+use hookpoint::customer::kind::SourceKind;
 use hookpoint::customer::record::RecordKey;
 use hookpoint::customer::rules::IdentityRules;
 use hookpoint::demo::accuracy::{Accuracy, Forged};
@@ -87,6 +88,26 @@ fn every_situation_is_in_the_population() {
         let records = MEASURED.situations[&situation].all().records;
         assert!(records >= 100, "{name}: {records}");
     }
+}
+
+#[test]
+fn a_quarter_of_the_participants_bear_an_id_of_nobodys() {
+    let participants = POPULATION.truth.iter().filter(|(key, _)| key.kind == SourceKind::OmniLabParticipant);
+    let (strange, known): (Vec<_>, Vec<_>) = participants.partition(|(_, truth)| truth.situations.has(Situation::StrangeId));
+    let share = 1_000 * strange.len() / (strange.len() + known.len());
+    assert!((235..265).contains(&share), "{share}");
+    assert!(known.iter().any(|(_, truth)| truth.situations.has(Situation::Reference)));
+}
+
+#[test]
+fn forged_forms_are_forms_about_somebody_who_is_there() {
+    assert!(POPULATION.forged.keys().all(|key| key.kind == SourceKind::OmniLabParticipant && !POPULATION.truth.contains_key(key)));
+    assert!(POPULATION.forged.values().all(|victim| *victim < PEOPLE));
+    let mut forms: BTreeMap<usize, usize> = BTreeMap::new();
+    for victim in POPULATION.forged.values() {
+        *forms.entry(*victim).or_default() += 1;
+    }
+    assert!(forms.values().any(|forms| *forms == 1) && forms.values().any(|forms| *forms >= 15), "{forms:?}");
 }
 
 #[test]

@@ -121,3 +121,27 @@ fn family_names_fit(a: &str, b: &str) -> bool {
 fn is_one_slip(a: &str, b: &str) -> bool {
     a.len() >= 4 && b.len() >= 4 && strsim::osa_distance(a, b) <= 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::population::chance::Chance;
+    use crate::demo::population::kin::Kin;
+
+    fn name(given: &str, family: &str) -> WrittenName {
+        let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        WrittenName { given: part(given), family: part(family), ..WrittenName::default() }
+    }
+
+    #[test]
+    fn a_couple_fits_neither_partner_and_a_father_not_his_son() {
+        let couple = WrittenName { is_couples: true, ..name("Jan en Marie", "Vos") };
+        assert!(!names_fit(&couple, &name("Jan", "Vos"), true));
+        assert!(names_fit(&couple, &name("", "Vos"), true) && names_fit(&couple, &couple, true));
+        let mut chance = Chance::new(1);
+        let kin = Kin::generations(&mut chance).unwrap();
+        let [father, son] = [0, 1].map(|place| WrittenName { suffix: kin.place(place).unwrap().suffix(&mut chance), ..name("Jan", "Vos") });
+        assert!(!names_fit(&father, &son, true));
+        assert!(names_fit(&father, &father, true) && names_fit(&father, &name("Jan", "Vos"), true));
+    }
+}

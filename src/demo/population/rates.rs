@@ -19,7 +19,7 @@ pub(super) const COUPLES_ACCOUNT: usize = 60;
 /// Of those, the ones who have another one.
 pub(super) const SECOND_ACCOUNT: usize = 350;
 /// Households of several customers in which two relatives have given names that are alike.
-pub(super) const ALIKE_RELATIVES: usize = 25;
+pub(super) const ALIKE_RELATIVES: usize = 35;
 /// Households of several customers in which a father and a son have one name.
 pub(super) const FATHER_AND_SON: usize = 25;
 /// Records of those that say which of the two it is.

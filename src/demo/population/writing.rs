@@ -226,3 +226,32 @@ impl Writer<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::demo::population::kin::Kin;
+
+    fn ways(name: &WrittenName) -> BTreeSet<String> {
+        let mut chance = Chance::new(1);
+        (0..500).map(|_| name.in_one(&mut chance)).collect()
+    }
+
+    #[test]
+    fn whole_names_are_written_in_all_the_ways_that_people_have() {
+        let name = |given: &str, family: &str| {
+            let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            WrittenName { given: part(given), family: part(family), ..WrittenName::default() }
+        };
+        let expected = ["Petra Vries, de", "Petra de Vries", "Vries, Petra de", "de Vries, Petra"];
+        assert_eq!(ways(&name("Petra", "de Vries")), expected.map(str::to_owned).into());
+        assert_eq!(ways(&name("Petra", "")), ["Petra".to_owned()].into());
+        assert_eq!(ways(&name("", "van der Berg")), ["van der Berg".to_owned()].into());
+        let suffix = Kin::generations(&mut Chance::new(1)).and_then(|kin| kin.place(0)?.suffix(&mut Chance::new(5)));
+        let text = suffix.unwrap().text;
+        let expected = [format!("Jan Vos {text}"), format!("Jan Vos, {text}"), format!("Vos, Jan {text}")];
+        assert_eq!(ways(&WrittenName { suffix, ..name("Jan", "Vos") }), expected.into());
+    }
+}
