@@ -8,14 +8,23 @@ use clap::Args;
 use super::say;
 use crate::customer::census::Census;
 use crate::customer::rules::IdentityRules;
-use crate::demo::accuracy::{Accuracy, Figures};
+use crate::demo::accuracy::{Accuracy, Forged, Parts};
 use crate::demo::population::Population;
 use crate::demo::population::situation::Situation;
 
 /// What the words of the report mean.
 const WORDS: &str = "\
 What the figures mean:
-  false merges   customers that hold records of more than one person
+  hard           people whom their situation makes hard to tell from somebody:
+                 on an address that both of a household give, a record without
+                 a given name, or given names that are alike or one; a couple's
+                 account and the two; and who is alike
+  alike          people who share an address with somebody from whom their
+                 records don't tell them apart: no name was written, or one that
+                 fits both
+  plain          everybody else
+  false merges   customers that hold records of more than one person; hard where
+                 these are hard to tell from each other
   missed merges  pieces beyond the first that one person's records fall into
   no evidence    missed merges of pieces without an address or id in common
   precision      of the pairs of records in one customer, how many are of one
@@ -23,12 +32,14 @@ What the figures mean:
   recall         of the pairs of records of one person, how many are in one
                  customer; with evidence: of those with an address or id in
                  common, over other records of the person too
-  alike          people who share an address with somebody from whom their
-                 records don't tell them apart, on a line of their own: no
-                 name was written, or one that fits both
+  own address    a mailbox or mobile number that a person alone of the household
+                 gives, in a record that isn't self-asserted
+  trusted        records that aren't self-asserted; anybody can fill in a form
 
-A line about a situation counts the people and records in it, and the pairs that
-such a record is part of. The rules are the defaults, in the region NL.";
+A line about a situation counts the records in it and, of everybody, the pairs
+with evidence that such a record is part of. A couple's account is a customer of
+its own. Forged forms are only in their own line. The rules are the defaults, in
+the region NL.";
 
 #[derive(Debug, Args)]
 #[command(after_help = WORDS)]
@@ -47,58 +58,110 @@ pub(super) fn run(arguments: &AccuracyArguments) -> anyhow::Result<()> {
     let mut population = Population::new(people, arguments.seed);
     let generated = started.elapsed();
     let rules = IdentityRules { region: "NL".parse().ok(), ..IdentityRules::default() };
-    let changes = std::mem::take(&mut population.changes);
-    let census = Census::take(changes, &[], &rules);
-    let resolved = started.elapsed().saturating_sub(generated);
-    let accuracy = Accuracy::measure(&population, census.customers());
-    say(&report(&population, arguments.seed, &accuracy, [generated, resolved])?);
+    let honest = population.honest_changes();
+    let resolving = Instant::now();
+    let census = Census::take(std::mem::take(&mut population.changes), &[], &rules);
+    let resolved = resolving.elapsed();
+    let accuracy = Accuracy::measure(&population, &census);
+    let forged = Forged::measure(&population, &census, &Census::take(honest, &[], &rules));
+    let measured = Measured { population: &population, seed: arguments.seed, accuracy: &accuracy, forged, took: [generated, resolved] };
+    say(&measured.report()?);
     Ok(())
 }
 
-fn report(population: &Population, seed: u64, accuracy: &Accuracy, [generated, resolved]: [Duration; 2]) -> Result<String, std::fmt::Error> {
-    let mut text = String::new();
-    let all = &accuracy.told_apart;
-    writeln!(
-        text,
-        "{} people (seed {seed}) have {} records, which are {} customers.\nGenerated in {:.1} s, resolved in {:.1} s.\n",
-        grouped(population.people),
-        grouped(population.truth.len()),
-        grouped(accuracy.customers),
-        generated.as_secs_f64(),
-        resolved.as_secs_f64()
-    )?;
-    writeln!(text, "Of the {} people ({} records) whom their records tell apart from all others:\n", grouped(all.people), grouped(all.records))?;
-    writeln!(text, "{:24}{:>10}{:>22}", "", "count", "per 100,000 records")?;
-    for (name, count) in [("false merges", all.false_merges), ("missed merges", all.missed_merges), ("  of them no evidence", all.without_evidence)] {
-        writeln!(text, "{name:24}{:>10}{:>22}", grouped(count), rate(all.per_100_000_records(count)))?;
+/// All that the report tells.
+struct Measured<'a> {
+    population: &'a Population,
+    seed: u64,
+    accuracy: &'a Accuracy,
+    forged: Forged,
+    took: [Duration; 2],
+}
+
+impl Measured<'_> {
+    fn report(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        self.write_head(&mut text)?;
+        self.write_parts(&mut text)?;
+        self.write_situations(&mut text)?;
+        self.write_rules(&mut text)?;
+        self.write_lookups(&mut text)?;
+        write!(text, "\n{WORDS}")?;
+        Ok(text)
     }
-    let [precision, recall, of_evidence] = [all.precision(), all.recall(), accuracy.recall_of_evidence()].map(percent);
-    writeln!(text, "\nPrecision {precision}, recall {recall}; {of_evidence} where there is evidence.\n")?;
-    writeln!(text, "{}", heading("situation"))?;
-    for (situation, name) in Situation::ALL {
-        if let Some(figures) = accuracy.situations.get(&situation) {
-            writeln!(text, "{}", line(name, figures))?;
+
+    fn write_head(&self, text: &mut String) -> std::fmt::Result {
+        let (population, [generated, resolved]) = (self.population, self.took.map(|took| took.as_secs_f64()));
+        let couples = grouped(population.everybody.saturating_sub(population.people));
+        writeln!(text, "{} people (seed {}) and {couples} couples with an account", grouped(population.people), self.seed)?;
+        let (records, customers) = (grouped(population.truth.len()), grouped(self.accuracy.customers));
+        writeln!(text, "have {records} records, which are {customers} customers.")?;
+        writeln!(text, "Generated in {generated:.1} s, resolved in {resolved:.1} s.")
+    }
+
+    fn write_parts(&self, text: &mut String) -> std::fmt::Result {
+        let parts = [self.accuracy.overall.plain, self.accuracy.overall.hard, self.accuracy.indistinguishable];
+        writeln!(text, "\n{:26}{:>14}{:>14}{:>17}", "", "plain", "hard", "of them alike")?;
+        let mut write = |name: &str, cells: [String; 3]| {
+            let [plain, hard, alike] = cells;
+            writeln!(text, "{name:26}{plain:>14}{hard:>14}{alike:>17}")
+        };
+        write("people and couples", parts.map(|part| grouped(part.people)))?;
+        write("records", parts.map(|part| grouped(part.records)))?;
+        write("false merges", parts.map(|part| grouped(part.false_merges)))?;
+        write("  pairs of records", parts.map(|part| grouped(part.pairs_wrong)))?;
+        write("  pairs per 1,000 records", parts.map(|part| format!("{:.2}", part.wrong_per_1_000_records())))?;
+        write("missed merges", parts.map(|part| grouped(part.missed_merges)))?;
+        write("  of them no evidence", parts.map(|part| grouped(part.without_evidence)))?;
+        write("precision", parts.map(|part| percent(part.precision())))?;
+        write("recall", parts.map(|part| percent(part.recall())))?;
+        write("  with evidence", parts.map(|part| percent(part.recall_of_evidence())))
+    }
+
+    fn write_situations(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "\n{:22}{:>9}{:>20}{:>18}{:>11}", "", "", "false merges", "missed merges", "recall")?;
+        writeln!(text, "{:22}{:>9}{:>10}{:>10}{:>9}{:>9}{:>11}", "situation", "records", "plain", "hard", "all", "no evid.", "of evid.")?;
+        for (situation, name) in Situation::ALL {
+            if let Some(parts) = self.accuracy.situations.get(&situation) {
+                writeln!(text, "{}", line(name, parts))?;
+            }
         }
+        Ok(())
     }
-    writeln!(text, "\nNot among them, because their records don't tell them apart from somebody:\n\n{}", heading(""))?;
-    writeln!(text, "{}", line("alike", &accuracy.indistinguishable))?;
-    write!(text, "\n{WORDS}")?;
-    Ok(text)
+
+    fn write_rules(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "\n{:44}{:>12}{:>12}", "pairs of records joined by", "right", "wrong")?;
+        for (level, joined) in &self.accuracy.joined {
+            writeln!(text, "{:44}{:>12}{:>12}", level.as_str(), grouped(joined.right), grouped(joined.wrong))?;
+        }
+        writeln!(text, "\n{:44}{:>12}{:>16}", "not joined, for review", "reviews", "of one person")?;
+        for ((level, grounds), apart) in &self.accuracy.kept_apart {
+            let name = format!("{}: {grounds}", level.as_str());
+            writeln!(text, "{name:44}{:>12}{:>16}", grouped(apart.reviews), grouped(apart.of_one_person))?;
+        }
+        Ok(())
+    }
+
+    fn write_lookups(&self, text: &mut String) -> std::fmt::Result {
+        let (lookups, forged) = (self.accuracy.lookups, self.forged);
+        let several = percent_up(lookups.share_of_several());
+        writeln!(text, "\nOf {} own addresses {} ({several}) find several customers,", grouped(lookups.addresses), grouped(lookups.several))?;
+        writeln!(text, "{} nobody.", grouped(lookups.none))?;
+        writeln!(text, "\nOf {} forged forms {} are with the victim's records;", grouped(forged.forms), grouped(forged.with_the_victim))?;
+        writeln!(text, "they changed {} customers of trusted records.", grouped(forged.changed))
+    }
 }
 
-fn heading(first: &str) -> String {
-    format!("{first:22}{:>9}{:>10}{:>8}{:>9}{:>9}{:>9}", "people", "records", "false", "missed", "no evid.", "recall")
-}
-
-fn line(name: &str, figures: &Figures) -> String {
+fn line(name: &str, parts: &Parts) -> String {
+    let all = parts.all();
     format!(
-        "{name:22}{:>9}{:>10}{:>8}{:>9}{:>9}{:>9}",
-        grouped(figures.people),
-        grouped(figures.records),
-        grouped(figures.false_merges),
-        grouped(figures.missed_merges),
-        grouped(figures.without_evidence),
-        percent(figures.recall())
+        "{name:22}{:>9}{:>10}{:>10}{:>9}{:>9}{:>11}",
+        grouped(all.records),
+        grouped(parts.plain.false_merges),
+        grouped(parts.hard.false_merges),
+        grouped(all.missed_merges),
+        grouped(all.without_evidence),
+        percent(all.recall_of_evidence())
     )
 }
 
@@ -109,11 +172,9 @@ fn percent(share: f64) -> String {
     format!("{:.*}%", usize::try_from(places).unwrap_or(1), (share * 100.0 * scale).floor() / scale)
 }
 
-/// `12,345.6`
-fn rate(per: f64) -> String {
-    let text = format!("{per:.1}");
-    let (whole, rest) = text.split_once('.').unwrap_or((&text, "0"));
-    format!("{}.{rest}", grouped(whole.parse().unwrap_or_default()))
+/// Up, so that nothing is called better than it is.
+fn percent_up(share: f64) -> String {
+    format!("{:.2}%", (share * 10_000.0).ceil() / 100.0)
 }
 
 /// `12,345`
@@ -136,7 +197,7 @@ mod tests {
     #[test]
     fn numbers_are_readable() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([0.0, 12_345.67].map(rate), ["0.0", "12,345.7"]);
+        assert_eq!([0.0, 0.004_321].map(percent_up), ["0.00%", "0.44%"]);
         assert_eq!([0.72345, 1.0, 0.999_999].map(percent), ["72.3%", "100.000%", "99.999%"]);
     }
 
@@ -144,7 +205,9 @@ mod tests {
     fn every_line_of_the_report_fits_a_terminal() {
         let population = Population::new(200, 1);
         let census = Census::take(population.changes.clone(), &[], &IdentityRules::default());
-        let text = report(&population, 1, &Accuracy::measure(&population, census.customers()), [Duration::ZERO; 2]).unwrap();
+        let accuracy = Accuracy::measure(&population, &census);
+        let forged = Forged::measure(&population, &census, &census);
+        let text = Measured { population: &population, seed: 1, accuracy: &accuracy, forged, took: [Duration::ZERO; 2] }.report().unwrap();
         assert!(text.lines().all(|line| line.chars().count() <= 80 && line.trim_end() == line), "{text}");
     }
 }

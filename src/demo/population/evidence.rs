@@ -36,32 +36,35 @@ pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeSet<Pair> {
     pairs
 }
 
-/// The pieces that the records of each person fall into at best, by their numbers of records: those that have no address
-/// and no id in common, over others of the person neither, can't be found to be one person's.
-pub(super) fn pieces_at_best(drafts: &[Draft], people: usize) -> Vec<Vec<usize>> {
-    let mut pieces: Vec<Vec<(usize, HashSet<String>)>> = vec![Vec::new(); people];
-    for draft in drafts {
-        let Some(own) = pieces.get_mut(draft.person) else { continue };
-        let mut said: HashSet<String> = draft.addresses().map(str::to_owned).chain(draft.ids.iter().map(ToString::to_string)).collect();
-        let mut records = 1;
-        own.retain(|(others, piece)| {
-            let apart = piece.is_disjoint(&said);
-            if !apart {
-                said.extend(piece.iter().cloned());
-                records += others;
+/// For each record the number of the piece that it is in: those of one person that have no address and no id in common, over
+/// others of the person neither, can't be found to be one person's.
+pub(super) fn pieces(drafts: &[Draft]) -> Vec<usize> {
+    let mut known: HashMap<(usize, String), usize> = HashMap::new();
+    let mut partition: Vec<usize> = (0..drafts.len()).collect();
+    for (n, draft) in drafts.iter().enumerate() {
+        for said in draft.addresses().map(str::to_owned).chain(draft.ids.iter().map(ToString::to_string)) {
+            let other = *known.entry((draft.person, said)).or_insert(n);
+            let (one, other) = (root(&partition, n), root(&partition, other));
+            if let Some(slot) = partition.get_mut(one.max(other)) {
+                *slot = one.min(other);
             }
-            apart
-        });
-        own.push((records, said));
+        }
     }
-    pieces.into_iter().map(|own| own.into_iter().map(|(records, _)| records).collect()).collect()
+    (0..drafts.len()).map(|n| root(&partition, n)).collect()
 }
 
-fn mailbox(draft: &Draft) -> Option<&str> {
+fn root(partition: &[usize], mut n: usize) -> usize {
+    while let Some(&next) = partition.get(n).filter(|next| **next != n) {
+        n = next;
+    }
+    n
+}
+
+pub(super) fn mailbox(draft: &Draft) -> Option<&str> {
     draft.email.as_ref()?.meant.as_deref()
 }
 
-fn line(draft: &Draft) -> Option<&str> {
+pub(super) fn line(draft: &Draft) -> Option<&str> {
     draft.phone.as_ref()?.meant.as_deref()
 }
 
@@ -84,8 +87,13 @@ fn are_two_profiles(one: &Draft, other: &Draft) -> bool {
     matches!((profile_of(one), profile_of(other)), (Some(one), Some(other)) if one != other)
 }
 
-/// Whether two names, as written, may be one person's; what isn't written fits.
+/// Whether two names, as written, may be one person's; what isn't written fits. Two people's fits no single one's, and what
+/// tells a father from his son fits only its like.
 fn names_fit(a: &WrittenName, b: &WrittenName, with_family: bool) -> bool {
+    let generations_differ = a.suffix.zip(b.suffix).is_some_and(|(a, b)| a.is_elder != b.is_elder);
+    if generations_differ || (a.is_couples != b.is_couples && a.given.is_some() && b.given.is_some()) {
+        return false;
+    }
     let fit = |a: &Option<String>, b: &Option<String>, fit: fn(&str, &str) -> bool| a.as_ref().zip(b.as_ref()).is_none_or(|(a, b)| fit(a, b));
     fit(&a.given, &b.given, given_names_fit) && (!with_family || fit(&a.family, &b.family, family_names_fit))
 }
@@ -95,7 +103,7 @@ fn profile_of(draft: &Draft) -> Option<&str> {
 }
 
 /// Whether two given names, as written, may be one person's.
-fn given_names_fit(a: &str, b: &str) -> bool {
+pub(super) fn given_names_fit(a: &str, b: &str) -> bool {
     let (initials_of_a, initials_of_b) = (plain(&initials(a)), plain(&initials(b)));
     let (a, b) = (plain(a), plain(b));
     a.starts_with(&b) || b.starts_with(&a) || a == initials_of_b || b == initials_of_a || is_one_slip(&a, &b)
@@ -112,4 +120,28 @@ fn family_names_fit(a: &str, b: &str) -> bool {
 
 fn is_one_slip(a: &str, b: &str) -> bool {
     a.len() >= 4 && b.len() >= 4 && strsim::osa_distance(a, b) <= 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::population::chance::Chance;
+    use crate::demo::population::kin::Kin;
+
+    fn name(given: &str, family: &str) -> WrittenName {
+        let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        WrittenName { given: part(given), family: part(family), ..WrittenName::default() }
+    }
+
+    #[test]
+    fn a_couple_fits_neither_partner_and_a_father_not_his_son() {
+        let couple = WrittenName { is_couples: true, ..name("Jan en Marie", "Vos") };
+        assert!(!names_fit(&couple, &name("Jan", "Vos"), true));
+        assert!(names_fit(&couple, &name("", "Vos"), true) && names_fit(&couple, &couple, true));
+        let mut chance = Chance::new(1);
+        let kin = Kin::generations(&mut chance).unwrap();
+        let [father, son] = [0, 1].map(|place| WrittenName { suffix: kin.place(place).unwrap().suffix(&mut chance), ..name("Jan", "Vos") });
+        assert!(!names_fit(&father, &son, true));
+        assert!(names_fit(&father, &father, true) && names_fit(&father, &name("Jan", "Vos"), true));
+    }
 }

@@ -5,15 +5,25 @@
 //! as that system has them, and no record is left out because a rule would fail on it. How often things are so is in
 //! `rates.rs`.
 //!
-//! Some of it the rules can't settle: a nameless record on a household's line, two of a household with one initial. Where two
-//! people have an address in common and their records don't tell them apart ([`evidence`] says how that is judged, and for
-//! which reason), they are *indistinguishable*. They stay in, and are measured apart.
+//! Some of it the rules can't settle, or only guess: a nameless record on a household's line, two of a household with one
+//! initial, a father and a son of one name, a couple's account. Who is hard to tell from whom follows from the situation
+//! that their records are in. Where two people have an address in common and their records don't tell them apart
+//! ([`evidence`] says how that is judged, and for which reason), they are *indistinguishable* as well. They all stay in, and
+//! are measured apart: everybody else is *plain*.
 //!
-//! Not in it: records about two people at once ("Fam. de Vries", "Jan en Anna"), since whose they are has no answer; names
-//! in other scripts than Latin.
+//! A couple's account ("Jan en Marie") is a customer of its own: it is neither partner's, and all of a couple's belong
+//! together. Forms that somebody filled in with another's mailbox are in [`Population::forged`]: whoever did is nobody else in
+//! it, and no record of theirs is anybody's.
+//!
+//! Not in it: records about a family ("Fam. de Vries"), since whose they are has no answer; names in other scripts than Latin.
 
 mod chance;
+mod couples;
 pub mod evidence;
+mod forged;
+mod hard;
+mod household;
+mod kin;
 mod names;
 mod people;
 mod rates;
@@ -27,7 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chance::Chance;
 use evidence::Pair;
 use people::World;
-use records::Records;
+use records::{Draft, Records};
 use situation::Situations;
 
 use crate::customer::record::{Change, RecordKey};
@@ -35,8 +45,10 @@ use crate::customer::record::{Change, RecordKey};
 /// Whose a record is, and what makes that hard to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Truth {
-    /// The person, by number.
+    /// The person, by number; couples with an account have the numbers after those of the people.
     pub person: usize,
+    /// The piece that it is in, by number: records of one person that an address or id connects, over others of the person too.
+    pub piece: usize,
     /// What the record is in.
     pub situations: Situations,
 }
@@ -46,15 +58,20 @@ pub struct Truth {
 pub struct Population {
     /// How many people.
     pub people: usize,
+    /// How many people, and couples with an account.
+    pub everybody: usize,
     /// What the four systems told, in no order.
     pub changes: Vec<Change>,
-    /// The truth about every record.
+    /// The truth about every record that isn't forged.
     pub truth: BTreeMap<RecordKey, Truth>,
-    /// Pairs of people with an address in common whom nothing tells apart.
+    /// Forms filled in with another's mailbox, and whose that is.
+    pub forged: BTreeMap<RecordKey, usize>,
+    /// Who is hard to tell from whom.
+    pub hard: BTreeSet<Pair>,
+    /// Of those, the ones with an address in common whom nothing tells apart.
     pub indistinguishable: BTreeSet<Pair>,
-    /// How many records are in each piece that those of each person fall into at best: pieces without an address or id in
-    /// common.
-    pub pieces_at_best: Vec<Vec<usize>>,
+    /// The mailboxes and mobile numbers that are one person's own and that a record of theirs names, and whose they are.
+    pub own_addresses: BTreeMap<String, usize>,
 }
 
 impl Population {
@@ -63,13 +80,30 @@ impl Population {
     pub fn new(people: usize, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let world = World::new(&mut chance, people);
-        let Records { drafts, changes, .. } = Records::of(&world, &mut chance);
+        let Records { drafts, changes, forged, .. } = Records::of(&world, &mut chance);
+        let indistinguishable = evidence::indistinguishable(&drafts);
         Self {
             people,
+            everybody: world.everybody(),
             changes,
-            indistinguishable: evidence::indistinguishable(&drafts),
-            pieces_at_best: evidence::pieces_at_best(&drafts, people),
-            truth: drafts.into_iter().map(|draft| (draft.key, Truth { person: draft.person, situations: draft.situations })).collect(),
+            forged,
+            hard: hard::hard(&drafts, &world, &indistinguishable),
+            indistinguishable,
+            own_addresses: hard::own_addresses(&drafts, &world),
+            truth: truth(drafts),
         }
     }
+
+    /// What was told, as if nobody had forged a form.
+    #[must_use]
+    pub fn honest_changes(&self) -> Vec<Change> {
+        let is_forged = |change: &Change| matches!(change, Change::Record { key, .. } if self.forged.contains_key(key));
+        self.changes.iter().filter(|change| !is_forged(change)).cloned().collect()
+    }
+}
+
+fn truth(drafts: Vec<Draft>) -> BTreeMap<RecordKey, Truth> {
+    let pieces = evidence::pieces(&drafts);
+    let truths = drafts.into_iter().zip(pieces);
+    truths.map(|(draft, piece)| (draft.key, Truth { person: draft.person, piece, situations: draft.situations })).collect()
 }

@@ -47,10 +47,10 @@ const fn given_names(origin: Origin) -> (&'static str, &'static str) {
         ),
         Origin::German => (
             "Thomas Michael Andreas Stefan Jürgen Günther Björn Jörg Lukas Felix Leon Paul Maximilian Klaus Dieter Wolfgang Uwe Ralf Götz Hans-Peter Karl-Heinz Matthias Tobias Jens Sören",
-            "Anna Sabine Petra Monika Ursula Käthe Bärbel Jutta Katrin Katharina Lena Leonie Hannah Mia Marlene Gisela Heike Birgit Anke Anneliese Anna-Lena Eva-Maria Silke Steffi Grit",
+            "Anna Sabine Petra Monika Ursula Käthe Bärbel Jutta Katrin Katharina Lena Leonie Hannah Mia Marlene Gisela Heike Birgit Anke Anneliese Anna-Lena Eva-Maria Silke Steffi Grit Aase",
         ),
         Origin::English => (
-            "John James William Oliver Jack Harry George David Andrew Peter Robert Richard Michael Sean Seán Liam Connor Daniel Matthew Luke Simon Stuart Graham Keith Ian Alan Owen Rhys",
+            "John James William Oliver Jack Harry George David Andrew Peter Robert Richard Michael Sean Seán Liam Connor Daniel Matthew Luke Bob Bill Simon Stuart Graham Keith Ian Alan Owen Rhys",
             "Mary Elizabeth Sarah Emily Olivia Amelia Jessica Sophie Charlotte Grace Alice Helen Margaret Fiona Siobhán Niamh Aoife Claire Rachel Rebecca Lucy Ellie Chloe Zoe Megan Bronwen Isla Ann",
         ),
         Origin::Moroccan => (
@@ -79,12 +79,18 @@ pub(super) fn given_name(chance: &mut Chance, origin: Origin, male: bool) -> Str
     chance.pick_common(&names).to_owned()
 }
 
-/// Passport names of people whom everybody calls otherwise: the two have little in common.
-const PASSPORT_NAMES: &str = "Jan=Johannes Hans=Johannes Kees=Cornelis Cor=Cornelis Wim=Wilhelmus Henk=Hendrik Piet=Petrus Frans=Franciscus Jeroen=Hieronymus Gijs=Gijsbertus Rik=Hendricus Wout=Walter Luc=Lucas Jef=Jozef Gust=Augustinus Staf=Gustaaf Els=Elisabeth Ans=Johanna Truus=Geertruida Wilma=Wilhelmina Thea=Theodora Mies=Maria Janneke=Johanna Hanneke=Johanna Marieke=Maria Maaike=Maria Lieke=Angelique Greet=Margaretha Griet=Margaretha Lieve=Godelieve Jack=John Harry=Henry Ellie=Eleanor";
+/// Other forms of given names, of the passport and of daily life: two such have little in common.
+const OTHER_FORMS: &str = "Jan=Johannes Hans=Johannes Johan=Johannes Kees=Cornelis Cor=Cornelis Wim=Wilhelmus Henk=Hendrik Piet=Petrus Piet=Pieter Frans=Franciscus Jeroen=Hieronymus Gijs=Gijsbertus Rik=Hendricus Wout=Walter Luc=Lucas Jef=Jozef Gust=Augustinus Staf=Gustaaf Els=Elisabeth Liesbeth=Elisabeth Lies=Elisabeth Ans=Johanna Truus=Geertruida Wilma=Wilhelmina Thea=Theodora Mies=Maria Janneke=Johanna Hanneke=Johanna Marieke=Maria Maaike=Maria Lieke=Angelique Greet=Margaretha Griet=Margaretha Lieve=Godelieve Jack=John Harry=Henry Ellie=Eleanor Bob=Robert Robert=Bob Bill=William William=Bill Richard=Dick James=Jim Michael=Mike Elizabeth=Liz Margaret=Peggy Aase=Åse Jürgen=Juergen Günther=Guenther Björn=Bjoern Jörg=Joerg Sören=Soeren Käthe=Kaethe";
 
-/// The name in the passport, where it isn't the one that is used.
-pub(super) fn passport_name(given: &str) -> Option<&'static str> {
-    PASSPORT_NAMES.split(' ').filter_map(|pair| pair.split_once('=')).find(|(used, _)| *used == given).map(|(_, passport)| passport)
+/// The other forms of a given name.
+pub(super) fn other_forms(given: &str) -> impl Iterator<Item = &'static str> {
+    OTHER_FORMS.split(' ').filter_map(|pair| pair.split_once('=')).filter(move |(one, _)| *one == given).map(|(_, other)| other)
+}
+
+/// Another form of a given name, where there is one.
+pub(super) fn other_form(chance: &mut Chance, given: &str) -> Option<&'static str> {
+    let forms: Vec<&'static str> = other_forms(given).collect();
+    forms.get(chance.below(forms.len())).copied()
 }
 
 const DUTCH: &str = "Jansen Bakker Visser Smit Meijer Mulder Bos Vos Peters Hendriks Dekker Brouwer Kok Jacobs Vermeulen Schouten Willems Hoekstra Koster Prins Huisman Postma Kuipers Veenstra Kramer Molenaar Smits Verhoeven Wolters Groen Gerritsen Wagenaar Timmermans Zijlstra Blom Kuiper Snijders Scholten Martens Post Kuijpers Sanders Maas Bosman Boer Janssen Janssens Pietersen Claassen Evers";

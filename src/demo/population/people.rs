@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use super::chance::Chance;
+use super::kin::Place;
 use super::names::{self, Origin};
 use super::rates;
 use super::spelling::{Line, plain};
@@ -13,6 +14,8 @@ pub(super) struct Person {
     pub home: usize,
     pub employer: Option<usize>,
     pub partner: Option<usize>,
+    /// Whose name is another's of the household, or nearly.
+    pub kin: Option<Place>,
     pub given: String,
     pub family: String,
     /// The family name before it changed.
@@ -46,6 +49,13 @@ pub(super) struct Home {
     pub mailbox: Option<String>,
 }
 
+/// A couple that has accounts together, beside those that each of them may have.
+#[derive(Debug, Clone)]
+pub(super) struct Couple {
+    pub home: usize,
+    pub partners: [usize; 2],
+}
+
 /// Where people work.
 #[derive(Debug, Clone)]
 pub(super) struct Employer {
@@ -60,11 +70,13 @@ pub(super) struct Employer {
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub people: Vec<Person>,
+    /// In the truth they are numbered after the people: a couple's account is neither partner's.
+    pub couples: Vec<Couple>,
     pub homes: Vec<Home>,
     pub employers: Vec<Employer>,
     /// Numbers that were two people's, one after the other.
     pub recycled: BTreeSet<Line>,
-    given_up: VecDeque<Line>,
+    pub(super) given_up: VecDeque<Line>,
     taken_lines: HashSet<Line>,
     taken_mailboxes: HashSet<String>,
 }
@@ -75,7 +87,7 @@ const KNOWN_ROLES: [&str; 6] = ["info", "sales", "office", "receptie", "administ
 const OTHER_ROLES: [&str; 4] = ["inkoop", "planning", "boekhouding", "secretariaat"];
 
 /// Providers, the commonest first. All are under a name that is reserved for examples (RFC 2606).
-const PROVIDERS: [&str; 10] = [
+pub(super) const PROVIDERS: [&str; 10] = [
     "geemail.example",
     "hotpost.example",
     "zicht.example",
@@ -106,88 +118,19 @@ impl World {
         world
     }
 
-    fn add_household(&mut self, chance: &mut Chance, room: usize) {
-        let customers = chance.weighted(&rates::CUSTOMERS_PER_HOUSEHOLD).unwrap_or(1).min(room);
-        let origin = chance.weighted(&names::ORIGINS).unwrap_or(Origin::Dutch);
-        let family = names::family_name(chance, origin);
-        let home = self.homes.len();
-        let landline = chance.happens(rates::LANDLINE).then(|| {
-            let area = chance.pick(&["10", "20", "30", "40", "50", "70"]);
-            self.new_line(chance, "31", area, 7)
-        });
-        let first = self.people.len();
-        self.homes.push(Home { members: (first..first + customers).collect(), landline, mailbox: None });
-        let first_is_male = chance.happens(500);
-        for place in 0..customers {
-            let is_child = place > 1;
-            let male = match place {
-                0 => first_is_male,
-                1 => first_is_male == chance.happens(30),
-                _ => chance.happens(500),
-            };
-            let other_origin = if place == 1 && chance.happens(rates::MIXED_COUPLE) { chance.weighted(&names::ORIGINS) } else { None };
-            let origin = other_origin.unwrap_or(origin);
-            let born = if place == 1 { names::family_name(chance, origin) } else { family.clone() };
-            let gendered = |name: &str| if male { name.to_owned() } else { names::for_woman(origin, name) };
-            let (born, partners) = (gendered(&born), gendered(&family));
-            let (family, family_before) = if place == 1 && !male && chance.happens(rates::MARRIED_NAME) {
-                let married = if chance.happens(rates::BOTH_NAMES) { format!("{partners}-{born}") } else { partners };
-                (married, Some(born))
-            } else if !is_child && chance.happens(rates::OTHER_NAME_CHANGE) {
-                (gendered(&names::family_name(chance, origin)), Some(born))
-            } else {
-                (born, None)
-            };
-            let given = names::given_name(chance, origin, male);
-            let partner = if place < 2 && customers > 1 { Some(first + 1 - place) } else { None };
-            let person = Person {
-                home,
-                employer: (!is_child && chance.happens(rates::EMPLOYED))
-                    .then(|| chance.below(self.employers.len()).min(chance.below(self.employers.len()))),
-                partner,
-                mailbox: None,
-                second_mailbox: None,
-                work_mailbox: None,
-                mobile: self.mobile(chance, origin),
-                mobile_before: None,
-                given,
-                family,
-                family_before,
-            };
-            self.add_person(chance, person, origin, is_child);
-        }
-        if customers > 1 && chance.happens(rates::FAMILY_MAILBOX) {
-            let mailbox =
-                self.new_mailbox(&format!("{}{}", chance.pick(&["familie.", "fam", "gezin", ""]), plain(&family)), chance.pick_common(&PROVIDERS));
-            if let Some(home) = self.homes.last_mut() {
-                home.mailbox = Some(mailbox);
-            }
-        }
+    /// People, and couples with an account.
+    pub(super) fn everybody(&self) -> usize {
+        self.people.len() + self.couples.len()
     }
 
-    fn add_person(&mut self, chance: &mut Chance, mut person: Person, origin: Origin, is_child: bool) {
-        let name_then = person.family_before.clone().filter(|_| chance.happens(600)).unwrap_or_else(|| person.family.clone());
-        if !is_child || !chance.happens(rates::CHILD_WITHOUT_MAILBOX) {
-            person.mailbox = Some(self.private_mailbox(chance, &person.given, &name_then));
-        }
-        if chance.happens(rates::SECOND_MAILBOX) {
-            person.second_mailbox = Some(self.private_mailbox(chance, &person.given, &person.family));
-        }
-        if let Some(employer) = person.employer.and_then(|n| self.employers.get(n)) {
-            let domain = employer.domain.clone();
-            person.work_mailbox = Some(self.new_mailbox(&format!("{}.{}", plain(&person.given), plain(&person.family)), &domain));
-        }
-        if chance.happens(rates::NEW_NUMBER) {
-            let new = self.mobile(chance, origin);
-            let before = std::mem::replace(&mut person.mobile, new);
-            self.given_up.push_back(before.clone());
-            person.mobile_before = Some(before);
-        }
-        self.people.push(person);
+    /// Where a person lives, or a couple.
+    pub(super) fn home_of(&self, who: usize) -> Option<usize> {
+        let couple = || self.couples.get(who.checked_sub(self.people.len())?).map(|couple| couple.home);
+        self.people.get(who).map(|person| person.home).or_else(couple)
     }
 
     /// A mobile number, new or given up by somebody who lives elsewhere.
-    fn mobile(&mut self, chance: &mut Chance, origin: Origin) -> Line {
+    pub(super) fn mobile(&mut self, chance: &mut Chance, origin: Origin) -> Line {
         // The newest stay out of use for a while, and whoever gave them up is no longer at hand.
         if self.given_up.len() > 10
             && chance.happens(rates::RECYCLED_NUMBER)
@@ -213,7 +156,7 @@ impl World {
         }
     }
 
-    fn new_line(&mut self, chance: &mut Chance, code: &'static str, start: &str, digits: u32) -> Line {
+    pub(super) fn new_line(&mut self, chance: &mut Chance, code: &'static str, start: &str, digits: u32) -> Line {
         loop {
             let line = Line { code, national: format!("{start}{}", chance.digits(digits)) };
             if self.taken_lines.insert(line.clone()) {
@@ -222,7 +165,7 @@ impl World {
         }
     }
 
-    fn private_mailbox(&mut self, chance: &mut Chance, given: &str, family: &str) -> String {
+    pub(super) fn private_mailbox(&mut self, chance: &mut Chance, given: &str, family: &str) -> String {
         let (given, family) = (plain(given), plain(family));
         let initial: String = given.chars().take(1).collect();
         let year = 50 + chance.below(55);
@@ -238,7 +181,7 @@ impl World {
     }
 
     /// The mailbox, with a number where it is taken.
-    fn new_mailbox(&mut self, mailbox: &str, domain: &str) -> String {
+    pub(super) fn new_mailbox(&mut self, mailbox: &str, domain: &str) -> String {
         let spellings = std::iter::once(format!("{mailbox}@{domain}")).chain((1..).map(|n: u32| format!("{mailbox}{n}@{domain}")));
         for address in spellings {
             if self.taken_mailboxes.insert(address.clone()) {

@@ -12,7 +12,25 @@ pub(super) const LANDLINE: usize = 350;
 pub(super) const FAMILY_MAILBOX: usize = 100;
 /// Records of their members that give it.
 pub(super) const GIVES_FAMILY_MAILBOX: usize = 350;
-/// Children without a mailbox of their own: their records give a parent's, or none.
+/// Records with it that have the family name alone, of those that have both names.
+pub(super) const FAMILY_NAME_ALONE: usize = 80;
+/// Couples with a landline or a family mailbox who have an account together.
+pub(super) const COUPLES_ACCOUNT: usize = 60;
+/// Of those, the ones who have another one.
+pub(super) const SECOND_ACCOUNT: usize = 350;
+/// Households of several customers in which two relatives have given names that are alike.
+pub(super) const ALIKE_RELATIVES: usize = 35;
+/// Households of several customers in which a father and a son have one name.
+pub(super) const FATHER_AND_SON: usize = 25;
+/// Records of those that say which of the two it is.
+pub(super) const SUFFIX_WRITTEN: usize = 850;
+/// Relatives of either sort with a landline; the others have a family mailbox.
+pub(super) const LANDLINE_OF_KIN: usize = 600;
+/// Their records that give it: such relatives do more together than others.
+pub(super) const KIN_GIVES_LANDLINE: usize = 350;
+/// Their records that give the family mailbox.
+pub(super) const KIN_GIVES_FAMILY_MAILBOX: usize = 500;
+/// Children, and the younger of such relatives, without a mailbox of their own: their records give a parent's, or none.
 pub(super) const CHILD_WITHOUT_MAILBOX: usize = 400;
 /// Couples of different origins.
 pub(super) const MIXED_COUPLE: usize = 150;
@@ -49,6 +67,18 @@ pub(super) const DUPLICATE: usize = 40;
 pub(super) const MERGED_PROFILE: usize = 20;
 /// Participants that refer to a profile, and customers that refer to a contact, where the person has one.
 pub(super) const REFERENCE: usize = 350;
+/// Participants with an id that isn't a profile's: of those who took part before they joined, or never did.
+pub(super) const STRANGE_ID: usize = 250;
+/// People whose mailbox somebody else typed into a form.
+pub(super) const FORGED_FORM: usize = 4;
+/// Of those forms, the ones without a name.
+pub(super) const FORGED_WITHOUT_NAME: usize = 300;
+/// Of those forms, the ones under the victim's name; the rest are under another.
+pub(super) const FORGED_VICTIMS_NAME: usize = 300;
+/// Of 10,000 people, those whose mailbox was typed into many forms under as many names.
+pub(super) const MANY_FORGED_FORMS: usize = 4;
+/// How many.
+pub(super) const FORMS: usize = 15;
 /// Records from before a change of name, number or mailbox.
 pub(super) const BEFORE_THE_CHANGE: usize = 400;
 /// Of those, the ones that were brought up to date afterwards.
@@ -85,10 +115,12 @@ pub(super) const PARTICLE_LEFT_OUT: usize = 150;
 pub(super) const HALF_BARREL: usize = 250;
 /// Names in capitals or small letters only.
 pub(super) const ODD_CASE: usize = 60;
-/// Records with the passport's name, of those who have another in daily life.
-pub(super) const PASSPORT_NAME: usize = 250;
-/// Whole names in one field that start with the family name: `Vries, Jan de`.
+/// Records with another form of the given name, of those who have one: the passport's, a nickname.
+pub(super) const OTHER_FORM: usize = 250;
+/// Whole names in one field that start with the family name: `de Vries, Jan`.
 pub(super) const FAMILY_NAME_FIRST: usize = 20;
+/// Whole names in one field whose particle stands behind a comma: `Vries, Jan de`, `Jan Vries, de`.
+pub(super) const PARTICLE_BEHIND: usize = 100;
 
 /// What a kind of record says, of 1,000.
 #[derive(Debug, Clone, Copy)]
@@ -124,6 +156,6 @@ pub(super) const fn habits(kind: SourceKind) -> Habits {
             Habits { whole_name: 780, given_only: 50, family_only: 60, email: 650, phone: 650, initials: 150, e164: 400, ..all }
         }
         SourceKind::OmniLabParticipant => Habits { whole_name: 350, given_only: 300, family_only: 0, email: 850, phone: 250, ..all },
-        SourceKind::SyncarooMember => Habits { phone: 300, one_field: 600, initials: 30, ..all },
+        SourceKind::SyncarooMember => Habits { whole_name: 900, given_only: 40, family_only: 40, phone: 300, one_field: 600, initials: 30, ..all },
     }
 }

@@ -40,6 +40,8 @@ impl Draft {
 pub(super) struct Records {
     pub drafts: Vec<Draft>,
     pub changes: Vec<Change>,
+    /// Forms that somebody filled in with another's mailbox, and whose that is.
+    pub forged: BTreeMap<RecordKey, usize>,
     /// Of a unique kind's addresses, those that a record of it has.
     profiles_have: HashSet<String>,
 }
@@ -72,6 +74,10 @@ impl Records {
             records.refer(chance, first);
             records.tag_together(first);
         }
+        for couple in 0..world.couples.len() {
+            records.write_couple(world, chance, couple);
+        }
+        records.forge(world, chance);
         tag_shared(&mut records.drafts, world);
         records.shuffle(chance);
         records
@@ -80,13 +86,13 @@ impl Records {
     /// Writes one record about a person, and perhaps brings it up to date later.
     fn write(&mut self, world: &World, chance: &mut Chance, person: usize, kind: SourceKind) {
         let Some(whom) = world.people.get(person) else { return };
-        let Some(key) = RecordKey::new(kind, &format!("{:016x}{:08x}", chance.next(), chance.below(1 << 32))) else { return };
+        let Some(key) = new_key(chance, kind) else { return };
         let changed = whom.family_before.is_some() || whom.mobile_before.is_some();
         let early = changed && chance.happens(rates::BEFORE_THE_CHANGE);
         let habits = rates::habits(kind);
         let unique = kind.keeps_people_unique();
-        let mut writer = Writer { world, person: whom, habits, early, situations: Situations::default() };
-        let name = writer.name(chance);
+        let mut writer = Writer { world, person: whom, habits, early, situations: Situations::default(), on_family_mailbox: false };
+        let mut name = writer.name(chance);
         let (mut email, mut phone) = (writer.email(chance), writer.phone(chance, unique));
         if unique {
             email = email.filter(|email| self.profiles_have.insert(email.text.to_lowercase()));
@@ -97,6 +103,7 @@ impl Records {
             email = mailbox.filter(|email| !unique || self.profiles_have.insert(email.text.to_lowercase()));
             phone = line.filter(|phone| !unique || self.profiles_have.insert(phone.meant.clone().unwrap_or_default()));
         }
+        writer.shorten(chance, &mut name);
         let mut fields = name_fields(&name, &mut writer, chance);
         let mut set = |slot: String, address: Option<&Written>, messy: fn(&mut Chance, &str) -> String, writer: &mut Writer<'_>| {
             let Some(address) = address else { return };
@@ -107,8 +114,11 @@ impl Records {
         };
         set(format!("{}main", field::EMAIL), email.as_ref(), messy_email, &mut writer);
         set(slot_of(kind), phone.as_ref(), messy_phone, &mut writer);
-        let at = FIRST_DAY + i64::try_from(chance.below(DAYS)).unwrap_or_default() * 86_400 + i64::try_from(chance.below(86_400)).unwrap_or_default();
-        let created_at = Timestamp::from_second(at).unwrap_or_default();
+        let created_at = match early {
+            true => before_the_change(chance),
+            false if changed || world.recycled.contains(&whom.mobile) => after_the_change(chance),
+            false => some_time(chance),
+        };
         fields.insert(field::CREATED_AT.to_owned(), Some(Value::from(created_at.to_string())));
         let mut draft = Draft { key: key.clone(), person, situations: writer.situations, name, email, phone, ids: vec![key] };
         let named = draft.name.given.is_some() || draft.name.family.is_some();
@@ -121,7 +131,7 @@ impl Records {
         self.drafts.push(draft);
     }
 
-    fn tell(&mut self, key: &RecordKey, at: Timestamp, fields: BTreeMap<String, Option<Value>>) {
+    pub(super) fn tell(&mut self, key: &RecordKey, at: Timestamp, fields: BTreeMap<String, Option<Value>>) {
         self.changes.push(Change::Record { key: key.clone(), update: Update { at, received_at: at, scope: Scope::Partial, fields } });
     }
 
@@ -132,8 +142,9 @@ impl Records {
         if draft.name.given.is_some() && draft.name.family.is_some() {
             draft.name.family = Some(person.family.clone());
             // Where the whole name stood in one field, it stands in that one still: parts win over it.
-            fields.insert(field::FIRST_NAME.to_owned(), draft.name.given.clone().map(Value::from));
-            fields.insert(field::LAST_NAME.to_owned(), draft.name.family.clone().map(Value::from));
+            let (given, family) = draft.name.parts();
+            fields.insert(field::FIRST_NAME.to_owned(), given.map(Value::from));
+            fields.insert(field::LAST_NAME.to_owned(), family.map(Value::from));
         }
         let before = person.mobile_before.as_ref().map(Line::e164);
         let new = person.mobile.e164();
@@ -165,7 +176,8 @@ impl Records {
         }));
     }
 
-    /// Lets some of a person's records refer to others: a participant to a profile, a customer to a contact.
+    /// Lets some of a person's records refer to others: a participant to a profile, a customer to a contact. Some participants
+    /// bear an id that looks like one of a profile and is none.
     fn refer(&mut self, chance: &mut Chance, first: usize) {
         let own = self.drafts.get_mut(first..).unwrap_or_default();
         let keys: Vec<RecordKey> = own.iter().map(|draft| draft.key.clone()).collect();
@@ -176,10 +188,20 @@ impl Records {
                 SourceKind::OmnioTapCustomer => SourceKind::OmnioTapContact,
                 SourceKind::OmneoProfile | SourceKind::OmnioTapContact | SourceKind::SyncarooMember => continue,
             };
+            let slot = format!("{}{}", field::REFERENCE, kind.as_str());
+            if draft.key.kind == SourceKind::OmniLabParticipant && chance.happens(rates::STRANGE_ID) {
+                draft.situations.add(Situation::StrangeId);
+                let id = if chance.happens(500) {
+                    format!("CONTACT-{}", chance.digits(9))
+                } else {
+                    format!("{:016x}{:08x}", chance.next(), chance.below(1 << 32))
+                };
+                told.push((draft.key.clone(), BTreeMap::from([(slot, Some(Value::from(id)))])));
+                continue;
+            }
             let Some(referred) = keys.iter().find(|key| key.kind == kind).filter(|_| chance.happens(rates::REFERENCE)) else { continue };
             draft.situations.add(Situation::Reference);
             draft.ids.push(referred.clone());
-            let slot = format!("{}{}", field::REFERENCE, kind.as_str());
             told.push((draft.key.clone(), BTreeMap::from([(slot, Some(Value::from(referred.id.clone())))])));
         }
         for (key, fields) in told {
@@ -208,8 +230,34 @@ impl Records {
     }
 }
 
+/// The key of a new record; `None` can't be, since the id is short.
+pub(super) fn new_key(chance: &mut Chance, kind: SourceKind) -> Option<RecordKey> {
+    RecordKey::new(kind, &format!("{:016x}{:08x}", chance.next(), chance.below(1 << 32)))
+}
+
+/// Some time in all those years.
+pub(super) fn some_time(chance: &mut Chance) -> Timestamp {
+    time_within(chance, 0, DAYS)
+}
+
+/// In the first half of those years, when what changed since was still so.
+fn before_the_change(chance: &mut Chance) -> Timestamp {
+    time_within(chance, 0, DAYS / 2)
+}
+
+/// In the second half: a number that was another's is given from then on.
+fn after_the_change(chance: &mut Chance) -> Timestamp {
+    time_within(chance, DAYS / 2, DAYS)
+}
+
+fn time_within(chance: &mut Chance, first_day: usize, end: usize) -> Timestamp {
+    let day = i64::try_from(first_day + chance.below(end - first_day)).unwrap_or_default();
+    let second = i64::try_from(chance.below(86_400)).unwrap_or_default();
+    Timestamp::from_second(FIRST_DAY + day * 86_400 + second).unwrap_or_default()
+}
+
 /// The field in which a kind of record has its number.
-fn slot_of(kind: SourceKind) -> String {
+pub(super) fn slot_of(kind: SourceKind) -> String {
     let slot = if kind.keeps_people_unique() { "mobile" } else { "main" };
     format!("{}{slot}", field::PHONE)
 }
@@ -224,7 +272,7 @@ fn name_fields(name: &WrittenName, writer: &mut Writer<'_>, chance: &mut Chance)
             writer.situations.add(Situation::Placeholder);
         }
         (Some(given), Some(family)) if chance.happens(rates::TITLE) => {
-            let (given, family) = titled(chance, given, family);
+            let (given, family) = titled(chance, given, &name.parts().1.unwrap_or_else(|| family.clone()));
             if chance.happens(writer.habits.one_field) {
                 set(field::FULL_NAME, Some(&format!("{given} {family}")));
                 writer.situations.add(Situation::OneField);
@@ -234,12 +282,12 @@ fn name_fields(name: &WrittenName, writer: &mut Writer<'_>, chance: &mut Chance)
             }
             writer.situations.add(Situation::Title);
         }
-        (Some(given), Some(family)) if chance.happens(writer.habits.one_field) => {
-            let full = if chance.happens(rates::FAMILY_NAME_FIRST) { format!("{family}, {given}") } else { format!("{given} {family}") };
-            set(field::FULL_NAME, Some(&full));
+        (Some(_), _) | (_, Some(_)) if chance.happens(writer.habits.one_field) => {
+            set(field::FULL_NAME, Some(&name.in_one(chance)));
             writer.situations.add(Situation::OneField);
         }
-        (given, family) => {
+        _ => {
+            let (given, family) = name.parts();
             set(field::FIRST_NAME, given.as_deref());
             set(field::LAST_NAME, family.as_deref());
         }
@@ -256,15 +304,20 @@ fn tag_shared(drafts: &mut [Draft], world: &World) {
         }
     }
     let recycled: HashSet<String> = world.recycled.iter().map(Line::e164).collect();
-    let home_of = |person: usize| world.people.get(person).and_then(|person| world.homes.get(person.home));
-    let at_home = |person: usize, address: &str| {
-        let members = home_of(person).map(|home| home.members.as_slice()).unwrap_or_default();
-        users.get(address).is_some_and(|users| users.iter().filter(|user| members.contains(user)).count() > 1)
+    let home_of = |who: usize| world.home_of(who).and_then(|home| world.homes.get(home));
+    let at_home = |who: usize, address: &str| {
+        let home = world.home_of(who);
+        users.get(address).is_some_and(|users| users.iter().filter(|user| world.home_of(**user) == home).count() > 1)
     };
     for draft in drafts {
         let landline = home_of(draft.person).filter(|home| home.members.len() > 1).and_then(|home| home.landline.as_ref()).map(Line::e164);
         let email = draft.email.as_ref().and_then(|email| email.meant.as_deref());
         draft.situations.add_if(email.is_some_and(|email| at_home(draft.person, email)), Situation::FamilyMailbox);
+        if draft.addresses().any(|address| at_home(draft.person, address))
+            && let Some(kin) = world.people.get(draft.person).and_then(|person| person.kin)
+        {
+            draft.situations.add(if kin.has_the_others_name() { Situation::FatherAndSon } else { Situation::AlikeRelatives });
+        }
         let Some(phone) = draft.phone.as_ref().and_then(|phone| phone.meant.as_deref()) else { continue };
         draft.situations.add_if(landline.as_deref() == Some(phone), Situation::HouseholdLine);
         draft.situations.add_if(landline.as_deref() != Some(phone) && at_home(draft.person, phone), Situation::PartnersPhone);

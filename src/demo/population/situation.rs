@@ -7,6 +7,12 @@ pub enum Situation {
     HouseholdLine,
     /// On a mailbox that several of a household use.
     FamilyMailbox,
+    /// Of a couple, about both.
+    CouplesAccount,
+    /// On a line or mailbox with a relative whose given name is alike.
+    AlikeRelatives,
+    /// On a line or mailbox with the father, or son, of the same name.
+    FatherAndSon,
     /// On the mobile phone of a partner.
     PartnersPhone,
     /// On the switchboard of an employer.
@@ -25,8 +31,8 @@ pub enum Situation {
     NameChange,
     /// Of somebody whose records give different e-mail addresses or numbers.
     SeveralAddresses,
-    /// The passport's name, or that of daily life where another record has the passport's.
-    PassportName,
+    /// Another form of the given name: the passport's, a nickname.
+    OtherForm,
     /// Initials in place of the given name.
     Initials,
     /// The given name alone, or the family name alone.
@@ -39,7 +45,7 @@ pub enum Situation {
     DoubleBarrelled,
     /// Capitals or small letters only.
     OddCase,
-    /// The whole name in one field, and sometimes the family name first.
+    /// The whole name, or what is written of it, in one field; sometimes the family name first, or the particle behind a comma.
     OneField,
     /// A title before the name, or a degree behind it.
     Title,
@@ -55,6 +61,8 @@ pub enum Situation {
     Placeholder,
     /// A reference to a record of another kind.
     Reference,
+    /// An id for another system's record that no record has.
+    StrangeId,
     /// One of several records of the person in one system.
     Duplicate,
     /// A profile that its source merged into another, or into which it did.
@@ -63,9 +71,12 @@ pub enum Situation {
 
 impl Situation {
     /// Every situation, with the words of the report.
-    pub const ALL: [(Self, &'static str); 28] = [
+    pub const ALL: [(Self, &'static str); 32] = [
         (Self::HouseholdLine, "household's landline"),
         (Self::FamilyMailbox, "family mailbox"),
+        (Self::CouplesAccount, "couple's account"),
+        (Self::AlikeRelatives, "alike relatives"),
+        (Self::FatherAndSon, "father and son"),
         (Self::PartnersPhone, "partner's phone"),
         (Self::Switchboard, "switchboard"),
         (Self::RoleMailbox, "role mailbox"),
@@ -75,7 +86,7 @@ impl Situation {
         (Self::PhoneTypo, "typing error, phone"),
         (Self::NameChange, "name change"),
         (Self::SeveralAddresses, "several addresses"),
-        (Self::PassportName, "passport's name"),
+        (Self::OtherForm, "other form of name"),
         (Self::Initials, "initials"),
         (Self::HalfName, "half a name"),
         (Self::Particle, "particle left out"),
@@ -90,6 +101,7 @@ impl Situation {
         (Self::EmailOnly, "known by e-mail only"),
         (Self::Placeholder, "placeholder"),
         (Self::Reference, "reference"),
+        (Self::StrangeId, "id of nobody's"),
         (Self::Duplicate, "twice in one system"),
         (Self::MergedProfile, "merged by its source"),
     ];

@@ -1,7 +1,8 @@
 //! How one system writes down one person's name, mailbox and number.
 
 use super::chance::Chance;
-use super::names::{passport_name, split_particle};
+use super::kin::Suffix;
+use super::names::{other_form, split_particle};
 use super::people::{Person, World};
 use super::rates::{self, Habits};
 use super::situation::{Situation, Situations};
@@ -19,6 +20,39 @@ pub(super) struct Written {
 pub(super) struct WrittenName {
     pub given: Option<String>,
     pub family: Option<String>,
+    /// What tells a father from his son of the same name.
+    pub suffix: Option<Suffix>,
+    /// Whether it is of two people, who are one customer.
+    pub is_couples: bool,
+}
+
+impl WrittenName {
+    /// The two parts as they are written: a suffix stands behind the last of them.
+    pub(super) fn parts(&self) -> (Option<String>, Option<String>) {
+        let with_suffix = |part: &String| self.suffix.map_or_else(|| part.clone(), |suffix| format!("{part} {}", suffix.text));
+        match &self.family {
+            Some(family) => (self.given.clone(), Some(with_suffix(family))),
+            None => (self.given.as_ref().map(with_suffix), None),
+        }
+    }
+
+    /// The whole name, or what is written of it, as one text.
+    pub(super) fn in_one(&self, chance: &mut Chance) -> String {
+        let (Some(given), Some(family)) = (&self.given, &self.family) else {
+            let (given, family) = self.parts();
+            return given.or(family).unwrap_or_default();
+        };
+        let (particle, stem) = split_particle(family);
+        let comma_before_suffix = if chance.happens(500) { "," } else { "" };
+        let suffix = self.suffix.map(|suffix| format!("{comma_before_suffix} {}", suffix.text)).unwrap_or_default();
+        if !particle.is_empty() && self.suffix.is_none() && chance.happens(rates::PARTICLE_BEHIND) {
+            return if chance.happens(500) { format!("{stem}, {given} {particle}") } else { format!("{given} {stem}, {particle}") };
+        }
+        if chance.happens(rates::FAMILY_NAME_FIRST) {
+            return format!("{family}, {given}{}", suffix.trim_start_matches(','));
+        }
+        format!("{given} {family}{suffix}")
+    }
 }
 
 const FILLED_MAILBOXES: [&str; 12] = [
@@ -48,6 +82,8 @@ pub(super) struct Writer<'a> {
     /// Written before what changed did.
     pub early: bool,
     pub situations: Situations,
+    /// Whether the mailbox is the family's.
+    pub on_family_mailbox: bool,
 }
 
 impl Writer<'_> {
@@ -62,9 +98,9 @@ impl Writer<'_> {
         }
         self.situations.add_if(says_given != says_family, Situation::HalfName);
         self.situations.add_if(says_family && self.person.family_before.is_some(), Situation::NameChange);
-        if let Some(passport) = passport_name(&given).filter(|_| says_given && chance.happens(rates::PASSPORT_NAME)) {
-            passport.clone_into(&mut given);
-            self.situations.add(Situation::PassportName);
+        if let Some(other) = other_form(chance, &given).filter(|_| says_given && chance.happens(rates::OTHER_FORM)) {
+            other.clone_into(&mut given);
+            self.situations.add(Situation::OtherForm);
         }
         for (said, part) in [(says_given, &mut given), (says_family, &mut family)] {
             let barrels = part.split_once('-').map(|(one, other)| [one.to_owned(), other.to_owned()]);
@@ -101,7 +137,16 @@ impl Writer<'_> {
             (given, family) = (odd(&given, upper), odd(&family, upper));
             self.situations.add(Situation::OddCase);
         }
-        WrittenName { given: says_given.then_some(given), family: says_family.then_some(family) }
+        let suffix = self.person.kin.and_then(|kin| kin.suffix(chance)).filter(|_| chance.happens(rates::SUFFIX_WRITTEN));
+        WrittenName { given: says_given.then_some(given), family: says_family.then_some(family), suffix, is_couples: false }
+    }
+
+    /// On the family's mailbox, some write no more than the family's name.
+    pub(super) fn shorten(&mut self, chance: &mut Chance, name: &mut WrittenName) {
+        if self.on_family_mailbox && name.given.is_some() && name.family.is_some() && chance.happens(rates::FAMILY_NAME_ALONE) {
+            *name = WrittenName { family: name.family.take(), ..WrittenName::default() };
+            self.situations.add(Situation::HalfName);
+        }
     }
 
     pub(super) fn email(&mut self, chance: &mut Chance) -> Option<Written> {
@@ -110,10 +155,13 @@ impl Writer<'_> {
         }
         let home = self.world.homes.get(self.person.home);
         let employer = self.person.employer.and_then(|n| self.world.employers.get(n));
-        let family = home.and_then(|home| home.mailbox.as_ref()).filter(|_| chance.happens(rates::GIVES_FAMILY_MAILBOX));
+        let family = home
+            .and_then(|home| home.mailbox.as_ref())
+            .filter(|_| chance.happens(if self.person.kin.is_some() { rates::KIN_GIVES_FAMILY_MAILBOX } else { rates::GIVES_FAMILY_MAILBOX }));
         let work = self.person.work_mailbox.as_ref().filter(|_| chance.happens(rates::GIVES_WORK_MAILBOX));
         let role = employer.map(|employer| &employer.role_mailbox).filter(|_| work.is_some() && chance.happens(rates::GIVES_ROLE_MAILBOX));
         let second = self.person.second_mailbox.as_ref().filter(|_| chance.happens(rates::GIVES_SECOND_MAILBOX));
+        self.on_family_mailbox = family.is_some();
         self.situations.add_if(family.is_none() && role.is_some(), Situation::RoleMailbox);
         let own = self.person.mailbox.as_ref().or_else(|| self.parents_mailbox().filter(|_| chance.happens(600)));
         let mailbox = family.or(role).or(work).or(second).or(own)?;
@@ -137,7 +185,8 @@ impl Writer<'_> {
             return if mobiles_only { None } else { self.filled(chance, &FILLED_NUMBERS) };
         }
         let landline = self.world.homes.get(self.person.home).and_then(|home| home.landline.as_ref());
-        let landline = landline.filter(|_| !mobiles_only && chance.happens(rates::GIVES_LANDLINE));
+        let landline = landline
+            .filter(|_| !mobiles_only && chance.happens(if self.person.kin.is_some() { rates::KIN_GIVES_LANDLINE } else { rates::GIVES_LANDLINE }));
         let employer = self.person.employer.and_then(|n| self.world.employers.get(n));
         let switchboard = employer.map(|employer| &employer.switchboard).filter(|_| !mobiles_only && chance.happens(rates::GIVES_SWITCHBOARD));
         let partner = self.person.partner.and_then(|n| self.world.people.get(n)).map(|partner| &partner.mobile);
@@ -150,7 +199,7 @@ impl Writer<'_> {
         Some(self.spelled(chance, &typed))
     }
 
-    fn spelled(&mut self, chance: &mut Chance, line: &Line) -> Written {
+    pub(super) fn spelled(&mut self, chance: &mut Chance, line: &Line) -> Written {
         let e164 = line.e164();
         let text = if chance.happens(self.habits.e164) {
             e164.clone()
@@ -175,5 +224,34 @@ impl Writer<'_> {
             Some(mailbox) if chance.happens(500) => (Some(Written { text: mailbox.clone(), meant: Some(mailbox.clone()) }), None),
             _ => (None, Some(self.spelled(chance, self.person.mobile_at(self.early)))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::demo::population::kin::Kin;
+
+    fn ways(name: &WrittenName) -> BTreeSet<String> {
+        let mut chance = Chance::new(1);
+        (0..500).map(|_| name.in_one(&mut chance)).collect()
+    }
+
+    #[test]
+    fn whole_names_are_written_in_all_the_ways_that_people_have() {
+        let name = |given: &str, family: &str| {
+            let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            WrittenName { given: part(given), family: part(family), ..WrittenName::default() }
+        };
+        let expected = ["Petra Vries, de", "Petra de Vries", "Vries, Petra de", "de Vries, Petra"];
+        assert_eq!(ways(&name("Petra", "de Vries")), expected.map(str::to_owned).into());
+        assert_eq!(ways(&name("Petra", "")), ["Petra".to_owned()].into());
+        assert_eq!(ways(&name("", "van der Berg")), ["van der Berg".to_owned()].into());
+        let suffix = Kin::generations(&mut Chance::new(1)).and_then(|kin| kin.place(0)?.suffix(&mut Chance::new(5)));
+        let text = suffix.unwrap().text;
+        let expected = [format!("Jan Vos {text}"), format!("Jan Vos, {text}"), format!("Vos, Jan {text}")];
+        assert_eq!(ways(&WrittenName { suffix, ..name("Jan", "Vos") }), expected.into());
     }
 }

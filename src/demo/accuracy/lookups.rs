@@ -1,0 +1,95 @@
+//! What a person's own address finds, and what forged forms change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::figures::share;
+use crate::customer::census::Census;
+use crate::customer::kind::SourceKind;
+use crate::customer::record::RecordKey;
+use crate::demo::population::Population;
+
+/// Lookups by all addresses that are one person's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lookups {
+    /// How many addresses.
+    pub addresses: usize,
+    /// Of these, the ones that find several customers.
+    pub several: usize,
+    /// Of these, the ones that find nobody.
+    pub none: usize,
+}
+
+impl Lookups {
+    /// How many of the addresses find several customers.
+    #[must_use]
+    pub fn share_of_several(&self) -> f64 {
+        if self.addresses == 0 { 0.0 } else { share(self.several, self.addresses) }
+    }
+}
+
+/// Forged forms, and what came of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Forged {
+    /// How many.
+    pub forms: usize,
+    /// Of these, the ones in a customer that has records of the victim's.
+    pub with_the_victim: usize,
+    /// Customers of trusted records that hold other such records than they would if nobody had forged a form.
+    pub changed: usize,
+}
+
+/// Whether a record is more than what anybody may have typed into a form.
+fn is_trusted(key: &RecordKey) -> bool {
+    key.kind != SourceKind::OmniLabParticipant
+}
+
+/// The customers that an address finds: those of trusted records that name it, else those of others.
+#[derive(Debug, Default)]
+struct Found {
+    by_trusted: BTreeSet<usize>,
+    by_others: BTreeSet<usize>,
+}
+
+impl Lookups {
+    /// Looks up every address that is somebody's own.
+    pub(super) fn measure(population: &Population, census: &Census) -> Self {
+        let mut found: BTreeMap<&str, Found> = population.own_addresses.keys().map(|address| (address.as_str(), Found::default())).collect();
+        for (customer, members) in census.resolution.clusters.iter().enumerate() {
+            let members = members.iter().filter_map(|member| census.members.get(*member));
+            for member in members.filter(|member| population.truth.contains_key(&member.key)) {
+                for identifier in member.identifiers.iter().filter(|identifier| identifier.kind.is_address()) {
+                    let Some(found) = found.get_mut(identifier.value.as_str()) else { continue };
+                    if is_trusted(&member.key) { &mut found.by_trusted } else { &mut found.by_others }.insert(customer);
+                }
+            }
+        }
+        let customers = |found: &Found| if found.by_trusted.is_empty() { found.by_others.len() } else { found.by_trusted.len() };
+        Self {
+            addresses: found.len(),
+            several: found.values().filter(|found| customers(found) > 1).count(),
+            none: found.values().filter(|found| customers(found) == 0).count(),
+        }
+    }
+}
+
+impl Forged {
+    /// Compares the customers with those that there would be without the forged forms.
+    #[must_use]
+    pub fn measure(population: &Population, census: &Census, honest: &Census) -> Self {
+        let with_the_victim = census.customers().map(|customer| forms_with_their_victim(population, &customer)).sum();
+        let with = trusted_customers(census);
+        let changed = trusted_customers(honest).difference(&with).count();
+        Self { forms: population.forged.len(), with_the_victim, changed }
+    }
+}
+
+fn forms_with_their_victim(population: &Population, customer: &BTreeSet<&RecordKey>) -> usize {
+    let people: BTreeSet<usize> = customer.iter().filter_map(|key| population.truth.get(*key)).map(|truth| truth.person).collect();
+    customer.iter().filter_map(|key| population.forged.get(*key)).filter(|victim| people.contains(victim)).count()
+}
+
+/// The trusted records of each customer that has any.
+fn trusted_customers(census: &Census) -> BTreeSet<BTreeSet<&RecordKey>> {
+    let trusted = census.customers().map(|customer| customer.into_iter().filter(|key| is_trusted(key)).collect::<BTreeSet<_>>());
+    trusted.filter(|customer| !customer.is_empty()).collect()
+}

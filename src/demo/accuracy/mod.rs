@@ -1,0 +1,154 @@
+//! How well customers are made of records, where the truth is known.
+
+mod figures;
+mod lookups;
+mod rules;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::population::evidence::Pair;
+use super::population::situation::Situation;
+use super::population::{Population, Truth};
+use crate::customer::census::Census;
+use crate::customer::evidence::Level;
+use crate::customer::record::RecordKey;
+pub use figures::Figures;
+use figures::{Placed, pairs};
+pub use lookups::{Forged, Lookups};
+pub use rules::{Joined, KeptApart};
+
+/// Figures of those who are hard to tell from somebody, and of all others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Of those whom their situation tells apart from everybody else.
+    pub plain: Figures,
+    /// Of those who are hard to tell from somebody.
+    pub hard: Figures,
+}
+
+impl Parts {
+    /// Of everybody.
+    #[must_use]
+    pub const fn all(&self) -> Figures {
+        self.plain.and(self.hard)
+    }
+
+    const fn part(&mut self, is_hard: bool) -> &mut Figures {
+        if is_hard { &mut self.hard } else { &mut self.plain }
+    }
+}
+
+/// What came out. Forged forms are in none of it.
+#[derive(Debug)]
+pub struct Accuracy {
+    /// How many customers there are.
+    pub customers: usize,
+    /// Of everybody. A customer of two people is a false merge of the hard part where they are hard to tell apart, of several
+    /// where they all hang together over such.
+    pub overall: Parts,
+    /// Of the hard, those who have an address in common with somebody from whom nothing tells them apart.
+    pub indistinguishable: Figures,
+    /// The same by situation: records in it, pairs that such a record is part of, and false merges with one. Wrong pairs aren't
+    /// counted by situation.
+    pub situations: BTreeMap<Situation, Parts>,
+    /// What each level of evidence joined.
+    pub joined: BTreeMap<Level, Joined>,
+    /// What was left open, by the level of the evidence and the grounds against it.
+    pub kept_apart: BTreeMap<(Level, &'static str), KeptApart>,
+    /// What people's own addresses find.
+    pub lookups: Lookups,
+}
+
+impl Accuracy {
+    /// Compares customers with the truth.
+    #[must_use]
+    pub fn measure(population: &Population, census: &Census) -> Self {
+        let mut accuracy = Self {
+            customers: 0,
+            overall: Parts::default(),
+            indistinguishable: Figures::default(),
+            situations: Situation::ALL.into_iter().map(|(situation, _)| (situation, Parts::default())).collect(),
+            joined: rules::joined(population, census),
+            kept_apart: rules::kept_apart(population, census),
+            lookups: Lookups::measure(population, census),
+        };
+        let mut people: Vec<Vec<Placed>> = vec![Vec::new(); population.everybody];
+        for customer in census.customers() {
+            accuracy.count_customer(population, &customer, &mut people);
+        }
+        let [hard, alike] = [&population.hard, &population.indistinguishable].map(concerned);
+        for (person, records) in people.iter().enumerate() {
+            if alike.contains(&person) {
+                accuracy.indistinguishable.count(records, |_| true);
+            }
+            accuracy.count_person(records, hard.contains(&person));
+        }
+        accuracy
+    }
+
+    fn count_customer(&mut self, population: &Population, customer: &BTreeSet<&RecordKey>, people: &mut [Vec<Placed>]) {
+        let mut records_of: BTreeMap<usize, Vec<Truth>> = BTreeMap::new();
+        for truth in customer.iter().filter_map(|key| population.truth.get(*key)) {
+            records_of.entry(truth.person).or_default().push(*truth);
+        }
+        if records_of.is_empty() {
+            return;
+        }
+        if records_of.len() > 1 {
+            self.count_false_merge(population, &records_of);
+        }
+        for (person, records) in records_of {
+            if let Some(placed) = people.get_mut(person) {
+                placed.extend(records.into_iter().map(|truth| Placed { customer: self.customers, truth }));
+            }
+        }
+        self.customers += 1;
+    }
+
+    /// A customer of several people: the pairs of those who are hard to tell apart are wrong in the hard part, all others in
+    /// the plain one.
+    fn count_false_merge(&mut self, population: &Population, records_of: &BTreeMap<usize, Vec<Truth>>) {
+        let wrong = |people: &[usize]| {
+            let counts: Vec<usize> = people.iter().filter_map(|person| records_of.get(person)).map(Vec::len).collect();
+            pairs(counts.iter().sum()) - counts.iter().map(|count| pairs(*count)).sum::<usize>()
+        };
+        let all: Vec<usize> = records_of.keys().copied().collect();
+        let hard = connected(&all, &population.hard);
+        let wrong_and_hard: usize = hard.iter().map(|people| wrong(people)).sum();
+        let is_hard = hard.len() == 1;
+        self.overall.part(is_hard).false_merges += 1;
+        self.overall.hard.pairs_wrong += wrong_and_hard;
+        self.overall.plain.pairs_wrong += wrong(&all) - wrong_and_hard;
+        let alike = connected(&all, &population.indistinguishable);
+        self.indistinguishable.false_merges += usize::from(alike.len() == 1);
+        self.indistinguishable.pairs_wrong += alike.iter().map(|people| wrong(people)).sum::<usize>();
+        let is_in = |situation: Situation| records_of.values().flatten().any(|truth| truth.situations.has(situation));
+        for (_, parts) in self.situations.iter_mut().filter(|(situation, _)| is_in(**situation)) {
+            parts.part(is_hard).false_merges += 1;
+        }
+    }
+
+    fn count_person(&mut self, records: &[Placed], is_hard: bool) {
+        self.overall.part(is_hard).count(records, |_| true);
+        for (situation, parts) in &mut self.situations {
+            parts.part(is_hard).count(records, |record| record.truth.situations.has(*situation));
+        }
+    }
+}
+
+/// Everybody in some pairs.
+fn concerned(pairs: &BTreeSet<Pair>) -> BTreeSet<usize> {
+    pairs.iter().flat_map(|(one, other)| [*one, *other]).collect()
+}
+
+/// The groups of some people who hang together over pairs.
+fn connected(people: &[usize], pairs: &BTreeSet<Pair>) -> Vec<Vec<usize>> {
+    let are_paired = |a: usize, b: usize| pairs.contains(&(a.min(b), a.max(b)));
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for person in people {
+        let (with, mut rest): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.iter().any(|other| are_paired(*person, *other)));
+        rest.push(with.into_iter().flatten().chain([*person]).collect());
+        groups = rest;
+    }
+    groups
+}

@@ -1,0 +1,105 @@
+//! What each rule did: which level of evidence joined which records, and which grounds kept one person's apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::figures::pairs;
+use crate::customer::census::Census;
+use crate::customer::evidence::Level;
+use crate::demo::population::Population;
+
+/// Pairs of records that evidence of one level brought into one customer, where no stronger evidence had.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Joined {
+    /// Of one person.
+    pub right: usize,
+    /// Of two.
+    pub wrong: usize,
+}
+
+/// Evidence that was not used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeptApart {
+    /// How many questions are open about it.
+    pub reviews: usize,
+    /// Of these, the ones where records of one and the same person are kept apart.
+    pub of_one_person: usize,
+}
+
+/// Who a member is, where it is no forged form.
+fn people_of(population: &Population, census: &Census) -> Vec<Option<usize>> {
+    census.members.iter().map(|member| population.truth.get(&member.key).map(|truth| truth.person)).collect()
+}
+
+/// What each level joined.
+pub(super) fn joined(population: &Population, census: &Census) -> BTreeMap<Level, Joined> {
+    let people = people_of(population, census);
+    let mut groups: Vec<usize> = (0..people.len()).collect();
+    let mut before = Joined::default();
+    let mut levels = BTreeMap::new();
+    for level in Level::ALL {
+        for link in census.resolution.links.iter().filter(|link| link.level == level) {
+            for member in &link.members {
+                union(&mut groups, link.members.first().copied().unwrap_or_default(), *member);
+            }
+        }
+        let after = together(&mut groups, &people);
+        levels.insert(level, Joined { right: after.right - before.right, wrong: after.wrong - before.wrong });
+        before = after;
+    }
+    levels
+}
+
+/// The pairs in one group.
+fn together(groups: &mut [usize], people: &[Option<usize>]) -> Joined {
+    let mut held: BTreeMap<usize, BTreeMap<usize, usize>> = BTreeMap::new();
+    for (n, person) in people.iter().enumerate() {
+        if let Some(person) = person {
+            *held.entry(root(groups, n)).or_default().entry(*person).or_default() += 1;
+        }
+    }
+    let mut joined = Joined::default();
+    for records in held.values() {
+        let right: usize = records.values().map(|count| pairs(*count)).sum();
+        joined.right += right;
+        joined.wrong += pairs(records.values().sum()) - right;
+    }
+    joined
+}
+
+fn union(groups: &mut [usize], one: usize, other: usize) {
+    let (one, other) = (root(groups, one), root(groups, other));
+    if let Some(slot) = groups.get_mut(one.max(other)) {
+        *slot = one.min(other);
+    }
+}
+
+fn root(groups: &mut [usize], n: usize) -> usize {
+    let mut top = n;
+    while let Some(&next) = groups.get(top).filter(|next| **next != top) {
+        top = next;
+    }
+    if let Some(slot) = groups.get_mut(n) {
+        *slot = top;
+    }
+    top
+}
+
+/// What was not joined, by the level of the evidence and the grounds against it.
+pub(super) fn kept_apart(population: &Population, census: &Census) -> BTreeMap<(Level, &'static str), KeptApart> {
+    let people = people_of(population, census);
+    let mut grounds: BTreeMap<(Level, &'static str), KeptApart> = BTreeMap::new();
+    for doubt in &census.resolution.doubts {
+        let counts = grounds.entry((doubt.level, doubt.grounds.as_str())).or_default();
+        let clusters = doubt.clusters.iter().filter_map(|cluster| census.resolution.clusters.get(*cluster));
+        let mut seen = BTreeSet::new();
+        let splits_one = clusters.fold(false, |splits, cluster| {
+            let people: BTreeSet<usize> = cluster.iter().filter_map(|member| people.get(*member).copied().flatten()).collect();
+            let again = people.iter().any(|person| seen.contains(person));
+            seen.extend(people);
+            splits || again
+        });
+        counts.reviews += 1;
+        counts.of_one_person += usize::from(splits_one);
+    }
+    grounds
+}

@@ -1,0 +1,93 @@
+//! What no rule can settle, or only guesses, by the situation that records came to be in: never by what a rule makes of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::evidence::{Pair, given_names_fit, line, mailbox};
+use super::names::other_forms;
+use super::people::World;
+use super::records::Draft;
+use crate::customer::kind::SourceKind;
+
+/// Who is hard to tell from whom. Of one household, with an address in common:
+///
+/// - one of the two records with it has no given name;
+/// - their given names, or other forms of them, are alike or one, unless each of their records says which of the two it is;
+/// - one of them is a couple's account (of these, also without an address in common).
+///
+/// And whoever is indistinguishable, of one household or not.
+pub(super) fn hard(drafts: &[Draft], world: &World, alike: &BTreeSet<Pair>) -> BTreeSet<Pair> {
+    let mut pairs = alike.clone();
+    let people = world.people.len();
+    pairs.extend(world.couples.iter().zip(people..).flat_map(|(couple, number)| couple.partners.map(|partner| (partner, number))));
+    let unmarked: BTreeSet<usize> = drafts.iter().filter(|draft| draft.name.suffix.is_none()).map(|draft| draft.person).collect();
+    for address in [mailbox, line] {
+        for holding in household_holders(drafts, world, address).into_values() {
+            for (n, one) in holding.iter().enumerate() {
+                let others = holding.iter().skip(n + 1).filter(|other| other.person != one.person && are_hard(one, other, world, &unmarked));
+                pairs.extend(others.map(|other| pair(one.person, other.person)));
+            }
+        }
+    }
+    pairs
+}
+
+/// The addresses that a person means as their own, and that a record of theirs which isn't self-asserted names: mailboxes and
+/// mobile numbers that nobody else of the household gives as theirs. Nobody's role mailbox, switchboard or landline is one.
+pub(super) fn own_addresses(drafts: &[Draft], world: &World) -> BTreeMap<String, usize> {
+    let mut own = BTreeMap::new();
+    for draft in drafts.iter().filter(|draft| draft.key.kind != SourceKind::OmniLabParticipant) {
+        let Some(person) = world.people.get(draft.person) else { continue };
+        let mobile = person.mobile.e164();
+        let mailboxes = [&person.mailbox, &person.second_mailbox, &person.work_mailbox];
+        let is_own = |address: &str| address == mobile || mailboxes.iter().any(|mailbox| mailbox.as_deref() == Some(address));
+        own.extend(draft.addresses().filter(|address| is_own(address)).map(|address| (address.to_owned(), draft.person)));
+    }
+    for draft in drafts {
+        for address in draft.addresses() {
+            let is_households = |owner: &usize| *owner != draft.person && world.home_of(*owner) == world.home_of(draft.person);
+            if own.get(address).is_some_and(is_households) {
+                own.remove(address);
+            }
+        }
+    }
+    own
+}
+
+fn pair(one: usize, other: usize) -> Pair {
+    (one.min(other), one.max(other))
+}
+
+/// The records with one address, household by household.
+fn household_holders<'a>(
+    drafts: &'a [Draft],
+    world: &World,
+    address: fn(&Draft) -> Option<&str>,
+) -> HashMap<(Option<usize>, &'a str), Vec<&'a Draft>> {
+    let mut holders: HashMap<(Option<usize>, &str), Vec<&Draft>> = HashMap::new();
+    for draft in drafts {
+        if let Some(address) = address(draft) {
+            holders.entry((world.home_of(draft.person), address)).or_default().push(draft);
+        }
+    }
+    holders
+}
+
+fn are_hard(one: &Draft, other: &Draft, world: &World, unmarked: &BTreeSet<usize>) -> bool {
+    let given = |draft: &Draft| world.people.get(draft.person).map(|person| person.given.as_str());
+    let (Some(name), Some(others)) = (given(one), given(other)) else { return true };
+    let says_nothing = one.name.given.is_none() || other.name.given.is_none();
+    let always_marked = !unmarked.contains(&one.person) && !unmarked.contains(&other.person);
+    says_nothing || (are_alike(name, others) && !always_marked)
+}
+
+/// Whether two given names, or other forms of them, may be taken for one: Jan and Johan are both Johannes.
+fn are_alike(name: &str, other: &str) -> bool {
+    let (names, others) = (all_forms(name), all_forms(other));
+    names.iter().any(|name| others.iter().any(|other| given_names_fit(name, other)))
+}
+
+fn all_forms(name: &str) -> Vec<&str> {
+    let mut forms: Vec<&str> = other_forms(name).collect();
+    forms.push(name);
+    forms
+}
