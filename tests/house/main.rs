@@ -415,7 +415,7 @@ const ROOTS: &str = "this template can use customer, attributes, omneo, omniotap
 
 /// A settings text with one mistake, the line and key that the message names, and what it says would be right.
 #[rustfmt::skip]
-const MISTAKES: [(&str, usize, &str, &str); 82] = [
+const MISTAKES: [(&str, usize, &str, &str); 86] = [
     // What the file can't be.
     ("[server]\nlissten = \"x\"", 2, "server.lissten", "expected one of `listen`, `metrics_listen`"),
     ("[servr]\nlisten = \"x\"", 1, "servr", "expected one of `server`, `database`, `lookup`, `inbox`, `calls`, `sync`, `limits`, `erasure`, `telemetry`, `brands`"),
@@ -477,6 +477,10 @@ const MISTAKES: [(&str, usize, &str, &str); 82] = [
     ("[brands.demo.identity]\ncomponent_cap = 0", 2, "brands.demo.identity.component_cap", "at least 1"),
     ("[brands.demo.identity]\nblocked_values = [\n \"a@example.org\",\n \"hello\",\n]", 4, "brands.demo.identity.blocked_values.1", "e-mail address nor a phone number"),
     ("[brands.demo.sources.omnilab]\nexternal_id_kind = \"crm\"", 2, "brands.demo.sources.omnilab.external_id_kind", "must be \"\" or one of omneo.profile"),
+    ("[brands.demo.sources.omnilab]\nexternal_id_kind = [\n \"omneo.profile\",\n \"crm\",\n]", 4, "brands.demo.sources.omnilab.external_id_kind.1", KINDS),
+    ("[brands.demo.sources.omnilab]\nexternal_id_kind = [\"\"]", 2, "brands.demo.sources.omnilab.external_id_kind.0", KINDS),
+    ("[brands.demo.sources.omnilab]\nexternal_id_kind = [\n \"omneo.profile\",\n \"omneo.profile\",\n]", 4, "brands.demo.sources.omnilab.external_id_kind.1", "is there twice"),
+    ("[brands.demo.sources.omnilab]\nexternal_id_kind = 5", 2, "brands.demo.sources.omnilab.external_id_kind", "such as \"omneo.profile\", or a list"),
     ("[brands.demo.sources.omneo.identity_kinds]\ncrm = \"crm\"", 2, "brands.demo.sources.omneo.identity_kinds.crm", KINDS),
     ("[brands.demo.sources.omnilab.pointers]\nemail = \"data.email\"", 2, "brands.demo.sources.omnilab.pointers.email", "starts with /, as in \"/data/email\""),
     ("[brands.demo.sources.syncaroo]\nactions = [\n { attribute = \"\", resource = \"*\", action = \"drop\" },\n]", 3, "brands.demo.sources.syncaroo.actions.0.attribute", "\"*\" stands for any"),
