@@ -48,12 +48,12 @@ impl Api for OmniLabSettings {
         &STREAMS
     }
 
+    /// A participant may have an id of OmniLab's own, whatever ids the others have.
     fn records_of(&self, stream: &str) -> BTreeSet<SourceKind> {
         if stream != BOOKINGS {
             return BTreeSet::new();
         }
-        let kinds: BTreeSet<SourceKind> = self.external_id_kind.kinds().collect();
-        if kinds.is_empty() { [SourceKind::OmniLabParticipant].into() } else { kinds }
+        self.external_id_kind.kinds().chain([SourceKind::OmniLabParticipant]).collect()
     }
 
     fn first(&self, _: &str, _: Option<Timestamp>) -> Option<Ask> {
@@ -66,8 +66,7 @@ impl Api for OmniLabSettings {
 
     /// It can't be asked who has an address; only for the bookings of somebody whose external id is known.
     fn find(&self, _: &Whom, known: &[Record]) -> Vec<Ask> {
-        let mut kinds = self.records_of(BOOKINGS);
-        kinds.insert(SourceKind::OmniLabParticipant);
+        let kinds = self.records_of(BOOKINGS);
         let ids: BTreeSet<&str> = known.iter().filter(|record| kinds.contains(&record.key.kind)).map(|record| record.key.id.as_str()).collect();
         ids.into_iter().map(bookings_of).collect()
     }
