@@ -183,8 +183,15 @@ pub async fn finish_follow_up(pool: &PgPool, brand_id: i32, id: Uuid, token: Uui
 /// When Postgres fails.
 pub async fn delete_erased_follow_ups(db: &mut PgConnection, brand_id: i32) -> Result<(), StorageError> {
     sqlx::query(
-        "delete from follow_ups as hinted where brand_id = $1
-            and exists (select from erased where erased.brand_id = $1 and erased.hash = any(hinted.subjects))",
+        "with subjects as materialized (
+            select brand_id, follow_up_id, unnest(subjects) as hash from follow_ups where brand_id = $1
+        ),
+        hinted as materialized (
+            select distinct brand_id, follow_up_id from subjects join erased using (brand_id, hash)
+        )
+        delete from follow_ups as row
+        using hinted
+        where row.brand_id = hinted.brand_id and row.follow_up_id = hinted.follow_up_id",
     )
     .bind(brand_id)
     .execute(db)
