@@ -12,7 +12,7 @@ use hookpoint::customer::record::{Change, Record, RecordKey};
 use hookpoint::customer::versions::{Scope, Update, Versions};
 use hookpoint::demo::story::Recorded;
 use hookpoint::sources::api::{Ask, Heard, Reply, Target, Walk, Whom};
-use hookpoint::sources::omnilab::cancelling;
+use hookpoint::sources::omnilab::{ExternalIdKinds, cancelling};
 use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -168,7 +168,7 @@ fn somebody_known_is_asked_about_by_what_is_known() {
     );
     assert!(find(Source::OmniLab, &email, &profile).is_empty());
     let mut settings = settings();
-    settings.omnilab.external_id_kind = "omneo.profile".to_owned();
+    settings.omnilab.external_id_kind = ExternalIdKinds::One("omneo.profile".to_owned());
     assert_eq!(settings.api(Source::OmniLab).find(&email, &[profile]).len(), 1);
 }
 

@@ -10,6 +10,7 @@ use hookpoint::customer::record::Change;
 use hookpoint::customer::text::{MAX_CHARS, MAX_ID_CHARS};
 use hookpoint::customer::versions::{Scope, UNCLEAR_AT, Update};
 use hookpoint::demo::story::Recorded;
+use hookpoint::sources::omnilab::ExternalIdKinds;
 use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -415,9 +416,28 @@ fn an_identity_that_is_another_systems_id_refers_to_its_record() {
 fn an_external_id_that_is_another_systems_id_refers_to_its_record() {
     let (headers, body) = good(Source::OmniLab);
     let mut settings = SourceSettings::default();
-    settings.omnilab.external_id_kind = "omneo.profile".to_owned();
-    let read = in_lines(read(Source::OmniLab, &settings, &headers, &body));
-    assert!(read.contains("reference.omneo.profile = \"CONTACT-123\""), "{read}");
+    settings.omnilab.external_id_kind = ExternalIdKinds::One("omneo.profile".to_owned());
+    let said = in_lines(read(Source::OmniLab, &settings, &headers, &body));
+    assert!(said.contains("reference.omneo.profile = \"CONTACT-123\""), "{said}");
+}
+
+#[test]
+fn an_external_id_that_may_be_of_several_systems_refers_to_a_record_of_each() {
+    let (headers, body) = good(Source::OmniLab);
+    let mut settings = SourceSettings::default();
+    for (written, expected) in [
+        ("[\"omneo.profile\", \"omniotap.contact\"]", vec!["omneo.profile", "omniotap.contact"]),
+        ("[\"omneo.profile\"]", vec!["omneo.profile"]),
+        ("[]", vec![]),
+        ("\"omniotap.contact\"", vec!["omniotap.contact"]),
+        ("\"\"", vec![]),
+    ] {
+        settings.omnilab = toml::from_str(&format!("external_id_kind = {written}")).unwrap();
+        let said = in_lines(read(Source::OmniLab, &settings, &headers, &body));
+        let references: Vec<&str> = said.lines().filter_map(|line| line.trim().strip_prefix("reference.")).collect();
+        let expected: Vec<String> = expected.into_iter().map(|kind| format!("{kind} = \"CONTACT-123\"")).collect();
+        assert_eq!(references, expected, "{written}");
+    }
 }
 
 #[test]

@@ -118,8 +118,7 @@ impl FollowUps {
         // One is enough to find out whether an account is back.
         let limit = if self.account.is_open() { AT_ONCE } else { 1 };
         let token = Uuid::new_v4();
-        let at = database_now(&self.pool, self.clock.frozen_at()).await?;
-        let claim = Claim { token, at, lease: self.lease, limit };
+        let claim = Claim { token, frozen_at: self.clock.frozen_at(), lease: self.lease, limit };
         let rows = claim_follow_ups(&self.pool, self.account.brand.id(), self.account.source, &claim).await?;
         let finished = join_all(rows.iter().map(|row| self.work_off(row, token))).await;
         finished.into_iter().collect::<Result<Vec<()>, StorageError>>()?;
@@ -188,14 +187,7 @@ impl FollowUps {
     }
 
     async fn renew(&self, row: &FollowUpRow, token: Uuid) -> Result<bool, StorageError> {
-        renew_follow_up(
-            &self.pool,
-            self.account.brand.id(),
-            row.follow_up_id,
-            token,
-            (database_now(&self.pool, self.clock.frozen_at()).await?, self.lease),
-        )
-        .await
+        renew_follow_up(&self.pool, self.account.brand.id(), row.follow_up_id, token, (self.clock.frozen_at(), self.lease)).await
     }
 
     /// How long a call may wait for the budget, so that what is asked for places as well ends before the lease.

@@ -14,6 +14,7 @@ use crate::customer::phone::{Phone, Region};
 use crate::customer::presentation::{PresentationRules, Presenter};
 use crate::customer::rules::IdentityRules;
 use crate::sources::SourceSettings;
+use crate::sources::omnilab::ExternalIdKinds;
 use crate::sources::secret::Fetch;
 
 /// Keys, with what is wrong there.
@@ -137,8 +138,11 @@ fn time_zone(key: &str, name: &str, found: &mut Found) -> Option<TimeZone> {
 fn check_sources(sources: &SourceSettings, found: &mut Found) {
     let kind = |name: &str| name.is_empty() || name.parse::<SourceKind>().is_ok();
     let choices = SourceKind::ALL.map(SourceKind::as_str).join(", ");
-    if !kind(&sources.omnilab.external_id_kind) {
-        found.push(("sources.omnilab.external_id_kind".to_owned(), format!("must be \"\" or one of {choices}")));
+    let external_id_kind = "sources.omnilab.external_id_kind";
+    match &sources.omnilab.external_id_kind {
+        ExternalIdKinds::One(name) if !kind(name) => found.push((external_id_kind.to_owned(), format!("must be \"\" or one of {choices}"))),
+        ExternalIdKinds::One(_) => {}
+        ExternalIdKinds::Several(names) => drop(kinds(names, external_id_kind, found)),
     }
     time_zone("sources.omneo.time_zone", &sources.omneo.time_zone, found);
     for (handle, name) in sources.omneo.identity_kinds.iter().filter(|(_, name)| !kind(name)) {

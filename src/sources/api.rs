@@ -1,6 +1,7 @@
 //! A system's API, as questions and readings: nothing here sends anything. Whoever calls (`account/`) asks for the request of a
 //! question and has the reply read; a reading says what changed, what else should be asked, and how a list goes on.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -179,8 +180,8 @@ pub struct Stream {
 pub enum Walk {
     /// Page after page of a list ([`Api::first`]).
     List(Holds),
-    /// A question for each record of a kind that is known here ([`Api::each`]).
-    EachRecord(SourceKind),
+    /// A question for each id of records of some kinds that are known here ([`Api::records_of`], [`Api::each`]).
+    EachRecord,
     /// A question for each event of a type that is known here ([`Api::each`]), such as `booking`.
     EachEvent(&'static str),
 }
@@ -200,6 +201,9 @@ pub enum Holds {
 pub trait Api: Send + Sync {
     /// What there is to walk through, in the order in which it is best done.
     fn streams(&self) -> &'static [Stream];
+
+    /// The kinds of record that a stream asks about one by one. An id that several records have is asked about once.
+    fn records_of(&self, stream: &str) -> BTreeSet<SourceKind>;
 
     /// The first page of a list. With `since`, of what changed from then on: `None` where the API can't tell.
     fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<Ask>;

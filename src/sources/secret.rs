@@ -11,7 +11,7 @@ use super::api::is_safe_url;
 use super::webhook::digest;
 use crate::customer::text;
 
-/// The fewest bytes of a secret: 128 bits, below which guessing is no longer out of the question.
+/// The fewest bytes of a secret that a source proves itself by: 128 bits, below which guessing is no longer out of the question.
 pub const MIN_SECRET_BYTES: usize = 16;
 
 /// A secret. It is never shown, and wiped when it is no longer needed.
@@ -113,7 +113,7 @@ impl<'a> Keyring<'a> {
         if places.is_empty() {
             self.mistake("verification", &format!("\"{verification}\" needs secrets, such as secrets = [{{ env = \"NAME\" }}]"));
         }
-        self.fetch("secrets", places, read)
+        self.fetch("secrets", places, MIN_SECRET_BYTES, read)
     }
 
     /// Where nothing is verified, a secret would only look as if it were.
@@ -131,14 +131,15 @@ impl<'a> Keyring<'a> {
         name.to_ascii_lowercase()
     }
 
-    /// The one secret of a list; `None` where none is named, or it isn't there.
+    /// The one secret of a list that calls prove themselves by, however short its vendor makes it; `None` where none is named, or
+    /// it isn't there.
     pub(super) fn only(&mut self, key: &str, places: &[SecretRef]) -> Option<Secret> {
         if places.len() > 1 {
             self.mistake(key, "names several: a call can prove itself by one only");
         }
         let fits =
             |kept: Vec<u8>| if kept.iter().all(u8::is_ascii_graphic) { Ok(kept) } else { Err("holds blanks or line breaks, or other than ASCII") };
-        self.fetch(key, places, fits).pop()
+        self.fetch(key, places, 1, fits).pop()
     }
 
     /// A text that must be there.
@@ -176,8 +177,8 @@ impl<'a> Keyring<'a> {
         is_right.then_some(calls)
     }
 
-    /// Every secret of a list, made from what is kept there.
-    pub(super) fn fetch(&mut self, key: &str, places: &[SecretRef], read: impl Fn(Vec<u8>) -> Read) -> Vec<Secret> {
+    /// Every secret of a list, made from what is kept there, which has some bytes at least.
+    pub(super) fn fetch(&mut self, key: &str, places: &[SecretRef], least: usize, read: impl Fn(Vec<u8>) -> Read) -> Vec<Secret> {
         let mut secrets = Vec::new();
         for (n, place) in places.iter().enumerate() {
             let kept = match (self.fetch)(place) {
@@ -191,8 +192,9 @@ impl<'a> Keyring<'a> {
                 self.warnings.push((format!("{key}.{n}"), format!("holds a secret with {what} around it, which are taken as part of it")));
             }
             match read(kept) {
-                Ok(bytes) if bytes.len() < MIN_SECRET_BYTES => {
-                    self.mistake(&format!("{key}.{n}"), &format!("is too short: a secret has at least {MIN_SECRET_BYTES} bytes"));
+                Ok(bytes) if bytes.is_empty() && least == 1 => self.mistake(&format!("{key}.{n}"), "is empty: there is no secret there"),
+                Ok(bytes) if bytes.len() < least => {
+                    self.mistake(&format!("{key}.{n}"), &format!("is too short: a secret has at least {least} bytes"));
                 }
                 Ok(bytes) => secrets.push(Secret::new(bytes)),
                 Err(what) => self.mistake(&format!("{key}.{n}"), what),

@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::StorageError;
-use super::inbox::{Claim, after};
+use super::inbox::Claim;
 use super::ledger::LedgerHash;
 use crate::customer::kind::Source;
 
@@ -65,38 +65,54 @@ pub struct FollowUpRow {
 /// When Postgres fails.
 pub async fn claim_follow_ups(pool: &PgPool, brand_id: i32, source: Source, claim: &Claim) -> Result<Vec<FollowUpRow>, StorageError> {
     let rows: Vec<(Uuid, Json<Value>, i32)> = sqlx::query_as(
-        "with due as materialized (
-            select follow_up_id from follow_ups
-            where brand_id = $1 and source = $2 and due_at <= $3 and not is_dead
-            order by due_at, follow_up_id
+        "with clock as materialized (
+            select coalesce($3::timestamptz, clock_timestamp()) as at
+        ),
+        -- By both from the list, as in the inbox, and in the order of the index.
+        due as materialized (
+            select brand_id, follow_up_id from follow_ups
+            where brand_id = $1 and source = $2 and due_at <= (select at from clock) and not is_dead
+            order by due_at
             limit $4
             for update skip locked
         )
         update follow_ups as claimed
-        set claim = $5, due_at = $6, attempts = claimed.attempts + 1
-        from due
-        where claimed.brand_id = $1 and claimed.follow_up_id = due.follow_up_id
+        set claim = $5, due_at = clock.at + make_interval(secs => $6), attempts = claimed.attempts + 1
+        from due, clock
+        where claimed.brand_id = due.brand_id and claimed.follow_up_id = due.follow_up_id
         returning claimed.follow_up_id, claimed.ask, claimed.attempts",
     )
     .bind(brand_id)
     .bind(source.as_str())
-    .bind(Time::from(claim.at))
+    .bind(claim.frozen_at.map(Time::from))
     .bind(i64::from(claim.limit))
     .bind(claim.token)
-    .bind(after(claim.at, claim.lease))
+    .bind(claim.lease.as_secs_f64())
     .fetch_all(pool)
     .await?;
     let row = |(follow_up_id, Json(ask), attempts)| FollowUpRow { follow_up_id, ask, attempts: u32::try_from(attempts).unwrap_or(u32::MAX) };
     Ok(rows.into_iter().map(row).collect())
 }
 
-/// Says that a claimed question is still being asked. Gives back whether it is still ours.
+/// Says that a claimed question is still being asked: for so long from now on, by Postgres's clock or a frozen one. Gives back
+/// whether it is still ours.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn renew_follow_up(pool: &PgPool, brand_id: i32, id: Uuid, token: Uuid, (at, lease): (Timestamp, Duration)) -> Result<bool, StorageError> {
-    let query = sqlx::query("update follow_ups set due_at = $4 where brand_id = $1 and follow_up_id = $2 and claim = $3");
-    Ok(query.bind(brand_id).bind(id).bind(token).bind(after(at, lease)).execute(pool).await?.rows_affected() > 0)
+pub async fn renew_follow_up(
+    pool: &PgPool,
+    brand_id: i32,
+    id: Uuid,
+    token: Uuid,
+    until: (Option<Timestamp>, Duration),
+) -> Result<bool, StorageError> {
+    let query = sqlx::query(
+        "update follow_ups set due_at = coalesce($4::timestamptz, clock_timestamp()) + make_interval(secs => $5)
+        where brand_id = $1 and follow_up_id = $2 and claim = $3",
+    );
+    let (frozen_at, lease) = until;
+    let query = query.bind(brand_id).bind(id).bind(token).bind(frozen_at.map(Time::from)).bind(lease.as_secs_f64());
+    Ok(query.execute(pool).await?.rows_affected() > 0)
 }
 
 /// How a claimed question goes on.
@@ -167,8 +183,15 @@ pub async fn finish_follow_up(pool: &PgPool, brand_id: i32, id: Uuid, token: Uui
 /// When Postgres fails.
 pub async fn delete_erased_follow_ups(db: &mut PgConnection, brand_id: i32) -> Result<(), StorageError> {
     sqlx::query(
-        "delete from follow_ups as hinted where brand_id = $1
-            and exists (select from erased where erased.brand_id = $1 and erased.hash = any(hinted.subjects))",
+        "with subjects as materialized (
+            select brand_id, follow_up_id, unnest(subjects) as hash from follow_ups where brand_id = $1
+        ),
+        hinted as materialized (
+            select distinct brand_id, follow_up_id from subjects join erased using (brand_id, hash)
+        )
+        delete from follow_ups as row
+        using hinted
+        where row.brand_id = hinted.brand_id and row.follow_up_id = hinted.follow_up_id",
     )
     .bind(brand_id)
     .execute(db)

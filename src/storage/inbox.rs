@@ -4,11 +4,14 @@
 //! id of a delivery, the delivery and its place in the queue are one statement; and what it does and that it is done are one
 //! transaction. A claim is committed with a lease and a token of its own, so nothing is open while a delivery is read, and a
 //! worker whose lease has ended finds that its token isn't the row's any more.
+//!
+//! Rows that are known by their ids are joined by brand *and* id, both from a materialized list. Given the brand itself, Postgres
+//! may read all that the brand has instead: it takes a brand that it has no statistics about for empty.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -103,17 +106,20 @@ pub struct ClaimedRow {
     pub attempts: u32,
     /// Another worker had it and didn't come back in time.
     pub was_late: bool,
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
 }
 
-type Columns = (Uuid, String, Json<BTreeMap<String, String>>, Vec<u8>, Time, i32, bool);
+type Columns = (Uuid, String, Json<BTreeMap<String, String>>, Vec<u8>, Time, i32, bool, Time);
 
 impl TryFrom<Columns> for ClaimedRow {
     type Error = StorageError;
 
-    fn try_from((delivery_id, source, Json(headers), body, received_at, attempts, was_late): Columns) -> Result<Self, StorageError> {
+    fn try_from((delivery_id, source, Json(headers), body, received_at, attempts, was_late, claimed_at): Columns) -> Result<Self, StorageError> {
         let source = source.parse().map_err(StorageError::corrupt("deliveries"))?;
         let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-        Ok(Self { delivery_id, source, headers, body, received_at: received_at.to_jiff(), attempts, was_late })
+        let (received_at, claimed_at) = (received_at.to_jiff(), claimed_at.to_jiff());
+        Ok(Self { delivery_id, source, headers, body, received_at, attempts, was_late, claimed_at })
     }
 }
 
@@ -122,17 +128,12 @@ impl TryFrom<Columns> for ClaimedRow {
 pub struct Claim {
     /// The token: another one for each claim.
     pub token: Uuid,
-    /// Now.
-    pub at: Timestamp,
+    /// Now, where a clock is frozen; else it is Postgres's.
+    pub frozen_at: Option<Timestamp>,
     /// For how long nobody else may claim the same.
     pub lease: Duration,
     /// How many at most.
     pub limit: u32,
-}
-
-/// The time after some time.
-pub(super) fn after(at: Timestamp, time: Duration) -> Time {
-    Time::from(SignedDuration::try_from(time).ok().and_then(|time| at.checked_add(time).ok()).unwrap_or(at))
 }
 
 /// The most bytes of bodies that are claimed together, unless a single one has more.
@@ -146,32 +147,35 @@ pub async fn claim_deliveries(pool: &PgPool, brand_id: i32, claim: &Claim) -> Re
     // A claim that is lost with the server is no claim: it needn't reach the disk before the work begins.
     let mut transaction = pool.begin_with("begin; set local enable_seqscan = off; set local synchronous_commit = off").await?;
     let rows: Vec<Columns> = sqlx::query_as(
-        "with candidates as materialized (
-            select delivery_id, urgency, claim is not null as was_late, octet_length(body) as bytes
+        "with clock as materialized (
+            select coalesce($2::timestamptz, clock_timestamp()) as at
+        ),
+        candidates as materialized (
+            select brand_id, delivery_id, urgency, claim is not null as was_late, octet_length(body) as bytes
             from deliveries
-            where brand_id = $1 and state = 'pending' and due_at <= $2
+            where brand_id = $1 and state = 'pending' and due_at <= (select at from clock)
             order by urgency, delivery_id
             limit $3
             for update skip locked
         ),
         summed as (
-            select delivery_id, was_late, bytes, sum(bytes) over (order by urgency, delivery_id) as bytes_so_far from candidates
+            select brand_id, delivery_id, was_late, bytes, sum(bytes) over (order by urgency, delivery_id) as bytes_so_far from candidates
         ),
         -- The first in any case, however large it is.
         due as (
-            select delivery_id, was_late from summed where bytes_so_far <= $6 or bytes_so_far = bytes
+            select brand_id, delivery_id, was_late from summed where bytes_so_far <= $6 or bytes_so_far = bytes
         )
         update deliveries as claimed
-        set claim = $4, due_at = $5, attempts = claimed.attempts + 1
-        from due
-        where claimed.brand_id = $1 and claimed.delivery_id = due.delivery_id
-        returning claimed.delivery_id, claimed.source, claimed.headers, claimed.body, claimed.received_at, claimed.attempts, due.was_late",
+        set claim = $4, due_at = clock.at + make_interval(secs => $5), attempts = claimed.attempts + 1
+        from due, clock
+        where claimed.brand_id = due.brand_id and claimed.delivery_id = due.delivery_id
+        returning claimed.delivery_id, claimed.source, claimed.headers, claimed.body, claimed.received_at, claimed.attempts, due.was_late, clock.at",
     )
     .bind(brand_id)
-    .bind(Time::from(claim.at))
+    .bind(claim.frozen_at.map(Time::from))
     .bind(i64::from(claim.limit))
     .bind(claim.token)
-    .bind(after(claim.at, claim.lease))
+    .bind(claim.lease.as_secs_f64())
     .bind(MOST_CLAIMED_BYTES)
     .fetch_all(&mut *transaction)
     .await?;
@@ -185,11 +189,16 @@ pub async fn claim_deliveries(pool: &PgPool, brand_id: i32, claim: &Claim) -> Re
 /// # Errors
 /// When Postgres fails.
 pub async fn hold_deliveries(db: &mut PgConnection, brand_id: i32, token: Uuid, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, StorageError> {
+    // Only what is pending has a claim. To say so here would lead to the index of what is pending.
     let held: Vec<(Uuid,)> = sqlx::query_as(
-        "select delivery_id from deliveries
-        where brand_id = $1 and delivery_id = any($2) and claim = $3 and state = 'pending'
-        order by delivery_id
-        for update",
+        "with named as materialized (
+            select $1::integer as brand_id, unnest($2::uuid[]) as delivery_id
+        )
+        select held.delivery_id
+        from named join deliveries as held using (brand_id, delivery_id)
+        where held.claim = $3
+        order by held.delivery_id
+        for update of held",
     )
     .bind(brand_id)
     .bind(ids)
@@ -227,7 +236,14 @@ pub async fn finish_deliveries(
 ) -> Result<(), StorageError> {
     let erased: Vec<Uuid> = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Erased).map(|(id, _)| *id).collect();
     if !erased.is_empty() {
-        let query = sqlx::query("delete from deliveries where brand_id = $1 and delivery_id = any($2) and claim = $3");
+        let query = sqlx::query(
+            "with named as materialized (
+                select $1::integer as brand_id, unnest($2::uuid[]) as delivery_id
+            )
+            delete from deliveries as row
+            using named
+            where row.brand_id = named.brand_id and row.delivery_id = named.delivery_id and row.claim = $3",
+        );
         query.bind(brand_id).bind(erased).bind(token).execute(&mut *db).await?;
     }
     let words = |verdict: &Verdict| match verdict {
@@ -238,15 +254,19 @@ pub async fn finish_deliveries(
     };
     let kept = || verdicts.iter().filter(|(_, verdict)| *verdict != Verdict::Erased);
     sqlx::query(
-        "update deliveries as row
+        "with verdicts as materialized (
+            select $1::integer as brand_id, verdict.*
+            from unnest($2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[]) as verdict (delivery_id, state, remark, due_at, untried)
+        )
+        update deliveries as row
         set state = verdict.state,
             remark = verdict.remark,
             due_at = verdict.due_at,
             claim = null,
             attempts = row.attempts - verdict.untried,
             finished_at = case when verdict.state <> 'pending' then $8::timestamptz end
-        from unnest($2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[]) as verdict (delivery_id, state, remark, due_at, untried)
-        where row.brand_id = $1 and row.delivery_id = verdict.delivery_id and row.claim = $7",
+        from verdicts as verdict
+        where row.brand_id = verdict.brand_id and row.delivery_id = verdict.delivery_id and row.claim = $7",
     )
     .bind(brand_id)
     .bind(kept().map(|(id, _)| *id).collect::<Vec<_>>())
@@ -288,11 +308,14 @@ fn id_at(at: Timestamp, rest: [u8; 10]) -> Uuid {
 pub async fn delete_old_deliveries(pool: &PgPool, brand_id: i32, finished: Timestamp, known: Timestamp, limit: u32) -> Result<bool, StorageError> {
     let mut more = false;
     let query = sqlx::query(
-        "delete from deliveries where brand_id = $1 and delivery_id = any(array(
-            select delivery_id from deliveries
+        "with old as materialized (
+            select brand_id, delivery_id from deliveries
             where brand_id = $1 and delivery_id < $4 and state in ('done', 'discarded') and finished_at < $2
             order by delivery_id limit $3 for update skip locked
-        ))",
+        )
+        delete from deliveries as row
+        using old
+        where row.brand_id = old.brand_id and row.delivery_id = old.delivery_id",
     );
     let query = query.bind(brand_id).bind(Time::from(finished)).bind(i64::from(limit)).bind(first_id_at(finished));
     more |= query.execute(pool).await?.rows_affected() >= u64::from(limit);

@@ -117,13 +117,17 @@ pub async fn list_records_of_address(db: &mut PgConnection, brand_id: i32, addre
     rows.into_iter().map(record).collect()
 }
 
-/// How many live records of a kind there are.
+/// How many ids the live records of some kinds have.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_records(db: &mut PgConnection, brand_id: i32, kind: SourceKind) -> Result<u64, StorageError> {
-    let query = "select count(*) from records where brand_id = $1 and record_key > $2 and record_key < $3 and live";
-    let row: (i64,) = sqlx::query_as(query).bind(brand_id).bind(format!("{kind}:")).bind(format!("{kind};")).fetch_one(db).await?;
+pub async fn count_record_ids(db: &mut PgConnection, brand_id: i32, kinds: &BTreeSet<SourceKind>) -> Result<u64, StorageError> {
+    let query = sqlx::query_as(
+        "select count(distinct substr(record_key, length(kind) + 2))
+        from unnest($2::text[]) as kind
+        join records on brand_id = $1 and record_key > kind || ':' and record_key < kind || ';' and live",
+    );
+    let row: (i64,) = query.bind(brand_id).bind(kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>()).fetch_one(db).await?;
     Ok(u64::try_from(row.0).unwrap_or_default())
 }
 

@@ -1,5 +1,6 @@
 //! One Postgres for the test process, a database for each test, and accounts whose API words questions as tests put them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use hookpoint::app::open_brands;
 use hookpoint::background::Background;
 use hookpoint::brand::Brand;
 use hookpoint::clock::Clock;
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::kind::{Source, SourceKind};
 use hookpoint::customer::record::Record;
 use hookpoint::customer::versions::Versions;
 use hookpoint::settings::Settings;
@@ -95,6 +96,10 @@ struct Plain;
 impl Api for Plain {
     fn streams(&self) -> &'static [Stream] {
         &[]
+    }
+
+    fn records_of(&self, _: &str) -> BTreeSet<SourceKind> {
+        BTreeSet::new()
     }
 
     fn first(&self, _: &str, _: Option<Timestamp>) -> Option<Ask> {

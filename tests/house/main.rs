@@ -415,7 +415,7 @@ const ROOTS: &str = "this template can use customer, attributes, omneo, omniotap
 
 /// A settings text with one mistake, the line and key that the message names, and what it says would be right.
 #[rustfmt::skip]
-const MISTAKES: [(&str, usize, &str, &str); 82] = [
+const MISTAKES: [(&str, usize, &str, &str); 87] = [
     // What the file can't be.
     ("[server]\nlissten = \"x\"", 2, "server.lissten", "expected one of `listen`, `metrics_listen`"),
     ("[servr]\nlisten = \"x\"", 1, "servr", "expected one of `server`, `database`, `lookup`, `inbox`, `calls`, `sync`, `limits`, `erasure`, `telemetry`, `brands`"),
@@ -477,6 +477,10 @@ const MISTAKES: [(&str, usize, &str, &str); 82] = [
     ("[brands.demo.identity]\ncomponent_cap = 0", 2, "brands.demo.identity.component_cap", "at least 1"),
     ("[brands.demo.identity]\nblocked_values = [\n \"a@example.org\",\n \"hello\",\n]", 4, "brands.demo.identity.blocked_values.1", "e-mail address nor a phone number"),
     ("[brands.demo.sources.omnilab]\nexternal_id_kind = \"crm\"", 2, "brands.demo.sources.omnilab.external_id_kind", "must be \"\" or one of omneo.profile"),
+    ("[brands.demo.sources.omnilab]\nexternal_id_kind = [\n \"omneo.profile\",\n \"crm\",\n]", 4, "brands.demo.sources.omnilab.external_id_kind.1", KINDS),
+    ("[brands.demo.sources.omnilab]\nexternal_id_kind = [\"\"]", 2, "brands.demo.sources.omnilab.external_id_kind.0", KINDS),
+    ("[brands.demo.sources.omnilab]\nexternal_id_kind = [\n \"omneo.profile\",\n \"omneo.profile\",\n]", 4, "brands.demo.sources.omnilab.external_id_kind.1", "is there twice"),
+    ("[brands.demo.sources.omnilab]\nexternal_id_kind = 5", 2, "brands.demo.sources.omnilab.external_id_kind", "such as \"omneo.profile\", or a list"),
     ("[brands.demo.sources.omneo.identity_kinds]\ncrm = \"crm\"", 2, "brands.demo.sources.omneo.identity_kinds.crm", KINDS),
     ("[brands.demo.sources.omnilab.pointers]\nemail = \"data.email\"", 2, "brands.demo.sources.omnilab.pointers.email", "starts with /, as in \"/data/email\""),
     ("[brands.demo.sources.syncaroo]\nactions = [\n { attribute = \"\", resource = \"*\", action = \"drop\" },\n]", 3, "brands.demo.sources.syncaroo.actions.0.attribute", "\"*\" stands for any"),
@@ -493,6 +497,7 @@ const MISTAKES: [(&str, usize, &str, &str); 82] = [
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [\n { env = \"CARGO_PKG_DESCRIPTION\" },\n { env = \"HOOKPOINT_NOT_SET\" },\n]", 5, "brands.demo.sources.omneo.webhook.secrets.1", "not set"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/nonexistent/secret\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "No such file"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/null\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "at least 16 bytes"),
+    ("[brands.demo.sources.omneo.api]\nbase_url = \"https://x.example\"\ntoken = [{ file = \"/dev/null\" }]", 3, "brands.demo.sources.omneo.api.token.0", "is empty"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/zero\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "more than 4096 bytes"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"secret\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "may only hold letters, digits"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [\"topsecret\"]", 3, "brands.demo.sources.omneo.webhook.secrets", "such as [{ env = \"NAME\" }"),
@@ -513,6 +518,21 @@ fn a_mistake_is_told_with_file_line_key_and_what_would_be_right() {
         let start = format!("brand.toml:{line}: {key}");
         assert!(told[0].starts_with(&start), "{text}\nbegins with {start}: {}", told[0]);
         assert!(told[0].contains(right), "{text}\nsays {right}: {}", told[0]);
+    }
+}
+
+#[test]
+fn a_credential_of_an_api_may_be_as_short_as_its_vendor_makes_it() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("short-credential");
+    std::fs::write(&file, "x\n").unwrap();
+    let oauth = "client_id = \"x\"\naudience = \"x\"\ntoken_url = \"/token\"\n";
+    for (source, key, more) in
+        [("omneo", "token", ""), ("omniotap", "key", ""), ("omnilab", "client_secret", oauth), ("syncaroo", "client_secret", oauth)]
+    {
+        for place in ["env = \"CARGO_PKG_VERSION\"".to_owned(), format!("file = {file:?}")] {
+            let api = format!("[brands.demo.sources.{source}.api]\nbase_url = \"https://x.example\"\n{more}{key} = [{{ {place} }}]\n");
+            assert_eq!(mistakes(&api), Vec::<String>::new(), "{api}");
+        }
     }
 }
 

@@ -1,12 +1,21 @@
 //! What a change costs must not depend on how many people there are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use hookpoint::clock::Clock;
 use hookpoint::collect::apply::apply;
+use hookpoint::collect::inbox::Worker;
+use hookpoint::customer::kind::Source;
 use hookpoint::lookup::query::Question;
 use hookpoint::lookup::read::{ReadRules, find};
-use hookpoint::settings::file::Several;
+use hookpoint::settings::file::{InboxSettings, Several};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
+use hookpoint::storage::follow_ups::{claim_follow_ups, delete_erased_follow_ups};
+use hookpoint::storage::inbox::{Claim, delete_old_deliveries};
+use jiff::{Timestamp, ToSpan};
+use sqlx::PgPool;
+use uuid::Uuid;
 
 use crate::load::{Turnstile, contact, fill, rows_read, sequential_scans};
 use crate::support::{TestApp, scratch, socket_directory, until_used_by};
@@ -17,7 +26,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
     let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
     // Nobody else is to be counted: whoever keeps house reads what it likes.
     app.stop().await;
-    let size = PoolSize { connections: 1, acquire_timeout: std::time::Duration::from_secs(10) };
+    let size = PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10) };
     let filling = Database::open(&place, size, false).await.unwrap();
     fill(&filling.pool, brand.id(), 5_000).await;
     filling.close().await;
@@ -69,5 +78,68 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
     assert_eq!(sequential_scans(&counting.pool).await, before);
     let rows = rows_read(&counting.pool).await - rows;
     assert!(rows < 5_000, "{rows} rows were read for 15 changes and 4 lookups, a hundred or two each");
+    counting.close().await;
+}
+
+/// Fills the inbox and the follow-ups of a brand as webhooks do that came at once, beside another brand of which Postgres has
+/// statistics: it takes the first one for empty.
+async fn flood(pool: &PgPool, brand_id: i32, count: u32) {
+    let fill = |brand_id: i32, state: &str| {
+        format!(
+            "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, state, due_at, finished_at)
+            select {brand_id}, gen_random_uuid(), 'omnilab', 'x', '{{}}', '{{\"type\":\"x\"}}', now(), 1, '{state}', now(),
+                case when '{state}' <> 'pending' then now() end
+            from generate_series(1, {count});
+            insert into follow_ups (brand_id, follow_up_id, source, ask, subjects, due_at)
+            select {brand_id}, gen_random_uuid(), 'omnilab', to_jsonb(n), array[sha256('hint')], now() - n * interval '1 second'
+            from generate_series(1, {count}) as n;
+            insert into erased (brand_id, hash, erasure_id) select {brand_id}, sha256(n::text::bytea), gen_random_uuid() from generate_series(1, 100) as n;"
+        )
+    };
+    // Nobody looks at the tables meanwhile, nor whether there is such a brand.
+    let unseen = ["deliveries", "follow_ups", "erased"].map(|table| format!("alter table {table} set (autovacuum_enabled = off);")).concat();
+    let statements =
+        [unseen, "set session_replication_role = replica;".to_owned(), fill(brand_id + 1, "done"), "analyze;".to_owned(), fill(brand_id, "pending")]
+            .concat();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_worked_off_at_a_cost_that_does_not_depend_on_how_much_waits_though_postgres_knows_nothing_of_the_brand() {
+    let app = TestApp::start().await;
+    let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
+    app.stop().await;
+    let size = PoolSize { connections: 2, acquire_timeout: Duration::from_secs(10) };
+    let filling = Database::open(&place, size, false).await.unwrap();
+    flood(&filling.pool, brand.id(), 5_000).await;
+    filling.close().await;
+    until_used_by(0, &name).await;
+    let counting = Database::open(&place, PoolSize { connections: 1, ..size }, false).await.unwrap();
+    let mut before = rows_read(&counting.pool).await;
+    for (what, most) in [("claimed and finished", 500), ("finished long ago", 500), ("to be asked", 500), ("hinted at of erased people", 10_000)] {
+        let database = Database::open(&place, size, false).await.unwrap();
+        match what {
+            "claimed and finished" => {
+                let settings = InboxSettings { batch: 20, ..InboxSettings::default() };
+                let worker = Worker::new(database.pool.clone(), Arc::clone(&brand), &settings, Clock::system());
+                assert_eq!(worker.step().await.unwrap(), 20);
+            }
+            "finished long ago" => {
+                let later = Clock::system().now() + 1.hours();
+                assert!(delete_old_deliveries(&database.pool, brand.id(), later, Timestamp::UNIX_EPOCH, 20).await.unwrap());
+            }
+            "to be asked" => {
+                let claim = Claim { token: Uuid::new_v4(), frozen_at: None, lease: Duration::from_secs(60), limit: 8 };
+                assert_eq!(claim_follow_ups(&database.pool, brand.id(), Source::OmniLab, &claim).await.unwrap().len(), 8);
+            }
+            _ => delete_erased_follow_ups(&mut database.pool.acquire().await.unwrap(), brand.id()).await.unwrap(),
+        }
+        // A connection tells what it did when it ends.
+        database.close().await;
+        until_used_by(1, &name).await;
+        let rows = rows_read(&counting.pool).await;
+        assert!(rows - before < most, "{what}: {} rows were read", rows - before);
+        before = rows;
+    }
     counting.close().await;
 }

@@ -186,7 +186,7 @@ async fn what_is_hinted_at_often_is_asked_once() {
     }
     assert_eq!((states(&office.app).await.len(), office.counts().await), (5, (1, 0)));
     // Who is being asked may not know yet what this hint is about.
-    let claim = Claim { token: Uuid::new_v4(), at: office.app.clock.now(), lease: Duration::from_secs(60), limit: 8 };
+    let claim = Claim { token: Uuid::new_v4(), frozen_at: Some(office.app.clock.now()), lease: Duration::from_secs(60), limit: 8 };
     assert_eq!(claim_follow_ups(office.app.pool(), office.app.brand.id(), Source::Syncaroo, &claim).await.unwrap().len(), 1);
     office.hint_at_booking().await;
     assert_eq!(office.counts().await, (2, 0));
@@ -226,7 +226,7 @@ async fn what_fails_while_it_is_hinted_at_again_waits_once() {
     let office = Office::open(Source::Syncaroo).await;
     office.hint_at_booking().await;
     let (pool, brand_id, now) = (office.app.pool(), office.app.brand.id(), office.app.clock.now());
-    let claim = Claim { token: Uuid::new_v4(), at: now, lease: Duration::from_secs(60), limit: 8 };
+    let claim = Claim { token: Uuid::new_v4(), frozen_at: Some(now), lease: Duration::from_secs(60), limit: 8 };
     let claimed = claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().remove(0);
     office.hint_at_booking().await;
     assert_eq!(office.counts().await, (2, 0));

@@ -11,10 +11,13 @@ use hookpoint::collect::sync::schedule::{Line, walk_due};
 use hookpoint::collect::sync::{Ended, Pass, Sign, Walker};
 use hookpoint::customer::kind::{Source, SourceKind};
 use hookpoint::customer::record::{Change, RecordKey, SourceMerge};
-use hookpoint::demo::systems::{CLIENT_ID, Envelope, Fault, Part, Systems, Terms, Thing, World, omnilab};
+use hookpoint::demo::systems::{CLIENT_ID, Envelope, Fault, PARTICIPANT, Part, Systems, Terms, Thing, World, omnilab};
 use hookpoint::demo::vendor::Secrets;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
 use hookpoint::sources::api::Stream;
+use hookpoint::sources::omnilab::is_cancelled;
+use hookpoint::sources::{Delivery, Reading};
+use hookpoint::storage::events::list_events_after;
 use hookpoint::storage::passes::cancel_streams;
 use hookpoint::storage::streams::{StreamRow, list_streams};
 use serde_json::{Value, json};
@@ -335,5 +338,41 @@ async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_an
     let row = walk.row_of("bookings").await;
     assert!(row.is_complete() && row.walked == 3, "{}", row.walked);
     assert_eq!(walk_due_at(&walk, Source::OmniLab).await, 0, "and once");
+    walk.stop().await;
+}
+
+/// A webhook and an object of OmniLab's for a booking of somebody's, as it was made.
+fn appointment(booking: &str, external_id: &str) -> (Delivery, Value) {
+    let body = json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": {
+        "external_id": external_id, "email": format!("{external_id}@example.org"), "booking": booking, "booking_status": "CONFIRMED",
+    }});
+    let object = json!({"booking": booking, "booking_status": "CONFIRMED", "booked_at": "2026-04-02T08:20:05.507Z", PARTICIPANT: {"external_id": external_id}});
+    let received_at = "2026-04-02T08:20:06Z".parse().unwrap();
+    (Delivery { headers: [].into(), body: body.to_string().into_bytes(), received_at }, object)
+}
+
+#[tokio::test]
+async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked_about_twice() {
+    let walk = Walk::start(2).await;
+    walk.contacts().await;
+    for (booking, external_id) in [("bk_1", "OWN-1"), ("bk_2", "c0")] {
+        let (webhook, mut object) = appointment(booking, external_id);
+        let reading = walk.app.brand.rules.sources.reader(Source::OmniLab).read_webhook(&webhook).unwrap();
+        let Reading::Changes(changes) = reading else { panic!("{reading:?}") };
+        walk.app.apply(changes).await;
+        // The webhook that says so is lost.
+        object["booking_status"] = json!("CANCELLED");
+        object["cancelled_at"] = json!("2026-04-03T09:00:00.000Z");
+        walk.world.put(Thing::Appointment, object);
+    }
+    walk.systems.forget_arrivals();
+    let ended = walk.walk(Source::OmniLab, "bookings").await;
+    let Ended::Complete { progress, .. } = ended else { panic!("{ended:?}") };
+    let mut db = walk.app.pool().acquire().await.unwrap();
+    let bookings = list_events_after(&mut db, walk.app.brand.id(), (Source::OmniLab, "booking"), "", 10).await.unwrap();
+    drop(db);
+    let cancelled: Vec<&str> = bookings.iter().filter(|booking| is_cancelled(booking)).map(|booking| booking.key.id.as_str()).collect();
+    assert_eq!(cancelled, ["bk_1", "bk_2"]);
+    assert_eq!((progress.walked, progress.total), (3, Some(3)), "two contacts, one of them also a participant, and another participant");
     walk.stop().await;
 }

@@ -47,7 +47,7 @@ pub(super) async fn run(pool: &PgPool, brands: &[Arc<Brand>], which: &WhichArgum
         return Ok(());
     }
     // Who is asked about one by one must be known first.
-    let (first, then): (Vec<_>, Vec<_>) = walks.iter().partition(|(walker, streams)| streams.iter().all(|stream| walker.needs(*stream).is_none()));
+    let (first, then): (Vec<_>, Vec<_>) = walks.iter().partition(|(walker, streams)| streams.iter().all(|stream| walker.needs(*stream).is_empty()));
     let walk_all =
         async |walks: Vec<&(Walker, Vec<Stream>)>| join_all(walks.into_iter().map(|(walker, streams)| walk_account(walker, streams, &bars))).await;
     let all = async {

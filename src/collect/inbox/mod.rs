@@ -152,10 +152,10 @@ impl Worker {
     /// When Postgres fails.
     pub async fn claim(&self) -> Result<Claimed, StorageError> {
         let token = Uuid::new_v4();
-        let at = database_now(&self.pool, self.clock.frozen_at()).await?;
-        let claim = Claim { token, at, lease: self.lease, limit: self.batch };
+        let claim = Claim { token, frozen_at: self.clock.frozen_at(), lease: self.lease, limit: self.batch };
         let rows = claim_deliveries(&self.pool, self.brand.id(), &claim).await?;
         rows.iter().filter(|row| row.was_late).for_each(|row| self.count(row.source, "late"));
+        let at = rows.first().map(|row| row.claimed_at);
         Ok(Claimed { token, at, items: rows.into_iter().map(Item::from).collect() })
     }
 
@@ -164,6 +164,7 @@ impl Worker {
     /// # Errors
     /// When Postgres fails.
     pub async fn work_off(&self, Claimed { token, at, items }: Claimed) -> Result<(), StorageError> {
+        let Some(at) = at else { return Ok(()) };
         let (hopeless, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts > self.max_attempts);
         for item in &hopeless {
             self.fail(token, item, &Failure::NeverEnded).await?;
@@ -298,7 +299,7 @@ impl Worker {
 /// Deliveries that a worker has claimed.
 pub struct Claimed {
     token: Uuid,
-    // When, by Postgres's clock.
-    at: Timestamp,
+    // When, by Postgres's clock; `None` if nothing was due.
+    at: Option<Timestamp>,
     items: Vec<Item>,
 }

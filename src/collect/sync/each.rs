@@ -1,5 +1,7 @@
 //! A question about each thing that is known here.
 
+use std::collections::BTreeMap;
+
 use futures_util::{StreamExt, stream};
 
 use super::Walker;
@@ -9,10 +11,10 @@ use crate::sources::api::{Ask, Stream, Walk};
 use crate::storage::StorageError;
 use crate::storage::events::{count_events, list_events_after};
 use crate::storage::passes::Step;
-use crate::storage::records::{count_records, list_records_after};
+use crate::storage::records::{count_record_ids, list_records_after};
 
 /// How many things are asked about before it is written down how far that came.
-const STRIDE: i64 = 32;
+const STRIDE: u8 = 32;
 
 /// How many questions are put at once.
 const AT_ONCE: usize = 4;
@@ -24,10 +26,10 @@ impl Walker {
     /// Asks about each record or event. Gives back what should be known of it.
     pub(super) async fn walk_each(&self, turn: &Turn<'_>, stream: Stream) -> Result<String, Stop> {
         let mut after = turn.row.cursor.as_ref().and_then(Ask::of_json).map(|cursor| cursor.about).unwrap_or_default();
-        let total = self.count_each(stream.walk).await?;
+        let total = self.count_each(stream).await?;
         let mut failed: usize = 0;
         loop {
-            let known = self.list_each(stream.walk, &after).await?;
+            let known = self.list_each(stream, &after).await?;
             let Some((last, _)) = known.last() else { break };
             let asks: Vec<Ask> = known.iter().filter_map(|(id, versions)| self.api().each(stream.name, id, versions)).collect();
             let asked: Vec<_> = asks.into_iter().map(|ask| self.ask_about(turn, ask)).collect();
@@ -60,25 +62,29 @@ impl Walker {
         Ok(news)
     }
 
-    async fn count_each(&self, walk: Walk) -> Result<u64, Stop> {
+    async fn count_each(&self, stream: Stream) -> Result<u64, Stop> {
         let (mut db, brand_id) = (self.pool.acquire().await.map_err(StorageError::from)?, self.account.brand.id());
-        Ok(match walk {
+        Ok(match stream.walk {
             Walk::List(_) => 0,
-            Walk::EachRecord(kind) => count_records(&mut db, brand_id, kind).await?,
+            Walk::EachRecord => count_record_ids(&mut db, brand_id, &self.api().records_of(stream.name)).await?,
             Walk::EachEvent(what) => count_events(&mut db, brand_id, (self.account.source, what)).await?,
         })
     }
 
-    async fn list_each(&self, walk: Walk, after: &str) -> Result<Vec<(String, Versions)>, Stop> {
+    async fn list_each(&self, stream: Stream, after: &str) -> Result<Vec<(String, Versions)>, Stop> {
         let (mut db, brand_id) = (self.pool.acquire().await.map_err(StorageError::from)?, self.account.brand.id());
-        Ok(match walk {
+        Ok(match stream.walk {
             Walk::List(_) => Vec::new(),
-            Walk::EachRecord(kind) => {
-                let records = list_records_after(&mut db, brand_id, kind, after, STRIDE).await?;
-                records.into_iter().map(|record| (record.key.id, record.versions)).collect()
+            Walk::EachRecord => {
+                let mut records = BTreeMap::new();
+                for kind in self.api().records_of(stream.name) {
+                    let of_kind = list_records_after(&mut db, brand_id, kind, after, STRIDE.into()).await?;
+                    records.extend(of_kind.into_iter().map(|record| (record.key.id, record.versions)));
+                }
+                records.into_iter().take(STRIDE.into()).collect()
             }
             Walk::EachEvent(what) => {
-                let events = list_events_after(&mut db, brand_id, (self.account.source, what), after, STRIDE).await?;
+                let events = list_events_after(&mut db, brand_id, (self.account.source, what), after, STRIDE.into()).await?;
                 events.into_iter().map(|event| (event.key.id, event.versions)).collect()
             }
         })

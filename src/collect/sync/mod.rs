@@ -13,6 +13,7 @@ mod list;
 pub mod schedule;
 mod turn;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,11 +159,11 @@ impl Walker {
         self.account.source
     }
 
-    /// The kind of record of another connected source that a stream asks about one by one.
+    /// The kinds of record of other connected sources that a stream asks about one by one.
     #[must_use]
-    pub fn needs(&self, stream: Stream) -> Option<SourceKind> {
-        let Walk::EachRecord(kind) = stream.walk else { return None };
-        (kind.source() != self.source() && self.brand().rules.accounts.contains_key(&kind.source())).then_some(kind)
+    pub fn needs(&self, stream: Stream) -> BTreeSet<SourceKind> {
+        let is_connected = |source: Source| source != self.source() && self.brand().rules.accounts.contains_key(&source);
+        self.api().records_of(stream.name).into_iter().filter(|kind| is_connected(kind.source())).collect()
     }
 
     /// The account's API.
@@ -203,7 +204,7 @@ impl Walker {
     async fn go_on(&self, turn: &Turn<'_>, stream: Stream) -> Result<Ended, SyncError> {
         let walked = match stream.walk {
             Walk::List(holds) => self.walk_list(turn, holds).await,
-            Walk::EachRecord(_) | Walk::EachEvent(_) => self.walk_each(turn, stream).await,
+            Walk::EachRecord | Walk::EachEvent(_) => self.walk_each(turn, stream).await,
         };
         let finish = |end| finish_stream(&self.pool, turn.which, self.runner(), end);
         match walked {

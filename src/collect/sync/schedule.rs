@@ -11,6 +11,7 @@ use super::{Ended, Pass, SyncError, Walker};
 use crate::account::Account;
 use crate::background::Background;
 use crate::clock::Clock;
+use crate::customer::kind::SourceKind;
 use crate::settings::file::SyncSettings;
 use crate::sources::api::{Holds, Stream, Walk};
 use crate::storage::streams::{StreamRow, list_streams};
@@ -87,20 +88,24 @@ pub async fn walk_due(walker: &Walker, settings: &SyncSettings, line: Line) -> R
 /// Whether those who are to be asked about one by one are still being found out elsewhere. Nobody waits for a list that can't be
 /// walked through: that may be so for good.
 fn waits_for_others(walker: &Walker, stream: Stream, rows: &[StreamRow]) -> bool {
-    others(walker, stream, rows).is_some_and(|others| others.is_none_or(StreamRow::is_first_under_way))
+    others(walker, stream, rows).iter().any(|others| others.is_none_or(StreamRow::is_first_under_way))
 }
 
-/// Whether all those who are to be asked about one by one became known only after the last pass had begun.
+/// Whether all those of a list who are to be asked about one by one became known only after the last pass had begun.
 fn is_overtaken(walker: &Walker, stream: Stream, row: Option<&StreamRow>, rows: &[StreamRow]) -> bool {
-    let (Some(own), Some(others)) = (row, others(walker, stream, rows).flatten()) else { return false };
-    own.is_complete() && others.is_complete() && !others.is_reconcile && others.finished_at > own.complete_at
+    let Some(own) = row.filter(|own| own.is_complete()) else { return false };
+    let is_later = |others: &StreamRow| others.is_complete() && !others.is_reconcile && others.finished_at > own.complete_at;
+    others(walker, stream, rows).into_iter().flatten().any(is_later)
 }
 
-/// The list of those who are to be asked about one by one, as far as it was walked; the outer `None` where there is no such list.
-fn others<'a>(walker: &Walker, stream: Stream, rows: &'a [StreamRow]) -> Option<Option<&'a StreamRow>> {
-    let other = walker.needs(stream)?;
-    let list = walker.brand().rules.sources.api(other.source()).streams().iter().find(|list| list.walk == Walk::List(Holds::Records(other)))?;
-    Some(rows.iter().find(|row| row.source == other.source().as_str() && row.stream == list.name))
+/// The lists of those who are to be asked about one by one, as far as they were walked; `None` for one that nobody began with.
+fn others<'a>(walker: &Walker, stream: Stream, rows: &'a [StreamRow]) -> Vec<Option<&'a StreamRow>> {
+    let list_of = |kind: SourceKind| {
+        let streams = walker.brand().rules.sources.api(kind.source()).streams();
+        streams.iter().find(|list| list.walk == Walk::List(Holds::Records(kind))).map(|list| (kind.source(), list.name))
+    };
+    let lists = walker.needs(stream).into_iter().filter_map(list_of);
+    lists.map(|(source, name)| rows.iter().find(|row| row.source == source.as_str() && row.stream == name)).collect()
 }
 
 /// The pass that somebody should walk now: one that was left, as it is; else everything, when it is time for that; else what

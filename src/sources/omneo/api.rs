@@ -1,5 +1,7 @@
 //! Omneo's API: lists by page, and everything about one profile below its id.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -51,6 +53,10 @@ pub(super) const PARTS: [(&str, &str); 9] = [
 impl Api for OmneoSettings {
     fn streams(&self) -> &'static [Stream] {
         &STREAMS
+    }
+
+    fn records_of(&self, _: &str) -> BTreeSet<SourceKind> {
+        BTreeSet::new()
     }
 
     /// Only profiles have a documented filter by time.

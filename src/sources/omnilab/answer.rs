@@ -7,7 +7,7 @@ use super::OmniLabSettings;
 use super::api::{BOOKINGS, page};
 use crate::customer::event::{self, EventKey};
 use crate::customer::kind::{Source, SourceKind};
-use crate::customer::record::{Change, RecordKey, field};
+use crate::customer::record::{Change, RecordKey};
 use crate::customer::versions::{Scope, Update};
 use crate::sources::Unreadable;
 use crate::sources::api::{Ask, Heard, Reply};
@@ -71,8 +71,7 @@ impl OmniLabSettings {
 
     /// Whoever is known by another system's id is who has that.
     fn participant(&self, key: RecordKey, at: Timestamp, received_at: Timestamp) -> Option<Change> {
-        let reference = (!self.external_id_kind.is_empty()).then(|| format!("{}{}", field::REFERENCE, self.external_id_kind))?;
-        let fields = [(reference, Some(Value::from(key.id.as_str())))].into();
-        Some(Change::Record { key, update: Update { at, received_at, scope: Scope::Partial, fields } })
+        let fields = self.external_id_kind.references(&key.id);
+        (!fields.is_empty()).then_some(Change::Record { key, update: Update { at, received_at, scope: Scope::Partial, fields } })
     }
 }

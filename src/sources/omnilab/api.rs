@@ -17,16 +17,8 @@ use crate::sources::{Delivery, Unreadable};
 pub(super) const BOOKINGS: &str = "bookings";
 const CANCEL: &str = "cancel";
 
-/// Nobody is listed: bookings are asked for person by person, by the id that is given to OmniLab.
-const fn bookings_of_each(kind: SourceKind) -> [Stream; 1] {
-    [Stream { name: BOOKINGS, walk: Walk::EachRecord(kind) }]
-}
-
-const PARTICIPANTS: [Stream; 1] = bookings_of_each(SourceKind::OmniLabParticipant);
-const PROFILES: [Stream; 1] = bookings_of_each(SourceKind::OmneoProfile);
-const CUSTOMERS: [Stream; 1] = bookings_of_each(SourceKind::OmnioTapCustomer);
-const CONTACTS: [Stream; 1] = bookings_of_each(SourceKind::OmnioTapContact);
-const MEMBERS: [Stream; 1] = bookings_of_each(SourceKind::SyncarooMember);
+/// Nobody is listed: bookings are asked for person by person, by the id that OmniLab knows them by.
+const STREAMS: [Stream; 1] = [Stream { name: BOOKINGS, walk: Walk::EachRecord }];
 
 /// The page that is asked for.
 pub(super) fn page(ask: &Ask) -> Option<u64> {
@@ -53,13 +45,15 @@ pub fn bookings_of(external_id: &str) -> Ask {
 
 impl Api for OmniLabSettings {
     fn streams(&self) -> &'static [Stream] {
-        match self.external_id_kind.parse() {
-            Ok(SourceKind::OmneoProfile) => &PROFILES,
-            Ok(SourceKind::OmnioTapCustomer) => &CUSTOMERS,
-            Ok(SourceKind::OmnioTapContact) => &CONTACTS,
-            Ok(SourceKind::SyncarooMember) => &MEMBERS,
-            Ok(SourceKind::OmniLabParticipant) | Err(_) => &PARTICIPANTS,
+        &STREAMS
+    }
+
+    /// A participant may have an id of OmniLab's own, whatever ids the others have.
+    fn records_of(&self, stream: &str) -> BTreeSet<SourceKind> {
+        if stream != BOOKINGS {
+            return BTreeSet::new();
         }
+        self.external_id_kind.kinds().chain([SourceKind::OmniLabParticipant]).collect()
     }
 
     fn first(&self, _: &str, _: Option<Timestamp>) -> Option<Ask> {
@@ -72,8 +66,8 @@ impl Api for OmniLabSettings {
 
     /// It can't be asked who has an address; only for the bookings of somebody whose external id is known.
     fn find(&self, _: &Whom, known: &[Record]) -> Vec<Ask> {
-        let is_external = |kind: SourceKind| kind == SourceKind::OmniLabParticipant || kind.as_str() == self.external_id_kind;
-        let ids: BTreeSet<&str> = known.iter().filter(|record| is_external(record.key.kind)).map(|record| record.key.id.as_str()).collect();
+        let kinds = self.records_of(BOOKINGS);
+        let ids: BTreeSet<&str> = known.iter().filter(|record| kinds.contains(&record.key.kind)).map(|record| record.key.id.as_str()).collect();
         ids.into_iter().map(bookings_of).collect()
     }
 

@@ -3,6 +3,7 @@
 mod account;
 mod answer;
 mod api;
+mod external_id;
 mod proof;
 mod wire;
 
@@ -10,14 +11,15 @@ use serde::{Deserialize, Serialize};
 
 pub use account::OmniLabApiSettings;
 pub use api::{bookings_of, cancelling, is_cancelled};
+pub use external_id::ExternalIdKinds;
 pub use proof::OmniLabWebhookSettings;
 
 /// How a brand's OmniLab tenant is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OmniLabSettings {
-    /// The kind of record whose id the external id is, where the brand passes one on: `omneo.profile`. Empty for none.
-    pub external_id_kind: String,
+    /// The kinds of record whose ids external ids are, where the brand passes those on: `omneo.profile`. Empty for none.
+    pub external_id_kind: ExternalIdKinds,
     /// Template of the page that shows an event.
     pub event_url: String,
     /// What proves that a webhook is its own.

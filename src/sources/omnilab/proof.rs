@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::secret::{Keyring, Secret, SecretRef, is_one_of, places};
+use crate::sources::secret::{Keyring, MIN_SECRET_BYTES, Secret, SecretRef, is_one_of, places};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
 use crate::sources::url_secret::Anybody;
 use crate::sources::webhook::{Incoming, Proof, Refused, SecretIn};
@@ -114,7 +114,7 @@ impl OmniLabWebhookSettings {
                 secrets: keys.secrets("signature", &self.secrets, |kept| self.key_encoding.read(kept)),
                 tolerance_seconds: self.tolerance_seconds,
                 signing_input: self.signing_input,
-                authorization: keys.fetch("authorization", &self.authorization, Ok),
+                authorization: keys.fetch("authorization", &self.authorization, MIN_SECRET_BYTES, Ok),
                 authorization_header,
             })),
             OmniLabVerification::None => {

@@ -75,13 +75,11 @@ fn hex(digest: &[u8; 32]) -> String {
 impl OmniLabSettings {
     fn person(&self, body: &Value, external_id: &str) -> Fields {
         let places = &self.pointers;
-        let picker = Picker::new(body)
+        Picker::new(body)
             .pick_name(&[(&places.first_name, field::FIRST_NAME), (&places.last_name, field::LAST_NAME)])
-            .pick_address(&[(&places.email, "email.main"), (&places.phone, "phone.main")]);
-        if self.external_id_kind.is_empty() {
-            return picker.finish();
-        }
-        picker.set(&format!("{}{}", field::REFERENCE, self.external_id_kind), Some(Value::from(external_id))).finish()
+            .pick_address(&[(&places.email, "email.main"), (&places.phone, "phone.main")])
+            .with(self.external_id_kind.references(external_id))
+            .finish()
     }
 
     fn happening<'a>(&self, body: &'a Value, participant: &RecordKey, occurred_at: Option<Moment>) -> Picker<'a> {

@@ -64,6 +64,10 @@ impl Api for OmnioTapSettings {
         &STREAMS
     }
 
+    fn records_of(&self, _: &str) -> BTreeSet<SourceKind> {
+        BTreeSet::new()
+    }
+
     /// It isn't published how to ask for what changed.
     fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<Ask> {
         (since.is_none() && STREAMS.iter().any(|known| known.name == stream)).then(|| Ask::all(stream))

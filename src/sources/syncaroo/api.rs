@@ -1,9 +1,12 @@
 //! Syncaroo's API: bookings by the URL that webhooks give, and what rooms and locations are called. It can't be asked about people.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::SyncarooSettings;
 use super::wire::{API_URL, booking_key};
+use crate::customer::kind::SourceKind;
 use crate::customer::record::Record;
 use crate::customer::versions::Versions;
 use crate::sources::api::{Api, Ask, Heard, Holds, Reply, Request, Stream, Target, Walk, Whom};
@@ -32,6 +35,10 @@ pub(super) fn resources_of(location: &str) -> Ask {
 impl Api for SyncarooSettings {
     fn streams(&self) -> &'static [Stream] {
         &STREAMS
+    }
+
+    fn records_of(&self, _: &str) -> BTreeSet<SourceKind> {
+        BTreeSet::new()
     }
 
     /// It isn't published how to ask for what changed.

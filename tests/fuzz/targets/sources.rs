@@ -11,6 +11,7 @@ use hookpoint::customer::phone::Phone;
 use hookpoint::customer::record::{Change, Record, RecordKey};
 use hookpoint::customer::text::{MAX_CHARS, MAX_ID_CHARS, clean, id as clean_id};
 use hookpoint::customer::versions::{Scope, Update, Versions};
+use hookpoint::sources::omnilab::ExternalIdKinds;
 use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -27,7 +28,7 @@ pub fn check(source: Source, data: &[u8]) {
         assert!(is_known_by_content || read(source, &settings, &headers, &more) == found, "a field that nobody knows matters");
     }
     settings.omneo.identity_kinds = [("crm".to_owned(), "omniotap.contact".to_owned())].into();
-    settings.omnilab.external_id_kind = "omneo.profile".to_owned();
+    settings.omnilab.external_id_kind = ExternalIdKinds::One("omneo.profile".to_owned());
     judge(&read(source, &settings, &headers, body));
     settings.omniotap.tenant_id = "d290f1ee-6c54-4b01-90e6-d701748f0851".to_owned();
     settings.syncaroo.connection_id = 555;
