@@ -49,7 +49,10 @@ struct Reading {
     /// The first of them.
     given: String,
     initials: String,
+    /// The family name without particles.
     last: Vec<String>,
+    /// All of it as one word.
+    family: String,
 }
 
 /// A name in the form in which names are compared. One that came as one text may be read in more than one way; then it agrees
@@ -184,15 +187,15 @@ impl FoldedName {
         is_beginning && (short.last.is_empty() || !long.last.is_empty()) && self.couple.is_empty() && fuller.couple.is_empty()
     }
 
-    /// Whether both can be one person's, who shares a mailbox: the first names are equal, initials, forms of one name with one family
-    /// name, or (if that counts) alike. Where one isn't known, the family names must not differ.
+    /// Whether both can be one person's, who shares a mailbox: the first names are equal, initials, forms of one name whose family
+    /// names don't differ, or (if that counts) alike. Where one isn't known, the family names must not differ.
     #[must_use]
     pub fn agrees_on_mailbox(&self, other: &Self, alike_counts: bool) -> bool {
         self.compare(other, |pair| match pair.first {
             FirstNames::Unknown => pair.last != Some(false),
             FirstNames::Equal | FirstNames::Initials => true,
             FirstNames::Alike => alike_counts,
-            FirstNames::Forms => pair.last == Some(true),
+            FirstNames::Forms => pair.last != Some(false),
             FirstNames::Different => false,
         })
     }
@@ -202,7 +205,7 @@ impl FoldedName {
     pub fn first_is_known_to_agree(&self, other: &Self) -> bool {
         self.compare(other, |pair| match pair.first {
             FirstNames::Equal | FirstNames::Initials | FirstNames::Alike => true,
-            FirstNames::Forms => pair.last == Some(true),
+            FirstNames::Forms => pair.last != Some(false),
             FirstNames::Unknown | FirstNames::Different => false,
         })
     }
@@ -266,9 +269,10 @@ impl FoldedName {
 impl Reading {
     fn new(first: &[String], last: Vec<String>) -> Self {
         let initials = first.iter().filter_map(|word| word.chars().next()).collect();
+        let family = last.concat();
         let without: Vec<String> = last.iter().filter(|word| !PARTICLES.contains(&word.as_str())).cloned().collect();
         let last = if without.is_empty() { last } else { without };
-        Self { first: first.concat(), given: first.first().cloned().unwrap_or_default(), initials, last }
+        Self { first: first.concat(), given: first.first().cloned().unwrap_or_default(), initials, last, family }
     }
 
     fn first_names(&self, other: &Self) -> FirstNames {
@@ -319,8 +323,8 @@ fn family_names_agree(a: &Reading, b: &Reading) -> Option<bool> {
     let long = |words: &[String]| words.iter().filter(|word| word.chars().count() >= 3).cloned().collect::<BTreeSet<String>>();
     let in_latin = |words: &[String]| words.iter().map(|word| latin(word)).collect::<Vec<String>>();
     let shares = |a: &[String], b: &[String]| a == b || !long(a).is_disjoint(&long(b));
-    let agree = shares(&a.last, &b.last) || one_edit_apart(&a.last.concat(), &b.last.concat()) || shares(&in_latin(&a.last), &in_latin(&b.last));
-    Some(agree)
+    let is_one_word = a.family == b.family || one_edit_apart(&a.family, &b.family) || one_edit_apart(&a.last.concat(), &b.last.concat());
+    Some(is_one_word || shares(&a.last, &b.last) || shares(&in_latin(&a.last), &in_latin(&b.last)))
 }
 
 fn key(first: &[String], between: &str, last: &[String], generation: Option<u8>) -> String {

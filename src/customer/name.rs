@@ -173,7 +173,8 @@ fn begins_with_and(last: &str) -> bool {
 
 fn is_particle(word: &str) -> bool {
     let folded = fold_words(word);
-    !folded.is_empty() && folded.iter().all(|word| PARTICLES.contains(&word.as_str()))
+    // `Y.` is an initial.
+    !folded.is_empty() && !word.ends_with('.') && folded.iter().all(|word| PARTICLES.contains(&word.as_str()))
 }
 
 /// Without what programs wrote for a part that there is not (`Jan null`).

@@ -42,7 +42,15 @@ const ALWAYS: [&str; 24] = [
 ];
 
 /// Words that mean "nothing" for some sorts only: Nil, Nan and Na are people's names.
-const SOMETIMES: [(&str, &[Sort]); 21] = [
+const SOMETIMES: [(&str, &[Sort]); 29] = [
+    ("klant", &[Sort::Name]),
+    ("nieuwe klant", &[Sort::Name]),
+    ("kunde", &[Sort::Name]),
+    ("customer", &[Sort::Name]),
+    ("new customer", &[Sort::Name]),
+    ("bezoeker", &[Sort::Name]),
+    ("visitor", &[Sort::Name]),
+    ("unknown caller", &[Sort::Name]),
     ("nil", &[Sort::Id, Sort::Address]),
     ("na", &[Sort::Id, Sort::Address]),
     ("nan", &[Sort::Id, Sort::Address]),

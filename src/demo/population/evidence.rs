@@ -39,18 +39,40 @@ pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeSet<Pair> {
 /// For each record the number of the piece that it is in: those of one person that have no address and no id in common, over
 /// others of the person neither, can't be found to be one person's.
 pub(super) fn pieces(drafts: &[Draft]) -> Vec<usize> {
+    let everybodys: HashSet<&str> = [mailbox, line].into_iter().flat_map(|address| everybodys(drafts, address)).collect();
     let mut known: HashMap<(usize, String), usize> = HashMap::new();
     let mut partition: Vec<usize> = (0..drafts.len()).collect();
-    for (n, draft) in drafts.iter().enumerate() {
-        for said in draft.addresses().map(str::to_owned).chain(draft.ids.iter().map(ToString::to_string)) {
-            let other = *known.entry((draft.person, said)).or_insert(n);
-            let (one, other) = (root(&partition, n), root(&partition, other));
+    // Forms come last, and each has one place: what somebody wrote into one is no evidence about other records.
+    let (forms, others): (Vec<_>, Vec<_>) = drafts.iter().enumerate().partition(|(_, draft)| draft.key.kind == SourceKind::OmniLabParticipant);
+    for (n, draft) in others.into_iter().chain(forms) {
+        let addresses = draft.addresses().filter(|address| !everybodys.contains(address)).map(str::to_owned);
+        let said: Vec<(usize, String)> = draft.ids.iter().map(ToString::to_string).chain(addresses).map(|said| (draft.person, said)).collect();
+        let is_form = draft.key.kind == SourceKind::OmniLabParticipant;
+        let places: Vec<usize> = said.iter().filter_map(|said| known.get(said).copied()).take(if is_form { 1 } else { usize::MAX }).collect();
+        for place in &places {
+            let (one, other) = (root(&partition, n), root(&partition, *place));
             if let Some(slot) = partition.get_mut(one.max(other)) {
                 *slot = one.min(other);
             }
         }
+        if !is_form || places.is_empty() {
+            said.into_iter().for_each(|said| {
+                known.entry(said).or_insert(n);
+            });
+        }
     }
     (0..drafts.len()).map(|n| root(&partition, n)).collect()
+}
+
+/// The addresses of some sort that are everybody's.
+fn everybodys(drafts: &[Draft], address: fn(&Draft) -> Option<&str>) -> Vec<&str> {
+    let mut holders: HashMap<&str, Vec<&Draft>> = HashMap::new();
+    for draft in drafts {
+        if let Some(address) = address(draft) {
+            holders.entry(address).or_default().push(draft);
+        }
+    }
+    holders.into_iter().filter(|(_, holding)| is_everybodys(holding)).map(|(address, _)| address).collect()
 }
 
 fn root(partition: &[usize], mut n: usize) -> usize {
@@ -68,11 +90,32 @@ pub(super) fn line(draft: &Draft) -> Option<&str> {
     draft.phone.as_ref()?.meant.as_deref()
 }
 
+/// Under more names than one person, household or desk has; spellings of one count once, and what anybody may have written into a
+/// form doesn't.
 fn is_everybodys(holding: &[&Draft]) -> bool {
-    let part = |part: &Option<String>| part.as_deref().map(plain).unwrap_or_default();
-    let named = holding.iter().filter(|draft| !draft.key.kind.keeps_people_unique());
-    let names: HashSet<(String, String)> = named.map(|draft| (part(&draft.name.given), part(&draft.name.family))).collect();
-    names.iter().filter(|(given, family)| !given.is_empty() || !family.is_empty()).count() > EVERYBODYS
+    let counts = |draft: &&&Draft| !draft.key.kind.keeps_people_unique() && draft.key.kind != SourceKind::OmniLabParticipant;
+    let names: Vec<&WrittenName> = holding.iter().filter(counts).map(|draft| &draft.name).filter(|name| parts_of(name) > 0).collect();
+    if names.len() <= EVERYBODYS {
+        return false;
+    }
+    let says_less = |one: &WrittenName, other: &WrittenName| (parts_of(one), letters_of(one)) < (parts_of(other), letters_of(other));
+    let own: Vec<&WrittenName> =
+        names.iter().filter(|name| !names.iter().any(|other| says_less(name, other) && names_fit(name, other, true))).copied().collect();
+    let mut different: Vec<&WrittenName> = Vec::new();
+    for name in own {
+        if !different.iter().any(|other| parts_of(name) == parts_of(other) && names_fit(name, other, true)) {
+            different.push(name);
+        }
+    }
+    different.len() > EVERYBODYS
+}
+
+fn parts_of(name: &WrittenName) -> usize {
+    usize::from(name.given.is_some()) + usize::from(name.family.is_some())
+}
+
+fn letters_of(name: &WrittenName) -> usize {
+    name.given.as_deref().map_or(0, |given| plain(given).len())
 }
 
 /// A mailbox is a person's: only another given name or another profile says that it is two people's. A line may be a
