@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use hookpoint::customer::aliases::Aliases;
 use hookpoint::customer::identifier::{Identifier, identifiers_of};
 use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::record::{Change, Record, SourceMerge};
+use hookpoint::customer::name::FoldedName;
+use hookpoint::customer::phone_field::PhoneField;
+use hookpoint::customer::record::{Change, Record, SourceMerge, field};
 use hookpoint::customer::resolution::{Decision, Facts, Member, resolve};
 use hookpoint::customer::rules::IdentityRules;
+use jiff::Timestamp;
 
 use super::{Case, Customers, live_records, name};
 
@@ -38,24 +41,27 @@ impl World {
         !self.rules.blocklist.blocks(identifier)
     }
 
-    /// Held by more records of one unique kind, or, for other kinds, under more different names than the rules say.
+    /// Held by more records of one unique kind, or, for other kinds, under more different names than the rules allow.
+    /// Losers of merges and self-asserted records don't count.
     pub fn shared(&self) -> BTreeSet<Identifier> {
         let mut records: BTreeMap<(Identifier, SourceKind), usize> = BTreeMap::new();
-        let mut names: BTreeMap<Identifier, BTreeSet<String>> = BTreeMap::new();
-        for record in self.records.iter().filter(|record| !self.aliases.is_loser(&record.key)) {
+        let mut names: BTreeMap<Identifier, BTreeMap<String, FoldedName>> = BTreeMap::new();
+        let counts = |record: &&Record| !self.aliases.is_loser(&record.key) && !self.rules.self_asserted.contains(&record.key.kind);
+        for record in self.records.iter().filter(counts) {
             let identifiers = identifiers_of(record, self.rules.region);
             let linking = identifiers.values.iter().filter(|value| value.kind.is_address() && identifiers.may_link(value) && self.may_link(value));
             for value in linking.cloned() {
-                let name = record.name().folded().key();
+                let name = record.name().folded();
                 if self.rules.unique.contains(&record.key.kind) {
                     *records.entry((value, record.key.kind)).or_default() += 1;
-                } else if !name.is_empty() {
-                    names.entry(value).or_default().insert(name);
+                } else if name.is_known() {
+                    names.entry(value).or_default().insert(name.key(), name);
                 }
             }
         }
-        let by_records = records.into_iter().filter(|(_, holders)| *holders > self.rules.shared_above).map(|((value, _), _)| value);
-        let by_names = names.into_iter().filter(|(_, names)| names.len() > self.rules.shared_above).map(|(value, _)| value);
+        let above = self.rules.shared_above;
+        let by_records = records.into_iter().filter(|(_, holders)| *holders > above).map(|((value, _), _)| value);
+        let by_names = names.into_iter().filter(|(_, names)| are_of_more_than(above, names)).map(|(value, _)| value);
         by_records.chain(by_names).collect()
     }
 
@@ -65,7 +71,8 @@ impl World {
             let found = identifiers_of(record, self.rules.region);
             let linking = found.values.iter().filter(|value| found.may_link(value) && self.may_link(value) && !shared.contains(value));
             let (linking, identifiers) = (linking.cloned().collect(), found.values.clone());
-            Member { key: record.key.clone(), name: record.name().folded(), identifiers, linking }
+            let said_at = phones_said_at(record, &self.rules);
+            Member { key: record.key.clone(), name: record.name().folded(), identifiers, linking, said_at }
         };
         self.records.iter().map(member).collect()
     }
@@ -78,4 +85,36 @@ impl World {
         let resolution = resolve(&Facts { members, aliases: &self.aliases, decisions: &self.decisions, rules: &self.rules });
         resolution.clusters.iter().map(|cluster| cluster.iter().map(|index| name(&self.brand, &members[*index].key)).collect()).collect()
     }
+}
+
+/// A record's phone numbers, each with the latest time at which the record said it.
+pub fn phones_said_at(record: &Record, rules: &IdentityRules) -> BTreeMap<Identifier, Timestamp> {
+    let mut latest: BTreeMap<Identifier, Timestamp> = BTreeMap::new();
+    for (_, value, at) in record.versions.with_prefix(field::PHONE) {
+        for number in value.as_str().into_iter().flat_map(|raw| PhoneField::read(raw, rules.region).numbers) {
+            let known = latest.entry(Identifier::from(number.phone)).or_insert(at);
+            *known = at.max(*known);
+        }
+    }
+    latest
+}
+
+/// Whether names, by their keys, belong to more than some number of people. Lesser forms of another name don't count, and
+/// the rest counts once for each group of names that agree with one another.
+pub fn are_of_more_than(people: usize, names: &BTreeMap<String, FoldedName>) -> bool {
+    let all: Vec<&FoldedName> = names.values().collect();
+    let mut groups: Vec<Vec<&FoldedName>> = Vec::new();
+    for name in all.iter().filter(|name| !all.iter().any(|fuller| fuller != *name && is_lesser_form(name, fuller))) {
+        let (agreeing, mut others): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.iter().any(|other| name.agrees_on_line(other)));
+        others.push(agreeing.into_iter().flatten().chain([*name]).collect());
+        groups = others;
+    }
+    groups.len() > people || all.len() >= 4 * (people + 1)
+}
+
+fn is_lesser_form(name: &FoldedName, fuller: &FoldedName) -> bool {
+    let parts = |name: &FoldedName| (name.has_first(), name.has_last());
+    let count = |name: &FoldedName| usize::from(name.has_first()) + usize::from(name.has_last());
+    let says_less = count(name) < count(fuller) || (parts(name) == parts(fuller) && name.is_short_for(fuller));
+    says_less && name.agrees_on_line(fuller)
 }

@@ -21,8 +21,10 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
 use sqlx::PgPool;
 
+use crate::generator::Decided;
 use crate::identity_cases::world::World;
 use crate::identity_cases::{Case, CaseDecision, Customers, FIRST, Find, Step, Texts, cases, live_records, name};
+use crate::oracle::Oracle;
 use crate::support::database;
 
 /// Orders that are drawn by lot, the same in every run.
@@ -42,6 +44,46 @@ async fn every_case_ends_as_written_in_any_order_and_however_often() {
     store.close().await;
     let wrong = wrong.concat();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Customers and shared values, by the oracle.
+fn of_the_oracle(case: &Case) -> (Customers, BTreeSet<String>) {
+    let (mut customers, mut shared) = (Customers::new(), BTreeSet::new());
+    for brand in case.brands() {
+        let of_brand = case.decisions(false).filter(|(slug, _)| *slug == brand.slug);
+        let decided = of_brand.map(|(_, decision)| Decided { left: decision.left, right: decision.right, same: decision.same });
+        let mut oracle = Oracle::new(brand.identity, decided.collect());
+        case.changes().iter().filter(|(slug, _)| *slug == brand.slug).for_each(|(_, change)| oracle.hear(change));
+        let view = oracle.view();
+        customers.extend(view.customers.iter().map(|keys| keys.iter().map(|key| name(&brand.slug, key)).collect::<BTreeSet<_>>()));
+        shared.extend(view.shared.into_iter().map(|value| value.value));
+    }
+    (customers, shared)
+}
+
+#[test]
+fn the_oracle_finds_the_customers_of_every_case() {
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let found = of_the_oracle(&case);
+        if (&found.0, &found.1) != (&case.customers, &case.shared) {
+            wrong.push(format!("{case}\n    customers and shared: {found:?}\n    instead of: {:?}", (&case.customers, &case.shared)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_oracle_and_the_pure_function_agree_about_cases_drawn_by_lot() {
+    let mut runner = TestRunner::new(Config { cases: 1_000, failure_persistence: None, ..Config::default() });
+    let result = runner.run(&some_case(), |case| {
+        let worlds: Vec<World> = case.brands().iter().map(|brand| World::new(&case, &brand.slug, &brand.identity, &case.changes())).collect();
+        let shared: BTreeSet<String> = worlds.iter().flat_map(World::shared).map(|value| value.value).collect();
+        let customers: Customers = worlds.iter().flat_map(World::customers).collect();
+        prop_assert_eq!(of_the_oracle(&case), (customers, shared));
+        Ok(())
+    });
+    assert!(result.is_ok(), "{}", result.unwrap_err());
 }
 
 type Brands = BTreeMap<String, Brand>;
@@ -217,35 +259,39 @@ impl Run {
 
 /// Steps about few people with few values, so that they meet often; some are joined or told apart by decisions.
 fn some_case() -> impl Strategy<Value = Case> {
-    const KEYS: [&str; 7] = [
+    const KEYS: [&str; 8] = [
         "omneo.profile:1",
         "omneo.profile:2",
         "omneo.profile:3",
         "omniotap.contact:1",
         "omniotap.contact:b",
         "omnilab.participant:c",
+        "omnilab.participant:e",
         "syncaroo.member:d",
     ];
     let some = |texts: &[&str]| prop::sample::subsequence(texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(), 0..=2);
     let maybe = |texts: &[&str]| prop::option::of(prop::sample::select(texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()));
     let key = || prop::sample::select(KEYS.map(str::to_owned).to_vec());
     let said = (
-        maybe(&["Jan", "J.", "Eva"]),
+        maybe(&["Jan", "J.", "Eva", "Jan en Eva", "Jan Jr.", "Mario", "Maria"]),
         maybe(&["Kok", "Bos"]),
-        some(&["a@example.org", "b@example.org", "info@example.org"]),
+        maybe(&["Kok", "Jan Kok", "Bos, Eva", "van der Bos"]),
+        some(&["jan@example.org", "b@example.org", "info@example.org"]),
         some(&["+31611111111", "+31622222222"]),
-        some(&["omneo.profile:1", "omneo.profile:2", "omniotap.contact:b"]),
+        some(&["omneo.profile:1", "omniotap.contact:1", "omneo.profile:2", "omniotap.contact:b", "omnilab.participant:c"]),
     );
-    let step = (0..10, key(), key(), said, prop::option::of(0..12_i64)).prop_map(|(what, key, other, (first, last, email, phone, refs), at)| {
-        let says = Step { at, first, last, email: Texts(email), phone: Texts(phone), refs, ..Step::default() };
-        match what {
-            0..5 => Step { record: Some(key), ..says },
-            5..7 => Step { snapshot: Some(key), ..says },
-            7 => Step { deleted: Some(key), at, ..Step::default() },
-            _ if key.split(':').next() == other.split(':').next() => Step { merged: Some(key), into: Some(other), at, ..Step::default() },
-            _ => Step { record: Some(key), refs: vec![other], at, ..Step::default() },
-        }
-    });
+    let step = (0..10, key(), key(), said, prop::option::of(prop_oneof![0..12_i64, -2_700_012..-2_700_000_i64])).prop_map(
+        |(what, key, other, (first, last, full, email, phone, refs), at)| {
+            let says = Step { at, first, last, full, email: Texts(email), phone: Texts(phone), refs, ..Step::default() };
+            match what {
+                0..5 => Step { record: Some(key), ..says },
+                5..7 => Step { snapshot: Some(key), ..says },
+                7 => Step { deleted: Some(key), at, ..Step::default() },
+                _ if key.split(':').next() == other.split(':').next() => Step { merged: Some(key), into: Some(other), at, ..Step::default() },
+                _ => Step { record: Some(key), refs: vec![other], at, ..Step::default() },
+            }
+        },
+    );
     let rules = (1..4_i64, prop::sample::select(vec![2_i64, 4, 1_000])).prop_map(|(shared_above, cap)| {
         toml::Table::from_iter([("shared_above".to_owned(), shared_above.into()), ("component_cap".to_owned(), cap.into())])
     });
@@ -253,8 +299,10 @@ fn some_case() -> impl Strategy<Value = Case> {
     let decisions = vec![
         CaseDecision { same: both("omneo.profile:1", "omneo.profile:2"), different: None, undone: false },
         CaseDecision { same: None, different: both("omniotap.contact:b", "syncaroo.member:d"), undone: false },
+        CaseDecision { same: both("omniotap.contact:1", "omnilab.participant:c"), different: None, undone: false },
+        CaseDecision { same: None, different: both("omniotap.contact:b", "omnilab.participant:e"), undone: false },
     ];
-    (prop::collection::vec(step, 1..14), rules, prop::sample::subsequence(decisions, 0..=2)).prop_map(|(steps, rules, decisions)| Case {
+    (prop::collection::vec(step, 1..14), rules, prop::sample::subsequence(decisions, 0..=4)).prop_map(|(steps, rules, decisions)| Case {
         steps,
         rules,
         decisions,

@@ -10,67 +10,113 @@ use hookpoint::customer::record::RecordKey;
 use crate::oracle::{Oracle, Person, Sets, Tie, View};
 
 impl Oracle {
-    /// Whether two groups of people must not be joined by evidence of a sort.
-    pub fn forbidden(&self, view: &View, tie: Tie, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
-        let of = |group: &BTreeSet<usize>| group.iter().map(|n| &view.people[*n]).collect::<Vec<&Person>>();
-        let (lefts, rights) = (of(left), of(right));
+    /// Whether two groups of people must not be joined by evidence of a sort. Only one rule asks for the value itself.
+    pub fn forbidden(&self, view: &View, tie: Tie, value: Option<&Identifier>, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
+        let (lefts, rights) = (of(view, left), of(view, right));
+        let mailbox = value.filter(|value| value.kind == IdentifierKind::Email);
         decided_different(view, left, right)
             || (tie >= Tie::Referred && two_ids(&lefts, &rights))
-            || (tie == Tie::Mailed && self.rules.email_needs_names && first_names_disagree(&lefts, &rights))
-            || (tie == Tie::Phoned && (names_disagree(&lefts, &rights) || strangers_by_email(&lefts, &rights)))
+            || (tie == Tie::Mailed && self.rules.email_needs_names && names_disagree_on_mailbox(&lefts, &rights))
+            || (tie == Tie::Mailed && self.rules.email_needs_first_name && mailbox.is_some_and(|value| bears_nobody(value, &lefts, &rights)))
+            || (tie == Tie::Phoned && (names_disagree_on_line(&lefts, &rights) || strangers_by_email(&lefts, &rights)))
+    }
+
+    /// Whether two groups may both have a number although one of them said it years before the other.
+    pub fn may_share_for_years(view: &View, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
+        let (ours, theirs) = (all_names(&of(view, left)), all_names(&of(view, right)));
+        let agree = |a: &FoldedName, b: &FoldedName| a.has_first() && b.has_first() && a.agrees_on_line(b);
+        ours.is_empty() || theirs.is_empty() || any_pair(&ours, &theirs, agree)
     }
 
     /// What is wrong with customers as they were found, judged without redoing the levels: whatever the order in which
-    /// evidence was used, these groups of a customer's records were clusters, or unions of clusters, that met on a level.
+    /// evidence was used, the checked groups of a customer's records were clusters, or unions of clusters, that met on a
+    /// level. Names are judged more mildly than on the levels, since a union may silence a name that spoke in its cluster.
     pub fn faults(&self, view: &View, customers: &BTreeMap<String, BTreeSet<RecordKey>>) -> Vec<String> {
         let number: BTreeMap<&RecordKey, usize> = view.people.iter().enumerate().map(|(n, person)| (&person.key, n)).collect();
         let mut faults = Vec::new();
         for (customer, keys) in customers {
             let members: BTreeSet<usize> = keys.iter().filter_map(|key| number.get(key).copied()).collect();
-            if members.len() < 2 {
-                continue;
-            }
-            let mut linked = Sets::singles(view.people.len());
-            let [_, merged, referred, mailed, phoned] = Tie::ALL.map(|tie| {
-                for holders in &view.ties[&tie] {
-                    linked.join(&holders.intersection(&members).copied().collect());
-                }
-                linked.sets().into_values().filter(|set| set.is_subset(&members)).collect::<Vec<_>>()
-            });
-            let (mail, phone) = members.first().map_or((true, true), |n| view.people[*n].may_link);
-            for (a, b) in members.iter().flat_map(|a| members.iter().map(move |b| (*a, *b))).filter(|pair| view.apart.contains(pair)) {
-                faults.push(format!("{customer}: decided different: {a} {b} of {keys:?}"));
-            }
-            let mut check = |groups: &[BTreeSet<usize>], what: &str, wrong: &dyn Fn(&[&Person], &[&Person]) -> bool| {
-                for (n, left) in groups.iter().enumerate() {
-                    for right in &groups[n + 1..] {
-                        let of = |group: &BTreeSet<usize>| group.iter().map(|n| &view.people[*n]).collect::<Vec<&Person>>();
-                        if wrong(&of(left), &of(right)) {
-                            faults.push(format!("{customer}: {what}: {left:?} {right:?} of {keys:?}"));
-                        }
-                    }
-                }
-            };
-            check(&merged, "different ids of a unique kind", &two_ids);
-            check(&mailed, "names disagree on the phone", &names_disagree);
-            check(&mailed, "nothing but a phone in common, and other mailboxes", &strangers_by_email);
-            if mailed.len() == 1
-                && self.rules.email_needs_names
-                && !(phone && view.ties[&Tie::Phoned].iter().any(|holders| holders.intersection(&members).count() > 1))
-            {
-                check(&referred, "first names disagree on the e-mail", &first_names_disagree);
-            }
-            let last = if phone {
-                &phoned
-            } else if mail {
-                &mailed
+            let (guests, trusted): (BTreeSet<usize>, BTreeSet<usize>) = members.iter().partition(|n| view.people[**n].is_guest);
+            let found = if trusted.is_empty() {
+                self.faults_of(view, &guests)
             } else {
-                &referred
+                [self.faults_of(view, &trusted), self.faults_of_guests(view, &trusted, &guests)].concat()
             };
-            check(last, "nothing that may link connects them", &|_, _| true);
+            faults.extend(found.into_iter().map(|fault| format!("{customer}: {fault} of {keys:?}")));
         }
         faults
     }
+
+    /// What is wrong with records that were resolved together.
+    fn faults_of(&self, view: &View, members: &BTreeSet<usize>) -> Vec<String> {
+        let mut faults = Vec::new();
+        if members.len() < 2 {
+            return faults;
+        }
+        let mut linked = Sets::singles(view.people.len());
+        let [_, merged, referred, mailed, phoned] = Tie::ALL.map(|tie| {
+            for piece in &view.ties[&tie] {
+                linked.join(&(&piece.holders & members));
+            }
+            linked.sets().into_values().filter(|set| set.is_subset(members)).collect::<Vec<_>>()
+        });
+        let (mail, phone) = members.first().map_or((true, true), |n| view.people[*n].may_link);
+        for (a, b) in members.iter().flat_map(|a| members.iter().map(move |b| (*a, *b))).filter(|pair| view.apart.contains(pair)) {
+            faults.push(format!("decided different: {a} {b}"));
+        }
+        let mut check = |groups: &[BTreeSet<usize>], what: &str, wrong: &dyn Fn(&BTreeSet<usize>, &BTreeSet<usize>) -> bool| {
+            for (n, left) in groups.iter().enumerate() {
+                let others = groups[n + 1..].iter().filter(|right| wrong(left, right));
+                faults.extend(others.map(|right| format!("{what}: {left:?} {right:?}")));
+            }
+        };
+        let on_line = FoldedName::agrees_on_line;
+        check(&merged, "different ids of a unique kind", &|a, b| two_ids(&of(view, a), &of(view, b)));
+        check(&mailed, "names disagree on the phone", &|a, b| no_names_agree(&of(view, a), &of(view, b), on_line));
+        check(&mailed, "nothing but a phone in common, and other mailboxes", &|a, b| {
+            let (a, b) = (of(view, a), of(view, b));
+            let agree = any_pair(&all_names(&a), &all_names(&b), FoldedName::agrees_in_full);
+            have_different(IdentifierKind::Email, &a, &b) && !agree
+        });
+        let have_phone = view.ties[&Tie::Phoned].iter().any(|piece| (&piece.holders & members).len() > 1);
+        if mailed.len() == 1 && !(phone && have_phone) {
+            if self.rules.email_needs_names {
+                let on_mailbox = |a: &FoldedName, b: &FoldedName| a.agrees_on_mailbox(b, true);
+                check(&referred, "names disagree on the e-mail", &|a, b| no_names_agree(&of(view, a), &of(view, b), on_mailbox));
+            }
+            if self.rules.email_needs_first_name && referred.len() > 1 {
+                let without = referred.iter().filter(|group| !bears_somebody(view, group, &(members - group)));
+                faults.extend(without.map(|group| format!("a mailbox that bears no name is all that ties {group:?}")));
+            }
+        }
+        let last = match (phone, mail) {
+            (true, _) => &phoned,
+            (false, true) => &mailed,
+            (false, false) => &referred,
+        };
+        if last.len() > 1 {
+            faults.push("nothing that may link connects them".to_owned());
+        }
+        faults
+    }
+
+    /// Guests need evidence in common with the trusted records of their customer, and nothing that speaks against it.
+    fn faults_of_guests(&self, view: &View, trusted: &BTreeSet<usize>, guests: &BTreeSet<usize>) -> Vec<String> {
+        let end = |n: usize| view.ends.get(&view.people[n].key).unwrap_or(&view.people[n].key);
+        let fits = |guest: usize| {
+            let party: BTreeSet<usize> = guests.iter().copied().filter(|other| end(*other) == end(guest)).collect();
+            [Tie::Merged, Tie::Referred, Tie::Mailed, Tie::Phoned].into_iter().any(|tie| {
+                let common = |holders: &BTreeSet<usize>| !holders.is_disjoint(&party) && !holders.is_disjoint(trusted);
+                let mut pieces = view.ties[&tie].iter().filter(|piece| common(&piece.holders));
+                pieces.any(|piece| !self.forbidden(view, tie, piece.value.as_ref(), &party, trusted))
+            })
+        };
+        guests.iter().filter(|guest| !fits(**guest)).map(|guest| format!("{guest} is a guest without reason")).collect()
+    }
+}
+
+fn of<'a>(view: &'a View, group: &BTreeSet<usize>) -> Vec<&'a Person> {
+    group.iter().map(|n| &view.people[*n]).collect()
 }
 
 fn decided_different(view: &View, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
@@ -87,14 +133,27 @@ fn two_ids(left: &[&Person], right: &[&Person]) -> bool {
     left.iter().any(|(kind, ours)| right.get(kind).is_some_and(|theirs| ours.union(theirs).count() > 1))
 }
 
-/// What a group is called. A short form says nothing beside the name that it is short for.
-fn names<'a>(people: &[&'a Person]) -> Vec<&'a FoldedName> {
-    let all: Vec<&FoldedName> = people.iter().filter(|person| !person.is_loser && person.name.is_known()).map(|person| &person.name).collect();
-    all.iter().filter(|name| !all.iter().any(|fuller| name.is_short_for(fuller))).copied().collect()
+/// All that a group is called.
+fn all_names<'a>(people: &[&'a Person]) -> Vec<&'a FoldedName> {
+    people.iter().filter(|person| !person.is_loser && person.name.is_known()).map(|person| &person.name).collect()
 }
 
-fn none_agree(left: &[&FoldedName], right: &[&FoldedName], agree: fn(&FoldedName, &FoldedName) -> bool) -> bool {
-    !left.is_empty() && !right.is_empty() && !left.iter().any(|a| right.iter().any(|b| agree(a, b)))
+/// What a group is called. A short form says nothing beside the name that it is short for.
+fn names<'a>(people: &[&'a Person]) -> Vec<&'a FoldedName> {
+    let all = all_names(people);
+    all.iter().filter(|name| !all.iter().any(|fuller| fuller != *name && name.is_short_for(fuller))).copied().collect()
+}
+
+fn any_pair(left: &[&FoldedName], right: &[&FoldedName], agree: impl Fn(&FoldedName, &FoldedName) -> bool) -> bool {
+    left.iter().any(|a| right.iter().any(|b| agree(a, b)))
+}
+
+fn none_agree(left: &[&FoldedName], right: &[&FoldedName], agree: impl Fn(&FoldedName, &FoldedName) -> bool) -> bool {
+    !left.is_empty() && !right.is_empty() && !any_pair(left, right, agree)
+}
+
+fn no_names_agree(left: &[&Person], right: &[&Person], agree: impl Fn(&FoldedName, &FoldedName) -> bool) -> bool {
+    none_agree(&all_names(left), &all_names(right), agree)
 }
 
 /// Names that have a part, if both groups have such names; else all.
@@ -108,26 +167,56 @@ fn where_both_have<'a>(
     if a.is_empty() || b.is_empty() { (left, right) } else { (a, b) }
 }
 
-fn first_names_disagree(left: &[&Person], right: &[&Person]) -> bool {
-    let with_first = |people: &[&Person]| names(people).iter().any(|name| name.has_first());
+/// What links of a sort a group has.
+fn values(kind: IdentifierKind, people: &[&Person]) -> BTreeSet<Identifier> {
+    people.iter().flat_map(|person| person.links.clone()).filter(|value| value.kind == kind).collect()
+}
+
+/// Both have values of a sort that may link, and none in common.
+fn have_different(kind: IdentifierKind, left: &[&Person], right: &[&Person]) -> bool {
+    let (ours, theirs) = (values(kind, left), values(kind, right));
+    !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
+}
+
+/// Names that merely look alike don't count between people who have different phones.
+fn names_disagree_on_mailbox(left: &[&Person], right: &[&Person]) -> bool {
+    let alike_counts = !have_different(IdentifierKind::Phone, left, right);
     let (ours, theirs) = where_both_have(names(left), names(right), FoldedName::has_first);
-    with_first(left) && with_first(right) && none_agree(&ours, &theirs, FoldedName::first_agrees)
+    none_agree(&ours, &theirs, |a, b| a.agrees_on_mailbox(b, alike_counts))
 }
 
-fn names_disagree(left: &[&Person], right: &[&Person]) -> bool {
+/// One side has no first name, nothing says that it is the other's, and the mailbox doesn't bear the other's name either.
+fn bears_nobody(mailbox: &Identifier, left: &[&Person], right: &[&Person]) -> bool {
+    let (ours, theirs) = (names(left), names(right));
+    let with_first = |names: &[&FoldedName]| names.iter().any(|name| name.has_first());
+    let borne = |names: &[&FoldedName]| names.iter().any(|name| name.has_first() && name.is_borne_by(&mailbox.value));
+    with_first(&ours) != with_first(&theirs) && !any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree) && !borne(&ours) && !borne(&theirs)
+}
+
+/// Whether a group without first names has a reason to be one with others by e-mail alone.
+fn bears_somebody(view: &View, group: &BTreeSet<usize>, others: &BTreeSet<usize>) -> bool {
+    let (ours, theirs) = (all_names(&of(view, group)), all_names(&of(view, others)));
+    let is_reason =
+        |value: &Identifier| value.kind != IdentifierKind::Email || theirs.iter().any(|name| name.has_first() && name.is_borne_by(&value.value));
+    let mut common = view.ties[&Tie::Mailed].iter().filter(|piece| !piece.holders.is_disjoint(group) && !piece.holders.is_disjoint(others));
+    ours.iter().any(|name| name.has_first())
+        || of(view, others).iter().any(|person| !person.name.has_first())
+        || any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree)
+        || common.any(|piece| piece.value.as_ref().is_some_and(is_reason))
+}
+
+fn names_disagree_on_line(left: &[&Person], right: &[&Person]) -> bool {
+    let (ours, theirs) = speaking_on_line(left, right);
+    none_agree(&ours, &theirs, FoldedName::agrees_on_line)
+}
+
+fn speaking_on_line<'a>(left: &[&'a Person], right: &[&'a Person]) -> (Vec<&'a FoldedName>, Vec<&'a FoldedName>) {
     let (left, right) = where_both_have(names(left), names(right), FoldedName::has_first);
-    let (left, right) = where_both_have(left, right, FoldedName::has_last);
-    none_agree(&left, &right, FoldedName::agrees)
+    where_both_have(left, right, FoldedName::has_last)
 }
 
-/// Both have e-mails and none in common, and no whole names that agree. A shared or blocked one is nobody's.
+/// Both have e-mails of their own and none in common, and no names agree in full. A shared or blocked one is nobody's.
 fn strangers_by_email(left: &[&Person], right: &[&Person]) -> bool {
-    let speaking = |people: &[&Person], links: bool| -> BTreeSet<Identifier> {
-        let of = |person: &&Person| if links { person.links.clone() } else { person.found_by.clone() };
-        people.iter().filter(|person| !person.is_loser).flat_map(of).filter(|value| value.kind == IdentifierKind::Email).collect()
-    };
-    let whole = |people: &[&Person]| names(people).into_iter().filter(|name| name.is_whole()).cloned().collect::<Vec<_>>();
-    let agree = whole(left).iter().any(|a| whole(right).iter().any(|b| a.agrees(b)));
-    let both_have = !speaking(left, false).is_empty() && !speaking(right, false).is_empty();
-    both_have && speaking(left, true).is_disjoint(&speaking(right, true)) && !agree
+    let (ours, theirs) = speaking_on_line(left, right);
+    have_different(IdentifierKind::Email, left, right) && !any_pair(&ours, &theirs, FoldedName::agrees_in_full)
 }

@@ -28,8 +28,27 @@ pub struct Population {
     pub decisions: Vec<Decided>,
 }
 
-const FIRST_NAMES: [&str; 9] = ["Jan", "J.", "Jan Pieter", "J.P.", "Eva", "Emma", "Mohammed", "Mohamed", "Ana"];
-const LAST_NAMES: [&str; 6] = ["Bakker", "Baker", "de Bakker-Vos", "de Vries", "el Amrani", "Al"];
+const FIRST_NAMES: [&str; 18] = [
+    "Jan",
+    "J.",
+    "Jan Pieter",
+    "J.P.",
+    "Eva",
+    "Emma",
+    "Mohammed",
+    "Mohamed",
+    "Ana",
+    "Mario",
+    "Maria",
+    "Bob",
+    "Robert",
+    "Johannes",
+    "Jan Sr.",
+    "Jan Jr.",
+    "Jan en Eva",
+    "Eva & Jan",
+];
+const LAST_NAMES: [&str; 8] = ["Bakker", "Baker", "de Bakker-Vos", "de Vries", "el Amrani", "Al", "Jan", "Bakker II"];
 const BLOCKED: [&str; 3] = ["info@example.org", "test@example.org", "balie@example.org"];
 
 /// Some people who live close together: what is theirs is mostly each other's too.
@@ -48,10 +67,11 @@ impl Street {
             SourceKind::ALL.into_iter().flat_map(|kind| (0..3).map(move |id| RecordKey::new(kind, &format!("{}{id}", n + 1)).unwrap())).collect();
         Self {
             keys: dice.shuffled(keys),
-            emails: (0..3).map(|m| format!("m{n}{m}@example.org")).collect(),
+            // The third bears names of people who may live here.
+            emails: vec![format!("m{n}0@example.org"), format!("m{n}1@example.org"), format!("jan.eva.robert.{n}@example.org")],
             phones: (0..3).map(|m| format!("+316{n:02}{m}00000")).collect(),
             handles: (0..2).map(|m| format!("10{n:02}{m}")).collect(),
-            firsts: (0..2).map(|_| *dice.pick(&FIRST_NAMES)).collect(),
+            firsts: (0..3).map(|_| *dice.pick(&FIRST_NAMES)).collect(),
             lasts: (0..2).map(|_| *dice.pick(&LAST_NAMES)).collect(),
         }
     }
@@ -77,6 +97,8 @@ impl Population {
             generator.records(street);
             generator.moves(street);
             generator.merges(street);
+            generator.forms(street);
+            generator.old_numbers(street);
             generator.events(street);
         }
         let decisions = generator.decisions();
@@ -87,8 +109,11 @@ impl Population {
 
 /// Few enough instants that most words about a thing collide with another.
 fn at(second: usize) -> Timestamp {
-    "2026-03-01T08:00:00Z".parse::<Timestamp>().unwrap() + (second as i64).seconds()
+    "2019-03-01T08:00:00Z".parse::<Timestamp>().unwrap() + (second as i64).seconds()
 }
+
+/// Seconds until a number that was said at the beginning is old.
+const YEARS: usize = 6 * 365 * 24 * 60 * 60;
 
 type Fields = BTreeMap<String, Option<Value>>;
 
@@ -124,7 +149,7 @@ impl Generator {
         let mut all: Vec<(String, usize, Value)> = vec![
             (field::FIRST_NAME.to_owned(), 65, json!(first)),
             (field::LAST_NAME.to_owned(), 65, json!(last)),
-            (field::FULL_NAME.to_owned(), 10, json!(format!("{first} {last}"))),
+            (field::FULL_NAME.to_owned(), 25, json!(self.whole_name(first, last))),
             (format!("{}home", field::EMAIL), 55, json!(self.email(street))),
             (format!("{}work", field::EMAIL), 14, json!(self.email(street))),
             (format!("{}mobile", field::PHONE), 60, json!(self.phone(street))),
@@ -136,13 +161,33 @@ impl Generator {
             (format!("{}points", field::ATTRIBUTE), 15, json!(points)),
         ];
         all.extend(reference.map(|(name, value)| (name, 100, value)));
+        let is_whole = self.dice.chance(25);
         let mut fields = Fields::new();
         for (name, percent, value) in all {
-            if self.dice.chance(percent) {
+            let is_said = match name.as_str() {
+                // A whole name is read only where no parts are known.
+                field::FIRST_NAME | field::LAST_NAME if is_whole => false,
+                field::FULL_NAME if is_whole => true,
+                _ => self.dice.chance(percent),
+            };
+            if is_said {
                 fields.insert(name, (!clears || self.dice.chance(75)).then_some(value));
             }
         }
         fields
+    }
+
+    /// The ways in which systems write a name in one text.
+    fn whole_name(&mut self, first: &str, last: &str) -> String {
+        match self.dice.roll(7) {
+            0 => first.to_owned(),
+            1 => last.to_owned(),
+            2 => format!("{last}, {first}"),
+            3 => format!("van der {last}"),
+            4 => format!("{first} {last}, de"),
+            5 => format!("{last}, {first} van"),
+            _ => format!("{first} {last}"),
+        }
     }
 
     fn reference(&mut self, street: usize) -> Option<(String, Value)> {
@@ -152,7 +197,12 @@ impl Generator {
         let street = self.near(street);
         let to = self.dice.pick(&self.streets[street].keys).clone();
         let slot = if self.dice.chance(20) { "#2" } else { "" };
-        let id = if self.dice.chance(5) { "0000-0000".to_owned() } else { to.id };
+        let id = match self.dice.roll(20) {
+            0 => "0000-0000".to_owned(),
+            // An id of somebody else's making, which nobody bears.
+            1..4 => format!("own-{}", self.dice.roll(4)),
+            _ => to.id,
+        };
         Some((format!("{}{}{slot}", field::REFERENCE, to.kind), json!(id)))
     }
 
@@ -173,6 +223,54 @@ impl Generator {
                     self.say(&key, second.saturating_sub(1), Scope::Partial, fields);
                 }
             }
+        }
+    }
+
+    /// What anybody can type into a form: somebody's address, a phone of one's own, and some name or none. Some refer to one id
+    /// in several systems.
+    fn forms(&mut self, street: usize) {
+        let participants: Vec<RecordKey> =
+            self.streets[street].keys.iter().filter(|key| key.kind == SourceKind::OmniLabParticipant).cloned().collect();
+        for key in participants {
+            let mut fields: Fields = [(format!("{}home", field::EMAIL), Some(json!(self.email(street))))].into();
+            let place = &self.streets[street];
+            let (first, last) = (*self.dice.pick(&place.firsts), *self.dice.pick(&place.lasts));
+            let said = [(field::FIRST_NAME, 45, json!(first)), (field::LAST_NAME, 35, json!(last))];
+            for (name, percent, value) in said {
+                if self.dice.chance(percent) {
+                    fields.insert(name.to_owned(), Some(value));
+                }
+            }
+            if self.dice.chance(40) {
+                let phone = self.phone(street);
+                fields.insert(format!("{}mobile", field::PHONE), Some(json!(phone)));
+            }
+            let second = 5 + self.dice.roll(6);
+            self.say(&key, second, Scope::Partial, fields);
+        }
+        for _ in 0..3 {
+            let (key, id) = (self.dice.pick(self.streets[street].known()).clone(), self.dice.pick(&self.streets[street].keys).id.clone());
+            let kinds = [SourceKind::OmneoProfile, SourceKind::OmnioTapContact, SourceKind::OmniLabParticipant];
+            let said = kinds.into_iter().filter(|_| self.dice.chance(60));
+            let fields: Fields = said.map(|kind| (format!("{}{kind}#3", field::REFERENCE), Some(json!(id)))).collect();
+            let second = 5 + self.dice.roll(6);
+            self.say(&key, second, Scope::Partial, fields);
+        }
+    }
+
+    /// Some say years later that a number of the street is theirs.
+    fn old_numbers(&mut self, street: usize) {
+        for _ in 0..4 {
+            let key = self.dice.pick(self.streets[street].known()).clone();
+            let (first, last) = (*self.dice.pick(&FIRST_NAMES), *self.dice.pick(&LAST_NAMES));
+            let phone = self.dice.pick(&self.streets[street].phones).clone();
+            let mut fields: Fields = [(format!("{}new", field::PHONE), Some(json!(phone)))].into();
+            if self.dice.chance(80) {
+                fields.insert(field::FIRST_NAME.to_owned(), Some(json!(first)));
+                fields.insert(field::LAST_NAME.to_owned(), Some(json!(last)));
+            }
+            let second = YEARS + self.dice.roll(4);
+            self.say(&key, second, Scope::Partial, fields);
         }
     }
 

@@ -23,6 +23,12 @@ pub struct Met {
     phones_back: usize,
     emails_dropped: usize,
     emails_back: usize,
+    in_between: usize,
+    numbers_moved: usize,
+    guests_placed: usize,
+    guests_torn: usize,
+    dangling_references: usize,
+    ambiguous_references: usize,
 }
 
 impl Met {
@@ -32,7 +38,11 @@ impl Met {
             assert!(*n >= 100, "{self:?}");
         }
         for n in [self.phones_dropped, self.phones_back, self.emails_dropped, self.emails_back] {
-            assert!(n >= 100, "{self:?}");
+            assert!(n >= 50, "{self:?}");
+        }
+        // Rarer: each takes several people on one value.
+        for n in [self.in_between, self.numbers_moved, self.guests_placed, self.guests_torn, self.dangling_references, self.ambiguous_references] {
+            assert!(n >= 10, "{self:?}");
         }
     }
 
@@ -45,6 +55,13 @@ impl Met {
         self.emails_dropped += up.1;
         self.phones_back += down.0;
         self.emails_back += down.1;
+        let (old, new) = (&before.hard, &after.hard);
+        self.in_between += new.in_between.difference(&old.in_between).count();
+        self.numbers_moved += new.moved.difference(&old.moved).count();
+        self.guests_placed += new.placed.difference(&old.placed).count();
+        self.guests_torn += new.torn.difference(&old.torn).count();
+        self.dangling_references += new.dangling.difference(&old.dangling).count();
+        self.ambiguous_references += new.ambiguous.difference(&old.ambiguous).count();
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::customer::identifier::{Identifier, IdentifierKind, identifiers_of};
+use hookpoint::customer::identifier::{Identifier, IdentifierKind, Identifiers, identifiers_of};
 use hookpoint::customer::kind::SourceKind;
 use hookpoint::customer::name::FoldedName;
 use hookpoint::customer::record::{Change, Record, RecordKey};
 use hookpoint::customer::rules::IdentityRules;
 use hookpoint::customer::versions::Versions;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::generator::Decided;
+use crate::identity_cases::world::{are_of_more_than, phones_said_at};
 
 /// Everything that was said so far.
 pub struct Oracle {
@@ -18,7 +19,14 @@ pub struct Oracle {
     pub decisions: Vec<Decided>,
     pub records: BTreeMap<RecordKey, Versions>,
     pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
-    found_by: BTreeMap<RecordKey, (FoldedName, BTreeSet<Identifier>)>,
+    live: BTreeMap<RecordKey, Live>,
+}
+
+/// What a live record says of a person.
+struct Live {
+    name: FoldedName,
+    identifiers: Identifiers,
+    said_at: BTreeMap<Identifier, Timestamp>,
 }
 
 /// A live record.
@@ -27,10 +35,14 @@ pub struct Person {
     pub name: FoldedName,
     /// Whether the source merged it away: then it neither links nor says who it is.
     pub is_loser: bool,
+    /// Whether anybody could have written it, and nobody has confirmed it.
+    pub is_guest: bool,
     /// What it is found by.
     pub found_by: BTreeSet<Identifier>,
     /// What of it links.
     pub links: BTreeSet<Identifier>,
+    /// When it last said its phone numbers.
+    pub said_at: BTreeMap<Identifier, Timestamp>,
     /// Whether e-mail and phone may link in its component.
     pub may_link: (bool, bool),
     /// Its component, and its component without phones.
@@ -49,8 +61,34 @@ pub struct View {
     pub same: Vec<BTreeSet<usize>>,
     pub apart: BTreeSet<(usize, usize)>,
     /// What could make some people one: by its sort, for each piece of evidence, whom it is about.
-    pub ties: BTreeMap<Tie, Vec<BTreeSet<usize>>>,
+    pub ties: BTreeMap<Tie, Vec<Piece>>,
+    /// Numbers that somebody else has taken over from a person.
+    pub moved: BTreeSet<(usize, Identifier)>,
     pub customers: BTreeSet<BTreeSet<RecordKey>>,
+    pub hard: Hard,
+}
+
+/// A piece of evidence: the address, if it is one, and who has it.
+#[derive(Clone)]
+pub struct Piece {
+    pub value: Option<Identifier>,
+    pub holders: BTreeSet<usize>,
+}
+
+/// What was hard about a view, so that a test can count it.
+#[derive(Default, PartialEq)]
+pub struct Hard {
+    /// Values with the records that stayed out, because they agreed with two who disagree.
+    pub in_between: BTreeSet<(Option<Identifier>, RecordKey)>,
+    /// Numbers with the records that lost them to somebody else.
+    pub moved: BTreeSet<(Identifier, RecordKey)>,
+    /// Guests that joined a customer of trusted records, and guests that could have joined several.
+    pub placed: BTreeSet<RecordKey>,
+    pub torn: BTreeSet<RecordKey>,
+    /// Records that refer to an id of a unique kind that nobody bears.
+    pub dangling: BTreeSet<RecordKey>,
+    /// Records that refer to the same id in several kinds.
+    pub ambiguous: BTreeSet<RecordKey>,
 }
 
 /// What makes two records one, the strongest first.
@@ -95,9 +133,12 @@ impl Sets {
     }
 }
 
+/// People who are one so far.
+type Cluster = BTreeSet<usize>;
+
 impl Oracle {
     pub fn new(rules: IdentityRules, decisions: Vec<Decided>) -> Self {
-        Self { rules, decisions, records: BTreeMap::new(), merges: BTreeMap::new(), found_by: BTreeMap::new() }
+        Self { rules, decisions, records: BTreeMap::new(), merges: BTreeMap::new(), live: BTreeMap::new() }
     }
 
     pub fn hear(&mut self, change: &Change) {
@@ -106,9 +147,11 @@ impl Oracle {
                 let said = Versions::from(update.clone());
                 self.records.entry(key.clone()).and_modify(|known| known.join(said.clone())).or_insert(said);
                 let record = Record { key: key.clone(), versions: self.records[key].clone() };
-                self.found_by.remove(key);
+                self.live.remove(key);
                 if record.versions.is_live() {
-                    self.found_by.insert(key.clone(), (record.name().folded(), identifiers_of(&record, self.rules.region).values));
+                    let identifiers = identifiers_of(&record, self.rules.region);
+                    let said_at = phones_said_at(&record, &self.rules);
+                    self.live.insert(key.clone(), Live { name: record.name().folded(), identifiers, said_at });
                 }
             }
             Change::Merge(merge) if merge.loser != merge.winner => {
@@ -142,32 +185,73 @@ impl Oracle {
 
     pub fn view(&self) -> View {
         let ends = self.ends();
-        let end = |key: &RecordKey| ends.get(key).unwrap_or(key).clone();
-        let classes = self.decided_classes(&end);
-        let mut people: Vec<Person> = Vec::new();
-        for (key, (name, found_by)) in &self.found_by {
-            let is_loser = end(key) != *key;
-            let links: BTreeSet<Identifier> =
-                if is_loser { BTreeSet::new() } else { found_by.iter().filter(|value| !self.rules.blocklist.blocks(value)).cloned().collect() };
-            let mut unique_ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
-            let stands_for = std::iter::once(key.clone()).chain(links.iter().filter_map(Identifier::referred_record));
-            for id in stands_for.filter(|id| self.rules.unique.contains(&id.kind)) {
-                let id_now = end(&id);
-                unique_ids.entry(id.kind).or_default().insert(classes.get(&id_now).cloned().unwrap_or(id_now));
-            }
-            let (name, found_by) = (name.clone(), found_by.clone());
-            people.push(Person { key: key.clone(), name, is_loser, found_by, links, may_link: (true, true), components: (0, 0), unique_ids });
-        }
+        let mut hard = Hard::default();
+        let mut people = self.people(&ends, &mut hard);
         let shared = self.shared(&people);
         for person in &mut people {
             person.links.retain(|value| !shared.contains(value));
         }
         let (same, apart) = self.decided(&people, &ends);
-        let mut view = View { people, ends, shared, same, apart, ties: BTreeMap::new(), customers: BTreeSet::new() };
-        view.ties = Tie::ALL.into_iter().map(|tie| (tie, self.ties(&view, tie))).collect();
-        self.find_components(&mut view);
-        view.customers = self.customers(&view);
+        let (ties, moved, customers) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let mut view = View { people, ends, shared, same, apart, ties, moved, customers, hard };
+        view.ties = Tie::ALL.into_iter().map(|tie| (tie, ties_of(&view, tie))).collect();
+        let customers = self.customers(&mut view);
+        let keys = |customer: Cluster| customer.into_iter().map(|n| view.people[n].key.clone()).collect();
+        view.customers = customers.into_iter().map(keys).collect();
+        let moved = view.moved.iter().map(|(n, number)| (number.clone(), view.people[*n].key.clone()));
+        view.hard.moved = moved.collect();
         view
+    }
+
+    fn people(&self, ends: &BTreeMap<RecordKey, RecordKey>, hard: &mut Hard) -> Vec<Person> {
+        let end = |key: &RecordKey| ends.get(key).unwrap_or(key).clone();
+        let classes = self.decided_classes(&end);
+        let guests = self.guests(&end);
+        let mut people = Vec::new();
+        for (key, live) in &self.live {
+            let (is_loser, is_guest) = (end(key) != *key, guests.contains(key));
+            // Trusted records are resolved as if there were no guests: a guest's key is known to guests only.
+            let is_known = |id: &RecordKey| ends.contains_key(id) || (self.live.contains_key(id) && (is_guest || !guests.contains(id)));
+            let mut links: BTreeSet<Identifier> = live.identifiers.values.clone();
+            links.retain(|value| !is_loser && live.identifiers.may_link(value) && !self.rules.blocklist.blocks(value));
+            let referred: Vec<RecordKey> = links.iter().filter_map(Identifier::referred_record).collect();
+            let is_ambiguous = |id: &RecordKey| referred.iter().filter(|other| other.id == id.id && is_known(other)).count() > 1;
+            links.retain(|value| value.referred_record().is_none_or(|id| !is_ambiguous(&id)));
+            if referred.iter().any(is_ambiguous) {
+                hard.ambiguous.insert(key.clone());
+            }
+            let mut unique_ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
+            let stands_for = std::iter::once(key.clone()).chain(links.iter().filter_map(Identifier::referred_record));
+            for id in stands_for.filter(|id| self.rules.unique.contains(&id.kind)) {
+                if !is_known(&id) && id != *key {
+                    hard.dangling.insert(key.clone());
+                    continue;
+                }
+                let id_now = end(&id);
+                unique_ids.entry(id.kind).or_default().insert(classes.get(&id_now).cloned().unwrap_or(id_now));
+            }
+            people.push(Person {
+                key: key.clone(),
+                name: live.name.clone(),
+                is_loser,
+                is_guest,
+                found_by: live.identifiers.values.clone(),
+                links,
+                said_at: live.said_at.clone(),
+                may_link: (true, true),
+                components: (0, 0),
+                unique_ids,
+            });
+        }
+        people
+    }
+
+    /// Live records that anybody could have written. A decision that two records are the same person confirms those that it
+    /// names, and for a record that is gone the one that it was merged into.
+    fn guests(&self, end: &dyn Fn(&RecordKey) -> RecordKey) -> BTreeSet<RecordKey> {
+        let named = self.decisions.iter().filter(|decision| decision.same).flat_map(|decision| [&decision.left, &decision.right]);
+        let confirmed: BTreeSet<RecordKey> = named.map(|key| if self.live.contains_key(key) { key.clone() } else { end(key) }).collect();
+        self.live.keys().filter(|key| self.rules.self_asserted.contains(&key.kind) && !confirmed.contains(*key)).cloned().collect()
     }
 
     /// Ids that people decided to be one person's, each with the least of them.
@@ -183,10 +267,24 @@ impl Oracle {
         classes
     }
 
-    /// What decisions come to among live records. Where a record that one names is gone, whoever it was merged into or
-    /// decided to be the same as is meant.
+    /// What decisions come to. Among trusted records that is the same with and without guests.
     fn decided(&self, people: &[Person], ends: &BTreeMap<RecordKey, RecordKey>) -> (Vec<BTreeSet<usize>>, BTreeSet<(usize, usize)>) {
-        let number: BTreeMap<&RecordKey, usize> = people.iter().zip(0..).map(|(person, n)| (&person.key, n)).collect();
+        let (same, mut apart) = self.decided_among(people, ends, |person| !person.is_guest);
+        let (_, of_all) = self.decided_among(people, ends, |_| true);
+        apart.extend(of_all.into_iter().filter(|(a, b)| people[*a].is_guest || people[*b].is_guest));
+        (same, apart)
+    }
+
+    /// What decisions come to among some live records. Where a record that one names is gone, whoever it was merged into or
+    /// decided to be the same as is meant.
+    fn decided_among(
+        &self,
+        people: &[Person],
+        ends: &BTreeMap<RecordKey, RecordKey>,
+        counts: fn(&Person) -> bool,
+    ) -> (Vec<BTreeSet<usize>>, BTreeSet<(usize, usize)>) {
+        let counted = people.iter().zip(0..).filter(|(person, _)| counts(person));
+        let number: BTreeMap<&RecordKey, usize> = counted.map(|(person, n)| (&person.key, n)).collect();
         let meant = |key: &RecordKey| if number.contains_key(key) { key.clone() } else { ends.get(key).unwrap_or(key).clone() };
         let mut classes: Vec<BTreeSet<RecordKey>> = Vec::new();
         for decision in self.decisions.iter().filter(|decision| decision.same) {
@@ -211,52 +309,78 @@ impl Oracle {
         (classes.iter().map(live).collect(), apart)
     }
 
-    /// Addresses held by too many records of one unique kind, or under too many names elsewhere.
+    /// Addresses held by too many records of one unique kind, or under too many names elsewhere. Self-asserted records don't
+    /// count, also where somebody confirmed them.
     fn shared(&self, people: &[Person]) -> BTreeSet<Identifier> {
-        let mut holders: BTreeMap<&Identifier, (BTreeMap<SourceKind, usize>, BTreeSet<String>)> = BTreeMap::new();
-        for person in people {
+        let mut holders: BTreeMap<&Identifier, (BTreeMap<SourceKind, usize>, BTreeMap<String, FoldedName>)> = BTreeMap::new();
+        for person in people.iter().filter(|person| !self.rules.self_asserted.contains(&person.key.kind)) {
             for value in person.links.iter().filter(|value| value.kind.is_address()) {
                 let (records, names) = holders.entry(value).or_default();
                 if self.rules.unique.contains(&person.key.kind) {
                     *records.entry(person.key.kind).or_default() += 1;
                 } else if person.name.is_known() {
-                    names.insert(person.name.key());
+                    names.insert(person.name.key(), person.name.clone());
                 }
             }
         }
         let above = self.rules.shared_above;
-        let too_many =
-            |(records, names): &(BTreeMap<SourceKind, usize>, BTreeSet<String>)| names.len() > above || records.values().any(|n| *n > above);
-        holders.into_iter().filter(|(_, held)| too_many(held)).map(|(value, _)| value.clone()).collect()
+        let shared = holders.into_iter().filter(|(_, (records, names))| records.values().any(|n| *n > above) || are_of_more_than(above, names));
+        shared.map(|(value, _)| value.clone()).collect()
     }
 
-    fn ties(&self, view: &View, tie: Tie) -> Vec<BTreeSet<usize>> {
-        let end = |key: &RecordKey| view.ends.get(key).unwrap_or(key).to_string();
-        let mut holders: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-        for (n, person) in view.people.iter().enumerate() {
-            let referred = person.links.iter().filter_map(Identifier::referred_record).map(|key| end(&key));
-            let addresses = |phone: bool| person.links.iter().filter(move |v| v.kind.is_address() && (v.kind == IdentifierKind::Phone) == phone);
-            let texts = |phone| addresses(phone).map(|value| format!("{} {}", value.kind.as_str(), value.value)).collect();
-            let evidence: Vec<String> = match tie {
-                Tie::Decided => view.same.iter().enumerate().filter(|(_, class)| class.contains(&n)).map(|(class, _)| class.to_string()).collect(),
-                Tie::Merged => vec![end(&person.key)],
-                Tie::Referred => referred.chain([end(&person.key)]).collect(),
-                Tie::Mailed => texts(false),
-                Tie::Phoned => texts(true),
-            };
-            for piece in evidence {
-                holders.entry(piece).or_default().insert(n);
+    /// Trusted records first, as if there were no others; then each party of guests joins the one trusted cluster that it
+    /// fits, and the parties that fit none or several are resolved among themselves.
+    fn customers(&self, view: &mut View) -> Vec<Cluster> {
+        let of_sort = |is_guest: bool| (0..view.people.len()).filter(|n| view.people[*n].is_guest == is_guest).collect::<Cluster>();
+        let (trusted, guests) = (of_sort(false), of_sort(true));
+        let mut customers = self.clusters(view, &trusted);
+        let clusters = customers.clone();
+        let mut others = Cluster::new();
+        for party in self.level(view, Tie::Merged, &singles(&guests)) {
+            match self.place(view, &clusters, &party) {
+                Some(cluster) => {
+                    view.hard.placed.extend(party.iter().map(|n| view.people[*n].key.clone()));
+                    customers[cluster].extend(party);
+                }
+                None => others.extend(party),
             }
         }
-        holders.into_values().filter(|holders| holders.len() > 1).collect()
+        customers.extend(self.clusters(view, &others));
+        customers
     }
 
-    /// Everything that hangs together, also over records that are gone and over decisions that they are different.
-    fn find_components(&self, view: &mut View) {
+    /// The one trusted cluster that a party of guests belongs to, by the strongest evidence that says so.
+    fn place(&self, view: &mut View, clusters: &[Cluster], party: &Cluster) -> Option<usize> {
+        for tie in [Tie::Merged, Tie::Referred, Tie::Mailed, Tie::Phoned] {
+            let mut fitting: BTreeSet<usize> = BTreeSet::new();
+            for piece in view.ties[&tie].iter().filter(|piece| !piece.holders.is_disjoint(party)) {
+                let (holders, value) = (self.usable(view, tie, piece), piece.value.as_ref());
+                let fits = |cluster: &Cluster| !cluster.is_disjoint(&holders) && !self.forbidden(view, tie, value, party, cluster);
+                fitting.extend((0..clusters.len()).filter(|n| fits(&clusters[*n])));
+            }
+            if fitting.len() > 1 {
+                view.hard.torn.extend(party.iter().map(|n| view.people[*n].key.clone()));
+            }
+            if fitting.len() == 1 {
+                return fitting.first().copied();
+            }
+        }
+        None
+    }
+
+    /// The customers that some people are, by all levels.
+    fn clusters(&self, view: &mut View, among: &Cluster) -> Vec<Cluster> {
+        self.find_components(view, among);
+        Tie::ALL.into_iter().fold(singles(among), |clusters, tie| self.level(view, tie, &clusters))
+    }
+
+    /// Everything of some people that hangs together, also over records that are gone and over decisions that they are
+    /// different; and whether it is small enough for phones and e-mails to link.
+    fn find_components(&self, view: &mut View, among: &Cluster) {
         let mut keys: Vec<RecordKey> = view.people.iter().map(|person| person.key.clone()).collect();
         let mut hanging: Vec<[RecordKey; 2]> = self.merges.keys().map(|(loser, winner)| [loser.clone(), winner.clone()]).collect();
         hanging.extend(self.decisions.iter().map(|decision| [decision.left.clone(), decision.right.clone()]));
-        for person in &view.people {
+        for person in among.iter().map(|n| &view.people[*n]) {
             hanging.extend(person.links.iter().filter_map(Identifier::referred_record).map(|key| [person.key.clone(), key]));
         }
         let mut number: BTreeMap<RecordKey, usize> = keys.iter().cloned().zip(0..).collect();
@@ -268,46 +392,115 @@ impl Oracle {
         }
         let mut without_phones = Sets::singles(keys.len());
         hanging.iter().for_each(|pair| without_phones.join(&pair.iter().map(|key| number[key]).collect()));
-        view.ties[&Tie::Mailed].iter().for_each(|members| without_phones.join(members));
+        let join_holders = |sets: &mut Sets, tie| view.ties[&tie].iter().for_each(|piece: &Piece| sets.join(&(&piece.holders & among)));
+        join_holders(&mut without_phones, Tie::Mailed);
         let mut whole = without_phones.clone();
-        view.ties[&Tie::Phoned].iter().for_each(|members| whole.join(members));
-        let live = view.people.len();
-        let fits = |sets: &Sets| -> Vec<bool> {
-            let size = |set: usize| sets.0[..live].iter().filter(|other| **other == set).count();
-            sets.0[..live].iter().map(|set| size(*set) <= self.rules.component_cap).collect()
-        };
-        let (all_fit, rest_fits) = (fits(&whole), fits(&without_phones));
-        for (n, person) in view.people.iter_mut().enumerate() {
-            person.may_link = (rest_fits[n], all_fit[n]);
-            person.components = (whole.0[n], without_phones.0[n]);
+        join_holders(&mut whole, Tie::Phoned);
+        let fits = |sets: &Sets, n: usize| among.iter().filter(|other| sets.0[**other] == sets.0[n]).count() <= self.rules.component_cap;
+        for n in among {
+            let person = &mut view.people[*n];
+            person.may_link = (fits(&without_phones, *n), fits(&whole, *n));
+            person.components = (whole.0[*n], without_phones.0[*n]);
         }
     }
 
-    fn customers(&self, view: &View) -> BTreeSet<BTreeSet<RecordKey>> {
-        let mut now = Sets::singles(view.people.len());
-        for level in Tie::ALL {
-            let before = now.sets();
-            let allowed = |among: &BTreeSet<usize>| {
-                let clusters: Vec<&BTreeSet<usize>> = among.iter().map(|set| &before[set]).collect();
-                let pairs = clusters.iter().enumerate().flat_map(|(n, a)| clusters[n + 1..].iter().map(move |b| (*a, *b)));
-                pairs.into_iter().all(|(a, b)| !self.forbidden(view, level, a, b))
-            };
-            let mut after = now.clone();
-            for holders in &view.ties[&level] {
-                let (mail, phone) = view.people[*holders.first().unwrap()].may_link;
-                let used = if level == Tie::Mailed { mail } else { level != Tie::Phoned || phone };
-                if used && allowed(&holders.iter().map(|member| now.0[*member]).collect()) {
-                    let joined: BTreeSet<usize> = holders.iter().map(|member| now.0[*member]).flat_map(|set| before[&set].clone()).collect();
-                    after.join(&joined);
-                }
-            }
-            for group in after.sets().into_values() {
-                if !allowed(&group.iter().map(|member| now.0[*member]).collect()) {
-                    group.iter().for_each(|member| after.0[*member] = now.0[*member]);
-                }
-            }
-            now = after;
-        }
-        now.sets().into_values().map(|set| set.into_iter().map(|member| view.people[member].key.clone()).collect()).collect()
+    /// Who has a piece of evidence and may be linked by it.
+    fn usable(&self, view: &View, tie: Tie, piece: &Piece) -> BTreeSet<usize> {
+        let has_moved = |n: &usize| piece.value.clone().is_some_and(|value| view.moved.contains(&(*n, value)));
+        let may_link = |n: &usize| match tie {
+            Tie::Decided | Tie::Merged | Tie::Referred => true,
+            Tie::Mailed => self.rules.email_links && view.people[*n].may_link.0,
+            Tie::Phoned => self.rules.phone_links && view.people[*n].may_link.1 && !has_moved(n),
+        };
+        piece.holders.iter().copied().filter(may_link).collect()
     }
+
+    /// What the evidence of one level makes of some clusters: all values at once.
+    fn level(&self, view: &mut View, tie: Tie, before: &[Cluster]) -> Vec<Cluster> {
+        let mut joined = Sets::singles(before.len());
+        let owner: BTreeMap<usize, usize> =
+            before.iter().enumerate().flat_map(|(n, cluster)| cluster.iter().map(move |member| (*member, n))).collect();
+        let holding = |holders: &BTreeSet<usize>| holders.iter().filter_map(|member| owner.get(member).copied()).collect::<BTreeSet<usize>>();
+        for piece in view.ties[&tie].clone().into_iter().filter(|piece| holding(&piece.holders).len() > 1) {
+            if tie == Tie::Phoned {
+                self.find_moved(view, &piece, before);
+            }
+            let holding = holding(&self.usable(view, tie, &piece));
+            let are_allowed = |a: usize, b: usize| !self.forbidden(view, tie, piece.value.as_ref(), &before[a], &before[b]);
+            let (groups, in_between) = agreeing(&holding, &are_allowed);
+            groups.iter().for_each(|group| joined.join(group));
+            let outside = in_between.iter().flat_map(|n| &before[*n]).map(|n| (piece.value.clone(), view.people[*n].key.clone()));
+            view.hard.in_between.extend(outside.collect::<Vec<_>>());
+        }
+        // A group that several values formed, and in which two must not be one, is not formed.
+        let is_allowed = |group: &BTreeSet<usize>| pairs(group).all(|(a, b)| !self.forbidden(view, tie, None, &before[a], &before[b]));
+        let after = joined.sets().into_values().flat_map(|group| {
+            let clusters = group.iter().map(|n| before[*n].clone());
+            if is_allowed(&group) { vec![clusters.flatten().collect()] } else { clusters.collect() }
+        });
+        after.collect()
+    }
+
+    /// Notes who no longer has a number, because somebody else whose name doesn't agree said it years later.
+    fn find_moved(&self, view: &mut View, piece: &Piece, clusters: &[Cluster]) {
+        let Some(number) = piece.value.clone().filter(|_| self.rules.phone_moves_after_years > 0) else { return };
+        let holders = self.usable(view, Tie::Phoned, piece);
+        let years = SignedDuration::from_hours(24 * 365 * i64::from(self.rules.phone_moves_after_years));
+        let holding: Vec<Cluster> = clusters.iter().map(|cluster| cluster & &holders).filter(|held| !held.is_empty()).collect();
+        let newest = |held: &Cluster| held.iter().filter_map(|n| view.people[*n].said_at.get(&number)).max().copied();
+        let whole = |held: &Cluster| clusters.iter().find(|cluster| held.is_subset(cluster)).unwrap();
+        let is_later = |one: &Cluster, two: &Cluster| newest(one).zip(newest(two)).is_some_and(|(one, two)| two.duration_since(one) >= years);
+        let lost =
+            holding.iter().filter(|one| holding.iter().any(|two| is_later(one, two) && !Self::may_share_for_years(view, whole(one), whole(two))));
+        let lost: Vec<(usize, Identifier)> = lost.flatten().map(|n| (*n, number.clone())).collect();
+        view.moved.extend(lost);
+    }
+}
+
+fn singles(people: &Cluster) -> Vec<Cluster> {
+    people.iter().map(|n| Cluster::from([*n])).collect()
+}
+
+fn pairs(among: &BTreeSet<usize>) -> impl Iterator<Item = (usize, usize)> {
+    among.iter().flat_map(|a| among.range(a + 1..).map(|b| (*a, *b)))
+}
+
+/// The groups of some clusters in which all agree with all, and those that agree with two who disagree.
+fn agreeing(all: &BTreeSet<usize>, are_allowed: &dyn Fn(usize, usize) -> bool) -> (Vec<BTreeSet<usize>>, BTreeSet<usize>) {
+    let lines: BTreeSet<(usize, usize)> = pairs(all).filter(|(a, b)| are_allowed(*a, *b)).flat_map(|(a, b)| [(a, b), (b, a)]).collect();
+    let neighbours = |n: usize| lines.iter().filter(|(a, _)| *a == n).map(|(_, b)| *b).collect::<BTreeSet<usize>>();
+    let in_between: BTreeSet<usize> = all.iter().copied().filter(|n| pairs(&neighbours(*n)).any(|pair| !lines.contains(&pair))).collect();
+    let rest: BTreeSet<usize> = all - &in_between;
+    let mut groups: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
+    for n in &rest {
+        let mut group = &neighbours(*n) & &rest;
+        group.insert(*n);
+        groups.insert(group);
+    }
+    (groups.into_iter().collect(), in_between)
+}
+
+fn ties_of(view: &View, tie: Tie) -> Vec<Piece> {
+    let end = |key: &RecordKey| view.ends.get(key).unwrap_or(key).to_string();
+    let mut pieces: BTreeMap<(String, Option<Identifier>), BTreeSet<usize>> = BTreeMap::new();
+    for (n, person) in view.people.iter().enumerate() {
+        let referred = person.links.iter().filter_map(Identifier::referred_record).map(|key| end(&key));
+        let addresses = |phone: bool| {
+            let values = person.links.iter().filter(move |value| value.kind.is_address() && (value.kind == IdentifierKind::Phone) == phone);
+            values.map(|value| (String::new(), Some(value.clone()))).collect()
+        };
+        let classes = view.same.iter().enumerate().filter(|(_, class)| class.contains(&n)).map(|(class, _)| class.to_string());
+        let evidence: Vec<(String, Option<Identifier>)> = match tie {
+            Tie::Decided => classes.map(|class| (class, None)).collect(),
+            Tie::Merged => vec![(end(&person.key), None)],
+            Tie::Referred => referred.chain([end(&person.key)]).map(|key| (key, None)).collect(),
+            Tie::Mailed => addresses(false),
+            Tie::Phoned => addresses(true),
+        };
+        for piece in evidence {
+            pieces.entry(piece).or_default().insert(n);
+        }
+    }
+    let pieces = pieces.into_iter().map(|((_, value), holders)| Piece { value, holders });
+    pieces.filter(|piece| piece.holders.len() > 1).collect()
 }
