@@ -83,7 +83,8 @@ impl<'a> Among<'a> {
                 classes.len().saturating_sub(1)
             }));
         }
-        let verdict = |ours: &&Names| classes.iter().map(|theirs| verdict(ours, theirs, on, rules)).collect();
+        let borne = Borne::new(&classes, on);
+        let verdict = |ours: &&Names| classes.iter().map(|theirs| verdict(ours, theirs, (on.level, borne.as_ref()), rules)).collect();
         Self { clusters: clusters.to_vec(), class_of, verdicts: classes.iter().map(verdict).collect(), level: on.level }
     }
 
@@ -217,36 +218,57 @@ fn are_strangers(a: &Cluster, b: &Cluster, kind: IdentifierKind) -> bool {
     !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(theirs)
 }
 
-fn verdict(ours: &Names, theirs: &Names, on: On<'_>, rules: &IdentityRules) -> Verdict {
-    match on.level {
-        Level::Email if rules.email_needs_names => on_mailbox(ours, theirs, on.value.filter(|_| rules.email_needs_first_name)),
+fn verdict(ours: &Names, theirs: &Names, (level, borne): (Level, Option<&Borne<'_>>), rules: &IdentityRules) -> Verdict {
+    match level {
+        Level::Email if rules.email_needs_names => on_mailbox(ours, theirs, borne, rules),
         Level::Phone => on_line(ours, theirs),
         Level::Email | Level::Decision | Level::SourceMerge | Level::Reference => Verdict::Agree { in_full: false },
     }
 }
 
-fn on_mailbox(ours: &Names, theirs: &Names, value: Option<&Evidence>) -> Verdict {
+/// Without a mailbox, of those whom several connect, only names that disagree whatever the mailbox is speak against one person.
+fn on_mailbox(ours: &Names, theirs: &Names, borne: Option<&Borne<'_>>, rules: &IdentityRules) -> Verdict {
     let (mut a, mut b) = (speaking(ours), speaking(theirs));
     with_part(&mut a, &mut b, FoldedName::has_first);
     let agrees = |alike: bool| a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| a.agrees_on_mailbox(b, alike)));
     if !agrees(true) {
         Verdict::Disagree(Grounds::FirstNames)
-    } else if value.is_some_and(|value| is_nobodys(ours, theirs, value)) {
+    } else if rules.email_needs_first_name && borne.is_some_and(|borne| borne.is_nobodys(ours, theirs)) {
         Verdict::Disagree(Grounds::NoFirstName)
-    } else if agrees(false) {
+    } else if agrees(false) || borne.is_none_or(|borne| borne.bears_one_of(ours, theirs)) {
         Verdict::Agree { in_full: a.iter().any(|a| b.iter().any(|b| a.first_is_known_to_agree(b))) }
     } else {
         Verdict::Unless(IdentifierKind::Phone, Grounds::FirstNames)
     }
 }
 
-/// One has a first name, the other has none that is known to agree, and the mailbox doesn't bear it.
-fn is_nobodys(ours: &Names, theirs: &Names, value: &Evidence) -> bool {
-    let Evidence::Address(Identifier { kind: IdentifierKind::Email, value: email }) = value else { return false };
-    let named = |names: &Names| names.iter().any(FoldedName::has_first);
-    let is_borne = |names: &Names| names.iter().any(|name| name.has_first() && name.is_borne_by(email));
-    let is_known_to_agree = || ours.iter().any(|a| theirs.iter().any(|b| a.is_known() && b.is_known() && a.first_is_known_to_agree(b)));
-    named(ours) != named(theirs) && !is_borne(ours) && !is_borne(theirs) && !is_known_to_agree()
+/// The names of a mailbox's holders that it has in its own.
+struct Borne<'a>(Vec<&'a FoldedName>);
+
+impl<'a> Borne<'a> {
+    fn new(holders: &[&'a Names], on: On<'_>) -> Option<Self> {
+        let Identifier { kind: IdentifierKind::Email, value: email } = on.value?.address()? else { return None };
+        let named = holders.iter().copied().flatten().filter(|name| name.has_first());
+        Some(Self(named.filter(|name| name.is_borne_by(email)).collect()))
+    }
+
+    /// Whether only one of two has a first name, none that could be the other's agrees with it, and the mailbox doesn't bear it, nor
+    /// any name of another holder that agrees with it.
+    fn is_nobodys(&self, ours: &Names, theirs: &Names) -> bool {
+        let has_first = |names: &Names| names.iter().any(FoldedName::has_first);
+        let (with, without) = if has_first(ours) { (ours, theirs) } else { (theirs, ours) };
+        let agrees = || with.iter().any(|a| without.iter().any(|b| a.first_is_known_to_agree(b)));
+        has_first(ours) != has_first(theirs) && !self.bears(with) && !agrees()
+    }
+
+    fn bears(&self, names: &Names) -> bool {
+        names.iter().any(|name| self.0.iter().any(|borne| *borne == name || borne.first_is_known_to_agree(name)))
+    }
+
+    /// Whether the mailbox is one of two people's own, so that names that are alike on it are one.
+    fn bears_one_of(&self, ours: &Names, theirs: &Names) -> bool {
+        self.0.iter().any(|borne| ours.contains(*borne) || theirs.contains(*borne))
+    }
 }
 
 fn on_line(ours: &Names, theirs: &Names) -> Verdict {
@@ -263,9 +285,10 @@ fn on_line(ours: &Names, theirs: &Names) -> Verdict {
     }
 }
 
-/// Whether what two are called speaks against one person: both are named, and no names of theirs agree; or one has no name at all.
+/// Whether what two are called says nothing for one person, nor for one family: neither has a name that is a spelling of the other's,
+/// nor the other's family name; or one has no name at all.
 pub(super) fn are_unlike(ours: &Names, theirs: &Names) -> bool {
-    !ours.iter().any(|a| theirs.iter().any(|b| a.first_is_known_to_agree(b) && a.agrees_on_line(b)))
+    !ours.iter().any(|a| theirs.iter().any(|b| a.is_spelling_of(b) || a.has_family_name_of(b)))
 }
 
 /// What has a say: a short form has none beside the name that it is short for, else one "E. Smit" would let Erik agree with

@@ -163,11 +163,14 @@ pub(super) fn people(facts: &Facts<'_>) -> Vec<Person> {
     let same_ids = Classes::new(same().map(|decision| (facts.aliases.canonical(&decision.left), facts.aliases.canonical(&decision.right))));
     let same_records = Classes::new(same().map(|decision| (stands_for(&decision.left), stands_for(&decision.right))));
     let named: BTreeSet<&RecordKey> = facts.aliases.iter().flat_map(|(key, end)| [key, end]).collect();
-    let is_known = |key: &RecordKey| numbers.contains_key(key) || named.contains(key);
+    let is_guest = |key: &RecordKey| facts.rules.self_asserted.contains(&key.kind) && same_records.least(key).is_none();
+    // What anybody may have written makes no id of what the others refer to.
+    let is_known = |key: &RecordKey, to_guest: bool| named.contains(key) || (numbers.contains_key(key) && (to_guest || !is_guest(key)));
     let mut people: Vec<Person> = Vec::with_capacity(facts.members.len());
     let mut of_class: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
     for (n, member) in facts.members.iter().enumerate() {
-        let is_loser = facts.aliases.is_loser(&member.key);
+        let (is_loser, is_guest) = (facts.aliases.is_loser(&member.key), is_guest(&member.key));
+        let is_known = |key: &RecordKey| is_known(key, is_guest);
         let referred = if is_loser { Vec::new() } else { referred_by(member, is_known) };
         let mut ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
         let known = std::iter::once(&member.key).chain(referred.iter().filter(|key| is_known(key)));
@@ -179,7 +182,6 @@ pub(super) fn people(facts: &Facts<'_>) -> Vec<Person> {
         let canonical = facts.aliases.canonical(&member.key).clone();
         let same = same_records.least(&member.key);
         of_class.entry(same.unwrap_or(&member.key)).or_default().push(n);
-        let is_guest = same.is_none() && facts.rules.self_asserted.contains(&member.key.kind);
         people.push(Person { canonical, is_loser, is_guest, references, ids, same: same.cloned(), apart_from: BTreeSet::new() });
     }
     let meant = |key| {

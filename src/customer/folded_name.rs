@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::name::PARTICLES;
-use super::name_forms::{are_forms_of_one, latin};
+use super::name_forms::{are_forms_of_one, is_given_name, latin};
 
 /// What tells a father from his son of the same name, at the end of any part of a name.
 const GENERATIONS: [(&str, u8); 16] = [
@@ -232,6 +232,12 @@ impl FoldedName {
         })
     }
 
+    /// Whether the family names of both are known, and agree.
+    #[must_use]
+    pub fn has_family_name_of(&self, other: &Self) -> bool {
+        self.has_last() && other.has_last() && self.compare(other, |pair| pair.last == Some(true))
+    }
+
     /// Whether any pair of readings fits; swapped parts always do.
     fn compare(&self, other: &Self, fits: impl Fn(&Comparison) -> bool) -> bool {
         let is_other_generation = self.generation.zip(other.generation).is_some_and(|(one, two)| one != two);
@@ -311,7 +317,8 @@ impl Reading {
                 || word.strip_prefix(family.as_str()).is_some_and(|rest| !rest.is_empty() && initials.starts_with(rest)));
         let is_beginning = given.chars().count() >= 3 && word.starts_with(given.as_str());
         let is_form = word == given || are_forms_of_one(word, &self.given) || one_edit_apart(word, &given);
-        is_beginning || is_form || word == initials || word.chars().eq([initial]) || is_beside_family
+        let is_meant = given.chars().nth(1).is_none() && word.starts_with(initial) && is_given_name(word);
+        is_beginning || is_form || is_meant || word == initials || word.chars().eq([initial]) || is_beside_family
     }
 }
 

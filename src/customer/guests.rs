@@ -23,22 +23,36 @@ type Holders = BTreeMap<Level, BTreeMap<Evidence, BTreeMap<usize, Vec<usize>>>>;
 /// Puts guests into the clusters that were found among the trusted. Gives back those that belong to none.
 pub(super) fn place(resolver: &Resolver<'_>, guests: &[usize], trusted: &[usize], found: &mut Found) -> Vec<usize> {
     let holders = holders(resolver, trusted, found);
-    let mut joining: Vec<(usize, Vec<usize>)> = Vec::new();
+    let mut joining: BTreeMap<usize, Vec<(Vec<usize>, Link)>> = BTreeMap::new();
     let mut left = Vec::new();
     for party in parties(resolver, guests) {
         match place_of(resolver, &party, &holders, found) {
-            Some(place) => joining.push((place, party)),
+            Some((place, link)) => joining.entry(place).or_default().push((party, link)),
             None => left.extend(party),
         }
     }
-    for (place, party) in joining {
-        if let Some((cluster, _)) = found.clusters.get_mut(place) {
-            let guests: Vec<Cluster> = party.iter().filter_map(|n| resolver.cluster(*n)).collect();
-            *cluster = guests.into_iter().fold(std::mem::take(cluster), Cluster::join);
+    for (place, parties) in joining {
+        let all: Vec<usize> = parties.iter().flat_map(|(party, _)| party).copied().collect();
+        for (party, link) in parties {
+            // Of two whom people decided to be different, nobody can tell which it is.
+            if are_torn(resolver, &party, &all) {
+                left.extend(party);
+                continue;
+            }
+            found.links.push(link);
+            if let Some((cluster, _)) = found.clusters.get_mut(place) {
+                let guests: Vec<Cluster> = party.iter().filter_map(|n| resolver.cluster(*n)).collect();
+                *cluster = guests.into_iter().fold(std::mem::take(cluster), Cluster::join);
+            }
         }
     }
     left.sort_unstable();
     left
+}
+
+/// Whether people decided that one of some members is somebody else than one of others.
+fn are_torn(resolver: &Resolver<'_>, some: &[usize], others: &[usize]) -> bool {
+    some.iter().any(|n| resolver.person(*n).is_some_and(|person| others.iter().any(|m| person.apart_from.contains(m))))
 }
 
 /// Guests that their source merged.
@@ -47,9 +61,8 @@ fn parties(resolver: &Resolver<'_>, guests: &[usize]) -> Vec<Vec<usize>> {
     for (n, person) in guests.iter().filter_map(|n| Some((*n, resolver.person(*n)?))) {
         parties.entry(&person.canonical).or_default().push(n);
     }
-    let is_torn =
-        |party: &Vec<usize>| party.iter().any(|n| resolver.person(*n).is_some_and(|person| party.iter().any(|m| person.apart_from.contains(m))));
-    parties.into_values().flat_map(|party| if is_torn(&party) { party.into_iter().map(|n| vec![n]).collect() } else { vec![party] }).collect()
+    let parties = parties.into_values();
+    parties.flat_map(|party| if are_torn(resolver, &party, &party) { party.into_iter().map(|n| vec![n]).collect() } else { vec![party] }).collect()
 }
 
 fn holders(resolver: &Resolver<'_>, trusted: &[usize], found: &Found) -> Holders {
@@ -72,7 +85,7 @@ fn holders(resolver: &Resolver<'_>, trusted: &[usize], found: &Found) -> Holders
 }
 
 /// The one cluster that some guests belong to, as far as one can tell.
-fn place_of(resolver: &Resolver<'_>, party: &[usize], holders: &Holders, found: &mut Found) -> Option<usize> {
+fn place_of(resolver: &Resolver<'_>, party: &[usize], holders: &Holders, found: &mut Found) -> Option<(usize, Link)> {
     let own = party.iter().filter_map(|n| resolver.cluster(*n)).reduce(Cluster::join)?;
     for (level, of_level) in holders {
         let mut fitting: BTreeMap<usize, Link> = BTreeMap::new();
@@ -97,8 +110,7 @@ fn place_of(resolver: &Resolver<'_>, party: &[usize], holders: &Holders, found: 
         if fitting.len() > 1 {
             let between = fitting.values().map(|link| (*level, link.evidence.clone(), Grounds::SelfAsserted, link.members.clone()));
             found.doubts.extend(between);
-        } else if let Some((place, link)) = fitting.into_iter().next() {
-            found.links.push(link);
+        } else if let Some(place) = fitting.into_iter().next() {
             return Some(place);
         }
     }

@@ -14,6 +14,7 @@ use super::phone_field::{PhoneField, PhoneSpelling};
 use super::placeholder::{Sort, is_placeholder};
 use super::record::{Record, RecordKey, field};
 use super::text;
+use super::versions::UNCLEAR_AT;
 
 /// Sorts of identifiers, in the order in which an answer lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,7 +117,7 @@ pub struct Identifiers {
     pub values: BTreeSet<Identifier>,
     /// Those of them that don't link this record with others: others have other extensions of the same line.
     pub unlinked: BTreeSet<Identifier>,
-    /// When each phone number was last said.
+    /// When each phone number was last said, as far as that is known.
     pub said_at: BTreeMap<Identifier, Timestamp>,
 }
 
@@ -146,8 +147,10 @@ pub fn identifiers_of(record: &Record, region: Option<Region>) -> Identifiers {
     let mut numbers: Vec<PhoneSpelling> = Vec::new();
     for (_, raw, at) in versions.with_prefix(field::PHONE).filter_map(|(slot, value, at)| Some((slot, value.as_str()?, at))) {
         for number in PhoneField::read(raw, region).numbers {
-            let said_at = identifiers.said_at.entry(Identifier::from(number.phone.clone())).or_insert(at);
-            *said_at = at.max(*said_at);
+            if at > UNCLEAR_AT {
+                let said_at = identifiers.said_at.entry(Identifier::from(number.phone.clone())).or_insert(at);
+                *said_at = at.max(*said_at);
+            }
             numbers.push(number);
         }
     }

@@ -22,6 +22,11 @@ pub(super) fn are_forms_of_one(one: &str, other: &str) -> bool {
     lines.iter().any(|line| others.contains(line))
 }
 
+/// Whether a folded word is known as a given name.
+pub(super) fn is_given_name(word: &str) -> bool {
+    FORMS.contains_key(word)
+}
+
 /// Letters that two languages write as two and others as one.
 const TWO_FOR_ONE: [(&str, &str); 4] = [("aa", "a"), ("ae", "a"), ("oe", "o"), ("ue", "u")];
 

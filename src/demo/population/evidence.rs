@@ -12,6 +12,9 @@ use crate::customer::kind::SourceKind;
 /// An address under more names than this is everybody's, and no evidence.
 const EVERYBODYS: usize = 4;
 
+/// How families' mailboxes begin that say so.
+const FAMILIES: [&str; 4] = ["familie.", "family.", "fam.", "gezin."];
+
 /// Two people, by number, the lesser first.
 pub type Pair = (usize, usize);
 
@@ -36,32 +39,53 @@ pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeSet<Pair> {
     pairs
 }
 
-/// For each record the number of the piece that it is in: those of one person that have no address and no id in common, over
-/// others of the person neither, can't be found to be one person's.
+/// For each record the number of the piece that it is in: those of one person that no evidence connects, over others of the
+/// person neither, can't be found to be one person's. Evidence is an id in common, or an address that isn't everybody's, unless
+/// what the two records say besides tells them apart.
 pub(super) fn pieces(drafts: &[Draft]) -> Vec<usize> {
-    let everybodys: HashSet<&str> = [mailbox, line].into_iter().flat_map(|address| everybodys(drafts, address)).collect();
-    let mut known: HashMap<(usize, String), usize> = HashMap::new();
+    let mut everybodys: HashSet<&str> = [mailbox, line].into_iter().flat_map(|address| everybodys(drafts, address)).collect();
+    // What calls itself a family's is no one's.
+    everybodys.extend(drafts.iter().filter_map(mailbox).filter(|mailbox| FAMILIES.iter().any(|family| mailbox.starts_with(family))));
+    let mut of_person: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (n, draft) in drafts.iter().enumerate() {
+        of_person.entry(draft.person).or_default().push(n);
+    }
     let mut partition: Vec<usize> = (0..drafts.len()).collect();
-    // Forms come last, and each has one place: what somebody wrote into one is no evidence about other records.
-    let (forms, others): (Vec<_>, Vec<_>) = drafts.iter().enumerate().partition(|(_, draft)| draft.key.kind == SourceKind::OmniLabParticipant);
-    for (n, draft) in others.into_iter().chain(forms) {
-        let addresses = draft.addresses().filter(|address| !everybodys.contains(address)).map(str::to_owned);
-        let said: Vec<(usize, String)> = draft.ids.iter().map(ToString::to_string).chain(addresses).map(|said| (draft.person, said)).collect();
-        let is_form = draft.key.kind == SourceKind::OmniLabParticipant;
-        let places: Vec<usize> = said.iter().filter_map(|said| known.get(said).copied()).take(if is_form { 1 } else { usize::MAX }).collect();
-        for place in &places {
-            let (one, other) = (root(&partition, n), root(&partition, *place));
-            if let Some(slot) = partition.get_mut(one.max(other)) {
-                *slot = one.min(other);
-            }
-        }
-        if !is_form || places.is_empty() {
-            said.into_iter().for_each(|said| {
-                known.entry(said).or_insert(n);
-            });
-        }
+    for own in of_person.into_values() {
+        connect(drafts, &own, &everybodys, &mut partition);
     }
     (0..drafts.len()).map(|n| root(&partition, n)).collect()
+}
+
+/// Connects the records of one person. What anybody may have written into a form has one place, and is no evidence about others.
+fn connect(drafts: &[Draft], own: &[usize], everybodys: &HashSet<&str>, partition: &mut [usize]) {
+    let is_form = |n: &usize| drafts.get(*n).is_some_and(|draft| draft.key.kind == SourceKind::OmniLabParticipant);
+    let is_connected = |one: usize, other: usize| drafts.get(one).zip(drafts.get(other)).is_some_and(|(a, b)| are_connected(a, b, everybodys));
+    let mut join = |one: usize, other: usize| {
+        let (one, other) = (root(partition, one), root(partition, other));
+        if let Some(slot) = partition.get_mut(one.max(other)) {
+            *slot = one.min(other);
+        }
+    };
+    let (forms, others): (Vec<usize>, Vec<usize>) = own.iter().copied().partition(is_form);
+    for (n, one) in others.iter().enumerate() {
+        others.iter().skip(n + 1).filter(|other| is_connected(*one, **other)).for_each(|other| join(*one, *other));
+    }
+    let (placed, left): (Vec<usize>, Vec<usize>) = forms.into_iter().partition(|form| others.iter().any(|other| is_connected(*form, *other)));
+    placed.iter().for_each(|form| others.iter().find(|other| is_connected(*form, **other)).into_iter().for_each(|other| join(*form, *other)));
+    for (n, one) in left.iter().enumerate() {
+        left.iter().skip(n + 1).filter(|other| is_connected(*one, **other)).for_each(|other| join(*one, *other));
+    }
+}
+
+fn are_connected(one: &Draft, other: &Draft, everybodys: &HashSet<&str>) -> bool {
+    let has_same = |address: fn(&Draft) -> Option<&str>| {
+        let common = address(one).filter(|address| !everybodys.contains(address));
+        common.is_some() && common == address(other)
+    };
+    one.ids.iter().any(|id| other.ids.contains(id))
+        || (has_same(mailbox) && !are_told_apart(one, other, false))
+        || (has_same(line) && !are_told_apart(one, other, true))
 }
 
 /// The addresses of some sort that are everybody's.
