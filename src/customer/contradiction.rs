@@ -212,8 +212,13 @@ impl Lines {
     }
 }
 
-/// Both have addresses of a kind, and none in common.
+/// Both have addresses of a kind, and none in common. A mailbox that has the other's whole name in its own is no stranger's.
 fn are_strangers(a: &Cluster, b: &Cluster, kind: IdentifierKind) -> bool {
+    let is_written =
+        |names: &Names, mailboxes: &BTreeSet<Identifier>| names.iter().any(|name| mailboxes.iter().any(|mailbox| name.is_written_in(&mailbox.value)));
+    if kind == IdentifierKind::Email && (is_written(&a.names, &b.emails) || is_written(&b.names, &a.emails)) {
+        return false;
+    }
     let (ours, theirs) = if kind == IdentifierKind::Phone { (&a.phones, &b.phones) } else { (&a.emails, &b.emails) };
     !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(theirs)
 }

@@ -210,10 +210,15 @@ impl FoldedName {
         })
     }
 
-    /// Whether both can be one person's, who shares a phone line: neither part differs. An unknown part never does.
+    /// Whether both can be one person's, who shares a phone line: neither part differs. An unknown part never does; forms of one first
+    /// name agree where the family names are known to.
     #[must_use]
     pub fn agrees_on_line(&self, other: &Self) -> bool {
-        self.compare(other, |pair| !matches!(pair.first, FirstNames::Different | FirstNames::Forms) && pair.last != Some(false))
+        self.compare(other, |pair| match pair.first {
+            FirstNames::Unknown | FirstNames::Equal | FirstNames::Initials | FirstNames::Alike => pair.last != Some(false),
+            FirstNames::Forms => pair.last == Some(true),
+            FirstNames::Different => false,
+        })
     }
 
     /// Whether both parts of both are known and agree, by more than that they are alike: what is missing proves nothing.
@@ -258,13 +263,25 @@ impl FoldedName {
         }
     }
 
+    /// Whether a mailbox has both the first and the family name in its own, as they are.
+    #[must_use]
+    pub fn is_written_in(&self, email: &str) -> bool {
+        let words = words_of_mailbox(email);
+        let is_written = |reading: &Reading| {
+            let (given, family) = (latin(&reading.given), [latin(&reading.last.concat()), latin(&reading.family)]);
+            let has = |word: &str| words.split(' ').any(|known| known == word);
+            let is_known = given.chars().count() >= 3 && family.iter().all(|family| family.chars().count() >= 3);
+            let both = |family: &String| (has(&given) && has(family)) || has(&format!("{given}{family}")) || has(&format!("{family}{given}"));
+            is_known && family.iter().any(both)
+        };
+        self.couple.is_empty() && self.readings.iter().any(is_written)
+    }
+
     /// Whether a mailbox has the first name or initials in its own: of a couple both.
     #[must_use]
     pub fn is_borne_by(&self, email: &str) -> bool {
-        let local = email.rsplit_once('@').map_or(email, |(local, _)| local);
-        let local = local.split_once('+').map_or(local, |(mailbox, _)| mailbox);
-        let folded = latin(&fold_words(local).join(" "));
-        let words: Vec<&str> = folded.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
+        let folded = words_of_mailbox(email);
+        let words: Vec<&str> = folded.split(' ').filter(|word| !word.is_empty()).collect();
         if self.couple.is_empty() {
             return self.readings.iter().any(|reading| words.iter().any(|word| reading.is_borne_by(word)));
         }
@@ -320,6 +337,14 @@ impl Reading {
         let is_meant = given.chars().nth(1).is_none() && word.starts_with(initial) && is_given_name(word);
         is_beginning || is_form || is_meant || word == initials || word.chars().eq([initial]) || is_beside_family
     }
+}
+
+/// The words of an address's local part, in Latin letters: what is no letter stands between them.
+fn words_of_mailbox(email: &str) -> String {
+    let local = email.rsplit_once('@').map_or(email, |(local, _)| local);
+    let local = local.split_once('+').map_or(local, |(mailbox, _)| mailbox);
+    let folded = latin(&fold_words(local).join(" "));
+    folded.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Sharing a word of three letters or more, equal, or one edit apart; in Latin letters, too. Unknown where one has none.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::share;
 use crate::customer::census::Census;
+use crate::customer::identifier::Identifier;
 use crate::customer::kind::SourceKind;
 use crate::customer::record::RecordKey;
 use crate::demo::population::Population;
@@ -54,10 +55,13 @@ impl Lookups {
     /// Looks up every address that is somebody's own.
     pub(super) fn measure(population: &Population, census: &Census) -> Self {
         let mut found: BTreeMap<&str, Found> = population.own_addresses.keys().map(|address| (address.as_str(), Found::default())).collect();
+        let moved = &census.resolution.moved;
+        let lost: BTreeSet<_> = moved.iter().flat_map(|moved| moved.from.iter().map(|member| (*member, moved.evidence.address()))).collect();
         for (customer, members) in census.resolution.clusters.iter().enumerate() {
-            let members = members.iter().filter_map(|member| census.members.get(*member));
-            for member in members.filter(|member| population.truth.contains_key(&member.key)) {
-                for identifier in member.identifiers.iter().filter(|identifier| identifier.kind.is_address()) {
+            let members = members.iter().filter_map(|member| Some((*member, census.members.get(*member)?)));
+            for (number, member) in members.filter(|(_, member)| population.truth.contains_key(&member.key)) {
+                let finds = |identifier: &&Identifier| identifier.kind.is_address() && !lost.contains(&(number, Some(*identifier)));
+                for identifier in member.identifiers.iter().filter(finds) {
                     let Some(found) = found.get_mut(identifier.value.as_str()) else { continue };
                     if is_trusted(&member.key) { &mut found.by_trusted } else { &mut found.by_others }.insert(customer);
                 }
