@@ -17,7 +17,7 @@ pub mod kind;
 mod mailbox;
 mod moved;
 pub mod name;
-mod name_forms;
+pub(crate) mod name_forms;
 mod partition;
 pub mod phone;
 pub mod phone_field;

@@ -17,7 +17,7 @@ static FORMS: LazyLock<HashMap<&'static str, Vec<usize>>> = LazyLock::new(|| {
 });
 
 /// Whether two given names, folded, are forms of one.
-pub(super) fn are_forms_of_one(one: &str, other: &str) -> bool {
+pub(crate) fn are_forms_of_one(one: &str, other: &str) -> bool {
     let Some((lines, others)) = FORMS.get(one).zip(FORMS.get(other)) else { return false };
     lines.iter().any(|line| others.contains(line))
 }

@@ -54,7 +54,7 @@ impl Default for IdentityRules {
             phone_links: true,
             email_needs_names: true,
             email_needs_first_name: true,
-            phone_moves_after_years: 7,
+            phone_moves_after_years: 5,
             self_asserted_finds: false,
             blocklist: Blocklist::default(),
         }

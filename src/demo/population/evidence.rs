@@ -45,7 +45,7 @@ pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeSet<Pair> {
 pub(super) fn pieces(drafts: &[Draft]) -> Vec<usize> {
     let mut everybodys: HashSet<&str> = [mailbox, line].into_iter().flat_map(|address| everybodys(drafts, address)).collect();
     // What calls itself a family's is no one's.
-    everybodys.extend(drafts.iter().filter_map(mailbox).filter(|mailbox| FAMILIES.iter().any(|family| mailbox.starts_with(family))));
+    everybodys.extend(drafts.iter().filter(|draft| own_mailbox(draft).is_none()).filter_map(mailbox));
     let mut of_person: HashMap<usize, Vec<usize>> = HashMap::new();
     for (n, draft) in drafts.iter().enumerate() {
         of_person.entry(draft.person).or_default().push(n);
@@ -110,6 +110,11 @@ pub(super) fn mailbox(draft: &Draft) -> Option<&str> {
     draft.email.as_ref()?.meant.as_deref()
 }
 
+/// A mailbox that doesn't call itself a family's.
+fn own_mailbox(draft: &Draft) -> Option<&str> {
+    mailbox(draft).filter(|mailbox| !FAMILIES.iter().any(|family| mailbox.starts_with(family)))
+}
+
 pub(super) fn line(draft: &Draft) -> Option<&str> {
     draft.phone.as_ref()?.meant.as_deref()
 }
@@ -146,7 +151,8 @@ fn letters_of(name: &WrittenName) -> usize {
 /// household's: there another family name says so too, or mailboxes of their own, where the names aren't one.
 fn are_told_apart(one: &Draft, other: &Draft, on_line: bool) -> bool {
     let is_whole = |draft: &Draft| draft.name.given.is_some() && draft.name.family.is_some();
-    let strangers = mailbox(one).is_some() && mailbox(other).is_some() && mailbox(one) != mailbox(other) && !(is_whole(one) && is_whole(other));
+    let strangers =
+        own_mailbox(one).is_some() && own_mailbox(other).is_some() && own_mailbox(one) != own_mailbox(other) && !(is_whole(one) && is_whole(other));
     are_two_profiles(one, other) || (on_line && strangers) || !names_fit(&one.name, &other.name, on_line)
 }
 

@@ -6,7 +6,9 @@ use super::evidence::{Pair, given_names_fit, line, mailbox};
 use super::names::other_forms;
 use super::people::World;
 use super::records::Draft;
+use super::spelling::plain;
 use crate::customer::kind::SourceKind;
+use crate::customer::name_forms::are_forms_of_one;
 
 /// Who is hard to tell from whom. Of one household, with an address in common:
 ///
@@ -83,7 +85,8 @@ fn are_hard(one: &Draft, other: &Draft, world: &World, unmarked: &BTreeSet<usize
 /// Whether two given names, or other forms of them, may be taken for one: Jan and Johan are both Johannes.
 fn are_alike(name: &str, other: &str) -> bool {
     let (names, others) = (all_forms(name), all_forms(other));
-    names.iter().any(|name| others.iter().any(|other| given_names_fit(name, other)))
+    let first = |name: &str| plain(name.split([' ', '-']).next().unwrap_or_default());
+    are_forms_of_one(&first(name), &first(other)) || names.iter().any(|name| others.iter().any(|other| given_names_fit(name, other)))
 }
 
 fn all_forms(name: &str) -> Vec<&str> {
