@@ -10,7 +10,7 @@ pub mod email;
 pub mod event;
 pub mod evidence;
 pub mod filters;
-pub mod folded_name;
+mod folded_name;
 mod guests;
 pub mod identifier;
 pub mod kind;

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::folded_name::{FoldedName, Given, fold_words};
+pub use super::folded_name::FoldedName;
+use super::folded_name::{Given, fold_words};
 use super::placeholder::{Sort, is_no_value, is_placeholder};
 use super::titles::without_titles;
 
