@@ -96,6 +96,7 @@ impl After {
         after.namesakes.retain(|key| !known.keys.contains(key));
         after.namesakes.extend(after.live.keys().cloned());
         let rows = after.identifiers(known, rules);
+        after.ask_about_new_links(known, &rows, asked);
         after.share(known, &rows, asked, rules);
         after.missing.records = missing_records(known, &after.live);
         after
@@ -125,6 +126,14 @@ impl After {
             .map(|((record, identifier), found)| IdentifierRow { record: record.clone(), identifier: identifier.clone(), found: found.clone() })
             .collect();
         rows
+    }
+
+    /// Whoever has a value that a record links by again: it was merged into another one and is no more, or was a stranger's to it.
+    fn ask_about_new_links(&mut self, known: &Neighbourhood, rows: &BTreeMap<(RecordKey, Identifier), Found>, asked: &BTreeMap<Identifier, bool>) {
+        let did_link = |row: &(RecordKey, Identifier)| known.identifiers.get(row).is_some_and(|found| found.links);
+        let new = rows.iter().filter(|(row, found)| found.links && !did_link(row)).map(|((_, value), _)| value);
+        let unknown = new.filter(|value| value.could_link() && !asked.contains_key(*value));
+        self.missing.values.extend(unknown.map(|value| (value.clone(), false)));
     }
 
     /// Which values are shared: held by more records of one unique kind than the rules allow, or by records of the other

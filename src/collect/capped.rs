@@ -21,7 +21,7 @@ use crate::customer::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::components::{Guests, Node, list_components, list_holders};
 use crate::storage::customers::list_confirmed;
-use crate::storage::neighbourhood::{Ask, read_neighbourhood};
+use crate::storage::neighbourhood::{Ask, Neighbourhood, read_neighbourhood};
 use crate::storage::outcome::{Derived, Facts, write_outcome};
 
 /// Does some work inside a transaction that holds the brand's lock. Gives back how many customers are new or different.
@@ -34,22 +34,24 @@ pub(super) async fn apply(db: &mut PgConnection, brand: &Brand, gathered: Gather
         touched.extend(list_holders(db, brand.id(), value).await?.into_iter().map(Node::Record));
     }
     let mut linking = Linking::new();
-    let links = known.identifiers.iter().filter(|((_, value), found)| found.links && !known.shared.contains(value));
+    let leads_on = |record: &RecordKey| !brand.rules.identity.self_asserted.contains(&record.kind);
+    let links = known.identifiers.iter().filter(|((record, value), found)| found.links && leads_on(record) && !known.shared.contains(value));
     links.for_each(|((record, value), _)| add(&mut linking, record, value));
     let before = Parts::find(db, brand, &touched, &linking).await?;
     write_outcome(db, brand.id(), &after.facts, &Derived::default()).await?;
     touched.extend(before.records().cloned().map(Node::Record));
     linking.retain(|record, _| !known.changing.contains(record));
     linking.values_mut().for_each(|values| values.retain(|value| !after.shared.contains(value)));
-    let links = after.facts.identifiers.iter().filter(|row| row.found.links && !after.shared.contains(&row.identifier));
+    let links = after.facts.identifiers.iter().filter(|row| row.found.links && leads_on(&row.record) && !after.shared.contains(&row.identifier));
     links.for_each(|row| add(&mut linking, &row.record, &row.identifier));
     loop {
         let parts = Parts::find(db, brand, &touched, &linking).await?;
         let ask = Ask { records: parts.records().cloned().collect(), ..Ask::default() };
         let known = read_neighbourhood(db, brand.id(), &ask, &scope(brand, None)).await?;
         let now = After::new(&Work::default(), &known, &BTreeMap::new(), &brand.rules.identity);
-        if !now.missing.records.is_empty() {
-            touched.extend(now.missing.records.into_iter().map(Node::Record));
+        let missing: BTreeSet<Node> = now.missing.records.iter().cloned().map(Node::Record).chain(beyond_guests(brand, &known)).collect();
+        if !missing.is_subset(&touched) {
+            touched.extend(missing);
             continue;
         }
         let derived = derive(&now, &known, &parts.reach(), brand);
@@ -142,6 +144,15 @@ impl Parts {
         };
         self.last.iter().map(|(key, last)| (key.clone(), barred(*last))).collect()
     }
+}
+
+/// What records that anybody may have written have in common with others: they lead to nobody, but who else has it decides where
+/// they belong.
+fn beyond_guests(brand: &Brand, known: &Neighbourhood) -> impl Iterator<Item = Node> {
+    let kinds = &brand.rules.identity.self_asserted;
+    let links =
+        known.identifiers.iter().filter(|((record, value), found)| found.links && kinds.contains(&record.kind) && !known.shared.contains(value));
+    links.map(|((_, value), _)| Node::Value(value.clone()))
 }
 
 /// For every record its values, and for every value those that a record has beside it.

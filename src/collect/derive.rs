@@ -55,11 +55,12 @@ pub(super) fn resolve_all(after: &After, known: &Neighbourhood, barred: &Reach, 
 
 /// Makes the customers of the neighbourhood, and tells how they differ from those that stand there.
 pub(super) fn derive(after: &After, known: &Neighbourhood, barred: &Reach, brand: &Brand) -> Derived {
-    let Resolved { resolution, profiles, .. } = resolve_all(after, known, barred, brand);
+    let resolved = resolve_all(after, known, barred, brand);
+    let profiles = &resolved.profiles;
     let presenter = &brand.rules.presenter;
     let mut new: BTreeMap<String, (StoredCustomer, String)> = BTreeMap::new();
     let mut failed_templates = BTreeSet::new();
-    for profile in &profiles {
+    for profile in profiles {
         let rendered = presenter.answer(profile, &timeline(profile, after, known, brand));
         failed_templates.extend(rendered.failed_templates);
         let answer = rendered.answer.to_json();
@@ -72,13 +73,13 @@ pub(super) fn derive(after: &After, known: &Neighbourhood, barred: &Reach, brand
         };
         new.insert(profile.key.to_string(), (customer, answer));
     }
-    let reviews = reviews(&resolution, &profiles, &brand.rules.identity);
+    let reviews = reviews(&resolved, &after.aliases);
     let (mut derived, touched) = difference(&known.customers, new);
     derived.settings_hash = presenter.hash();
     derived.reviews_gone = known.reviews.difference(&reviews).cloned().collect();
     derived.reviews = reviews.difference(&known.reviews).cloned().collect();
     derived.notice = (!touched.is_empty()).then(|| invalidation(brand, &touched));
-    derived.oversized = resolution.oversized;
+    derived.oversized = resolved.resolution.oversized;
     derived.failed_templates = failed_templates;
     derived
 }
@@ -115,15 +116,11 @@ fn aliases_by_cluster(records: &[&Record], aliases: &Aliases, clusters: &[Vec<us
 /// An id that a live record of another kind bears as well, and that is another customer's, is shown with its source's name, or its
 /// kind's where that is the same source. What anybody may have written changes no trusted customer's id.
 fn tell_apart(profiles: &mut [Profile], live: &BTreeSet<RecordKey>, rules: &IdentityRules) {
-    let asserted: BTreeSet<RecordKey> =
-        profiles.iter().filter(|profile| profile.is_self_asserted).flat_map(|profile| profile.record_keys.clone()).collect();
-    let own: BTreeSet<RecordKey> = profiles.iter().flat_map(|profile| profile.record_keys.clone()).collect();
-    let is_asserted = |key: &RecordKey| asserted.contains(key) || (!own.contains(key) && rules.self_asserted.contains(&key.kind));
     for profile in profiles {
         let others = SourceKind::ALL.into_iter().filter(|kind| *kind != profile.key.kind);
-        let namesakes = others.map(|kind| RecordKey { kind, id: profile.key.id.clone() }).filter(|key| live.contains(key));
-        let counts = |key: &RecordKey| !profile.record_keys.contains(key) && (profile.is_self_asserted || !is_asserted(key));
-        let bearers: Vec<RecordKey> = namesakes.filter(counts).collect();
+        let trusted = others.filter(|kind| profile.is_self_asserted || !rules.self_asserted.contains(kind));
+        let namesakes = trusted.map(|kind| RecordKey { kind, id: profile.key.id.clone() }).filter(|key| live.contains(key));
+        let bearers: Vec<RecordKey> = namesakes.filter(|key| !profile.record_keys.contains(key)).collect();
         if !bearers.is_empty() {
             let of_one_source = bearers.iter().any(|key| key.kind.source() == profile.key.kind.source());
             profile.tell_apart(of_one_source);
@@ -145,7 +142,8 @@ pub(super) fn timeline(profile: &Profile, after: &After, known: &Neighbourhood, 
 }
 
 /// What only a person can answer: one question about each value, of all whom it concerns.
-fn reviews(resolution: &Resolution, profiles: &[Profile], rules: &IdentityRules) -> BTreeSet<ReviewRow> {
+fn reviews(resolved: &Resolved, aliases: &Aliases) -> BTreeSet<ReviewRow> {
+    let Resolved { members, resolution, profiles } = resolved;
     let mut questions: BTreeMap<(Level, &'static str, String), (Grounds, BTreeSet<String>)> = BTreeMap::new();
     let mut ask = |level: Level, (kind, value): (&'static str, String), grounds: Grounds, customers: Vec<&Profile>| {
         let question = questions.entry((level, kind, value)).or_insert_with(|| (grounds, BTreeSet::new()));
@@ -156,8 +154,12 @@ fn reviews(resolution: &Resolution, profiles: &[Profile], rules: &IdentityRules)
         let customers = doubt.clusters.iter().filter_map(|n| profiles.get(*n)).collect();
         ask(doubt.level, doubt.evidence.in_words(), doubt.grounds, customers);
     }
-    for profile in profiles {
-        for address in profile.asserted.iter().filter(|address| rules.may_link(address)) {
+    for (profile, cluster) in profiles.iter().zip(&resolution.clusters) {
+        // Of a value that doesn't link nobody knows here who else has it.
+        let linking =
+            cluster.iter().filter_map(|n| members.get(*n)).filter(|member| !aliases.is_loser(&member.key)).flat_map(|member| &member.linking);
+        let linking: BTreeSet<&Identifier> = linking.collect();
+        for address in profile.asserted.iter().filter(|address| linking.contains(address)) {
             let level = if address.kind == IdentifierKind::Phone { Level::Phone } else { Level::Email };
             ask(level, (address.kind.as_str(), address.value.clone()), Grounds::SelfAsserted, vec![profile]);
         }

@@ -184,17 +184,23 @@ pub(super) fn people(facts: &Facts<'_>) -> Vec<Person> {
         of_class.entry(same.unwrap_or(&member.key)).or_default().push(n);
         people.push(Person { canonical, is_loser, is_guest, references, ids, same: same.cloned(), apart_from: BTreeSet::new() });
     }
-    let meant = |key| {
-        let key = stands_for(key);
-        let of_class = of_class.get(same_records.least(key).unwrap_or(key));
-        numbers.get(key).map_or_else(|| of_class.cloned().unwrap_or_default(), |n| vec![*n])
+    let meant = |key, may_be: &dyn Fn(usize) -> bool| {
+        let number = numbers.get(key).copied().filter(|n| may_be(*n));
+        let key = if number.is_some() { key } else { facts.aliases.canonical(key) };
+        let of_class = || of_class.get(same_records.least(key).unwrap_or(key)).cloned().unwrap_or_default();
+        let members = numbers.get(key).map_or_else(of_class, |n| vec![*n]);
+        members.into_iter().filter(|n| may_be(*n)).collect::<Vec<usize>>()
     };
+    let guests: BTreeSet<usize> = people.iter().enumerate().filter(|(_, person)| person.is_guest).map(|(n, _)| n).collect();
     for decision in facts.decisions.iter().filter(|decision| !decision.same) {
-        let (left, right) = (meant(&decision.left), meant(&decision.right));
-        for (ours, theirs) in [(&left, &right), (&right, &left)] {
-            for n in ours {
-                let Some(person) = people.get_mut(*n) else { continue };
-                person.apart_from.extend(theirs.iter().filter(|other| *other != n));
+        // Among those who are trusted it counts as if there were no others.
+        for with_guests in [false, true] {
+            let may_be = |n: usize| with_guests || !guests.contains(&n);
+            let (left, right) = (meant(&decision.left, &may_be), meant(&decision.right, &may_be));
+            let pairs = left.iter().flat_map(|one| right.iter().map(move |other| (*one, *other)));
+            for (one, other) in pairs.filter(|(one, other)| one != other && with_guests == (guests.contains(one) || guests.contains(other))) {
+                people.get_mut(one).into_iter().for_each(|person| person.apart_from.extend([other]));
+                people.get_mut(other).into_iter().for_each(|person| person.apart_from.extend([one]));
             }
         }
     }

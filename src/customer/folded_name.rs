@@ -133,7 +133,7 @@ impl FoldedName {
         Self { readings: readings.map(|(first, last)| Reading::new(first, last.to_vec())).collect(), generation, couple: BTreeSet::new(), key }
     }
 
-    /// The name that has a key, as far as the key says it.
+    /// The name that has a key, as far as the key says it: not whether one word is known to be the given name.
     #[must_use]
     pub fn from_key(key: &str) -> Self {
         let mut parts = key.splitn(3, '\u{1f}');
@@ -144,7 +144,11 @@ impl FoldedName {
             true => Given::Couple(first.split(BOTH).map(str::to_owned).collect()),
             false => Given::One(words(first)),
         };
-        Self { generation, key: key.to_owned(), ..Self::new(given, words(last)) }
+        let name = match given {
+            Given::One(first) if first.len() == 1 && last.is_empty() => Self::whole(first),
+            given => Self::new(given, words(last)),
+        };
+        Self { generation, key: key.to_owned(), ..name }
     }
 
     /// Whether some text only tells a father from his son.
@@ -211,13 +215,12 @@ impl FoldedName {
     }
 
     /// Whether both can be one person's, who shares a phone line: neither part differs. An unknown part never does; forms of one first
-    /// name agree where the family names are known to.
+    /// name do: a father and his son have one line.
     #[must_use]
     pub fn agrees_on_line(&self, other: &Self) -> bool {
         self.compare(other, |pair| match pair.first {
             FirstNames::Unknown | FirstNames::Equal | FirstNames::Initials | FirstNames::Alike => pair.last != Some(false),
-            FirstNames::Forms => pair.last == Some(true),
-            FirstNames::Different => false,
+            FirstNames::Forms | FirstNames::Different => false,
         })
     }
 
@@ -544,7 +547,7 @@ mod tests {
 
     #[test]
     fn a_key_gives_its_name_again() {
-        for name in [name("Jan Pieter", "de Vries"), name("Jan en Marie", "Haddad"), name("Jan", "Vos Jr."), name("Jan", ""), name("", "Vos")] {
+        for name in [name("Jan Pieter", "de Vries"), name("Jan en Marie", "Haddad"), name("Jan", "Vos Jr."), whole("Jan"), name("", "Vos")] {
             assert_eq!(FoldedName::from_key(&name.key()), name, "{}", name.key);
         }
     }

@@ -102,10 +102,12 @@ pub fn phones_said_at(record: &Record, rules: &IdentityRules) -> BTreeMap<Identi
 /// Whether names, by their keys, belong to more than some number of people. Lesser forms of another name don't count, and
 /// the rest counts once for each group of names that agree with one another.
 pub fn are_of_more_than(people: usize, names: &BTreeMap<String, FoldedName>) -> bool {
-    let all: Vec<&FoldedName> = names.values().collect();
+    // As far as a key tells a name.
+    let known: Vec<FoldedName> = names.keys().map(|key| FoldedName::from_key(key)).collect();
+    let all: Vec<&FoldedName> = known.iter().collect();
     let mut groups: Vec<Vec<&FoldedName>> = Vec::new();
     for name in all.iter().filter(|name| !all.iter().any(|fuller| fuller != *name && is_lesser_form(name, fuller))) {
-        let (agreeing, mut others): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.iter().any(|other| name.agrees_on_line(other)));
+        let (agreeing, mut others): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.iter().any(|other| name.is_spelling_of(other)));
         others.push(agreeing.into_iter().flatten().chain([*name]).collect());
         groups = others;
     }
@@ -116,5 +118,5 @@ fn is_lesser_form(name: &FoldedName, fuller: &FoldedName) -> bool {
     let parts = |name: &FoldedName| (name.has_first(), name.has_last());
     let count = |name: &FoldedName| usize::from(name.has_first()) + usize::from(name.has_last());
     let says_less = count(name) < count(fuller) || (parts(name) == parts(fuller) && name.is_short_for(fuller));
-    says_less && name.agrees_on_line(fuller)
+    says_less && name.is_spelling_of(fuller)
 }

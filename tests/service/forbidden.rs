@@ -10,22 +10,30 @@ use hookpoint::customer::record::RecordKey;
 use crate::oracle::{Oracle, Person, Sets, Tie, View};
 
 impl Oracle {
-    /// Whether two groups of people must not be joined by evidence of a sort. Only one rule asks for the value itself.
-    pub fn forbidden(&self, view: &View, tie: Tie, value: Option<&Identifier>, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
+    /// Whether two groups of people must not be joined by evidence of a sort. A mailbox may say whose it is, of all `who` have it.
+    pub fn forbidden(
+        &self,
+        view: &View,
+        tie: Tie,
+        on: Option<(&Identifier, &BTreeSet<usize>)>,
+        left: &BTreeSet<usize>,
+        right: &BTreeSet<usize>,
+    ) -> bool {
         let (lefts, rights) = (of(view, left), of(view, right));
-        let mailbox = value.filter(|value| value.kind == IdentifierKind::Email);
+        let mailbox = on.filter(|(value, _)| value.kind == IdentifierKind::Email).map(|(value, who)| borne_by(value, &of(view, who)));
+        let borne = mailbox.as_deref();
+        let needs_first = self.rules.email_needs_first_name;
         decided_different(view, left, right)
             || (tie >= Tie::Referred && two_ids(&lefts, &rights))
-            || (tie == Tie::Mailed && self.rules.email_needs_names && names_disagree_on_mailbox(&lefts, &rights))
-            || (tie == Tie::Mailed && self.rules.email_needs_first_name && mailbox.is_some_and(|value| bears_nobody(value, &lefts, &rights)))
+            || (tie == Tie::Mailed && self.rules.email_needs_names && names_disagree_on_mailbox(&lefts, &rights, borne))
+            || (tie == Tie::Mailed && self.rules.email_needs_names && needs_first && borne.is_some_and(|borne| bears_nobody(borne, &lefts, &rights)))
             || (tie == Tie::Phoned && (names_disagree_on_line(&lefts, &rights) || strangers_by_email(&lefts, &rights)))
     }
 
     /// Whether two groups may both have a number although one of them said it years before the other.
     pub fn may_share_for_years(view: &View, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
         let (ours, theirs) = (all_names(&of(view, left)), all_names(&of(view, right)));
-        let agree = |a: &FoldedName, b: &FoldedName| a.has_first() && b.has_first() && a.agrees_on_line(b);
-        ours.is_empty() || theirs.is_empty() || any_pair(&ours, &theirs, agree)
+        any_pair(&ours, &theirs, |a, b| a.is_spelling_of(b) || a.has_family_name_of(b))
     }
 
     /// What is wrong with customers as they were found, judged without redoing the levels: whatever the order in which
@@ -76,7 +84,7 @@ impl Oracle {
         check(&mailed, "nothing but a phone in common, and other mailboxes", &|a, b| {
             let (a, b) = (of(view, a), of(view, b));
             let agree = any_pair(&all_names(&a), &all_names(&b), FoldedName::agrees_in_full);
-            have_different(IdentifierKind::Email, &a, &b) && !agree
+            have_different(IdentifierKind::Email, &a, &b) && !agree && !is_written(&a, &b) && !is_written(&b, &a)
         });
         let have_phone = view.ties[&Tie::Phoned].iter().any(|piece| (&piece.holders & members).len() > 1);
         if mailed.len() == 1 && !(phone && have_phone) {
@@ -108,7 +116,8 @@ impl Oracle {
             [Tie::Merged, Tie::Referred, Tie::Mailed, Tie::Phoned].into_iter().any(|tie| {
                 let common = |holders: &BTreeSet<usize>| !holders.is_disjoint(&party) && !holders.is_disjoint(trusted);
                 let mut pieces = view.ties[&tie].iter().filter(|piece| common(&piece.holders));
-                pieces.any(|piece| !self.forbidden(view, tie, piece.value.as_ref(), &party, trusted))
+                let all = &party | trusted;
+                pieces.any(|piece| !self.forbidden(view, tie, piece.value.as_ref().map(|value| (value, &all)), &party, trusted))
             })
         };
         guests.iter().filter(|guest| !fits(**guest)).map(|guest| format!("{guest} is a guest without reason")).collect()
@@ -178,19 +187,49 @@ fn have_different(kind: IdentifierKind, left: &[&Person], right: &[&Person]) -> 
     !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
 }
 
-/// Names that merely look alike don't count between people who have different phones.
-fn names_disagree_on_mailbox(left: &[&Person], right: &[&Person]) -> bool {
-    let alike_counts = !have_different(IdentifierKind::Phone, left, right);
+/// The first names that a mailbox has in its own.
+fn borne_by<'a>(mailbox: &Identifier, people: &[&'a Person]) -> Vec<&'a FoldedName> {
+    all_names(people).into_iter().filter(|name| name.has_first() && name.is_borne_by(&mailbox.value)).collect()
+}
+
+/// Names that merely look alike don't count between people who have different phones, unless the mailbox is one's own.
+fn names_disagree_on_mailbox(left: &[&Person], right: &[&Person], borne: Option<&[&FoldedName]>) -> bool {
+    let has = |borne: &&FoldedName| all_names(left).contains(borne) || all_names(right).contains(borne);
+    let alike_counts = borne.is_none_or(|borne| borne.iter().any(|name| has(name))) || !have_different(IdentifierKind::Phone, left, right);
     let (ours, theirs) = where_both_have(names(left), names(right), FoldedName::has_first);
     none_agree(&ours, &theirs, |a, b| a.agrees_on_mailbox(b, alike_counts))
 }
 
-/// One side has no first name, nothing says that it is the other's, and the mailbox doesn't bear the other's name either.
-fn bears_nobody(mailbox: &Identifier, left: &[&Person], right: &[&Person]) -> bool {
-    let (ours, theirs) = (names(left), names(right));
+/// One side has no first name, nothing says that it is the other's, and the mailbox bears neither the other's name nor one that agrees
+/// with it.
+fn bears_nobody(borne: &[&FoldedName], left: &[&Person], right: &[&Person]) -> bool {
+    let (ours, theirs) = (all_names(left), all_names(right));
     let with_first = |names: &[&FoldedName]| names.iter().any(|name| name.has_first());
-    let borne = |names: &[&FoldedName]| names.iter().any(|name| name.has_first() && name.is_borne_by(&mailbox.value));
-    with_first(&ours) != with_first(&theirs) && !any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree) && !borne(&ours) && !borne(&theirs)
+    let named = if with_first(&ours) { &ours } else { &theirs };
+    let is_borne = any_pair(named, borne, |name, borne| name == borne || borne.first_is_known_to_agree(name));
+    with_first(&ours) != with_first(&theirs) && !any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree) && !is_borne
+}
+
+/// Whether a mailbox of one group has the whole name of the other in its own.
+fn is_written(left: &[&Person], right: &[&Person]) -> bool {
+    let mailboxes = values(IdentifierKind::Email, left);
+    all_names(right).iter().any(|name| mailboxes.iter().any(|mailbox| name.is_written_in(&mailbox.value)))
+}
+
+/// Whether names say more than that they don't contradict each other.
+pub fn agree_in_full(view: &View, tie: Tie, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
+    let (lefts, rights) = (of(view, left), of(view, right));
+    match tie {
+        Tie::Mailed => {
+            let (ours, theirs) = where_both_have(names(&lefts), names(&rights), FoldedName::has_first);
+            any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree)
+        }
+        Tie::Phoned => {
+            let (ours, theirs) = speaking_on_line(&lefts, &rights);
+            any_pair(&ours, &theirs, FoldedName::agrees_in_full)
+        }
+        Tie::Decided | Tie::Merged | Tie::Referred => false,
+    }
 }
 
 /// Whether a group without first names has a reason to be one with others by e-mail alone.
@@ -218,5 +257,6 @@ fn speaking_on_line<'a>(left: &[&'a Person], right: &[&'a Person]) -> (Vec<&'a F
 /// Both have e-mails of their own and none in common, and no names agree in full. A shared or blocked one is nobody's.
 fn strangers_by_email(left: &[&Person], right: &[&Person]) -> bool {
     let (ours, theirs) = speaking_on_line(left, right);
-    have_different(IdentifierKind::Email, left, right) && !any_pair(&ours, &theirs, FoldedName::agrees_in_full)
+    let agree = any_pair(&ours, &theirs, FoldedName::agrees_in_full) || is_written(left, right) || is_written(right, left);
+    have_different(IdentifierKind::Email, left, right) && !agree
 }

@@ -10,6 +10,7 @@ use hookpoint::customer::rules::IdentityRules;
 use hookpoint::customer::versions::Versions;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::forbidden::agree_in_full;
 use crate::generator::Decided;
 use crate::identity_cases::world::{are_of_more_than, phones_said_at};
 
@@ -47,6 +48,8 @@ pub struct Person {
     pub may_link: (bool, bool),
     /// Its component, and its component without phones.
     pub components: (usize, usize),
+    /// The records that it refers to, whether that counts or not.
+    pub refers_to: Vec<RecordKey>,
     /// The ids of unique kinds that it stands for; those that a person decided to be one are one.
     pub unique_ids: BTreeMap<SourceKind, BTreeSet<RecordKey>>,
 }
@@ -215,8 +218,11 @@ impl Oracle {
             let mut links: BTreeSet<Identifier> = live.identifiers.values.clone();
             links.retain(|value| !is_loser && live.identifiers.may_link(value) && !self.rules.blocklist.blocks(value));
             let referred: Vec<RecordKey> = links.iter().filter_map(Identifier::referred_record).collect();
-            let is_ambiguous = |id: &RecordKey| referred.iter().filter(|other| other.id == id.id && is_known(other)).count() > 1;
-            links.retain(|value| value.referred_record().is_none_or(|id| !is_ambiguous(&id)));
+            let bearers = |id: &RecordKey| referred.iter().filter(|other| other.id == id.id && is_known(other)).count();
+            let is_ambiguous = |id: &RecordKey| bearers(id) > 1;
+            // An id that one of several kinds has is meant to be that one's.
+            let is_meant = |id: &RecordKey| bearers(id) == 0 || (bearers(id) == 1 && is_known(id));
+            links.retain(|value| value.referred_record().is_none_or(|id| is_meant(&id)));
             if referred.iter().any(is_ambiguous) {
                 hard.ambiguous.insert(key.clone());
             }
@@ -241,6 +247,7 @@ impl Oracle {
                 may_link: (true, true),
                 components: (0, 0),
                 unique_ids,
+                refers_to: referred,
             });
         }
         people
@@ -335,14 +342,21 @@ impl Oracle {
         let (trusted, guests) = (of_sort(false), of_sort(true));
         let mut customers = self.clusters(view, &trusted);
         let clusters = customers.clone();
-        let mut others = Cluster::new();
+        let (mut others, mut placed) = (Cluster::new(), Vec::new());
         for party in self.level(view, Tie::Merged, &singles(&guests)) {
             match self.place(view, &clusters, &party) {
-                Some(cluster) => {
-                    view.hard.placed.extend(party.iter().map(|n| view.people[*n].key.clone()));
-                    customers[cluster].extend(party);
-                }
+                Some(cluster) => placed.push((cluster, party)),
                 None => others.extend(party),
+            }
+        }
+        for (cluster, party) in &placed {
+            let beside =
+                |(place, other): &&(usize, Cluster)| place == cluster && other.iter().any(|b| party.iter().any(|a| view.apart.contains(&(*a, *b))));
+            if placed.iter().any(|other| beside(&other)) {
+                others.extend(party);
+            } else {
+                view.hard.placed.extend(party.iter().map(|n| view.people[*n].key.clone()));
+                customers[*cluster].extend(party);
             }
         }
         customers.extend(self.clusters(view, &others));
@@ -355,7 +369,14 @@ impl Oracle {
             let mut fitting: BTreeSet<usize> = BTreeSet::new();
             for piece in view.ties[&tie].iter().filter(|piece| !piece.holders.is_disjoint(party)) {
                 let (holders, value) = (self.usable(view, tie, piece), piece.value.as_ref());
-                let fits = |cluster: &Cluster| !cluster.is_disjoint(&holders) && !self.forbidden(view, tie, value, party, cluster);
+                let is_allowed = |cluster: &Cluster| {
+                    if tie == Tie::Phoned && value.is_some_and(|value| self.was_said_long_before(view, value, party, cluster)) {
+                        return false;
+                    }
+                    let all = cluster | party;
+                    !self.forbidden(view, tie, value.map(|value| (value, &all)), party, cluster)
+                };
+                let fits = |cluster: &Cluster| !cluster.is_disjoint(&holders) && is_allowed(cluster);
                 fitting.extend((0..clusters.len()).filter(|n| fits(&clusters[*n])));
             }
             if fitting.len() > 1 {
@@ -381,7 +402,7 @@ impl Oracle {
         let mut hanging: Vec<[RecordKey; 2]> = self.merges.keys().map(|(loser, winner)| [loser.clone(), winner.clone()]).collect();
         hanging.extend(self.decisions.iter().map(|decision| [decision.left.clone(), decision.right.clone()]));
         for person in among.iter().map(|n| &view.people[*n]) {
-            hanging.extend(person.links.iter().filter_map(Identifier::referred_record).map(|key| [person.key.clone(), key]));
+            hanging.extend(person.refers_to.iter().map(|key| [person.key.clone(), key.clone()]));
         }
         let mut number: BTreeMap<RecordKey, usize> = keys.iter().cloned().zip(0..).collect();
         for key in hanging.iter().flatten() {
@@ -426,8 +447,11 @@ impl Oracle {
                 self.find_moved(view, &piece, before);
             }
             let holding = holding(&self.usable(view, tie, &piece));
-            let are_allowed = |a: usize, b: usize| !self.forbidden(view, tie, piece.value.as_ref(), &before[a], &before[b]);
-            let (groups, in_between) = agreeing(&holding, &are_allowed);
+            let all: Cluster = holding.iter().flat_map(|n| before[*n].clone()).collect();
+            let on = piece.value.as_ref().map(|value| (value, &all));
+            let are_allowed = |a: usize, b: usize| !self.forbidden(view, tie, on, &before[a], &before[b]);
+            let in_full = |a: usize, b: usize| are_allowed(a, b) && agree_in_full(view, tie, &before[a], &before[b]);
+            let (groups, in_between) = agreeing(&holding, &are_allowed, &in_full);
             groups.iter().for_each(|group| joined.join(group));
             let outside = in_between.iter().flat_map(|n| &before[*n]).map(|n| (piece.value.clone(), view.people[*n].key.clone()));
             view.hard.in_between.extend(outside.collect::<Vec<_>>());
@@ -439,6 +463,15 @@ impl Oracle {
             if is_allowed(&group) { vec![clusters.flatten().collect()] } else { clusters.collect() }
         });
         after.collect()
+    }
+
+    /// Whether a form gave a number years before somebody else did.
+    fn was_said_long_before(&self, view: &View, number: &Identifier, party: &Cluster, cluster: &Cluster) -> bool {
+        let years = SignedDuration::from_hours(24 * 365 * i64::from(self.rules.phone_moves_after_years));
+        let holders = |of: &Cluster| of.iter().map(|n| &view.people[*n]).filter(|person| person.links.contains(number)).collect::<Vec<_>>();
+        let newest = |of: &Cluster| holders(of).into_iter().filter_map(|person| person.said_at.get(number)).max().copied();
+        let is_later = newest(party).zip(newest(cluster)).is_some_and(|(one, two)| two.duration_since(one) >= years);
+        self.rules.phone_moves_after_years > 0 && is_later && !Self::may_share_for_years(view, party, cluster)
     }
 
     /// Notes who no longer has a number, because somebody else whose name doesn't agree said it years later.
@@ -465,9 +498,19 @@ fn pairs(among: &BTreeSet<usize>) -> impl Iterator<Item = (usize, usize)> {
     among.iter().flat_map(|a| among.range(a + 1..).map(|b| (*a, *b)))
 }
 
-/// The groups of some clusters in which all agree with all, and those that agree with two who disagree.
-fn agreeing(all: &BTreeSet<usize>, are_allowed: &dyn Fn(usize, usize) -> bool) -> (Vec<BTreeSet<usize>>, BTreeSet<usize>) {
-    let lines: BTreeSet<(usize, usize)> = pairs(all).filter(|(a, b)| are_allowed(*a, *b)).flat_map(|(a, b)| [(a, b), (b, a)]).collect();
+/// The groups of some clusters in which all agree with all, and those that agree with two who disagree: of these, whoever agrees in full
+/// with one only is the one's.
+fn agreeing(
+    all: &BTreeSet<usize>,
+    are_allowed: &dyn Fn(usize, usize) -> bool,
+    in_full: &dyn Fn(usize, usize) -> bool,
+) -> (Vec<BTreeSet<usize>>, BTreeSet<usize>) {
+    let first: BTreeSet<(usize, usize)> = pairs(all).filter(|(a, b)| are_allowed(*a, *b)).flat_map(|(a, b)| [(a, b), (b, a)]).collect();
+    let is_anothers = |(n, m): (usize, usize)| {
+        let others = first.iter().filter(|(a, _)| *a == n).map(|(_, other)| *other).filter(|other| *other != m);
+        !in_full(n, m) && others.into_iter().any(|other| in_full(n, other) && !first.contains(&(other, m)))
+    };
+    let lines: BTreeSet<(usize, usize)> = first.iter().copied().filter(|(a, b)| !is_anothers((*a, *b)) && !is_anothers((*b, *a))).collect();
     let neighbours = |n: usize| lines.iter().filter(|(a, _)| *a == n).map(|(_, b)| *b).collect::<BTreeSet<usize>>();
     let in_between: BTreeSet<usize> = all.iter().copied().filter(|n| pairs(&neighbours(*n)).any(|pair| !lines.contains(&pair))).collect();
     let rest: BTreeSet<usize> = all - &in_between;
