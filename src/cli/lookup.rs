@@ -133,11 +133,13 @@ fn show_why(why: &Explanation) {
         line(&format!("    {level:<13} {evidence}  (among all who have it: {grounds})"));
         others.iter().for_each(|other| line(&format!("      {other}")));
     }
-    if !why.finds_only.is_empty() {
-        say("\n  Finds it, but links nobody:");
-    }
-    for (address, why) in &why.finds_only {
-        line(&format!("    {:<13} {}  ({why})", address.kind.as_str(), address.value));
+    for (heading, addresses) in [("Finds it, but links nobody:", &why.finds_only), ("Does not find it:", &why.finds_not)] {
+        if !addresses.is_empty() {
+            say(&format!("\n  {heading}"));
+        }
+        for (address, why) in addresses {
+            line(&format!("    {:<13} {}  ({why})", address.kind.as_str(), address.value));
+        }
     }
     if !why.unread.is_empty() {
         say("\n  Left out, because it could not be read:");

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::after::After;
-use super::derive::{Reach, resolve_all, timeline};
+use super::derive::{Reach, Resolved, resolve_all, timeline};
 use super::work::{Work, scope};
 use crate::brand::Brand;
 use crate::customer::identifier::Identifier;
@@ -35,6 +35,8 @@ pub struct Explanation {
     pub doubts: Vec<(&'static str, String, &'static str, Vec<String>)>,
     /// What finds it, but says nothing about who it is, and why.
     pub finds_only: Vec<(Identifier, &'static str)>,
+    /// What its records name, and doesn't find it, and why.
+    pub finds_not: Vec<(Identifier, &'static str)>,
     /// What could not be read, of each record and of the events that are shown: the field's name, and what stands there.
     pub unread: BTreeMap<String, BTreeMap<String, String>>,
     /// The templates that failed: what they should show is missing.
@@ -109,6 +111,7 @@ pub async fn explain(db: &mut PgConnection, brand: &Brand, customer_key: &str) -
         };
         explanation.finds_only.push((address.clone(), why));
     }
+    explanation.finds_not = finds_not(&found, &own, profile, brand);
     let records: Vec<&Record> = own.iter().filter_map(key_of).filter_map(|key| now.live.get(&key)).collect();
     explanation.said = said(&records, profile);
     let events = timeline(profile, &now, &known, brand);
@@ -117,6 +120,16 @@ pub async fn explain(db: &mut PgConnection, brand: &Brand, customer_key: &str) -
     let of_events = events.iter().map(|event| (event.key.to_string(), unread_values(&event.versions, rules.region)));
     explanation.unread = of_records.chain(of_events).filter(|(_, unread)| !unread.is_empty()).collect();
     Ok(Some(explanation))
+}
+
+/// Numbers that are somebody else's by now, and addresses that only a form names.
+fn finds_not(found: &Resolved, own: &BTreeSet<usize>, profile: &Profile, brand: &Brand) -> Vec<(Identifier, &'static str)> {
+    const MOVED: &str = "it moved: somebody else's record said it years later";
+    const ASSERTED: &str = "only a form names it: a trusted record, or a person, must confirm it";
+    let lost = found.resolution.moved.iter().filter(|moved| moved.from.iter().any(|member| own.contains(member)));
+    let lost = lost.filter_map(|moved| moved.evidence.address()).filter(|number| !profile.addresses.contains(number));
+    let asserted = profile.asserted.iter().filter(|_| !brand.rules.identity.self_asserted_finds);
+    lost.map(|number| (number.clone(), MOVED)).chain(asserted.map(|address| (address.clone(), ASSERTED))).collect()
 }
 
 /// Every value of a profile, under the record that it comes from: addresses as the source has them, the rest by its name in

@@ -233,7 +233,7 @@ fn verdict(ours: &Names, theirs: &Names, (level, borne): (Level, Option<&Borne<'
 
 /// Without a mailbox, of those whom several connect, only names that disagree whatever the mailbox is speak against one person.
 fn on_mailbox(ours: &Names, theirs: &Names, borne: Option<&Borne<'_>>, rules: &IdentityRules) -> Verdict {
-    let (mut a, mut b) = (speaking(ours), speaking(theirs));
+    let [mut a, mut b] = [ours, theirs].map(|names| speaking(names, FoldedName::has_short_first_for));
     with_part(&mut a, &mut b, FoldedName::has_first);
     let agrees = |alike: bool| a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| a.agrees_on_mailbox(b, alike)));
     if !agrees(true) {
@@ -277,7 +277,7 @@ impl<'a> Borne<'a> {
 }
 
 fn on_line(ours: &Names, theirs: &Names) -> Verdict {
-    let (mut a, mut b) = (speaking(ours), speaking(theirs));
+    let [mut a, mut b] = [ours, theirs].map(|names| speaking(names, FoldedName::is_short_for));
     with_part(&mut a, &mut b, FoldedName::has_first);
     with_part(&mut a, &mut b, FoldedName::has_last);
     let any = |agree: fn(&FoldedName, &FoldedName) -> bool| a.iter().any(|a| b.iter().any(|b| agree(a, b)));
@@ -298,8 +298,8 @@ pub(super) fn are_unlike(ours: &Names, theirs: &Names) -> bool {
 
 /// What has a say: a short form has none beside the name that it is short for, else one "E. Smit" would let Erik agree with
 /// Emma.
-fn speaking(names: &Names) -> Vec<&FoldedName> {
-    names.iter().filter(|name| !names.iter().any(|fuller| name.is_short_for(fuller))).collect()
+fn speaking(names: &Names, is_short_for: fn(&FoldedName, &FoldedName) -> bool) -> Vec<&FoldedName> {
+    names.iter().filter(|name| !names.iter().any(|fuller| is_short_for(name, fuller))).collect()
 }
 
 /// Where both have names with a part, those without it have no say: else one half name would let strangers agree.

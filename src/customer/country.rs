@@ -65,7 +65,7 @@ static COUNTRIES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
 
 /// A name without marks, punctuation and the words around it.
 fn key(name: &str) -> String {
-    let words = super::folded_name::fold_words(name);
+    let words = super::folding::fold_words(name);
     let telling: Vec<&str> = words.iter().map(String::as_str).filter(|word| !AROUND.contains(word)).collect();
     if telling.is_empty() { words.join(" ") } else { telling.join(" ") }
 }

@@ -74,6 +74,12 @@ impl SourceKind {
         }
     }
 
+    /// Whether anybody may have written such a record about anybody: a participant is who a form says it is.
+    #[must_use]
+    pub const fn is_self_asserted(self) -> bool {
+        matches!(self, Self::OmniLabParticipant)
+    }
+
     /// Whether the source itself keeps people unique, so that two live records are two people.
     ///
     /// Omneo: e-mail and mobile phone are unique over profiles (its API reference). The others promise nothing.

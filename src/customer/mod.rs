@@ -2,6 +2,7 @@
 
 pub mod aliases;
 pub mod answer;
+mod bearing;
 pub mod census;
 mod cluster;
 pub mod contradiction;
@@ -11,6 +12,7 @@ pub mod event;
 pub mod evidence;
 pub mod filters;
 mod folded_name;
+mod folding;
 mod guests;
 pub mod identifier;
 pub mod kind;
@@ -28,6 +30,7 @@ pub mod profile;
 pub mod record;
 pub mod resolution;
 pub mod rules;
+mod spellings;
 mod template_check;
 pub mod text;
 mod titles;

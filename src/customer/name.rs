@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 pub use super::folded_name::FoldedName;
-use super::folded_name::{Given, fold_words};
+use super::folded_name::Given;
+use super::folding::{fold_words, is_generation};
 use super::placeholder::{Sort, is_no_value, is_placeholder};
 use super::titles::without_titles;
 
 /// Words that come and go in front of a family name.
-pub(super) const PARTICLES: [&str; 34] = [
-    "al", "bin", "bint", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos", "du", "e", "el", "ibn", "la", "las", "le", "les", "los",
-    "op", "t", "te", "ten", "ter", "thoe", "van", "von", "y", "zu", "zum", "zur",
+pub(super) const PARTICLES: [&str; 39] = [
+    "abou", "abu", "ait", "al", "ben", "bin", "bint", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos", "du", "e", "el", "ibn",
+    "la", "las", "le", "les", "los", "op", "ould", "t", "te", "ten", "ter", "thoe", "van", "von", "y", "zu", "zum", "zur",
 ];
 
 /// What stands between the given names of two people: these anywhere, the others only inside a given name, since they are in
@@ -80,7 +81,7 @@ impl PersonName {
     /// `Vries, Anna de`, `Anna Vries, de`, `Anna de Vries, Jr.`
     fn around_comma(before: &str, behind: &str) -> Self {
         let mut given: Vec<&str> = behind.split_whitespace().collect();
-        if FoldedName::is_generation(&given.join(" ")) {
+        if is_generation(&given.join(" ")) {
             return Self::of_words(&before.split_whitespace().chain(given).collect::<Vec<_>>());
         }
         let particles = given.split_off(given.iter().rposition(|word| !is_particle(word)).map_or(0, |last| last.saturating_add(1)));
@@ -92,6 +93,16 @@ impl PersonName {
     }
 
     fn of_words(words: &[&str]) -> Self {
+        // `Peter Berg de jonge`: what tells generations apart goes behind whatever else there is.
+        for length in [2, 1] {
+            let split = words.len().checked_sub(length).filter(|left| *left > 0).and_then(|left| words.split_at_checked(left));
+            if let Some((rest, generation)) = split.filter(|(_, end)| is_generation(&end.join(" "))) {
+                let mut name = Self::of_words(rest);
+                let part = if name.last.is_some() { &mut name.last } else { &mut name.first };
+                part.iter_mut().for_each(|part| part.push_str(&format!(" {}", generation.join(" "))));
+                return name;
+            }
+        }
         let and = words.iter().enumerate().skip(1).find(|(n, word)| is_and(word) || is_and_of_two(words, *n));
         if let Some((n, _)) = and.filter(|(n, _)| n.saturating_add(1) < words.len()) {
             let (one, other) = words.split_at_checked(n).unwrap_or((words, &[]));
@@ -205,6 +216,9 @@ mod tests {
             ("Anna,", Some("Anna"), None),
             ("Anna Bakker", Some("Anna"), Some("Bakker")),
             ("Jan Vos, Jr.", Some("Jan"), Some("Vos Jr.")),
+            ("Peter Berg, de jonge", Some("Peter"), Some("Berg de jonge")),
+            ("Peter van Berg de oude", Some("Peter"), Some("van Berg de oude")),
+            ("Daan junior", Some("Daan junior"), None),
             ("Jan en Marie Haddad", Some("Jan en Marie"), Some("Haddad")),
             ("Jan Smit & Marie de Vries", Some("Jan & Marie"), Some("Smit de Vries")),
             ("José Ortega y Gasset", Some("José Ortega"), Some("y Gasset")),

@@ -57,7 +57,7 @@ mod tests {
             let names: Vec<&str> = line.split(' ').collect();
             assert!(names.len() > 1 && seen.insert(line), "{line}");
             for name in names {
-                assert_eq!(super::super::folded_name::fold_words(name), [name], "{line}");
+                assert_eq!(super::super::folding::fold_words(name), [name], "{line}");
             }
         }
     }

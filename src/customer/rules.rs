@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::folded_name::{FoldedName, count_different};
+use super::folded_name::FoldedName;
 use super::identifier::{Blocklist, Identifier};
 use super::kind::SourceKind;
 use super::phone::Region;
+use super::spellings::count_different;
 
 /// The most spellings of a name that are looked at, on average.
 const SPELLINGS: usize = 4;
@@ -46,7 +47,7 @@ impl Default for IdentityRules {
         Self {
             order: SourceKind::ALL.to_vec(),
             unique: SourceKind::ALL.into_iter().filter(|kind| kind.keeps_people_unique()).collect(),
-            self_asserted: [SourceKind::OmniLabParticipant].into(),
+            self_asserted: SourceKind::ALL.into_iter().filter(|kind| kind.is_self_asserted()).collect(),
             region: None,
             shared_above: 4,
             component_cap: 1_000,

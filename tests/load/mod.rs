@@ -44,8 +44,12 @@ pub async fn fill(pool: &PgPool, brand_id: i32, people: u32) {
         format!("insert into customers select {brand_id}, 'omneo.profile:p' || n, 'omneo:p' || n from people"),
         format!("insert into customer_records select {brand_id}, kind || ':p' || n, 'omneo.profile:p' || n from people, kinds"),
         format!("insert into customer_records select {brand_id}, 'omneo.profile:old' || n, 'omneo.profile:p' || n from people"),
-        format!("insert into customer_addresses select {brand_id}, 'email', 'p' || n || '@example.org', 'omneo.profile:p' || n from people"),
-        format!("insert into customer_addresses select {brand_id}, 'telephone', '+316' || lpad(n::text, 8, '0'), 'omneo.profile:p' || n from people"),
+        format!(
+            "insert into customer_addresses (brand_id, kind, address, customer_key) select {brand_id}, 'email', 'p' || n || '@example.org', 'omneo.profile:p' || n from people"
+        ),
+        format!(
+            "insert into customer_addresses (brand_id, kind, address, customer_key) select {brand_id}, 'telephone', '+316' || lpad(n::text, 8, '0'), 'omneo.profile:p' || n from people"
+        ),
         format!("insert into answers select {brand_id}, 'omneo.profile:p' || n, decode(repeat('00', 16), 'hex'), {body} from people"),
     ];
     for statement in statements {

@@ -147,10 +147,10 @@ fn all_names<'a>(people: &[&'a Person]) -> Vec<&'a FoldedName> {
     people.iter().filter(|person| !person.is_loser && person.name.is_known()).map(|person| &person.name).collect()
 }
 
-/// What a group is called. A short form says nothing beside the name that it is short for.
-fn names<'a>(people: &[&'a Person]) -> Vec<&'a FoldedName> {
+/// What a group is called. A short form says nothing beside the name that it is short for; on a mailbox only first names count.
+fn names<'a>(people: &[&'a Person], is_short_for: fn(&FoldedName, &FoldedName) -> bool) -> Vec<&'a FoldedName> {
     let all = all_names(people);
-    all.iter().filter(|name| !all.iter().any(|fuller| fuller != *name && name.is_short_for(fuller))).copied().collect()
+    all.iter().filter(|name| !all.iter().any(|fuller| fuller != *name && is_short_for(name, fuller))).copied().collect()
 }
 
 fn any_pair(left: &[&FoldedName], right: &[&FoldedName], agree: impl Fn(&FoldedName, &FoldedName) -> bool) -> bool {
@@ -195,8 +195,9 @@ fn borne_by<'a>(mailbox: &Identifier, people: &[&'a Person]) -> Vec<&'a FoldedNa
 /// Names that merely look alike don't count between people who have different phones, unless the mailbox is one's own.
 fn names_disagree_on_mailbox(left: &[&Person], right: &[&Person], borne: Option<&[&FoldedName]>) -> bool {
     let has = |borne: &&FoldedName| all_names(left).contains(borne) || all_names(right).contains(borne);
-    let alike_counts = borne.is_none_or(|borne| borne.iter().any(|name| has(name))) || !have_different(IdentifierKind::Phone, left, right);
-    let (ours, theirs) = where_both_have(names(left), names(right), FoldedName::has_first);
+    let alike_counts = borne.is_none_or(|borne| borne.iter().any(has)) || !have_different(IdentifierKind::Phone, left, right);
+    let (ours, theirs) =
+        where_both_have(names(left, FoldedName::has_short_first_for), names(right, FoldedName::has_short_first_for), FoldedName::has_first);
     none_agree(&ours, &theirs, |a, b| a.agrees_on_mailbox(b, alike_counts))
 }
 
@@ -221,7 +222,11 @@ pub fn agree_in_full(view: &View, tie: Tie, left: &BTreeSet<usize>, right: &BTre
     let (lefts, rights) = (of(view, left), of(view, right));
     match tie {
         Tie::Mailed => {
-            let (ours, theirs) = where_both_have(names(&lefts), names(&rights), FoldedName::has_first);
+            let (ours, theirs) = where_both_have(
+                names(&lefts, FoldedName::has_short_first_for),
+                names(&rights, FoldedName::has_short_first_for),
+                FoldedName::has_first,
+            );
             any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree)
         }
         Tie::Phoned => {
@@ -250,7 +255,7 @@ fn names_disagree_on_line(left: &[&Person], right: &[&Person]) -> bool {
 }
 
 fn speaking_on_line<'a>(left: &[&'a Person], right: &[&'a Person]) -> (Vec<&'a FoldedName>, Vec<&'a FoldedName>) {
-    let (left, right) = where_both_have(names(left), names(right), FoldedName::has_first);
+    let (left, right) = where_both_have(names(left, FoldedName::is_short_for), names(right, FoldedName::is_short_for), FoldedName::has_first);
     where_both_have(left, right, FoldedName::has_last)
 }
 

@@ -107,7 +107,7 @@ pub async fn load(pool: &PgPool, brand: &Brand, customers: u64) {
             let key = record_key(n);
             let _ = writeln!(names, "{id}\t{key}\tc{n:07}");
             let _ = writeln!(records, "{id}\t{key}\t{key}");
-            let _ = writeln!(addresses, "{id}\temail\t{}\t{key}\n{id}\ttelephone\t{}\t{key}", email(n), phone(n));
+            let _ = writeln!(addresses, "{id}\temail\t{}\t{key}\tf\n{id}\ttelephone\t{}\t{key}\tf", email(n), phone(n));
             let _ = writeln!(answers, "{id}\t{key}\t\\\\x{hash}\t{}", answer(n).to_json());
         }
         for (table, rows) in [("customers", names), ("customer_records", records), ("customer_addresses", addresses), ("answers", answers)] {

@@ -19,9 +19,15 @@ const FAMILIES: [&str; 4] = ["familie.", "family.", "fam.", "gezin."];
 pub type Pair = (usize, usize);
 
 /// Who is not told apart from whom: of two records with an address in common, neither says whose it is, because it has no name
-/// or one that fits both.
+/// or one that fits both; or they are namesakes.
 pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeSet<Pair> {
     let mut pairs: BTreeSet<Pair> = BTreeSet::new();
+    let mut whole: HashMap<usize, Vec<&WrittenName>> = HashMap::new();
+    for draft in drafts.iter().filter(|draft| parts_of(&draft.name) == 2) {
+        whole.entry(draft.person).or_default().push(&draft.name);
+    }
+    let names = |person: usize| whole.get(&person).map_or(&[][..], Vec::as_slice);
+    let are_namesakes = |one: usize, other: usize| names(one).iter().any(|a| names(other).iter().any(|b| names_fit(a, b, true)));
     for on_line in [false, true] {
         let mut holders: HashMap<&str, Vec<&Draft>> = HashMap::new();
         for draft in drafts {
@@ -31,7 +37,8 @@ pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeSet<Pair> {
         }
         for holding in holders.into_values().filter(|holding| holding.len() > 1 && !is_everybodys(holding)) {
             for (n, one) in holding.iter().enumerate() {
-                let others = holding.iter().skip(n + 1).filter(|other| other.person != one.person && !are_told_apart(one, other, on_line));
+                let is_alike = |other: &Draft| are_namesakes(one.person, other.person) || !are_told_apart(one, other, on_line);
+                let others = holding.iter().skip(n + 1).filter(|other| other.person != one.person && is_alike(other));
                 pairs.extend(others.map(|other| (one.person.min(other.person), one.person.max(other.person))));
             }
         }
@@ -151,9 +158,19 @@ fn letters_of(name: &WrittenName) -> usize {
 /// household's: there another family name says so too, or mailboxes of their own, where the names aren't one.
 fn are_told_apart(one: &Draft, other: &Draft, on_line: bool) -> bool {
     let is_whole = |draft: &Draft| draft.name.given.is_some() && draft.name.family.is_some();
-    let strangers =
-        own_mailbox(one).is_some() && own_mailbox(other).is_some() && own_mailbox(one) != own_mailbox(other) && !(is_whole(one) && is_whole(other));
+    let are_whole = is_whole(one) && is_whole(other);
+    let says_so = says_name_of(one, other) || says_name_of(other, one);
+    let mailboxes = [own_mailbox(one), own_mailbox(other)];
+    let strangers = mailboxes.iter().all(Option::is_some) && own_mailbox(one) != own_mailbox(other) && !are_whole && !says_so;
     are_two_profiles(one, other) || (on_line && strangers) || !names_fit(&one.name, &other.name, on_line)
+}
+
+/// Whether the mailbox of one has the whole name of the other in its own.
+fn says_name_of(one: &Draft, other: &Draft) -> bool {
+    let (Some(mailbox), Some(given), Some(family)) = (own_mailbox(one), &other.name.given, &other.name.family) else { return false };
+    let local: String = mailbox.split('@').next().unwrap_or_default().chars().filter(|c| c.is_alphabetic()).collect();
+    let (given, families) = (plain(given), [plain(family), plain(split_particle(family).1)]);
+    families.iter().any(|family| local == format!("{given}{family}") || local == format!("{family}{given}"))
 }
 
 fn are_two_profiles(one: &Draft, other: &Draft) -> bool {
