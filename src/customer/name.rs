@@ -1,4 +1,4 @@
-//! People's names as their sources wrote them, in parts or as one text. How two of them compare is in [`folded_name`](super::folded_name).
+//! People's names as their sources wrote them, in parts or as one text. How two of them compare is in `folded_name.rs`.
 
 use std::collections::BTreeSet;
 use std::fmt;

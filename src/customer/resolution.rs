@@ -12,7 +12,7 @@
 //! what was dropped as a [`Doubt`]. The levels are [`Level`], the reasons not to join are [`Grounds`].
 //!
 //! Records that anybody may have written (`IdentityRules::self_asserted`) have no say in who others are: everybody else is
-//! resolved as if they weren't there, and each of them then finds its place ([`guests`](super::guests)).
+//! resolved as if they weren't there, and each of them then finds its place (`guests.rs`).
 //!
 //! What is exact here, because it had to be:
 //!
