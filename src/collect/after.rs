@@ -128,7 +128,8 @@ impl After {
         rows
     }
 
-    /// Whoever has a value that a record links by again: it was merged into another one and is no more, or was a stranger's to it.
+    /// Asks who else has a value that links a record from now on and did not before: a record that is no longer merged into another one
+    /// links by its addresses again.
     fn ask_about_new_links(&mut self, known: &Neighbourhood, rows: &BTreeMap<(RecordKey, Identifier), Found>, asked: &BTreeMap<Identifier, bool>) {
         let did_link = |row: &(RecordKey, Identifier)| known.identifiers.get(row).is_some_and(|found| found.links);
         let new = rows.iter().filter(|(row, found)| found.links && !did_link(row)).map(|((_, value), _)| value);

@@ -22,7 +22,7 @@ pub enum Grounds {
     Names,
     /// Both have e-mail addresses, none in common, and no names that agree in full.
     EmailAddresses,
-    /// Only its own forms say so, and those join no two customers.
+    /// Only self-asserted records say so.
     SelfAsserted,
     /// A person decided that they are different people.
     DecidedDifferent,

@@ -139,7 +139,7 @@ pub(super) struct Person {
     pub canonical: RecordKey,
     /// Whether its source merged it into another one: then its identifiers no longer link.
     pub is_loser: bool,
-    /// Whether it only says of itself who it is, and nobody confirmed it.
+    /// Whether it is a self-asserted record that nobody confirmed.
     pub is_guest: bool,
     /// The records of other systems that it refers to, merges followed.
     pub references: BTreeSet<RecordKey>,

@@ -1,5 +1,5 @@
-//! Records that anybody may have written about anybody (a form's participants): they say who somebody is, but have no say in who
-//! others are.
+//! Self-asserted records that nobody confirmed ("guests"): anybody may have written them about anybody, as a form's participants are.
+//! They have no say in who others are.
 //!
 //! Each finds its place by itself among the customers of all other records, which are as they would be without it. It joins one
 //! of them where it would have, had it come as any other record; where it fits several, or none, it does not. So nothing that a

@@ -13,10 +13,8 @@ use super::evidence::{Evidence, Facts};
 pub struct Moved {
     /// The number.
     pub evidence: Evidence,
-    /// The members that said it, and say it no more.
+    /// The members whose number it was.
     pub from: Vec<usize>,
-    /// A member that says it since.
-    pub to: usize,
 }
 
 const HOURS_OF_A_YEAR: i64 = 365 * 24;
@@ -26,11 +24,9 @@ const HOURS_OF_A_YEAR: i64 = 365 * 24;
 pub(super) fn left_behind(facts: &Facts<'_>, number: &Evidence, before: &[Cluster], holding: &mut BTreeMap<usize, Vec<usize>>) -> Vec<Moved> {
     let said: Vec<(usize, Timestamp)> = holding.iter().filter_map(|(n, members)| Some((*n, said_at(facts, number, members)?))).collect();
     let unlike = |one: &usize, other: &usize| before.get(*one).zip(before.get(*other)).is_some_and(|(a, b)| are_unlike(&a.names, &b.names));
-    let newer = |(n, at): &(usize, Timestamp)| said.iter().find(|(other, since)| is_long_before(facts, *at, *since) && unlike(n, other));
-    let lost: Vec<(usize, usize)> = said.iter().filter_map(|one| Some((one.0, newer(one)?.0))).collect();
-    let to = |n: usize| holding.get(&n)?.first().copied();
-    let moved = lost.iter().filter_map(|(from, by)| Some((*from, to(*by)?))).collect::<Vec<_>>();
-    moved.into_iter().filter_map(|(from, to)| Some(Moved { evidence: number.clone(), from: holding.remove(&from)?, to })).collect()
+    let is_lost = |(n, at): &&(usize, Timestamp)| said.iter().any(|(other, since)| is_long_before(facts, *at, *since) && unlike(n, other));
+    let lost: Vec<usize> = said.iter().filter(is_lost).map(|(n, _)| *n).collect();
+    lost.into_iter().filter_map(|n| Some(Moved { evidence: number.clone(), from: holding.remove(&n)? })).collect()
 }
 
 /// When the last of some members said a number.

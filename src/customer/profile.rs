@@ -40,7 +40,7 @@ pub struct Profile {
     pub addresses: Vec<Identifier>,
     /// Addresses that only self-asserted records name, beside others that are trusted.
     pub asserted: Vec<Identifier>,
-    /// Whether all that is known of it was written by anybody.
+    /// Whether the customer has no trusted record.
     pub is_self_asserted: bool,
     /// Attributes over all sources.
     pub attributes: BTreeMap<String, Sourced<Value>>,
@@ -60,7 +60,7 @@ pub struct MergeRules<'a> {
     pub precedence: &'a Precedence,
     /// The source's merges.
     pub aliases: &'a Aliases,
-    /// Records that only say of themselves who they are.
+    /// Self-asserted records that nobody confirmed.
     pub guests: &'a BTreeSet<RecordKey>,
     /// Phone numbers that are somebody else's by now, with the records that said them.
     pub moved: &'a BTreeSet<(RecordKey, Identifier)>,
@@ -121,7 +121,7 @@ impl Profile {
         })
     }
 
-    /// What the customer is found by, and whether only self-asserted records say so: then others come first who are trusted.
+    /// What the customer is found by, and whether only self-asserted records name it. A lookup prefers customers of trusted records.
     #[must_use]
     pub fn found_by(&self, rules: &IdentityRules) -> BTreeMap<Identifier, bool> {
         let asserted = self.asserted.iter().filter(|_| rules.self_asserted_finds).map(|address| (address.clone(), true));

@@ -69,7 +69,7 @@ pub struct Doubt {
 pub struct Resolution {
     /// Who belongs together: indices of the members, each in ascending order.
     pub clusters: Vec<Vec<usize>>,
-    /// Members that only say of themselves who they are.
+    /// Self-asserted records that nobody confirmed, as indices of the members.
     pub guests: BTreeSet<usize>,
     /// What joined them.
     pub links: Vec<Link>,

@@ -28,7 +28,7 @@ fn connecting(last: Level) -> Vec<&'static str> {
     IdentifierKind::ALL.into_iter().filter(used).map(IdentifierKind::as_str).collect()
 }
 
-/// Records that only say of themselves who they are: they lead to nobody.
+/// Which records are self-asserted and not confirmed: they lead to nobody.
 #[derive(Debug, Default)]
 pub struct Guests {
     /// Their kinds.
