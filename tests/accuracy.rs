@@ -41,7 +41,7 @@ fn few_are_merged_where_no_rule_can_settle_it() {
 #[test]
 fn most_that_belongs_together_is_found() {
     let all = MEASURED.overall.all();
-    assert!(all.recall_of_evidence() >= 0.96, "{}", all.recall_of_evidence());
+    assert!(all.recall_of_evidence() >= 0.97, "{}", all.recall_of_evidence());
     let plain = MEASURED.overall.plain;
     assert!(plain.recall_of_evidence() >= 0.97, "{}", plain.recall_of_evidence());
 }
@@ -50,8 +50,7 @@ fn most_that_belongs_together_is_found() {
 fn a_persons_own_address_finds_that_person_alone() {
     let lookups = MEASURED.lookups;
     assert!(lookups.addresses > PEOPLE / 2, "{lookups:?}");
-    // The goal is 0.007: typing errors in short names, and new mailboxes of people whose name isn't known, are above it.
-    assert!(lookups.share_of_several() <= 0.014, "{lookups:?}");
+    assert!(lookups.share_of_several() <= 0.007, "{lookups:?}");
     assert!(lookups.none * 100 < lookups.addresses, "{lookups:?}");
 }
 

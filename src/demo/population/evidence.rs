@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::names::split_particle;
+use super::names::{all_forms, split_particle};
+use super::people::KNOWN_ROLES;
 use super::records::Draft;
 use super::spelling::{initials, plain};
 use super::writing::WrittenName;
@@ -51,7 +52,7 @@ pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeSet<Pair> {
 /// what the two records say besides tells them apart.
 pub(super) fn pieces(drafts: &[Draft]) -> Vec<usize> {
     let mut everybodys: HashSet<&str> = [mailbox, line].into_iter().flat_map(|address| everybodys(drafts, address)).collect();
-    // What calls itself a family's is no one's.
+    // What calls itself a family's or a role's is no one's.
     everybodys.extend(drafts.iter().filter(|draft| own_mailbox(draft).is_none()).filter_map(mailbox));
     let mut of_person: HashMap<usize, Vec<usize>> = HashMap::new();
     for (n, draft) in drafts.iter().enumerate() {
@@ -117,9 +118,10 @@ pub(super) fn mailbox(draft: &Draft) -> Option<&str> {
     draft.email.as_ref()?.meant.as_deref()
 }
 
-/// A mailbox that doesn't call itself a family's.
+/// A mailbox that doesn't call itself a family's or a role's.
 fn own_mailbox(draft: &Draft) -> Option<&str> {
-    mailbox(draft).filter(|mailbox| !FAMILIES.iter().any(|family| mailbox.starts_with(family)))
+    let is_roles = |mailbox: &str| mailbox.split_once('@').is_some_and(|(local, _)| KNOWN_ROLES.contains(&local));
+    mailbox(draft).filter(|mailbox| !is_roles(mailbox) && !FAMILIES.iter().any(|family| mailbox.starts_with(family)))
 }
 
 pub(super) fn line(draft: &Draft) -> Option<&str> {
@@ -185,7 +187,7 @@ fn names_fit(a: &WrittenName, b: &WrittenName, with_family: bool) -> bool {
         return false;
     }
     let fit = |a: &Option<String>, b: &Option<String>, fit: fn(&str, &str) -> bool| a.as_ref().zip(b.as_ref()).is_none_or(|(a, b)| fit(a, b));
-    fit(&a.given, &b.given, given_names_fit) && (!with_family || fit(&a.family, &b.family, family_names_fit))
+    fit(&a.given, &b.given, |a, b| given_names_fit(a, b) || are_forms(a, b)) && (!with_family || fit(&a.family, &b.family, family_names_fit))
 }
 
 fn profile_of(draft: &Draft) -> Option<&str> {
@@ -197,6 +199,12 @@ pub(super) fn given_names_fit(a: &str, b: &str) -> bool {
     let (initials_of_a, initials_of_b) = (plain(&initials(a)), plain(&initials(b)));
     let (a, b) = (plain(a), plain(b));
     a.starts_with(&b) || b.starts_with(&a) || a == initials_of_b || b == initials_of_a || is_one_slip(&a, &b)
+}
+
+/// Whether two given names, as written, are forms of one: Jan and Johan are both Johannes.
+fn are_forms(a: &str, b: &str) -> bool {
+    let forms = |name: &str| all_forms(name).into_iter().map(plain).collect::<BTreeSet<String>>();
+    !forms(a).is_disjoint(&forms(b))
 }
 
 /// Whether two family names, as written, may be one person's: a word in common, or one slip.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::evidence::{Pair, given_names_fit, line, mailbox};
-use super::names::other_forms;
+use super::names::all_forms;
 use super::people::World;
 use super::records::Draft;
 use super::spelling::plain;
@@ -87,10 +87,4 @@ fn are_alike(name: &str, other: &str) -> bool {
     let (names, others) = (all_forms(name), all_forms(other));
     let first = |name: &str| plain(name.split([' ', '-']).next().unwrap_or_default());
     are_forms_of_one(&first(name), &first(other)) || names.iter().any(|name| others.iter().any(|other| given_names_fit(name, other)))
-}
-
-fn all_forms(name: &str) -> Vec<&str> {
-    let mut forms: Vec<&str> = other_forms(name).collect();
-    forms.push(name);
-    forms
 }

@@ -87,6 +87,13 @@ pub(super) fn other_forms(given: &str) -> impl Iterator<Item = &'static str> {
     OTHER_FORMS.split(' ').filter_map(|pair| pair.split_once('=')).filter(move |(one, _)| *one == given).map(|(_, other)| other)
 }
 
+/// A given name and its other forms.
+pub(super) fn all_forms(name: &str) -> Vec<&str> {
+    let mut forms: Vec<&str> = other_forms(name).collect();
+    forms.push(name);
+    forms
+}
+
 /// Another form of a given name, where there is one.
 pub(super) fn other_form(chance: &mut Chance, given: &str) -> Option<&'static str> {
     let forms: Vec<&'static str> = other_forms(given).collect();

@@ -82,7 +82,7 @@ pub(super) struct World {
 }
 
 /// Mailboxes of roles that are on every list of such mailboxes.
-const KNOWN_ROLES: [&str; 6] = ["info", "sales", "office", "receptie", "administratie", "support"];
+pub(super) const KNOWN_ROLES: [&str; 6] = ["info", "sales", "office", "receptie", "administratie", "support"];
 /// Those that a list easily lacks.
 const OTHER_ROLES: [&str; 4] = ["inkoop", "planning", "boekhouding", "secretariaat"];
 
@@ -129,6 +129,11 @@ impl World {
         self.people.get(who).map(|person| person.home).or_else(couple)
     }
 
+    fn belgian_mobile(&mut self, chance: &mut Chance) -> Line {
+        let start = chance.pick(&["47", "48", "49"]);
+        self.new_line(chance, "32", start, 7)
+    }
+
     /// A mobile number, new or given up by somebody who lives elsewhere.
     pub(super) fn mobile(&mut self, chance: &mut Chance, origin: Origin) -> Line {
         // The newest stay out of use for a while, and whoever gave them up is no longer at hand.
@@ -141,14 +146,14 @@ impl World {
         }
         let abroad = chance.happens(rates::FOREIGN_NUMBER);
         match origin {
-            Origin::Flemish | Origin::Walloon => self.new_line(chance, "32", "4", 8),
+            Origin::Flemish | Origin::Walloon => self.belgian_mobile(chance),
             Origin::German if abroad || chance.happens(500) => self.new_line(chance, "49", "151", 8),
             Origin::English if abroad || chance.happens(500) => self.new_line(chance, "44", "77", 8),
             Origin::Polish if abroad || chance.happens(300) => self.new_line(chance, "48", "60", 7),
             Origin::Turkish if abroad => self.new_line(chance, "90", "53", 8),
             Origin::Moroccan if abroad => self.new_line(chance, "212", "66", 7),
             Origin::Spanish if abroad => self.new_line(chance, "34", "6", 8),
-            Origin::Dutch if abroad => self.new_line(chance, "32", "4", 8),
+            Origin::Dutch if abroad => self.belgian_mobile(chance),
             _ => {
                 let start = chance.pick(&["61", "62", "63", "64", "65"]);
                 self.new_line(chance, "31", start, 7)
