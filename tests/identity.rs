@@ -15,7 +15,7 @@ use hookpoint::customer::rules::IdentityRules;
 use proptest::prelude::*;
 
 /// What must be among the cases.
-const TOPICS: [&str; 46] = [
+const TOPICS: [&str; 47] = [
     "messy values",
     "a couple in one source",
     "a couple across two sources",
@@ -58,6 +58,7 @@ const TOPICS: [&str; 46] = [
     "alike names",
     "spellings of one name",
     "without a first name",
+    "mailboxes called like somebody",
     "couples' accounts",
     "one bad record",
     "numbers that moved",

@@ -9,31 +9,31 @@ use super::kind::SourceKind;
 use super::record::RecordKey;
 
 /// The names that some records give.
-pub(super) type Names = BTreeSet<FoldedName>;
+pub(super) type Names<'a> = BTreeSet<&'a FoldedName>;
 
 /// Records that belong together so far.
 #[derive(Debug, Default)]
-pub(super) struct Cluster {
+pub(super) struct Cluster<'a> {
     /// Their numbers, in ascending order.
     pub members: Vec<usize>,
     /// Members that people decided to be somebody else.
     pub apart_from: BTreeSet<usize>,
     /// The ids of unique kinds that they stand for.
-    pub ids: BTreeMap<SourceKind, BTreeSet<RecordKey>>,
+    pub ids: BTreeMap<SourceKind, BTreeSet<&'a RecordKey>>,
     /// What they are called.
-    pub names: Names,
+    pub names: Names<'a>,
     /// Their own e-mail addresses: neither a role's nor shared.
-    pub emails: BTreeSet<Identifier>,
+    pub emails: BTreeSet<&'a Identifier>,
     /// Their own phone numbers.
-    pub phones: BTreeSet<Identifier>,
+    pub phones: BTreeSet<&'a Identifier>,
 }
 
-impl Cluster {
-    pub(super) fn new(number: usize, member: &Member, person: &Person) -> Self {
+impl<'a> Cluster<'a> {
+    pub(super) fn new(number: usize, member: &'a Member, person: &Person<'a>) -> Self {
         let mut cluster = Self { members: vec![number], apart_from: person.apart_from.clone(), ids: person.ids.clone(), ..Self::default() };
         if !person.is_loser {
-            let of_kind = |kind| member.linking.iter().filter(move |identifier| identifier.kind == kind).cloned().collect();
-            cluster.names.extend(member.name.is_known().then(|| member.name.clone()));
+            let of_kind = |kind| member.linking.iter().filter(move |identifier| identifier.kind == kind).collect();
+            cluster.names.extend(member.name.is_known().then_some(&member.name));
             cluster.emails = of_kind(IdentifierKind::Email);
             cluster.phones = of_kind(IdentifierKind::Phone);
         }
@@ -65,9 +65,9 @@ impl Cluster {
 }
 
 /// How many pairs of some clusters nobody decided to be different people.
-pub(super) fn undecided_pairs(among: &[&Cluster]) -> usize {
+pub(super) fn undecided_pairs(among: &[&Cluster<'_>]) -> usize {
     let pairs = among.len().saturating_mul(among.len().saturating_sub(1)).checked_div(2).unwrap_or_default();
-    let deciding: Vec<&&Cluster> = among.iter().filter(|cluster| !cluster.apart_from.is_empty()).collect();
+    let deciding: Vec<&&Cluster<'_>> = among.iter().filter(|cluster| !cluster.apart_from.is_empty()).collect();
     let decided = deciding.iter().enumerate().map(|(n, cluster)| {
         let others = deciding.iter().skip(n.saturating_add(1));
         others.filter(|other| cluster.is_decided_different_from(other)).count()

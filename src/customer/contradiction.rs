@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::agreement::OnLine;
+use super::bearing::are_written_alike;
 use super::cluster::{Cluster, Names};
-use super::evidence::{Evidence, Level};
+use super::evidence::{Held, Level};
 use super::folded_name::FoldedName;
 use super::identifier::{Identifier, IdentifierKind};
 use super::partition::Partition;
+use super::phone::Phone;
 use super::rules::IdentityRules;
 
 /// Why two clusters are not joined.
@@ -49,7 +52,7 @@ impl Grounds {
 pub(super) struct On<'a> {
     pub level: Level,
     /// The one value that they have in common; `None` where they are connected by several.
-    pub value: Option<&'a Evidence>,
+    pub value: Option<Held<'a>>,
 }
 
 /// What two sets of names come to.
@@ -59,23 +62,57 @@ enum Verdict {
     Agree {
         in_full: bool,
     },
-    /// They disagree only where both have addresses of such a kind, and none in common.
-    Unless(IdentifierKind, Grounds),
-    Disagree(Grounds),
+    Disagree(Grounds, Unless),
+}
+
+/// What speaks for one person although names disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unless {
+    Never,
+    /// Not both have phone numbers, or they have one in common.
+    PhoneInCommon,
+    /// Not both have mailboxes, or they have one in common, or a mailbox of one has the other's first and family name in its own.
+    Spelled,
+    /// The same, and initials do, too, as do two mailboxes with the same letters.
+    Known,
+    /// A mailbox of one has the other's whole name in its own: somebody married.
+    Renamed,
+    /// A mailbox has the first name of one and the family name of the other in its own.
+    OfBoth,
+}
+
+impl Verdict {
+    fn forbids(self, a: &Cluster<'_>, b: &Cluster<'_>) -> bool {
+        let Self::Disagree(_, unless) = self else { return false };
+        match unless {
+            Unless::Never => true,
+            Unless::PhoneInCommon => have_none_in_common(&a.phones, &b.phones),
+            Unless::Spelled => {
+                let is_spelled = |name: &FoldedName, mailbox: &str| name.is_spelled_in(mailbox);
+                have_none_in_common(&a.emails, &b.emails) && !has_name_of(a, b, is_spelled) && !has_name_of(b, a, is_spelled)
+            }
+            Unless::Known => have_none_in_common(&a.emails, &b.emails) && !are_known_by_mailbox(a, b),
+            Unless::Renamed => !has_name_of(a, b, FoldedName::is_written_in) && !has_name_of(b, a, FoldedName::is_written_in),
+            Unless::OfBoth => !have_mailbox_of_both(a, b),
+        }
+    }
 }
 
 /// Clusters that may be one, by their names: few are called differently, however many they are.
-pub(super) struct Among<'a> {
-    clusters: Vec<&'a Cluster>,
+pub(super) struct Among<'c, 'a> {
+    clusters: &'c [&'c Cluster<'a>],
     class_of: Vec<usize>,
     verdicts: Vec<Vec<Verdict>>,
     level: Level,
 }
 
-impl<'a> Among<'a> {
-    pub(super) fn new(clusters: &[&'a Cluster], on: On<'_>, rules: &IdentityRules) -> Self {
-        let mut numbers: BTreeMap<&Names, usize> = BTreeMap::new();
-        let mut classes: Vec<&Names> = Vec::new();
+impl<'c, 'a> Among<'c, 'a> {
+    pub(super) fn new(clusters: &'c [&'c Cluster<'a>], on: On<'_>, rules: &IdentityRules) -> Self {
+        if !names_count(on.level, rules) {
+            return Self { clusters, class_of: vec![0; clusters.len()], verdicts: Vec::new(), level: on.level };
+        }
+        let mut numbers: BTreeMap<&Names<'_>, usize> = BTreeMap::new();
+        let mut classes: Vec<&Names<'a>> = Vec::new();
         let mut class_of = Vec::with_capacity(clusters.len());
         for cluster in clusters {
             class_of.push(*numbers.entry(&cluster.names).or_insert_with(|| {
@@ -83,9 +120,19 @@ impl<'a> Among<'a> {
                 classes.len().saturating_sub(1)
             }));
         }
-        let borne = Borne::new(&classes, on);
-        let verdict = |ours: &&Names| classes.iter().map(|theirs| verdict(ours, theirs, (on.level, borne.as_ref()), rules)).collect();
-        Self { clusters: clusters.to_vec(), class_of, verdicts: classes.iter().map(verdict).collect(), level: on.level }
+        // Between those who are called the same, a mailbox has nothing to say.
+        let borne = if classes.len() > 1 { Borne::new(&classes, on) } else { None };
+        let row = |n: usize, ours: &Names<'a>| {
+            classes.iter().take(n.saturating_add(1)).map(|theirs| verdict(ours, theirs, on, borne.as_ref(), rules)).collect()
+        };
+        let verdicts = classes.iter().enumerate().map(|(n, ours)| row(n, ours)).collect();
+        Self { clusters, class_of, verdicts, level: on.level }
+    }
+
+    /// What the names of two of them come to, by their places.
+    fn verdict(&self, one: usize, other: usize) -> Option<Verdict> {
+        let (n, m) = (*self.class_of.get(one)?, *self.class_of.get(other)?);
+        self.verdicts.get(n.max(m))?.get(n.min(m)).copied()
     }
 
     /// Why they must not all be one, if so. What people decided comes last: it needs no review.
@@ -107,53 +154,44 @@ impl<'a> Among<'a> {
     }
 
     fn some_disagree(&self) -> Option<Grounds> {
-        let mut of_class: Vec<Vec<&Cluster>> = vec![Vec::new(); self.verdicts.len()];
+        let disagree = |verdict: &Verdict| matches!(verdict, Verdict::Disagree(..));
+        if !self.verdicts.iter().flatten().any(disagree) {
+            return None;
+        }
+        let mut of_class: Vec<Vec<&Cluster<'_>>> = vec![Vec::new(); self.verdicts.len()];
         for (cluster, class) in self.clusters.iter().zip(&self.class_of) {
             of_class.get_mut(*class).into_iter().for_each(|members| members.push(cluster));
         }
-        let pairs = || {
-            self.verdicts
-                .iter()
-                .enumerate()
-                .flat_map(|(n, row)| row.iter().enumerate().take(n.saturating_add(1)).map(move |(m, verdict)| (n, m, *verdict)))
-        };
-        let certain = pairs()
-            .filter(|(n, m, _)| n != m)
-            .filter_map(|(_, _, verdict)| if let Verdict::Disagree(grounds) = verdict { Some(grounds) } else { None });
-        let is_met = |n: usize, m: usize, kind| {
+        let pairs = || self.verdicts.iter().enumerate().flat_map(|(n, row)| row.iter().enumerate().map(move |(m, verdict)| (n, m, *verdict)));
+        let is_met = |n: usize, m: usize, verdict: Verdict| {
             let [ours, theirs] = [n, m].map(|class| of_class.get(class).map_or(&[][..], Vec::as_slice));
-            ours.iter()
-                .enumerate()
-                .any(|(at, a)| theirs.iter().skip(if n == m { at.saturating_add(1) } else { 0 }).any(|b| are_strangers(a, b, kind)))
+            ours.iter().enumerate().any(|(at, a)| theirs.iter().skip(if n == m { at.saturating_add(1) } else { 0 }).any(|b| verdict.forbids(a, b)))
         };
-        let uncertain = || {
-            pairs()
-                .filter_map(|(n, m, verdict)| if let Verdict::Unless(kind, grounds) = verdict { is_met(n, m, kind).then_some(grounds) } else { None })
+        let grounds = |certain: bool| {
+            pairs().filter_map(move |(n, m, verdict)| match verdict {
+                Verdict::Disagree(grounds, unless) if (unless == Unless::Never) == certain => is_met(n, m, verdict).then_some(grounds),
+                Verdict::Agree { .. } | Verdict::Disagree(..) => None,
+            })
         };
-        certain.min().or_else(|| uncertain().min())
+        grounds(true).min().or_else(|| grounds(false).min())
     }
 
     fn some_are_decided_different(&self) -> bool {
-        let deciding: Vec<&&Cluster> = self.clusters.iter().filter(|cluster| !cluster.apart_from.is_empty()).collect();
+        let deciding: Vec<&&Cluster<'_>> = self.clusters.iter().filter(|cluster| !cluster.apart_from.is_empty()).collect();
         deciding.iter().enumerate().any(|(n, one)| deciding.iter().skip(n.saturating_add(1)).any(|other| one.is_decided_different_from(other)))
     }
 
     /// Whether two of them, by their places, must not be one.
     fn is_forbidden(&self, one: usize, other: usize) -> bool {
         let Some((a, b)) = self.clusters.get(one).zip(self.clusters.get(other)) else { return false };
-        let verdict = self.class_of.get(one).zip(self.class_of.get(other)).and_then(|(n, m)| self.verdicts.get(*n)?.get(*m));
-        let is_named_apart = match verdict {
-            Some(Verdict::Disagree(_)) => true,
-            Some(Verdict::Unless(kind, _)) => are_strangers(a, b, *kind),
-            Some(Verdict::Agree { .. }) | None => false,
-        };
-        is_named_apart || (self.level > Level::SourceMerge && a.has_other_ids_than(b)) || a.is_decided_different_from(b)
+        self.verdict(one, other).is_some_and(|verdict| verdict.forbids(a, b))
+            || (self.level > Level::SourceMerge && a.has_other_ids_than(b))
+            || a.is_decided_different_from(b)
     }
 
     /// Whether two of them, by their places, agree in full.
     pub(super) fn agree_in_full(&self, one: usize, other: usize) -> bool {
-        let verdict = self.class_of.get(one).zip(self.class_of.get(other)).and_then(|(n, m)| self.verdicts.get(*n)?.get(*m));
-        matches!(verdict, Some(Verdict::Agree { in_full: true }))
+        matches!(self.verdict(one, other), Some(Verdict::Agree { in_full: true }))
     }
 
     /// Those who may be one although some contradict each other, by their places. Of two who contradict each other, who agrees in full
@@ -161,6 +199,9 @@ impl<'a> Among<'a> {
     /// stays out. The rest falls into groups in which all agree with all, whatever the order: of three of whom the second agrees
     /// with the other two, it would be in between.
     pub(super) fn agreeing(&self) -> Vec<Vec<usize>> {
+        if self.clusters.len() < 3 {
+            return Vec::new();
+        }
         let alike = self.alike();
         let firsts: Vec<usize> = alike.iter().filter_map(|group| group.first().copied()).collect();
         let agreement = Lines::new(firsts.len(), |n, m| n == m || firsts.get(n).zip(firsts.get(m)).is_some_and(|(a, b)| !self.is_forbidden(*a, *b)));
@@ -212,38 +253,60 @@ impl Lines {
     }
 }
 
-/// Both have addresses of a kind, and none in common. A mailbox that has the other's whole name in its own is no stranger's.
-fn are_strangers(a: &Cluster, b: &Cluster, kind: IdentifierKind) -> bool {
-    let is_written =
-        |names: &Names, mailboxes: &BTreeSet<Identifier>| names.iter().any(|name| mailboxes.iter().any(|mailbox| name.is_written_in(&mailbox.value)));
-    if kind == IdentifierKind::Email && (is_written(&a.names, &b.emails) || is_written(&b.names, &a.emails)) {
-        return false;
-    }
-    let (ours, theirs) = if kind == IdentifierKind::Phone { (&a.phones, &b.phones) } else { (&a.emails, &b.emails) };
+/// Whether both have addresses, and none in common.
+fn have_none_in_common(ours: &BTreeSet<&Identifier>, theirs: &BTreeSet<&Identifier>) -> bool {
     !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(theirs)
 }
 
-fn verdict(ours: &Names, theirs: &Names, (level, borne): (Level, Option<&Borne<'_>>), rules: &IdentityRules) -> Verdict {
+/// Whether a mailbox of one has the other's name in its own, or two are written with the same letters, which are more than a first or a
+/// family name.
+fn are_known_by_mailbox(a: &Cluster<'_>, b: &Cluster<'_>) -> bool {
+    let is_half = |mailbox: &Identifier| a.names.union(&b.names).any(|name| name.is_half_in(&mailbox.value));
+    let is_alike = |one: &Identifier, other: &Identifier| are_written_alike(&one.value, &other.value) && !is_half(one);
+    has_name_of(a, b, FoldedName::is_written_in)
+        || has_name_of(b, a, FoldedName::is_written_in)
+        || a.emails.iter().any(|one| b.emails.iter().any(|other| is_alike(one, other)))
+}
+
+/// Whether a mailbox of one has the other's whole name in its own.
+fn has_name_of(a: &Cluster<'_>, b: &Cluster<'_>, has: fn(&FoldedName, &str) -> bool) -> bool {
+    b.names.iter().any(|name| a.emails.iter().any(|mailbox| has(name, &mailbox.value)))
+}
+
+fn have_mailbox_of_both(a: &Cluster<'_>, b: &Cluster<'_>) -> bool {
+    let is_of = |mailbox: &Identifier, first: &Names<'_>, last: &Names<'_>| {
+        first.iter().any(|first| last.iter().any(|last| first.is_written_with(last, &mailbox.value)))
+    };
+    a.emails.intersection(&b.emails).any(|mailbox| is_of(mailbox, &a.names, &b.names) || is_of(mailbox, &b.names, &a.names))
+}
+
+/// Whether names speak against one person on a level.
+const fn names_count(level: Level, rules: &IdentityRules) -> bool {
     match level {
-        Level::Email if rules.email_needs_names => on_mailbox(ours, theirs, borne, rules),
-        Level::Phone => on_line(ours, theirs),
-        Level::Email | Level::Decision | Level::SourceMerge | Level::Reference => Verdict::Agree { in_full: false },
+        Level::Email => rules.email_needs_names,
+        Level::Phone => true,
+        Level::Decision | Level::SourceMerge | Level::Reference => false,
     }
 }
 
+fn verdict(ours: &Names<'_>, theirs: &Names<'_>, on: On<'_>, borne: Option<&Borne<'_>>, rules: &IdentityRules) -> Verdict {
+    if on.level == Level::Phone { on_line(ours, theirs, on.value) } else { on_mailbox(ours, theirs, borne, rules) }
+}
+
 /// Without a mailbox, of those whom several connect, only names that disagree whatever the mailbox is speak against one person.
-fn on_mailbox(ours: &Names, theirs: &Names, borne: Option<&Borne<'_>>, rules: &IdentityRules) -> Verdict {
+fn on_mailbox(ours: &Names<'_>, theirs: &Names<'_>, borne: Option<&Borne<'_>>, rules: &IdentityRules) -> Verdict {
     let [mut a, mut b] = [ours, theirs].map(|names| speaking(names, FoldedName::has_short_first_for));
     with_part(&mut a, &mut b, FoldedName::has_first);
     let agrees = |alike: bool| a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| a.agrees_on_mailbox(b, alike)));
     if !agrees(true) {
-        Verdict::Disagree(Grounds::FirstNames)
+        let is_half = a.iter().chain(&b).any(|name| !name.has_first());
+        Verdict::Disagree(Grounds::FirstNames, if is_half { Unless::OfBoth } else { Unless::Never })
     } else if rules.email_needs_first_name && borne.is_some_and(|borne| borne.is_nobodys(ours, theirs)) {
-        Verdict::Disagree(Grounds::NoFirstName)
+        Verdict::Disagree(Grounds::NoFirstName, Unless::OfBoth)
     } else if agrees(false) || borne.is_none_or(|borne| borne.bears_one_of(ours, theirs)) {
         Verdict::Agree { in_full: a.iter().any(|a| b.iter().any(|b| a.first_is_known_to_agree(b))) }
     } else {
-        Verdict::Unless(IdentifierKind::Phone, Grounds::FirstNames)
+        Verdict::Disagree(Grounds::FirstNames, Unless::PhoneInCommon)
     }
 }
 
@@ -251,55 +314,64 @@ fn on_mailbox(ours: &Names, theirs: &Names, borne: Option<&Borne<'_>>, rules: &I
 struct Borne<'a>(Vec<&'a FoldedName>);
 
 impl<'a> Borne<'a> {
-    fn new(holders: &[&'a Names], on: On<'_>) -> Option<Self> {
+    fn new(holders: &[&Names<'a>], on: On<'_>) -> Option<Self> {
         let Identifier { kind: IdentifierKind::Email, value: email } = on.value?.address()? else { return None };
-        let named = holders.iter().copied().flatten().filter(|name| name.has_first());
+        let named = holders.iter().copied().flatten().copied().filter(|name| name.has_first());
         Some(Self(named.filter(|name| name.is_borne_by(email)).collect()))
     }
 
     /// Whether only one of two has a first name, none that could be the other's agrees with it, and the mailbox doesn't bear it, nor
     /// any name of another holder that agrees with it.
-    fn is_nobodys(&self, ours: &Names, theirs: &Names) -> bool {
-        let has_first = |names: &Names| names.iter().any(FoldedName::has_first);
+    fn is_nobodys(&self, ours: &Names<'_>, theirs: &Names<'_>) -> bool {
+        let has_first = |names: &Names<'_>| names.iter().any(|name| name.has_first());
         let (with, without) = if has_first(ours) { (ours, theirs) } else { (theirs, ours) };
         let agrees = || with.iter().any(|a| without.iter().any(|b| a.first_is_known_to_agree(b)));
         has_first(ours) != has_first(theirs) && !self.bears(with) && !agrees()
     }
 
-    fn bears(&self, names: &Names) -> bool {
-        names.iter().any(|name| self.0.iter().any(|borne| *borne == name || borne.first_is_known_to_agree(name)))
+    fn bears(&self, names: &Names<'_>) -> bool {
+        names.iter().any(|name| self.0.iter().any(|borne| borne == name || borne.first_is_known_to_agree(name)))
     }
 
     /// Whether the mailbox is one of two people's own, so that names that are alike on it are one.
-    fn bears_one_of(&self, ours: &Names, theirs: &Names) -> bool {
+    fn bears_one_of(&self, ours: &Names<'_>, theirs: &Names<'_>) -> bool {
         self.0.iter().any(|borne| ours.contains(*borne) || theirs.contains(*borne))
     }
 }
 
-fn on_line(ours: &Names, theirs: &Names) -> Verdict {
+/// Forms of one first name don't count on a fixed line, which a household has; on what several lines connect they can't be excluded.
+fn on_line(ours: &Names<'_>, theirs: &Names<'_>, line: Option<Held<'_>>) -> Verdict {
     let [mut a, mut b] = [ours, theirs].map(|names| speaking(names, FoldedName::is_short_for));
     with_part(&mut a, &mut b, FoldedName::has_first);
     with_part(&mut a, &mut b, FoldedName::has_last);
-    let any = |agree: fn(&FoldedName, &FoldedName) -> bool| a.iter().any(|a| b.iter().any(|b| agree(a, b)));
-    if !a.is_empty() && !b.is_empty() && !any(FoldedName::agrees_on_line) {
-        Verdict::Disagree(Grounds::Names)
-    } else if any(FoldedName::agrees_in_full) {
-        Verdict::Agree { in_full: true }
-    } else {
-        Verdict::Unless(IdentifierKind::Email, Grounds::EmailAddresses)
+    let best = a.iter().flat_map(|a| b.iter().map(|b| a.on_line(b))).max();
+    match best.unwrap_or(OnLine::AsFarAsKnown) {
+        OnLine::InFull => Verdict::Agree { in_full: true },
+        OnLine::AsFarAsKnown => Verdict::Disagree(Grounds::EmailAddresses, Unless::Known),
+        OnLine::Alike => Verdict::Disagree(Grounds::EmailAddresses, Unless::Spelled),
+        OnLine::Forms if line.is_none_or(is_mobile) => Verdict::Disagree(Grounds::EmailAddresses, Unless::Known),
+        OnLine::FirstName => Verdict::Disagree(Grounds::Names, Unless::Renamed),
+        OnLine::Forms | OnLine::Different => Verdict::Disagree(Grounds::Names, Unless::Never),
     }
+}
+
+fn is_mobile(line: Held<'_>) -> bool {
+    line.address().is_some_and(|line| Phone::parse_e164(&line.value).is_ok_and(|phone| phone.is_mobile()))
 }
 
 /// Whether what two are called says nothing for one person, nor for one family: neither has a name that is a spelling of the other's,
 /// nor the other's family name; or one has no name at all.
-pub(super) fn are_unlike(ours: &Names, theirs: &Names) -> bool {
+pub(super) fn are_unlike(ours: &Names<'_>, theirs: &Names<'_>) -> bool {
     !ours.iter().any(|a| theirs.iter().any(|b| a.is_spelling_of(b) || a.has_family_name_of(b)))
 }
 
 /// What has a say: a short form has none beside the name that it is short for, else one "E. Smit" would let Erik agree with
 /// Emma.
-fn speaking(names: &Names, is_short_for: fn(&FoldedName, &FoldedName) -> bool) -> Vec<&FoldedName> {
-    names.iter().filter(|name| !names.iter().any(|fuller| is_short_for(name, fuller))).collect()
+fn speaking<'a>(names: &Names<'a>, is_short_for: fn(&FoldedName, &FoldedName) -> bool) -> Vec<&'a FoldedName> {
+    if names.len() < 2 {
+        return names.iter().copied().collect();
+    }
+    names.iter().copied().filter(|name| !names.iter().any(|fuller| is_short_for(name, fuller))).collect()
 }
 
 /// Where both have names with a part, those without it have no say: else one half name would let strangers agree.

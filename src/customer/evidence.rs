@@ -132,22 +132,46 @@ impl fmt::Debug for Evidence {
     }
 }
 
+/// The same as [`Evidence`], while it is only compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Held<'a> {
+    Decision(&'a RecordKey),
+    SourceMerge(&'a RecordKey),
+    Reference(&'a RecordKey),
+    Address(&'a Identifier),
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn to_evidence(self) -> Evidence {
+        match self {
+            Self::Decision(key) => Evidence::Decision(key.clone()),
+            Self::SourceMerge(winner) => Evidence::SourceMerge(winner.clone()),
+            Self::Reference(key) => Evidence::Reference(key.clone()),
+            Self::Address(identifier) => Evidence::Address(identifier.clone()),
+        }
+    }
+
+    pub(super) const fn address(self) -> Option<&'a Identifier> {
+        if let Self::Address(identifier) = self { Some(identifier) } else { None }
+    }
+}
+
 /// A member with everything that doesn't depend on its company.
 #[derive(Debug)]
-pub(super) struct Person {
+pub(super) struct Person<'a> {
     /// The record that stands for it, merges followed.
-    pub canonical: RecordKey,
+    pub canonical: &'a RecordKey,
     /// Whether its source merged it into another one: then its identifiers no longer link.
     pub is_loser: bool,
     /// Whether it is a self-asserted record that nobody confirmed.
     pub is_guest: bool,
     /// The records of other systems that it refers to, merges followed.
-    pub references: BTreeSet<RecordKey>,
+    pub references: Vec<RecordKey>,
     /// The ids of unique kinds that it stands for: its own and those of known records that it refers to. Merges are followed, and
     /// ids that a person decided to be one count as one: the least of them.
-    pub ids: BTreeMap<SourceKind, BTreeSet<RecordKey>>,
+    pub ids: BTreeMap<SourceKind, BTreeSet<&'a RecordKey>>,
     /// The least of the records that people decided to be the same as it.
-    same: Option<RecordKey>,
+    same: Option<&'a RecordKey>,
     /// Members that it was decided to be different from.
     pub apart_from: BTreeSet<usize>,
 }
@@ -156,33 +180,38 @@ pub(super) struct Person {
 ///
 /// A decision outlives the records that it names: where one is gone, whoever it was merged into or decided to be the same
 /// as stands for it.
-pub(super) fn people(facts: &Facts<'_>) -> Vec<Person> {
+pub(super) fn people<'a>(facts: &Facts<'a>) -> Vec<Person<'a>> {
     let numbers: BTreeMap<&RecordKey, usize> = facts.members.iter().zip(0..).map(|(member, n)| (&member.key, n)).collect();
     let stands_for = |key| if numbers.contains_key(key) { key } else { facts.aliases.canonical(key) };
     let same = || facts.decisions.iter().filter(|decision| decision.same);
     let same_ids = Classes::new(same().map(|decision| (facts.aliases.canonical(&decision.left), facts.aliases.canonical(&decision.right))));
     let same_records = Classes::new(same().map(|decision| (stands_for(&decision.left), stands_for(&decision.right))));
-    let named: BTreeSet<&RecordKey> = facts.aliases.iter().flat_map(|(key, end)| [key, end]).collect();
+    let named: BTreeSet<&'a RecordKey> = facts.aliases.iter().flat_map(|(key, end)| [key, end]).collect();
     let is_guest = |key: &RecordKey| facts.rules.self_asserted.contains(&key.kind) && same_records.least(key).is_none();
     // What anybody may have written makes no id of what the others refer to.
-    let is_known = |key: &RecordKey, to_guest: bool| named.contains(key) || (numbers.contains_key(key) && (to_guest || !is_guest(key)));
-    let mut people: Vec<Person> = Vec::with_capacity(facts.members.len());
+    let known = |key: &RecordKey, to_guest: bool| {
+        let member = || numbers.get_key_value(key).map(|(key, _)| *key).filter(|key| to_guest || !is_guest(key));
+        named.get(key).copied().or_else(member)
+    };
+    let mut people: Vec<Person<'a>> = Vec::with_capacity(facts.members.len());
     let mut of_class: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
     for (n, member) in facts.members.iter().enumerate() {
         let (is_loser, is_guest) = (facts.aliases.is_loser(&member.key), is_guest(&member.key));
-        let is_known = |key: &RecordKey| is_known(key, is_guest);
-        let referred = if is_loser { Vec::new() } else { referred_by(member, is_known) };
-        let mut ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
-        let known = std::iter::once(&member.key).chain(referred.iter().filter(|key| is_known(key)));
-        for key in known.filter(|key| facts.rules.unique.contains(&key.kind)) {
+        let known = |key: &RecordKey| known(key, is_guest);
+        let referred = if is_loser { Vec::new() } else { referred_by(member, |key| known(key).is_some()) };
+        let mut ids: BTreeMap<SourceKind, BTreeSet<&RecordKey>> = BTreeMap::new();
+        let borne = std::iter::once(&member.key).chain(referred.iter().filter_map(known));
+        for key in borne.filter(|key| facts.rules.unique.contains(&key.kind)) {
             let id = facts.aliases.canonical(key);
-            ids.entry(key.kind).or_default().insert(same_ids.least(id).unwrap_or(id).clone());
+            ids.entry(key.kind).or_default().insert(same_ids.least(id).unwrap_or(id));
         }
-        let references = referred.iter().map(|key| facts.aliases.canonical(key).clone()).collect();
-        let canonical = facts.aliases.canonical(&member.key).clone();
+        let mut references: Vec<RecordKey> = referred.iter().map(|key| facts.aliases.canonical(key).clone()).collect();
+        references.sort_unstable();
+        references.dedup();
+        let canonical = facts.aliases.canonical(&member.key);
         let same = same_records.least(&member.key);
         of_class.entry(same.unwrap_or(&member.key)).or_default().push(n);
-        people.push(Person { canonical, is_loser, is_guest, references, ids, same: same.cloned(), apart_from: BTreeSet::new() });
+        people.push(Person { canonical, is_loser, is_guest, references, ids, same, apart_from: BTreeSet::new() });
     }
     let meant = |key, may_be: &dyn Fn(usize) -> bool| {
         let number = numbers.get(key).copied().filter(|n| may_be(*n));
@@ -250,20 +279,19 @@ impl<'a> Classes<'a> {
     }
 }
 
-impl Person {
-    /// What it has on a level. A value that two members have in common connects them.
-    pub(super) fn evidence(&self, level: Level, linking: &BTreeSet<Identifier>) -> Vec<Evidence> {
+impl Person<'_> {
+    /// Gives what it has on a level. A value that two members have in common connects them.
+    pub(super) fn evidence<'a>(&'a self, level: Level, linking: &'a BTreeSet<Identifier>, mut take: impl FnMut(Held<'a>)) {
         match level {
-            Level::Decision => self.same.iter().cloned().map(Evidence::Decision).collect(),
-            Level::SourceMerge => vec![Evidence::SourceMerge(self.canonical.clone())],
-            Level::Reference => std::iter::once(&self.canonical).chain(&self.references).cloned().map(Evidence::Reference).collect(),
-            Level::Email | Level::Phone if self.is_loser => Vec::new(),
+            Level::Decision => self.same.into_iter().map(Held::Decision).for_each(take),
+            Level::SourceMerge => take(Held::SourceMerge(self.canonical)),
+            Level::Reference => std::iter::once(self.canonical).chain(&self.references).map(Held::Reference).for_each(take),
+            Level::Email | Level::Phone if self.is_loser => {}
             Level::Email | Level::Phone => linking
                 .iter()
                 .filter(|identifier| identifier.kind.is_address() && (identifier.kind == IdentifierKind::Phone) == (level == Level::Phone))
-                .cloned()
-                .map(Evidence::Address)
-                .collect(),
+                .map(Held::Address)
+                .for_each(take),
         }
     }
 }

@@ -6,28 +6,47 @@ use unicode_normalization::char::is_combining_mark;
 use super::name::PARTICLES;
 
 /// What tells a father from his son of the same name, at the end of any part of a name.
-const GENERATIONS: [(&str, u8); 16] = [
+const GENERATIONS: [(&str, u8); 22] = [
     ("sr", 1),
     ("senior", 1),
     ("snr", 1),
+    ("sen", 1),
+    ("d a", 1),
+    ("1st", 1),
     ("de oude", 1),
     ("the elder", 1),
     ("der altere", 1),
     ("jr", 2),
     ("junior", 2),
     ("jnr", 2),
+    ("jun", 2),
+    ("d j", 2),
     ("ii", 2),
     ("2nd", 2),
     ("de jonge", 2),
     ("the younger", 2),
     ("der jungere", 2),
     ("iii", 3),
+    ("3rd", 3),
     ("iv", 4),
 ];
 
 /// The same, behind family names only: some are given names.
-const GENERATIONS_BEHIND_FAMILY_NAMES: [(&str, u8); 10] =
-    [("pere", 1), ("vader", 1), ("padre", 1), ("pai", 1), ("fils", 2), ("zoon", 2), ("hijo", 2), ("filho", 2), ("neto", 3), ("nieto", 3)];
+const GENERATIONS_BEHIND_FAMILY_NAMES: [(&str, u8); 13] = [
+    ("i", 1),
+    ("v", 5),
+    ("iunior", 2),
+    ("pere", 1),
+    ("vader", 1),
+    ("padre", 1),
+    ("pai", 1),
+    ("fils", 2),
+    ("zoon", 2),
+    ("hijo", 2),
+    ("filho", 2),
+    ("neto", 3),
+    ("nieto", 3),
+];
 
 /// Whether some text only tells a father from his son.
 pub(super) fn is_generation(text: &str) -> bool {
@@ -75,6 +94,16 @@ pub(super) fn fold_words(text: &str) -> Vec<String> {
         }
     }
     folded.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Whether two words differ only in letters that one has twice: Luuk is Luk, Emma is Ema.
+pub(super) fn differ_in_doubled_letters(a: &str, b: &str) -> bool {
+    let once = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.dedup();
+        letters
+    };
+    once(a) == once(b)
 }
 
 /// One letter added, left out, replaced or swapped with its neighbour, in names of four letters and more. Not in scripts

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::Cluster;
 use super::contradiction::{Among, Grounds, On, are_unlike};
-use super::evidence::{Evidence, Level};
+use super::evidence::{Evidence, Held, Level};
+use super::identifier::Identifier;
 use super::moved::{is_long_before, said_at};
 use super::record::RecordKey;
 use super::resolution::{Found, Link, Resolver};
@@ -18,10 +19,10 @@ use super::resolution::{Found, Link, Resolver};
 const LEVELS: [Level; 4] = [Level::SourceMerge, Level::Reference, Level::Email, Level::Phone];
 
 /// The trusted clusters that hold each piece of evidence, with the members of each that do.
-type Holders = BTreeMap<Level, BTreeMap<Evidence, BTreeMap<usize, Vec<usize>>>>;
+type Holders<'a> = BTreeMap<Level, BTreeMap<Held<'a>, BTreeMap<usize, Vec<usize>>>>;
 
 /// Puts guests into the clusters that were found among the trusted. Gives back those that belong to none.
-pub(super) fn place(resolver: &Resolver<'_>, guests: &[usize], trusted: &[usize], found: &mut Found) -> Vec<usize> {
+pub(super) fn place<'a>(resolver: &'a Resolver<'a>, guests: &[usize], trusted: &[usize], found: &mut Found<'a>) -> Vec<usize> {
     let holders = holders(resolver, trusted, found);
     let mut joining: BTreeMap<usize, Vec<(Vec<usize>, Link)>> = BTreeMap::new();
     let mut left = Vec::new();
@@ -41,7 +42,7 @@ pub(super) fn place(resolver: &Resolver<'_>, guests: &[usize], trusted: &[usize]
             }
             found.links.push(link);
             if let Some((cluster, _)) = found.clusters.get_mut(place) {
-                let guests: Vec<Cluster> = party.iter().filter_map(|n| resolver.cluster(*n)).collect();
+                let guests: Vec<Cluster<'_>> = party.iter().filter_map(|n| resolver.cluster(*n)).collect();
                 *cluster = guests.into_iter().fold(std::mem::take(cluster), Cluster::join);
             }
         }
@@ -59,25 +60,26 @@ fn are_torn(resolver: &Resolver<'_>, some: &[usize], others: &[usize]) -> bool {
 fn parties(resolver: &Resolver<'_>, guests: &[usize]) -> Vec<Vec<usize>> {
     let mut parties: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
     for (n, person) in guests.iter().filter_map(|n| Some((*n, resolver.person(*n)?))) {
-        parties.entry(&person.canonical).or_default().push(n);
+        parties.entry(person.canonical).or_default().push(n);
     }
     let parties = parties.into_values();
     parties.flat_map(|party| if are_torn(resolver, &party, &party) { party.into_iter().map(|n| vec![n]).collect() } else { vec![party] }).collect()
 }
 
-fn holders(resolver: &Resolver<'_>, trusted: &[usize], found: &Found) -> Holders {
+fn holders<'a>(resolver: &'a Resolver<'a>, trusted: &[usize], found: &Found<'a>) -> Holders<'a> {
     let owner: BTreeMap<usize, usize> =
         found.clusters.iter().zip(0..).flat_map(|((cluster, _), n)| cluster.members.iter().map(move |m| (*m, n))).collect();
-    let lost: BTreeSet<(&Evidence, usize)> = found.moved.iter().flat_map(|moved| moved.from.iter().map(|n| (&moved.evidence, *n))).collect();
+    let lost: BTreeSet<(Option<&Identifier>, usize)> =
+        found.moved.iter().flat_map(|moved| moved.from.iter().map(|n| (moved.evidence.address(), *n))).collect();
     let mut holders = Holders::new();
     for level in LEVELS.into_iter().filter(|level| resolver.uses(*level)) {
         let of_level = holders.entry(level).or_default();
         for (evidence, members) in resolver.holders(level, trusted) {
-            for member in members.into_iter().filter(|member| !lost.contains(&(&evidence, *member))) {
+            for member in members.into_iter().filter(|member| evidence.address().is_none() || !lost.contains(&(evidence.address(), *member))) {
                 let Some(place) = owner.get(&member).filter(|place| found.clusters.get(**place).is_some_and(|(_, last)| level <= *last)) else {
                     continue;
                 };
-                of_level.entry(evidence.clone()).or_default().entry(*place).or_default().push(member);
+                of_level.entry(evidence).or_default().entry(*place).or_default().push(member);
             }
         }
     }
@@ -85,7 +87,7 @@ fn holders(resolver: &Resolver<'_>, trusted: &[usize], found: &Found) -> Holders
 }
 
 /// The one cluster that some guests belong to, as far as one can tell.
-fn place_of(resolver: &Resolver<'_>, party: &[usize], holders: &Holders, found: &mut Found) -> Option<(usize, Link)> {
+fn place_of<'a>(resolver: &'a Resolver<'a>, party: &[usize], holders: &Holders<'a>, found: &mut Found<'a>) -> Option<(usize, Link)> {
     let own = party.iter().filter_map(|n| resolver.cluster(*n)).reduce(Cluster::join)?;
     for (level, of_level) in holders {
         let mut fitting: BTreeMap<usize, Link> = BTreeMap::new();
@@ -93,15 +95,15 @@ fn place_of(resolver: &Resolver<'_>, party: &[usize], holders: &Holders, found: 
         for (evidence, members) in resolver.holders(*level, party) {
             for (place, holding) in of_level.get(&evidence).into_iter().flatten() {
                 let Some((cluster, _)) = found.clusters.get(*place) else { continue };
-                let on = On { level: *level, value: Some(&evidence) };
-                if *level == Level::Phone && is_lost(resolver, &evidence, (&own, &members), (cluster, holding)) {
+                let on = On { level: *level, value: Some(evidence) };
+                if *level == Level::Phone && is_lost(resolver, evidence, (&own, &members), (cluster, holding)) {
                     continue;
                 }
                 match Among::new(&[cluster, &own], on, resolver.facts.rules).forbidden() {
-                    Some(grounds) => unfitting.push((evidence.clone(), grounds, holding.iter().chain(party).copied().collect())),
+                    Some(grounds) => unfitting.push((evidence.to_evidence(), grounds, holding.iter().chain(party).copied().collect())),
                     None => {
                         let members = holding.iter().chain(&members).copied().collect();
-                        fitting.entry(*place).or_insert(Link { level: *level, evidence: evidence.clone(), members });
+                        fitting.entry(*place).or_insert(Link { level: *level, evidence: evidence.to_evidence(), members });
                     }
                 }
             }
@@ -118,7 +120,12 @@ fn place_of(resolver: &Resolver<'_>, party: &[usize], holders: &Holders, found: 
 }
 
 /// Whether a number that guests gave is another one's since.
-fn is_lost(resolver: &Resolver<'_>, number: &Evidence, (own, members): (&Cluster, &[usize]), (cluster, holding): (&Cluster, &[usize])) -> bool {
+fn is_lost(
+    resolver: &Resolver<'_>,
+    number: Held<'_>,
+    (own, members): (&Cluster<'_>, &[usize]),
+    (cluster, holding): (&Cluster<'_>, &[usize]),
+) -> bool {
     let said = [members, holding].map(|members| said_at(resolver.facts, number, members));
     let [Some(at), Some(since)] = said else { return false };
     is_long_before(resolver.facts, at, since) && are_unlike(&own.names, &cluster.names)

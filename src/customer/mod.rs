@@ -1,5 +1,6 @@
 //! The pure heart: who somebody is, what is known of them, and what an agent sees. No I/O, no clock, nothing of ours.
 
+mod agreement;
 pub mod aliases;
 pub mod answer;
 mod bearing;
@@ -42,7 +43,7 @@ pub use moved::Moved;
 
 /// The version of everything here that decides what customers and answers come of the same records. Whoever changes that counts it
 /// up: then all of them are made anew.
-pub const DERIVATION_VERSION: u32 = 3;
+pub const DERIVATION_VERSION: u32 = 4;
 
 /// Newest first: by instant, then source, then id.
 #[must_use]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+pub use super::agreement::OnLine;
 pub use super::folded_name::FoldedName;
 use super::folded_name::Given;
 use super::folding::{fold_words, is_generation};
@@ -17,7 +18,10 @@ pub(super) const PARTICLES: [&str; 39] = [
 
 /// What stands between the given names of two people: these anywhere, the others only inside a given name, since they are in
 /// family names as well (`Ortega y Gasset`).
-const AND: [&str; 10] = ["&", "+", "/", "en", "und", "et", "and", "og", "och", "ve"];
+const AND: [&str; 12] = ["&", "+", "/", "en", "und", "u.", "et", "and", "og", "och", "ve", "plus"];
+
+/// What a family calls itself, in words of its own before the family name.
+const FAMILIES: [&str; 7] = ["familie", "family", "fam", "gezin", "famille", "familia", "famiglia"];
 const AND_IN_GIVEN_NAMES: [&str; 3] = ["y", "e", "i"];
 
 /// How sure it is which part of a name is which.
@@ -58,6 +62,9 @@ impl PersonName {
         {
             return Self::whole(&format!("{first} {last}"));
         }
+        if let Some((family, last)) = first.filter(|first| is_family(first)).zip(last) {
+            return Self::family(family, last);
+        }
         let part = |part: Option<&str>| {
             part.and_then(without_titles).map(|part| without_placeholders(&part)).filter(|part| !is_placeholder(Sort::Name, part))
         };
@@ -68,6 +75,9 @@ impl PersonName {
     /// is what stands before a comma or from a particle on. Else the first word is taken for the given name.
     #[must_use]
     pub fn whole(text: &str) -> Self {
+        if let Some((family, last)) = text.trim().split_once(char::is_whitespace).filter(|(first, _)| is_family(first)) {
+            return Self::family(family, last);
+        }
         let Some(text) = without_titles(text).filter(|text| !is_placeholder(Sort::Name, text)) else { return Self::default() };
         if let Some((before, behind)) = text.split_once(',').map(|(before, behind)| (before.trim(), behind.trim()))
             && !before.is_empty()
@@ -76,6 +86,18 @@ impl PersonName {
             return Self::around_comma(before, behind);
         }
         Self::of_words(&text.trim_matches(',').split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// `Familie Smit`: of nobody in particular.
+    fn family(family: &str, last: &str) -> Self {
+        let last = without_titles(last).filter(|last| !is_placeholder(Sort::Name, last));
+        Self { first: last.is_some().then(|| family.to_owned()), last, split: Split::Sure }
+    }
+
+    /// Whether the source said which part is which, or the name itself does.
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        self.split == Split::Sure && *self != Self::default()
     }
 
     /// `Vries, Anna de`, `Anna Vries, de`, `Anna de Vries, Jr.`
@@ -159,11 +181,19 @@ impl PersonName {
 
 /// The given names of a couple's account; `None` where it is one person's.
 fn given_names(first: &str) -> Option<BTreeSet<String>> {
+    if is_family(first) {
+        // Of everybody in it, so that it agrees with no single one.
+        return Some(BTreeSet::from([String::new(), "familie".to_owned()]));
+    }
     let spaced = ['&', '+', '/'].into_iter().fold(first.to_owned(), |text, sign| text.replace(sign, &format!(" {sign} ")));
     let words: Vec<String> = spaced.split_whitespace().map(str::to_lowercase).collect();
     let is_between = |word: &String| is_and(word) || AND_IN_GIVEN_NAMES.contains(&word.as_str());
     let names: BTreeSet<String> = words.split(is_between).map(|name| fold_words(&name.join(" ")).concat()).filter(|name| !name.is_empty()).collect();
     (names.len() > 1).then_some(names)
+}
+
+fn is_family(word: &str) -> bool {
+    matches!(fold_words(word).as_slice(), [word] if FAMILIES.contains(&word.as_str()))
 }
 
 fn is_and(word: &str) -> bool {
@@ -226,12 +256,27 @@ mod tests {
             ("de Vries, Mevr. Anna", Some("Anna"), Some("de Vries")),
             ("Anna undefined", Some("Anna"), None),
             ("n/a", None, None),
+            ("Familie Smit", Some("Familie"), Some("Smit")),
+            ("Fam. van den Berg", Some("Fam."), Some("van den Berg")),
         ] {
             let name = PersonName::whole(text);
             assert_eq!((name.first.as_deref(), name.last.as_deref()), (first, last), "{text}");
         }
         assert!(PersonName::new(Some("Jan null"), Some("Bakker")) == PersonName::new(Some("Jan"), Some("Bakker")));
         assert!(PersonName::new(Some("Mevr."), Some("-")) == PersonName::default());
+    }
+
+    #[test]
+    fn a_family_is_nobody_in_particular() {
+        let family = PersonName::whole("Familie Smit").folded();
+        for name in [PersonName::new(Some("Fam."), Some("Smit")), PersonName::new(Some("Family"), Some("Smit")), PersonName::whole("gezin Smit")] {
+            assert_eq!(name.folded(), family);
+        }
+        for (first, last) in [("Jan", "Smit"), ("F.", "Smit"), ("Jan en Marie", "Smit")] {
+            let other = PersonName::new(Some(first), Some(last)).folded();
+            assert!(!family.agrees_on_mailbox(&other, true) && family.on_line(&other) == OnLine::Different, "{first}");
+        }
+        assert_eq!(FoldedName::from_key(&family.key()), family);
     }
 
     #[test]

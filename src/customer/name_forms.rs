@@ -31,10 +31,23 @@ pub(super) fn is_given_name(word: &str) -> bool {
 const TWO_FOR_ONE: [(&str, &str); 4] = [("aa", "a"), ("ae", "a"), ("oe", "o"), ("ue", "u")];
 
 /// A folded name in Latin letters, as it is written where there are no other ones: Анна is Anna, Aase is Åse.
-pub(super) fn latin(folded: &str) -> String {
+pub(super) fn latin(folded: &str) -> Cow<'_, str> {
     let ascii = if folded.is_ascii() { Cow::Borrowed(folded) } else { Cow::Owned(deunicode(folded).to_lowercase()) };
-    TWO_FOR_ONE.iter().fold(ascii.into_owned(), |text, (two, one)| if text.contains(two) { text.replace(two, one) } else { text })
+    let in_one = |text: Cow<'_, str>| TWO_FOR_ONE.iter().fold(text.into_owned(), |text, (two, one)| text.replace(two, one));
+    if TWO_FOR_ONE.iter().any(|(two, _)| ascii.contains(two)) { Cow::Owned(in_one(ascii)) } else { ascii }
 }
+
+/// Whether two folded names, one of which isn't in Latin letters, are one: there are several ways to write Юлия in those.
+pub(super) fn are_romanised_alike(one: &str, other: &str) -> bool {
+    let romanised = |name: &str| {
+        let letters: String = latin(name).chars().filter(|c| c.is_alphabetic()).collect();
+        ROMANISED.iter().fold(letters, |text, (from, to)| text.replace(from, to))
+    };
+    (!one.is_ascii() || !other.is_ascii()) && romanised(one) == romanised(other)
+}
+
+/// Letters that stand for one of another alphabet, in the usual ways to write it.
+const ROMANISED: [(&str, &str); 6] = [("kh", "h"), ("ks", "x"), ("j", "i"), ("y", "i"), ("iie", "ie"), ("ii", "i")];
 
 #[cfg(test)]
 mod tests {
@@ -60,6 +73,25 @@ mod tests {
                 assert_eq!(super::super::folding::fold_words(name), [name], "{line}");
             }
         }
+    }
+
+    #[test]
+    fn another_alphabet_has_several_spellings() {
+        for (name, spellings) in [
+            ("мария", &["maria", "mariya"][..]),
+            ("юлия", &["yulia", "julia", "iuliia"]),
+            ("сергеи", &["sergey", "sergei"]),
+            ("алексеи", &["alexey", "aleksei"]),
+            ("дмитрии", &["dmitry", "dmitri", "dmitrii"]),
+            ("ольга", &["olga"]),
+            ("наталья", &["natalia", "natalya"]),
+            ("христо", &["hristo", "khristo"]),
+        ] {
+            for spelling in spellings {
+                assert!(are_romanised_alike(name, spelling), "{name} {spelling}");
+            }
+        }
+        assert!(!are_romanised_alike("мария", "marina") && !are_romanised_alike("julia", "iulia"));
     }
 
     #[test]

@@ -81,6 +81,17 @@ impl Phone {
         plans_of(digits).is_some_and(|(plans, national)| plans.iter().any(|plan| is_line(plan, national)))
     }
 
+    /// Whether it is a mobile phone's and can't be a fixed line: one person's, as a rule, not a household's or an office's.
+    #[must_use]
+    pub fn is_mobile(&self) -> bool {
+        let digits = self.0.trim_start_matches('+');
+        let has = |line: Option<&Descriptor>, national: &str| line.is_some_and(|line| is_whole(line, national));
+        plans_of(digits).is_some_and(|(plans, national)| {
+            let types = || plans.iter().map(|plan| plan.descriptors());
+            types().any(|types| has(types.mobile(), national)) && !types().any(|types| has(types.fixed_line(), national))
+        })
+    }
+
     /// Reads any usual spelling of one number; one without a country code is taken to be of `region`.
     ///
     /// # Errors
@@ -189,8 +200,12 @@ fn has_length(plan: &Metadata, length: usize) -> bool {
 
 /// Whether a type of line in the plan has such numbers. The library's own check doesn't look at the last digits.
 fn is_line(plan: &Metadata, national: &str) -> bool {
-    let whole = |line: &Descriptor| line.national_number().find(national).is_some_and(|found| found.start() == 0 && found.end() == national.len());
-    lines_of(plan).any(|line| line.is_match(national) && whole(line))
+    lines_of(plan).any(|line| is_whole(line, national))
+}
+
+fn is_whole(line: &Descriptor, national: &str) -> bool {
+    let all = |national: &str| line.national_number().find(national).is_some_and(|found| found.start() == 0 && found.end() == national.len());
+    line.is_match(national) && all(national)
 }
 
 fn lines_of(plan: &Metadata) -> impl Iterator<Item = &Descriptor> {
@@ -247,6 +262,22 @@ mod tests {
             "(06) 123 123 11",
         ] {
             assert_eq!(dutch(raw).as_deref(), Some("+31612312311"), "{raw}");
+        }
+    }
+
+    #[test]
+    fn mobile_numbers_are_told_from_fixed_lines() {
+        for (number, is_mobile) in [
+            ("+31612312311", true),
+            ("+32470123456", true),
+            ("+4915112345678", true),
+            ("+447726786381", true),
+            ("+31206298930", false),
+            ("+3228949170", false),
+            ("+31800123456", false),
+            ("+12025550123", false),
+        ] {
+            assert_eq!(Phone::parse_e164(number).unwrap().is_mobile(), is_mobile, "{number}");
         }
     }
 

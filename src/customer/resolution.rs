@@ -21,6 +21,11 @@
 //! - Names are compared cluster by cluster. A short form (initials, the beginning of a given name) has no say beside a fuller
 //!   name of the same cluster; where both clusters have given names, names without one have no say, and likewise on the phone for
 //!   family names. Else one half name would let two strangers agree.
+//! - Forms of one first name (Bob and Robert) are one person's on a mailbox and on a mobile phone, where the family names don't differ;
+//!   on a fixed line they may be a father's and his son's.
+//! - Two on one phone with different mailboxes are no strangers where a mailbox has the whole name of the other in its own and nothing
+//!   else, or both are written with the same letters, which are more than one part of a name. Nor are two with one first name and different family names in the first case:
+//!   somebody married. On one mailbox, a first name in one record and a family name in the other are one name if the mailbox has both.
 //! - A decision outlives the records that it names: where one is gone, whoever it was merged into or decided to be the same
 //!   as stands for it.
 //! - A component is what hangs together over references, merges, decisions of either sort and values, also where records
@@ -33,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::cluster::{Cluster, undecided_pairs};
 use super::contradiction::{Among, Grounds, On};
 pub use super::evidence::{Decision, Facts, Member};
-use super::evidence::{Evidence, Level, Person, people};
+use super::evidence::{Evidence, Held, Level, Person, people};
 use super::guests;
 use super::identifier::Identifier;
 use super::moved::{Moved, left_behind};
@@ -99,9 +104,9 @@ pub fn resolve(facts: &Facts<'_>) -> Resolution {
 
 /// What has been found so far; doubts still name clusters by a member of each.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct Found<'a> {
     /// The clusters, each with the last level that its component may use.
-    pub clusters: Vec<(Cluster, Level)>,
+    pub clusters: Vec<(Cluster<'a>, Level)>,
     pub links: Vec<Link>,
     pub doubts: Vec<(Level, Evidence, Grounds, Vec<usize>)>,
     pub moved: Vec<Moved>,
@@ -109,18 +114,18 @@ pub(super) struct Found {
     oversized: usize,
 }
 
-impl Found {
+impl Found<'_> {
     /// Leaves out doubts that are settled: because something else joined those concerned, or because people decided that
     /// each of them is somebody else.
     fn into_resolution(self) -> Resolution {
-        let mut all: Vec<Cluster> = self.clusters.into_iter().map(|(cluster, _)| cluster).collect();
+        let mut all: Vec<Cluster<'_>> = self.clusters.into_iter().map(|(cluster, _)| cluster).collect();
         all.sort_by(|a, b| a.members.cmp(&b.members));
         let positions: BTreeMap<usize, usize> =
             all.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |member| (*member, n))).collect();
         let mut doubts = Vec::new();
         for (level, evidence, grounds, concerned) in self.doubts {
             let clusters: BTreeSet<usize> = concerned.iter().filter_map(|member| positions.get(member).copied()).collect();
-            let still: Vec<&Cluster> = clusters.iter().filter_map(|n| all.get(*n)).collect();
+            let still: Vec<&Cluster<'_>> = clusters.iter().filter_map(|n| all.get(*n)).collect();
             if undecided_pairs(&still) > 0 {
                 doubts.push(Doubt { level, evidence, grounds, clusters: clusters.into_iter().collect() });
             }
@@ -132,20 +137,20 @@ impl Found {
 
 pub(super) struct Resolver<'a> {
     pub facts: &'a Facts<'a>,
-    people: Vec<Person>,
+    people: Vec<Person<'a>>,
 }
 
-impl Resolver<'_> {
-    pub(super) fn person(&self, n: usize) -> Option<&Person> {
+impl<'a> Resolver<'a> {
+    pub(super) fn person(&self, n: usize) -> Option<&Person<'a>> {
         self.people.get(n)
     }
 
-    pub(super) fn cluster(&self, n: usize) -> Option<Cluster> {
+    pub(super) fn cluster(&self, n: usize) -> Option<Cluster<'a>> {
         Some(Cluster::new(n, self.facts.members.get(n)?, self.people.get(n)?))
     }
 
     /// Resolves some members as if there were no others.
-    fn resolve_all(&self, among: &[usize], found: &mut Found) {
+    fn resolve_all(&self, among: &[usize], found: &mut Found<'a>) {
         let cap = self.facts.rules.component_cap;
         for component in self.components(among, Level::Phone) {
             if component.len() <= cap {
@@ -201,8 +206,8 @@ impl Resolver<'_> {
     }
 
     /// Resolves one component with the evidence up to a level, as far as the rules use it.
-    fn resolve_component(&self, component: &[usize], last: Level, found: &mut Found) {
-        let mut clusters: Vec<Cluster> = component.iter().filter_map(|n| self.cluster(*n)).collect();
+    fn resolve_component(&self, component: &[usize], last: Level, found: &mut Found<'a>) {
+        let mut clusters: Vec<Cluster<'a>> = component.iter().filter_map(|n| self.cluster(*n)).collect();
         for level in Level::ALL.into_iter().filter(|level| *level <= last && self.uses(*level)) {
             if clusters.len() > 1 {
                 clusters = self.apply_level(level, component, clusters, found);
@@ -211,12 +216,17 @@ impl Resolver<'_> {
         found.clusters.extend(clusters.into_iter().map(|cluster| (cluster, last)));
     }
 
-    fn apply_level(&self, level: Level, component: &[usize], before: Vec<Cluster>, found: &mut Found) -> Vec<Cluster> {
+    fn apply_level(&self, level: Level, component: &[usize], before: Vec<Cluster<'a>>, found: &mut Found<'a>) -> Vec<Cluster<'a>> {
+        let mut common = self.holders(level, component);
+        common.retain(|_, members| members.len() > 1);
+        if common.is_empty() {
+            return before;
+        }
         let mut partition = Partition::new(before.len());
-        let kept = self.kept(level, component, &before, &mut partition, found);
+        let kept = self.kept(level, common, &before, &mut partition, found);
         let groups = partition.groups(&(0..before.len()).collect::<Vec<_>>());
         let refused = self.refused(level, &groups, &before, kept, found);
-        let mut before: Vec<Option<Cluster>> = before.into_iter().map(Some).collect();
+        let mut before: Vec<Option<Cluster<'a>>> = before.into_iter().map(Some).collect();
         let mut after = Vec::with_capacity(groups.len());
         for (n, group) in groups.iter().enumerate() {
             let mut clusters = group.iter().filter_map(|cluster| before.get_mut(*cluster).and_then(Option::take));
@@ -230,25 +240,32 @@ impl Resolver<'_> {
     }
 
     /// The evidence that joins clusters, each with those whom it joins; the others are told as doubts.
-    fn kept(&self, level: Level, component: &[usize], before: &[Cluster], partition: &mut Partition, found: &mut Found) -> Vec<Kept> {
+    fn kept<'h>(
+        &self,
+        level: Level,
+        common: BTreeMap<Held<'h>, Vec<usize>>,
+        before: &[Cluster<'a>],
+        partition: &mut Partition,
+        found: &mut Found<'a>,
+    ) -> Vec<Kept<'h>> {
         let owner: BTreeMap<usize, usize> = before.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |m| (*m, n))).collect();
         let mut kept = Vec::new();
-        for (evidence, members) in self.holders(level, component) {
+        for (evidence, members) in common {
             let mut holding: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
             members.iter().for_each(|member| holding.entry(owner.get(member).copied().unwrap_or_default()).or_default().push(*member));
             if holding.len() < 2 {
                 continue;
             }
             if level == Level::Phone {
-                found.moved.extend(left_behind(self.facts, &evidence, before, &mut holding));
+                found.moved.extend(left_behind(self.facts, evidence, before, &mut holding));
             }
             let places: Vec<usize> = holding.keys().copied().collect();
             let clusters = some(before, &places);
-            let among = Among::new(&clusters, On { level, value: Some(&evidence) }, self.facts.rules);
+            let among = Among::new(&clusters, On { level, value: Some(evidence) }, self.facts.rules);
             let groups = match among.forbidden() {
                 None => vec![(0..places.len()).collect()],
                 Some(grounds) => {
-                    found.doubts.push((level, evidence.clone(), grounds, firsts(&clusters)));
+                    found.doubts.push((level, evidence.to_evidence(), grounds, firsts(&clusters)));
                     among.agreeing()
                 }
             };
@@ -256,20 +273,21 @@ impl Resolver<'_> {
                 let clusters: Vec<usize> = group.iter().filter_map(|n| places.get(*n).copied()).collect();
                 partition.join_all(&clusters);
                 let members = clusters.iter().filter_map(|n| holding.get(n)).flatten().copied().collect();
-                kept.push(Kept { evidence: evidence.clone(), members, clusters });
+                kept.push(Kept { evidence, members, clusters });
             }
         }
         kept
     }
 
     /// The groups that contain a forbidden pair. Their evidence is told as a doubt, that of the others as links.
-    fn refused(&self, level: Level, groups: &[Vec<usize>], before: &[Cluster], kept: Vec<Kept>, found: &mut Found) -> BTreeSet<usize> {
+    fn refused(&self, level: Level, groups: &[Vec<usize>], before: &[Cluster<'a>], kept: Vec<Kept<'_>>, found: &mut Found<'a>) -> BTreeSet<usize> {
         let mut group_of = vec![0; before.len()];
         let mut refused: BTreeMap<usize, Grounds> = BTreeMap::new();
         for (n, group) in groups.iter().enumerate() {
             group.iter().for_each(|cluster| group_of.get_mut(*cluster).into_iter().for_each(|slot| *slot = n));
             if group.len() > 2 {
-                let among = Among::new(&some(before, group), On { level, value: None }, self.facts.rules);
+                let clusters = some(before, group);
+                let among = Among::new(&clusters, On { level, value: None }, self.facts.rules);
                 refused.extend(among.forbidden().map(|grounds| (n, grounds)));
             }
         }
@@ -277,9 +295,9 @@ impl Resolver<'_> {
         for Kept { evidence, members, clusters } in kept {
             let group = clusters.first().and_then(|cluster| group_of.get(*cluster)).copied().unwrap_or_default();
             match (refused.get(&group), groups.get(group)) {
-                (None, _) if clusters.len() > 1 => found.links.push(Link { level, evidence, members }),
+                (None, _) if clusters.len() > 1 => found.links.push(Link { level, evidence: evidence.to_evidence(), members }),
                 (Some(grounds), Some(concerned)) if told.insert(group) => {
-                    found.doubts.push((level, evidence, *grounds, firsts(&some(before, concerned))));
+                    found.doubts.push((level, evidence.to_evidence(), *grounds, firsts(&some(before, concerned))));
                 }
                 _ => {}
             }
@@ -288,30 +306,28 @@ impl Resolver<'_> {
     }
 
     /// The evidence of a level, with the members that have it.
-    pub(super) fn holders(&self, level: Level, among: &[usize]) -> BTreeMap<Evidence, Vec<usize>> {
-        let mut holders: BTreeMap<Evidence, Vec<usize>> = BTreeMap::new();
+    pub(super) fn holders(&self, level: Level, among: &[usize]) -> BTreeMap<Held<'_>, Vec<usize>> {
+        let mut holders: BTreeMap<Held<'_>, Vec<usize>> = BTreeMap::new();
         for n in among {
             let (Some(member), Some(person)) = (self.facts.members.get(*n), self.people.get(*n)) else { continue };
-            for evidence in person.evidence(level, &member.linking) {
-                holders.entry(evidence).or_default().push(*n);
-            }
+            person.evidence(level, &member.linking, |evidence| holders.entry(evidence).or_default().push(*n));
         }
         holders
     }
 }
 
 /// Evidence that is not dropped: the members that have it, and the clusters that it connects.
-struct Kept {
-    evidence: Evidence,
+struct Kept<'a> {
+    evidence: Held<'a>,
     members: Vec<usize>,
     clusters: Vec<usize>,
 }
 
-fn some<'a>(clusters: &'a [Cluster], numbers: &[usize]) -> Vec<&'a Cluster> {
+fn some<'c, 'a>(clusters: &'c [Cluster<'a>], numbers: &[usize]) -> Vec<&'c Cluster<'a>> {
     numbers.iter().filter_map(|n| clusters.get(*n)).collect()
 }
 
 /// A member of each.
-fn firsts(clusters: &[&Cluster]) -> Vec<usize> {
+fn firsts(clusters: &[&Cluster<'_>]) -> Vec<usize> {
     clusters.iter().filter_map(|cluster| cluster.members.first().copied()).collect()
 }

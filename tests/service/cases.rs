@@ -273,11 +273,11 @@ fn some_case() -> impl Strategy<Value = Case> {
     let maybe = |texts: &[&str]| prop::option::of(prop::sample::select(texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()));
     let key = || prop::sample::select(KEYS.map(str::to_owned).to_vec());
     let said = (
-        maybe(&["Jan", "J.", "Eva", "Jan en Eva", "Jan Jr.", "Mario", "Maria"]),
+        maybe(&["Jan", "J.", "Johannes", "Eva", "Jan en Eva", "Jan Jr.", "Mario", "Maria"]),
         maybe(&["Kok", "Bos"]),
         maybe(&["Kok", "Jan Kok", "Bos, Eva", "van der Bos"]),
-        some(&["jan@example.org", "b@example.org", "info@example.org"]),
-        some(&["+31611111111", "+31622222222"]),
+        some(&["jan@example.org", "b@example.org", "info@example.org", "jan.kok@example.org", "jankok9@example.com", "bos@example.org"]),
+        some(&["+31611111111", "+31622222222", "+31201234567"]),
         some(&["omneo.profile:1", "omniotap.contact:1", "omneo.profile:2", "omniotap.contact:b", "omnilab.participant:c"]),
     );
     let step = (0..10, key(), key(), said, prop::option::of(prop_oneof![0..12_i64, -2_700_012..-2_700_000_i64])).prop_map(

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hookpoint::customer::identifier::{Identifier, IdentifierKind};
 use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::name::FoldedName;
+use hookpoint::customer::name::{FoldedName, OnLine};
+use hookpoint::customer::phone::Phone;
 use hookpoint::customer::record::RecordKey;
 
 use crate::oracle::{Oracle, Person, Sets, Tie, View};
@@ -27,7 +28,7 @@ impl Oracle {
             || (tie >= Tie::Referred && two_ids(&lefts, &rights))
             || (tie == Tie::Mailed && self.rules.email_needs_names && names_disagree_on_mailbox(&lefts, &rights, borne))
             || (tie == Tie::Mailed && self.rules.email_needs_names && needs_first && borne.is_some_and(|borne| bears_nobody(borne, &lefts, &rights)))
-            || (tie == Tie::Phoned && (names_disagree_on_line(&lefts, &rights) || strangers_by_email(&lefts, &rights)))
+            || (tie == Tie::Phoned && (names_disagree_on_line(&lefts, &rights, on.map(|(value, _)| value)) || strangers_by_email(&lefts, &rights)))
     }
 
     /// Whether two groups may both have a number although one of them said it years before the other.
@@ -78,18 +79,18 @@ impl Oracle {
                 faults.extend(others.map(|right| format!("{what}: {left:?} {right:?}")));
             }
         };
-        let on_line = FoldedName::agrees_on_line;
+        let on_line = |a: &FoldedName, b: &FoldedName| a.on_line(b) > OnLine::Different;
         check(&merged, "different ids of a unique kind", &|a, b| two_ids(&of(view, a), &of(view, b)));
         check(&mailed, "names disagree on the phone", &|a, b| no_names_agree(&of(view, a), &of(view, b), on_line));
         check(&mailed, "nothing but a phone in common, and other mailboxes", &|a, b| {
             let (a, b) = (of(view, a), of(view, b));
-            let agree = any_pair(&all_names(&a), &all_names(&b), FoldedName::agrees_in_full);
-            have_different(IdentifierKind::Email, &a, &b) && !agree && !is_written(&a, &b) && !is_written(&b, &a)
+            let agree = any_pair(&all_names(&a), &all_names(&b), agree_in_full_on_line);
+            have_different(IdentifierKind::Email, &a, &b) && !agree && !are_known_by_mailbox(&a, &b)
         });
         let have_phone = view.ties[&Tie::Phoned].iter().any(|piece| (&piece.holders & members).len() > 1);
         if mailed.len() == 1 && !(phone && have_phone) {
             if self.rules.email_needs_names {
-                let on_mailbox = |a: &FoldedName, b: &FoldedName| a.agrees_on_mailbox(b, true);
+                let on_mailbox = |a: &FoldedName, b: &FoldedName| a.agrees_on_mailbox(b, true) || !a.has_first() || !b.has_first();
                 check(&referred, "names disagree on the e-mail", &|a, b| no_names_agree(&of(view, a), &of(view, b), on_mailbox));
             }
             if self.rules.email_needs_first_name && referred.len() > 1 {
@@ -198,7 +199,8 @@ fn names_disagree_on_mailbox(left: &[&Person], right: &[&Person], borne: Option<
     let alike_counts = borne.is_none_or(|borne| borne.iter().any(has)) || !have_different(IdentifierKind::Phone, left, right);
     let (ours, theirs) =
         where_both_have(names(left, FoldedName::has_short_first_for), names(right, FoldedName::has_short_first_for), FoldedName::has_first);
-    none_agree(&ours, &theirs, |a, b| a.agrees_on_mailbox(b, alike_counts))
+    let is_half = ours.iter().chain(&theirs).any(|name| !name.has_first());
+    none_agree(&ours, &theirs, |a, b| a.agrees_on_mailbox(b, alike_counts)) && !(is_half && is_mailbox_of_both(left, right))
 }
 
 /// One side has no first name, nothing says that it is the other's, and the mailbox bears neither the other's name nor one that agrees
@@ -208,13 +210,43 @@ fn bears_nobody(borne: &[&FoldedName], left: &[&Person], right: &[&Person]) -> b
     let with_first = |names: &[&FoldedName]| names.iter().any(|name| name.has_first());
     let named = if with_first(&ours) { &ours } else { &theirs };
     let is_borne = any_pair(named, borne, |name, borne| name == borne || borne.first_is_known_to_agree(name));
-    with_first(&ours) != with_first(&theirs) && !any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree) && !is_borne
+    with_first(&ours) != with_first(&theirs)
+        && !any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree)
+        && !is_borne
+        && !is_mailbox_of_both(left, right)
+}
+
+/// Whether a mailbox that both have is called by the first name of one and the family name of the other.
+fn is_mailbox_of_both(left: &[&Person], right: &[&Person]) -> bool {
+    let (ours, theirs) = (values(IdentifierKind::Email, left), values(IdentifierKind::Email, right));
+    let is_of = |mailbox: &Identifier| {
+        any_pair(&all_names(left), &all_names(right), |a, b| a.is_written_with(b, &mailbox.value) || b.is_written_with(a, &mailbox.value))
+    };
+    ours.intersection(&theirs).any(is_of)
 }
 
 /// Whether a mailbox of one group has the whole name of the other in its own.
-fn is_written(left: &[&Person], right: &[&Person]) -> bool {
+fn has_in_mailbox(left: &[&Person], right: &[&Person], has: fn(&FoldedName, &str) -> bool) -> bool {
     let mailboxes = values(IdentifierKind::Email, left);
-    all_names(right).iter().any(|name| mailboxes.iter().any(|mailbox| name.is_written_in(&mailbox.value)))
+    all_names(right).iter().any(|name| mailboxes.iter().any(|mailbox| has(name, &mailbox.value)))
+}
+
+/// Whether mailboxes say that two groups without one in common are no strangers: one has the other's name in its own, or both
+/// have the same letters, and not those of a first or a family name alone.
+fn are_known_by_mailbox(left: &[&Person], right: &[&Person]) -> bool {
+    let is_half = |mailbox: &Identifier| [left, right].into_iter().flat_map(all_names).any(|name| name.is_half_in(&mailbox.value));
+    let letters = |mailbox: &Identifier| {
+        let local = mailbox.value.rsplit_once('@').map_or("", |(local, _)| local);
+        let letters: String = local.split('+').next().unwrap().chars().filter(|c| c.is_alphabetic()).collect();
+        [("aa", "a"), ("ae", "a"), ("oe", "o"), ("ue", "u")].iter().fold(letters, |letters, (two, one)| letters.replace(two, one))
+    };
+    let (ours, theirs) = (values(IdentifierKind::Email, left), values(IdentifierKind::Email, right));
+    let mut alike = ours.iter().filter(|one| theirs.iter().any(|other| letters(one) == letters(other)) && letters(one).len() >= 5);
+    has_in_mailbox(left, right, FoldedName::is_written_in) || has_in_mailbox(right, left, FoldedName::is_written_in) || alike.any(|one| !is_half(one))
+}
+
+fn agree_in_full_on_line(a: &FoldedName, b: &FoldedName) -> bool {
+    a.on_line(b) == OnLine::InFull
 }
 
 /// Whether names say more than that they don't contradict each other.
@@ -231,7 +263,7 @@ pub fn agree_in_full(view: &View, tie: Tie, left: &BTreeSet<usize>, right: &BTre
         }
         Tie::Phoned => {
             let (ours, theirs) = speaking_on_line(&lefts, &rights);
-            any_pair(&ours, &theirs, FoldedName::agrees_in_full)
+            any_pair(&ours, &theirs, agree_in_full_on_line)
         }
         Tie::Decided | Tie::Merged | Tie::Referred => false,
     }
@@ -246,12 +278,21 @@ fn bears_somebody(view: &View, group: &BTreeSet<usize>, others: &BTreeSet<usize>
     ours.iter().any(|name| name.has_first())
         || of(view, others).iter().any(|person| !person.name.has_first())
         || any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree)
+        || is_mailbox_of_both(&of(view, group), &of(view, others))
         || common.any(|piece| piece.value.as_ref().is_some_and(is_reason))
 }
 
-fn names_disagree_on_line(left: &[&Person], right: &[&Person]) -> bool {
+/// Forms of one name don't count on a fixed line; who has another family name may have married, and the old one in a mailbox.
+fn names_disagree_on_line(left: &[&Person], right: &[&Person], line: Option<&Identifier>) -> bool {
     let (ours, theirs) = speaking_on_line(left, right);
-    none_agree(&ours, &theirs, FoldedName::agrees_on_line)
+    let is_mobile = || line.is_none_or(|line| Phone::parse_e164(&line.value).unwrap().is_mobile());
+    let married = || has_in_mailbox(left, right, FoldedName::is_written_in) || has_in_mailbox(right, left, FoldedName::is_written_in);
+    match ours.iter().flat_map(|a| theirs.iter().map(|b| a.on_line(b))).max() {
+        None | Some(OnLine::InFull | OnLine::AsFarAsKnown | OnLine::Alike) => false,
+        Some(OnLine::Forms) => !is_mobile(),
+        Some(OnLine::FirstName) => !married(),
+        Some(OnLine::Different) => true,
+    }
 }
 
 fn speaking_on_line<'a>(left: &[&'a Person], right: &[&'a Person]) -> (Vec<&'a FoldedName>, Vec<&'a FoldedName>) {
@@ -259,9 +300,16 @@ fn speaking_on_line<'a>(left: &[&'a Person], right: &[&'a Person]) -> (Vec<&'a F
     where_both_have(left, right, FoldedName::has_last)
 }
 
-/// Both have e-mails of their own and none in common, and no names agree in full. A shared or blocked one is nobody's.
+/// Both have e-mails of their own and none in common, and no names agree in full, nor do mailboxes say that they are one person's; where
+/// the names only look alike, only the first name as it is says so. A shared or blocked one is nobody's.
 fn strangers_by_email(left: &[&Person], right: &[&Person]) -> bool {
     let (ours, theirs) = speaking_on_line(left, right);
-    let agree = any_pair(&ours, &theirs, FoldedName::agrees_in_full) || is_written(left, right) || is_written(right, left);
+    let best = ours.iter().flat_map(|a| theirs.iter().map(|b| a.on_line(b))).max();
+    let spelled = |left: &[&Person], right: &[&Person]| has_in_mailbox(left, right, FoldedName::is_spelled_in);
+    let agree = match best {
+        Some(OnLine::InFull) => true,
+        Some(OnLine::Alike) => spelled(left, right) || spelled(right, left),
+        _ => are_known_by_mailbox(left, right),
+    };
     have_different(IdentifierKind::Email, left, right) && !agree
 }
