@@ -268,7 +268,7 @@ fn are_known_by_mailbox(a: &Cluster<'_>, b: &Cluster<'_>) -> bool {
         || a.emails.iter().any(|one| b.emails.iter().any(|other| is_alike(one, other)))
 }
 
-/// Whether a mailbox of one has the other's whole name in its own.
+/// Whether a mailbox of the first has a name of the second in its own.
 fn has_name_of(a: &Cluster<'_>, b: &Cluster<'_>, has: fn(&FoldedName, &str) -> bool) -> bool {
     b.names.iter().any(|name| a.emails.iter().any(|mailbox| has(name, &mailbox.value)))
 }

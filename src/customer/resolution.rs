@@ -24,8 +24,9 @@
 //! - Forms of one first name (Bob and Robert) are one person's on a mailbox and on a mobile phone, where the family names don't differ;
 //!   on a fixed line they may be a father's and his son's.
 //! - Two on one phone with different mailboxes are no strangers where a mailbox has the whole name of the other in its own and nothing
-//!   else, or both are written with the same letters, which are more than one part of a name. Nor are two with one first name and different family names in the first case:
-//!   somebody married. On one mailbox, a first name in one record and a family name in the other are one name if the mailbox has both.
+//!   else, or both are written with the same letters, which are more than one part of a name; where first names only look alike, it
+//!   must be the first name itself. Nor are two with one first name and different family names in the first case: somebody married. On
+//!   one mailbox, a first name in one record and a family name in the other are one name if the mailbox has both.
 //! - A decision outlives the records that it names: where one is gone, whoever it was merged into or decided to be the same
 //!   as stands for it.
 //! - A component is what hangs together over references, merges, decisions of either sort and values, also where records
