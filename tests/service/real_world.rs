@@ -126,6 +126,24 @@ async fn who_is_restored_at_the_source_is_there_again_in_any_order() {
 }
 
 #[tokio::test]
+async fn a_word_that_may_be_either_part_is_no_first_name_beside_one_that_is_known() {
+    let app = receiver(&[]).await;
+    for (id, last, full) in [("a", "Jansen", "Jansen"), ("b", "Jansen", "Jansen Piet"), ("c", "O'Neil", "O'Neil Piet")] {
+        let email = format!("piet.jansen{id}@example.org");
+        let data = json!({"id": id, "firstName": "Piet", "lastName": last, "email": email, "updatedAt": ago(7)});
+        omniotap(&app, "contact", "created", json!({"event_id": id, "occurred_at": ago(7)}), data).await;
+        omneo(&app, "profile.updated", json!({"id": format!("p-{id}"), "full_name": full, "email": email, "updated_at": ago(1)})).await;
+        let found = customer(&app, &format!("channelAddressType=email&address=piet.jansen{id}%40example.org")).await.unwrap();
+        assert_eq!((&found["customerFirstname"], &found["customerLastname"]), (&json!("Piet"), &json!(last)), "{full}");
+    }
+    // Where nothing is known for certain, what may be a part is better than nothing.
+    omneo(&app, "profile.updated", json!({"id": "p-d", "full_name": "Anna Smit", "email": "anna@example.org", "updated_at": ago(1)})).await;
+    let found = customer(&app, "channelAddressType=email&address=anna%40example.org").await.unwrap();
+    assert_eq!((&found["customerFirstname"], &found["customerLastname"]), (&json!("Anna"), &json!("Smit")));
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_clock_that_is_ahead_wins_nothing() {
     let app = receiver(&[]).await;
     let minute = (now() + 60.seconds()).to_string();
