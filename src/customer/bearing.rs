@@ -1,31 +1,27 @@
 //! Mailboxes that have somebody's name in their own (`jan.smit@`).
 
-use std::borrow::Cow;
-
 use super::folded_name::{FoldedName, Reading};
 use super::folding::{fold_words, one_edit_apart};
 use super::name::PARTICLES;
 use super::name_forms::{are_forms_of_one, is_given_name, latin};
 
-/// So many letters of a mailbox are hardly another's by chance.
-const LETTERS: usize = 5;
+/// Two mailboxes hardly have as many letters in common by chance.
+const ENOUGH_LETTERS: usize = 5;
 
 impl FoldedName {
     /// Whether a mailbox has nothing but the first or the family name in its own, as others with that name have.
     #[must_use]
     pub fn is_half_in(&self, email: &str) -> bool {
         let letters = letters_of_mailbox(email);
-        let parts = |reading: &Reading| {
-            [latin(&reading.given), latin(&reading.first), latin(&reading.family), latin(&reading.bare)].contains(&Cow::Borrowed(letters.as_str()))
-        };
-        self.readings.iter().any(parts)
+        let is_part = |reading: &Reading| [&reading.given, &reading.first, &reading.family, &reading.bare].iter().any(|part| latin(part) == letters);
+        self.readings.iter().any(is_part)
     }
 
     /// Whether a mailbox has nothing but the whole name in its own: the family name with the first name or initials.
     #[must_use]
     pub fn is_written_in(&self, email: &str) -> bool {
         let letters = letters_of_mailbox(email);
-        self.couple.is_empty() && self.readings.iter().any(|reading| reading.is_written_in(&letters) || reading.is_spelled_in(&letters))
+        self.couple.is_empty() && self.readings.iter().any(|reading| reading.is_written_in(&letters))
     }
 
     /// The same, with the first name as it is: initials would be a brother's, too.
@@ -48,13 +44,7 @@ impl FoldedName {
         };
         let firsts = || self.readings.iter().filter(|reading| !reading.given.is_empty());
         let mut lasts = family.readings.iter().filter(|reading| reading.given.is_empty() && !reading.last.is_empty());
-        self.couple.is_empty()
-            && lasts.any(|last| {
-                firsts().any(|first| {
-                    let name = together(first, last);
-                    name.is_written_in(&letters) || name.is_spelled_in(&letters)
-                })
-            })
+        self.couple.is_empty() && lasts.any(|last| firsts().any(|first| together(first, last).is_written_in(&letters)))
     }
 
     /// Whether a mailbox has the first name or initials in its own: of a couple both.
@@ -72,14 +62,14 @@ impl FoldedName {
 /// Whether two mailboxes are written with the same letters (`j.smit@` and `jsmit82@`).
 pub(super) fn are_written_alike(email: &str, other: &str) -> bool {
     let letters = letters_of_mailbox(email);
-    letters.chars().count() >= LETTERS && letters == letters_of_mailbox(other)
+    letters.chars().count() >= ENOUGH_LETTERS && letters == letters_of_mailbox(other)
 }
 
 impl Reading {
-    /// Whether some letters are the initials with the family name before or behind them.
+    /// Whether some letters are the first name or initials with the family name before or behind them.
     fn is_written_in(&self, letters: &str) -> bool {
         let initials = latin(&self.initials);
-        self.beside_family(letters).any(|rest| !rest.is_empty() && initials.starts_with(rest))
+        self.is_spelled_in(letters) || self.beside_family(letters).any(|rest| !rest.is_empty() && initials.starts_with(rest))
     }
 
     /// Whether some letters are the first name with the family name before or behind it.

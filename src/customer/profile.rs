@@ -83,16 +83,18 @@ impl Profile {
         // What anybody may have written is no address and no name beside what is trusted.
         let is_self_asserted = rules.guests.contains(&first.key);
         let counts = |record: &&Record| is_self_asserted || !rules.guests.contains(&record.key);
-        let naming: Vec<&Record> = speaking.iter().copied().filter(counts).collect();
+        // What is only guessed to be a part of a name says nothing beside what is known to be one.
+        let mut naming: Vec<&Record> = speaking.iter().copied().filter(counts).collect();
+        let sure: Vec<&Record> = naming.iter().copied().filter(|record| record.name().is_sure()).collect();
+        if !sure.is_empty() {
+            naming = sure;
+        }
         let survivor = |name: &str, said: &dyn Fn(&Record) -> Option<(Value, Timestamp)>| rules.survivor(&naming, name, said);
         let text = |sourced: Sourced<Value>| Some(Sourced { value: sourced.value.as_str()?.to_owned(), record: sourced.record, at: sourced.at });
-        // What is only guessed to be a part of a name says nothing beside what is known to be one.
-        let is_sure = naming.iter().any(|record| record.name().is_sure());
-        let name = |record: &Record| Some(record.name()).filter(|name| name.is_sure() || !is_sure);
         let first_name =
-            survivor("first_name", &|record| Some((Value::from(name(record)?.first?), name_said_at(record, field::FIRST_NAME)))).and_then(text);
+            survivor("first_name", &|record| Some((Value::from(record.name().first?), name_said_at(record, field::FIRST_NAME)))).and_then(text);
         let last_name =
-            survivor("last_name", &|record| Some((Value::from(name(record)?.last?), name_said_at(record, field::LAST_NAME)))).and_then(text);
+            survivor("last_name", &|record| Some((Value::from(record.name().last?), name_said_at(record, field::LAST_NAME)))).and_then(text);
         let (mut addresses, mut asserted) = (Vec::new(), Vec::new());
         for record in &ordered {
             for identifier in identifiers_of(record, rules.identity.region).values {
