@@ -3,7 +3,7 @@
 use super::folded_name::{FoldedName, Reading};
 use super::folding::{differ_in_doubled_letters, one_edit_apart};
 use super::name::PARTICLES;
-use super::name_forms::{are_forms_of_one, are_romanised_alike, latin};
+use super::name_forms::{are_forms_of_one, are_one_in_latin};
 
 /// How much two given names have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +144,7 @@ impl Reading {
         let (a, b) = (self.first.as_str(), other.first.as_str());
         let is_letter = |name: &str| name.chars().nth(1).is_none();
         let is_beginning = a.starts_with(b) || b.starts_with(a);
-        if a == b || latin(a) == latin(b) || are_romanised_alike(a, b) {
+        if a == b || are_one_in_latin(a, b) {
             FirstNames::Equal
         } else if a == other.initials || b == self.initials || (is_beginning && (is_letter(a) || is_letter(b))) {
             FirstNames::Initials
@@ -168,7 +168,7 @@ fn family_names_agree(a: &Reading, b: &Reading) -> Option<bool> {
     if a.last.is_empty() || b.last.is_empty() {
         return None;
     }
-    let are_one = |one: &str, other: &str| one == other || latin(one) == latin(other) || are_romanised_alike(one, other);
+    let are_one = |one: &str, other: &str| one == other || are_one_in_latin(one, other);
     let is_long = |word: &str| word.chars().nth(2).is_some();
     let shares = || a.last.iter().any(|one| is_long(one) && b.last.iter().any(|other| are_one(one, other)));
     let is_one_word = || are_one(&a.family, &b.family) || are_one(&a.bare, &b.bare) || has_only_particles_more(a, b) || has_only_particles_more(b, a);

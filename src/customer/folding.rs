@@ -6,12 +6,10 @@ use unicode_normalization::char::is_combining_mark;
 use super::name::PARTICLES;
 
 /// What tells a father from his son of the same name, at the end of any part of a name.
-const GENERATIONS: [(&str, u8); 22] = [
+const GENERATIONS: [(&str, u8); 18] = [
     ("sr", 1),
     ("senior", 1),
     ("snr", 1),
-    ("sen", 1),
-    ("d a", 1),
     ("1st", 1),
     ("de oude", 1),
     ("the elder", 1),
@@ -19,8 +17,6 @@ const GENERATIONS: [(&str, u8); 22] = [
     ("jr", 2),
     ("junior", 2),
     ("jnr", 2),
-    ("jun", 2),
-    ("d j", 2),
     ("ii", 2),
     ("2nd", 2),
     ("de jonge", 2),
@@ -31,7 +27,7 @@ const GENERATIONS: [(&str, u8); 22] = [
     ("iv", 4),
 ];
 
-/// The same, behind family names only: some are given names.
+/// The same, behind family names only: some are names themselves, as Neto.
 const GENERATIONS_BEHIND_FAMILY_NAMES: [(&str, u8); 13] = [
     ("i", 1),
     ("v", 5),
@@ -48,10 +44,33 @@ const GENERATIONS_BEHIND_FAMILY_NAMES: [(&str, u8); 13] = [
     ("nieto", 3),
 ];
 
+/// Short forms that only their dots tell from names: Şen and Jun are people's.
+const SHORT_GENERATIONS: [(&str, &str); 4] = [("sen.", "senior"), ("jun.", "junior"), ("d.ä.", "der ältere"), ("d.j.", "der jüngere")];
+
+/// A part of a name in folded words, with what tells generations apart written out.
+pub(super) fn fold_name(text: &str) -> Vec<String> {
+    let written_out = |word: &str| {
+        let lower = word.to_lowercase();
+        let known = SHORT_GENERATIONS.iter().find(|(short, _)| *short == lower);
+        fold_words(known.map_or(word, |(_, long)| long))
+    };
+    let mut words = text.split_whitespace();
+    let last = words.next_back();
+    let mut folded = fold_words(&words.collect::<Vec<_>>().join(" "));
+    folded.extend(last.into_iter().flat_map(written_out));
+    folded
+}
+
 /// Whether some text only tells a father from his son.
 pub(super) fn is_generation(text: &str) -> bool {
-    let words = fold_words(text).join(" ");
+    let words = fold_name(text).join(" ");
     GENERATIONS.iter().chain(&GENERATIONS_BEHIND_FAMILY_NAMES).any(|(known, _)| *known == words)
+}
+
+/// Whether some text does so only behind a family name, since it may be a name itself.
+pub(super) fn is_family_generation(text: &str) -> bool {
+    let words = fold_words(text).join(" ");
+    GENERATIONS_BEHIND_FAMILY_NAMES.iter().any(|(known, _)| *known == words)
 }
 
 /// Takes what tells generations apart from the end of any part of a name, where a name is left before it.

@@ -6,7 +6,7 @@ use std::fmt;
 pub use super::agreement::OnLine;
 pub use super::folded_name::FoldedName;
 use super::folded_name::Given;
-use super::folding::{fold_words, is_generation};
+use super::folding::{fold_name, fold_words, is_family_generation, is_generation};
 use super::placeholder::{Sort, is_no_value, is_placeholder};
 use super::titles::without_titles;
 
@@ -118,7 +118,9 @@ impl PersonName {
         // `Peter Berg de jonge`: what tells generations apart goes behind whatever else there is.
         for length in [2, 1] {
             let split = words.len().checked_sub(length).filter(|left| *left > 0).and_then(|left| words.split_at_checked(left));
-            if let Some((rest, generation)) = split.filter(|(_, end)| is_generation(&end.join(" "))) {
+            if let Some((rest, generation)) =
+                split.filter(|(rest, end)| is_generation(&end.join(" ")) && (rest.len() > 1 || !is_family_generation(&end.join(" "))))
+            {
                 let mut name = Self::of_words(rest);
                 let part = if name.last.is_some() { &mut name.last } else { &mut name.first };
                 part.iter_mut().for_each(|part| part.push_str(&format!(" {}", generation.join(" "))));
@@ -168,7 +170,7 @@ impl PersonName {
     /// The name in the form in which names are compared.
     #[must_use]
     pub fn folded(&self) -> FoldedName {
-        let words = |part: &Option<String>| part.as_deref().map(fold_words).unwrap_or_default();
+        let words = |part: &Option<String>| part.as_deref().map(fold_name).unwrap_or_default();
         let (first, last) = (words(&self.first), words(&self.last));
         let given = match (self.split, self.first.as_deref().and_then(given_names)) {
             (Split::Sure, Some(both)) => Given::Couple(both),
@@ -249,6 +251,10 @@ mod tests {
             ("Peter Berg, de jonge", Some("Peter"), Some("Berg de jonge")),
             ("Peter van Berg de oude", Some("Peter"), Some("van Berg de oude")),
             ("Daan junior", Some("Daan junior"), None),
+            ("Ayşe Şen", Some("Ayşe"), Some("Şen")),
+            ("Ayşe Nur Şen", Some("Ayşe"), Some("Nur Şen")),
+            ("Maria Neto", Some("Maria"), Some("Neto")),
+            ("Hans Meier sen.", Some("Hans"), Some("Meier sen.")),
             ("Jan en Marie Haddad", Some("Jan en Marie"), Some("Haddad")),
             ("Jan Smit & Marie de Vries", Some("Jan & Marie"), Some("Smit de Vries")),
             ("José Ortega y Gasset", Some("José Ortega"), Some("y Gasset")),

@@ -37,13 +37,18 @@ pub(super) fn latin(folded: &str) -> Cow<'_, str> {
     if TWO_FOR_ONE.iter().any(|(two, _)| ascii.contains(two)) { Cow::Owned(in_one(ascii)) } else { ascii }
 }
 
+/// Whether two folded names are the same in Latin letters. Two in one other script are not: 伟 and 薇 are both Wei.
+pub(super) fn are_one_in_latin(one: &str, other: &str) -> bool {
+    (one.is_ascii() || other.is_ascii()) && (latin(one) == latin(other) || are_romanised_alike(one, other))
+}
+
 /// Whether two folded names, one of which isn't in Latin letters, are one: there are several ways to write Юлия in those.
-pub(super) fn are_romanised_alike(one: &str, other: &str) -> bool {
+fn are_romanised_alike(one: &str, other: &str) -> bool {
     let romanised = |name: &str| {
         let letters: String = latin(name).chars().filter(|c| c.is_alphabetic()).collect();
         ROMANISED.iter().fold(letters, |text, (from, to)| text.replace(from, to))
     };
-    (!one.is_ascii() || !other.is_ascii()) && romanised(one) == romanised(other)
+    one.is_ascii() != other.is_ascii() && romanised(one) == romanised(other)
 }
 
 /// Letters that stand for one of another alphabet, in the usual ways to write it.
@@ -88,10 +93,11 @@ mod tests {
             ("христо", &["hristo", "khristo"]),
         ] {
             for spelling in spellings {
-                assert!(are_romanised_alike(name, spelling), "{name} {spelling}");
+                assert!(are_one_in_latin(name, spelling), "{name} {spelling}");
             }
         }
-        assert!(!are_romanised_alike("мария", "marina") && !are_romanised_alike("julia", "iulia"));
+        assert!(!are_one_in_latin("мария", "marina") && !are_one_in_latin("julia", "iulia"));
+        assert!(are_one_in_latin("伟", "wei") && !are_one_in_latin("伟", "薇"));
     }
 
     #[test]
