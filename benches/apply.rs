@@ -35,7 +35,7 @@ use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout};
 use load::{Turnstile, contact, fill, rows_read, sequential_scans};
 
-const SIZE: PoolSize = PoolSize { connections: 2, acquire_timeout: Duration::from_secs(60) };
+const SIZE: PoolSize = PoolSize { connections: 2, acquire_timeout: Duration::from_secs(60), statement: None };
 
 struct Server {
     embedded: Embedded,

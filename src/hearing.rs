@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
+use crate::storage::pool::Pool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// A replica's ear.
 pub struct Hearing {
-    pool: PgPool,
+    pool: Pool,
     flights: Arc<Flights>,
     cache: Arc<AnswerCache>,
     keyring: Arc<Keyring>,
@@ -35,7 +35,7 @@ pub struct Hearing {
 impl Hearing {
     /// Hears nothing yet.
     #[must_use]
-    pub fn new(pool: &PgPool, flights: &Arc<Flights>, cache: &Arc<AnswerCache>, keyring: &Arc<Keyring>) -> Self {
+    pub fn new(pool: &Pool, flights: &Arc<Flights>, cache: &Arc<AnswerCache>, keyring: &Arc<Keyring>) -> Self {
         Self {
             pool: pool.clone(),
             flights: Arc::clone(flights),

@@ -18,10 +18,12 @@
 //! - [`access`] lets requests in: networks, keys, limits.
 //! - [`app`] knows everything and holds the route table; [`cli`] holds the commands; [`demo`] a believable brand, and a
 //!   population that shows how well people are told apart.
+//! - [`alarm`] tells when webhooks are not stored or applied, and when they are again.
 //! - [`route`] names where requests go; [`problem`] is every error a client can see; [`settings`] everything an operator can choose.
 
 pub mod access;
 pub mod account;
+pub mod alarm;
 pub mod app;
 pub mod background;
 pub mod brand;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::storage::pool::Pool;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use sqlx::PgPool;
 
+use crate::alarm::{Alarms, Part};
 use crate::background::Background;
 use crate::lookup::cache::AnswerCache;
 use crate::lookup::flight::Flights;
@@ -18,6 +19,8 @@ pub struct Health {
     pub flights: Arc<Flights>,
     /// Tells whether changes are heard.
     pub cache: Arc<AnswerCache>,
+    /// Tell whether webhooks are stored and applied.
+    pub alarms: Alarms,
     /// Tells whether the service is ending.
     pub background: Background,
     /// Tells whether the service may be asked already.
@@ -41,8 +44,19 @@ pub async fn ready(health: Data<Health>) -> Result<HttpResponse, Problem> {
     if !health.readiness.is_ready() {
         return Err(Problem::Starting);
     }
-    let degraded = health.flights.is_degraded() || health.cache.is_deaf();
-    Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready", "degraded": degraded })))
+    let parts = parts(&health.flights, &health.cache, &health.alarms);
+    let mut body = serde_json::json!({ "status": "ready", "degraded": parts.iter().any(|(_, fails)| *fails) });
+    for (part, fails) in parts {
+        body[part] = if fails { "failing" } else { "ok" }.into();
+    }
+    Ok(HttpResponse::Ok().json(body))
+}
+
+/// What the service is there for, and whether it fails: lookups find what is in Postgres, changes are heard, webhooks are stored,
+/// and what was stored is applied.
+fn parts(flights: &Flights, cache: &AnswerCache, alarms: &Alarms) -> [(&'static str, bool); 4] {
+    let (storing, applying) = (alarms.is_raised(Part::Storing), alarms.is_raised(Part::Applying));
+    [("lookups", flights.is_degraded()), ("changes", cache.is_deaf()), (Part::Storing.as_str(), storing), (Part::Applying.as_str(), applying)]
 }
 
 /// The page behind a problem's `type`.
@@ -64,12 +78,16 @@ pub async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
 
 /// What is looked at when somebody reads the metrics.
 pub struct Gauges {
-    /// Connections for all but lookups.
-    pub pool: PgPool,
+    /// Connections for all but lookups and receipts.
+    pub pool: Pool,
+    /// Connections for storing webhooks.
+    pub receipts: Pool,
     /// Lookups under way.
     pub flights: Arc<Flights>,
     /// Remembered answers.
     pub cache: Arc<AnswerCache>,
+    /// What fails.
+    pub alarms: Alarms,
     /// Work beside requests.
     pub background: Background,
 }
@@ -82,16 +100,21 @@ impl Gauges {
         metrics::gauge!("hookpoint_cache_entries").set(float(entries));
         metrics::gauge!("hookpoint_cache_bytes").set(float(bytes));
         metrics::gauge!("hookpoint_deaf").set(f64::from(self.cache.is_deaf()));
+        for (part, fails) in parts(&self.flights, &self.cache, &self.alarms) {
+            metrics::gauge!("hookpoint_failing", "part" => part).set(f64::from(fails));
+        }
         metrics::gauge!("hookpoint_degraded").set(f64::from(self.flights.is_degraded()));
         metrics::gauge!("hookpoint_lookups_waiting").set(float(self.flights.waiting()));
         metrics::gauge!("hookpoint_background_tasks").set(count(self.background.tasks()));
         let (used, idle) = self.flights.connections();
-        let idle_for_work = self.pool.num_idle();
-        let used_for_work = count(usize::try_from(self.pool.size()).unwrap_or(usize::MAX).saturating_sub(idle_for_work));
+        let (used_for_work, idle_for_work) = self.pool.counts();
+        let (used_for_receipts, idle_for_receipts) = self.receipts.counts();
         for (pool, state, number) in [
             ("lookups", "used", count(used)),
             ("lookups", "idle", count(idle)),
-            ("work", "used", used_for_work),
+            ("receipts", "used", count(used_for_receipts)),
+            ("receipts", "idle", count(idle_for_receipts)),
+            ("work", "used", count(used_for_work)),
             ("work", "idle", count(idle_for_work)),
         ] {
             metrics::gauge!("hookpoint_database_connections", "pool" => pool, "state" => state).set(number);

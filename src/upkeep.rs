@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::storage::pool::Pool;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::PgPool;
 
 use crate::access::keys::Keyring;
 use crate::brand::Brand;
@@ -21,7 +21,7 @@ use crate::storage::looks::delete_old_looks;
 use crate::storage::streams::{StreamRow, list_streams};
 
 /// Writes down when keys were last used.
-pub async fn write_last_used(pool: PgPool, keyring: Arc<Keyring>) {
+pub async fn write_last_used(pool: Pool, keyring: Arc<Keyring>) {
     loop {
         tokio::time::sleep(Duration::from_secs(30)).await;
         if let Err(error) = keyring.write_last_used(&pool).await {
@@ -31,7 +31,7 @@ pub async fn write_last_used(pool: PgPool, keyring: Arc<Keyring>) {
 }
 
 /// Makes customers anew that other settings made, one brand after the other.
-pub async fn sweep_brands(pool: PgPool, brands: Vec<Arc<Brand>>) {
+pub async fn sweep_brands(pool: Pool, brands: Vec<Arc<Brand>>) {
     for brand in brands {
         while let Err(error) = sweep(&pool, &brand).await {
             tracing::warn!(brand = brand.rules.slug, %error, "customers of earlier settings are not made anew yet");
@@ -44,7 +44,7 @@ pub async fn sweep_brands(pool: PgPool, brands: Vec<Arc<Brand>>) {
 const ERASING: SignedDuration = SignedDuration::from_mins(10);
 
 /// Keeps the ledger of erasures and its file alike, and erases again who came back with a database that was restored meanwhile.
-pub async fn reconcile_ledger(pool: PgPool, brands: Vec<Arc<Brand>>, ledger: LedgerFile, clock: Clock) {
+pub async fn reconcile_ledger(pool: Pool, brands: Vec<Arc<Brand>>, ledger: LedgerFile, clock: Clock) {
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
         for brand in &brands {
@@ -58,7 +58,7 @@ pub async fn reconcile_ledger(pool: PgPool, brands: Vec<Arc<Brand>>, ledger: Led
 }
 
 /// Counts what waits for somebody to decide.
-pub async fn count_reviews(pool: PgPool, brands: Vec<Arc<Brand>>) {
+pub async fn count_reviews(pool: Pool, brands: Vec<Arc<Brand>>) {
     loop {
         for brand in &brands {
             if let Ok(reviews) = brands::count_reviews(&pool, brand.id()).await {
@@ -70,7 +70,7 @@ pub async fn count_reviews(pool: PgPool, brands: Vec<Arc<Brand>>) {
 }
 
 /// Writes down what was let in and turned away at the doors.
-pub async fn write_doors(pool: PgPool, doorways: Arc<Doorways>) {
+pub async fn write_doors(pool: Pool, doorways: Arc<Doorways>) {
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;
         if let Err(error) = doorways.write_down(&pool).await {
@@ -80,14 +80,20 @@ pub async fn write_doors(pool: PgPool, doorways: Arc<Doorways>) {
 }
 
 /// Measures how the sources' webhooks are doing.
-pub async fn watch_inboxes(pool: PgPool, brands: Vec<Arc<Brand>>, clock: Clock) {
+pub async fn watch_inboxes(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
     loop {
         for brand in &brands {
             let Ok(watches) = watch(&pool, brand).await else { continue };
             watches.iter().for_each(|watch| show(&brand.rules.slug, watch, clock.now()));
+            metrics::gauge!("hookpoint_inbox_watched_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds());
         }
         tokio::time::sleep(Duration::from_secs(10)).await;
     }
+}
+
+/// When something was last looked at: what is shown is as old as that.
+fn unix_seconds() -> f64 {
+    Timestamp::now().duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
 }
 
 fn show(brand: &str, watch: &Watch, now: Timestamp) {
@@ -106,7 +112,7 @@ fn show(brand: &str, watch: &Watch, now: Timestamp) {
 }
 
 /// Removes deliveries that have been kept long enough, a small batch at a time.
-pub async fn forget_deliveries(pool: PgPool, brands: Vec<Arc<Brand>>, settings: InboxSettings, clock: Clock) {
+pub async fn forget_deliveries(pool: Pool, brands: Vec<Arc<Brand>>, settings: InboxSettings, clock: Clock) {
     let days = |count: u32| SignedDuration::from_hours(24 * i64::from(count));
     loop {
         for brand in &brands {
@@ -123,11 +129,12 @@ pub async fn forget_deliveries(pool: PgPool, brands: Vec<Arc<Brand>>, settings: 
 }
 
 /// Measures how far the sources are walked through.
-pub async fn watch_streams(pool: PgPool, brands: Vec<Arc<Brand>>, clock: Clock) {
+pub async fn watch_streams(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
     loop {
         for brand in brands.iter().filter(|brand| !brand.rules.accounts.is_empty()) {
             let Ok(rows) = list_streams(&pool, brand.id()).await else { continue };
             rows.iter().for_each(|row| show_stream(&brand.rules.slug, row, clock.now()));
+            metrics::gauge!("hookpoint_sync_watched_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds());
         }
         tokio::time::sleep(Duration::from_secs(10)).await;
     }
@@ -151,7 +158,7 @@ fn show_stream(brand: &str, row: &StreamRow, now: Timestamp) {
 }
 
 /// Forgets whom sources were asked about long ago.
-pub async fn forget_looks(pool: PgPool) {
+pub async fn forget_looks(pool: Pool) {
     loop {
         // What is not forgotten now is forgotten the next time.
         let _ = delete_old_looks(&pool).await;

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::storage::pool::Pool;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use metrics::Counter;
 use sha2::{Digest, Sha256};
-use sqlx::PgPool;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
@@ -117,7 +117,7 @@ impl Keyring {
     ///
     /// # Errors
     /// When Postgres fails; the ring stays as it was.
-    pub async fn refresh(&self, pool: &PgPool) -> Result<(), StorageError> {
+    pub async fn refresh(&self, pool: &Pool) -> Result<(), StorageError> {
         let rows = list_keys(pool).await?;
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let live = rows.into_iter().filter(|row| row.revoked_at.is_none());
@@ -151,7 +151,7 @@ impl Keyring {
     ///
     /// # Errors
     /// When Postgres fails; the uses are written next time.
-    pub async fn write_last_used(&self, pool: &PgPool) -> Result<(), StorageError> {
+    pub async fn write_last_used(&self, pool: &Pool) -> Result<(), StorageError> {
         let used: Vec<(Arc<LiveKey>, i64)> = {
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
             keys.values().map(|key| (Arc::clone(key), key.last_used_at.swap(0, Ordering::Relaxed))).filter(|(_, at)| *at != 0).collect()

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
+use crate::storage::pool::Pool;
 
 use super::{CallError, lock};
 use crate::background::Background;
@@ -14,7 +14,7 @@ const NEWS: Duration = Duration::from_secs(5);
 
 /// Whether an account is called.
 pub(super) struct Breaker {
-    pool: PgPool,
+    pool: Pool,
     key: AccountKey,
     brand: String,
     background: Background,
@@ -61,7 +61,7 @@ impl Drop for Probe {
 }
 
 impl Breaker {
-    pub(super) fn new(pool: &PgPool, key: AccountKey, brand: &str, after: u32, rest: Duration, background: &Background) -> Arc<Self> {
+    pub(super) fn new(pool: &Pool, key: AccountKey, brand: &str, after: u32, rest: Duration, background: &Background) -> Arc<Self> {
         let (pool, brand, background) = (pool.clone(), brand.to_owned(), background.clone());
         Arc::new(Self { pool, key, brand, background, after, rest, health: Mutex::default() })
     }

@@ -5,9 +5,9 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::storage::pool::Pool;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
-use sqlx::PgPool;
 use tokio::sync::{Notify, oneshot};
 
 use super::correction::Throttled;
@@ -43,7 +43,7 @@ pub(super) struct Limits {
 
 /// The budget of an account.
 pub(super) struct Budget {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     pub(super) key: AccountKey,
     pub(super) limits: Limits,
     pub(super) throttled: Mutex<Throttled>,
@@ -87,7 +87,7 @@ impl Drop for Permit {
 }
 
 impl Budget {
-    pub(super) fn new(pool: &PgPool, key: AccountKey, limits: Limits, background: &Background) -> Arc<Self> {
+    pub(super) fn new(pool: &Pool, key: AccountKey, limits: Limits, background: &Background) -> Arc<Self> {
         let per_call = limits.window.length / limits.calls.max(1);
         let burst = NonZeroU32::new(limits.calls / 12).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(per_call).unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(burst);

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::PgPool;
+use crate::storage::pool::Pool;
 use tokio::sync::Semaphore;
 
 use self::breaker::Breaker;
@@ -92,7 +92,7 @@ impl Account {
 
 /// What the accounts of a process have in common.
 pub struct Switchboard {
-    pool: PgPool,
+    pool: Pool,
     client: Client,
     settings: CallSettings,
     window: Window,
@@ -103,7 +103,7 @@ pub struct Switchboard {
 impl Switchboard {
     /// Connects to nobody yet. The window is a minute, but for tests.
     #[must_use]
-    pub fn new(pool: &PgPool, settings: &CallSettings, window: Window, background: &Background, clock: &Clock) -> Self {
+    pub fn new(pool: &Pool, settings: &CallSettings, window: Window, background: &Background, clock: &Clock) -> Self {
         let (pool, background, clock) = (pool.clone(), background.clone(), clock.clone());
         Self { pool, client: Client::new(settings, &[]), settings: settings.clone(), window, background, clock }
     }
@@ -150,7 +150,7 @@ pub struct Accounts(Arc<BTreeMap<(i32, Source), Arc<Account>>>);
 impl Accounts {
     /// The accounts of some brands; nothing is called yet.
     #[must_use]
-    pub fn new(pool: &PgPool, brands: &[Arc<Brand>], settings: &CallSettings, background: &Background, clock: &Clock) -> Self {
+    pub fn new(pool: &Pool, brands: &[Arc<Brand>], settings: &CallSettings, background: &Background, clock: &Clock) -> Self {
         let board = Switchboard::new(pool, settings, Window::MINUTE, background, clock);
         let each = brands.iter().flat_map(|brand| brand.rules.accounts.iter().map(move |(source, rules)| (brand, *source, rules)));
         let open = each.map(|(brand, source, rules)| ((brand.id(), source), board.open(brand, source, rules, None)));
@@ -162,7 +162,7 @@ impl Accounts {
     }
 
     /// Measures how much of the budgets is used.
-    async fn measure(self, pool: PgPool) {
+    async fn measure(self, pool: Pool) {
         loop {
             tokio::time::sleep(Duration::from_secs(10)).await;
             for account in self.0.values() {

@@ -17,6 +17,7 @@ use crate::access::keys::Keyring;
 use crate::access::limits::{Rates, WrongKeys};
 use crate::access::network::Proxies;
 use crate::account::Accounts;
+use crate::alarm::{Alarms, Part};
 use crate::background::Background;
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;
@@ -37,7 +38,7 @@ use crate::readiness::Readiness;
 use crate::receive::handler::Reception;
 use crate::settings::{SettingsFile, ledger_file};
 use crate::storage::database::Database;
-use crate::storage::lines::Lines;
+use crate::storage::pool::Use;
 use crate::storage::{StorageError, brands, migrate};
 pub use server::PATHS;
 use server::{metrics_server, public_server, run};
@@ -64,6 +65,9 @@ pub struct Application {
 
 /// How long the end waits for each of the last things to do, once nobody asks any more.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How long storing webhooks may take. Whoever sent them has been told to send them again by then: it only frees the connection.
+const RECEIPT: Duration = Duration::from_secs(2);
 
 /// The application can't start.
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +141,20 @@ impl Application {
         // Before anybody is answered: an old backup may have brought back who was erased.
         reconcile_all(&database, &brands, &ledger, &clock).await?;
         warn_about_open_doors(file, &brands);
+        let needed = file.database.connections.saturating_add(file.lookup.connections).saturating_add(file.inbox.connections).saturating_add(1);
+        if let Some(had) = database.lacks_connections(needed).await {
+            tracing::warn!(
+                needed,
+                had,
+                "Postgres, or the pooler in between, gives this replica fewer connections than its settings use: the rest fails when it is busy"
+            );
+        }
+        if let Some(exposure) = database.exposure() {
+            tracing::warn!(
+                exposure,
+                "the connection to Postgres is not protected as well as it could be: use sslmode=verify-full in the database URL"
+            );
+        }
         if database.logs_values().await? {
             tracing::warn!("this Postgres writes customers' addresses into its own log: the README says which settings end that");
         }
@@ -146,9 +164,7 @@ impl Application {
         let cache = Arc::new(AnswerCache::new(cache_limits(file), brands.keys().copied()));
         let rules = ReadRules { max_customers: usize::try_from(file.lookup.max_customers).unwrap_or(usize::MAX), several: file.lookup.several };
         let limits = FlightLimits { deadline: Duration::from_millis(file.lookup.deadline_ms), max_waiting: file.lookup.max_waiting };
-        // Nobody waits that long: it only frees Postgres from what was given up.
-        let lines = Lines::new(&database.pool, file.lookup.connections, limits.deadline.saturating_mul(2));
-        let store = Store::new(lines, rules, limits.deadline);
+        let store = Store::new(database.pool.beside(lookups(file, limits.deadline)), rules, limits.deadline);
         let flights = Flights::new(store, Arc::clone(&cache), background.clone(), limits);
         let all: Vec<Arc<Brand>> = brands.values().cloned().collect();
         let accounts = Accounts::new(&database.pool, &all, &file.calls, &background, &clock);
@@ -172,15 +188,23 @@ impl Application {
         });
         let pool = &database.pool;
         let wakes = Wakes::new(brands.keys().copied());
-        let reception = Data::new(Reception::new(pool, &all, &file.inbox, wakes.clone(), background.clone(), clock.clone()));
-        let work = Work { file, pool, brands: &all, background: &background, clock: &clock };
+        let alarms = Alarms::default();
+        let (receipts, alarm) = (pool.beside(receipts(file)), alarms.of(Part::Storing, None));
+        let reception = Data::new(Reception::new(receipts.clone(), alarm, &all, &file.inbox, wakes.clone(), background.clone(), clock.clone()));
+        let work = Work { file, pool, brands: &all, background: &background, clock: &clock, alarms: &alarms };
         work.collect(&accounts, &wakes);
-        work.keep_up(Arc::clone(&reception.doorways), ledger);
+        work.keep_up(&reception, ledger);
         let hearing = Arc::new(Hearing::new(pool, &flights, &cache, &keyring));
         work.answer(&hearing, &keyring);
         tell_settings(&brands);
-        let gauges =
-            Data::new(Gauges { pool: pool.clone(), flights: Arc::clone(&flights), cache: Arc::clone(&cache), background: background.clone() });
+        let gauges = Data::new(Gauges {
+            pool: pool.clone(),
+            receipts,
+            flights: Arc::clone(&flights),
+            cache: Arc::clone(&cache),
+            alarms: alarms.clone(),
+            background: background.clone(),
+        });
         let readiness = Readiness::new();
         background.spawn_endless({
             let (hearing, readiness) = (Arc::clone(&hearing), readiness.clone());
@@ -189,7 +213,13 @@ impl Application {
                 readiness.set_listener_connected();
             }
         });
-        let health = Data::new(Health { flights: Arc::clone(&flights), cache, background: background.clone(), readiness: readiness.clone() });
+        let health = Data::new(Health {
+            flights: Arc::clone(&flights),
+            cache,
+            alarms: alarms.clone(),
+            background: background.clone(),
+            readiness: readiness.clone(),
+        });
         let (address, metrics_address) = (local(&listener, file), metrics_listener.as_ref().map(|listener| local(listener, file)));
         let unheard = |address: &str| {
             let address = address.to_owned();
@@ -264,6 +294,19 @@ fn bind(address: &str) -> Result<TcpListener, StartError> {
 fn local(listener: &TcpListener, file: &SettingsFile) -> SocketAddr {
     let fallback = || file.server.listen.parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)));
     listener.local_addr().unwrap_or_else(|_| fallback())
+}
+
+/// Connections that only receiving webhooks uses, so that no work keeps them from being stored. Nobody waits longer for a receipt.
+fn receipts(file: &SettingsFile) -> Use {
+    let patience = Duration::from_millis(file.inbox.answer_ms);
+    Use { connections: file.inbox.connections, patience, statement: Some(RECEIPT), setup: "" }
+}
+
+/// Connections that only lookups use, so that no other work makes them wait. Plans that fit any address are made once for each.
+fn lookups(file: &SettingsFile, deadline: Duration) -> Use {
+    let setup = "set plan_cache_mode = force_generic_plan; set jit = off";
+    // Nobody waits that long: it only frees Postgres from what was given up.
+    Use { connections: file.lookup.connections, patience: Duration::ZERO, statement: Some(deadline.saturating_mul(2)), setup }
 }
 
 fn rates(file: &SettingsFile) -> Rates {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use sqlx::PgPool;
+use crate::storage::pool::Pool;
 use tokio::sync::Semaphore;
 
 use crate::access::keys::Keyring;
 use crate::account::Accounts;
+use crate::alarm::{Alarms, Part};
 use crate::background::Background;
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -15,28 +16,30 @@ use crate::collect::follow_up::FollowUps;
 use crate::collect::inbox::{Wakes, Worker};
 use crate::collect::sync::schedule::keep_in_step;
 use crate::hearing::Hearing;
-use crate::receive::doors::Doorways;
+use crate::receive::handler::Reception;
 use crate::settings::SettingsFile;
 use crate::upkeep;
 
 /// What all of it needs.
 pub(super) struct Work<'a> {
     pub file: &'a SettingsFile,
-    pub pool: &'a PgPool,
+    pub pool: &'a Pool,
     pub brands: &'a [Arc<Brand>],
     pub background: &'a Background,
     pub clock: &'a Clock,
+    pub alarms: &'a Alarms,
 }
 
 impl Work<'_> {
     /// Applies what came in, asks what webhooks hinted at, and walks through what the sources have.
     pub(super) fn collect(&self, accounts: &Accounts, wakes: &Wakes) {
-        let Self { file, pool, brands, background, clock } = *self;
+        let Self { file, pool, brands, background, clock, alarms } = *self;
         if file.inbox.workers > 0 {
             let slots = Arc::new(Semaphore::new(file.inbox.workers));
             for brand in brands {
                 let worker = Worker::new(pool.clone(), Arc::clone(brand), &file.inbox, clock.clone());
-                background.spawn(worker.run(wakes.clone(), Arc::clone(&slots), background.clone()));
+                let alarm = alarms.of(Part::Applying, Some(&brand.rules.slug));
+                background.spawn(worker.run(wakes.clone(), Arc::clone(&slots), alarm, background.clone()));
             }
         }
         for account in brands.iter().flat_map(|brand| accounts.of_brand(brand.id())) {
@@ -48,10 +51,11 @@ impl Work<'_> {
     }
 
     /// Counts, forgets, reconciles.
-    pub(super) fn keep_up(&self, doorways: Arc<Doorways>, ledger: LedgerFile) {
-        let Self { file, pool, brands, background, clock } = *self;
+    pub(super) fn keep_up(&self, reception: &Reception, ledger: LedgerFile) {
+        let Self { file, pool, brands, background, clock, .. } = *self;
         let all = || brands.to_vec();
-        background.spawn_endless(upkeep::write_doors(pool.clone(), doorways));
+        background.spawn_endless(upkeep::write_doors(pool.clone(), Arc::clone(&reception.doorways)));
+        background.spawn_endless(Arc::clone(&reception.receipts).find_out_when_they_are_stored());
         background.spawn_endless(upkeep::watch_inboxes(pool.clone(), all(), clock.clone()));
         background.spawn_endless(upkeep::watch_streams(pool.clone(), all(), clock.clone()));
         background.spawn_endless(upkeep::forget_deliveries(pool.clone(), all(), file.inbox.clone(), clock.clone()));

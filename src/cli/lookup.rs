@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::storage::pool::Pool;
 use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
-use sqlx::PgPool;
 
 use super::{open, plain, say};
 use crate::app::open_brands;
@@ -94,7 +94,7 @@ pub(super) fn question(brand: &Brand, email: Option<&str>, phone: Option<&str>, 
     })
 }
 
-async fn explanations(pool: &PgPool, brand: &Brand, question: &Question, rules: ReadRules) -> anyhow::Result<Vec<Explanation>> {
+async fn explanations(pool: &Pool, brand: &Brand, question: &Question, rules: ReadRules) -> anyhow::Result<Vec<Explanation>> {
     let mut connection = pool.acquire().await?;
     let mut explanations = Vec::new();
     for key in find_keys(&mut connection, brand, question, rules).await? {

@@ -21,7 +21,7 @@ use jiff::SignedDuration;
 
 use crate::brand::BrandRules;
 use crate::settings::{Mistake, Settings};
-use crate::storage::database::Database;
+use crate::storage::database::{Database, PoolSize};
 
 /// Answers Omnidesk's customer lookup with one merged customer
 #[derive(Debug, Parser)]
@@ -142,7 +142,9 @@ async fn migrate(settings: Settings) -> anyhow::Result<()> {
 
 /// Opens the store for a command: beside a running service, the service's own.
 async fn open(settings: &Settings) -> anyhow::Result<Database> {
-    let database = Database::open(&settings.place, settings.pool_size(), true).await?;
+    // Somebody waits for it, and can end it.
+    let size = PoolSize { statement: None, ..settings.pool_size() };
+    let database = Database::open(&settings.place, size, true).await?;
     crate::storage::migrate(&database.pool).await?;
     Ok(database)
 }

@@ -14,8 +14,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::storage::pool::{Connection, Pool};
 use jiff::Timestamp;
-use sqlx::{PgConnection, PgPool};
 
 use super::capped;
 use super::derive::{Reach, derive};
@@ -32,7 +32,7 @@ use crate::storage::outcome::{analyze, begin, write_outcome};
 ///
 /// # Errors
 /// When Postgres fails; nothing is changed then.
-pub async fn apply(pool: &PgPool, brand: &Brand, changes: Vec<Change>) -> Result<Applied, StorageError> {
+pub async fn apply(pool: &Pool, brand: &Brand, changes: Vec<Change>) -> Result<Applied, StorageError> {
     run(pool, brand, &Work::from(changes)).await
 }
 
@@ -40,12 +40,12 @@ pub async fn apply(pool: &PgPool, brand: &Brand, changes: Vec<Change>) -> Result
 ///
 /// # Errors
 /// When Postgres fails; nothing is changed then.
-pub async fn apply_reply(pool: &PgPool, brand: &Brand, changes: Vec<Change>, not_after: Timestamp) -> Result<Applied, StorageError> {
+pub async fn apply_reply(pool: &Pool, brand: &Brand, changes: Vec<Change>, not_after: Timestamp) -> Result<Applied, StorageError> {
     run(pool, brand, &Work { not_after: Some(not_after), ..Work::from(changes) }).await
 }
 
 /// Does some work in a transaction of its own.
-pub(super) async fn run(pool: &PgPool, brand: &Brand, work: &Work) -> Result<Applied, StorageError> {
+pub(super) async fn run(pool: &Pool, brand: &Brand, work: &Work) -> Result<Applied, StorageError> {
     if work.is_empty() {
         return Ok(Applied::default());
     }
@@ -76,7 +76,7 @@ pub(super) async fn run_within(mut from: Readers<'_>, brand: &Brand, work: &Work
 }
 
 /// Does some work that the ledger of erasures has no say in any more.
-pub(super) async fn run_sifted(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Applied, StorageError> {
+pub(super) async fn run_sifted(db: &mut Connection, brand: &Brand, work: &Work) -> Result<Applied, StorageError> {
     if work.is_empty() {
         return Ok(Applied::default());
     }
@@ -92,7 +92,7 @@ async fn look(from: &mut Readers<'_>, brand: &Brand, work: &Work) -> Result<Opti
     })
 }
 
-async fn write(db: &mut PgConnection, brand: &Brand, work: &Work, look: Option<(Gathered, bool)>) -> Result<Applied, StorageError> {
+async fn write(db: &mut Connection, brand: &Brand, work: &Work, look: Option<(Gathered, bool)>) -> Result<Applied, StorageError> {
     let Some((gathered, is_whole)) = look.filter(|(gathered, _)| !gathered.after.is_nothing_new(work)) else { return Ok(Applied::default()) };
     let (changed, different, is_outgrown) = (gathered.after.facts.news(), gathered.after.different, gathered.known.is_outgrown);
     let customers = if is_whole {
@@ -107,7 +107,7 @@ async fn write(db: &mut PgConnection, brand: &Brand, work: &Work, look: Option<(
 }
 
 /// Has Postgres look at tables that have grown, so that statements are planned anew for them.
-pub(super) async fn look_again(pool: &PgPool) {
+pub(super) async fn look_again(pool: &Pool) {
     if let Err(error) = analyze(pool).await {
         // What was applied is applied.
         tracing::warn!(%error, "statements are not planned anew for tables that have grown");

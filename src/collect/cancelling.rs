@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
+use crate::storage::pool::Pool;
 use uuid::Uuid;
 
 use super::reply::take_in;
@@ -74,7 +74,7 @@ pub fn is_done(what: &Cancelling, known: Option<&Event>) -> Result<bool, CancelE
 ///
 /// # Errors
 /// When it was not cancelled, nobody knows whether it was, or Postgres fails.
-pub async fn cancel(pool: &PgPool, account: &Arc<Account>, what: &Cancelling, mandate: Mandate<'_>, clock: &Clock) -> Result<Refreshed, CancelError> {
+pub async fn cancel(pool: &Pool, account: &Arc<Account>, what: &Cancelling, mandate: Mandate<'_>, clock: &Clock) -> Result<Refreshed, CancelError> {
     if is_done(what, known(pool, account, what).await?.as_ref())? {
         return Ok(Refreshed::Needless);
     }
@@ -112,7 +112,7 @@ const fn may_be_done(error: &CallError) -> bool {
     }
 }
 
-async fn refresh(pool: &PgPool, account: &Arc<Account>, what: &Cancelling) -> Result<Refreshed, StorageError> {
+async fn refresh(pool: &Pool, account: &Arc<Account>, what: &Cancelling) -> Result<Refreshed, StorageError> {
     let Some(mut ask) = known(pool, account, what).await?.and_then(|event| what.refresh(&event.record()?)) else { return Ok(Refreshed::NobodyKnown) };
     for _ in 0..MOST_PAGES {
         let heard = match account.call(&ask, Class::Live, PATIENCE).await {
@@ -132,7 +132,7 @@ async fn refresh(pool: &PgPool, account: &Arc<Account>, what: &Cancelling) -> Re
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn known(pool: &PgPool, account: &Account, what: &Cancelling) -> Result<Option<Event>, StorageError> {
+pub async fn known(pool: &Pool, account: &Account, what: &Cancelling) -> Result<Option<Event>, StorageError> {
     let mut connection = pool.acquire().await?;
     find_event(&mut connection, account.brand.id(), &what.event).await
 }

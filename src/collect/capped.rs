@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::PgConnection;
+use crate::storage::pool::Connection;
 
 use super::after::After;
 use super::derive::{Reach, derive};
@@ -25,7 +25,7 @@ use crate::storage::neighbourhood::{Ask, Neighbourhood, read_neighbourhood};
 use crate::storage::outcome::{Derived, Facts, write_outcome};
 
 /// Does some work inside a transaction that holds the brand's lock. Gives back how many customers are new or different.
-pub(super) async fn apply(db: &mut PgConnection, brand: &Brand, gathered: Gathered) -> Result<usize, StorageError> {
+pub(super) async fn apply(db: &mut Connection, brand: &Brand, gathered: Gathered) -> Result<usize, StorageError> {
     let Gathered { known, after, asked } = gathered;
     let values = known.identifiers.keys().filter(|(record, _)| known.changing.contains(record)).map(|(_, value)| value.clone());
     let mut touched: BTreeSet<Node> = values.chain(asked).map(Node::Value).collect();
@@ -78,7 +78,7 @@ fn add(linking: &mut Linking, record: &RecordKey, value: &Identifier) {
 
 impl Parts {
     /// The parts that some nodes are in, as Postgres has them now. `linking` only saves questions.
-    async fn find(db: &mut PgConnection, brand: &Brand, nodes: &BTreeSet<Node>, linking: &Linking) -> Result<Self, StorageError> {
+    async fn find(db: &mut Connection, brand: &Brand, nodes: &BTreeSet<Node>, linking: &Linking) -> Result<Self, StorageError> {
         let cap = brand.rules.identity.component_cap;
         let confirmed = list_confirmed(db, brand.id()).await?.iter().map(ToString::to_string).collect();
         let guests = Guests { kinds: brand.rules.identity.self_asserted.iter().map(|kind| kind.as_str()).collect(), confirmed };

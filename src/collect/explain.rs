@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::storage::pool::Connection;
 use jiff::Timestamp;
 use serde_json::Value;
-use sqlx::PgConnection;
 
 use super::after::After;
 use super::derive::{Reach, Resolved, resolve_all, timeline};
@@ -55,7 +55,7 @@ const OUTDATED: &str = "Other settings made it, and it is not made anew yet: thi
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn explain(db: &mut PgConnection, brand: &Brand, customer_key: &str) -> Result<Option<Explanation>, StorageError> {
+pub async fn explain(db: &mut Connection, brand: &Brand, customer_key: &str) -> Result<Option<Explanation>, StorageError> {
     let rules = &brand.rules.identity;
     let Some((_, keys)) = find_customer(db, brand.id(), customer_key).await? else { return Ok(None) };
     let stored: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::storage::pool::Pool;
 use serde_json::{Value, json};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::erasure::inbox::{Look, PAGE};
@@ -23,7 +23,7 @@ use crate::storage::ledger::{LedgerHash, LedgerHasher};
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn export(pool: &PgPool, brand: &Brand, records: &BTreeSet<RecordKey>) -> Result<Value, StorageError> {
+pub async fn export(pool: &Pool, brand: &Brand, records: &BTreeSet<RecordKey>) -> Result<Value, StorageError> {
     let mut connection = pool.acquire().await?;
     let records = list_person(&mut connection, brand.id(), records).await?;
     let entries = list_entries(&mut connection, brand, &records).await?;

@@ -7,11 +7,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::storage::pool::Pool;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::inbox::retry::due_after;
@@ -65,7 +65,7 @@ enum Failure {
 
 /// Asks what is to be asked of one account.
 pub struct FollowUps {
-    pool: PgPool,
+    pool: Pool,
     account: Arc<Account>,
     clock: Clock,
     lease: Duration,
@@ -75,7 +75,7 @@ pub struct FollowUps {
 impl FollowUps {
     /// A worker for an account.
     #[must_use]
-    pub const fn new(pool: PgPool, account: Arc<Account>, settings: &SyncSettings, clock: Clock) -> Self {
+    pub const fn new(pool: Pool, account: Arc<Account>, settings: &SyncSettings, clock: Clock) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
         Self { pool, account, clock, lease, max_attempts: settings.max_attempts }
     }

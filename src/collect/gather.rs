@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::{PgConnection, PgPool};
+use crate::storage::pool::{Connection, Pool};
 
 use super::after::After;
 use super::work::{Work, scope};
@@ -23,9 +23,9 @@ pub(super) struct Gathered {
 /// Where to read from.
 pub(super) struct Readers<'a> {
     /// The connection that holds the brand's lock.
-    pub db: &'a mut PgConnection,
+    pub db: &'a mut Connection,
     /// Another one may read beside it, as long as the first has written nothing.
-    pub beside: Option<&'a PgPool>,
+    pub beside: Option<&'a Pool>,
 }
 
 impl Readers<'_> {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::storage::pool::Pool;
 use futures_util::future::join_all;
-use sqlx::PgPool;
 
 use super::reply::take_in;
 use crate::account::{Account, Accounts, Class};
@@ -57,7 +57,7 @@ impl Searched {
 #[derive(Clone)]
 pub struct LiveSearch {
     /// Where what they say is stored.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// How they are asked.
     pub accounts: Accounts,
 }

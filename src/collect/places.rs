@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::storage::pool::Pool;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use sqlx::PgPool;
 
 use super::apply::apply;
 use crate::brand::Brand;
@@ -24,17 +24,12 @@ const STRIDE: i64 = 200;
 const MOMENT: SignedDuration = SignedDuration::from_micros(1);
 
 /// The names of those places that have one.
-pub(super) async fn names_of(
-    pool: &PgPool,
-    brand: &Brand,
-    source: Source,
-    places: &BTreeSet<&str>,
-) -> Result<BTreeMap<String, String>, StorageError> {
+pub(super) async fn names_of(pool: &Pool, brand: &Brand, source: Source, places: &BTreeSet<&str>) -> Result<BTreeMap<String, String>, StorageError> {
     list_names(pool, brand.id(), source, &places.iter().copied().collect::<Vec<_>>()).await
 }
 
 /// Remembers what places are called. Events that show another name, or none yet, get it.
-pub(super) async fn learn(pool: &PgPool, brand: &Brand, source: Source, places: &[Place]) -> Result<(), StorageError> {
+pub(super) async fn learn(pool: &Pool, brand: &Brand, source: Source, places: &[Place]) -> Result<(), StorageError> {
     if places.is_empty() {
         return Ok(());
     }
@@ -49,7 +44,7 @@ pub(super) async fn learn(pool: &PgPool, brand: &Brand, source: Source, places: 
     save_names(pool, brand.id(), source, &news).await
 }
 
-async fn rename(pool: &PgPool, brand: &Brand, source: Source, names: &BTreeMap<String, String>) -> Result<(), StorageError> {
+async fn rename(pool: &Pool, brand: &Brand, source: Source, names: &BTreeMap<String, String>) -> Result<(), StorageError> {
     let places: Vec<&str> = names.keys().map(String::as_str).collect();
     let mut after = String::new();
     loop {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sqlx::PgPool;
+use crate::storage::pool::Pool;
 
 use super::apply::run;
 use super::work::{Applied, Work};
@@ -31,7 +31,7 @@ pub struct Progress {
 /// A rebuild of one brand, page by page.
 #[derive(Debug)]
 pub struct Rebuild<'a> {
-    pool: &'a PgPool,
+    pool: &'a Pool,
     brand: &'a Brand,
     after: String,
     progress: Progress,
@@ -42,7 +42,7 @@ impl<'a> Rebuild<'a> {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn begin(pool: &'a PgPool, brand: &'a Brand, after: String) -> Result<Self, StorageError> {
+    pub async fn begin(pool: &'a Pool, brand: &'a Brand, after: String) -> Result<Self, StorageError> {
         let total = count_keys_after(pool, brand.id(), &after).await?;
         Ok(Self { pool, brand, after, progress: Progress { total, ..Progress::default() } })
     }
@@ -71,7 +71,7 @@ impl<'a> Rebuild<'a> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn rebuild(pool: &PgPool, brand: &Brand, on_progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Progress, StorageError> {
+pub async fn rebuild(pool: &Pool, brand: &Brand, on_progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Progress, StorageError> {
     let mut rebuild = Rebuild::begin(pool, brand, String::new()).await?;
     on_progress(rebuild.progress);
     while let Some(progress) = rebuild.step().await? {
@@ -85,7 +85,7 @@ pub async fn rebuild(pool: &PgPool, brand: &Brand, on_progress: &mut (dyn FnMut(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn sweep(pool: &PgPool, brand: &Brand) -> Result<bool, StorageError> {
+pub async fn sweep(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> {
     let rules = brand.rules.hash();
     let row = get_sweep(pool, brand.id()).await?;
     if row.derived_with.as_deref() == Some(rules.as_slice()) {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::storage::pool::Pool;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use sqlx::PgPool;
 
 use super::apply::{Applied, apply_reply};
 use super::places::{learn, names_of};
@@ -28,7 +28,7 @@ const MOST_BETWEEN: SignedDuration = SignedDuration::from_hours(1);
 ///
 /// # Errors
 /// When Postgres fails; nothing of what was said about people is changed then.
-pub async fn take_in(pool: &PgPool, account: &Arc<Account>, class: Class, patience: Duration, heard: &Heard) -> Result<Applied, StorageError> {
+pub async fn take_in(pool: &Pool, account: &Arc<Account>, class: Class, patience: Duration, heard: &Heard) -> Result<Applied, StorageError> {
     learn(pool, &account.brand, account.source, &heard.places).await?;
     let names = if heard.unnamed.is_empty() { BTreeMap::new() } else { names(pool, account, (class, patience), &heard.unnamed).await? };
     // Only one of a brand gets to write at a time: those that wait for it must not take every connection.
@@ -78,7 +78,7 @@ fn revived(changes: &[Change], gone: &BTreeSet<RecordKey>, asked_at: Timestamp) 
 
 /// The names of the places, asked for where they aren't known yet.
 async fn names(
-    pool: &PgPool,
+    pool: &Pool,
     account: &Arc<Account>,
     (class, patience): (Class, Duration),
     unnamed: &[Unnamed],

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::PgConnection;
+use crate::storage::pool::Connection;
 
 use crate::brand::Brand;
 use crate::customer::kind::Source;
@@ -28,7 +28,7 @@ impl UnreadCounts {
     }
 
     /// Writes them down, for `inbox status`.
-    pub(super) async fn save(&self, db: &mut PgConnection, brand: &Brand) -> Result<(), StorageError> {
+    pub(super) async fn save(&self, db: &mut Connection, brand: &Brand) -> Result<(), StorageError> {
         for (source, counts) in &self.0 {
             add_unread_values(&mut *db, brand.id(), *source, counts).await?;
         }

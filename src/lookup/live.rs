@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::storage::pool::Connection;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use sqlx::PgConnection;
 
 use super::cache::CacheKey;
 use super::flight::{Landed, lock};
@@ -169,7 +169,7 @@ pub(super) fn needs(brand: &Brand, whom: &Whom, known: &KnownAddress) -> Vec<Sou
 }
 
 /// The sources that may know an id that nobody has here.
-pub(super) async fn needs_of_id(db: &mut PgConnection, brand: &Brand, id: &str) -> Result<Vec<Source>, StorageError> {
+pub(super) async fn needs_of_id(db: &mut Connection, brand: &Brand, id: &str) -> Result<Vec<Source>, StorageError> {
     let whom = Whom::Id(id.to_owned());
     let accounts = brand.rules.accounts.iter().filter(|(_, account)| account.live.when != LiveWhen::Off);
     let mut asked: Vec<(&Source, &AccountRules)> =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{PgConnection, PgPool};
+use crate::storage::pool::{Connection, Pool};
 
 use super::live::{needs, needs_of_id};
 use super::query::Question;
@@ -81,7 +81,7 @@ impl Found {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find(pool: &PgPool, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Found, StorageError> {
+pub async fn find(pool: &Pool, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Found, StorageError> {
     find_on(&mut *pool.acquire().await?, brand, question, rules).await
 }
 
@@ -89,7 +89,7 @@ pub async fn find(pool: &PgPool, brand: &Brand, question: &Question, rules: Read
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_on(db: &mut PgConnection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Found, StorageError> {
+pub async fn find_on(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Found, StorageError> {
     for _ in 0..PATIENCE {
         // A customer that was made anew between two statements is asked for again.
         if let Some(found) = find_once(db, brand, question, rules).await? {
@@ -108,7 +108,7 @@ const PATIENCE: u32 = 10;
 /// # Errors
 /// When Postgres fails.
 pub async fn find_together(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand: &Brand,
     addresses: &[&Identifier],
     rules: ReadRules,
@@ -127,7 +127,7 @@ pub async fn find_together(
 }
 
 /// What is known of some addresses; where sources can be asked, also what they know.
-async fn list_known(db: &mut PgConnection, brand: &Brand, addresses: &[&Identifier], rules: ReadRules) -> Result<Vec<KnownAddress>, StorageError> {
+async fn list_known(db: &mut Connection, brand: &Brand, addresses: &[&Identifier], rules: ReadRules) -> Result<Vec<KnownAddress>, StorageError> {
     let limit = rules.max_customers.saturating_add(1);
     if !brand.rules.asks_live() {
         let found = find_by_addresses(db, brand.id(), addresses, limit).await?;
@@ -142,7 +142,7 @@ async fn list_known(db: &mut PgConnection, brand: &Brand, addresses: &[&Identifi
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_keys(db: &mut PgConnection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Vec<String>, StorageError> {
+pub async fn find_keys(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Vec<String>, StorageError> {
     let rows = match question {
         Question::Address(address) => find_by_addresses(db, brand.id(), &[address], rules.max_customers).await?.pop().unwrap_or_default(),
         Question::Id(id) => find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?.0,
@@ -151,7 +151,7 @@ pub async fn find_keys(db: &mut PgConnection, brand: &Brand, question: &Question
 }
 
 /// `None` when a customer was made anew between two statements.
-async fn find_once(db: &mut PgConnection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Option<Found>, StorageError> {
+async fn find_once(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Option<Found>, StorageError> {
     // By id, only what the caches are told about may be remembered: not "nobody", and not what an order number found.
     let (rows, needs, may_be_cached, most, why) = match question {
         Question::Address(address) => {
@@ -188,7 +188,7 @@ fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> Found {
 }
 
 /// The answer as today's settings render it.
-async fn current(db: &mut PgConnection, brand: &Brand, row: AnswerRow) -> Result<Option<String>, StorageError> {
+async fn current(db: &mut Connection, brand: &Brand, row: AnswerRow) -> Result<Option<String>, StorageError> {
     if row.settings_hash == brand.rules.presenter.hash() {
         return Ok(Some(row.body));
     }
@@ -196,7 +196,7 @@ async fn current(db: &mut PgConnection, brand: &Brand, row: AnswerRow) -> Result
 }
 
 /// Renders a customer from what is stored; `None` when it is gone meanwhile.
-async fn render(db: &mut PgConnection, brand: &Brand, customer_key: &str) -> Result<Option<String>, StorageError> {
+async fn render(db: &mut Connection, brand: &Brand, customer_key: &str) -> Result<Option<String>, StorageError> {
     let Some((customer_id, keys)) = customers::find_customer(db, brand.id(), customer_key).await? else { return Ok(None) };
     let known = records::list_records(db, brand.id(), &keys).await?;
     let others =

@@ -3,18 +3,16 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::PgConnection;
-
 use super::query::Question;
 use super::read::{self, Found, ReadRules};
 use crate::brand::Brand;
 use crate::customer::identifier::Identifier;
 use crate::storage::StorageError;
-use crate::storage::lines::Lines;
+use crate::storage::pool::{Connection, Pool};
 
 /// Where lookups are answered when nothing is remembered.
 pub struct Store {
-    lines: Lines,
+    pool: Pool,
     rules: ReadRules,
     deadline: Duration,
     // Since when nothing asked has been answered.
@@ -45,8 +43,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 impl Store {
     /// Nothing has been asked yet.
     #[must_use]
-    pub const fn new(lines: Lines, rules: ReadRules, deadline: Duration) -> Self {
-        Self { lines, rules, deadline, away_since: Mutex::new(None) }
+    pub const fn new(pool: Pool, rules: ReadRules, deadline: Duration) -> Self {
+        Self { pool, rules, deadline, away_since: Mutex::new(None) }
     }
 
     /// The answers, in the order of what was asked. `on_away` is called whenever Postgres turns out to be away. It is tried
@@ -55,6 +53,7 @@ impl Store {
     /// # Errors
     /// When it refused or failed, or is away.
     pub async fn ask(&self, brand: &Brand, asked: Asked<'_>, on_away: impl Fn() + Sync) -> Result<Vec<Option<Found>>, Unanswered> {
+        let began_at = Instant::now();
         match tokio::time::timeout(self.deadline, self.ask_until_answered(brand, asked, &on_away)).await {
             Ok(Ok(found)) => {
                 if self.away_since().take().is_some() {
@@ -64,6 +63,7 @@ impl Store {
             }
             Ok(Err(unanswered)) => Err(unanswered),
             Err(_) => {
+                self.pool.hosts().note_silence(began_at);
                 self.note_away("the store did not answer a lookup within the deadline");
                 on_away();
                 Err(Unanswered::Away)
@@ -73,15 +73,12 @@ impl Store {
 
     async fn ask_until_answered(&self, brand: &Brand, asked: Asked<'_>, on_away: &(impl Fn() + Sync)) -> Result<Vec<Option<Found>>, Unanswered> {
         // A server that came back leaves us with connections that are all dead: they are tried without a pause.
-        let mut dead = self.lines.most();
+        let mut dead = self.pool.most();
         loop {
-            let error = match self.lines.take().await {
-                Ok(mut line) => match self.read(&mut line.connection, brand, asked).await {
-                    Ok(found) => {
-                        line.give_back();
-                        return Ok(found);
-                    }
-                    Err(error) if is_broken(&error) => error,
+            let error = match self.pool.acquire().await.map_err(StorageError::from) {
+                Ok(mut connection) => match self.read(&mut connection, brand, asked).await {
+                    Ok(found) => return Ok(found),
+                    Err(error) if error.is_away() => error,
                     Err(error) => {
                         tracing::error!(%error, "the store could not answer a lookup");
                         return Err(Unanswered::Failed);
@@ -104,7 +101,7 @@ impl Store {
         }
     }
 
-    async fn read(&self, db: &mut PgConnection, brand: &Brand, asked: Asked<'_>) -> Result<Vec<Option<Found>>, StorageError> {
+    async fn read(&self, db: &mut Connection, brand: &Brand, asked: Asked<'_>) -> Result<Vec<Option<Found>>, StorageError> {
         match asked {
             Asked::Together(addresses) => read::find_together(db, brand, addresses, self.rules).await,
             Asked::Alone(question) => read::find_on(db, brand, question, self.rules).await.map(|found| vec![Some(found)]),
@@ -132,22 +129,13 @@ impl Store {
 
     /// The most connections there may be.
     #[must_use]
-    pub const fn most_connections(&self) -> usize {
-        self.lines.most()
+    pub fn most_connections(&self) -> usize {
+        self.pool.most()
     }
 
     /// Connections in use, and idle.
     #[must_use]
     pub fn connections(&self) -> (usize, usize) {
-        self.lines.counts()
-    }
-}
-
-/// The connection broke, or the server is ending or starting (SQLSTATE 57P01 to 57P03).
-fn is_broken(error: &StorageError) -> bool {
-    match error {
-        StorageError::Database(sqlx::Error::Io(_)) => true,
-        StorageError::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| code.starts_with("57P")),
-        _ => false,
+        self.pool.counts()
     }
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
 use metrics::Counter;
-use sqlx::PgPool;
 
 use crate::brand::Brand;
 use crate::customer::kind::Source;
@@ -138,7 +138,7 @@ impl Doorways {
     ///
     /// # Errors
     /// When Postgres fails; what happened is written down next time.
-    pub async fn write_down(&self, pool: &PgPool) -> Result<(), StorageError> {
+    pub async fn write_down(&self, pool: &Pool) -> Result<(), StorageError> {
         for doorway in self.0.values() {
             let news = std::mem::take(&mut *doorway.news());
             if news == DoorRow::default() {

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::storage::pool::Pool;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use futures_util::StreamExt;
 use percent_encoding::percent_decode_str;
-use sqlx::PgPool;
 
 use super::doors::{Doorway, Doorways, Outcome};
 use super::receipts::{Receipt, Receipts};
 use super::room::{Body, Room};
+use crate::alarm::Alarm;
 use crate::background::Background;
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -30,7 +31,7 @@ use crate::storage::invalidation::LookupHash;
 pub struct Reception {
     /// The ways in.
     pub doorways: Arc<Doorways>,
-    receipts: Arc<Receipts>,
+    pub(crate) receipts: Arc<Receipts>,
     room: Room,
     most_bytes: usize,
     answer: Duration,
@@ -49,10 +50,18 @@ pub struct WebhookTrace {
 
 impl Reception {
     /// For some brands.
-    pub fn new(pool: &PgPool, brands: &[Arc<Brand>], settings: &InboxSettings, wakes: Wakes, background: Background, clock: Clock) -> Self {
+    pub fn new(
+        pool: Pool,
+        alarm: Arc<Alarm>,
+        brands: &[Arc<Brand>],
+        settings: &InboxSettings,
+        wakes: Wakes,
+        background: Background,
+        clock: Clock,
+    ) -> Self {
         Self {
             doorways: Arc::new(Doorways::new(brands)),
-            receipts: Receipts::new(pool.clone(), background, clock.clone(), brands.iter().map(|brand| brand.id())),
+            receipts: Receipts::new(pool, alarm, background, clock.clone(), brands.iter().map(|brand| brand.id())),
             room: Room::new(settings.waiting_megabytes),
             most_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
             answer: Duration::from_millis(settings.answer_ms),

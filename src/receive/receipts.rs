@@ -4,17 +4,16 @@
 //! back: one wait for the disk, however many.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
+use crate::storage::pool::Pool;
 use tokio::sync::oneshot;
 
 use super::room::Body;
+use crate::alarm::Alarm;
 use crate::background::Background;
 use crate::clock::Clock;
-use crate::storage::StorageError;
 use crate::storage::inbox::{DeliveryRow, Inserted, insert_deliveries};
 
 /// The most that are written together.
@@ -30,8 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// How many statements of a brand may be under way at once.
 const MOST_UNDER_WAY: usize = 2;
 
-/// Far longer than anybody waits for a receipt: it only frees the connection.
-const LONGEST: Duration = Duration::from_secs(5);
+/// How often it is tried whether webhooks would be stored again.
+const TRIAL: Duration = Duration::from_secs(2);
 
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,11 +71,11 @@ impl Queue {
 
 /// The brands' queues.
 pub struct Receipts {
-    pool: PgPool,
+    pool: Pool,
     background: Background,
     clock: Clock,
     queues: HashMap<i32, Mutex<Queue>>,
-    is_failing: AtomicBool,
+    alarm: Arc<Alarm>,
 }
 
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
@@ -85,14 +84,8 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 
 impl Receipts {
     /// Queues for some brands.
-    pub fn new(pool: PgPool, background: Background, clock: Clock, brands: impl IntoIterator<Item = i32>) -> Arc<Self> {
-        Arc::new(Self {
-            pool,
-            background,
-            clock,
-            queues: brands.into_iter().map(|brand_id| (brand_id, Mutex::default())).collect(),
-            is_failing: AtomicBool::new(false),
-        })
+    pub fn new(pool: Pool, alarm: Arc<Alarm>, background: Background, clock: Clock, brands: impl IntoIterator<Item = i32>) -> Arc<Self> {
+        Arc::new(Self { pool, background, clock, queues: brands.into_iter().map(|brand_id| (brand_id, Mutex::default())).collect(), alarm })
     }
 
     /// Stores a delivery, together with others that arrive now. It is stored even if nobody waits for that any more.
@@ -118,26 +111,29 @@ impl Receipts {
         }
     }
 
-    /// Said once, not for every webhook.
-    fn report(&self, error: &StorageError) {
-        if !self.is_failing.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, "webhooks are not stored: their sources are asked to send them again");
+    /// While webhooks are not stored, tries whether they would be, also when none comes: nobody should need to send one for that.
+    pub async fn find_out_when_they_are_stored(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(TRIAL).await;
+            let Some(brand_id) = self.queues.keys().next().filter(|_| self.alarm.is_raised()) else { continue };
+            if insert_deliveries(&self.pool, *brand_id, &[], self.clock.frozen_at()).await.is_ok() {
+                self.alarm.clear();
+            }
         }
     }
 
     async fn write(&self, brand_id: i32, parcels: Vec<Parcel>) {
         let (rows, receipts): (Vec<_>, Vec<_>) = parcels.into_iter().map(|parcel| (parcel.row, (parcel.receipt, parcel._room))).unzip();
-        let written = tokio::time::timeout(LONGEST, insert_deliveries(&self.pool, brand_id, &rows, self.clock.frozen_at())).await;
+        let written = insert_deliveries(&self.pool, brand_id, &rows, self.clock.frozen_at()).await;
         let inserted: Result<Inserted, NotStored> = match written {
-            Ok(Ok(inserted)) => {
-                self.is_failing.store(false, Ordering::Relaxed);
+            Ok(inserted) => {
+                self.alarm.clear();
                 Ok(inserted)
             }
-            Ok(Err(error)) => {
-                self.report(&error);
+            Err(error) => {
+                self.alarm.raise(&error);
                 Err(NotStored)
             }
-            Err(_) => Err(NotStored),
         };
         for (row, (receipt, _room)) in rows.iter().zip(receipts) {
             let stored = |inserted: &Inserted| match row.delivery_id {

@@ -90,7 +90,7 @@ pub struct DatabaseSettings {
     pub data_dir: String,
     pub postgres_bin: String,
     pub fetch: bool,
-    pub connections: u32,
+    pub connections: usize,
 }
 
 impl Default for DatabaseSettings {
@@ -153,6 +153,7 @@ pub struct InboxSettings {
     pub max_body_kilobytes: u64,
     pub answer_ms: u64,
     pub waiting_megabytes: u64,
+    pub connections: usize,
     pub workers: usize,
     pub batch: u32,
     pub lease_seconds: u64,
@@ -167,9 +168,10 @@ impl Default for InboxSettings {
             max_body_kilobytes: 256,
             answer_ms: 800,
             waiting_megabytes: 64,
+            connections: 4,
             workers: 2,
             batch: 200,
-            lease_seconds: 60,
+            lease_seconds: 10,
             max_attempts: 20,
             keep_days: 30,
             keep_ids_days: 90,

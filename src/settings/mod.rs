@@ -86,12 +86,15 @@ impl Settings {
     /// How large the pool is.
     #[must_use]
     pub fn pool_size(&self) -> PoolSize {
-        PoolSize { connections: self.file.database.connections, acquire_timeout: ACQUIRE_TIMEOUT }
+        PoolSize { connections: self.file.database.connections, acquire_timeout: ACQUIRE_TIMEOUT, statement: Some(STATEMENT) }
     }
 }
 
 /// How long work besides lookups waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a statement of the service may take. None of them needs a tenth of that; what hangs is given up.
+const STATEMENT: Duration = Duration::from_secs(10);
 
 /// `DATABASE_URL` wins over the file; a URL over the embedded server.
 fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) -> Option<Place> {
@@ -154,6 +157,7 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("inbox.max_body_kilobytes", inbox.max_body_kilobytes, 1, 16 * 1024),
         ("inbox.answer_ms", inbox.answer_ms, 50, 900),
         ("inbox.waiting_megabytes", inbox.waiting_megabytes, 1, 1 << 20),
+        ("inbox.connections", count(inbox.connections), 1, 100),
         ("inbox.workers", count(inbox.workers), 0, 100),
         ("inbox.batch", u64::from(inbox.batch), 1, 2_000),
         ("inbox.lease_seconds", inbox.lease_seconds, 1, 3_600),
@@ -172,7 +176,7 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("sync.lease_seconds", file.sync.lease_seconds, 5, 3_600),
         ("sync.max_gone_percent", u64::from(file.sync.max_gone_percent), 0, 100),
         ("sync.max_attempts", u64::from(file.sync.max_attempts), 1, 1_000),
-        ("database.connections", u64::from(file.database.connections), 2, 10_000),
+        ("database.connections", u64::try_from(file.database.connections).unwrap_or(u64::MAX), 2, 10_000),
     ] {
         if number < least {
             let other = match key {

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
-use sqlx::PgPool;
 
 use super::StorageError;
 use crate::customer::kind::Source;
@@ -42,7 +42,7 @@ pub struct HealthRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn add_health(pool: &PgPool, key: AccountKey, news: &HealthRow) -> Result<(), StorageError> {
+pub async fn add_health(pool: &Pool, key: AccountKey, news: &HealthRow) -> Result<(), StorageError> {
     sqlx::query(
         "insert into accounts as known (brand_id, source, succeeded_at, failed_at, failure, failures_in_a_row, open_until)
         select $1, $2,
@@ -96,7 +96,7 @@ type AccountColumns = (Option<Time>, Option<Time>, String, i32, Option<Time>, Op
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_account(pool: &PgPool, brand_id: i32, source: Source) -> Result<AccountRow, StorageError> {
+pub async fn get_account(pool: &Pool, brand_id: i32, source: Source) -> Result<AccountRow, StorageError> {
     let query = sqlx::query_as(
         "select succeeded_at, failed_at, failure, failures_in_a_row, open_until, blocked_until,
             case when allowance <= (

@@ -1,7 +1,7 @@
 //! What people had this service do at a source: written down before it is done, and what became of it after.
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::StorageError;
@@ -35,7 +35,7 @@ pub struct ActionRow {
 ///
 /// # Errors
 /// When Postgres fails; then it must not be done.
-pub async fn insert_action(pool: &PgPool, brand_id: i32, row: &ActionRow) -> Result<(), StorageError> {
+pub async fn insert_action(pool: &Pool, brand_id: i32, row: &ActionRow) -> Result<(), StorageError> {
     sqlx::query(
         "insert into actions (brand_id, action_id, source, action, subject, done_by, reason, begun_at, outcome)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -58,7 +58,7 @@ pub async fn insert_action(pool: &PgPool, brand_id: i32, row: &ActionRow) -> Res
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn finish_action(pool: &PgPool, brand_id: i32, action_id: Uuid, outcome: &str) -> Result<(), StorageError> {
+pub async fn finish_action(pool: &Pool, brand_id: i32, action_id: Uuid, outcome: &str) -> Result<(), StorageError> {
     let query = sqlx::query("update actions set outcome = $3 where brand_id = $1 and action_id = $2");
     query.bind(brand_id).bind(action_id).bind(outcome).execute(pool).await?;
     Ok(())
@@ -70,7 +70,7 @@ type Columns = (Uuid, String, String, Vec<u8>, String, String, Time, String);
 ///
 /// # Errors
 /// When Postgres fails, or a row is not as this program writes it.
-pub async fn list_actions(pool: &PgPool, brand_id: i32, limit: u32) -> Result<Vec<ActionRow>, StorageError> {
+pub async fn list_actions(pool: &Pool, brand_id: i32, limit: u32) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select action_id, source, action, subject, done_by, reason, begun_at, outcome from actions
         where brand_id = $1 order by begun_at desc, action_id limit $2",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::PgConnection;
+use crate::storage::pool::Connection;
 
 use super::StorageError;
 use super::invalidation::LookupHash;
@@ -26,7 +26,7 @@ pub struct AnswerRow {
 /// # Errors
 /// When Postgres fails.
 pub async fn find_by_addresses(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     addresses: &[&Identifier],
     limit: usize,
@@ -86,7 +86,7 @@ type KnownColumns =
 /// # Errors
 /// When Postgres fails.
 pub async fn find_known_addresses(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     addresses: &[(&Identifier, LookupHash)],
     limit: usize,
@@ -148,7 +148,7 @@ pub async fn find_known_addresses(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_by_id(db: &mut PgConnection, brand_id: i32, id: &str, namespaces: &[String]) -> Result<(Vec<AnswerRow>, bool), StorageError> {
+pub async fn find_by_id(db: &mut Connection, brand_id: i32, id: &str, namespaces: &[String]) -> Result<(Vec<AnswerRow>, bool), StorageError> {
     let record_keys: Vec<String> = SourceKind::ALL.into_iter().map(|kind| format!("{kind}:{id}")).collect();
     let references: Vec<String> = namespaces.iter().map(|namespace| format!("{namespace}:{id}")).collect();
     let rows: Vec<(String, Vec<u8>, String, i32)> = sqlx::query_as(

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::storage::pool::Connection;
 use jiff::Timestamp;
-use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ type Columns = (Uuid, String, String, String, Json<BTreeMap<String, String>>, Ve
 /// # Errors
 /// When Postgres fails.
 pub async fn list_bodies_after(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     after: Uuid,
     (limit, most_bytes): (usize, u64),
@@ -68,7 +68,7 @@ pub async fn list_bodies_after(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delete_bodies(db: &mut PgConnection, brand_id: i32, deliveries: &[Uuid]) -> Result<u64, StorageError> {
+pub async fn delete_bodies(db: &mut Connection, brand_id: i32, deliveries: &[Uuid]) -> Result<u64, StorageError> {
     let query = sqlx::query("delete from deliveries where brand_id = $1 and delivery_id = any($2)");
     Ok(query.bind(brand_id).bind(deliveries).execute(db).await?.rows_affected())
 }
@@ -77,7 +77,7 @@ pub async fn delete_bodies(db: &mut PgConnection, brand_id: i32, deliveries: &[U
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_bodies(db: &mut PgConnection, brand_id: i32) -> Result<u64, StorageError> {
+pub async fn count_bodies(db: &mut Connection, brand_id: i32) -> Result<u64, StorageError> {
     let query = sqlx::query_as("select count(*) from deliveries where brand_id = $1");
     let (count,): (i64,) = query.bind(brand_id).fetch_one(db).await?;
     Ok(u64::try_from(count).unwrap_or_default())

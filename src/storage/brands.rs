@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sqlx::PgPool;
+use crate::storage::pool::Pool;
 use uuid::Uuid;
 
 use super::StorageError;
@@ -30,7 +30,7 @@ impl fmt::Debug for BrandRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_or_insert_brand(pool: &PgPool, slug: &str) -> Result<BrandRow, StorageError> {
+pub async fn get_or_insert_brand(pool: &Pool, slug: &str) -> Result<BrandRow, StorageError> {
     // Two statements, because "on conflict do update" would write a row at every start.
     let find = "select brand_id, secret, ledger_key from brands where slug = $1";
     let secret = *Uuid::new_v4().as_bytes();
@@ -62,7 +62,7 @@ pub struct BrandCounts {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_brand(pool: &PgPool, brand_id: i32, now: jiff::Timestamp) -> Result<BrandCounts, StorageError> {
+pub async fn count_brand(pool: &Pool, brand_id: i32, now: jiff::Timestamp) -> Result<BrandCounts, StorageError> {
     let counts = sqlx::query_as(
         "select
             (select count(*) from customers where brand_id = $1),
@@ -78,7 +78,7 @@ pub async fn count_brand(pool: &PgPool, brand_id: i32, now: jiff::Timestamp) -> 
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_reviews(pool: &PgPool, brand_id: i32) -> Result<f64, StorageError> {
+pub async fn count_reviews(pool: &Pool, brand_id: i32) -> Result<f64, StorageError> {
     let query = sqlx::query_as("select count(*)::float8 from reviews where brand_id = $1");
     let (count,) = query.bind(brand_id).fetch_one(pool).await?;
     Ok(count)
@@ -99,7 +99,7 @@ pub struct SweepRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_sweep(pool: &PgPool, brand_id: i32) -> Result<SweepRow, StorageError> {
+pub async fn get_sweep(pool: &Pool, brand_id: i32) -> Result<SweepRow, StorageError> {
     let query = sqlx::query_as("select derived_with, sweep_with, sweep_after from brands where brand_id = $1");
     let (derived_with, sweep_with, sweep_after) = query.bind(brand_id).fetch_one(pool).await?;
     Ok(SweepRow { derived_with, sweep_with, sweep_after })
@@ -109,7 +109,7 @@ pub async fn get_sweep(pool: &PgPool, brand_id: i32) -> Result<SweepRow, Storage
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn save_sweep(pool: &PgPool, brand_id: i32, rules: [u8; 16], after: &str) -> Result<(), StorageError> {
+pub async fn save_sweep(pool: &Pool, brand_id: i32, rules: [u8; 16], after: &str) -> Result<(), StorageError> {
     let query = sqlx::query("update brands set sweep_with = $2, sweep_after = $3 where brand_id = $1");
     query.bind(brand_id).bind(rules.as_slice()).bind(after).execute(pool).await?;
     Ok(())
@@ -119,7 +119,7 @@ pub async fn save_sweep(pool: &PgPool, brand_id: i32, rules: [u8; 16], after: &s
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn finish_sweep(pool: &PgPool, brand_id: i32, rules: [u8; 16]) -> Result<(), StorageError> {
+pub async fn finish_sweep(pool: &Pool, brand_id: i32, rules: [u8; 16]) -> Result<(), StorageError> {
     let mut transaction = super::outcome::begin(pool, brand_id).await?;
     let orphans = "delete from shared_values as old where old.brand_id = $1 and not exists (
         select from identifiers as held where held.brand_id = $1 and held.kind = old.kind and held.value = old.value and held.links
@@ -134,7 +134,7 @@ pub async fn finish_sweep(pool: &PgPool, brand_id: i32, rules: [u8; 16]) -> Resu
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_keys_after(pool: &PgPool, brand_id: i32, after: &str, limit: usize) -> Result<Vec<RecordKey>, StorageError> {
+pub async fn list_keys_after(pool: &Pool, brand_id: i32, after: &str, limit: usize) -> Result<Vec<RecordKey>, StorageError> {
     let keys: Vec<(String,)> = sqlx::query_as(
         "select record_key from (
             (select record_key from records where brand_id = $1 and record_key > $2 order by record_key limit $3)
@@ -156,7 +156,7 @@ pub async fn list_keys_after(pool: &PgPool, brand_id: i32, after: &str, limit: u
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_keys_after(pool: &PgPool, brand_id: i32, after: &str) -> Result<u64, StorageError> {
+pub async fn count_keys_after(pool: &Pool, brand_id: i32, after: &str) -> Result<u64, StorageError> {
     let query = sqlx::query_as("select count(*) from records where brand_id = $1 and record_key > $2");
     let (count,): (i64,) = query.bind(brand_id).bind(after).fetch_one(pool).await?;
     Ok(u64::try_from(count).unwrap_or_default())

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::storage::pool::{Connection, Pool};
 use jiff::Timestamp;
-use sqlx::{PgConnection, PgPool};
 
 use super::StorageError;
 use super::accounts::{AccountKey, CLASSES};
@@ -86,7 +86,7 @@ fn seconds(seconds: f64) -> Duration {
 /// # Errors
 /// When Postgres fails; then nothing is granted.
 pub async fn write_ledger(
-    pool: &PgPool,
+    pool: &Pool,
     key: AccountKey,
     counting: Counting,
     decide: impl FnOnce(&Ledger) -> Entry + Send,
@@ -133,7 +133,7 @@ pub async fn write_ledger(
     Ok(Written { granted_at: at.to_jiff(), since })
 }
 
-async fn lock_account(db: &mut PgConnection, key: AccountKey) -> Result<(), StorageError> {
+async fn lock_account(db: &mut Connection, key: AccountKey) -> Result<(), StorageError> {
     let lock = "select 1 from accounts where brand_id = $1 and source = $2 for no key update";
     let locked = sqlx::query(lock).bind(key.brand_id).bind(key.source.as_str()).execute(&mut *db).await?;
     if locked.rows_affected() == 0 {
@@ -143,14 +143,14 @@ async fn lock_account(db: &mut PgConnection, key: AccountKey) -> Result<(), Stor
     Ok(())
 }
 
-async fn insert_account(db: &mut PgConnection, key: AccountKey) -> Result<(), StorageError> {
+async fn insert_account(db: &mut Connection, key: AccountKey) -> Result<(), StorageError> {
     let query = sqlx::query("insert into accounts (brand_id, source) values ($1, $2) on conflict do nothing");
     query.bind(key.brand_id).bind(key.source.as_str()).execute(db).await?;
     Ok(())
 }
 
 /// A statement of its own: it must see what was written while the lock was waited for.
-async fn read_ledger(db: &mut PgConnection, key: AccountKey, counting: Counting) -> Result<(Time, Ledger), StorageError> {
+async fn read_ledger(db: &mut Connection, key: AccountKey, counting: Counting) -> Result<(Time, Ledger), StorageError> {
     let columns: LedgerColumns = sqlx::query_as(
         "with now as materialized (select clock_timestamp() as at)
         select case when $4 > 0 then date_bin($4 * interval '1 millisecond', now.at, 'epoch') + $4 * interval '1 millisecond' else now.at end,
@@ -203,7 +203,7 @@ async fn read_ledger(db: &mut PgConnection, key: AccountKey, counting: Counting)
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn block_account(pool: &PgPool, key: AccountKey, time: Duration) -> Result<(), StorageError> {
+pub async fn block_account(pool: &Pool, key: AccountKey, time: Duration) -> Result<(), StorageError> {
     let query = sqlx::query(
         "update accounts set blocked_until = greatest(blocked_until, clock_timestamp() + $3 * interval '1 second') where brand_id = $1 and source = $2",
     );
@@ -216,7 +216,7 @@ pub async fn block_account(pool: &PgPool, key: AccountKey, time: Duration) -> Re
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn set_allowance(pool: &PgPool, key: AccountKey, granted_at: Timestamp, allowance: Allowance) -> Result<(), StorageError> {
+pub async fn set_allowance(pool: &Pool, key: AccountKey, granted_at: Timestamp, allowance: Allowance) -> Result<(), StorageError> {
     sqlx::query(
         "update accounts
         set allowance = $3,
@@ -239,7 +239,7 @@ pub async fn set_allowance(pool: &PgPool, key: AccountKey, granted_at: Timestamp
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn postpone_call(pool: &PgPool, key: AccountKey, granted_at: Timestamp, class: usize) -> Result<(), StorageError> {
+pub async fn postpone_call(pool: &Pool, key: AccountKey, granted_at: Timestamp, class: usize) -> Result<(), StorageError> {
     sqlx::query(
         "with early as (
             update calls set number = number - 1
@@ -263,7 +263,7 @@ pub async fn postpone_call(pool: &PgPool, key: AccountKey, granted_at: Timestamp
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delete_old_calls(pool: &PgPool, key: AccountKey) -> Result<(), StorageError> {
+pub async fn delete_old_calls(pool: &Pool, key: AccountKey) -> Result<(), StorageError> {
     let query = sqlx::query("delete from calls where brand_id = $1 and source = $2 and granted_at < clock_timestamp() - interval '1 hour'");
     query.bind(key.brand_id).bind(key.source.as_str()).execute(pool).await?;
     Ok(())

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgPoolOptions};
 use uuid::Uuid;
 
 use super::StorageError;
 use super::invalidation::{CHANNEL, Invalidation};
 use super::keys::KEYS_CHANNEL;
+use super::pool::Pool;
 
 /// How long the channels may be silent before notifications count as lost. Every replica beats more often than that.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -55,10 +55,10 @@ impl Changes {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn listen(pool: &PgPool) -> Result<Self, StorageError> {
+    pub async fn listen(pool: &Pool) -> Result<Self, StorageError> {
         // A connection of its own: the pool's may all be dead when Postgres comes back.
         let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-        let own = own.connect_with(PgConnectOptions::clone(&pool.connect_options())).await?;
+        let own = own.connect_with(pool.connect_options()).await?;
         let mut listener = PgListener::connect_with(&own).await?;
         listener.listen_all([CHANNEL, KEYS_CHANNEL, BEAT_CHANNEL]).await?;
         Ok(Self(listener))
@@ -80,7 +80,7 @@ impl Changes {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn beat(pool: &PgPool, beat: Beat) -> Result<(), StorageError> {
+pub async fn beat(pool: &Pool, beat: Beat) -> Result<(), StorageError> {
     let payload = format!("{} {}", beat.replica, beat.number);
     sqlx::query("select pg_notify($1, $2)").bind(BEAT_CHANNEL).bind(payload).execute(pool).await?;
     Ok(())

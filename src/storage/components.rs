@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::PgConnection;
+use crate::storage::pool::Connection;
 
 use super::StorageError;
 use crate::customer::evidence::Level;
@@ -43,7 +43,7 @@ pub struct Guests {
 /// # Errors
 /// When Postgres fails.
 pub async fn list_components(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     start: &[&Node],
     last: Level,
@@ -81,7 +81,7 @@ const COMPONENT: &str = include_str!("component.sql");
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_holders(db: &mut PgConnection, brand_id: i32, value: &Identifier) -> Result<Vec<RecordKey>, StorageError> {
+pub async fn list_holders(db: &mut Connection, brand_id: i32, value: &Identifier) -> Result<Vec<RecordKey>, StorageError> {
     let keys: Vec<(String,)> = sqlx::query_as("select record_key from identifiers where brand_id = $1 and kind = $2 and value = $3 and links")
         .bind(brand_id)
         .bind(value.kind.as_str())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::PgConnection;
+use crate::storage::pool::Connection;
 
 use super::StorageError;
 use crate::customer::aliases::Aliases;
@@ -14,7 +14,7 @@ use crate::customer::record::{RecordKey, SourceMerge};
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_customer(db: &mut PgConnection, brand_id: i32, customer_key: &str) -> Result<Option<(String, Vec<String>)>, StorageError> {
+pub async fn find_customer(db: &mut Connection, brand_id: i32, customer_key: &str) -> Result<Option<(String, Vec<String>)>, StorageError> {
     let found = sqlx::query_as(
         "select customer_id, array(select record_key from customer_records as own where own.brand_id = $1 and own.customer_key = $2)
         from customers where brand_id = $1 and customer_key = $2",
@@ -26,7 +26,7 @@ pub async fn find_customer(db: &mut PgConnection, brand_id: i32, customer_key: &
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_owner(db: &mut PgConnection, brand_id: i32, key: &RecordKey) -> Result<Option<String>, StorageError> {
+pub async fn find_owner(db: &mut Connection, brand_id: i32, key: &RecordKey) -> Result<Option<String>, StorageError> {
     let query = sqlx::query_as("select customer_key from customer_records where brand_id = $1 and record_key = $2");
     let found: Option<(String,)> = query.bind(brand_id).bind(key.to_string()).fetch_optional(db).await?;
     Ok(found.map(|(key,)| key))
@@ -37,7 +37,7 @@ pub async fn find_owner(db: &mut PgConnection, brand_id: i32, key: &RecordKey) -
 /// # Errors
 /// When Postgres fails.
 pub async fn list_guests(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     keys: &[String],
     self_asserted: &BTreeSet<SourceKind>,
@@ -58,7 +58,7 @@ pub async fn list_guests(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_confirmed(db: &mut PgConnection, brand_id: i32) -> Result<BTreeSet<RecordKey>, StorageError> {
+pub async fn list_confirmed(db: &mut Connection, brand_id: i32) -> Result<BTreeSet<RecordKey>, StorageError> {
     let rows: Vec<(String, bool, bool, Option<String>, Option<jiff_sqlx::Timestamp>)> = sqlx::query_as(
         "with recursive decided (record_key) as (
             select left_key from decisions where brand_id = $1 and same_person and undone_at is null
@@ -101,7 +101,7 @@ pub async fn list_confirmed(db: &mut PgConnection, brand_id: i32) -> Result<BTre
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_addresses(db: &mut PgConnection, brand_id: i32, customer_key: &str) -> Result<BTreeSet<Identifier>, StorageError> {
+pub async fn list_addresses(db: &mut Connection, brand_id: i32, customer_key: &str) -> Result<BTreeSet<Identifier>, StorageError> {
     let query = sqlx::query_as("select kind, address from customer_addresses where brand_id = $1 and customer_key = $2");
     let rows: Vec<(String, String)> = query.bind(brand_id).bind(customer_key).fetch_all(db).await?;
     let address =

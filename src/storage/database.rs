@@ -1,15 +1,17 @@
 //! Which Postgres, and the pool of connections to it.
 
 use std::path::PathBuf;
-use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
-
-use jiff::Timestamp;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, PgPool};
 
 use super::StorageError;
 use super::embedded::{Embedded, EmbeddedError, Layout};
+use super::hosts::{Hosts, UrlError};
+use super::pool::{Pool, Use};
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
 
 /// Where the data is kept.
 #[derive(Debug, Clone)]
@@ -34,16 +36,18 @@ impl std::fmt::Debug for Url {
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSize {
     /// At most this many.
-    pub connections: u32,
+    pub connections: usize,
     /// How long a caller waits for a free one.
     pub acquire_timeout: Duration,
+    /// How long a statement may take; `None` for as long as it takes.
+    pub statement: Option<Duration>,
 }
 
 /// The store: a pool, and the server behind it if it is ours.
 #[derive(Debug)]
 pub struct Database {
     /// Connections.
-    pub pool: PgPool,
+    pub pool: Pool,
     embedded: Option<Embedded>,
 }
 
@@ -56,6 +60,14 @@ pub enum OpenError {
     /// The server refuses, or is too old.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The URL can't be used.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// Postgres is reached through a pooler that gives every transaction another session.
+    #[error(
+        "a pooler in transaction mode is between this service and Postgres, which needs sessions: set PgBouncer's pool_mode to session, or connect to Postgres itself"
+    )]
+    PooledByTransaction,
     /// Postgres 15 is the oldest that the queries are written for.
     #[error("Postgres {0} is too old: 15 or newer is needed")]
     TooOld(i32),
@@ -65,12 +77,27 @@ pub enum OpenError {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn database_now(pool: &PgPool, frozen_at: Option<Timestamp>) -> Result<Timestamp, StorageError> {
+pub async fn database_now(pool: &Pool, frozen_at: Option<Timestamp>) -> Result<Timestamp, StorageError> {
     if let Some(frozen_at) = frozen_at {
         return Ok(frozen_at);
     }
     let (now,): (jiff_sqlx::Timestamp,) = sqlx::query_as("select clock_timestamp()").fetch_one(pool).await?;
     Ok(now.to_jiff())
+}
+
+/// Whether a pooler lends a session to another connection as soon as a transaction ends: what is set, prepared and listened to would
+/// be lost, or somebody else's.
+async fn is_pooled_by_transaction(hosts: &Hosts) -> Result<bool, sqlx::Error> {
+    let session = async |connection: &mut PgConnection, before: &'static str| {
+        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("{before} select pg_backend_pid()"))).fetch_all(connection).await?;
+        rows.last().ok_or(sqlx::Error::RowNotFound)?.try_get::<i32, _>(0)
+    };
+    let mut one = hosts.connect("select 1").await?;
+    let of_one = session(&mut one, "").await?;
+    let mut other = hosts.connect("select 1").await?;
+    // While this one is in a transaction, the first one would have to be given another session.
+    let of_other = session(&mut other, "begin;").await?;
+    Ok(of_one == of_other || session(&mut one, "").await? != of_one)
 }
 
 impl Database {
@@ -80,38 +107,42 @@ impl Database {
     /// # Errors
     /// When the server can't be started or reached.
     pub async fn open(place: &Place, size: PoolSize, attach: bool) -> Result<Self, OpenError> {
-        let (options, embedded) = match place {
-            Place::Server(Url(url)) => (PgConnectOptions::from_str(url).map_err(StorageError::from)?, None),
+        let (hosts, embedded) = match place {
+            Place::Server(Url(url)) => (Hosts::parse(url)?, None),
             Place::Embedded(layout) => {
                 if attach {
                     Self::attach_or_start(layout).await?
                 } else {
                     let embedded = Embedded::start(layout.clone()).await?;
-                    (embedded.connect_options(), Some(embedded))
+                    (Hosts::one(embedded.connect_options()), Some(embedded))
                 }
             }
         };
-        // One connection first: a pool would go on trying, and say in the end only that it took too long.
-        let mut first = options.connect().await.map_err(StorageError::from)?;
-        let (version,): (String,) = sqlx::query_as("show server_version_num").fetch_one(&mut first).await.map_err(StorageError::from)?;
-        let _ = first.close().await;
+        let hosts = Arc::new(hosts);
+        // Once without patience: to try on would say in the end only that it took too long.
+        let used = Use { connections: 1, patience: Duration::ZERO, statement: size.statement, setup: "" };
+        let (version,): (String,) =
+            sqlx::query_as("show server_version_num").fetch_one(&Pool::new(Arc::clone(&hosts), used)).await.map_err(StorageError::from)?;
         let major = version.parse::<i32>().unwrap_or_default() / 10_000;
         if major < 15 {
             return Err(OpenError::TooOld(major));
         }
-        let pool = connect(options, size).await?;
+        if embedded.is_none() && is_pooled_by_transaction(&hosts).await.map_err(StorageError::from)? {
+            return Err(OpenError::PooledByTransaction);
+        }
+        let pool = Pool::new(hosts, Use { connections: size.connections, patience: size.acquire_timeout, ..used });
         Ok(Self { pool, embedded })
     }
 
     /// The server of the running service, or one of our own; another short command is waited for.
-    async fn attach_or_start(layout: &Layout) -> Result<(PgConnectOptions, Option<Embedded>), EmbeddedError> {
+    async fn attach_or_start(layout: &Layout) -> Result<(Hosts, Option<Embedded>), EmbeddedError> {
         let mut patience = 100_u32;
         loop {
             if let Some(options) = Embedded::find_running(layout) {
-                return Ok((options, None));
+                return Ok((Hosts::one(options), None));
             }
             match Embedded::start(layout.clone()).await {
-                Ok(embedded) => return Ok((embedded.connect_options(), Some(embedded))),
+                Ok(embedded) => return Ok((Hosts::one(embedded.connect_options()), Some(embedded))),
                 Err(EmbeddedError::InUse(_)) if patience > 0 => {
                     patience = patience.saturating_sub(1);
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -119,6 +150,22 @@ impl Database {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// How many connections there can be, if that is fewer than are needed. Only a server of somebody else's may have too few.
+    pub async fn lacks_connections(&self, needed: usize) -> Option<usize> {
+        if self.embedded.is_some() {
+            return None;
+        }
+        let hosts = self.pool.hosts();
+        let had = join_all((0..needed).map(|_| hosts.connect("select 1"))).await.into_iter().filter(Result::is_ok).count();
+        (had < needed).then_some(had)
+    }
+
+    /// What somebody on the way to the server could do.
+    #[must_use]
+    pub fn exposure(&self) -> Option<&'static str> {
+        self.pool.hosts().exposure()
     }
 
     /// Whether somebody else's server writes into its log what customers are known by: a slow statement with its parameters,
@@ -147,30 +194,9 @@ impl Database {
 
     /// Closes the pool, and stops the server if it is ours.
     pub async fn close(self) {
-        // A server that hangs must not keep us from ending.
-        let _ = tokio::time::timeout(Duration::from_secs(5), self.pool.close()).await;
+        self.pool.close();
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
         }
     }
-}
-
-/// A pool over some options.
-///
-/// # Errors
-/// When no connection can be made.
-pub async fn connect(options: PgConnectOptions, size: PoolSize) -> Result<PgPool, StorageError> {
-    // Statements are not logged: their text is ours, but a slow one's log line would carry nothing an operator can use.
-    let options = options.disable_statement_logging().application_name("hookpoint");
-    let pool = PgPoolOptions::new()
-        .max_connections(size.connections)
-        .acquire_timeout(size.acquire_timeout)
-        // A ping before every query would double the round trips of a lookup; a dead connection fails and is replaced.
-        .test_before_acquire(false)
-        // An acknowledged webhook must be on the disk, whatever the server's default.
-        .after_connect(|connection, _| {
-            let durable = "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'";
-            Box::pin(async move { sqlx::query(durable).execute(connection).await.map(drop) })
-        });
-    Ok(pool.connect_with(options).await?)
 }

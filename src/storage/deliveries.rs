@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
-use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -86,7 +86,7 @@ const CLOCKS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_deliveries(pool: &PgPool, brand_id: i32, which: &Which, limit: u32) -> Result<Vec<ListedRow>, StorageError> {
+pub async fn list_deliveries(pool: &Pool, brand_id: i32, which: &Which, limit: u32) -> Result<Vec<ListedRow>, StorageError> {
     let query = sqlx::query_as(which!(
         "select delivery_id, source, event, received_at, state, attempts, due_at, remark from deliveries",
         " order by delivery_id desc limit $9"
@@ -114,7 +114,7 @@ pub struct ShownRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_delivery(pool: &PgPool, brand_id: i32, delivery_id: Uuid) -> Result<Option<ShownRow>, StorageError> {
+pub async fn find_delivery(pool: &Pool, brand_id: i32, delivery_id: Uuid) -> Result<Option<ShownRow>, StorageError> {
     let which = Which { ids: Some(vec![delivery_id]), ..Which::default() };
     let Some(listed) = list_deliveries(pool, brand_id, &which, 1).await?.pop() else { return Ok(None) };
     let query = sqlx::query_as("select headers, body from deliveries where brand_id = $1 and delivery_id = $2");
@@ -127,7 +127,7 @@ pub async fn find_delivery(pool: &PgPool, brand_id: i32, delivery_id: Uuid) -> R
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn replay_deliveries(pool: &PgPool, brand_id: i32, which: &Which, now: Timestamp) -> Result<u64, StorageError> {
+pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &Which, now: Timestamp) -> Result<u64, StorageError> {
     let query = sqlx::query(which!(
         "update deliveries set state = 'pending', attempts = 0, due_at = $9, finished_at = null, remark = 'replayed'",
         " and claim is null"
@@ -139,7 +139,7 @@ pub async fn replay_deliveries(pool: &PgPool, brand_id: i32, which: &Which, now:
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn discard_deliveries(pool: &PgPool, brand_id: i32, which: &Which, now: Timestamp) -> Result<u64, StorageError> {
+pub async fn discard_deliveries(pool: &Pool, brand_id: i32, which: &Which, now: Timestamp) -> Result<u64, StorageError> {
     let query =
         sqlx::query(which!("update deliveries set state = 'discarded', finished_at = $9", " and claim is null and state in ('pending', 'dead')"));
     Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
@@ -162,7 +162,7 @@ pub struct BacklogRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_backlog(pool: &PgPool, brand_id: i32) -> Result<Vec<BacklogRow>, StorageError> {
+pub async fn list_backlog(pool: &Pool, brand_id: i32) -> Result<Vec<BacklogRow>, StorageError> {
     let rows: Vec<(String, String, f64, Time)> = sqlx::query_as(
         "select source, state, count(*)::float8, min(case when remark = 'replayed' and claim is null then due_at else received_at end)
         from deliveries where brand_id = $1 and state = 'pending' group by source, state
@@ -181,7 +181,7 @@ pub async fn list_backlog(pool: &PgPool, brand_id: i32) -> Result<Vec<BacklogRow
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_deliveries(pool: &PgPool, brand_id: i32) -> Result<Vec<(String, String, i64, i64)>, StorageError> {
+pub async fn count_deliveries(pool: &Pool, brand_id: i32) -> Result<Vec<(String, String, i64, i64)>, StorageError> {
     let query = sqlx::query_as(
         "select source, state, count(*), count(*) filter (where attempts > 1) from deliveries where brand_id = $1 group by source, state",
     );
@@ -192,7 +192,7 @@ pub async fn count_deliveries(pool: &PgPool, brand_id: i32) -> Result<Vec<(Strin
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_receipts(pool: &PgPool, brand_id: i32, source: Source, limit: u32) -> Result<Vec<Timestamp>, StorageError> {
+pub async fn list_receipts(pool: &Pool, brand_id: i32, source: Source, limit: u32) -> Result<Vec<Timestamp>, StorageError> {
     let query = sqlx::query_as("select received_at from deliveries where brand_id = $1 and source = $2 order by delivery_id desc limit $3");
     let times: Vec<(Time,)> = query.bind(brand_id).bind(source.as_str()).bind(i64::from(limit)).fetch_all(pool).await?;
     Ok(times.into_iter().map(|(at,)| at.to_jiff()).collect())

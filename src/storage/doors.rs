@@ -1,7 +1,7 @@
 //! What was let in and turned away at the sources' doors.
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
-use sqlx::PgPool;
 
 use super::StorageError;
 use crate::customer::kind::Source;
@@ -52,7 +52,7 @@ impl DoorRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn add_to_door(pool: &PgPool, brand_id: i32, source: Source, news: &DoorRow) -> Result<(), StorageError> {
+pub async fn add_to_door(pool: &Pool, brand_id: i32, source: Source, news: &DoorRow) -> Result<(), StorageError> {
     sqlx::query(
         "insert into doors as known (
             brand_id, source, accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at
@@ -101,7 +101,7 @@ impl From<Columns> for DoorRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_door(pool: &PgPool, brand_id: i32, source: Source) -> Result<DoorRow, StorageError> {
+pub async fn get_door(pool: &Pool, brand_id: i32, source: Source) -> Result<DoorRow, StorageError> {
     let query = sqlx::query_as(
         "select accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at
         from doors where brand_id = $1 and source = $2",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::PgConnection;
+use crate::storage::pool::Connection;
 
 use super::StorageError;
 use super::erasures::ErasedCounts;
@@ -37,7 +37,7 @@ fn columns<'a>(identifiers: impl IntoIterator<Item = &'a Identifier>) -> (Vec<&'
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_person(db: &mut PgConnection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<BTreeSet<RecordKey>, StorageError> {
+pub async fn list_person(db: &mut Connection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<BTreeSet<RecordKey>, StorageError> {
     let query = sqlx::query_as(
         "select other.record_key from customer_records as own
         join customer_records as other on other.brand_id = $1 and other.customer_key = own.customer_key
@@ -55,7 +55,7 @@ pub async fn list_person(db: &mut PgConnection, brand_id: i32, keys: &BTreeSet<R
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_traces(db: &mut PgConnection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<Vec<Trace>, StorageError> {
+pub async fn list_traces(db: &mut Connection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<Vec<Trace>, StorageError> {
     let query = sqlx::query_as("select record_key, kind, value, name_key from identifiers where brand_id = $1 and record_key = any($2)");
     let rows: Vec<(String, String, String, String)> = query.bind(brand_id).bind(texts(keys)).fetch_all(db).await?;
     let trace = |(key, kind, value, name_key): (String, String, String, String)| {
@@ -69,7 +69,7 @@ pub async fn list_traces(db: &mut PgConnection, brand_id: i32, keys: &BTreeSet<R
 /// # Errors
 /// When Postgres fails.
 pub async fn list_common(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     keys: &BTreeSet<RecordKey>,
     values: &BTreeSet<Identifier>,
@@ -102,7 +102,7 @@ pub async fn list_common(
 /// # Errors
 /// When Postgres fails.
 pub async fn list_namesakes(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     keys: &BTreeSet<RecordKey>,
     values: &BTreeSet<Identifier>,
@@ -133,7 +133,7 @@ pub async fn list_namesakes(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_event_keys(db: &mut PgConnection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<BTreeSet<EventKey>, StorageError> {
+pub async fn list_event_keys(db: &mut Connection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<BTreeSet<EventKey>, StorageError> {
     let query = sqlx::query_as("select event_key from events where brand_id = $1 and record_key = any($2) and live");
     let rows: Vec<(String,)> = query.bind(brand_id).bind(texts(keys)).fetch_all(db).await?;
     rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("events"))).collect()
@@ -143,7 +143,7 @@ pub async fn list_event_keys(db: &mut PgConnection, brand_id: i32, keys: &BTreeS
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_remains(db: &mut PgConnection, brand_id: i32, candidates: &BTreeSet<RecordKey>) -> Result<BTreeSet<RecordKey>, StorageError> {
+pub async fn list_remains(db: &mut Connection, brand_id: i32, candidates: &BTreeSet<RecordKey>) -> Result<BTreeSet<RecordKey>, StorageError> {
     let query = sqlx::query_as(
         "select record_key from records where brand_id = $1 and record_key = any($2)
         union select record_key from events where brand_id = $1 and record_key = any($2) and live
@@ -159,7 +159,7 @@ pub async fn list_remains(db: &mut PgConnection, brand_id: i32, candidates: &BTr
 /// # Errors
 /// When Postgres fails.
 pub async fn delete_facts(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     keys: &BTreeSet<RecordKey>,
     events: &BTreeSet<EventKey>,
@@ -194,7 +194,7 @@ pub async fn delete_facts(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delete_lines(db: &mut PgConnection, brand_id: i32, addresses: &BTreeSet<Identifier>) -> Result<(), StorageError> {
+pub async fn delete_lines(db: &mut Connection, brand_id: i32, addresses: &BTreeSet<Identifier>) -> Result<(), StorageError> {
     let (kinds, values) = columns(addresses);
     for delete in [
         "delete from shared_lines as line using unnest($2::text[], $3::text[]) as gone (kind, value)
@@ -213,7 +213,7 @@ pub async fn delete_lines(db: &mut PgConnection, brand_id: i32, addresses: &BTre
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_named_after(db: &mut PgConnection, brand_id: i32, after: &str, limit: usize) -> Result<BTreeSet<RecordKey>, StorageError> {
+pub async fn list_named_after(db: &mut Connection, brand_id: i32, after: &str, limit: usize) -> Result<BTreeSet<RecordKey>, StorageError> {
     let rows: Vec<(String,)> = sqlx::query_as(
         "select key from (
             (select record_key from records where brand_id = $1 and record_key > $2 order by record_key limit $3)
@@ -245,7 +245,7 @@ pub async fn list_named_after(db: &mut PgConnection, brand_id: i32, after: &str,
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_events_after(db: &mut PgConnection, brand_id: i32, after: &str, limit: usize) -> Result<BTreeSet<EventKey>, StorageError> {
+pub async fn list_events_after(db: &mut Connection, brand_id: i32, after: &str, limit: usize) -> Result<BTreeSet<EventKey>, StorageError> {
     let rows: Vec<(String,)> = sqlx::query_as("select event_key from events where brand_id = $1 and event_key > $2 order by event_key limit $3")
         .bind(brand_id)
         .bind(after)

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::storage::pool::{Connection, Pool};
 use jiff::Timestamp;
-use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::StorageError;
@@ -57,7 +57,7 @@ fn bytes(hashes: impl IntoIterator<Item = LedgerHash>) -> Vec<Vec<u8>> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn adopt_ledger_key(pool: &PgPool, brand_id: i32, key: &LedgerKey) -> Result<LedgerKey, StorageError> {
+pub async fn adopt_ledger_key(pool: &Pool, brand_id: i32, key: &LedgerKey) -> Result<LedgerKey, StorageError> {
     let adopt = "update brands set ledger_key = $2
         where brand_id = $1 and ledger_key <> $2 and not exists (select from erasures where brand_id = $1)";
     sqlx::query(adopt).bind(brand_id).bind(key.0.as_slice()).execute(pool).await?;
@@ -68,7 +68,7 @@ pub async fn adopt_ledger_key(pool: &PgPool, brand_id: i32, key: &LedgerKey) -> 
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_ledger_key(pool: &PgPool, brand_id: i32) -> Result<LedgerKey, StorageError> {
+pub async fn get_ledger_key(pool: &Pool, brand_id: i32) -> Result<LedgerKey, StorageError> {
     let (key,): (Vec<u8>,) = sqlx::query_as("select ledger_key from brands where brand_id = $1").bind(brand_id).fetch_one(pool).await?;
     key.try_into().map(LedgerKey).map_err(|_| StorageError::Corrupt("brands"))
 }
@@ -77,7 +77,7 @@ pub async fn get_ledger_key(pool: &PgPool, brand_id: i32) -> Result<LedgerKey, S
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_erasures(db: &mut PgConnection, brand_id: i32) -> Result<Vec<ErasureRow>, StorageError> {
+pub async fn list_erasures(db: &mut Connection, brand_id: i32) -> Result<Vec<ErasureRow>, StorageError> {
     let rows: Vec<(Uuid, Time, Option<Time>, Option<Time>, Vec<u8>)> = sqlx::query_as(
         "select erasure_id, erased_at, completed_at, unerased_at, sha256(coalesce((
             select string_agg(hash, ''::bytea order by hash) from erased where erased.brand_id = $1 and erased.erasure_id = erasures.erasure_id
@@ -103,7 +103,7 @@ pub async fn list_erasures(db: &mut PgConnection, brand_id: i32) -> Result<Vec<E
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_hashes(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid) -> Result<BTreeSet<LedgerHash>, StorageError> {
+pub async fn list_hashes(db: &mut Connection, brand_id: i32, erasure_id: Uuid) -> Result<BTreeSet<LedgerHash>, StorageError> {
     let query = sqlx::query_as("select hash from erased where brand_id = $1 and erasure_id = $2");
     let rows: Vec<(Vec<u8>,)> = query.bind(brand_id).bind(erasure_id).fetch_all(db).await?;
     rows.into_iter().map(|(hash,)| LedgerHash::try_from(hash)).collect()
@@ -114,7 +114,7 @@ pub async fn list_hashes(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid)
 /// # Errors
 /// When Postgres fails.
 pub async fn find_erased(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     hashes: impl IntoIterator<Item = LedgerHash>,
 ) -> Result<BTreeMap<LedgerHash, Uuid>, StorageError> {
@@ -137,7 +137,7 @@ pub async fn find_erased(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_erasures(db: &mut PgConnection, brand_id: i32, hashes: &BTreeSet<LedgerHash>) -> Result<BTreeSet<Uuid>, StorageError> {
+pub async fn find_erasures(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<LedgerHash>) -> Result<BTreeSet<Uuid>, StorageError> {
     let query = sqlx::query_as("select distinct erasure_id from erased where brand_id = $1 and hash = any($2)");
     let rows: Vec<(Uuid,)> = query.bind(brand_id).bind(bytes(hashes.iter().copied())).fetch_all(db).await?;
     Ok(rows.into_iter().map(|(erasure_id,)| erasure_id).collect())
@@ -147,7 +147,7 @@ pub async fn find_erasures(db: &mut PgConnection, brand_id: i32, hashes: &BTreeS
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn insert_erasure(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid, erased_at: Timestamp) -> Result<(), StorageError> {
+pub async fn insert_erasure(db: &mut Connection, brand_id: i32, erasure_id: Uuid, erased_at: Timestamp) -> Result<(), StorageError> {
     let query = sqlx::query("insert into erasures (brand_id, erasure_id, erased_at) values ($1, $2, $3) on conflict do nothing");
     query.bind(brand_id).bind(erasure_id).bind(Time::from(erased_at)).execute(db).await?;
     Ok(())
@@ -157,7 +157,7 @@ pub async fn insert_erasure(db: &mut PgConnection, brand_id: i32, erasure_id: Uu
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn insert_hashes(db: &mut PgConnection, brand_id: i32, hashes: &BTreeSet<(LedgerHash, Uuid)>) -> Result<bool, StorageError> {
+pub async fn insert_hashes(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<(LedgerHash, Uuid)>) -> Result<bool, StorageError> {
     let (named, erasures): (Vec<Vec<u8>>, Vec<Uuid>) = hashes.iter().map(|(hash, erasure_id)| (hash.0.to_vec(), *erasure_id)).unzip();
     let done = sqlx::query(
         "insert into erased (brand_id, hash, erasure_id)
@@ -173,7 +173,7 @@ pub async fn insert_hashes(db: &mut PgConnection, brand_id: i32, hashes: &BTreeS
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn unerase(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid, at: Timestamp) -> Result<bool, StorageError> {
+pub async fn unerase(db: &mut Connection, brand_id: i32, erasure_id: Uuid, at: Timestamp) -> Result<bool, StorageError> {
     let query = sqlx::query("update erasures set unerased_at = $3 where brand_id = $1 and erasure_id = $2 and unerased_at is null");
     let done = query.bind(brand_id).bind(erasure_id).bind(Time::from(at)).execute(&mut *db).await?;
     sqlx::query("delete from erased where brand_id = $1 and erasure_id = $2").bind(brand_id).bind(erasure_id).execute(db).await?;
@@ -184,7 +184,7 @@ pub async fn unerase(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid, at:
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn reopen_erasure(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid) -> Result<(), StorageError> {
+pub async fn reopen_erasure(db: &mut Connection, brand_id: i32, erasure_id: Uuid) -> Result<(), StorageError> {
     let query = sqlx::query("update erasures set completed_at = null where brand_id = $1 and erasure_id = $2");
     query.bind(brand_id).bind(erasure_id).execute(db).await?;
     Ok(())
@@ -194,7 +194,7 @@ pub async fn reopen_erasure(db: &mut PgConnection, brand_id: i32, erasure_id: Uu
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_erased(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid, counts: ErasedCounts) -> Result<(), StorageError> {
+pub async fn count_erased(db: &mut Connection, brand_id: i32, erasure_id: Uuid, counts: ErasedCounts) -> Result<(), StorageError> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     sqlx::query(
         "update erasures set records = records + $3, events = events + $4, deliveries = deliveries + $5
@@ -214,7 +214,7 @@ pub async fn count_erased(db: &mut PgConnection, brand_id: i32, erasure_id: Uuid
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn complete_erasures(db: &mut PgConnection, brand_id: i32, erasures: &BTreeSet<Uuid>, at: Timestamp) -> Result<ErasedCounts, StorageError> {
+pub async fn complete_erasures(db: &mut Connection, brand_id: i32, erasures: &BTreeSet<Uuid>, at: Timestamp) -> Result<ErasedCounts, StorageError> {
     let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
         "update erasures set completed_at = $3 where brand_id = $1 and erasure_id = any($2)
         returning records, events, deliveries",

@@ -1,6 +1,6 @@
 //! Events: what happened to records.
 
-use sqlx::PgConnection;
+use crate::storage::pool::Connection;
 use sqlx::types::Json;
 
 use super::StorageError;
@@ -19,7 +19,7 @@ fn event((key, Json(versions)): (String, Json<Versions>)) -> Result<Event, Stora
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_event(db: &mut PgConnection, brand_id: i32, key: &EventKey) -> Result<Option<Event>, StorageError> {
+pub async fn find_event(db: &mut Connection, brand_id: i32, key: &EventKey) -> Result<Option<Event>, StorageError> {
     let query = sqlx::query_as("select event_key, state from events where brand_id = $1 and event_key = $2");
     let row: Option<(String, Json<Versions>)> = query.bind(brand_id).bind(key.to_string()).fetch_optional(db).await?;
     row.map(event).transpose()
@@ -30,7 +30,7 @@ pub async fn find_event(db: &mut PgConnection, brand_id: i32, key: &EventKey) ->
 /// # Errors
 /// When Postgres fails.
 pub async fn list_events_after(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     (source, what): (Source, &str),
     after: &str,
@@ -57,7 +57,7 @@ pub async fn list_events_after(
 /// # Errors
 /// When Postgres fails.
 pub async fn list_events_at(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     (source, places): (Source, &[&str]),
     after: &str,
@@ -87,7 +87,7 @@ pub async fn list_events_at(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_events(db: &mut PgConnection, brand_id: i32, (source, what): (Source, &str)) -> Result<u64, StorageError> {
+pub async fn count_events(db: &mut Connection, brand_id: i32, (source, what): (Source, &str)) -> Result<u64, StorageError> {
     let query = "select count(*) from events where brand_id = $1 and event_key > $2 and event_key < $3 and live";
     let (first, last) = (format!("{source}.{what}:"), format!("{source}.{what};"));
     let row: (i64,) = sqlx::query_as(query).bind(brand_id).bind(first).bind(last).fetch_one(db).await?;
@@ -99,7 +99,7 @@ pub async fn count_events(db: &mut PgConnection, brand_id: i32, (source, what): 
 /// # Errors
 /// When Postgres fails.
 pub async fn list_newest_events(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     customers: &[&[RecordKey]],
     limit: usize,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::storage::pool::Connection;
 use serde_json::Value;
-use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::StorageError;
@@ -14,7 +14,7 @@ use crate::customer::record::RecordKey;
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_everything(db: &mut PgConnection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<Value, StorageError> {
+pub async fn get_everything(db: &mut Connection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<Value, StorageError> {
     let query = sqlx::query_as(
         "with customer (customer_key) as (
             select distinct customer_key from customer_records where brand_id = $1 and record_key = any($2)

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use crate::storage::pool::{Connection, Pool};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::types::Json;
-use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::StorageError;
@@ -31,7 +31,7 @@ pub struct HintRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn insert_follow_ups(db: &mut PgConnection, brand_id: i32, due_at: Timestamp, hints: &[HintRow]) -> Result<(), StorageError> {
+pub async fn insert_follow_ups(db: &mut Connection, brand_id: i32, due_at: Timestamp, hints: &[HintRow]) -> Result<(), StorageError> {
     for hint in hints {
         sqlx::query(
             "insert into follow_ups (brand_id, follow_up_id, source, ask, subjects, due_at) values ($1, $2, $3, $4, $5, $6)
@@ -63,7 +63,7 @@ pub struct FollowUpRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn claim_follow_ups(pool: &PgPool, brand_id: i32, source: Source, claim: &Claim) -> Result<Vec<FollowUpRow>, StorageError> {
+pub async fn claim_follow_ups(pool: &Pool, brand_id: i32, source: Source, claim: &Claim) -> Result<Vec<FollowUpRow>, StorageError> {
     let rows: Vec<(Uuid, Json<Value>, i32)> = sqlx::query_as(
         "with clock as materialized (
             select coalesce($3::timestamptz, clock_timestamp()) as at
@@ -99,13 +99,7 @@ pub async fn claim_follow_ups(pool: &PgPool, brand_id: i32, source: Source, clai
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn renew_follow_up(
-    pool: &PgPool,
-    brand_id: i32,
-    id: Uuid,
-    token: Uuid,
-    until: (Option<Timestamp>, Duration),
-) -> Result<bool, StorageError> {
+pub async fn renew_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid, until: (Option<Timestamp>, Duration)) -> Result<bool, StorageError> {
     let query = sqlx::query(
         "update follow_ups set due_at = coalesce($4::timestamptz, clock_timestamp()) + make_interval(secs => $5)
         where brand_id = $1 and follow_up_id = $2 and claim = $3",
@@ -132,7 +126,7 @@ pub enum Outcome {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn finish_follow_up(pool: &PgPool, brand_id: i32, id: Uuid, token: Uuid, outcome: &Outcome) -> Result<(), StorageError> {
+pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid, outcome: &Outcome) -> Result<(), StorageError> {
     let delete = "delete from follow_ups where brand_id = $1 and follow_up_id = $2 and claim = $3";
     let (due_at, untried, is_dead, remark) = match outcome {
         Outcome::Answered => {
@@ -181,7 +175,7 @@ pub async fn finish_follow_up(pool: &PgPool, brand_id: i32, id: Uuid, token: Uui
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delete_erased_follow_ups(db: &mut PgConnection, brand_id: i32) -> Result<(), StorageError> {
+pub async fn delete_erased_follow_ups(db: &mut Connection, brand_id: i32) -> Result<(), StorageError> {
     sqlx::query(
         "with subjects as materialized (
             select brand_id, follow_up_id, unnest(subjects) as hash from follow_ups where brand_id = $1
@@ -216,7 +210,7 @@ pub struct FollowUpCounts {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_follow_ups(pool: &PgPool, brand_id: i32) -> Result<Vec<FollowUpCounts>, StorageError> {
+pub async fn count_follow_ups(pool: &Pool, brand_id: i32) -> Result<Vec<FollowUpCounts>, StorageError> {
     let query = sqlx::query_as(
         "select source, count(*) filter (where not is_dead), count(*) filter (where is_dead), coalesce(max(remark) filter (where is_dead), '')
         from follow_ups where brand_id = $1 group by source order by source",

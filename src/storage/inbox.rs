@@ -11,9 +11,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::storage::pool::{Connection, Pool};
 use jiff::Timestamp;
 use sqlx::types::Json;
-use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::StorageError;
@@ -59,7 +59,7 @@ pub struct Inserted {
 ///
 /// # Errors
 /// When Postgres fails; then none of them is kept.
-pub async fn insert_deliveries(pool: &PgPool, brand_id: i32, rows: &[DeliveryRow], frozen_at: Option<Timestamp>) -> Result<Inserted, StorageError> {
+pub async fn insert_deliveries(pool: &Pool, brand_id: i32, rows: &[DeliveryRow], frozen_at: Option<Timestamp>) -> Result<Inserted, StorageError> {
     let numbered = || rows.iter().zip(0_i32..);
     let about = || numbered().flat_map(|(row, n)| row.last.iter().flat_map(move |(content, subjects)| subjects.iter().map(move |s| (n, s, content))));
     let found: Vec<(Uuid, bool)> = sqlx::query_as(INSERT)
@@ -143,7 +143,7 @@ const MOST_CLAIMED_BYTES: i64 = 4 * 1024 * 1024;
 ///
 /// # Errors
 /// When Postgres fails, or a row is not as this program writes it.
-pub async fn claim_deliveries(pool: &PgPool, brand_id: i32, claim: &Claim) -> Result<Vec<ClaimedRow>, StorageError> {
+pub async fn claim_deliveries(pool: &Pool, brand_id: i32, claim: &Claim) -> Result<Vec<ClaimedRow>, StorageError> {
     // A claim that is lost with the server is no claim: it needn't reach the disk before the work begins.
     let mut transaction = pool.begin_with("begin; set local enable_seqscan = off; set local synchronous_commit = off").await?;
     let rows: Vec<Columns> = sqlx::query_as(
@@ -188,7 +188,7 @@ pub async fn claim_deliveries(pool: &PgPool, brand_id: i32, claim: &Claim) -> Re
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn hold_deliveries(db: &mut PgConnection, brand_id: i32, token: Uuid, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, StorageError> {
+pub async fn hold_deliveries(db: &mut Connection, brand_id: i32, token: Uuid, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, StorageError> {
     // Only what is pending has a claim. To say so here would lead to the index of what is pending.
     let held: Vec<(Uuid,)> = sqlx::query_as(
         "with named as materialized (
@@ -228,7 +228,7 @@ pub enum Verdict {
 /// # Errors
 /// When Postgres fails.
 pub async fn finish_deliveries(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand_id: i32,
     token: Uuid,
     at: Timestamp,
@@ -305,7 +305,7 @@ fn id_at(at: Timestamp, rest: [u8; 10]) -> Uuid {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delete_old_deliveries(pool: &PgPool, brand_id: i32, finished: Timestamp, known: Timestamp, limit: u32) -> Result<bool, StorageError> {
+pub async fn delete_old_deliveries(pool: &Pool, brand_id: i32, finished: Timestamp, known: Timestamp, limit: u32) -> Result<bool, StorageError> {
     let mut more = false;
     let query = sqlx::query(
         "with old as materialized (

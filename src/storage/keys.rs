@@ -1,7 +1,7 @@
 //! Keys of the hookpoint. Only their hashes are kept.
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::StorageError;
@@ -57,7 +57,7 @@ const COLUMNS: &str =
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_keys(pool: &PgPool) -> Result<Vec<KeyRow>, StorageError> {
+pub async fn list_keys(pool: &Pool) -> Result<Vec<KeyRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(COLUMNS).fetch_all(pool).await?;
     rows.into_iter().map(KeyRow::try_from).collect()
 }
@@ -66,7 +66,7 @@ pub async fn list_keys(pool: &PgPool) -> Result<Vec<KeyRow>, StorageError> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn insert_key(pool: &PgPool, key: &KeyRow) -> Result<(), StorageError> {
+pub async fn insert_key(pool: &Pool, key: &KeyRow) -> Result<(), StorageError> {
     sqlx::query(
         "with told as (select pg_notify($7, ''))
         insert into keys (brand_id, key_id, label, hash, created_at, expires_at)
@@ -88,7 +88,7 @@ pub async fn insert_key(pool: &PgPool, key: &KeyRow) -> Result<(), StorageError>
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn revoke_key(pool: &PgPool, brand_id: i32, key_id: Uuid, now: Timestamp) -> Result<bool, StorageError> {
+pub async fn revoke_key(pool: &Pool, brand_id: i32, key_id: Uuid, now: Timestamp) -> Result<bool, StorageError> {
     let revoked = sqlx::query(
         "with told as (select pg_notify($4, ''))
         update keys set revoked_at = $3 from told
@@ -102,7 +102,7 @@ pub async fn revoke_key(pool: &PgPool, brand_id: i32, key_id: Uuid, now: Timesta
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn update_last_used(pool: &PgPool, uses: &[(i32, Uuid, Timestamp)]) -> Result<(), StorageError> {
+pub async fn update_last_used(pool: &Pool, uses: &[(i32, Uuid, Timestamp)]) -> Result<(), StorageError> {
     let brands: Vec<i32> = uses.iter().map(|(brand, ..)| *brand).collect();
     let keys: Vec<Uuid> = uses.iter().map(|(_, key, _)| *key).collect();
     let times: Vec<Time> = uses.iter().map(|(.., at)| Time::from(*at)).collect();

@@ -1,6 +1,6 @@
 //! Whom a source was asked about for a lookup, and when.
 
-use sqlx::PgPool;
+use crate::storage::pool::{Connection, Pool};
 
 use super::StorageError;
 use super::invalidation::LookupHash;
@@ -33,7 +33,7 @@ pub(super) fn looks(sources: Option<Vec<String>>, ages: Option<Vec<f64>>, known:
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_looks(db: &mut sqlx::PgConnection, brand_id: i32, question: LookupHash) -> Result<Vec<Look>, StorageError> {
+pub async fn list_looks(db: &mut Connection, brand_id: i32, question: LookupHash) -> Result<Vec<Look>, StorageError> {
     let query = "select source, extract(epoch from now() - looked_at)::float8, is_known from looks where brand_id = $1 and question = $2";
     let rows: Vec<(String, f64, bool)> = sqlx::query_as(query).bind(brand_id).bind(question.0.as_slice()).fetch_all(db).await?;
     let look = |(source, age_seconds, is_known): (String, f64, bool)| {
@@ -46,7 +46,7 @@ pub async fn list_looks(db: &mut sqlx::PgConnection, brand_id: i32, question: Lo
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn save_look(pool: &PgPool, brand_id: i32, source: Source, question: LookupHash, is_known: bool) -> Result<(), StorageError> {
+pub async fn save_look(pool: &Pool, brand_id: i32, source: Source, question: LookupHash, is_known: bool) -> Result<(), StorageError> {
     sqlx::query(
         "insert into looks (brand_id, source, question, looked_at, is_known) values ($1, $2, $3, now(), $4)
         on conflict (brand_id, question, source) do update set looked_at = excluded.looked_at, is_known = excluded.is_known",
@@ -64,7 +64,7 @@ pub async fn save_look(pool: &PgPool, brand_id: i32, source: Source, question: L
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delete_old_looks(pool: &PgPool) -> Result<(), StorageError> {
+pub async fn delete_old_looks(pool: &Pool) -> Result<(), StorageError> {
     sqlx::query("delete from looks where looked_at < now() - make_interval(days => $1)").bind(KEPT_DAYS).execute(pool).await?;
     Ok(())
 }

@@ -18,28 +18,31 @@ pub mod erasures;
 pub mod events;
 pub mod export;
 pub mod follow_ups;
+pub mod hosts;
 pub mod inbox;
 pub mod invalidation;
 pub mod keys;
 pub mod ledger;
-pub mod lines;
 pub mod looks;
 pub mod neighbourhood;
 pub mod outcome;
 pub mod passes;
 pub mod places;
+pub mod pool;
 pub mod records;
 pub mod sightings;
 pub mod streams;
+mod trouble;
 pub mod unread_values;
 
 use crate::customer::kind::UnknownName;
+use pool::Pool;
 
 /// What can go wrong with the store. The text never holds a value.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// Postgres refused, failed or is away.
-    #[error("database: {}", in_words(.0))]
+    #[error("database: {}", trouble::in_words(.0))]
     Database(sqlx::Error),
     /// A row holds what this program never writes.
     #[error("a row in {0} is not as this program writes it")]
@@ -57,10 +60,16 @@ impl StorageError {
     #[must_use]
     pub fn is_away(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed) => true,
-            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
-            Self::Database(_) | Self::Corrupt(_) => false,
+            Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
+            Self::Database(error) => trouble::breaks(error),
+            Self::Corrupt(_) => false,
         }
+    }
+
+    /// Whether another session of Postgres is in the way just now.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03"))
     }
 
     /// Whether Postgres itself is in the way, and not what was to be written: then the same may work later.
@@ -77,40 +86,12 @@ impl StorageError {
     }
 }
 
-/// An error's kind and code. Postgres's own text can quote rows ("Key (value)=(…) already exists"), so it isn't used.
-fn in_words(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => match error.code() {
-            Some(code) => format!("{}SQLSTATE {code}{}", meaning(&code), error.constraint().map(|name| format!(" on {name}")).unwrap_or_default()),
-            None => "an error without a code".to_owned(),
-        },
-        sqlx::Error::Io(error) => format!("connection: {}", error.kind()),
-        sqlx::Error::PoolTimedOut => "no connection became free in time".to_owned(),
-        sqlx::Error::PoolClosed => "the pool is closed".to_owned(),
-        sqlx::Error::Tls(_) => "TLS".to_owned(),
-        sqlx::Error::Configuration(_) => "the database URL is not understood".to_owned(),
-        sqlx::Error::Migrate(error) => format!("migration: {error}"),
-        _ => "an answer that was not expected".to_owned(),
-    }
-}
-
-/// The mistakes of setting up, in words of ours.
-fn meaning(code: &str) -> &'static str {
-    match code {
-        "28P01" => "the password is wrong: ",
-        "28000" => "this user may not connect: ",
-        "3D000" => "there is no such database: ",
-        "42501" => "this user may not do that: ",
-        "53300" => "Postgres has no connection to spare: ",
-        "57P03" => "Postgres is starting or ending: ",
-        _ => "",
-    }
-}
-
 /// Runs the migrations that are missing.
 ///
 /// # Errors
 /// When Postgres fails or a migration that ran before has been changed since.
-pub async fn migrate(pool: &sqlx::PgPool) -> Result<(), StorageError> {
-    sqlx::migrate!("./migrations").run(pool).await.map_err(|error| StorageError::Database(sqlx::Error::from(error)))
+pub async fn migrate(pool: &Pool) -> Result<(), StorageError> {
+    let mut connection = pool.acquire_patient().await?;
+    let done = sqlx::migrate!("./migrations").run_direct(None, &mut connection, false).await;
+    done.map_err(|error| StorageError::Database(sqlx::Error::from(error)))
 }

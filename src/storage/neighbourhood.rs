@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::storage::pool::Connection;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sqlx::PgConnection;
 
 use super::StorageError;
 use super::ledger::LedgerHash;
@@ -338,7 +338,7 @@ const READ: &str = include_str!("neighbourhood.sql");
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn read_neighbourhood(db: &mut PgConnection, brand_id: i32, ask: &Ask, scope: &Scope<'_>) -> Result<Neighbourhood, StorageError> {
+pub async fn read_neighbourhood(db: &mut Connection, brand_id: i32, ask: &Ask, scope: &Scope<'_>) -> Result<Neighbourhood, StorageError> {
     let texts = |keys: &BTreeSet<RecordKey>| keys.iter().map(ToString::to_string).collect::<Vec<String>>();
     let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let limit = scope.follow.unwrap_or(usize::MAX);

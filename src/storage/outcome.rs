@@ -1,8 +1,9 @@
 //! What a piece of work comes to, written in one round trip: facts that are news, and customers that differ.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use crate::storage::pool::{Connection, Pool, Transaction};
 
 use super::StorageError;
 use super::invalidation::{CHANNEL, Invalidation};
@@ -80,16 +81,42 @@ pub struct Derived {
     pub failed_templates: BTreeSet<String>,
 }
 
-/// Begins a transaction that keeps every other writer of the brand out until it ends.
+/// Begins a transaction that keeps every other writer of the brand out until it ends, as soon as the one at work has ended. Whoever
+/// waits gives the connection back from time to time, so that a writer that hangs keeps nobody from other work.
+///
+/// # Errors
+/// When Postgres fails, or the other writer doesn't end.
+pub async fn begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageError> {
+    let began_at = Instant::now();
+    loop {
+        match try_begin(pool, brand_id).await {
+            Err(error) if error.is_held() && began_at.elapsed() < MOST_PATIENCE => tokio::time::sleep(PAUSE).await,
+            done => return done,
+        }
+    }
+}
+
+/// How long a writer waits for another one of the same brand before it gives its connection back, and how long it then pauses.
+const PATIENCE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long it tries in all: Postgres ends the other one before that, if that hangs.
+const MOST_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Like [`begin`], but gives up where another writer of the brand is at work for longer than a batch takes: see
+/// [`StorageError::is_held`].
 ///
 /// Whatever the tables hold, every step of the two statements is to find its rows by index: the statements are planned
 /// once per connection, when the tables may still be empty.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn begin(pool: &PgPool, brand_id: i32) -> Result<Transaction<'static, Postgres>, StorageError> {
+pub async fn try_begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageError> {
     // The first number names the purpose, so that other users of advisory locks don't meet ours.
-    let begin = format!("begin; {PLANS}; select pg_advisory_xact_lock(1752131440, {brand_id})");
+    let begin = format!(
+        "begin; {PLANS}; set local lock_timeout = {}; select pg_advisory_xact_lock(1752131440, {brand_id}); set local lock_timeout = '5s'",
+        PATIENCE.as_millis()
+    );
     Ok(pool.begin_with(sqlx::AssertSqlSafe(begin)).await?)
 }
 
@@ -102,7 +129,7 @@ const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn begin_beside(pool: &PgPool) -> Result<Option<Transaction<'static, Postgres>>, StorageError> {
+pub async fn begin_beside(pool: &Pool) -> Result<Option<Transaction>, StorageError> {
     Ok(pool.try_begin_with(sqlx::AssertSqlSafe(format!("begin read only; {PLANS}"))).await?)
 }
 
@@ -111,14 +138,26 @@ pub async fn begin_beside(pool: &PgPool) -> Result<Option<Transaction<'static, P
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn analyze(pool: &PgPool) -> Result<(), StorageError> {
-    let tables = "analyze (skip_locked) records, identifiers, shared_values, source_merges, events, event_references, customers, customer_records, \
-        customer_addresses, answers, reviews";
-    let mut transaction = pool.begin().await?;
-    // Another replica may be at it: that is nothing to be told.
-    sqlx::raw_sql("set local client_min_messages = error").execute(&mut *transaction).await?;
-    sqlx::raw_sql(tables).execute(&mut *transaction).await?;
-    transaction.commit().await?;
+pub async fn analyze(pool: &Pool) -> Result<(), StorageError> {
+    let tables = [
+        "records",
+        "identifiers",
+        "shared_values",
+        "source_merges",
+        "events",
+        "event_references",
+        "customers",
+        "customer_records",
+        "customer_addresses",
+        "answers",
+        "reviews",
+    ];
+    for table in tables {
+        // Another replica may be at it: that is nothing to be told.
+        let mut transaction = pool.begin_with("begin; set local client_min_messages = error").await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("analyze (skip_locked) {table}"))).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+    }
     Ok(())
 }
 
@@ -128,7 +167,7 @@ const WRITE: &str = include_str!("outcome.sql");
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn write_outcome(db: &mut PgConnection, brand_id: i32, facts: &Facts, derived: &Derived) -> Result<(), StorageError> {
+pub async fn write_outcome(db: &mut Connection, brand_id: i32, facts: &Facts, derived: &Derived) -> Result<(), StorageError> {
     let kind = |identifier: &Identifier| identifier.kind.as_str();
     let references: Vec<(String, String, String)> = facts
         .events

@@ -1,9 +1,9 @@
 //! Walking through a stream: a pass is taken over, written down step by step, and ended ([`streams`](super::streams) is what can be
 //! seen of it).
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
 use serde_json::Value;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::StorageError;
@@ -48,7 +48,7 @@ pub struct Beginning {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn claim_stream(pool: &PgPool, which: Which<'_>, runner: Runner, beginning: &Beginning) -> Result<Option<StreamRow>, StorageError> {
+pub async fn claim_stream(pool: &Pool, which: Which<'_>, runner: Runner, beginning: &Beginning) -> Result<Option<StreamRow>, StorageError> {
     let row: Option<Columns> = sqlx::query_as(
         "insert into streams as known (brand_id, source, stream, pass_id, is_reconcile, since, cursor, started_at, runner, lease_until)
         values ($1, $2, $3, $4, false, $8, $7, $5, $4, $6)
@@ -128,7 +128,7 @@ fn count(number: usize) -> i64 {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn save_step(pool: &PgPool, which: Which<'_>, runner: Runner, step: &Step<'_>) -> Result<Standing, StorageError> {
+pub async fn save_step(pool: &Pool, which: Which<'_>, runner: Runner, step: &Step<'_>) -> Result<Standing, StorageError> {
     let mut transaction = pool.begin().await?;
     let row: Option<(bool, Uuid)> = sqlx::query_as(
         "update streams
@@ -178,7 +178,7 @@ pub async fn save_step(pool: &PgPool, which: Which<'_>, runner: Runner, step: &S
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn renew_lease(pool: &PgPool, which: Which<'_>, runner: Runner, remark: &str) -> Result<Standing, StorageError> {
+pub async fn renew_lease(pool: &Pool, which: Which<'_>, runner: Runner, remark: &str) -> Result<Standing, StorageError> {
     let row: Option<(bool,)> = sqlx::query_as(
         "update streams set lease_until = $5, remark = $6 where brand_id = $1 and source = $2 and stream = $3 and runner = $4 returning is_cancelled",
     )
@@ -211,7 +211,7 @@ pub enum End<'a> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn finish_stream(pool: &PgPool, which: Which<'_>, runner: Runner, end: End<'_>) -> Result<(), StorageError> {
+pub async fn finish_stream(pool: &Pool, which: Which<'_>, runner: Runner, end: End<'_>) -> Result<(), StorageError> {
     let (is_complete, drift, remark) = match end {
         End::Complete { drift, remark } => (true, drift, remark),
         End::Broken(remark) => (false, None, remark),
@@ -251,7 +251,7 @@ pub async fn finish_stream(pool: &PgPool, which: Which<'_>, runner: Runner, end:
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn release_streams(pool: &PgPool, brand_id: i32, token: Uuid) -> Result<(), StorageError> {
+pub async fn release_streams(pool: &Pool, brand_id: i32, token: Uuid) -> Result<(), StorageError> {
     sqlx::query("update streams set runner = null, lease_until = null where brand_id = $1 and runner = $2")
         .bind(brand_id)
         .bind(token)
@@ -264,7 +264,7 @@ pub async fn release_streams(pool: &PgPool, brand_id: i32, token: Uuid) -> Resul
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn cancel_streams(pool: &PgPool, brand_id: i32, source: Option<Source>, stream: Option<&str>, now: Timestamp) -> Result<u64, StorageError> {
+pub async fn cancel_streams(pool: &Pool, brand_id: i32, source: Option<Source>, stream: Option<&str>, now: Timestamp) -> Result<u64, StorageError> {
     let done = sqlx::query(
         "update streams
         set is_cancelled = true,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::PgPool;
+use crate::storage::pool::Pool;
 
 use super::StorageError;
 use crate::customer::kind::Source;
@@ -11,7 +11,7 @@ use crate::customer::kind::Source;
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_names(pool: &PgPool, brand_id: i32, source: Source, places: &[&str]) -> Result<BTreeMap<String, String>, StorageError> {
+pub async fn list_names(pool: &Pool, brand_id: i32, source: Source, places: &[&str]) -> Result<BTreeMap<String, String>, StorageError> {
     if places.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -24,7 +24,7 @@ pub async fn list_names(pool: &PgPool, brand_id: i32, source: Source, places: &[
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn save_names(pool: &PgPool, brand_id: i32, source: Source, names: &BTreeMap<String, String>) -> Result<(), StorageError> {
+pub async fn save_names(pool: &Pool, brand_id: i32, source: Source, names: &BTreeMap<String, String>) -> Result<(), StorageError> {
     // In order, so that two statements never wait for each other.
     sqlx::query(
         "insert into places (brand_id, source, place_id, name, heard_at)

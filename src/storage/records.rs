@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::storage::pool::{Connection, Pool};
 use sqlx::types::Json;
-use sqlx::{PgConnection, PgPool};
 
 use super::StorageError;
 use crate::customer::identifier::Identifier;
@@ -24,7 +24,7 @@ pub(super) fn texts<'a>(keys: impl IntoIterator<Item = &'a RecordKey>) -> Vec<St
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_records(db: &mut PgConnection, brand_id: i32, keys: &[String]) -> Result<BTreeMap<RecordKey, Record>, StorageError> {
+pub async fn list_records(db: &mut Connection, brand_id: i32, keys: &[String]) -> Result<BTreeMap<RecordKey, Record>, StorageError> {
     let rows: Vec<(String, Json<Versions>)> = sqlx::query_as("select record_key, state from records where brand_id = $1 and record_key = any($2)")
         .bind(brand_id)
         .bind(keys)
@@ -37,13 +37,7 @@ pub async fn list_records(db: &mut PgConnection, brand_id: i32, keys: &[String])
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_records_after(
-    db: &mut PgConnection,
-    brand_id: i32,
-    kind: SourceKind,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<Record>, StorageError> {
+pub async fn list_records_after(db: &mut Connection, brand_id: i32, kind: SourceKind, after: &str, limit: i64) -> Result<Vec<Record>, StorageError> {
     let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
         "select record_key, state from records
         where brand_id = $1 and record_key > $2 and record_key < $3 and live
@@ -64,7 +58,7 @@ pub async fn list_records_after(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_gone(pool: &PgPool, brand_id: i32, keys: &[String]) -> Result<BTreeSet<RecordKey>, StorageError> {
+pub async fn list_gone(pool: &Pool, brand_id: i32, keys: &[String]) -> Result<BTreeSet<RecordKey>, StorageError> {
     let query = sqlx::query_as("select record_key from records where brand_id = $1 and record_key = any($2) and not live");
     let rows: Vec<(String,)> = query.bind(brand_id).bind(keys).fetch_all(pool).await?;
     rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
@@ -74,13 +68,7 @@ pub async fn list_gone(pool: &PgPool, brand_id: i32, keys: &[String]) -> Result<
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_gone_after(
-    db: &mut PgConnection,
-    brand_id: i32,
-    kind: SourceKind,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<RecordKey>, StorageError> {
+pub async fn list_gone_after(db: &mut Connection, brand_id: i32, kind: SourceKind, after: &str, limit: i64) -> Result<Vec<RecordKey>, StorageError> {
     let rows: Vec<(String,)> = sqlx::query_as(
         "select record_key from records
         where brand_id = $1 and record_key > $2 and record_key < $3 and not live
@@ -99,7 +87,7 @@ pub async fn list_gone_after(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_records_of_address(db: &mut PgConnection, brand_id: i32, address: &Identifier, limit: i64) -> Result<Vec<Record>, StorageError> {
+pub async fn list_records_of_address(db: &mut Connection, brand_id: i32, address: &Identifier, limit: i64) -> Result<Vec<Record>, StorageError> {
     let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
         "select record.record_key, record.state from customer_addresses as held
         join customer_records as owner on owner.brand_id = $1 and owner.customer_key = held.customer_key
@@ -121,7 +109,7 @@ pub async fn list_records_of_address(db: &mut PgConnection, brand_id: i32, addre
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_record_ids(db: &mut PgConnection, brand_id: i32, kinds: &BTreeSet<SourceKind>) -> Result<u64, StorageError> {
+pub async fn count_record_ids(db: &mut Connection, brand_id: i32, kinds: &BTreeSet<SourceKind>) -> Result<u64, StorageError> {
     let query = sqlx::query_as(
         "select count(distinct substr(record_key, length(kind) + 2))
         from unnest($2::text[]) as kind
@@ -135,7 +123,7 @@ pub async fn count_record_ids(db: &mut PgConnection, brand_id: i32, kinds: &BTre
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_merges(db: &mut PgConnection, brand_id: i32, keys: &[String]) -> Result<Vec<SourceMerge>, StorageError> {
+pub async fn list_merges(db: &mut Connection, brand_id: i32, keys: &[String]) -> Result<Vec<SourceMerge>, StorageError> {
     let rows: Vec<(String, String, jiff_sqlx::Timestamp)> = sqlx::query_as(
         "select loser_key, winner_key, merged_at from source_merges where brand_id = $1 and loser_key = any($2)
         union

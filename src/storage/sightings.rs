@@ -1,7 +1,7 @@
 //! What a pass through a stream has met, as keyed hashes. They are written with the step, and forgotten with the pass
 //! ([`passes`](super::passes)).
 
-use sqlx::{PgConnection, PgPool};
+use crate::storage::pool::{Connection, Pool};
 use uuid::Uuid;
 
 use super::StorageError;
@@ -11,7 +11,7 @@ use super::passes::Which;
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_sightings(pool: &PgPool, which: Which<'_>, pass_id: Uuid) -> Result<u64, StorageError> {
+pub async fn count_sightings(pool: &Pool, which: Which<'_>, pass_id: Uuid) -> Result<u64, StorageError> {
     let (count,): (i64,) = sqlx::query_as("select count(*) from sightings where brand_id = $1 and source = $2 and stream = $3 and pass_id = $4")
         .bind(which.brand_id)
         .bind(which.source.as_str())
@@ -26,7 +26,7 @@ pub async fn count_sightings(pool: &PgPool, which: Which<'_>, pass_id: Uuid) -> 
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_sightings(db: &mut PgConnection, which: Which<'_>, pass_id: Uuid, keys: &[[u8; 16]]) -> Result<Vec<[u8; 16]>, StorageError> {
+pub async fn find_sightings(db: &mut Connection, which: Which<'_>, pass_id: Uuid, keys: &[[u8; 16]]) -> Result<Vec<[u8; 16]>, StorageError> {
     let keys: Vec<&[u8]> = keys.iter().map(<[u8; 16]>::as_slice).collect();
     let rows: Vec<(Vec<u8>,)> =
         sqlx::query_as("select key from sightings where brand_id = $1 and source = $2 and stream = $3 and pass_id = $4 and key = any($5)")

@@ -1,8 +1,9 @@
 //! How far the streams of an account have been walked, and by whom; [`passes`](super::passes) writes that down.
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
 use serde_json::Value;
-use sqlx::{FromRow, PgPool};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::StorageError;
@@ -169,7 +170,7 @@ impl StreamRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_streams(pool: &PgPool, brand_id: i32) -> Result<Vec<StreamRow>, StorageError> {
+pub async fn list_streams(pool: &Pool, brand_id: i32) -> Result<Vec<StreamRow>, StorageError> {
     let rows: Vec<Columns> =
         sqlx::query_as("select * from streams where brand_id = $1 order by source, stream").bind(brand_id).fetch_all(pool).await?;
     Ok(rows.into_iter().map(StreamRow::from).collect())

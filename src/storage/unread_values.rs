@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
 use super::StorageError;
 use crate::customer::kind::Source;
@@ -46,7 +47,7 @@ pub async fn add_unread_values(db: impl PgExecutor<'_>, brand_id: i32, source: S
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_unread_values(pool: &PgPool, brand_id: i32, source: Source) -> Result<Vec<UnreadValueRow>, StorageError> {
+pub async fn list_unread_values(pool: &Pool, brand_id: i32, source: Source) -> Result<Vec<UnreadValueRow>, StorageError> {
     let query =
         sqlx::query_as("select field, count, last_at from unread_values where brand_id = $1 and source = $2 order by count desc, field limit 100");
     let rows: Vec<(String, i64, jiff_sqlx::Timestamp)> = query.bind(brand_id).bind(source.as_str()).fetch_all(pool).await?;

@@ -59,12 +59,17 @@ pub const CATALOGUE: &[Metric] = &[
     histogram("hookpoint_batch_lookups", &[], "Lookups that travelled to Postgres together."),
     histogram("hookpoint_batch_seconds", &[], "How long Postgres took to answer those that travelled together, in seconds."),
     gauge("hookpoint_degraded", &[], "1 while Postgres does not answer lookups, and expired answers are given."),
+    gauge(
+        "hookpoint_failing",
+        &["part"],
+        "1 while a part fails: lookups (Postgres does not answer them), changes (they are not heard), storing (webhooks are not stored), applying (what was stored is not applied, for at least one brand).",
+    ),
     gauge("hookpoint_deaf", &[], "1 while changes are not heard, and remembered answers count as expired."),
     gauge("hookpoint_hearing_seconds", &[], "How long a change is on its way from Postgres to here, in seconds; tried every 2 seconds."),
     counter("hookpoint_invalidations_total", &["scope"], "What was heard of changes: keys (some addresses and ids) or brand (all of one)."),
     gauge("hookpoint_cache_entries", &[], "Answers remembered."),
     gauge("hookpoint_cache_bytes", &[], "Memory of remembered answers, in bytes; at most lookup.cache_megabytes."),
-    gauge("hookpoint_database_connections", &["pool", "state"], "Connections to Postgres, by pool (lookups, work) and state (used, idle)."),
+    gauge("hookpoint_database_connections", &["pool", "state"], "Connections to Postgres, by pool (lookups, receipts, work) and state (used, idle)."),
     gauge("hookpoint_background_tasks", &[], "Work beside requests that has not ended: workers, and calls that nobody need wait for."),
     counter(
         "hookpoint_webhooks_total",
@@ -100,6 +105,11 @@ pub const CATALOGUE: &[Metric] = &[
     ),
     gauge("hookpoint_inbox_pending", &["brand", "source"], "Deliveries that wait to be applied; counted every 10 seconds."),
     gauge("hookpoint_inbox_oldest_pending_seconds", &["brand", "source"], "How long the oldest of them has waited."),
+    gauge(
+        "hookpoint_inbox_watched_timestamp_seconds",
+        &["brand"],
+        "When the inbox was last looked at, in seconds since 1970: the gauges of it are as old as that.",
+    ),
     gauge("hookpoint_inbox_dead", &["brand", "source"], "Deliveries that could not be applied, until somebody replays or discards them."),
     counter(
         "hookpoint_live_total",
@@ -121,6 +131,11 @@ pub const CATALOGUE: &[Metric] = &[
         "hookpoint_sync_missed_total",
         &["brand", "source", "stream"],
         "What passes found that was not as it should be, and repaired: no webhook had told it by then.",
+    ),
+    gauge(
+        "hookpoint_sync_watched_timestamp_seconds",
+        &["brand"],
+        "When passes were last looked at, in seconds since 1970: the gauges of them are as old as that.",
     ),
     gauge("hookpoint_sync_failing", &["brand", "source", "stream"], "1 while a pass can't go on, or broke: `hookpoint sync status` says why."),
     counter(

@@ -229,7 +229,7 @@ async fn who_is_on_the_phone_takes_a_waiting_call_along() {
 async fn without_postgres_no_call_is_made() {
     let vendor = Vendor::start(|_| json(200, "1")).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
-    replica.pool().close().await;
+    replica.pool().close();
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Storage(_))));
     assert!(vendor.arrivals().is_empty());
     replica.stop().await;

@@ -20,10 +20,10 @@ use hookpoint::sources::secret::Secret;
 use hookpoint::sources::{Delivery, Unreadable};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
+use hookpoint::storage::pool::Pool;
 use jiff::Timestamp;
 use reqwest::Certificate;
 use serde_json::json;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 /// The key of every test's account.
@@ -69,7 +69,7 @@ fn url(database: &str) -> Place {
 }
 
 pub async fn open(database: &str) -> Database {
-    let size = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10) };
+    let size = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: None };
     Database::open(&url(database), size, false).await.unwrap()
 }
 
@@ -189,7 +189,7 @@ impl Replica {
         Self { database, brand, background, account }
     }
 
-    pub fn pool(&self) -> &PgPool {
+    pub fn pool(&self) -> &Pool {
         &self.database.pool
     }
 

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use hookpoint::customer::kind::SourceKind;
 use hookpoint::customer::record::{Change, RecordKey};
 use hookpoint::customer::versions::{Scope, Update};
-use sqlx::PgPool;
+use hookpoint::storage::pool::Pool;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 /// Fills an empty brand with `people`, each a profile and a contact that share an e-mail address and a phone number, with a
 /// purchase; each had another profile before, and a tenth is somebody else than the next one by decision. What is derived from them is there as well.
-pub async fn fill(pool: &PgPool, brand_id: i32, people: u32) {
+pub async fn fill(pool: &Pool, brand_id: i32, people: u32) {
     let said = |fields: &str| {
         format!(
             "format('{{\"fields\":{{{fields}}},\"first_at\":\"2026-01-01T00:00:00Z\",\"asserted_at\":\"2026-01-01T00:00:00Z\"}}', n, lpad(n::text, 8, '0'))::json"
@@ -73,14 +73,14 @@ pub fn contact(id: &str, minute: i64, fields: &[(&str, &str)]) -> Change {
 }
 
 /// How often tables of people were read from end to end.
-pub async fn sequential_scans(pool: &PgPool) -> Vec<(String, i64)> {
+pub async fn sequential_scans(pool: &Pool) -> Vec<(String, i64)> {
     let query =
         "select relname::text, coalesce(seq_scan, 0) from pg_stat_user_tables where relname not in ('brands', 'keys', '_sqlx_migrations') order by 1";
     sqlx::query_as(query).fetch_all(pool).await.unwrap()
 }
 
 /// How many rows were read, in tables and through indexes. A connection tells what it did when it ends.
-pub async fn rows_read(pool: &PgPool) -> i64 {
+pub async fn rows_read(pool: &Pool) -> i64 {
     let query = "select ((select coalesce(sum(seq_tup_read), 0) from pg_stat_user_tables)
         + (select coalesce(sum(idx_tup_read), 0) from pg_stat_user_indexes))::bigint";
     let (rows,): (i64,) = sqlx::query_as(query).fetch_one(pool).await.unwrap();

@@ -27,7 +27,7 @@ async fn keys_live_expire_and_are_revoked_while_the_service_runs() {
     app.stop().await;
     let store = hookpoint::storage::database::Database::open(
         &place,
-        hookpoint::storage::database::PoolSize { connections: 1, acquire_timeout: std::time::Duration::from_secs(5) },
+        hookpoint::storage::database::PoolSize { connections: 1, acquire_timeout: std::time::Duration::from_secs(5), statement: None },
         false,
     );
     let rows = list_keys(&store.await.unwrap().pool).await.unwrap();

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use hookpoint::collect::apply::{Applied, apply};
 use hookpoint::customer::record::Change;
+use hookpoint::storage::pool::Pool;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use sqlx::PgPool;
 
 use crate::support::{TestApp, story_changes};
 
@@ -14,7 +14,7 @@ use crate::support::{TestApp, story_changes};
 const BESIDE_THE_FACTS: [(&str, &str); 0] = [];
 
 /// Every table with rows of a brand, with its columns.
-async fn tables(pool: &PgPool) -> Vec<(String, String)> {
+async fn tables(pool: &Pool) -> Vec<(String, String)> {
     let (tables, columns): (Vec<&str>, Vec<&str>) = BESIDE_THE_FACTS.into_iter().unzip();
     let query = "select table_name::text, string_agg(quote_ident(column_name), ', ' order by ordinal_position)
         from information_schema.columns
@@ -27,7 +27,7 @@ async fn tables(pool: &PgPool) -> Vec<(String, String)> {
 pub type Dump = BTreeMap<String, Vec<String>>;
 
 /// Everything of a brand, as text, table by table.
-pub async fn dump(pool: &PgPool, brand_id: i32) -> Dump {
+pub async fn dump(pool: &Pool, brand_id: i32) -> Dump {
     let mut dump = BTreeMap::new();
     for (table, columns) in tables(pool).await {
         let query = format!("select row_to_json(t)::text from (select {columns} from {table} where brand_id = $1) as t order by 1");
@@ -43,18 +43,18 @@ const DECIDED: [&str; 2] = ["decisions", "shared_lines"];
 /// What the sources said.
 const SAID: [&str; 4] = ["records", "events", "event_references", "source_merges"];
 
-async fn truncate(pool: &PgPool, kept: &[&str]) {
+async fn truncate(pool: &Pool, kept: &[&str]) {
     let tables: Vec<String> = tables(pool).await.into_iter().map(|(table, _)| table).filter(|table| !kept.contains(&table.as_str())).collect();
     sqlx::query(sqlx::AssertSqlSafe(format!("truncate {}", tables.join(", ")))).execute(pool).await.unwrap();
 }
 
 /// Forgets everything but what people decided.
-pub async fn clear(pool: &PgPool) {
+pub async fn clear(pool: &Pool) {
     truncate(pool, &DECIDED).await;
 }
 
 /// Forgets everything but what people decided and the sources said.
-pub async fn clear_what_is_derived(pool: &PgPool) {
+pub async fn clear_what_is_derived(pool: &Pool) {
     truncate(pool, &[&DECIDED[..], &SAID[..]].concat()).await;
 }
 

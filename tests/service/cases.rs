@@ -16,10 +16,10 @@ use hookpoint::lookup::read::{ReadRules, find};
 use hookpoint::settings::file::Several;
 use hookpoint::storage::brands::get_or_insert_brand;
 use hookpoint::storage::database::{Database, PoolSize};
+use hookpoint::storage::pool::Pool;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
-use sqlx::PgPool;
 
 use crate::generator::Decided;
 use crate::identity_cases::world::World;
@@ -30,7 +30,7 @@ use crate::support::database;
 /// Orders that are drawn by lot, the same in every run.
 const SHUFFLES: u64 = 3;
 
-const SIZE: PoolSize = PoolSize { connections: 4, acquire_timeout: Duration::from_secs(30) };
+const SIZE: PoolSize = PoolSize { connections: 4, acquire_timeout: Duration::from_secs(30), statement: None };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_case_ends_as_written_in_any_order_and_however_often() {
@@ -98,7 +98,7 @@ struct Outcome {
 }
 
 struct Run {
-    pool: PgPool,
+    pool: Pool,
     number: usize,
     case: Case,
     changes: Vec<(String, Change)>,

@@ -13,8 +13,8 @@ use hookpoint::settings::file::{InboxSettings, Several};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::follow_ups::{claim_follow_ups, delete_erased_follow_ups};
 use hookpoint::storage::inbox::{Claim, delete_old_deliveries};
+use hookpoint::storage::pool::Pool;
 use jiff::{Timestamp, ToSpan};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::load::{Turnstile, contact, fill, rows_read, sequential_scans};
@@ -26,7 +26,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
     let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
     // Nobody else is to be counted: whoever keeps house reads what it likes.
     app.stop().await;
-    let size = PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10) };
+    let size = PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
     let filling = Database::open(&place, size, false).await.unwrap();
     fill(&filling.pool, brand.id(), 5_000).await;
     filling.close().await;
@@ -83,7 +83,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
 
 /// Fills the inbox and the follow-ups of a brand as webhooks do that came at once, beside another brand of which Postgres has
 /// statistics: it takes the first one for empty. Ids of deliveries begin with a time.
-async fn flood(pool: &PgPool, brand_id: i32, count: u32) {
+async fn flood(pool: &Pool, brand_id: i32, count: u32) {
     let fill = |brand_id: i32, state: &str| {
         format!(
             "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, state, due_at, finished_at)
@@ -109,7 +109,7 @@ async fn what_waits_is_worked_off_at_a_cost_that_does_not_depend_on_how_much_wai
     let app = TestApp::start().await;
     let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
     app.stop().await;
-    let size = PoolSize { connections: 2, acquire_timeout: Duration::from_secs(10) };
+    let size = PoolSize { connections: 2, acquire_timeout: Duration::from_secs(10), statement: None };
     let filling = Database::open(&place, size, false).await.unwrap();
     flood(&filling.pool, brand.id(), 5_000).await;
     filling.close().await;

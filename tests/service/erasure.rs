@@ -15,9 +15,10 @@ use hookpoint::customer::kind::{Source, SourceKind};
 use hookpoint::customer::record::{Change, RecordKey, SourceMerge};
 use hookpoint::customer::versions::{Scope, Update};
 use hookpoint::sources::Delivery;
+use hookpoint::storage::pool::Pool;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::apply::{assert_same, dump};
@@ -140,7 +141,7 @@ async fn erase_person(app: &TestApp) -> Receipt {
 }
 
 /// Every value of every table, bytes as the text that they may be.
-async fn everything(pool: &PgPool) -> String {
+async fn everything(pool: &Pool) -> String {
     let columns: Vec<(String, String, String)> = sqlx::query_as(
         "select table_name::text, column_name::text, data_type::text from information_schema.columns where table_schema = current_schema()",
     )
@@ -420,7 +421,7 @@ async fn back_up(database: &str) -> String {
     until_used_by(0, database).await;
     let (server, copy) = (server().await, format!("backup_{}", Uuid::new_v4().simple()));
     sqlx::query(AssertSqlSafe(format!("create database {copy} template {database}"))).execute(&server).await.unwrap();
-    server.close().await;
+    server.close();
     copy
 }
 
@@ -587,7 +588,7 @@ fn world(dice: &mut Dice) -> Vec<Change> {
     dice.shuffled(changes)
 }
 
-async fn apply_all(pool: &PgPool, brand: &Brand, changes: &[Change], dice: &mut Dice) {
+async fn apply_all(pool: &Pool, brand: &Brand, changes: &[Change], dice: &mut Dice) {
     let mut rest = changes;
     while !rest.is_empty() {
         let (batch, later) = rest.split_at((1 + dice.roll(5)).min(rest.len()));

@@ -59,7 +59,7 @@ async fn a_slow_store_is_given_up_at_the_deadline_and_cannot_pile_up_requests() 
     let impatient = Options { replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 300\nmax_waiting = 4".to_owned())], ..Options::default() };
     let app = TestApp::start_with(impatient).await;
     app.apply(story_changes(&app.brand)).await;
-    let mut blocker = app.pool().acquire().await.unwrap();
+    let mut blocker = app.session().await;
     let mut lock = blocker.begin().await.unwrap();
     sqlx::query("lock table answers in access exclusive mode").execute(&mut *lock).await.unwrap();
     let started = std::time::Instant::now();
@@ -81,7 +81,7 @@ async fn a_slow_store_is_given_up_at_the_deadline_and_cannot_pile_up_requests() 
 async fn equal_questions_at_the_same_time_are_asked_once() {
     let app = TestApp::start().await;
     let server = server().await;
-    let mut blocker = app.pool().acquire().await.unwrap();
+    let mut blocker = app.session().await;
     let mut lock = blocker.begin().await.unwrap();
     sqlx::query("lock table answers in access exclusive mode").execute(&mut *lock).await.unwrap();
     let asked = |count: i64| {

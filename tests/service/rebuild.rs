@@ -10,7 +10,7 @@ use hookpoint::customer::kind::SourceKind;
 use hookpoint::customer::record::{Change, RecordKey};
 use hookpoint::customer::versions::{Scope, Update};
 use hookpoint::storage::brands::{get_sweep, save_sweep};
-use sqlx::PgPool;
+use hookpoint::storage::pool::Pool;
 
 use crate::apply::{assert_same, clear, clear_what_is_derived, dump};
 use crate::support::{KEY, Options, Response, TestApp, story_changes};
@@ -34,7 +34,7 @@ fn deletion(id: &str) -> Change {
     Change::Record { key: RecordKey::new(SourceKind::OmnioTapContact, id).unwrap(), update }
 }
 
-async fn run(pool: &PgPool, brand: &Brand) -> Progress {
+async fn run(pool: &Pool, brand: &Brand) -> Progress {
     let mut seen = Vec::new();
     let made = rebuild(pool, brand, &mut |progress| seen.push(progress)).await.unwrap();
     assert!(seen.is_sorted_by_key(|progress| progress.done), "{seen:?}");
@@ -42,7 +42,7 @@ async fn run(pool: &PgPool, brand: &Brand) -> Progress {
     made
 }
 
-async fn execute(pool: &PgPool, sql: &'static str) {
+async fn execute(pool: &Pool, sql: &'static str) {
     sqlx::raw_sql(sql).execute(pool).await.unwrap();
 }
 

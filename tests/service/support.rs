@@ -22,9 +22,9 @@ use hookpoint::sources::webhook::{Door, Incoming, Proof, Refused, SecretIn};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
 use hookpoint::storage::keys::{KeyRow, insert_key};
+use hookpoint::storage::pool::Pool;
 use jiff::Timestamp;
 use serde_json::Value;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 /// The key of every test's brand.
@@ -116,10 +116,10 @@ fn url(database: &str) -> Place {
     Place::Server(Url(format!("postgres://hookpoint@localhost/{database}?host={}", socket_directory().display())))
 }
 
-const SIZE: PoolSize = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10) };
+const SIZE: PoolSize = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: Some(Duration::from_secs(10)) };
 
 /// A connection to the server itself.
-pub async fn server() -> PgPool {
+pub async fn server() -> Pool {
     Database::open(&url("postgres"), PoolSize { connections: 1, ..SIZE }, false).await.unwrap().pool
 }
 
@@ -129,7 +129,7 @@ pub async fn until_used_by(connections: i64, database: &str) {
     for _ in 0..600 {
         let (used_by,): (i64,) = sqlx::query_as(query).bind(database).fetch_one(&server).await.unwrap();
         if used_by == connections {
-            return server.close().await;
+            return server.close();
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -149,7 +149,7 @@ pub async fn database() -> (Place, String) {
     }
     let name = format!("test_{}", Uuid::new_v4().simple());
     sqlx::query(sqlx::AssertSqlSafe(format!("create database {name} template template"))).execute(&server).await.unwrap();
-    server.close().await;
+    server.close();
     (url(&name), name)
 }
 
@@ -264,7 +264,12 @@ impl TestApp {
         tokio::time::timeout(Duration::from_secs(60), self.application.catch_up()).await.expect("it hears").unwrap();
     }
 
-    pub fn pool(&self) -> &PgPool {
+    /// A session of somebody else's, which Postgres lets hang as long as it likes.
+    pub async fn session(&self) -> sqlx::PgConnection {
+        <sqlx::PgConnection as sqlx::Connection>::connect_with(&self.pool().connect_options()).await.unwrap()
+    }
+
+    pub fn pool(&self) -> &Pool {
         &self.application.database.pool
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use hookpoint::storage::invalidation::LookupHash;
+use hookpoint::storage::pool::Pool;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection, Postgres, Transaction};
 
 use crate::support::{KEY, Options, TestApp, encode, now, server};
 
@@ -29,7 +30,7 @@ async fn hold_answers(connection: &mut PgConnection) -> Transaction<'_, Postgres
 }
 
 /// How many statements of an application wait for a lock.
-async fn held(server: &PgPool, app: &TestApp) -> i64 {
+async fn held(server: &Pool, app: &TestApp) -> i64 {
     let waiting = "select count(*) from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'";
     let (waits,): (i64,) = sqlx::query_as(waiting).bind(&app.database).fetch_one(server).await.unwrap();
     waits
@@ -51,7 +52,7 @@ async fn lookups_that_arrive_meanwhile_travel_together_on_few_connections() {
     let app = TestApp::start().await;
     let queries = people(&app, 40).await;
     let server = server().await;
-    let mut blocker = app.pool().acquire().await.unwrap();
+    let mut blocker = app.session().await;
     let lock = hold_answers(&mut blocker).await;
     let all = futures_util::future::join_all(queries.iter().map(|query| app.ask(query)));
     let release = async {
@@ -84,7 +85,7 @@ async fn one_that_cannot_be_answered_takes_no_others_down() {
     .execute(app.pool())
     .await
     .unwrap();
-    let mut blocker = app.pool().acquire().await.unwrap();
+    let mut blocker = app.session().await;
     let lock = hold_answers(&mut blocker).await;
     let all = futures_util::future::join_all(queries.iter().map(|query| app.ask(query)));
     let release = async {
@@ -129,7 +130,7 @@ async fn an_expired_answer_does_not_wait_for_a_store_that_is_known_to_be_away() 
     let hot = app.ask(&queries[0]).await;
     expire_everything(&app).await;
     // It hangs: that takes the deadline to find out, once.
-    let mut blocker = app.pool().acquire().await.unwrap();
+    let mut blocker = app.session().await;
     let lock = hold_answers(&mut blocker).await;
     let first = app.ask(&queries[0]).await;
     assert_eq!((first.status, &first.body), (200, &hot.body));
@@ -167,7 +168,7 @@ async fn an_answer_that_was_overtaken_on_its_way_is_given_but_not_remembered() {
             format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}' and query ilike 'listen%'", app.database),
         ),
     ] {
-        let mut blocker = app.pool().acquire().await.unwrap();
+        let mut blocker = app.session().await;
         let lock = hold_answers(&mut blocker).await;
         let release = async {
             waiting(&app, 1).await;

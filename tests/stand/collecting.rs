@@ -14,11 +14,11 @@ use hookpoint::demo::systems::{Systems, Terms, Thing, World};
 use hookpoint::demo::vendor::Secrets;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::api::{Api, Reply};
+use hookpoint::storage::pool::Pool;
 use hookpoint::storage::records::list_records_after;
 use hookpoint::storage::streams::{StreamRow, list_streams};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sqlx::PgPool;
 
 use super::client::{Answer, Asker, Load};
 use super::dice::Dice;
@@ -125,12 +125,12 @@ impl Life {
     }
 }
 
-async fn stream_of(pool: &PgPool, brand_id: i32) -> Option<StreamRow> {
+async fn stream_of(pool: &Pool, brand_id: i32) -> Option<StreamRow> {
     list_streams(pool, brand_id).await.unwrap().into_iter().find(|row| row.stream == "contacts")
 }
 
 /// Waits until a pass through the contacts that began after `since` is complete.
-async fn wait_until_complete(pool: &PgPool, brand_id: i32) -> bool {
+async fn wait_until_complete(pool: &Pool, brand_id: i32) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if stream_of(pool, brand_id).await.is_some_and(|row| row.complete_at.is_some() && row.finished_at.is_some()) {
@@ -141,7 +141,7 @@ async fn wait_until_complete(pool: &PgPool, brand_id: i32) -> bool {
     false
 }
 
-async fn wait_until_applied(systems: &Systems, pool: &PgPool) {
+async fn wait_until_applied(systems: &Systems, pool: &Pool) {
     systems.webhooks_settled().await;
     super::outcome::wait_until_applied(pool).await;
 }
@@ -291,7 +291,7 @@ impl Asker for Answered {
 }
 
 /// How many calls of which class were granted, by second.
-async fn granted(pool: &PgPool) -> Vec<(f64, i16)> {
+async fn granted(pool: &Pool) -> Vec<(f64, i16)> {
     sqlx::query_as("select extract(epoch from granted_at)::float8, class from calls cross join generate_series(1, number) order by granted_at")
         .fetch_all(pool)
         .await

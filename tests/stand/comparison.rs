@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookpoint::storage::pool::Pool;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use sqlx::PgPool;
 
 use super::KEY;
 use super::client::{Answer, Asker, Load};
@@ -37,7 +37,7 @@ const ROWS: [(&str, &str); 11] = [
 ];
 
 /// Where two databases of one brand each differ, in words; and how many rows are the same.
-pub async fn differences(one: &PgPool, other: &PgPool) -> (Vec<String>, usize) {
+pub async fn differences(one: &Pool, other: &Pool) -> (Vec<String>, usize) {
     let (mut found, mut same) = (Vec::new(), 0);
     for (table, query) in ROWS {
         let [one, other] = [rows(one, query).await, rows(other, query).await];
@@ -57,14 +57,14 @@ pub async fn differences(one: &PgPool, other: &PgPool) -> (Vec<String>, usize) {
     (found, same)
 }
 
-async fn rows(pool: &PgPool, query: &str) -> BTreeSet<String> {
+async fn rows(pool: &Pool, query: &str) -> BTreeSet<String> {
     let query = format!("select row_to_json(line)::text from ({query}) as line");
     let rows: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(query)).fetch_all(pool).await.unwrap();
     rows.into_iter().map(|(row,)| row).collect()
 }
 
 /// Lookups of every address and id that a database knows.
-pub async fn questions(pool: &PgPool) -> Vec<Vec<u8>> {
+pub async fn questions(pool: &Pool) -> Vec<Vec<u8>> {
     let query = "select kind, address from customer_addresses where kind in ('email', 'telephone')
         union select kind, value from identifiers where kind in ('email', 'telephone')
         union select 'id', customer_id from customers

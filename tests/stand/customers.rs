@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use hookpoint::brand::Brand;
 use hookpoint::customer::answer::{Address, Answer, CustomField, TimelineItem};
-use sqlx::{PgConnection, PgPool};
+use hookpoint::storage::pool::Pool;
+use sqlx::PgConnection;
 
 const FIRST: [&str; 8] = ["Anna", "Bram", "Chiara", "Daan", "Esra", "Femke", "Gijs", "Hanna"];
 const LAST: [&str; 8] = ["Bakker", "de Boer", "Dijkstra", "Jansen", "Mulder", "Peters", "Smit", "Visser"];
@@ -95,10 +96,10 @@ pub fn body(n: u64) -> Vec<u8> {
 
 /// Loads an empty brand with customers: what a lookup reads, and nothing else. There are no records behind them, so nothing
 /// can be applied to them.
-pub async fn load(pool: &PgPool, brand: &Brand, customers: u64) {
-    let mut connection = pool.acquire().await.unwrap();
+pub async fn load(pool: &Pool, brand: &Brand, customers: u64) {
+    let mut connection = pool.acquire_patient().await.unwrap();
     // The rows refer to each other rightly; looking that up for each would take most of the time.
-    sqlx::raw_sql("set session_replication_role = replica").execute(&mut *connection).await.unwrap();
+    sqlx::raw_sql("set session_replication_role = replica").execute(&mut connection).await.unwrap();
     let hash: String = brand.rules.presenter.hash().iter().map(|byte| format!("{byte:02x}")).collect();
     let id = brand.id();
     for first in (0..customers).step_by(5_000) {
@@ -114,9 +115,9 @@ pub async fn load(pool: &PgPool, brand: &Brand, customers: u64) {
             copy(&mut connection, table, rows).await;
         }
     }
-    sqlx::raw_sql("set session_replication_role = default").execute(&mut *connection).await.unwrap();
-    sqlx::raw_sql("vacuum analyze").execute(&mut *connection).await.unwrap();
-    sqlx::raw_sql("checkpoint").execute(&mut *connection).await.unwrap();
+    sqlx::raw_sql("set session_replication_role = default").execute(&mut connection).await.unwrap();
+    sqlx::raw_sql("vacuum analyze").execute(&mut connection).await.unwrap();
+    sqlx::raw_sql("checkpoint").execute(&mut connection).await.unwrap();
 }
 
 async fn copy(connection: &mut PgConnection, table: &str, rows: String) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Processor, cores, memory, kernel and Postgres in a line.
-pub async fn describe(pool: &sqlx::PgPool) -> String {
+pub async fn describe(pool: &hookpoint::storage::pool::Pool) -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let named = |text: &str, name: &str| {
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'));

@@ -81,7 +81,7 @@ pub fn url_at(socket: &Path, database: &str) -> String {
     format!("postgres://hookpoint@localhost/{database}?host={}", socket.display())
 }
 
-const SIZE: PoolSize = PoolSize { connections: 4, acquire_timeout: Duration::from_secs(60) };
+const SIZE: PoolSize = PoolSize { connections: 4, acquire_timeout: Duration::from_secs(60), statement: None };
 
 impl Stand {
     /// Starts a Postgres without fsync, after removing what runs that were killed left behind.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookpoint::customer::kind::Source;
-use sqlx::PgPool;
+use hookpoint::storage::pool::Pool;
 
 use super::changes::has_heard;
 use super::connection::Connection;
@@ -17,7 +17,7 @@ use super::webhooks::Webhook;
 use super::{Shop, Stand, comparison};
 
 /// Counts those whose lease has ended before they were finished, and that somebody else has now.
-pub async fn count_takeovers(pool: &PgPool) {
+pub async fn count_takeovers(pool: &Pool) {
     let statements = "
         create table takeovers (delivery_id uuid not null);
         create function take_note() returns trigger language plpgsql as
@@ -30,7 +30,7 @@ pub async fn count_takeovers(pool: &PgPool) {
 }
 
 /// A number from the database, asked for again until it answers.
-async fn count(pool: &PgPool, query: &'static str) -> i64 {
+async fn count(pool: &Pool, query: &'static str) -> i64 {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match sqlx::query_as::<_, (i64,)>(query).fetch_one(pool).await {
@@ -41,12 +41,12 @@ async fn count(pool: &PgPool, query: &'static str) -> i64 {
     }
 }
 
-pub async fn waiting(pool: &PgPool) -> i64 {
+pub async fn waiting(pool: &Pool) -> i64 {
     count(pool, "select count(*) from deliveries where state = 'pending'").await
 }
 
 /// Gives how many are left when it takes too long.
-pub async fn wait_until_applied(pool: &PgPool) -> i64 {
+pub async fn wait_until_applied(pool: &Pool) -> i64 {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let left = waiting(pool).await;
@@ -58,7 +58,7 @@ pub async fn wait_until_applied(pool: &PgPool) -> i64 {
 }
 
 /// Everything that was acknowledged is there and done, and nothing counted twice that has an id.
-pub async fn look_at_deliveries(pool: &PgPool, webhooks: &[Webhook], acknowledged: &[usize], left: i64, report: &mut Report) {
+pub async fn look_at_deliveries(pool: &Pool, webhooks: &[Webhook], acknowledged: &[usize], left: i64, report: &mut Report) {
     let rows: Vec<(String, Vec<u8>, String, String)> =
         sqlx::query_as("select source, body, state, remark from deliveries").fetch_all(pool).await.unwrap();
     let (mut states, mut unfinished): (BTreeMap<&str, usize>, BTreeMap<(&str, &str), usize>) = Default::default();
@@ -91,7 +91,7 @@ pub async fn look_at_deliveries(pool: &PgPool, webhooks: &[Webhook], acknowledge
 }
 
 /// The faults happened, and mattered.
-pub async fn look_at_faults(pool: &PgPool, hardship: Hardship, seen: &Seen, failures: &BTreeMap<u16, usize>, report: &mut Report) {
+pub async fn look_at_faults(pool: &Pool, hardship: Hardship, seen: &Seen, failures: &BTreeMap<u16, usize>, report: &mut Report) {
     let takeovers = usize::try_from(count(pool, "select count(*) from takeovers").await).unwrap();
     let attempts = count(pool, "select count(*) from deliveries where attempts > 1").await;
     let retries = failures.values().sum::<usize>();

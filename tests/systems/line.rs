@@ -39,7 +39,7 @@ impl Line {
         let text = change(demo::connected(&stage.systems));
         let settings = demo::settings(&text, &stage.secrets).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         assert!(settings.missing.is_empty());
-        let size = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10) };
+        let size = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: None };
         let database = Database::open(&database().await.0, size, false).await.unwrap();
         let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
         let background = Background::new();

@@ -4,11 +4,11 @@ mod status;
 
 use std::sync::Arc;
 
+use crate::storage::pool::Pool;
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::app::open_brands;
@@ -165,7 +165,7 @@ pub(in crate::cli) async fn run(command: InboxCommand, settings: Settings) -> an
     Ok(())
 }
 
-async fn list(pool: &PgPool, brand: &Brand, which: &Which, limit: u32) -> anyhow::Result<()> {
+async fn list(pool: &Pool, brand: &Brand, which: &Which, limit: u32) -> anyhow::Result<()> {
     let rows = list_deliveries(pool, brand.id(), which, limit).await?;
     say(&format!("{}: {}\n", brand.rules.slug, if rows.is_empty() { "no such deliveries" } else { "the newest first" }));
     if !rows.is_empty() {
@@ -186,7 +186,7 @@ async fn list(pool: &PgPool, brand: &Brand, which: &Which, limit: u32) -> anyhow
     Ok(())
 }
 
-async fn show(pool: &PgPool, brands: &[Arc<Brand>], id: Uuid, reveal: bool) -> anyhow::Result<()> {
+async fn show(pool: &Pool, brands: &[Arc<Brand>], id: Uuid, reveal: bool) -> anyhow::Result<()> {
     let mut found = None;
     for brand in brands {
         found = found.or(find_delivery(pool, brand.id(), id).await?.map(|row| (brand, row)));

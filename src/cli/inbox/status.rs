@@ -1,7 +1,7 @@
 //! `hookpoint inbox status`
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
-use sqlx::PgPool;
 
 use crate::brand::Brand;
 use crate::cli::{say, span};
@@ -9,7 +9,7 @@ use crate::collect::inbox::watch::{Watch, watch};
 use crate::storage::deliveries::count_deliveries;
 use crate::storage::unread_values::{UnreadValueRow, list_unread_values};
 
-pub(super) async fn status(pool: &PgPool, brand: &Brand, now: Timestamp) -> anyhow::Result<()> {
+pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow::Result<()> {
     say(&format!("{}\n", brand.rules.slug));
     say(&format!(
         "  {:<9} {:<11}{:>9}{:>8}{:>7}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",

@@ -17,6 +17,7 @@ use crate::customer::kind::Source;
 use crate::settings::Settings;
 use crate::sources::api::Stream;
 use crate::storage::passes::cancel_streams;
+use crate::storage::pool::Pool;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum SyncCommand {
@@ -93,7 +94,7 @@ fn wanted(brands: &[Arc<Brand>], name: Option<&str>) -> anyhow::Result<Vec<Arc<B
     (!wanted.is_empty()).then_some(wanted).context("there is no such brand in the settings")
 }
 
-async fn cancel(pool: &sqlx::PgPool, brands: &[Arc<Brand>], which: &WhichArguments) -> anyhow::Result<()> {
+async fn cancel(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArguments) -> anyhow::Result<()> {
     which.check()?;
     let mut count: u64 = 0;
     for brand in brands {

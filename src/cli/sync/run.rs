@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::storage::pool::Pool;
 use futures_util::future::join_all;
 use indicatif::MultiProgress;
-use sqlx::PgPool;
 
 use super::WhichArguments;
 use super::shown::Shown;
@@ -24,7 +24,7 @@ use crate::storage::streams::{StreamRow, list_streams};
 /// After so long without a step it is said why somebody else's pass stands still.
 const STILL: Duration = Duration::from_secs(3);
 
-pub(super) async fn run(pool: &PgPool, brands: &[Arc<Brand>], which: &WhichArguments, file: &SettingsFile) -> anyhow::Result<()> {
+pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArguments, file: &SettingsFile) -> anyhow::Result<()> {
     which.check()?;
     let (background, clock) = (Background::new(), Clock::system());
     let accounts = Accounts::new(pool, brands, &file.calls, &background, &clock);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
-use sqlx::PgPool;
 
 use crate::brand::Brand;
 use crate::cli::{plain, say, span};
@@ -15,7 +15,7 @@ use crate::storage::accounts::{AccountRow, get_account};
 use crate::storage::follow_ups::{FollowUpCounts, count_follow_ups};
 use crate::storage::streams::{StreamRow, list_streams};
 
-pub(super) async fn status(pool: &PgPool, brands: &[Arc<Brand>]) -> anyhow::Result<()> {
+pub(super) async fn status(pool: &Pool, brands: &[Arc<Brand>]) -> anyhow::Result<()> {
     let now = Clock::system().now();
     for (n, brand) in brands.iter().enumerate() {
         if n > 0 {

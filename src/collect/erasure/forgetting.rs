@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::storage::pool::Connection;
 use jiff::Timestamp;
-use sqlx::PgConnection;
 
 use crate::brand::Brand;
 use crate::collect::apply::run_sifted;
@@ -23,7 +23,7 @@ use crate::storage::records::list_records;
 /// First the records are deleted as if their sources had: that way everybody who has something in common with them is made
 /// anew, and the caches are told, by the write path itself. What then still stands of them has no effect and just goes.
 pub(super) async fn forget(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand: &Brand,
     records: &BTreeSet<RecordKey>,
     events: &BTreeSet<EventKey>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::PgPool;
+use crate::storage::pool::Pool;
 use uuid::Uuid;
 
 use super::mentions::mentions_of;
@@ -56,7 +56,7 @@ const PENDING: &str = "pending";
 /// Deletes the deliveries that touch or mention anybody whom the ledger names, on the account of an erasure. What one that
 /// waits says about others is applied first.
 pub(super) async fn clear_inbox(
-    pool: &PgPool,
+    pool: &Pool,
     brand: &Brand,
     erasure: Uuid,
     on_progress: &mut (dyn FnMut(Progress) + Send),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::storage::pool::Connection;
 use serde_json::Value;
-use sqlx::PgConnection;
 
 use crate::brand::Brand;
 use crate::customer::email::EmailField;
@@ -31,7 +31,7 @@ const MOST_CHARS: usize = 320;
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn mentions_erased(db: &mut PgConnection, brand: &Brand, deliveries: &[&Delivery]) -> Result<Vec<bool>, StorageError> {
+pub async fn mentions_erased(db: &mut Connection, brand: &Brand, deliveries: &[&Delivery]) -> Result<Vec<bool>, StorageError> {
     let hasher = LedgerHasher::new(&brand.row.ledger_key);
     let mentions: Vec<BTreeSet<LedgerHash>> =
         deliveries.iter().map(|delivery| mentions_of(&delivery.body, &hasher, brand.rules.identity.region)).collect();

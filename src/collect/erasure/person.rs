@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::storage::pool::{Connection, Pool};
 use jiff::Timestamp;
-use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::file::{BrandLedger, Entry, LedgerError, LedgerFile};
@@ -85,7 +85,7 @@ impl Whom {
 /// # Errors
 /// When Postgres fails.
 pub(in crate::collect) async fn list_entries(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand: &Brand,
     records: &BTreeSet<RecordKey>,
 ) -> Result<BTreeSet<LedgerHash>, StorageError> {
@@ -118,7 +118,7 @@ pub(in crate::collect) async fn list_entries(
 /// # Errors
 /// When the ledger's file can't be written, and nothing is erased; or when Postgres fails.
 pub async fn erase(
-    pool: &PgPool,
+    pool: &Pool,
     brand: &Brand,
     file: &LedgerFile,
     (records, now): (&BTreeSet<RecordKey>, Timestamp),
@@ -139,7 +139,7 @@ pub async fn erase(
 /// # Errors
 /// As [`erase`].
 pub async fn enter(
-    pool: &PgPool,
+    pool: &Pool,
     brand: &Brand,
     file: &LedgerFile,
     records: &BTreeSet<RecordKey>,
@@ -164,7 +164,7 @@ pub async fn enter(
 ///
 /// # Errors
 /// When the ledger's file can't be written, or Postgres fails.
-pub async fn unerase(pool: &PgPool, brand: &Brand, file: &LedgerFile, whom: &Whom, now: Timestamp) -> Result<usize, ErasureError> {
+pub async fn unerase(pool: &Pool, brand: &Brand, file: &LedgerFile, whom: &Whom, now: Timestamp) -> Result<usize, ErasureError> {
     let hasher = LedgerHasher::new(&brand.row.ledger_key);
     let hashes: BTreeSet<LedgerHash> = match whom {
         Whom::Address(address) => [hasher.own(address), hasher.common(address)].into(),

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::file::{BrandLedger, Entry, LedgerError, LedgerFile};
@@ -34,7 +34,7 @@ const PAGE: usize = 500;
 ///
 /// # Errors
 /// When the file can't be read, or Postgres fails.
-pub async fn adopt_keys(pool: &PgPool, file: &LedgerFile, slugs: &[&str]) -> Result<(), ErasureError> {
+pub async fn adopt_keys(pool: &Pool, file: &LedgerFile, slugs: &[&str]) -> Result<(), ErasureError> {
     for (slug, ledger) in file.read()? {
         if let Some(key) = ledger.key.filter(|_| slugs.contains(&slug.as_str())) {
             let row = get_or_insert_brand(pool, &slug).await?;
@@ -49,7 +49,7 @@ pub async fn adopt_keys(pool: &PgPool, file: &LedgerFile, slugs: &[&str]) -> Res
 ///
 /// # Errors
 /// When the file fails, or Postgres.
-pub async fn reconcile(pool: &PgPool, brand: &Brand, file: &LedgerFile, now: Timestamp, began_by: Timestamp) -> Result<usize, ErasureError> {
+pub async fn reconcile(pool: &Pool, brand: &Brand, file: &LedgerFile, now: Timestamp, began_by: Timestamp) -> Result<usize, ErasureError> {
     if get_ledger_key(pool, brand.id()).await? != brand.row.ledger_key {
         tracing::error!(brand = brand.rules.slug, "this is another database than at the start: until a restart, the erased may be seen");
         return Ok(0);
@@ -86,7 +86,7 @@ fn digest(hashes: &BTreeSet<LedgerHash>) -> [u8; 32] {
 }
 
 /// Enters into the tables what only the file knows. Gives back what the tables hold then.
-async fn take_in(pool: &PgPool, brand: &Brand, of_file: Option<&BrandLedger>) -> Result<Vec<ErasureRow>, StorageError> {
+async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandLedger>) -> Result<Vec<ErasureRow>, StorageError> {
     // Without the lock, for nearly always there is nothing to do.
     let rows = list_erasures(&mut *pool.acquire().await?, brand.id()).await?;
     let known: BTreeMap<Uuid, &ErasureRow> = rows.iter().map(|row| (row.erasure_id, row)).collect();
@@ -113,7 +113,7 @@ async fn take_in(pool: &PgPool, brand: &Brand, of_file: Option<&BrandLedger>) ->
 }
 
 /// Writes into the file what only the tables know.
-async fn write_out(pool: &PgPool, brand: &Brand, file: &LedgerFile, of_file: &BrandLedger, rows: &[ErasureRow]) -> Result<(), ErasureError> {
+async fn write_out(pool: &Pool, brand: &Brand, file: &LedgerFile, of_file: &BrandLedger, rows: &[ErasureRow]) -> Result<(), ErasureError> {
     let mut news = BrandLedger::default();
     for row in rows {
         let known = of_file.erasures.get(&row.erasure_id);
@@ -137,7 +137,7 @@ async fn write_out(pool: &PgPool, brand: &Brand, file: &LedgerFile, of_file: &Br
 }
 
 /// Looks through everything that is kept for whom the ledger names, and erases it.
-async fn resume(pool: &PgPool, brand: &Brand, open: &BTreeSet<Uuid>, now: Timestamp) -> Result<(), ErasureError> {
+async fn resume(pool: &Pool, brand: &Brand, open: &BTreeSet<Uuid>, now: Timestamp) -> Result<(), ErasureError> {
     let mut after = String::new();
     while let Some(last) = forget_records(pool, brand, &after).await? {
         after = last.to_string();
@@ -154,7 +154,7 @@ async fn resume(pool: &PgPool, brand: &Brand, open: &BTreeSet<Uuid>, now: Timest
 }
 
 /// Forgets those of the next page of records that the ledger names. Gives back the page's last one.
-async fn forget_records(pool: &PgPool, brand: &Brand, after: &str) -> Result<Option<RecordKey>, ErasureError> {
+async fn forget_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<RecordKey>, ErasureError> {
     let hasher = LedgerHasher::new(&brand.row.ledger_key);
     let mut transaction = begin(pool, brand.id()).await?;
     let keys = list_named_after(&mut transaction, brand.id(), after, PAGE).await?;
@@ -192,7 +192,7 @@ async fn forget_records(pool: &PgPool, brand: &Brand, after: &str) -> Result<Opt
 }
 
 /// Forgets those of the next page of events that the ledger names. Gives back the page's last one.
-async fn forget_events(pool: &PgPool, brand: &Brand, after: &str) -> Result<Option<EventKey>, ErasureError> {
+async fn forget_events(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<EventKey>, ErasureError> {
     let hasher = LedgerHasher::new(&brand.row.ledger_key);
     let mut transaction = begin(pool, brand.id()).await?;
     let keys = list_events_after(&mut transaction, brand.id(), after, PAGE).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::PgConnection;
+use crate::storage::pool::Connection;
 use uuid::Uuid;
 
 use super::forgetting::forget;
@@ -31,7 +31,7 @@ pub(in crate::collect) struct Sifted {
 }
 
 /// Holds some work against the ledger, inside a transaction that holds the brand's lock. Nothing is written.
-pub(in crate::collect) async fn sift(db: &mut PgConnection, brand: &Brand, work: &Work) -> Result<Sifted, StorageError> {
+pub(in crate::collect) async fn sift(db: &mut Connection, brand: &Brand, work: &Work) -> Result<Sifted, StorageError> {
     let region = brand.rules.identity.region;
     let hasher = LedgerHasher::new(&brand.row.ledger_key);
     let ends = work.merges.keys().flat_map(|(loser, winner)| [loser, winner]);
@@ -85,7 +85,7 @@ pub(in crate::collect) async fn sift(db: &mut PgConnection, brand: &Brand, work:
 
 impl Sifted {
     /// Lets the ledger learn the new keys, and deletes what was stored under them. Gives back whether anything was written.
-    pub(in crate::collect) async fn enact(&self, db: &mut PgConnection, brand: &Brand) -> Result<bool, StorageError> {
+    pub(in crate::collect) async fn enact(&self, db: &mut Connection, brand: &Brand) -> Result<bool, StorageError> {
         if !self.dropped.is_empty() {
             let dropped = u64::try_from(self.dropped.len()).unwrap_or(u64::MAX);
             metrics::counter!("hookpoint_erased_changes_total", "brand" => brand.rules.slug.clone()).increment(dropped);
@@ -128,7 +128,7 @@ impl Suspect {
 /// that begins with another letter, since numbers and mailboxes change hands; and those that bear an address which others had as well,
 /// under the person's name.
 pub(super) async fn convict(
-    db: &mut PgConnection,
+    db: &mut Connection,
     brand: &Brand,
     suspects: &[Suspect],
     found: &BTreeMap<LedgerHash, Uuid>,

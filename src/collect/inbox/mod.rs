@@ -12,11 +12,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::storage::pool::{Connection, Pool};
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use sqlx::{PgConnection, PgPool};
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
@@ -26,6 +26,7 @@ use super::follow_up::hints;
 use super::gather::Readers;
 use super::unread::UnreadCounts;
 use super::work::{Applied, Work};
+use crate::alarm::Alarm;
 use crate::background::Background;
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -37,7 +38,7 @@ use crate::storage::StorageError;
 use crate::storage::database::database_now;
 use crate::storage::follow_ups::{HintRow, insert_follow_ups};
 use crate::storage::inbox::{Claim, Verdict, claim_deliveries, finish_deliveries, hold_deliveries};
-use crate::storage::outcome::begin;
+use crate::storage::outcome::try_begin;
 use item::{IGNORED, Item, Read};
 use retry::{Failure, verdict};
 
@@ -46,6 +47,10 @@ const ALONE_FROM: u32 = 4;
 
 /// How long a brand's inbox is left alone when nothing is due and nobody says that something came.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a worker looks elsewhere while another session writes for its brand, and after how long that is told.
+const WHILE_HELD: Duration = Duration::from_millis(250);
+const LONG_HELD: Duration = Duration::from_secs(15);
 
 /// Wakes the worker of a brand on this replica.
 #[derive(Clone)]
@@ -72,7 +77,7 @@ impl Wakes {
 
 /// Works off the inbox of one brand.
 pub struct Worker {
-    pool: PgPool,
+    pool: Pool,
     brand: Arc<Brand>,
     clock: Clock,
     lease: Duration,
@@ -85,15 +90,15 @@ pub struct Worker {
 impl Worker {
     /// A worker for a brand.
     #[must_use]
-    pub const fn new(pool: PgPool, brand: Arc<Brand>, settings: &InboxSettings, clock: Clock) -> Self {
+    pub const fn new(pool: Pool, brand: Arc<Brand>, settings: &InboxSettings, clock: Clock) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
         let is_outgrown = AtomicBool::new(false);
         Self { pool, brand, clock, lease, batch: settings.batch, max_attempts: settings.max_attempts, is_outgrown }
     }
 
     /// Goes on until the service ends, and then finishes what it has begun. At most as many brands at once as there are slots.
-    pub async fn run(self, wakes: Wakes, slots: Arc<Semaphore>, background: Background) {
-        let mut is_failing = false;
+    pub async fn run(self, wakes: Wakes, slots: Arc<Semaphore>, alarm: Arc<Alarm>, background: Background) {
+        let mut held_since = None;
         let looks = Arc::new(Semaphore::new(1));
         while !background.is_ending() {
             // Beside the work, which would wait for it otherwise.
@@ -107,32 +112,54 @@ impl Worker {
                 });
             }
             let Ok(slot) = slots.acquire().await else { return };
-            let worked = self.step().await;
+            let is_held = held_since.is_some();
+            let worked = self.step_in_time(is_held).await;
             drop(slot);
-            match worked {
+            let pause = match worked {
                 Ok(0) => {
+                    alarm.clear();
+                    held_since = None;
                     let pause = tokio::time::timeout(PAUSE, wakes.wait(self.brand.id()));
                     tokio::select! {
                         _ = pause => {}
                         () = background.until_ending() => {}
                     }
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    // Said once, not for every attempt.
-                    if !is_failing {
-                        tracing::warn!(brand = self.brand.rules.slug, %error, "what came in is not applied yet");
-                    }
-                    is_failing = true;
-                    tokio::select! {
-                        () = tokio::time::sleep(PAUSE) => {}
-                        () = background.until_ending() => {}
-                    }
                     continue;
                 }
+                Ok(_) => {
+                    alarm.clear();
+                    held_since = None;
+                    continue;
+                }
+                // Somebody else writes for this brand: others go on meanwhile.
+                Err(error) if error.is_held() => {
+                    if held_since.get_or_insert_with(Instant::now).elapsed() > LONG_HELD {
+                        alarm.raise(&error);
+                    }
+                    WHILE_HELD
+                }
+                Err(error) => {
+                    alarm.raise(&error);
+                    PAUSE
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = background.until_ending() => {}
             }
-            is_failing = false;
         }
+    }
+
+    /// A step that takes longer than its lease is given up: what it claimed is somebody else's by then.
+    async fn step_in_time(&self, is_held: bool) -> Result<usize, StorageError> {
+        let step = async {
+            if is_held {
+                // Before anything is claimed in vain.
+                try_begin(&self.pool, self.brand.id()).await?.rollback().await?;
+            }
+            self.step().await
+        };
+        tokio::time::timeout(self.lease, step).await.unwrap_or(Err(StorageError::Database(sqlx::Error::PoolTimedOut)))
     }
 
     /// Claims and works off one batch. Gives back how many deliveries were in it.
@@ -183,6 +210,10 @@ impl Worker {
             let Some(first) = items.first() else { continue };
             let failure = match AssertUnwindSafe(self.apply(token, now, items)).catch_unwind().await {
                 Ok(Ok(())) => continue,
+                Ok(Err(error)) if error.is_held() => {
+                    self.release((token, now), left.into_iter().chain([items])).await?;
+                    return Err(error);
+                }
                 Ok(Err(error)) if error.is_away() => return self.leave((token, now), items, &left, error).await,
                 Ok(Err(error)) => Failure::Storage(error),
                 Err(_) => Failure::Panicked,
@@ -200,7 +231,7 @@ impl Worker {
     /// Applies some deliveries and finishes them: all of it, or nothing.
     async fn apply(&self, token: Uuid, now: Timestamp, items: &[Item]) -> Result<(), StorageError> {
         let read: Vec<Read<'_>> = items.iter().map(|item| self.read(item)).collect();
-        let mut transaction = begin(&self.pool, self.brand.id()).await?;
+        let mut transaction = try_begin(&self.pool, self.brand.id()).await?;
         let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
         let held = hold_deliveries(&mut transaction, self.brand.id(), token, &ids).await?;
         let (held, lost): (Vec<&Read<'_>>, Vec<&Read<'_>>) = read.iter().partition(|read| held.contains(&read.item.id));
@@ -233,7 +264,7 @@ impl Worker {
 
     /// Those that are about somebody who was erased: as the write path found, or, where nothing was applied, as what they hold
     /// says.
-    async fn erased(&self, db: &mut PgConnection, held: &[&Read<'_>], applied: &Applied) -> Result<BTreeSet<Uuid>, StorageError> {
+    async fn erased(&self, db: &mut Connection, held: &[&Read<'_>], applied: &Applied) -> Result<BTreeSet<Uuid>, StorageError> {
         let is_erased = |change: &Change| change.keys().iter().any(|key| applied.erased.contains(key));
         let (changing, silent): (Vec<&Read<'_>>, Vec<&Read<'_>>) = held.iter().partition(|read| read.changes().is_some());
         let of_changes = changing.iter().filter(|read| read.changes().is_some_and(|changes| changes.iter().any(is_erased)));
@@ -270,6 +301,12 @@ impl Worker {
         let mut verdicts = Vec::new();
         verdicts.extend(begun.iter().map(|item| (item.id, verdict(&failure, item.attempts, self.max_attempts, token, now))));
         verdicts.extend(others.iter().flat_map(|items| items.iter()).map(|item| (item.id, Verdict::Released)));
+        self.finish((token, now), &verdicts).await
+    }
+
+    /// As if they had not been claimed: nothing was tried.
+    async fn release(&self, (token, now): (Uuid, Timestamp), items: impl Iterator<Item = &[Item]>) -> Result<(), StorageError> {
+        let verdicts: Vec<_> = items.flatten().map(|item| (item.id, Verdict::Released)).collect();
         self.finish((token, now), &verdicts).await
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::storage::pool::Pool;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::PgPool;
 
 use crate::brand::Brand;
 use crate::customer::kind::Source;
@@ -81,7 +81,7 @@ fn unsigned(time: SignedDuration) -> Duration {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn watch(pool: &PgPool, brand: &Brand) -> Result<Vec<Watch>, StorageError> {
+pub async fn watch(pool: &Pool, brand: &Brand) -> Result<Vec<Watch>, StorageError> {
     let backlog = list_backlog(pool, brand.id()).await?;
     let mut all = Vec::new();
     for source in Source::ALL {

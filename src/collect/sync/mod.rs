@@ -17,8 +17,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::account::{Account, CallError};
@@ -34,7 +34,7 @@ use turn::{Stop, Turn};
 
 /// Walks through the streams of an account.
 pub struct Walker {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     pub(super) account: Arc<Account>,
     pub(super) clock: Clock,
     pub(super) lease: Duration,
@@ -130,7 +130,7 @@ pub enum SyncError {
 impl Walker {
     /// A walker for an account.
     #[must_use]
-    pub fn new(pool: PgPool, account: Arc<Account>, settings: &SyncSettings, clock: Clock) -> Self {
+    pub fn new(pool: Pool, account: Arc<Account>, settings: &SyncSettings, clock: Clock) -> Self {
         Self {
             pool,
             account,
@@ -143,7 +143,7 @@ impl Walker {
 
     /// Where it is written down how far it came.
     #[must_use]
-    pub const fn pool(&self) -> &PgPool {
+    pub const fn pool(&self) -> &Pool {
         &self.pool
     }
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::storage::pool::Pool;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::PgPool;
 
 use super::{Ended, Pass, SyncError, Walker};
 use crate::account::Account;
@@ -26,7 +26,7 @@ const AFTER_BREAKING: SignedDuration = SignedDuration::from_mins(15);
 const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 
 /// Walks through an account's streams when they are due, until the service ends.
-pub async fn keep_in_step(pool: PgPool, account: Arc<Account>, settings: SyncSettings, clock: Clock, background: Background) {
+pub async fn keep_in_step(pool: Pool, account: Arc<Account>, settings: SyncSettings, clock: Clock, background: Background) {
     let walker = || Walker::new(pool.clone(), Arc::clone(&account), &settings, clock.clone());
     // What changed lately doesn't wait for the hours that everything may take.
     tokio::join!(keep(walker(), &settings, &background, Line::Whole), keep(walker(), &settings, &background, Line::Changes));

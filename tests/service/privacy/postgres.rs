@@ -48,7 +48,7 @@ async fn open(embedded: &Embedded, database: &str) -> PgPool {
     PgPoolOptions::new().max_connections(2).connect_with(options).await.unwrap()
 }
 
-async fn tell(server: &PgPool, statement: &str) {
+async fn tell(server: impl sqlx::PgExecutor<'_>, statement: &str) {
     sqlx::query(AssertSqlSafe(statement.to_owned())).execute(server).await.unwrap();
 }
 
@@ -238,7 +238,7 @@ async fn in_each_others_way(server: &PgPool) {
 #[tokio::test]
 async fn a_server_of_somebody_else_that_logs_values_is_warned_about() {
     let (place, name) = database().await;
-    let size = PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10) };
+    let size = PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
     let operator = server().await;
     for (setting, value, logs) in [
         ("log_min_duration_statement", "0", false),

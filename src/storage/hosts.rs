@@ -1,0 +1,248 @@
+//! The servers that may be the Postgres of a database URL, and which of them is its primary.
+//!
+//! A URL may name several hosts (`postgres://one,two:5433/name`), as libpq's may: the primary among them is used, wherever it is by
+//! now. What only reads, such as a standby, is never used: it lags behind, and can't tell of changes.
+
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row};
+
+use super::trouble::Trouble;
+
+/// How long one host may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// How long after a host was asked the next one is asked too, if it has not answered by then.
+const NEXT_HOST: Duration = Duration::from_millis(200);
+
+/// How long nothing at all may be answered before what is under way is given up.
+const SILENCE: Duration = Duration::from_secs(4);
+
+/// The servers of one database.
+#[derive(Debug)]
+pub struct Hosts {
+    all: Vec<PgConnectOptions>,
+    /// The one that was the primary when it was last asked.
+    last: AtomicUsize,
+    trust: Mutex<Trust>,
+}
+
+/// Which connections are believed to work.
+#[derive(Debug, Clone, Copy)]
+struct Trust {
+    /// Those that were made before are not.
+    since: Instant,
+    /// When a statement was last answered, on any of them.
+    answered_at: Instant,
+}
+
+/// What is wrong with a database URL, without repeating it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It can't be read.
+    #[error("the database URL is not understood")]
+    Malformed,
+    /// libpq knows others, which make no sense here.
+    #[error("the database URL's target_session_attrs can only be read-write, primary or any: this service needs a Postgres that it can write to")]
+    Target,
+}
+
+impl Hosts {
+    /// One server.
+    #[must_use]
+    pub fn one(options: PgConnectOptions) -> Self {
+        Self::all(vec![options])
+    }
+
+    fn all(all: Vec<PgConnectOptions>) -> Self {
+        let now = Instant::now();
+        // Statements are not logged: their text is ours, but a slow one's log line would carry nothing an operator can use.
+        let all = all.into_iter().map(|options| options.disable_statement_logging().application_name("hookpoint")).collect();
+        Self { all, last: AtomicUsize::new(0), trust: Mutex::new(Trust { since: now, answered_at: now }) }
+    }
+
+    /// Those that a URL names.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn parse(url: &str) -> Result<Self, UrlError> {
+        let (start, rest) = url.split_once("://").ok_or(UrlError::Malformed)?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at_checked(end).ok_or(UrlError::Malformed)?;
+        let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
+        let at = if authority.contains('@') { "@" } else { "" };
+        let tail = without_target(tail)?;
+        let options = hosts.split(',').map(|host| {
+            let options = PgConnectOptions::from_str(&format!("{start}://{user}{at}{host}{tail}")).map_err(|_| UrlError::Malformed)?;
+            let names_mode = tail.contains("sslmode=") || tail.contains("ssl-mode=") || std::env::var_os("PGSSLMODE").is_some();
+            // Who is in between could pretend to be a server without TLS otherwise, and be told the password.
+            Ok(if names_mode || is_of_this_machine(&options) { options } else { options.ssl_mode(PgSslMode::VerifyFull) })
+        });
+        Ok(Self::all(options.collect::<Result<_, _>>()?))
+    }
+
+    /// What somebody on the way to the server could do, because of the URL's `sslmode`.
+    #[must_use]
+    pub fn exposure(&self) -> Option<&'static str> {
+        let modes = self.all.iter().filter(|options| !is_of_this_machine(options)).map(PgConnectOptions::get_ssl_mode);
+        modes
+            .map(|mode| match mode {
+                PgSslMode::VerifyFull => (0, None),
+                PgSslMode::VerifyCa => (1, Some("another server with a certificate of the same authority can pretend to be this one")),
+                PgSslMode::Require => (2, Some("who is in between can pretend to be the server, and read and change everything")),
+                PgSslMode::Allow | PgSslMode::Prefer => {
+                    (3, Some("who is in between can turn TLS off, and get the password, and read and change everything"))
+                }
+                PgSslMode::Disable => (4, Some("nothing is encrypted: who is in between gets the password, and reads and changes everything")),
+            })
+            .max_by_key(|(rank, _)| *rank)
+            .and_then(|(_, exposure)| exposure)
+    }
+
+    /// The options of the host that was used last.
+    #[must_use]
+    pub fn options(&self) -> PgConnectOptions {
+        let last = self.all.get(self.last.load(Ordering::Relaxed)).or_else(|| self.all.first());
+        last.cloned().unwrap_or_default()
+    }
+
+    /// A connection to the primary, after a statement that sets it up. All hosts are asked, the next one as soon as one hesitates.
+    ///
+    /// # Errors
+    /// When no host is a primary that accepts connections.
+    pub async fn connect(&self, setup: &str) -> Result<PgConnection, sqlx::Error> {
+        let first = self.last.load(Ordering::Relaxed);
+        let order = (0..self.all.len()).map(|n| first.saturating_add(n).checked_rem(self.all.len()).unwrap_or_default());
+        let mut asked: FuturesUnordered<_> = order
+            .zip(0_u32..)
+            .filter_map(|(n, turn)| Some((n, turn, self.all.get(n)?)))
+            .map(|(n, turn, options)| async move {
+                tokio::time::sleep(NEXT_HOST.saturating_mul(turn)).await;
+                let connected = tokio::time::timeout(CONNECT, connect_to(options, setup)).await;
+                (n, connected.unwrap_or_else(|_| Err(Trouble::Silent.into())))
+            })
+            .collect();
+        let mut failure = None;
+        while let Some((n, connected)) = asked.next().await {
+            match connected {
+                Ok(connection) => {
+                    self.last.store(n, Ordering::Relaxed);
+                    return Ok(connection);
+                }
+                Err(error) => {
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        Err(failure.unwrap_or(sqlx::Error::PoolClosed))
+    }
+
+    fn trust(&self) -> MutexGuard<'_, Trust> {
+        self.trust.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a connection that was made at that time is believed to work.
+    pub(super) fn trusts(&self, made_at: Instant) -> bool {
+        self.trust().since <= made_at
+    }
+
+    /// A statement was answered.
+    pub(super) fn note_answer(&self) {
+        self.trust().answered_at = Instant::now();
+    }
+
+    /// A connection broke: all that were made before are probably broken too.
+    pub(super) fn note_break(&self) {
+        self.trust().since = Instant::now();
+    }
+
+    /// Whether nothing was answered for so long, on any connection, that a statement that began at that time needn't be waited for
+    /// any more. A replica asks something every two seconds.
+    pub(super) fn is_silent(&self, began_at: Instant) -> bool {
+        self.trust().answered_at.max(began_at).elapsed() > SILENCE
+    }
+
+    /// A statement that began at that time was not answered in time. Where no other one was answered since, it is not the
+    /// statement: whatever is in between dropped the connections, and told nobody.
+    pub fn note_silence(&self, began_at: Instant) {
+        let mut trust = self.trust();
+        if trust.answered_at < began_at {
+            trust.since = Instant::now();
+        }
+    }
+}
+
+async fn connect_to(options: &PgConnectOptions, setup: &str) -> Result<PgConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    let answers = sqlx::raw_sql(AssertSqlSafe(format!("{setup}; select pg_is_in_recovery()"))).fetch_all(&mut connection).await?;
+    let is_standby: bool = answers.last().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
+    if is_standby { Err(Trouble::Standby.into()) } else { Ok(connection) }
+}
+
+/// Whether the way there leads over no network.
+fn is_of_this_machine(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let is_loopback = || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    options.get_socket().is_some() || host.starts_with('/') || host == "localhost" || is_loopback()
+}
+
+/// The end of a URL without libpq's `target_session_attrs`: what a primary is, is asked in any case.
+fn without_target(tail: &str) -> Result<String, UrlError> {
+    let Some((path, query)) = tail.split_once('?') else { return Ok(tail.to_owned()) };
+    let (targets, kept): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with("target_session_attrs="));
+    let is_possible = |pair: &&str| pair.split_once('=').is_some_and(|(_, target)| ["read-write", "primary", "any"].contains(&target));
+    if !targets.iter().all(is_possible) {
+        return Err(UrlError::Target);
+    }
+    Ok(if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(url: &str) -> Vec<(String, u16)> {
+        let hosts = Hosts::parse(url).unwrap();
+        hosts.all.iter().map(|options| (options.get_host().to_owned(), options.get_port())).collect()
+    }
+
+    #[test]
+    fn a_url_may_name_several_hosts() {
+        let one = "postgres://hookpoint:a%40b@db.internal:5433/name?sslmode=require";
+        assert_eq!(hosts(one), [("db.internal".to_owned(), 5433)]);
+        let three = "postgres://hookpoint:secret@one,two:5433,[::1]:5434/name?target_session_attrs=read-write&sslmode=require";
+        assert_eq!(hosts(three), [("one".to_owned(), 5432), ("two".to_owned(), 5433), ("[::1]".to_owned(), 5434)]);
+        assert_eq!(Hosts::parse("postgres://one/name?target_session_attrs=standby").err(), Some(UrlError::Target));
+        assert_eq!(Hosts::parse("one/name").err(), Some(UrlError::Malformed));
+    }
+
+    #[test]
+    fn over_a_network_the_server_is_verified_unless_the_url_says_otherwise() {
+        let mode = |url: &str| Hosts::parse(url).unwrap().exposure().is_none();
+        assert!(mode("postgres://a:b@db.internal/name"));
+        assert!(mode("postgres://a:b@127.0.0.1/name") && mode("postgres://a:b@[::1]/name") && mode("postgres://a@localhost/name"));
+        assert!(mode("postgres://a@%2Fvar%2Frun%2Fpostgresql/name"));
+        for weaker in ["verify-ca", "require", "prefer", "allow", "disable"] {
+            assert!(!mode(&format!("postgres://a:b@db.internal/name?sslmode={weaker}")), "{weaker}");
+            assert!(mode(&format!("postgres://a:b@localhost/name?sslmode={weaker}")), "{weaker}");
+        }
+    }
+
+    #[test]
+    fn one_unanswered_statement_is_a_silence_only_where_no_other_was_answered() {
+        let hosts = Hosts::one(PgConnectOptions::new_without_pgpass());
+        let made_at = Instant::now();
+        let began_at = Instant::now();
+        hosts.note_answer();
+        hosts.note_silence(began_at);
+        assert!(hosts.trusts(made_at));
+        hosts.note_silence(Instant::now());
+        assert!(!hosts.trusts(made_at) && hosts.trusts(Instant::now()));
+    }
+}

@@ -1,0 +1,444 @@
+//! Connections to Postgres, a bounded number of them, and an end to everything that is asked on them.
+//!
+//! Not the library's pool: that one waits for ever for a connection that has fallen silent, asks Postgres once more whenever a
+//! connection comes back, and keeps connections that lead to a server that is the primary no more. Here every statement ends in
+//! time by itself, and what was interrupted, broke or may lead to the wrong server is closed. The sockets are made by the library,
+//! which sets no keepalive on them; Postgres is told to set it on its own end.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
+use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
+use sqlx::{Describe, Either, Execute, Executor, SqlSafeStr, SqlStr};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::hosts::Hosts;
+use super::trouble::{Trouble, breaks};
+
+/// How long the oldest connection lives: the server's memory of it and a forgotten plan end with it.
+const LONGEST_LIFE: Duration = Duration::from_mins(30);
+
+/// How much longer than Postgres itself is waited for its word that a statement took too long.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether Postgres answers anything at all, while a statement is waited for.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long to wait before Postgres, which just couldn't be reached, is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How a pool's connections are used.
+#[derive(Debug, Clone, Copy)]
+pub struct Use {
+    /// At most so many.
+    pub connections: usize,
+    /// How long a caller waits for a free one, and for Postgres to be back; zero for no second try.
+    pub patience: Duration,
+    /// How long a statement may take; `None` for as long as it takes.
+    pub statement: Option<Duration>,
+    /// What is set on each of them besides.
+    pub setup: &'static str,
+}
+
+/// A bounded number of connections, made when they are needed.
+#[derive(Clone)]
+pub struct Pool(Arc<Inner>);
+
+struct Inner {
+    hosts: Arc<Hosts>,
+    used: Use,
+    setup: String,
+    free: Arc<Semaphore>,
+    // The one that was used last is used first, so that those that are not needed grow old.
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// A connection to Postgres on which every statement ends in time.
+pub struct Connection {
+    raw: PgConnection,
+    hosts: Arc<Hosts>,
+    statement: Option<Duration>,
+    made_at: Instant,
+    /// No statement is under way, none was interrupted, and nothing broke.
+    is_usable: bool,
+}
+
+/// A connection in use. It goes back to its pool unless it can't be used again.
+pub struct Pooled {
+    // Taken when it is dropped.
+    connection: Option<Connection>,
+    pool: Arc<Inner>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A transaction. Unless it is ended, it ends with its connection.
+#[must_use]
+pub struct Transaction {
+    pooled: Pooled,
+    is_open: bool,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("used", &self.0.used).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("is_usable", &self.is_usable).finish_non_exhaustive()
+    }
+}
+
+/// What is set on every connection. Postgres is to give up by itself whatever hangs at our end: a statement whose client is gone, a
+/// transaction that nobody goes on with, a connection on which nothing arrives. What is acknowledged must be on the disk, whatever
+/// the server's default.
+fn setup(used: Use) -> String {
+    let statement = used.statement.map_or(0, |longest| longest.as_millis());
+    format!(
+        "set statement_timeout = {statement}; set idle_in_transaction_session_timeout = '10s'; set client_connection_check_interval = '2s'; \
+        set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3; set tcp_user_timeout = 10000; {}; \
+        select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'",
+        used.setup
+    )
+}
+
+impl Pool {
+    /// No connection is made yet.
+    #[must_use]
+    pub fn new(hosts: Arc<Hosts>, used: Use) -> Self {
+        let free = Arc::new(Semaphore::new(used.connections));
+        Self(Arc::new(Inner { hosts, used, setup: setup(used), free, idle: Mutex::default() }))
+    }
+
+    /// Another one to the same servers.
+    #[must_use]
+    pub fn beside(&self, used: Use) -> Self {
+        Self::new(Arc::clone(&self.0.hosts), used)
+    }
+
+    /// The servers.
+    #[must_use]
+    pub fn hosts(&self) -> &Arc<Hosts> {
+        &self.0.hosts
+    }
+
+    /// How to connect to the server that was the primary when it was last asked.
+    #[must_use]
+    pub fn connect_options(&self) -> sqlx::postgres::PgConnectOptions {
+        self.0.hosts.options()
+    }
+
+    /// A free connection, or a new one; waits while all are in use, or Postgres is away, as long as its use allows.
+    ///
+    /// # Errors
+    /// When there is none in time.
+    pub async fn acquire(&self) -> Result<Pooled, sqlx::Error> {
+        let patience = self.0.used.patience;
+        if patience.is_zero() {
+            return self.try_to_acquire().await;
+        }
+        let mut failure = None;
+        let acquired = tokio::time::timeout(patience, async {
+            loop {
+                match self.try_to_acquire().await {
+                    // Only what may be over in a moment is worth the wait.
+                    Err(error) if is_passing(&error) => failure = Some(error),
+                    done => return done,
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+        match acquired.await {
+            Ok(done) => done,
+            Err(_) => Err(failure.unwrap_or(sqlx::Error::PoolTimedOut)),
+        }
+    }
+
+    async fn try_to_acquire(&self) -> Result<Pooled, sqlx::Error> {
+        let permit = Arc::clone(&self.0.free).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        self.with(permit).await
+    }
+
+    async fn with(&self, permit: OwnedSemaphorePermit) -> Result<Pooled, sqlx::Error> {
+        let connection = match self.0.take_idle() {
+            Some(connection) => connection,
+            None => self.0.connect().await?,
+        };
+        Ok(Pooled { connection: Some(connection), pool: Arc::clone(&self.0), _permit: permit })
+    }
+
+    /// A connection of its own, closed in the end, on which a statement may take as long as it takes.
+    ///
+    /// # Errors
+    /// When none can be made.
+    pub async fn acquire_patient(&self) -> Result<PgConnection, sqlx::Error> {
+        self.0.hosts.connect(&setup(Use { statement: None, ..self.0.used })).await
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        self.begin_with("begin").await
+    }
+
+    /// Begins a transaction with some statements, of which the first is `begin`.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn begin_with(&self, statements: impl SqlSafeStr) -> Result<Transaction, sqlx::Error> {
+        Transaction::begin(self.acquire().await?, statements.into_sql_str()).await
+    }
+
+    /// Like [`begin_with`](Self::begin_with); `None` when no connection is free.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn try_begin_with(&self, statements: impl SqlSafeStr) -> Result<Option<Transaction>, sqlx::Error> {
+        let Ok(permit) = Arc::clone(&self.0.free).try_acquire_owned() else { return Ok(None) };
+        Transaction::begin(self.with(permit).await?, statements.into_sql_str()).await.map(Some)
+    }
+
+    /// How many there may be.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.0.used.connections
+    }
+
+    /// How many are in use, and how many are not.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.most().saturating_sub(self.0.free.available_permits()), self.0.idle().len())
+    }
+
+    /// Gives no connection any more, and closes those that are not in use.
+    pub fn close(&self) {
+        self.0.free.close();
+        self.0.idle().clear();
+    }
+}
+
+/// Whether Postgres may be back in a moment.
+fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => !matches!(error.kind(), std::io::ErrorKind::PermissionDenied),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P") || code == "53300"),
+        _ => false,
+    }
+}
+
+impl Inner {
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_idle(&self) -> Option<Connection> {
+        let mut idle = self.idle();
+        idle.retain(Connection::is_good);
+        idle.pop()
+    }
+
+    async fn connect(&self) -> Result<Connection, sqlx::Error> {
+        let raw = self.hosts.connect(&self.setup).await?;
+        Ok(Connection { raw, hosts: Arc::clone(&self.hosts), statement: self.used.statement, made_at: Instant::now(), is_usable: true })
+    }
+}
+
+impl Connection {
+    fn is_good(&self) -> bool {
+        self.is_usable && self.made_at.elapsed() < LONGEST_LIFE && self.hosts.trusts(self.made_at)
+    }
+
+    /// Does something on it, that is ended if it takes too long.
+    async fn in_time<T: Send>(&mut self, ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        let began_at = Instant::now();
+        self.is_usable = false;
+        let asked = ask(&mut self.raw);
+        tokio::pin!(asked);
+        let done = loop {
+            let Some(longest) = self.statement.map(|longest| longest.saturating_add(GRACE)) else { break asked.await };
+            let left = longest.saturating_sub(began_at.elapsed());
+            match tokio::time::timeout(left.min(LOOK), &mut asked).await {
+                Ok(done) => break done,
+                Err(_) if left < LOOK || self.hosts.is_silent(began_at) => break Err(Trouble::Silent.into()),
+                Err(_) => {}
+            }
+        };
+        match &done {
+            Ok(_) => self.hosts.note_answer(),
+            Err(sqlx::Error::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut => {
+                self.hosts.note_silence(began_at);
+                return done;
+            }
+            Err(error) if breaks(error) => {
+                self.hosts.note_break();
+                return done;
+            }
+            Err(_) => {}
+        }
+        self.is_usable = true;
+        done
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take().filter(Connection::is_good)
+            && !self.pool.free.is_closed()
+        {
+            self.pool.idle().push(connection);
+        }
+    }
+}
+
+impl Deref for Pooled {
+    type Target = Connection;
+
+    #[expect(clippy::expect_used, reason = "it is taken when this is dropped, and not before")]
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("a connection until it is dropped")
+    }
+}
+
+impl DerefMut for Pooled {
+    #[expect(clippy::expect_used, reason = "it is taken when this is dropped, and not before")]
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("a connection until it is dropped")
+    }
+}
+
+impl Transaction {
+    async fn begin(pooled: Pooled, statements: SqlStr) -> Result<Self, sqlx::Error> {
+        let mut transaction = Self { pooled, is_open: true };
+        transaction.execute(statements).await?;
+        Ok(transaction)
+    }
+
+    /// Keeps what was done.
+    ///
+    /// # Errors
+    /// When Postgres fails: whether it is kept is not known then, unless the error is Postgres's own.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.end("commit").await
+    }
+
+    /// Undoes what was done.
+    ///
+    /// # Errors
+    /// When Postgres fails; nothing is kept then either.
+    pub async fn rollback(self) -> Result<(), sqlx::Error> {
+        self.end("rollback").await
+    }
+
+    async fn end(mut self, how: &'static str) -> Result<(), sqlx::Error> {
+        (&mut *self.pooled).execute(how).await?;
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.pooled.is_usable = false;
+        }
+    }
+}
+
+impl Deref for Transaction {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.pooled
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.pooled
+    }
+}
+
+type Rows = Vec<Either<PgQueryResult, PgRow>>;
+
+/// Rows that are all here, as the library wants them.
+fn streamed<'e>(
+    rows: impl Future<Output = Result<Rows, sqlx::Error>> + Send + 'e,
+) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>> {
+    stream::once(rows).map_ok(|rows| stream::iter(rows.into_iter().map(Ok))).try_flatten().boxed()
+}
+
+impl<'c> Executor<'c> for &'c mut Connection {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        streamed(async move { self.in_time(async |raw| raw.fetch_many(query).try_collect().await).await })
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        async move { self.in_time(async |raw| raw.fetch_optional(query).await).await }.boxed()
+    }
+
+    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
+    where
+        'c: 'e,
+    {
+        async move { self.in_time(async |raw| raw.prepare_with(sql, parameters).await).await }.boxed()
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, sqlx::Error>>
+    where
+        'c: 'e,
+    {
+        async move { self.in_time(async |raw| raw.describe(sql).await).await }.boxed()
+    }
+}
+
+impl<'p> Executor<'p> for &'p Pool {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        streamed(async move { (&mut *self.acquire().await?).fetch_many(query).try_collect().await })
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        async move { (&mut *self.acquire().await?).fetch_optional(query).await }.boxed()
+    }
+
+    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
+    where
+        'p: 'e,
+    {
+        async move { (&mut *self.acquire().await?).prepare_with(sql, parameters).await }.boxed()
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, sqlx::Error>>
+    where
+        'p: 'e,
+    {
+        async move { (&mut *self.acquire().await?).describe(sql).await }.boxed()
+    }
+}
