@@ -6,6 +6,10 @@
 //! restart (else the own one does, and then haproxy where it is installed). `inbox` sends 20,000 webhooks, kills 50 times and
 //! restarts Postgres 6 times, in any form; `--webhooks`, `--kills`, `--restarts` and `--seed` change that. It ends with an error
 //! when a promise is broken.
+//!
+//! `-- failover` runs only when it is named, for some twelve minutes: the primary of a cluster of three is killed five times, frozen
+//! twice and cut off twice; `--failovers 1,1,1` says how often each. It needs `patroni`, `etcd` and Postgres on the machine, and says
+//! that it is not run where they are missing.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,11 +27,12 @@ mod stand;
 use std::time::Duration;
 
 use stand::collecting::Collection;
+use stand::failover::Failovers;
 use stand::freshness::Way;
 use stand::inbox::Hardship;
 use stand::report::{Report, Scale};
 use stand::restart::Front;
-use stand::{Stand, collecting, freshness, hanging, inbox, machine, outage, restart};
+use stand::{Stand, collecting, failover, freshness, hanging, inbox, machine, outage, patroni, restart};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -51,19 +56,30 @@ fn main() {
         ..full
     };
     let collection = Collection { contacts: number("--contacts", Collection::FULL.contacts), ..Collection::FULL };
-    let scenarios = ["freshness", "outage", "restart", "inbox", "collect", "walk", "budget", "hanging"];
-    let named: Vec<&str> = scenarios.into_iter().filter(|name| arguments.iter().any(|argument| argument == name)).collect();
+    let failovers = value("--failovers").map_or(Failovers::FULL, |text| {
+        Failovers::parse(text).unwrap_or_else(|| panic!("--failovers needs three numbers, such as 5,2,2: of kills, freezes and partitions"))
+    });
+    let scenarios = ["freshness", "outage", "restart", "inbox", "collect", "walk", "budget", "hanging", "failover"];
+    let mut named: Vec<&str> = scenarios.into_iter().filter(|name| arguments.iter().any(|argument| argument == name)).collect();
+    let missing = patroni::missing().filter(|_| named.contains(&"failover"));
+    if let Some(missing) = missing {
+        println!("failover is not run: it needs a cluster, and {missing} is not installed on this machine");
+        named.retain(|name| *name != "failover");
+        if named.is_empty() {
+            return;
+        }
+    }
     let scale = Scale::full(Duration::from_secs(seconds));
-    let broken = tokio::runtime::Runtime::new().unwrap().block_on(run(&named, scale, &fronts, hardship, collection));
+    let broken = tokio::runtime::Runtime::new().unwrap().block_on(run(&named, scale, &fronts, hardship, collection, failovers));
     println!();
     if broken.is_empty() {
-        println!("every promise was kept");
+        println!("every promise was kept{}", if missing.is_some() { ", but those of failover, which was not run" } else { "" });
     }
     assert!(broken.is_empty(), "promises were broken:\n{}", broken.join("\n"));
 }
 
-/// Runs scenarios, all if none is named; gives the promises that were broken.
-async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship, collection: Collection) -> Vec<String> {
+/// Runs scenarios, all but the last if none is named; gives the promises that were broken.
+async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship, collection: Collection, failovers: Failovers) -> Vec<String> {
     let mut broken = Vec::new();
     let mut stand = Stand::start().await;
     let shop = stand.shop("machine").await;
@@ -98,6 +114,13 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship,
     if is_asked("hanging") {
         let scale = Scale { lookups_per_second: 500, ..Scale::full(Duration::from_secs(30)) };
         print("hanging: all sources hang, 500 lookups a second of people whom nobody knows", hanging::run(&stand, scale).await, &mut broken);
+    }
+    if named.contains(&"failover") {
+        print(
+            "failover: two replicas, and a cluster whose primary is killed, frozen and cut off",
+            failover::run(&stand, failovers).await,
+            &mut broken,
+        );
     }
     stand.stop().await;
     if is_asked("inbox") {

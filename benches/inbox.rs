@@ -227,7 +227,7 @@ async fn fill(shop: &Shop, deliveries: usize) {
             }
         };
         let rows: Vec<DeliveryRow> = story.by_ref().take(2_000).map(row).collect();
-        insert_deliveries(&shop.database.pool, shop.brand.id(), &rows, None).await.unwrap();
+        insert_deliveries(&shop.database.pool, shop.brand.id(), &rows, 10, None).await.unwrap();
     }
     for statement in ["vacuum analyze deliveries", "checkpoint"] {
         sqlx::raw_sql(statement).execute(&shop.database.pool).await.unwrap();

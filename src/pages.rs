@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::storage::pool::Pool;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use serde_json::Map;
 
 use crate::alarm::{Alarms, Part};
 use crate::background::Background;
@@ -45,10 +46,8 @@ pub async fn ready(health: Data<Health>) -> Result<HttpResponse, Problem> {
         return Err(Problem::Starting);
     }
     let parts = parts(&health.flights, &health.cache, &health.alarms);
-    let mut body = serde_json::json!({ "status": "ready", "degraded": parts.iter().any(|(_, fails)| *fails) });
-    for (part, fails) in parts {
-        body[part] = if fails { "failing" } else { "ok" }.into();
-    }
+    let mut body = Map::from_iter([("status".to_owned(), "ready".into()), ("degraded".to_owned(), parts.iter().any(|(_, fails)| *fails).into())]);
+    body.extend(parts.map(|(part, fails)| (part.to_owned(), if fails { "failing" } else { "ok" }.into())));
     Ok(HttpResponse::Ok().json(body))
 }
 

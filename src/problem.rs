@@ -17,18 +17,20 @@ macro_rules! catalogue {
             TooManyWrongKeys(u64),
             /// Too many lookups of unknown people with one key: seconds to wait.
             TooManyMisses(u64),
+            /// The same webhook too often: seconds to wait.
+            TooManyWebhooks(u64),
         }
 
         impl Problem {
             /// Every problem there is.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+ Self::TooManyRequests(1), Self::TooManyWrongKeys(1), Self::TooManyMisses(1)];
+            pub const ALL: &[Self] = &[$(Self::$variant,)+ Self::TooManyRequests(1), Self::TooManyWrongKeys(1), Self::TooManyMisses(1), Self::TooManyWebhooks(1)];
 
             /// The status.
             #[must_use]
             pub const fn status(self) -> StatusCode {
                 match self {
                     $(Self::$variant => StatusCode::$status,)+
-                    Self::TooManyRequests(_) | Self::TooManyWrongKeys(_) | Self::TooManyMisses(_) => StatusCode::TOO_MANY_REQUESTS,
+                    Self::TooManyRequests(_) | Self::TooManyWrongKeys(_) | Self::TooManyMisses(_) | Self::TooManyWebhooks(_) => StatusCode::TOO_MANY_REQUESTS,
                 }
             }
 
@@ -39,6 +41,7 @@ macro_rules! catalogue {
                     Self::TooManyRequests(_) => ("too-many-requests", "Too many requests with this key", "Wait as long as Retry-After says. The limit is limits.lookups_per_second."),
                     Self::TooManyWrongKeys(_) => ("too-many-wrong-keys", "Too many requests with wrong keys from this network", "Check the key in the CRM sync url. Requests with a valid key are not affected."),
                     Self::TooManyMisses(_) => ("too-many-misses", "Too many lookups of unknown people with this key", "Wait as long as Retry-After says. The limit is limits.misses_per_minute."),
+                    Self::TooManyWebhooks(_) => ("too-many-webhooks", "The same webhook comes too often", "Send it again after as long as Retry-After says. The limit is limits.same_webhook_per_minute."),
                 }
             }
         }
@@ -98,7 +101,9 @@ impl Problem {
     #[must_use]
     pub const fn retry_after(self) -> Option<u64> {
         match self {
-            Self::TooManyRequests(seconds) | Self::TooManyWrongKeys(seconds) | Self::TooManyMisses(seconds) => Some(seconds),
+            Self::TooManyRequests(seconds) | Self::TooManyWrongKeys(seconds) | Self::TooManyMisses(seconds) | Self::TooManyWebhooks(seconds) => {
+                Some(seconds)
+            }
             Self::Overloaded | Self::Starting | Self::ShuttingDown => Some(1),
             Self::InboxUnavailable | Self::ReceiptUnknown => Some(5),
             Self::SourceNotConnected => Some(300),

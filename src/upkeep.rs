@@ -44,13 +44,13 @@ pub async fn sweep_brands(pool: Pool, brands: Vec<Arc<Brand>>) {
 const ERASING: SignedDuration = SignedDuration::from_mins(10);
 
 /// Keeps the ledger of erasures and its file alike, and erases again who came back with a database that was restored meanwhile.
-pub async fn reconcile_ledger(pool: Pool, brands: Vec<Arc<Brand>>, ledger: LedgerFile, clock: Clock) {
+pub async fn reconcile_ledger(pool: Pool, brands: Vec<Arc<Brand>>, (ledger, max_percent): (LedgerFile, u32), clock: Clock) {
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
         for brand in &brands {
             let now = clock.now();
             let began_by = now.checked_sub(ERASING).unwrap_or(now);
-            if let Err(error) = reconcile(&pool, brand, &ledger, now, began_by).await {
+            if let Err(error) = reconcile(&pool, brand, (&ledger, max_percent), now, began_by).await {
                 tracing::error!(brand = brand.rules.slug, %error, "the ledger of erasures and its file are not alike yet");
             }
         }
@@ -85,15 +85,15 @@ pub async fn watch_inboxes(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
         for brand in &brands {
             let Ok(watches) = watch(&pool, brand).await else { continue };
             watches.iter().for_each(|watch| show(&brand.rules.slug, watch, clock.now()));
-            metrics::gauge!("hookpoint_inbox_watched_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds());
+            metrics::gauge!("hookpoint_inbox_watched_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds(&clock));
         }
         tokio::time::sleep(Duration::from_secs(10)).await;
     }
 }
 
 /// When something was last looked at: what is shown is as old as that.
-fn unix_seconds() -> f64 {
-    Timestamp::now().duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
+fn unix_seconds(clock: &Clock) -> f64 {
+    clock.now().duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
 }
 
 fn show(brand: &str, watch: &Watch, now: Timestamp) {
@@ -134,7 +134,7 @@ pub async fn watch_streams(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
         for brand in brands.iter().filter(|brand| !brand.rules.accounts.is_empty()) {
             let Ok(rows) = list_streams(&pool, brand.id()).await else { continue };
             rows.iter().for_each(|row| show_stream(&brand.rules.slug, row, clock.now()));
-            metrics::gauge!("hookpoint_sync_watched_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds());
+            metrics::gauge!("hookpoint_sync_watched_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds(&clock));
         }
         tokio::time::sleep(Duration::from_secs(10)).await;
     }

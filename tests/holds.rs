@@ -10,7 +10,7 @@ use stand::freshness::Way;
 use stand::inbox::Hardship;
 use stand::report::{Report, Scale};
 use stand::restart::Front;
-use stand::{Stand, collecting, freshness, hanging, inbox, outage, restart};
+use stand::{Stand, collecting, freshness, hanging, inbox, outage, restart, stopped};
 
 /// One after the other: each has processes for all cores.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -85,6 +85,15 @@ async fn lookups_are_answered_while_all_sources_hang_and_find_what_they_know_aft
     // Four systems answer from this process too, and not as fast as when they are built for speed.
     let scale = Scale { duration: std::time::Duration::from_secs(6), lookups_per_second: 50, ..Scale::SHORT };
     let report = hanging::run(&stand, scale).await;
+    expect_whole(&report);
+    stand.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_is_stopped_in_the_middle_of_its_work_holds_nobody_up_for_long() {
+    let _turn = TURN.lock().await;
+    let stand = Stand::start().await;
+    let report = stopped::run(&stand).await;
     expect_whole(&report);
     stand.stop().await;
 }

@@ -3,6 +3,7 @@
 //! - lookups of a key: a runaway client, or a stolen key used to read out the customers;
 //! - wrong keys of a network: guessing. It throttles only wrong keys, since all brands' lookups come from the same
 //!   addresses of the help desk;
+//! - the same webhook: somebody who recorded one and sends it again and again, each time to be stored and asked about;
 //! - misses of a key: somebody trying numbers. It raises an alarm, and refuses only where the settings say so.
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -94,6 +95,38 @@ impl WrongKeys {
         check(&self.networks.get_with(network_of(caller), || Arc::new(RateLimiter::direct(self.quota))))
     }
 }
+
+/// Webhooks by their content. Holds a bounded number of them.
+#[derive(Debug)]
+pub struct SameWebhooks {
+    quota: Quota,
+    contents: Cache<[u8; 16], Arc<DefaultDirectRateLimiter>>,
+}
+
+impl SameWebhooks {
+    /// None has come yet.
+    #[must_use]
+    pub fn new(per_minute: u32) -> Self {
+        let contents = Cache::builder().max_capacity(MAX_CONTENTS).time_to_idle(Duration::from_secs(120)).build();
+        Self { quota: Quota::per_minute(at_least_one(per_minute)), contents }
+    }
+
+    /// Takes a webhook, by the hash of its content and of where it came.
+    ///
+    /// # Errors
+    /// The seconds to wait.
+    pub fn take(&self, content: [u8; 16]) -> Result<(), u64> {
+        check(&self.contents.get_with(content, || Arc::new(RateLimiter::direct(self.quota))))
+    }
+
+    /// What came so far didn't count: it was not stored.
+    pub fn forget(&self, content: [u8; 16]) {
+        self.contents.invalidate(&content);
+    }
+}
+
+/// How many contents are kept count of: some ten megabytes of them.
+const MAX_CONTENTS: u64 = 50_000;
 
 fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

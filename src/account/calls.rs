@@ -71,8 +71,10 @@ impl Account {
                 Ok(answer) => break (answer, permit),
             }
         };
-        let (body, is_missing) = match answer.status {
-            200..300 => (answer.body?, false),
+        // The memory of what was said is given back once it is read.
+        let Answer { status, body, room, .. } = answer;
+        let (body, is_missing) = match status {
+            200..300 => (body?, false),
             404 | 410 => (Value::Null, true),
             300..400 => return Err(CallError::Redirected),
             status => return Err(CallError::Status(status)),
@@ -81,7 +83,9 @@ impl Account {
         let asked_at = self.clock.or_frozen(permit.granted_at);
         let elapsed = SignedDuration::try_from(permit.since.elapsed()).unwrap_or_default();
         let received_at = self.clock.or_frozen(permit.granted_at.checked_add(elapsed).unwrap_or(permit.granted_at));
-        let heard = self.api().read(ask, &Reply { body, is_missing, received_at })?;
+        let reply = Reply { body, is_missing, received_at };
+        let heard = self.api().read(ask, &reply)?;
+        drop((reply, room));
         self.count(*flight.class.borrow(), if is_missing { "missing" } else { "answered" });
         Ok(Arc::new(Heard { asked_at, is_missing, ..heard }))
     }

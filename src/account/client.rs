@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, RequestBuilder, Response, Url, Version};
 use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::dialling::{Dialled, Dialling, watched};
 use super::{CallError, handshake, lock};
 use crate::settings::file::CallSettings;
+use crate::sources::weight::weight;
 use crate::sources::{Unreadable, json};
 
 /// Of an answer that isn't wanted so much is read, in the hope that the connection can be used again.
@@ -26,7 +28,16 @@ pub(super) struct Client {
     first_byte: Duration,
     whole: Duration,
     max_bytes: usize,
+    // Memory for answers that are read and not yet taken in, of all accounts together.
+    room: Arc<Semaphore>,
 }
+
+/// The memory for answers of all accounts, and how much of it one may take, once it is read.
+const ROOM: usize = 64 * 1024 * 1024;
+const MOST_OF_ONE: usize = 48 * 1024 * 1024;
+
+/// Memory is handed out in pieces of so many bytes.
+const PIECE: usize = 64 * 1024;
 
 /// What is sent, besides where to.
 pub(super) enum Body<'a> {
@@ -44,6 +55,8 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     /// What it says, of 2xx only; else null.
     pub(super) body: Result<Value, CallError>,
+    /// The memory that it takes.
+    pub(super) room: Option<OwnedSemaphorePermit>,
     /// When the request was sent, at the latest.
     pub(super) sent_by: Instant,
 }
@@ -72,6 +85,7 @@ impl Client {
             first_byte: Duration::from_millis(settings.first_byte_ms),
             whole: Duration::from_millis(settings.whole_ms),
             max_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
+            room: Arc::new(Semaphore::new(ROOM / PIECE)),
         }
     }
 
@@ -105,26 +119,51 @@ impl Client {
         // Over HTTP/2 it may have waited for its turn on a connection that was there, and nobody tells.
         let sent_by = if response.version() == Version::HTTP_2 { Instant::now() } else { lock(dialled).sent_by(began) };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = if !response.status().is_success() {
+        let (body, room) = if !response.status().is_success() {
             let _ = tokio::time::timeout(UNWANTED, read(&mut response, MOST_UNWANTED)).await;
-            Ok(Value::Null)
+            (Ok(Value::Null), None)
         } else {
             self.read_json(&mut response, may_be_empty || status == 204).await?
         };
-        Ok(Answer { status, headers, body, sent_by })
+        Ok(Answer { status, headers, body, room, sent_by })
     }
 
-    async fn read_json(&self, response: &mut Response, may_be_empty: bool) -> Result<Result<Value, CallError>, Failure> {
-        let Some(bytes) = read(response, self.max_bytes).await? else { return Ok(Err(CallError::TooLarge)) };
+    async fn read_json(&self, response: &mut Response, may_be_empty: bool) -> Result<Read, Failure> {
+        let Some(bytes) = read(response, self.max_bytes).await? else { return Ok((Err(CallError::TooLarge), None)) };
         if bytes.is_empty() && may_be_empty {
-            return Ok(Ok(Value::Null));
+            return Ok((Ok(Value::Null), None));
         }
-        // Whatever it is called: JSON is JSON.
-        Ok(json(&bytes).map_err(|unreadable| match unreadable {
-            Unreadable::NotJson(fault) => CallError::NotJson(Some(fault)),
-            other => CallError::Unreadable(other),
-        }))
+        // Small ones at once: to go elsewhere takes longer.
+        if bytes.len() <= SMALL {
+            return Ok((parse(&bytes), None));
+        }
+        let room = Arc::clone(&self.room);
+        let (weighed, bytes) = elsewhere(move || (weight(&bytes, MOST_OF_ONE), bytes)).await?;
+        let Some(weight) = weighed else { return Ok((Err(CallError::TooLarge), None)) };
+        let pieces = u32::try_from(weight.div_ceil(PIECE)).unwrap_or(u32::MAX);
+        // As long as the call may take: others give their room back when what they heard is taken in.
+        let room = room.acquire_many_owned(pieces).await.map_err(|_| Failure::TIMED_OUT)?;
+        Ok((elsewhere(move || parse(&bytes)).await?, Some(room)))
     }
+}
+
+/// What was read, and the memory that it takes.
+type Read = (Result<Value, CallError>, Option<OwnedSemaphorePermit>);
+
+/// An answer of so many bytes can't take much memory, nor long to be read.
+const SMALL: usize = 16 * 1024;
+
+/// Does something on a thread that nobody waits for.
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Failure::TIMED_OUT)
+}
+
+/// Whatever it is called: JSON is JSON.
+fn parse(bytes: &[u8]) -> Result<Value, CallError> {
+    json(bytes).map_err(|unreadable| match unreadable {
+        Unreadable::NotJson(fault) => CallError::NotJson(Some(fault)),
+        other => CallError::Unreadable(other),
+    })
 }
 
 /// Why nothing came back.

@@ -1,4 +1,4 @@
-//! Where calls may go: below an account's base URL, and to the origins that its settings name. Nothing that a source says can
+//! Where calls may go: below an account's base URL, and below the other URLs that its settings name. Nothing that a source says can
 //! lead a call, and the token in it, elsewhere.
 
 use reqwest::Url;
@@ -24,7 +24,7 @@ impl Places {
             Target::Below(path) => self.below(path),
             Target::Given(url) => plain(url),
         };
-        url.filter(|url| self.origins.iter().any(|known| is_same_origin(known, url))).ok_or(CallError::Foreign)
+        url.filter(|url| self.origins.iter().any(|known| is_same_origin(known, url) && is_below(known, url))).ok_or(CallError::Foreign)
     }
 
     fn below(&self, path: &str) -> Option<Url> {
@@ -36,11 +36,18 @@ impl Places {
 /// Whether a segment leads upwards. Parsers take an encoded dot for a dot.
 fn climbs(path: &str) -> bool {
     let is_dots = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
-    path.split(['/', '\\']).any(is_dots)
+    let plain = path.to_ascii_lowercase().replace("%2f", "/").replace("%5c", "/");
+    plain.split(['/', '\\']).any(is_dots)
 }
 
 fn is_same_origin(known: &Url, url: &Url) -> bool {
     known.scheme() == url.scheme() && known.host() == url.host() && known.port_or_known_default() == url.port_or_known_default()
+}
+
+/// Whether a URL leads below the path of another one: a host may be shared with others, and have doors of its own.
+fn is_below(known: &Url, url: &Url) -> bool {
+    let base = known.path().trim_end_matches('/');
+    url.path().strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && !climbs(url.path())
 }
 
 /// A URL whose host is written so that everybody reads the same one: no user, no encoding, no letters of other scripts, and
@@ -65,12 +72,21 @@ mod tests {
 
     #[test]
     fn a_url_is_followed_only_to_a_known_origin() {
-        for right in ["https://api.example.com/a?b=c", "HTTPS://API.example.com:443/a", "https://files.example.com:8443/x", "https://api.example.com"]
+        for right in
+            ["https://api.example.com/v1/a?b=c", "HTTPS://API.example.com:443/v1/a", "https://files.example.com:8443/x", "https://api.example.com/v1"]
         {
             assert!(found(&Target::Given(right.to_owned())).is_some(), "{right}");
         }
         for wrong in [
-            "http://api.example.com/a",
+            "https://api.example.com/a",
+            "https://api.example.com/v10/a",
+            "https://api.example.com/V1/a",
+            "https://api.example.com",
+            "https://api.example.com/v1/../a",
+            "https://api.example.com/v1/%2e%2e/a",
+            "https://api.example.com/v1/..%5ca",
+            "https://api.example.com/admin/delete-all?x=/v1/",
+            "http://api.example.com/v1/a",
             "https://api.example.com:8443/a",
             "https://files.example.com/x",
             "https://api.example.com.evil.example/a",

@@ -38,10 +38,11 @@ use crate::readiness::Readiness;
 use crate::receive::handler::Reception;
 use crate::settings::{SettingsFile, ledger_file};
 use crate::storage::database::Database;
+use crate::storage::ledger::LedgerKey;
 use crate::storage::pool::Use;
 use crate::storage::{StorageError, brands, migrate};
 pub use server::PATHS;
-use server::{metrics_server, public_server, run};
+use server::{metrics_server, public_server, raise_file_limit, run};
 use work::Work;
 
 /// A running application.
@@ -67,7 +68,7 @@ pub struct Application {
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How long storing webhooks may take. Whoever sent them has been told to send them again by then: it only frees the connection.
-const RECEIPT: Duration = Duration::from_secs(2);
+const RECEIPT: Duration = Duration::from_secs(5);
 
 /// The application can't start.
 #[derive(Debug, thiserror::Error)]
@@ -101,10 +102,29 @@ pub async fn open_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
     Ok(open)
 }
 
+/// The brands of the settings, for whoever only looks: one that has no number yet has one that nothing is stored under.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_brands(database: &Database, rules: Vec<BrandRules>) -> Result<HashMap<i32, Arc<Brand>>, StorageError> {
+    let mut found = HashMap::new();
+    for (rules, n) in rules.into_iter().zip(1_i32..) {
+        let row = brands::find_brand(&database.pool, &rules.slug).await?;
+        let row = row.unwrap_or(brands::BrandRow { brand_id: n.saturating_neg(), secret: [0; 16], ledger_key: LedgerKey([0; 32]) });
+        found.insert(row.brand_id, Arc::new(Brand { rules, row }));
+    }
+    Ok(found)
+}
+
 /// Erases again who is in the ledger and not in its tables. That its file can't be written keeps nobody from being answered.
-async fn reconcile_all(database: &Database, brands: &HashMap<i32, Arc<Brand>>, ledger: &LedgerFile, clock: &Clock) -> Result<(), StartError> {
+async fn reconcile_all(
+    database: &Database,
+    brands: &HashMap<i32, Arc<Brand>>,
+    (ledger, max_percent): (&LedgerFile, u32),
+    clock: &Clock,
+) -> Result<(), StartError> {
     for brand in brands.values() {
-        match reconcile(&database.pool, brand, ledger, clock.now(), clock.now()).await {
+        match reconcile(&database.pool, brand, (ledger, max_percent), clock.now(), clock.now()).await {
             Err(ErasureError::Ledger(error @ LedgerError::Write(..))) => {
                 tracing::error!(brand = brand.rules.slug, %error, "a restored backup would not know who was erased");
             }
@@ -132,6 +152,7 @@ impl Application {
     /// # Errors
     /// When an address is taken or the store fails.
     pub async fn start_unprepared(file: &SettingsFile, rules: Vec<BrandRules>, database: Database, clock: Clock) -> Result<Self, StartError> {
+        raise_file_limit();
         let listener = bind(&file.server.listen)?;
         let metrics_listener = if file.server.metrics_listen.is_empty() { None } else { Some(bind(&file.server.metrics_listen)?) };
         migrate(&database.pool).await?;
@@ -139,7 +160,7 @@ impl Application {
         adopt_keys(&database.pool, &ledger, &rules.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
         let brands = open_brands(&database, rules).await?;
         // Before anybody is answered: an old backup may have brought back who was erased.
-        reconcile_all(&database, &brands, &ledger, &clock).await?;
+        reconcile_all(&database, &brands, (&ledger, file.erasure.max_percent), &clock).await?;
         warn_about_open_doors(file, &brands);
         let needed = file.database.connections.saturating_add(file.lookup.connections).saturating_add(file.inbox.connections).saturating_add(1);
         if let Some(had) = database.lacks_connections(needed).await {
@@ -190,7 +211,8 @@ impl Application {
         let wakes = Wakes::new(brands.keys().copied());
         let alarms = Alarms::default();
         let (receipts, alarm) = (pool.beside(receipts(file)), alarms.of(Part::Storing, None));
-        let reception = Data::new(Reception::new(receipts.clone(), alarm, &all, &file.inbox, wakes.clone(), background.clone(), clock.clone()));
+        let reception =
+            Data::new(Reception::new((receipts.clone(), alarm), &all, (&file.inbox, &file.limits), wakes.clone(), background.clone(), clock.clone()));
         let work = Work { file, pool, brands: &all, background: &background, clock: &clock, alarms: &alarms };
         work.collect(&accounts, &wakes);
         work.keep_up(&reception, ledger);

@@ -1,12 +1,16 @@
 //! The HTTP server of the service: the route table, and the order of what every request goes through.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer, Resource};
+use rustix::process::{Rlimit, getrlimit, setrlimit};
+use socket2::SockRef;
 use tokio::sync::oneshot;
 use tracing_actix_web::TracingLogger;
 
@@ -18,6 +22,19 @@ use crate::receive::handler::{Reception, options, receive};
 use crate::route;
 use crate::settings::SettingsFile;
 use crate::telemetry::request::{Front, HookpointSpan, finish};
+
+/// How long a client may take nothing of what it is sent before its connection is closed.
+const UNREAD: Duration = Duration::from_secs(30);
+
+/// Lets this process have as many files and connections open as the system allows: what it is given at first is often too little.
+pub(super) fn raise_file_limit() {
+    const ENOUGH: u64 = 65_536;
+    let limit = getrlimit(rustix::process::Resource::Nofile);
+    let most = limit.maximum.map_or(ENOUGH, |most| most.min(ENOUGH));
+    if limit.current.is_some_and(|current| current < most) {
+        let _ = setrlimit(rustix::process::Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum });
+    }
+}
 
 /// THE route table.
 fn routes(config: &mut ServiceConfig, lookup_path: &str) {
@@ -70,7 +87,13 @@ pub(super) fn public_server(
             .wrap(TracingLogger::<HookpointSpan>::new())
             .configure(move |config| routes(config, &path))
     });
-    let server = server.workers(workers).shutdown_timeout(file.server.shutdown_seconds).disable_signals();
+    let server = server.workers(workers).max_connections((file.server.max_connections / workers).max(1)).on_connect(|connection, _| {
+        // Whoever takes nothing of an answer for so long gets no more of it.
+        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+            let _ = SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD));
+        }
+    });
+    let server = server.shutdown_timeout(file.server.shutdown_seconds).disable_signals();
     Ok(server.listen(listener)?.run())
 }
 

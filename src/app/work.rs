@@ -62,7 +62,7 @@ impl Work<'_> {
         background.spawn_endless(upkeep::forget_looks(pool.clone()));
         background.spawn_endless(upkeep::sweep_brands(pool.clone(), all()));
         background.spawn_endless(upkeep::count_reviews(pool.clone(), all()));
-        background.spawn_endless(upkeep::reconcile_ledger(pool.clone(), all(), ledger, clock.clone()));
+        background.spawn_endless(upkeep::reconcile_ledger(pool.clone(), all(), (ledger, file.erasure.max_percent), clock.clone()));
         background.spawn_endless(upkeep::drain_histograms());
     }
 

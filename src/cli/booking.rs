@@ -6,11 +6,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
-use jiff::tz::TimeZone;
 
-use super::{lookup, open, plain, say};
+use super::{audit, look, lookup, open, plain, say};
 use crate::account::{Account, Accounts};
-use crate::app::open_brands;
+use crate::app::{find_brands, open_brands};
 use crate::background::Background;
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -60,7 +59,8 @@ const CANCELLED_BEFORE: &str =
     "It is cancelled already, so nothing was sent. If its source shows otherwise, `hookpoint sync run` has it asked again.";
 
 pub(super) async fn run(command: BookingCommand, settings: Settings) -> anyhow::Result<()> {
-    let database = open(&settings).await?;
+    let only_looks = matches!(command, BookingCommand::Actions { .. });
+    let database = if only_looks { look(&settings).await? } else { open(&settings).await? };
     let done = with(&database, command, settings).await;
     database.close().await;
     done
@@ -68,7 +68,8 @@ pub(super) async fn run(command: BookingCommand, settings: Settings) -> anyhow::
 
 async fn with(database: &Database, command: BookingCommand, settings: Settings) -> anyhow::Result<()> {
     let names = super::names_of(&settings.brands);
-    let brands = open_brands(database, settings.brands).await?;
+    let only_looks = matches!(command, BookingCommand::Actions { .. });
+    let brands = if only_looks { find_brands(database, settings.brands).await? } else { open_brands(database, settings.brands).await? };
     match command {
         BookingCommand::Actions { brand, limit } => actions(database, lookup::choose(&brands, brand.as_deref(), &names)?, limit).await,
         BookingCommand::Cancel(arguments) => {
@@ -140,17 +141,12 @@ fn show(event: Option<&Event>, brand: &Brand) {
 }
 
 async fn actions(database: &Database, brand: &Brand, limit: u32) -> anyhow::Result<()> {
-    let rows = list_actions(&database.pool, brand.id(), limit).await?;
+    let mut rows = list_actions(&database.pool, brand.id(), limit).await?;
+    rows.retain(|row| row.source.is_some());
     if rows.is_empty() {
         say("Nobody had anything done.");
     }
-    for row in rows {
-        let outcome = if row.outcome.is_empty() { "what became of it is not known" } else { row.outcome.as_str() };
-        let at = row.begun_at.to_zoned(TimeZone::UTC).strftime("%F %T UTC");
-        let fingerprint: String = row.subject.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        say(&format!("{at}  {}  {}  {} #{fingerprint}  {outcome}", brand.rules.slug, row.source, row.action));
-        say(&format!("    by {}: {}", plain(&row.done_by), plain(&row.reason)));
-    }
+    rows.iter().for_each(|row| audit::show(brand, row));
     Ok(())
 }
 

@@ -2,8 +2,8 @@
 
 use clap::Subcommand;
 
-use super::{open, say};
-use crate::app::open_brands;
+use super::{look, say};
+use crate::app::find_brands;
 use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::storage::brands::count_brand;
@@ -16,8 +16,8 @@ pub(super) enum BrandCommand {
 
 pub(super) async fn run(command: BrandCommand, settings: Settings) -> anyhow::Result<()> {
     let BrandCommand::List = command;
-    let database = open(&settings).await?;
-    let brands = open_brands(&database, settings.brands).await?;
+    let database = look(&settings).await?;
+    let brands = find_brands(&database, settings.brands).await?;
     let mut lines = Vec::new();
     for brand in brands.values() {
         let counts = count_brand(&database.pool, brand.id(), Clock::system().now()).await?;

@@ -6,7 +6,8 @@ use std::io::{IsTerminal, Write};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::{lookup, open, rebuild, say};
+use super::audit::{Act, ActorArguments};
+use super::{lookup, open, plain, plain_json, rebuild, say};
 use crate::app::open_brands;
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -21,7 +22,7 @@ use crate::settings::file::Several;
 use crate::settings::{Settings, ledger_file};
 use crate::storage::customers::{find_customer, find_owner};
 use crate::storage::database::Database;
-use crate::storage::erasing::list_remains;
+use crate::storage::erasing::{NamesakeRow, list_remains, list_same_names};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CustomerCommand {
@@ -29,14 +30,27 @@ pub(super) enum CustomerCommand {
     Erase {
         #[command(flatten)]
         whom: WhomArguments,
+        /// Who wants it, for the audit; whoever is logged in, if left out. Why isn't kept of an erasure
+        #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        by: Option<String>,
         /// Don't ask
         #[arg(long)]
         yes: bool,
     },
     /// Take an erasure back: what comes in from now on counts again
-    Unerase(WhomArguments),
+    Unerase {
+        #[command(flatten)]
+        whom: WhomArguments,
+        #[command(flatten)]
+        actor: ActorArguments,
+    },
     /// Everything held about a person, as JSON
-    Export(WhomArguments),
+    Export {
+        #[command(flatten)]
+        whom: WhomArguments,
+        #[command(flatten)]
+        actor: ActorArguments,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -68,20 +82,24 @@ async fn with(database: &Database, command: CustomerCommand, settings: Settings)
     adopt_keys(&database.pool, &ledger, &settings.brands.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
     let most = usize::try_from(settings.file.lookup.max_customers)?;
     let brands = open_brands(database, settings.brands).await?;
-    let (CustomerCommand::Erase { whom, .. } | CustomerCommand::Unerase(whom) | CustomerCommand::Export(whom)) = &command;
+    let (CustomerCommand::Erase { whom, .. } | CustomerCommand::Unerase { whom, .. } | CustomerCommand::Export { whom, .. }) = &command;
     let brand = lookup::choose(&brands, whom.brand.as_deref(), &names)?;
     let question = lookup::question(brand, whom.email.as_deref(), whom.phone.as_deref(), whom.id.clone())?;
     let person = Person { database, brand, question: &question, rules: ReadRules { max_customers: most, several: Several::All } };
     match command {
-        CustomerCommand::Erase { yes, .. } => {
+        CustomerCommand::Erase { yes, by, .. } => {
             // One that was interrupted is finished first.
             let now = Clock::system().now();
-            reconcile(&database.pool, brand, &ledger, now, now).await?;
+            reconcile(&database.pool, brand, (&ledger, settings.file.erasure.max_percent), now, now).await?;
             let records = person.find(!yes).await?;
             if !yes && !confirm()? {
                 say("Nothing was erased.");
                 return Ok(());
             }
+            let namesakes = list_same_names(&mut *database.pool.acquire().await?, brand.id(), &records).await?;
+            // Not whose records: nothing is to be left that leads to them.
+            let act = Act { action: "erase customer", records: None, target: format!("{} records", records.len()) };
+            let begun = ActorArguments::of(&by).begin(&database.pool, brand, act).await?;
             let bar = rebuild::bar("inbox", "deliveries");
             let mut on_progress = |progress: Progress| {
                 bar.set_length(progress.total.max(progress.done));
@@ -89,16 +107,23 @@ async fn with(database: &Database, command: CustomerCommand, settings: Settings)
             };
             let receipt = erase(&database.pool, brand, &ledger, (&records, Clock::system().now()), &mut on_progress).await?;
             bar.finish_and_clear();
+            begun.end(&format!("erased: {}", receipt.erasure_id)).await?;
             show(brand, &receipt);
+            show_namesakes(&namesakes);
         }
-        CustomerCommand::Unerase(_) => {
+        CustomerCommand::Unerase { actor, .. } => {
+            let act = Act { action: "take erasure back", records: None, target: String::new() };
+            let begun = actor.begin(&database.pool, brand, act).await?;
             let taken_back = unerase(&database.pool, brand, &ledger, &person.whom(), Clock::system().now()).await?;
+            begun.end(&format!("{taken_back} of them")).await?;
             anyhow::ensure!(taken_back > 0, "no erasure names that");
             say("Taken back: what comes in from now on counts again. What was erased does not come back by itself.");
         }
-        CustomerCommand::Export(_) => {
+        CustomerCommand::Export { actor, .. } => {
             let records = person.find(false).await?;
-            say(&serde_json::to_string_pretty(&export(&database.pool, brand, &records).await?)?);
+            let act = Act { action: "export customer", records: Some(&records), target: String::new() };
+            actor.begin(&database.pool, brand, act).await?.end("exported").await?;
+            say(&plain_json(&serde_json::to_string_pretty(&export(&database.pool, brand, &records).await?)?));
         }
     }
     Ok(())
@@ -172,6 +197,19 @@ fn confirm() -> anyhow::Result<bool> {
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
+/// Who may be the same person all the same, and was kept apart.
+fn show_namesakes(namesakes: &[NamesakeRow]) {
+    if namesakes.is_empty() {
+        return;
+    }
+    say("\nNot erased, although they have the same name and an address in common with that customer, of whom they are kept apart:");
+    for row in namesakes {
+        let why = row.grounds.as_deref().unwrap_or("another customer here");
+        say(&plain(&format!("  {}: the same {} ({why})", row.record, row.kind)));
+    }
+    say("If one of them is the same person, erase it too: hookpoint customer erase --id KEY.");
 }
 
 /// Nothing in it says whom: it may be kept.

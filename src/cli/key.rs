@@ -5,9 +5,10 @@ use clap::Subcommand;
 use jiff::{Span, Timestamp};
 use uuid::Uuid;
 
-use super::{open, say};
+use super::audit::{Act, ActorArguments};
+use super::{look, open, say};
 use crate::access::keys::{NewKey, hash_key};
-use crate::app::open_brands;
+use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::text;
@@ -27,6 +28,8 @@ pub(super) enum KeyCommand {
         /// After how many days the key opens nothing any more
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
         expires: Option<u16>,
+        #[command(flatten)]
+        actor: ActorArguments,
     },
     /// The keys, without the keys
     List {
@@ -38,24 +41,30 @@ pub(super) enum KeyCommand {
     Revoke {
         /// The id that `key list` shows
         id: Uuid,
+        #[command(flatten)]
+        actor: ActorArguments,
     },
 }
 
 pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Result<()> {
-    let database = open(&settings).await?;
+    let only_looks = matches!(command, KeyCommand::List { .. });
+    let database = if only_looks { look(&settings).await? } else { open(&settings).await? };
     let now = Clock::system().now();
     let (file, names) = (settings.file, super::names_of(&settings.brands));
-    let brands = open_brands(&database, settings.brands).await?;
+    let brands = if only_looks { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
     let find = |slug: &str| {
         brands.values().find(|brand| brand.rules.slug == slug).with_context(|| format!("there is no brand {slug} in the settings; brands: {names}"))
     };
     match command {
-        KeyCommand::Create { brand, label, expires } => {
+        KeyCommand::Create { brand, label, expires, actor } => {
             let brand = find(&brand)?;
             let key = NewKey::generate().map_err(|_| anyhow::anyhow!("the system has no random numbers to give"))?;
             let expires_at = expires.map(|days| now.checked_add(Span::new().hours(24 * i64::from(days)))).transpose()?;
             let row = new_row(brand, &label, key.reveal(), now, expires_at)?;
+            let act = Act { action: "create key", records: None, target: row.key_id.to_string() };
+            let begun = actor.begin(&database.pool, brand, act).await?;
             insert_key(&database.pool, &row).await?;
+            begun.end("made").await?;
             let base = if file.server.public_url.is_empty() {
                 format!("http://{}", file.server.listen)
             } else {
@@ -84,9 +93,12 @@ pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Resu
                 ));
             }
         }
-        KeyCommand::Revoke { id } => {
+        KeyCommand::Revoke { id, actor } => {
             let row = list_keys(&database.pool).await?.into_iter().find(|row| row.key_id == id).context("there is no key with that id")?;
+            let act = Act { action: "revoke key", records: None, target: id.to_string() };
+            let begun = actor.begin_for(&database.pool, row.brand_id, act).await?;
             let revoked = revoke_key(&database.pool, row.brand_id, id, now).await?;
+            begun.end(if revoked { "revoked" } else { "it was revoked before" }).await?;
             say(if revoked { "The key opens nothing any more." } else { "The key was revoked before." });
         }
     }

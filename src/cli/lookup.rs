@@ -8,8 +8,8 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
 
-use super::{open, plain, say};
-use crate::app::open_brands;
+use super::{look, plain, plain_json, say};
+use crate::app::find_brands;
 use crate::brand::Brand;
 use crate::collect::explain::{Explanation, explain};
 use crate::customer::email::Email;
@@ -43,17 +43,17 @@ pub(super) struct LookupArguments {
 }
 
 pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyhow::Result<()> {
-    let database = open(&settings).await?;
+    let database = look(&settings).await?;
     let rules = ReadRules { max_customers: usize::try_from(settings.file.lookup.max_customers)?, several: settings.file.lookup.several };
     let names = super::names_of(&settings.brands);
-    let brands = open_brands(&database, settings.brands).await?;
+    let brands = find_brands(&database, settings.brands).await?;
     let brand = choose(&brands, arguments.brand.as_deref(), &names)?;
     let question = question(brand, arguments.email.as_deref(), arguments.phone.as_deref(), arguments.id)?;
     let found = find(&database.pool, brand, &question, rules).await?;
     let explanations = if arguments.why { explanations(&database.pool, brand, &question, rules).await? } else { Vec::new() };
     database.close().await;
     if arguments.json {
-        say(&found.body);
+        say(&plain_json(&found.body));
         return Ok(());
     }
     let customers: Vec<Value> = serde_json::from_str(&found.body)?;

@@ -1,6 +1,7 @@
 //! The commands. Each is a thin caller: what they do is in the modules that they name.
 
 mod accuracy;
+mod audit;
 mod booking;
 mod brand;
 mod customer;
@@ -68,6 +69,9 @@ enum Command {
     /// Cancel a customer's booking, and see who had that done
     #[command(subcommand)]
     Booking(booking::BookingCommand),
+    /// See who did what with people's data, deliveries and keys
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Make all customers and answers anew from what the sources said; the service may go on
     Rebuild(rebuild::RebuildArguments),
     /// Measure who-is-who: false and missed merges over people whose truth is known
@@ -118,6 +122,7 @@ pub fn run(cli: Cli) -> ExitCode {
             (Command::Lookup(arguments), Some(settings)) => lookup::run(arguments, settings).await,
             (Command::Customer(command), Some(settings)) => customer::run(command, settings).await,
             (Command::Booking(command), Some(settings)) => booking::run(command, settings).await,
+            (Command::Audit(command), Some(settings)) => audit::run(command, settings).await,
             (Command::Rebuild(arguments), Some(settings)) => rebuild::run(arguments, settings).await,
             (_, None) => Ok(()),
         }
@@ -149,6 +154,12 @@ async fn open(settings: &Settings) -> anyhow::Result<Database> {
     Ok(database)
 }
 
+/// Opens the store for a command that only looks: nothing is written, and the schema stays as it is.
+async fn look(settings: &Settings) -> anyhow::Result<Database> {
+    let size = PoolSize { statement: None, ..settings.pool_size() };
+    Ok(Database::open(&settings.place, size, true).await?)
+}
+
 /// Prints a line of the answer to a command.
 fn say(text: &str) {
     use std::io::Write;
@@ -156,9 +167,27 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// What sources said, as a line of text: nothing in it may command the terminal.
+/// What sources said, as a line of text: nothing in it may command the terminal, or turn what stands there round.
 fn plain(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
+    text.replace(commands, "\u{fffd}")
+}
+
+/// JSON of what sources said: what may command the terminal is escaped, and means the same to whoever reads it as JSON.
+fn plain_json(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if commands(c) && c != '\n' {
+            plain.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
+/// Control characters, and those that turn the direction of what follows.
+fn commands(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[expect(clippy::print_stderr, reason = "the answer to a command")]
@@ -188,6 +217,16 @@ fn span(time: SignedDuration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_sources_said_commands_the_terminal() {
+        let said = "a\u{1b}[2J\u{9b}2J\u{202e}b\u{2066}c\u{7f}é";
+        assert_eq!(plain(said), "a\u{fffd}[2J\u{fffd}2J\u{fffd}b\u{fffd}c\u{fffd}é");
+        let json = serde_json::to_string_pretty(&serde_json::json!({ "name": said })).unwrap();
+        let shown = plain_json(&json);
+        assert!(!shown.chars().any(|c| commands(c) && c != '\n'), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap()["name"], said);
+    }
 
     #[test]
     fn durations_are_short() {

@@ -81,9 +81,10 @@ pub async fn cancel(pool: &Pool, account: &Arc<Account>, what: &Cancelling, mand
     let brand = &account.brand;
     let row = ActionRow {
         action_id: Uuid::new_v4(),
-        source: what.source,
+        source: Some(what.source),
         action: "cancel booking".to_owned(),
-        subject: LedgerHasher::new(&brand.row.ledger_key).event(&what.event),
+        subjects: [LedgerHasher::new(&brand.row.ledger_key).event(&what.event)].into(),
+        target: String::new(),
         done_by: text::clean(mandate.by),
         reason: text::clean(mandate.reason),
         begun_at: clock.now(),

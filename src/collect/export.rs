@@ -11,8 +11,10 @@ use super::erasure::person::list_entries;
 use super::work::{Work, links_of};
 use crate::brand::Brand;
 use crate::customer::event::Event;
+use crate::customer::kind::Source;
 use crate::customer::record::{Record, RecordKey};
 use crate::storage::StorageError;
+use crate::storage::actions::{ActionRow, list_actions_about};
 use crate::storage::bodies::{BodyRow, list_bodies_after};
 use crate::storage::erasing::list_person;
 use crate::storage::export::get_everything;
@@ -44,6 +46,8 @@ pub async fn export(pool: &Pool, brand: &Brand, records: &BTreeSet<RecordKey>) -
         }
     }
     if let Some(sections) = everything.as_object_mut() {
+        let actions = list_actions_about(&mut connection, brand.id(), &entries).await?;
+        sections.insert("actions".to_owned(), actions.iter().map(done).collect());
         sections.insert("deliveries".to_owned(), Value::Array(deliveries));
     }
     Ok(everything)
@@ -66,6 +70,10 @@ fn says(work: &Work, hasher: &LedgerHasher, brand: &Brand) -> BTreeSet<LedgerHas
     }
     said.extend(work.merges.keys().flat_map(|(loser, winner)| [loser, winner]).map(|end| hasher.record(end)));
     said
+}
+
+fn done(row: &ActionRow) -> Value {
+    json!({ "action": row.action, "source": row.source.map(Source::as_str), "by": row.done_by, "reason": row.reason, "at": row.begun_at, "outcome": row.outcome })
 }
 
 fn shown(row: &BodyRow) -> Value {

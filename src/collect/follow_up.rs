@@ -3,6 +3,7 @@
 //! Like the inbox's: a claim is committed with a lease, who dies with it leaves the question to others, and what fails is asked
 //! again after growing pauses. That the budget allows no call, or that the account is left alone, is no attempt.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,8 @@ use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::event::field;
 use crate::customer::kind::Source;
-use crate::customer::record::{Change, RecordKey};
+use crate::customer::record::{Change, Record, RecordKey};
+use crate::customer::versions::{Scope, Update, Versions};
 use crate::settings::file::SyncSettings;
 use crate::sources::Delivery;
 use crate::sources::Unreadable;
@@ -215,6 +217,21 @@ pub(super) fn hints(brand: &Brand, source: Source, delivery: &Delivery, changes:
     let asks = brand.rules.sources.api(source).after_webhook(delivery);
     let subjects = if asks.is_empty() { Vec::new() } else { subjects(changes, &LedgerHasher::new(&brand.row.ledger_key)) };
     asks.iter().map(|ask| HintRow { source, ask: json!(ask), subjects: subjects.clone() }).collect()
+}
+
+/// What is to be asked of records of which an old word came again, where their source may be asked.
+pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Vec<HintRow> {
+    if !brand.rules.accounts.contains_key(&source) {
+        return Vec::new();
+    }
+    let (api, hasher) = (brand.rules.sources.api(source), LedgerHasher::new(&brand.row.ledger_key));
+    // What is known of them isn't read for this.
+    let nothing = Update { at: Timestamp::MIN, received_at: Timestamp::MIN, scope: Scope::Partial, fields: BTreeMap::new() };
+    let hint = |key: &RecordKey| {
+        let ask = api.confirm(&Record { key: key.clone(), versions: Versions::from(nothing.clone()) })?;
+        Some(HintRow { source, ask: json!(ask), subjects: vec![hasher.record(key)] })
+    };
+    records.iter().filter_map(hint).collect()
 }
 
 /// What is spoken of, as the ledger would name it.

@@ -53,7 +53,6 @@ impl Store {
     /// # Errors
     /// When it refused or failed, or is away.
     pub async fn ask(&self, brand: &Brand, asked: Asked<'_>, on_away: impl Fn() + Sync) -> Result<Vec<Option<Found>>, Unanswered> {
-        let began_at = Instant::now();
         match tokio::time::timeout(self.deadline, self.ask_until_answered(brand, asked, &on_away)).await {
             Ok(Ok(found)) => {
                 if self.away_since().take().is_some() {
@@ -63,7 +62,6 @@ impl Store {
             }
             Ok(Err(unanswered)) => Err(unanswered),
             Err(_) => {
-                self.pool.hosts().note_silence(began_at);
                 self.note_away("the store did not answer a lookup within the deadline");
                 on_away();
                 Err(Unanswered::Away)

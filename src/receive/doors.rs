@@ -23,6 +23,10 @@ pub enum Outcome {
     Known,
     /// Another one with the same id had been stored before: the sender's ids are broken.
     ConflictingDuplicate,
+    /// The same had been stored before, and something else about the same things since.
+    Repeated,
+    /// The same came too often.
+    TooOften,
     /// The settings say that it is not wanted.
     Dropped,
     /// It is not proved to be the source's.
@@ -36,14 +40,26 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [Self; 8] =
-        [Self::Received, Self::Known, Self::ConflictingDuplicate, Self::Dropped, Self::Refused, Self::TooLarge, Self::Broken, Self::Unavailable];
+    const ALL: [Self; 10] = [
+        Self::Received,
+        Self::Known,
+        Self::ConflictingDuplicate,
+        Self::Repeated,
+        Self::TooOften,
+        Self::Dropped,
+        Self::Refused,
+        Self::TooLarge,
+        Self::Broken,
+        Self::Unavailable,
+    ];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Received => "received",
             Self::Known => "known",
             Self::ConflictingDuplicate => "conflicting_duplicate",
+            Self::Repeated => "repeated",
+            Self::TooOften => "too_often",
             Self::Dropped => "dropped",
             Self::Refused => "refused",
             Self::TooLarge => "too_large",
@@ -86,8 +102,8 @@ impl Doorway {
         }
         let mut news = self.news();
         match outcome {
-            Outcome::Received | Outcome::Known | Outcome::ConflictingDuplicate | Outcome::Dropped => {
-                let is_duplicate = matches!(outcome, Outcome::Known | Outcome::ConflictingDuplicate);
+            Outcome::Received | Outcome::Known | Outcome::ConflictingDuplicate | Outcome::Repeated | Outcome::Dropped => {
+                let is_duplicate = matches!(outcome, Outcome::Known | Outcome::ConflictingDuplicate | Outcome::Repeated);
                 news.duplicates = news.duplicates.saturating_add(i64::from(is_duplicate));
                 if outcome == Outcome::ConflictingDuplicate {
                     news.conflicting_duplicates = news.conflicting_duplicates.saturating_add(1);
@@ -103,7 +119,7 @@ impl Doorway {
                 news.refused_in_a_row = news.refused_in_a_row.saturating_add(1);
                 news.refused_since.get_or_insert(now);
             }
-            Outcome::TooLarge | Outcome::Broken | Outcome::Unavailable => {}
+            Outcome::TooOften | Outcome::TooLarge | Outcome::Broken | Outcome::Unavailable => {}
         }
     }
 

@@ -10,20 +10,28 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
+use tokio::sync::Semaphore;
 
 use super::doors::{Doorway, Doorways, Outcome};
 use super::receipts::{Receipt, Receipts};
 use super::room::{Body, Room};
+use crate::access::limits::SameWebhooks;
 use crate::alarm::Alarm;
 use crate::background::Background;
 use crate::brand::Brand;
 use crate::clock::Clock;
+use crate::collect::follow_up::confirmations;
 use crate::collect::inbox::Wakes;
 use crate::customer::kind::Source;
+use crate::customer::record::RecordKey;
 use crate::problem::Problem;
-use crate::settings::file::InboxSettings;
-use crate::sources::webhook::{Admitted, Incoming, SECRET_PARAMETER, Sameness, SecretIn, Urgency};
+use crate::settings::file::{InboxSettings, LimitsSettings};
+use crate::sources::webhook::{Admitted, Incoming, Refused, SECRET_HEADER, SECRET_PARAMETER, Sameness, SecretIn, Urgency};
+use crate::storage::StorageError;
+use crate::storage::database::database_now;
+use crate::storage::follow_ups::insert_follow_ups;
 use crate::storage::inbox::{DeliveryRow, new_id};
 use crate::storage::invalidation::LookupHash;
 
@@ -32,6 +40,10 @@ pub struct Reception {
     /// The ways in.
     pub doorways: Arc<Doorways>,
     pub(crate) receipts: Arc<Receipts>,
+    pool: Pool,
+    same: SameWebhooks,
+    // One of the large bodies at a time.
+    large: Arc<Semaphore>,
     room: Room,
     most_bytes: usize,
     answer: Duration,
@@ -51,17 +63,20 @@ pub struct WebhookTrace {
 impl Reception {
     /// For some brands.
     pub fn new(
-        pool: Pool,
-        alarm: Arc<Alarm>,
+        (pool, alarm): (Pool, Arc<Alarm>),
         brands: &[Arc<Brand>],
-        settings: &InboxSettings,
+        settings: (&InboxSettings, &LimitsSettings),
         wakes: Wakes,
         background: Background,
         clock: Clock,
     ) -> Self {
+        let (settings, limits) = settings;
         Self {
             doorways: Arc::new(Doorways::new(brands)),
-            receipts: Receipts::new(pool, alarm, background, clock.clone(), brands.iter().map(|brand| brand.id())),
+            receipts: Receipts::new(pool.clone(), settings.keep_contents, alarm, background, clock.clone(), brands.iter().map(|brand| brand.id())),
+            pool,
+            same: SameWebhooks::new(limits.same_webhook_per_minute),
+            large: Arc::new(Semaphore::new(1)),
             room: Room::new(settings.waiting_megabytes),
             most_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
             answer: Duration::from_millis(settings.answer_ms),
@@ -92,31 +107,94 @@ pub async fn receive(request: HttpRequest, payload: Payload, reception: Data<Rec
 
 type Turned = (Outcome, Problem);
 
+/// A body of more bytes takes milliseconds to be proved and read.
+const LARGE: usize = 16 * 1024;
+
+/// A webhook as it came, before anybody vouched for it.
+struct Letter {
+    headers: BTreeMap<String, String>,
+    secret: Option<String>,
+    body: Vec<u8>,
+    received_at: Timestamp,
+}
+
+impl Letter {
+    fn admit(&self, brand: &Brand, source: Source) -> Result<Admitted, Refused> {
+        let Self { headers, secret, body, received_at } = self;
+        let door = brand.rules.doors.get(&source).ok_or(Refused::Missing("proof in the settings"))?;
+        let incoming = Incoming { headers, secret: secret.as_deref(), body, received_at: *received_at };
+        door.admit(brand.rules.sources.reader(source), &incoming)
+    }
+}
+
 impl Reception {
     async fn take(&self, request: &HttpRequest, payload: Payload, doorway: &Doorway) -> Result<Outcome, Turned> {
         let brand = &doorway.brand;
         let Some(door) = brand.rules.doors.get(&doorway.source) else { return Err((Outcome::Unavailable, Problem::SourceNotConnected)) };
         let mut room = self.read(request, payload).await?;
-        let body = std::mem::take(&mut room.bytes);
-        let now = self.clock.now();
-        let secret = door.proof.secret_in().and_then(|place| secret(request, place));
-        let headers = headers(request.headers());
-        let incoming = Incoming { headers: &headers, secret: secret.as_deref(), body: &body, received_at: now };
-        let admitted = door.admit(brand.rules.sources.reader(doorway.source), &incoming).map_err(|refused| {
-            doorway.warn(refused, now);
+        let letter = Letter {
+            headers: headers(request.headers()),
+            secret: door.proof.secret_in().and_then(|place| secret(request, place)),
+            body: std::mem::take(&mut room.bytes),
+            received_at: self.clock.now(),
+        };
+        let admitted = self.admit(brand, doorway.source, letter).await?.map_err(|refused| {
+            doorway.warn(refused, self.clock.now());
             (Outcome::Refused, Problem::WebhookUnproved)
         })?;
         let Some(urgency) = place_in_line(admitted.label.urgency) else { return Ok(Outcome::Dropped) };
+        // A second one of the same id, or the same content as the last, changes nothing; what bears neither is work each time.
+        let content = (admitted.label.sameness == Sameness::None)
+            .then(|| LookupHash::new(&brand.row.secret, &format!("same {}", doorway.source), &admitted.delivery.body).0);
+        if let Some(content) = content {
+            self.same.take(content).map_err(|seconds| (Outcome::TooOften, Problem::TooManyWebhooks(seconds)))?;
+        }
+        let about = about(&admitted);
         let stored = self.receipts.store(brand.id(), row(brand, doorway.source, admitted, urgency), room).await;
         match stored {
+            Ok(Receipt::Repeated) => {
+                // It may be so again, or somebody sends again what was so once: only the source knows.
+                self.ask_about(brand, doorway.source, about).await.map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
+                Ok(Outcome::Repeated)
+            }
             Ok(Receipt::New) => {
                 self.wakes.wake(brand.id());
                 Ok(Outcome::Received)
             }
             Ok(Receipt::Known) => Ok(Outcome::Known),
             Ok(Receipt::Conflicting) => Ok(Outcome::ConflictingDuplicate),
-            Err(_) => Err((Outcome::Unavailable, Problem::InboxUnavailable)),
+            Err(_) => {
+                // Whoever is asked to send it again may do so.
+                content.into_iter().for_each(|content| self.same.forget(content));
+                Err((Outcome::Unavailable, Problem::InboxUnavailable))
+            }
         }
+    }
+
+    /// Small bodies at once; large ones elsewhere, one after the other: whoever can't prove anything could have the threads that answer
+    /// lookups do nothing but read them.
+    async fn admit(&self, brand: &Arc<Brand>, source: Source, letter: Letter) -> Result<Result<Admitted, Refused>, Turned> {
+        if letter.body.len() <= LARGE {
+            return Ok(letter.admit(brand, source));
+        }
+        let unavailable = (Outcome::Unavailable, Problem::InboxUnavailable);
+        let permit = Arc::clone(&self.large).acquire_owned().await.map_err(|_| unavailable)?;
+        let brand = Arc::clone(brand);
+        let reading = tokio::task::spawn_blocking(move || {
+            let admitted = letter.admit(&brand, source);
+            drop(permit);
+            admitted
+        });
+        reading.await.map_err(|_| unavailable)
+    }
+
+    async fn ask_about(&self, brand: &Brand, source: Source, about: Vec<RecordKey>) -> Result<(), StorageError> {
+        let hints = confirmations(brand, source, &about);
+        if hints.is_empty() {
+            return Ok(());
+        }
+        let now = database_now(&self.pool, self.clock.frozen_at()).await?;
+        insert_follow_ups(&mut *self.pool.acquire().await?, brand.id(), now, &hints).await
     }
 
     async fn read(&self, request: &HttpRequest, mut payload: Payload) -> Result<Body, Turned> {
@@ -139,6 +217,14 @@ impl Reception {
             self.room.add(&mut body, &chunk).map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
         }
         Ok(body)
+    }
+}
+
+/// The records that a webhook is about.
+fn about(admitted: &Admitted) -> Vec<RecordKey> {
+    match &admitted.label.sameness {
+        Sameness::Last { about, .. } => about.iter().filter_map(|about| about.parse().ok()).collect(),
+        Sameness::None | Sameness::Id(_) => Vec::new(),
     }
 }
 
@@ -191,10 +277,11 @@ fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
     headers
 }
 
-/// The path's last segment, or the query's parameter.
+/// The path's last segment, the query's parameter, or the header.
 fn secret(request: &HttpRequest, place: SecretIn) -> Option<String> {
     let given = match place {
         SecretIn::Path => request.path().trim_start_matches('/').split('/').nth(3).filter(|segment| !segment.is_empty()),
+        SecretIn::Header => return request.headers().get(SECRET_HEADER)?.to_str().ok().map(str::to_owned),
         SecretIn::Query => request.query_string().split('&').find_map(|pair| pair.strip_prefix(SECRET_PARAMETER)?.strip_prefix('=')),
     };
     percent_decode_str(given?).decode_utf8().ok().map(std::borrow::Cow::into_owned)

@@ -41,6 +41,8 @@ pub enum Receipt {
     Known,
     /// Another one with the same id was stored before.
     Conflicting,
+    /// The same was stored before, and something else about the same things since.
+    Repeated,
 }
 
 /// It could not be stored, or it is not known whether it was.
@@ -72,6 +74,7 @@ impl Queue {
 /// The brands' queues.
 pub struct Receipts {
     pool: Pool,
+    keep_contents: u32,
     background: Background,
     clock: Clock,
     queues: HashMap<i32, Mutex<Queue>>,
@@ -84,8 +87,22 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 
 impl Receipts {
     /// Queues for some brands.
-    pub fn new(pool: Pool, alarm: Arc<Alarm>, background: Background, clock: Clock, brands: impl IntoIterator<Item = i32>) -> Arc<Self> {
-        Arc::new(Self { pool, background, clock, queues: brands.into_iter().map(|brand_id| (brand_id, Mutex::default())).collect(), alarm })
+    pub fn new(
+        pool: Pool,
+        keep_contents: u32,
+        alarm: Arc<Alarm>,
+        background: Background,
+        clock: Clock,
+        brands: impl IntoIterator<Item = i32>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            pool,
+            keep_contents,
+            background,
+            clock,
+            queues: brands.into_iter().map(|brand_id| (brand_id, Mutex::default())).collect(),
+            alarm,
+        })
     }
 
     /// Stores a delivery, together with others that arrive now. It is stored even if nobody waits for that any more.
@@ -116,7 +133,7 @@ impl Receipts {
         loop {
             tokio::time::sleep(TRIAL).await;
             let Some(brand_id) = self.queues.keys().next().filter(|_| self.alarm.is_raised()) else { continue };
-            if insert_deliveries(&self.pool, *brand_id, &[], self.clock.frozen_at()).await.is_ok() {
+            if insert_deliveries(&self.pool, *brand_id, &[], self.keep_contents, self.clock.frozen_at()).await.is_ok() {
                 self.alarm.clear();
             }
         }
@@ -124,7 +141,7 @@ impl Receipts {
 
     async fn write(&self, brand_id: i32, parcels: Vec<Parcel>) {
         let (rows, receipts): (Vec<_>, Vec<_>) = parcels.into_iter().map(|parcel| (parcel.row, (parcel.receipt, parcel._room))).unzip();
-        let written = insert_deliveries(&self.pool, brand_id, &rows, self.clock.frozen_at()).await;
+        let written = insert_deliveries(&self.pool, brand_id, &rows, self.keep_contents, self.clock.frozen_at()).await;
         let inserted: Result<Inserted, NotStored> = match written {
             Ok(inserted) => {
                 self.alarm.clear();
@@ -139,6 +156,7 @@ impl Receipts {
             let stored = |inserted: &Inserted| match row.delivery_id {
                 id if inserted.new.contains(&id) => Receipt::New,
                 id if inserted.conflicting.contains(&id) => Receipt::Conflicting,
+                id if inserted.repeated.contains(&id) => Receipt::Repeated,
                 _ => Receipt::Known,
             };
             let _ = receipt.send(inserted.as_ref().map(stored).map_err(|_| NotStored));

@@ -49,6 +49,7 @@ pub struct ServerSettings {
     pub trusted_proxies: Vec<IpNet>,
     pub forwarded_header: ForwardedHeader,
     pub workers: usize,
+    pub max_connections: usize,
     pub drain_seconds: u64,
     pub shutdown_seconds: u64,
 }
@@ -74,6 +75,7 @@ impl Default for ServerSettings {
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::XForwardedFor,
             workers: 0,
+            max_connections: 1_000,
             drain_seconds: 1,
             shutdown_seconds: 30,
         }
@@ -160,6 +162,7 @@ pub struct InboxSettings {
     pub max_attempts: u32,
     pub keep_days: u32,
     pub keep_ids_days: u32,
+    pub keep_contents: u32,
 }
 
 impl Default for InboxSettings {
@@ -175,6 +178,7 @@ impl Default for InboxSettings {
             max_attempts: 20,
             keep_days: 30,
             keep_ids_days: 90,
+            keep_contents: 10,
         }
     }
 }
@@ -229,20 +233,35 @@ pub struct LimitsSettings {
     pub misses_per_minute: u32,
     pub refuse_misses: bool,
     pub max_networks: u64,
+    pub same_webhook_per_minute: u32,
 }
 
 impl Default for LimitsSettings {
     fn default() -> Self {
-        Self { lookups_per_second: 500, wrong_keys_per_minute: 30, misses_per_minute: 600, refuse_misses: false, max_networks: 100_000 }
+        Self {
+            lookups_per_second: 500,
+            wrong_keys_per_minute: 30,
+            misses_per_minute: 600,
+            refuse_misses: false,
+            max_networks: 100_000,
+            same_webhook_per_minute: 10,
+        }
     }
 }
 
 /// Erasing people.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
 pub struct ErasureSettings {
     pub ledger_file: String,
+    pub max_percent: u32,
+}
+
+impl Default for ErasureSettings {
+    fn default() -> Self {
+        Self { ledger_file: String::new(), max_percent: 10 }
+    }
 }
 
 /// Logs.

@@ -114,16 +114,25 @@ fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) 
     if !database.url.is_empty() {
         return Some(Place::Server(Url(database.url.clone())));
     }
-    let data_dir = if database.data_dir.is_empty() { default_data_dir() } else { PathBuf::from(&database.data_dir) };
+    let data_dir = if database.data_dir.is_empty() { default_data_dir() } else { Some(PathBuf::from(&database.data_dir)) };
+    let Some(data_dir) = data_dir else {
+        mistakes.push(source.at("database.data_dir", "must be set: neither XDG_DATA_HOME nor HOME says where data may be kept".to_owned()));
+        return None;
+    };
     // Postgres runs elsewhere.
     let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
     let postgres_bin = (!database.postgres_bin.is_empty()).then(|| PathBuf::from(&database.postgres_bin));
-    Some(Place::Embedded(Layout { data_dir, postgres_bin, cache_dir: default_cache_dir(), fetch: database.fetch, durable: true }))
+    let cache_dir = default_cache_dir();
+    let fetch = database.fetch && cache_dir.is_some();
+    Some(Place::Embedded(Layout { data_dir, postgres_bin, cache_dir: cache_dir.unwrap_or_default(), fetch, durable: true }))
 }
 
 /// A ledger that is restored together with the data would forget with it.
 fn check_ledger(file: &SettingsFile, place: Option<&Place>, mistakes: &mut Vec<Mistake>, source: &Source<'_>) {
-    let ledger = ledger_file(file);
+    let Some(ledger) = chosen_ledger_file(file) else {
+        mistakes.push(source.at("erasure.ledger_file", "must be set: neither XDG_STATE_HOME nor HOME says where it may be kept".to_owned()));
+        return;
+    };
     let ledger = std::path::absolute(&ledger).unwrap_or(ledger);
     if let Some(Place::Embedded(layout)) = place
         && ledger.starts_with(&layout.data_dir)
@@ -153,6 +162,8 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("limits.lookups_per_second", u64::from(limits.lookups_per_second), 1, u64::from(u32::MAX)),
         ("limits.wrong_keys_per_minute", u64::from(limits.wrong_keys_per_minute), 1, u64::from(u32::MAX)),
         ("limits.misses_per_minute", u64::from(limits.misses_per_minute), 1, u64::from(u32::MAX)),
+        ("limits.same_webhook_per_minute", u64::from(limits.same_webhook_per_minute), 1, 1_000_000),
+        ("inbox.keep_contents", u64::from(inbox.keep_contents), 0, 100),
         ("limits.max_networks", limits.max_networks, 1, 1 << 32),
         ("inbox.max_body_kilobytes", inbox.max_body_kilobytes, 1, 16 * 1024),
         ("inbox.answer_ms", inbox.answer_ms, 50, 900),
@@ -176,6 +187,8 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("sync.lease_seconds", file.sync.lease_seconds, 5, 3_600),
         ("sync.max_gone_percent", u64::from(file.sync.max_gone_percent), 0, 100),
         ("sync.max_attempts", u64::from(file.sync.max_attempts), 1, 1_000),
+        ("server.max_connections", count(server.max_connections), 1, 100_000),
+        ("erasure.max_percent", u64::from(file.erasure.max_percent), 0, 100),
         ("database.connections", u64::try_from(file.database.connections).unwrap_or(u64::MAX), 2, 10_000),
     ] {
         if number < least {
@@ -251,38 +264,39 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }
 
-fn home(xdg: &str, below_home: &str, of_root: &str) -> PathBuf {
+/// A directory of ours; `None` where the environment names none. A shared temporary directory would do for nothing: whoever comes
+/// first chooses what is in it.
+fn home(xdg: &str, below_home: &str, of_root: &str) -> Option<PathBuf> {
     if is_root() {
-        return PathBuf::from(of_root);
+        return Some(PathBuf::from(of_root));
     }
     let base = environment(xdg).map(PathBuf::from).or_else(|| environment("HOME").map(|home| PathBuf::from(home).join(below_home)));
-    base.unwrap_or_else(std::env::temp_dir).join("hookpoint")
+    base.map(|base| base.join("hookpoint"))
 }
 
-fn default_data_dir() -> PathBuf {
+fn default_data_dir() -> Option<PathBuf> {
     home("XDG_DATA_HOME", ".local/share", "/var/lib/hookpoint")
 }
 
-/// Where the ledger of erasures has its copy.
+/// Where the ledger of erasures has its copy. Settings that were read have one.
 #[must_use]
 pub fn ledger_file(file: &SettingsFile) -> PathBuf {
+    chosen_ledger_file(file).unwrap_or_default()
+}
+
+fn chosen_ledger_file(file: &SettingsFile) -> Option<PathBuf> {
     if file.erasure.ledger_file.is_empty() {
-        home("XDG_STATE_HOME", ".local/state", "/var/lib/hookpoint-erasures").join("ledger.jsonl")
+        home("XDG_STATE_HOME", ".local/state", "/var/lib/hookpoint-erasures").map(|dir| dir.join("ledger.jsonl"))
     } else {
-        PathBuf::from(&file.erasure.ledger_file)
+        Some(PathBuf::from(&file.erasure.ledger_file))
     }
 }
 
-/// Where binaries fetched through npm are kept.
+/// Where binaries fetched through npm are kept; `None` where nothing says, and none are fetched.
 #[must_use]
-pub fn default_cache_dir() -> PathBuf {
-    environment("HOOKPOINT_CACHE_DIR").map_or_else(default_cache, PathBuf::from)
+pub fn default_cache_dir() -> Option<PathBuf> {
+    environment("HOOKPOINT_CACHE_DIR").map(PathBuf::from).or_else(|| home("XDG_CACHE_HOME", ".cache", "/var/cache/hookpoint"))
 }
-
-fn default_cache() -> PathBuf {
-    home("XDG_CACHE_HOME", ".cache", "/var/cache/hookpoint")
-}
-
 /// The directories that commands are looked for in.
 #[must_use]
 pub fn search_path() -> Vec<PathBuf> {

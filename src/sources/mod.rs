@@ -21,6 +21,7 @@ pub mod syncaroo;
 pub mod time;
 mod url_secret;
 pub mod webhook;
+pub mod weight;
 
 use std::collections::BTreeMap;
 
@@ -74,6 +75,9 @@ pub enum Unreadable {
     /// It belongs to another account of the source.
     #[error("it belongs to another {0}")]
     Foreign(&'static str),
+    /// What removes something must be proved by more than a header that anybody could have changed.
+    #[error("only a header that nobody signed says that it is gone (see believe_removals)")]
+    Unconfirmed,
 }
 
 /// A connected system's way to read what it sends. It has no defaults: each system answers for itself.

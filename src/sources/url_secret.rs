@@ -21,10 +21,19 @@ impl UrlSecret {
     }
 }
 
+impl UrlSecret {
+    const fn name_of_place(&self) -> &'static str {
+        match self.place {
+            SecretIn::Path | SecretIn::Query => "secret in the URL",
+            SecretIn::Header => "secret in the header",
+        }
+    }
+}
+
 impl Proof for UrlSecret {
     fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused> {
-        let given = incoming.secret.ok_or(Refused::Missing("secret in the URL"))?;
-        if is_one_of(&self.secrets, given) { Ok(()) } else { Err(Refused::Wrong("secret in the URL")) }
+        let given = incoming.secret.ok_or(Refused::Missing(self.name_of_place()))?;
+        if is_one_of(&self.secrets, given) { Ok(()) } else { Err(Refused::Wrong(self.name_of_place())) }
     }
 
     fn name(&self) -> &'static str {

@@ -15,7 +15,7 @@ use crate::customer::kind::Source;
 pub struct Incoming<'a> {
     /// Header names in lower case; a repeated header's values are joined by commas (RFC 9110, section 5.3).
     pub headers: &'a BTreeMap<String, String>,
-    /// What stands in the URL where the door's proof expects a secret ([`Proof::secret_in`]); one at another place doesn't count.
+    /// What stands where the door's proof expects a secret ([`Proof::secret_in`]); one at another place doesn't count.
     pub secret: Option<&'a str>,
     /// The bytes as they came.
     pub body: &'a [u8],
@@ -51,11 +51,11 @@ pub trait Proof: Send + Sync + std::fmt::Debug {
     /// How it is proved, as the settings name it: `signature`, `hash`, `secret` or `none`.
     fn name(&self) -> &'static str;
 
-    /// Where the URL holds the secret; `None` if none is looked at.
+    /// Where the webhook holds the secret; `None` if none is looked at.
     fn secret_in(&self) -> Option<SecretIn>;
 }
 
-/// Where a URL holds a secret.
+/// Where a webhook holds a secret.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretIn {
@@ -64,10 +64,15 @@ pub enum SecretIn {
     Path,
     /// The query's parameter [`SECRET_PARAMETER`].
     Query,
+    /// The header [`SECRET_HEADER`]: no URL that is logged on the way holds it.
+    Header,
 }
 
 /// The name of the query's parameter that holds a secret.
 pub const SECRET_PARAMETER: &str = "token";
+
+/// The name of the header that holds a secret.
+pub const SECRET_HEADER: &str = "x-webhook-secret";
 
 /// A source's door.
 #[derive(Debug)]

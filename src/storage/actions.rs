@@ -1,29 +1,33 @@
-//! What people had this service do at a source: written down before it is done, and what became of it after.
+//! What people did with this service, or had it do at a source: written down before it is done, and what became of it after.
 
-use crate::storage::pool::Pool;
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StorageError;
 use super::ledger::LedgerHash;
+use super::pool::{Connection, Pool};
 use crate::customer::kind::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
-/// Something that somebody had done.
+/// Something that somebody did.
 #[derive(Clone)]
 pub struct ActionRow {
     /// Its id.
     pub action_id: Uuid,
-    /// At which source.
-    pub source: Source,
+    /// At which source, if at any.
+    pub source: Option<Source>,
     /// What, such as `cancel booking`.
     pub action: String,
-    /// What it was done to.
-    pub subject: LedgerHash,
+    /// Whom or what it is about.
+    pub subjects: BTreeSet<LedgerHash>,
+    /// What it is done to, by an id of ours, or how many; never what anybody is known by.
+    pub target: String,
     /// Who wanted it.
     pub done_by: String,
-    /// Why.
+    /// Why; empty where nobody said, or where it was about somebody who is erased.
     pub reason: String,
     /// When it was begun.
     pub begun_at: Timestamp,
@@ -37,14 +41,15 @@ pub struct ActionRow {
 /// When Postgres fails; then it must not be done.
 pub async fn insert_action(pool: &Pool, brand_id: i32, row: &ActionRow) -> Result<(), StorageError> {
     sqlx::query(
-        "insert into actions (brand_id, action_id, source, action, subject, done_by, reason, begun_at, outcome)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into actions (brand_id, action_id, source, action, subjects, target, done_by, reason, begun_at, outcome)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(brand_id)
     .bind(row.action_id)
-    .bind(row.source.as_str())
+    .bind(row.source.map(Source::as_str))
     .bind(&row.action)
-    .bind(row.subject.0.as_slice())
+    .bind(bytes(&row.subjects))
+    .bind(&row.target)
     .bind(&row.done_by)
     .bind(&row.reason)
     .bind(Time::from(row.begun_at))
@@ -52,6 +57,10 @@ pub async fn insert_action(pool: &Pool, brand_id: i32, row: &ActionRow) -> Resul
     .execute(pool)
     .await?;
     Ok(())
+}
+
+fn bytes(hashes: &BTreeSet<LedgerHash>) -> Vec<Vec<u8>> {
+    hashes.iter().map(|hash| hash.0.to_vec()).collect()
 }
 
 /// Writes down what became of it.
@@ -64,7 +73,18 @@ pub async fn finish_action(pool: &Pool, brand_id: i32, action_id: Uuid, outcome:
     Ok(())
 }
 
-type Columns = (Uuid, String, String, Vec<u8>, String, String, Time, String);
+type Columns = (Uuid, Option<String>, String, Vec<Vec<u8>>, String, String, String, Time, String);
+
+impl TryFrom<Columns> for ActionRow {
+    type Error = StorageError;
+
+    fn try_from((action_id, source, action, subjects, target, done_by, reason, begun_at, outcome): Columns) -> Result<Self, StorageError> {
+        let source = source.map(|source| source.parse().map_err(StorageError::corrupt("actions"))).transpose()?;
+        let hash = |hash: Vec<u8>| hash.try_into().map(LedgerHash).map_err(|_| StorageError::Corrupt("actions"));
+        let subjects = subjects.into_iter().map(hash).collect::<Result<_, _>>()?;
+        Ok(Self { action_id, source, action, subjects, target, done_by, reason, begun_at: begun_at.to_jiff(), outcome })
+    }
+}
 
 /// What was done, the newest first.
 ///
@@ -72,17 +92,30 @@ type Columns = (Uuid, String, String, Vec<u8>, String, String, Time, String);
 /// When Postgres fails, or a row is not as this program writes it.
 pub async fn list_actions(pool: &Pool, brand_id: i32, limit: u32) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
-        "select action_id, source, action, subject, done_by, reason, begun_at, outcome from actions
+        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
+        from actions
         where brand_id = $1 order by begun_at desc, action_id limit $2",
     )
     .bind(brand_id)
     .bind(i64::from(limit))
     .fetch_all(pool)
     .await?;
-    let row = |(action_id, source, action, subject, done_by, reason, begun_at, outcome): Columns| {
-        let source = source.parse().map_err(StorageError::corrupt("actions"))?;
-        let subject = LedgerHash(subject.try_into().map_err(|_| StorageError::Corrupt("actions"))?);
-        Ok(ActionRow { action_id, source, action, subject, done_by, reason, begun_at: begun_at.to_jiff(), outcome })
-    };
-    rows.into_iter().map(row).collect()
+    rows.into_iter().map(ActionRow::try_from).collect()
+}
+
+/// What was done that is about any of these, the newest first.
+///
+/// # Errors
+/// When Postgres fails, or a row is not as this program writes it.
+pub async fn list_actions_about(db: &mut Connection, brand_id: i32, subjects: &BTreeSet<LedgerHash>) -> Result<Vec<ActionRow>, StorageError> {
+    let rows: Vec<Columns> = sqlx::query_as(
+        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
+        from actions
+        where brand_id = $1 and (subject = any($2) or subjects && $2) order by begun_at desc, action_id",
+    )
+    .bind(brand_id)
+    .bind(bytes(subjects))
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(ActionRow::try_from).collect()
 }

@@ -26,23 +26,34 @@ impl fmt::Debug for BrandRow {
     }
 }
 
+/// The brand of that slug, if it was ever made.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_brand(pool: &Pool, slug: &str) -> Result<Option<BrandRow>, StorageError> {
+    let query = sqlx::query_as("select brand_id, secret, ledger_key from brands where slug = $1").bind(slug);
+    let row: Option<(i32, Vec<u8>, Vec<u8>)> = query.fetch_optional(pool).await?;
+    let Some((brand_id, secret, ledger_key)) = row else { return Ok(None) };
+    let secret = secret.try_into().map_err(|_| StorageError::Corrupt("brands"))?;
+    let ledger_key = LedgerKey(ledger_key.try_into().map_err(|_| StorageError::Corrupt("brands"))?);
+    Ok(Some(BrandRow { brand_id, secret, ledger_key }))
+}
+
 /// The brand of that slug, made if there is none yet.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn get_or_insert_brand(pool: &Pool, slug: &str) -> Result<BrandRow, StorageError> {
-    // Two statements, because "on conflict do update" would write a row at every start.
-    let find = "select brand_id, secret, ledger_key from brands where slug = $1";
+    if let Some(known) = find_brand(pool, slug).await? {
+        return Ok(known);
+    }
     let secret = *Uuid::new_v4().as_bytes();
     sqlx::query("insert into brands (slug, secret) values ($1, $2) on conflict (slug) do nothing")
         .bind(slug)
         .bind(secret.as_slice())
         .execute(pool)
         .await?;
-    let (brand_id, secret, ledger_key): (i32, Vec<u8>, Vec<u8>) = sqlx::query_as(find).bind(slug).fetch_one(pool).await?;
-    let secret = secret.try_into().map_err(|_| StorageError::Corrupt("brands"))?;
-    let ledger_key = LedgerKey(ledger_key.try_into().map_err(|_| StorageError::Corrupt("brands"))?);
-    Ok(BrandRow { brand_id, secret, ledger_key })
+    find_brand(pool, slug).await?.ok_or(StorageError::Corrupt("brands"))
 }
 
 /// Customers and records of a brand, for an overview.

@@ -129,6 +129,37 @@ pub async fn list_namesakes(
     rows.into_iter().map(|(kind, value, name)| Ok((identifier(&kind, value)?, name))).collect()
 }
 
+/// A record that has an address in common with some others, under the same name, and is another customer's.
+pub struct NamesakeRow {
+    /// Its key.
+    pub record: RecordKey,
+    /// What kind of address that is.
+    pub kind: String,
+    /// What is asked about it, if anything: why it isn't the same customer.
+    pub grounds: Option<String>,
+}
+
+/// Records of the same name and with an address in common, that are not among some records.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_same_names(db: &mut Connection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<Vec<NamesakeRow>, StorageError> {
+    let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(
+        "select distinct on (other.record_key) other.record_key, other.kind, review.grounds
+        from identifiers as own
+        join identifiers as other on other.brand_id = $1 and other.kind = own.kind and other.value = own.value and other.name_key = own.name_key
+        left join reviews as review on review.brand_id = $1 and review.kind = own.kind and review.value = own.value
+        where own.brand_id = $1 and own.record_key = any($2) and own.name_key <> '' and other.record_key <> all($2)
+            and own.kind in ('email', 'telephone', 'facebook', 'twitter')
+        order by other.record_key, other.kind",
+    )
+    .bind(brand_id)
+    .bind(texts(keys))
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(|(key, kind, grounds)| Ok(NamesakeRow { record: record(&key)?, kind, grounds })).collect()
+}
+
 /// The events that hang on some records.
 ///
 /// # Errors
@@ -170,7 +201,7 @@ pub async fn delete_facts(
     sqlx::query("delete from identifiers where brand_id = $1 and record_key = any($2)").bind(brand_id).bind(&keys).execute(&mut *db).await?;
     let mut beside: Vec<(Option<String>, Option<String>)> = Vec::new();
     let mut gone: Vec<String> = events.iter().map(ToString::to_string).collect();
-    let hanging = sqlx::query_as("select event_key from events where brand_id = $1 and record_key = any($2) and live");
+    let hanging = sqlx::query_as("select event_key from events where brand_id = $1 and record_key = any($2)");
     let hanging: Vec<(String,)> = hanging.bind(brand_id).bind(&keys).fetch_all(&mut *db).await?;
     gone.extend(hanging.into_iter().map(|(key,)| key));
     let owners = sqlx::query_as("delete from events where brand_id = $1 and event_key = any($2) returning record_key, null");

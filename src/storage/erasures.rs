@@ -215,12 +215,22 @@ pub async fn count_erased(db: &mut Connection, brand_id: i32, erasure_id: Uuid, 
 /// # Errors
 /// When Postgres fails.
 pub async fn complete_erasures(db: &mut Connection, brand_id: i32, erasures: &BTreeSet<Uuid>, at: Timestamp) -> Result<ErasedCounts, StorageError> {
+    let ids: Vec<Uuid> = erasures.iter().copied().collect();
+    // Why somebody did something about them is text that nobody else wrote.
+    let reasons = sqlx::query(
+        "update actions as row set reason = ''
+        where row.brand_id = $1 and row.reason <> '' and exists (
+            select from erased
+            where erased.brand_id = $1 and erased.erasure_id = any($2) and (erased.hash = row.subject or erased.hash = any(row.subjects))
+        )",
+    );
+    reasons.bind(brand_id).bind(&ids).execute(&mut *db).await?;
     let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
         "update erasures set completed_at = $3 where brand_id = $1 and erasure_id = any($2)
         returning records, events, deliveries",
     )
     .bind(brand_id)
-    .bind(erasures.iter().copied().collect::<Vec<_>>())
+    .bind(ids)
     .bind(Time::from(at))
     .fetch_all(db)
     .await?;

@@ -3,6 +3,7 @@
 //! A URL may name several hosts (`postgres://one,two:5433/name`), as libpq's may: the primary among them is used, wherever it is by
 //! now. What only reads, such as a standby, is never used: it lags behind, and can't tell of changes.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,9 @@ const NEXT_HOST: Duration = Duration::from_millis(200);
 /// How long nothing at all may be answered before what is under way is given up.
 const SILENCE: Duration = Duration::from_secs(4);
 
+/// How long a statement is waited for on a connection that is as old as others that fell silent.
+const DOUBT: Duration = Duration::from_secs(2);
+
 /// The servers of one database.
 #[derive(Debug)]
 pub struct Hosts {
@@ -34,12 +38,21 @@ pub struct Hosts {
 }
 
 /// Which connections are believed to work.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default)]
 struct Trust {
-    /// Those that were made before are not.
-    since: Instant,
-    /// When a statement was last answered, on any of them.
-    answered_at: Instant,
+    /// When the connections that there are were made, and when a statement was last answered on each.
+    answers: BTreeMap<Instant, Instant>,
+    /// Those that were made before are not believed to work.
+    since: Option<Instant>,
+    /// When it was noted that they fell silent, if that is why.
+    silent_at: Option<Instant>,
+}
+
+impl Trust {
+    /// Of connections made before a time, whether one answered since another.
+    fn has_answered(&self, made_before: Instant, since: Instant) -> bool {
+        self.answers.range(..made_before).any(|(_, at)| *at >= since)
+    }
 }
 
 /// What is wrong with a database URL, without repeating it.
@@ -61,10 +74,9 @@ impl Hosts {
     }
 
     fn all(all: Vec<PgConnectOptions>) -> Self {
-        let now = Instant::now();
         // Statements are not logged: their text is ours, but a slow one's log line would carry nothing an operator can use.
         let all = all.into_iter().map(|options| options.disable_statement_logging().application_name("hookpoint")).collect();
-        Self { all, last: AtomicUsize::new(0), trust: Mutex::new(Trust { since: now, answered_at: now }) }
+        Self { all, last: AtomicUsize::new(0), trust: Mutex::default() }
     }
 
     /// Those that a URL names.
@@ -80,7 +92,7 @@ impl Hosts {
         let tail = without_target(tail)?;
         let options = hosts.split(',').map(|host| {
             let options = PgConnectOptions::from_str(&format!("{start}://{user}{at}{host}{tail}")).map_err(|_| UrlError::Malformed)?;
-            let names_mode = tail.contains("sslmode=") || tail.contains("ssl-mode=") || std::env::var_os("PGSSLMODE").is_some();
+            let names_mode = tail.contains("sslmode=") || tail.contains("ssl-mode=");
             // Who is in between could pretend to be a server without TLS otherwise, and be told the password.
             Ok(if names_mode || is_of_this_machine(&options) { options } else { options.ssl_mode(PgSslMode::VerifyFull) })
         });
@@ -135,9 +147,9 @@ impl Hosts {
                     self.last.store(n, Ordering::Relaxed);
                     return Ok(connection);
                 }
-                Err(error) => {
-                    failure.get_or_insert(error);
-                }
+                // That another host is a standby is nothing that an operator has to mend.
+                Err(error) if failure.as_ref().is_none_or(is_of_standby) => failure = Some(error),
+                Err(_) => {}
             }
         }
         Err(failure.unwrap_or(sqlx::Error::PoolClosed))
@@ -149,33 +161,56 @@ impl Hosts {
 
     /// Whether a connection that was made at that time is believed to work.
     pub(super) fn trusts(&self, made_at: Instant) -> bool {
-        self.trust().since <= made_at
+        self.trust().since.is_none_or(|since| since <= made_at)
     }
 
-    /// A statement was answered.
-    pub(super) fn note_answer(&self) {
-        self.trust().answered_at = Instant::now();
+    /// A statement was answered, on a connection that was made at that time.
+    pub(super) fn note_answer(&self, made_at: Instant) {
+        self.trust().answers.insert(made_at, Instant::now());
+    }
+
+    /// A connection is no more.
+    pub(super) fn note_end(&self, made_at: Instant) {
+        self.trust().answers.remove(&made_at);
     }
 
     /// A connection broke: all that were made before are probably broken too.
     pub(super) fn note_break(&self) {
-        self.trust().since = Instant::now();
+        self.trust().since = Some(Instant::now());
     }
 
-    /// Whether nothing was answered for so long, on any connection, that a statement that began at that time needn't be waited for
-    /// any more. A replica asks something every two seconds.
-    pub(super) fn is_silent(&self, began_at: Instant) -> bool {
-        self.trust().answered_at.max(began_at).elapsed() > SILENCE
-    }
-
-    /// A statement that began at that time was not answered in time. Where no other one was answered since, it is not the
-    /// statement: whatever is in between dropped the connections, and told nobody.
-    pub fn note_silence(&self, began_at: Instant) {
+    /// A statement that began at that time was not answered, on a connection that was made at that other one. Where no connection of
+    /// its age has answered since, it is not the statement: whatever is in between dropped them, and told nobody.
+    pub(super) fn note_silence(&self, made_at: Instant, began_at: Instant) {
         let mut trust = self.trust();
-        if trust.answered_at < began_at {
-            trust.since = Instant::now();
+        if trust.has_answered(made_at, began_at) {
+            return;
+        }
+        // Those that were made since then and answer are others.
+        let first = trust.answers.iter().find(|(_, at)| **at >= began_at).map(|(made_at, _)| *made_at);
+        let before = first.unwrap_or_else(Instant::now);
+        if trust.since.is_none_or(|since| since < before) {
+            trust.since = Some(before);
+            trust.silent_at = Some(Instant::now());
         }
     }
+
+    /// Whether a statement needn't be waited for any more, which began at that time on a connection that was made at that other one:
+    /// nothing is answered on any connection, though a replica asks something every two seconds; or nothing is on those that fell
+    /// silent, of which it is one.
+    pub(super) fn is_given_up(&self, made_at: Instant, began_at: Instant) -> bool {
+        let trust = self.trust();
+        let answered_at = trust.answers.values().max().copied().map_or(began_at, |at| at.max(began_at));
+        let is_silent = || {
+            let (since, silent_at) = trust.since.zip(trust.silent_at)?;
+            Some(made_at < since && silent_at.max(began_at).elapsed() > DOUBT && !trust.has_answered(since, silent_at))
+        };
+        answered_at.elapsed() > SILENCE || is_silent().unwrap_or_default()
+    }
+}
+
+fn is_of_standby(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
 }
 
 async fn connect_to(options: &PgConnectOptions, setup: &str) -> Result<PgConnection, sqlx::Error> {
@@ -235,14 +270,20 @@ mod tests {
     }
 
     #[test]
-    fn one_unanswered_statement_is_a_silence_only_where_no_other_was_answered() {
+    fn one_unanswered_statement_is_a_silence_only_where_no_other_of_its_age_was_answered() {
         let hosts = Hosts::one(PgConnectOptions::new_without_pgpass());
-        let made_at = Instant::now();
+        let (one, other) = (Instant::now(), Instant::now());
         let began_at = Instant::now();
-        hosts.note_answer();
-        hosts.note_silence(began_at);
-        assert!(hosts.trusts(made_at));
-        hosts.note_silence(Instant::now());
-        assert!(!hosts.trusts(made_at) && hosts.trusts(Instant::now()));
+        hosts.note_answer(one);
+        hosts.note_silence(other, began_at);
+        assert!(hosts.trusts(other), "another one answered");
+        let began_at = Instant::now();
+        let new = Instant::now();
+        hosts.note_answer(new);
+        hosts.note_silence(other, began_at);
+        assert!(!hosts.trusts(one) && !hosts.trusts(other) && hosts.trusts(new), "only a new one did");
+        hosts.note_end(new);
+        hosts.note_silence(new, Instant::now());
+        assert!(!hosts.trusts(new) && hosts.trusts(Instant::now()));
     }
 }

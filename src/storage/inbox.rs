@@ -45,24 +45,32 @@ pub struct DeliveryRow {
 
 const INSERT: &str = include_str!("inbox.sql");
 
-/// What became of deliveries that were to be kept; those that are in neither set were received before.
+/// What became of deliveries that were to be kept; those that are in no set were just received before.
 #[derive(Debug, Default)]
 pub struct Inserted {
     /// They are kept.
     pub new: BTreeSet<Uuid>,
     /// Dropped, although only their id was received before, and not their content.
     pub conflicting: BTreeSet<Uuid>,
+    /// Dropped, although something else was received about the same things since.
+    pub repeated: BTreeSet<Uuid>,
 }
 
 /// Keeps deliveries of a brand. No two of them may have a key or a subject in common. They are received now by Postgres's clock,
-/// or at the time of a frozen one.
+/// or at the time of a frozen one. Of what bears no id, so many contents of a thing are known besides the last.
 ///
 /// # Errors
 /// When Postgres fails; then none of them is kept.
-pub async fn insert_deliveries(pool: &Pool, brand_id: i32, rows: &[DeliveryRow], frozen_at: Option<Timestamp>) -> Result<Inserted, StorageError> {
+pub async fn insert_deliveries(
+    pool: &Pool,
+    brand_id: i32,
+    rows: &[DeliveryRow],
+    keep_contents: u32,
+    frozen_at: Option<Timestamp>,
+) -> Result<Inserted, StorageError> {
     let numbered = || rows.iter().zip(0_i32..);
     let about = || numbered().flat_map(|(row, n)| row.last.iter().flat_map(move |(content, subjects)| subjects.iter().map(move |s| (n, s, content))));
-    let found: Vec<(Uuid, bool)> = sqlx::query_as(INSERT)
+    let found: Vec<(Uuid, String)> = sqlx::query_as(INSERT)
         .bind(brand_id)
         .bind(numbered().map(|(_, n)| n).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.delivery_id).collect::<Vec<_>>())
@@ -77,17 +85,11 @@ pub async fn insert_deliveries(pool: &Pool, brand_id: i32, rows: &[DeliveryRow],
         .bind(about().map(|(_, subject, _)| subject.as_slice()).collect::<Vec<_>>())
         .bind(about().map(|(.., content)| content.as_slice()).collect::<Vec<_>>())
         .bind(frozen_at.map(Time::from))
+        .bind(i32::try_from(keep_contents).unwrap_or(i32::MAX))
         .fetch_all(pool)
         .await?;
-    let mut inserted = Inserted::default();
-    for (id, is_new) in found {
-        if is_new {
-            inserted.new.insert(id)
-        } else {
-            inserted.conflicting.insert(id)
-        };
-    }
-    Ok(inserted)
+    let of = |fate: &str| found.iter().filter(|(_, found)| found == fate).map(|(id, _)| *id).collect();
+    Ok(Inserted { new: of("new"), conflicting: of("conflicting"), repeated: of("repeated") })
 }
 
 /// A delivery that a worker has claimed.

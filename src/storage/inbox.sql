@@ -23,9 +23,18 @@ subjects_new as (
     insert into delivery_subjects as known (brand_id, subject, content, received_at)
     select $1, about.subject, about.content, clock.at + about.n * interval '1 microsecond' from about, clock order by about.subject
     on conflict (brand_id, subject) do update
-    set content = excluded.content, received_at = greatest(excluded.received_at, known.received_at + interval '1 microsecond')
-    where known.content <> excluded.content
+    set content = excluded.content,
+        earlier = (known.content || known.earlier)[:$15],
+        received_at = greatest(excluded.received_at, known.received_at + interval '1 microsecond')
+    where known.content <> excluded.content and excluded.content <> all(known.earlier)
     returning subject, received_at
+),
+-- What was said before, and something else since: whoever recorded a webhook could send it again.
+repeated as (
+    select about.n
+    from about join delivery_subjects as known on known.brand_id = $1 and known.subject = about.subject
+    where known.content <> about.content and about.content = any(known.earlier)
+    group by about.n
 ),
 news as (
     -- Those that are received together keep their order.
@@ -41,9 +50,13 @@ inserted as (
     from new join news using (n), clock
     returning delivery_id
 )
-select delivery_id, true as is_new from inserted
+select delivery_id, 'new' as fate from inserted
+union all
+select new.delivery_id, 'repeated'
+from new join repeated using (n)
+where new.delivery_id not in (select delivery_id from inserted)
 union all
 -- The same id, and another content: the sender's ids are broken.
-select new.delivery_id, false
+select new.delivery_id, 'conflicting'
 from new join delivery_keys as known on known.brand_id = $1 and known.key = new.key
 where known.content <> new.content

@@ -8,6 +8,7 @@ pub mod brands;
 pub mod calls;
 pub mod changes;
 pub mod components;
+mod connection;
 pub mod customers;
 pub mod database;
 pub mod deliveries;
@@ -86,12 +87,14 @@ impl StorageError {
     }
 }
 
-/// Runs the migrations that are missing.
+/// Runs the migrations that are missing. Those of a later version only add something, so that this one goes on beside it.
 ///
 /// # Errors
 /// When Postgres fails or a migration that ran before has been changed since.
 pub async fn migrate(pool: &Pool) -> Result<(), StorageError> {
     let mut connection = pool.acquire_patient().await?;
-    let done = sqlx::migrate!("./migrations").run_direct(None, &mut connection, false).await;
+    let mut migrator = sqlx::migrate!("./migrations");
+    migrator.set_ignore_missing(true);
+    let done = migrator.run_direct(None, &mut connection, false).await;
     done.map_err(|error| StorageError::Database(sqlx::Error::from(error)))
 }

@@ -8,26 +8,18 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream};
-use futures_util::{FutureExt, StreamExt, TryStreamExt};
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, TryStreamExt};
 use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Describe, Either, Execute, Executor, SqlSafeStr, SqlStr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use super::connection::Connection;
+use super::connection::streamed;
 use super::hosts::Hosts;
-use super::trouble::{Trouble, breaks};
-
-/// How long the oldest connection lives: the server's memory of it and a forgotten plan end with it.
-const LONGEST_LIFE: Duration = Duration::from_mins(30);
-
-/// How much longer than Postgres itself is waited for its word that a statement took too long.
-const GRACE: Duration = Duration::from_millis(500);
-
-/// How often it is looked whether Postgres answers anything at all, while a statement is waited for.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// How long to wait before Postgres, which just couldn't be reached, is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -58,16 +50,6 @@ struct Inner {
     idle: Mutex<Vec<Connection>>,
 }
 
-/// A connection to Postgres on which every statement ends in time.
-pub struct Connection {
-    raw: PgConnection,
-    hosts: Arc<Hosts>,
-    statement: Option<Duration>,
-    made_at: Instant,
-    /// No statement is under way, none was interrupted, and nothing broke.
-    is_usable: bool,
-}
-
 /// A connection in use. It goes back to its pool unless it can't be used again.
 pub struct Pooled {
     // Taken when it is dropped.
@@ -89,22 +71,19 @@ impl fmt::Debug for Pool {
     }
 }
 
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("is_usable", &self.is_usable).finish_non_exhaustive()
-    }
-}
-
 /// What is set on every connection. Postgres is to give up by itself whatever hangs at our end: a statement whose client is gone, a
-/// transaction that nobody goes on with, a connection on which nothing arrives. What is acknowledged must be on the disk, whatever
-/// the server's default.
+/// transaction that nobody goes on with, a connection on which nothing arrives; sooner, where an operator wants that. What is
+/// acknowledged must be on the disk, whatever the server's default.
 fn setup(used: Use) -> String {
-    let statement = used.statement.map_or(0, |longest| longest.as_millis());
+    let statement = used.statement.map_or(String::new(), |longest| format!("('statement_timeout', {}), ", longest.as_millis()));
     format!(
-        "set statement_timeout = {statement}; set idle_in_transaction_session_timeout = '10s'; set client_connection_check_interval = '2s'; \
-        set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3; set tcp_user_timeout = 10000; {}; \
-        select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'",
-        used.setup
+        "select set_config(ours.name, ours.value::text, false)
+        from (values {statement}('idle_in_transaction_session_timeout', 8000), ('client_connection_check_interval', 2000),
+            ('tcp_keepalives_idle', 5), ('tcp_keepalives_interval', 2), ('tcp_keepalives_count', 3), ('tcp_user_timeout', 10000))
+            as ours (name, value)
+        join pg_settings as theirs on theirs.name = ours.name and (theirs.setting::bigint = 0 or theirs.setting::bigint > ours.value);
+        select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'; {}",
+        if used.setup.is_empty() { "select 1" } else { used.setup }
     )
 }
 
@@ -246,45 +225,7 @@ impl Inner {
     }
 
     async fn connect(&self) -> Result<Connection, sqlx::Error> {
-        let raw = self.hosts.connect(&self.setup).await?;
-        Ok(Connection { raw, hosts: Arc::clone(&self.hosts), statement: self.used.statement, made_at: Instant::now(), is_usable: true })
-    }
-}
-
-impl Connection {
-    fn is_good(&self) -> bool {
-        self.is_usable && self.made_at.elapsed() < LONGEST_LIFE && self.hosts.trusts(self.made_at)
-    }
-
-    /// Does something on it, that is ended if it takes too long.
-    async fn in_time<T: Send>(&mut self, ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        let began_at = Instant::now();
-        self.is_usable = false;
-        let asked = ask(&mut self.raw);
-        tokio::pin!(asked);
-        let done = loop {
-            let Some(longest) = self.statement.map(|longest| longest.saturating_add(GRACE)) else { break asked.await };
-            let left = longest.saturating_sub(began_at.elapsed());
-            match tokio::time::timeout(left.min(LOOK), &mut asked).await {
-                Ok(done) => break done,
-                Err(_) if left < LOOK || self.hosts.is_silent(began_at) => break Err(Trouble::Silent.into()),
-                Err(_) => {}
-            }
-        };
-        match &done {
-            Ok(_) => self.hosts.note_answer(),
-            Err(sqlx::Error::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut => {
-                self.hosts.note_silence(began_at);
-                return done;
-            }
-            Err(error) if breaks(error) => {
-                self.hosts.note_break();
-                return done;
-            }
-            Err(_) => {}
-        }
-        self.is_usable = true;
-        done
+        Connection::open(&self.hosts, &self.setup, self.used.statement).await
     }
 }
 
@@ -363,49 +304,6 @@ impl Deref for Transaction {
 impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut Connection {
         &mut self.pooled
-    }
-}
-
-type Rows = Vec<Either<PgQueryResult, PgRow>>;
-
-/// Rows that are all here, as the library wants them.
-fn streamed<'e>(
-    rows: impl Future<Output = Result<Rows, sqlx::Error>> + Send + 'e,
-) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>> {
-    stream::once(rows).map_ok(|rows| stream::iter(rows.into_iter().map(Ok))).try_flatten().boxed()
-}
-
-impl<'c> Executor<'c> for &'c mut Connection {
-    type Database = Postgres;
-
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        streamed(async move { self.in_time(async |raw| raw.fetch_many(query).try_collect().await).await })
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
-    where
-        'c: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        async move { self.in_time(async |raw| raw.fetch_optional(query).await).await }.boxed()
-    }
-
-    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
-    where
-        'c: 'e,
-    {
-        async move { self.in_time(async |raw| raw.prepare_with(sql, parameters).await).await }.boxed()
-    }
-
-    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, sqlx::Error>>
-    where
-        'c: 'e,
-    {
-        async move { self.in_time(async |raw| raw.describe(sql).await).await }.boxed()
     }
 }
 

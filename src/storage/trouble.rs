@@ -34,6 +34,7 @@ pub(super) fn in_words(error: &sqlx::Error) -> String {
             Some(trouble) => trouble.to_string(),
             None => format!("connection: {}", error.kind()),
         },
+        sqlx::Error::Protocol(_) => "the connection was closed, or an answer on it was not understood".to_owned(),
         sqlx::Error::PoolTimedOut => "no connection became free in time".to_owned(),
         sqlx::Error::PoolClosed => "the pool is closed".to_owned(),
         sqlx::Error::Tls(_) => "TLS: the server has none, or its certificate is not for this host, or of an authority that is not trusted \
@@ -51,6 +52,7 @@ fn meaning(code: &str) -> &'static str {
         "28P01" => "the password is wrong: ",
         "28000" => "this user may not connect: ",
         "3D000" => "there is no such database: ",
+        "42P01" | "42703" => "the database has no schema yet, or one of an earlier version (`hookpoint migrate` brings it up to date): ",
         "42501" => "this user may not do that: ",
         "53100" => "the disk is full: ",
         "53200" => "Postgres is out of memory: ",

@@ -74,7 +74,7 @@ pub const CATALOGUE: &[Metric] = &[
     counter(
         "hookpoint_webhooks_total",
         &["brand", "source", "outcome"],
-        "Webhooks by what became of them at the door: received, known, conflicting_duplicate (its id was known, its content was not), dropped, refused, too_large, broken, unavailable.",
+        "Webhooks by what became of them at the door: received, known, conflicting_duplicate (its id was known, its content was not), repeated (known, and something else came since), too_often (the same within a minute), dropped, refused, too_large, broken, unavailable.",
     ),
     gauge(
         "hookpoint_webhooks_failing",

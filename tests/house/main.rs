@@ -507,7 +507,7 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[brands.demo.sources.omniotap.webhook]\nheader = \"\"", 2, "brands.demo.sources.omniotap.webhook.header", "such as \"x-signature\""),
     ("[brands.demo.sources.omniotap.webhook]\nalgorithm = \"sha256\"", 2, "brands.demo.sources.omniotap.webhook.algorithm", "expected one of `hmac-sha256`, `hmac-sha512`, `hmac-sha1`, `hmac-md5`"),
     ("[brands.demo.sources.syncaroo.webhook]\nserialization = \"ruby\"", 2, "brands.demo.sources.syncaroo.webhook.serialization", "expected one of `compact`, `php`, `python`, `sorted`"),
-    ("[brands.demo.sources.syncaroo.webhook]\nsecret_in = \"header\"", 2, "brands.demo.sources.syncaroo.webhook.secret_in", "expected `path` or `query`"),
+    ("[brands.demo.sources.syncaroo.webhook]\nsecret_in = \"body\"", 2, "brands.demo.sources.syncaroo.webhook.secret_in", "expected one of `path`, `query`, `header`"),
 ];
 
 #[test]

@@ -455,10 +455,10 @@ async fn a_restored_backup_of_yesterday_does_not_bring_anybody_back() {
     app.apply(person()).await;
     app.heard().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
-    assert_eq!(reconcile(app.pool(), &app.brand, &file(&app), now(), now()).await.unwrap(), 1);
+    assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 1);
     app.heard().await;
     assert_nobody_is_found(&app).await;
-    assert_eq!(reconcile(app.pool(), &app.brand, &file(&app), now(), now()).await.unwrap(), 0, "there is nothing left to do");
+    assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0, "there is nothing left to do");
     app.stop().await;
 }
 
@@ -497,13 +497,13 @@ async fn an_erasure_that_is_taken_back_lets_later_deliveries_count() {
     let email = hookpoint::customer::email::Email::parse(EMAIL).unwrap();
     assert_eq!(unerase(app.pool(), &app.brand, &file(&app), &Whom::Address(email.into()), now()).await.unwrap(), 1);
     assert_eq!(unerase(app.pool(), &app.brand, &file(&app), &Whom::Id("erase-contact-0001".to_owned()), now()).await.unwrap(), 0);
-    assert_eq!(reconcile(app.pool(), &app.brand, &file(&app), now(), now()).await.unwrap(), 0);
+    assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0);
     app.apply(person()).await;
     app.heard().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
     // Also for a database that still believes in the erasure.
     sqlx::raw_sql("update erasures set unerased_at = null, completed_at = null").execute(app.pool()).await.unwrap();
-    assert_eq!(reconcile(app.pool(), &app.brand, &file(&app), now(), now()).await.unwrap(), 0);
+    assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0);
     app.heard().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1, "taken back once is taken back for ever");
     app.stop().await;
@@ -527,7 +527,7 @@ async fn a_database_that_was_made_anew_knows_its_erased_again() {
     erase_person(&other).await;
     adopt_keys(other.pool(), &file(&app), &["demo"]).await.unwrap();
     assert!(erase(other.pool(), &other.brand, &file(&app), (&contact(), now()), &mut |_| ()).await.is_err());
-    assert_eq!(reconcile(other.pool(), &other.brand, &file(&app), now(), now()).await.unwrap(), 0);
+    assert_eq!(reconcile(other.pool(), &other.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0);
     for app in [app, fresh, other] {
         app.stop().await;
     }

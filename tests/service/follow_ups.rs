@@ -380,3 +380,41 @@ async fn a_source_that_is_not_called_leaves_nothing_to_ask() {
     assert_eq!(office.counts().await, (0, 0));
     office.close().await;
 }
+
+/// What only a header says is asked, and so is what was so once and is said again.
+#[tokio::test]
+async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
+    let office = Office::open(Source::Omneo).await;
+    let profile =
+        |points: i32| json!({"id": PROFILE, "first_name": "Lotte", "last_name": "de Graaf", "email": "lotte@example.org", "point_balance": points});
+    let now_there = |points: i32| office.world.put(Thing::Profile, profile(points));
+    let say = async |event: &str, body: &Value| {
+        office.later(60).await;
+        office.receive("omneo", &[("x-omneo-event", event)], body).await;
+        office.later(60).await;
+    };
+    let points = async || {
+        office.app.heard().await;
+        office.app.by_email("lotte@example.org").await.first().map(|customer| customer["customFields"].to_string()).unwrap_or_default()
+    };
+    now_there(10);
+    say("profile.updated", &profile(10)).await;
+    say("profile.updated", &profile(20)).await;
+    assert!(points().await.contains("20"));
+    // It is so again: the source is asked, and says so.
+    let stored = states(&office.app).await.len();
+    say("profile.updated", &profile(10)).await;
+    assert_eq!(states(&office.app).await.len(), stored);
+    office.follow().await;
+    assert!(points().await.contains("10"), "{}", points().await);
+    // A deletion that nobody signed: there the profile is.
+    say("profile.deleted", &profile(10)).await;
+    office.follow().await;
+    assert!(points().await.contains("10"));
+    // And now it isn't.
+    office.world.remove(Thing::Profile, PROFILE);
+    say("profile.deleted", &json!({"id": PROFILE, "first_name": "Lotte", "email": "lotte@example.org"})).await;
+    office.follow().await;
+    assert_eq!(points().await, "");
+    office.close().await;
+}

@@ -15,7 +15,12 @@ use super::support::{Options, Response, TestApp, ledger_of, now, post};
 
 /// An application that receives, and leaves the applying to the test.
 async fn receiver() -> TestApp {
-    let replace = vec![("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned())];
+    receiver_with("").await
+}
+
+/// With more lines under `[inbox]`.
+async fn receiver_with(lines: &str) -> TestApp {
+    let replace = vec![("[lookup]", format!("[inbox]\nworkers = 0\n{lines}\n\n[lookup]"))];
     TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await
 }
 
@@ -34,7 +39,7 @@ async fn accepted(app: &TestApp, source: &str, headers: &[(&str, &str)], body: &
 }
 
 /// A contact of the CRM; `second` is when it was last changed.
-fn contact(event_id: &str, id: &str, first_name: &str, second: i64) -> Value {
+pub fn contact(event_id: &str, id: &str, first_name: &str, second: i64) -> Value {
     let at = jiff::Timestamp::from_second(1_750_000_000 + second).unwrap().to_string();
     json!({"event_id": event_id, "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "contact", "action": "updated",
         "occurred_at": at, "data": {"id": id, "firstName": first_name, "lastName": "Bakker", "email": format!("{id}@example.org"), "updatedAt": at}})
@@ -96,7 +101,7 @@ async fn many_receipts_of_the_same_and_of_others_at_once_are_stored_once_each() 
 
 #[tokio::test]
 async fn without_an_id_what_says_a_then_b_then_a_ends_as_a() {
-    let app = receiver().await;
+    let app = receiver_with("keep_contents = 0").await;
     let omneo = [("x-omneo-event", "profile.updated")];
     let profile = |points: i32| json!({"id": "p-1", "email": "p-1@example.org", "first_name": "Piet", "point_balance": points});
     let points = |customers: Vec<Value>| customers[0]["customFields"].to_string();

@@ -36,6 +36,7 @@ mod privacy;
 mod real_world;
 mod rebuild;
 mod replicas;
+mod silence;
 mod story;
 mod support;
 mod sync;

@@ -68,7 +68,7 @@ async fn a_deletion_takes_away_what_was_said_before_it_without_a_time() {
                         .await;
                 }
                 1 => omneo(&app, "balance.updated", json!({"profile_id": "p-1", "point_balance": 500})).await,
-                _ => omneo(&app, "profile.deleted", json!({"id": "p-1", "updated_at": ago(7)})).await,
+                _ => omneo(&app, "profile.deleted", json!({"id": "p-1", "profile_type": "deleted", "updated_at": ago(7)})).await,
             }
         }
         assert_eq!(customer(&app, "primaryID=p-1").await, None, "{order:?}");
@@ -434,7 +434,7 @@ async fn a_time_that_nobody_can_read_makes_nothing_new_and_brings_nobody_back() 
         omneo(&app, "profile.updated", said("Good", &json!(ago(1)))).await;
         omneo(&app, "profile.updated", said("Staler", time)).await;
         assert_eq!(customer(&app, &format!("primaryID={id}")).await.unwrap()["customerLastname"], "Good", "{time}");
-        omneo(&app, "profile.deleted", json!({"id": id, "updated_at": ago(1)})).await;
+        omneo(&app, "profile.deleted", json!({"id": id, "profile_type": "deleted", "updated_at": ago(1)})).await;
         omneo(&app, "profile.updated", said("Back", time)).await;
         assert_eq!(customer(&app, &format!("primaryID={id}")).await, None, "{time}");
     }

@@ -171,6 +171,8 @@ pub struct Options {
     pub place: Option<(Place, String)>,
     /// Whether webhooks of every source are let in unproved.
     pub opens_doors: bool,
+    /// Whether time passes, and Postgres is reached as the settings say: for what waits, and what is given up.
+    pub runs_as_served: bool,
 }
 
 /// The ledger's file of the applications on a database.
@@ -238,8 +240,9 @@ impl TestApp {
             None => database().await,
         };
         settings.file.erasure.ledger_file = ledger_of(&name).display().to_string();
-        let clock = Clock::frozen(now());
-        let store = Database::open(&place, SIZE, false).await.unwrap();
+        let clock = if options.runs_as_served { Clock::system() } else { Clock::frozen(now()) };
+        let size = if options.runs_as_served { settings.pool_size() } else { SIZE };
+        let store = Database::open(&place, size, false).await.unwrap();
         let application = Application::start(&settings.file, settings.brands, store, clock.clone()).await.unwrap();
         let readiness = application.readiness();
         tokio::time::timeout(Duration::from_secs(30), readiness.until_ready()).await.expect("the service gets ready");

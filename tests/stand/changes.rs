@@ -71,8 +71,13 @@ pub fn version(person: usize, body: &[u8]) -> Option<u64> {
 
 /// Asks until somebody's answer shows a version, or a newer one. Gives whether it did in time.
 pub async fn has_shown(connection: &mut Connection, person: usize, wanted: u64, patience: Duration) -> bool {
+    has_shown_to(KEY, connection, person, wanted, patience).await
+}
+
+/// Likewise, with another key.
+pub async fn has_shown_to(key: &str, connection: &mut Connection, person: usize, wanted: u64, patience: Duration) -> bool {
     let shows = |response: &Response<'_>| version(person, response.body).is_some_and(|version| version >= wanted);
-    is_answered(connection, &request(person), shows, patience).await
+    is_answered(connection, &request_with(key, person), shows, patience).await
 }
 
 /// Waits until a replica has heard of all that happened: notifications arrive in order, and a new key is one of them.

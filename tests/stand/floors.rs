@@ -40,7 +40,7 @@ impl Floor {
     }
 
     /// actix-web and sqlx: one row a request, committed before the answer.
-    pub async fn committing(pool: &PgPool, url: &str) -> Self {
+    pub async fn committing(pool: impl sqlx::PgExecutor<'_>, url: &str) -> Self {
         let table = "create table if not exists bare_receipts (
             receipt_id bigint generated always as identity primary key, received_at timestamptz not null default now(), body bytea not null)";
         sqlx::query(table).execute(pool).await.unwrap();

@@ -145,7 +145,7 @@ pub async fn run(stand: &mut Stand, hardship: Hardship) -> Report {
 }
 
 /// The calm run.
-async fn apply_in_order(shop: &Shop, webhooks: &[Webhook]) {
+pub async fn apply_in_order(shop: &Shop, webhooks: &[Webhook]) {
     for some in webhooks.chunks(20) {
         let changes = some.iter().flat_map(|webhook| webhook.changes(&shop.brand.rules.sources)).collect();
         apply(&shop.database.pool, &shop.brand, changes).await.unwrap();

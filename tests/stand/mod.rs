@@ -10,6 +10,8 @@ pub mod comparison;
 pub mod connection;
 pub mod customers;
 pub mod dice;
+pub mod failover;
+pub mod failures;
 pub mod figures;
 pub mod floors;
 pub mod freshness;
@@ -19,12 +21,16 @@ pub mod lookups;
 pub mod machine;
 pub mod outage;
 pub mod outcome;
+pub mod patroni;
 pub mod process;
+pub mod recovery;
 pub mod replica;
 pub mod report;
 pub mod restart;
 pub mod rounds;
+pub mod stopped;
 pub mod webhooks;
+pub mod wire;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -194,8 +200,13 @@ impl Shop {
 
     /// A key that opens it from now on.
     pub async fn open_with(&self, key: &str) {
+        self.open_brand_with(self.brand.id(), key).await;
+    }
+
+    /// A key that opens another brand of the same database.
+    pub async fn open_brand_with(&self, brand_id: i32, key: &str) {
         let key = KeyRow {
-            brand_id: self.brand.id(),
+            brand_id,
             key_id: uuid::Uuid::now_v7(),
             label: "stand".to_owned(),
             hash: hash_key(key.as_bytes()),

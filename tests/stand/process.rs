@@ -1,6 +1,7 @@
 //! Child processes that never outlive us.
 
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -101,6 +102,12 @@ pub fn children(parent: u32) -> Vec<u32> {
         status.lines().any(|line| line.strip_prefix("PPid:").is_some_and(|id| id.trim() == parent.to_string()))
     };
     ids.filter(is_child).collect()
+}
+
+/// The processes that work in a directory, or below it.
+pub fn working_in(directory: &Path) -> Vec<u32> {
+    let ids = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|id: &u32| std::fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|working| working.starts_with(directory))).collect()
 }
 
 /// Sends a signal to a process, if it is still there.

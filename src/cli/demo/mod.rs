@@ -18,6 +18,7 @@ use crate::demo::vendor::Secrets;
 use crate::demo::{self, aftermath};
 use crate::settings::Settings;
 use crate::storage::database::{Database, Place};
+use crate::storage::embedded::temporary::make_directory;
 use crate::storage::embedded::{Layout, sweep_abandoned};
 use crate::telemetry;
 use tell::Told;
@@ -57,12 +58,13 @@ async fn show(arguments: &DemoArguments, secrets: &Secrets, systems: Systems) ->
     telemetry::start(&settings.file.telemetry);
     telemetry::metrics();
     say("Starting an embedded Postgres, the four systems and a brand with customers …");
-    let data_dir = std::env::temp_dir().join(format!("{PREFIX}{}", std::process::id()));
     sweep_abandoned(&std::env::temp_dir(), PREFIX);
+    let data_dir = make_directory(&std::env::temp_dir(), PREFIX)?;
     // Whoever is erased here is gone with the demo.
     settings.file.erasure.ledger_file = data_dir.join("ledger.jsonl").display().to_string();
-    let layout =
-        Layout { data_dir: data_dir.clone(), postgres_bin: None, cache_dir: crate::settings::default_cache_dir(), fetch: true, durable: false };
+    let cache_dir = crate::settings::default_cache_dir();
+    let fetch = cache_dir.is_some();
+    let layout = Layout { data_dir: data_dir.clone(), postgres_bin: None, cache_dir: cache_dir.unwrap_or_default(), fetch, durable: false };
     let lived = live(settings, &Place::Embedded(layout), arguments, secrets, systems, &text).await;
     let _ = std::fs::remove_dir_all(&data_dir);
     lived

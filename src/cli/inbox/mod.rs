@@ -11,10 +11,11 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use uuid::Uuid;
 
-use crate::app::open_brands;
+use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
+use crate::cli::audit::{Act, ActorArguments};
 use crate::cli::mask::{masked, revealed};
-use crate::cli::{open, plain, say};
+use crate::cli::{look, open, plain, plain_json, say};
 use crate::clock::Clock;
 use crate::customer::kind::Source;
 use crate::settings::Settings;
@@ -44,6 +45,8 @@ pub(in crate::cli) enum InboxCommand {
         /// Show what it holds, personal data included
         #[arg(long)]
         reveal: bool,
+        #[command(flatten)]
+        actor: ActorArguments,
     },
     /// Apply deliveries again; what was right stays as it is
     Replay(SomeArguments),
@@ -58,6 +61,8 @@ pub(in crate::cli) struct SomeArguments {
     ids: Vec<Uuid>,
     #[command(flatten)]
     which: WhichArguments,
+    #[command(flatten)]
+    actor: ActorArguments,
     /// All there are, if nothing else is said
     #[arg(long)]
     all: bool,
@@ -111,6 +116,10 @@ impl WhichArguments {
     }
 }
 
+fn words(ids: &[Uuid]) -> String {
+    ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(" ")
+}
+
 /// A time, a day, or how long ago.
 fn time(text: &str) -> Result<Timestamp, String> {
     let ago = || {
@@ -123,8 +132,13 @@ fn time(text: &str) -> Result<Timestamp, String> {
 
 pub(in crate::cli) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Result<()> {
     let names = crate::cli::names_of(&settings.brands);
-    let database = open(&settings).await?;
-    let brands = open_brands(&database, settings.brands).await?;
+    let only_looks = match &command {
+        InboxCommand::Status { .. } | InboxCommand::List { .. } => true,
+        InboxCommand::Show { reveal, .. } => !reveal,
+        InboxCommand::Replay(_) | InboxCommand::Discard(_) => false,
+    };
+    let database = if only_looks { look(&settings).await? } else { open(&settings).await? };
+    let brands = if only_looks { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
     let (pool, now) = (&database.pool, Clock::system().now());
     let of = |slug: &Option<String>| {
         let mut wanted: Vec<Arc<Brand>> =
@@ -143,17 +157,24 @@ pub(in crate::cli) async fn run(command: InboxCommand, settings: Settings) -> an
                 list(pool, &brand, &which.which(&[]), *limit).await?;
             }
         }
-        InboxCommand::Show { id, reveal } => show(pool, &of(&None)?, *id, *reveal).await?,
+        InboxCommand::Show { id, reveal, actor } => show(pool, &of(&None)?, *id, reveal.then_some(actor)).await?,
         InboxCommand::Replay(some) | InboxCommand::Discard(some) => {
             let is_said = !some.ids.is_empty() || !some.which.is_everything() || some.all;
             anyhow::ensure!(is_said, "say which: ids, --source, --state, --event, --since, --until, or --all");
             let which = some.which.which(&some.ids);
             let mut count = 0_u64;
             for brand in of(&some.which.brand)? {
-                count = count.saturating_add(match command {
-                    InboxCommand::Discard(_) => discard_deliveries(pool, brand.id(), &which, now).await?,
-                    _ => replay_deliveries(pool, brand.id(), &which, now).await?,
-                });
+                let is_discard = matches!(command, InboxCommand::Discard(_));
+                let target = if some.ids.is_empty() { "those that were chosen".to_owned() } else { words(&some.ids) };
+                let act = Act { action: if is_discard { "discard deliveries" } else { "replay deliveries" }, records: None, target };
+                let begun = some.actor.begin(pool, &brand, act).await?;
+                let of_brand = if is_discard {
+                    discard_deliveries(pool, brand.id(), &which, now).await?
+                } else {
+                    replay_deliveries(pool, brand.id(), &which, now).await?
+                };
+                begun.end(&format!("{of_brand} of them")).await?;
+                count = count.saturating_add(of_brand);
             }
             match command {
                 InboxCommand::Discard(_) => say(&format!("Discarded: {count}.")),
@@ -186,13 +207,17 @@ async fn list(pool: &Pool, brand: &Brand, which: &Which, limit: u32) -> anyhow::
     Ok(())
 }
 
-async fn show(pool: &Pool, brands: &[Arc<Brand>], id: Uuid, reveal: bool) -> anyhow::Result<()> {
+async fn show(pool: &Pool, brands: &[Arc<Brand>], id: Uuid, reveal: Option<&ActorArguments>) -> anyhow::Result<()> {
     let mut found = None;
     for brand in brands {
         found = found.or(find_delivery(pool, brand.id(), id).await?.map(|row| (brand, row)));
     }
     let (brand, row) = found.context("there is no delivery with that id")?;
-    let listed = &row.listed;
+    if let Some(actor) = reveal {
+        let act = Act { action: "reveal delivery", records: None, target: id.to_string() };
+        actor.begin(pool, brand, act).await?.end("shown").await?;
+    }
+    let (listed, reveal) = (&row.listed, reveal.is_some());
     let time = |at: Timestamp| at.strftime("%F %T UTC").to_string();
     for (name, value) in [
         ("brand", brand.rules.slug.clone()),
@@ -211,7 +236,11 @@ async fn show(pool: &Pool, brands: &[Arc<Brand>], id: Uuid, reveal: bool) -> any
     }
     say("");
     let body = if reveal { revealed(&row.body) } else { masked(&row.body) };
-    body.lines().for_each(|line| say(&plain(line)));
+    say(&if serde_json::from_slice::<serde::de::IgnoredAny>(&row.body).is_ok() {
+        plain_json(&body)
+    } else {
+        body.lines().map(plain).collect::<Vec<_>>().join("\n")
+    });
     if !reveal {
         say("\nWhat it holds is masked; --reveal shows it.");
     }

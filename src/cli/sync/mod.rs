@@ -9,9 +9,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use crate::app::open_brands;
+use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
-use crate::cli::{open, say};
+use crate::cli::{look, open, say};
 use crate::clock::Clock;
 use crate::customer::kind::Source;
 use crate::settings::Settings;
@@ -77,8 +77,10 @@ impl WhichArguments {
 }
 
 pub(super) async fn run(command: SyncCommand, settings: Settings) -> anyhow::Result<()> {
-    let database = open(&settings).await?;
-    let brands: Vec<Arc<Brand>> = open_brands(&database, settings.brands).await?.into_values().collect();
+    let only_looks = matches!(command, SyncCommand::Status { .. });
+    let database = if only_looks { look(&settings).await? } else { open(&settings).await? };
+    let brands = if only_looks { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
+    let brands: Vec<Arc<Brand>> = brands.into_values().collect();
     let done = match command {
         SyncCommand::Run(which) => run::run(&database.pool, &wanted(&brands, which.brand.as_deref())?, &which, &settings.file).await,
         SyncCommand::Status { brand } => status::status(&database.pool, &wanted(&brands, brand.as_deref())?).await,

@@ -25,6 +25,20 @@ pub enum ErasureError {
     /// The store fails.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The ledger names more than is believed.
+    #[error(
+        "the ledger of erasures names {named} of the {all} {what} of {brand}, which nobody erased in this database: is it this brand's file? If it is right, raise erasure.max_percent for this start"
+    )]
+    TooMany {
+        /// Of which brand.
+        brand: String,
+        /// Records, or events of others.
+        what: &'static str,
+        /// How many it names.
+        named: usize,
+        /// How many there are.
+        all: usize,
+    },
     /// The ledger's file fails.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

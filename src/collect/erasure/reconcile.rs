@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::storage::pool::Pool;
+use crate::storage::pool::{Connection, Pool};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use crate::customer::identifier::Identifier;
 use crate::customer::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::brands::get_or_insert_brand;
-use crate::storage::erasing::{list_events_after, list_named_after, list_traces};
+use crate::storage::erasing::{list_event_keys, list_events_after, list_named_after, list_traces};
 use crate::storage::erasures::{
     ErasureRow, adopt_ledger_key, complete_erasures, count_erased, find_erased, get_ledger_key, insert_erasure, insert_hashes, list_erasures,
     list_hashes, reopen_erasure, unerase,
@@ -49,7 +49,13 @@ pub async fn adopt_keys(pool: &Pool, file: &LedgerFile, slugs: &[&str]) -> Resul
 ///
 /// # Errors
 /// When the file fails, or Postgres.
-pub async fn reconcile(pool: &Pool, brand: &Brand, file: &LedgerFile, now: Timestamp, began_by: Timestamp) -> Result<usize, ErasureError> {
+pub async fn reconcile(
+    pool: &Pool,
+    brand: &Brand,
+    (file, max_percent): (&LedgerFile, u32),
+    now: Timestamp,
+    began_by: Timestamp,
+) -> Result<usize, ErasureError> {
     if get_ledger_key(pool, brand.id()).await? != brand.row.ledger_key {
         tracing::error!(brand = brand.rules.slug, "this is another database than at the start: until a restart, the erased may be seen");
         return Ok(0);
@@ -61,7 +67,7 @@ pub async fn reconcile(pool: &Pool, brand: &Brand, file: &LedgerFile, now: Times
         }
         read => Some(read?),
     };
-    let rows = take_in(pool, brand, of_file.as_ref()).await?;
+    let rows = take_in(pool, brand, of_file.as_ref(), max_percent).await?;
     // What is not finished is finished first: the file may be on a disk that is full.
     let is_open = |row: &&ErasureRow| row.completed_at.is_none() && row.unerased_at.is_none() && row.erased_at <= began_by;
     let open: BTreeSet<Uuid> = rows.iter().filter(is_open).map(|row| row.erasure_id).collect();
@@ -85,8 +91,8 @@ fn digest(hashes: &BTreeSet<LedgerHash>) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// Enters into the tables what only the file knows. Gives back what the tables hold then.
-async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandLedger>) -> Result<Vec<ErasureRow>, StorageError> {
+/// Enters into the tables what only the file knows, unless that names more than is believed. Gives back what the tables hold then.
+async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandLedger>, max_percent: u32) -> Result<Vec<ErasureRow>, ErasureError> {
     // Without the lock, for nearly always there is nothing to do.
     let rows = list_erasures(&mut *pool.acquire().await?, brand.id()).await?;
     let known: BTreeMap<Uuid, &ErasureRow> = rows.iter().map(|row| (row.erasure_id, row)).collect();
@@ -108,6 +114,7 @@ async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandLedger>) -> R
         }
     }
     let rows = list_erasures(&mut transaction, brand.id()).await?;
+    must_be_few(&mut transaction, brand, max_percent).await?;
     transaction.commit().await?;
     Ok(rows)
 }
@@ -136,6 +143,40 @@ async fn write_out(pool: &Pool, brand: &Brand, file: &LedgerFile, of_file: &Bran
     Ok(())
 }
 
+/// So many records, and so many events of others, may be erased again whatever share of the brand they are.
+const FEW: usize = 10;
+
+/// Nobody erases a large part of a brand between two backups.
+async fn must_be_few(db: &mut Connection, brand: &Brand, max_percent: u32) -> Result<(), ErasureError> {
+    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let (mut named, mut of_named, mut all, mut after) = (0_usize, 0_usize, 0_usize, String::new());
+    while let Some(page) = named_after(db, brand, &after).await? {
+        after = page.last.to_string();
+        all = all.saturating_add(page.number);
+        named = named.saturating_add(page.erased.len());
+        of_named = of_named.saturating_add(list_event_keys(db, brand.id(), &page.erased.into_keys().collect()).await?.len());
+    }
+    are_few(brand, "records", named, all, max_percent)?;
+    let (mut named, mut all, mut after) = (0_usize, 0_usize, String::new());
+    loop {
+        let keys = list_events_after(db, brand.id(), &after, PAGE).await?;
+        let Some(last) = keys.last() else { break };
+        after = last.to_string();
+        all = all.saturating_add(keys.len());
+        let found = find_erased(db, brand.id(), keys.iter().map(|key| hasher.event(key))).await?;
+        named = named.saturating_add(keys.iter().filter(|key| found.contains_key(&hasher.event(key))).count());
+    }
+    are_few(brand, "events", named.saturating_sub(of_named), all, max_percent)
+}
+
+fn are_few(brand: &Brand, what: &'static str, named: usize, all: usize, max_percent: u32) -> Result<(), ErasureError> {
+    let most = all.saturating_mul(usize::try_from(max_percent).unwrap_or(100)) / 100;
+    if named <= most.max(FEW) {
+        return Ok(());
+    }
+    Err(ErasureError::TooMany { brand: brand.rules.slug.clone(), what, named, all })
+}
+
 /// Looks through everything that is kept for whom the ledger names, and erases it.
 async fn resume(pool: &Pool, brand: &Brand, open: &BTreeSet<Uuid>, now: Timestamp) -> Result<(), ErasureError> {
     let mut after = String::new();
@@ -153,31 +194,48 @@ async fn resume(pool: &Pool, brand: &Brand, open: &BTreeSet<Uuid>, now: Timestam
     Ok(())
 }
 
-/// Forgets those of the next page of records that the ledger names. Gives back the page's last one.
-async fn forget_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<RecordKey>, ErasureError> {
+/// Those of a page of records that the ledger names.
+struct Named {
+    /// The page's last one, and how many are on it.
+    last: RecordKey,
+    number: usize,
+    /// Whom it names, and which erasure does.
+    erased: BTreeMap<RecordKey, Uuid>,
+    /// Record ids that it doesn't name yet, of people whom it names by their addresses.
+    learned: BTreeSet<(LedgerHash, Uuid)>,
+}
+
+/// Looks at the next page of records; `None` at the end.
+async fn named_after(db: &mut Connection, brand: &Brand, after: &str) -> Result<Option<Named>, ErasureError> {
     let hasher = LedgerHasher::new(&brand.row.ledger_key);
-    let mut transaction = begin(pool, brand.id()).await?;
-    let keys = list_named_after(&mut transaction, brand.id(), after, PAGE).await?;
+    let keys = list_named_after(db, brand.id(), after, PAGE).await?;
     let Some(last) = keys.last().cloned() else { return Ok(None) };
     let own = |key: &RecordKey| Identifier::reference(key.kind.as_str(), &key.id);
     let suspect = |key: &RecordKey| Suspect { key: key.clone(), name_key: String::new(), links: own(key).into_iter().collect() };
     let mut suspects: BTreeMap<RecordKey, Suspect> = keys.iter().map(|key| (key.clone(), suspect(key))).collect();
-    for trace in list_traces(&mut transaction, brand.id(), &keys).await? {
+    for trace in list_traces(db, brand.id(), &keys).await? {
         if let Some(suspect) = suspects.get_mut(&trace.record) {
             suspect.name_key = trace.name_key;
             suspect.links.insert(trace.identifier);
         }
     }
     let traces: BTreeSet<LedgerHash> = suspects.values().flat_map(|suspect| suspect.traces(&hasher)).collect();
-    let found = find_erased(&mut transaction, brand.id(), traces).await?;
+    let found = find_erased(db, brand.id(), traces).await?;
     let suspects: Vec<Suspect> = suspects.into_values().collect();
     let mut erased: BTreeMap<RecordKey, Uuid> = keys.iter().filter_map(|key| Some((key.clone(), *found.get(&hasher.record(key))?))).collect();
     let mut learned = BTreeSet::new();
-    for (key, erasure) in convict(&mut transaction, brand, &suspects, &found).await? {
+    for (key, erasure) in convict(db, brand, &suspects, &found).await? {
         if erased.insert(key.clone(), erasure).is_none() {
             learned.insert((hasher.record(&key), erasure));
         }
     }
+    Ok(Some(Named { last, number: keys.len(), erased, learned }))
+}
+
+/// Forgets those of the next page of records that the ledger names. Gives back the page's last one.
+async fn forget_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<RecordKey>, ErasureError> {
+    let mut transaction = begin(pool, brand.id()).await?;
+    let Some(Named { last, erased, learned, .. }) = named_after(&mut transaction, brand, after).await? else { return Ok(None) };
     insert_hashes(&mut transaction, brand.id(), &learned).await?;
     let mut by_erasure: BTreeMap<Uuid, BTreeSet<RecordKey>> = BTreeMap::new();
     for (key, erasure) in erased {

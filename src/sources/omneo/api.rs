@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::OmneoSettings;
+use super::shape::says_gone;
 use super::wire::{owner_of, winner_of};
 use crate::customer::identifier::{Identifier, IdentifierKind, identifiers_of};
 use crate::customer::kind::SourceKind;
@@ -13,6 +14,7 @@ use crate::customer::record::Record;
 use crate::customer::versions::Versions;
 use crate::sources::api::{Api, Ask, Heard, Holds, Reply, Request, Stream, Target, Walk, Whom};
 use crate::sources::path::Path;
+use crate::sources::picker::id_at;
 use crate::sources::{Delivery, Unreadable};
 
 /// People before what happened to them.
@@ -102,6 +104,7 @@ impl Api for OmneoSettings {
                 let identities = winner_of(&body).map(|id| Ask::about("identities", &id));
                 profile(winner_of(&body)).into_iter().chain(identities).collect()
             }
+            "profile.deleted" if !says_gone(&body) => profile(id_at(&body, "/id")).into_iter().collect(),
             "tier.lost" | "tier.maintained" | "tier.progressed" if !body.get("profile").is_some_and(serde_json::Value::is_object) => {
                 profile(owner_of(&body)).into_iter().collect()
             }

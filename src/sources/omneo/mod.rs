@@ -6,6 +6,7 @@ mod api;
 mod happening;
 mod profile;
 mod proof;
+mod shape;
 mod wire;
 mod zone;
 

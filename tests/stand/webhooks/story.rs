@@ -218,6 +218,9 @@ impl Story {
             let contact = bodies::identity(self.number, &id, "crm", &uuid(CONTACT, person as u64), self.now);
             body.insert("identities".to_owned(), json!([card, contact]));
         }
+        if event == "profile.deleted" {
+            body.insert("profile_type".to_owned(), json!("deleted"));
+        }
         body.insert("id".to_owned(), json!(id));
         bodies::omneo(event, self.now, body)
     }

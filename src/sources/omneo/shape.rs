@@ -1,0 +1,93 @@
+//! What a body is about, by its own keys. Omneo signs the body, but not the header that names its event: whoever recorded one webhook
+//! could send it again as another event. So a body is read only as what it looks like, and what removes something counts only where
+//! the body itself says that it is gone, or Omneo when it is asked.
+
+use serde_json::Value;
+
+use crate::sources::Unreadable;
+use crate::sources::picker::{text_at, truth_of};
+
+/// Sorts of bodies, and keys that only they have. A sort without any may be mistaken for another.
+const SORTS: [(&str, &[&str]); 10] = [
+    ("profile", &["first_name", "last_name", "full_name", "email", "mobile_phone", "mobile_phone_e164", "tier_handle", "identities", "joined_at"]),
+    ("part", &["reward_balance", "point_balance", "benefit_balance", "combined_balance_dollars", "spend_12m", "spend_all", "shop_count"]),
+    ("identity", &["identifier"]),
+    ("transaction", &["transacted_at", "receipt_ref", "items", "payments", "total_original", "is_void"]),
+    ("order", &["ordered_at", "order_number"]),
+    ("reward", &["value_initial", "value_remaining"]),
+    ("benefit", &["redemptions_remaining", "is_redeemable"]),
+    ("interaction", &["interacted_at", "signal", "channel"]),
+    ("point", &[]),
+    ("rating", &[]),
+];
+
+/// A body may look like what its event is about, or like nothing that is known, but not like something else only.
+pub(super) fn must_be(sort: &str, body: &Value) -> Result<(), Unreadable> {
+    let looks_like = |keys: &[&str]| keys.iter().any(|key| body.get(key).is_some());
+    let is_own = SORTS.iter().any(|(own, keys)| *own == sort && looks_like(keys));
+    // A profile also has its balances.
+    let may_hold = |other: &str| other == sort || (sort == "profile" && other == "part");
+    let is_other = SORTS.iter().any(|(other, keys)| !may_hold(other) && looks_like(keys));
+    // Everything else is a profile's, and a profile is nobody's.
+    let is_owned = sort == "profile" && (body.get("profile_id").is_some() || body.get("profile").is_some_and(Value::is_object));
+    if is_owned || (is_other && !is_own) { Err(Unreadable::Foreign("event")) } else { Ok(()) }
+}
+
+/// Whether a body itself says that what it is about is gone.
+pub(super) fn says_gone(body: &Value) -> bool {
+    let has = |key: &str| body.get(key).is_some_and(|value| !value.is_null() && value.as_str() != Some(""));
+    let is_true = |key: &str| body.get(key).is_some_and(|value| truth_of(value).ok().flatten() == Some(true));
+    let is_deleted = |pointer: &str| text_at(body, pointer).is_some_and(|kind| kind.eq_ignore_ascii_case("deleted"));
+    has("deleted_at") || is_true("is_deleted") || is_deleted("/profile_type") || is_deleted("/status")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_body_is_read_as_nothing_but_what_it_looks_like() {
+        let profile = json!({ "id": "p", "first_name": "Anna", "point_balance": 3 });
+        let transaction =
+            json!({ "id": 1, "profile_id": "p", "total": 3, "transacted_at": "2026-01-01 10:00:00", "order_number": "A1", "profile": { "id": "p" } });
+        let reward = json!({ "id": 2, "profile_id": "p", "value_initial": 5 });
+        let balance = json!({ "profile_id": "p", "point_balance": 3 });
+        let points = json!({ "id": "p", "point_balance": 3 });
+        let little = json!({ "id": 1, "profile_id": "p", "status": "done" });
+        for (sort, body) in [
+            ("profile", &profile),
+            ("profile", &points),
+            ("transaction", &transaction),
+            ("reward", &reward),
+            ("part", &balance),
+            ("transaction", &little),
+        ] {
+            assert!(must_be(sort, body).is_ok(), "{sort}");
+        }
+        for (sort, body) in [
+            ("profile", &transaction),
+            ("profile", &balance),
+            ("profile", &little),
+            ("part", &transaction),
+            ("transaction", &profile),
+            ("transaction", &reward),
+            ("point", &reward),
+            ("rating", &transaction),
+            ("interaction", &balance),
+        ] {
+            assert_eq!(must_be(sort, body), Err(Unreadable::Foreign("event")), "{sort}");
+        }
+    }
+
+    #[test]
+    fn only_a_body_that_says_so_is_about_something_that_is_gone() {
+        for body in [json!({ "deleted_at": "2026-01-01 10:00:00" }), json!({ "profile_type": "Deleted" }), json!({ "is_deleted": true })] {
+            assert!(says_gone(&body), "{body}");
+        }
+        for body in [json!({}), json!({ "deleted_at": null }), json!({ "deleted_at": "" }), json!({ "profile_type": "member", "is_deleted": 0 })] {
+            assert!(!says_gone(&body), "{body}");
+        }
+    }
+}

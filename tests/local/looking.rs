@@ -1,0 +1,104 @@
+//! Commands that only look: they write nothing, and leave the schema as it is.
+
+use crate::desk::{Desk, anna_and_bert};
+
+/// Commands that only look. `DELIVERY` stands for one that is there.
+const LOOKS: [&[&str]; 11] = [
+    &["brand", "list"],
+    &["key", "list"],
+    &["key", "list", "--brand", "shop"],
+    &["lookup", "--email", "anna@example.org"],
+    &["lookup", "--phone", "06 12312311", "--json"],
+    &["lookup", "--id", "omniotap.contact:crm-1", "--why"],
+    &["inbox", "status"],
+    &["inbox", "list"],
+    &["inbox", "show", "DELIVERY"],
+    &["sync", "status"],
+    &["audit", "list"],
+];
+
+fn tables(desk: &Desk) -> Vec<String> {
+    desk.texts(
+        "select table_schema || '.' || table_name from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema')",
+    )
+}
+
+/// A delivery whose body nobody could read.
+fn insert_delivery(desk: &Desk) -> String {
+    let insert = "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, state, due_at, finished_at)
+        select brand_id, gen_random_uuid(), 'omniotap', 'contact.created', '{}', 'not json', now(), 1, 'dead', now(), now() from brands
+        returning delivery_id::text";
+    desk.texts(insert).remove(0)
+}
+
+/// From now on nobody writes: whatever a statement would change, Postgres refuses it, and every statement that makes something.
+fn refuse_writing(desk: &Desk) {
+    desk.sql(
+        "create function refused() returns trigger language plpgsql as $$ begin raise exception 'somebody writes into %', tg_table_name; end $$;
+        do $$ declare name text; begin
+            for name in select table_name from information_schema.tables where table_schema = 'public' loop
+                execute format('create trigger refused before insert or update or delete or truncate on %I for each statement execute function refused()', name);
+            end loop;
+        end $$;
+        create function nothing_is_made() returns event_trigger language plpgsql as $$ begin raise exception 'somebody makes something: %', tg_tag; end $$;
+        create event trigger nothing_is_made on ddl_command_start execute function nothing_is_made()",
+    );
+}
+
+fn with_delivery<'a>(arguments: &[&'a str], delivery: &'a str) -> Vec<&'a str> {
+    arguments.iter().map(|word| if *word == "DELIVERY" { delivery } else { word }).collect()
+}
+
+#[test]
+fn who_only_looks_writes_nothing() {
+    let desk = Desk::open();
+    desk.tell(anna_and_bert());
+    desk.run(&["key", "create", "--brand", "shop"]).well();
+    let delivery = insert_delivery(&desk);
+    refuse_writing(&desk);
+    let before = desk.dump();
+    for arguments in LOOKS {
+        let out = desk.run(&with_delivery(arguments, &delivery)).well();
+        assert!(!out.is_empty(), "{arguments:?}");
+    }
+    assert_eq!(desk.dump(), before);
+    // The trap works: who writes is caught.
+    for arguments in [&["key", "create", "--brand", "shop"][..], &["migrate"], &["inbox", "show", &delivery, "--reveal"]] {
+        let caught = desk.run(arguments);
+        assert_eq!(caught.code, Some(1), "{arguments:?}: {}", caught.out);
+        assert!(!caught.error.is_empty() && !caught.out.contains("not json"), "{arguments:?}");
+    }
+    assert_eq!(desk.dump(), before);
+}
+
+#[test]
+fn who_looks_at_an_empty_database_is_told_what_to_do_and_it_stays_empty() {
+    let desk = Desk::empty();
+    for arguments in LOOKS {
+        let told = desk.run(&with_delivery(arguments, "7c0f7bd4-24ac-4b34-a1a0-1a6a6a0bb0a1"));
+        assert_eq!((told.code, told.out.as_str()), (Some(1), ""), "{arguments:?}");
+        assert!(told.error.contains("the database has no schema yet") && told.error.contains("`hookpoint migrate`"), "{arguments:?}: {}", told.error);
+        assert_eq!(tables(&desk), Vec::<String>::new(), "{arguments:?}");
+    }
+    desk.run(&["migrate"]).well();
+    assert!(tables(&desk).contains(&"public.actions".to_owned()));
+}
+
+#[test]
+fn a_brand_of_the_settings_that_nothing_is_known_of_yet_is_not_denied() {
+    let desk = Desk::empty();
+    desk.run(&["migrate"]).well();
+    assert!(desk.run(&["brand", "list"]).well().contains("shop"), "it is in the settings");
+    for arguments in LOOKS.iter().filter(|arguments| !arguments.contains(&"DELIVERY")) {
+        let told = desk.run(arguments);
+        assert!(!told.error.contains("no such brand in the settings"), "{arguments:?}: {}", told.error);
+        assert!(!told.error.contains("there is no brand shop in the settings"), "{arguments:?}: {}", told.error);
+    }
+}
+
+#[test]
+fn who_looks_at_what_was_cancelled_writes_nothing() {
+    let desk = Desk::open();
+    refuse_writing(&desk);
+    assert!(desk.run(&["booking", "actions"]).well().contains("Nobody had anything done."));
+}

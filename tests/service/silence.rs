@@ -1,0 +1,352 @@
+//! When Postgres, what leads to it, or another of its clients falls silent: nothing is refused or closed, and nothing comes.
+
+mod traffic;
+mod wire;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hookpoint::brand::Brand;
+use hookpoint::storage::database::{Place, Url};
+use serde_json::Value;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::inbox::contact;
+use crate::load;
+use crate::support::{Options, Response, TestApp, database, post, send};
+use traffic::{Traffic, by_email, cold, is_one};
+use wire::{Moment, Wire};
+
+/// How many people each traffic can ask for: ten a second are.
+const COLD: usize = 500;
+
+/// How long health may take to be told, whatever else does not answer.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// When all is well again, and told to be.
+const BEFORE_LONG: Duration = Duration::from_secs(15);
+
+/// An application that reaches its database over a wire.
+struct Stage {
+    app: TestApp,
+    brand: Arc<Brand>,
+    wire: Wire,
+    /// Beside the wire, and without anything of the service's.
+    direct: PgPool,
+}
+
+/// Where an application's data are, for connections that are none of the service's.
+fn url_of(place: &Place) -> &str {
+    let Place::Server(Url(url)) = place else { panic!("the tests' server is nobody's own") };
+    url
+}
+
+/// The application's brands, and settings as it is served with.
+fn served(brands: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("metrics_listen = \"\"", "metrics_listen = \"localhost:0\"".to_owned()),
+        ("[lookup]", "[lookup]\ndeadline_ms = 800".to_owned()),
+        ("[brands.demo]", format!("{brands}[brands.demo]")),
+    ]
+}
+
+fn brand_of(app: &TestApp, slug: &str) -> Arc<Brand> {
+    Arc::clone(app.application.brands.values().find(|brand| brand.rules.slug == slug).unwrap())
+}
+
+impl Stage {
+    /// With people to ask for, under some names. Metrics are the whole process's, so the brand is no other test's.
+    async fn start(slug: &str, names: &[&'static str]) -> Self {
+        let (place, name) = database().await;
+        let direct = PgPoolOptions::new().max_connections(2).connect(url_of(&place)).await.unwrap();
+        count_endings(&direct).await;
+        let (wire, replace) = (Wire::lay().await, served(&format!("[brands.{slug}]\n\n")));
+        let options = Options { replace, place: Some((wire.to(&name), name)), opens_doors: true, runs_as_served: true };
+        let app = TestApp::start_with(options).await;
+        let brand = brand_of(&app, slug);
+        app.key(&brand, slug, None).await;
+        for name in names {
+            let person = |n: usize| load::contact(&format!("cold-{name}-{n}"), 1, &[("name.first", "Anna"), ("email.main", &cold(name, n))]);
+            let people = (0..COLD).map(person).collect();
+            hookpoint::collect::apply::apply(app.pool(), &brand, people).await.unwrap();
+        }
+        app.heard().await;
+        app.until(&format!("key={slug}&primaryID=warm-up"), |response| response.status == 200).await;
+        // As after a busy day, all the connections are there that lookups may have.
+        let queries: Vec<String> = (0..40).map(|n| format!("key={slug}&primaryID=nobody-{n}")).collect();
+        let asked = futures_util::future::join_all(queries.iter().map(|query| app.ask(query)));
+        assert!(asked.await.iter().all(|response| response.status == 200));
+        Self { app, brand, wire, direct }
+    }
+
+    fn key(&self) -> &str {
+        &self.brand.rules.slug
+    }
+
+    fn traffic(&self, name: &'static str) -> Traffic {
+        Traffic::start(self.app.application.address, self.key(), self.key(), name)
+    }
+
+    async fn ready(&self) -> Response {
+        let asked = tokio::time::timeout(AT_ONCE, self.app.send("GET", "/health/ready", &[])).await;
+        asked.unwrap_or_else(|_| panic!("/health/ready took longer than {AT_ONCE:?}"))
+    }
+
+    async fn is_degraded(&self) -> bool {
+        let ready = self.ready().await;
+        let told: Value = serde_json::from_str(&ready.body).unwrap();
+        assert_eq!(ready.status, 200, "{}", ready.body);
+        told["degraded"].as_bool().unwrap()
+    }
+
+    /// A gauge of the brand, in whole seconds.
+    async fn gauge(&self, name: &str) -> Option<i64> {
+        let page = send(self.app.application.metrics_address.unwrap(), "GET", "/metrics", &[]).await.body;
+        let start = format!("{name}{{brand=\"{}\"}} ", self.key());
+        page.lines().find_map(|line| line.strip_prefix(&start)).map(|value| value.trim().parse::<f64>().unwrap() as i64)
+    }
+
+    /// Every webhook was stored once, and done once at most: that it was done is for lookups to show.
+    async fn expect_nothing_doubled(&self, broken: &mut Vec<String>) {
+        let query = "select count(*), count(distinct body), (select count(*) from endings), (select count(distinct delivery_id) from endings)
+            from deliveries";
+        let (stored, bodies, endings, ended): (i64, i64, i64, i64) = sqlx::query_as(query).fetch_one(&self.direct).await.unwrap();
+        if stored != bodies || endings != ended {
+            broken.push(format!("{stored} deliveries of {bodies} webhooks are stored, and {ended} of them were done {endings} times"));
+        }
+    }
+
+    async fn stop(self) {
+        self.direct.close().await;
+        self.app.stop().await;
+    }
+}
+
+/// Takes down when a delivery is done.
+async fn count_endings(pool: &PgPool) {
+    let statements = "
+        create table endings (delivery_id uuid not null);
+        create function take_down() returns trigger language plpgsql as
+            $$ begin insert into endings values (old.delivery_id); return new; end $$;
+        create trigger ended after update on deliveries for each row when (new.state = 'done') execute function take_down()";
+    sqlx::raw_sql(statements).execute(pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_silent_fail_over_everything_goes_on_and_after_another_one_as_well() {
+    let stage = Stage::start("failing-over", &["first", "second"]).await;
+    for name in ["first", "second"] {
+        let traffic = stage.traffic(name);
+        traffic.until_under_way().await;
+        stage.wire.forget();
+        let mut broken = traffic.goes_on(Instant::now()).await;
+        stage.expect_nothing_doubled(&mut broken).await;
+        assert!(broken.is_empty(), "after the {name} one:\n{}", broken.join("\n"));
+    }
+    stage.stop().await;
+}
+
+/// Something of the service waits for Postgres when it falls silent, and Postgres for it.
+async fn fail_over_at(moment: Moment, slug: &str, name: &'static str) {
+    let stage = Stage::start(slug, &[name]).await;
+    let traffic = stage.traffic(name);
+    traffic.until_under_way().await;
+    assert!(stage.wire.forget_at(moment).await, "nothing is {moment:?} any more");
+    let mut broken = traffic.goes_on(Instant::now()).await;
+    stage.expect_nothing_doubled(&mut broken).await;
+    assert!(broken.is_empty(), "when something was {moment:?}:\n{}", broken.join("\n"));
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fail_over_while_something_is_applied_keeps_nobody_from_the_brand_for_long() {
+    fail_over_at(Moment::Locked, "locked", "locked").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fail_over_before_it_is_known_that_something_was_applied_doubles_nothing() {
+    fail_over_at(Moment::Written, "written", "written").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fail_over_before_it_is_known_that_something_was_claimed_delays_it_for_a_moment_only() {
+    fail_over_at(Moment::Claimed, "claimed", "claimed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_postgres_is_silent_what_is_remembered_is_given_and_afterwards_everything_goes_on() {
+    let stage = Stage::start("silent", &["remembered", "silent"]).await;
+    let address = stage.app.application.address;
+    let remembered: Vec<String> = (0..5).map(|n| by_email(stage.key(), &cold("remembered", n))).collect();
+    for target in &remembered {
+        assert!(is_one(&send(address, "GET", target, &[]).await, "Anna"));
+    }
+    let traffic = stage.traffic("silent");
+    traffic.until_under_way().await;
+    stage.wire.fall_silent();
+    let (silent_since, mut degraded_after) = (Instant::now(), None);
+    for target in remembered.iter().cycle() {
+        if silent_since.elapsed() > Duration::from_secs(8) {
+            break;
+        }
+        let asked = Instant::now();
+        let answer = send(address, "GET", target, &[]).await;
+        // Who notices first waits for the deadline.
+        assert!(is_one(&answer, "Anna") && asked.elapsed() < Duration::from_millis(1_300), "{} after {:?}", answer.status, asked.elapsed());
+        if stage.is_degraded().await {
+            degraded_after.get_or_insert_with(|| silent_since.elapsed());
+        } else {
+            assert!(degraded_after.is_none(), "nothing has changed that would make it whole");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(degraded_after.is_some_and(|after| after < Duration::from_secs(4)), "degraded after {degraded_after:?}");
+    stage.wire.heal();
+    let healed_at = Instant::now();
+    let mut broken = traffic.goes_on(healed_at).await;
+    stage.expect_nothing_doubled(&mut broken).await;
+    while stage.is_degraded().await {
+        if healed_at.elapsed() > BEFORE_LONG {
+            broken.push(format!("health is degraded still {BEFORE_LONG:?} later"));
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(broken.is_empty(), "after 8 s of silence:\n{}", broken.join("\n"));
+    stage.stop().await;
+}
+
+/// What health says of each thing that the service does.
+async fn parts(stage: &Stage) -> Vec<(&'static str, String)> {
+    let ready = stage.ready().await;
+    assert_eq!(ready.status, 200, "{}", ready.body);
+    let told: Value = serde_json::from_str(&ready.body).unwrap();
+    let parts = ["lookups", "changes", "storing", "applying"].map(|part| (part, told[part].as_str().unwrap_or("not told").to_owned()));
+    let is_known = |told: &str| ["ok", "failing"].contains(&told);
+    assert!(parts.iter().all(|(_, told)| is_known(told)), "/health/ready does not tell how each part is: {}", ready.body);
+    parts.into()
+}
+
+/// Waits until the parts are as expected, or gives how they are when time is over.
+async fn until_parts(stage: &Stage, since: Instant, expected: impl Fn(&[(&'static str, String)]) -> bool) -> Result<(), String> {
+    loop {
+        let parts = parts(stage).await;
+        if expected(&parts) {
+            return Ok(());
+        }
+        if since.elapsed() > BEFORE_LONG {
+            return Err(format!("after {:.1?}: {parts:?}", since.elapsed()));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_metrics_tell_of_a_silence_and_of_its_end() {
+    const WATCHED: &str = "hookpoint_inbox_watched_timestamp_seconds";
+    let is_whole = |parts: &[(&'static str, String)]| parts.iter().all(|(_, told)| told == "ok");
+    let stage = Stage::start("watched", &["watched"]).await;
+    let mut traffic = stage.traffic("watched");
+    traffic.until_under_way().await;
+    until_parts(&stage, Instant::now(), is_whole).await.expect("all is well at first");
+    let begin = Instant::now();
+    while stage.gauge(WATCHED).await.is_none() && begin.elapsed() < BEFORE_LONG {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let watched = stage.gauge(WATCHED).await.unwrap_or_else(|| panic!("/metrics has no {WATCHED} of the brand"));
+    let now = jiff::Timestamp::now().as_second();
+    assert!((now - 60..=now + 1).contains(&watched), "{watched} is not a moment ago, which is {now}");
+
+    stage.wire.fall_silent();
+    let silent_since = Instant::now();
+    // What had come before the silence may be told a moment later.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let watched = stage.gauge(WATCHED).await;
+    let is_failing = |parts: &[(&'static str, String)]| parts.contains(&("storing", "failing".to_owned()));
+    until_parts(&stage, silent_since, is_failing).await.expect("nothing is stored any more");
+    // Longer than from one look to the next.
+    while silent_since.elapsed() < Duration::from_secs(14) {
+        assert_eq!(stage.gauge(WATCHED).await, watched, "nobody can look at the inbox");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+
+    stage.wire.heal();
+    let healed_at = Instant::now();
+    until_parts(&stage, healed_at, is_whole).await.expect("all is well again");
+    assert!(!stage.is_degraded().await);
+    while stage.gauge(WATCHED).await <= watched {
+        assert!(healed_at.elapsed() < Duration::from_secs(20), "nobody looks at the inbox any more");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    traffic.end().await;
+    stage.stop().await;
+}
+
+/// Somebody who writes into a brand, and hangs: no time-out ends it.
+async fn hang(place: &Place, brand: &Brand) -> PgConnection {
+    let mut writer = PgConnection::connect(url_of(place)).await.unwrap();
+    sqlx::raw_sql("begin").execute(&mut writer).await.unwrap();
+    // The first number is that of the service's own writers.
+    sqlx::query("select pg_advisory_xact_lock(1752131440, $1)").bind(brand.id()).execute(&mut writer).await.unwrap();
+    writer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_that_hang_hold_up_nobody_but_their_own_brands() {
+    let options = Options { replace: served("[brands.a]\n\n[brands.b]\n\n[brands.c]\n\n"), opens_doors: true, ..Options::default() };
+    let app = TestApp::start_with(Options { runs_as_served: true, ..options }).await;
+    let address = app.application.address;
+    for slug in ["a", "b", "c"] {
+        app.key(&brand_of(&app, slug), slug, None).await;
+        app.until(&format!("key={slug}&primaryID=warm-up"), |response| response.status == 200).await;
+    }
+    let accepted = async |slug: &str, n: usize| {
+        let body = contact(&format!("e-{n}"), &format!("c-{n}"), "Anna", 1).to_string();
+        let response = post(address, &format!("/webhooks/{slug}/omniotap"), &[], body.as_bytes()).await;
+        assert_eq!(response.status, 202, "webhook {n} of {slug}: {}", response.body);
+    };
+    let is_applied = async |slug: &str, n: usize| is_one(&send(address, "GET", &by_email(slug, &format!("c-{n}@example.org")), &[]).await, "Anna");
+    let applied_within = async |slug: &str, n: usize, begin: Instant, bound: Duration| {
+        while !is_applied(slug, n).await {
+            assert!(begin.elapsed() < bound, "webhook {n} of {slug} is not applied within {bound:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    for slug in ["a", "b", "c"] {
+        accepted(slug, 0).await;
+        applied_within(slug, 0, Instant::now(), Duration::from_secs(20)).await;
+    }
+    let writers = [hang(&app.place, &brand_of(&app, "a")).await, hang(&app.place, &brand_of(&app, "b")).await];
+    for slug in ["a", "b"] {
+        accepted(slug, 1).await;
+    }
+    // As many brands as are worked on at once are held by now.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let last = 10;
+    for n in 2..=last {
+        for slug in ["a", "b", "c"] {
+            accepted(slug, n).await;
+        }
+        applied_within("c", n, Instant::now(), Duration::from_secs(5)).await;
+        tokio::time::sleep(Duration::from_millis(800)).await;
+    }
+    for slug in ["a", "b"] {
+        assert!(!is_applied(slug, 1).await, "somebody else writes into {slug}: nobody was held up, so nothing is proved");
+    }
+    for writer in writers {
+        writer.close().await.unwrap();
+    }
+    let released_at = Instant::now();
+    for slug in ["a", "b", "c"] {
+        for n in 1..=last {
+            if (slug, n) != ("c", 1) {
+                applied_within(slug, n, released_at, BEFORE_LONG).await;
+            }
+        }
+    }
+    let query = "select count(*), count(*) filter (where state = 'done') from deliveries";
+    let (stored, done): (i64, i64) = sqlx::query_as(query).fetch_one(app.pool()).await.unwrap();
+    assert_eq!((stored, done), (32, 32), "each is there once, and done");
+    app.stop().await;
+}

@@ -1,0 +1,153 @@
+//! A webhook that somebody recorded, sent again: as it is, as another event, or many times.
+
+use hookpoint::customer::kind::Source;
+use serde_json::{Value, json};
+
+use super::sent::Letter;
+use super::{instead, is_acknowledged, receiver};
+use crate::inbox::{deliveries, states, work_off};
+use crate::support::TestApp;
+
+/// A webhook of Omneo's, signed as its body is; the event's name is in a header that nobody signs.
+async fn omneo(app: &TestApp, event: &str, body: &Value) {
+    is_acknowledged(&Letter::new(Source::Omneo, 1, body.to_string()).with("x-omneo-event", event).signed().to(app).await);
+    work_off(app).await;
+}
+
+/// How many deliveries are dead for a reason.
+async fn dead(app: &TestApp, reason: &str) -> usize {
+    states(app).await.iter().filter(|(state, remark)| state == "dead" && remark.contains(reason)).count()
+}
+
+async fn found(app: &TestApp) -> Vec<Value> {
+    app.heard().await;
+    app.by_email("p-1@example.org").await
+}
+
+fn profile(points: i32) -> Value {
+    json!({"id": "p-1", "first_name": "Piet", "email": "p-1@example.org", "point_balance": points})
+}
+
+fn transaction() -> Value {
+    json!({"id": 7, "profile_id": "p-1", "total": 149.95, "currency": "EUR", "transacted_at": "2026-01-01 10:00:00", "updated_at": "2026-01-01 10:00:00"})
+}
+
+#[tokio::test]
+async fn an_update_that_is_sent_again_as_a_deletion_removes_nobody() {
+    let app = receiver(vec![]).await;
+    omneo(&app, "profile.updated", &profile(10)).await;
+    omneo(&app, "transaction.created", &transaction()).await;
+    for (event, n) in ["profile.deleted", "transaction.deleted"].into_iter().zip(1..) {
+        let body = if event == "profile.deleted" { profile(10) } else { transaction() };
+        omneo(&app, event, &body).await;
+        assert_eq!(dead(&app, "believe_removals").await, n, "{event}");
+    }
+    let customers = found(&app).await;
+    assert_eq!((customers.len(), customers[0]["timeline"].as_array().unwrap().len()), (1, 1));
+    // A body that says so itself is Omneo's word.
+    omneo(&app, "transaction.deleted", &json!({"id": 7, "profile_id": "p-1", "deleted_at": "2026-10-01 10:00:00"})).await;
+    assert_eq!(found(&app).await[0]["timeline"], json!([]));
+    omneo(&app, "profile.deleted", &json!({"id": "p-1", "profile_type": "deleted"})).await;
+    assert!(found(&app).await.is_empty());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn where_the_settings_believe_the_header_alone_a_deletion_counts() {
+    let believing = "verification = \"signature\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]\nbelieve_removals = true";
+    let app = receiver(vec![instead(Source::Omneo, believing)]).await;
+    omneo(&app, "profile.updated", &profile(10)).await;
+    assert_eq!(found(&app).await.len(), 1);
+    omneo(&app, "profile.deleted", &profile(10)).await;
+    assert!(found(&app).await.is_empty());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_sent_again_as_another_event_is_not_read() {
+    let app = receiver(vec![]).await;
+    omneo(&app, "profile.updated", &profile(10)).await;
+    let reward = json!({"id": 9, "profile_id": "p-1", "value_initial": 5, "issued_at": "2026-01-02 10:00:00"});
+    let balance = json!({"profile_id": "p-1", "point_balance": 11});
+    for ((event, body), n) in [
+        ("profile.updated", transaction()),
+        ("profile.created", reward.clone()),
+        ("profile.updated", balance.clone()),
+        ("tier.achieved", transaction()),
+        ("balance.updated", transaction()),
+        ("identity.created", transaction()),
+        ("transaction.created", profile(99)),
+        ("transaction.created", reward),
+        ("reward.created", balance),
+        ("interaction.created", transaction()),
+    ]
+    .into_iter()
+    .zip(1..)
+    {
+        omneo(&app, event, &body).await;
+        assert_eq!(dead(&app, "it belongs to another event").await, n, "{event} {body}");
+    }
+    let customers = found(&app).await;
+    assert_eq!(customers[0]["timeline"], json!([]));
+    assert!(customers[0]["customFields"].to_string().contains("10"), "{}", customers[0]["customFields"]);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_older_body_without_a_time_does_not_set_old_values_again() {
+    let app = receiver(vec![]).await;
+    omneo(&app, "profile.updated", &profile(9_000)).await;
+    for points in 10..20 {
+        let balance = json!({"profile_id": "p-1", "point_balance": points});
+        omneo(&app, "balance.updated", &balance).await;
+    }
+    let stored = deliveries(&app).await.len();
+    for points in 10..20 {
+        omneo(&app, "balance.updated", &json!({"profile_id": "p-1", "point_balance": points})).await;
+    }
+    omneo(&app, "profile.updated", &profile(9_000)).await;
+    assert_eq!(deliveries(&app).await.len(), stored, "each is known, and kept no second time");
+    let fields = found(&app).await[0]["customFields"].to_string();
+    assert!(fields.contains("19") && !fields.contains("9000"), "{fields}");
+    // What was never said is news.
+    omneo(&app, "balance.updated", &json!({"profile_id": "p-1", "point_balance": 21})).await;
+    assert!(found(&app).await[0]["customFields"].to_string().contains("21"));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn two_hundred_replays_are_not_kept_two_hundred_times() {
+    let app = receiver(vec![]).await;
+    for n in 0..200 {
+        omneo(&app, "balance.updated", &json!({"profile_id": "p-1", "point_balance": n % 2})).await;
+    }
+    assert_eq!(deliveries(&app).await.len(), 2);
+    // One that says neither when nor what: so often in a minute, and no more.
+    let hint = super::sent::letter(Source::Syncaroo, 1).signed();
+    let mut statuses = Vec::new();
+    for _ in 0..50 {
+        statuses.push(hint.to(&app).await);
+    }
+    assert!(statuses.iter().take(10).all(|response| response.status == 202));
+    let refused: Vec<_> = statuses.iter().skip(10).collect();
+    for response in refused {
+        assert_eq!((response.status, response.code().as_str()), (429, "too-many-webhooks"), "{}", response.body);
+        assert!(response.header("retry-after").is_some());
+    }
+    // Another one comes in all the same.
+    is_acknowledged(&super::sent::letter(Source::Syncaroo, 2).signed().to(&app).await);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_secret_in_the_header_is_looked_for_there_and_nowhere_else() {
+    let by_header = "verification = \"secret\"\nsecret_in = \"header\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]";
+    let app = receiver(vec![instead(Source::Omneo, by_header)]).await;
+    let (secret, sent) = (crate::support::secret_of(Source::Omneo), super::sent::letter(Source::Omneo, 1).bare());
+    is_acknowledged(&sent.with("x-webhook-secret", &secret).to(&app).await);
+    super::is_unproved(&sent.to(&app).await);
+    super::is_unproved(&sent.with("x-webhook-secret", "another-secret-000000").to(&app).await);
+    super::is_unproved(&sent.at(&format!("/webhooks/demo/omneo/{secret}")).to(&app).await);
+    super::is_unproved(&sent.at(&format!("/webhooks/demo/omneo?token={secret}")).to(&app).await);
+    app.stop().await;
+}
