@@ -47,12 +47,14 @@ impl Connection {
     /// A new one, to the primary.
     pub(super) async fn open(hosts: &Arc<Hosts>, setup: &str, statement: Option<Duration>) -> Result<Self, sqlx::Error> {
         let raw = hosts.connect(setup).await.inspect_err(|error| {
-            // What does not let us in has probably thrown us out.
-            if error.as_database_error().is_none_or(|error| error.code().as_deref() != Some("53300")) {
+            // What does not let us in any more has thrown us out; that it can't be found or refuses a password says nothing of that.
+            if is_gone(error) {
                 hosts.note_break();
             }
         })?;
-        Ok(Self { raw, hosts: Arc::clone(hosts), statement, made_at: Instant::now(), asked_at: None, is_usable: true })
+        let made_at = Instant::now();
+        hosts.note_answer(made_at);
+        Ok(Self { raw, hosts: Arc::clone(hosts), statement, made_at, asked_at: None, is_usable: true })
     }
 
     /// Whether it may be used once more.
@@ -87,10 +89,22 @@ impl Connection {
                 self.hosts.note_break();
                 return done;
             }
+            // Postgres itself says no: it is there.
+            Err(sqlx::Error::Database(_)) => self.hosts.note_answer(self.made_at),
             Err(_) => {}
         }
         self.is_usable = true;
         done
+    }
+}
+
+/// Whether the server went away that there are connections to.
+fn is_gone(error: &sqlx::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem};
+    match error {
+        sqlx::Error::Io(error) => [ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem].contains(&error.kind()),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P0") || code == "55000"),
+        _ => false,
     }
 }
 

@@ -26,7 +26,7 @@ const NEXT_HOST: Duration = Duration::from_millis(200);
 const SILENCE: Duration = Duration::from_secs(4);
 
 /// How long a statement is waited for on a connection that is as old as others that fell silent.
-const DOUBT: Duration = Duration::from_secs(2);
+const DOUBT: Duration = Duration::from_secs(4);
 
 /// The servers of one database.
 #[derive(Debug)]
@@ -176,7 +176,9 @@ impl Hosts {
 
     /// A connection broke: all that were made before are probably broken too.
     pub(super) fn note_break(&self) {
-        self.trust().since = Some(Instant::now());
+        let mut trust = self.trust();
+        trust.since = Some(Instant::now());
+        trust.silent_at = None;
     }
 
     /// A statement that began at that time was not answered, on a connection that was made at that other one. Where no connection of

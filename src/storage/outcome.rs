@@ -89,7 +89,7 @@ pub struct Derived {
 pub async fn begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageError> {
     let began_at = Instant::now();
     loop {
-        match try_begin(pool, brand_id).await {
+        match try_begin(pool, brand_id, PATIENCE).await {
             Err(error) if error.is_held() && began_at.elapsed() < MOST_PATIENCE => tokio::time::sleep(PAUSE).await,
             done => return done,
         }
@@ -97,13 +97,13 @@ pub async fn begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageErr
 }
 
 /// How long a writer waits for another one of the same brand before it gives its connection back, and how long it then pauses.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub const PATIENCE: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long it tries in all: Postgres ends the other one before that, if that hangs.
 const MOST_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Like [`begin`], but gives up where another writer of the brand is at work for longer than a batch takes: see
+/// Like [`begin`], but gives up where another writer of the brand is at work for longer than that: see
 /// [`StorageError::is_held`].
 ///
 /// Whatever the tables hold, every step of the two statements is to find its rows by index: the statements are planned
@@ -111,11 +111,11 @@ const MOST_PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn try_begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageError> {
+pub async fn try_begin(pool: &Pool, brand_id: i32, patience: Duration) -> Result<Transaction, StorageError> {
     // The first number names the purpose, so that other users of advisory locks don't meet ours.
     let begin = format!(
         "begin; {PLANS}; set local lock_timeout = {}; select pg_advisory_xact_lock(1752131440, {brand_id}); set local lock_timeout = '5s'",
-        PATIENCE.as_millis()
+        patience.as_millis()
     );
     Ok(pool.begin_with(sqlx::AssertSqlSafe(begin)).await?)
 }

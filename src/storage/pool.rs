@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use super::connection::Connection;
 use super::connection::streamed;
 use super::hosts::Hosts;
+use super::trouble::breaks;
 
 /// How long to wait before Postgres, which just couldn't be reached, is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -258,8 +259,16 @@ impl DerefMut for Pooled {
 impl Transaction {
     async fn begin(pooled: Pooled, statements: SqlStr) -> Result<Self, sqlx::Error> {
         let mut transaction = Self { pooled, is_open: true };
-        transaction.execute(statements).await?;
-        Ok(transaction)
+        match transaction.execute(statements).await {
+            Ok(_) => Ok(transaction),
+            Err(error) => {
+                // Another session was in the way: the connection is as good as before.
+                if !breaks(&error) {
+                    let _ = transaction.rollback().await;
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Keeps what was done.

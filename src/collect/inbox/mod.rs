@@ -38,7 +38,7 @@ use crate::storage::StorageError;
 use crate::storage::database::database_now;
 use crate::storage::follow_ups::{HintRow, insert_follow_ups};
 use crate::storage::inbox::{Claim, Verdict, claim_deliveries, finish_deliveries, hold_deliveries};
-use crate::storage::outcome::try_begin;
+use crate::storage::outcome::{PATIENCE, try_begin};
 use item::{IGNORED, Item, Read};
 use retry::{Failure, verdict};
 
@@ -51,6 +51,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long a worker looks elsewhere while another session writes for its brand, and after how long that is told.
 const WHILE_HELD: Duration = Duration::from_millis(250);
 const LONG_HELD: Duration = Duration::from_secs(15);
+
+/// How long it then waits in Postgres's own line, so that a writer of batch after batch lets it through.
+const WHEN_HELD: Duration = Duration::from_secs(1);
 
 /// Wakes the worker of a brand on this replica.
 #[derive(Clone)]
@@ -85,6 +88,8 @@ pub struct Worker {
     max_attempts: u32,
     // Tables have grown so much that Postgres should look at them again.
     is_outgrown: AtomicBool,
+    // Somebody else wrote for the brand when it was last tried.
+    is_held: AtomicBool,
 }
 
 impl Worker {
@@ -92,8 +97,8 @@ impl Worker {
     #[must_use]
     pub const fn new(pool: Pool, brand: Arc<Brand>, settings: &InboxSettings, clock: Clock) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
-        let is_outgrown = AtomicBool::new(false);
-        Self { pool, brand, clock, lease, batch: settings.batch, max_attempts: settings.max_attempts, is_outgrown }
+        let (is_outgrown, is_held) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { pool, brand, clock, lease, batch: settings.batch, max_attempts: settings.max_attempts, is_outgrown, is_held }
     }
 
     /// Goes on until the service ends, and then finishes what it has begun. At most as many brands at once as there are slots.
@@ -112,8 +117,8 @@ impl Worker {
                 });
             }
             let Ok(slot) = slots.acquire().await else { return };
-            let is_held = held_since.is_some();
-            let worked = self.step_in_time(is_held).await;
+            self.is_held.store(held_since.is_some(), Ordering::Relaxed);
+            let worked = self.step_in_time().await;
             drop(slot);
             let pause = match worked {
                 Ok(0) => {
@@ -151,15 +156,8 @@ impl Worker {
     }
 
     /// A step that takes longer than its lease is given up: what it claimed is somebody else's by then.
-    async fn step_in_time(&self, is_held: bool) -> Result<usize, StorageError> {
-        let step = async {
-            if is_held {
-                // Before anything is claimed in vain.
-                try_begin(&self.pool, self.brand.id()).await?.rollback().await?;
-            }
-            self.step().await
-        };
-        tokio::time::timeout(self.lease, step).await.unwrap_or(Err(StorageError::Database(sqlx::Error::PoolTimedOut)))
+    async fn step_in_time(&self) -> Result<usize, StorageError> {
+        tokio::time::timeout(self.lease, self.step()).await.unwrap_or(Err(StorageError::Database(sqlx::Error::PoolTimedOut)))
     }
 
     /// Claims and works off one batch. Gives back how many deliveries were in it.
@@ -197,9 +195,13 @@ impl Worker {
             self.fail(token, item, &Failure::NeverEnded).await?;
         }
         let (suspects, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts >= ALONE_FROM);
-        self.apply_or_split(token, at, &items).await?;
-        for item in &suspects {
-            self.apply_or_split(token, at, std::slice::from_ref(item)).await?;
+        let mut parts = std::iter::once(items.as_slice()).chain(suspects.iter().map(std::slice::from_ref));
+        while let Some(part) = parts.next() {
+            if let Err(error) = self.apply_or_split(token, at, part).await {
+                // What was not begun needn't wait for the end of its lease, and was not tried.
+                self.release((token, at), parts).await?;
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -231,7 +233,8 @@ impl Worker {
     /// Applies some deliveries and finishes them: all of it, or nothing.
     async fn apply(&self, token: Uuid, now: Timestamp, items: &[Item]) -> Result<(), StorageError> {
         let read: Vec<Read<'_>> = items.iter().map(|item| self.read(item)).collect();
-        let mut transaction = try_begin(&self.pool, self.brand.id()).await?;
+        let patience = if self.is_held.load(Ordering::Relaxed) { WHEN_HELD } else { PATIENCE };
+        let mut transaction = try_begin(&self.pool, self.brand.id(), patience).await?;
         let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
         let held = hold_deliveries(&mut transaction, self.brand.id(), token, &ids).await?;
         let (held, lost): (Vec<&Read<'_>>, Vec<&Read<'_>>) = read.iter().partition(|read| held.contains(&read.item.id));
@@ -301,7 +304,11 @@ impl Worker {
         let mut verdicts = Vec::new();
         verdicts.extend(begun.iter().map(|item| (item.id, verdict(&failure, item.attempts, self.max_attempts, token, now))));
         verdicts.extend(others.iter().flat_map(|items| items.iter()).map(|item| (item.id, Verdict::Released)));
-        self.finish((token, now), &verdicts).await
+        self.finish((token, now), &verdicts).await?;
+        match failure {
+            Failure::Storage(error) => Err(error),
+            Failure::Panicked | Failure::NeverEnded => Ok(()),
+        }
     }
 
     /// As if they had not been claimed: nothing was tried.
