@@ -24,17 +24,16 @@ subjects_new as (
     select $1, about.subject, about.content, clock.at + about.n * interval '1 microsecond' from about, clock order by about.subject
     on conflict (brand_id, subject) do update
     set content = excluded.content,
-        earlier = (known.content || known.earlier)[:$15],
+        earlier = (known.content || array_remove(known.earlier, excluded.content))[:$15],
         received_at = greatest(excluded.received_at, known.received_at + interval '1 microsecond')
-    where known.content <> excluded.content and excluded.content <> all(known.earlier)
+    where known.content <> excluded.content
     returning subject, received_at
 ),
 -- What was said before, and something else since: whoever recorded a webhook could send it again.
 repeated as (
-    select about.n
+    select about.n, about.subject
     from about join delivery_subjects as known on known.brand_id = $1 and known.subject = about.subject
     where known.content <> about.content and about.content = any(known.earlier)
-    group by about.n
 ),
 news as (
     -- Those that are received together keep their order.
@@ -42,7 +41,9 @@ news as (
     union all
     select n, clock.at + n * interval '1 microsecond' from new, clock where key in (select key from keys_new)
     union all
-    select about.n, max(subjects_new.received_at) from about join subjects_new using (subject) group by about.n
+    select about.n, max(subjects_new.received_at) from about join subjects_new using (subject)
+    where (about.n, about.subject) not in (select n, subject from repeated)
+    group by about.n
 ),
 inserted as (
     insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, due_at)
@@ -53,8 +54,8 @@ inserted as (
 select delivery_id, 'new' as fate from inserted
 union all
 select new.delivery_id, 'repeated'
-from new join repeated using (n)
-where new.delivery_id not in (select delivery_id from inserted)
+from new
+where new.n in (select n from repeated) and new.delivery_id not in (select delivery_id from inserted)
 union all
 -- The same id, and another content: the sender's ids are broken.
 select new.delivery_id, 'conflicting'

@@ -407,6 +407,14 @@ async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
     assert_eq!(states(&office.app).await.len(), stored);
     office.follow().await;
     assert!(points().await.contains("10"), "{}", points().await);
+    // And back once more.
+    now_there(20);
+    say("profile.updated", &profile(20)).await;
+    office.follow().await;
+    assert!(points().await.contains("20"), "{}", points().await);
+    now_there(10);
+    say("profile.updated", &profile(10)).await;
+    office.follow().await;
     // A deletion that nobody signed: there the profile is.
     say("profile.deleted", &profile(10)).await;
     office.follow().await;

@@ -93,6 +93,11 @@ impl Happening {
         HAPPENINGS.iter().find(|known| known.thing == thing)
     }
 
+    /// Whether a list of all of them can be walked through, which finds out what is gone.
+    pub(super) fn is_listed(&self) -> bool {
+        ["transaction", "reward", "benefit", "interaction"].contains(&self.thing)
+    }
+
     fn key(&self, said: &Value) -> Result<EventKey, Unreadable> {
         let id = id_at(said, "/id").ok_or(Unreadable::Missing("usable id"))?;
         EventKey::new(Source::Omneo, self.thing, &id).ok_or(Unreadable::Missing("usable id"))

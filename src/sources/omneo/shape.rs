@@ -8,9 +8,10 @@ use crate::sources::Unreadable;
 use crate::sources::picker::{text_at, truth_of};
 
 /// Sorts of bodies, and keys that only they have. A sort without any may be mistaken for another.
-const SORTS: [(&str, &[&str]); 10] = [
+const SORTS: [(&str, &[&str]); 11] = [
     ("profile", &["first_name", "last_name", "full_name", "email", "mobile_phone", "mobile_phone_e164", "tier_handle", "identities", "joined_at"]),
     ("part", &["reward_balance", "point_balance", "benefit_balance", "combined_balance_dollars", "spend_12m", "spend_all", "shop_count"]),
+    ("tier", &["tier", "tier_handle", "achieved_at"]),
     ("identity", &["identifier"]),
     ("transaction", &["transacted_at", "receipt_ref", "items", "payments", "total_original", "is_void"]),
     ("order", &["ordered_at", "order_number"]),
@@ -25,8 +26,8 @@ const SORTS: [(&str, &[&str]); 10] = [
 pub(super) fn must_be(sort: &str, body: &Value) -> Result<(), Unreadable> {
     let looks_like = |keys: &[&str]| keys.iter().any(|key| body.get(key).is_some());
     let is_own = SORTS.iter().any(|(own, keys)| *own == sort && looks_like(keys));
-    // A profile also has its balances.
-    let may_hold = |other: &str| other == sort || (sort == "profile" && other == "part");
+    // A profile also has its balances and its tier.
+    let may_hold = |other: &str| other == sort || (sort == "profile" && ["part", "tier"].contains(&other));
     let is_other = SORTS.iter().any(|(other, keys)| !may_hold(other) && looks_like(keys));
     // Everything else is a profile's, and a profile is nobody's.
     let is_owned = sort == "profile" && (body.get("profile_id").is_some() || body.get("profile").is_some_and(Value::is_object));
@@ -76,6 +77,7 @@ mod tests {
             ("point", &reward),
             ("rating", &transaction),
             ("interaction", &balance),
+            ("tier", &transaction),
         ] {
             assert_eq!(must_be(sort, body), Err(Unreadable::Foreign("event")), "{sort}");
         }

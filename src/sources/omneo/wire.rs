@@ -39,8 +39,10 @@ impl Reader for OmneoSettings {
                         must_be(sort.thing, &body)?;
                         match (action, context.is_gone()) {
                             ("deleted", Gone::Surely) => Ok(Reading::Changes(vec![sort.deletion(&body, delivery.received_at)?])),
-                            ("deleted", Gone::Perhaps) => Ok(Reading::Ignored("only its header says that it is gone: the next pass finds out")),
-                            ("deleted", Gone::Unknown) => Err(Unreadable::Unconfirmed),
+                            ("deleted", Gone::Perhaps) if sort.is_listed() => {
+                                Ok(Reading::Ignored("only its header says that it is gone: the next pass finds out"))
+                            }
+                            ("deleted", Gone::Perhaps | Gone::Unknown) => Err(Unreadable::Unconfirmed),
                             _ => Ok(Reading::Changes(sort.changes(&context.by, &body, None)?)),
                         }
                     }
@@ -70,9 +72,19 @@ impl Reader for OmneoSettings {
         let sameness = if about.is_empty() {
             Sameness::of_content(name, &delivery.body)
         } else {
-            Sameness::Last { digest: digest(name, &delivery.body), about }
+            Sameness::Last { digest: digest(how_it_is_read(name), &delivery.body), about }
         };
         Label::new(event, sameness, Urgency::Usual)
+    }
+}
+
+/// What a body is taken for. The event's name is in no signature, so that another one must not make the same body another content,
+/// unless it says something else then.
+fn how_it_is_read(name: &str) -> &str {
+    match name {
+        "profile.merged" | "identity.created" | "tier.achieved" => name,
+        _ if name.ends_with(".deleted") => "deleted",
+        _ => "said",
     }
 }
 
@@ -110,7 +122,10 @@ impl Context<'_> {
     fn owner(&self) -> Result<Reading, Unreadable> {
         match (owner_of(self.body), self.body.get("profile").filter(|profile| profile.is_object())) {
             (None, _) => self.profile(),
-            (Some(id), Some(profile)) => Ok(Reading::Changes(vec![self.by.profile(profile, &id)?])),
+            (Some(id), Some(profile)) => {
+                must_be("tier", self.body)?;
+                Ok(Reading::Changes(vec![self.by.profile(profile, &id)?]))
+            }
             (Some(_), None) => Ok(Reading::Ignored("a tier without its profile")),
         }
     }

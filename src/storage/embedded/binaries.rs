@@ -89,7 +89,7 @@ impl RunAs {
         }
         let made = Command::new("useradd").args(["--system", "--no-create-home", "--shell", "/usr/sbin/nologin", OWN_USER]).output();
         let is_made = made.is_ok_and(|output| output.status.success());
-        match Self::named(OWN_USER).or_else(|| Self::named("postgres")) {
+        match Self::named(OWN_USER) {
             Some(user) => {
                 if is_made {
                     tracing::info!(user = OWN_USER, "a system user is made, as whom the embedded Postgres runs: it refuses to run as root");
@@ -112,27 +112,18 @@ impl RunAs {
         std::os::unix::fs::chown(dir, Some(self.uid), Some(self.gid))
     }
 
-    /// Gives a directory, and everything in it that another user has, to the user: an earlier version ran as another one.
+    /// Gives a directory, and everything in it, to the user: an earlier version ran as another one. The system's own command does
+    /// it, which follows no link that the other user puts in its way meanwhile.
     pub(super) fn own_all(self, dir: &Path) -> std::io::Result<()> {
-        if std::fs::symlink_metadata(dir)?.uid() == self.uid {
+        let meta = std::fs::symlink_metadata(dir)?;
+        if !meta.is_dir() {
+            return Err(std::io::Error::new(std::io::ErrorKind::NotADirectory, "it is a link, or no directory"));
+        }
+        if meta.uid() == self.uid {
             return Ok(());
         }
-        // The directory itself last: what was interrupted begins anew.
-        let mut waiting = vec![dir.to_owned()];
-        let mut found = Vec::new();
-        while let Some(next) = waiting.pop() {
-            for entry in std::fs::read_dir(&next)? {
-                let entry = entry?;
-                if entry.file_type()?.is_dir() {
-                    waiting.push(entry.path());
-                }
-                found.push(entry.path());
-            }
-        }
-        for path in found.iter().map(PathBuf::as_path).chain([dir]) {
-            std::os::unix::fs::lchown(path, Some(self.uid), Some(self.gid))?;
-        }
-        Ok(())
+        let owned = Command::new("chown").arg("-RhP").arg(format!("{}:{}", self.uid, self.gid)).arg("--").arg(dir).output()?;
+        if owned.status.success() { Ok(()) } else { Err(std::io::Error::other("not everything in it can be given to the server's user")) }
     }
 }
 

@@ -250,6 +250,10 @@ fn prepare(layout: &Layout, socket_dir: &Path, run_as: Option<RunAs>) -> Result<
     // Others may pass through, to what is theirs, but not look around.
     std::fs::set_permissions(&layout.data_dir, std::fs::Permissions::from_mode(0o711)).map_err(at(&layout.data_dir))?;
     for dir in [&cluster, socket_dir] {
+        // The directory may be another user's by now: what is a link there leads to somebody else's.
+        if std::fs::symlink_metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
+            return Err(at(dir)(std::io::Error::new(std::io::ErrorKind::NotADirectory, "it is a link, or no directory")));
+        }
         make_private(dir)?;
     }
     if let Some(user) = run_as {

@@ -106,6 +106,9 @@ async fn an_older_body_without_a_time_does_not_set_old_values_again() {
         omneo(&app, "balance.updated", &json!({"profile_id": "p-1", "point_balance": points})).await;
     }
     omneo(&app, "profile.updated", &profile(9_000)).await;
+    // Nor under another event's name.
+    omneo(&app, "profile.created", &profile(9_000)).await;
+    omneo(&app, "aggregation.updated", &json!({"profile_id": "p-1", "point_balance": 12})).await;
     assert_eq!(deliveries(&app).await.len(), stored, "each is known, and kept no second time");
     let fields = found(&app).await[0]["customFields"].to_string();
     assert!(fields.contains("19") && !fields.contains("9000"), "{fields}");
