@@ -17,21 +17,20 @@ pub struct Scratch(pub PathBuf);
 
 const PREFIX: &str = "hookpoint-local-";
 
-fn scratch_base() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let reachable = target.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
-    if reachable { target.to_owned() } else { std::env::temp_dir() }
-}
+/// Short wherever the tests are, so that sockets fit in it.
+const BASE: &str = "/tmp";
 
 /// Where fetched Postgres binaries are kept, for all tests.
 pub fn binaries() -> PathBuf {
-    scratch_base().join("postgres-binaries")
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let is_reachable = target.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
+    if is_reachable { target } else { Path::new(BASE) }.join("postgres-binaries")
 }
 
 impl Scratch {
     pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let dir = scratch_base().join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let dir = Path::new(BASE).join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
         std::fs::create_dir_all(&dir).unwrap();
         sweep_killed_tests();
         Self(dir)
@@ -70,7 +69,7 @@ impl Scratch {
 
 /// What tests that were killed left behind.
 fn sweep_killed_tests() {
-    for entry in std::fs::read_dir(scratch_base()).unwrap().flatten() {
+    for entry in std::fs::read_dir(BASE).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
         if pid.is_some_and(|pid| Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{pid}")).exists()) {

@@ -31,7 +31,6 @@ fn a_demo_writes_nothing_where_somebody_waited_for_it() {
     die_with_test(&mut shell);
     let demo = Running::demo(&mut shell);
     let planted = format!("hookpoint-demo-{}", demo.child.id());
-    // Where the temporary directory is deep, the socket is in another one.
     let made: Vec<String> = names(&temporary).into_iter().filter(|name| name.starts_with("hookpoint-demo-") && *name != planted).collect();
     assert_eq!(made.len(), 1, "a directory of its own: {made:?}");
     assert_eq!(made[0].len(), "hookpoint-demo-".len() + 32, "nobody can guess {}", made[0]);
@@ -114,5 +113,36 @@ fn the_socket_directory_of_a_service_that_was_killed_is_gone_after_its_next_star
     // It is killed as soon as it is ready.
     assert!(starts(&mut serve()));
     Running::serve(&mut serve()).stop();
+    assert_eq!(names(&temporary), Vec::<String>::new());
+}
+
+#[test]
+fn a_temporary_directory_that_is_too_deep_for_a_socket_keeps_nobody_from_starting() {
+    let scratch = Scratch::new();
+    let temporary = scratch.dir(&format!("{}/tmp", "t".repeat(90)));
+    std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o1777)).unwrap();
+    let settings = scratch.settings(&deep(&scratch), "");
+    let with_it = |arguments: &[&str]| {
+        let mut command = command(&settings, arguments);
+        command.env("TMPDIR", &temporary);
+        command
+    };
+    let note = deep(&scratch).join("socket_directory");
+    for _ in 0..2 {
+        assert!(starts(&mut with_it(&["serve"])));
+        let left = PathBuf::from(std::fs::read_to_string(&note).unwrap());
+        let service = Running::serve(&mut with_it(&["serve"]));
+        assert!(!left.exists(), "the one of a service that was killed goes");
+        let socket_dir = PathBuf::from(std::fs::read_to_string(&note).unwrap());
+        assert_eq!((socket_dir.parent(), mode(&socket_dir)), (Some(Path::new("/tmp")), 0o700));
+        assert!(run(&mut with_it(&["key", "create", "--brand", "shop"])).well().contains("?key="));
+        service.stop();
+        assert!(!socket_dir.exists(), "nothing is left");
+    }
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
+    demo.args(["demo", "--listen", "127.0.0.1:0"]).stdin(Stdio::null());
+    demo.env("TMPDIR", &temporary).env("HOOKPOINT_CACHE_DIR", binaries()).env_remove("DATABASE_URL");
+    die_with_test(&mut demo);
+    Running::demo(&mut demo).stop();
     assert_eq!(names(&temporary), Vec::<String>::new());
 }

@@ -322,24 +322,34 @@ struct SocketDir {
 }
 
 impl SocketDir {
-    /// Beside the data; but a Unix socket's path ends at 107 bytes, so a deep data directory gets its socket elsewhere. Whoever looks
-    /// for it is told where by the server's own `postmaster.pid`. The one of a service that was killed goes with the next start.
+    /// Beside the data; but a socket's path is short, so a deep data directory gets its socket in the temporary directory, or, if that
+    /// is deep too, in the system's. Whoever looks for it is told where by the server's own `postmaster.pid`. The one of a service that
+    /// was killed goes with the next start.
     fn choose(data_dir: &Path) -> Result<Self, EmbeddedError> {
-        let beside = data_dir.join("run");
-        if beside.as_os_str().len() < 80 {
-            return Ok(Self { path: beside, is_elsewhere: false });
-        }
-        let (parent, note) = (std::env::temp_dir(), data_dir.join("socket_directory"));
+        let note = data_dir.join("socket_directory");
+        let parents = [std::env::temp_dir(), PathBuf::from("/tmp")];
         if let Ok(left) = std::fs::read_to_string(&note).map(PathBuf::from)
-            && left.parent() == Some(&parent)
+            && left.parent().is_some_and(|parent| parents.iter().any(|one| one == parent))
             && left.file_name().is_some_and(|name| name.to_string_lossy().starts_with(ELSEWHERE))
         {
             let _ = std::fs::remove_dir_all(left);
         }
+        let beside = data_dir.join("run");
+        if holds_a_socket(&beside) {
+            return Ok(Self { path: beside, is_elsewhere: false });
+        }
+        let [usual, systems] = parents;
+        let usual_fits = holds_a_socket(&usual.join(format!("{ELSEWHERE}{:032}", 0)));
+        let parent = if usual_fits { usual } else { systems };
         let path = make_directory(&parent, ELSEWHERE).map_err(at(&parent))?;
         std::fs::write(&note, path.as_os_str().as_encoded_bytes()).map_err(at(&note))?;
         Ok(Self { path, is_elsewhere: true })
     }
+}
+
+/// Whether the path of a socket in a directory is short enough: Linux takes 107 bytes, others 103.
+fn holds_a_socket(dir: &Path) -> bool {
+    dir.join(format!(".s.PGSQL.{PORT}")).as_os_str().len() <= 103
 }
 
 impl Drop for SocketDir {
