@@ -10,6 +10,9 @@
 //! `-- failover` runs only when it is named, for some twelve minutes: the primary of a cluster of three is killed five times, frozen
 //! twice and cut off twice; `--failovers 1,1,1` says how often each. It needs `patroni`, `etcd` and Postgres on the machine, and says
 //! that it is not run where they are missing.
+//!
+//! `-- chaos` runs only when it is named too: everything at once, for `--minutes 30`, as `--seed 1` has it. It mounts a disk of its own
+//! to fill it, and has `libfaketime` tell replicas wrong times; it says so where it can't.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,6 +29,7 @@ mod stand;
 
 use std::time::Duration;
 
+use stand::chaos::{self, Chaos};
 use stand::collecting::Collection;
 use stand::failover::Failovers;
 use stand::freshness::Way;
@@ -59,6 +63,11 @@ fn main() {
     let failovers = value("--failovers").map_or(Failovers::FULL, |text| {
         Failovers::parse(text).unwrap_or_else(|| panic!("--failovers needs three numbers, such as 5,2,2: of kills, freezes and partitions"))
     });
+    if arguments.iter().any(|argument| argument == "chaos") {
+        let rounds = number("--minutes", 30) * 60 / chaos::schedule::ROUND.as_secs() as usize;
+        let seed = number("--seed", 1) as u64;
+        return run_chaos(rounds.max(1), seed, arguments.iter().any(|argument| argument == OWN_MOUNTS));
+    }
     let scenarios = ["freshness", "outage", "restart", "inbox", "collect", "walk", "budget", "hanging", "failover"];
     let mut named: Vec<&str> = scenarios.into_iter().filter(|name| arguments.iter().any(|argument| argument == name)).collect();
     let missing = patroni::missing().filter(|_| named.contains(&"failover"));
@@ -76,6 +85,34 @@ fn main() {
         println!("every promise was kept{}", if missing.is_some() { ", but those of failover, which was not run" } else { "" });
     }
     assert!(broken.is_empty(), "promises were broken:\n{}", broken.join("\n"));
+}
+
+/// Says that this process has mounts of its own, which end with it.
+const OWN_MOUNTS: &str = "--own-mounts";
+
+/// Runs everything at once; first again with mounts of our own, where that is possible.
+fn run_chaos(rounds: usize, seed: u64, has_mounts: bool) {
+    let unshare = || {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--mount", "--propagation", "private"]);
+        command
+    };
+    if !has_mounts && unshare().arg("true").status().is_ok_and(|status| status.success()) {
+        let again = unshare().arg(std::env::current_exe().unwrap()).args(std::env::args().skip(1)).arg(OWN_MOUNTS).status();
+        std::process::exit(again.unwrap().code().unwrap_or(1));
+    }
+    if !has_mounts {
+        println!("no disk is filled: nothing can be mounted here");
+    }
+    if chaos::faketime().is_none() {
+        println!("no clock is wrong: libfaketime is not installed on this machine");
+    }
+    println!("chaos: seed {seed}, {rounds} rounds");
+    let mut broken = Vec::new();
+    let report = tokio::runtime::Runtime::new().unwrap().block_on(chaos::run(Chaos { rounds, seed, has_mounts }));
+    print("chaos: everything at once", report, &mut broken);
+    assert!(broken.is_empty(), "promises were broken:\n{}", broken.join("\n"));
+    println!("\nevery promise was kept");
 }
 
 /// Runs scenarios, all but the last if none is named; gives the promises that were broken.

@@ -73,7 +73,7 @@ when = \"{live}\"
     )
 }
 
-fn environment(secrets: &Secrets) -> Vec<(String, String)> {
+pub fn environment(secrets: &Secrets) -> Vec<(String, String)> {
     vec![("OMNIOTAP_SECRET".to_owned(), "demo-secret-omniotap".to_owned()), ("OMNIOTAP_API".to_owned(), secrets.of_api(Source::OmnioTap))]
 }
 
@@ -87,7 +87,7 @@ pub fn contact(n: usize, version: usize, at: Timestamp) -> Value {
 }
 
 /// A world with that many contacts, made long ago.
-fn world(contacts: usize) -> Arc<World> {
+pub fn world(contacts: usize) -> Arc<World> {
     let world = Arc::new(World::new(Clock::system()));
     let at: Timestamp = "2025-01-01T09:00:00Z".parse().unwrap();
     for n in 0..contacts {
@@ -102,15 +102,15 @@ pub fn generous() -> Terms {
 }
 
 /// Changes, makes and removes contacts, each told by webhook.
-struct Life {
-    dice: Dice,
-    born: usize,
-    contacts: usize,
-    version: usize,
+pub struct Life {
+    pub dice: Dice,
+    pub born: usize,
+    pub contacts: usize,
+    pub version: usize,
 }
 
 impl Life {
-    fn step(&mut self, world: &World) {
+    pub fn step(&mut self, world: &World) {
         self.version += 1;
         let (n, version, now) = (self.dice.roll(self.contacts), self.version, world.now());
         match self.dice.roll(10) {
@@ -147,7 +147,7 @@ async fn wait_until_applied(systems: &Systems, pool: &Pool) {
 }
 
 /// What differs between the world's contacts and ours.
-async fn differences(world: &World, shop: &Shop) -> Vec<String> {
+pub async fn differences(world: &World, shop: &Shop) -> Vec<String> {
     let sources = SourceSettings::default();
     let api: &dyn Api = sources.api(Source::OmnioTap);
     let ask = api.first("contacts", None).unwrap();

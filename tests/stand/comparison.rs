@@ -5,11 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookpoint::storage::pool::Pool;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::KEY;
 use super::client::{Answer, Asker, Load};
+use super::{KEY, Shop};
 
 /// What is compared: all that is known and all that is derived from it. A booking's notice carries no time of its own, so of
 /// those only what they say counts.
@@ -36,8 +35,8 @@ const ROWS: [(&str, &str); 11] = [
     ("event_references", "select value, namespace, event_key from event_references"),
 ];
 
-/// Where two databases of one brand each differ, in words; and how many rows are the same.
-pub async fn differences(one: &Pool, other: &Pool) -> (Vec<String>, usize) {
+/// Where two brands differ, in words; and how many rows are the same.
+pub async fn differences(one: &Shop, other: &Shop) -> (Vec<String>, usize) {
     let (mut found, mut same) = (Vec::new(), 0);
     for (table, query) in ROWS {
         let [one, other] = [rows(one, query).await, rows(other, query).await];
@@ -57,21 +56,21 @@ pub async fn differences(one: &Pool, other: &Pool) -> (Vec<String>, usize) {
     (found, same)
 }
 
-async fn rows(pool: &Pool, query: &str) -> BTreeSet<String> {
-    let query = format!("select row_to_json(line)::text from ({query}) as line");
-    let rows: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(query)).fetch_all(pool).await.unwrap();
+async fn rows(shop: &Shop, query: &str) -> BTreeSet<String> {
+    let query = format!("select row_to_json(line)::text from ({query} where brand_id = $1) as line");
+    let rows: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(shop.brand.id()).fetch_all(&shop.database.pool).await.unwrap();
     rows.into_iter().map(|(row,)| row).collect()
 }
 
-/// Lookups of every address and id that a database knows.
-pub async fn questions(pool: &Pool) -> Vec<Vec<u8>> {
-    let query = "select kind, address from customer_addresses where kind in ('email', 'telephone')
-        union select kind, value from identifiers where kind in ('email', 'telephone')
-        union select 'id', customer_id from customers
-        union select 'id', split_part(record_key, ':', 2) from customer_records
-        union select 'id', value from event_references
+/// Lookups of every address and id that a brand knows.
+pub async fn questions(shop: &Shop) -> Vec<Vec<u8>> {
+    let query = "select kind, address from customer_addresses where brand_id = $1 and kind in ('email', 'telephone')
+        union select kind, value from identifiers where brand_id = $1 and kind in ('email', 'telephone')
+        union select 'id', customer_id from customers where brand_id = $1
+        union select 'id', split_part(record_key, ':', 2) from customer_records where brand_id = $1
+        union select 'id', value from event_references where brand_id = $1
         order by 1, 2";
-    let known: Vec<(String, String)> = sqlx::query_as(query).fetch_all(pool).await.unwrap();
+    let known: Vec<(String, String)> = sqlx::query_as(query).bind(shop.brand.id()).fetch_all(&shop.database.pool).await.unwrap();
     let question = |(kind, value): (String, String)| {
         let value = utf8_percent_encode(&value, NON_ALPHANUMERIC);
         let asked = match kind.as_str() {

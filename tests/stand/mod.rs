@@ -4,6 +4,7 @@
 
 pub mod balancer;
 pub mod changes;
+pub mod chaos;
 pub mod client;
 pub mod collecting;
 pub mod comparison;
@@ -75,7 +76,7 @@ pub struct Shop {
 }
 
 /// Where postgres can reach its data even when we run as root.
-fn parent() -> PathBuf {
+pub fn parent() -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let reachable = target.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
@@ -104,7 +105,11 @@ impl Stand {
         const PREFIX: &str = "hookpoint-stand-";
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         sweep_abandoned(&parent(), PREFIX);
-        let data_dir = parent().join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        Self::start_in(parent().join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))), durable).await
+    }
+
+    /// Starts a Postgres with its data in a directory, which is removed with the stand.
+    pub async fn start_in(data_dir: PathBuf, durable: bool) -> Self {
         let layout = Layout { data_dir, postgres_bin: None, cache_dir: parent().join("postgres-binaries"), fetch: true, durable };
         let mut stand = Self { layout, postgres: None };
         stand.start_postgres().await;
@@ -134,7 +139,7 @@ impl Stand {
     }
 
     /// The number of Postgres's process; `None` while there is none.
-    fn postmaster(&self) -> Option<u32> {
+    pub fn postmaster(&self) -> Option<u32> {
         let file = std::fs::read_to_string(self.layout.data_dir.join("cluster/postmaster.pid")).ok()?;
         file.lines().next()?.parse().ok()
     }

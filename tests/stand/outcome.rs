@@ -59,6 +59,11 @@ pub async fn wait_until_applied(pool: &Pool) -> i64 {
 
 /// Everything that was acknowledged is there and done, and nothing counted twice that has an id.
 pub async fn look_at_deliveries(pool: &Pool, webhooks: &[Webhook], acknowledged: &[usize], left: i64, report: &mut Report) {
+    look_at_deliveries_but(pool, webhooks, acknowledged, left, "", report).await;
+}
+
+/// Likewise, but dead ones with this remark are as they should be.
+pub async fn look_at_deliveries_but(pool: &Pool, webhooks: &[Webhook], acknowledged: &[usize], left: i64, dead: &str, report: &mut Report) {
     let rows: Vec<(String, Vec<u8>, String, String)> =
         sqlx::query_as("select source, body, state, remark from deliveries").fetch_all(pool).await.unwrap();
     let (mut states, mut unfinished): (BTreeMap<&str, usize>, BTreeMap<(&str, &str), usize>) = Default::default();
@@ -69,7 +74,7 @@ pub async fn look_at_deliveries(pool: &Pool, webhooks: &[Webhook], acknowledged:
         *all += 1;
         if state == "done" {
             *done += 1;
-        } else {
+        } else if state != "dead" || remark != dead {
             *unfinished.entry((state, remark)).or_default() += 1;
         }
     }
@@ -124,11 +129,11 @@ pub async fn look_at_faults(pool: &Pool, hardship: Hardship, seen: &Seen, failur
 
 /// The answers about every address and id are the ones of the calm run, in the database and from both replicas.
 pub async fn look_at_answers(stand: &Stand, shop: &Shop, calm: &Shop, replicas: &[SocketAddr], report: &mut Report) {
-    let (differences, same) = comparison::differences(&shop.database.pool, &calm.database.pool).await;
+    let (differences, same) = comparison::differences(shop, calm).await;
     report.figure("rows that are as in a calm run", same);
     report.broken.extend(differences);
-    let mut questions = comparison::questions(&shop.database.pool).await;
-    questions.extend(comparison::questions(&calm.database.pool).await);
+    let mut questions = comparison::questions(shop).await;
+    questions.extend(comparison::questions(calm).await);
     questions.sort();
     questions.dedup();
     let questions = Arc::new(questions);

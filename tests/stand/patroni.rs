@@ -17,7 +17,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use super::machine::find_program;
 use super::process::{Held, Process, signal};
-use super::wire::Wire;
+use super::wire::{End, Wire};
 use super::{Stand, process};
 
 /// How many servers there are.
@@ -130,7 +130,8 @@ impl Node {
     async fn make(n: usize, directory: PathBuf, etcd: SocketAddr) -> Self {
         make_directory(&directory);
         let (port, rest) = (free_port(), free_port());
-        let node = Self { port, patroni: None, to_postgres: Wire::lay(at(port)).await, to_etcd: Wire::lay(etcd).await, directory };
+        let node =
+            Self { port, patroni: None, to_postgres: Wire::lay(End::Tcp(at(port))).await, to_etcd: Wire::lay(End::Tcp(etcd)).await, directory };
         std::fs::write(node.directory.join("patroni.yml"), node.settings(n, rest)).unwrap();
         node
     }

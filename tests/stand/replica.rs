@@ -67,6 +67,39 @@ impl Replica {
     }
 
     async fn serve(directory: &Path, plan: &Plan, database: &str, url: Option<&str>) -> Self {
+        let mut starting = Starting::begin(directory, plan, database, url);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            starting = match starting.ready() {
+                Ok(replica) => return replica,
+                Err(starting) => starting,
+            };
+            assert!(starting.process.ended().is_none() && Instant::now() < deadline, "it did not become ready: {}", starting.said());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// How long its log is.
+    pub fn log_bytes(&self) -> u64 {
+        std::fs::metadata(&self.log).map_or(0, |meta| meta.len())
+    }
+}
+
+/// A replica that is not ready yet.
+pub struct Starting {
+    pub process: Process,
+    log: PathBuf,
+    /// Where its part of the log begins.
+    begins: u64,
+}
+
+impl Starting {
+    /// Starts a replica on a database.
+    pub fn on(stand: &Stand, name: &str, plan: &Plan, url: &str) -> Self {
+        Self::begin(&stand.directory(name), plan, "", Some(url))
+    }
+
+    fn begin(directory: &Path, plan: &Plan, database: &str, url: Option<&str>) -> Self {
         let Plan { listen, workers, drain_seconds, lookup, tables, environment } = plan;
         let settings = directory.join("hookpoint.toml");
         let text = format!(
@@ -85,22 +118,20 @@ impl Replica {
         command.arg("--settings").arg(&settings).arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         command.env_remove("HOOKPOINT_SETTINGS").env_remove("DATABASE_URL").envs(url.map(|url| ("DATABASE_URL", url)));
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        let mut process = Process::start(&mut command);
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let text = std::fs::read(&log).unwrap();
-            let text = String::from_utf8_lossy(&text[usize::try_from(begins).unwrap()..]).into_owned();
-            if let Some((address, metrics)) = text.lines().find_map(addresses) {
-                return Self { process, address, metrics, log };
-            }
-            assert!(process.ended().is_none() && Instant::now() < deadline, "it did not become ready: {text}");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        Self { process: Process::start(&mut command), log, begins }
     }
 
-    /// How long its log is.
-    pub fn log_bytes(&self) -> u64 {
-        std::fs::metadata(&self.log).map_or(0, |meta| meta.len())
+    /// The replica, once it is ready.
+    pub fn ready(self) -> Result<Replica, Self> {
+        let Some((address, metrics)) = self.said().lines().find_map(addresses) else { return Err(self) };
+        let Self { process, log, .. } = self;
+        Ok(Replica { process, address, metrics, log })
+    }
+
+    /// What it has logged so far.
+    pub fn said(&self) -> String {
+        let text = std::fs::read(&self.log).unwrap();
+        String::from_utf8_lossy(&text[usize::try_from(self.begins).unwrap()..]).into_owned()
     }
 }
 

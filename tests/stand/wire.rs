@@ -1,46 +1,90 @@
 //! A wire to a server that can fall silent: nothing passes, nothing is lost, and every connection stays open. A network that
 //! is cut in two is like that, until it is whole again and what was on its way arrives.
 
+use std::future::pending;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+/// How long a connection that was forgotten on the way is open at its ends, if these don't give it up.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+
+/// What a wire leads to.
+#[derive(Clone)]
+pub enum End {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
 
 /// A running wire; its connections are closed when it is dropped.
 pub struct Wire {
     /// Where it is reached.
     pub address: SocketAddr,
-    is_silent: watch::Sender<bool>,
+    state: Arc<watch::Sender<State>>,
     task: JoinHandle<()>,
+}
+
+/// How it is with a wire. Connections have numbers, in the order in which they were opened.
+#[derive(Clone, Copy, Default)]
+struct State {
+    is_silent: bool,
+    /// How long everything takes to pass.
+    delay: Duration,
+    opened: u64,
+    /// Connections before this one pass nothing any more, and nobody is told.
+    forgotten: u64,
+    /// Connections before this one are closed.
+    cut: u64,
 }
 
 impl Wire {
     /// A wire with a server at its other end, which need not be there yet.
-    pub async fn lay(to: SocketAddr) -> Self {
+    pub async fn lay(to: End) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let is_silent = watch::Sender::new(false);
-        let silence = is_silent.subscribe();
+        let state = Arc::new(watch::Sender::new(State::default()));
+        let of_all = Arc::clone(&state);
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                connections.spawn(serve(client, to, silence.clone()));
+                let mut number = 0;
+                of_all.send_modify(|state| (number, state.opened) = (state.opened, state.opened + 1));
+                connections.spawn(serve(client, to.clone(), number, of_all.subscribe()));
                 while connections.try_join_next().is_some() {}
             }
         });
-        Self { address, is_silent, task }
+        Self { address, state, task }
     }
 
     /// From now on nothing passes, on the connections that there are and on those that are opened.
     pub fn fall_silent(&self) {
-        self.is_silent.send_replace(true);
+        self.state.send_modify(|state| state.is_silent = true);
     }
 
-    /// From now on all passes, and first what was on its way.
+    /// From now on all passes at once, and first what was on its way.
     pub fn heal(&self) {
-        self.is_silent.send_replace(false);
+        self.state.send_modify(|state| (state.is_silent, state.delay) = (false, Duration::ZERO));
+    }
+
+    /// From now on everything takes so long to pass.
+    pub fn slow_down(&self, delay: Duration) {
+        self.state.send_modify(|state| state.delay = delay);
+    }
+
+    /// The connections that there are pass nothing any more, and nobody is told; those that are opened do.
+    pub fn forget(&self) {
+        self.state.send_modify(|state| state.forgotten = state.opened);
+    }
+
+    /// The connections that there are are closed.
+    pub fn cut(&self) {
+        self.state.send_modify(|state| state.cut = state.opened);
     }
 }
 
@@ -50,26 +94,67 @@ impl Drop for Wire {
     }
 }
 
-async fn serve(client: TcpStream, to: SocketAddr, mut silence: watch::Receiver<bool>) {
-    until_whole(&mut silence).await;
-    let Ok(server) = TcpStream::connect(to).await else { return };
-    if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
+async fn serve(client: TcpStream, to: End, number: u64, mut state: watch::Receiver<State>) {
+    until_whole(&mut state).await;
+    if client.set_nodelay(true).is_err() {
         return;
     }
-    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    tokio::join!(pass(from_client, to_server, silence.clone()), pass(from_server, to_client, silence));
+    let (from_client, to_client) = client.into_split();
+    match to {
+        End::Tcp(to) => {
+            let Ok(server) = TcpStream::connect(to).await else { return };
+            if server.set_nodelay(true).is_ok() {
+                let (from_server, to_server) = server.into_split();
+                join((from_client, to_client), (from_server, to_server), number, state).await;
+            }
+        }
+        End::Unix(to) => {
+            let Ok(server) = UnixStream::connect(to).await else { return };
+            let (from_server, to_server) = server.into_split();
+            join((from_client, to_client), (from_server, to_server), number, state).await;
+        }
+    }
 }
 
-async fn until_whole(silence: &mut watch::Receiver<bool>) {
-    let _ = silence.wait_for(|is_silent| !is_silent).await;
+/// Passes what comes from either side to the other, until both have ended or the connection is closed on the way.
+async fn join(
+    client: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    server: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    number: u64,
+    state: watch::Receiver<State>,
+) {
+    let mut of_forgotten = state.clone();
+    let passing = async {
+        let ((from_client, to_client), (from_server, to_server)) = (client, server);
+        tokio::join!(pass(from_client, to_server, number, state.clone()), pass(from_server, to_client, number, state.clone()))
+    };
+    let given_up = async {
+        let _ = of_forgotten.wait_for(|state| state.forgotten > number).await;
+        tokio::time::sleep(FORGOTTEN).await;
+    };
+    let mut of_cut = state.clone();
+    tokio::select! {
+        _ = passing => {}
+        () = given_up => {}
+        _ = of_cut.wait_for(|state| state.cut > number) => {}
+    }
 }
 
-async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut silence: watch::Receiver<bool>) {
+async fn until_whole(state: &mut watch::Receiver<State>) {
+    let _ = state.wait_for(|state| !state.is_silent).await;
+}
+
+async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, number: u64, mut state: watch::Receiver<State>) {
     let mut buffer = vec![0; 1 << 16];
     loop {
         let read = from.read(&mut buffer).await;
+        let delay = state.borrow().delay;
+        tokio::time::sleep(delay).await;
         // That one end hung up is no more heard than anything else.
-        until_whole(&mut silence).await;
+        until_whole(&mut state).await;
+        if state.borrow().forgotten > number {
+            return pending().await;
+        }
         let Ok(read @ 1..) = read else { break };
         if to.write_all(&buffer[..read]).await.is_err() {
             break;

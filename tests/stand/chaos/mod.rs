@@ -1,0 +1,442 @@
+//! Everything at once: replicas are killed, frozen and told wrong times, connections are forgotten, silent, slow and cut, Postgres
+//! crashes, stops, hangs, is read-only and full, a source hangs, throttles and lies, webhooks come twice, in no order and forged, and
+//! all the while people are looked up and webhooks sent. What was acknowledged is there once in the end, no answer was ever wrong or
+//! another brand's or late, and within a minute of the last fault of each round all is as if nothing had happened.
+
+mod asking;
+mod crew;
+mod forger;
+pub mod schedule;
+mod trouble;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use hookpoint::clock::Clock;
+use hookpoint::customer::kind::Source;
+use hookpoint::demo::systems::{Systems, Thing};
+use hookpoint::demo::vendor::Secrets;
+use hookpoint::storage::brands::get_or_insert_brand;
+
+use super::collecting::{Life, contact, differences, environment, generous, world};
+use super::dice::Dice;
+use super::inbox::apply_in_order;
+use super::outcome::{look_at_answers, look_at_deliveries_but, waiting};
+use super::process::Process;
+use super::replica::Plan;
+use super::report::Report;
+use super::webhooks::sender::Sender;
+use super::webhooks::story::Story;
+use super::webhooks::{Webhook, signing};
+use super::wire::{End, Wire};
+use super::{Shop, Stand, changes, inbox, parent};
+use asking::{Asked, DEADLINE, MOVING, STILL, STRANGERS};
+use crew::Member;
+use forger::Forger;
+use schedule::{ROUND, TROUBLE, draw};
+use trouble::Field;
+
+/// How soon all is well after the last fault of a round.
+const HEALED: Duration = Duration::from_secs(60);
+
+/// How much goes on.
+const STORY_A_SECOND: u32 = 30;
+const VERSIONS_A_SECOND: u32 = 10;
+const CONTACTS: usize = 300;
+
+/// How large the disk is that is filled.
+const DISK: &str = "size=4g";
+
+/// How long it lasts, and what follows from its seed.
+#[derive(Clone, Copy)]
+pub struct Chaos {
+    pub rounds: usize,
+    pub seed: u64,
+    /// Whether we may mount a disk of our own, which can be filled.
+    pub has_mounts: bool,
+}
+
+/// A brand whose people are told of by webhooks, all of them by the contacts of one system.
+fn desk() -> String {
+    "[brands.desk]\ncustom_fields = [{ name = \"brand\", value = \"desk\" }, { name = \"version\", value = \"{{ omniotap.job_title }}\" }]\n"
+        .to_owned()
+}
+
+/// A brand whose system is called.
+fn demo(systems: &Systems) -> String {
+    format!(
+        "[brands.demo]
+custom_fields = [{{ name = \"brand\", value = \"demo\" }}, {{ name = \"company\", value = \"{{{{ omniotap.company }}}}\" }}]
+[brands.demo.sources.omniotap.webhook]
+verification = \"signature\"
+secrets = [{{ env = \"OMNIOTAP_SECRET\" }}]
+[brands.demo.sources.omniotap.api]
+base_url = \"{}\"
+key = [{{ env = \"OMNIOTAP_API\" }}]
+calls_per_minute = 60000
+page_size = 100
+[brands.demo.sources.omniotap.api.live]
+when = \"unknown\"
+unknown_seconds = 1
+",
+        systems.base_url(Source::OmnioTap)
+    )
+}
+
+/// What goes in, and how far it is.
+struct Flow {
+    story: Sender,
+    versions: Sender,
+    story_released: AtomicUsize,
+    versions_released: AtomicUsize,
+}
+
+impl Flow {
+    fn is_acknowledged(&self, but: usize) -> bool {
+        let missing = |sender: &Sender, released: &AtomicUsize| released.load(Ordering::SeqCst).saturating_sub(sender.acknowledgements());
+        missing(&self.story, &self.story_released) + missing(&self.versions, &self.versions_released) <= but
+    }
+
+    /// Lets webhooks go at their rates, for ever.
+    async fn release(&self, forger: &Forger, asked: &Asked) {
+        let mut due = tokio::time::interval(Duration::from_secs(1) / STORY_A_SECOND);
+        due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
+        for n in 1_u32.. {
+            due.tick().await;
+            if self.story_released.load(Ordering::SeqCst) < self.story.of() {
+                self.story.release(1);
+                forger.sent.store(self.story_released.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+            }
+            if n.is_multiple_of(STORY_A_SECOND / VERSIONS_A_SECOND) && self.versions_released.load(Ordering::SeqCst) < self.versions.of() {
+                let released = self.versions_released.fetch_add(1, Ordering::SeqCst);
+                asked.versions.store(released.saturating_sub(STILL) / MOVING + 1, Ordering::SeqCst);
+                self.versions.release(1);
+            }
+        }
+    }
+}
+
+/// Numbers in an order that is somewhat mixed up, one in twelve of them twice.
+fn disorder(of: usize, dice: &mut Dice) -> Vec<usize> {
+    let mut order = Vec::new();
+    let all: Vec<usize> = (0..of).collect();
+    for some in all.chunks(120) {
+        let twice: Vec<usize> = (0..some.len() / 12).map(|_| *dice.pick(some)).collect();
+        order.extend(dice.shuffled([some, &twice].concat()));
+    }
+    order
+}
+
+pub async fn run(chaos: Chaos) -> Report {
+    let mut report = Report::default();
+    let directory = parent().join(format!("hookpoint-chaos-{}", std::process::id()));
+    let disk = chaos.has_mounts.then(|| mount(&directory));
+    let mut stand = Stand::start_in(directory.join("stand"), true).await;
+    let secrets = Secrets::known();
+    let world = world(CONTACTS);
+    let mut systems = Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
+    let shop = stand.shop_of("chaos", inbox::BRAND).await;
+    let desk_id = get_or_insert_brand(&shop.database.pool, "desk").await.unwrap().brand_id;
+    let demo_id = get_or_insert_brand(&shop.database.pool, "demo").await.unwrap().brand_id;
+    shop.open_brand_with(desk_id, "desk").await;
+    shop.open_brand_with(demo_id, "demo").await;
+    let url = shop.url.clone();
+    let walks_in = stand.directory("walk");
+    let members = [start(&stand, 0, &systems, &secrets).await, start(&stand, 1, &systems, &secrets).await];
+    systems.send_webhooks_to(format!("http://{}", members[0].record.address)).unwrap();
+
+    let (records, mut dice) = (members.each_ref().map(|member| Arc::clone(&member.record)), Dice(chaos.seed));
+    let addresses: Vec<_> = records.iter().map(|record| record.address).collect();
+    let seconds = chaos.rounds * ROUND.as_secs() as usize;
+    let story: Arc<Vec<Webhook>> = Arc::new(Story::of(chaos.seed, seconds * STORY_A_SECOND as usize).collect());
+    let order = Arc::new(disorder(story.len(), &mut dice));
+    let still = (0..STILL + MOVING).map(|person| changes::webhook(person, 0));
+    let moving = (0..seconds * VERSIONS_A_SECOND as usize).map(|n| changes::webhook(STILL + n % MOVING, (n / MOVING) as u64 + 1));
+    let versions: Arc<Vec<Webhook>> = Arc::new(still.chain(moving).collect());
+    let flow = Flow {
+        story: Sender::start_in_order("shop", Arc::clone(&story), order.to_vec(), addresses.clone(), 32),
+        versions: Sender::start_in_order("desk", Arc::clone(&versions), (0..versions.len()).collect(), addresses.clone(), 16),
+        story_released: AtomicUsize::new(0),
+        versions_released: AtomicUsize::new(STILL + MOVING),
+    };
+    flow.versions.release(STILL + MOVING);
+    while !flow.is_acknowledged(0) || waiting(&shop.database.pool).await > 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    shop.database.close().await;
+
+    let (asked, forger) = (Asked::default(), Forger::default());
+    records.iter().enumerate().for_each(|(n, record)| asked.start(n, record));
+    forger.start("shop", Arc::clone(&story), Arc::clone(&order), addresses.clone(), chaos.seed);
+    let mut field = Field::new(&mut stand, members, &systems, disk.clone());
+    let mut life = Life { dice: Dice(chaos.seed), born: 0, contacts: CONTACTS, version: 0 };
+    let mut calm = Vec::new();
+    {
+        let walks = walk_again_and_again(&walks_in, &url, &systems, &secrets);
+        let living = async {
+            for second in 0.. {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                // The last ones have to be told before it is over.
+                if second < seconds - HEALED.as_secs() as usize {
+                    life.step(&world);
+                    world.put(Thing::Contact, contact(STRANGERS + second, 0, world.now()));
+                    asked.strangers.store(second + 1, Ordering::SeqCst);
+                }
+            }
+        };
+        tokio::select! {
+            () = flow.release(&forger, &asked) => unreachable!("it goes on for ever"),
+            () = living => unreachable!("it goes on for ever"),
+            () = walks => unreachable!("it goes on for ever"),
+            () = go_through(&mut field, chaos, &flow, &url, &mut calm, &mut report) => {}
+        }
+    }
+    forger.end(&mut report);
+    report.figure("acknowledged when the last round was over", flow.is_acknowledged(100));
+    look_at_all(field, &url, &secrets, (flow, &story, &order, &versions), (&asked, &calm), &mut report).await;
+    asked.end();
+    look_for_people_in_logs(&directory, &mut report);
+    systems.stop().await;
+    stand.stop().await;
+    if disk.is_some() {
+        let _ = Command::new("umount").arg(&directory).status();
+    }
+    let _ = std::fs::remove_dir_all(&directory);
+    report
+}
+
+/// A disk of our own, in memory, where a directory is.
+fn mount(directory: &Path) -> PathBuf {
+    std::fs::create_dir_all(directory).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(directory).status().unwrap();
+    assert!(mounted.success(), "no disk of our own can be mounted");
+    directory.to_owned()
+}
+
+async fn start(stand: &Stand, n: usize, systems: &Systems, secrets: &Secrets) -> Member {
+    let name = format!("chaos-{n}");
+    let wire = Wire::lay(End::Unix(stand.socket().join(".s.PGSQL.5432"))).await;
+    let url = format!("postgres://hookpoint@{}/chaos?sslmode=disable", wire.address);
+    let clock = stand.directory(&name).join("clock");
+    let tables =
+        [inbox::BRAND, &desk(), &demo(systems), &signing::settings("shop"), &signing::settings("desk"), "[sync]\nlease_seconds = 5\n"].concat();
+    let other = tables.replace("{{ omniotap.company }}", "Company: {{ omniotap.company }}");
+    assert_ne!(tables, other);
+    let mut environment = environment(secrets);
+    environment.extend(signing::secrets());
+    environment.extend(wrong_times(&clock));
+    let plan = Plan { tables: tables.clone(), environment, lookup: format!("deadline_ms = {}", DEADLINE.as_millis()), ..Plan::default() };
+    Member::start(stand, &name, plan, [tables, other], url, wire, clock).await
+}
+
+/// How a program is told wrong times from a file, where the machine can do that.
+fn wrong_times(clock: &Path) -> Vec<(String, String)> {
+    let Some(library) = faketime() else { return Vec::new() };
+    let of = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    vec![
+        of("LD_PRELOAD", library),
+        of("FAKETIME_TIMESTAMP_FILE", &clock.display().to_string()),
+        of("FAKETIME_CACHE_DURATION", "1"),
+        of("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ]
+}
+
+/// The library that tells programs wrong times.
+pub fn faketime() -> Option<&'static str> {
+    ["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"]
+        .into_iter()
+        .find(|library| Path::new(library).exists())
+}
+
+/// Compares everything with the source again and again, as is done every night.
+async fn walk_again_and_again(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        walk(directory, url, systems, secrets).await;
+    }
+}
+
+/// Gives whether all was compared.
+async fn walk(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) -> bool {
+    let settings = directory.join("walk.toml");
+    // Where the disk is full, the file that was written before is as good.
+    let _ = std::fs::write(&settings, demo(systems));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
+    command.arg("--settings").arg(settings).args(["sync", "run", "--source", "omniotap"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).env("DATABASE_URL", url).envs(environment(secrets));
+    let (mut process, begin) = (Process::start(&mut command), Instant::now());
+    while begin.elapsed() < HEALED {
+        if let Some(status) = process.ended() {
+            return status.success();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    false
+}
+
+/// Lets all faults happen.
+async fn go_through(field: &mut Field<'_>, chaos: Chaos, flow: &Flow, url: &str, calm: &mut Vec<(Instant, Instant)>, report: &mut Report) {
+    let rounds = draw(chaos.seed, chaos.rounds, field.disk.is_some());
+    let faults = rounds.iter().flatten().filter(|event| event.begins).count();
+    report.figure("faults", format!("{faults} in {} rounds", chaos.rounds));
+    let mut longest = Duration::ZERO;
+    for (n, events) in rounds.into_iter().enumerate() {
+        let begin = Instant::now();
+        println!("  round {n}");
+        for event in events {
+            wait_until(field, begin + event.at, report).await;
+            let what = if event.begins { "begins" } else { "ends" };
+            println!("    {:5.1} s: {} {what}", event.at.as_secs_f64(), event.fault);
+            if event.begins {
+                field.begin(event.fault, report).await;
+            } else {
+                field.end(event.fault, report).await;
+            }
+        }
+        wait_until(field, begin + TROUBLE, report).await;
+        let last = Instant::now();
+        let mut complaint = Some(String::new());
+        while complaint.is_some() && last.elapsed() < HEALED {
+            wait_until(field, Instant::now() + Duration::from_millis(200), report).await;
+            complaint = complaints(field, flow, url).await;
+        }
+        let took = last.elapsed();
+        longest = longest.max(took);
+        match complaint {
+            Some(complaint) => report.broken.push(format!("round {n}: not all was well {HEALED:?} after its last fault: {complaint}")),
+            None => println!("    all is well {:.1} s after the last fault", took.as_secs_f64()),
+        }
+        let from = Instant::now();
+        wait_until(field, begin + ROUND, report).await;
+        calm.push((from, Instant::now()));
+    }
+    report.figure("until all was well after the last fault of a round, the longest", format!("{:.1} s", longest.as_secs_f64()));
+}
+
+/// Lets time go by, and looks after the replicas.
+async fn wait_until(field: &mut Field<'_>, until: Instant, report: &mut Report) {
+    loop {
+        field.watch(report);
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(Duration::from_millis(100))).await;
+    }
+}
+
+/// What is not as if nothing had happened, if anything.
+async fn complaints(field: &Field<'_>, flow: &Flow, url: &str) -> Option<String> {
+    for member in &field.members {
+        if let Some(complaint) = member.complaint().await {
+            return Some(complaint);
+        }
+        if !asking::answers_about_nobody(&member.record, 0).await {
+            return Some("nobody is looked up in Postgres".to_owned());
+        }
+    }
+    // Some are always under way.
+    if !flow.is_acknowledged(60) {
+        return Some("webhooks are not acknowledged".to_owned());
+    }
+    let waiting = async {
+        use sqlx::Connection;
+        let mut connection = sqlx::postgres::PgConnection::connect(url).await.ok()?;
+        super::recovery::waiting(&mut connection).await
+    };
+    match waiting.await {
+        Some(0..100) => None,
+        waiting => Some(format!("{waiting:?} webhooks wait to be applied")),
+    }
+}
+
+/// What there is in the end is what was acknowledged, and nothing else.
+async fn look_at_all(
+    mut field: Field<'_>,
+    url: &str,
+    secrets: &Secrets,
+    (flow, story, order, versions): (Flow, &[Webhook], &[usize], &[Webhook]),
+    (asked, calm): (&Asked, &[(Instant, Instant)]),
+    report: &mut Report,
+) {
+    let begin = Instant::now();
+    let shop = Shop::with(url.to_owned(), inbox::BRAND).await;
+    while (!flow.is_acknowledged(0) || waiting(&shop.database.pool).await > 0) && begin.elapsed() < HEALED {
+        wait_until(&mut field, Instant::now() + Duration::from_millis(100), report).await;
+    }
+    let Flow { story: sender, versions: of_versions, story_released, versions_released } = flow;
+    let (released, released_versions) = (story_released.into_inner(), versions_released.into_inner());
+    let failures = (sender.failures(), of_versions.failures());
+    report.figure("webhooks without a 2xx, by status (0: no answer), all sent again", format!("{failures:?}"));
+    let odd: Vec<u16> = failures.0.keys().chain(failures.1.keys()).copied().filter(|status| ![0, 401, 429, 500, 503].contains(status)).collect();
+    if !odd.is_empty() {
+        report.broken.push(format!("webhooks were refused with {odd:?}"));
+    }
+    let acknowledged: BTreeSet<usize> = sender.end(Duration::ZERO).await.into_iter().collect();
+    let acknowledged_versions = of_versions.end(Duration::ZERO).await;
+    let sent: BTreeSet<usize> = order[..released.min(order.len())].iter().copied().collect();
+    report.figure(
+        "webhooks",
+        format!("{} of {} acknowledged, and {} of {released_versions}", acknowledged.len(), sent.len(), acknowledged_versions.len()),
+    );
+    if acknowledged.len() < sent.len() || acknowledged_versions.len() < released_versions {
+        report.broken.push("not all webhooks were acknowledged in the end".to_owned());
+    }
+    let left = waiting(&shop.database.pool).await;
+    let all: Vec<Webhook> = story.iter().chain(versions).cloned().collect();
+    let done: Vec<usize> = acknowledged.iter().copied().chain(acknowledged_versions.iter().map(|n| story.len() + n)).collect();
+    look_at_deliveries_but(&shop.database.pool, &all, &done, left, forger::REFUSED, report).await;
+
+    // What a source has is known in the end, and who only it knows is found.
+    field.systems.webhooks_settled().await;
+    if !walk(&field.stand.directory("walk"), url, field.systems, secrets).await {
+        report.broken.push("`hookpoint sync run` failed in the end".to_owned());
+    }
+    let of_source = Shop::with(url.to_owned(), &demo(field.systems)).await;
+    let differing = differences(field.systems.world(), &of_source).await;
+    report.figure("contacts of the source", field.systems.world().count(Thing::Contact));
+    if let Some(first) = differing.first() {
+        report.broken.push(format!("{} contacts differ from the source's: {first}", differing.len()));
+    }
+    of_source.database.close().await;
+    for (n, member) in field.members.iter().enumerate() {
+        for person in (0..asked.strangers.load(Ordering::SeqCst)).step_by(7) {
+            if !asking::finds_stranger(&member.record, STRANGERS + person).await {
+                report.broken.push(format!("replica {n} does not find somebody whom the source knows: {person}"));
+            }
+        }
+    }
+    asked.end();
+    let records = field.members.each_ref().map(|member| Arc::clone(&member.record));
+    asked.report(&records, calm, report);
+
+    let calm = field.stand.shop_of("chaos_calm", inbox::BRAND).await;
+    let told: Vec<Webhook> = acknowledged.iter().map(|n| story[*n].clone()).collect();
+    apply_in_order(&calm, &told).await;
+    let addresses = records.each_ref().map(|record| record.address);
+    look_at_answers(field.stand, &shop, &calm, &addresses, report).await;
+    calm.database.close().await;
+    shop.database.close().await;
+}
+
+/// Neither the service's logs nor Postgres's tell of anybody.
+fn look_for_people_in_logs(directory: &Path, report: &mut Report) {
+    let stand = directory.join("stand");
+    let logs = ["chaos-0/hookpoint.log", "chaos-1/hookpoint.log", "postgres.log"].map(|name| stand.join(name));
+    let mut bytes = 0;
+    for log in logs {
+        let text = std::fs::read(&log).unwrap_or_default();
+        bytes += text.len();
+        let text = String::from_utf8_lossy(&text);
+        // In the middle of a line, so that no number is meant.
+        let told = text.lines().find(|line| {
+            ["@example", "%40example", "+316", "%2B316", "Bakker", "Dijkstra", "stand-o", "key=desk"].iter().any(|some| line.contains(some))
+        });
+        report.broken.extend(told.map(|line| format!("{} tells of somebody: {line}", log.display())));
+    }
+    report.figure("logs in which nobody is named", format!("{} MB", bytes / 1_000_000));
+}
