@@ -29,6 +29,7 @@ mod stand;
 
 use std::time::Duration;
 
+use stand::chaos::schedule::Round;
 use stand::chaos::{self, Chaos};
 use stand::collecting::Collection;
 use stand::failover::Failovers;
@@ -64,7 +65,7 @@ fn main() {
         Failovers::parse(text).unwrap_or_else(|| panic!("--failovers needs three numbers, such as 5,2,2: of kills, freezes and partitions"))
     });
     if arguments.iter().any(|argument| argument == "chaos") {
-        let rounds = number("--minutes", 30) * 60 / chaos::schedule::ROUND.as_secs() as usize;
+        let rounds = number("--minutes", 30) * 60 / Round::FULL.lasts.as_secs() as usize;
         let seed = number("--seed", 1) as u64;
         return run_chaos(rounds.max(1), seed, arguments.iter().any(|argument| argument == OWN_MOUNTS));
     }
@@ -109,7 +110,13 @@ fn run_chaos(rounds: usize, seed: u64, has_mounts: bool) {
     }
     println!("chaos: seed {seed}, {rounds} rounds");
     let mut broken = Vec::new();
-    let report = tokio::runtime::Runtime::new().unwrap().block_on(chaos::run(Chaos { rounds, seed, has_mounts }));
+    let report = tokio::runtime::Runtime::new().unwrap().block_on(chaos::run(Chaos {
+        rounds,
+        round: Round::FULL,
+        seed,
+        has_mounts,
+        tell: |line| println!("{line}"),
+    }));
     print("chaos: everything at once", report, &mut broken);
     assert!(broken.is_empty(), "promises were broken:\n{}", broken.join("\n"));
     println!("\nevery promise was kept");

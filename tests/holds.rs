@@ -5,6 +5,8 @@
 
 mod stand;
 
+use stand::chaos::schedule::{self, Round};
+use stand::chaos::{self, Chaos};
 use stand::collecting::Collection;
 use stand::freshness::Way;
 use stand::inbox::Hardship;
@@ -96,4 +98,15 @@ async fn a_replica_that_is_stopped_in_the_middle_of_its_work_holds_nobody_up_for
     let report = stopped::run(&stand).await;
     expect_whole(&report);
     stand.stop().await;
+}
+
+#[test]
+fn the_faults_of_everything_at_once_follow_from_its_seed() {
+    schedule::check();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_and_no_answer_is_wrong_when_everything_fails_at_once() {
+    let _turn = TURN.lock().await;
+    expect_whole(&chaos::run(Chaos { rounds: 1, round: Round::SHORT, seed: 1, has_mounts: false, tell: drop }).await);
 }

@@ -8,6 +8,7 @@ use super::StorageError;
 use super::embedded::{Embedded, EmbeddedError, Layout};
 use super::hosts::{Hosts, UrlError};
 use super::pool::{Pool, Use};
+use super::trouble::Trouble;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use sqlx::Row;
@@ -85,6 +86,9 @@ pub async fn database_now(pool: &Pool, frozen_at: Option<Timestamp>) -> Result<T
     Ok(now.to_jiff())
 }
 
+/// How long trying out what is between us and Postgres may take.
+const TRIED: Duration = Duration::from_secs(10);
+
 /// Whether a pooler lends a session to another connection as soon as a transaction ends: what is set, prepared and listened to would
 /// be lost, or somebody else's.
 async fn is_pooled_by_transaction(hosts: &Hosts) -> Result<bool, sqlx::Error> {
@@ -127,8 +131,11 @@ impl Database {
         if major < 15 {
             return Err(OpenError::TooOld(major));
         }
-        if embedded.is_none() && is_pooled_by_transaction(&hosts).await.map_err(StorageError::from)? {
-            return Err(OpenError::PooledByTransaction);
+        if embedded.is_none() {
+            let tried = tokio::time::timeout(TRIED, is_pooled_by_transaction(&hosts)).await;
+            if tried.unwrap_or_else(|_| Err(Trouble::Silent.into())).map_err(StorageError::from)? {
+                return Err(OpenError::PooledByTransaction);
+            }
         }
         let pool = Pool::new(hosts, Use { connections: size.connections, patience: size.acquire_timeout, ..used });
         Ok(Self { pool, embedded })

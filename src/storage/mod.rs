@@ -36,8 +36,11 @@ pub mod streams;
 mod trouble;
 pub mod unread_values;
 
+use std::collections::BTreeMap;
+
 use crate::customer::kind::UnknownName;
 use pool::Pool;
+use sqlx::migrate::Migrator;
 
 /// What can go wrong with the store. The text never holds a value.
 #[derive(Debug, thiserror::Error)]
@@ -92,9 +95,25 @@ impl StorageError {
 /// # Errors
 /// When Postgres fails or a migration that ran before has been changed since.
 pub async fn migrate(pool: &Pool) -> Result<(), StorageError> {
-    let mut connection = pool.acquire_patient().await?;
     let mut migrator = sqlx::migrate!("./migrations");
     migrator.set_ignore_missing(true);
-    let done = migrator.run_direct(None, &mut connection, false).await;
+    // Nothing is locked, and nobody waited for, where there is nothing to do.
+    if is_migrated(pool, &migrator).await? {
+        return Ok(());
+    }
+    let (mut connection, backend) = pool.acquire_patient().await?;
+    let done = pool.while_at_work(backend, migrator.run_direct(None, &mut connection, false)).await?;
     done.map_err(|error| StorageError::Database(sqlx::Error::from(error)))
+}
+
+/// Whether all migrations ran, as they are now.
+async fn is_migrated(pool: &Pool, migrator: &Migrator) -> Result<bool, StorageError> {
+    let ran = sqlx::query_as::<_, (i64, Vec<u8>)>("select version, checksum from _sqlx_migrations where success").fetch_all(pool).await;
+    let ran: BTreeMap<i64, Vec<u8>> = match ran {
+        Ok(ran) => ran.into_iter().collect(),
+        // There is no such table yet.
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(migrator.iter().all(|migration| ran.get(&migration.version).is_some_and(|checksum| **checksum == *migration.checksum)))
 }

@@ -20,10 +20,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use super::connection::Connection;
 use super::connection::streamed;
 use super::hosts::Hosts;
-use super::trouble::breaks;
+use super::trouble::{Trouble, breaks};
 
 /// How long to wait before Postgres, which just couldn't be reached, is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// How often it is looked whether Postgres still works on what may take as long as it takes.
+const AT_WORK: Duration = Duration::from_secs(5);
 
 /// How a pool's connections are used.
 #[derive(Debug, Clone, Copy)]
@@ -153,12 +156,37 @@ impl Pool {
         Ok(Pooled { connection: Some(connection), pool: Arc::clone(&self.0), _permit: permit })
     }
 
-    /// A connection of its own, closed in the end, on which a statement may take as long as it takes.
+    /// A connection of its own, closed in the end, on which a statement may take as long as it takes, and the number of the process
+    /// that serves it.
     ///
     /// # Errors
     /// When none can be made.
-    pub async fn acquire_patient(&self) -> Result<PgConnection, sqlx::Error> {
-        self.0.hosts.connect(&setup(Use { statement: None, ..self.0.used })).await
+    pub async fn acquire_patient(&self) -> Result<(PgConnection, i32), sqlx::Error> {
+        let mut connection = self.0.hosts.connect(&setup(Use { statement: None, ..self.0.used })).await?;
+        let asked = sqlx::query_as::<_, (i32,)>("select pg_backend_pid()").fetch_one(&mut connection);
+        let (backend,) = tokio::time::timeout(AT_WORK, asked).await.map_err(|_| Trouble::Silent)??;
+        Ok((connection, backend))
+    }
+
+    /// Waits for what a process of Postgres does for us, as long as it does something: what comes back may have been lost on the way,
+    /// and then nothing ever would.
+    ///
+    /// # Errors
+    /// When it has done nothing for a while, or can't be asked about.
+    pub async fn while_at_work<T>(&self, backend: i32, work: impl Future<Output = T>) -> Result<T, sqlx::Error> {
+        let query = "select exists (select from pg_stat_activity where pid = $1 and (state = 'active' or state_change > clock_timestamp() - interval '5 seconds'))";
+        tokio::pin!(work);
+        let mut doubts = 0_u32;
+        loop {
+            if let Ok(done) = tokio::time::timeout(AT_WORK, &mut work).await {
+                return Ok(done);
+            }
+            let at_work = sqlx::query_as::<_, (bool,)>(query).bind(backend).fetch_one(self).await;
+            doubts = if matches!(at_work, Ok((true,))) { 0 } else { doubts.saturating_add(1) };
+            if doubts >= 3 {
+                return Err(Trouble::Silent.into());
+            }
+        }
     }
 
     /// Begins a transaction.

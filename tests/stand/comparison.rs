@@ -37,8 +37,13 @@ const ROWS: [(&str, &str); 11] = [
 
 /// Where two brands differ, in words; and how many rows are the same.
 pub async fn differences(one: &Shop, other: &Shop) -> (Vec<String>, usize) {
+    differences_but(one, other, &[]).await
+}
+
+/// Likewise, but for some tables.
+pub async fn differences_but(one: &Shop, other: &Shop, but: &[&str]) -> (Vec<String>, usize) {
     let (mut found, mut same) = (Vec::new(), 0);
-    for (table, query) in ROWS {
+    for (table, query) in ROWS.into_iter().filter(|(table, _)| !but.contains(table)) {
         let [one, other] = [rows(one, query).await, rows(other, query).await];
         same += one.intersection(&other).count();
         let only = |rows: &BTreeSet<String>, than: &BTreeSet<String>| rows.difference(than).take(2).cloned().collect::<Vec<_>>().join("\n    ");

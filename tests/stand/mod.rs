@@ -65,6 +65,8 @@ custom_fields = [
 /// A directory that goes with the process, with a Postgres in it.
 pub struct Stand {
     layout: Layout,
+    /// Where files are that go with it.
+    files: PathBuf,
     postgres: Option<Embedded>,
 }
 
@@ -105,13 +107,14 @@ impl Stand {
         const PREFIX: &str = "hookpoint-stand-";
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         sweep_abandoned(&parent(), PREFIX);
-        Self::start_in(parent().join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))), durable).await
+        let data_dir = parent().join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        Self::start_in(data_dir.clone(), data_dir, durable).await
     }
 
-    /// Starts a Postgres with its data in a directory, which is removed with the stand.
-    pub async fn start_in(data_dir: PathBuf, durable: bool) -> Self {
+    /// Starts a Postgres with its data in a directory, and has all other files in another one; both are removed with the stand.
+    pub async fn start_in(data_dir: PathBuf, files: PathBuf, durable: bool) -> Self {
         let layout = Layout { data_dir, postgres_bin: None, cache_dir: parent().join("postgres-binaries"), fetch: true, durable };
-        let mut stand = Self { layout, postgres: None };
+        let mut stand = Self { layout, files, postgres: None };
         stand.start_postgres().await;
         stand
     }
@@ -154,7 +157,7 @@ impl Stand {
 
     /// A directory for files that go with the stand.
     pub fn directory(&self, name: &str) -> PathBuf {
-        let directory = self.layout.data_dir.join(name);
+        let directory = self.files.join(name);
         std::fs::create_dir_all(&directory).unwrap();
         directory
     }
@@ -185,6 +188,7 @@ impl Stand {
     pub async fn stop(mut self) {
         self.stop_postgres().await;
         let _ = std::fs::remove_dir_all(&self.layout.data_dir);
+        let _ = std::fs::remove_dir_all(&self.files);
     }
 }
 

@@ -132,6 +132,11 @@ pub async fn look_at_answers(stand: &Stand, shop: &Shop, calm: &Shop, replicas: 
     let (differences, same) = comparison::differences(shop, calm).await;
     report.figure("rows that are as in a calm run", same);
     report.broken.extend(differences);
+    ask_for_answers(stand, shop, calm, replicas, report).await;
+}
+
+/// Likewise, of the answers that replicas give.
+pub async fn ask_for_answers(stand: &Stand, shop: &Shop, calm: &Shop, replicas: &[SocketAddr], report: &mut Report) {
     let mut questions = comparison::questions(shop).await;
     questions.extend(comparison::questions(calm).await);
     questions.sort();

@@ -1,7 +1,6 @@
 //! A wire to a server that can fall silent: nothing passes, nothing is lost, and every connection stays open. A network that
 //! is cut in two is like that, until it is whole again and what was on its way arrives.
 
-use std::future::pending;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,8 +11,9 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// How long a connection that was forgotten on the way is open at its ends, if these don't give it up.
-const FORGOTTEN: Duration = Duration::from_secs(60);
+/// How long the server has a connection that was forgotten on the way: Postgres is told to look after so long whether the other end
+/// is there. The client's end stays open.
+const KEEPALIVE: Duration = Duration::from_secs(11);
 
 /// What a wire leads to.
 #[derive(Clone)]
@@ -116,35 +116,37 @@ async fn serve(client: TcpStream, to: End, number: u64, mut state: watch::Receiv
     }
 }
 
-/// Passes what comes from either side to the other, until both have ended or the connection is closed on the way.
+/// Passes what comes from either side to the other, until both have ended or the connection is closed or forgotten on the way.
 async fn join(
-    client: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
-    server: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    (mut from_client, mut to_client): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    (mut from_server, mut to_server): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
     number: u64,
     state: watch::Receiver<State>,
 ) {
-    let mut of_forgotten = state.clone();
-    let passing = async {
-        let ((from_client, to_client), (from_server, to_server)) = (client, server);
-        tokio::join!(pass(from_client, to_server, number, state.clone()), pass(from_server, to_client, number, state.clone()))
-    };
-    let given_up = async {
-        let _ = of_forgotten.wait_for(|state| state.forgotten > number).await;
-        tokio::time::sleep(FORGOTTEN).await;
-    };
-    let mut of_cut = state.clone();
-    tokio::select! {
-        _ = passing => {}
-        () = given_up => {}
-        _ = of_cut.wait_for(|state| state.cut > number) => {}
+    let [mut of_forgotten, mut of_cut] = [state.clone(), state.clone()];
+    {
+        let passing = async {
+            tokio::join!(pass(&mut from_client, &mut to_server, state.clone()), pass(&mut from_server, &mut to_client, state.clone()));
+        };
+        tokio::select! {
+            () = passing => return,
+            _ = of_cut.wait_for(|state| state.cut > number) => return,
+            _ = of_forgotten.wait_for(|state| state.forgotten > number) => {}
+        }
     }
+    tokio::time::sleep(KEEPALIVE).await;
+    drop((from_server, to_server));
+    // What still comes goes nowhere.
+    let mut buffer = vec![0; 1 << 16];
+    while from_client.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+    drop(to_client);
 }
 
 async fn until_whole(state: &mut watch::Receiver<State>) {
     let _ = state.wait_for(|state| !state.is_silent).await;
 }
 
-async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, number: u64, mut state: watch::Receiver<State>) {
+async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin), mut state: watch::Receiver<State>) {
     let mut buffer = vec![0; 1 << 16];
     loop {
         let read = from.read(&mut buffer).await;
@@ -152,9 +154,6 @@ async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin,
         tokio::time::sleep(delay).await;
         // That one end hung up is no more heard than anything else.
         until_whole(&mut state).await;
-        if state.borrow().forgotten > number {
-            return pending().await;
-        }
         let Ok(read @ 1..) = read else { break };
         if to.write_all(&buffer[..read]).await.is_err() {
             break;

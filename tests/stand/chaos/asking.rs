@@ -35,7 +35,7 @@ enum Whom {
 }
 
 /// What is known of lookups.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Asked {
     seen: Arc<Mutex<Seen>>,
     /// How many strangers there are.
@@ -67,12 +67,6 @@ struct Seen {
     remembered: BTreeSet<(usize, u64, usize)>,
     /// The newest version of somebody that a replica has shown.
     shown: BTreeMap<(usize, usize), u64>,
-}
-
-impl Default for Asked {
-    fn default() -> Self {
-        Self { seen: Arc::default(), strangers: Arc::default(), versions: Arc::default(), is_over: Arc::default() }
-    }
 }
 
 impl Asked {
@@ -150,7 +144,7 @@ impl Asked {
                 if let (Whom::Still, Some(life)) = (whom, life)
                     && seen.remembered.contains(&(replica, life, person))
                 {
-                    seen.wrong.push(format!("replica {replica}: {status} for {person}, who was answered by it before"));
+                    seen.wrong.push(format!("replica {replica}: {status} for {person} at {}, who was answered by it before", jiff::Timestamp::now()));
                 }
                 seen.missed.push(missed(format!("{name} {person}: {status}")));
             }
@@ -182,27 +176,21 @@ impl Asked {
         let seen = self.seen.lock().unwrap();
         report.figure("lookups", format!("{:?}, refused (500, 503) in trouble: {:?}", seen.asked, seen.refused));
         report.figure("the longest answer of a replica that was not stopped", format!("{:.2} s", seen.longest.as_secs_f64()));
-        let tell = |what: &str, all: &[String], report: &mut Report| {
-            if let Some(first) = all.first() {
-                report.broken.push(format!(
-                    "{} {what}, among them: {first}{}",
-                    all.len(),
-                    all.get(1).map_or_else(String::new, |more| format!("; {more}"))
-                ));
-            }
-        };
-        tell("answers were wrong", &seen.wrong, report);
-        let late = seen.late.iter().filter(|missed| !records[missed.replica].was_away(missed.begin, missed.end));
-        let late: Vec<String> = late.map(|missed| format!("replica {}: {}", missed.replica, missed.what)).collect();
-        tell("answers came too late", &late, report);
-        let within = |missed: &&Missed| calm.iter().any(|(from, until)| *from <= missed.begin && missed.end <= *until);
-        let in_calm = seen.missed.iter().filter(within).map(|missed| format!("replica {}: {}", missed.replica, missed.what)).collect::<Vec<_>>();
-        tell("lookups failed although nothing was wrong", &in_calm, report);
-        let unanswered =
-            seen.missed.iter().filter(|missed| missed.what.ends_with("no answer") && !records[missed.replica].was_away(missed.begin, missed.end));
-        let unanswered = unanswered.map(|missed| format!("replica {}: {}", missed.replica, missed.what)).collect::<Vec<_>>();
-        tell("lookups were not answered at all by a replica that ran", &unanswered, report);
+        let of = |missed: &Missed| format!("replica {}: {}", missed.replica, missed.what);
+        let was_there = |missed: &&Missed| !records[missed.replica].was_away(missed.begin, missed.end);
+        let is_in_calm = |missed: &&Missed| calm.iter().any(|(from, until)| *from <= missed.begin && missed.end <= *until);
+        report.broken.extend(tell("answers were wrong", &seen.wrong));
+        let unanswered = seen.missed.iter().filter(|missed| missed.what.ends_with("no answer")).filter(was_there);
+        report.broken.extend(tell("lookups were not answered at all by a replica that ran", &unanswered.map(of).collect::<Vec<_>>()));
+        report.late.extend(tell("answers came too late", &seen.late.iter().filter(was_there).map(of).collect::<Vec<_>>()));
+        report.late.extend(tell("lookups failed although nothing was wrong", &seen.missed.iter().filter(is_in_calm).map(of).collect::<Vec<_>>()));
     }
+}
+
+/// How many there are, and the first of them.
+fn tell(what: &str, all: &[String]) -> Option<String> {
+    let first: Vec<&str> = all.iter().take(3).map(String::as_str).collect();
+    (!first.is_empty()).then(|| format!("{} {what}, among them: {}", all.len(), first.join("; ")))
 }
 
 fn name(whom: Whom) -> &'static str {

@@ -10,7 +10,7 @@ use crate::stand::Stand;
 use crate::stand::connection::Connection;
 use crate::stand::process::Held;
 use crate::stand::replica::{Plan, Replica, Starting};
-use crate::stand::wire::Wire;
+use crate::stand::wire::{End, Wire};
 
 /// How long a supervisor waits before it starts again what ended.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -26,7 +26,6 @@ pub struct Member {
     tables: [String; 2],
     url: String,
     pub wire: Wire,
-    /// Where its clock is told how wrong it is.
     clock: PathBuf,
     state: State,
     held: Option<Held>,
@@ -66,12 +65,21 @@ impl Record {
     }
 }
 
+/// Where a replica's clock is told how wrong it is.
+pub fn clock_of(stand: &Stand, name: &str) -> PathBuf {
+    stand.directory(name).join("clock")
+}
+
 impl Member {
-    /// Starts a replica that will be at the same address whenever it is started again.
-    pub async fn start(stand: &Stand, name: &str, plan: Plan, tables: [String; 2], url: String, wire: Wire, clock: PathBuf) -> Self {
+    /// Starts a replica that will be at the same address whenever it is started again, on a database behind a wire of its own.
+    pub async fn start(stand: &Stand, name: &str, plan: Plan, other_tables: String, database: &str) -> Self {
+        let wire = Wire::lay(End::Unix(stand.socket().join(".s.PGSQL.5432"))).await;
+        let url = format!("postgres://hookpoint@{}/{database}?sslmode=disable", wire.address);
+        let clock = clock_of(stand, name);
         std::fs::write(&clock, "+0").unwrap();
         let replica = Replica::start(stand, name, &plan, &url).await;
         let record = Record { address: replica.address, life: AtomicU64::new(1), away: Mutex::default() };
+        let tables = [plan.tables.clone(), other_tables];
         let plan = Plan { listen: replica.address.to_string(), ..plan };
         let (name, record) = (name.to_owned(), Arc::new(record));
         Self { name, plan, tables, url, wire, clock, state: State::Running(replica), held: None, record }
@@ -96,6 +104,7 @@ impl Member {
             State::Running(mut replica) => match replica.process.ended() {
                 Some(status) => {
                     self.record.goes();
+                    self.record.life.fetch_add(1, Ordering::SeqCst);
                     let mistake = format!("{} ended although nobody here ended it: {status}", self.name);
                     (State::Down(Some(Instant::now() + PAUSE)), Some(mistake))
                 }
@@ -109,7 +118,7 @@ impl Member {
 
     /// It ends at once.
     pub fn kill(&mut self) {
-        self.goes();
+        self.ends();
         self.state = State::Down(None);
     }
 
@@ -117,7 +126,7 @@ impl Member {
     pub async fn restart(&mut self, has_other_settings: bool) -> Option<String> {
         let [usual, other] = &self.tables;
         self.plan.tables = if has_other_settings { other.clone() } else { usual.clone() };
-        self.goes();
+        self.ends();
         let state = std::mem::replace(&mut self.state, State::Down(Some(Instant::now())));
         let State::Running(mut replica) = state else { return None };
         replica.process.terminate();
@@ -132,10 +141,17 @@ impl Member {
         Some(format!("{} was told to end, and did not within 20 s", self.name))
     }
 
-    fn goes(&mut self) {
-        if !matches!(self.state, State::Down(_) | State::Starting(_)) {
+    /// It goes away for a while, if it isn't away already.
+    fn goes(&self) {
+        if self.is_running() {
             self.record.goes();
         }
+    }
+
+    /// Likewise, and what it remembers is lost.
+    fn ends(&self) {
+        self.goes();
+        self.record.life.fetch_add(1, Ordering::SeqCst);
     }
 
     /// It may be started again.
@@ -176,7 +192,8 @@ impl Member {
     /// What it says of itself, if that isn't that all is well.
     pub async fn complaint(&self) -> Option<String> {
         if !self.is_running() {
-            return Some(format!("{} does not run", self.name));
+            let said = if let State::Starting(starting) = &self.state { starting.said() } else { String::new() };
+            return Some(format!("{} does not run; it is asked to start: {}, and said: {said}", self.name, !matches!(self.state, State::Down(None))));
         }
         let mut connection = Connection::new(self.record.address);
         let asked = connection.ask(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n");

@@ -100,7 +100,7 @@ fn is_harmless(webhook: &Webhook) -> bool {
 }
 
 /// Breaks what proves where a request is from.
-fn forge(request: &mut Vec<u8>, webhook: &Webhook, dice: &mut Dice) {
+fn forge(request: &mut [u8], webhook: &Webhook, dice: &mut Dice) {
     let head = request.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
     // Who knows Syncaroo's secret path is believed: there is no signature.
     if webhook.source != Source::Syncaroo && dice.chance(50) {

@@ -10,7 +10,7 @@ pub mod schedule;
 mod trouble;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,19 +25,18 @@ use hookpoint::storage::brands::get_or_insert_brand;
 use super::collecting::{Life, contact, differences, environment, generous, world};
 use super::dice::Dice;
 use super::inbox::apply_in_order;
-use super::outcome::{look_at_answers, look_at_deliveries_but, waiting};
+use super::outcome::{ask_for_answers, look_at_deliveries_but, waiting};
 use super::process::Process;
 use super::replica::Plan;
 use super::report::Report;
 use super::webhooks::sender::Sender;
 use super::webhooks::story::Story;
 use super::webhooks::{Webhook, signing};
-use super::wire::{End, Wire};
-use super::{Shop, Stand, changes, inbox, parent};
+use super::{Shop, Stand, changes, comparison, inbox, parent};
 use asking::{Asked, DEADLINE, MOVING, STILL, STRANGERS};
 use crew::Member;
 use forger::Forger;
-use schedule::{ROUND, TROUBLE, draw};
+use schedule::{Round, draw};
 use trouble::Field;
 
 /// How soon all is well after the last fault of a round.
@@ -55,9 +54,12 @@ const DISK: &str = "size=4g";
 #[derive(Clone, Copy)]
 pub struct Chaos {
     pub rounds: usize,
+    pub round: Round,
     pub seed: u64,
     /// Whether we may mount a disk of our own, which can be filled.
     pub has_mounts: bool,
+    /// What happens is told here, while it does.
+    pub tell: fn(String),
 }
 
 /// A brand whose people are told of by webhooks, all of them by the contacts of one system.
@@ -134,8 +136,13 @@ fn disorder(of: usize, dice: &mut Dice) -> Vec<usize> {
 pub async fn run(chaos: Chaos) -> Report {
     let mut report = Report::default();
     let directory = parent().join(format!("hookpoint-chaos-{}", std::process::id()));
-    let disk = chaos.has_mounts.then(|| mount(&directory));
-    let mut stand = Stand::start_in(directory.join("stand"), true).await;
+    let (disk, files) = (directory.join("disk"), directory.join("files"));
+    std::fs::create_dir_all(&disk).unwrap();
+    if chaos.has_mounts {
+        mount(&disk);
+    }
+    let mut stand = Stand::start_in(disk.join("data"), files, true).await;
+    let disk = chaos.has_mounts.then_some(disk);
     let secrets = Secrets::known();
     let world = world(CONTACTS);
     let mut systems = Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
@@ -151,7 +158,7 @@ pub async fn run(chaos: Chaos) -> Report {
 
     let (records, mut dice) = (members.each_ref().map(|member| Arc::clone(&member.record)), Dice(chaos.seed));
     let addresses: Vec<_> = records.iter().map(|record| record.address).collect();
-    let seconds = chaos.rounds * ROUND.as_secs() as usize;
+    let seconds = chaos.rounds * chaos.round.lasts.as_secs() as usize;
     let story: Arc<Vec<Webhook>> = Arc::new(Story::of(chaos.seed, seconds * STORY_A_SECOND as usize).collect());
     let order = Arc::new(disorder(story.len(), &mut dice));
     let still = (0..STILL + MOVING).map(|person| changes::webhook(person, 0));
@@ -181,7 +188,7 @@ pub async fn run(chaos: Chaos) -> Report {
             for second in 0.. {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 // The last ones have to be told before it is over.
-                if second < seconds - HEALED.as_secs() as usize {
+                if second < seconds.saturating_sub(HEALED.as_secs() as usize).max(seconds / 2) {
                     life.step(&world);
                     world.put(Thing::Contact, contact(STRANGERS + second, 0, world.now()));
                     asked.strangers.store(second + 1, Ordering::SeqCst);
@@ -200,37 +207,35 @@ pub async fn run(chaos: Chaos) -> Report {
     look_at_all(field, &url, &secrets, (flow, &story, &order, &versions), (&asked, &calm), &mut report).await;
     asked.end();
     look_for_people_in_logs(&directory, &mut report);
+    if !report.broken.is_empty() || !report.late.is_empty() {
+        keep_logs(&directory, chaos, &mut report);
+    }
     systems.stop().await;
     stand.stop().await;
-    if disk.is_some() {
-        let _ = Command::new("umount").arg(&directory).status();
+    if let Some(disk) = disk {
+        let _ = Command::new("umount").arg(disk).status();
     }
     let _ = std::fs::remove_dir_all(&directory);
     report
 }
 
 /// A disk of our own, in memory, where a directory is.
-fn mount(directory: &Path) -> PathBuf {
-    std::fs::create_dir_all(directory).unwrap();
+fn mount(directory: &Path) {
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(directory).status().unwrap();
     assert!(mounted.success(), "no disk of our own can be mounted");
-    directory.to_owned()
 }
 
 async fn start(stand: &Stand, n: usize, systems: &Systems, secrets: &Secrets) -> Member {
     let name = format!("chaos-{n}");
-    let wire = Wire::lay(End::Unix(stand.socket().join(".s.PGSQL.5432"))).await;
-    let url = format!("postgres://hookpoint@{}/chaos?sslmode=disable", wire.address);
-    let clock = stand.directory(&name).join("clock");
     let tables =
         [inbox::BRAND, &desk(), &demo(systems), &signing::settings("shop"), &signing::settings("desk"), "[sync]\nlease_seconds = 5\n"].concat();
     let other = tables.replace("{{ omniotap.company }}", "Company: {{ omniotap.company }}");
     assert_ne!(tables, other);
     let mut environment = environment(secrets);
     environment.extend(signing::secrets());
-    environment.extend(wrong_times(&clock));
-    let plan = Plan { tables: tables.clone(), environment, lookup: format!("deadline_ms = {}", DEADLINE.as_millis()), ..Plan::default() };
-    Member::start(stand, &name, plan, [tables, other], url, wire, clock).await
+    environment.extend(wrong_times(&crew::clock_of(stand, &name)));
+    let plan = Plan { tables, environment, lookup: format!("deadline_ms = {}", DEADLINE.as_millis()), ..Plan::default() };
+    Member::start(stand, &name, plan, other, "chaos").await
 }
 
 /// How a program is told wrong times from a file, where the machine can do that.
@@ -263,11 +268,12 @@ async fn walk_again_and_again(directory: &Path, url: &str, systems: &Systems, se
 /// Gives whether all was compared.
 async fn walk(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) -> bool {
     let settings = directory.join("walk.toml");
-    // Where the disk is full, the file that was written before is as good.
-    let _ = std::fs::write(&settings, demo(systems));
+    std::fs::write(&settings, demo(systems)).unwrap();
+    let log = std::fs::File::create(directory.join("walk.log")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     command.arg("--settings").arg(settings).args(["sync", "run", "--source", "omniotap"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).env("DATABASE_URL", url).envs(environment(secrets));
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    command.env("DATABASE_URL", url).envs(environment(secrets));
     let (mut process, begin) = (Process::start(&mut command), Instant::now());
     while begin.elapsed() < HEALED {
         if let Some(status) = process.ended() {
@@ -280,24 +286,24 @@ async fn walk(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets)
 
 /// Lets all faults happen.
 async fn go_through(field: &mut Field<'_>, chaos: Chaos, flow: &Flow, url: &str, calm: &mut Vec<(Instant, Instant)>, report: &mut Report) {
-    let rounds = draw(chaos.seed, chaos.rounds, field.disk.is_some());
+    let rounds = draw(chaos.seed, chaos.rounds, chaos.round, field.disk.is_some());
     let faults = rounds.iter().flatten().filter(|event| event.begins).count();
     report.figure("faults", format!("{faults} in {} rounds", chaos.rounds));
     let mut longest = Duration::ZERO;
     for (n, events) in rounds.into_iter().enumerate() {
         let begin = Instant::now();
-        println!("  round {n}");
+        (chaos.tell)(format!("  round {n}"));
         for event in events {
             wait_until(field, begin + event.at, report).await;
             let what = if event.begins { "begins" } else { "ends" };
-            println!("    {:5.1} s: {} {what}", event.at.as_secs_f64(), event.fault);
+            (chaos.tell)(format!("    {:5.1} s: {} {what}", event.at.as_secs_f64(), event.fault));
             if event.begins {
                 field.begin(event.fault, report).await;
             } else {
                 field.end(event.fault, report).await;
             }
         }
-        wait_until(field, begin + TROUBLE, report).await;
+        wait_until(field, begin + chaos.round.trouble, report).await;
         let last = Instant::now();
         let mut complaint = Some(String::new());
         while complaint.is_some() && last.elapsed() < HEALED {
@@ -307,11 +313,11 @@ async fn go_through(field: &mut Field<'_>, chaos: Chaos, flow: &Flow, url: &str,
         let took = last.elapsed();
         longest = longest.max(took);
         match complaint {
-            Some(complaint) => report.broken.push(format!("round {n}: not all was well {HEALED:?} after its last fault: {complaint}")),
-            None => println!("    all is well {:.1} s after the last fault", took.as_secs_f64()),
+            Some(complaint) => report.late.push(format!("round {n}: not all was well {HEALED:?} after its last fault: {complaint}")),
+            None => (chaos.tell)(format!("    all is well {:.1} s after the last fault", took.as_secs_f64())),
         }
         let from = Instant::now();
-        wait_until(field, begin + ROUND, report).await;
+        wait_until(field, begin + chaos.round.lasts, report).await;
         calm.push((from, Instant::now()));
     }
     report.figure("until all was well after the last fault of a round, the longest", format!("{:.1} s", longest.as_secs_f64()));
@@ -394,7 +400,8 @@ async fn look_at_all(
     // What a source has is known in the end, and who only it knows is found.
     field.systems.webhooks_settled().await;
     if !walk(&field.stand.directory("walk"), url, field.systems, secrets).await {
-        report.broken.push("`hookpoint sync run` failed in the end".to_owned());
+        let said = std::fs::read_to_string(field.stand.directory("walk").join("walk.log")).unwrap_or_default();
+        report.broken.push(format!("`hookpoint sync run` failed in the end: {said}"));
     }
     let of_source = Shop::with(url.to_owned(), &demo(field.systems)).await;
     let differing = differences(field.systems.world(), &of_source).await;
@@ -418,15 +425,29 @@ async fn look_at_all(
     let told: Vec<Webhook> = acknowledged.iter().map(|n| story[*n].clone()).collect();
     apply_in_order(&calm, &told).await;
     let addresses = records.each_ref().map(|record| record.address);
-    look_at_answers(field.stand, &shop, &calm, &addresses, report).await;
+    // An answer that was made with other settings is made anew when it is asked for.
+    let (differences, same) = comparison::differences_but(&shop, &calm, &["answers"]).await;
+    report.figure("rows that are as in a calm run", same);
+    report.broken.extend(differences);
+    ask_for_answers(field.stand, &shop, &calm, &addresses, report).await;
     calm.database.close().await;
     shop.database.close().await;
 }
 
+/// The logs of a run that found something outlive it.
+fn keep_logs(directory: &Path, chaos: Chaos, report: &mut Report) {
+    for name in LOGS {
+        let kept = parent().join(format!("chaos-{}-{}", chaos.seed, name.split_once('/').unwrap().1.replace('/', "-")));
+        let _ = std::fs::copy(directory.join(name), &kept);
+        report.figure("kept", kept.display());
+    }
+}
+
+const LOGS: [&str; 3] = ["files/chaos-0/hookpoint.log", "files/chaos-1/hookpoint.log", "disk/data/postgres.log"];
+
 /// Neither the service's logs nor Postgres's tell of anybody.
 fn look_for_people_in_logs(directory: &Path, report: &mut Report) {
-    let stand = directory.join("stand");
-    let logs = ["chaos-0/hookpoint.log", "chaos-1/hookpoint.log", "postgres.log"].map(|name| stand.join(name));
+    let logs = LOGS.map(|name| directory.join(name));
     let mut bytes = 0;
     for log in logs {
         let text = std::fs::read(&log).unwrap_or_default();

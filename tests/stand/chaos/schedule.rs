@@ -7,8 +7,19 @@ use std::time::Duration;
 use crate::stand::dice::Dice;
 
 /// How long a round is, and how long trouble lasts in it.
-pub const ROUND: Duration = Duration::from_secs(120);
-pub const TROUBLE: Duration = Duration::from_secs(75);
+#[derive(Clone, Copy)]
+pub struct Round {
+    pub lasts: Duration,
+    pub trouble: Duration,
+}
+
+impl Round {
+    /// As it is promised.
+    pub const FULL: Self = Self { lasts: Duration::from_secs(120), trouble: Duration::from_secs(75) };
+
+    /// Enough to see that it works.
+    pub const SHORT: Self = Self { lasts: Duration::from_secs(40), trouble: Duration::from_secs(35) };
+}
 
 /// Something that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,25 +111,25 @@ pub struct Event {
 const TRACKS: u64 = 6;
 
 /// The events of so many rounds, each in order.
-pub fn draw(seed: u64, rounds: usize, with_full_disks: bool) -> Vec<Vec<Event>> {
+pub fn draw(seed: u64, rounds: usize, round: Round, with_full_disks: bool) -> Vec<Vec<Event>> {
     // Well apart, so that no two tracks of any two seeds are alike.
     let mut dice: Vec<Dice> = (0..TRACKS).map(|track| Dice(seed.wrapping_mul(1_000_003).wrapping_add(track * 7_919))).collect();
-    let round = |_| {
-        let tracks = dice.iter_mut().enumerate().flat_map(|(track, dice)| events(track, dice, with_full_disks));
+    let draw_one = |_| {
+        let tracks = dice.iter_mut().enumerate().flat_map(|(track, dice)| events(track, dice, round.trouble, with_full_disks));
         let mut events: Vec<Event> = tracks.collect();
         events.sort_by_key(|event| event.at);
         events
     };
-    (0..rounds).map(round).collect()
+    (0..rounds).map(draw_one).collect()
 }
 
 /// One track's events of one round.
-fn events(track: usize, dice: &mut Dice, with_full_disks: bool) -> Vec<Event> {
+fn events(track: usize, dice: &mut Dice, trouble: Duration, with_full_disks: bool) -> Vec<Event> {
     let mut events = Vec::new();
     let mut at = roll(dice, 1, 25);
-    while at < TROUBLE {
+    while at < trouble {
         let (fault, lasts) = fault(track, dice, with_full_disks);
-        let until = (at + lasts).min(TROUBLE);
+        let until = (at + lasts).min(trouble);
         events.push(Event { at, fault, begins: true });
         events.push(Event { at: until, fault, begins: false });
         at = until + roll(dice, 5, 30);
@@ -174,14 +185,14 @@ fn fault(track: usize, dice: &mut Dice, with_full_disks: bool) -> (Fault, Durati
 
 /// Panics unless a schedule follows from its seed, faults take turns on their tracks, and all have ended before the round has.
 pub fn check() {
-    let (one, same, other) = (draw(7, 15, true), draw(7, 15, true), draw(8, 15, true));
+    let (one, same, other) = (draw(7, 15, Round::FULL, true), draw(7, 15, Round::FULL, true), draw(8, 15, Round::FULL, true));
     assert_eq!(one, same, "the same seed gives the same schedule");
     assert_ne!(one, other, "another seed gives another one");
     let mut kinds = std::collections::BTreeSet::new();
-    for round in draw(7, 200, true) {
+    for round in draw(7, 200, Round::FULL, true) {
         let mut going_on: Vec<Fault> = Vec::new();
         for event in round {
-            assert!(event.at <= TROUBLE, "{event:?}");
+            assert!(event.at <= Round::FULL.trouble, "{event:?}");
             if event.begins {
                 assert!(going_on.iter().all(|other| track(other) != track(&event.fault)), "{event:?} beside {going_on:?}");
                 kinds.insert(format!("{:?}", event.fault).chars().filter(|c| c.is_alphabetic() || *c == '(').collect::<String>());
