@@ -36,6 +36,7 @@ pub mod hearing;
 pub mod lookup;
 pub mod pages;
 pub mod problem;
+mod quiet;
 pub mod readiness;
 pub mod receive;
 pub mod route;

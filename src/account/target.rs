@@ -33,11 +33,17 @@ impl Places {
     }
 }
 
-/// Whether a segment leads upwards. Parsers take an encoded dot for a dot.
+/// Whether a segment leads upwards, for whoever reads it: parsers take an encoded dot for a dot, some decode twice, and some leave out
+/// what stands behind a semicolon.
 fn climbs(path: &str) -> bool {
-    let is_dots = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
-    let plain = path.to_ascii_lowercase().replace("%2f", "/").replace("%5c", "/");
-    plain.split(['/', '\\']).any(is_dots)
+    let mut plain = path.to_ascii_lowercase();
+    while plain.contains("%25") {
+        plain = plain.replace("%25", "%");
+    }
+    for (encoded, meant) in [("%2e", "."), ("%2f", "/"), ("%5c", "/"), ("%3b", ";")] {
+        plain = plain.replace(encoded, meant);
+    }
+    plain.split(['/', '\\']).filter_map(|segment| segment.split(';').next()).any(|segment| matches!(segment, "." | ".."))
 }
 
 fn is_same_origin(known: &Url, url: &Url) -> bool {
@@ -85,6 +91,12 @@ mod tests {
             "https://api.example.com/v1/../a",
             "https://api.example.com/v1/%2e%2e/a",
             "https://api.example.com/v1/..%5ca",
+            "https://api.example.com/v1/..;/a",
+            "https://api.example.com/v1/..;x=y/a",
+            "https://api.example.com/v1/..%3bx/a",
+            "https://api.example.com/v1/%252e%252e/a",
+            "https://api.example.com/v1/%25252e./a",
+            "https://api.example.com/v1/..%252fa",
             "https://api.example.com/admin/delete-all?x=/v1/",
             "http://api.example.com/v1/a",
             "https://api.example.com:8443/a",

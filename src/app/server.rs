@@ -18,6 +18,7 @@ use crate::background::Background;
 use crate::lookup::handler::{Hookpoint, lookup};
 use crate::pages::{self, Gauges, Health};
 use crate::problem::Problem;
+use crate::quiet::Lines;
 use crate::receive::handler::{Reception, options, receive};
 use crate::route;
 use crate::settings::SettingsFile;
@@ -25,6 +26,9 @@ use crate::telemetry::request::{Front, HookpointSpan, finish};
 
 /// How long a client may take nothing of what it is sent before its connection is closed.
 const UNREAD: Duration = Duration::from_secs(30);
+
+/// How many may ask for the metrics at once.
+const METRICS_CONNECTIONS: usize = 32;
 
 /// Lets this process have as many files and connections open as the system allows: what it is given at first is often too little.
 pub(super) fn raise_file_limit() {
@@ -76,6 +80,8 @@ pub(super) fn public_server(
     let front = Data::new(Front { lookup_path: file.lookup.path.clone(), public_url, background: health.background.clone() });
     let path = file.lookup.path.clone();
     let workers = if file.server.workers == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { file.server.workers };
+    let lines = Lines::default();
+    health.background.spawn_endless(lines.clone().look());
     let server = HttpServer::new(move || {
         let path = path.clone();
         App::new()
@@ -87,10 +93,11 @@ pub(super) fn public_server(
             .wrap(TracingLogger::<HookpointSpan>::new())
             .configure(move |config| routes(config, &path))
     });
-    let server = server.workers(workers).max_connections((file.server.max_connections / workers).max(1)).on_connect(|connection, _| {
+    let server = server.workers(workers).max_connections((file.server.max_connections / workers).max(1)).on_connect(move |connection, data| {
         // Whoever takes nothing of an answer for so long gets no more of it.
         if let Some(stream) = connection.downcast_ref::<TcpStream>() {
             let _ = SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD));
+            lines.add(stream, data);
         }
     });
     let server = server.shutdown_timeout(file.server.shutdown_seconds).disable_signals();
@@ -113,5 +120,5 @@ pub(super) fn run(server: Server, background: &Background) -> (ServerHandle, one
 /// The server of the metrics.
 pub(super) fn metrics_server(listener: TcpListener, gauges: Data<Gauges>) -> std::io::Result<Server> {
     let app = move || App::new().app_data(gauges.clone()).service(Resource::new("/metrics").get(pages::metrics));
-    Ok(HttpServer::new(app).workers(1).disable_signals().listen(listener)?.run())
+    Ok(HttpServer::new(app).workers(1).max_connections(METRICS_CONNECTIONS).disable_signals().listen(listener)?.run())
 }

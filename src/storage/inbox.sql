@@ -18,22 +18,25 @@ keys_new as (
     on conflict do nothing
     returning key
 ),
+-- What was said before about one of the things that it is about, and something else since: whoever recorded a webhook could send it
+-- again, under the name of another event too. Nothing of it is kept, but that it was the last.
+repeated as (
+    select about.n, about.subject
+    from about join delivery_subjects as known on known.brand_id = $1 and known.subject = about.subject
+    where known.content <> about.content and about.content = any(known.earlier)
+),
 -- What comes later about a thing also bears a later time. It is due at once all the same.
 subjects_new as (
     insert into delivery_subjects as known (brand_id, subject, content, received_at)
-    select $1, about.subject, about.content, clock.at + about.n * interval '1 microsecond' from about, clock order by about.subject
+    select $1, about.subject, about.content, clock.at + about.n * interval '1 microsecond' from about, clock
+    where about.n not in (select n from repeated) or (about.n, about.subject) in (select n, subject from repeated)
+    order by about.subject
     on conflict (brand_id, subject) do update
     set content = excluded.content,
         earlier = (known.content || array_remove(known.earlier, excluded.content))[:$15],
         received_at = greatest(excluded.received_at, known.received_at + interval '1 microsecond')
     where known.content <> excluded.content
     returning subject, received_at
-),
--- What was said before, and something else since: whoever recorded a webhook could send it again.
-repeated as (
-    select about.n, about.subject
-    from about join delivery_subjects as known on known.brand_id = $1 and known.subject = about.subject
-    where known.content <> about.content and about.content = any(known.earlier)
 ),
 news as (
     -- Those that are received together keep their order.
@@ -42,7 +45,7 @@ news as (
     select n, clock.at + n * interval '1 microsecond' from new, clock where key in (select key from keys_new)
     union all
     select about.n, max(subjects_new.received_at) from about join subjects_new using (subject)
-    where (about.n, about.subject) not in (select n, subject from repeated)
+    where about.n not in (select n from repeated)
     group by about.n
 ),
 inserted as (
@@ -55,7 +58,7 @@ select delivery_id, 'new' as fate from inserted
 union all
 select new.delivery_id, 'repeated'
 from new
-where new.n in (select n from repeated) and new.delivery_id not in (select delivery_id from inserted)
+where new.n in (select n from repeated)
 union all
 -- The same id, and another content: the sender's ids are broken.
 select new.delivery_id, 'conflicting'

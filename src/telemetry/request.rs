@@ -17,6 +17,7 @@ use tracing_actix_web::{RequestId, RootSpanBuilder};
 use crate::background::Background;
 use crate::lookup::handler::{LookupTrace, Outcome};
 use crate::problem::Problem;
+use crate::quiet;
 use crate::receive::handler::WebhookTrace;
 use crate::route::Route;
 use crate::unread::{self, Holding};
@@ -79,6 +80,7 @@ type Finished<B> = ServiceResponse<EitherBody<EitherBody<B, String>, Holding>>;
 /// # Errors
 /// None of its own.
 pub async fn finish<B: MessageBody + 'static>(mut request: ServiceRequest, next: Next<B>) -> Result<Finished<B>, Error> {
+    let _under_way = quiet::under_way(&request);
     let held = unread::hold(&mut request);
     answer(request, next).await.map(|response| unread::holding(response, held))
 }

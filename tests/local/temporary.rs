@@ -146,3 +146,30 @@ fn a_temporary_directory_that_is_too_deep_for_a_socket_keeps_nobody_from_startin
     Running::demo(&mut demo).stop();
     assert_eq!(names(&temporary), Vec::<String>::new());
 }
+
+#[test]
+fn what_somebody_left_in_the_data_directory_names_nothing_of_ours() {
+    let scratch = Scratch::new();
+    let (temporary, data_dir) = (temporary(&scratch), deep(&scratch));
+    std::fs::create_dir_all(&data_dir).unwrap();
+    let settings = scratch.settings(&data_dir, "");
+    let serve = || {
+        let mut serve = command(&settings, &["serve"]);
+        serve.env("TMPDIR", &temporary);
+        serve
+    };
+    let (ours, note) = (scratch.file("ours", "ours", 0o600), data_dir.join("socket_directory"));
+    symlink(&ours, &note).unwrap();
+    Running::serve(&mut serve()).stop();
+    assert_eq!(std::fs::read_to_string(&ours).unwrap(), "ours");
+    // A note of somebody else's names a directory that is not of this service.
+    if our_uid() == 0 {
+        let other = temporary.join("hookpoint-of-another-service");
+        std::fs::create_dir(&other).unwrap();
+        std::fs::write(&note, other.as_os_str().as_encoded_bytes()).unwrap();
+        let (uid, gid) = user("nobody").unwrap();
+        std::os::unix::fs::lchown(&note, Some(uid), Some(gid)).unwrap();
+        Running::serve(&mut serve()).stop();
+        assert!(other.exists());
+    }
+}

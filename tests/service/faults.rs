@@ -112,3 +112,26 @@ async fn equal_questions_at_the_same_time_are_asked_once() {
     drop(blocker);
     app.stop().await;
 }
+
+#[tokio::test]
+async fn a_head_that_never_ends_does_not_keep_its_connection() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let app = TestApp::start_with(Options::default()).await;
+    let mut connection = tokio::net::TcpStream::connect(app.application.address).await.unwrap();
+    connection.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
+    connection.write_all(b"GET / HTTP/1.1\r\nx-a: ").await.unwrap();
+    let closed = async {
+        loop {
+            // A byte now and then, so that something comes all the time.
+            if connection.write_all(b"a").await.is_err() {
+                return;
+            }
+            if let Ok(Ok(0) | Err(_)) = tokio::time::timeout(Duration::from_millis(300), connection.read(&mut [0; 4096])).await {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), closed).await.expect("the connection is closed");
+    app.stop().await;
+}

@@ -98,6 +98,6 @@ fn write_settings(data_dir: &Path, brand: &str, secrets: &Secrets) -> anyhow::Re
         text = text.replace(&format!("env = {name:?}"), &format!("file = {:?}", file.display().to_string()));
     }
     let file = data_dir.join("hookpoint.toml");
-    std::fs::write(&file, text)?;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?.write_all(text.as_bytes())?;
     Ok(file)
 }

@@ -141,7 +141,8 @@ impl LedgerFile {
         if let Some(directory) = directory {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
-        let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(&self.0)?;
+        // The directory may be another user's, who may have left a link there: what it leads to is nobody's ledger.
+        let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&self.0)?;
         if let Some(owner) = directory.map(std::fs::metadata).transpose()? {
             // A command of root's must not make a file that the service can't read. Anybody else can't give it away.
             let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
@@ -223,5 +224,18 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_link_is_no_ledger() {
+        let directory = std::env::temp_dir().join(format!("hookpoint-ledger-{}", Uuid::new_v4().simple()));
+        std::fs::create_dir(&directory).unwrap();
+        let (ours, link) = (directory.join("ours"), directory.join("ledger.jsonl"));
+        std::fs::write(&ours, "ours").unwrap();
+        std::os::unix::fs::symlink(&ours, &link).unwrap();
+        let news = BrandLedger { key: Some(LedgerKey([1; 32])), erasures: BTreeMap::new() };
+        assert!(LedgerFile::new(link).append("demo", &news).is_err());
+        assert_eq!(std::fs::read_to_string(&ours).unwrap(), "ours");
+        std::fs::remove_dir_all(directory).unwrap();
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::profile::{self, Speaker};
+use super::shape::says_gone;
 use crate::customer::event::{self, EventKey};
 use crate::customer::kind::{Source, SourceKind};
 use crate::customer::record::Change;
@@ -110,6 +111,9 @@ impl Happening {
 
     /// What is said of it, and of its profile, or part of it. `owner` is whose it is if it doesn't say.
     pub(super) fn changes(&self, by: &Speaker<'_>, said: &Value, owner: Option<&str>) -> Result<Vec<Change>, Unreadable> {
+        if says_gone(said) {
+            return Ok(vec![self.deletion(said, by.received_at)?]);
+        }
         let key = self.key(said)?;
         let mut unread = Fields::new();
         let at = said_at(said, &["/updated_at", "/created_at"], &mut unread).stamp(by.received_at);
@@ -118,6 +122,7 @@ impl Happening {
         let owner = id_at(said, "/profile_id").or_else(|| id_at(profile?, "/id")).or_else(|| owner.map(str::to_owned));
         if let (Some(profile), Some(owner)) = (profile, &owner)
             && id_at(profile, "/id").as_ref() == Some(owner)
+            && !says_gone(profile)
         {
             changes.push(by.said(profile, owner, at)?);
         }

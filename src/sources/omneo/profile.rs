@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::OmneoSettings;
+use super::shape::says_gone;
 use crate::customer::kind::SourceKind;
 use crate::customer::phone_field::{PhoneField, PhoneSpelling};
 use crate::customer::placeholder::is_no_value;
@@ -29,7 +30,7 @@ pub(super) struct Speaker<'a> {
 
 impl Speaker<'_> {
     pub(super) fn profile(&self, profile: &Value, id: &str) -> Result<Change, Unreadable> {
-        if text_at(profile, "/profile_type").is_some_and(|kind| kind.eq_ignore_ascii_case("deleted")) {
+        if says_gone(profile) {
             return self.deletion(profile, id);
         }
         self.said(profile, id, self.received_at)

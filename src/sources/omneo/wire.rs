@@ -23,7 +23,7 @@ impl Reader for OmneoSettings {
         let body = self.in_utc(&body).unwrap_or(body);
         let context = Context { body: &body, by: Speaker { settings: self, received_at: delivery.received_at } };
         match name {
-            "profile.before.update" => Ok(Reading::Ignored("the state before an update")),
+            BEFORE => Ok(Reading::Ignored("the state before an update")),
             "profile.deleted" => context.profile_deleted(),
             "profile.merged" => context.profile_merged(),
             "profile.created" | "profile.updated" | "profile-temporary.created" => context.profile(),
@@ -67,24 +67,46 @@ impl Reader for OmneoSettings {
         // There is no id of the delivery, and a body may come again because what it says came to be so again.
         let about: Vec<String> = match self.read_webhook(delivery) {
             Ok(Reading::Changes(changes)) => changes.iter().flat_map(Change::keys).collect(),
+            Ok(Reading::Ignored(_)) if name == BEFORE => delivery.json().ok().and_then(|body| before(&body)).into_iter().collect(),
             Ok(Reading::Ignored(_)) | Err(_) => Vec::new(),
         };
         let sameness = if about.is_empty() {
-            Sameness::of_content(name, &delivery.body)
+            Sameness::of_content(sort_of(name), &delivery.body)
         } else {
-            Sameness::Last { digest: digest(how_it_is_read(name), &delivery.body), about }
+            Sameness::Last { digest: digest(how_it_is_read(name, delivery), &delivery.body), about }
         };
         Label::new(event, sameness, Urgency::Usual)
     }
 }
 
-/// What a body is taken for. The event's name is in no signature, so that another one must not make the same body another content,
-/// unless it says something else then.
-fn how_it_is_read(name: &str) -> &str {
+/// The event that tells how a profile was: nothing of it is read, but it may not come again as news.
+const BEFORE: &str = "profile.before.update";
+
+/// Who was so.
+fn before(body: &Value) -> Option<String> {
+    profile::key(&id_at(body, "/id")?).ok().map(|key| key.to_string())
+}
+
+/// What a body is taken for. The event's name is in no signature, so that another one must not make the same body another content;
+/// but where the body bears its time, an old one changes nothing, and what another event says of it is news.
+fn how_it_is_read<'a>(name: &'a str, delivery: &Delivery) -> &'a str {
+    let body = delivery.json().unwrap_or_default();
     match name {
-        "profile.merged" | "identity.created" | "tier.achieved" => name,
-        _ if name.ends_with(".deleted") => "deleted",
+        _ if name.ends_with(".deleted") || says_gone(&body) => "deleted",
+        "profile.merged" | "identity.created" | "tier.achieved" if time_at(&body, "/updated_at").is_some() => name,
         _ => "said",
+    }
+}
+
+/// What a body is kept under that says nothing to us: names that nobody knows are one, so that nobody can have a body kept once more
+/// by inventing another.
+fn sort_of(name: &str) -> &str {
+    match name.split_once('.') {
+        Some((thing, action)) if Happening::named(thing).is_some() && action != "deleted" => thing,
+        Some((thing, "deleted")) if thing == "profile" || Happening::named(thing).is_some() => name,
+        Some(("profile", "merged")) => name,
+        Some((thing @ ("profile" | "profile-temporary" | "profile-attribute" | "balance" | "aggregation" | "identity" | "tier"), _)) => thing,
+        _ => "unknown",
     }
 }
 

@@ -7,6 +7,7 @@ mod access;
 mod binaries;
 mod fallback;
 mod server;
+mod socket;
 pub mod temporary;
 
 use std::fs::File;

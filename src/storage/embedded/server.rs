@@ -11,10 +11,9 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::access;
 use super::binaries::{Binaries, RunAs, is_reachable, process_exists};
-use super::temporary::make_directory;
+use super::socket::{PORT, SocketDir};
 use super::{EmbeddedError, Layout, at};
 
-const PORT: u16 = 5432;
 const USER: &str = "hookpoint";
 /// Starting takes well under a second; recovery after a crash may take longer.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -309,55 +308,6 @@ fn initdb(binaries: &Binaries, cluster: &Path, layout: &Layout, run_as: Option<R
     }
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     Err(EmbeddedError::NotStarted(text.lines().rev().find(|line| line.contains("error")).unwrap_or("initdb failed").to_owned()))
-}
-
-/// How a socket's directory is called that is not beside the data.
-const ELSEWHERE: &str = "hookpoint-";
-
-/// Where the socket is.
-#[derive(Debug)]
-struct SocketDir {
-    path: PathBuf,
-    is_elsewhere: bool,
-}
-
-impl SocketDir {
-    /// Beside the data; but a socket's path is short, so a deep data directory gets its socket in the temporary directory, or, if that
-    /// is deep too, in the system's. Whoever looks for it is told where by the server's own `postmaster.pid`. The one of a service that
-    /// was killed goes with the next start.
-    fn choose(data_dir: &Path) -> Result<Self, EmbeddedError> {
-        let note = data_dir.join("socket_directory");
-        let parents = [std::env::temp_dir(), PathBuf::from("/tmp")];
-        if let Ok(left) = std::fs::read_to_string(&note).map(PathBuf::from)
-            && left.parent().is_some_and(|parent| parents.iter().any(|one| one == parent))
-            && left.file_name().is_some_and(|name| name.to_string_lossy().starts_with(ELSEWHERE))
-        {
-            let _ = std::fs::remove_dir_all(left);
-        }
-        let beside = data_dir.join("run");
-        if holds_a_socket(&beside) {
-            return Ok(Self { path: beside, is_elsewhere: false });
-        }
-        let [usual, systems] = parents;
-        let usual_fits = holds_a_socket(&usual.join(format!("{ELSEWHERE}{:032}", 0)));
-        let parent = if usual_fits { usual } else { systems };
-        let path = make_directory(&parent, ELSEWHERE).map_err(at(&parent))?;
-        std::fs::write(&note, path.as_os_str().as_encoded_bytes()).map_err(at(&note))?;
-        Ok(Self { path, is_elsewhere: true })
-    }
-}
-
-/// Whether the path of a socket in a directory is short enough: Linux takes 107 bytes, others 103.
-fn holds_a_socket(dir: &Path) -> bool {
-    dir.join(format!(".s.PGSQL.{PORT}")).as_os_str().len() <= 103
-}
-
-impl Drop for SocketDir {
-    fn drop(&mut self) {
-        if self.is_elsewhere {
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
-    }
 }
 
 fn options(socket_dir: &Path) -> PgConnectOptions {

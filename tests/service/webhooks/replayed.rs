@@ -109,12 +109,73 @@ async fn an_older_body_without_a_time_does_not_set_old_values_again() {
     // Nor under another event's name.
     omneo(&app, "profile.created", &profile(9_000)).await;
     omneo(&app, "aggregation.updated", &json!({"profile_id": "p-1", "point_balance": 12})).await;
+    omneo(&app, "tier.achieved", &profile(9_000)).await;
+    omneo(&app, "profile.merged", &profile(9_000)).await;
     assert_eq!(deliveries(&app).await.len(), stored, "each is known, and kept no second time");
     let fields = found(&app).await[0]["customFields"].to_string();
     assert!(fields.contains("19") && !fields.contains("9000"), "{fields}");
     // What was never said is news.
     omneo(&app, "balance.updated", &json!({"profile_id": "p-1", "point_balance": 21})).await;
     assert!(found(&app).await[0]["customFields"].to_string().contains("21"));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn how_a_profile_was_before_an_update_does_not_come_again_as_news() {
+    let app = receiver(vec![]).await;
+    omneo(&app, "profile.before.update", &profile(1)).await;
+    omneo(&app, "profile.updated", &profile(2)).await;
+    omneo(&app, "profile.updated", &profile(1)).await;
+    let fields = found(&app).await[0]["customFields"].to_string();
+    assert!(fields.contains('2') && !fields.contains('1'), "{fields}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_holds_a_profile_sets_none_of_its_old_values_under_another_name() {
+    let app = receiver(vec![]).await;
+    let rating = json!({"id": 5, "profile_id": "p-1", "rating": 4, "profile": profile(9_000)});
+    omneo(&app, "points.created", &rating).await;
+    omneo(&app, "profile.updated", &profile(10)).await;
+    for event in ["rating.created", "points.updated", "interaction.created", "transaction.created"] {
+        omneo(&app, event, &rating).await;
+        let fields = found(&app).await[0]["customFields"].to_string();
+        assert!(fields.contains("10") && !fields.contains("9000"), "{event}: {fields}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_says_that_something_is_gone_is_no_update_of_it() {
+    let app = receiver(vec![]).await;
+    omneo(&app, "profile.updated", &profile(10)).await;
+    let bought = json!({"id": 7, "profile_id": "p-1", "transacted_at": "2026-01-01 10:00:00", "total": 5, "deleted_at": "2026-10-01 10:00:00"});
+    for event in ["transaction.deleted", "transaction.updated", "transaction.created"] {
+        omneo(&app, event, &bought).await;
+        assert_eq!(found(&app).await[0]["timeline"], json!([]), "{event}");
+    }
+    let gone = json!({"id": "p-1", "first_name": "Piet", "email": "p-1@example.org", "deleted_at": "2026-10-01 10:00:00"});
+    for event in ["profile.deleted", "profile.updated", "profile.created", "tier.achieved", "tier.lost", "profile.merged"] {
+        omneo(&app, event, &gone).await;
+        assert!(found(&app).await.is_empty(), "{event}");
+    }
+    // Nor is what was said of it before.
+    omneo(&app, "tier.achieved", &profile(10)).await;
+    assert!(found(&app).await.is_empty());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_is_not_kept_again_under_every_name_that_somebody_invents() {
+    let app = receiver(vec![]).await;
+    for n in 0..20 {
+        for body in [profile(1), transaction(), json!({"id": 3, "what": "ever"})] {
+            omneo(&app, &format!("transaction.a{n}"), &body).await;
+            omneo(&app, &format!("q{n}.created"), &body).await;
+        }
+    }
+    let kept = deliveries(&app).await.len();
+    assert!(kept <= 6, "{kept} deliveries of three bodies");
     app.stop().await;
 }
 
@@ -137,6 +198,8 @@ async fn two_hundred_replays_are_not_kept_two_hundred_times() {
         assert_eq!((response.status, response.code().as_str()), (429, "too-many-webhooks"), "{}", response.body);
         assert!(response.header("retry-after").is_some());
     }
+    // A blank more is no other webhook.
+    assert_eq!(hint.saying([hint.body.as_slice(), b" "].concat()).to(&app).await.status, 429);
     // Another one comes in all the same.
     is_acknowledged(&super::sent::letter(Source::Syncaroo, 2).signed().to(&app).await);
     app.stop().await;
