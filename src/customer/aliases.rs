@@ -18,13 +18,14 @@ impl Aliases {
     /// broken so that the winner of its latest merge stays.
     #[must_use]
     pub fn new(merges: &[SourceMerge]) -> Self {
+        let merges = || merges.iter().filter(|merge| merge.loser != merge.winner);
         let mut latest: BTreeMap<&RecordKey, (Timestamp, &RecordKey)> = BTreeMap::new();
-        for merge in merges.iter().filter(|merge| merge.loser != merge.winner) {
+        for merge in merges() {
             let fact = (merge.at, &merge.winner);
             latest.entry(&merge.loser).and_modify(|known| *known = (*known).max(fact)).or_insert(fact);
         }
         let winners = latest.keys().map(|loser| ((*loser).clone(), end_of(loser, &latest).clone())).collect();
-        let pairs = merges.iter().map(|merge| (merge.loser.clone(), merge.winner.clone())).collect();
+        let pairs = merges().map(|merge| (merge.loser.clone(), merge.winner.clone())).collect();
         Self { winners, pairs }
     }
 
@@ -45,11 +46,11 @@ impl Aliases {
         self.pairs.iter().map(|(loser, winner)| (loser, winner))
     }
 
-    /// Every key that a merge named, with the one that stands for it.
+    /// Every key that a merge named, with the one that stands for it. A later merge of the same loser into another record doesn't
+    /// undo that the source named the earlier winner.
     pub fn iter(&self) -> impl Iterator<Item = (&RecordKey, &RecordKey)> {
-        let ends: BTreeSet<&RecordKey> = self.winners.values().collect();
-        let ends = ends.into_iter().filter(|end| !self.winners.contains_key(*end)).map(|end| (end, end));
-        self.winners.iter().chain(ends)
+        let named: BTreeSet<&RecordKey> = self.pairs().flat_map(|(loser, winner)| [loser, winner]).collect();
+        named.into_iter().map(|key| (key, self.canonical(key)))
     }
 }
 
@@ -106,5 +107,13 @@ mod tests {
     fn the_latest_of_two_merges_of_one_loser_counts() {
         let aliases = Aliases::new(&[merge("a", "c", 2), merge("a", "b", 1)]);
         assert_eq!(aliases.canonical(&key("a")), &key("c"));
+    }
+
+    #[test]
+    fn every_key_is_named_that_any_merge_names_also_one_that_another_replaces() {
+        let named = |merges: &[SourceMerge]| Aliases::new(merges).iter().map(|(key, end)| (key.clone(), end.clone())).collect::<Vec<_>>();
+        let expected = [("a", "c"), ("b", "b"), ("c", "c")].map(|(name, end)| (key(name), key(end)));
+        assert_eq!(named(&[merge("a", "b", 1), merge("a", "c", 2), merge("x", "x", 3)]), expected);
+        assert_eq!(named(&[merge("a", "c", 1), merge("a", "b", 1)]), expected, "at the same time the greater counts");
     }
 }
