@@ -21,7 +21,7 @@ impl Oracle {
         right: &BTreeSet<usize>,
     ) -> bool {
         let (lefts, rights) = (of(view, left), of(view, right));
-        let mailbox = on.filter(|(value, _)| value.kind == IdentifierKind::Email).map(|(value, who)| borne_by(value, &of(view, who)));
+        let mailbox = mailbox_of(view, on);
         let borne = mailbox.as_deref();
         let needs_first = self.rules.email_needs_first_name;
         decided_different(view, left, right)
@@ -188,6 +188,17 @@ fn have_different(kind: IdentifierKind, left: &[&Person], right: &[&Person]) -> 
     !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
 }
 
+/// The first names that a mailbox has in its own, of all `who` have it; `None` where it is no mailbox.
+fn mailbox_of<'a>(view: &'a View, on: Option<(&Identifier, &BTreeSet<usize>)>) -> Option<Vec<&'a FoldedName>> {
+    let (value, who) = on.filter(|(value, _)| value.kind == IdentifierKind::Email)?;
+    Some(borne_by(value, &of(view, who)))
+}
+
+/// Whether a mailbox has a name of one of two groups in its own.
+fn is_own_mailbox(borne: &[&FoldedName], left: &[&Person], right: &[&Person]) -> bool {
+    borne.iter().any(|name| all_names(left).contains(name) || all_names(right).contains(name))
+}
+
 /// The first names that a mailbox has in its own.
 fn borne_by<'a>(mailbox: &Identifier, people: &[&'a Person]) -> Vec<&'a FoldedName> {
     all_names(people).into_iter().filter(|name| name.has_first() && name.is_borne_by(&mailbox.value)).collect()
@@ -195,8 +206,7 @@ fn borne_by<'a>(mailbox: &Identifier, people: &[&'a Person]) -> Vec<&'a FoldedNa
 
 /// Names that merely look alike don't count between people who have different phones, unless the mailbox is one's own.
 fn names_disagree_on_mailbox(left: &[&Person], right: &[&Person], borne: Option<&[&FoldedName]>) -> bool {
-    let has = |borne: &&FoldedName| all_names(left).contains(borne) || all_names(right).contains(borne);
-    let alike_counts = borne.is_none_or(|borne| borne.iter().any(has)) || !have_different(IdentifierKind::Phone, left, right);
+    let alike_counts = borne.is_none_or(|borne| is_own_mailbox(borne, left, right)) || !have_different(IdentifierKind::Phone, left, right);
     let (ours, theirs) =
         where_both_have(names(left, FoldedName::has_short_first_for), names(right, FoldedName::has_short_first_for), FoldedName::has_first);
     let is_half = ours.iter().chain(&theirs).any(|name| !name.has_first());
@@ -249,8 +259,8 @@ fn agree_in_full_on_line(a: &FoldedName, b: &FoldedName) -> bool {
     a.on_line(b) == OnLine::InFull
 }
 
-/// Whether names say more than that they don't contradict each other.
-pub fn agree_in_full(view: &View, tie: Tie, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
+/// Whether names say more than that they don't contradict each other, nor look alike on a mailbox that is neither's own.
+pub fn agree_in_full(view: &View, tie: Tie, on: Option<(&Identifier, &BTreeSet<usize>)>, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
     let (lefts, rights) = (of(view, left), of(view, right));
     match tie {
         Tie::Mailed => {
@@ -259,7 +269,8 @@ pub fn agree_in_full(view: &View, tie: Tie, left: &BTreeSet<usize>, right: &BTre
                 names(&rights, FoldedName::has_short_first_for),
                 FoldedName::has_first,
             );
-            any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree)
+            let is_own = mailbox_of(view, on).is_none_or(|borne| is_own_mailbox(&borne, &lefts, &rights));
+            any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree) && any_pair(&ours, &theirs, |a, b| a.agrees_on_mailbox(b, is_own))
         }
         Tie::Phoned => {
             let (ours, theirs) = speaking_on_line(&lefts, &rights);

@@ -282,8 +282,8 @@ impl Oracle {
         (same, apart)
     }
 
-    /// What decisions come to among some live records. Where a record that one names is gone, whoever it was merged into or
-    /// decided to be the same as is meant.
+    /// What decisions come to among some live records. Where a record that one names is gone, the one that it was merged into is
+    /// meant; where that is gone as well, whoever was decided to be the same.
     fn decided_among(
         &self,
         people: &[Person],
@@ -301,9 +301,9 @@ impl Oracle {
             classes = apart;
         }
         let live = |keys: &BTreeSet<RecordKey>| keys.iter().filter_map(|key| number.get(key).copied()).collect::<BTreeSet<usize>>();
-        let of = |key: &RecordKey| match number.get(key) {
+        let of = |key: &RecordKey| match number.get(&meant(key)) {
             Some(n) => BTreeSet::from([*n]),
-            None => classes.iter().find(|class| class.contains(&meant(key))).map_or_else(|| live(&BTreeSet::from([meant(key)])), live),
+            None => classes.iter().find(|class| class.contains(&meant(key))).map(live).unwrap_or_default(),
         };
         let mut apart = BTreeSet::new();
         for decision in self.decisions.iter().filter(|decision| !decision.same) {
@@ -450,7 +450,7 @@ impl Oracle {
             let all: Cluster = holding.iter().flat_map(|n| before[*n].clone()).collect();
             let on = piece.value.as_ref().map(|value| (value, &all));
             let are_allowed = |a: usize, b: usize| !self.forbidden(view, tie, on, &before[a], &before[b]);
-            let in_full = |a: usize, b: usize| are_allowed(a, b) && agree_in_full(view, tie, &before[a], &before[b]);
+            let in_full = |a: usize, b: usize| are_allowed(a, b) && agree_in_full(view, tie, on, &before[a], &before[b]);
             let (groups, in_between) = agreeing(&holding, &are_allowed, &in_full);
             groups.iter().for_each(|group| joined.join(group));
             let outside = in_between.iter().flat_map(|n| &before[*n]).map(|n| (piece.value.clone(), view.people[*n].key.clone()));
