@@ -106,7 +106,7 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     let done = runtime.block_on(async {
         match (cli.command, settings) {
-            (Command::Demo(arguments), _) => demo::run(arguments).await,
+            (Command::Demo(arguments), _) => Box::pin(demo::run(arguments)).await,
             (Command::Accuracy(arguments), _) => accuracy::run(&arguments),
             (Command::Serve, Some(settings)) => serve::run(settings).await,
             (Command::Migrate, Some(settings)) => migrate(settings).await,

@@ -1,6 +1,6 @@
 //! `hookpoint serve`
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::Application;
 use crate::clock::Clock;
@@ -9,37 +9,55 @@ use crate::storage::database::Database;
 use crate::telemetry;
 
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
+    let mut order = EndOrder::listen()?;
     telemetry::start(&settings.file.telemetry);
     telemetry::metrics();
     let warnings = settings.warnings.clone();
-    let database = Database::open(&settings.place, settings.pool_size(), false).await?;
-    let application = Application::start(&settings.file, settings.brands, database, Clock::system()).await?;
+    let starting = async {
+        let database = Database::open(&settings.place, settings.pool_size(), false).await?;
+        anyhow::Ok(Application::start(&settings.file, settings.brands, database, Clock::system()).await?)
+    };
+    let application = tokio::select! {
+        started = starting => started?,
+        () = order.given() => {
+            tracing::info!("ending before it was ready");
+            return Ok(());
+        }
+    };
     for warning in &warnings {
         tracing::warn!(%warning, "a secret may not be what was meant");
     }
-    until_told_to_end(application).await
+    until_told_to_end(application, &mut order).await
 }
 
-/// Completes at SIGTERM or SIGINT.
-pub(super) async fn told_to_end() -> std::io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM or SIGINT, heard from when this is made.
+pub(super) struct EndOrder {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl EndOrder {
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    /// Completes when it is given.
+    pub(super) async fn given(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// Waits until it is told to end, then finishes the requests in flight.
-pub(super) async fn until_told_to_end(mut application: Application) -> anyhow::Result<()> {
+pub(super) async fn until_told_to_end(mut application: Application, order: &mut EndOrder) -> anyhow::Result<()> {
     let (address, metrics) = (application.address, application.metrics_address.map(|address| address.to_string()));
     let readiness = application.readiness();
-    let told_to_end = told_to_end();
-    tokio::pin!(told_to_end);
     let mut is_ready = false;
     let told = loop {
         tokio::select! {
-            told = &mut told_to_end => break told.map(|()| true)?,
+            () = order.given() => break true,
             () = application.ended() => break false,
             () = readiness.until_ready(), if !is_ready => {
                 is_ready = true;

@@ -117,7 +117,7 @@ impl Database {
                 if attach {
                     Self::attach_or_start(layout).await?
                 } else {
-                    let embedded = Embedded::start(layout.clone()).await?;
+                    let embedded = Self::start_patiently(layout).await?;
                     (Hosts::one(embedded.connect_options()), Some(embedded))
                 }
             }
@@ -139,6 +139,18 @@ impl Database {
         }
         let pool = Pool::new(hosts, Use { connections: size.connections, patience: size.acquire_timeout, ..used });
         Ok(Self { pool, embedded })
+    }
+
+    /// A server of our own; a short command that has one is waited for.
+    async fn start_patiently(layout: &Layout) -> Result<Embedded, EmbeddedError> {
+        let mut patience = 50_u32;
+        loop {
+            match Embedded::start(layout.clone()).await {
+                Err(EmbeddedError::InUse(_)) if patience > 0 => patience = patience.saturating_sub(1),
+                done => return done,
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// The server of the running service, or one of our own; another short command is waited for.

@@ -196,6 +196,12 @@ impl Running {
         )
     }
 
+    /// Any command that has said something.
+    pub fn told(command: &mut Command, wanted: &'static str) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::until(child, |child| Box::new(child.stdout.take().unwrap()), move |line| line.contains(wanted).then(String::new))
+    }
+
     /// Its lines are read on, so that it never waits for us.
     fn until(child: Child, output: impl Fn(&mut Child) -> Box<dyn Read + Send>, find: impl Fn(&str) -> Option<String> + Send + 'static) -> Self {
         let mut running = Self { child, address: String::new() };

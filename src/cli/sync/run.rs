@@ -13,7 +13,7 @@ use crate::account::Accounts;
 use crate::background::Background;
 use crate::brand::Brand;
 use crate::cli::say;
-use crate::cli::serve::told_to_end;
+use crate::cli::serve::EndOrder;
 use crate::clock::Clock;
 use crate::collect::sync::{Ended, Pass, Progress, Sign, SyncError, Walker};
 use crate::customer::kind::Source;
@@ -55,10 +55,10 @@ pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArgumen
         broken.extend(walk_all(then).await);
         broken
     };
+    let mut order = EndOrder::listen()?;
     let broken: usize = tokio::select! {
         broken = all => broken.into_iter().sum::<anyhow::Result<usize>>()?,
-        told = told_to_end() => {
-            told?;
+        () = order.given() => {
             for (walker, _) in &walks {
                 walker.release().await?;
             }
