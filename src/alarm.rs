@@ -2,7 +2,7 @@
 //! `/health/ready` and the metrics.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A part of the service that can fail by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,20 +36,27 @@ impl Part {
 pub struct Alarm {
     part: Part,
     brand: Option<String>,
-    failing_since: Mutex<Option<Instant>>,
+    failing: Mutex<Option<Failing>>,
+}
+
+/// Since when something fails, and when it did last.
+#[derive(Debug, Clone, Copy)]
+struct Failing {
+    since: Instant,
+    last: Instant,
 }
 
 impl Alarm {
-    fn failing_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.failing_since.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failing(&self) -> MutexGuard<'_, Option<Failing>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// It fails. Said once, not for every attempt.
     pub fn raise(&self, reason: &(impl std::fmt::Display + ?Sized)) {
         let is_news = {
-            let mut since = self.failing_since();
-            let is_news = since.is_none();
-            since.get_or_insert_with(Instant::now);
+            let (mut failing, now) = (self.failing(), Instant::now());
+            let is_news = failing.is_none();
+            *failing = Some(Failing { since: failing.map_or(now, |failing| failing.since), last: now });
             is_news
         };
         if is_news {
@@ -59,8 +66,8 @@ impl Alarm {
 
     /// It works.
     pub fn clear(&self) {
-        let since = self.failing_since().take();
-        if let Some(since) = since {
+        let failing = self.failing().take();
+        if let Some(Failing { since, .. }) = failing {
             tracing::info!(part = self.part.as_str(), brand = self.brand, seconds = since.elapsed().as_secs(), "{}", self.part.texts().1);
         }
     }
@@ -68,7 +75,13 @@ impl Alarm {
     /// Whether it fails.
     #[must_use]
     pub fn is_raised(&self) -> bool {
-        self.failing_since().is_some()
+        self.failing().is_some()
+    }
+
+    /// Whether it failed, and did not fail again for a while.
+    #[must_use]
+    pub fn is_raised_and_quiet(&self, quiet: Duration) -> bool {
+        self.failing().is_some_and(|failing| failing.last.elapsed() > quiet)
     }
 }
 
@@ -84,7 +97,7 @@ impl Alarms {
     /// One of a part, or of one brand's share of it.
     #[must_use]
     pub fn of(&self, part: Part, brand: Option<&str>) -> Arc<Alarm> {
-        let alarm = Arc::new(Alarm { part, brand: brand.map(str::to_owned), failing_since: Mutex::default() });
+        let alarm = Arc::new(Alarm { part, brand: brand.map(str::to_owned), failing: Mutex::default() });
         self.all().push(Arc::clone(&alarm));
         alarm
     }

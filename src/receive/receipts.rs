@@ -32,6 +32,9 @@ const MOST_UNDER_WAY: usize = 2;
 /// How often it is tried whether webhooks would be stored again.
 const TRIAL: Duration = Duration::from_secs(2);
 
+/// For how long none may have failed before that.
+const QUIET: Duration = Duration::from_secs(6);
+
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receipt {
@@ -128,11 +131,12 @@ impl Receipts {
         }
     }
 
-    /// While webhooks are not stored, tries whether they would be, also when none comes: nobody should need to send one for that.
+    /// While webhooks are not stored and none comes any more, tries whether they would be: nobody should need to send one for that.
+    /// Those that come know better, since a trial writes nothing that could find a full disk.
     pub async fn find_out_when_they_are_stored(self: Arc<Self>) {
         loop {
             tokio::time::sleep(TRIAL).await;
-            let Some(brand_id) = self.queues.keys().next().filter(|_| self.alarm.is_raised()) else { continue };
+            let Some(brand_id) = self.queues.keys().next().filter(|_| self.alarm.is_raised_and_quiet(QUIET)) else { continue };
             if insert_deliveries(&self.pool, *brand_id, &[], self.keep_contents, self.clock.frozen_at()).await.is_ok() {
                 self.alarm.clear();
             }
