@@ -37,7 +37,7 @@ pub async fn look_at_all(
     let (released, released_versions) = (story_released.into_inner(), versions_released.into_inner());
     let failures = (sender.failures(), of_versions.failures());
     report.figure("webhooks without a 2xx, by status (0: no answer), all sent again", format!("{failures:?}"));
-    let odd: Vec<u16> = failures.0.keys().chain(failures.1.keys()).copied().filter(|status| ![0, 401, 429, 500, 503].contains(status)).collect();
+    let odd: Vec<u16> = failures.0.keys().chain(failures.1.keys()).copied().filter(|status| ![0, 401, 408, 429, 500, 503].contains(status)).collect();
     if !odd.is_empty() {
         report.broken.push(format!("webhooks were refused with {odd:?}"));
     }

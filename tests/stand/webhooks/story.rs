@@ -2,6 +2,8 @@
 //! merges, purchases, tickets, bookings; mailboxes and phones that people share. Everything follows from the seed, and each
 //! body carries its source's own time, so that what it all comes to doesn't depend on the order in which it arrives.
 
+use std::collections::BTreeSet;
+
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
@@ -41,6 +43,8 @@ pub struct Story {
     active: usize,
     told: u64,
     now: Timestamp,
+    /// Who has been told of at this very time: of two at once about the same, the one that arrives last counts.
+    told_now: BTreeSet<usize>,
     /// Counts everything that has an id.
     number: u64,
 }
@@ -49,7 +53,15 @@ impl Story {
     /// Where most webhooks are about the newest of the people, so many of them. Who is older is heard of seldom: people come
     /// as time goes by, and what is known about each stays as much.
     pub fn new(seed: u64, active: usize) -> Self {
-        Self { dice: Dice(seed), people: Vec::new(), active, told: 0, now: "2026-01-05T08:00:00Z".parse().unwrap(), number: 0 }
+        Self {
+            dice: Dice(seed),
+            people: Vec::new(),
+            active,
+            told: 0,
+            now: "2026-01-05T08:00:00Z".parse().unwrap(),
+            told_now: BTreeSet::new(),
+            number: 0,
+        }
     }
 
     /// So many webhooks about a sixth as many people.
@@ -72,6 +84,11 @@ impl Story {
             purchases: Vec::new(),
             bookings: Vec::new(),
         });
+    }
+
+    fn go_on(&mut self, seconds: usize) {
+        self.now += i64::try_from(seconds).unwrap().seconds();
+        self.told_now.clear();
     }
 
     fn somebody(&mut self) -> usize {
@@ -307,13 +324,19 @@ impl Iterator for Story {
     fn next(&mut self) -> Option<Webhook> {
         // Some happen at the same time.
         if !self.dice.chance(5) {
-            self.now += i64::try_from(1 + self.dice.roll(9)).unwrap().seconds();
+            let seconds = 1 + self.dice.roll(9);
+            self.go_on(seconds);
         }
         if self.told.is_multiple_of(EACH) {
             self.new_person();
         }
         self.told += 1;
         let person = self.somebody();
+        // Five of them may be merged with each other.
+        if !self.told_now.insert(person / 5) {
+            self.go_on(1);
+            self.told_now.insert(person / 5);
+        }
         Some(match self.dice.roll(100) {
             0..22 => self.contact(person, false),
             22..31 => self.contact(person, true),
