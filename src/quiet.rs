@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// An open connection.
-pub struct Line {
+pub struct Connection {
     // Another handle of the same connection, closed with it.
     socket: Socket,
     state: Mutex<State>,
@@ -27,22 +27,22 @@ struct State {
     quiet_since: Instant,
 }
 
-impl Line {
+impl Connection {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A request that is under way on a connection.
-pub struct UnderWay(Arc<Line>);
+pub struct UnderWay(Arc<Connection>);
 
 /// Notes that a request is under way, until what is returned is dropped.
 pub fn under_way(request: &ServiceRequest) -> Option<UnderWay> {
-    let line = Arc::clone(request.conn_data::<Arc<Line>>()?);
-    let mut state = line.state();
+    let connection = Arc::clone(request.conn_data::<Arc<Connection>>()?);
+    let mut state = connection.state();
     state.under_way = state.under_way.saturating_add(1);
     drop(state);
-    Some(UnderWay(line))
+    Some(UnderWay(connection))
 }
 
 impl Drop for UnderWay {
@@ -54,33 +54,33 @@ impl Drop for UnderWay {
 
 /// The open connections of a server.
 #[derive(Clone, Default)]
-pub struct Lines(Arc<Mutex<Vec<Weak<Line>>>>);
+pub struct Connections(Arc<Mutex<Vec<Weak<Connection>>>>);
 
-impl Lines {
+impl Connections {
     /// Looks after a new connection; without it, where the system allows no more handles.
     pub fn add(&self, stream: &TcpStream, data: &mut Extensions) {
         let Ok(socket) = SockRef::from(stream).try_clone() else { return };
-        let line = Arc::new(Line { socket, state: Mutex::new(State { under_way: 0, quiet_since: Instant::now() }) });
-        self.all().push(Arc::downgrade(&line));
-        data.insert(line);
+        let connection = Arc::new(Connection { socket, state: Mutex::new(State { under_way: 0, quiet_since: Instant::now() }) });
+        self.all().push(Arc::downgrade(&connection));
+        data.insert(connection);
     }
 
     /// Closes those on which nothing is asked for too long, for ever.
     pub async fn look(self) {
         loop {
             tokio::time::sleep(LOOK).await;
-            self.all().retain(|line| {
-                let Some(line) = line.upgrade() else { return false };
-                let state = line.state();
+            self.all().retain(|connection| {
+                let Some(connection) = connection.upgrade() else { return false };
+                let state = connection.state();
                 if state.under_way == 0 && state.quiet_since.elapsed() > LONGEST {
-                    let _ = line.socket.shutdown(Shutdown::Both);
+                    let _ = connection.socket.shutdown(Shutdown::Both);
                 }
                 true
             });
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, Vec<Weak<Line>>> {
+    fn all(&self) -> MutexGuard<'_, Vec<Weak<Connection>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,7 +18,7 @@ use crate::background::Background;
 use crate::lookup::handler::{Hookpoint, lookup};
 use crate::pages::{self, Gauges, Health};
 use crate::problem::Problem;
-use crate::quiet::Lines;
+use crate::quiet::Connections;
 use crate::receive::handler::{Reception, options, receive};
 use crate::route;
 use crate::settings::SettingsFile;
@@ -80,8 +80,8 @@ pub(super) fn public_server(
     let front = Data::new(Front { lookup_path: file.lookup.path.clone(), public_url, background: health.background.clone() });
     let path = file.lookup.path.clone();
     let workers = if file.server.workers == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { file.server.workers };
-    let lines = Lines::default();
-    health.background.spawn_endless(lines.clone().look());
+    let connections = Connections::default();
+    health.background.spawn_endless(connections.clone().look());
     let server = HttpServer::new(move || {
         let path = path.clone();
         App::new()
@@ -97,7 +97,7 @@ pub(super) fn public_server(
         // Whoever takes nothing of an answer for so long gets no more of it.
         if let Some(stream) = connection.downcast_ref::<TcpStream>() {
             let _ = SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD));
-            lines.add(stream, data);
+            connections.add(stream, data);
         }
     });
     let server = server.shutdown_timeout(file.server.shutdown_seconds).disable_signals();

@@ -9,7 +9,7 @@ use crate::storage::database::Database;
 use crate::telemetry;
 
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
-    let mut order = EndOrder::listen()?;
+    let mut shutdown = ShutdownSignal::listen()?;
     telemetry::start(&settings.file.telemetry);
     telemetry::metrics();
     let warnings = settings.warnings.clone();
@@ -19,7 +19,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     let application = tokio::select! {
         started = starting => started?,
-        () = order.given() => {
+        () = shutdown.received() => {
             tracing::info!("ending before it was ready");
             return Ok(());
         }
@@ -27,22 +27,22 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     for warning in &warnings {
         tracing::warn!(%warning, "a secret may not be what was meant");
     }
-    until_told_to_end(application, &mut order).await
+    until_told_to_end(application, &mut shutdown).await
 }
 
 /// SIGTERM or SIGINT, heard from when this is made.
-pub(super) struct EndOrder {
+pub(super) struct ShutdownSignal {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl EndOrder {
+impl ShutdownSignal {
     pub(super) fn listen() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Completes when it is given.
-    pub(super) async fn given(&mut self) {
+    /// Completes when one of them comes.
+    pub(super) async fn received(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -51,13 +51,13 @@ impl EndOrder {
 }
 
 /// Waits until it is told to end, then finishes the requests in flight.
-pub(super) async fn until_told_to_end(mut application: Application, order: &mut EndOrder) -> anyhow::Result<()> {
+pub(super) async fn until_told_to_end(mut application: Application, shutdown: &mut ShutdownSignal) -> anyhow::Result<()> {
     let (address, metrics) = (application.address, application.metrics_address.map(|address| address.to_string()));
     let readiness = application.readiness();
     let mut is_ready = false;
     let told = loop {
         tokio::select! {
-            () = order.given() => break true,
+            () = shutdown.received() => break true,
             () = application.ended() => break false,
             () = readiness.until_ready(), if !is_ready => {
                 is_ready = true;

@@ -107,8 +107,8 @@ pub async fn receive(request: HttpRequest, payload: Payload, reception: Data<Rec
 
 type Turned = (Outcome, Problem);
 
-/// A body as anybody who says the same would have spelled it: a blank more is no other webhook.
-fn spelled_alike(body: &[u8]) -> Vec<u8> {
+/// A body without what JSON leaves free, such as blanks: with one more it is the same webhook.
+fn normalized(body: &[u8]) -> Vec<u8> {
     serde_json::from_slice::<serde_json::Value>(body).and_then(|value| serde_json::to_vec(&value)).unwrap_or_else(|_| body.to_vec())
 }
 
@@ -150,7 +150,7 @@ impl Reception {
         let Some(urgency) = place_in_line(admitted.label.urgency) else { return Ok(Outcome::Dropped) };
         // A second one of the same id, or the same content as the last, changes nothing; what bears neither is work each time.
         let content = (admitted.label.sameness == Sameness::None)
-            .then(|| LookupHash::new(&brand.row.secret, &format!("same {}", doorway.source), &spelled_alike(&admitted.delivery.body)).0);
+            .then(|| LookupHash::new(&brand.row.secret, &format!("same {}", doorway.source), &normalized(&admitted.delivery.body)).0);
         if let Some(content) = content {
             self.same.take(content).map_err(|seconds| (Outcome::TooOften, Problem::TooManyWebhooks(seconds)))?;
         }

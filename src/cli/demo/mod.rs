@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::say;
-use super::serve::{self, EndOrder};
+use super::serve::{self, ShutdownSignal};
 use crate::app::Application;
 use crate::background::Background;
 use crate::clock::Clock;
@@ -38,14 +38,14 @@ pub(super) struct DemoArguments {
 }
 
 pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
-    let mut order = EndOrder::listen()?;
+    let mut shutdown = ShutdownSignal::listen()?;
     // As with the key: what only this machine can reach needs no secret that nobody knows.
     let secrets = if arguments.listen.ip().is_loopback() { Ok(Secrets::known()) } else { Secrets::random() };
     let secrets = secrets.map_err(|_| anyhow::anyhow!("the system has no random numbers to give"))?;
     let clock = Clock::system();
     let world = Arc::new(World::new(clock.clone()));
     let systems = Systems::start(Arc::clone(&world), &secrets, Terms::default(), clock)?;
-    let shown = show(&arguments, &secrets, systems, &mut order).await;
+    let shown = show(&arguments, &secrets, systems, &mut shutdown).await;
     // What they hold holds them.
     drop(world);
     shown
@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
 
 const PREFIX: &str = "hookpoint-demo-";
 
-async fn show(arguments: &DemoArguments, secrets: &Secrets, systems: Systems, order: &mut EndOrder) -> anyhow::Result<()> {
+async fn show(arguments: &DemoArguments, secrets: &Secrets, systems: Systems, shutdown: &mut ShutdownSignal) -> anyhow::Result<()> {
     let text = demo::connected(&systems);
     let mut settings = demo::settings(&text, secrets).map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
     configure(&mut settings, arguments);
@@ -67,7 +67,7 @@ async fn show(arguments: &DemoArguments, secrets: &Secrets, systems: Systems, or
     let cache_dir = crate::settings::default_cache_dir();
     let fetch = cache_dir.is_some();
     let layout = Layout { data_dir: data_dir.clone(), postgres_bin: None, cache_dir: cache_dir.unwrap_or_default(), fetch, durable: false };
-    let lived = live(settings, &Place::Embedded(layout), (arguments, secrets), systems, &text, order).await;
+    let lived = live(settings, &Place::Embedded(layout), (arguments, secrets), systems, &text, shutdown).await;
     let _ = std::fs::remove_dir_all(&data_dir);
     lived
 }
@@ -78,7 +78,7 @@ async fn live(
     (arguments, secrets): (&DemoArguments, &Secrets),
     mut systems: Systems,
     text: &str,
-    order: &mut EndOrder,
+    shutdown: &mut ShutdownSignal,
 ) -> anyhow::Result<()> {
     let database = Database::open(place, settings.pool_size(), false).await?;
     let data_dir = database.data_dir();
@@ -101,10 +101,10 @@ async fn live(
     };
     let begun = tokio::select! {
         begun = begun => begun,
-        () = order.given() => Ok(false),
+        () = shutdown.received() => Ok(false),
     };
     let ended = match begun {
-        Ok(true) => serve::until_told_to_end(application, order).await,
+        Ok(true) => serve::until_told_to_end(application, shutdown).await,
         Ok(false) => {
             application.stop().await;
             Ok(())

@@ -13,7 +13,7 @@ use crate::account::Accounts;
 use crate::background::Background;
 use crate::brand::Brand;
 use crate::cli::say;
-use crate::cli::serve::EndOrder;
+use crate::cli::serve::ShutdownSignal;
 use crate::clock::Clock;
 use crate::collect::sync::{Ended, Pass, Progress, Sign, SyncError, Walker};
 use crate::customer::kind::Source;
@@ -55,10 +55,10 @@ pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArgumen
         broken.extend(walk_all(then).await);
         broken
     };
-    let mut order = EndOrder::listen()?;
+    let mut shutdown = ShutdownSignal::listen()?;
     let broken: usize = tokio::select! {
         broken = all => broken.into_iter().sum::<anyhow::Result<usize>>()?,
-        () = order.given() => {
+        () = shutdown.received() => {
             for (walker, _) in &walks {
                 walker.release().await?;
             }

@@ -2,6 +2,7 @@
 //!
 //! A context of something that happened also carries its profile, or part of it.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::OmneoSettings;
@@ -16,12 +17,44 @@ use crate::sources::{Delivery, Reader, Reading, Unreadable};
 impl Reader for OmneoSettings {
     fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
         let name = delivery.header("x-omneo-event").ok_or(Unreadable::Missing("x-omneo-event header"))?;
-        let body = delivery.json()?;
+        self.read_context(name, &delivery.json()?, delivery.received_at)
+    }
+    fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
+        Ok(Reading::Ignored("answers of this API are not read"))
+    }
+
+    fn kept_headers(&self) -> &'static [&'static str] {
+        &["x-omneo-event"]
+    }
+
+    fn label(&self, delivery: &Delivery) -> Label {
+        let event = delivery.header("x-omneo-event");
+        let name = event.unwrap_or_default();
+        // There is no id of the delivery, and a body may come again because what it says came to be so again.
+        let body = delivery.json().unwrap_or_default();
+        let about: Vec<String> = match self.read_context(name, &body, delivery.received_at) {
+            Ok(Reading::Changes(changes)) => changes.iter().flat_map(Change::keys).collect(),
+            Ok(Reading::Ignored(_)) if name == BEFORE => before(&body).into_iter().collect(),
+            Ok(Reading::Ignored(_)) | Err(_) => Vec::new(),
+        };
+        let sameness = if about.is_empty() {
+            Sameness::of_content(sort_of(name), &delivery.body)
+        } else {
+            Sameness::Last { digest: digest(how_it_is_read(name, &body), &delivery.body), about }
+        };
+        Label::new(event, sameness, Urgency::Usual)
+    }
+}
+
+impl OmneoSettings {
+    /// What an event's context says.
+    fn read_context(&self, name: &str, body: &Value, received_at: Timestamp) -> Result<Reading, Unreadable> {
         if !body.is_object() {
             return Err(Unreadable::Missing("event context"));
         }
-        let body = self.in_utc(&body).unwrap_or(body);
-        let context = Context { body: &body, by: Speaker { settings: self, received_at: delivery.received_at } };
+        let in_utc = self.in_utc(body);
+        let body = in_utc.as_ref().unwrap_or(body);
+        let context = Context { body, by: Speaker { settings: self, received_at } };
         match name {
             BEFORE => Ok(Reading::Ignored("the state before an update")),
             "profile.deleted" => context.profile_deleted(),
@@ -36,14 +69,14 @@ impl Reader for OmneoSettings {
                 Some((_, action)) if action.contains('.') => Ok(Reading::Ignored("unknown event")),
                 Some((thing, action)) => match Happening::named(thing) {
                     Some(sort) => {
-                        must_be(sort.thing, &body)?;
+                        must_be(sort.thing, body)?;
                         match (action, context.is_gone()) {
-                            ("deleted", Gone::Surely) => Ok(Reading::Changes(vec![sort.deletion(&body, delivery.received_at)?])),
+                            ("deleted", Gone::Surely) => Ok(Reading::Changes(vec![sort.deletion(body, received_at)?])),
                             ("deleted", Gone::Perhaps) if sort.is_listed() => {
                                 Ok(Reading::Ignored("only its header says that it is gone: the next pass finds out"))
                             }
                             ("deleted", Gone::Perhaps | Gone::Unknown) => Err(Unreadable::Unconfirmed),
-                            _ => Ok(Reading::Changes(sort.changes(&context.by, &body, None)?)),
+                            _ => Ok(Reading::Changes(sort.changes(&context.by, body, None)?)),
                         }
                     }
                     None => Ok(Reading::Ignored("unknown event")),
@@ -51,31 +84,6 @@ impl Reader for OmneoSettings {
                 None => Ok(Reading::Ignored("unknown event")),
             },
         }
-    }
-
-    fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
-        Ok(Reading::Ignored("answers of this API are not read"))
-    }
-
-    fn kept_headers(&self) -> &'static [&'static str] {
-        &["x-omneo-event"]
-    }
-
-    fn label(&self, delivery: &Delivery) -> Label {
-        let event = delivery.header("x-omneo-event");
-        let name = event.unwrap_or_default();
-        // There is no id of the delivery, and a body may come again because what it says came to be so again.
-        let about: Vec<String> = match self.read_webhook(delivery) {
-            Ok(Reading::Changes(changes)) => changes.iter().flat_map(Change::keys).collect(),
-            Ok(Reading::Ignored(_)) if name == BEFORE => delivery.json().ok().and_then(|body| before(&body)).into_iter().collect(),
-            Ok(Reading::Ignored(_)) | Err(_) => Vec::new(),
-        };
-        let sameness = if about.is_empty() {
-            Sameness::of_content(sort_of(name), &delivery.body)
-        } else {
-            Sameness::Last { digest: digest(how_it_is_read(name, delivery), &delivery.body), about }
-        };
-        Label::new(event, sameness, Urgency::Usual)
     }
 }
 
@@ -89,11 +97,10 @@ fn before(body: &Value) -> Option<String> {
 
 /// What a body is taken for. The event's name is in no signature, so that another one must not make the same body another content;
 /// but where the body bears its time, an old one changes nothing, and what another event says of it is news.
-fn how_it_is_read<'a>(name: &'a str, delivery: &Delivery) -> &'a str {
-    let body = delivery.json().unwrap_or_default();
+fn how_it_is_read<'a>(name: &'a str, body: &Value) -> &'a str {
     match name {
-        _ if name.ends_with(".deleted") || says_gone(&body) => "deleted",
-        "profile.merged" | "identity.created" | "tier.achieved" if time_at(&body, "/updated_at").is_some() => name,
+        _ if name.ends_with(".deleted") || says_gone(body) => "deleted",
+        "profile.merged" | "identity.created" | "tier.achieved" if time_at(body, "/updated_at").is_some() => name,
         _ => "said",
     }
 }
