@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookpoint::storage::inbox::{DeliveryRow, insert_deliveries, new_id};
+use hookpoint::storage::delivery_queue::{DeliveryRow, insert_deliveries, new_id};
 use stand::client::{Answer, Asker, Load};
 use stand::figures::Figures;
 use stand::floors::{self, Floor};

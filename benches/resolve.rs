@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use divan::{Bencher, black_box};
-use hookpoint::customer::aliases::Aliases;
-use hookpoint::customer::identifier::{Identifier, IdentifierKind};
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::name::PersonName;
-use hookpoint::customer::record::RecordKey;
-use hookpoint::customer::resolution::{Facts, Member, resolve};
-use hookpoint::customer::rules::IdentityRules;
+use hookpoint::customer::answer::aliases::Aliases;
+use hookpoint::customer::identity::resolution::{Facts, Member, resolve};
+use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
+use hookpoint::customer::model::name::PersonName;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::SourceKind;
 
 const SIZES: [usize; 3] = [2, 10, 1_000];
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
-use crate::customer::kind::Source;
-use crate::customer::presentation::Presenter;
-use crate::customer::profile::Precedence;
-use crate::customer::rules::IdentityRules;
+use crate::customer::answer::presentation::Presenter;
+use crate::customer::answer::profile::Precedence;
+use crate::customer::identity::rules::IdentityRules;
+use crate::customer::model::source::Source;
 use crate::sources::SourceSettings;
 use crate::sources::api::{AccountRules, LiveWhen};
 use crate::sources::webhook::Door;

@@ -21,28 +21,22 @@
 //! - [`alarm`] tells when webhooks are not stored or applied, and when they are again.
 //! - [`route`] names where requests go; [`problem`] is every error a client can see; [`settings`] everything an operator can choose.
 
-pub mod access;
-pub mod account;
-pub mod alarm;
+pub mod admin;
 pub mod app;
-pub mod background;
 pub mod brand;
 pub mod cli;
 pub mod clock;
-pub mod collect;
 pub mod customer;
 pub mod demo;
-pub mod hearing;
+pub mod erasure;
+pub mod http;
+pub mod inbox;
+pub mod ingest;
 pub mod lookup;
-pub mod pages;
-pub mod problem;
-mod quiet;
-pub mod readiness;
-pub mod receive;
-pub mod route;
 pub mod settings;
 pub mod sources;
 pub mod storage;
+pub mod sync;
 pub mod telemetry;
-mod unread;
-pub mod upkeep;
+pub mod upstream;
+pub mod webhooks;

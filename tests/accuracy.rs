@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use hookpoint::customer::census::Census;
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::record::RecordKey;
-use hookpoint::customer::rules::IdentityRules;
+use hookpoint::customer::identity::in_memory::Census;
+use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::SourceKind;
 use hookpoint::demo::accuracy::{Accuracy, Forged};
 use hookpoint::demo::population::Population;
 use hookpoint::demo::population::situation::Situation;

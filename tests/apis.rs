@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use hookpoint::customer::event::EventKey;
-use hookpoint::customer::identifier::{Identifier, IdentifierKind};
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::{Change, Record, RecordKey};
-use hookpoint::customer::versions::{Scope, Update, Versions};
-use hookpoint::demo::story::Recorded;
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::field_versions::{Scope, Update, Versions};
+use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
+use hookpoint::customer::model::record::{Change, Record, RecordKey};
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::demo::recorded_deliveries::Recorded;
 use hookpoint::sources::api::{Ask, Heard, Reply, Target, Walk, Whom};
 use hookpoint::sources::omnilab::{ExternalIdKinds, cancelling};
 use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};

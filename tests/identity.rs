@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use cases::world::World;
 use cases::{Case, CaseDecision, Customers, FIRST, Step, Texts, cases};
 use hookpoint::brand::BrandRules;
-use hookpoint::customer::census::Census;
-use hookpoint::customer::record::Change;
-use hookpoint::customer::rules::IdentityRules;
+use hookpoint::customer::identity::in_memory::Census;
+use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::model::record::Change;
 use proptest::prelude::*;
 
 /// What must be among the cases.

@@ -16,7 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use hookpoint::customer::phone::{Phone, Region};
+use hookpoint::customer::model::phone::{Phone, Region};
 use proptest::prelude::*;
 use rlibphonenumber::{PHONE_NUMBER_UTIL as ORACLE, PhoneNumber, PhoneNumberFormat as Format, PhoneNumberType as Type};
 use unicode_normalization::UnicodeNormalization;

@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use hookpoint::clock::Clock;
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::demo::systems::{CLIENT_ID, Systems, Terms, Thing, World, omnilab};
-use hookpoint::demo::vendor::Secrets;
+use hookpoint::demo::webhook_signer::Secrets;
 
 #[path = "accounts/authority.rs"]
 #[allow(dead_code, reason = "of the accounts' tests, this needs only who vouches for a host")]

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use hookpoint::customer::kind::Source;
-use hookpoint::customer::record::Change;
-use hookpoint::customer::text::{MAX_CHARS, MAX_ID_CHARS};
-use hookpoint::customer::versions::{Scope, UNCLEAR_AT, Update};
-use hookpoint::demo::story::Recorded;
+use hookpoint::customer::model::field_versions::{Scope, UNCLEAR_AT, Update};
+use hookpoint::customer::model::record::Change;
+use hookpoint::customer::model::source::Source;
+use hookpoint::customer::model::text::{MAX_CHARS, MAX_ID_CHARS};
+use hookpoint::demo::recorded_deliveries::Recorded;
 use hookpoint::sources::omnilab::ExternalIdKinds;
 use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
 use proptest::prelude::*;
@@ -519,7 +519,7 @@ fn check(source: Source, reading: Result<Reading, Unreadable>) {
             Change::Event { key, .. } => {
                 assert_eq!(key.source, source);
                 assert!(!key.what.is_empty() && !key.what.contains(':'));
-                assert_eq!(key.to_string().parse::<hookpoint::customer::event::EventKey>().unwrap(), *key);
+                assert_eq!(key.to_string().parse::<hookpoint::customer::model::event::EventKey>().unwrap(), *key);
                 &key.id
             }
             Change::Merge(merge) => {

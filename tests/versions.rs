@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hookpoint::customer::versions::{Scope, UNCLEAR_AT, Update, Versions};
+use hookpoint::customer::model::field_versions::{Scope, UNCLEAR_AT, Update, Versions};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;

@@ -1,7 +1,11 @@
 //! Builds and runs the application: state, background work, shutdown.
 
+mod jobs;
+pub mod maintenance;
+pub mod readiness;
+pub mod route;
 mod server;
-mod work;
+pub mod tasks;
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
@@ -13,37 +17,37 @@ use actix_web::web::Data;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
-use crate::access::keys::Keyring;
-use crate::access::limits::{Rates, WrongKeys};
-use crate::access::network::Proxies;
-use crate::account::Accounts;
-use crate::alarm::{Alarms, Part};
-use crate::background::Background;
+use self::jobs::Work;
+use self::readiness::Readiness;
+pub use self::server::PATHS;
+use self::server::{metrics_server, public_server, raise_file_limit, run};
+use self::tasks::Background;
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;
-use crate::collect::erasure::file::{LedgerError, LedgerFile};
-use crate::collect::erasure::person::ErasureError;
-use crate::collect::erasure::reconcile::{adopt_keys, reconcile};
-use crate::collect::inbox::Wakes;
-use crate::collect::live::{LiveSearch, Wanted};
-use crate::hearing::Hearing;
+use crate::erasure::erase::ErasureError;
+use crate::erasure::reconcile::{adopt_keys, reconcile};
+use crate::erasure::suppression_file::{LedgerError, LedgerFile};
+use crate::http::api_keys::Keyring;
+use crate::http::client_ip::Proxies;
+use crate::http::health::{Gauges, Health};
+use crate::http::rate_limits::{Rates, WrongKeys};
+use crate::inbox::Wakes;
+use crate::ingest::live_search::{LiveSearch, Wanted};
 use crate::lookup::cache::{AnswerCache, CacheLimits};
-use crate::lookup::flight::{FlightLimits, Flights};
+use crate::lookup::change_listener::Hearing;
+use crate::lookup::coalescing::{FlightLimits, Flights};
 use crate::lookup::handler::Hookpoint;
-use crate::lookup::live::{Learned, ReadThrough, Search, Searcher};
-use crate::lookup::read::ReadRules;
-use crate::lookup::store::Store;
-use crate::pages::{Gauges, Health};
-use crate::readiness::Readiness;
-use crate::receive::handler::Reception;
+use crate::lookup::query_customers::ReadRules;
+use crate::lookup::read_through::{Learned, ReadThrough, Search, Searcher};
+use crate::lookup::repository::Store;
 use crate::settings::{SettingsFile, ledger_file};
 use crate::storage::database::Database;
-use crate::storage::ledger::LedgerKey;
 use crate::storage::pool::Use;
+use crate::storage::suppressions::LedgerKey;
 use crate::storage::{StorageError, brands, migrate};
-pub use server::PATHS;
-use server::{metrics_server, public_server, raise_file_limit, run};
-use work::Work;
+use crate::telemetry::alarm::{Alarms, Part};
+use crate::upstream::Accounts;
+use crate::webhooks::handler::Reception;
 
 /// A running application.
 pub struct Application {

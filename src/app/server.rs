@@ -14,15 +14,16 @@ use socket2::SockRef;
 use tokio::sync::oneshot;
 use tracing_actix_web::TracingLogger;
 
-use crate::background::Background;
+use super::route;
+use super::tasks::Background;
+use crate::http::health;
+use crate::http::health::{Gauges, Health};
+use crate::http::idle_connections::Connections;
+use crate::http::middleware::{Front, HookpointSpan, finish};
+use crate::http::problem::Problem;
 use crate::lookup::handler::{Hookpoint, lookup};
-use crate::pages::{self, Gauges, Health};
-use crate::problem::Problem;
-use crate::quiet::Connections;
-use crate::receive::handler::{Reception, options, receive};
-use crate::route;
 use crate::settings::SettingsFile;
-use crate::telemetry::request::{Front, HookpointSpan, finish};
+use crate::webhooks::handler::{Reception, options, receive};
 
 /// How long a client may take nothing of what it is sent before its connection is closed.
 const UNREAD: Duration = Duration::from_secs(30);
@@ -52,9 +53,9 @@ fn routes(config: &mut ServiceConfig, lookup_path: &str) {
         .service(post(&format!("{}{{brand}}/{{source}}", route::WEBHOOKS)))
         .service(post(&format!("{}{{brand}}/{{source}}/{{secret:[^/]*/?}}", route::WEBHOOKS)))
         .service(get(lookup_path).route(web::get().to(lookup)).route(web::head().to(lookup)))
-        .service(get(route::LIVE).route(web::get().to(pages::live)).route(web::head().to(pages::live)))
-        .service(get(route::READY).route(web::get().to(pages::ready)).route(web::head().to(pages::ready)))
-        .service(get(&format!("{}{{code}}", route::PROBLEMS)).route(web::get().to(pages::problem)).route(web::head().to(pages::problem)))
+        .service(get(route::LIVE).route(web::get().to(health::live)).route(web::head().to(health::live)))
+        .service(get(route::READY).route(web::get().to(health::ready)).route(web::head().to(health::ready)))
+        .service(get(&format!("{}{{code}}", route::PROBLEMS)).route(web::get().to(health::problem)).route(web::head().to(health::problem)))
         .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::NotFound) }));
 }
 
@@ -119,6 +120,6 @@ pub(super) fn run(server: Server, background: &Background) -> (ServerHandle, one
 
 /// The server of the metrics.
 pub(super) fn metrics_server(listener: TcpListener, gauges: Data<Gauges>) -> std::io::Result<Server> {
-    let app = move || App::new().app_data(gauges.clone()).service(Resource::new("/metrics").get(pages::metrics));
+    let app = move || App::new().app_data(gauges.clone()).service(Resource::new("/metrics").get(health::metrics));
     Ok(HttpServer::new(app).workers(1).max_connections(METRICS_CONNECTIONS).disable_signals().listen(listener)?.run())
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::say;
-use crate::customer::census::Census;
-use crate::customer::rules::IdentityRules;
+use crate::customer::identity::in_memory::Census;
+use crate::customer::identity::rules::IdentityRules;
 use crate::demo::accuracy::{Accuracy, Forged, Parts};
 use crate::demo::population::Population;
 use crate::demo::population::situation::Situation;

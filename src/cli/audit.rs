@@ -11,13 +11,13 @@ use super::{look, lookup, plain, say};
 use crate::app::find_brands;
 use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::customer::record::RecordKey;
-use crate::customer::text;
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::text;
 use crate::settings::{Settings, user_name};
-use crate::storage::actions::{ActionRow, finish_action, insert_action, list_actions};
+use crate::storage::audit_log::{ActionRow, finish_action, insert_action, list_actions};
 use crate::storage::database::Database;
-use crate::storage::ledger::{LedgerHash, LedgerHasher};
 use crate::storage::pool::Pool;
+use crate::storage::suppressions::{LedgerHash, LedgerHasher};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
@@ -110,7 +110,7 @@ pub(super) async fn run(command: AuditCommand, settings: Settings) -> anyhow::Re
 }
 
 async fn list(database: &Database, settings: Settings, slug: Option<&str>, limit: u32) -> anyhow::Result<()> {
-    let names = super::names_of(&settings.brands);
+    let names = crate::cli::names_of(&settings.brands);
     let brands = find_brands(database, settings.brands).await?;
     let mut wanted: Vec<_> = match slug {
         Some(slug) => vec![lookup::choose(&brands, Some(slug), &names)?],

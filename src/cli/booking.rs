@@ -8,17 +8,17 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
 use super::{audit, look, lookup, open, plain, say};
-use crate::account::{Account, Accounts};
+use crate::admin::cancel_booking::{Mandate, Refreshed, cancel, is_done, known};
+use crate::app::tasks::Background;
 use crate::app::{find_brands, open_brands};
-use crate::background::Background;
 use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::collect::cancelling::{Mandate, Refreshed, cancel, is_done, known};
-use crate::customer::event::{Event, field};
+use crate::customer::model::event::{Event, field};
 use crate::settings::{Settings, user_name};
 use crate::sources::booking::Cancelling;
-use crate::storage::actions::list_actions;
+use crate::storage::audit_log::list_actions;
 use crate::storage::database::Database;
+use crate::upstream::{Account, Accounts};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BookingCommand {
@@ -67,7 +67,7 @@ pub(super) async fn run(command: BookingCommand, settings: Settings) -> anyhow::
 }
 
 async fn with(database: &Database, command: BookingCommand, settings: Settings) -> anyhow::Result<()> {
-    let names = super::names_of(&settings.brands);
+    let names = crate::cli::names_of(&settings.brands);
     let only_looks = matches!(command, BookingCommand::Actions { .. });
     let brands = if only_looks { find_brands(database, settings.brands).await? } else { open_brands(database, settings.brands).await? };
     match command {

@@ -11,18 +11,18 @@ use super::{lookup, open, plain, plain_json, rebuild, say};
 use crate::app::open_brands;
 use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::collect::erasure::file::LedgerFile;
-use crate::collect::erasure::person::{Progress, Receipt, Whom, erase, unerase};
-use crate::collect::erasure::reconcile::{adopt_keys, reconcile};
-use crate::collect::export::export;
-use crate::customer::record::RecordKey;
+use crate::customer::model::record::RecordKey;
+use crate::erasure::erase::{Progress, Receipt, Whom, erase, unerase};
+use crate::erasure::export::export;
+use crate::erasure::reconcile::{adopt_keys, reconcile};
+use crate::erasure::suppression_file::LedgerFile;
 use crate::lookup::query::Question;
-use crate::lookup::read::{ReadRules, find, find_keys};
+use crate::lookup::query_customers::{ReadRules, find, find_keys};
 use crate::settings::file::Several;
 use crate::settings::{Settings, ledger_file};
 use crate::storage::customers::{find_customer, find_owner};
 use crate::storage::database::Database;
-use crate::storage::erasing::{NamesakeRow, list_remains, list_same_names};
+use crate::storage::purge::{NamesakeRow, list_remains, list_same_names};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CustomerCommand {
@@ -78,7 +78,7 @@ pub(super) async fn run(command: CustomerCommand, settings: Settings) -> anyhow:
 }
 
 async fn with(database: &Database, command: CustomerCommand, settings: Settings) -> anyhow::Result<()> {
-    let (names, ledger) = (super::names_of(&settings.brands), LedgerFile::new(ledger_file(&settings.file)));
+    let (names, ledger) = (crate::cli::names_of(&settings.brands), LedgerFile::new(ledger_file(&settings.file)));
     adopt_keys(&database.pool, &ledger, &settings.brands.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
     let most = usize::try_from(settings.file.lookup.max_customers)?;
     let brands = open_brands(database, settings.brands).await?;

@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use super::audit::{Act, ActorArguments};
 use super::{look, open, say};
-use crate::access::keys::{NewKey, hash_key};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::customer::text;
+use crate::customer::model::text;
+use crate::http::api_keys::{NewKey, hash_key};
 use crate::settings::Settings;
 use crate::storage::keys::{KeyRow, insert_key, list_keys, revoke_key};
 
@@ -50,7 +50,7 @@ pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Resu
     let only_looks = matches!(command, KeyCommand::List { .. });
     let database = if only_looks { look(&settings).await? } else { open(&settings).await? };
     let now = Clock::system().now();
-    let (file, names) = (settings.file, super::names_of(&settings.brands));
+    let (file, names) = (settings.file, crate::cli::names_of(&settings.brands));
     let brands = if only_looks { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
     let find = |slug: &str| {
         brands.values().find(|brand| brand.rules.slug == slug).with_context(|| format!("there is no brand {slug} in the settings; brands: {names}"))

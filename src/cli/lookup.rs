@@ -9,14 +9,14 @@ use clap::Args;
 use serde_json::Value;
 
 use super::{look, plain, plain_json, say};
+use crate::admin::explain::{Explanation, explain};
 use crate::app::find_brands;
 use crate::brand::Brand;
-use crate::collect::explain::{Explanation, explain};
-use crate::customer::email::Email;
-use crate::customer::phone::Phone;
-use crate::customer::text::canonical_id;
+use crate::customer::model::email::Email;
+use crate::customer::model::phone::Phone;
+use crate::customer::model::text::canonical_id;
 use crate::lookup::query::Question;
-use crate::lookup::read::{ReadRules, find, find_keys};
+use crate::lookup::query_customers::{ReadRules, find, find_keys};
 use crate::settings::Settings;
 
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ pub(super) struct LookupArguments {
 pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyhow::Result<()> {
     let database = look(&settings).await?;
     let rules = ReadRules { max_customers: usize::try_from(settings.file.lookup.max_customers)?, several: settings.file.lookup.several };
-    let names = super::names_of(&settings.brands);
+    let names = crate::cli::names_of(&settings.brands);
     let brands = find_brands(&database, settings.brands).await?;
     let brand = choose(&brands, arguments.brand.as_deref(), &names)?;
     let question = question(brand, arguments.email.as_deref(), arguments.phone.as_deref(), arguments.id)?;

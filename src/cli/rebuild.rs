@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{open, say};
 use crate::app::open_brands;
-use crate::collect::rebuild::rebuild;
+use crate::ingest::rebuild::rebuild;
 use crate::settings::Settings;
 
 #[derive(Debug, Args)]
@@ -18,7 +18,7 @@ pub(super) struct RebuildArguments {
 }
 
 pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyhow::Result<()> {
-    let names = super::names_of(&settings.brands);
+    let names = crate::cli::names_of(&settings.brands);
     let database = open(&settings).await?;
     let brands = open_brands(&database, settings.brands).await?;
     let mut wanted: Vec<_> = brands.values().filter(|brand| arguments.brand.as_ref().is_none_or(|slug| *slug == brand.rules.slug)).collect();

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::vendor::{Request, Secrets};
-use crate::customer::kind::Source;
+use super::webhook_signer::{Request, Secrets};
+use crate::customer::model::source::Source;
 
 /// Whom they are about.
 pub const EMAIL: &str = "nova@example.org";

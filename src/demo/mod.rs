@@ -1,22 +1,22 @@
 //! A believable brand: some dozens of customers with every difficulty in it, as recorded deliveries of four systems.
 
 pub mod accuracy;
-pub mod aftermath;
+pub mod background_activity;
 pub mod examples;
-pub mod life;
+pub mod http_post;
 pub mod population;
-pub mod post;
-pub mod story;
+pub mod recorded_deliveries;
+pub mod seed;
 pub mod systems;
-pub mod vendor;
+pub mod webhook_signer;
 
 use std::path::Path;
 
+use self::systems::Systems;
+use self::webhook_signer::Secrets;
 use crate::brand::BrandRules;
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
 use crate::settings::{Mistake, Settings};
-use systems::Systems;
-use vendor::Secrets;
 
 /// The demo brand's settings.
 pub const SETTINGS: &str = include_str!("settings.toml");

@@ -8,15 +8,15 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::cache::{AnswerCache, CacheKey};
-use super::flight::{Crashed, Flights, Landed};
-use super::live::ReadThrough;
+use super::coalescing::{Crashed, Flights, Landed};
 use super::query::{Query, Question};
-use crate::access::keys::{Keyring, LiveKey};
-use crate::access::limits::WrongKeys;
-use crate::access::network::{Caller, Proxies};
+use super::read_through::ReadThrough;
 use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::problem::Problem;
+use crate::http::api_keys::{Keyring, LiveKey};
+use crate::http::client_ip::{Caller, Proxies};
+use crate::http::problem::Problem;
+use crate::http::rate_limits::WrongKeys;
 use crate::storage::invalidation::{Invalidation, LookupHash};
 
 /// What a lookup needs.

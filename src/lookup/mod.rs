@@ -4,11 +4,12 @@
 //! `gate` lets others travel together, [`store`] asks Postgres as long as there is time, [`read`] knows what to ask, [`live`] has
 //! sources asked that may know more.
 
+mod brand_queue;
 pub mod cache;
-pub mod flight;
-mod gate;
+pub mod change_listener;
+pub mod coalescing;
 pub mod handler;
-pub mod live;
 pub mod query;
-pub mod read;
-pub mod store;
+pub mod query_customers;
+pub mod read_through;
+pub mod repository;

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::customer::email::Email;
-use crate::customer::identifier::{Identifier, IdentifierKind};
-use crate::customer::phone::Phone;
-use crate::customer::text::canonical_id;
-use crate::problem::Problem;
+use crate::customer::model::email::Email;
+use crate::customer::model::identifier::{Identifier, IdentifierKind};
+use crate::customer::model::phone::Phone;
+use crate::customer::model::text::canonical_id;
+use crate::http::problem::Problem;
 
 /// The longest query string, in bytes.
 pub const MAX_QUERY: usize = 4_096;

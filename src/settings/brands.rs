@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::doors::{self, Secrets};
 use super::file::{BrandSettings, IdentitySettings};
+use super::webhooks;
+use super::webhooks::Secrets;
 use crate::brand::BrandRules;
-use crate::customer::email::Email;
-use crate::customer::identifier::Blocklist;
-use crate::customer::kind::{Source, SourceKind};
-use crate::customer::phone::{Phone, Region};
-use crate::customer::presentation::{PresentationRules, Presenter};
-use crate::customer::rules::IdentityRules;
+use crate::customer::answer::presentation::{PresentationRules, Presenter};
+use crate::customer::identity::rules::IdentityRules;
+use crate::customer::model::email::Email;
+use crate::customer::model::identifier::Blocklist;
+use crate::customer::model::phone::{Phone, Region};
+use crate::customer::model::source::{Source, SourceKind};
 use crate::sources::SourceSettings;
 use crate::sources::omnilab::ExternalIdKinds;
 use crate::sources::secret::Fetch;
@@ -35,8 +36,8 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, s
         settings.precedence.iter().map(|(field, order)| (field.clone(), kinds(order, &format!("precedence.{field}"), &mut found))).collect();
     check_sources(&settings.sources, &mut found);
     check_fields(settings, &mut found);
-    let doors = doors::open(&settings.sources, fetch, &mut found, secrets);
-    let accounts = doors::connect(&settings.sources, fetch, &mut found, secrets);
+    let doors = webhooks::open(&settings.sources, fetch, &mut found, secrets);
+    let accounts = webhooks::connect(&settings.sources, fetch, &mut found, secrets);
     let (Some(time_zone), Ok(locale), true) = (time_zone, locale, found.is_empty()) else { return Err(found) };
     let urls = Source::ALL.into_iter().map(|source| (source, settings.sources.event_url(source).to_owned())).filter(|(_, url)| !url.is_empty());
     let presentation = PresentationRules {

@@ -376,7 +376,7 @@ pub struct IdentitySettings {
 
 impl Default for IdentitySettings {
     fn default() -> Self {
-        let rules = crate::customer::rules::IdentityRules::default();
+        let rules = crate::customer::identity::rules::IdentityRules::default();
         Self {
             order: rules.order.iter().map(ToString::to_string).collect(),
             unique: rules.unique.iter().map(ToString::to_string).collect(),

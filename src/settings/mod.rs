@@ -4,21 +4,21 @@
 //! environment.
 
 pub mod brands;
-mod doors;
 pub mod file;
 mod mistake;
 mod networks;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use self::file::SettingsFile;
+pub use self::mistake::Mistake;
+use self::mistake::Source;
 use crate::brand::BrandRules;
 use crate::sources::secret::Fetch;
 use crate::storage::database::{Place, PoolSize, Url};
 use crate::storage::embedded::Layout;
-pub use file::SettingsFile;
-pub use mistake::Mistake;
-use mistake::Source;
 
 /// The settings of a service.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Settings {
     /// # Errors
     /// Every mistake that was found.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Vec<Mistake>> {
-        Self::parse_with(text, path, &doors::fetch)
+        Self::parse_with(text, path, &webhooks::fetch)
     }
 
     /// Reads settings from text, and secrets from elsewhere.
@@ -69,7 +69,7 @@ impl Settings {
         let (mut brands, mut missing, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         for (slug, brand) in &file.brands {
             let of_brand = |(key, what): (String, String)| source.at(format!("brands.{slug}.{key}").trim_end_matches('.'), what);
-            let mut secrets = doors::Secrets::default();
+            let mut secrets = webhooks::Secrets::default();
             match brands::validate(slug, brand, fetch, &mut secrets) {
                 Ok(rules) => brands.push(rules),
                 Err(found) => mistakes.extend(found.into_iter().map(of_brand)),

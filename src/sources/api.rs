@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use super::secret::{Keyring, Secret};
 use super::{Delivery, Unreadable};
-use crate::customer::event::EventKey;
-use crate::customer::identifier::Identifier;
-use crate::customer::kind::SourceKind;
-use crate::customer::record::{Change, Record};
-use crate::customer::versions::Versions;
+use crate::customer::model::event::EventKey;
+use crate::customer::model::field_versions::Versions;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::{Change, Record};
+use crate::customer::model::source::SourceKind;
 
 /// A question to a system's API. Equal questions are one call. What it is about may name a person, so it is never shown.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,11 +1,11 @@
 //! Cancelling bookings: of the four systems only OmniLab publishes how, and the settings must allow it.
 
-use crate::customer::event::{Event, EventKey};
-use crate::customer::kind::{Source, SourceKind};
-use crate::customer::record::RecordKey;
-use crate::sources::SourceSettings;
-use crate::sources::api::Ask;
-use crate::sources::omnilab::{bookings_of, cancelling, is_cancelled};
+use super::SourceSettings;
+use super::api::Ask;
+use super::omnilab::{bookings_of, cancelling, is_cancelled};
+use crate::customer::model::event::{Event, EventKey};
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::source::{Source, SourceKind};
 
 /// Why a booking can't be cancelled. The text never holds its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

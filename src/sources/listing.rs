@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::picker::{text_of, truth_of};
+use super::extract::{text_of, truth_of};
 
 /// The names that lists usually have.
 const USUAL: [&str; 4] = ["items", "results", "records", "data"];

@@ -3,9 +3,10 @@
 //! To add a system: a variant of [`Source`] and its kinds of record in `customer/kind.rs` (the compiler then lists what
 //! is missing), a folder here with its wire format, its recorded bodies in `fixtures/webhooks/<system>`, its settings.
 
+mod address_match;
 pub mod api;
 pub mod booking;
-mod holder;
+pub mod extract;
 mod json;
 mod listing;
 mod lone_surrogates;
@@ -13,7 +14,6 @@ pub mod omneo;
 pub mod omnilab;
 pub mod omniotap;
 mod path;
-pub mod picker;
 mod said_at;
 pub mod secret;
 pub mod signature;
@@ -30,8 +30,8 @@ use serde::{Deserialize, Serialize};
 
 use self::api::Connect;
 pub use self::json::{Fault, json};
-use crate::customer::kind::Source;
-use crate::customer::record::Change;
+use crate::customer::model::record::Change;
+use crate::customer::model::source::Source;
 
 /// What arrived from a source: a webhook's headers and raw body.
 #[derive(Clone)]

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::picker::{Fields, at, text_of};
+use super::extract::{Fields, at, text_of};
 use super::time::{Moment, Unclear, moment};
-use crate::customer::event::field::OCCURRED_AT;
-use crate::customer::unread;
-use crate::customer::versions::UNCLEAR_AT;
+use crate::customer::model::event::field::OCCURRED_AT;
+use crate::customer::model::field_versions::UNCLEAR_AT;
+use crate::customer::model::unread;
 
 /// When something was said, as far as it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::api::is_safe_url;
 use super::webhook::digest;
-use crate::customer::text;
+use crate::customer::model::text;
 
 /// The fewest bytes of a secret that a source proves itself by: 128 bits, below which guessing is no longer out of the question.
 pub const MIN_SECRET_BYTES: usize = 16;

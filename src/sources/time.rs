@@ -7,7 +7,7 @@ use jiff::{Timestamp, Zoned};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::customer::placeholder;
+use crate::customer::model::placeholder;
 
 /// A point in time, as exactly as it was said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Unclear;
 pub fn moment(value: &Value) -> Result<Option<Moment>, Unclear> {
     let text = match value {
         Value::Null => return Ok(None),
-        Value::String(text) => crate::customer::text::visible(text),
+        Value::String(text) => crate::customer::model::text::visible(text),
         Value::Number(number) => number.to_string(),
         Value::Bool(_) | Value::Array(_) | Value::Object(_) => return Err(Unclear),
     };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Delivery, Reader};
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
 
 /// A webhook as it came, before anybody vouched for it.
 pub struct Incoming<'a> {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::storage::pool::Connection;
+use super::pool::Connection;
 
 use super::StorageError;
 use super::invalidation::LookupHash;
-use super::looks::{Look, looks};
-use crate::customer::identifier::Identifier;
-use crate::customer::kind::{Source, SourceKind};
+use super::live_queries::{Look, looks};
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::source::{Source, SourceKind};
 
 /// An answer as it was rendered.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::storage::pool::Connection;
+use super::pool::Connection;
 use jiff::Timestamp;
 use sqlx::types::Json;
 use uuid::Uuid;

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use crate::storage::pool::Pool;
+use super::pool::Pool;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::ledger::LedgerKey;
-use crate::customer::record::RecordKey;
+use super::suppressions::LedgerKey;
+use crate::customer::model::record::RecordKey;
 
 /// A brand as the store knows it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -131,7 +131,7 @@ pub async fn save_sweep(pool: &Pool, brand_id: i32, rules: [u8; 16], after: &str
 /// # Errors
 /// When Postgres fails.
 pub async fn finish_sweep(pool: &Pool, brand_id: i32, rules: [u8; 16]) -> Result<(), StorageError> {
-    let mut transaction = super::outcome::begin(pool, brand_id).await?;
+    let mut transaction = crate::storage::write_changes::begin(pool, brand_id).await?;
     let orphans = "delete from shared_values as old where old.brand_id = $1 and not exists (
         select from identifiers as held where held.brand_id = $1 and held.kind = old.kind and held.value = old.value and held.links
     )";

@@ -10,8 +10,8 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Describe, Either, Execute, Executor, SqlStr};
 
+use super::failure::{Trouble, breaks};
 use super::hosts::Hosts;
-use super::trouble::{Trouble, breaks};
 
 /// How long the oldest connection lives: the server's memory of it and a forgotten plan end with it.
 const LONGEST_LIFE: Duration = Duration::from_mins(30);

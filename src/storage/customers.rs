@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::storage::pool::Connection;
+use super::pool::Connection;
 
 use super::StorageError;
-use crate::customer::aliases::Aliases;
-use crate::customer::identifier::Identifier;
-use crate::customer::kind::SourceKind;
-use crate::customer::record::{RecordKey, SourceMerge};
+use crate::customer::answer::aliases::Aliases;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::{RecordKey, SourceMerge};
+use crate::customer::model::source::SourceKind;
 
 /// A customer's id in answers and every record key that stands for it; `None` when there is no such customer (any more).
 ///

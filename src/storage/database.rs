@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::StorageError;
 use super::embedded::{Embedded, EmbeddedError, Layout};
+use super::failure::Trouble;
 use super::hosts::{Hosts, UrlError};
 use super::pool::{Pool, Use};
-use super::trouble::Trouble;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use sqlx::Row;

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::storage::pool::Pool;
+use super::pool::Pool;
 use jiff::Timestamp;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::inbox::first_id_at;
-use crate::customer::kind::Source;
+use super::delivery_queue::first_id_at;
+use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::storage::pool::{Connection, Pool};
+use super::pool::{Connection, Pool};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::ledger::{LedgerHash, LedgerKey};
+use super::suppressions::{LedgerHash, LedgerKey};
 
 type Time = jiff_sqlx::Timestamp;
 

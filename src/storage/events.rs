@@ -1,15 +1,15 @@
 //! Events: what happened to records.
 
-use crate::storage::pool::Connection;
+use super::pool::Connection;
 use sqlx::types::Json;
 
 use super::StorageError;
 use super::records::texts;
-use crate::customer::event::{Event, EventKey, field};
-use crate::customer::kind::Source;
-use crate::customer::record::RecordKey;
+use crate::customer::model::event::{Event, EventKey, field};
+use crate::customer::model::field_versions::Versions;
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::source::Source;
 use crate::customer::timeline_order;
-use crate::customer::versions::Versions;
 
 fn event((key, Json(versions)): (String, Json<Versions>)) -> Result<Event, StorageError> {
     Ok(Event { key: key.parse().map_err(StorageError::corrupt("events"))?, versions })

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::storage::pool::Connection;
+use super::pool::Connection;
 use serde_json::Value;
 use sqlx::types::Json;
 
 use super::StorageError;
 use super::records::texts;
-use crate::customer::record::RecordKey;
+use crate::customer::model::record::RecordKey;
 
 /// What sources and people said of some records, and what follows from it.
 ///

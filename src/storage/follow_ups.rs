@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use crate::storage::pool::{Connection, Pool};
+use super::pool::{Connection, Pool};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::inbox::Claim;
-use super::ledger::LedgerHash;
-use crate::customer::kind::Source;
+use super::delivery_queue::Claim;
+use super::suppressions::LedgerHash;
+use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
@@ -38,7 +38,7 @@ pub async fn insert_follow_ups(db: &mut Connection, brand_id: i32, due_at: Times
             on conflict do nothing",
         )
         .bind(brand_id)
-        .bind(super::inbox::new_id(due_at))
+        .bind(crate::storage::delivery_queue::new_id(due_at))
         .bind(hint.source.as_str())
         .bind(Json(&hint.ask))
         .bind(hint.subjects.iter().map(|hash| hash.0.to_vec()).collect::<Vec<_>>())

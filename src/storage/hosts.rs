@@ -14,7 +14,7 @@ use futures_util::stream::FuturesUnordered;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
-use super::trouble::Trouble;
+use super::failure::Trouble;
 
 /// How long one host may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(3);

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use crate::customer::identifier::Identifier;
+use crate::customer::model::identifier::Identifier;
 
 /// The channel of the notifications.
 pub const CHANNEL: &str = "hookpoint_changed";

@@ -1,6 +1,6 @@
 //! Keys of the hookpoint. Only their hashes are kept.
 
-use crate::storage::pool::Pool;
+use super::pool::Pool;
 use jiff::Timestamp;
 use uuid::Uuid;
 

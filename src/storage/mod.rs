@@ -1,52 +1,52 @@
 //! Everything that is kept, and the only place with SQL. A row becomes a type of the domain here.
 
-pub mod accounts;
-pub mod actions;
 pub mod answers;
+pub mod audit_log;
 pub mod bodies;
 pub mod brands;
-pub mod calls;
-pub mod changes;
-pub mod components;
 mod connection;
 pub mod customers;
 pub mod database;
 pub mod deliveries;
-pub mod doors;
+pub mod delivery_queue;
 pub mod embedded;
-pub mod erasing;
 pub mod erasures;
 pub mod events;
 pub mod export;
+mod failure;
 pub mod follow_ups;
 pub mod hosts;
-pub mod inbox;
 pub mod invalidation;
 pub mod keys;
-pub mod ledger;
-pub mod looks;
-pub mod neighbourhood;
-pub mod outcome;
-pub mod passes;
+pub mod listener;
+pub mod live_queries;
+pub mod load_component;
+pub mod oversized_components;
 pub mod places;
 pub mod pool;
+pub mod purge;
+pub mod rate_limit;
 pub mod records;
-pub mod sightings;
-pub mod streams;
-mod trouble;
+pub mod seen_keys;
+pub mod suppressions;
+pub mod sync_runs;
+pub mod sync_streams;
 pub mod unread_values;
+pub mod upstream_accounts;
+pub mod webhook_stats;
+pub mod write_changes;
 
 use std::collections::BTreeMap;
 
-use crate::customer::kind::UnknownName;
-use pool::Pool;
+use self::pool::Pool;
+use crate::customer::model::source::UnknownName;
 use sqlx::migrate::Migrator;
 
 /// What can go wrong with the store. The text never holds a value.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// Postgres refused, failed or is away.
-    #[error("database: {}", trouble::in_words(.0))]
+    #[error("database: {}", failure::in_words(.0))]
     Database(sqlx::Error),
     /// A row holds what this program never writes.
     #[error("a row in {0} is not as this program writes it")]
@@ -65,7 +65,7 @@ impl StorageError {
     pub fn is_away(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
-            Self::Database(error) => trouble::breaks(error),
+            Self::Database(error) => failure::breaks(error),
             Self::Corrupt(_) => false,
         }
     }

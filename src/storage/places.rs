@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::storage::pool::Pool;
+use super::pool::Pool;
 
 use super::StorageError;
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
 
 /// The names of those places that have one.
 ///

@@ -19,8 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use super::connection::Connection;
 use super::connection::streamed;
+use super::failure::{Trouble, breaks};
 use super::hosts::Hosts;
-use super::trouble::{Trouble, breaks};
 
 /// How long to wait before Postgres, which just couldn't be reached, is tried again.
 const PAUSE: Duration = Duration::from_millis(20);

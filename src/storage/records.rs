@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::storage::pool::{Connection, Pool};
+use super::pool::{Connection, Pool};
 use sqlx::types::Json;
 
 use super::StorageError;
-use crate::customer::identifier::Identifier;
-use crate::customer::kind::SourceKind;
-use crate::customer::record::{Record, RecordKey, SourceMerge};
-use crate::customer::versions::Versions;
+use crate::customer::model::field_versions::Versions;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::{Record, RecordKey, SourceMerge};
+use crate::customer::model::source::SourceKind;
 
 fn record((key, Json(versions)): (String, Json<Versions>)) -> Result<Record, StorageError> {
     Ok(Record { key: key.parse().map_err(StorageError::corrupt("records"))?, versions })

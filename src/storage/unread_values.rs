@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::storage::pool::Pool;
+use super::pool::Pool;
 use jiff::Timestamp;
 use sqlx::PgExecutor;
 
 use super::StorageError;
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
 
 /// A field that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

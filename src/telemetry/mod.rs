@@ -4,10 +4,10 @@
 //! (tracing-actix-web's records path with query, the caller's address and errors' internals), and of other crates only
 //! warnings are kept.
 
-mod line;
+pub mod alarm;
+mod format;
 pub mod metrics;
-mod output;
-pub mod request;
+mod writer;
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;
@@ -17,10 +17,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
+use self::format::{Human, Json, RequestIdOnly};
+pub use self::metrics::metrics;
+use self::writer::Output;
 use crate::settings::file::{LogFormat, TelemetrySettings};
-use line::{Human, Json, RequestIdOnly};
-pub use metrics::metrics;
-use output::Output;
 
 /// Collects what the program says. Only warnings of other crates, at any level of ours.
 pub fn subscriber<W>(settings: &TelemetrySettings, writer: W) -> Box<dyn tracing::Subscriber + Send + Sync>

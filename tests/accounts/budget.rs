@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use hookpoint::account::{CallError, Class, Window};
 use hookpoint::sources::api::Ask;
+use hookpoint::upstream::{CallError, Class, Window};
 
 use crate::support::{Options, Replica, database};
 use crate::vendor::{Arrival, Vendor, json};

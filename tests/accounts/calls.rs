@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::time::Duration;
 
-use hookpoint::account::{CallError, Class};
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::Ask;
+use hookpoint::upstream::{CallError, Class};
 
 use crate::support::{Options, Replica, TOKEN, until};
 use crate::vendor::{Act, Vendor, answer, json};

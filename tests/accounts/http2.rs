@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use h2::Reason;
-use hookpoint::account::{CallError, Class, Window};
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::Ask;
+use hookpoint::upstream::{CallError, Class, Window};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::authority::{Authority, SOUND};

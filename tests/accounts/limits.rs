@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use hookpoint::account::{CallError, Class};
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::Ask;
-use hookpoint::storage::accounts::{AccountKey, AccountRow, get_account};
-use hookpoint::storage::calls::postpone_call;
+use hookpoint::storage::rate_limit::postpone_call;
+use hookpoint::storage::upstream_accounts::{AccountKey, AccountRow, get_account};
+use hookpoint::upstream::{CallError, Class};
 use jiff::SignedDuration;
 
 use crate::support::{Options, Replica, database, now, until};

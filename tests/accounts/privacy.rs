@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hookpoint::account::{CallError, Class};
 use hookpoint::settings::file::{CallSettings, LogFormat, TelemetrySettings};
 use hookpoint::sources::api::{Ask, ClientCredentials, Credential, TokenStyle};
 use hookpoint::sources::secret::Secret;
+use hookpoint::upstream::{CallError, Class};
 
 use crate::support::{Options, Replica};
 use crate::vendor::{Act, Vendor, answer, json};
@@ -88,7 +88,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
             let ask = Ask::about("get", &format!("canary%40ask.example{n}"));
             let _ = replica.account.call(&ask, Class::Backfill, Duration::from_millis(200)).await;
         }
-        let row = hookpoint::storage::accounts::get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap();
+        let row = hookpoint::storage::upstream_accounts::get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap();
         write!(shown, "{row:?}").unwrap();
         replica.stop().await;
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use hookpoint::account::{CallError, Distrust};
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::{ClientCredentials, Credential, TokenStyle};
 use hookpoint::sources::secret::Secret;
-use hookpoint::storage::accounts::get_account;
+use hookpoint::storage::upstream_accounts::get_account;
+use hookpoint::upstream::{CallError, Distrust};
 use reqwest::Certificate;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hookpoint::account::CallError;
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::{ClientCredentials, Credential, TokenStyle};
 use hookpoint::sources::secret::Secret;
+use hookpoint::upstream::CallError;
 
 use crate::support::{Options, Replica, until};
 use crate::vendor::{Act, Arrival, Vendor, json};

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hookpoint::brand::BrandRules;
-use hookpoint::customer::event::{self, EventKey};
-use hookpoint::customer::record::{Change, Record, RecordKey, SourceMerge, field};
-use hookpoint::customer::resolution::Decision;
-use hookpoint::customer::versions::{Scope, Update, Versions};
+use hookpoint::customer::identity::resolution::Decision;
+use hookpoint::customer::model::event;
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::field_versions::{Scope, Update, Versions};
+use hookpoint::customer::model::record::{Change, Record, RecordKey, SourceMerge, field};
 use hookpoint::settings::Settings;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::customer::aliases::Aliases;
-use hookpoint::customer::identifier::{Identifier, identifiers_of};
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::name::FoldedName;
-use hookpoint::customer::phone_field::PhoneField;
-use hookpoint::customer::record::{Change, Record, SourceMerge, field};
-use hookpoint::customer::resolution::{Decision, Facts, Member, resolve};
-use hookpoint::customer::rules::IdentityRules;
+use hookpoint::customer::answer::aliases::Aliases;
+use hookpoint::customer::identity::resolution::{Decision, Facts, Member, resolve};
+use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::model::identifier::{Identifier, identifiers_of};
+use hookpoint::customer::model::name::FoldedName;
+use hookpoint::customer::model::phone_field::PhoneField;
+use hookpoint::customer::model::record::{Change, Record, SourceMerge, field};
+use hookpoint::customer::model::source::SourceKind;
 use jiff::Timestamp;
 
 use super::{Case, Customers, live_records, name};

@@ -1,6 +1,6 @@
 //! Whatever is signed holds for nothing else: not one bit of it may be another.
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::Refused;
 use proptest::prelude::*;
 use serde_json::Value;

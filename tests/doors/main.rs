@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use hmac::{Hmac, KeyInit, Mac};
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::secret::{Keyring, SecretRef};
 use hookpoint::sources::webhook::{Incoming, Proof, Refused};

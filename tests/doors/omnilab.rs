@@ -1,6 +1,6 @@
 //! Standard Webhooks, with what OmniLab leaves open.
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::{Proof, Refused};
 
 use super::{NEW, OLD, OTHER, base64, check, hmac_sha256, now, proof, secrets};

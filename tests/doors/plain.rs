@@ -1,6 +1,6 @@
 //! Signatures over the body in one header: Omneo's, and OmnioTap's as the settings have it.
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::{Proof, Refused};
 
 use super::{NEW, OLD, OTHER, base64, check, hex, hmac_sha256, proof, secrets};

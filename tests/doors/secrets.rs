@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::{Incoming, Proof, Refused, SecretIn};
 
 use super::{NEW, OLD, OTHER, check, now, proof, secrets, settled};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::{Proof, Refused, Urgency};
 use hookpoint::sources::{Delivery, SourceSettings};
 

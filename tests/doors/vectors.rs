@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::settings::Settings;
 use hookpoint::sources::webhook::{Door, Incoming, Refused};
 use jiff::Timestamp;

@@ -7,7 +7,7 @@ mod metrics;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use hookpoint::customer::filters::Locale;
+use hookpoint::customer::answer::filters::Locale;
 use hookpoint::settings::file::{BrandSettings, CustomFieldSettings, SettingsFile};
 use hookpoint::settings::{Mistake, Settings};
 use serde_json::{Value, json};

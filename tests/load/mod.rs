@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::record::{Change, RecordKey};
-use hookpoint::customer::versions::{Scope, Update};
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::customer::model::source::SourceKind;
 use hookpoint::storage::pool::Pool;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use hookpoint::app::open_brands;
 use hookpoint::brand::Brand;
-use hookpoint::collect::apply::apply;
-use hookpoint::collect::erasure::file::LedgerFile;
-use hookpoint::customer::event::EventKey;
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::{Change, RecordKey};
-use hookpoint::customer::versions::{Scope, Update};
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::erasure::suppression_file::LedgerFile;
+use hookpoint::ingest::apply::apply;
 use hookpoint::settings::Settings;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use hookpoint::collect::erasure::file::{BrandLedger, Entry, LedgerFile};
-use hookpoint::customer::event::EventKey;
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::RecordKey;
-use hookpoint::storage::ledger::{LedgerHash, LedgerHasher, LedgerKey};
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::erasure::suppression_file::{BrandLedger, Entry, LedgerFile};
+use hookpoint::storage::suppressions::{LedgerHash, LedgerHasher, LedgerKey};
 use jiff::Timestamp;
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! Whoever is erased may have another record that nothing proves to be theirs: who erases is told.
 
-use hookpoint::customer::kind::SourceKind;
+use hookpoint::customer::model::source::SourceKind;
 
 use crate::desk::{Desk, record};
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use hookpoint::collect::erasure::person::enter;
-use hookpoint::customer::event::EventKey;
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::RecordKey;
-use hookpoint::storage::actions::{ActionRow, insert_action};
-use hookpoint::storage::ledger::LedgerHasher;
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::erasure::erase::enter;
+use hookpoint::storage::audit_log::{ActionRow, insert_action};
+use hookpoint::storage::suppressions::LedgerHasher;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -96,7 +96,7 @@ fn an_interrupted_erasure_that_the_service_finishes_takes_the_reasons_with_it() 
 async fn begin(
     database: &hookpoint::storage::database::Database,
     brand: &hookpoint::brand::Brand,
-    ledger: &hookpoint::collect::erasure::file::LedgerFile,
+    ledger: &hookpoint::erasure::suppression_file::LedgerFile,
 ) {
     let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
     enter(&database.pool, brand, ledger, &anna(), now).await.unwrap();

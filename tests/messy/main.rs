@@ -6,14 +6,14 @@ mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::customer::event::Event;
-use hookpoint::customer::identifier::{IdentifierKind, identifiers_of};
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::name::PersonName;
-use hookpoint::customer::phone::Region;
-use hookpoint::customer::record::{Change, Record, RecordKey};
-use hookpoint::customer::unread::{unread_fields, unread_values};
-use hookpoint::customer::versions::{UNCLEAR_AT, Update, Versions};
+use hookpoint::customer::model::event::Event;
+use hookpoint::customer::model::field_versions::{UNCLEAR_AT, Update, Versions};
+use hookpoint::customer::model::identifier::{IdentifierKind, identifiers_of};
+use hookpoint::customer::model::name::PersonName;
+use hookpoint::customer::model::phone::Region;
+use hookpoint::customer::model::record::{Change, Record, RecordKey};
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::customer::model::unread::{unread_fields, unread_values};
 use hookpoint::sources::{Delivery, Reading, SourceSettings};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use hookpoint::collect::apply::{Applied, apply};
-use hookpoint::customer::record::Change;
+use hookpoint::customer::model::record::Change;
+use hookpoint::ingest::apply::{Applied, apply};
 use hookpoint::storage::pool::Pool;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -153,8 +153,10 @@ async fn a_change_is_seen_at_once_by_another_replica_that_had_remembered_the_old
     assert_eq!(replica.ask(&query).await.body, old);
     let text = r#"{"headers":{"x-omneo-event":"profile.updated"},"received_at":"2026-11-21T12:00:00Z",
         "body":{"id":"679964aa-c748-484d-89d9-5c968ab3f6c0","point_balance":31337,"updated_at":"2026-11-21 12:00:00"}}"#;
-    let recorded = hookpoint::demo::story::Recorded::parse(text).unwrap();
-    let changes = hookpoint::demo::story::changes(&[(hookpoint::customer::kind::Source::Omneo, recorded)], &app.brand.rules.sources).unwrap();
+    let recorded = hookpoint::demo::recorded_deliveries::Recorded::parse(text).unwrap();
+    let changes =
+        hookpoint::demo::recorded_deliveries::changes(&[(hookpoint::customer::model::source::Source::Omneo, recorded)], &app.brand.rules.sources)
+            .unwrap();
     app.apply(changes).await;
     replica.until(&query, |response| response.body.contains("31,337") && response.body != old).await;
     replica.stop().await;

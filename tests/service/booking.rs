@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookpoint::account::{Account, Accounts};
-use hookpoint::background::Background;
+use hookpoint::admin::cancel_booking::{CancelError, Mandate, Refreshed, cancel};
+use hookpoint::app::tasks::Background;
 use hookpoint::clock::Clock;
-use hookpoint::collect::cancelling::{CancelError, Mandate, Refreshed, cancel};
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::demo::systems::{CLIENT_ID, Fault, Part, Systems, Terms, Thing, World, omnilab};
-use hookpoint::demo::vendor::Secrets;
+use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::booking::NotCancellable;
-use hookpoint::storage::actions::list_actions;
+use hookpoint::storage::audit_log::list_actions;
+use hookpoint::upstream::{Account, Accounts};
 use serde_json::{Value, json};
 
 use crate::inbox::work_off;

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use futures_util::stream::{StreamExt, iter};
 use hookpoint::brand::{Brand, BrandRules};
-use hookpoint::collect::apply::{Applied, apply};
-use hookpoint::customer::email::Email;
-use hookpoint::customer::phone::Phone;
-use hookpoint::customer::record::Change;
+use hookpoint::customer::model::email::Email;
+use hookpoint::customer::model::phone::Phone;
+use hookpoint::customer::model::record::Change;
+use hookpoint::ingest::apply::{Applied, apply};
 use hookpoint::lookup::query::Question;
-use hookpoint::lookup::read::{ReadRules, find};
+use hookpoint::lookup::query_customers::{ReadRules, find};
 use hookpoint::settings::file::Several;
 use hookpoint::storage::brands::get_or_insert_brand;
 use hookpoint::storage::database::{Database, PoolSize};

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use hookpoint::clock::Clock;
-use hookpoint::collect::sync::schedule::{Line, walk_due};
-use hookpoint::collect::sync::{Ended, Pass, Sign};
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::demo::systems::{Fault, Part, Thing, omneo};
 use hookpoint::settings::file::SyncSettings;
-use hookpoint::storage::passes::cancel_streams;
-use hookpoint::storage::streams::{StreamRow, list_streams};
+use hookpoint::storage::sync_runs::cancel_streams;
+use hookpoint::storage::sync_streams::{StreamRow, list_streams};
+use hookpoint::sync::schedule::{Line, walk_due};
+use hookpoint::sync::{Ended, Pass, Sign};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::sync::Notify;

@@ -182,7 +182,7 @@ async fn unknown_paths_are_not_found_and_every_problem_has_a_page() {
         assert_is_problem(&response, "");
         assert!(!response.body.contains("canary"));
     }
-    for problem in hookpoint::problem::Problem::ALL {
+    for problem in hookpoint::http::problem::Problem::ALL {
         let page = app.send("GET", &format!("/problems/{}", problem.code()), &[]).await;
         assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
         assert!(page.body.contains(problem.title()));

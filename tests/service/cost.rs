@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookpoint::clock::Clock;
-use hookpoint::collect::apply::apply;
-use hookpoint::collect::inbox::Worker;
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
+use hookpoint::inbox::Worker;
+use hookpoint::ingest::apply::apply;
 use hookpoint::lookup::query::Question;
-use hookpoint::lookup::read::{ReadRules, find};
+use hookpoint::lookup::query_customers::{ReadRules, find};
 use hookpoint::settings::file::{InboxSettings, Several};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
+use hookpoint::storage::delivery_queue::{Claim, delete_old_deliveries};
 use hookpoint::storage::follow_ups::{claim_follow_ups, delete_erased_follow_ups};
-use hookpoint::storage::inbox::{Claim, delete_old_deliveries};
 use hookpoint::storage::pool::Pool;
 use jiff::{Timestamp, ToSpan};
 use uuid::Uuid;
@@ -67,7 +67,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
         assert!(trips <= most, "the holder number {n}: {trips} round trips");
     }
     let rules = ReadRules { max_customers: 10, several: Several::All };
-    let phone = hookpoint::customer::phone::Phone::parse_e164("+31600000100").unwrap();
+    let phone = hookpoint::customer::model::phone::Phone::parse_e164("+31600000100").unwrap();
     assert_eq!(find(&database.pool, &brand, &Question::Address(phone.into()), rules).await.unwrap().customers, 1);
     for id in ["omneo:p200", "p201", "t1"] {
         find(&database.pool, &brand, &Question::Id(id.to_owned()), rules).await.unwrap();

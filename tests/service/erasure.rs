@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hookpoint::brand::Brand;
-use hookpoint::collect::apply::apply;
-use hookpoint::collect::erasure::file::LedgerFile;
-use hookpoint::collect::erasure::mentions::mentions_erased;
-use hookpoint::collect::erasure::person::{Receipt, Whom, enter, erase, unerase};
-use hookpoint::collect::erasure::reconcile::{adopt_keys, reconcile};
-use hookpoint::collect::export::export;
-use hookpoint::customer::event::EventKey;
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::{Change, RecordKey, SourceMerge};
-use hookpoint::customer::versions::{Scope, Update};
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge};
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::erasure::body_scan::mentions_erased;
+use hookpoint::erasure::erase::{Receipt, Whom, enter, erase, unerase};
+use hookpoint::erasure::export::export;
+use hookpoint::erasure::reconcile::{adopt_keys, reconcile};
+use hookpoint::erasure::suppression_file::LedgerFile;
+use hookpoint::ingest::apply::apply;
 use hookpoint::sources::Delivery;
 use hookpoint::storage::pool::Pool;
 use jiff::{Timestamp, ToSpan};
@@ -494,7 +494,7 @@ async fn a_file_that_cannot_be_written_erases_nobody() {
 async fn an_erasure_that_is_taken_back_lets_later_deliveries_count() {
     let app = app().await;
     erase_person(&app).await;
-    let email = hookpoint::customer::email::Email::parse(EMAIL).unwrap();
+    let email = hookpoint::customer::model::email::Email::parse(EMAIL).unwrap();
     assert_eq!(unerase(app.pool(), &app.brand, &file(&app), &Whom::Address(email.into()), now()).await.unwrap(), 1);
     assert_eq!(unerase(app.pool(), &app.brand, &file(&app), &Whom::Id("erase-contact-0001".to_owned()), now()).await.unwrap(), 0);
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0);

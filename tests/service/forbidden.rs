@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::customer::identifier::{Identifier, IdentifierKind};
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::name::{FoldedName, OnLine};
-use hookpoint::customer::phone::Phone;
-use hookpoint::customer::record::RecordKey;
+use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
+use hookpoint::customer::model::name::{FoldedName, OnLine};
+use hookpoint::customer::model::phone::Phone;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::SourceKind;
 
 use crate::oracle::{Oracle, Person, Sets, Tie, View};
 

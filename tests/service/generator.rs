@@ -7,10 +7,10 @@ mod dice;
 use std::collections::BTreeMap;
 
 pub use dice::Dice;
-use hookpoint::customer::event::{EventKey, field as event_field};
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::{Change, RecordKey, SourceMerge, field};
-use hookpoint::customer::versions::{Scope, Update};
+use hookpoint::customer::model::event::{EventKey, field as event_field};
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge, field};
+use hookpoint::customer::model::source::{Source, SourceKind};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 

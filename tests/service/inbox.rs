@@ -1,13 +1,13 @@
 //! What is acknowledged is applied: once in effect, whatever fails, whoever is late, in whatever order.
 
-use hookpoint::collect::erasure::file::LedgerFile;
-use hookpoint::collect::erasure::person::erase;
-use hookpoint::collect::inbox::Worker;
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::record::RecordKey;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::SourceKind;
+use hookpoint::erasure::erase::erase;
+use hookpoint::erasure::suppression_file::LedgerFile;
+use hookpoint::inbox::Worker;
 use hookpoint::settings::file::InboxSettings;
 use hookpoint::storage::deliveries::{ListedRow, Which, discard_deliveries, list_deliveries, replay_deliveries};
-use hookpoint::storage::inbox::delete_old_deliveries;
+use hookpoint::storage::delivery_queue::delete_old_deliveries;
 use jiff::ToSpan;
 use serde_json::{Value, json};
 

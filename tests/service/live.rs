@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookpoint::clock::Clock;
-use hookpoint::collect::erasure::file::LedgerFile;
-use hookpoint::collect::erasure::person::erase;
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::RecordKey;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::systems::{Fault, Part, Systems, Terms, Thing, World};
-use hookpoint::demo::vendor::Secrets;
+use hookpoint::demo::webhook_signer::Secrets;
+use hookpoint::erasure::erase::erase;
+use hookpoint::erasure::suppression_file::LedgerFile;
 use serde_json::{Value, json};
 
 use crate::support::{KEY, Options, TestApp, ledger_of, now};

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::collect::explain::explain;
-use hookpoint::customer::kind::Source;
+use hookpoint::admin::explain::explain;
+use hookpoint::customer::model::source::Source;
 use hookpoint::storage::unread_values::list_unread_values;
 use jiff::SignedDuration;
 use proptest::strategy::{Strategy, ValueTree};

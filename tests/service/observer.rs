@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::customer::identifier::Identifier;
-use hookpoint::customer::record::{Change, RecordKey};
-use hookpoint::customer::rules::IdentityRules;
-use hookpoint::customer::versions::Scope;
+use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::model::field_versions::Scope;
+use hookpoint::customer::model::identifier::Identifier;
+use hookpoint::customer::model::record::{Change, RecordKey};
 
 use crate::generator::Decided;
 use crate::oracle::{Oracle, View};

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::customer::identifier::{Identifier, IdentifierKind, Identifiers, identifiers_of};
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::name::FoldedName;
-use hookpoint::customer::record::{Change, Record, RecordKey};
-use hookpoint::customer::rules::IdentityRules;
-use hookpoint::customer::versions::Versions;
+use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::model::field_versions::Versions;
+use hookpoint::customer::model::identifier::{Identifier, IdentifierKind, Identifiers, identifiers_of};
+use hookpoint::customer::model::name::FoldedName;
+use hookpoint::customer::model::record::{Change, Record, RecordKey};
+use hookpoint::customer::model::source::SourceKind;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::forbidden::agree_in_full;

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use hookpoint::collect::apply::apply;
-use hookpoint::collect::rebuild::rebuild;
-use hookpoint::customer::identifier::Identifier;
-use hookpoint::customer::record::{Change, RecordKey};
+use hookpoint::customer::model::identifier::Identifier;
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::ingest::apply::apply;
+use hookpoint::ingest::rebuild::rebuild;
 
 use crate::apply::{assert_same, batches, clear, clear_what_is_derived, dump};
 use crate::generator::{Decided, Dice, Population};

@@ -1,11 +1,11 @@
 //! What other people's systems have stumbled over in public: from the webhook to what an agent sees.
 
-use hookpoint::collect::apply::{apply, apply_reply};
-use hookpoint::collect::explain::explain;
-use hookpoint::customer::kind::Source;
-use hookpoint::customer::record::Change;
-use hookpoint::customer::versions::{Scope, Update};
-use hookpoint::storage::doors::get_door;
+use hookpoint::admin::explain::explain;
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::Change;
+use hookpoint::customer::model::source::Source;
+use hookpoint::ingest::apply::{apply, apply_reply};
+use hookpoint::storage::webhook_stats::get_door;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::{Value, json};
 
@@ -165,7 +165,7 @@ async fn a_clock_that_is_ahead_wins_nothing() {
 #[tokio::test]
 async fn what_is_stored_with_a_time_in_the_future_is_repaired_by_the_next_answer_of_the_source() {
     let app = receiver(&[]).await;
-    let key = hookpoint::customer::record::RecordKey::new(hookpoint::customer::kind::SourceKind::OmnioTapContact, "c-1").unwrap();
+    let key = hookpoint::customer::model::record::RecordKey::new(hookpoint::customer::model::source::SourceKind::OmnioTapContact, "c-1").unwrap();
     let said = |name: &str, at: Timestamp, received_at: Timestamp| {
         let fields = [("name.first", name), ("email.main", "c1@example.org")].map(|(field, value)| (field.to_owned(), Some(json!(value))));
         Change::Record { key: key.clone(), update: Update { at, received_at, scope: Scope::Whole, fields: fields.into() } }

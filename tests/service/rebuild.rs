@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use hookpoint::admin::explain::{Explanation, explain};
 use hookpoint::brand::Brand;
-use hookpoint::collect::explain::{Explanation, explain};
-use hookpoint::collect::rebuild::{Progress, rebuild, sweep};
-use hookpoint::customer::identifier::Identifier;
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::record::{Change, RecordKey};
-use hookpoint::customer::versions::{Scope, Update};
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::identifier::Identifier;
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::customer::model::source::SourceKind;
+use hookpoint::ingest::rebuild::{Progress, rebuild, sweep};
 use hookpoint::storage::brands::{get_sweep, save_sweep};
 use hookpoint::storage::pool::Pool;
 
@@ -246,7 +246,7 @@ async fn every_customer_every_refusal_and_every_field_can_say_why() {
     assert_eq!(ruben.said[&key("b")], [said("customer.last_name", "Smit"), said("email.main", "ruben@example.org")]);
     assert!(ruben.decisions.is_empty() && ruben.remarks.is_empty());
     let iris = why(&app, "omniotap.contact:c").await;
-    let mailbox = Identifier::from(hookpoint::customer::email::Email::parse("info@example.org").unwrap());
+    let mailbox = Identifier::from(hookpoint::customer::model::email::Email::parse("info@example.org").unwrap());
     assert_eq!(iris.finds_only, [(mailbox, "blocked: it names nobody")]);
     assert!(iris.links.is_empty() && iris.remarks.is_empty());
     let mut connection = app.pool().acquire().await.unwrap();

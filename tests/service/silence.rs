@@ -69,7 +69,7 @@ impl Stage {
         for name in names {
             let person = |n: usize| load::contact(&format!("cold-{name}-{n}"), 1, &[("name.first", "Anna"), ("email.main", &cold(name, n))]);
             let people = (0..COLD).map(person).collect();
-            hookpoint::collect::apply::apply(app.pool(), &brand, people).await.unwrap();
+            hookpoint::ingest::apply::apply(app.pool(), &brand, people).await.unwrap();
         }
         app.heard().await;
         app.until(&format!("key={slug}&primaryID=warm-up"), |response| response.status == 200).await;

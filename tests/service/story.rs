@@ -1,6 +1,7 @@
 //! The demo's story: every difficulty in it comes out right.
 
-use hookpoint::demo::story::{self, Recorded};
+use hookpoint::demo::recorded_deliveries;
+use hookpoint::demo::recorded_deliveries::Recorded;
 use serde_json::Value;
 
 use crate::support::{TestApp, story_changes};
@@ -40,7 +41,7 @@ async fn one_person_in_four_systems_is_one_customer_by_every_key() {
 #[tokio::test]
 async fn a_value_changed_in_a_recorded_delivery_changes_the_answer() {
     let app = TestApp::start().await;
-    let mut deliveries = story::recorded().unwrap();
+    let mut deliveries = recorded_deliveries::recorded().unwrap();
     let mut changed = 0;
     for (_, recorded) in &mut deliveries {
         let text = recorded.body.to_string();
@@ -50,7 +51,7 @@ async fn a_value_changed_in_a_recorded_delivery_changes_the_answer() {
         }
     }
     assert!(changed > 0);
-    app.apply(story::changes(&deliveries, &app.brand.rules.sources).unwrap()).await;
+    app.apply(recorded_deliveries::changes(&deliveries, &app.brand.rules.sources).unwrap()).await;
     let thomas = &app.by_email("thomas@example.org").await[0];
     assert!(messages(thomas).contains(&"Purchase NL-2026-00042 of EUR 77.50 at Amsterdam Negen Straatjes"), "{:?}", messages(thomas));
     assert!(!messages(thomas).iter().any(|message| message.contains("149.95")));
@@ -158,9 +159,9 @@ async fn naughty_strings_keep_the_documented_shape() {
             "data": {"id": format!("n{n}"), "firstName": format!("A{text}"), "lastName": text, "email": format!("naughty{n}@example.org"), "phone": text},
         });
         let recorded = serde_json::json!({"headers": {}, "received_at": "2026-01-01T00:00:00Z", "body": body});
-        deliveries.push((hookpoint::customer::kind::Source::OmnioTap, Recorded::parse(&recorded.to_string()).unwrap()));
+        deliveries.push((hookpoint::customer::model::source::Source::OmnioTap, Recorded::parse(&recorded.to_string()).unwrap()));
     }
-    app.apply(story::changes(&deliveries, &app.brand.rules.sources).unwrap()).await;
+    app.apply(recorded_deliveries::changes(&deliveries, &app.brand.rules.sources).unwrap()).await;
     for n in 0..naughty.len() {
         let customers = app.by_email(&format!("naughty{n}@example.org")).await;
         assert_eq!(customers.len(), 1, "{n}");
@@ -186,12 +187,12 @@ async fn the_same_people_in_two_brands_never_meet() {
     }
     let mine = app.ask(&format!("key={}&{query}", crate::support::KEY)).await;
     // The other brand learns of a namesake with the same addresses and ids: each still sees only its own.
-    let mut deliveries = story::recorded().unwrap();
+    let mut deliveries = recorded_deliveries::recorded().unwrap();
     for (_, recorded) in &mut deliveries {
         recorded.body = serde_json::from_str(&recorded.body.to_string().replace("Bakker", "Elders")).unwrap();
     }
-    let changes = story::changes(&deliveries, &other.rules.sources).unwrap();
-    hookpoint::collect::apply::apply(app.pool(), other, changes).await.unwrap();
+    let changes = recorded_deliveries::changes(&deliveries, &other.rules.sources).unwrap();
+    hookpoint::ingest::apply::apply(app.pool(), other, changes).await.unwrap();
     let theirs = app.until(&format!("key=other-key&{query}"), |response| response.body != "[]").await;
     assert!(theirs.body.contains("Elders") && !theirs.body.contains("\"Bakker\""));
     assert_eq!(app.ask(&format!("key={}&{query}", crate::support::KEY)).await.body, mine.body);

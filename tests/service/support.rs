@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use hookpoint::access::keys::hash_key;
 use hookpoint::app::Application;
 use hookpoint::brand::{Brand, BrandRules};
 use hookpoint::clock::Clock;
-use hookpoint::collect::apply::apply;
-use hookpoint::customer::kind::Source;
-use hookpoint::customer::record::Change;
-use hookpoint::demo::{SETTINGS, story};
+use hookpoint::customer::model::record::Change;
+use hookpoint::customer::model::source::Source;
+use hookpoint::demo::{SETTINGS, recorded_deliveries};
+use hookpoint::http::api_keys::hash_key;
+use hookpoint::ingest::apply::apply;
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use hookpoint::sources::secret::SecretRef;
@@ -370,9 +370,9 @@ fn open_doors(rules: &mut BrandRules) {
 }
 
 pub fn story_changes(brand: &Brand) -> Vec<Change> {
-    let mut deliveries = story::recorded().unwrap();
-    deliveries.extend(story::busy_purchases(60));
-    story::changes(&deliveries, &brand.rules.sources).unwrap()
+    let mut deliveries = recorded_deliveries::recorded().unwrap();
+    deliveries.extend(recorded_deliveries::busy_purchases(60));
+    recorded_deliveries::changes(&deliveries, &brand.rules.sources).unwrap()
 }
 
 pub fn encode(text: &str) -> String {

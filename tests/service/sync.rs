@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
-use hookpoint::account::Accounts;
-use hookpoint::background::Background;
+use hookpoint::app::tasks::Background;
 use hookpoint::clock::Clock;
-use hookpoint::collect::erasure::file::LedgerFile;
-use hookpoint::collect::erasure::person::erase;
-use hookpoint::collect::sync::schedule::{Line, walk_due};
-use hookpoint::collect::sync::{Ended, Pass, Sign, Walker};
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::{Change, RecordKey, SourceMerge};
+use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge};
+use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::systems::{CLIENT_ID, Envelope, Fault, PARTICIPANT, Part, Systems, Terms, Thing, World, omnilab};
-use hookpoint::demo::vendor::Secrets;
+use hookpoint::demo::webhook_signer::Secrets;
+use hookpoint::erasure::erase::erase;
+use hookpoint::erasure::suppression_file::LedgerFile;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
 use hookpoint::sources::api::Stream;
 use hookpoint::sources::omnilab::is_cancelled;
 use hookpoint::sources::{Delivery, Reading};
 use hookpoint::storage::events::list_events_after;
-use hookpoint::storage::passes::cancel_streams;
-use hookpoint::storage::streams::{StreamRow, list_streams};
+use hookpoint::storage::sync_runs::cancel_streams;
+use hookpoint::storage::sync_streams::{StreamRow, list_streams};
+use hookpoint::sync::schedule::{Line, walk_due};
+use hookpoint::sync::{Ended, Pass, Sign, Walker};
+use hookpoint::upstream::Accounts;
 use serde_json::{Value, json};
 
 use crate::support::{Options, TestApp, ledger_of};
@@ -211,7 +211,7 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
     let (first, second) = (walk.walker(Source::OmnioTap), walk.walker(Source::OmnioTap));
     walk.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
     let reached = tokio::sync::Notify::new();
-    let listener = |sign: hookpoint::collect::sync::Sign<'_>| {
+    let listener = |sign: hookpoint::sync::Sign<'_>| {
         if sign.progress.walked >= 40 {
             reached.notify_one();
         }
@@ -294,7 +294,7 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
     let stream = walk.stream(Source::OmnioTap, "contacts");
     walk.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
     let reached = tokio::sync::Notify::new();
-    let listener = |sign: hookpoint::collect::sync::Sign<'_>| {
+    let listener = |sign: hookpoint::sync::Sign<'_>| {
         if sign.progress.walked >= 40 {
             reached.notify_one();
         }

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookpoint::clock::Clock;
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::{Change, RecordKey};
-use hookpoint::customer::versions::Versions;
+use hookpoint::customer::model::field_versions::Versions;
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::systems::{Systems, Terms, Thing, World};
-use hookpoint::demo::vendor::Secrets;
+use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::api::{Api, Reply};
 use hookpoint::storage::pool::Pool;
 use hookpoint::storage::records::list_records_after;
-use hookpoint::storage::streams::{StreamRow, list_streams};
+use hookpoint::storage::sync_streams::{StreamRow, list_streams};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

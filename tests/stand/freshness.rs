@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use hookpoint::collect::apply::apply;
+use hookpoint::ingest::apply::apply;
 use tokio::sync::mpsc;
 
 use super::changes::{change, has_heard, request, version, webhook};

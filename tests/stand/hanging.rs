@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookpoint::clock::Clock;
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::demo::connected;
 use hookpoint::demo::systems::{Fault, PARTICIPANT, Part, Systems, Terms, Thing, World};
-use hookpoint::demo::vendor::Secrets;
-use hookpoint::storage::streams::list_streams;
+use hookpoint::demo::webhook_signer::Secrets;
+use hookpoint::storage::sync_streams::list_streams;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

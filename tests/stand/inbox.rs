@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookpoint::collect::apply::apply;
+use hookpoint::ingest::apply::apply;
 
 use super::dice::Dice;
 use super::outcome::{count_takeovers, look_at_answers, look_at_deliveries, look_at_faults, wait_until_applied, waiting};

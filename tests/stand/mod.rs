@@ -38,9 +38,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use hookpoint::access::keys::hash_key;
 use hookpoint::app::open_brands;
 use hookpoint::brand::Brand;
+use hookpoint::http::api_keys::hash_key;
 use hookpoint::settings::Settings;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};

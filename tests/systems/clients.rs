@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use hookpoint::account::CallError;
-use hookpoint::customer::kind::Source::{self, Omneo, OmniLab, OmnioTap, Syncaroo};
+use hookpoint::customer::model::source::Source;
+use hookpoint::customer::model::source::Source::{Omneo, OmniLab, OmnioTap, Syncaroo};
 use hookpoint::demo::systems::{Envelope, Fault, PARTICIPANT, Part, Thing};
 use hookpoint::sources::api::Ask;
 use hookpoint::sources::omnilab::bookings_of;
+use hookpoint::upstream::CallError;
 use serde_json::{Value, json};
 
 use crate::line::Line;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hookpoint::clock::Clock;
-use hookpoint::customer::kind::Source;
-use hookpoint::demo::aftermath::settle;
-use hookpoint::demo::life::{Life, newcomer};
-use hookpoint::demo::story::BUSY_PURCHASES;
+use hookpoint::customer::model::source::Source;
+use hookpoint::demo::background_activity::{Life, newcomer};
+use hookpoint::demo::recorded_deliveries::BUSY_PURCHASES;
+use hookpoint::demo::seed::settle;
 use hookpoint::demo::systems::{Thing, World};
 use serde_json::Value;
 

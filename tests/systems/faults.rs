@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookpoint::customer::kind::Source::{OmniLab, OmnioTap};
+use hookpoint::customer::model::source::Source::{OmniLab, OmnioTap};
 use hookpoint::demo::systems::{Fault, Part, Thing};
 use serde_json::json;
 

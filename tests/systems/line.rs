@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookpoint::account::{Account, Accounts, CallError, Class};
 use hookpoint::app::open_brands;
-use hookpoint::background::Background;
+use hookpoint::app::tasks::Background;
 use hookpoint::brand::Brand;
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::demo;
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::{Api, Ask, Heard};
 use hookpoint::storage::database::{Database, PoolSize};
+use hookpoint::upstream::{Account, Accounts, CallError, Class};
 
 use crate::house::database;
 use crate::support::Stage;

@@ -1,6 +1,6 @@
 //! Omneo, by its reference: profiles and what belongs to them, lists with links, merges.
 
-use hookpoint::customer::kind::Source::Omneo;
+use hookpoint::customer::model::source::Source::Omneo;
 use hookpoint::demo::systems::Thing;
 use reqwest::Method;
 use serde_json::{Value, json};

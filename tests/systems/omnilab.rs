@@ -1,6 +1,6 @@
 //! OmniLab, by its guides: tokens that end, the bookings of one contact, and their cancelling.
 
-use hookpoint::customer::kind::Source::OmniLab;
+use hookpoint::customer::model::source::Source::OmniLab;
 use hookpoint::demo::systems::{PARTICIPANT, Thing};
 use jiff::SignedDuration;
 use reqwest::Method;

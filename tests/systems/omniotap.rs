@@ -1,6 +1,6 @@
 //! OmnioTap, by its page: a key, lists, and sixty requests a minute.
 
-use hookpoint::customer::kind::Source::OmnioTap;
+use hookpoint::customer::model::source::Source::OmnioTap;
 use hookpoint::demo::systems::{Envelope, Thing};
 use jiff::SignedDuration;
 use reqwest::Method;

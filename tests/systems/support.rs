@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hookpoint::clock::Clock;
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::demo::systems::{CLIENT_ID, Systems, Terms, World, omnilab};
-use hookpoint::demo::vendor::Secrets;
+use hookpoint::demo::webhook_signer::Secrets;
 use jiff::Timestamp;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};

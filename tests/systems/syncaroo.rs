@@ -1,6 +1,6 @@
 //! Syncaroo: tokens by a form, places below a connection, and a booking by its URL.
 
-use hookpoint::customer::kind::Source::Syncaroo;
+use hookpoint::customer::model::source::Source::Syncaroo;
 use hookpoint::demo::systems::Thing;
 use reqwest::Method;
 use serde_json::json;

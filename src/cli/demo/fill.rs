@@ -7,19 +7,19 @@ use std::time::Duration;
 use anyhow::Context;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::account::Accounts;
 use crate::app::Application;
-use crate::background::Background;
+use crate::app::tasks::Background;
 use crate::cli::sync::run::walk_account;
 use crate::clock::Clock;
-use crate::collect::sync::Walker;
-use crate::customer::kind::Source;
-use crate::demo::post::Sender;
-use crate::demo::story::Recorded;
+use crate::customer::model::source::Source;
+use crate::demo::http_post::Sender;
+use crate::demo::recorded_deliveries::Recorded;
 use crate::demo::systems::{Systems, syncaroo};
-use crate::demo::vendor::Secrets;
+use crate::demo::webhook_signer::Secrets;
 use crate::settings::SettingsFile;
 use crate::storage::deliveries::list_backlog;
+use crate::sync::Walker;
+use crate::upstream::Accounts;
 
 /// Sends what the systems tell by themselves, asks them for the rest, and waits until all of it is applied.
 pub(super) async fn fill(

@@ -1,28 +1,30 @@
 //! `hookpoint demo`
 
 mod fill;
-mod tell;
+mod send;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::Args;
 
+use self::send::Told;
 use super::say;
-use super::serve::{self, ShutdownSignal};
+use super::serve;
+use super::serve::ShutdownSignal;
 use crate::app::Application;
-use crate::background::Background;
+use crate::app::tasks::Background;
 use crate::clock::Clock;
-use crate::demo::life::{Life, newcomer};
+use crate::demo;
+use crate::demo::background_activity::{Life, newcomer};
+use crate::demo::seed;
 use crate::demo::systems::{Systems, Terms, World};
-use crate::demo::vendor::Secrets;
-use crate::demo::{self, aftermath};
+use crate::demo::webhook_signer::Secrets;
 use crate::settings::Settings;
 use crate::storage::database::{Database, Place};
 use crate::storage::embedded::temporary::make_directory;
 use crate::storage::embedded::{Layout, sweep_abandoned};
 use crate::telemetry;
-use tell::Told;
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
@@ -86,16 +88,16 @@ async fn live(
     let background = Background::new();
     let begun = async {
         let world = Arc::clone(systems.world());
-        let to_send = aftermath::settle(&world)?;
+        let to_send = seed::settle(&world)?;
         fill::fill(&application, &systems, to_send, secrets, &settings.file).await?;
         newcomer::arrive(&world);
         systems.send_webhooks_to(format!("http://{}", application.address))?;
-        let key = tell::make_key(&application, arguments).await?;
+        let key = send::make_key(&application, arguments).await?;
         // Whoever waits for it can ask now.
         application.catch_up().await?;
         application.set_prepared();
         application.readiness().until_ready().await;
-        tell::tell(&Told { key, application: &application, systems: &systems, secrets, data_dir, settings: text }).await?;
+        send::tell(&Told { key, application: &application, systems: &systems, secrets, data_dir, settings: text }).await?;
         background.spawn_endless(Life::new(world).go_on());
         Ok(true)
     };

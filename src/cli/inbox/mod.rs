@@ -11,19 +11,19 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use uuid::Uuid;
 
+use self::status::status;
+use super::audit::{Act, ActorArguments};
+use super::mask::{masked, revealed};
+use super::{look, open, plain, plain_json, say};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
-use crate::cli::audit::{Act, ActorArguments};
-use crate::cli::mask::{masked, revealed};
-use crate::cli::{look, open, plain, plain_json, say};
 use crate::clock::Clock;
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
 use crate::settings::Settings;
 use crate::storage::deliveries::{Which, discard_deliveries, find_delivery, list_deliveries, replay_deliveries};
-use status::status;
 
 #[derive(Debug, Subcommand)]
-pub(in crate::cli) enum InboxCommand {
+pub(crate) enum InboxCommand {
     /// How each source's webhooks are doing, and what is wrong
     Status {
         /// Only of this brand
@@ -55,7 +55,7 @@ pub(in crate::cli) enum InboxCommand {
 }
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct SomeArguments {
+pub(crate) struct SomeArguments {
     /// The ids that `inbox list` shows
     #[arg(value_name = "ID")]
     ids: Vec<Uuid>,
@@ -69,7 +69,7 @@ pub(in crate::cli) struct SomeArguments {
 }
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct WhichArguments {
+pub(crate) struct WhichArguments {
     /// Only of this brand
     #[arg(long)]
     brand: Option<String>,
@@ -130,7 +130,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
     text.parse().ok().or_else(day).or_else(ago).ok_or_else(|| "write it as 2026-11-20, 2026-11-20T09:30:00Z or 6h".to_owned())
 }
 
-pub(in crate::cli) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Result<()> {
+pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Result<()> {
     let names = crate::cli::names_of(&settings.brands);
     let only_looks = match &command {
         InboxCommand::Status { .. } | InboxCommand::List { .. } => true,

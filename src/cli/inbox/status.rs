@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::brand::Brand;
 use crate::cli::{say, span};
-use crate::collect::inbox::watch::{Watch, watch};
+use crate::inbox::source_health::{Watch, watch};
 use crate::storage::deliveries::count_deliveries;
 use crate::storage::unread_values::{UnreadValueRow, list_unread_values};
 

@@ -1,6 +1,6 @@
 //! `hookpoint sync`
 
-pub(in crate::cli) mod run;
+pub(crate) mod run;
 mod shown;
 mod status;
 
@@ -9,18 +9,18 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use super::{look, open, say};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
-use crate::cli::{look, open, say};
 use crate::clock::Clock;
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
 use crate::settings::Settings;
 use crate::sources::api::Stream;
-use crate::storage::passes::cancel_streams;
 use crate::storage::pool::Pool;
+use crate::storage::sync_runs::cancel_streams;
 
 #[derive(Debug, Subcommand)]
-pub(in crate::cli) enum SyncCommand {
+pub(crate) enum SyncCommand {
     /// Walk through what the sources have now: where it was left, or all of it
     Run(WhichArguments),
     /// How each account is doing: budget, health, how far each stream is, drift
@@ -34,7 +34,7 @@ pub(in crate::cli) enum SyncCommand {
 }
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct WhichArguments {
+pub(crate) struct WhichArguments {
     /// Only of this brand
     #[arg(long)]
     brand: Option<String>,

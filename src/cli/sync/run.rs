@@ -9,17 +9,17 @@ use indicatif::MultiProgress;
 
 use super::WhichArguments;
 use super::shown::Shown;
-use crate::account::Accounts;
-use crate::background::Background;
+use crate::app::tasks::Background;
 use crate::brand::Brand;
 use crate::cli::say;
 use crate::cli::serve::ShutdownSignal;
 use crate::clock::Clock;
-use crate::collect::sync::{Ended, Pass, Progress, Sign, SyncError, Walker};
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
 use crate::settings::SettingsFile;
 use crate::sources::api::Stream;
-use crate::storage::streams::{StreamRow, list_streams};
+use crate::storage::sync_streams::{StreamRow, list_streams};
+use crate::sync::{Ended, Pass, Progress, Sign, SyncError, Walker};
+use crate::upstream::Accounts;
 
 /// After so long without a step it is said why somebody else's pass stands still.
 const STILL: Duration = Duration::from_secs(3);
@@ -72,7 +72,7 @@ pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArgumen
 }
 
 /// Walks through an account's streams, one after the other. Gives back how many couldn't be.
-pub(in crate::cli) async fn walk_account(walker: &Walker, streams: &[Stream], bars: &MultiProgress) -> anyhow::Result<usize> {
+pub(crate) async fn walk_account(walker: &Walker, streams: &[Stream], bars: &MultiProgress) -> anyhow::Result<usize> {
     let mut broken: usize = 0;
     for stream in streams {
         let shown = Shown::new(walker, *stream, bars);

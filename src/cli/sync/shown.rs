@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::cli::{plain, say};
-use crate::collect::sync::{Ended, Progress, Sign, Walker};
 use crate::sources::api::Stream;
+use crate::sync::{Ended, Progress, Sign, Walker};
 
 /// How often a line is printed where there is no terminal.
 const LINES: Duration = Duration::from_secs(5);

@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use crate::brand::Brand;
 use crate::cli::{plain, say, span};
 use crate::clock::Clock;
-use crate::collect::sync::Pass;
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
 use crate::sources::api::{AccountRules, Ask};
-use crate::storage::accounts::{AccountRow, get_account};
 use crate::storage::follow_ups::{FollowUpCounts, count_follow_ups};
-use crate::storage::streams::{StreamRow, list_streams};
+use crate::storage::sync_streams::{StreamRow, list_streams};
+use crate::storage::upstream_accounts::{AccountRow, get_account};
+use crate::sync::Pass;
 
 pub(super) async fn status(pool: &Pool, brands: &[Arc<Brand>]) -> anyhow::Result<()> {
     let now = Clock::system().now();

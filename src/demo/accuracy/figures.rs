@@ -93,7 +93,7 @@ impl Figures {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Placed {
     pub customer: usize,
-    pub truth: super::Truth,
+    pub truth: crate::demo::accuracy::Truth,
 }
 
 struct Grouped {

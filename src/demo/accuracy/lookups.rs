@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::share;
-use crate::customer::census::Census;
-use crate::customer::identifier::Identifier;
-use crate::customer::kind::SourceKind;
-use crate::customer::record::RecordKey;
+use crate::customer::identity::in_memory::Census;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::source::SourceKind;
 use crate::demo::population::Population;
 
 /// Lookups by all addresses that are one person's own.

@@ -6,16 +6,16 @@ mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::figures::Figures;
+use self::figures::{Placed, pairs};
+pub use self::lookups::{Forged, Lookups};
+pub use self::rules::{Joined, KeptApart};
 use super::population::evidence::Pair;
 use super::population::situation::Situation;
 use super::population::{Population, Truth};
-use crate::customer::census::Census;
-use crate::customer::evidence::Level;
-use crate::customer::record::RecordKey;
-pub use figures::Figures;
-use figures::{Placed, pairs};
-pub use lookups::{Forged, Lookups};
-pub use rules::{Joined, KeptApart};
+use crate::customer::identity::evidence::Level;
+use crate::customer::identity::in_memory::Census;
+use crate::customer::model::record::RecordKey;
 
 /// Figures of those who are hard to tell from somebody, and of all others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

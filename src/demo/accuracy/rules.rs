@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::pairs;
-use crate::customer::census::Census;
-use crate::customer::evidence::Level;
+use crate::customer::identity::evidence::Level;
+use crate::customer::identity::in_memory::Census;
 use crate::demo::population::Population;
 
 /// Pairs of records that evidence of one level brought into one customer, where no stronger evidence had.

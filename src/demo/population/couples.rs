@@ -11,8 +11,8 @@ use super::rates;
 use super::records::{Draft, Records, new_key, slot_of, some_time};
 use super::situation::{Situation, Situations};
 use super::writing::{Writer, Written, WrittenName};
-use crate::customer::kind::SourceKind;
-use crate::customer::record::field;
+use crate::customer::model::record::field;
+use crate::customer::model::source::SourceKind;
 
 /// What stands between two given names.
 const BETWEEN: [&str; 7] = ["en", "&", "+", "/", "und", "et", "and"];

@@ -8,7 +8,7 @@ use super::people::KNOWN_ROLES;
 use super::records::Draft;
 use super::spelling::{initials, plain};
 use super::writing::WrittenName;
-use crate::customer::kind::SourceKind;
+use crate::customer::model::source::SourceKind;
 
 /// An address under more names than this is everybody's, and no evidence.
 const EVERYBODYS: usize = 4;

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::chance::Chance;
-use super::names::{self, Origin};
+use super::names;
+use super::names::Origin;
 use super::people::{Person, World};
 use super::rates;
 use super::records::{Records, new_key, some_time};
-use crate::customer::kind::SourceKind;
-use crate::customer::record::field;
+use crate::customer::model::record::field;
+use crate::customer::model::source::SourceKind;
 
 impl Records {
     /// Forges forms: some with the victim's mailbox and the forger's own number, and for a few victims many under other names.

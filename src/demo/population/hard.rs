@@ -7,8 +7,8 @@ use super::names::all_forms;
 use super::people::World;
 use super::records::Draft;
 use super::spelling::plain;
-use crate::customer::kind::SourceKind;
-use crate::customer::name_forms::are_forms_of_one;
+use crate::customer::model::name_forms::are_forms_of_one;
+use crate::customer::model::source::SourceKind;
 
 /// Who is hard to tell from whom. Of one household, with an address in common:
 ///

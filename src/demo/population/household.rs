@@ -2,7 +2,8 @@
 
 use super::chance::Chance;
 use super::kin::Kin;
-use super::names::{self, Origin};
+use super::names;
+use super::names::Origin;
 use super::people::{Couple, Home, PROVIDERS, Person, World};
 use super::rates;
 use super::spelling::plain;

@@ -34,13 +34,13 @@ mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chance::Chance;
-use evidence::Pair;
-use people::World;
-use records::{Draft, Records};
-use situation::Situations;
+use self::chance::Chance;
+use self::evidence::Pair;
+use self::people::World;
+use self::records::{Draft, Records};
+use self::situation::Situations;
 
-use crate::customer::record::{Change, RecordKey};
+use crate::customer::model::record::{Change, RecordKey};
 
 /// Whose a record is, and what makes that hard to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use super::chance::Chance;
 use super::kin::Place;
-use super::names::{self, Origin};
+use super::names;
+use super::names::Origin;
 use super::rates;
 use super::spelling::{Line, plain};
 

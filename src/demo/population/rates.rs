@@ -2,7 +2,7 @@
 //! made before anything was measured; what is hard is somewhat more frequent than one would expect, so that every situation
 //! is there.
 
-use crate::customer::kind::SourceKind;
+use crate::customer::model::source::SourceKind;
 
 /// Customers per household.
 pub(super) const CUSTOMERS_PER_HOUSEHOLD: [(usize, usize); 5] = [(1, 560), (2, 290), (3, 80), (4, 50), (5, 20)];

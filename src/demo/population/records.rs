@@ -11,9 +11,9 @@ use super::rates;
 use super::situation::{Situation, Situations};
 use super::spelling::{Line, messy_email, messy_phone, titled};
 use super::writing::{FILLED_NAMES, Writer, Written, WrittenName};
-use crate::customer::kind::SourceKind;
-use crate::customer::record::{Change, RecordKey, SourceMerge, field};
-use crate::customer::versions::{Scope, Update};
+use crate::customer::model::field_versions::{Scope, Update};
+use crate::customer::model::record::{Change, RecordKey, SourceMerge, field};
+use crate::customer::model::source::SourceKind;
 
 /// A record, and what it says in truth.
 #[derive(Debug)]

@@ -158,7 +158,7 @@ pub(super) fn messy_phone(chance: &mut Chance, phone: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer::phone::Phone;
+    use crate::customer::model::phone::Phone;
 
     #[test]
     fn every_spelling_at_home_is_the_number() {

@@ -4,7 +4,8 @@ use super::chance::Chance;
 use super::kin::Suffix;
 use super::names::{other_form, split_particle};
 use super::people::{Person, World};
-use super::rates::{self, Habits};
+use super::rates;
+use super::rates::Habits;
 use super::situation::{Situation, Situations};
 use super::spelling::{Line, initials, misdialled, mistyped, mistyped_email, without_marks};
 

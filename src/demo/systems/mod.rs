@@ -3,43 +3,43 @@
 //! All four show one [`World`], which tells by webhook what is changed in it. What the documents leave open is in [`Terms`]; what
 //! may go wrong is a [`Fault`].
 
-mod arrivals;
 mod asked;
-mod desk;
+mod data;
+mod endpoint;
 mod fault;
-mod hooks;
+mod object_kind;
 pub mod omneo;
 pub mod omnilab;
 pub mod omniotap;
+mod options;
 mod page;
+mod request_log;
 mod server;
 pub mod syncaroo;
 mod table;
-mod terms;
-mod thing;
 mod token;
+mod webhook_sender;
 mod window;
-mod world;
 
 use std::net::TcpListener;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use actix_web::dev::ServerHandle;
 
-use super::post::{NotTaken, Sender};
-use super::vendor::Secrets;
-use crate::background::Background;
+pub use self::data::World;
+use self::endpoint::Desk;
+pub use self::fault::{Fault, Part};
+pub use self::object_kind::{PARTICIPANT, Thing};
+pub use self::options::{Envelope, Terms};
+pub use self::request_log::Arrival;
+pub use self::token::CLIENT_ID;
+use self::webhook_sender::Hooks;
+pub use self::webhook_sender::{Action, Webhook};
+use super::http_post::{NotTaken, Sender};
+use super::webhook_signer::Secrets;
+use crate::app::tasks::Background;
 use crate::clock::Clock;
-use crate::customer::kind::Source;
-pub use arrivals::Arrival;
-use desk::Desk;
-pub use fault::{Fault, Part};
-use hooks::Hooks;
-pub use hooks::{Action, Webhook};
-pub use terms::{Envelope, Terms};
-pub use thing::{PARTICIPANT, Thing};
-pub use token::CLIENT_ID;
-pub use world::World;
+use crate::customer::model::source::Source;
 
 /// Four running systems.
 pub struct Systems {
@@ -69,7 +69,7 @@ impl Systems {
                 world: Arc::clone(&world),
                 background: background.clone(),
                 faults: fault::Faults::default(),
-                arrivals: arrivals::Arrivals::default(),
+                arrivals: request_log::Arrivals::default(),
                 tokens: token::Tokens::default(),
                 origin,
                 secret: secrets.of_api(source),

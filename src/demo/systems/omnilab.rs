@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::asked::{Answer, Asked};
-use super::hooks::{Action, Webhook};
+use super::data::World;
+use super::object_kind::{PARTICIPANT, Thing, owner};
+use super::options::Terms;
 use super::page::Page;
 use super::table::Object;
-use super::terms::Terms;
-use super::thing::{PARTICIPANT, Thing, owner};
-use super::world::World;
-use crate::customer::kind::Source;
-use crate::sources::picker::{text_at, time_at, time_of};
+use super::webhook_sender::{Action, Webhook};
+use crate::customer::model::source::Source;
+use crate::sources::extract::{text_at, time_at, time_of};
 
 /// Where tokens are.
 pub(super) const TOKENS: &str = "/v1/oauth:token";

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::asked::{Answer, Asked};
-use super::hooks::{Action, Webhook};
+use super::data::World;
+use super::object_kind::Thing;
+use super::options::{Envelope, Terms};
 use super::table::Object;
-use super::terms::{Envelope, Terms};
-use super::thing::Thing;
-use super::world::World;
-use crate::customer::kind::Source;
-use crate::sources::picker::text_at;
+use super::webhook_sender::{Action, Webhook};
+use crate::customer::model::source::Source;
+use crate::sources::extract::text_at;
 
 /// Where the API begins.
 pub(super) const BASE: &str = "/api/v1";

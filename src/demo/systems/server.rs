@@ -13,10 +13,10 @@ use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer};
 use futures_util::{StreamExt, stream};
 
-use super::arrivals::Arrival;
 use super::asked::{Answer, Asked};
-use super::desk::Desk;
+use super::endpoint::Desk;
 use super::fault::{Fault, Part};
+use super::request_log::Arrival;
 
 /// The server of a system.
 pub(super) fn server(desk: &Arc<Desk>, listener: TcpListener) -> std::io::Result<Server> {

@@ -5,13 +5,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::asked::{Answer, Asked};
-use super::hooks::{Action, Webhook};
-use super::page::{self, Page};
-use super::terms::Terms;
-use super::thing::{Thing, owner};
-use super::world::World;
-use crate::customer::kind::Source;
-use crate::sources::picker::text_at;
+use super::data::World;
+use super::object_kind::{Thing, owner};
+use super::options::Terms;
+use super::page;
+use super::page::Page;
+use super::webhook_sender::{Action, Webhook};
+use crate::customer::model::source::Source;
+use crate::sources::extract::text_at;
 
 /// Where the API begins.
 pub(super) const BASE: &str = "/api/v1";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::thing::{PARTICIPANT, Thing};
+use super::object_kind::{PARTICIPANT, Thing};
 
 /// An object, with what is made of it once and needed at every page.
 pub(super) struct Object {

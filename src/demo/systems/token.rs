@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::asked::Answer;
-use crate::sources::picker::text_at;
+use crate::sources::extract::text_at;
 
 /// The client whose secret the systems know.
 pub const CLIENT_ID: &str = "demo-client";

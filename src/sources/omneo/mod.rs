@@ -1,21 +1,21 @@
 //! Omneo, a loyalty system: profiles, identities, transactions, rewards, interactions (docs: <https://docs.omneo.io>).
 
-mod account;
-mod answer;
-mod api;
-mod happening;
+mod events;
 mod profile;
-mod proof;
+mod requests;
+mod responses;
+mod settings;
 mod shape;
-mod wire;
+mod verification;
+mod webhooks;
 mod zone;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::OmneoApiSettings;
-pub use proof::OmneoWebhookSettings;
+pub use self::settings::OmneoApiSettings;
+pub use self::verification::OmneoWebhookSettings;
 
 /// How a brand's Omneo tenant is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

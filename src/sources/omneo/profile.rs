@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use super::OmneoSettings;
 use super::shape::says_gone;
-use crate::customer::kind::SourceKind;
-use crate::customer::phone_field::{PhoneField, PhoneSpelling};
-use crate::customer::placeholder::is_no_value;
-use crate::customer::record::{Change, RecordKey, SourceMerge, field};
-use crate::customer::versions::{Scope, Update};
-use crate::customer::{country, unread};
+use crate::customer::model::field_versions::{Scope, Update};
+use crate::customer::model::phone_field::{PhoneField, PhoneSpelling};
+use crate::customer::model::placeholder::is_no_value;
+use crate::customer::model::record::{Change, RecordKey, SourceMerge, field};
+use crate::customer::model::source::SourceKind;
+use crate::customer::model::{country, unread};
 use crate::sources::Unreadable;
-use crate::sources::picker::{Fields, Picker, address_at, at, id_at, text_at, truth_of};
+use crate::sources::extract::{Fields, Picker, address_at, at, id_at, text_at, truth_of};
 use crate::sources::said_at::said_at;
 use crate::sources::time::Moment;
 

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::sources::Unreadable;
-use crate::sources::picker::{text_at, truth_of};
+use crate::sources::extract::{text_at, truth_of};
 
 /// Sorts of bodies, and keys that only they have. A sort without any may be mistaken for another.
 const SORTS: [(&str, &[&str]); 11] = [

@@ -5,9 +5,9 @@ use std::slice;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::customer::kind::SourceKind;
-use crate::customer::record::field;
-use crate::sources::picker::Fields;
+use crate::customer::model::record::field;
+use crate::customer::model::source::SourceKind;
+use crate::sources::extract::Fields;
 
 /// The kinds of record whose ids are given to OmniLab, by their names: a text for one or none, a list for several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,18 +1,18 @@
 //! OmniLab, engagement and bookings: touchpoints, rewards, bookings (docs: <https://www.21factory.com/docs/developers>).
 
-mod account;
-mod answer;
-mod api;
 mod external_id;
-mod proof;
-mod wire;
+mod requests;
+mod responses;
+mod settings;
+mod verification;
+mod webhooks;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::OmniLabApiSettings;
-pub use api::{bookings_of, cancelling, is_cancelled};
-pub use external_id::ExternalIdKinds;
-pub use proof::OmniLabWebhookSettings;
+pub use self::external_id::ExternalIdKinds;
+pub use self::requests::{bookings_of, cancelling, is_cancelled};
+pub use self::settings::OmniLabApiSettings;
+pub use self::verification::OmniLabWebhookSettings;
 
 /// How a brand's OmniLab tenant is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

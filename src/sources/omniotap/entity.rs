@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::customer::event::{self, EventKey};
-use crate::customer::kind::{Source, SourceKind};
-use crate::customer::record::{Change, RecordKey, field};
-use crate::customer::versions::{Scope, Update};
+use crate::customer::model::event;
+use crate::customer::model::event::EventKey;
+use crate::customer::model::field_versions::{Scope, Update};
+use crate::customer::model::record::{Change, RecordKey, field};
+use crate::customer::model::source::{Source, SourceKind};
 use crate::sources::Unreadable;
-use crate::sources::picker::{Fields, Picker, id_at};
+use crate::sources::extract::{Fields, Picker, id_at};
 use crate::sources::said_at::undated;
 use crate::sources::time::Moment;
 

@@ -1,15 +1,15 @@
 //! OmnioTap, a CRM: contacts, customers, leads, opportunities, tickets (docs: <https://www.omniotap.com/docs>).
 
-mod account;
-mod api;
 mod entity;
-mod proof;
-mod wire;
+mod requests;
+mod settings;
+mod verification;
+mod webhooks;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::OmnioTapApiSettings;
-pub use proof::OmnioTapWebhookSettings;
+pub use self::settings::OmnioTapApiSettings;
+pub use self::verification::OmnioTapWebhookSettings;
 
 /// How a brand's OmnioTap tenant is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

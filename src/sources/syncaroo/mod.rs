@@ -1,19 +1,19 @@
 //! Syncaroo, workspace bookings: rooms and desks (docs: <https://syncaroo.com/docs/>).
 
-mod account;
 mod action;
-mod answer;
-mod api;
 mod object;
 mod place;
-mod proof;
-mod wire;
+mod requests;
+mod responses;
+mod settings;
+mod verification;
+mod webhooks;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::SyncarooApiSettings;
-pub use action::{SyncarooAction, SyncarooActions};
-pub use proof::SyncarooWebhookSettings;
+pub use self::action::{SyncarooAction, SyncarooActions};
+pub use self::settings::SyncarooApiSettings;
+pub use self::verification::SyncarooWebhookSettings;
 
 /// How a brand's Syncaroo connection is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::customer::event::field;
-use crate::customer::text;
+use crate::customer::model::event::field;
+use crate::customer::model::text;
 use crate::sources::api::{Ask, Place};
 
 /// A sort of place.

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 use sqlx::postgres::PgConnectOptions;
 
-pub use binaries::Binaries;
-use server::Server;
+pub use self::binaries::Binaries;
+use self::server::Server;
 
 /// Where an embedded server keeps what.
 #[derive(Debug, Clone)]

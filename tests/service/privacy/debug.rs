@@ -1,6 +1,6 @@
 //! Debug output is what careless log lines are made of.
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 
 use super::app_with_canaries;
 use super::webhooks::{SECRET, TOKEN, WRONG, doors, everything, webhooks};
@@ -27,8 +27,10 @@ macro_rules! prints {
 
 #[test]
 fn what_holds_a_body_or_a_secret_has_no_debug_output() {
-    use hookpoint::sources::{Delivery, picker::Picker, webhook};
-    use hookpoint::storage::{deliveries::ShownRow, inbox};
+    use hookpoint::sources::extract::Picker;
+    use hookpoint::sources::{Delivery, webhook};
+    use hookpoint::storage::deliveries::ShownRow;
+    use hookpoint::storage::delivery_queue;
     assert!(prints!(String) && !prints!(Sent), "the macro tells them apart");
     let printing = [
         prints!(Delivery),
@@ -37,20 +39,20 @@ fn what_holds_a_body_or_a_secret_has_no_debug_output() {
         prints!(webhook::Admitted),
         prints!(webhook::Label),
         prints!(webhook::Sameness),
-        prints!(inbox::DeliveryRow),
-        prints!(inbox::ClaimedRow),
+        prints!(delivery_queue::DeliveryRow),
+        prints!(delivery_queue::ClaimedRow),
         prints!(ShownRow),
-        prints!(hookpoint::collect::inbox::Claimed),
-        prints!(hookpoint::demo::vendor::Request),
+        prints!(hookpoint::inbox::Claimed),
+        prints!(hookpoint::demo::webhook_signer::Request),
     ];
     assert!(printing.iter().all(|prints| !prints), "{printing:?}");
 }
 
 #[tokio::test]
 async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
-    use hookpoint::receive::handler::WebhookTrace;
     use hookpoint::sources::secret::{Secret, SecretRef};
     use hookpoint::sources::webhook::{Door, Incoming};
+    use hookpoint::webhooks::handler::WebhookTrace;
     let app = app_with_canaries(Options { replace: doors(), ..Options::default() }).await;
     let secret: String = app.brand.row.secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut shown = vec![

@@ -13,9 +13,10 @@ use std::net::SocketAddr;
 
 use hookpoint::app::PATHS;
 use hookpoint::brand::Brand;
-use hookpoint::customer::kind::Source;
-use hookpoint::customer::record::Change;
-use hookpoint::demo::story::{self, Recorded};
+use hookpoint::customer::model::record::Change;
+use hookpoint::customer::model::source::Source;
+use hookpoint::demo::recorded_deliveries;
+use hookpoint::demo::recorded_deliveries::Recorded;
 use hookpoint::storage::database::Place;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -59,7 +60,7 @@ fn changes(brand: &Brand) -> Vec<Change> {
     };
     let person = json!({"id": ID, "firstName": NAME, "lastName": NAME, "email": EMAIL, "phone": PHONE, "company": COMPANY});
     let ticket = json!({"id": format!("{ID}-t"), "contactId": ID, "number": NUMBER, "subject": SUBJECT, "status": "open"});
-    story::changes(&[delivery("contact", person), delivery("ticket", ticket)], &brand.rules.sources).unwrap()
+    recorded_deliveries::changes(&[delivery("contact", person), delivery("ticket", ticket)], &brand.rules.sources).unwrap()
 }
 
 /// Questions about the person, good and bad.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hookpoint::background::Background;
+use hookpoint::app::tasks::Background;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};

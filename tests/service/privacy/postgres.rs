@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hookpoint::collect::apply::apply;
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::record::{Change, RecordKey};
-use hookpoint::customer::versions::{Scope, Update};
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::customer::model::source::SourceKind;
+use hookpoint::ingest::apply::apply;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::Embedded;
 use sqlx::postgres::PgPoolOptions;

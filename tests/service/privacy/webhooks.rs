@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::storage::database::Place;
 use hookpoint::storage::deliveries::{Which, replay_deliveries};
 use jiff::{Timestamp, ToSpan};

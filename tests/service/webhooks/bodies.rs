@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use serde_json::{Value, json};
 
 use super::sent::{Letter, letter};

@@ -1,6 +1,6 @@
 //! What is let in, what is not, and what is stored once.
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use jiff::ToSpan;
 
 use super::sent::{Letter, Sent, letter, proofs, tampered};

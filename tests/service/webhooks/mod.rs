@@ -12,7 +12,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 
 use crate::support::{Options, Response, TestApp, written};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 
 use super::sent::{Letter, letter};
 use super::{instead, is_acknowledged, is_to_be_sent_again, is_unproved, receiver};

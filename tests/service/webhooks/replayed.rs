@@ -1,6 +1,6 @@
 //! A webhook that somebody recorded, sent again: as it is, as another event, or many times.
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use serde_json::{Value, json};
 
 use super::sent::Letter;

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use hmac::{Hmac, KeyInit, Mac};
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;

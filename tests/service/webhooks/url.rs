@@ -1,6 +1,6 @@
 //! Secrets in the URL, for sources that can't sign.
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 
 use super::sent::letter;
 use super::{instead, is_acknowledged, is_unproved, receiver, secrets};

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use hookpoint::demo::systems::Thing;
-use hookpoint::demo::vendor::Secrets;
+use hookpoint::demo::webhook_signer::Secrets;
 
 use super::asking::{self, Asked, STRANGERS};
 use super::trouble::Field;

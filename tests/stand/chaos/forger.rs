@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 
 use crate::stand::connection::Connection;
 use crate::stand::dice::Dice;

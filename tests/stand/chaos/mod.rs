@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hookpoint::clock::Clock;
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::demo::systems::{Systems, Thing};
-use hookpoint::demo::vendor::Secrets;
+use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::storage::brands::get_or_insert_brand;
 
 use super::collecting::{Life, contact, environment, generous, world};

@@ -1,6 +1,6 @@
 //! What the four systems write: envelopes and bodies as in `fixtures/webhooks`.
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 

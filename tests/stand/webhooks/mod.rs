@@ -5,8 +5,8 @@ pub mod sender;
 pub mod signing;
 pub mod story;
 
-use hookpoint::customer::kind::Source;
-use hookpoint::customer::record::Change;
+use hookpoint::customer::model::record::Change;
+use hookpoint::customer::model::source::Source;
 use hookpoint::sources::{Delivery, Reading, SourceSettings};
 
 /// A webhook, before it is signed.

@@ -5,7 +5,7 @@ use std::io::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use sha2::Sha256;
 
 use super::Webhook;

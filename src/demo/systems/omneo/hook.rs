@@ -2,18 +2,18 @@
 
 use serde_json::Value;
 
-use super::super::hooks::{Action, Webhook};
-use super::super::thing::Thing;
-use super::super::world::World;
 use super::written;
-use crate::customer::kind::Source;
-use crate::sources::picker::text_at;
+use crate::customer::model::source::Source;
+use crate::demo::systems::data::World;
+use crate::demo::systems::object_kind::Thing;
+use crate::demo::systems::webhook_sender::{Action, Webhook};
+use crate::sources::extract::text_at;
 
 /// What is said of a profile beside what happened to it.
 const BESIDE: [&str; 8] = ["id", "first_name", "last_name", "email", "mobile_phone_e164", "tier_handle", "point_balance", "updated_at"];
 
 /// What is sent when something changed; `None` where there is no event for that.
-pub(in super::super) fn webhook(world: &World, thing: Thing, action: Action, object: &Value) -> Option<Webhook> {
+pub(crate) fn webhook(world: &World, thing: Thing, action: Action, object: &Value) -> Option<Webhook> {
     let name = match thing {
         Thing::Profile => "profile",
         Thing::Identity if action == Action::Created => "identity",

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::super::asked::{Answer, Asked};
-use super::super::page::Page;
-use super::super::table::Object;
-use super::super::terms::Terms;
-use super::super::thing::{Thing, owner, word_key};
-use super::super::world::World;
-use crate::sources::picker::{text_at, time_at, time_of};
+use crate::demo::systems::asked::{Answer, Asked};
+use crate::demo::systems::data::World;
+use crate::demo::systems::object_kind::{Thing, owner, word_key};
+use crate::demo::systems::options::Terms;
+use crate::demo::systems::page::Page;
+use crate::demo::systems::table::Object;
+use crate::sources::extract::{text_at, time_at, time_of};
 
 /// How many items a page has where nobody says.
 const PAGE: usize = 15;
@@ -40,7 +40,7 @@ pub(super) fn listed(world: &World, terms: &Terms, asked: &Asked, base_url: &str
 
 /// `links` and `meta` of a page, as its framework writes them.
 fn around(page: &Page, asked: &Asked, base_url: &str) -> String {
-    let path = format!("{base_url}{}", asked.path.strip_prefix(super::BASE).unwrap_or_default());
+    let path = format!("{base_url}{}", asked.path.strip_prefix(crate::demo::systems::omneo::BASE).unwrap_or_default());
     let kept: BTreeMap<String, String> = asked.parameters().filter(|(name, _)| name != "page[number]").collect();
     let link = |number: usize| {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&kept).append_pair("page[number]", &number.to_string()).finish();

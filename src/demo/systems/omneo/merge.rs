@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::asked::Answer;
-use super::super::hooks::Action;
-use super::super::thing::{Thing, owner};
-use super::super::world::World;
 use super::{with_identities, written};
-use crate::sources::picker::text_at;
+use crate::demo::systems::asked::Answer;
+use crate::demo::systems::data::World;
+use crate::demo::systems::object_kind::{Thing, owner};
+use crate::demo::systems::webhook_sender::Action;
+use crate::sources::extract::text_at;
 
 const MOVED: [Thing; 7] = [Thing::Identity, Thing::Transaction, Thing::Order, Thing::Reward, Thing::Benefit, Thing::Interaction, Thing::Point];
 

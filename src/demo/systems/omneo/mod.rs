@@ -7,15 +7,15 @@ mod merge;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+pub(super) use self::hook::webhook;
 use super::asked::{Answer, Asked};
+use super::data::World;
+use super::object_kind::{Thing, owner, word_key};
+use super::options::Terms;
 use super::page;
-use super::terms::Terms;
-use super::thing::{Thing, owner, word_key};
-use super::world::World;
-use crate::sources::picker::text_at;
-pub(super) use hook::webhook;
+use crate::sources::extract::text_at;
 
-use list::listed;
+use self::list::listed;
 
 /// Where the API begins.
 pub(super) const BASE: &str = "/api/v3";

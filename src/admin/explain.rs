@@ -1,0 +1,159 @@
+//! Why a customer is one customer, why it is not one with others, and where each field comes from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::storage::pool::Connection;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::brand::Brand;
+use crate::customer::answer::profile::Profile;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::{Record, RecordKey, field};
+use crate::customer::model::unread::unread_values;
+use crate::ingest::batch::{Work, scope};
+use crate::ingest::derive::{Reach, Resolved, resolve_all, timeline};
+use crate::ingest::next_state::After;
+use crate::storage::StorageError;
+use crate::storage::customers::find_customer;
+use crate::storage::load_component::{Ask, read_neighbourhood};
+
+/// Everything that speaks for and against a customer. All of it is about people: for the eyes of an admin only, so it
+/// can't be printed for debugging.
+#[derive(Default)]
+pub struct Explanation {
+    /// As answers show the customer.
+    pub customer_id: String,
+    /// Its live records, with the name that each gives.
+    pub records: Vec<(RecordKey, String)>,
+    /// What joined them: how strong it is, what it is, and whose.
+    pub links: Vec<(&'static str, String, Vec<RecordKey>)>,
+    /// What people decided about its records: whether they are one, and which.
+    pub decisions: Vec<(bool, RecordKey, RecordKey)>,
+    /// What didn't join it with others: how strong it would have been, what it is, what keeps those who have it apart, and
+    /// who the others are.
+    pub doubts: Vec<(&'static str, String, &'static str, Vec<String>)>,
+    /// What finds it, but says nothing about who it is, and why.
+    pub finds_only: Vec<(Identifier, &'static str)>,
+    /// What its records name, and doesn't find it, and why.
+    pub finds_not: Vec<(Identifier, &'static str)>,
+    /// What could not be read, of each record and of the events that are shown: the field's name, and what stands there.
+    pub unread: BTreeMap<String, BTreeMap<String, String>>,
+    /// The templates that failed: what they should show is missing.
+    pub failed_templates: BTreeSet<String>,
+    /// What each record says: the name in templates, the value, and since when.
+    pub said: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>>,
+    /// What else there is to know about how it was found.
+    pub remarks: Vec<&'static str>,
+}
+
+const PARTIAL: &str = "So much hangs together with it that only its own records were looked at (identity.component_cap).";
+const OVERSIZED: &str = "More hangs together with it than identity.component_cap: phone numbers, or addresses too, link nobody there.";
+const OUTDATED: &str = "Other settings made it, and it is not made anew yet: this is how it will be.";
+
+/// Explains a customer; `None` when there is no such customer any more.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn explain(db: &mut Connection, brand: &Brand, customer_key: &str) -> Result<Option<Explanation>, StorageError> {
+    let rules = &brand.rules.identity;
+    let Some((_, keys)) = find_customer(db, brand.id(), customer_key).await? else { return Ok(None) };
+    let stored: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+    let ask = Ask { records: stored.clone(), ..Ask::default() };
+    let follow = rules.component_cap.saturating_add(keys.len()).saturating_add(1);
+    let mut remarks = Vec::new();
+    let mut known = read_neighbourhood(db, brand.id(), &ask, &scope(brand, Some(follow))).await?;
+    if known.is_cut_off {
+        remarks.push(PARTIAL);
+        known = read_neighbourhood(db, brand.id(), &ask, &scope(brand, None)).await?;
+    }
+    let now = After::new(&Work::default(), &known, &BTreeMap::new(), rules);
+    let found = resolve_all(&now, &known, &Reach::new(), brand);
+    let position = found.profiles.iter().position(|profile| profile.record_keys.iter().any(|key| stored.contains(key)));
+    let exact = found.profiles.iter().position(|profile| profile.key.to_string() == customer_key);
+    let position = exact.or(position);
+    let Some((position, profile)) = position.and_then(|n| Some((n, found.profiles.get(n)?))) else { return Ok(None) };
+    if profile.record_keys.iter().collect::<BTreeSet<_>>() != stored.iter().collect() && remarks.is_empty() {
+        remarks.push(OUTDATED);
+    }
+    if found.resolution.oversized > 0 {
+        remarks.push(OVERSIZED);
+    }
+    let own: BTreeSet<usize> = found.resolution.clusters.get(position).into_iter().flatten().copied().collect();
+    let key_of = |n: &usize| found.members.get(*n).map(|member| member.key.clone());
+    let mut explanation = Explanation { customer_id: profile.customer_id.clone(), remarks, ..Explanation::default() };
+    for record in own.iter().filter_map(key_of).filter_map(|key| now.live.get(&key)) {
+        let name = record.name();
+        let words: Vec<String> = [name.first, name.last].into_iter().flatten().collect();
+        explanation.records.push((record.key.clone(), words.join(" ")));
+    }
+    for link in found.resolution.links.iter().filter(|link| link.members.iter().any(|member| own.contains(member))) {
+        explanation.links.push((link.level.as_str(), link.evidence.in_words().1, link.members.iter().filter_map(key_of).collect()));
+    }
+    let decided = known.decisions.iter().filter(|((left, right), _)| profile.record_keys.contains(left) || profile.record_keys.contains(right));
+    explanation.decisions = decided.map(|((left, right), same)| (*same, left.clone(), right.clone())).collect();
+    for doubt in found.resolution.doubts.iter().filter(|doubt| doubt.clusters.contains(&position)) {
+        let others = doubt.clusters.iter().filter(|n| **n != position).filter_map(|n| found.profiles.get(*n));
+        let others = others.map(|profile| profile.key.to_string()).collect();
+        explanation.doubts.push((doubt.level.as_str(), doubt.evidence.in_words().1, doubt.grounds.as_str(), others));
+    }
+    let values = profile.addresses.iter().map(|address| (address.clone(), false)).collect();
+    let lines = read_neighbourhood(db, brand.id(), &Ask { values, ..Ask::default() }, &scope(brand, None)).await?;
+    for address in &profile.addresses {
+        let why = if !rules.may_link(address) {
+            "blocked: it names nobody"
+        } else if lines.holdings.get(address).is_some_and(|holding| holding.decided) {
+            "shared: a person decided so"
+        } else if now.shared.contains(address) {
+            "shared: too many hold it"
+        } else {
+            continue;
+        };
+        explanation.finds_only.push((address.clone(), why));
+    }
+    explanation.finds_not = finds_not(&found, &own, profile, brand);
+    let records: Vec<&Record> = own.iter().filter_map(key_of).filter_map(|key| now.live.get(&key)).collect();
+    explanation.said = said(&records, profile);
+    let events = timeline(profile, &now, &known, brand);
+    explanation.failed_templates = brand.rules.presenter.answer(profile, &events).failed_templates;
+    let of_records = records.iter().map(|record| (record.key.to_string(), unread_values(&record.versions, rules.region)));
+    let of_events = events.iter().map(|event| (event.key.to_string(), unread_values(&event.versions, rules.region)));
+    explanation.unread = of_records.chain(of_events).filter(|(_, unread)| !unread.is_empty()).collect();
+    Ok(Some(explanation))
+}
+
+/// Numbers that are somebody else's by now, and addresses that only a form names.
+fn finds_not(found: &Resolved, own: &BTreeSet<usize>, profile: &Profile, brand: &Brand) -> Vec<(Identifier, &'static str)> {
+    const MOVED: &str = "it moved: somebody else's record said it years later";
+    const ASSERTED: &str = "only a form names it: a trusted record, or a person, must confirm it";
+    let lost = found.resolution.moved.iter().filter(|moved| moved.from.iter().any(|member| own.contains(member)));
+    let lost = lost.filter_map(|moved| moved.evidence.address()).filter(|number| !profile.addresses.contains(number));
+    let asserted = profile.asserted.iter().filter(|_| !brand.rules.identity.self_asserted_finds);
+    lost.map(|number| (number.clone(), MOVED)).chain(asserted.map(|address| (address.clone(), ASSERTED))).collect()
+}
+
+/// Every value of a profile, under the record that it comes from: addresses as the source has them, the rest by its name in
+/// templates.
+fn said(records: &[&Record], profile: &Profile) -> BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> {
+    let mut said: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> = BTreeMap::new();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    for (name, field) in [("customer.first_name", &profile.first_name), ("customer.last_name", &profile.last_name)] {
+        if let Some(field) = field {
+            said.entry(field.record.clone()).or_default().push((name.to_owned(), field.value.clone(), field.at));
+        }
+    }
+    for record in records {
+        for prefix in [field::EMAIL, field::PHONE, field::SOCIAL] {
+            let addresses = record.versions.with_prefix(prefix).map(|(slot, value, at)| (format!("{prefix}{slot}"), text(value), at));
+            said.entry(record.key.clone()).or_default().extend(addresses);
+        }
+    }
+    for (source, attributes) in &profile.by_source {
+        for (name, field) in attributes {
+            let is_preferred = profile.attributes.get(name).is_some_and(|preferred| preferred.record == field.record);
+            let name = if is_preferred { format!("{source}.{name}, attributes.{name}") } else { format!("{source}.{name}") };
+            said.entry(field.record.clone()).or_default().push((name, text(&field.value), field.at));
+        }
+    }
+    said
+}

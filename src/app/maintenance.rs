@@ -1,0 +1,175 @@
+//! What goes on beside requests for as long as the service runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::storage::pool::Pool;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::erasure::reconcile::reconcile;
+use crate::erasure::suppression_file::LedgerFile;
+use crate::http::api_keys::Keyring;
+use crate::inbox::source_health::{Watch, watch};
+use crate::ingest::rebuild::sweep;
+use crate::settings::file::InboxSettings;
+use crate::storage::brands;
+use crate::storage::delivery_queue::delete_old_deliveries;
+use crate::storage::live_queries::delete_old_looks;
+use crate::storage::sync_streams::{StreamRow, list_streams};
+use crate::webhooks::endpoints::Doorways;
+
+/// Writes down when keys were last used.
+pub async fn write_last_used(pool: Pool, keyring: Arc<Keyring>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        if let Err(error) = keyring.write_last_used(&pool).await {
+            tracing::warn!(%error, "when keys were last used is not written down yet");
+        }
+    }
+}
+
+/// Makes customers anew that other settings made, one brand after the other.
+pub async fn sweep_brands(pool: Pool, brands: Vec<Arc<Brand>>) {
+    for brand in brands {
+        while let Err(error) = sweep(&pool, &brand).await {
+            tracing::warn!(brand = brand.rules.slug, %error, "customers of earlier settings are not made anew yet");
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    }
+}
+
+/// So long a command may take to erase somebody, before the service takes over.
+const ERASING: SignedDuration = SignedDuration::from_mins(10);
+
+/// Keeps the ledger of erasures and its file alike, and erases again who came back with a database that was restored meanwhile.
+pub async fn reconcile_ledger(pool: Pool, brands: Vec<Arc<Brand>>, (ledger, max_percent): (LedgerFile, u32), clock: Clock) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        for brand in &brands {
+            let now = clock.now();
+            let began_by = now.checked_sub(ERASING).unwrap_or(now);
+            if let Err(error) = reconcile(&pool, brand, (&ledger, max_percent), now, began_by).await {
+                tracing::error!(brand = brand.rules.slug, %error, "the ledger of erasures and its file are not alike yet");
+            }
+        }
+    }
+}
+
+/// Counts what waits for somebody to decide.
+pub async fn count_reviews(pool: Pool, brands: Vec<Arc<Brand>>) {
+    loop {
+        for brand in &brands {
+            if let Ok(reviews) = brands::count_reviews(&pool, brand.id()).await {
+                metrics::gauge!("hookpoint_reviews", "brand" => brand.rules.slug.clone()).set(reviews);
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+}
+
+/// Writes down what was let in and turned away at the doors.
+pub async fn write_doors(pool: Pool, doorways: Arc<Doorways>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if let Err(error) = doorways.write_down(&pool).await {
+            tracing::warn!(%error, "what came to the doors is not written down yet");
+        }
+    }
+}
+
+/// Measures how the sources' webhooks are doing.
+pub async fn watch_inboxes(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
+    loop {
+        for brand in &brands {
+            let Ok(watches) = watch(&pool, brand).await else { continue };
+            watches.iter().for_each(|watch| show(&brand.rules.slug, watch, clock.now()));
+            metrics::gauge!("hookpoint_inbox_watched_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds(&clock));
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+}
+
+/// When something was last looked at: what is shown is as old as that.
+fn unix_seconds(clock: &Clock) -> f64 {
+    clock.now().duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
+}
+
+fn show(brand: &str, watch: &Watch, now: Timestamp) {
+    let (brand, source) = (brand.to_owned(), watch.source.as_str());
+    metrics::gauge!("hookpoint_inbox_pending", "brand" => brand.clone(), "source" => source).set(watch.pending);
+    let waited = watch.oldest_pending(now).as_secs_f64();
+    metrics::gauge!("hookpoint_inbox_oldest_pending_seconds", "brand" => brand.clone(), "source" => source).set(waited);
+    metrics::gauge!("hookpoint_inbox_dead", "brand" => brand.clone(), "source" => source).set(watch.dead);
+    metrics::gauge!("hookpoint_webhooks_failing", "brand" => brand.clone(), "source" => source).set(f64::from(watch.is_failing()));
+    if let Some(silence) = watch.silence(now) {
+        metrics::gauge!("hookpoint_webhooks_silence_seconds", "brand" => brand.clone(), "source" => source).set(silence.as_secs_f64());
+    }
+    if let Some(ratio) = watch.silence_ratio(now) {
+        metrics::gauge!("hookpoint_webhooks_silence_ratio", "brand" => brand, "source" => source).set(ratio);
+    }
+}
+
+/// Removes deliveries that have been kept long enough, a small batch at a time.
+pub async fn forget_deliveries(pool: Pool, brands: Vec<Arc<Brand>>, settings: InboxSettings, clock: Clock) {
+    let days = |count: u32| SignedDuration::from_hours(24 * i64::from(count));
+    loop {
+        for brand in &brands {
+            let now = clock.now();
+            let before = |time| now.checked_sub(time).unwrap_or(Timestamp::UNIX_EPOCH);
+            let (finished, known) = (before(days(settings.keep_days)), before(days(settings.keep_ids_days)));
+            while delete_old_deliveries(&pool, brand.id(), finished, known, 1_000).await.is_ok_and(|more| more) {
+                // Lookups and changes come first.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+}
+
+/// Measures how far the sources are walked through.
+pub async fn watch_streams(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
+    loop {
+        for brand in brands.iter().filter(|brand| !brand.rules.accounts.is_empty()) {
+            let Ok(rows) = list_streams(&pool, brand.id()).await else { continue };
+            rows.iter().for_each(|row| show_stream(&brand.rules.slug, row, clock.now()));
+            metrics::gauge!("hookpoint_sync_watched_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds(&clock));
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+}
+
+fn show_stream(brand: &str, row: &StreamRow, now: Timestamp) {
+    let label = || (brand.to_owned(), row.source.clone(), row.stream.clone());
+    let (brand, source, stream) = label();
+    let walked = u32::try_from(row.walked).unwrap_or(u32::MAX);
+    metrics::gauge!("hookpoint_sync_walked", "brand" => brand, "source" => source, "stream" => stream).set(walked);
+    let (brand, source, stream) = label();
+    metrics::gauge!("hookpoint_sync_failing", "brand" => brand, "source" => source, "stream" => stream).set(f64::from(row.is_failing()));
+    if let Some(complete_at) = row.complete_at {
+        let (brand, source, stream) = label();
+        let age = now.duration_since(complete_at).as_secs_f64();
+        metrics::gauge!("hookpoint_sync_age_seconds", "brand" => brand, "source" => source, "stream" => stream).set(age);
+        let (brand, source, stream) = label();
+        let drift = row.drift.map_or(0.0, f64::from);
+        metrics::gauge!("hookpoint_sync_drift_ratio", "brand" => brand, "source" => source, "stream" => stream).set(drift);
+    }
+}
+
+/// Forgets whom sources were asked about long ago.
+pub async fn forget_looks(pool: Pool) {
+    loop {
+        // What is not forgotten now is forgotten the next time.
+        let _ = delete_old_looks(&pool).await;
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+    }
+}
+
+/// What is measured waits in memory until it is added up: here, if nobody reads the metrics.
+pub async fn drain_histograms() {
+    loop {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        crate::telemetry::metrics().run_upkeep();
+    }
+}

@@ -1,0 +1,103 @@
+//! What the demo prints: what to try.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::DemoArguments;
+use crate::app::Application;
+use crate::cli::{key, say};
+use crate::clock::Clock;
+use crate::customer::model::source::Source;
+use crate::demo::background_activity::{PAUSE, REGULAR, newcomer};
+use crate::demo::examples;
+use crate::demo::systems::Systems;
+use crate::demo::webhook_signer::Secrets;
+use crate::http::api_keys::NewKey;
+use crate::storage::keys::insert_key;
+
+/// What there is to tell of.
+pub(super) struct Told<'a> {
+    /// The key of lookups.
+    pub(super) key: String,
+    pub(super) application: &'a Application,
+    pub(super) systems: &'a Systems,
+    pub(super) secrets: &'a Secrets,
+    pub(super) data_dir: Option<PathBuf>,
+    /// The brand's settings, as a file would have them.
+    pub(super) settings: &'a str,
+}
+
+/// Makes the key of lookups.
+pub(super) async fn make_key(application: &Application, arguments: &DemoArguments) -> anyhow::Result<String> {
+    let (brand, clock) = (application.brands.values().next().context("the demo has no brand")?, Clock::system());
+    let key = match &arguments.key {
+        Some(key) => key.clone(),
+        None if arguments.listen.ip().is_loopback() => "demo".to_owned(),
+        None => NewKey::generate().map_err(|_| anyhow::anyhow!("the system has no random numbers to give"))?.reveal().to_owned(),
+    };
+    insert_key(&application.database.pool, &key::new_row(brand, "demo", &key, clock.now(), None)?).await?;
+    Ok(key)
+}
+
+/// Prints what to try.
+pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
+    let Told { key, application, systems, secrets, .. } = told;
+    let (brand, clock) = (application.brands.values().next().context("the demo has no brand")?, Clock::system());
+    let counts = crate::storage::brands::count_brand(&application.database.pool, brand.id(), clock.now()).await?;
+    let encoded = percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC);
+    let base = format!("http://{}", application.address);
+    let url = format!("{base}/omnidesk/customerlookup?key={encoded}");
+    let by_email = |email: &str| say(&format!("  curl '{url}&channelAddressType=email&address={}'", email.replace('@', "%40")));
+    say(&format!(
+        "\nReady: {} customers from {} records and {} events of OmnioTap, Omneo, OmniLab and Syncaroo.\n",
+        counts.customers, counts.records, counts.events
+    ));
+    say("Try:");
+    by_email("thomas@example.org");
+    say(&format!("  curl '{url}&channelAddressType=phoneNumber&address=%2B31612312311'"));
+    say(&format!("  curl '{url}&primaryID=NL-2026-00042'"));
+    say(&format!("\nNobody told of {}, who came after everything was asked for: the systems are asked while she is on the phone:", newcomer::EMAIL));
+    by_email(newcomer::EMAIL);
+    say(&format!("\nEvery {} seconds somebody buys, books or asks something; {REGULAR} buys most:", PAUSE.as_secs()));
+    by_email(REGULAR);
+    say(&format!("\nSend what the four systems would send, and ask again who {} is:", examples::EMAIL));
+    for (_, request) in examples::examples(secrets, &systems.base_url(Source::Syncaroo), clock.now()) {
+        say(&format!("  {}", request.as_curl(&base)));
+    }
+    by_email(examples::EMAIL);
+    if let Some(data_dir) = &told.data_dir {
+        let file = write_settings(data_dir, told.settings, secrets)?;
+        let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hookpoint"));
+        say("\nSee how the sources are doing:");
+        for command in ["sync status".to_owned(), "inbox status".to_owned(), format!("lookup --email {REGULAR} --why")] {
+            say(&format!("  {} --settings {} {command}", program.display(), file.display()));
+        }
+    }
+    if let Some(metrics) = application.metrics_address {
+        say(&format!("\nMetrics: http://{metrics}/metrics"));
+    }
+    say("Systems:");
+    for source in Source::ALL {
+        say(&format!("  {:9}{}", source.as_str(), systems.base_url(source)));
+    }
+    say(&format!("Data:    {} (gone when the demo ends)", told.data_dir.as_deref().map(|dir| dir.display().to_string()).unwrap_or_default()));
+    say("End it with Ctrl-C.");
+    Ok(())
+}
+
+/// The settings as a file, for commands that work beside the service, and the secrets as files of their own.
+fn write_settings(data_dir: &Path, brand: &str, secrets: &Secrets) -> anyhow::Result<PathBuf> {
+    let mut text = format!("[database]\ndata_dir = {:?}\n\n{brand}", data_dir.display().to_string());
+    for (name, secret) in secrets.by_name() {
+        let file = data_dir.join(name.to_lowercase());
+        let mut open = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
+        open.write_all(&secret)?;
+        text = text.replace(&format!("env = {name:?}"), &format!("file = {:?}", file.display().to_string()));
+    }
+    let file = data_dir.join("hookpoint.toml");
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?.write_all(text.as_bytes())?;
+    Ok(file)
+}

@@ -1,0 +1,334 @@
+//! Who is who: one pure function from everything known about some records to customers.
+//!
+//! Levels, in order: decisions of people; merges of the source; references; e-mail and social accounts; phone. On each
+//! level all values are looked at together, against the clusters that the level starts with:
+//!
+//! 1. of a phone number, whoever said it long before others did has lost it ([`Moved`]);
+//! 2. where some of a value's holders contradict each other, it joins only those among whom nobody does;
+//! 3. the clusters that values connect are grouped;
+//! 4. a group that contains a forbidden pair is not formed.
+//!
+//! Nothing in it guesses or breaks a tie, so the order of arrival can't matter. What joined whom is told as a [`Link`],
+//! what was dropped as a [`Doubt`]. The levels are [`Level`], the reasons not to join are [`Grounds`].
+//!
+//! Records that anybody may have written (`IdentityRules::self_asserted`) have no say in who others are: everybody else is
+//! resolved as if they weren't there, and each of them then finds its place (`guests.rs`).
+//!
+//! What is exact here, because it had to be:
+//!
+//! - Source merges are a level of their own before references, so that a doubtful reference can't undo a fact.
+//! - A reference to a record that nobody knows is no id, so that it keeps nobody apart.
+//! - Names are compared cluster by cluster. A short form (initials, the beginning of a given name) has no say beside a fuller
+//!   name of the same cluster; where both clusters have given names, names without one have no say, and likewise on the phone for
+//!   family names. Else one half name would let two strangers agree.
+//! - Forms of one first name (Bob and Robert) are one person's on a mailbox and on a mobile phone, where the family names don't differ;
+//!   on a fixed line they may be a father's and his son's.
+//! - Two on one phone with different mailboxes are no strangers where a mailbox has the whole name of the other in its own and nothing
+//!   else, or both are written with the same letters, which are more than one part of a name; where first names only look alike, it
+//!   must be the first name itself. Nor are two with one first name and different family names in the first case: somebody married. On
+//!   one mailbox, a first name in one record and a family name in the other are one name if the mailbox has both.
+//! - A decision outlives the records that it names: where one is gone, whoever it was merged into or decided to be the same
+//!   as stands for it.
+//! - A component is what hangs together over references, merges, decisions of either sort and values, also where records
+//!   are gone; its size is the number of its live records. Above the rules' cap it uses no phone links; its parts that are
+//!   then still above the cap use no e-mail links either. The result for a component is the same whether it is resolved
+//!   alone or among others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::cluster::{Cluster, undecided_pairs};
+use super::contradiction::{Among, Grounds, On};
+pub use super::evidence::{Decision, Facts, Member};
+use super::evidence::{Evidence, Held, Level, Person, people};
+use super::moved::{Moved, left_behind};
+use super::union_find::Partition;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::two_names;
+
+/// Evidence that made records one customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// How strong it is.
+    pub level: Level,
+    /// What they have in common.
+    pub evidence: Evidence,
+    /// Who has it, as indices of the members.
+    pub members: Vec<usize>,
+}
+
+/// Evidence that was not used, and why: a question that only a person can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// How strong it is.
+    pub level: Level,
+    /// What they have in common; of a group that was not formed, the first of several.
+    pub evidence: Evidence,
+    /// What keeps them apart.
+    pub grounds: Grounds,
+    /// The customers that it is about, as positions in [`Resolution::clusters`]; two or more.
+    pub clusters: Vec<usize>,
+}
+
+/// Customers, and why they are so.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Resolution {
+    /// Who belongs together: indices of the members, each in ascending order.
+    pub clusters: Vec<Vec<usize>>,
+    /// Self-asserted records that nobody confirmed, as indices of the members.
+    pub guests: BTreeSet<usize>,
+    /// What joined them.
+    pub links: Vec<Link>,
+    /// What was left open; nothing that people decided or other evidence settled.
+    pub doubts: Vec<Doubt>,
+    /// Phone numbers that are somebody else's by now.
+    pub moved: Vec<Moved>,
+    /// How many components were above the cap, so that not everything in them could link.
+    pub oversized: usize,
+}
+
+/// Resolves whole components.
+#[must_use]
+pub fn resolve(facts: &Facts<'_>) -> Resolution {
+    let resolver = Resolver { facts, people: people(facts) };
+    let (guests, trusted): (Vec<usize>, Vec<usize>) =
+        (0..facts.members.len()).partition(|n| resolver.person(*n).is_some_and(|person| person.is_guest));
+    let mut found = Found::default();
+    resolver.resolve_all(&trusted, &mut found);
+    if !guests.is_empty() {
+        let left = two_names::place(&resolver, &guests, &trusted, &mut found);
+        resolver.resolve_all(&left, &mut found);
+    }
+    found.guests.extend(guests);
+    found.into_resolution()
+}
+
+/// What has been found so far; doubts still name clusters by a member of each.
+#[derive(Debug, Default)]
+pub(crate) struct Found<'a> {
+    /// The clusters, each with the last level that its component may use.
+    pub clusters: Vec<(Cluster<'a>, Level)>,
+    pub links: Vec<Link>,
+    pub doubts: Vec<(Level, Evidence, Grounds, Vec<usize>)>,
+    pub moved: Vec<Moved>,
+    guests: BTreeSet<usize>,
+    oversized: usize,
+}
+
+impl Found<'_> {
+    /// Leaves out doubts that are settled: because something else joined those concerned, or because people decided that
+    /// each of them is somebody else.
+    fn into_resolution(self) -> Resolution {
+        let mut all: Vec<Cluster<'_>> = self.clusters.into_iter().map(|(cluster, _)| cluster).collect();
+        all.sort_by(|a, b| a.members.cmp(&b.members));
+        let positions: BTreeMap<usize, usize> =
+            all.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |member| (*member, n))).collect();
+        let mut doubts = Vec::new();
+        for (level, evidence, grounds, concerned) in self.doubts {
+            let clusters: BTreeSet<usize> = concerned.iter().filter_map(|member| positions.get(member).copied()).collect();
+            let still: Vec<&Cluster<'_>> = clusters.iter().filter_map(|n| all.get(*n)).collect();
+            if undecided_pairs(&still) > 0 {
+                doubts.push(Doubt { level, evidence, grounds, clusters: clusters.into_iter().collect() });
+            }
+        }
+        let clusters = all.into_iter().map(|cluster| cluster.members).collect();
+        Resolution { clusters, guests: self.guests, links: self.links, doubts, moved: self.moved, oversized: self.oversized }
+    }
+}
+
+pub(crate) struct Resolver<'a> {
+    pub facts: &'a Facts<'a>,
+    people: Vec<Person<'a>>,
+}
+
+impl<'a> Resolver<'a> {
+    pub(crate) fn person(&self, n: usize) -> Option<&Person<'a>> {
+        self.people.get(n)
+    }
+
+    pub(crate) fn cluster(&self, n: usize) -> Option<Cluster<'a>> {
+        Some(Cluster::new(n, self.facts.members.get(n)?, self.people.get(n)?))
+    }
+
+    /// Resolves some members as if there were no others.
+    fn resolve_all(&self, among: &[usize], found: &mut Found<'a>) {
+        let cap = self.facts.rules.component_cap;
+        for component in self.components(among, Level::Phone) {
+            if component.len() <= cap {
+                self.resolve_component(&component, Level::Phone, found);
+                continue;
+            }
+            found.oversized = found.oversized.saturating_add(1);
+            for smaller in self.components(&component, Level::Email) {
+                let last = if smaller.len() <= cap { Level::Email } else { Level::Reference };
+                self.resolve_component(&smaller, last, found);
+            }
+        }
+    }
+
+    /// The parts of some members that hang together: over decisions of either sort, merges and references, also where those
+    /// name records that are gone, and over addresses up to a level.
+    fn components(&self, among: &[usize], last: Level) -> Vec<Vec<usize>> {
+        let mut numbers: BTreeMap<&RecordKey, usize> = BTreeMap::new();
+        let referred: Vec<(usize, RecordKey)> = among.iter().flat_map(|n| self.referred(*n).map(|key| (*n, key))).collect();
+        let decisions = self.facts.decisions.iter().map(|decision| (&decision.left, &decision.right));
+        let pairs: Vec<(&RecordKey, &RecordKey)> = self.facts.aliases.pairs().chain(decisions).collect();
+        let named = pairs.iter().flat_map(|(left, right)| [*left, *right]).chain(referred.iter().map(|(_, key)| key));
+        for key in self.facts.members.iter().map(|member| &member.key).chain(named) {
+            let next = numbers.len();
+            numbers.entry(key).or_insert(next);
+        }
+        let mut partition = Partition::new(numbers.len());
+        let mut join = |left: Option<usize>, right: Option<usize>| {
+            left.zip(right).into_iter().for_each(|(left, right)| partition.join_all(&[left, right]));
+        };
+        pairs.iter().for_each(|(left, right)| join(numbers.get(left).copied(), numbers.get(right).copied()));
+        referred.iter().for_each(|(n, key)| join(Some(*n), numbers.get(key).copied()));
+        for level in [Level::Email, Level::Phone].into_iter().filter(|level| *level <= last) {
+            self.holders(level, among).values().for_each(|holders| partition.join_all(holders));
+        }
+        partition.groups(among)
+    }
+
+    /// The records that a member refers to.
+    fn referred(&self, n: usize) -> impl Iterator<Item = RecordKey> {
+        let links = self.people.get(n).is_some_and(|person| !person.is_loser);
+        let linking = self.facts.members.get(n).filter(|_| links).map(|member| &member.linking);
+        linking.into_iter().flatten().filter_map(Identifier::referred_record)
+    }
+
+    /// Whether the rules use evidence of a level.
+    pub(crate) const fn uses(&self, level: Level) -> bool {
+        match level {
+            Level::Email => self.facts.rules.email_links,
+            Level::Phone => self.facts.rules.phone_links,
+            Level::Decision | Level::SourceMerge | Level::Reference => true,
+        }
+    }
+
+    /// Resolves one component with the evidence up to a level, as far as the rules use it.
+    fn resolve_component(&self, component: &[usize], last: Level, found: &mut Found<'a>) {
+        let mut clusters: Vec<Cluster<'a>> = component.iter().filter_map(|n| self.cluster(*n)).collect();
+        for level in Level::ALL.into_iter().filter(|level| *level <= last && self.uses(*level)) {
+            if clusters.len() > 1 {
+                clusters = self.apply_level(level, component, clusters, found);
+            }
+        }
+        found.clusters.extend(clusters.into_iter().map(|cluster| (cluster, last)));
+    }
+
+    fn apply_level(&self, level: Level, component: &[usize], before: Vec<Cluster<'a>>, found: &mut Found<'a>) -> Vec<Cluster<'a>> {
+        let mut common = self.holders(level, component);
+        common.retain(|_, members| members.len() > 1);
+        if common.is_empty() {
+            return before;
+        }
+        let mut partition = Partition::new(before.len());
+        let kept = self.kept(level, common, &before, &mut partition, found);
+        let groups = partition.groups(&(0..before.len()).collect::<Vec<_>>());
+        let refused = self.refused(level, &groups, &before, kept, found);
+        let mut before: Vec<Option<Cluster<'a>>> = before.into_iter().map(Some).collect();
+        let mut after = Vec::with_capacity(groups.len());
+        for (n, group) in groups.iter().enumerate() {
+            let mut clusters = group.iter().filter_map(|cluster| before.get_mut(*cluster).and_then(Option::take));
+            if refused.contains(&n) {
+                after.extend(clusters);
+            } else {
+                after.extend(clusters.next().map(|first| clusters.fold(first, Cluster::join)));
+            }
+        }
+        after
+    }
+
+    /// The evidence that joins clusters, each with those whom it joins; the others are told as doubts.
+    fn kept<'h>(
+        &self,
+        level: Level,
+        common: BTreeMap<Held<'h>, Vec<usize>>,
+        before: &[Cluster<'a>],
+        partition: &mut Partition,
+        found: &mut Found<'a>,
+    ) -> Vec<Kept<'h>> {
+        let owner: BTreeMap<usize, usize> = before.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |m| (*m, n))).collect();
+        let mut kept = Vec::new();
+        for (evidence, members) in common {
+            let mut holding: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+            members.iter().for_each(|member| holding.entry(owner.get(member).copied().unwrap_or_default()).or_default().push(*member));
+            if holding.len() < 2 {
+                continue;
+            }
+            if level == Level::Phone {
+                found.moved.extend(left_behind(self.facts, evidence, before, &mut holding));
+            }
+            let places: Vec<usize> = holding.keys().copied().collect();
+            let clusters = some(before, &places);
+            let among = Among::new(&clusters, On { level, value: Some(evidence) }, self.facts.rules);
+            let groups = match among.forbidden() {
+                None => vec![(0..places.len()).collect()],
+                Some(grounds) => {
+                    found.doubts.push((level, evidence.to_evidence(), grounds, firsts(&clusters)));
+                    among.agreeing()
+                }
+            };
+            for group in groups {
+                let clusters: Vec<usize> = group.iter().filter_map(|n| places.get(*n).copied()).collect();
+                partition.join_all(&clusters);
+                let members = clusters.iter().filter_map(|n| holding.get(n)).flatten().copied().collect();
+                kept.push(Kept { evidence, members, clusters });
+            }
+        }
+        kept
+    }
+
+    /// The groups that contain a forbidden pair. Their evidence is told as a doubt, that of the others as links.
+    fn refused(&self, level: Level, groups: &[Vec<usize>], before: &[Cluster<'a>], kept: Vec<Kept<'_>>, found: &mut Found<'a>) -> BTreeSet<usize> {
+        let mut group_of = vec![0; before.len()];
+        let mut refused: BTreeMap<usize, Grounds> = BTreeMap::new();
+        for (n, group) in groups.iter().enumerate() {
+            group.iter().for_each(|cluster| group_of.get_mut(*cluster).into_iter().for_each(|slot| *slot = n));
+            if group.len() > 2 {
+                let clusters = some(before, group);
+                let among = Among::new(&clusters, On { level, value: None }, self.facts.rules);
+                refused.extend(among.forbidden().map(|grounds| (n, grounds)));
+            }
+        }
+        let mut told: BTreeSet<usize> = BTreeSet::new();
+        for Kept { evidence, members, clusters } in kept {
+            let group = clusters.first().and_then(|cluster| group_of.get(*cluster)).copied().unwrap_or_default();
+            match (refused.get(&group), groups.get(group)) {
+                (None, _) if clusters.len() > 1 => found.links.push(Link { level, evidence: evidence.to_evidence(), members }),
+                (Some(grounds), Some(concerned)) if told.insert(group) => {
+                    found.doubts.push((level, evidence.to_evidence(), *grounds, firsts(&some(before, concerned))));
+                }
+                _ => {}
+            }
+        }
+        refused.into_keys().collect()
+    }
+
+    /// The evidence of a level, with the members that have it.
+    pub(crate) fn holders(&self, level: Level, among: &[usize]) -> BTreeMap<Held<'_>, Vec<usize>> {
+        let mut holders: BTreeMap<Held<'_>, Vec<usize>> = BTreeMap::new();
+        for n in among {
+            let (Some(member), Some(person)) = (self.facts.members.get(*n), self.people.get(*n)) else { continue };
+            person.evidence(level, &member.linking, |evidence| holders.entry(evidence).or_default().push(*n));
+        }
+        holders
+    }
+}
+
+/// Evidence that is not dropped: the members that have it, and the clusters that it connects.
+struct Kept<'a> {
+    evidence: Held<'a>,
+    members: Vec<usize>,
+    clusters: Vec<usize>,
+}
+
+fn some<'c, 'a>(clusters: &'c [Cluster<'a>], numbers: &[usize]) -> Vec<&'c Cluster<'a>> {
+    numbers.iter().filter_map(|n| clusters.get(*n)).collect()
+}
+
+/// A member of each.
+fn firsts(clusters: &[&Cluster<'_>]) -> Vec<usize> {
+    clusters.iter().filter_map(|cluster| cluster.members.first().copied()).collect()
+}

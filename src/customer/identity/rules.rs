@@ -1,0 +1,93 @@
+//! The rules of one brand that decide who is who.
+
+use std::collections::BTreeSet;
+
+use crate::customer::model::folded_name::FoldedName;
+use crate::customer::model::identifier::{Blocklist, Identifier};
+use crate::customer::model::phone::Region;
+use crate::customer::model::source::SourceKind;
+use crate::customer::model::spellings::count_different;
+
+/// The most spellings of a name that are looked at, on average.
+const SPELLINGS: usize = 4;
+
+/// What a brand's settings say about identity.
+#[derive(Debug, Clone)]
+pub struct IdentityRules {
+    /// Source kinds, the preferred first.
+    pub order: Vec<SourceKind>,
+    /// Kinds whose source keeps people unique.
+    pub unique: BTreeSet<SourceKind>,
+    /// Kinds whose records anybody may write about anybody.
+    pub self_asserted: BTreeSet<SourceKind>,
+    /// The region of phone numbers that come without a country code.
+    pub region: Option<Region>,
+    /// A value is shared when more records of a unique kind, or records under more different names, hold it.
+    pub shared_above: usize,
+    /// A component of more records than this uses no phone links; if still above, no e-mail links.
+    pub component_cap: usize,
+    /// Whether an equal e-mail address or social account links.
+    pub email_links: bool,
+    /// Whether an equal phone number links.
+    pub phone_links: bool,
+    /// Whether an equal e-mail address links only where the first names don't disagree.
+    pub email_needs_names: bool,
+    /// Whether an equal e-mail address links who has no first name only where the mailbox bears the other's.
+    pub email_needs_first_name: bool,
+    /// After how many years a phone number is its new holder's; 0 for never.
+    pub phone_moves_after_years: u16,
+    /// Whether addresses that only self-asserted records of a customer name find it.
+    pub self_asserted_finds: bool,
+    /// Values that never link.
+    pub blocklist: Blocklist,
+}
+
+impl Default for IdentityRules {
+    fn default() -> Self {
+        Self {
+            order: SourceKind::ALL.to_vec(),
+            unique: SourceKind::ALL.into_iter().filter(|kind| kind.keeps_people_unique()).collect(),
+            self_asserted: SourceKind::ALL.into_iter().filter(|kind| kind.is_self_asserted()).collect(),
+            region: None,
+            shared_above: 4,
+            component_cap: 1_000,
+            email_links: true,
+            phone_links: true,
+            email_needs_names: true,
+            email_needs_first_name: true,
+            phone_moves_after_years: 5,
+            self_asserted_finds: false,
+            blocklist: Blocklist::default(),
+        }
+    }
+}
+
+impl IdentityRules {
+    /// Whether a value says who somebody is, as long as it isn't shared.
+    #[must_use]
+    pub fn may_link(&self, identifier: &Identifier) -> bool {
+        identifier.could_link() && !self.blocklist.blocks(identifier)
+    }
+
+    /// So many names are too many, however they are spelled.
+    #[must_use]
+    pub const fn most_names(&self) -> usize {
+        self.shared_above.saturating_add(1).saturating_mul(SPELLINGS)
+    }
+
+    /// Whether names, by their keys, are those of more people than one value can be of: spellings of one name count once.
+    #[must_use]
+    pub fn are_too_many<T: AsRef<str>>(&self, keys: &BTreeSet<T>) -> bool {
+        if keys.len() <= self.shared_above || keys.len() >= self.most_names() {
+            return keys.len() > self.shared_above;
+        }
+        let names: Vec<FoldedName> = keys.iter().map(|key| FoldedName::from_key(key.as_ref())).collect();
+        count_different(&names) > self.shared_above
+    }
+
+    /// A kind's place in the order of preference; kinds that the settings leave out come last.
+    #[must_use]
+    pub fn rank(&self, kind: SourceKind) -> usize {
+        self.order.iter().position(|listed| *listed == kind).unwrap_or(usize::MAX)
+    }
+}

@@ -1,0 +1,132 @@
+//! Self-asserted records that nobody confirmed ("guests"): anybody may have written them about anybody, as a form's participants are.
+//! They have no say in who others are.
+//!
+//! Each finds its place by itself among the customers of all other records, which are as they would be without it. It joins one
+//! of them where it would have, had it come as any other record; where it fits several, or none, it does not. So nothing that a
+//! stranger types can join two customers, part one, or keep others from theirs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::identifier::Identifier;
+use super::record::RecordKey;
+use crate::customer::identity::cluster::Cluster;
+use crate::customer::identity::contradiction::{Among, Grounds, On, are_unlike};
+use crate::customer::identity::evidence::{Evidence, Held, Level};
+use crate::customer::identity::moved::{is_long_before, said_at};
+use crate::customer::identity::resolution::{Found, Link, Resolver};
+
+/// The levels on which a guest looks for its place: what people decided makes it no guest.
+const LEVELS: [Level; 4] = [Level::SourceMerge, Level::Reference, Level::Email, Level::Phone];
+
+/// The trusted clusters that hold each piece of evidence, with the members of each that do.
+type Holders<'a> = BTreeMap<Level, BTreeMap<Held<'a>, BTreeMap<usize, Vec<usize>>>>;
+
+/// Puts guests into the clusters that were found among the trusted. Gives back those that belong to none.
+pub(crate) fn place<'a>(resolver: &'a Resolver<'a>, guests: &[usize], trusted: &[usize], found: &mut Found<'a>) -> Vec<usize> {
+    let holders = holders(resolver, trusted, found);
+    let mut joining: BTreeMap<usize, Vec<(Vec<usize>, Link)>> = BTreeMap::new();
+    let mut left = Vec::new();
+    for party in parties(resolver, guests) {
+        match place_of(resolver, &party, &holders, found) {
+            Some((place, link)) => joining.entry(place).or_default().push((party, link)),
+            None => left.extend(party),
+        }
+    }
+    for (place, parties) in joining {
+        let all: Vec<usize> = parties.iter().flat_map(|(party, _)| party).copied().collect();
+        for (party, link) in parties {
+            // Of two whom people decided to be different, nobody can tell which it is.
+            if are_torn(resolver, &party, &all) {
+                left.extend(party);
+                continue;
+            }
+            found.links.push(link);
+            if let Some((cluster, _)) = found.clusters.get_mut(place) {
+                let guests: Vec<Cluster<'_>> = party.iter().filter_map(|n| resolver.cluster(*n)).collect();
+                *cluster = guests.into_iter().fold(std::mem::take(cluster), Cluster::join);
+            }
+        }
+    }
+    left.sort_unstable();
+    left
+}
+
+/// Whether people decided that one of some members is somebody else than one of others.
+fn are_torn(resolver: &Resolver<'_>, some: &[usize], others: &[usize]) -> bool {
+    some.iter().any(|n| resolver.person(*n).is_some_and(|person| others.iter().any(|m| person.apart_from.contains(m))))
+}
+
+/// Guests that their source merged.
+fn parties(resolver: &Resolver<'_>, guests: &[usize]) -> Vec<Vec<usize>> {
+    let mut parties: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
+    for (n, person) in guests.iter().filter_map(|n| Some((*n, resolver.person(*n)?))) {
+        parties.entry(person.canonical).or_default().push(n);
+    }
+    let parties = parties.into_values();
+    parties.flat_map(|party| if are_torn(resolver, &party, &party) { party.into_iter().map(|n| vec![n]).collect() } else { vec![party] }).collect()
+}
+
+fn holders<'a>(resolver: &'a Resolver<'a>, trusted: &[usize], found: &Found<'a>) -> Holders<'a> {
+    let owner: BTreeMap<usize, usize> =
+        found.clusters.iter().zip(0..).flat_map(|((cluster, _), n)| cluster.members.iter().map(move |m| (*m, n))).collect();
+    let lost: BTreeSet<(Option<&Identifier>, usize)> =
+        found.moved.iter().flat_map(|moved| moved.from.iter().map(|n| (moved.evidence.address(), *n))).collect();
+    let mut holders = Holders::new();
+    for level in LEVELS.into_iter().filter(|level| resolver.uses(*level)) {
+        let of_level = holders.entry(level).or_default();
+        for (evidence, members) in resolver.holders(level, trusted) {
+            for member in members.into_iter().filter(|member| evidence.address().is_none() || !lost.contains(&(evidence.address(), *member))) {
+                let Some(place) = owner.get(&member).filter(|place| found.clusters.get(**place).is_some_and(|(_, last)| level <= *last)) else {
+                    continue;
+                };
+                of_level.entry(evidence).or_default().entry(*place).or_default().push(member);
+            }
+        }
+    }
+    holders
+}
+
+/// The one cluster that some guests belong to, as far as one can tell.
+fn place_of<'a>(resolver: &'a Resolver<'a>, party: &[usize], holders: &Holders<'a>, found: &mut Found<'a>) -> Option<(usize, Link)> {
+    let own = party.iter().filter_map(|n| resolver.cluster(*n)).reduce(Cluster::join)?;
+    for (level, of_level) in holders {
+        let mut fitting: BTreeMap<usize, Link> = BTreeMap::new();
+        let mut unfitting: Vec<(Evidence, Grounds, Vec<usize>)> = Vec::new();
+        for (evidence, members) in resolver.holders(*level, party) {
+            for (place, holding) in of_level.get(&evidence).into_iter().flatten() {
+                let Some((cluster, _)) = found.clusters.get(*place) else { continue };
+                let on = On { level: *level, value: Some(evidence) };
+                if *level == Level::Phone && is_lost(resolver, evidence, (&own, &members), (cluster, holding)) {
+                    continue;
+                }
+                match Among::new(&[cluster, &own], on, resolver.facts.rules).forbidden() {
+                    Some(grounds) => unfitting.push((evidence.to_evidence(), grounds, holding.iter().chain(party).copied().collect())),
+                    None => {
+                        let members = holding.iter().chain(&members).copied().collect();
+                        fitting.entry(*place).or_insert(Link { level: *level, evidence: evidence.to_evidence(), members });
+                    }
+                }
+            }
+        }
+        found.doubts.extend(unfitting.into_iter().map(|(evidence, grounds, members)| (*level, evidence, grounds, members)));
+        if fitting.len() > 1 {
+            let between = fitting.values().map(|link| (*level, link.evidence.clone(), Grounds::SelfAsserted, link.members.clone()));
+            found.doubts.extend(between);
+        } else if let Some(place) = fitting.into_iter().next() {
+            return Some(place);
+        }
+    }
+    None
+}
+
+/// Whether a number that guests gave is another one's since.
+fn is_lost(
+    resolver: &Resolver<'_>,
+    number: Held<'_>,
+    (own, members): (&Cluster<'_>, &[usize]),
+    (cluster, holding): (&Cluster<'_>, &[usize]),
+) -> bool {
+    let said = [members, holding].map(|members| said_at(resolver.facts, number, members));
+    let [Some(at), Some(since)] = said else { return false };
+    is_long_before(resolver.facts, at, since) && are_unlike(&own.names, &cluster.names)
+}

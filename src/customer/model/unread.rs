@@ -1,0 +1,84 @@
+//! What a source said and nobody could read: it counts as nothing, and is kept beside what was read, so that it can be shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::email::EmailField;
+use super::field_versions::{Update, Versions};
+use super::phone::Region;
+use super::phone_field::PhoneField;
+use super::record::field;
+
+/// How the names of fields begin that hold what could not be read of another field.
+pub const PREFIX: &str = "unread.";
+
+/// The names of the fields of an update that could not be read, or not all of them. Names are ours, never the sender's.
+#[must_use]
+pub fn unread_fields(update: &Update, region: Option<Region>) -> BTreeSet<String> {
+    let said = update.fields.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_ref()?.as_str()?)));
+    said.filter_map(|(name, raw)| match name.strip_prefix(PREFIX) {
+        Some(name) => Some(name.to_owned()),
+        None => is_unread_address(name, raw, region).then(|| name.to_owned()),
+    })
+    .collect()
+}
+
+/// What of a thing's current state could not be read: the field's name, and what stands there. What was said of the field later
+/// has taken its place.
+#[must_use]
+pub fn unread_values(versions: &Versions, region: Option<Region>) -> BTreeMap<String, String> {
+    let mut unread = BTreeMap::new();
+    for (name, value, at) in versions.with_prefix(PREFIX) {
+        let later = versions.stamped_at(name).or_else(|| versions.asserted_at());
+        if later.is_none_or(|later| later <= at)
+            && let Some(raw) = value.as_str()
+        {
+            unread.insert(name.to_owned(), raw.to_owned());
+        }
+    }
+    for prefix in [field::EMAIL, field::PHONE] {
+        for (slot, value, _) in versions.with_prefix(prefix) {
+            let name = format!("{prefix}{slot}");
+            if let Some(raw) = value.as_str().filter(|raw| is_unread_address(&name, raw, region)) {
+                unread.insert(name, raw.to_owned());
+            }
+        }
+    }
+    unread
+}
+
+fn is_unread_address(name: &str, raw: &str, region: Option<Region>) -> bool {
+    (name.starts_with(field::EMAIL) && EmailField::read(raw).has_unread)
+        || (name.starts_with(field::PHONE) && PhoneField::read(raw, region).has_unread)
+}
+
+/// The field that keeps what could not be read of another one; long texts are cut. A text of which nothing can be shown is kept
+/// as it stands in JSON, so that there is something to see.
+#[must_use]
+pub fn kept(name: &str, raw: &Value) -> (String, Option<Value>) {
+    let readable =
+        raw.as_str().and_then(crate::customer::model::text::non_empty).unwrap_or_else(|| crate::customer::model::text::clean(&raw.to_string()));
+    let text: String = readable.chars().take(MAX_CHARS).collect();
+    (format!("{PREFIX}{name}"), Some(Value::from(text)))
+}
+
+const MAX_CHARS: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_can_be_stored_and_seen() {
+        for (raw, shown) in [
+            (Value::from("\u{0}"), r#""\u0000""#),
+            (Value::from("\u{202e}"), r#""""#),
+            (Value::from("\u{85}"), r#"" ""#),
+            (Value::from("a\u{0}b"), "ab"),
+            (serde_json::json!({ "a": "\u{1}" }), r#"{"a":"\u0001"}"#),
+        ] {
+            assert_eq!(kept("is_active", &raw), ("unread.is_active".to_owned(), Some(Value::from(shown))), "{raw}");
+        }
+    }
+}

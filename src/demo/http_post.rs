@@ -1,0 +1,76 @@
+//! Sends recorded deliveries to a service, as their sources would.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, StatusCode};
+use rustls::{ClientConfig, RootCertStore};
+
+use super::webhook_signer::Request;
+
+/// How many requests are under way at once.
+const AT_ONCE: usize = 32;
+
+/// Nobody took a delivery. It says nothing of what is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// The service answered otherwise than with 2xx.
+    #[error("a webhook was answered {0}")]
+    Status(StatusCode),
+    /// It didn't answer.
+    #[error("a webhook was not answered")]
+    Unanswered,
+}
+
+/// A demo speaks plain HTTP with this machine: it trusts nobody's certificate.
+fn plain_only() -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(versions.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
+/// Somebody who sends.
+#[derive(Debug)]
+pub struct Sender {
+    client: Client,
+    base: String,
+}
+
+impl Sender {
+    /// Sends to a service at an address such as `http://127.0.0.1:8080`.
+    ///
+    /// # Errors
+    /// When there can be no client.
+    pub fn new(base: String) -> Result<Self, NotTaken> {
+        let tls = plain_only().map_err(|_| NotTaken::Unanswered)?;
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).tls_backend_preconfigured(tls);
+        Ok(Self { client: client.build().map_err(|_| NotTaken::Unanswered)?, base })
+    }
+
+    /// Sends one.
+    ///
+    /// # Errors
+    /// When it isn't acknowledged.
+    pub async fn send(&self, request: Request) -> Result<(), NotTaken> {
+        let header = |(name, value): (&String, &String)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
+        let headers: HeaderMap = request.headers.iter().filter_map(header).collect();
+        let sent = self.client.post(format!("{}{}", self.base, request.path)).headers(headers).body(request.body).send();
+        let answer = sent.await.map_err(|_| NotTaken::Unanswered)?;
+        if answer.status().is_success() { Ok(()) } else { Err(NotTaken::Status(answer.status())) }
+    }
+
+    /// Sends many, some at once, and says after each that it is taken.
+    ///
+    /// # Errors
+    /// When one isn't acknowledged.
+    pub async fn send_all(&self, requests: impl IntoIterator<Item = Request>, on_taken: &mut (dyn FnMut() + Send)) -> Result<(), NotTaken> {
+        let mut sent = stream::iter(requests.into_iter().map(|request| self.send(request))).buffer_unordered(AT_ONCE);
+        while let Some(taken) = sent.next().await {
+            taken?;
+            on_taken();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! What the four systems know, while they run: changed by whoever plays with them, and told by webhooks.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::object_kind::Thing;
+use super::page::Page;
+use super::table::{Object, Table};
+use super::webhook_sender::{Action, Hooks, Webhook};
+use super::{omneo, omnilab, omniotap, syncaroo};
+use crate::clock::Clock;
+use crate::customer::model::source::Source;
+
+/// The objects of all four systems.
+pub struct World {
+    tables: RwLock<BTreeMap<Thing, Table>>,
+    hooks: RwLock<Option<Hooks>>,
+    clock: Clock,
+}
+
+impl World {
+    /// A world without anybody.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self { tables: RwLock::default(), hooks: RwLock::default(), clock }
+    }
+
+    /// What time it is there.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Puts an object there, in the place of the one with its id, and tells nobody.
+    pub fn put(&self, thing: Thing, object: Value) {
+        self.write().entry(thing).or_default().put(thing, object);
+    }
+
+    /// Takes an object away, and tells nobody.
+    pub fn remove(&self, thing: Thing, id: &str) -> Option<Value> {
+        self.write().get_mut(&thing)?.remove(id).map(|object| object.value.clone())
+    }
+
+    /// Puts an object there, and tells by webhook.
+    pub fn change(&self, thing: Thing, object: &Value) {
+        let was_there = self.write().entry(thing).or_default().put(thing, object.clone());
+        let action = if was_there { Action::Updated } else { Action::Created };
+        self.tell(thing, action, object);
+    }
+
+    /// Changes an object, stamps it as changed now, and tells by webhook; nothing where there is no such object.
+    pub fn edit(&self, thing: Thing, id: &str, edit: impl FnOnce(&mut Value)) {
+        let Some(mut object) = self.get(thing, id) else { return };
+        edit(&mut object);
+        let now = self.now();
+        let (name, at) = match thing.source() {
+            Source::OmnioTap => ("updatedAt", omniotap::written(now)),
+            Source::Syncaroo => ("updatedAt", syncaroo::written(now)),
+            Source::Omneo => ("updated_at", omneo::written(now)),
+            Source::OmniLab => ("updated_at", omnilab::written(now)),
+        };
+        if let Some(fields) = object.as_object_mut().filter(|_| thing != Thing::Appointment) {
+            fields.insert(name.to_owned(), Value::from(at));
+        }
+        self.change(thing, &object);
+    }
+
+    /// Takes an object away, and tells by webhook.
+    pub fn delete(&self, thing: Thing, id: &str) {
+        if let Some(object) = self.remove(thing, id) {
+            self.tell(thing, Action::Deleted, &object);
+        }
+    }
+
+    /// An object.
+    #[must_use]
+    pub fn get(&self, thing: Thing, id: &str) -> Option<Value> {
+        self.read().get(&thing)?.get(id).map(|object| object.value.clone())
+    }
+
+    /// Every object of a sort, in the order in which they were made.
+    #[must_use]
+    pub fn all(&self, thing: Thing) -> Vec<Value> {
+        self.read().get(&thing).map(|table| table.all().iter().map(|object| object.value.clone()).collect()).unwrap_or_default()
+    }
+
+    /// How many objects of a sort there are.
+    #[must_use]
+    pub fn count(&self, thing: Thing) -> usize {
+        self.read().get(&thing).map_or(0, |table| table.all().len())
+    }
+
+    pub(super) fn object(&self, thing: Thing, id: &str) -> Option<Arc<Object>> {
+        self.read().get(&thing)?.get(id).cloned()
+    }
+
+    /// What is found by a key.
+    pub(super) fn by_key(&self, thing: Thing, key: &str) -> Vec<Arc<Object>> {
+        self.read().get(&thing).map(|table| table.by_key(key)).unwrap_or_default()
+    }
+
+    /// A page of a list, of everything or of what fits.
+    pub(super) fn page(&self, thing: Thing, number: usize, size: usize, fits: Option<&dyn Fn(&Arc<Object>) -> bool>) -> Page {
+        let tables = self.read();
+        let all = tables.get(&thing).map(Table::all).unwrap_or_default();
+        match fits {
+            None => Page::of(all, number, size),
+            Some(fits) => Page::of(&all.iter().filter(|row| fits(row)).cloned().collect::<Vec<_>>(), number, size),
+        }
+    }
+
+    /// From now on changes are told; `None`: to nobody.
+    pub(super) fn set_hooks(&self, hooks: Option<Hooks>) {
+        *self.hooks.write().unwrap_or_else(PoisonError::into_inner) = hooks;
+    }
+
+    pub(super) fn tell(&self, thing: Thing, action: Action, object: &Value) {
+        let Some(hooks) = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone() else { return };
+        let now = self.now();
+        let webhook = match thing.source() {
+            Source::OmnioTap => Some(omniotap::webhook(thing, action, object, now)),
+            Source::Omneo => omneo::webhook(self, thing, action, object),
+            Source::OmniLab => Some(omnilab::webhook(action, object, now)),
+            Source::Syncaroo => syncaroo::webhook(thing, action, object, &hooks.links(Source::Syncaroo)),
+        };
+        if let Some(webhook) = webhook {
+            hooks.send(webhook);
+        }
+    }
+
+    /// Tells what no object stands for.
+    pub fn tell_as(&self, webhook: Webhook) {
+        let hooks = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(hooks) = hooks {
+            hooks.send(webhook);
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<Thing, Table>> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<Thing, Table>> {
+        self.tables.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,110 @@
+//! Where requests to one system are taken: who may ask, how often, and which system answers.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::asked::{Answer, Asked};
+use super::data::World;
+use super::fault::{Faults, Part};
+use super::options::Terms;
+use super::request_log::Arrivals;
+use super::token::Tokens;
+use super::window::Window;
+use super::{omneo, omnilab, omniotap, syncaroo};
+use crate::app::tasks::Background;
+use crate::customer::model::source::Source;
+
+/// One system's.
+pub(super) struct Desk {
+    pub(super) source: Source,
+    pub(super) world: Arc<World>,
+    pub(super) background: Background,
+    pub(super) faults: Faults,
+    pub(super) arrivals: Arrivals,
+    pub(super) tokens: Tokens,
+    /// `http://127.0.0.1:<port>`
+    pub(super) origin: String,
+    /// The key, the token or the client's secret.
+    pub(super) secret: String,
+    pub(super) terms: Arc<RwLock<Terms>>,
+    pub(super) window: Window,
+}
+
+impl Desk {
+    /// Where the API is, as an account's settings have it.
+    pub(super) fn base_url(&self) -> String {
+        format!("{}{}", self.origin, self.base_path())
+    }
+
+    /// What URLs begin with that the system gives.
+    pub(super) fn links(&self) -> String {
+        let elsewhere = self.terms().links_lead_to.map(|origin| format!("{origin}{}", self.base_path()));
+        elsewhere.unwrap_or_else(|| self.base_url())
+    }
+
+    const fn base_path(&self) -> &'static str {
+        match self.source {
+            Source::OmnioTap => omniotap::BASE,
+            Source::Omneo => omneo::BASE,
+            Source::OmniLab => "",
+            Source::Syncaroo => syncaroo::BASE,
+        }
+    }
+
+    /// Where tokens are; empty where there are none.
+    pub(super) const fn tokens_path(&self) -> &'static str {
+        match self.source {
+            Source::OmnioTap | Source::Omneo => "",
+            Source::OmniLab => omnilab::TOKENS,
+            Source::Syncaroo => syncaroo::TOKENS,
+        }
+    }
+
+    pub(super) fn terms(&self) -> Terms {
+        self.terms.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn part_of(&self, asked: &Asked) -> Part {
+        if self.gives_tokens(asked) { Part::Tokens } else { Part::Api }
+    }
+
+    fn gives_tokens(&self, asked: &Asked) -> bool {
+        !self.tokens_path().is_empty() && asked.path == self.tokens_path()
+    }
+
+    /// Whether a key, a token or a client's secret came.
+    pub(super) fn has_credential(&self, asked: &Asked) -> bool {
+        let is_in_body = String::from_utf8_lossy(&asked.body).contains(&self.secret);
+        asked.header("x-api-key").is_some() || asked.header("authorization").is_some() || is_in_body
+    }
+
+    /// The right answer.
+    pub(super) fn answer(&self, asked: &Asked) -> Answer {
+        let (terms, now) = (self.terms(), self.world.now());
+        let has_token = || asked.bearer().is_some_and(|token| self.tokens.is_live(token, now));
+        match self.source {
+            Source::OmnioTap => self.limited(asked, &terms),
+            Source::Omneo if asked.bearer() != Some(self.secret.as_str()) => Answer::unauthorized(),
+            Source::Omneo => omneo::answer(&self.world, &terms, asked, &self.links()),
+            Source::OmniLab | Source::Syncaroo if self.gives_tokens(asked) => {
+                if asked.method != "POST" {
+                    return Answer::error(405, "Method not allowed");
+                }
+                let (form, audience) = if self.source == Source::OmniLab { (asked.json(), Some(omnilab::AUDIENCE)) } else { (asked.form(), None) };
+                self.tokens.give(&form, &self.secret, audience, now, terms.token_seconds)
+            }
+            Source::OmniLab | Source::Syncaroo if !has_token() => Answer::unauthorized(),
+            Source::OmniLab => omnilab::answer(&self.world, &terms, asked),
+            Source::Syncaroo => syncaroo::answer(&self.world, &terms, asked),
+        }
+    }
+
+    /// A tenant's requests are counted; who doesn't say which tenant's they are has none.
+    fn limited(&self, asked: &Asked, terms: &Terms) -> Answer {
+        if asked.header("x-api-key") != Some(self.secret.as_str()) {
+            return Answer::unauthorized();
+        }
+        let counted = self.window.count(self.world.now(), terms.calls, terms.window_seconds);
+        let answer = if counted.is_over { Answer::error(429, "Too Many Requests") } else { omniotap::answer(&self.world, terms, asked) };
+        answer.with("x-ratelimit-limit", &terms.calls).with("x-ratelimit-remaining", &counted.remaining).with("x-ratelimit-reset", &counted.reset)
+    }
+}

@@ -1,0 +1,195 @@
+//! Erasing one person, and taking it back.
+
+use std::collections::BTreeSet;
+
+use crate::storage::pool::{Connection, Pool};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::purge::forget;
+use super::purge_inbox::clear_inbox;
+use super::suppression_file::{BrandLedger, Entry, LedgerError, LedgerFile};
+use crate::brand::Brand;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::source::SourceKind;
+use crate::storage::StorageError;
+use crate::storage::erasures::{ErasedCounts, complete_erasures, count_erased, find_erasures, insert_erasure, insert_hashes, unerase as unerase_row};
+use crate::storage::purge::{list_common, list_event_keys, list_namesakes, list_person, list_traces};
+use crate::storage::suppressions::{LedgerHash, LedgerHasher, given_name};
+use crate::storage::write_changes::begin;
+
+/// An erasure failed. It goes on with the next start of the service, if it had begun.
+#[derive(Debug, thiserror::Error)]
+pub enum ErasureError {
+    /// The store fails.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The ledger names more than is believed.
+    #[error(
+        "the ledger of erasures names {named} of the {all} {what} of {brand}, which nobody erased in this database: is it this brand's file? If it is right, raise erasure.max_percent for this start"
+    )]
+    TooMany {
+        /// Of which brand.
+        brand: String,
+        /// Records, or events of others.
+        what: &'static str,
+        /// How many it names.
+        named: usize,
+        /// How many there are.
+        all: usize,
+    },
+    /// The ledger's file fails.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl From<sqlx::Error> for ErasureError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+/// How many deliveries of the inbox were looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// So many.
+    pub done: u64,
+    /// Of so many that there were at the beginning.
+    pub total: u64,
+}
+
+/// What was erased, without whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Names the erasure in the ledger.
+    pub erasure_id: Uuid,
+    /// When it began.
+    pub erased_at: Timestamp,
+    /// What was deleted.
+    pub counts: ErasedCounts,
+    /// How many hashes the ledger holds of it.
+    pub entries: usize,
+}
+
+/// Whom a command is about.
+#[derive(Clone)]
+pub enum Whom {
+    /// Who has an address.
+    Address(Identifier),
+    /// Whose record has an id.
+    Id(String),
+}
+
+impl Whom {
+    /// The records that an id may be that of: of any kind, alone or after a kind or a source.
+    #[must_use]
+    pub fn record_keys(&self) -> BTreeSet<RecordKey> {
+        let Self::Id(id) = self else { return BTreeSet::new() };
+        let bare = id.split_once(':').map(|(_, bare)| bare);
+        let of_any = |id: &str| SourceKind::ALL.into_iter().filter_map(|kind| RecordKey::new(kind, id)).collect::<Vec<_>>();
+        let whole: Option<RecordKey> = id.parse().ok();
+        let of_source = bare.filter(|_| whole.is_none()).map(of_any).unwrap_or_default();
+        of_any(id).into_iter().chain(whole).chain(of_source).collect()
+    }
+}
+
+/// Everything that the ledger is to name of a person.
+///
+/// # Errors
+/// When Postgres fails.
+pub(crate) async fn list_entries(db: &mut Connection, brand: &Brand, records: &BTreeSet<RecordKey>) -> Result<BTreeSet<LedgerHash>, StorageError> {
+    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let mut entries: BTreeSet<LedgerHash> = records.iter().map(|key| hasher.record(key)).collect();
+    entries.extend(list_event_keys(db, brand.id(), records).await?.iter().map(|key| hasher.event(key)));
+    let traces = list_traces(db, brand.id(), records).await?;
+    let full: BTreeSet<String> = traces.iter().map(|trace| trace.name_key.clone()).filter(|name| !name.is_empty()).collect();
+    // Some records say only what somebody is called.
+    let given = full.iter().map(|name| given_name(name)).filter(|given| !given.is_empty()).map(|given| format!("{given}\u{1f}"));
+    let names: BTreeSet<String> = given.chain(full.iter().cloned()).collect();
+    let mut values: BTreeSet<Identifier> = traces.iter().map(|trace| trace.identifier.clone()).filter(Identifier::could_link).collect();
+    values.extend(records.iter().filter_map(|key| Identifier::reference(key.kind.as_str(), &key.id)));
+    let common = list_common(db, brand.id(), records, &values).await?;
+    // A father and his son on one phone: there the name says nothing.
+    let namesakes = list_namesakes(db, brand.id(), records, &values, &names).await?;
+    for value in &values {
+        let is_own = !common.contains(value) && brand.rules.identity.may_link(value);
+        entries.insert(if is_own { hasher.own(value) } else { hasher.common(value) });
+        entries.extend(full.iter().filter_map(|name| hasher.initial(value, name)).filter(|_| is_own));
+        let telling = names.iter().filter(|name| !namesakes.contains(&(value.clone(), (*name).clone())));
+        entries.extend(telling.map(|name| hasher.named(value, name)));
+    }
+    Ok(entries)
+}
+
+/// Erases whoever the records stand for. The ledger comes first, file and table; from then on it is only a matter of time,
+/// whatever is killed when.
+///
+/// # Errors
+/// When the ledger's file can't be written, and nothing is erased; or when Postgres fails.
+pub async fn erase(
+    pool: &Pool,
+    brand: &Brand,
+    file: &LedgerFile,
+    (records, now): (&BTreeSet<RecordKey>, Timestamp),
+    on_progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Receipt, ErasureError> {
+    let (erasure_id, records, entries) = enter(pool, brand, file, records, now).await?;
+    let mut transaction = begin(pool, brand.id()).await?;
+    let counts = forget(&mut transaction, brand, &records, &BTreeSet::new()).await?;
+    count_erased(&mut transaction, brand.id(), erasure_id, counts).await?;
+    transaction.commit().await?;
+    clear_inbox(pool, brand, erasure_id, on_progress).await?;
+    let counts = complete_erasures(&mut *pool.acquire().await?, brand.id(), &[erasure_id].into(), now).await?;
+    Ok(Receipt { erasure_id, erased_at: now, counts, entries })
+}
+
+/// Enters a person into the ledger. Gives back the erasure, the person's records, and how many entries there are.
+///
+/// # Errors
+/// As [`erase`].
+pub async fn enter(
+    pool: &Pool,
+    brand: &Brand,
+    file: &LedgerFile,
+    records: &BTreeSet<RecordKey>,
+    now: Timestamp,
+) -> Result<(Uuid, BTreeSet<RecordKey>, usize), ErasureError> {
+    let erasure_id = Uuid::new_v4();
+    let mut transaction = begin(pool, brand.id()).await?;
+    let records = list_person(&mut transaction, brand.id(), records).await?;
+    let hashes = list_entries(&mut transaction, brand, &records).await?;
+    let entries = hashes.len();
+    insert_erasure(&mut transaction, brand.id(), erasure_id, now).await?;
+    insert_hashes(&mut transaction, brand.id(), &hashes.iter().map(|hash| (*hash, erasure_id)).collect()).await?;
+    let has_key = file.read_brand(&brand.rules.slug, &brand.row.ledger_key)?.key.is_some();
+    let entry = Entry { erased_at: now, unerased_at: None, hashes };
+    let news = BrandLedger { key: (!has_key).then_some(brand.row.ledger_key), erasures: [(erasure_id, entry)].into() };
+    file.append(&brand.rules.slug, &news)?;
+    transaction.commit().await?;
+    Ok((erasure_id, records, entries))
+}
+
+/// Takes every erasure back that names somebody: what comes in from now on counts again. Gives back how many there were.
+///
+/// # Errors
+/// When the ledger's file can't be written, or Postgres fails.
+pub async fn unerase(pool: &Pool, brand: &Brand, file: &LedgerFile, whom: &Whom, now: Timestamp) -> Result<usize, ErasureError> {
+    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let hashes: BTreeSet<LedgerHash> = match whom {
+        Whom::Address(address) => [hasher.own(address), hasher.common(address)].into(),
+        Whom::Id(_) => whom.record_keys().iter().map(|key| hasher.record(key)).collect(),
+    };
+    let mut transaction = begin(pool, brand.id()).await?;
+    let erasures = find_erasures(&mut transaction, brand.id(), &hashes).await?;
+    let taken_back = Entry { erased_at: now, unerased_at: Some(now), hashes: BTreeSet::new() };
+    let mut news = BrandLedger { key: None, erasures: erasures.iter().map(|id| (*id, taken_back.clone())).collect() };
+    let known = file.read_brand(&brand.rules.slug, &brand.row.ledger_key)?;
+    for (id, entry) in &mut news.erasures {
+        entry.erased_at = known.erasures.get(id).map_or(now, |known| known.erased_at);
+        unerase_row(&mut transaction, brand.id(), *id, now).await?;
+    }
+    file.append(&brand.rules.slug, &news)?;
+    transaction.commit().await?;
+    Ok(erasures.len())
+}

@@ -1,0 +1,101 @@
+//! Deleting the deliveries that are about somebody erased: waiting, done, dead and discarded ones alike.
+
+use std::collections::BTreeSet;
+
+use crate::storage::pool::Pool;
+use uuid::Uuid;
+
+use super::body_scan::mentions_of;
+use super::erase::Progress;
+use crate::brand::Brand;
+use crate::customer::model::source::Source;
+use crate::ingest::apply::run_sifted;
+use crate::ingest::batch::Work;
+use crate::ingest::suppress::sift;
+use crate::sources::{Delivery, Reading};
+use crate::storage::StorageError;
+use crate::storage::bodies::{BodyRow, count_bodies, delete_bodies, list_bodies_after};
+use crate::storage::erasures::{ErasedCounts, count_erased, find_erased};
+use crate::storage::follow_ups::delete_erased_follow_ups;
+use crate::storage::suppressions::{LedgerHash, LedgerHasher};
+use crate::storage::write_changes::begin;
+
+/// Deliveries per transaction, and how many bytes of them: short, so that changes never wait long.
+pub(crate) const PAGE: (usize, u64) = (200, 4 * 1024 * 1024);
+
+/// What is to be known of a delivery.
+pub(crate) struct Look {
+    /// What it says, if that can be read.
+    pub work: Option<Work>,
+    /// What the ledger may name of it: of what it says, or of its body.
+    pub said: BTreeSet<LedgerHash>,
+    pub mentioned: BTreeSet<LedgerHash>,
+}
+
+impl Look {
+    pub(crate) fn at(row: &BodyRow, brand: &Brand, hasher: &LedgerHasher) -> Self {
+        let region = brand.rules.identity.region;
+        let delivery = Delivery { headers: row.headers.clone(), body: row.body.clone(), received_at: row.received_at };
+        let reading = row.source.parse::<Source>().ok().map(|source| brand.rules.sources.reader(source).read_webhook(&delivery));
+        let work = match reading {
+            Some(Ok(Reading::Changes(changes))) if !changes.is_empty() => Some(Work::from(changes)),
+            _ => None,
+        };
+        // What waits and can be read must be read: it may say something about others as well.
+        let is_left = work.is_some() && row.state == PENDING;
+        Self {
+            said: work.as_ref().map(|work| work.traces(hasher, region)).unwrap_or_default(),
+            mentioned: if is_left { BTreeSet::new() } else { mentions_of(&row.body, hasher, region) },
+            work,
+        }
+    }
+}
+
+const PENDING: &str = "pending";
+
+/// Deletes the deliveries that touch or mention anybody whom the ledger names, on the account of an erasure. What one that
+/// waits says about others is applied first.
+pub(crate) async fn clear_inbox(
+    pool: &Pool,
+    brand: &Brand,
+    erasure: Uuid,
+    on_progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<(), StorageError> {
+    // What waits to be asked about them was hinted at by such deliveries.
+    let mut transaction = begin(pool, brand.id()).await?;
+    delete_erased_follow_ups(&mut transaction, brand.id()).await?;
+    transaction.commit().await?;
+    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let mut progress = Progress { done: 0, total: count_bodies(&mut *pool.acquire().await?, brand.id()).await? };
+    let mut after = Uuid::nil();
+    loop {
+        let mut transaction = begin(pool, brand.id()).await?;
+        let rows = list_bodies_after(&mut transaction, brand.id(), after, PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.delivery_id;
+        let looks: Vec<(&BodyRow, Look)> = rows.iter().map(|row| (row, Look::at(row, brand, &hasher))).collect();
+        let traces: BTreeSet<LedgerHash> = looks.iter().flat_map(|(_, look)| look.said.union(&look.mentioned)).copied().collect();
+        let found = find_erased(&mut transaction, brand.id(), traces).await?;
+        let is_named = |hashes: &BTreeSet<LedgerHash>| hashes.iter().any(|hash| found.contains_key(hash));
+        let mut gone = Vec::new();
+        for (row, look) in &looks {
+            let mut is_about = is_named(&look.mentioned);
+            if let Some(work) = look.work.as_ref().filter(|_| is_named(&look.said)) {
+                let sifted = sift(&mut transaction, brand, work).await?;
+                if !sifted.dropped.is_empty() {
+                    is_about = true;
+                    sifted.enact(&mut transaction, brand).await?;
+                    if row.state == PENDING {
+                        run_sifted(&mut transaction, brand, &sifted.work).await?;
+                    }
+                }
+            }
+            gone.extend(is_about.then_some(row.delivery_id));
+        }
+        let deliveries = delete_bodies(&mut transaction, brand.id(), &gone).await?;
+        count_erased(&mut transaction, brand.id(), erasure, ErasedCounts { deliveries, ..ErasedCounts::default() }).await?;
+        transaction.commit().await?;
+        progress.done = progress.done.saturating_add(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+        on_progress(progress);
+    }
+}

@@ -1,0 +1,271 @@
+//! Keeping the ledger's file and tables alike, and erasing again what an old backup brought back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::storage::pool::{Connection, Pool};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::erase::ErasureError;
+use super::purge::forget;
+use super::purge_inbox::clear_inbox;
+use super::suppression_file::{BrandLedger, Entry, LedgerError, LedgerFile};
+use crate::brand::Brand;
+use crate::customer::model::event::EventKey;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
+use crate::ingest::suppress::{Suspect, convict};
+use crate::storage::StorageError;
+use crate::storage::brands::get_or_insert_brand;
+use crate::storage::erasures::{
+    ErasureRow, adopt_ledger_key, complete_erasures, count_erased, find_erased, get_ledger_key, insert_erasure, insert_hashes, list_erasures,
+    list_hashes, reopen_erasure, unerase,
+};
+use crate::storage::purge::{list_event_keys, list_events_after, list_named_after, list_traces};
+use crate::storage::suppressions::{LedgerHash, LedgerHasher};
+use crate::storage::write_changes::begin;
+
+/// Records or events per transaction.
+const PAGE: usize = 500;
+
+/// Gives every brand the key that the file's hashes were made with, unless the database has hashes of its own: a database
+/// that was made anew knows its erased again. To be called before brands are opened.
+///
+/// # Errors
+/// When the file can't be read, or Postgres fails.
+pub async fn adopt_keys(pool: &Pool, file: &LedgerFile, slugs: &[&str]) -> Result<(), ErasureError> {
+    for (slug, ledger) in file.read()? {
+        if let Some(key) = ledger.key.filter(|_| slugs.contains(&slug.as_str())) {
+            let row = get_or_insert_brand(pool, &slug).await?;
+            adopt_ledger_key(pool, row.brand_id, &key).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings file and tables to the same, and finishes every erasure that isn't finished in this database and began by some time:
+/// a command may be at work on a later one. Gives back how many those were.
+///
+/// # Errors
+/// When the file fails, or Postgres.
+pub async fn reconcile(
+    pool: &Pool,
+    brand: &Brand,
+    (file, max_percent): (&LedgerFile, u32),
+    now: Timestamp,
+    began_by: Timestamp,
+) -> Result<usize, ErasureError> {
+    if get_ledger_key(pool, brand.id()).await? != brand.row.ledger_key {
+        tracing::error!(brand = brand.rules.slug, "this is another database than at the start: until a restart, the erased may be seen");
+        return Ok(0);
+    }
+    let of_file = match file.read_brand(&brand.rules.slug, &brand.row.ledger_key) {
+        Err(error @ LedgerError::Foreign(_)) => {
+            tracing::error!(brand = brand.rules.slug, %error, "whoever it names is not known to be erased");
+            None
+        }
+        read => Some(read?),
+    };
+    let rows = take_in(pool, brand, of_file.as_ref(), max_percent).await?;
+    // What is not finished is finished first: the file may be on a disk that is full.
+    let is_open = |row: &&ErasureRow| row.completed_at.is_none() && row.unerased_at.is_none() && row.erased_at <= began_by;
+    let open: BTreeSet<Uuid> = rows.iter().filter(is_open).map(|row| row.erasure_id).collect();
+    if !open.is_empty() {
+        resume(pool, brand, &open, now).await?;
+        tracing::info!(
+            brand = brand.rules.slug,
+            erasures = open.len(),
+            "erasures are finished that had been interrupted, or undone by an old backup"
+        );
+    }
+    if let Some(of_file) = of_file {
+        write_out(pool, brand, file, &of_file, &rows).await?;
+    }
+    Ok(open.len())
+}
+
+fn digest(hashes: &BTreeSet<LedgerHash>) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    hashes.iter().for_each(|hash| digest.update(hash.0));
+    digest.finalize().into()
+}
+
+/// Enters into the tables what only the file knows, unless that names more than is believed. Gives back what the tables hold then.
+async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandLedger>, max_percent: u32) -> Result<Vec<ErasureRow>, ErasureError> {
+    // Without the lock, for nearly always there is nothing to do.
+    let rows = list_erasures(&mut *pool.acquire().await?, brand.id()).await?;
+    let known: BTreeMap<Uuid, &ErasureRow> = rows.iter().map(|row| (row.erasure_id, row)).collect();
+    let is_alike = |id: &Uuid, entry: &Entry| {
+        let row = known.get(id);
+        row.is_some_and(|row| row.unerased_at.is_some() || (entry.unerased_at.is_none() && row.digest == digest(&entry.hashes)))
+    };
+    let news: Vec<(&Uuid, &Entry)> = of_file.iter().flat_map(|ledger| &ledger.erasures).filter(|(id, entry)| !is_alike(id, entry)).collect();
+    if news.is_empty() {
+        return Ok(rows);
+    }
+    let mut transaction = begin(pool, brand.id()).await?;
+    for (id, entry) in news {
+        insert_erasure(&mut transaction, brand.id(), *id, entry.erased_at).await?;
+        if let Some(at) = entry.unerased_at {
+            unerase(&mut transaction, brand.id(), *id, at).await?;
+        } else if insert_hashes(&mut transaction, brand.id(), &entry.hashes.iter().map(|hash| (*hash, *id)).collect()).await? {
+            reopen_erasure(&mut transaction, brand.id(), *id).await?;
+        }
+    }
+    let rows = list_erasures(&mut transaction, brand.id()).await?;
+    must_be_few(&mut transaction, brand, max_percent).await?;
+    transaction.commit().await?;
+    Ok(rows)
+}
+
+/// Writes into the file what only the tables know.
+async fn write_out(pool: &Pool, brand: &Brand, file: &LedgerFile, of_file: &BrandLedger, rows: &[ErasureRow]) -> Result<(), ErasureError> {
+    let mut news = BrandLedger::default();
+    for row in rows {
+        let known = of_file.erasures.get(&row.erasure_id);
+        let is_alike = |known: &Entry| known.unerased_at.is_some() || (row.unerased_at.is_none() && row.digest == digest(&known.hashes));
+        if known.is_some_and(is_alike) {
+            continue;
+        }
+        let mut hashes = list_hashes(&mut *pool.acquire().await.map_err(StorageError::from)?, brand.id(), row.erasure_id).await?;
+        if let Some(known) = known {
+            hashes.retain(|hash| !known.hashes.contains(hash));
+        }
+        let is_news = known.is_none() || row.unerased_at.is_some() || !hashes.is_empty();
+        let entry = Entry { erased_at: row.erased_at, unerased_at: row.unerased_at, hashes };
+        news.erasures.extend(is_news.then_some((row.erasure_id, entry)));
+    }
+    if !news.erasures.is_empty() {
+        news.key = of_file.key.is_none().then_some(brand.row.ledger_key);
+        file.append(&brand.rules.slug, &news)?;
+    }
+    Ok(())
+}
+
+/// So many records, and so many events of others, may be erased again whatever share of the brand they are.
+const FEW: usize = 10;
+
+/// Nobody erases a large part of a brand between two backups.
+async fn must_be_few(db: &mut Connection, brand: &Brand, max_percent: u32) -> Result<(), ErasureError> {
+    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let (mut named, mut of_named, mut all, mut after) = (0_usize, 0_usize, 0_usize, String::new());
+    while let Some(page) = named_after(db, brand, &after).await? {
+        after = page.last.to_string();
+        all = all.saturating_add(page.number);
+        named = named.saturating_add(page.erased.len());
+        of_named = of_named.saturating_add(list_event_keys(db, brand.id(), &page.erased.into_keys().collect()).await?.len());
+    }
+    are_few(brand, "records", named, all, max_percent)?;
+    let (mut named, mut all, mut after) = (0_usize, 0_usize, String::new());
+    loop {
+        let keys = list_events_after(db, brand.id(), &after, PAGE).await?;
+        let Some(last) = keys.last() else { break };
+        after = last.to_string();
+        all = all.saturating_add(keys.len());
+        let found = find_erased(db, brand.id(), keys.iter().map(|key| hasher.event(key))).await?;
+        named = named.saturating_add(keys.iter().filter(|key| found.contains_key(&hasher.event(key))).count());
+    }
+    are_few(brand, "events", named.saturating_sub(of_named), all, max_percent)
+}
+
+fn are_few(brand: &Brand, what: &'static str, named: usize, all: usize, max_percent: u32) -> Result<(), ErasureError> {
+    let most = all.saturating_mul(usize::try_from(max_percent).unwrap_or(100)) / 100;
+    if named <= most.max(FEW) {
+        return Ok(());
+    }
+    Err(ErasureError::TooMany { brand: brand.rules.slug.clone(), what, named, all })
+}
+
+/// Looks through everything that is kept for whom the ledger names, and erases it.
+async fn resume(pool: &Pool, brand: &Brand, open: &BTreeSet<Uuid>, now: Timestamp) -> Result<(), ErasureError> {
+    let mut after = String::new();
+    while let Some(last) = forget_records(pool, brand, &after).await? {
+        after = last.to_string();
+    }
+    let mut after = String::new();
+    while let Some(last) = forget_events(pool, brand, &after).await? {
+        after = last.to_string();
+    }
+    if let Some(erasure) = open.first() {
+        clear_inbox(pool, brand, *erasure, &mut |_| ()).await?;
+    }
+    complete_erasures(&mut *pool.acquire().await?, brand.id(), open, now).await?;
+    Ok(())
+}
+
+/// Those of a page of records that the ledger names.
+struct Named {
+    /// The page's last one, and how many are on it.
+    last: RecordKey,
+    number: usize,
+    /// Whom it names, and which erasure does.
+    erased: BTreeMap<RecordKey, Uuid>,
+    /// Record ids that it doesn't name yet, of people whom it names by their addresses.
+    learned: BTreeSet<(LedgerHash, Uuid)>,
+}
+
+/// Looks at the next page of records; `None` at the end.
+async fn named_after(db: &mut Connection, brand: &Brand, after: &str) -> Result<Option<Named>, ErasureError> {
+    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let keys = list_named_after(db, brand.id(), after, PAGE).await?;
+    let Some(last) = keys.last().cloned() else { return Ok(None) };
+    let own = |key: &RecordKey| Identifier::reference(key.kind.as_str(), &key.id);
+    let suspect = |key: &RecordKey| Suspect { key: key.clone(), name_key: String::new(), links: own(key).into_iter().collect() };
+    let mut suspects: BTreeMap<RecordKey, Suspect> = keys.iter().map(|key| (key.clone(), suspect(key))).collect();
+    for trace in list_traces(db, brand.id(), &keys).await? {
+        if let Some(suspect) = suspects.get_mut(&trace.record) {
+            suspect.name_key = trace.name_key;
+            suspect.links.insert(trace.identifier);
+        }
+    }
+    let traces: BTreeSet<LedgerHash> = suspects.values().flat_map(|suspect| suspect.traces(&hasher)).collect();
+    let found = find_erased(db, brand.id(), traces).await?;
+    let suspects: Vec<Suspect> = suspects.into_values().collect();
+    let mut erased: BTreeMap<RecordKey, Uuid> = keys.iter().filter_map(|key| Some((key.clone(), *found.get(&hasher.record(key))?))).collect();
+    let mut learned = BTreeSet::new();
+    for (key, erasure) in convict(db, brand, &suspects, &found).await? {
+        if erased.insert(key.clone(), erasure).is_none() {
+            learned.insert((hasher.record(&key), erasure));
+        }
+    }
+    Ok(Some(Named { last, number: keys.len(), erased, learned }))
+}
+
+/// Forgets those of the next page of records that the ledger names. Gives back the page's last one.
+async fn forget_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<RecordKey>, ErasureError> {
+    let mut transaction = begin(pool, brand.id()).await?;
+    let Some(Named { last, erased, learned, .. }) = named_after(&mut transaction, brand, after).await? else { return Ok(None) };
+    insert_hashes(&mut transaction, brand.id(), &learned).await?;
+    let mut by_erasure: BTreeMap<Uuid, BTreeSet<RecordKey>> = BTreeMap::new();
+    for (key, erasure) in erased {
+        by_erasure.entry(erasure).or_default().insert(key);
+    }
+    for (erasure, records) in by_erasure {
+        let counts = forget(&mut transaction, brand, &records, &BTreeSet::new()).await?;
+        count_erased(&mut transaction, brand.id(), erasure, counts).await?;
+    }
+    transaction.commit().await?;
+    Ok(Some(last))
+}
+
+/// Forgets those of the next page of events that the ledger names. Gives back the page's last one.
+async fn forget_events(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<EventKey>, ErasureError> {
+    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let mut transaction = begin(pool, brand.id()).await?;
+    let keys = list_events_after(&mut transaction, brand.id(), after, PAGE).await?;
+    let Some(last) = keys.last().cloned() else { return Ok(None) };
+    let found = find_erased(&mut transaction, brand.id(), keys.iter().map(|key| hasher.event(key))).await?;
+    let mut by_erasure: BTreeMap<Uuid, BTreeSet<EventKey>> = BTreeMap::new();
+    for key in keys {
+        if let Some(erasure) = found.get(&hasher.event(&key)) {
+            by_erasure.entry(*erasure).or_default().insert(key);
+        }
+    }
+    for (erasure, events) in by_erasure {
+        let counts = forget(&mut transaction, brand, &BTreeSet::new(), &events).await?;
+        count_erased(&mut transaction, brand.id(), erasure, counts).await?;
+    }
+    transaction.commit().await?;
+    Ok(Some(last))
+}

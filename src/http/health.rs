@@ -1,0 +1,128 @@
+//! What can be asked besides a lookup: health, the catalogue of problems, metrics.
+
+use std::sync::Arc;
+
+use crate::storage::pool::Pool;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::Map;
+
+use super::problem::Problem;
+use crate::app::readiness::Readiness;
+use crate::app::tasks::Background;
+use crate::lookup::cache::AnswerCache;
+use crate::lookup::coalescing::Flights;
+use crate::telemetry::alarm::{Alarms, Part};
+
+/// What health depends on.
+pub struct Health {
+    /// Tells whether the store answers.
+    pub flights: Arc<Flights>,
+    /// Tells whether changes are heard.
+    pub cache: Arc<AnswerCache>,
+    /// Tell whether webhooks are stored and applied.
+    pub alarms: Alarms,
+    /// Tells whether the service is ending.
+    pub background: Background,
+    /// Tells whether the service may be asked already.
+    pub readiness: Readiness,
+}
+
+/// The process runs.
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "status": "live" }))
+}
+
+/// The service answers: its keys are loaded, and it hears of changes. Losing the store later shows as degraded: remembered answers
+/// still go out.
+///
+/// # Errors
+/// When the service is still starting, or is ending.
+pub async fn ready(health: Data<Health>) -> Result<HttpResponse, Problem> {
+    if health.background.is_draining() {
+        return Err(Problem::ShuttingDown);
+    }
+    if !health.readiness.is_ready() {
+        return Err(Problem::Starting);
+    }
+    let parts = parts(&health.flights, &health.cache, &health.alarms);
+    let mut body = Map::from_iter([("status".to_owned(), "ready".into()), ("degraded".to_owned(), parts.iter().any(|(_, fails)| *fails).into())]);
+    body.extend(parts.map(|(part, fails)| (part.to_owned(), if fails { "failing" } else { "ok" }.into())));
+    Ok(HttpResponse::Ok().json(body))
+}
+
+/// What the service is there for, and whether it fails: lookups find what is in Postgres, changes are heard, webhooks are stored,
+/// and what was stored is applied.
+fn parts(flights: &Flights, cache: &AnswerCache, alarms: &Alarms) -> [(&'static str, bool); 4] {
+    let (storing, applying) = (alarms.is_raised(Part::Storing), alarms.is_raised(Part::Applying));
+    [("lookups", flights.is_degraded()), ("changes", cache.is_deaf()), (Part::Storing.as_str(), storing), (Part::Applying.as_str(), applying)]
+}
+
+/// The page behind a problem's `type`.
+///
+/// # Errors
+/// When there is no such problem.
+pub async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let code = request.match_info().query("code");
+    let problem = Problem::ALL.iter().find(|problem| problem.code() == code).ok_or(Problem::NotFound)?;
+    let (status, title, help, code) = (problem.status(), problem.title(), problem.help(), problem.code());
+    let page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
+        <body style=\"font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem\">\n\
+        <p>{status}</p>\n<h1>{title}</h1>\n<p>{help}</p>\n<p><code>{code}</code></p>\n</body>\n</html>\n"
+    );
+    let policy = ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
+    Ok(HttpResponse::Ok().insert_header(policy).content_type("text/html; charset=utf-8").body(page))
+}
+
+/// What is looked at when somebody reads the metrics.
+pub struct Gauges {
+    /// Connections for all but lookups and receipts.
+    pub pool: Pool,
+    /// Connections for storing webhooks.
+    pub receipts: Pool,
+    /// Lookups under way.
+    pub flights: Arc<Flights>,
+    /// Remembered answers.
+    pub cache: Arc<AnswerCache>,
+    /// What fails.
+    pub alarms: Alarms,
+    /// Work beside requests.
+    pub background: Background,
+}
+
+impl Gauges {
+    fn look(&self) {
+        let float = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+        let count = |number: usize| float(u64::try_from(number).unwrap_or(u64::MAX));
+        let (entries, bytes) = self.cache.size();
+        metrics::gauge!("hookpoint_cache_entries").set(float(entries));
+        metrics::gauge!("hookpoint_cache_bytes").set(float(bytes));
+        metrics::gauge!("hookpoint_deaf").set(f64::from(self.cache.is_deaf()));
+        for (part, fails) in parts(&self.flights, &self.cache, &self.alarms) {
+            metrics::gauge!("hookpoint_failing", "part" => part).set(f64::from(fails));
+        }
+        metrics::gauge!("hookpoint_degraded").set(f64::from(self.flights.is_degraded()));
+        metrics::gauge!("hookpoint_lookups_waiting").set(float(self.flights.waiting()));
+        metrics::gauge!("hookpoint_background_tasks").set(count(self.background.tasks()));
+        let (used, idle) = self.flights.connections();
+        let (used_for_work, idle_for_work) = self.pool.counts();
+        let (used_for_receipts, idle_for_receipts) = self.receipts.counts();
+        for (pool, state, number) in [
+            ("lookups", "used", count(used)),
+            ("lookups", "idle", count(idle)),
+            ("receipts", "used", count(used_for_receipts)),
+            ("receipts", "idle", count(idle_for_receipts)),
+            ("work", "used", count(used_for_work)),
+            ("work", "idle", count(idle_for_work)),
+        ] {
+            metrics::gauge!("hookpoint_database_connections", "pool" => pool, "state" => state).set(number);
+        }
+    }
+}
+
+/// The metrics, in Prometheus's text format.
+pub async fn metrics(gauges: Data<Gauges>) -> HttpResponse {
+    gauges.look();
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(crate::telemetry::metrics().render())
+}

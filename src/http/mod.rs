@@ -1,0 +1,10 @@
+//! Who may ask: networks, keys, limits.
+
+pub mod api_keys;
+pub mod client_ip;
+pub mod health;
+pub mod idle_connections;
+pub mod middleware;
+pub mod problem;
+pub mod rate_limits;
+pub mod request_body_guard;

@@ -1,0 +1,64 @@
+//! A claimed delivery, and what it says.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use crate::customer::model::phone::Region;
+use crate::customer::model::record::Change;
+use crate::customer::model::source::Source;
+use crate::customer::model::unread::unread_fields;
+use crate::sources::{Delivery, Reading, Unreadable};
+use crate::storage::delivery_queue::{ClaimedRow, Verdict};
+
+/// A delivery that a worker has claimed.
+pub(crate) struct Item {
+    pub id: Uuid,
+    pub source: Source,
+    pub attempts: u32,
+    pub delivery: Delivery,
+}
+
+impl From<ClaimedRow> for Item {
+    fn from(row: ClaimedRow) -> Self {
+        let delivery = Delivery { headers: row.headers, body: row.body, received_at: row.received_at };
+        Self { id: row.delivery_id, source: row.source, attempts: row.attempts, delivery }
+    }
+}
+
+/// How the remark begins of what says nothing about a customer.
+pub(crate) const IGNORED: &str = "ignored";
+
+/// What it says.
+pub(crate) struct Read<'a> {
+    pub item: &'a Item,
+    pub reading: Result<Reading, Unreadable>,
+}
+
+impl Read<'_> {
+    /// The changes in it, if it was read and says something.
+    pub(crate) fn changes(&self) -> Option<&[Change]> {
+        match &self.reading {
+            Ok(Reading::Changes(changes)) => Some(changes),
+            Ok(Reading::Ignored(_)) | Err(_) => None,
+        }
+    }
+
+    /// The fields in it that could not be read.
+    pub(crate) fn unread(&self, region: Option<Region>) -> BTreeSet<String> {
+        self.changes().unwrap_or_default().iter().filter_map(Change::update).flat_map(|update| unread_fields(update, region)).collect()
+    }
+
+    /// What comes of it once its changes are applied.
+    pub(crate) fn verdict(&self, unread: &BTreeSet<String>) -> Verdict {
+        match &self.reading {
+            Ok(Reading::Changes(_)) if !unread.is_empty() => {
+                Verdict::Done(format!("applied; could not be read: {}", unread.iter().map(String::as_str).collect::<Vec<_>>().join(", ")))
+            }
+            Ok(Reading::Changes(_)) => Verdict::Done(String::new()),
+            Ok(Reading::Ignored(why)) => Verdict::Done(format!("{IGNORED}: {why}")),
+            // It would be just as unreadable the next time.
+            Err(unreadable) => Verdict::Dead(unreadable.to_string()),
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! The inbox's worker: claims what is due of a brand, applies it, and finishes it in the same transaction.
+//!
+//! A claim is committed before anything is read, with a lease: who dies with it leaves it to others when that ends. Who is
+//! merely slow finds inside the transaction that the claims are no longer its own, and leaves those out. What fails in
+//! company is tried again in halves, so that what can't be applied keeps nobody else from it.
+
+mod claimed_delivery;
+pub mod retry;
+pub mod source_health;
+
+use std::collections::{BTreeSet, HashMap};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::storage::pool::{Connection, Pool};
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use tokio::sync::{Notify, Semaphore};
+use uuid::Uuid;
+
+use self::claimed_delivery::{IGNORED, Item, Read};
+use self::retry::{Failure, verdict};
+use crate::app::tasks::Background;
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::customer::model::record::Change;
+use crate::customer::model::source::Source;
+use crate::erasure::body_scan::mentions_erased;
+use crate::ingest::apply::{look_again, run_within};
+use crate::ingest::batch::{Applied, Work};
+use crate::ingest::load::Readers;
+use crate::ingest::unread_values::UnreadCounts;
+use crate::settings::file::InboxSettings;
+use crate::sources::Delivery;
+use crate::storage::StorageError;
+use crate::storage::database::database_now;
+use crate::storage::delivery_queue::{Claim, Verdict, claim_deliveries, finish_deliveries, hold_deliveries};
+use crate::storage::follow_ups::{HintRow, insert_follow_ups};
+use crate::storage::write_changes::{PATIENCE, try_begin};
+use crate::sync::follow_up::hints;
+use crate::telemetry::alarm::Alarm;
+
+/// What was tried this often is tried alone: it may be what ends the whole process, or Postgres.
+const ALONE_FROM: u32 = 4;
+
+/// How long a brand's inbox is left alone when nothing is due and nobody says that something came.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a worker looks elsewhere while another session writes for its brand, and after how long that is told.
+const WHILE_HELD: Duration = Duration::from_millis(250);
+const LONG_HELD: Duration = Duration::from_secs(15);
+
+/// How long it then waits in Postgres's own line, so that a writer of batch after batch lets it through.
+const WHEN_HELD: Duration = Duration::from_secs(1);
+
+/// Wakes the worker of a brand on this replica.
+#[derive(Clone)]
+pub struct Wakes(Arc<HashMap<i32, Notify>>);
+
+impl Wakes {
+    /// For some brands.
+    pub fn new(brands: impl IntoIterator<Item = i32>) -> Self {
+        Self(Arc::new(brands.into_iter().map(|brand_id| (brand_id, Notify::new())).collect()))
+    }
+
+    /// Something came.
+    pub fn wake(&self, brand_id: i32) {
+        self.0.get(&brand_id).into_iter().for_each(Notify::notify_one);
+    }
+
+    async fn wait(&self, brand_id: i32) {
+        match self.0.get(&brand_id) {
+            Some(wake) => wake.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Works off the inbox of one brand.
+pub struct Worker {
+    pool: Pool,
+    brand: Arc<Brand>,
+    clock: Clock,
+    lease: Duration,
+    batch: u32,
+    max_attempts: u32,
+    // Tables have grown so much that Postgres should look at them again.
+    is_outgrown: AtomicBool,
+    // Somebody else wrote for the brand when it was last tried.
+    is_held: AtomicBool,
+}
+
+impl Worker {
+    /// A worker for a brand.
+    #[must_use]
+    pub const fn new(pool: Pool, brand: Arc<Brand>, settings: &InboxSettings, clock: Clock) -> Self {
+        let lease = Duration::from_secs(settings.lease_seconds);
+        let (is_outgrown, is_held) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { pool, brand, clock, lease, batch: settings.batch, max_attempts: settings.max_attempts, is_outgrown, is_held }
+    }
+
+    /// Goes on until the service ends, and then finishes what it has begun. At most as many brands at once as there are slots.
+    pub async fn run(self, wakes: Wakes, slots: Arc<Semaphore>, alarm: Arc<Alarm>, background: Background) {
+        let mut held_since = None;
+        let looks = Arc::new(Semaphore::new(1));
+        while !background.is_ending() {
+            // Beside the work, which would wait for it otherwise.
+            if self.is_outgrown.swap(false, Ordering::Relaxed)
+                && let Ok(look) = Arc::clone(&looks).try_acquire_owned()
+            {
+                let pool = self.pool.clone();
+                background.spawn(async move {
+                    look_again(&pool).await;
+                    drop(look);
+                });
+            }
+            let Ok(slot) = slots.acquire().await else { return };
+            self.is_held.store(held_since.is_some(), Ordering::Relaxed);
+            let worked = self.step_in_time().await;
+            drop(slot);
+            let pause = match worked {
+                Ok(0) => {
+                    alarm.clear();
+                    held_since = None;
+                    let pause = tokio::time::timeout(PAUSE, wakes.wait(self.brand.id()));
+                    tokio::select! {
+                        _ = pause => {}
+                        () = background.until_ending() => {}
+                    }
+                    continue;
+                }
+                Ok(_) => {
+                    alarm.clear();
+                    held_since = None;
+                    continue;
+                }
+                // Somebody else writes for this brand: others go on meanwhile.
+                Err(error) if error.is_held() => {
+                    if held_since.get_or_insert_with(Instant::now).elapsed() > LONG_HELD {
+                        alarm.raise(&error);
+                    }
+                    WHILE_HELD
+                }
+                Err(error) => {
+                    alarm.raise(&error);
+                    PAUSE
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = background.until_ending() => {}
+            }
+        }
+    }
+
+    /// A step that takes longer than its lease is given up: what it claimed is somebody else's by then.
+    async fn step_in_time(&self) -> Result<usize, StorageError> {
+        tokio::time::timeout(self.lease, self.step()).await.unwrap_or(Err(StorageError::Database(sqlx::Error::PoolTimedOut)))
+    }
+
+    /// Claims and works off one batch. Gives back how many deliveries were in it.
+    ///
+    /// # Errors
+    /// When Postgres fails. What was claimed is due again when its lease ends.
+    pub async fn step(&self) -> Result<usize, StorageError> {
+        let claimed = self.claim().await?;
+        let count = claimed.items.len();
+        self.work_off(claimed).await?;
+        Ok(count)
+    }
+
+    /// Claims what is due.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn claim(&self) -> Result<Claimed, StorageError> {
+        let token = Uuid::new_v4();
+        let claim = Claim { token, frozen_at: self.clock.frozen_at(), lease: self.lease, limit: self.batch };
+        let rows = claim_deliveries(&self.pool, self.brand.id(), &claim).await?;
+        rows.iter().filter(|row| row.was_late).for_each(|row| self.count(row.source, "late"));
+        let at = rows.first().map(|row| row.claimed_at);
+        Ok(Claimed { token, at, items: rows.into_iter().map(Item::from).collect() })
+    }
+
+    /// Works off what was claimed.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn work_off(&self, Claimed { token, at, items }: Claimed) -> Result<(), StorageError> {
+        let Some(at) = at else { return Ok(()) };
+        let (hopeless, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts > self.max_attempts);
+        for item in &hopeless {
+            self.fail(token, item, &Failure::NeverEnded).await?;
+        }
+        let (suspects, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts >= ALONE_FROM);
+        let mut parts = std::iter::once(items.as_slice()).chain(suspects.iter().map(std::slice::from_ref));
+        while let Some(part) = parts.next() {
+            if let Err(error) = self.apply_or_split(token, at, part).await {
+                // What was not begun needn't wait for the end of its lease, and was not tried.
+                self.release((token, at), parts).await?;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply_or_split(&self, token: Uuid, now: Timestamp, items: &[Item]) -> Result<(), StorageError> {
+        let mut left = vec![items];
+        while let Some(items) = left.pop() {
+            let Some(first) = items.first() else { continue };
+            let failure = match AssertUnwindSafe(self.apply(token, now, items)).catch_unwind().await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) if error.is_held() => {
+                    self.release((token, now), left.into_iter().chain([items])).await?;
+                    return Err(error);
+                }
+                Ok(Err(error)) if error.is_away() => return self.leave((token, now), items, &left, error).await,
+                Ok(Err(error)) => Failure::Storage(error),
+                Err(_) => Failure::Panicked,
+            };
+            if items.len() == 1 {
+                self.fail(token, first, &failure).await?;
+            } else {
+                let (one, other) = items.split_at_checked(items.len() / 2).unwrap_or((items, &[]));
+                left.extend([other, one]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies some deliveries and finishes them: all of it, or nothing.
+    async fn apply(&self, token: Uuid, now: Timestamp, items: &[Item]) -> Result<(), StorageError> {
+        let read: Vec<Read<'_>> = items.iter().map(|item| self.read(item)).collect();
+        let patience = if self.is_held.load(Ordering::Relaxed) { WHEN_HELD } else { PATIENCE };
+        let mut transaction = try_begin(&self.pool, self.brand.id(), patience).await?;
+        let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
+        let held = hold_deliveries(&mut transaction, self.brand.id(), token, &ids).await?;
+        let (held, lost): (Vec<&Read<'_>>, Vec<&Read<'_>>) = read.iter().partition(|read| held.contains(&read.item.id));
+        let work = Work::from(held.iter().filter_map(|read| read.changes()).flatten().cloned().collect::<Vec<_>>());
+        let readers = Readers { db: &mut transaction, beside: Some(&self.pool) };
+        let applied = if work.is_empty() { Applied::default() } else { run_within(readers, &self.brand, &work).await? };
+        let erased = self.erased(&mut transaction, &held, &applied).await?;
+        let mut unread = UnreadCounts::default();
+        let mut verdict = |read: &Read<'_>| {
+            if erased.contains(&read.item.id) {
+                return Verdict::Erased;
+            }
+            let fields = read.unread(self.brand.rules.identity.region);
+            unread.add(read.item.source, &fields);
+            read.verdict(&fields)
+        };
+        let verdicts: Vec<(Uuid, Verdict)> = held.iter().map(|read| (read.item.id, verdict(read))).collect();
+        finish_deliveries(&mut transaction, self.brand.id(), token, now, &verdicts).await?;
+        insert_follow_ups(&mut transaction, self.brand.id(), now, &self.hints(&held, &verdicts)).await?;
+        unread.save(&mut transaction, &self.brand).await?;
+        transaction.commit().await?;
+        unread.count(&self.brand);
+        lost.iter().for_each(|read| self.count(read.item.source, "late"));
+        for (read, (_, verdict)) in held.iter().zip(&verdicts) {
+            self.count_verdict(read.item.source, verdict);
+        }
+        self.is_outgrown.fetch_or(applied.is_outgrown, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Those that are about somebody who was erased: as the write path found, or, where nothing was applied, as what they hold
+    /// says.
+    async fn erased(&self, db: &mut Connection, held: &[&Read<'_>], applied: &Applied) -> Result<BTreeSet<Uuid>, StorageError> {
+        let is_erased = |change: &Change| change.keys().iter().any(|key| applied.erased.contains(key));
+        let (changing, silent): (Vec<&Read<'_>>, Vec<&Read<'_>>) = held.iter().partition(|read| read.changes().is_some());
+        let of_changes = changing.iter().filter(|read| read.changes().is_some_and(|changes| changes.iter().any(is_erased)));
+        let mut erased: BTreeSet<Uuid> = of_changes.map(|read| read.item.id).collect();
+        if !silent.is_empty() {
+            let deliveries: Vec<&Delivery> = silent.iter().map(|read| &read.item.delivery).collect();
+            let mentions = mentions_erased(db, &self.brand, &deliveries).await?;
+            erased.extend(silent.iter().zip(mentions).filter(|(_, mentions)| *mentions).map(|(read, _)| read.item.id));
+        }
+        Ok(erased)
+    }
+
+    /// What is to be asked because of those that are done: by this replica or another.
+    fn hints(&self, held: &[&Read<'_>], verdicts: &[(Uuid, Verdict)]) -> Vec<HintRow> {
+        let done = held.iter().zip(verdicts).filter(|(_, (_, verdict))| matches!(verdict, Verdict::Done(_)));
+        done.flat_map(|(read, _)| hints(&self.brand, read.item.source, &read.item.delivery, read.changes().unwrap_or_default())).collect()
+    }
+
+    fn read<'a>(&self, item: &'a Item) -> Read<'a> {
+        Read { item, reading: self.brand.rules.sources.reader(item.source).read_webhook(&item.delivery) }
+    }
+
+    /// Leaves a delivery for later, or gives it up.
+    async fn fail(&self, token: Uuid, item: &Item, failure: &Failure) -> Result<(), StorageError> {
+        let now = database_now(&self.pool, self.clock.frozen_at()).await?;
+        let verdict = verdict(failure, item.attempts, self.max_attempts, token, now);
+        self.count_verdict(item.source, &verdict);
+        self.finish((token, now), &[(item.id, verdict)]).await
+    }
+
+    /// Leaves everything for later, because Postgres is away; what was not begun needn't even wait for the end of its lease.
+    async fn leave(&self, (token, now): (Uuid, Timestamp), begun: &[Item], others: &[&[Item]], error: StorageError) -> Result<(), StorageError> {
+        let failure = Failure::Storage(error);
+        let mut verdicts = Vec::new();
+        verdicts.extend(begun.iter().map(|item| (item.id, verdict(&failure, item.attempts, self.max_attempts, token, now))));
+        verdicts.extend(others.iter().flat_map(|items| items.iter()).map(|item| (item.id, Verdict::Released)));
+        self.finish((token, now), &verdicts).await?;
+        match failure {
+            Failure::Storage(error) => Err(error),
+            Failure::Panicked | Failure::NeverEnded => Ok(()),
+        }
+    }
+
+    /// As if they had not been claimed: nothing was tried.
+    async fn release(&self, (token, now): (Uuid, Timestamp), items: impl Iterator<Item = &[Item]>) -> Result<(), StorageError> {
+        let verdicts: Vec<_> = items.flatten().map(|item| (item.id, Verdict::Released)).collect();
+        self.finish((token, now), &verdicts).await
+    }
+
+    async fn finish(&self, (token, now): (Uuid, Timestamp), verdicts: &[(Uuid, Verdict)]) -> Result<(), StorageError> {
+        let mut connection = self.pool.acquire().await?;
+        finish_deliveries(&mut connection, self.brand.id(), token, now, verdicts).await
+    }
+
+    fn count_verdict(&self, source: Source, verdict: &Verdict) {
+        let outcome = match verdict {
+            Verdict::Done(remark) if remark.starts_with(IGNORED) => "ignored",
+            Verdict::Done(_) => "applied",
+            Verdict::Dead(_) => "dead",
+            Verdict::Again(..) => "retried",
+            Verdict::Erased => "erased",
+            Verdict::Released => return,
+        };
+        self.count(source, outcome);
+    }
+
+    fn count(&self, source: Source, outcome: &'static str) {
+        let brand = self.brand.rules.slug.clone();
+        metrics::counter!("hookpoint_deliveries_total", "brand" => brand, "source" => source.as_str(), "outcome" => outcome).increment(1);
+    }
+}
+
+/// Deliveries that a worker has claimed.
+pub struct Claimed {
+    token: Uuid,
+    // When, by Postgres's clock; `None` if nothing was due.
+    at: Option<Timestamp>,
+    items: Vec<Item>,
+}

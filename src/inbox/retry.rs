@@ -1,0 +1,98 @@
+//! When what failed is tried again, and when it is given up.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::storage::StorageError;
+use crate::storage::delivery_queue::Verdict;
+
+/// The first pause; each further one is twice as long.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// No pause is longer.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// What went wrong with a delivery on its own.
+#[derive(Debug)]
+pub enum Failure {
+    /// The store refused it.
+    Storage(StorageError),
+    /// A mistake of this program.
+    Panicked,
+    /// Whoever began it never came back, time after time.
+    NeverEnded,
+}
+
+impl Failure {
+    fn may_heal(&self) -> bool {
+        match self {
+            Self::Storage(error) => error.may_heal(),
+            Self::Panicked => true,
+            Self::NeverEnded => false,
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self {
+            Self::Storage(error) => error.to_string(),
+            Self::Panicked => "a mistake of this program: please report it".to_owned(),
+            Self::NeverEnded => "each time it was begun, the service ended or took too long".to_owned(),
+        }
+    }
+}
+
+/// What becomes of a delivery that failed at its so-manieth attempt.
+#[must_use]
+pub fn verdict(failure: &Failure, attempts: u32, max_attempts: u32, token: Uuid, now: Timestamp) -> Verdict {
+    let words = failure.in_words();
+    if !failure.may_heal() {
+        return Verdict::Dead(words);
+    }
+    if attempts >= max_attempts {
+        return Verdict::Dead(format!("{words} (tried {attempts} times)"));
+    }
+    Verdict::Again(due_after(attempts, token, now), words)
+}
+
+/// When something is tried again that failed at its so-manieth attempt. The claim's token lends the chance that keeps many from
+/// coming back at once.
+#[must_use]
+pub fn due_after(attempts: u32, token: Uuid, now: Timestamp) -> Timestamp {
+    let longest = FIRST.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1))).min(LONGEST);
+    // Between half and all of it.
+    let chance = u32::try_from(token.as_u128() & 0xff).unwrap_or_default();
+    let pause = (longest / 512).saturating_mul(256_u32.saturating_add(chance));
+    SignedDuration::try_from(pause).ok().and_then(|pause| now.checked_add(pause).ok()).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pause(attempts: u32, token: Uuid) -> f64 {
+        let now = Timestamp::UNIX_EPOCH;
+        match verdict(&Failure::Panicked, attempts, 20, token, now) {
+            Verdict::Again(at, _) => at.duration_since(now).as_secs_f64(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn pauses_grow_up_to_an_hour_and_chance_spreads_them() {
+        let (least, most) = (Uuid::nil(), Uuid::max());
+        for (attempts, longest) in [(1, 1.0), (2, 2.0), (5, 16.0), (12, 2_048.0), (13, 3_600.0), (19, 3_600.0)] {
+            assert!((pause(attempts, least) - longest / 2.0).abs() < 0.01 * longest, "{attempts}");
+            assert!(pause(attempts, most) <= longest && pause(attempts, most) > 0.99 * longest, "{attempts}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_heal_is_given_up_at_once_and_the_rest_in_the_end() {
+        let given_up = |failure: &Failure, attempts| matches!(verdict(failure, attempts, 20, Uuid::nil(), Timestamp::UNIX_EPOCH), Verdict::Dead(_));
+        assert!(given_up(&Failure::Storage(StorageError::Corrupt("records")), 1) && given_up(&Failure::NeverEnded, 1));
+        assert!(!given_up(&Failure::Panicked, 19) && given_up(&Failure::Panicked, 20));
+        assert!(!given_up(&Failure::Storage(StorageError::Database(sqlx::Error::PoolTimedOut)), 1));
+    }
+}

@@ -1,0 +1,181 @@
+//! What is to be done in one transaction: changes with repetitions already joined, and records to look at again; how far to
+//! look for that, and what it came to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::{Timestamp, TimestampRound, Unit};
+
+use crate::brand::Brand;
+use crate::customer::model::event::{Event, EventKey, field};
+use crate::customer::model::field_versions::{Update, Versions};
+use crate::customer::model::identifier::{Identifier, identifiers_of};
+use crate::customer::model::phone::Region;
+use crate::customer::model::record::{Change, Record, RecordKey};
+use crate::storage::load_component::{Ask, Scope};
+use crate::storage::suppressions::{LedgerHash, LedgerHasher};
+
+/// What a batch did.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Records and events whose state changed, and merges that were news.
+    pub changed: usize,
+    /// Those of them that are new, gone, or say something else than before.
+    pub different: usize,
+    /// Customers that are new or different.
+    pub customers: usize,
+    /// The keys of what was dropped because it is about somebody erased, as [`Change::keys`] has them.
+    pub erased: BTreeSet<String>,
+    /// Anything was written.
+    pub(crate) wrote: bool,
+    /// Tables have grown so much that statements should be planned anew.
+    pub(crate) is_outgrown: bool,
+}
+
+impl fmt::Debug for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { changed, different, customers, erased, .. } = self;
+        f.debug_struct("Applied")
+            .field("changed", changed)
+            .field("different", different)
+            .field("customers", customers)
+            .field("erased", &erased.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Changes of one brand, and what is to be made anew although nothing was said about it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Work {
+    /// What is said about records.
+    pub records: BTreeMap<RecordKey, Versions>,
+    /// What is said about events.
+    pub events: BTreeMap<EventKey, Versions>,
+    /// Merges of sources, loser and winner; of one pair the latest.
+    pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
+    /// Records to be looked at again.
+    pub again: BTreeSet<RecordKey>,
+    /// It was held against the ledger of erasures before, or is an erasure itself.
+    pub is_sifted: bool,
+    /// Nothing that is stored can be later than this; what says so was stored before times were bounded by their receipt.
+    pub not_after: Option<Timestamp>,
+}
+
+impl From<Vec<Change>> for Work {
+    fn from(changes: Vec<Change>) -> Self {
+        fn add<K: Ord>(to: &mut BTreeMap<K, Versions>, key: K, update: Update) {
+            let said = Versions::from(update);
+            match to.entry(key) {
+                std::collections::btree_map::Entry::Vacant(vacant) => {
+                    vacant.insert(said);
+                }
+                std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().join(said),
+            }
+        }
+        let mut work = Self::default();
+        for change in changes {
+            match change {
+                Change::Record { key, update } => add(&mut work.records, key, update),
+                Change::Event { key, update } => add(&mut work.events, key, update),
+                Change::Merge(merge) if merge.loser != merge.winner => {
+                    let at = stored(merge.at);
+                    let known = work.merges.entry((merge.loser, merge.winner)).or_insert(at);
+                    *known = at.max(*known);
+                }
+                Change::Merge(_) => {}
+            }
+        }
+        work
+    }
+}
+
+/// A time as Postgres keeps it: to the microsecond.
+fn stored(at: Timestamp) -> Timestamp {
+    at.round(TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor)).unwrap_or(at)
+}
+
+impl Work {
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.events.is_empty() && self.merges.is_empty() && self.again.is_empty()
+    }
+
+    /// Everything that the work can touch directly. What a record will be found by is among what it is found by and what is
+    /// said of it now, so values are asked for before it is known which of them count.
+    pub(crate) fn ask(&self, brand: &Brand) -> Ask {
+        let region = brand.rules.identity.region;
+        let said = self.records.iter().map(|(key, versions)| Record { key: key.clone(), versions: versions.clone() });
+        let values =
+            said.flat_map(|record| identifiers_of(&record, region).values).filter(Identifier::could_link).map(|value| (value, false)).collect();
+        let owners = self.events.iter().map(|(key, versions)| Event { key: key.clone(), versions: versions.clone() });
+        let records = owners.filter(|event| event.versions.get(field::RECORD).is_some()).filter_map(|event| event.record()).collect();
+        Ask {
+            records,
+            values,
+            changing: self.records.keys().chain(&self.again).cloned().collect(),
+            merge_ends: self.merges.keys().flat_map(|(loser, winner)| [loser, winner]).cloned().collect(),
+            events: self.events.keys().cloned().collect(),
+            traces: if self.is_sifted { BTreeSet::new() } else { self.traces(&LedgerHasher::new(&brand.row.ledger_key), region) },
+            ..Ask::default()
+        }
+    }
+
+    /// What the ledger of erasures may name of all that is said.
+    pub(crate) fn traces(&self, hasher: &LedgerHasher, region: Option<Region>) -> BTreeSet<LedgerHash> {
+        let mut traces = BTreeSet::new();
+        for (key, versions) in &self.records {
+            traces.insert(hasher.record(key));
+            let record = Record { key: key.clone(), versions: versions.clone() };
+            for value in links_of(&record, region) {
+                traces.extend([hasher.own(&value), hasher.common(&value)]);
+            }
+        }
+        for (key, versions) in &self.events {
+            traces.insert(hasher.event(key));
+            let event = Event { key: key.clone(), versions: versions.clone() };
+            traces.extend(event.record().map(|record| hasher.record(&record)));
+        }
+        let ends = self.merges.keys().flat_map(|(loser, winner)| [loser, winner]);
+        traces.extend(ends.map(|end| hasher.record(end)));
+        traces
+    }
+}
+
+/// Everything that may say whose record it is: its addresses, its references to records, and those to itself.
+pub(crate) fn links_of(record: &Record, region: Option<Region>) -> BTreeSet<Identifier> {
+    let mut links: BTreeSet<Identifier> = identifiers_of(record, region).values.into_iter().filter(Identifier::could_link).collect();
+    links.extend(Identifier::reference(record.key.kind.as_str(), &record.key.id));
+    links
+}
+
+/// How much is read for a brand.
+pub(crate) fn scope(brand: &Brand, follow: Option<usize>) -> Scope<'_> {
+    let shown = brand.rules.presenter.rules();
+    let rules = &brand.rules.identity;
+    Scope {
+        unique: &rules.unique,
+        self_asserted: &rules.self_asserted,
+        shared_above: rules.shared_above,
+        most_names: rules.most_names(),
+        timeline: shown.timeline_limit,
+        hidden: &shown.hidden_events,
+        follow,
+    }
+}
+
+/// Tells the operator that something hangs together that shouldn't, and which templates fail.
+pub(crate) fn report(brand: &Brand, oversized: usize, failed_templates: &BTreeSet<String>) {
+    for template in failed_templates {
+        let labels = (brand.rules.slug.clone(), template.clone());
+        metrics::counter!("hookpoint_template_failures_total", "brand" => labels.0, "template" => labels.1).increment(1);
+        if brand.rules.presenter.is_first_failure(template) {
+            let brand = brand.rules.slug.as_str();
+            tracing::warn!(brand, template, "template failed; what it should show is missing (logged once per template)");
+        }
+    }
+    if oversized > 0 {
+        tracing::warn!(brand = brand.rules.slug, "more records hang together than identity.component_cap: not everything in them links");
+        metrics::counter!("hookpoint_oversized_components_total", "brand" => brand.rules.slug.clone())
+            .increment(u64::try_from(oversized).unwrap_or(u64::MAX));
+    }
+}

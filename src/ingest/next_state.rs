@@ -1,0 +1,202 @@
+//! What will be known once some work is done: pure, from what is known around it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::batch::Work;
+use crate::customer::answer::aliases::Aliases;
+use crate::customer::identity::rules::IdentityRules;
+use crate::customer::model::event::{Event, EventKey};
+use crate::customer::model::field_versions::Versions;
+use crate::customer::model::identifier::{Identifier, IdentifierKind, identifiers_of};
+use crate::customer::model::record::{Record, RecordKey, SourceMerge};
+use crate::customer::model::source::SourceKind;
+use crate::storage::load_component::{Ask, Found, Neighbourhood};
+use crate::storage::write_changes::{Facts, IdentifierRow};
+
+/// The state after the work, as far as the neighbourhood reaches.
+pub(crate) struct After {
+    /// Live records.
+    pub live: BTreeMap<RecordKey, Record>,
+    /// Who is an alias of whom.
+    pub aliases: Aliases,
+    /// Values that don't link.
+    pub shared: BTreeSet<Identifier>,
+    /// Live records of the brand that bear the id of one of the neighbourhood's.
+    pub namesakes: BTreeSet<RecordKey>,
+    /// The events that the work is about, as they will be.
+    pub events: BTreeMap<EventKey, Event>,
+    /// What must be written.
+    pub facts: Facts,
+    /// How many of the facts say something else than what was known.
+    pub different: usize,
+    /// What must be read before this can be relied on.
+    pub missing: Ask,
+}
+
+/// What is known together with what is said; `None` when that is nothing new.
+fn joined(known: Option<&Versions>, said: &Versions, not_after: Option<Timestamp>) -> Option<Versions> {
+    let Some(known) = known else { return Some(said.clone()) };
+    if let Some(mut healed) = not_after.and_then(|now| known.without_future(now)) {
+        healed.join(said.clone());
+        return Some(healed);
+    }
+    let mut both = known.clone();
+    both.join(said.clone());
+    (both != *known).then_some(both)
+}
+
+impl After {
+    pub(crate) fn new(work: &Work, known: &Neighbourhood, asked: &BTreeMap<Identifier, bool>, rules: &IdentityRules) -> Self {
+        let mut facts = Facts::default();
+        let mut different: usize = 0;
+        let mut differs = |before: Option<&Versions>, now: &Versions| {
+            let is_news = before.map_or(now.is_live(), |before| !before.says_the_same_as(now));
+            different = different.saturating_add(usize::from(is_news));
+        };
+        let mut records = known.records.clone();
+        for (key, said) in &work.records {
+            let before = known.records.get(key).map(|record| &record.versions);
+            if let Some(versions) = joined(before, said, work.not_after) {
+                differs(before, &versions);
+                let record = Record { key: key.clone(), versions };
+                facts.records.push(record.clone());
+                records.insert(key.clone(), record);
+            }
+        }
+        let mut events: BTreeMap<EventKey, Event> = known.events.clone();
+        for (key, said) in &work.events {
+            let before = known.events.get(key).map(|event| &event.versions);
+            if let Some(versions) = joined(before, said, work.not_after) {
+                differs(before, &versions);
+                let event = Event { key: key.clone(), versions };
+                facts.events.push(event.clone());
+                events.insert(key.clone(), event);
+            }
+        }
+        let mut merges = known.source_merges();
+        for ((loser, winner), at) in &work.merges {
+            if known.merges.get(&(loser.clone(), winner.clone())).is_none_or(|before| before < at) {
+                let merge = SourceMerge { loser: loser.clone(), winner: winner.clone(), at: *at };
+                merges.push(merge.clone());
+                facts.merges.push(merge);
+            }
+        }
+        let mut after = Self {
+            live: records.into_iter().filter(|(_, record)| record.versions.is_live()).collect(),
+            aliases: Aliases::new(&merges),
+            shared: known.shared.clone(),
+            namesakes: known.namesakes.clone(),
+            events,
+            facts,
+            different,
+            missing: Ask::default(),
+        };
+        after.namesakes.retain(|key| !known.keys.contains(key));
+        after.namesakes.extend(after.live.keys().cloned());
+        let rows = after.identifiers(known, rules);
+        after.ask_about_new_links(known, &rows, asked);
+        after.share(known, &rows, asked, rules);
+        after.missing.records = missing_records(known, &after.live);
+        after
+    }
+
+    /// Whether nothing changes and nothing needs another look.
+    pub(crate) fn is_nothing_new(&self, work: &Work) -> bool {
+        work.again.is_empty() && self.facts.records.is_empty() && self.facts.events.is_empty() && self.facts.merges.is_empty()
+    }
+
+    /// What the changing records will be found by, and how that differs from what they are found by.
+    fn identifiers(&mut self, known: &Neighbourhood, rules: &IdentityRules) -> BTreeMap<(RecordKey, Identifier), Found> {
+        let mut rows = BTreeMap::new();
+        for record in known.changing.iter().filter_map(|key| self.live.get(key)) {
+            let is_loser = self.aliases.is_loser(&record.key);
+            let name_key = record.name().folded().key();
+            let identifiers = identifiers_of(record, rules.region);
+            for identifier in identifiers.values.iter().cloned() {
+                let links = !is_loser && rules.may_link(&identifier) && identifiers.may_link(&identifier);
+                rows.insert((record.key.clone(), identifier), Found { links, name_key: name_key.clone() });
+            }
+        }
+        let before = known.identifiers.iter().filter(|((record, _), _)| known.changing.contains(record));
+        self.facts.identifiers_gone = before.map(|(key, _)| key).filter(|key| !rows.contains_key(*key)).cloned().collect();
+        let news = rows.iter().filter(|(key, found)| known.identifiers.get(*key) != Some(*found));
+        self.facts.identifiers = news
+            .map(|((record, identifier), found)| IdentifierRow { record: record.clone(), identifier: identifier.clone(), found: found.clone() })
+            .collect();
+        rows
+    }
+
+    /// Asks who else has a value that links a record from now on and did not before: a record that is no longer merged into another one
+    /// links by its addresses again.
+    fn ask_about_new_links(&mut self, known: &Neighbourhood, rows: &BTreeMap<(RecordKey, Identifier), Found>, asked: &BTreeMap<Identifier, bool>) {
+        let did_link = |row: &(RecordKey, Identifier)| known.identifiers.get(row).is_some_and(|found| found.links);
+        let new = rows.iter().filter(|(row, found)| found.links && !did_link(row)).map(|((_, value), _)| value);
+        let unknown = new.filter(|value| value.could_link() && !asked.contains_key(*value));
+        self.missing.values.extend(unknown.map(|value| (value.clone(), false)));
+    }
+
+    /// Which values are shared: held by more records of one unique kind than the rules allow, or by records of the other
+    /// kinds under more different names, or because a person decided so.
+    fn share(
+        &mut self,
+        known: &Neighbourhood,
+        rows: &BTreeMap<(RecordKey, Identifier), Found>,
+        asked: &BTreeMap<Identifier, bool>,
+        rules: &IdentityRules,
+    ) {
+        let before = known.identifiers.keys().filter(|(record, _)| known.changing.contains(record)).map(|(_, value)| value);
+        let mut values: BTreeMap<&Identifier, Vec<(SourceKind, &str)>> = before.map(|value| (value, Vec::new())).collect();
+        for ((record, value), found) in rows {
+            let holders = values.entry(value).or_default();
+            let counts = found.links && !rules.self_asserted.contains(&record.kind);
+            holders.extend(counts.then_some((record.kind, found.name_key.as_str())));
+        }
+        for (value, holders) in values {
+            if value.kind == IdentifierKind::Reference {
+                if value.could_link() && !asked.contains_key(value) {
+                    self.missing.values.insert(value.clone(), false);
+                }
+                continue;
+            }
+            let Some(others) = known.holdings.get(value) else {
+                self.missing.values.insert(value.clone(), false);
+                continue;
+            };
+            let mut names: BTreeSet<&str> = others.names.iter().map(String::as_str).collect();
+            let mut records = others.records.clone();
+            let is_held = others.held || !holders.is_empty();
+            for (kind, name) in holders {
+                if rules.unique.contains(&kind) {
+                    let count = records.entry(kind).or_default();
+                    *count = count.saturating_add(1);
+                } else if !name.is_empty() {
+                    names.insert(name);
+                }
+            }
+            let is_shared = (others.decided && is_held) || rules.are_too_many(&names) || records.values().any(|count| *count > rules.shared_above);
+            let was_shared = known.shared.contains(value);
+            if is_shared && !was_shared {
+                self.shared.insert(value.clone());
+                self.facts.shared.push(value.clone());
+            } else if was_shared && !is_shared {
+                self.shared.remove(value);
+                self.facts.shared_gone.push(value.clone());
+                if asked.get(value) != Some(&true) {
+                    self.missing.values.insert(value.clone(), true);
+                }
+            }
+        }
+    }
+}
+
+/// Records whose customers must be made anew as well: bearers of an id that came or went, because an id that several bear
+/// is shown with its source's name; and whatever a stored customer has outside, left over from other rules.
+fn missing_records(known: &Neighbourhood, live: &BTreeMap<RecordKey, Record>) -> BTreeSet<RecordKey> {
+    let was_live = |key: &RecordKey| known.records.get(key).is_some_and(|record| record.versions.is_live());
+    let flipped: BTreeSet<&str> = known.changing.iter().filter(|key| was_live(key) != live.contains_key(*key)).map(|key| key.id.as_str()).collect();
+    let bearers = known.namesakes.iter().filter(|key| flipped.contains(key.id.as_str()));
+    let outside = known.customers.values().flat_map(|customer| &customer.records);
+    bearers.chain(outside).filter(|key| !known.keys.contains(*key)).cloned().collect()
+}

@@ -1,0 +1,168 @@
+//! The longer way, for changes near components above the cap: those are never read whole.
+//!
+//! Who can be touched is found out twice, before the facts are written and after: for every record and value of the work
+//! its component, if that is within the cap; else its component without phone links; else without e-mail links. Records in
+//! between are made anew with just those links. It comes to the same as reading everything, as far as it can differ: a
+//! component that lost or won a record, or the right to its links, contains a record or value of the work on one of the
+//! two occasions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::storage::pool::Connection;
+
+use super::batch::{Work, report, scope};
+use super::derive::{Reach, derive};
+use super::load::Gathered;
+use super::next_state::After;
+use crate::brand::Brand;
+use crate::customer::identity::evidence::Level;
+use crate::customer::model::identifier::{Identifier, IdentifierKind};
+use crate::customer::model::record::RecordKey;
+use crate::storage::StorageError;
+use crate::storage::customers::list_confirmed;
+use crate::storage::load_component::{Ask, Neighbourhood, read_neighbourhood};
+use crate::storage::oversized_components::{Guests, Node, list_components, list_holders};
+use crate::storage::write_changes::{Derived, Facts, write_outcome};
+
+/// Does some work inside a transaction that holds the brand's lock. Gives back how many customers are new or different.
+pub(crate) async fn apply(db: &mut Connection, brand: &Brand, gathered: Gathered) -> Result<usize, StorageError> {
+    let Gathered { known, after, asked } = gathered;
+    let values = known.identifiers.keys().filter(|(record, _)| known.changing.contains(record)).map(|(_, value)| value.clone());
+    let mut touched: BTreeSet<Node> = values.chain(asked).map(Node::Value).collect();
+    touched.extend(known.keys.iter().cloned().map(Node::Record));
+    for value in after.facts.shared.iter().chain(&after.facts.shared_gone) {
+        touched.extend(list_holders(db, brand.id(), value).await?.into_iter().map(Node::Record));
+    }
+    let mut linking = Linking::new();
+    let leads_on = |record: &RecordKey| !brand.rules.identity.self_asserted.contains(&record.kind);
+    let links = known.identifiers.iter().filter(|((record, value), found)| found.links && leads_on(record) && !known.shared.contains(value));
+    links.for_each(|((record, value), _)| add(&mut linking, record, value));
+    let before = Parts::find(db, brand, &touched, &linking).await?;
+    write_outcome(db, brand.id(), &after.facts, &Derived::default()).await?;
+    touched.extend(before.records().cloned().map(Node::Record));
+    linking.retain(|record, _| !known.changing.contains(record));
+    linking.values_mut().for_each(|values| values.retain(|value| !after.shared.contains(value)));
+    let links = after.facts.identifiers.iter().filter(|row| row.found.links && leads_on(&row.record) && !after.shared.contains(&row.identifier));
+    links.for_each(|row| add(&mut linking, &row.record, &row.identifier));
+    loop {
+        let parts = Parts::find(db, brand, &touched, &linking).await?;
+        let ask = Ask { records: parts.records().cloned().collect(), ..Ask::default() };
+        let known = read_neighbourhood(db, brand.id(), &ask, &scope(brand, None)).await?;
+        let now = After::new(&Work::default(), &known, &BTreeMap::new(), &brand.rules.identity);
+        let missing: BTreeSet<Node> = now.missing.records.iter().cloned().map(Node::Record).chain(beyond_guests(brand, &known)).collect();
+        if !missing.is_subset(&touched) {
+            touched.extend(missing);
+            continue;
+        }
+        let derived = derive(&now, &known, &parts.reach(), brand);
+        write_outcome(db, brand.id(), &Facts::default(), &derived).await?;
+        report(brand, parts.oversized, &derived.failed_templates);
+        return Ok(derived.customers.len());
+    }
+}
+
+/// The parts of components that may be resolved on their own.
+#[derive(Debug, Default)]
+struct Parts {
+    /// The last level that may link each record.
+    last: BTreeMap<RecordKey, Level>,
+    oversized: usize,
+}
+
+/// Values that link a record.
+type Linking = BTreeMap<RecordKey, BTreeSet<Identifier>>;
+
+fn add(linking: &mut Linking, record: &RecordKey, value: &Identifier) {
+    linking.entry(record.clone()).or_default().insert(value.clone());
+}
+
+impl Parts {
+    /// The parts that some nodes are in, as Postgres has them now. `linking` only saves questions.
+    async fn find(db: &mut Connection, brand: &Brand, nodes: &BTreeSet<Node>, linking: &Linking) -> Result<Self, StorageError> {
+        let cap = brand.rules.identity.component_cap;
+        let confirmed = list_confirmed(db, brand.id()).await?.iter().map(ToString::to_string).collect();
+        let guests = Guests { kinds: brand.rules.identity.self_asserted.iter().map(|kind| kind.as_str()).collect(), confirmed };
+        let beside = beside(linking);
+        let mut parts = Self::default();
+        let mut left: Vec<&Node> = nodes.iter().collect();
+        // Values lead to many, so they come first and few at a time; phone numbers are what most may have in common.
+        left.sort_by_key(|node| match node {
+            Node::Value(value) => u8::from(value.kind != IdentifierKind::Phone),
+            Node::Record(_) => 2,
+        });
+        for level in [Level::Phone, Level::Email] {
+            // What is above the cap on this level.
+            let mut above: BTreeSet<Node> = BTreeSet::new();
+            let mut next_level: Vec<&Node> = Vec::new();
+            let values = left.iter().filter(|node| matches!(node, Node::Value(_))).count();
+            let (values, records) = left.split_at_checked(values).unwrap_or((&left, &[]));
+            for some in values.chunks(20).chain(records.chunks(100)) {
+                let is_above = |node: &Node| above.contains(node) || beside.get(node).into_iter().flatten().any(|node| above.contains(node));
+                let (known_above, unknown): (Vec<&Node>, Vec<&Node>) = some.iter().filter(|node| !parts.knows(node)).partition(|node| is_above(node));
+                next_level.extend(known_above);
+                let live = list_components(db, brand.id(), &unknown, level, Some(cap.saturating_add(1)), &guests).await?;
+                let (fitting, too_large): (Vec<_>, Vec<_>) = unknown.into_iter().zip(live).partition(|(_, live)| live.len() <= cap);
+                for (node, live) in too_large {
+                    parts.oversized = parts.oversized.saturating_add(usize::from(level == Level::Phone));
+                    above.extend(live.into_iter().map(Node::Record));
+                    above.insert(node.clone());
+                    next_level.push(node);
+                }
+                let fitting: Vec<&Node> = fitting.into_iter().map(|(node, _)| node).collect();
+                parts.add(list_components(db, brand.id(), &fitting, level, None, &guests).await?, level);
+            }
+            left = next_level;
+        }
+        parts.add(list_components(db, brand.id(), &left, Level::Reference, None, &guests).await?, Level::Reference);
+        Ok(parts)
+    }
+
+    fn add(&mut self, parts: Vec<BTreeSet<RecordKey>>, last: Level) {
+        for key in parts.into_iter().flatten() {
+            // What anybody may have written may be found from several parts, and is no reason to keep it from any.
+            let known = self.last.entry(key).or_insert(last);
+            *known = last.max(*known);
+        }
+    }
+
+    /// Whether the node is a record of a part that was found.
+    fn knows(&self, node: &Node) -> bool {
+        matches!(node, Node::Record(key) if self.last.contains_key(key))
+    }
+
+    fn records(&self) -> impl Iterator<Item = &RecordKey> {
+        self.last.keys()
+    }
+
+    /// Which values may not link whom.
+    fn reach(&self) -> Reach {
+        const ADDRESSES: [IdentifierKind; 4] = [IdentifierKind::Phone, IdentifierKind::Email, IdentifierKind::Facebook, IdentifierKind::Twitter];
+        let barred = |last: Level| match last {
+            Level::Phone => Vec::new(),
+            Level::Email => vec![IdentifierKind::Phone],
+            Level::Decision | Level::SourceMerge | Level::Reference => ADDRESSES.to_vec(),
+        };
+        self.last.iter().map(|(key, last)| (key.clone(), barred(*last))).collect()
+    }
+}
+
+/// What records that anybody may have written have in common with others: they lead to nobody, but who else has it decides where
+/// they belong.
+fn beyond_guests(brand: &Brand, known: &Neighbourhood) -> impl Iterator<Item = Node> {
+    let kinds = &brand.rules.identity.self_asserted;
+    let links =
+        known.identifiers.iter().filter(|((record, value), found)| found.links && kinds.contains(&record.kind) && !known.shared.contains(value));
+    links.map(|((_, value), _)| Node::Value(value.clone()))
+}
+
+/// For every record its values, and for every value those that a record has beside it.
+fn beside(linking: &Linking) -> BTreeMap<Node, BTreeSet<Node>> {
+    let mut beside: BTreeMap<Node, BTreeSet<Node>> = BTreeMap::new();
+    for (record, values) in linking {
+        let values: BTreeSet<Node> = values.iter().cloned().map(Node::Value).collect();
+        for node in values.iter().cloned().chain([Node::Record(record.clone())]) {
+            beside.entry(node).or_default().extend(values.iter().cloned());
+        }
+    }
+    beside
+}

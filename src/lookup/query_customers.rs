@@ -1,0 +1,219 @@
+//! Asking the store: one round trip for text that is ready. An answer that other settings rendered is rendered anew.
+
+use std::collections::BTreeSet;
+
+use crate::storage::pool::{Connection, Pool};
+
+use super::query::Question;
+use super::read_through::{needs, needs_of_id};
+use crate::brand::Brand;
+use crate::customer::answer::aliases::Aliases;
+use crate::customer::answer::profile::{MergeRules, Profile};
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::Record;
+use crate::customer::model::source::Source;
+use crate::settings::file::Several;
+use crate::sources::api::Whom;
+use crate::storage::answers::{AnswerRow, KnownAddress, find_by_addresses, find_by_id, find_known_addresses};
+use crate::storage::invalidation::LookupHash;
+use crate::storage::{StorageError, customers, events, records};
+
+/// What is answered when several customers have an address.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadRules {
+    /// More than this are nobody.
+    pub max_customers: usize,
+    /// All of them or none.
+    pub several: Several,
+}
+
+impl ReadRules {
+    /// The most customers that an address may have.
+    const fn most_by_address(self) -> usize {
+        match self.several {
+            Several::None => 1,
+            Several::All => self.max_customers,
+        }
+    }
+
+    const fn why_ambiguous(self) -> &'static str {
+        match self.several {
+            Several::None => "an address has several customers",
+            Several::All => "an address has more customers than lookup.max_customers",
+        }
+    }
+}
+
+/// What the store knows.
+pub struct Found {
+    /// The response body: a JSON array.
+    pub body: String,
+    /// How many customers are in it.
+    pub customers: usize,
+    /// The sources that may know more.
+    pub needs: Vec<Source>,
+    /// An id of an event isn't told to the caches when it changes, so its answer isn't remembered.
+    pub may_be_cached: bool,
+}
+
+impl Found {
+    /// Remembered bodies must not take more room than they need, so the text is made in one piece.
+    fn new(bodies: &[String], may_be_cached: bool) -> Self {
+        let length = bodies.iter().map(|body| body.len().saturating_add(1)).sum::<usize>().saturating_add(1).max(2);
+        let mut body = String::with_capacity(length);
+        body.push('[');
+        for (n, one) in bodies.iter().enumerate() {
+            if n > 0 {
+                body.push(',');
+            }
+            body.push_str(one);
+        }
+        body.push(']');
+        Self { customers: bodies.len(), body, needs: Vec::new(), may_be_cached }
+    }
+
+    fn needing(self, needs: Vec<Source>) -> Self {
+        Self { needs, ..self }
+    }
+}
+
+/// Answers a question on a connection of a pool.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find(pool: &Pool, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Found, StorageError> {
+    find_on(&mut *pool.acquire().await?, brand, question, rules).await
+}
+
+/// Answers a question.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_on(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Found, StorageError> {
+    for _ in 0..PATIENCE {
+        // A customer that was made anew between two statements is asked for again.
+        if let Some(found) = find_once(db, brand, question, rules).await? {
+            return Ok(found);
+        }
+    }
+    // Made anew again and again means that it never can be.
+    Err(StorageError::Corrupt("customers"))
+}
+
+const PATIENCE: u32 = 10;
+
+/// Answers which addresses mean whom, all in one round trip; `None` for what other settings rendered, which [`find_on`] renders
+/// anew.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_together(
+    db: &mut Connection,
+    brand: &Brand,
+    addresses: &[&Identifier],
+    rules: ReadRules,
+) -> Result<Vec<Option<Found>>, StorageError> {
+    let known = list_known(db, brand, addresses, rules).await?;
+    let read = |(known, address): (KnownAddress, &&Identifier)| {
+        let needs = needs(brand, &Whom::Address((*address).clone()), &known);
+        let rows = known.rows;
+        if rows.len() > rules.most_by_address() {
+            return Some(ambiguous(brand, rules.why_ambiguous(), true));
+        }
+        let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
+        is_current.then(|| Found::new(&rows.into_iter().map(|row| row.body).collect::<Vec<_>>(), true).needing(needs))
+    };
+    Ok(known.into_iter().zip(addresses).map(read).collect())
+}
+
+/// What is known of some addresses; where sources can be asked, also what they know.
+async fn list_known(db: &mut Connection, brand: &Brand, addresses: &[&Identifier], rules: ReadRules) -> Result<Vec<KnownAddress>, StorageError> {
+    let limit = rules.max_customers.saturating_add(1);
+    if !brand.rules.asks_live() {
+        let found = find_by_addresses(db, brand.id(), addresses, limit).await?;
+        return Ok(found.into_iter().map(|rows| KnownAddress { rows, ..KnownAddress::default() }).collect());
+    }
+    let asked: Vec<(&Identifier, LookupHash)> =
+        addresses.iter().map(|address| (*address, LookupHash::of_address(&brand.row.secret, address))).collect();
+    find_known_addresses(db, brand.id(), &asked, limit).await
+}
+
+/// The keys of the customers that a question finds, at most as many as an answer holds.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_keys(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Vec<String>, StorageError> {
+    let rows = match question {
+        Question::Address(address) => find_by_addresses(db, brand.id(), &[address], rules.max_customers).await?.pop().unwrap_or_default(),
+        Question::Id(id) => find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?.0,
+    };
+    Ok(rows.into_iter().map(|row| row.customer_key).collect())
+}
+
+/// `None` when a customer was made anew between two statements.
+async fn find_once(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Option<Found>, StorageError> {
+    // By id, only what the caches are told about may be remembered: not "nobody", and not what an order number found.
+    let (rows, needs, may_be_cached, most, why) = match question {
+        Question::Address(address) => {
+            let known = list_known(db, brand, &[address], rules).await?.pop().unwrap_or_default();
+            let needs = needs(brand, &Whom::Address(address.clone()), &known);
+            (known.rows, needs, true, rules.most_by_address(), rules.why_ambiguous())
+        }
+        Question::Id(id) => {
+            let (rows, by_reference) = find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?;
+            let may_be_cached = rows.len() == 1 && !by_reference;
+            // Whoever an id finds is known by it already.
+            let needs = if rows.is_empty() { needs_of_id(db, brand, id).await? } else { Vec::new() };
+            (rows, needs, may_be_cached, 1, "an id means several customers")
+        }
+    };
+    if rows.len() > most {
+        return Ok(Some(ambiguous(brand, why, may_be_cached)));
+    }
+    let mut bodies = Vec::with_capacity(rows.len());
+    for row in rows {
+        match current(db, brand, row).await? {
+            Some(body) => bodies.push(body),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(Found::new(&bodies, may_be_cached).needing(needs)))
+}
+
+/// Too many customers are nobody, and a matter for the admin.
+fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> Found {
+    tracing::warn!(brand = brand.rules.slug, reason = why, "lookup.answer.ambiguous");
+    metrics::counter!("hookpoint_ambiguous_total", "brand" => brand.rules.slug.clone()).increment(1);
+    Found::new(&[], may_be_cached)
+}
+
+/// The answer as today's settings render it.
+async fn current(db: &mut Connection, brand: &Brand, row: AnswerRow) -> Result<Option<String>, StorageError> {
+    if row.settings_hash == brand.rules.presenter.hash() {
+        return Ok(Some(row.body));
+    }
+    render(db, brand, &row.customer_key).await
+}
+
+/// Renders a customer from what is stored; `None` when it is gone meanwhile.
+async fn render(db: &mut Connection, brand: &Brand, customer_key: &str) -> Result<Option<String>, StorageError> {
+    let Some((customer_id, keys)) = customers::find_customer(db, brand.id(), customer_key).await? else { return Ok(None) };
+    let known = records::list_records(db, brand.id(), &keys).await?;
+    let others =
+        keys.iter().filter_map(|key| key.parse().ok()).filter(|key| !known.get(key).is_some_and(|record| record.versions.is_live())).collect();
+    let live: Vec<&Record> = known.values().filter(|record| record.versions.is_live()).collect();
+    let aliases = Aliases::new(&records::list_merges(db, brand.id(), &keys).await?);
+    let guests = customers::list_guests(db, brand.id(), &keys, &brand.rules.identity.self_asserted).await?;
+    let (identity, moved) = (&brand.rules.identity, BTreeSet::new());
+    let rules = MergeRules { identity, precedence: &brand.rules.precedence, aliases: &aliases, guests: &guests, moved: &moved };
+    let Some(mut profile) = Profile::merge(&live, others, rules) else { return Ok(None) };
+    profile.customer_id = customer_id;
+    // What a customer is found by depends on others as well: that stands.
+    let own = customers::list_addresses(db, brand.id(), customer_key).await?;
+    profile.addresses.retain(|address| own.contains(address));
+    let presenter = &brand.rules.presenter;
+    let shown = presenter.rules();
+    let timelines = events::list_newest_events(db, brand.id(), &[&profile.record_keys], shown.timeline_limit, &shown.hidden_events).await?;
+    let timeline = timelines.into_iter().next().unwrap_or_default();
+    Ok(Some(presenter.answer(&profile, &timeline).answer.to_json()))
+}

@@ -1,0 +1,233 @@
+//! Read-through: sources that may know more than the store are asked while the agent's phone rings, as far as the deadline lets.
+//!
+//! Who asks about the same person at the same time waits for the same answers. What is late is stored all the same, and there
+//! the next time. Who is under way is bounded; beyond that, what the store knows is the answer.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::storage::pool::Connection;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+
+use super::cache::CacheKey;
+use super::coalescing::{Landed, lock};
+use super::query::Question;
+use crate::app::tasks::Background;
+use crate::brand::Brand;
+use crate::customer::model::source::Source;
+use crate::sources::api::{AccountRules, LiveWhen, Whom};
+use crate::storage::StorageError;
+use crate::storage::answers::KnownAddress;
+use crate::storage::invalidation::LookupHash;
+use crate::storage::live_queries::{Look, list_looks};
+
+/// So many people may be asked about at once.
+const MOST_UNDER_WAY: usize = 2_000;
+
+/// What is left of the deadline for asking the store once more.
+const RESERVE: Duration = Duration::from_millis(30);
+
+/// Whom sources are asked about.
+pub struct Search {
+    /// Of which brand.
+    pub brand: Arc<Brand>,
+    /// Whom.
+    pub whom: Whom,
+    /// The question's hash.
+    pub question: LookupHash,
+    /// Whether anybody is known by it here.
+    pub is_known: bool,
+    /// Which sources.
+    pub sources: Arc<[Source]>,
+    /// How long somebody waits for it.
+    pub patience: Duration,
+}
+
+/// What came of asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Learned {
+    /// Whether more may be known now.
+    pub is_news: bool,
+    /// Whether some source could not be asked, or not in time.
+    pub is_partial: bool,
+}
+
+/// Asks sources, and stores what they say.
+pub type Searcher = Box<dyn Fn(Search) -> BoxFuture<'static, Learned> + Send + Sync>;
+
+type Waiting = Shared<BoxFuture<'static, Learned>>;
+
+/// Lets sources be asked.
+pub struct ReadThrough {
+    searcher: Searcher,
+    deadline: Duration,
+    background: Background,
+    under_way: Mutex<HashMap<CacheKey, Waiting>>,
+    // So that nobody need take the lock while nothing is under way.
+    count: AtomicUsize,
+}
+
+impl From<&Question> for Whom {
+    fn from(question: &Question) -> Self {
+        match question {
+            Question::Address(address) => Self::Address(address.clone()),
+            Question::Id(id) => Self::Id(id.clone()),
+        }
+    }
+}
+
+impl ReadThrough {
+    /// Nobody is asked about yet.
+    #[must_use]
+    pub fn new(searcher: Searcher, deadline: Duration, background: Background) -> Arc<Self> {
+        Arc::new(Self { searcher, deadline, background, under_way: Mutex::default(), count: AtomicUsize::new(0) })
+    }
+
+    /// Whether sources are being asked about somebody: what is remembered then is about to change.
+    pub fn is_under_way(&self, key: &CacheKey) -> bool {
+        self.count.load(Ordering::Relaxed) > 0 && lock(&self.under_way).contains_key(key)
+    }
+
+    /// Has sources asked, or waits for those that are being asked.
+    pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, landed: &Landed, begun: Instant) -> Learned {
+        let patience = self.deadline.saturating_sub(RESERVE).saturating_sub(begun.elapsed());
+        let Some(waiting) = self.join(key, brand, question, landed, patience) else { return Learned { is_news: false, is_partial: false } };
+        let came = tokio::time::timeout(patience, waiting).await;
+        let outcome = match came {
+            Ok(Learned { is_news: true, .. }) => "changed",
+            Ok(Learned { is_partial: true, .. }) => "unavailable",
+            Ok(_) => "same",
+            Err(_) => "late",
+        };
+        metrics::counter!("hookpoint_live_total", "brand" => brand.rules.slug.clone(), "outcome" => outcome).increment(1);
+        // What came first may be stored already.
+        came.unwrap_or(Learned { is_news: true, is_partial: true })
+    }
+
+    fn join(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, landed: &Landed, patience: Duration) -> Option<Waiting> {
+        let mut under_way = lock(&self.under_way);
+        if let Some(waiting) = under_way.get(&key) {
+            return Some(waiting.clone());
+        }
+        if landed.needs.is_empty() || patience.is_zero() || under_way.len() >= MOST_UNDER_WAY {
+            return None;
+        }
+        let search = Search {
+            brand: Arc::clone(brand),
+            whom: question.into(),
+            question: key.1,
+            is_known: landed.found,
+            sources: Arc::clone(&landed.needs),
+            patience,
+        };
+        let searching = (self.searcher)(search);
+        let place = Place { of: Arc::clone(self), key };
+        let waiting = async move {
+            let _place = place;
+            searching.await
+        };
+        let waiting = waiting.boxed().shared();
+        under_way.insert(key, waiting.clone());
+        self.count.store(under_way.len(), Ordering::Relaxed);
+        drop(under_way);
+        // It goes on when nobody waits any more.
+        let task = waiting.clone();
+        self.background.spawn(async move {
+            let _ = task.await;
+        });
+        Some(waiting)
+    }
+}
+
+/// A place among those under way.
+struct Place {
+    of: Arc<ReadThrough>,
+    key: CacheKey,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut under_way = lock(&self.of.under_way);
+        let gone = under_way.remove(&self.key);
+        self.of.count.store(under_way.len(), Ordering::Relaxed);
+        drop(under_way);
+        drop(gone);
+    }
+}
+
+/// The sources that may know more about an address than what is known here.
+pub(crate) fn needs(brand: &Brand, whom: &Whom, known: &KnownAddress) -> Vec<Source> {
+    let accounts = brand.rules.accounts.iter();
+    let needed = accounts
+        .filter(|(source, account)| is_needed(account, (!known.rows.is_empty(), known.sources.contains(source)), look_of(&known.looks, **source)));
+    // Some sources know nobody by an address.
+    let can_tell = |source: Source| !known.rows.is_empty() || !brand.rules.sources.api(source).find(whom, &[]).is_empty();
+    needed.map(|(source, _)| *source).filter(|source| can_tell(*source)).collect()
+}
+
+/// The sources that may know an id that nobody has here.
+pub(crate) async fn needs_of_id(db: &mut Connection, brand: &Brand, id: &str) -> Result<Vec<Source>, StorageError> {
+    let whom = Whom::Id(id.to_owned());
+    let accounts = brand.rules.accounts.iter().filter(|(_, account)| account.live.when != LiveWhen::Off);
+    let mut asked: Vec<(&Source, &AccountRules)> =
+        accounts.filter(|(source, _)| !brand.rules.sources.api(**source).find(&whom, &[]).is_empty()).collect();
+    if !asked.is_empty() {
+        let looks = list_looks(db, brand.id(), LookupHash::new(&brand.row.secret, "id", id)).await?;
+        asked.retain(|(source, account)| is_needed(account, (false, false), look_of(&looks, **source)));
+    }
+    Ok(asked.into_iter().map(|(source, _)| *source).collect())
+}
+
+fn look_of(looks: &[Look], source: Source) -> Option<&Look> {
+    looks.iter().find(|look| look.source == source)
+}
+
+/// Given whether anybody is known here, and whether by what this source said.
+fn is_needed(account: &AccountRules, (is_found, is_present): (bool, bool), look: Option<&Look>) -> bool {
+    let is_older = |look: &Look, seconds: u64| look.age_seconds >= Duration::from_secs(seconds).as_secs_f64();
+    let is_unknown = || look.is_none_or(|look| is_older(look, account.live.unknown_seconds));
+    match account.live.when {
+        LiveWhen::Off => false,
+        LiveWhen::Unknown => !is_found && is_unknown(),
+        LiveWhen::Older if is_present => look.is_none_or(|look| is_older(look, account.live.max_age_seconds)),
+        LiveWhen::Older => is_unknown(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::api::{Credential, LiveSettings};
+    use crate::sources::secret::Secret;
+
+    #[test]
+    fn a_source_is_asked_when_it_may_know_more() {
+        let account = |when| AccountRules {
+            base_url: String::new(),
+            origins: Vec::new(),
+            credential: Credential::Bearer(Secret::new(Vec::new())),
+            calls_per_minute: 60,
+            live: LiveSettings { when, max_age_seconds: 900, unknown_seconds: 300 },
+        };
+        let look = |age_seconds| Some(Look { source: Source::Omneo, age_seconds, is_known: false });
+        for (when, known, look, expected) in [
+            (LiveWhen::Off, (false, false), None, false),
+            (LiveWhen::Unknown, (false, false), None, true),
+            (LiveWhen::Unknown, (true, true), None, false),
+            (LiveWhen::Unknown, (true, false), None, false),
+            (LiveWhen::Unknown, (false, false), look(299.0), false),
+            (LiveWhen::Unknown, (false, false), look(300.0), true),
+            (LiveWhen::Older, (true, true), None, true),
+            (LiveWhen::Older, (true, true), look(899.0), false),
+            (LiveWhen::Older, (true, true), look(900.0), true),
+            (LiveWhen::Older, (true, false), None, true),
+            (LiveWhen::Older, (true, false), look(299.0), false),
+            (LiveWhen::Older, (false, false), look(301.0), true),
+        ] {
+            assert_eq!(is_needed(&account(when), known, look.as_ref()), expected, "{when:?} {known:?} {look:?}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Omneo's API: lists by page, and everything about one profile below its id.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::OmneoSettings;
+use super::shape::says_gone;
+use super::webhooks::{owner_of, winner_of};
+use crate::customer::model::field_versions::Versions;
+use crate::customer::model::identifier::{Identifier, IdentifierKind, identifiers_of};
+use crate::customer::model::record::Record;
+use crate::customer::model::source::SourceKind;
+use crate::sources::api::{Api, Ask, Heard, Holds, Reply, Request, Stream, Target, Walk, Whom};
+use crate::sources::extract::id_at;
+use crate::sources::path::Path;
+use crate::sources::{Delivery, Unreadable};
+
+/// People before what happened to them.
+const STREAMS: [Stream; 5] = [
+    Stream { name: "profiles", walk: Walk::List(Holds::Records(SourceKind::OmneoProfile)) },
+    Stream { name: "transactions", walk: Walk::List(Holds::Events("transaction")) },
+    Stream { name: "rewards", walk: Walk::List(Holds::Events("reward")) },
+    Stream { name: "benefits", walk: Walk::List(Holds::Events("benefit")) },
+    Stream { name: "interactions", walk: Walk::List(Holds::Events("interaction")) },
+];
+
+/// A list of profiles, by what it is asked with.
+pub(super) const PROFILES: &str = "profiles";
+pub(super) const PROFILES_SINCE: &str = "profiles since";
+pub(super) const PROFILES_WITH_EMAIL: &str = "profiles with email";
+pub(super) const PROFILES_WITH_PHONE: &str = "profiles with phone";
+pub(super) const PROFILES_WITH_IDENTITY: &str = "profiles with identity";
+/// A profile that should be there.
+pub(super) const PROFILE: &str = "profile";
+/// The same, and everything about it.
+pub(super) const WHOLE_PROFILE: &str = "whole profile";
+/// A profile that may be there.
+pub(super) const PROFILE_WITH_ID: &str = "profile with id";
+
+/// What there is about one profile, and where; the last four are also there of all.
+pub(super) const PARTS: [(&str, &str); 9] = [
+    ("identities", "identities"),
+    ("attributes", "attributes/custom"),
+    ("tiers", "tiers"),
+    ("balances", "balances"),
+    ("aggregations", "aggregations"),
+    ("transactions", "transactions"),
+    ("rewards", "rewards"),
+    ("benefits", "benefits"),
+    ("interactions", "interactions"),
+];
+
+impl Api for OmneoSettings {
+    fn streams(&self) -> &'static [Stream] {
+        &STREAMS
+    }
+
+    fn records_of(&self, _: &str) -> BTreeSet<SourceKind> {
+        BTreeSet::new()
+    }
+
+    /// Only profiles have a documented filter by time.
+    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<Ask> {
+        let known = STREAMS.iter().any(|known| known.name == stream);
+        match since {
+            None => known.then(|| Ask::all(stream)),
+            Some(since) => (stream == PROFILES).then(|| Ask::about(PROFILES_SINCE, &self.written(since))),
+        }
+    }
+
+    fn each(&self, _: &str, _: &str, _: &Versions) -> Option<Ask> {
+        None
+    }
+
+    fn find(&self, whom: &Whom, known: &[Record]) -> Vec<Ask> {
+        let known: Vec<&Record> = known.iter().filter(|record| record.key.kind == SourceKind::OmneoProfile).collect();
+        let search = match whom {
+            // Of these Omneo has one holder at most.
+            Whom::Address(address) if known.iter().any(|record| identifiers_of(record, None).values.contains(address)) => Vec::new(),
+            Whom::Address(Identifier { kind: IdentifierKind::Email, value }) => vec![Ask::about(PROFILES_WITH_EMAIL, value)],
+            Whom::Address(Identifier { kind: IdentifierKind::Phone, value }) => vec![Ask::about(PROFILES_WITH_PHONE, value)],
+            Whom::Address(_) => Vec::new(),
+            Whom::Id(_) if !known.is_empty() => Vec::new(),
+            Whom::Id(id) => {
+                let own = Uuid::try_parse(id).is_ok().then(|| Ask::about(PROFILE_WITH_ID, id));
+                [Ask::about(PROFILES_WITH_IDENTITY, id)].into_iter().chain(own).collect()
+            }
+        };
+        known.iter().map(|record| Ask::about(WHOLE_PROFILE, &record.key.id)).chain(search).collect()
+    }
+
+    fn confirm(&self, record: &Record) -> Option<Ask> {
+        (record.key.kind == SourceKind::OmneoProfile).then(|| Ask::about(PROFILE, &record.key.id))
+    }
+
+    /// What a merge comes to is in no webhook; nor is who reached a tier, sometimes.
+    fn after_webhook(&self, delivery: &Delivery) -> Vec<Ask> {
+        let Ok(body) = delivery.json() else { return Vec::new() };
+        let profile = |id: Option<String>| id.map(|id| Ask::about(PROFILE, &id));
+        match delivery.header("x-omneo-event").unwrap_or_default() {
+            "profile.merged" => {
+                let identities = winner_of(&body).map(|id| Ask::about("identities", &id));
+                profile(winner_of(&body)).into_iter().chain(identities).collect()
+            }
+            "profile.deleted" if !says_gone(&body) => profile(id_at(&body, "/id")).into_iter().collect(),
+            "tier.lost" | "tier.maintained" | "tier.progressed" if !body.get("profile").is_some_and(serde_json::Value::is_object) => {
+                profile(owner_of(&body)).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn request(&self, ask: &Ask) -> Option<Request> {
+        let path = match ask.what.as_str() {
+            PROFILES => Path::new("/profiles"),
+            PROFILES_SINCE => Path::new("/profiles").with("filter[updated_at][gte]", &ask.about),
+            PROFILES_WITH_EMAIL => Path::new("/profiles").with("filter[email]", &ask.about),
+            PROFILES_WITH_PHONE => Path::new("/profiles").with("filter[mobile_phone]", &ask.about),
+            PROFILES_WITH_IDENTITY => return below(Path::new("/identities/search-profile").segment(&ask.about)?),
+            PROFILE | WHOLE_PROFILE | PROFILE_WITH_ID => return below(Path::new("/profiles").segment(&ask.about)?),
+            what if ask.about.is_empty() => Path::new(&format!("/{}", STREAMS.iter().find(|stream| stream.name == what)?.name)),
+            what => {
+                let (_, part) = PARTS.iter().find(|(known, _)| *known == what)?;
+                part.split('/').try_fold(Path::new("/profiles").segment(&ask.about)?, Path::segment)?
+            }
+        };
+        if !ask.page.is_empty() && ask.page.parse::<u64>().is_err() {
+            return Some(Request::get(Target::Given(ask.page.clone())));
+        }
+        let page = if ask.page.is_empty() { "1" } else { ask.page.as_str() };
+        below(path.with("page[size]", &self.api.page_size.to_string()).with("page[number]", page))
+    }
+
+    fn read(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+        self.heard(ask, reply)
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "so that every question of a match comes to the same")]
+fn below(path: Path) -> Option<Request> {
+    Some(Request::get(Target::Below(path.finish())))
+}

@@ -1,0 +1,166 @@
+//! Answers of Omneo's API: `{"data": ...}`, with `links` and `meta` where a list has pages.
+
+use serde_json::Value;
+
+use super::OmneoSettings;
+use super::events::{Happening, tier};
+use super::profile;
+use super::profile::Speaker;
+use super::requests::{PARTS, PROFILE, PROFILE_WITH_ID, PROFILES, PROFILES_SINCE, PROFILES_WITH_EMAIL, PROFILES_WITH_PHONE, WHOLE_PROFILE};
+use crate::customer::model::field_versions::{Scope, Update};
+use crate::customer::model::record::{Change, field};
+use crate::sources::api::{Ask, Heard, Reply};
+use crate::sources::extract::{Picker, id_at, text_at, time_at};
+use crate::sources::listing::number;
+use crate::sources::{Unreadable, address_match};
+
+/// The columns of a profile: one that isn't in an answer is empty. Everything else may just not be part of it.
+const COLUMNS: [&str; 5] = [field::FIRST_NAME, field::LAST_NAME, "email.main", "phone.mobile", "phone.secondary"];
+
+impl OmneoSettings {
+    pub(super) fn heard(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+        let by = Speaker { settings: self, received_at: reply.received_at };
+        if reply.is_missing {
+            return missing(ask, reply);
+        }
+        let in_utc = self.in_utc(&reply.body).map(|body| Reply { body, ..reply.clone() });
+        let reply = in_utc.as_ref().unwrap_or(reply);
+        match ask.what.as_str() {
+            PROFILE | WHOLE_PROFILE | PROFILE_WITH_ID => {
+                let body = reply.body.get("data").unwrap_or(&reply.body);
+                profiles(&by, ask, std::slice::from_ref(body))
+            }
+            what if what.starts_with(PROFILES) => {
+                Ok(Heard { total: total(&reply.body), next: self.next(ask, reply), ..profiles(&by, ask, list(&reply.body)?)? })
+            }
+            what => match Happening::named(what.trim_end_matches('s')) {
+                Some(sort) => Ok(Heard { total: total(&reply.body), next: self.next(ask, reply), ..happenings(&by, ask, sort, list(&reply.body)?)? }),
+                None => Ok(Heard { next: self.next(ask, reply), ..part(&by, ask, &reply.body)? }),
+            },
+        }
+    }
+
+    /// `links.next` is a URL, and followed only if it leads to where the API is; else the next number, as long as there are pages.
+    fn next(&self, ask: &Ask, reply: &Reply) -> Option<Ask> {
+        let body = &reply.body;
+        if list(body).ok()?.is_empty() {
+            return None;
+        }
+        let origin = |url: &str| url::Url::parse(url).ok().map(|url| url.origin());
+        let link = ["/links/next", "/next_page_url", "/meta/next_page_url"].into_iter().find_map(|pointer| body.pointer(pointer));
+        let url = link.and_then(Value::as_str).filter(|url| !url.is_empty() && **url != ask.page);
+        let count = |name: &str| body.get("meta").and_then(|meta| meta.get(name)).or_else(|| body.get(name)).and_then(number);
+        let numbered = || Some(count("current_page")?.saturating_add(1)).filter(|next| count("last_page").is_some_and(|last| *next <= last));
+        match (link, url) {
+            (_, Some(url)) if origin(url).is_some() && origin(url) == origin(&self.api.base_url) => Some(ask.on_page(url)),
+            // It may not know the name that it is called by; if there is no other way on, whoever calls it says what is wrong.
+            (_, Some(url)) => Some(numbered().map_or_else(|| ask.on_page(url), |number| ask.on_page(number.to_string()))),
+            (Some(_), None) => None,
+            (None, None) => numbered().map(|number| ask.on_page(number.to_string())),
+        }
+    }
+}
+
+fn missing(ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+    match ask.what.as_str() {
+        PROFILE | WHOLE_PROFILE => {
+            let gone = Change::Record { key: profile::key(&ask.about)?, update: profile::deletion(&Value::Null, reply.received_at) };
+            Ok(Heard { changes: vec![gone], ..Heard::default() })
+        }
+        // That there is no such list doesn't say that nobody is on it.
+        PROFILES | PROFILES_SINCE => Err(Unreadable::Missing("list")),
+        _ if ask.about.is_empty() => Err(Unreadable::Missing("list")),
+        _ => Ok(Heard::default()),
+    }
+}
+
+fn list(body: &Value) -> Result<&[Value], Unreadable> {
+    let found = body.as_array().or_else(|| body.get("data")?.as_array());
+    found.map(Vec::as_slice).ok_or(Unreadable::Missing("list"))
+}
+
+fn total(body: &Value) -> Option<u64> {
+    body.pointer("/meta/total").or_else(|| body.get("total")).and_then(number)
+}
+
+fn profiles(by: &Speaker<'_>, ask: &Ask, items: &[Value]) -> Result<Heard, Unreadable> {
+    let is_search = matches!(ask.what.as_str(), PROFILES_WITH_EMAIL | PROFILES_WITH_PHONE);
+    let wants_parts = !matches!(ask.what.as_str(), PROFILES | PROFILES_SINCE | PROFILE);
+    let address = if is_search { address_match::address(&ask.about) } else { None };
+    let mut heard = Heard::default();
+    for item in items {
+        // What has no id keeps nobody else from being read.
+        let Some(id) = id_at(item, "/id") else { continue };
+        let Ok(Change::Record { key, mut update }) = by.profile(item, &id) else { continue };
+        // A list counts those that it says are deleted.
+        if update.scope != Scope::Deletion || ask.what.starts_with(PROFILES) {
+            heard.there.push(key.to_string());
+        }
+        if is_search && !address.as_ref().is_some_and(|address| address_match::has(&update, address)) {
+            continue;
+        }
+        if update.scope != Scope::Deletion {
+            clear_columns(&mut update, item);
+            let parts = PARTS.iter().filter(|_| wants_parts);
+            heard.follow.extend(parts.map(|(what, _)| Ask::about(what, &key.id)));
+        }
+        heard.changes.push(Change::Record { key, update });
+    }
+    if heard.changes.is_empty() && heard.there.is_empty() && !items.is_empty() {
+        return Err(Unreadable::Missing("id"));
+    }
+    Ok(heard)
+}
+
+/// What looks like a profile in full says of each column what is in it.
+fn clear_columns(update: &mut Update, item: &Value) {
+    if item.get("created_at").is_some() {
+        for column in COLUMNS {
+            update.fields.entry(column.to_owned()).or_default();
+        }
+    }
+}
+
+fn happenings(by: &Speaker<'_>, ask: &Ask, sort: &Happening, items: &[Value]) -> Result<Heard, Unreadable> {
+    let owner = Some(ask.about.as_str()).filter(|id| !id.is_empty());
+    let mut heard = Heard::default();
+    for item in items {
+        let Ok(changes) = sort.changes(by, item, owner) else { continue };
+        let event = changes.iter().filter(|change| matches!(change, Change::Event { .. }));
+        heard.there.extend(event.flat_map(Change::keys));
+        heard.changes.extend(changes);
+    }
+    if heard.there.is_empty() && !items.is_empty() {
+        return Err(Unreadable::Missing("id"));
+    }
+    Ok(heard)
+}
+
+/// A part of a profile: one thing, or a list of such.
+fn part(by: &Speaker<'_>, ask: &Ask, body: &Value) -> Result<Heard, Unreadable> {
+    let whole = body.get("data").unwrap_or(body);
+    let items = whole.as_array().map_or(std::slice::from_ref(whole), Vec::as_slice);
+    let mut changes = Vec::new();
+    for item in items.iter().filter(|item| item.is_object()) {
+        let id = &ask.about;
+        match ask.what.as_str() {
+            "identities" => {
+                changes.extend(by.identity(item, id)?);
+                let at = time_at(item, "/updated_at").unwrap_or(by.received_at).min(by.received_at);
+                if let Some(loser) = id_at(item, "/merged_from") {
+                    changes.extend(profile::merge(&loser, id, at).ok().flatten());
+                }
+            }
+            "tiers" => {
+                let handle = text_at(item, "/handle");
+                let name = Picker::new(item).pick(&[("/handle", "data.name"), ("/name", "data.name")]);
+                if let Some(achieved_at) = time_at(item, "/achieved_at") {
+                    changes.extend(tier(by, id, handle.as_deref(), achieved_at, name)?);
+                }
+            }
+            _ => changes.push(by.part(item, id)?),
+        }
+    }
+    changes.retain(|change| !matches!(change, Change::Record { update, .. } if update.fields.is_empty()));
+    Ok(Heard { changes, ..Heard::default() })
+}

@@ -1,0 +1,231 @@
+//! Omneo's webhooks: the event's name is in the header `x-omneo-event`, the event context is the body's root.
+//!
+//! A context of something that happened also carries its profile, or part of it.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::OmneoSettings;
+use super::events::{Happening, tier};
+use super::profile;
+use super::profile::Speaker;
+use super::shape::{must_be, says_gone};
+use crate::customer::model::record::Change;
+use crate::sources::extract::{Picker, id_at, text_at, time_at};
+use crate::sources::webhook::{Label, Sameness, Urgency, digest};
+use crate::sources::{Delivery, Reader, Reading, Unreadable};
+
+impl Reader for OmneoSettings {
+    fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
+        let name = delivery.header("x-omneo-event").ok_or(Unreadable::Missing("x-omneo-event header"))?;
+        self.read_context(name, &delivery.json()?, delivery.received_at)
+    }
+    fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
+        Ok(Reading::Ignored("answers of this API are not read"))
+    }
+
+    fn kept_headers(&self) -> &'static [&'static str] {
+        &["x-omneo-event"]
+    }
+
+    fn label(&self, delivery: &Delivery) -> Label {
+        let event = delivery.header("x-omneo-event");
+        let name = event.unwrap_or_default();
+        // There is no id of the delivery, and a body may come again because what it says came to be so again.
+        let body = delivery.json().unwrap_or_default();
+        let about: Vec<String> = match self.read_context(name, &body, delivery.received_at) {
+            Ok(Reading::Changes(changes)) => changes.iter().flat_map(Change::keys).collect(),
+            Ok(Reading::Ignored(_)) if name == BEFORE => before(&body).into_iter().collect(),
+            Ok(Reading::Ignored(_)) | Err(_) => Vec::new(),
+        };
+        let sameness = if about.is_empty() {
+            Sameness::of_content(sort_of(name), &delivery.body)
+        } else {
+            Sameness::Last { digest: digest(how_it_is_read(name, &body), &delivery.body), about }
+        };
+        Label::new(event, sameness, Urgency::Usual)
+    }
+}
+
+impl OmneoSettings {
+    /// What an event's context says.
+    fn read_context(&self, name: &str, body: &Value, received_at: Timestamp) -> Result<Reading, Unreadable> {
+        if !body.is_object() {
+            return Err(Unreadable::Missing("event context"));
+        }
+        let in_utc = self.in_utc(body);
+        let body = in_utc.as_ref().unwrap_or(body);
+        let context = Context { body, by: Speaker { settings: self, received_at } };
+        match name {
+            BEFORE => Ok(Reading::Ignored("the state before an update")),
+            "profile.deleted" => context.profile_deleted(),
+            "profile.merged" => context.profile_merged(),
+            "profile.created" | "profile.updated" | "profile-temporary.created" => context.profile(),
+            "balance.updated" | "aggregation.updated" | "profile-attribute.updated" => context.profile_part(),
+            "identity.created" => context.identity(),
+            "tier.achieved" => context.tier_achieved(),
+            "tier.lost" | "tier.maintained" | "tier.progressed" => context.owner(),
+            _ => match name.split_once('.').map(|(thing, action)| (if thing == "points" { "point" } else { thing }, action)) {
+                // `benefit.code.allocated` and the like are about something inside the thing.
+                Some((_, action)) if action.contains('.') => Ok(Reading::Ignored("unknown event")),
+                Some((thing, action)) => match Happening::named(thing) {
+                    Some(sort) => {
+                        must_be(sort.thing, body)?;
+                        match (action, context.is_gone()) {
+                            ("deleted", Gone::Surely) => Ok(Reading::Changes(vec![sort.deletion(body, received_at)?])),
+                            ("deleted", Gone::Perhaps) if sort.is_listed() => {
+                                Ok(Reading::Ignored("only its header says that it is gone: the next pass finds out"))
+                            }
+                            ("deleted", Gone::Perhaps | Gone::Unknown) => Err(Unreadable::Unconfirmed),
+                            _ => Ok(Reading::Changes(sort.changes(&context.by, body, None)?)),
+                        }
+                    }
+                    None => Ok(Reading::Ignored("unknown event")),
+                },
+                None => Ok(Reading::Ignored("unknown event")),
+            },
+        }
+    }
+}
+
+/// The event that tells how a profile was: nothing of it is read, but it may not come again as news.
+const BEFORE: &str = "profile.before.update";
+
+/// Who was so.
+fn before(body: &Value) -> Option<String> {
+    profile::key(&id_at(body, "/id")?).ok().map(|key| key.to_string())
+}
+
+/// What a body is taken for. The event's name is in no signature, so that another one must not make the same body another content;
+/// but where the body bears its time, an old one changes nothing, and what another event says of it is news.
+fn how_it_is_read<'a>(name: &'a str, body: &Value) -> &'a str {
+    match name {
+        _ if name.ends_with(".deleted") || says_gone(body) => "deleted",
+        "profile.merged" | "identity.created" | "tier.achieved" if time_at(body, "/updated_at").is_some() => name,
+        _ => "said",
+    }
+}
+
+/// What a body is kept under that says nothing to us: names that nobody knows are one, so that nobody can have a body kept once more
+/// by inventing another.
+fn sort_of(name: &str) -> &str {
+    match name.split_once('.') {
+        Some((thing, action)) if Happening::named(thing).is_some() && action != "deleted" => thing,
+        Some((thing, "deleted")) if thing == "profile" || Happening::named(thing).is_some() => name,
+        Some(("profile", "merged")) => name,
+        Some((thing @ ("profile" | "profile-temporary" | "profile-attribute" | "balance" | "aggregation" | "identity" | "tier"), _)) => thing,
+        _ => "unknown",
+    }
+}
+
+/// Whether something is gone whose event's name says so.
+enum Gone {
+    /// Its body says so too, or the settings believe the name alone.
+    Surely,
+    /// Omneo can be asked.
+    Perhaps,
+    /// Nobody can be asked.
+    Unknown,
+}
+
+struct Context<'a> {
+    body: &'a Value,
+    by: Speaker<'a>,
+}
+
+impl Context<'_> {
+    fn is_gone(&self) -> Gone {
+        match self.by.settings {
+            settings if says_gone(self.body) || settings.webhook.believe_removals => Gone::Surely,
+            settings if !settings.api.token.is_empty() => Gone::Perhaps,
+            _ => Gone::Unknown,
+        }
+    }
+
+    fn profile(&self) -> Result<Reading, Unreadable> {
+        must_be("profile", self.body)?;
+        let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
+        Ok(Reading::Changes(vec![self.by.profile(self.body, &id)?]))
+    }
+
+    /// Of a tier's context: the profile at the root, or beside the tier.
+    fn owner(&self) -> Result<Reading, Unreadable> {
+        match (owner_of(self.body), self.body.get("profile").filter(|profile| profile.is_object())) {
+            (None, _) => self.profile(),
+            (Some(id), Some(profile)) => {
+                must_be("tier", self.body)?;
+                Ok(Reading::Changes(vec![self.by.profile(profile, &id)?]))
+            }
+            (Some(_), None) => Ok(Reading::Ignored("a tier without its profile")),
+        }
+    }
+
+    /// Balances and aggregations come on their own, with the profile's id beside them.
+    fn profile_part(&self) -> Result<Reading, Unreadable> {
+        must_be("part", self.body)?;
+        let id = owner_of(self.body).ok_or(Unreadable::Missing("profile_id"))?;
+        Ok(Reading::Changes(vec![self.by.part(self.body, &id)?]))
+    }
+
+    fn profile_deleted(&self) -> Result<Reading, Unreadable> {
+        must_be("profile", self.body)?;
+        let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
+        match self.is_gone() {
+            Gone::Surely => Ok(Reading::Changes(vec![self.by.deletion(self.body, &id)?])),
+            Gone::Perhaps => Ok(Reading::Ignored("only its header says that it is gone: Omneo is asked")),
+            Gone::Unknown => Err(Unreadable::Unconfirmed),
+        }
+    }
+
+    /// The body isn't documented: the root is taken as the winner's context; losers are named beside it or by the
+    /// identities that came from them.
+    fn profile_merged(&self) -> Result<Reading, Unreadable> {
+        if self.body.get("destination_profile_id").is_none() {
+            must_be("profile", self.body)?;
+        }
+        let winner = winner_of(self.body).ok_or(Unreadable::Missing("id"))?;
+        let at = time_at(self.body, "/updated_at").unwrap_or(self.by.received_at).min(self.by.received_at);
+        let mut changes = Vec::new();
+        if id_at(self.body, "/id").as_deref() == Some(winner.as_str()) {
+            changes.push(self.by.profile(self.body, &winner)?);
+        }
+        let named = ["/source_profile_id", "/loser_id"].into_iter().filter_map(|pointer| id_at(self.body, pointer));
+        let identities = self.body.get("identities").and_then(Value::as_array).into_iter().flatten();
+        let mut losers: Vec<String> = named.chain(identities.filter_map(|identity| id_at(identity, "/merged_from"))).collect();
+        losers.sort();
+        losers.dedup();
+        for loser in losers {
+            changes.extend(profile::merge(&loser, &winner, at)?);
+        }
+        Ok(Reading::Changes(changes))
+    }
+
+    fn identity(&self) -> Result<Reading, Unreadable> {
+        must_be("identity", self.body)?;
+        let id = owner_of(self.body).ok_or(Unreadable::Missing("profile_id"))?;
+        let identity = self.by.identity(self.body, &id)?;
+        Ok(identity.map_or(Reading::Ignored("an identity without handle or identifier"), |change| Reading::Changes(vec![change])))
+    }
+
+    /// The context is the profile's.
+    fn tier_achieved(&self) -> Result<Reading, Unreadable> {
+        must_be("profile", self.body)?;
+        let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
+        let mut changes = vec![self.by.profile(self.body, &id)?];
+        let handle = text_at(self.body, "/tier/handle").or_else(|| text_at(self.body, "/tier_handle"));
+        let achieved_at = time_at(self.body, "/tier/achieved_at").or_else(|| time_at(self.body, "/updated_at")).unwrap_or(self.by.received_at);
+        let name = Picker::new(self.body).pick(&[("/tier_handle", "data.name"), ("/tier/handle", "data.name"), ("/tier/name", "data.name")]);
+        changes.extend(tier(&self.by, &id, handle.as_deref(), achieved_at, name)?);
+        Ok(Reading::Changes(changes))
+    }
+}
+
+/// Whose a part of a profile is.
+pub(super) fn owner_of(body: &Value) -> Option<String> {
+    id_at(body, "/profile_id").or_else(|| id_at(body, "/profile/id"))
+}
+
+/// Who is left of merged profiles.
+pub(super) fn winner_of(body: &Value) -> Option<String> {
+    id_at(body, "/destination_profile_id").or_else(|| id_at(body, "/id"))
+}

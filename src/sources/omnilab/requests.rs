@@ -1,0 +1,106 @@
+//! OmniLab's API: the bookings of everybody whose external id is known, and cancelling one.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::OmniLabSettings;
+use crate::customer::model::event::Event;
+use crate::customer::model::field_versions::Versions;
+use crate::customer::model::record::Record;
+use crate::customer::model::source::SourceKind;
+use crate::sources::api::{Api, Ask, Heard, Reply, Request, Stream, Target, Walk, Whom};
+use crate::sources::path::Path;
+use crate::sources::{Delivery, Unreadable};
+
+pub(super) const BOOKINGS: &str = "bookings";
+const CANCEL: &str = "cancel";
+
+/// Nobody is listed: bookings are asked for person by person, by the id that OmniLab knows them by.
+const STREAMS: [Stream; 1] = [Stream { name: BOOKINGS, walk: Walk::EachRecord }];
+
+/// The page that is asked for.
+pub(super) fn page(ask: &Ask) -> Option<u64> {
+    if ask.page.is_empty() { Some(1) } else { ask.page.parse().ok() }
+}
+
+/// The question that cancels a booking.
+#[must_use]
+pub fn cancelling(booking: &str) -> Ask {
+    Ask::about(CANCEL, booking)
+}
+
+/// Whether a booking is cancelled, as far as is known here.
+#[must_use]
+pub fn is_cancelled(booking: &Event) -> bool {
+    booking.versions.text("data.status").is_some_and(|status| status.eq_ignore_ascii_case("CANCELLED"))
+}
+
+/// The question for the bookings of a participant.
+#[must_use]
+pub fn bookings_of(external_id: &str) -> Ask {
+    Ask::about(BOOKINGS, external_id)
+}
+
+impl Api for OmniLabSettings {
+    fn streams(&self) -> &'static [Stream] {
+        &STREAMS
+    }
+
+    /// A participant may have an id of OmniLab's own, whatever ids the others have.
+    fn records_of(&self, stream: &str) -> BTreeSet<SourceKind> {
+        if stream != BOOKINGS {
+            return BTreeSet::new();
+        }
+        self.external_id_kind.kinds().chain([SourceKind::OmniLabParticipant]).collect()
+    }
+
+    fn first(&self, _: &str, _: Option<Timestamp>) -> Option<Ask> {
+        None
+    }
+
+    fn each(&self, stream: &str, id: &str, _: &Versions) -> Option<Ask> {
+        (stream == BOOKINGS).then(|| bookings_of(id))
+    }
+
+    /// It can't be asked who has an address; only for the bookings of somebody whose external id is known.
+    fn find(&self, _: &Whom, known: &[Record]) -> Vec<Ask> {
+        let kinds = self.records_of(BOOKINGS);
+        let ids: BTreeSet<&str> = known.iter().filter(|record| kinds.contains(&record.key.kind)).map(|record| record.key.id.as_str()).collect();
+        ids.into_iter().map(bookings_of).collect()
+    }
+
+    fn confirm(&self, _: &Record) -> Option<Ask> {
+        None
+    }
+
+    /// Webhooks say all there is to say.
+    fn after_webhook(&self, _: &Delivery) -> Vec<Ask> {
+        Vec::new()
+    }
+
+    fn request(&self, ask: &Ask) -> Option<Request> {
+        match ask.what.as_str() {
+            BOOKINGS => {
+                let path = Path::new("/v1/interactions:fetchContactBookings").with("external_id", &ask.about);
+                let path = path.with("page_size", &self.api.page_size.to_string()).with("page_number", &page(ask)?.to_string());
+                Some(Request::get(Target::Below(path.finish())))
+            }
+            CANCEL => {
+                let target = Target::Below("/v1/interactions:cancelInteractionBooking".to_owned());
+                Some(Request { body: Some(json!({ "booking": ask.about })), target, is_repeatable: false })
+            }
+            _ => None,
+        }
+    }
+
+    fn read(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+        match ask.what.as_str() {
+            BOOKINGS => self.bookings(ask, reply),
+            CANCEL if reply.is_missing => Err(Unreadable::Missing("such booking")),
+            CANCEL => Ok(Heard::default()),
+            _ => Err(Unreadable::Missing("question")),
+        }
+    }
+}

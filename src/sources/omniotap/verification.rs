@@ -1,0 +1,136 @@
+//! OmnioTap's documentation names no signature at all, so that everything about one is a setting. Its tenant is looked at when
+//! the delivery is read.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sources::secret::{Keyring, Secret, SecretRef, places};
+use crate::sources::signature::{Encoding, Hash, Method, is_signed};
+use crate::sources::url_secret::{Anybody, UrlSecret};
+use crate::sources::webhook::{Incoming, Proof, Refused, SecretIn};
+
+/// What proves that a webhook is OmnioTap's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OmnioTapWebhookSettings {
+    /// How it is proved.
+    pub verification: OmnioTapVerification,
+    /// Where the secrets are.
+    #[serde(deserialize_with = "places")]
+    pub secrets: Vec<SecretRef>,
+    /// Where the URL holds a secret.
+    pub secret_in: SecretIn,
+    /// The header that holds the signature.
+    pub header: String,
+    /// What stands in front of it.
+    pub prefix: String,
+    /// What it is made with.
+    pub algorithm: OmnioTapAlgorithm,
+    /// How it is written.
+    pub encoding: Encoding,
+}
+
+impl Default for OmnioTapWebhookSettings {
+    fn default() -> Self {
+        Self {
+            verification: OmnioTapVerification::Unset,
+            secrets: Vec::new(),
+            secret_in: SecretIn::Path,
+            header: "x-omniotap-signature".to_owned(),
+            prefix: String::new(),
+            algorithm: OmnioTapAlgorithm::HmacSha256,
+            encoding: Encoding::Hex,
+        }
+    }
+}
+
+/// How a webhook is proved to be OmnioTap's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OmnioTapVerification {
+    /// Not said: there is no door.
+    #[serde(rename = "")]
+    Unset,
+    /// By its signature over the raw body.
+    Signature,
+    /// By a secret in the URL.
+    Secret,
+    /// Not at all.
+    None,
+}
+
+/// What a signature is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OmnioTapAlgorithm {
+    /// HMAC-SHA256.
+    #[serde(rename = "hmac-sha256")]
+    HmacSha256,
+    /// HMAC-SHA512.
+    #[serde(rename = "hmac-sha512")]
+    HmacSha512,
+    /// HMAC-SHA1.
+    #[serde(rename = "hmac-sha1")]
+    HmacSha1,
+    /// HMAC-MD5.
+    #[serde(rename = "hmac-md5")]
+    HmacMd5,
+}
+
+impl OmnioTapAlgorithm {
+    const fn method(self) -> Method {
+        match self {
+            Self::HmacSha256 => Method::Hmac(Hash::Sha256),
+            Self::HmacSha512 => Method::Hmac(Hash::Sha512),
+            Self::HmacSha1 => Method::Hmac(Hash::Sha1),
+            Self::HmacMd5 => Method::Hmac(Hash::Md5),
+        }
+    }
+}
+
+impl OmnioTapWebhookSettings {
+    pub(crate) fn proof(&self, keys: &mut Keyring<'_>) -> Option<Box<dyn Proof>> {
+        let header = keys.header("header", &self.header);
+        match self.verification {
+            OmnioTapVerification::Unset => {
+                keys.unused("", "secrets", &self.secrets);
+                None
+            }
+            OmnioTapVerification::Signature => Some(Box::new(Signature {
+                secrets: keys.secrets("signature", &self.secrets, Ok),
+                header,
+                prefix: self.prefix.clone(),
+                method: self.algorithm.method(),
+                encoding: self.encoding,
+            })),
+            OmnioTapVerification::Secret => Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in))),
+            OmnioTapVerification::None => {
+                keys.unused("none", "secrets", &self.secrets);
+                Some(Box::new(Anybody))
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Signature {
+    secrets: Vec<Secret>,
+    header: String,
+    prefix: String,
+    method: Method,
+    encoding: Encoding,
+}
+
+impl Proof for Signature {
+    fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused> {
+        let given = incoming.headers.get(&self.header).ok_or(Refused::Missing("signature header"))?;
+        let given = self.encoding.decode_list(given, &self.prefix).ok_or(Refused::Malformed("signature header"))?;
+        if is_signed(self.method, &self.secrets, &[incoming.body], &given) { Ok(()) } else { Err(Refused::Wrong("signature")) }
+    }
+
+    fn name(&self) -> &'static str {
+        "signature"
+    }
+
+    fn secret_in(&self) -> Option<SecretIn> {
+        None
+    }
+}

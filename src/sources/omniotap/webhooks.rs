@@ -1,0 +1,58 @@
+//! OmnioTap's webhook envelope: snake_case outside, camelCase in `data`.
+//!
+//! Only `contact`/`created` is printed in its documentation; the other entities and actions are named there without a
+//! body, so every field is optional. `updatedAt` or `occurred_at` is the time stamp, whichever is later: a contact that was deleted
+//! and restored comes with the former as it was before.
+
+use super::OmnioTapSettings;
+use super::entity::{Entity, Stamp};
+use crate::customer::model::field_versions::Scope;
+use crate::customer::model::text::canonical_id;
+use crate::sources::extract::{Fields, id_at, text_at};
+use crate::sources::said_at::{SaidAt, said_at};
+use crate::sources::webhook::{Label, Sameness, Urgency};
+use crate::sources::{Delivery, Reader, Reading, Unreadable};
+
+impl Reader for OmnioTapSettings {
+    fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
+        let body = delivery.json()?;
+        if !self.tenant_id.is_empty() && id_at(&body, "/tenant_id").ok_or(Unreadable::Missing("tenant_id"))? != canonical_id(&self.tenant_id) {
+            return Err(Unreadable::Foreign("tenant"));
+        }
+        let entity = text_at(&body, "/entity_type").ok_or(Unreadable::Missing("entity_type"))?;
+        let action = text_at(&body, "/action").ok_or(Unreadable::Missing("action"))?;
+        let data = body.get("data").filter(|data| data.is_object()).ok_or(Unreadable::Missing("data"))?;
+        let deleted = match action.as_str() {
+            "created" | "updated" => false,
+            "deleted" => true,
+            _ => return Ok(Reading::Ignored("unknown action")),
+        };
+        let Some(entity) = Entity::ALL.into_iter().find(|known| known.name() == entity) else { return Ok(Reading::Ignored("unknown entity")) };
+        let mut unread = Fields::new();
+        let occurred_at = said_at(&body, &["/occurred_at"], &mut unread);
+        // When something was last changed doesn't say when it was deleted; that it is gone counts, also where nobody can read since when.
+        let (scope, said_at, happened_at) = if deleted {
+            (Scope::Deletion, occurred_at.known().map_or(SaidAt::Unsaid, SaidAt::At), None)
+        } else {
+            let updated_at = said_at(data, &["/updatedAt"], &mut unread);
+            (Scope::Partial, updated_at.or_later(occurred_at), updated_at.known().or(occurred_at.known()))
+        };
+        let stamp = Stamp { at: said_at.stamp(delivery.received_at), received_at: delivery.received_at, unread };
+        Ok(Reading::Changes(vec![entity.change(data, stamp, happened_at, scope)?]))
+    }
+
+    fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
+        Ok(Reading::Ignored("answers of this API are not read"))
+    }
+
+    fn kept_headers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn label(&self, delivery: &Delivery) -> Label {
+        let body = delivery.json().unwrap_or_default();
+        let event = text_at(&body, "/entity_type").zip(text_at(&body, "/action")).map(|(entity, action)| format!("{entity}.{action}"));
+        let sameness = id_at(&body, "/event_id").map_or_else(|| Sameness::of_content("", &delivery.body), Sameness::Id);
+        Label::new(event.as_deref(), sameness, Urgency::Usual)
+    }
+}

@@ -1,0 +1,97 @@
+//! Syncaroo's API: bookings by the URL that webhooks give, and what rooms and locations are called. It can't be asked about people.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::SyncarooSettings;
+use super::webhooks::{API_URL, booking_key};
+use crate::customer::model::field_versions::Versions;
+use crate::customer::model::record::Record;
+use crate::customer::model::source::SourceKind;
+use crate::sources::api::{Api, Ask, Heard, Holds, Reply, Request, Stream, Target, Walk, Whom};
+use crate::sources::extract::{id_at, text_at};
+use crate::sources::path::Path;
+use crate::sources::{Delivery, Unreadable};
+
+pub(super) const BOOKING: &str = "booking";
+const BOOKINGS: &str = "bookings";
+const LOCATIONS: &str = "locations";
+const RESOURCES: &str = "resources";
+
+/// Names before what shows them.
+const STREAMS: [Stream; 2] =
+    [Stream { name: LOCATIONS, walk: Walk::List(Holds::Neither) }, Stream { name: BOOKINGS, walk: Walk::EachEvent("booking") }];
+
+/// The question about a booking: its id here, and where it is asked for. Where it is can't be told from the id.
+fn booking(id: &str, url: &str) -> Ask {
+    Ask::about(BOOKING, &format!("{id}\n{url}"))
+}
+
+pub(super) fn resources_of(location: &str) -> Ask {
+    Ask::about(RESOURCES, location)
+}
+
+impl Api for SyncarooSettings {
+    fn streams(&self) -> &'static [Stream] {
+        &STREAMS
+    }
+
+    fn records_of(&self, _: &str) -> BTreeSet<SourceKind> {
+        BTreeSet::new()
+    }
+
+    /// It isn't published how to ask for what changed.
+    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<Ask> {
+        (stream == LOCATIONS && since.is_none() && self.connection_id != 0).then(|| Ask::all(LOCATIONS))
+    }
+
+    /// A booking of which no webhook ever came can't be found.
+    fn each(&self, stream: &str, id: &str, known: &Versions) -> Option<Ask> {
+        let url = known.text(API_URL).filter(|_| stream == BOOKINGS)?;
+        Some(booking(id, url))
+    }
+
+    fn find(&self, _: &Whom, _: &[Record]) -> Vec<Ask> {
+        Vec::new()
+    }
+
+    fn confirm(&self, _: &Record) -> Option<Ask> {
+        None
+    }
+
+    /// A webhook only says what changed, and where to ask.
+    fn after_webhook(&self, delivery: &Delivery) -> Vec<Ask> {
+        let Ok(body) = delivery.json() else { return Vec::new() };
+        let Some(url) = text_at(&body, "/metaData/apiUrl") else { return Vec::new() };
+        let asked = match text_at(&body, "/metaData/attributeType").as_deref() {
+            Some(BOOKINGS) => id_at(&body, "/metaData/syncarooId").and_then(|id| booking_key(&id).ok()).map(|key| booking(&key.id, &url)),
+            Some(LOCATIONS) => Some(Ask::about("location", &url)),
+            Some(RESOURCES) => Some(Ask::about("resource", &url)),
+            _ => None,
+        };
+        asked.into_iter().collect()
+    }
+
+    fn request(&self, ask: &Ask) -> Option<Request> {
+        let target = match ask.what.as_str() {
+            BOOKING => Target::Given(ask.about.split_once('\n')?.1.to_owned()),
+            "location" | "resource" => Target::Given(ask.about.clone()),
+            LOCATIONS | RESOURCES if !ask.page.is_empty() => Target::Given(ask.page.clone()),
+            LOCATIONS => Target::Below(self.locations()?.finish()),
+            RESOURCES => Target::Below(self.locations()?.segment(&ask.about)?.segment(RESOURCES)?.finish()),
+            _ => return None,
+        };
+        Some(Request::get(target))
+    }
+
+    fn read(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+        self.heard(ask, reply)
+    }
+}
+
+impl SyncarooSettings {
+    fn locations(&self) -> Option<Path> {
+        (self.connection_id != 0).then(|| Path::new(&format!("/{}/{LOCATIONS}", self.connection_id)))
+    }
+}

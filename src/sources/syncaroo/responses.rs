@@ -1,0 +1,75 @@
+//! Answers of Syncaroo's API about bookings and places.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::SyncarooSettings;
+use super::place::{SHOWN, Sort};
+use super::requests::{BOOKING, resources_of};
+use super::webhooks::booking_key;
+use crate::customer::model::field_versions::{Scope, Update};
+use crate::customer::model::record::Change;
+use crate::sources::Unreadable;
+use crate::sources::api::{Ask, Heard, Place, Reply, Unnamed};
+use crate::sources::extract::{id_at, text_at};
+use crate::sources::listing::Listing;
+
+impl SyncarooSettings {
+    pub(super) fn heard(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+        if ask.what == BOOKING {
+            return self.booking_heard(ask, reply);
+        }
+        if let Some(sort) = SHOWN.iter().find(|sort| sort.one == ask.what) {
+            let spot = sort.in_url(&ask.about).ok_or(Unreadable::Missing("place"))?;
+            let name = if reply.is_missing { None } else { text_at(&reply.body, &self.pointers.place_name) };
+            return Ok(Heard { places: name.map(|name| Place { id: spot.id, name }).into_iter().collect(), ..Heard::default() });
+        }
+        let sort = SHOWN.iter().find(|sort| sort.all == ask.what).ok_or(Unreadable::Missing("question"))?;
+        self.places_heard(sort, ask, reply)
+    }
+
+    /// A booking has the id that it was asked for by, which is the webhook's.
+    fn booking_heard(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+        let (id, url) = ask.about.split_once('\n').ok_or(Unreadable::Missing("booking id"))?;
+        let key = booking_key(id)?;
+        if reply.is_missing {
+            let (at, received_at) = (reply.received_at, reply.received_at);
+            let update = Update { at, received_at, scope: Scope::Deletion, fields: BTreeMap::new() };
+            return Ok(Heard { changes: vec![Change::Event { key, update }], ..Heard::default() });
+        }
+        if !reply.body.is_object() {
+            return Err(Unreadable::Missing("booking"));
+        }
+        let mut heard = Heard { there: vec![key.to_string()], ..Heard::default() };
+        heard.changes = self.booking(&reply.body, key.clone(), reply.received_at);
+        let Some(Change::Event { update, .. }) = heard.changes.last_mut() else { return Ok(heard) };
+        for sort in &SHOWN {
+            let Some(spot) = sort.in_url(url) else { continue };
+            update.fields.insert(spot.field(), Some(Value::from(spot.id.clone())));
+            // What a booking calls its room may be what it was called then, so that isn't remembered.
+            if update.fields.get(sort.shown_as).is_none_or(Option::is_none) {
+                heard.unnamed.push(Unnamed { event: key.clone(), field: sort.shown_as, place: spot.id, ask: spot.ask });
+            }
+        }
+        Ok(heard)
+    }
+
+    fn places_heard(&self, sort: &Sort, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+        // A location without rooms may have no list of them.
+        if reply.is_missing && !ask.about.is_empty() {
+            return Ok(Heard::default());
+        }
+        let body = if reply.is_missing { None } else { Some(&reply.body) };
+        let listing = body.and_then(|body| Listing::find(body, sort.all)).ok_or(Unreadable::Missing("list"))?;
+        let mut heard = Heard::default();
+        for item in listing.items {
+            let Some(id) = id_at(item, &self.pointers.place) else { continue };
+            heard.places.extend(text_at(item, &self.pointers.place_name).and_then(|name| sort.place(&id, name)));
+            heard.follow.extend((sort.one == "location").then(|| resources_of(&id)));
+        }
+        let next = listing.next_url().filter(|url| !listing.items.is_empty() && *url != ask.page);
+        heard.next = next.map(|url| ask.on_page(url));
+        Ok(heard)
+    }
+}

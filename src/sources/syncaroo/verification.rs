@@ -1,0 +1,150 @@
+//! Syncaroo's `hash` is "an encrypted hash of the whole webhook object (excluding `hash`)". What it is made with, of which text and
+//! with which key isn't published, so that all of it is a setting.
+
+use serde::{Deserialize, Serialize};
+
+use super::object;
+use super::object::Serialization;
+use crate::sources::secret::{Keyring, Secret, SecretRef, places};
+use crate::sources::signature::{Encoding, Hash, Method, is_signed};
+use crate::sources::url_secret::{Anybody, UrlSecret};
+use crate::sources::webhook::{Incoming, Proof, Refused, SecretIn};
+
+/// What proves that a webhook is Syncaroo's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SyncarooWebhookSettings {
+    /// How it is proved.
+    pub verification: SyncarooVerification,
+    /// Where the secrets are.
+    #[serde(deserialize_with = "places")]
+    pub secrets: Vec<SecretRef>,
+    /// Where the URL holds a secret.
+    pub secret_in: SecretIn,
+    /// What the hash is made with.
+    pub algorithm: SyncarooAlgorithm,
+    /// Where a plain hash has its key.
+    pub key_position: KeyPosition,
+    /// How the hash is written.
+    pub encoding: Encoding,
+    /// How the object was written that is hashed.
+    pub serialization: Serialization,
+}
+
+/// How a webhook is proved to be Syncaroo's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncarooVerification {
+    /// Not said: there is no door.
+    #[default]
+    #[serde(rename = "")]
+    Unset,
+    /// By its hash.
+    Hash,
+    /// By a secret in the URL.
+    Secret,
+    /// Not at all.
+    None,
+}
+
+/// What a hash is made with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SyncarooAlgorithm {
+    /// HMAC-SHA256.
+    #[default]
+    #[serde(rename = "hmac-sha256")]
+    HmacSha256,
+    /// HMAC-SHA512.
+    #[serde(rename = "hmac-sha512")]
+    HmacSha512,
+    /// HMAC-SHA1.
+    #[serde(rename = "hmac-sha1")]
+    HmacSha1,
+    /// HMAC-MD5.
+    #[serde(rename = "hmac-md5")]
+    HmacMd5,
+    /// Plain SHA-256.
+    #[serde(rename = "sha256")]
+    Sha256,
+    /// Plain SHA-512.
+    #[serde(rename = "sha512")]
+    Sha512,
+    /// Plain SHA-1.
+    #[serde(rename = "sha1")]
+    Sha1,
+    /// Plain MD5.
+    #[serde(rename = "md5")]
+    Md5,
+}
+
+/// Where a plain hash has its key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyPosition {
+    /// Before the text. Such a hash can be continued by who doesn't know the key, but not so that the whole is an object.
+    Before,
+    /// After the text.
+    #[default]
+    After,
+}
+
+impl SyncarooWebhookSettings {
+    pub(crate) fn proof(&self, keys: &mut Keyring<'_>) -> Option<Box<dyn Proof>> {
+        match self.verification {
+            SyncarooVerification::Unset => {
+                keys.unused("", "secrets", &self.secrets);
+                None
+            }
+            SyncarooVerification::Hash => Some(Box::new(Hashed {
+                secrets: keys.secrets("hash", &self.secrets, Ok),
+                method: self.method(),
+                encoding: self.encoding,
+                serialization: self.serialization,
+            })),
+            SyncarooVerification::Secret => Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in))),
+            SyncarooVerification::None => {
+                keys.unused("none", "secrets", &self.secrets);
+                Some(Box::new(Anybody))
+            }
+        }
+    }
+
+    fn method(&self) -> Method {
+        let plain = if self.key_position == KeyPosition::Before { Method::KeyBefore } else { Method::KeyAfter };
+        match self.algorithm {
+            SyncarooAlgorithm::HmacSha256 => Method::Hmac(Hash::Sha256),
+            SyncarooAlgorithm::HmacSha512 => Method::Hmac(Hash::Sha512),
+            SyncarooAlgorithm::HmacSha1 => Method::Hmac(Hash::Sha1),
+            SyncarooAlgorithm::HmacMd5 => Method::Hmac(Hash::Md5),
+            SyncarooAlgorithm::Sha256 => plain(Hash::Sha256),
+            SyncarooAlgorithm::Sha512 => plain(Hash::Sha512),
+            SyncarooAlgorithm::Sha1 => plain(Hash::Sha1),
+            SyncarooAlgorithm::Md5 => plain(Hash::Md5),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Hashed {
+    secrets: Vec<Secret>,
+    method: Method,
+    encoding: Encoding,
+    serialization: Serialization,
+}
+
+impl Proof for Hashed {
+    fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused> {
+        let (hash, object) = object::split(incoming.body).ok_or(Refused::Malformed("body"))?;
+        let given = self.encoding.decode(&hash.ok_or(Refused::Missing("hash"))?).ok_or(Refused::Malformed("hash"))?;
+        let text = object.text(self.serialization);
+        if is_signed(self.method, &self.secrets, &[text.as_bytes()], &[given]) { Ok(()) } else { Err(Refused::Wrong("hash")) }
+    }
+
+    fn name(&self) -> &'static str {
+        "hash"
+    }
+
+    fn secret_in(&self) -> Option<SecretIn> {
+        None
+    }
+}

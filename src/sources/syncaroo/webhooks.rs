@@ -1,0 +1,110 @@
+//! Syncaroo's webhooks say that something changed and where to ask; a booking's slot is in its id:
+//! `<24 hex>*<start, epoch ms>*<end, epoch ms>`, sometimes with a stray apostrophe in front. People are only in the
+//! answers of its API, whose shape is assumed.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{SyncarooSettings, place};
+use crate::customer::model::event;
+use crate::customer::model::event::EventKey;
+use crate::customer::model::field_versions::{Scope, Update};
+use crate::customer::model::record::{Change, RecordKey, field};
+use crate::customer::model::source::{Source, SourceKind};
+use crate::sources::extract::{Fields, Picker, id_at, text_at};
+use crate::sources::said_at::said_at;
+use crate::sources::time::{Moment, moment};
+use crate::sources::webhook::{Label, Sameness};
+use crate::sources::{Delivery, Reader, Reading, Unreadable};
+
+impl Reader for SyncarooSettings {
+    fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
+        let body = delivery.json()?;
+        if self.connection_id != 0 && text_at(&body, "/connectionId") != Some(self.connection_id.to_string()) {
+            return Err(Unreadable::Foreign("connection"));
+        }
+        let attribute = text_at(&body, "/metaData/attributeType").ok_or(Unreadable::Missing("attributeType"))?;
+        if attribute != "bookings" {
+            return Ok(Reading::Ignored("it is about no booking"));
+        }
+        let id = id_at(&body, "/metaData/syncarooId").ok_or(Unreadable::Missing("usable syncarooId"))?;
+        let key = booking_key(&id)?;
+        let fields = slot(Picker::new(&body), &key.id)
+            .pick_text(&[
+                ("/metaData/resourceType", "data.resource_type"),
+                ("/metaData/resourceId", "data.resource_id"),
+                ("/locationId", "data.location_id"),
+                ("/metaData/apiUrl", API_URL),
+            ])
+            .finish();
+        let url = text_at(&body, "/metaData/apiUrl").unwrap_or_default();
+        let fields = place::SHOWN.iter().filter_map(|shown| shown.in_url(&url)).fold(fields, |mut fields, spot| {
+            fields.insert(spot.field(), Some(Value::from(spot.id)));
+            fields
+        });
+        let received_at = delivery.received_at;
+        Ok(Reading::Changes(vec![Change::Event { key, update: Update { at: received_at, received_at, scope: Scope::Partial, fields } }]))
+    }
+
+    fn read_answer(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
+        let body = delivery.json()?;
+        let key = booking_key(&id_at(&body, &self.pointers.booking).ok_or(Unreadable::Missing("booking id"))?)?;
+        Ok(Reading::Changes(self.booking(&body, key, delivery.received_at)))
+    }
+
+    fn kept_headers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn label(&self, delivery: &Delivery) -> Label {
+        let body = delivery.json().unwrap_or_default();
+        let event = text_at(&body, "/metaData/attributeType");
+        let urgency = self.actions.urgency(event.as_deref(), text_at(&body, "/metaData/resourceType").as_deref());
+        Label::new(event.as_deref(), Sameness::None, urgency)
+    }
+}
+
+/// Where a booking is asked for.
+pub(super) const API_URL: &str = "data.api_url";
+
+impl SyncarooSettings {
+    /// What an answer says of a booking, and of the member who made it.
+    pub(super) fn booking(&self, body: &Value, key: EventKey, received_at: Timestamp) -> Vec<Change> {
+        let places = &self.pointers;
+        let mut unread = Fields::new();
+        let at = said_at(body, &[&places.updated_at], &mut unread).stamp(received_at);
+        let member = id_at(body, &places.member).and_then(|id| RecordKey::new(SourceKind::SyncarooMember, &id));
+        let mut changes = Vec::new();
+        if let Some(member) = &member {
+            let fields = Picker::new(body)
+                .pick_name(&[(&places.first_name, field::FIRST_NAME), (&places.last_name, field::LAST_NAME), (&places.full_name, field::FULL_NAME)])
+                .pick_address(&[(&places.email, "email.main"), (&places.phone, "phone.main")])
+                .finish();
+            changes.push(Change::Record { key: member.clone(), update: Update { at, received_at, scope: Scope::Partial, fields } });
+        }
+        let fields = slot(Picker::new(body), &key.id)
+            .pick(&[(&places.status, "data.status"), (&places.resource, "data.resource"), (&places.location, "data.location")])
+            .pick_known_time(&[
+                (&places.starts_at, "data.starts_at"),
+                (&places.starts_at, event::field::OCCURRED_AT),
+                (&places.ends_at, "data.ends_at"),
+            ])
+            .set_known(event::field::RECORD, member.map(|key| key.to_string()))
+            .with(unread)
+            .finish();
+        changes.push(Change::Event { key, update: Update { at, received_at, scope: Scope::Partial, fields } });
+        changes
+    }
+}
+
+pub(super) fn booking_key(id: &str) -> Result<EventKey, Unreadable> {
+    EventKey::new(Source::Syncaroo, "booking", id.trim_start_matches('\'')).ok_or(Unreadable::Missing("usable booking id"))
+}
+
+/// The slot that the booking's id names, if it does.
+fn slot<'a>(picker: Picker<'a>, id: &str) -> Picker<'a> {
+    let mut parts = id.split('*').skip(1);
+    let mut time = || parts.next().and_then(|ms| ms.parse::<i64>().ok()).and_then(|ms| moment(&Value::from(ms)).ok()?).map(Moment::text);
+    let (starts_at, ends_at) = (time(), time());
+    picker.set_known("data.starts_at", starts_at.clone()).set_known(event::field::OCCURRED_AT, starts_at).set_known("data.ends_at", ends_at)
+}

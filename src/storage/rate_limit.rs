@@ -1,0 +1,270 @@
+//! The calls of accounts: the budget that all replicas share. All times are Postgres's own, since the replicas' clocks may
+//! differ.
+
+use std::time::{Duration, Instant};
+
+use super::pool::{Connection, Pool};
+use jiff::Timestamp;
+
+use super::StorageError;
+use super::upstream_accounts::{AccountKey, CLASSES};
+
+type Time = jiff_sqlx::Timestamp;
+
+/// Calls that were granted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrantRow {
+    /// How long ago.
+    pub age: Duration,
+    /// Of which class.
+    pub class: usize,
+    /// How many.
+    pub number: u32,
+}
+
+/// What the source said of the calls that are left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many, those granted since counted.
+    pub left: u32,
+    /// For how long.
+    pub lasts: Duration,
+}
+
+/// What the budget of an account has been used for, and what speaks against using it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// What was granted lately, the oldest first.
+    pub granted: Vec<GrantRow>,
+    /// For how long the source wants no calls.
+    pub blocked: Duration,
+    /// How many it allows.
+    pub allowance: Option<Allowance>,
+    /// How long ago a live call was wanted in vain.
+    pub live_wanted: Option<Duration>,
+    /// How long ago another one was.
+    pub other_wanted: Option<Duration>,
+}
+
+/// What is to be written into a ledger.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// How many calls are granted, by class.
+    pub granted: [u32; CLASSES],
+    /// A live call was wanted in vain.
+    pub live_wanted: bool,
+    /// Another one was.
+    pub other_wanted: bool,
+}
+
+/// What has been written.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    /// When the calls count as granted, by Postgres's clock.
+    pub granted_at: Timestamp,
+    /// A time before that, by ours.
+    pub since: Instant,
+}
+
+/// For how long what is granted counts, and in which steps of time it is added up: none, or a whole number of milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counting {
+    /// How long.
+    pub time: Duration,
+    /// In which steps.
+    pub step: Duration,
+}
+
+type LedgerColumns = (Time, Option<f64>, Option<i64>, Option<f64>, Option<f64>, Option<f64>, Vec<f64>, Vec<i16>, Vec<i32>);
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
+}
+
+/// Decides over calls of an account: nobody else does meanwhile, on any replica.
+///
+/// # Errors
+/// When Postgres fails; then nothing is granted.
+pub async fn write_ledger(
+    pool: &Pool,
+    key: AccountKey,
+    counting: Counting,
+    decide: impl FnOnce(&Ledger) -> Entry + Send,
+) -> Result<Written, StorageError> {
+    // A replica that is stopped in the midst of it must not stop the others.
+    let begin = "begin; set local lock_timeout = '2s'; set local idle_in_transaction_session_timeout = '2s'";
+    let mut transaction = pool.begin_with(begin).await?;
+    lock_account(&mut transaction, key).await?;
+    let since = Instant::now();
+    let (at, ledger) = read_ledger(&mut transaction, key, counting).await?;
+    let entry = decide(&ledger);
+    if entry.granted != [0; CLASSES] {
+        sqlx::query(
+            "insert into calls as known (brand_id, source, granted_at, class, number)
+            select $1, $2, $3, new.class, new.number
+            from unnest($4::smallint[], $5::integer[]) as new (class, number)
+            where new.number > 0
+            on conflict (brand_id, source, granted_at, class) do update set number = known.number + excluded.number",
+        )
+        .bind(key.brand_id)
+        .bind(key.source.as_str())
+        .bind(at)
+        .bind((0_i16..).zip(entry.granted).map(|(class, _)| class).collect::<Vec<_>>())
+        .bind(entry.granted.map(|number| i32::try_from(number).unwrap_or(i32::MAX)).as_slice())
+        .execute(&mut *transaction)
+        .await?;
+    }
+    if entry.live_wanted || entry.other_wanted {
+        sqlx::query(
+            "update accounts
+            set live_wanted_at = case when $4 then $3 else live_wanted_at end,
+                other_wanted_at = case when $5 then $3 else other_wanted_at end
+            where brand_id = $1 and source = $2",
+        )
+        .bind(key.brand_id)
+        .bind(key.source.as_str())
+        .bind(at)
+        .bind(entry.live_wanted)
+        .bind(entry.other_wanted)
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await?;
+    Ok(Written { granted_at: at.to_jiff(), since })
+}
+
+async fn lock_account(db: &mut Connection, key: AccountKey) -> Result<(), StorageError> {
+    let lock = "select 1 from accounts where brand_id = $1 and source = $2 for no key update";
+    let locked = sqlx::query(lock).bind(key.brand_id).bind(key.source.as_str()).execute(&mut *db).await?;
+    if locked.rows_affected() == 0 {
+        insert_account(&mut *db, key).await?;
+        sqlx::query(lock).bind(key.brand_id).bind(key.source.as_str()).execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+async fn insert_account(db: &mut Connection, key: AccountKey) -> Result<(), StorageError> {
+    let query = sqlx::query("insert into accounts (brand_id, source) values ($1, $2) on conflict do nothing");
+    query.bind(key.brand_id).bind(key.source.as_str()).execute(db).await?;
+    Ok(())
+}
+
+/// A statement of its own: it must see what was written while the lock was waited for.
+async fn read_ledger(db: &mut Connection, key: AccountKey, counting: Counting) -> Result<(Time, Ledger), StorageError> {
+    let columns: LedgerColumns = sqlx::query_as(
+        "with now as materialized (select clock_timestamp() as at)
+        select case when $4 > 0 then date_bin($4 * interval '1 millisecond', now.at, 'epoch') + $4 * interval '1 millisecond' else now.at end,
+            extract(epoch from account.blocked_until - now.at)::float8,
+            case when account.allowance_until > now.at then account.allowance - (
+                select coalesce(sum(later.number), 0)
+                from calls as later
+                where later.brand_id = $1 and later.source = $2 and later.granted_at >= account.allowance_since
+            ) end,
+            extract(epoch from account.allowance_until - now.at)::float8,
+            extract(epoch from now.at - account.live_wanted_at)::float8,
+            extract(epoch from now.at - account.other_wanted_at)::float8,
+            coalesce(lately.ages, '{}'),
+            coalesce(lately.classes, '{}'),
+            coalesce(lately.numbers, '{}')
+        from now
+        cross join accounts as account
+        cross join lateral (
+            select array_agg(extract(epoch from now.at - call.granted_at)::float8) as ages,
+                array_agg(call.class) as classes,
+                array_agg(call.number) as numbers
+            from (
+                select granted_at, class, number
+                from calls
+                where brand_id = $1 and source = $2 and granted_at > now.at - $3 * interval '1 second'
+                order by granted_at, class
+            ) as call
+        ) as lately
+        where account.brand_id = $1 and account.source = $2",
+    )
+    .bind(key.brand_id)
+    .bind(key.source.as_str())
+    .bind(counting.time.as_secs_f64())
+    .bind(i32::try_from(counting.step.as_millis()).unwrap_or(i32::MAX))
+    .fetch_one(db)
+    .await?;
+    let (at, blocked, left, lasts, live_wanted, other_wanted, ages, classes, numbers) = columns;
+    let row = |((age, class), number): ((f64, i16), i32)| GrantRow {
+        age: seconds(age),
+        class: usize::try_from(class).unwrap_or_default(),
+        number: u32::try_from(number).unwrap_or_default(),
+    };
+    let granted = ages.into_iter().zip(classes).zip(numbers).map(row).collect();
+    let allowance = left.map(|left| Allowance { left: u32::try_from(left.max(0)).unwrap_or(u32::MAX), lasts: seconds(lasts.unwrap_or_default()) });
+    let [live_wanted, other_wanted] = [live_wanted, other_wanted].map(|ago| ago.map(seconds));
+    Ok((at, Ledger { granted, blocked: seconds(blocked.unwrap_or_default()), allowance, live_wanted, other_wanted }))
+}
+
+/// Lets no call begin for some time.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn block_account(pool: &Pool, key: AccountKey, time: Duration) -> Result<(), StorageError> {
+    let query = sqlx::query(
+        "update accounts set blocked_until = greatest(blocked_until, clock_timestamp() + $3 * interval '1 second') where brand_id = $1 and source = $2",
+    );
+    query.bind(key.brand_id).bind(key.source.as_str()).bind(time.as_secs_f64()).execute(pool).await?;
+    Ok(())
+}
+
+/// Keeps what the source said in its reply to a call: how many are left, that call and all since counted, and for how long. What
+/// it said to a later call is better known, unless that is over.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn set_allowance(pool: &Pool, key: AccountKey, granted_at: Timestamp, allowance: Allowance) -> Result<(), StorageError> {
+    sqlx::query(
+        "update accounts
+        set allowance = $3,
+            allowance_since = $4,
+            allowance_until = clock_timestamp() + $5 * interval '1 second'
+        where brand_id = $1 and source = $2
+            and (allowance_until is null or allowance_until <= clock_timestamp() or allowance_since <= $4)",
+    )
+    .bind(key.brand_id)
+    .bind(key.source.as_str())
+    .bind(i32::try_from(allowance.left).unwrap_or(i32::MAX))
+    .bind(Time::from(granted_at))
+    .bind(allowance.lasts.as_secs_f64())
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Has a call count as granted now, and not when it was: it began late.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn postpone_call(pool: &Pool, key: AccountKey, granted_at: Timestamp, class: usize) -> Result<(), StorageError> {
+    sqlx::query(
+        "with early as (
+            update calls set number = number - 1
+            where brand_id = $1 and source = $2 and granted_at = $3 and class = $4 and number > 0
+            returning class
+        )
+        insert into calls as known (brand_id, source, granted_at, class, number)
+        select $1, $2, clock_timestamp(), early.class, 1 from early
+        on conflict (brand_id, source, granted_at, class) do update set number = known.number + excluded.number",
+    )
+    .bind(key.brand_id)
+    .bind(key.source.as_str())
+    .bind(Time::from(granted_at))
+    .bind(i16::try_from(class).unwrap_or(i16::MAX))
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Removes calls of an account that are of no use any more: after an hour.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn delete_old_calls(pool: &Pool, key: AccountKey) -> Result<(), StorageError> {
+    let query = sqlx::query("delete from calls where brand_id = $1 and source = $2 and granted_at < clock_timestamp() - interval '1 hour'");
+    query.bind(key.brand_id).bind(key.source.as_str()).execute(pool).await?;
+    Ok(())
+}

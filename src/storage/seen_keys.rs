@@ -1,0 +1,41 @@
+//! What a pass through a stream has met, as keyed hashes. They are written with the step, and forgotten with the pass
+//! ([`passes`](crate::storage::sync_runs)).
+
+use super::pool::{Connection, Pool};
+use uuid::Uuid;
+
+use super::StorageError;
+use super::sync_runs::Which;
+
+/// How many different things a pass has met.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn count_sightings(pool: &Pool, which: Which<'_>, pass_id: Uuid) -> Result<u64, StorageError> {
+    let (count,): (i64,) = sqlx::query_as("select count(*) from sightings where brand_id = $1 and source = $2 and stream = $3 and pass_id = $4")
+        .bind(which.brand_id)
+        .bind(which.source.as_str())
+        .bind(which.stream)
+        .bind(pass_id)
+        .fetch_one(pool)
+        .await?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
+/// Which of some things a pass has met.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_sightings(db: &mut Connection, which: Which<'_>, pass_id: Uuid, keys: &[[u8; 16]]) -> Result<Vec<[u8; 16]>, StorageError> {
+    let keys: Vec<&[u8]> = keys.iter().map(<[u8; 16]>::as_slice).collect();
+    let rows: Vec<(Vec<u8>,)> =
+        sqlx::query_as("select key from sightings where brand_id = $1 and source = $2 and stream = $3 and pass_id = $4 and key = any($5)")
+            .bind(which.brand_id)
+            .bind(which.source.as_str())
+            .bind(which.stream)
+            .bind(pass_id)
+            .bind(keys)
+            .fetch_all(db)
+            .await?;
+    rows.into_iter().map(|(key,)| key.try_into().map_err(|_| StorageError::Corrupt("sightings"))).collect()
+}

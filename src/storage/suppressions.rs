@@ -1,0 +1,125 @@
+//! How the ledger of erasures names what it must not hold: by keyed hashes.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::StorageError;
+use crate::customer::model::event::EventKey;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
+
+/// A brand's key for the ledger's hashes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct LedgerKey(pub [u8; 32]);
+
+impl fmt::Debug for LedgerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LedgerKey([redacted])")
+    }
+}
+
+/// What the ledger holds of a key or an address: HMAC-SHA256 of what it is and how it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LedgerHash(pub [u8; 32]);
+
+impl TryFrom<Vec<u8>> for LedgerHash {
+    type Error = StorageError;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, StorageError> {
+        bytes.try_into().map(Self).map_err(|_| StorageError::Corrupt("erased"))
+    }
+}
+
+/// Makes the hashes of one brand.
+#[derive(Clone)]
+pub struct LedgerHasher(Hmac<Sha256>);
+
+impl LedgerHasher {
+    /// The hashes that a brand's key makes.
+    #[must_use]
+    pub fn new(key: &LedgerKey) -> Self {
+        // As long as a block, which is what the function makes of any shorter key.
+        let mut block = sha2::digest::Key::<Hmac<Sha256>>::default();
+        block.iter_mut().zip(key.0).for_each(|(to, from)| *to = from);
+        Self(Hmac::new(&block))
+    }
+
+    fn hash(&self, what: &str, parts: &[&str]) -> LedgerHash {
+        let mut mac = self.0.clone();
+        mac.update(what.as_bytes());
+        for part in parts {
+            mac.update(&[0]);
+            mac.update(part.as_bytes());
+        }
+        LedgerHash(mac.finalize().into_bytes().into())
+    }
+
+    /// A record.
+    #[must_use]
+    pub fn record(&self, key: &RecordKey) -> LedgerHash {
+        self.hash("record", &[key.kind.as_str(), &key.id])
+    }
+
+    /// An event.
+    #[must_use]
+    pub fn event(&self, key: &EventKey) -> LedgerHash {
+        self.hash("event", &[&key.event_type(), &key.id])
+    }
+
+    /// A value that only the erased person had: whoever bears it is that person.
+    #[must_use]
+    pub fn own(&self, value: &Identifier) -> LedgerHash {
+        self.hash("own", &[value.kind.as_str(), &value.value])
+    }
+
+    /// A value that others have too, or may have: only with the name is it that person.
+    #[must_use]
+    pub fn common(&self, value: &Identifier) -> LedgerHash {
+        self.hash("common", &[value.kind.as_str(), &value.value])
+    }
+
+    /// A value together with a folded name.
+    #[must_use]
+    pub fn named(&self, value: &Identifier, name_key: &str) -> LedgerHash {
+        self.hash("named", &[value.kind.as_str(), &value.value, name_key])
+    }
+
+    /// A value together with the first letter of a folded name's given name; `None` where that isn't known.
+    #[must_use]
+    pub fn initial(&self, value: &Identifier, name_key: &str) -> Option<LedgerHash> {
+        let initial = given_name(name_key).chars().next()?;
+        Some(self.hash("initial", &[value.kind.as_str(), &value.value, initial.encode_utf8(&mut [0; 4])]))
+    }
+}
+
+/// The given name of a folded name's key.
+#[must_use]
+pub fn given_name(name_key: &str) -> &str {
+    name_key.split_once('\u{1f}').map_or("", |(given, _)| given)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::model::identifier::IdentifierKind;
+
+    #[test]
+    fn hashes_are_hmac_sha256() {
+        let hasher = LedgerHasher::new(&LedgerKey([7; 32]));
+        let email = Identifier { kind: IdentifierKind::Email, value: "a@example.org".to_owned() };
+        let hex: String = hasher.own(&email).0.iter().map(|byte| format!("{byte:02x}")).collect();
+        // printf 'own\0email\0a@example.org' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707…07
+        assert_eq!(hex, "6f536dc0d7f5e19bf5a1ce81bddf354a6c38af65e78b37c7b081f3503b7c111f");
+    }
+
+    #[test]
+    fn nothing_is_taken_for_something_else() {
+        let hasher = LedgerHasher::new(&LedgerKey([7; 32]));
+        let email = Identifier { kind: IdentifierKind::Email, value: "a@example.org".to_owned() };
+        assert_ne!(hasher.own(&email), hasher.common(&email));
+        assert_ne!(hasher.common(&email), hasher.named(&email, ""));
+        assert_ne!(hasher.own(&email), LedgerHasher::new(&LedgerKey([8; 32])).own(&email));
+    }
+}

@@ -1,0 +1,111 @@
+//! What was let in and turned away at the sources' doors.
+
+use super::pool::Pool;
+use jiff::Timestamp;
+
+use super::StorageError;
+use crate::customer::model::source::Source;
+
+type Time = jiff_sqlx::Timestamp;
+
+/// What happened at a door.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DoorRow {
+    /// When something was last let in.
+    pub accepted_at: Option<Timestamp>,
+    /// How many were let in.
+    pub accepted: i64,
+    /// When something was last turned away.
+    pub refused_at: Option<Timestamp>,
+    /// How many were turned away.
+    pub refused: i64,
+    /// How many of them since anything was let in.
+    pub refused_in_a_row: i64,
+    /// When the first of those came.
+    pub refused_since: Option<Timestamp>,
+    /// How many of those let in were dropped, because the same had been received before.
+    pub duplicates: i64,
+    /// How many of those were the same by their id only.
+    pub conflicting_duplicates: i64,
+    /// When the last of those came.
+    pub conflicting_at: Option<Timestamp>,
+}
+
+impl DoorRow {
+    /// Adds what happened before.
+    pub fn follow(&mut self, before: &Self) {
+        if self.accepted_at.is_none() {
+            self.refused_in_a_row = self.refused_in_a_row.saturating_add(before.refused_in_a_row);
+            self.refused_since = before.refused_since.or(self.refused_since);
+        }
+        self.accepted_at = self.accepted_at.or(before.accepted_at);
+        self.accepted = self.accepted.saturating_add(before.accepted);
+        self.refused_at = self.refused_at.or(before.refused_at);
+        self.refused = self.refused.saturating_add(before.refused);
+        self.duplicates = self.duplicates.saturating_add(before.duplicates);
+        self.conflicting_duplicates = self.conflicting_duplicates.saturating_add(before.conflicting_duplicates);
+        self.conflicting_at = self.conflicting_at.or(before.conflicting_at);
+    }
+}
+
+/// Adds what happened at a door of this replica since the last time.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn add_to_door(pool: &Pool, brand_id: i32, source: Source, news: &DoorRow) -> Result<(), StorageError> {
+    sqlx::query(
+        "insert into doors as known (
+            brand_id, source, accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at
+        )
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        on conflict (brand_id, source) do update
+        set accepted_at = greatest(known.accepted_at, excluded.accepted_at),
+            accepted = known.accepted + excluded.accepted,
+            refused_at = greatest(known.refused_at, excluded.refused_at),
+            refused = known.refused + excluded.refused,
+            duplicates = known.duplicates + excluded.duplicates,
+            conflicting_duplicates = known.conflicting_duplicates + excluded.conflicting_duplicates,
+            conflicting_at = greatest(known.conflicting_at, excluded.conflicting_at),
+            refused_in_a_row = case when excluded.accepted_at is null then known.refused_in_a_row else 0 end + excluded.refused_in_a_row,
+            refused_since = coalesce(case when excluded.accepted_at is null then known.refused_since end, excluded.refused_since)",
+    )
+    .bind(brand_id)
+    .bind(source.as_str())
+    .bind(news.accepted_at.map(Time::from))
+    .bind(news.accepted)
+    .bind(news.refused_at.map(Time::from))
+    .bind(news.refused)
+    .bind(news.refused_in_a_row)
+    .bind(news.refused_since.map(Time::from))
+    .bind(news.duplicates)
+    .bind(news.conflicting_duplicates)
+    .bind(news.conflicting_at.map(Time::from))
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+type Columns = (Option<Time>, i64, Option<Time>, i64, i64, Option<Time>, i64, i64, Option<Time>);
+
+impl From<Columns> for DoorRow {
+    fn from(columns: Columns) -> Self {
+        let (accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at) =
+            columns;
+        let times = [accepted_at, refused_at, refused_since, conflicting_at];
+        let [accepted_at, refused_at, refused_since, conflicting_at] = times.map(|at| at.map(Time::to_jiff));
+        Self { accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at }
+    }
+}
+
+/// What happened at a source's door, on all replicas.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn get_door(pool: &Pool, brand_id: i32, source: Source) -> Result<DoorRow, StorageError> {
+    let query = sqlx::query_as(
+        "select accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at
+        from doors where brand_id = $1 and source = $2",
+    );
+    let row: Option<Columns> = query.bind(brand_id).bind(source.as_str()).fetch_optional(pool).await?;
+    Ok(row.map(DoorRow::from).unwrap_or_default())
+}

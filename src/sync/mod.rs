@@ -1,0 +1,244 @@
+//! Walking through what a source has: once in full (backfill), and from time to time to find and repair what webhooks missed
+//! (reconcile). Where a source can tell what changed since a time, that is walked through in between.
+//!
+//! A stream is walked by one runner at a time over all replicas. After each step it is written down how far it came, so that
+//! whoever goes on after a kill begins there; what is applied twice changes nothing. What the source says is held against what
+//! webhooks said by the source's own time stamps, so that both may come at once.
+//!
+//! `list` goes from page to page, `each` asks about one thing after the other, `gone` looks for what a list no longer has.
+
+mod deletions;
+pub mod follow_up;
+mod list;
+mod per_record;
+mod run;
+pub mod schedule;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::storage::pool::Pool;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use self::run::{Stop, Turn};
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::customer::model::source::{Source, SourceKind};
+use crate::settings::file::SyncSettings;
+use crate::sources::api::{Api, Stream, Walk};
+use crate::storage::StorageError;
+use crate::storage::sync_runs::{Beginning, End, Which, claim_stream, finish_stream, release_streams};
+use crate::storage::sync_streams::StreamRow;
+use crate::upstream::{Account, CallError};
+
+/// Walks through the streams of an account.
+pub struct Walker {
+    pub(crate) pool: Pool,
+    pub(crate) account: Arc<Account>,
+    pub(crate) clock: Clock,
+    pub(crate) lease: Duration,
+    pub(crate) max_gone_percent: u32,
+    token: Uuid,
+}
+
+/// What a pass walks through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// Everything.
+    Whole,
+    /// What changed at the source: nobody is looked for as gone.
+    Changes {
+        /// From then on.
+        since: Timestamp,
+    },
+}
+
+impl Pass {
+    /// The pass of a stream that is under way, or the last one.
+    #[must_use]
+    pub fn of(row: &StreamRow) -> Self {
+        row.since.map_or(Self::Whole, |since| Self::Changes { since })
+    }
+
+    const fn since(self) -> Option<Timestamp> {
+        match self {
+            Self::Whole => None,
+            Self::Changes { since } => Some(since),
+        }
+    }
+}
+
+/// How far a pass is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// What was walked.
+    pub walked: u64,
+    /// What of it was news.
+    pub news: u64,
+    /// How many there are, where that is known.
+    pub total: Option<u64>,
+}
+
+/// What is heard of a pass.
+#[derive(Debug, Clone, Copy)]
+pub struct Sign<'a> {
+    /// How far it is.
+    pub progress: Progress,
+    /// Why it stands still; empty while it goes on.
+    pub remark: &'a str,
+}
+
+/// Hears how a pass goes.
+pub type Listener<'a> = &'a (dyn Fn(Sign<'_>) + Sync);
+
+/// How a pass ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// It was all walked through.
+    Complete {
+        /// Of what.
+        pass: Pass,
+        /// What was walked.
+        progress: Progress,
+        /// What was gone at the source.
+        gone: u64,
+        /// What of that was not as it should be, as a share of 1; `None` for the first pass, before which nothing was known.
+        drift: Option<f32>,
+        /// What should be known of it; empty for nothing.
+        remark: String,
+    },
+    /// Somebody wanted it to end.
+    Cancelled,
+    /// Somebody else walks.
+    Elsewhere,
+    /// The source can't be walked through.
+    Broken(String),
+}
+
+/// A pass that can't go on now.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// Postgres fails.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The service is ending.
+    #[error("the service is ending")]
+    Ending,
+}
+
+impl Walker {
+    /// A walker for an account.
+    #[must_use]
+    pub fn new(pool: Pool, account: Arc<Account>, settings: &SyncSettings, clock: Clock) -> Self {
+        Self {
+            pool,
+            account,
+            clock,
+            lease: Duration::from_secs(settings.lease_seconds),
+            max_gone_percent: settings.max_gone_percent,
+            token: Uuid::new_v4(),
+        }
+    }
+
+    /// Where it is written down how far it came.
+    #[must_use]
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Whose account it is.
+    #[must_use]
+    pub fn brand(&self) -> &Brand {
+        &self.account.brand
+    }
+
+    /// At which source.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.account.source
+    }
+
+    /// The kinds of record of other connected sources that a stream asks about one by one.
+    #[must_use]
+    pub fn needs(&self, stream: Stream) -> BTreeSet<SourceKind> {
+        let is_connected = |source: Source| source != self.source() && self.brand().rules.accounts.contains_key(&source);
+        self.api().records_of(stream.name).into_iter().filter(|kind| is_connected(kind.source())).collect()
+    }
+
+    /// The account's API.
+    #[must_use]
+    pub fn api(&self) -> &dyn Api {
+        self.account.brand.rules.sources.api(self.account.source)
+    }
+
+    /// Leaves to others what this one walks.
+    ///
+    /// # Errors
+    /// When Postgres fails: others go on when the lease ends.
+    pub async fn release(&self) -> Result<(), StorageError> {
+        release_streams(&self.pool, self.account.brand.id(), self.token).await
+    }
+
+    /// Walks through a stream: from where somebody left it, or from its beginning. Where everything is wanted, and what was left is
+    /// a pass of what changed, that is ended first: it is short.
+    ///
+    /// # Errors
+    /// When Postgres fails, or the service is ending: somebody goes on from there when the lease ends.
+    pub async fn walk(&self, stream: Stream, pass: Pass, listener: Listener<'_>) -> Result<Ended, SyncError> {
+        loop {
+            let which = Which { brand_id: self.account.brand.id(), source: self.account.source, stream: stream.name };
+            let first = self.api().first(stream.name, pass.since()).map(|ask| ask.to_json());
+            let beginning = Beginning { first, since: pass.since() };
+            let Some(row) = claim_stream(&self.pool, which, self.runner(), &beginning).await? else { return Ok(Ended::Elsewhere) };
+            let turn = Turn::new(self, which, row, listener);
+            let ended = self.go_on(&turn, stream).await?;
+            let is_less = pass == Pass::Whole && turn.pass() != Pass::Whole;
+            if !is_less || matches!(ended, Ended::Cancelled | Ended::Elsewhere) {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Walks to the end of a pass.
+    async fn go_on(&self, turn: &Turn<'_>, stream: Stream) -> Result<Ended, SyncError> {
+        let walked = match stream.walk {
+            Walk::List(holds) => self.walk_list(turn, holds).await,
+            Walk::EachRecord | Walk::EachEvent(_) => self.walk_each(turn, stream).await,
+        };
+        let finish = |end| finish_stream(&self.pool, turn.which, self.runner(), end);
+        match walked {
+            Ok(remark) => {
+                let (progress, gone) = (turn.progress(), turn.gone());
+                let drift = turn.drift();
+                finish(End::Complete { drift, remark: &remark }).await?;
+                Ok(Ended::Complete { pass: turn.pass(), progress, gone, drift, remark })
+            }
+            Err(Stop::Cancelled) => {
+                finish(End::Broken("cancelled")).await?;
+                Ok(Ended::Cancelled)
+            }
+            Err(Stop::Lost) => Ok(Ended::Elsewhere),
+            Err(Stop::Broken(error)) => {
+                let remark = error.to_string();
+                finish(End::Broken(&remark)).await?;
+                Ok(Ended::Broken(remark))
+            }
+            Err(Stop::Storage(error)) => Err(error.into()),
+            Err(Stop::Ending) => Err(SyncError::Ending),
+        }
+    }
+}
+
+impl From<StorageError> for Stop {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<CallError> for Stop {
+    fn from(error: CallError) -> Self {
+        Self::Broken(error)
+    }
+}

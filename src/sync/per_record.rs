@@ -1,0 +1,92 @@
+//! A question about each thing that is known here.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, stream};
+
+use super::Walker;
+use super::run::{Stop, Turn};
+use crate::customer::model::field_versions::Versions;
+use crate::sources::api::{Ask, Stream, Walk};
+use crate::storage::StorageError;
+use crate::storage::events::{count_events, list_events_after};
+use crate::storage::records::{count_record_ids, list_records_after};
+use crate::storage::sync_runs::Step;
+
+/// How many things are asked about before it is written down how far that came.
+const STRIDE: u8 = 32;
+
+/// How many questions are put at once.
+const AT_ONCE: usize = 4;
+
+/// What a cursor of ours asks for.
+const AFTER: &str = "after";
+
+impl Walker {
+    /// Asks about each record or event. Gives back what should be known of it.
+    pub(crate) async fn walk_each(&self, turn: &Turn<'_>, stream: Stream) -> Result<String, Stop> {
+        let mut after = turn.row.cursor.as_ref().and_then(Ask::of_json).map(|cursor| cursor.about).unwrap_or_default();
+        let total = self.count_each(stream).await?;
+        let mut failed: usize = 0;
+        loop {
+            let known = self.list_each(stream, &after).await?;
+            let Some((last, _)) = known.last() else { break };
+            let asks: Vec<Ask> = known.iter().filter_map(|(id, versions)| self.api().each(stream.name, id, versions)).collect();
+            let asked: Vec<_> = asks.into_iter().map(|ask| self.ask_about(turn, ask)).collect();
+            let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
+            let mut news: usize = 0;
+            while let Some(done) = asked.next().await {
+                match done {
+                    Ok(more) => news = news.saturating_add(more),
+                    // One that can't be asked about keeps nobody else from it.
+                    Err(Stop::Broken(_)) => failed = failed.saturating_add(1),
+                    Err(stop) => return Err(stop),
+                }
+            }
+            drop(asked);
+            let cursor = Some(Ask::about(AFTER, last).to_json());
+            turn.save(Step { cursor, walked: known.len(), news, total: Some(total), ..Step::default() }).await?;
+            after.clone_from(last);
+        }
+        Ok(if failed == 0 { String::new() } else { format!("{failed} could not be asked about") })
+    }
+
+    /// All pages of what is said about one thing.
+    async fn ask_about(&self, turn: &Turn<'_>, first: Ask) -> Result<usize, Stop> {
+        let (mut news, mut ask): (usize, Option<Ask>) = (0, Some(first));
+        while let Some(asked) = ask.take() {
+            let heard = turn.ask(&asked).await?;
+            news = news.saturating_add(turn.take(&heard).await?);
+            ask = heard.next.clone().filter(|next| *next != asked);
+        }
+        Ok(news)
+    }
+
+    async fn count_each(&self, stream: Stream) -> Result<u64, Stop> {
+        let (mut db, brand_id) = (self.pool.acquire().await.map_err(StorageError::from)?, self.account.brand.id());
+        Ok(match stream.walk {
+            Walk::List(_) => 0,
+            Walk::EachRecord => count_record_ids(&mut db, brand_id, &self.api().records_of(stream.name)).await?,
+            Walk::EachEvent(what) => count_events(&mut db, brand_id, (self.account.source, what)).await?,
+        })
+    }
+
+    async fn list_each(&self, stream: Stream, after: &str) -> Result<Vec<(String, Versions)>, Stop> {
+        let (mut db, brand_id) = (self.pool.acquire().await.map_err(StorageError::from)?, self.account.brand.id());
+        Ok(match stream.walk {
+            Walk::List(_) => Vec::new(),
+            Walk::EachRecord => {
+                let mut records = BTreeMap::new();
+                for kind in self.api().records_of(stream.name) {
+                    let of_kind = list_records_after(&mut db, brand_id, kind, after, STRIDE.into()).await?;
+                    records.extend(of_kind.into_iter().map(|record| (record.key.id, record.versions)));
+                }
+                records.into_iter().take(STRIDE.into()).collect()
+            }
+            Walk::EachEvent(what) => {
+                let events = list_events_after(&mut db, brand_id, (self.account.source, what), after, STRIDE.into()).await?;
+                events.into_iter().map(|event| (event.key.id, event.versions)).collect()
+            }
+        })
+    }
+}

@@ -1,0 +1,199 @@
+//! A runner's turn with a stream: asking as long as it takes, and writing down how far it came.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::{Listener, Pass, Progress, Sign, Walker};
+use crate::ingest::apply_reply::take_in;
+use crate::sources::api::{Ask, Heard};
+use crate::storage::StorageError;
+use crate::storage::invalidation::LookupHash;
+use crate::storage::sync_runs::{Runner, Standing, Step, Which, renew_lease, save_step};
+use crate::storage::sync_streams::StreamRow;
+use crate::upstream::{CallError, Class};
+
+/// How often a question is put before the pass is given up; the pauses grow to [`LONGEST_PAUSE`], so that is about an hour.
+const MOST_FAILURES: u32 = 64;
+
+/// The longest pause before a question is put again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How deep answers that lead to further questions are followed.
+const DEPTH: u32 = 3;
+
+/// Why a pass ends before its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Cancelled,
+    Lost,
+    Ending,
+    Broken(CallError),
+    Storage(StorageError),
+}
+
+/// A runner's turn with a stream.
+pub(crate) struct Turn<'a> {
+    walker: &'a Walker,
+    pub(crate) which: Which<'a>,
+    /// The stream as it was found.
+    pub(crate) row: StreamRow,
+    listener: Listener<'a>,
+    tally: Mutex<Tally>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    progress: Progress,
+    gone: u64,
+}
+
+impl Walker {
+    /// This runner, with a lease from now.
+    pub(crate) fn runner(&self) -> Runner {
+        let at = self.clock.now();
+        let lease = SignedDuration::try_from(self.lease).unwrap_or(SignedDuration::from_secs(60));
+        Runner { token: self.token, at, until: at.checked_add(lease).unwrap_or(at) }
+    }
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn new(walker: &'a Walker, which: Which<'a>, row: StreamRow, listener: Listener<'a>) -> Self {
+        let count = |number: i64| u64::try_from(number).unwrap_or_default();
+        let progress = Progress { walked: count(row.walked), news: count(row.news), total: row.total.map(count) };
+        listener(Sign { progress, remark: "" });
+        let tally = Tally { progress, gone: count(row.gone) };
+        Self { walker, which, row, listener, tally: Mutex::new(tally) }
+    }
+
+    pub(crate) fn pass(&self) -> Pass {
+        Pass::of(&self.row)
+    }
+
+    pub(crate) const fn class(&self) -> Class {
+        if self.row.is_reconcile { Class::Reconcile } else { Class::Backfill }
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.tally().progress
+    }
+
+    pub(crate) fn gone(&self) -> u64 {
+        self.tally().gone
+    }
+
+    /// What of that which was walked was not as it should be. Before the first pass nothing was known.
+    pub(crate) fn drift(&self) -> Option<f32> {
+        let Tally { progress, gone } = *self.tally();
+        let share = |part: u64, whole: u64| {
+            let parts = u16::try_from(part.saturating_mul(10_000).checked_div(whole).unwrap_or_default().min(10_000)).unwrap_or_default();
+            f32::from(parts) / 10_000.0
+        };
+        self.row.is_reconcile.then(|| share(progress.news.saturating_add(gone), progress.walked.saturating_add(gone)))
+    }
+
+    /// Asks until there is an answer. What may heal is waited for, the lease renewed meanwhile.
+    pub(crate) async fn ask(&self, ask: &Ask) -> Result<Arc<Heard>, Stop> {
+        let patience = self.walker.lease / 4;
+        let mut failures: u32 = 0;
+        loop {
+            let remark = match self.walker.account.call(ask, self.class(), patience).await {
+                Ok(heard) => return Ok(heard),
+                Err(CallError::Ending) => return Err(Stop::Ending),
+                // It is not our turn yet, which is nothing wrong.
+                Err(error @ CallError::NoBudget) => {
+                    self.tell(&error.to_string());
+                    String::new()
+                }
+                Err(error) if error.may_heal() && failures < MOST_FAILURES => {
+                    let pause = Duration::from_millis(500).saturating_mul(1 << failures.min(10)).min(LONGEST_PAUSE).min(patience);
+                    failures = failures.saturating_add(1);
+                    tokio::time::sleep(pause).await;
+                    error.to_string()
+                }
+                Err(error) => return Err(error.into()),
+            };
+            self.renew(&remark).await?;
+        }
+    }
+
+    /// Says why it stands still.
+    fn tell(&self, remark: &str) {
+        (self.listener)(Sign { progress: self.progress(), remark });
+    }
+
+    pub(crate) async fn renew(&self, remark: &str) -> Result<(), Stop> {
+        if !remark.is_empty() {
+            self.tell(remark);
+        }
+        checked(renew_lease(&self.walker.pool, self.which, self.walker.runner(), remark).await?)
+    }
+
+    /// Takes in what was heard, and what it leads to. Gives back how much of it was news.
+    pub(crate) async fn take(&self, heard: &Heard) -> Result<usize, Stop> {
+        let mut news = self.take_one(heard).await?;
+        let mut asks: Vec<(Ask, u32)> = heard.follow.iter().map(|ask| (ask.clone(), 1)).collect();
+        while let Some((ask, depth)) = asks.pop() {
+            let heard = match self.ask(&ask).await {
+                Err(Stop::Broken(_)) => continue,
+                heard => heard?,
+            };
+            news = news.saturating_add(self.take_one(&heard).await?);
+            self.renew("").await?;
+            asks.extend(heard.next.iter().filter(|next| **next != ask).map(|next| (next.clone(), depth)));
+            asks.extend(heard.follow.iter().filter(|_| depth < DEPTH).map(|ask| (ask.clone(), depth.saturating_add(1))));
+        }
+        Ok(news)
+    }
+
+    async fn take_one(&self, heard: &Heard) -> Result<usize, Stop> {
+        Ok(take_in(&self.walker.pool, &self.walker.account, self.class(), self.walker.lease / 4, heard).await?.different)
+    }
+
+    /// Writes down a step.
+    pub(crate) async fn save(&self, step: Step<'_>) -> Result<(), Stop> {
+        let standing = save_step(&self.walker.pool, self.which, self.walker.runner(), &step).await?;
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let progress = {
+            let mut tally = self.tally();
+            let Progress { walked, news, total } = tally.progress;
+            tally.progress = Progress {
+                walked: walked.saturating_add(count(step.walked)),
+                news: news.saturating_add(count(step.news)),
+                total: step.total.or(total),
+            };
+            tally.gone = tally.gone.saturating_add(count(step.gone));
+            tally.progress
+        };
+        (self.listener)(Sign { progress, remark: "" });
+        self.count_missed(count(step.news).saturating_add(count(step.gone)));
+        checked(standing)
+    }
+
+    /// Whatever is news after the first pass, no webhook has brought here.
+    fn count_missed(&self, missed: u64) {
+        if self.row.is_reconcile && missed > 0 {
+            let (brand, stream) = (self.walker.account.brand.rules.slug.clone(), self.which.stream.to_owned());
+            let source = self.which.source.as_str();
+            metrics::counter!("hookpoint_sync_missed_total", "brand" => brand, "source" => source, "stream" => stream).increment(missed);
+        }
+    }
+
+    /// What stands for a record or event among what was met.
+    pub(crate) fn sighting(&self, key: &str) -> [u8; 16] {
+        LookupHash::new(&self.walker.account.brand.row.secret, "sighting", key).0
+    }
+}
+
+fn checked(standing: Standing) -> Result<(), Stop> {
+    match standing {
+        Standing::Walks => Ok(()),
+        Standing::Cancelled => Err(Stop::Cancelled),
+        Standing::Lost => Err(Stop::Lost),
+    }
+}

@@ -1,0 +1,260 @@
+//! What proves whose calls are: a secret of the settings, or a token that is fetched with one, kept, and renewed in time, once
+//! for all who need it.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::http::{Answer, Body, Client};
+use super::queue::A_WHILE;
+use super::rate_limit_headers::Said;
+use super::rate_limiter::Budget;
+use super::{CallError, Class, lock};
+use crate::app::tasks::Background;
+use crate::clock::Clock;
+use crate::sources::api::{AccountRules, ClientCredentials, Credential, TokenStyle};
+use crate::sources::extract::text_at;
+
+/// For how long a token is believed to be good when nobody says so. A 401 tells sooner.
+const UNSAID: Duration = Duration::from_secs(3_600);
+
+/// No token is believed to be good for longer, in seconds.
+const LONGEST: f64 = 366.0 * 86_400.0;
+
+/// How long before its end a token is renewed, at most.
+const MOST_EARLY: Duration = Duration::from_secs(60);
+
+/// What proves whose calls are.
+pub(super) enum Prover {
+    /// Always the same header.
+    Fixed(Option<Proof>),
+    /// A token.
+    Tokens(Arc<Tokens>),
+}
+
+/// A header, and which of the tokens it bears.
+#[derive(Clone)]
+pub(super) struct Proof {
+    pub(super) header: (HeaderName, HeaderValue),
+    number: u64,
+}
+
+impl Prover {
+    /// Fetches nothing yet. After a renewal that failed, the next one waits no longer than the pause.
+    pub(super) fn new(
+        rules: &AccountRules,
+        client: &Client,
+        budget: &Arc<Budget>,
+        longest_pause: Duration,
+        background: &Background,
+        clock: &Clock,
+    ) -> Self {
+        let client_credentials = match &rules.credential {
+            Credential::Header(name, secret) => return Self::Fixed(value("", secret.key()).map(|value| fixed(HeaderName::from_static(name), value))),
+            Credential::Bearer(secret) => return Self::Fixed(value("Bearer ", secret.key()).map(|value| fixed(AUTHORIZATION, value))),
+            Credential::ClientCredentials(client_credentials) => client_credentials,
+        };
+        let given = &client_credentials.token_url;
+        let url = if given.starts_with('/') { Url::parse(&format!("{}{given}", rules.base_url)) } else { Url::parse(given) };
+        Self::Tokens(Arc::new(Tokens {
+            url: url.ok(),
+            of: client_credentials.clone(),
+            client: client.clone(),
+            budget: Arc::clone(budget),
+            longest_pause,
+            background: background.clone(),
+            clock: clock.clone(),
+            state: Mutex::default(),
+        }))
+    }
+
+    /// What a call is to bear; waits for a token where there is none.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub(super) async fn proof(&self) -> Result<Proof, CallError> {
+        match self {
+            Self::Fixed(proof) => proof.clone().ok_or_else(|| CallError::NoToken(Arc::new(CallError::Unaskable))),
+            Self::Tokens(tokens) => tokens.proof().await,
+        }
+    }
+
+    /// A call with this proof was refused. Whether there may be a better one.
+    pub(super) fn reject(&self, proof: &Proof) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Tokens(tokens) => {
+                let mut state = lock(&tokens.state);
+                if state.token.as_ref().is_some_and(|token| token.proof.number == proof.number) {
+                    state.token = None;
+                }
+                true
+            }
+        }
+    }
+}
+
+const fn fixed(name: HeaderName, value: HeaderValue) -> Proof {
+    Proof { header: (name, value), number: 0 }
+}
+
+/// A header's value, which no library shows; `None` where it can't be one.
+fn value(scheme: &str, secret: &[u8]) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_bytes(&[scheme.as_bytes(), secret.trim_ascii()].concat()).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// The tokens of an account, one after the other.
+pub(super) struct Tokens {
+    url: Option<Url>,
+    of: ClientCredentials,
+    client: Client,
+    budget: Arc<Budget>,
+    /// As long as the account is left alone when it fails: who is to find out whether it is back must get a token.
+    longest_pause: Duration,
+    background: Background,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+type Outcome = Option<Result<(), CallError>>;
+
+#[derive(Default)]
+struct State {
+    token: Option<Token>,
+    /// How many there have been.
+    number: u64,
+    renewal: Option<watch::Receiver<Outcome>>,
+    failures: u32,
+    /// After a failure: what it was, and until when it counts.
+    failed: Option<(Instant, CallError)>,
+}
+
+struct Token {
+    proof: Proof,
+    renew_at: Instant,
+    ends_at: Instant,
+}
+
+impl Tokens {
+    async fn proof(self: &Arc<Self>) -> Result<Proof, CallError> {
+        loop {
+            let renewal = {
+                let mut state = lock(&self.state);
+                let now = Instant::now();
+                let known = state.token.as_ref().filter(|token| now < token.ends_at).map(|token| (token.proof.clone(), now < token.renew_at));
+                let failed = state.failed.as_ref().filter(|(until, _)| now < *until).map(|(_, error)| error.clone());
+                match (known, failed) {
+                    (Some((proof, true)), _) | (Some((proof, false)), Some(_)) => return Ok(proof),
+                    // It is renewed before it ends, and nobody waits for that.
+                    (Some((proof, false)), None) => {
+                        drop(self.renew(&mut state));
+                        return Ok(proof);
+                    }
+                    (None, Some(error)) => return Err(error),
+                    (None, None) => self.renew(&mut state),
+                }
+            };
+            wait(renewal).await?;
+        }
+    }
+
+    /// Joins the renewal under way, or begins one.
+    fn renew(self: &Arc<Self>, state: &mut State) -> watch::Receiver<Outcome> {
+        if let Some(renewal) = state.renewal.as_ref().filter(|renewal| renewal.has_changed().is_ok()) {
+            return renewal.clone();
+        }
+        let (sender, renewal) = watch::channel(None);
+        state.renewal = Some(renewal.clone());
+        let tokens = Arc::clone(self);
+        self.background.spawn(async move {
+            let fetched = tokio::select! {
+                fetched = tokens.fetch() => fetched,
+                () = tokens.background.until_ending() => Err(CallError::Ending),
+            };
+            let outcome = tokens.keep(fetched);
+            sender.send_replace(Some(outcome));
+        });
+        renewal
+    }
+
+    /// Keeps what was fetched, or for how long it isn't tried again.
+    fn keep(&self, fetched: Result<(HeaderValue, Duration), CallError>) -> Result<(), CallError> {
+        let mut state = lock(&self.state);
+        state.renewal = None;
+        match fetched {
+            Ok((value, lasts)) => {
+                state.number = state.number.saturating_add(1);
+                let proof = Proof { header: (AUTHORIZATION, value), number: state.number };
+                let since = Instant::now();
+                let early = (lasts / 10).min(MOST_EARLY);
+                state.token = Some(Token { proof, renew_at: since + lasts.saturating_sub(early), ends_at: since + lasts });
+                (state.failures, state.failed) = (0, None);
+                Ok(())
+            }
+            Err(error) => {
+                let error = CallError::NoToken(Arc::new(error));
+                let pause = Duration::from_secs(1 << state.failures.min(6)).min(self.longest_pause);
+                state.failures = state.failures.saturating_add(1);
+                state.failed = Some((Instant::now() + pause, error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks for a token: everybody waits for it, so it goes before all others.
+    async fn fetch(&self) -> Result<(HeaderValue, Duration), CallError> {
+        let url = self.url.clone().ok_or(CallError::Unaskable)?;
+        let permit = loop {
+            let until = Arc::new(Mutex::new(Instant::now() + A_WHILE));
+            let waiting = tokio::time::timeout(self.client.whole(), self.budget.permit(Class::Live, false, until));
+            let permit = waiting.await.unwrap_or(Err(CallError::NoBudget))?;
+            if permit.is_fresh() {
+                break permit;
+            }
+        };
+        let answer = self.ask(url).await?;
+        let said = Said::read(answer.status, &answer.headers, self.clock.now());
+        if self.of.token_url.starts_with('/') {
+            self.budget.correct(&permit, said).await;
+        }
+        drop(permit);
+        if !(200..300).contains(&answer.status) {
+            return Err(if (300..400).contains(&answer.status) { CallError::Redirected } else { CallError::Status(answer.status) });
+        }
+        let body = answer.body?;
+        let token = body.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
+        let token = token.and_then(|token| value("Bearer ", token.as_bytes())).ok_or(crate::sources::Unreadable::Missing("access_token"))?;
+        let lasts = text_at(&body, "/expires_in").and_then(|seconds| seconds.parse::<f64>().ok()).filter(|seconds| seconds.is_finite());
+        Ok((token, lasts.map_or(UNSAID, |seconds| Duration::try_from_secs_f64(seconds.clamp(1.0, LONGEST)).unwrap_or(UNSAID))))
+    }
+
+    async fn ask(&self, url: Url) -> Result<Answer, CallError> {
+        let secret = String::from_utf8_lossy(self.of.client_secret.key().trim_ascii());
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_id", self.of.client_id.as_str()),
+            ("client_secret", &secret),
+            ("audience", self.of.audience.as_str()),
+        ];
+        let fields: Vec<(&str, &str)> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let as_json = json!(fields.iter().copied().collect::<std::collections::BTreeMap<_, _>>());
+        let body = match self.of.style {
+            TokenStyle::Json => Body::Json(&as_json),
+            TokenStyle::Form => Body::Form(&fields),
+        };
+        self.client.send(url, body, None).await.map_err(|lost| lost.error)
+    }
+}
+
+async fn wait(mut renewal: watch::Receiver<Outcome>) -> Result<(), CallError> {
+    match renewal.wait_for(Option::is_some).await {
+        Ok(outcome) => outcome.clone().unwrap_or(Ok(())),
+        Err(_) => Err(CallError::Ending),
+    }
+}

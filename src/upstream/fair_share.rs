@@ -1,0 +1,256 @@
+//! Who may call now: what the calls of the last minute leave of the budget, shared among the classes.
+//!
+//! Live calls come first. The others leave some calls free for them; and when live calls were wanted in vain lately, the others
+//! use no more than a quarter. While the others wait, live calls leave them a sixth.
+
+use std::time::Duration;
+
+use super::Class;
+use crate::storage::rate_limit::{GrantRow, Ledger};
+use crate::storage::upstream_accounts::CLASSES;
+
+/// How long the time is in which calls are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// The time for which the limit is: a minute, but for tests.
+    pub length: Duration,
+    /// The longest time from a call's being granted to its reaching the source.
+    pub margin: Duration,
+}
+
+impl Window {
+    /// The one that sources have.
+    pub const MINUTE: Self = Self { length: Duration::from_secs(60), margin: Duration::from_secs(1) };
+
+    /// For how long grants count. Those of any such time are at most the limit; so are calls that reach the source in any
+    /// window, since each does so at most the margin after it was granted.
+    pub(super) const fn counted(self) -> Duration {
+        self.length.saturating_add(self.margin)
+    }
+
+    /// For how long it counts that calls were wanted in vain.
+    pub(super) fn memory(self) -> Duration {
+        self.length / 12
+    }
+}
+
+/// What is granted, and when there may be more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Shares {
+    pub(super) granted: [u32; CLASSES],
+    /// Calls that are left after that.
+    pub(super) free: u32,
+    /// Until a further live call may be granted, at the earliest.
+    pub(super) live_in: Duration,
+    /// Until another one may be.
+    pub(super) others_in: Duration,
+}
+
+/// Shares out what is left among what is wanted, by class.
+pub(super) fn share(ledger: &Ledger, limit: u32, window: Window, wanted: [u32; CLASSES]) -> Shares {
+    let is_recent = |ago: Option<Duration>| ago.is_some_and(|ago| ago < window.memory());
+    let [live_wanted, others_wanted @ ..] = wanted;
+    let others_wait = is_recent(ledger.other_wanted) || others_wanted != [0; CLASSES - 1];
+    let live_most = limit.saturating_sub(if others_wait { at_least_one(limit / 6, limit) } else { 0 });
+    let mut purse = Purse { ledger, limit, window, granted: [0; CLASSES], live_most, others_most: limit };
+    if purse.take(Class::Live, live_wanted) < live_wanted || is_recent(ledger.live_wanted) {
+        purse.others_most = (limit / 4).max(1);
+    }
+    for (class, wanted) in [Class::FollowUp, Class::Reconcile, Class::Backfill].into_iter().zip(others_wanted) {
+        purse.take(class, wanted);
+    }
+    Shares { granted: purse.granted, free: purse.left(), live_in: purse.next_in(Class::Live), others_in: purse.next_in(Class::Backfill) }
+}
+
+/// A part of the limit that is at least one call, unless there is only one.
+const fn at_least_one(part: u32, limit: u32) -> u32 {
+    if part == 0 && limit > 1 { 1 } else { part }
+}
+
+/// What has been granted, and is being.
+struct Purse<'a> {
+    ledger: &'a Ledger,
+    limit: u32,
+    window: Window,
+    granted: [u32; CLASSES],
+    live_most: u32,
+    others_most: u32,
+}
+
+impl Purse<'_> {
+    fn take(&mut self, class: Class, wanted: u32) -> u32 {
+        let used = sum(self.calls().filter(|row| is_live(row.class) == (class == Class::Live)));
+        let number = wanted.min(self.left().saturating_sub(self.reserve(class))).min(self.most(class).saturating_sub(used));
+        self.granted.iter_mut().skip(class.number()).take(1).for_each(|granted| *granted = number);
+        number
+    }
+
+    /// All calls that count, the oldest first.
+    fn calls(&self) -> impl Iterator<Item = GrantRow> {
+        let now = self.granted.into_iter().enumerate().map(|(class, number)| GrantRow { age: Duration::ZERO, class, number });
+        self.ledger.granted.iter().copied().chain(now)
+    }
+
+    fn left(&self) -> u32 {
+        let left = self.limit.saturating_sub(sum(self.calls())).min(self.allowed());
+        if self.ledger.blocked.is_zero() { left } else { 0 }
+    }
+
+    /// How many the source itself still allows.
+    fn allowed(&self) -> u32 {
+        let now = self.granted.iter().fold(0_u32, |sum, number| sum.saturating_add(*number));
+        self.ledger.allowance.map_or(u32::MAX, |allowance| allowance.left.saturating_sub(now))
+    }
+
+    /// How many it leaves free.
+    const fn reserve(&self, class: Class) -> u32 {
+        match class {
+            Class::Live => 0,
+            Class::FollowUp | Class::Reconcile | Class::Backfill => at_least_one(self.limit / 60, self.limit),
+        }
+    }
+
+    /// How many of its kind may count.
+    const fn most(&self, class: Class) -> u32 {
+        match class {
+            Class::Live => self.live_most,
+            Class::FollowUp | Class::Reconcile | Class::Backfill => self.others_most,
+        }
+    }
+
+    /// Until another one of that class may be granted, if nothing else is.
+    fn next_in(&self, class: Class) -> Duration {
+        let reserve = self.reserve(class);
+        let told = self.ledger.allowance.filter(|_| self.allowed() <= reserve).map_or(Duration::ZERO, |allowance| allowance.lasts);
+        let of_kind: Vec<GrantRow> = self.calls().filter(|row| is_live(row.class) == (class == Class::Live)).collect();
+        let all: Vec<GrantRow> = self.calls().collect();
+        let at_most = |calls: &[GrantRow], number: u32| frees_in(calls, number.saturating_sub(1), self.window);
+        let free = at_most(&all, self.limit.saturating_sub(reserve)).max(at_most(&of_kind, self.most(class)));
+        free.max(told).max(self.ledger.blocked)
+    }
+}
+
+fn is_live(class: usize) -> bool {
+    class == Class::Live.number()
+}
+
+fn sum(calls: impl Iterator<Item = GrantRow>) -> u32 {
+    calls.fold(0, |sum: u32, row| sum.saturating_add(row.number))
+}
+
+/// Until no more than `most` of these calls count.
+fn frees_in(calls: &[GrantRow], most: u32, window: Window) -> Duration {
+    let mut surplus = sum(calls.iter().copied()).saturating_sub(most);
+    let mut frees = Duration::ZERO;
+    for row in calls {
+        if surplus == 0 {
+            break;
+        }
+        surplus = surplus.saturating_sub(row.number);
+        frees = window.counted().saturating_sub(row.age);
+    }
+    frees
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: u32 = 60;
+
+    /// Who wants how many calls at each moment.
+    type Wants = fn(second: u64) -> [u32; CLASSES];
+
+    /// Ten minutes of a source, looked at ten times a second: what was granted when, by class.
+    fn ten_minutes(limit: u32, wants: Wants) -> Vec<(Duration, usize, u32)> {
+        let mut granted: Vec<(Duration, usize, u32)> = Vec::new();
+        let (mut live_wanted_at, mut other_wanted_at) = (None, None);
+        for tick in 0..6_000_u64 {
+            let now = Duration::from_millis(tick * 100);
+            let wanted = wants(tick / 10);
+            let ago = |at: Option<Duration>| at.map(|at| now.saturating_sub(at));
+            let rows = granted.iter().skip_while(|(at, ..)| now - *at >= Window::MINUTE.counted());
+            let ledger = Ledger {
+                granted: rows.map(|(at, class, number)| GrantRow { age: now - *at, class: *class, number: *number }).collect(),
+                live_wanted: ago(live_wanted_at),
+                other_wanted: ago(other_wanted_at),
+                ..Ledger::default()
+            };
+            let shares = share(&ledger, limit, Window::MINUTE, wanted);
+            if shares.granted[0] < wanted[0] {
+                live_wanted_at = Some(now);
+            }
+            if shares.granted[1..] != wanted[1..] {
+                other_wanted_at = Some(now);
+            }
+            let classes = shares.granted.iter().enumerate().filter(|(_, number)| **number > 0);
+            granted.extend(classes.map(|(class, number)| (now, class, *number)));
+        }
+        granted
+    }
+
+    fn count(granted: &[(Duration, usize, u32)], minute: u64, class: impl Fn(usize) -> bool) -> u32 {
+        let within = |at: Duration| at.as_secs() / 60 == minute;
+        granted.iter().filter(|(at, c, _)| within(*at) && class(*c)).map(|(.., number)| *number).sum()
+    }
+
+    #[test]
+    fn no_window_holds_more_than_the_limit_wherever_it_begins() {
+        let all: [Wants; 4] = [
+            |_| [9, 0, 0, 9],
+            |second| [u32::from(second % 7 == 0), 0, 0, 5],
+            |_| [0, 1, 1, 1],
+            |second| [0, 0, 0, u32::from(second % 90 > 45) * 99],
+        ];
+        for (limit, wants) in [1, 2, 7, LIMIT].into_iter().flat_map(|limit| all.map(|wants| (limit, wants))) {
+            let granted = ten_minutes(limit, wants);
+            for (start, ..) in &granted {
+                let inside = granted.iter().filter(|(at, ..)| at >= start && *at - *start < Window::MINUTE.counted());
+                assert!(inside.map(|(.., number)| *number).sum::<u32>() <= limit, "{limit} from {start:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_backfill_alone_uses_nearly_all_of_it_also_beside_a_few_lookups() {
+        let all: [Wants; 2] = [|_| [0, 0, 0, 5], |second| [u32::from(second % 5 == 0), 0, 0, 5]];
+        for wants in all {
+            let granted = ten_minutes(LIMIT, wants);
+            let used: u32 = (1..10).map(|minute| count(&granted, minute, |_| true)).sum();
+            assert!(used * 100 >= 9 * LIMIT * 95, "{used}");
+        }
+    }
+
+    #[test]
+    fn most_calls_are_lookups_while_both_wait_and_the_backfill_advances() {
+        let granted = ten_minutes(LIMIT, |_| [9, 0, 0, 9]);
+        for minute in 1..10 {
+            let (live, others) = (count(&granted, minute, is_live), count(&granted, minute, |class| !is_live(class)));
+            assert!((40..=50).contains(&live) && others >= 8, "{live} and {others} in minute {minute}");
+        }
+    }
+
+    #[test]
+    fn a_lookup_finds_a_call_left_by_the_others() {
+        let granted = ten_minutes(LIMIT, |second| [u32::from(second % 20 == 0), 0, 0, 9]);
+        let in_time = granted.iter().filter(|(at, class, number)| is_live(*class) && *number > 0 && at.as_secs() % 20 == 0).count();
+        assert!(in_time >= 30, "{in_time} of 30");
+    }
+
+    #[test]
+    fn follow_ups_go_before_what_is_compared_and_that_before_the_backfill() {
+        let ledger = Ledger { granted: vec![GrantRow { age: Duration::from_secs(1), class: 3, number: 50 }], ..Ledger::default() };
+        assert_eq!(share(&ledger, LIMIT, Window::MINUTE, [0, 4, 4, 4]).granted, [0, 4, 4, 1]);
+    }
+
+    #[test]
+    fn what_the_source_says_counts() {
+        let minute = Duration::from_secs(60);
+        let blocked = Ledger { blocked: minute, ..Ledger::default() };
+        let shares = share(&blocked, LIMIT, Window::MINUTE, [1, 1, 1, 1]);
+        assert_eq!((shares.granted, shares.live_in, shares.others_in), ([0; CLASSES], minute, minute));
+        let allowance = Some(crate::storage::rate_limit::Allowance { left: 3, lasts: minute });
+        let shares = share(&Ledger { allowance, ..Ledger::default() }, LIMIT, Window::MINUTE, [1, 9, 0, 0]);
+        assert_eq!((shares.granted, shares.live_in, shares.others_in), ([1, 1, 0, 0], Duration::ZERO, minute));
+    }
+}

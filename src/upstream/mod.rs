@@ -1,0 +1,188 @@
+//! The accounts of brands at their sources: everything that goes out to a source's API goes through one of these.
+//!
+//! A call waits for the budget that all replicas share, is made once for all who ask the same at the same time, and is read by
+//! the source's own words ([`Api`]). An account that fails again and again is left alone for a while.
+
+mod allowed_origins;
+mod auth;
+mod breaker;
+mod client;
+mod connect_timing;
+mod error;
+mod fair_share;
+mod http;
+mod priority;
+mod queue;
+mod rate_limit_headers;
+mod rate_limiter;
+mod single_flight;
+mod tls_error;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::storage::pool::Pool;
+use tokio::sync::Semaphore;
+
+use self::allowed_origins::Places;
+use self::auth::Prover;
+use self::breaker::Breaker;
+pub use self::error::CallError;
+pub use self::fair_share::Window;
+use self::http::Client;
+pub use self::priority::Class;
+use self::rate_limiter::{Budget, Limits};
+use self::single_flight::Flights;
+pub use self::tls_error::Distrust;
+
+use crate::app::tasks::Background;
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::customer::model::source::Source;
+use crate::settings::file::CallSettings;
+use crate::sources::api::{AccountRules, Api};
+use crate::storage::upstream_accounts::{AccountKey, get_account};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An account of a brand at a source.
+pub struct Account {
+    /// The brand.
+    pub brand: Arc<Brand>,
+    /// The source.
+    pub source: Source,
+    calls_per_minute: u32,
+    api: Option<Arc<dyn Api>>,
+    places: Places,
+    prover: Prover,
+    client: Client,
+    budget: Arc<Budget>,
+    breaker: Arc<Breaker>,
+    flights: Flights,
+    background: Background,
+    clock: Clock,
+    turns: Semaphore,
+}
+
+/// How many replies of an account are taken in at once.
+const TURNS: usize = 2;
+
+impl Account {
+    /// Who words the questions and reads the replies.
+    fn api(&self) -> &dyn Api {
+        self.api.as_deref().unwrap_or_else(|| self.brand.rules.sources.api(self.source))
+    }
+
+    /// Whose turn it is to take in what was heard.
+    #[must_use]
+    pub const fn turns(&self) -> &Semaphore {
+        &self.turns
+    }
+
+    /// Whether calls are likely to be made at all now: not while it is left alone because it fails. A call to find out whether
+    /// it is back is made beside whoever asks.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.breaker.is_closed()
+    }
+}
+
+/// What the accounts of a process have in common.
+pub struct Switchboard {
+    pool: Pool,
+    client: Client,
+    settings: CallSettings,
+    window: Window,
+    background: Background,
+    clock: Clock,
+}
+
+impl Switchboard {
+    /// Connects to nobody yet. The window is a minute, but for tests.
+    #[must_use]
+    pub fn new(pool: &Pool, settings: &CallSettings, window: Window, background: &Background, clock: &Clock) -> Self {
+        let (pool, background, clock) = (pool.clone(), background.clone(), clock.clone());
+        Self { pool, client: Client::new(settings, &[]), settings: settings.clone(), window, background, clock }
+    }
+
+    /// Trusts an authority besides those that the machine trusts. No setting does: it is for tests, whose sources have made their
+    /// certificates themselves.
+    #[must_use]
+    pub fn trusting(mut self, authority: reqwest::Certificate) -> Self {
+        self.client = Client::new(&self.settings, &[authority]);
+        self
+    }
+
+    /// An account by these rules; its API is the source's own unless there is another one.
+    #[must_use]
+    pub fn open(&self, brand: &Arc<Brand>, source: Source, rules: &AccountRules, api: Option<Arc<dyn Api>>) -> Arc<Account> {
+        let (pool, background, settings) = (&self.pool, &self.background, &self.settings);
+        let key = AccountKey { brand_id: brand.id(), source };
+        let slug = brand.rules.slug.as_str();
+        let limits = Limits { calls: rules.calls_per_minute, window: self.window, at_once: settings.at_once };
+        let budget = Budget::new(pool, key, limits, background);
+        let rest = Duration::from_secs(settings.break_seconds);
+        Arc::new(Account {
+            brand: Arc::clone(brand),
+            source,
+            calls_per_minute: rules.calls_per_minute,
+            api,
+            places: Places::new(&rules.base_url, &rules.origins),
+            prover: Prover::new(rules, &self.client, &budget, rest, background, &self.clock),
+            client: self.client.clone(),
+            breaker: Breaker::new(pool, key, slug, settings.break_after, rest, background),
+            budget,
+            flights: Flights::default(),
+            background: background.clone(),
+            clock: self.clock.clone(),
+            turns: Semaphore::new(TURNS),
+        })
+    }
+}
+
+/// The accounts of all brands.
+#[derive(Clone, Default)]
+pub struct Accounts(Arc<BTreeMap<(i32, Source), Arc<Account>>>);
+
+impl Accounts {
+    /// The accounts of some brands; nothing is called yet.
+    #[must_use]
+    pub fn new(pool: &Pool, brands: &[Arc<Brand>], settings: &CallSettings, background: &Background, clock: &Clock) -> Self {
+        let board = Switchboard::new(pool, settings, Window::MINUTE, background, clock);
+        let each = brands.iter().flat_map(|brand| brand.rules.accounts.iter().map(move |(source, rules)| (brand, *source, rules)));
+        let open = each.map(|(brand, source, rules)| ((brand.id(), source), board.open(brand, source, rules, None)));
+        let accounts = Self(Arc::new(open.collect()));
+        if !accounts.0.is_empty() {
+            background.spawn_endless(accounts.clone().measure(pool.clone()));
+        }
+        accounts
+    }
+
+    /// Measures how much of the budgets is used.
+    async fn measure(self, pool: Pool) {
+        loop {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            for account in self.0.values() {
+                let Ok(row) = get_account(&pool, account.brand.id(), account.source).await else { continue };
+                let used = row.granted.iter().fold(0_u32, |sum, number| sum.saturating_add(*number));
+                let ratio = f64::from(used) / f64::from(account.calls_per_minute.max(1));
+                let (brand, source) = (account.brand.rules.slug.clone(), account.source.as_str());
+                metrics::gauge!("hookpoint_budget_used_ratio", "brand" => brand, "source" => source).set(ratio);
+            }
+        }
+    }
+
+    /// A brand's account at a source.
+    #[must_use]
+    pub fn get(&self, brand_id: i32, source: Source) -> Option<&Arc<Account>> {
+        self.0.get(&(brand_id, source))
+    }
+
+    /// All accounts of a brand.
+    pub fn of_brand(&self, brand_id: i32) -> impl Iterator<Item = &Arc<Account>> {
+        self.0.iter().filter(move |((brand, _), _)| *brand == brand_id).map(|(_, account)| account)
+    }
+}

@@ -1,0 +1,193 @@
+//! Who waits for the budget of an account on this replica, in which order, and how many calls are under way.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use governor::DefaultDirectRateLimiter;
+use governor::clock::{Clock, DefaultClock};
+use tokio::sync::oneshot;
+
+use super::rate_limiter::Permit;
+use super::{CallError, Class, lock};
+use crate::storage::upstream_accounts::CLASSES;
+
+/// Somebody who waits.
+pub(super) struct Waiter {
+    pub(super) seat: oneshot::Sender<Result<Permit, CallError>>,
+    /// A token's call needs no place of its own: it is made for one that has it.
+    pub(super) takes_place: bool,
+    pub(super) until: Until,
+}
+
+/// Until when somebody wants it: later, when somebody more patient joins.
+pub(super) type Until = Arc<Mutex<Instant>>;
+
+/// Longer than a budget can take to be there.
+pub(super) const A_WHILE: Duration = Duration::from_secs(2 * 3_600);
+
+/// Who waits, and what is under way.
+pub(super) struct Queue {
+    waiting: [VecDeque<Waiter>; CLASSES],
+    pub(super) is_driven: bool,
+    at_once: usize,
+    live_under_way: usize,
+    others_under_way: usize,
+}
+
+impl Queue {
+    pub(super) fn new(at_once: usize) -> Self {
+        Self { waiting: Default::default(), is_driven: false, at_once, live_under_way: 0, others_under_way: 0 }
+    }
+
+    pub(super) fn enter(&mut self, class: Class, waiter: Waiter) {
+        if let Some(waiting) = self.waiting.get_mut(class.number()) {
+            waiting.push_back(waiter);
+        }
+    }
+
+    /// Takes everybody out.
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = Waiter> + use<> {
+        std::mem::take(&mut self.waiting).into_iter().flatten()
+    }
+
+    /// Forgets who has gone. Whether anybody is left.
+    pub(super) fn is_wanted(&mut self) -> bool {
+        self.waiting.iter_mut().for_each(|waiting| waiting.retain(|waiter| !waiter.seat.is_closed()));
+        self.waiting.iter().any(|waiting| !waiting.is_empty())
+    }
+
+    /// How many calls could begin, by class, if they were granted: of the kinds for which it is time to ask.
+    pub(super) fn wanted(&self, [ask_live, ask_others]: [bool; 2]) -> [u32; CLASSES] {
+        let (mut free, mut free_for_live, mut free_for_others) =
+            (self.at_once.saturating_sub(self.all_under_way()), self.free(Class::Live), self.free(Class::Backfill));
+        let mut wanted = [0_u32; CLASSES];
+        for ((class, waiting), wanted) in Class::ALL.into_iter().zip(&self.waiting).zip(&mut wanted) {
+            let (is_asked, free_for_kind) = if class == Class::Live { (ask_live, &mut free_for_live) } else { (ask_others, &mut free_for_others) };
+            for waiter in waiting.iter().filter(|_| is_asked) {
+                if waiter.takes_place && free.min(*free_for_kind) == 0 {
+                    continue;
+                }
+                let taken = usize::from(waiter.takes_place);
+                (free, *free_for_kind) = (free.saturating_sub(taken), free_for_kind.saturating_sub(taken));
+                *wanted = wanted.saturating_add(1);
+            }
+        }
+        wanted
+    }
+
+    /// Whether live calls wait, and whether others do.
+    pub(super) fn kinds(&self) -> [bool; 2] {
+        let [live, others @ ..] = &self.waiting;
+        [!live.is_empty(), others.iter().any(|waiting| !waiting.is_empty())]
+    }
+
+    /// Who is next of a class, with a place: of live ones the newest, who has the most of its time left, of others the oldest.
+    pub(super) fn next(&mut self, class: Class) -> Option<Waiter> {
+        let has_place = self.free(class) > 0;
+        let waiting = self.waiting.get_mut(class.number())?;
+        let is_next = |waiter: &Waiter| !waiter.seat.is_closed() && (has_place || !waiter.takes_place);
+        let at = if class == Class::Live { waiting.iter().rposition(is_next) } else { waiting.iter().position(is_next) };
+        let waiter = waiting.remove(at?)?;
+        let under_way = self.under_way(class);
+        *under_way = under_way.saturating_add(usize::from(waiter.takes_place));
+        Some(waiter)
+    }
+
+    /// Takes out the live ones who won't want it any more at a time.
+    pub(super) fn take_late(&mut self, at: Instant) -> Vec<Waiter> {
+        let Some(waiting) = self.waiting.get_mut(Class::Live.number()) else { return Vec::new() };
+        let (late, others): (Vec<_>, Vec<_>) = std::mem::take(waiting).into_iter().partition(|waiter| *lock(&waiter.until) < at);
+        *waiting = others.into();
+        late
+    }
+
+    /// Gives back the place of a call.
+    pub(super) fn leave(&mut self, class: Class) {
+        let under_way = self.under_way(class);
+        *under_way = under_way.saturating_sub(1);
+    }
+
+    pub(super) const fn all_under_way(&self) -> usize {
+        self.live_under_way.saturating_add(self.others_under_way)
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.iter().flatten().filter(|waiter| !waiter.seat.is_closed()).count()
+    }
+
+    const fn under_way(&mut self, class: Class) -> &mut usize {
+        match class {
+            Class::Live => &mut self.live_under_way,
+            Class::FollowUp | Class::Reconcile | Class::Backfill => &mut self.others_under_way,
+        }
+    }
+
+    /// Places for further calls of a class. Live calls have some for themselves, so that hanging ones of other classes can't take
+    /// all; and the others have one.
+    fn free(&self, class: Class) -> usize {
+        let free = self.at_once.saturating_sub(self.all_under_way());
+        let for_live = if self.at_once < 4 { self.at_once / 2 } else { self.at_once / 4 };
+        let (not_for_it, under_way) = match class {
+            Class::Live => (usize::from(self.at_once > 1), self.live_under_way),
+            Class::FollowUp | Class::Reconcile | Class::Backfill => (for_live, self.others_under_way),
+        };
+        free.min(self.at_once.saturating_sub(not_for_it).saturating_sub(under_way))
+    }
+}
+
+/// When what can be asked for next.
+pub(super) struct Next {
+    pub(super) live_at: Instant,
+    pub(super) others_at: Instant,
+    /// How many others the pace lets through, and when it will let one through.
+    paced: u32,
+    paced_at: Instant,
+}
+
+impl Default for Next {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self { live_at: now, others_at: now, paced: 0, paced_at: now }
+    }
+}
+
+impl Next {
+    /// For which kinds it is time to ask.
+    pub(super) fn is_time(&self, now: Instant) -> [bool; 2] {
+        [now >= self.live_at, now >= self.others_at]
+    }
+
+    /// Takes away what the pace doesn't let through.
+    pub(super) fn limit(&mut self, wanted: &mut [u32; CLASSES], pace: &DefaultDirectRateLimiter, now: Instant) {
+        let [_, others @ ..] = wanted;
+        while self.paced < others.iter().sum() {
+            match pace.check() {
+                Ok(()) => self.paced = self.paced.saturating_add(1),
+                Err(not_yet) => {
+                    self.paced_at = now + not_yet.wait_time_from(DefaultClock::default().now());
+                    break;
+                }
+            }
+        }
+        let mut left = self.paced;
+        for number in others {
+            *number = (*number).min(left);
+            left = left.saturating_sub(*number);
+        }
+    }
+
+    /// Takes notice of what was granted.
+    pub(super) fn spend(&mut self, granted: [u32; CLASSES]) {
+        let [_, others @ ..] = granted;
+        self.paced = self.paced.saturating_sub(others.iter().sum());
+    }
+
+    /// When to look again without being told to. What could be asked for already lacks a free place: that is told.
+    pub(super) fn soonest(&self, now: Instant, [live, others]: [bool; 2]) -> Instant {
+        let times = [live.then_some(self.live_at), others.then(|| self.others_at.max(self.paced_at))];
+        let soonest = times.into_iter().flatten().filter(|at| *at > now).min();
+        soonest.unwrap_or_else(|| now + Duration::from_secs(3_600))
+    }
+}

@@ -1,0 +1,318 @@
+//! What a reply says of the budget: somebody else may spend it too, and the source knows best.
+//!
+//! `X-RateLimit-*` as OmnioTap documents them, with the reset as the epoch's seconds; `RateLimit-*` (an IETF draft) with the
+//! seconds until it; `Retry-After` (RFC 9110, section 10.2.3) with seconds or a date. Others write the reset in smaller units, as a
+//! date, or as a time such as `1m30s`.
+
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::lock;
+use super::rate_limiter::{Budget, Permit};
+use crate::sources::extract::time_of;
+use crate::storage::StorageError;
+use crate::storage::rate_limit::{Allowance, block_account, postpone_call, set_allowance};
+
+/// Nobody is believed for longer.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// A reset that is further away was meant in another way, nobody knows in which: then it is taken to be this far away.
+const IMPLAUSIBLE: Duration = Duration::from_secs(60);
+
+/// For so long a reply waits until what it says of the limits is written down.
+const LONGEST_WRITE: Duration = Duration::from_secs(1);
+
+/// What a reply says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    /// So many calls are left.
+    pub(super) allowance: Option<Allowance>,
+    /// No calls for so long.
+    pub(super) pause: Option<Duration>,
+    /// There were too many.
+    pub(super) is_throttled: bool,
+}
+
+impl Said {
+    /// Reads a reply that came now. Its own date is believed where it has one: clocks differ.
+    pub(super) fn read(status: u16, headers: &HeaderMap, now: Timestamp) -> Self {
+        let now = text(headers, DATE.as_str()).and_then(date).unwrap_or(now);
+        let told = ["x-ratelimit", "ratelimit"].into_iter().filter_map(|prefix| allowance(headers, prefix, now));
+        let is_throttled = status == 429;
+        let asked = text(headers, RETRY_AFTER.as_str()).filter(|_| is_throttled || status == 503).and_then(|text| time_until(text, now));
+        let allowance = told.min_by_key(|allowance| allowance.left);
+        let exhausted = allowance.filter(|allowance| is_throttled && allowance.left == 0).map(|allowance| allowance.lasts);
+        Self { allowance, pause: asked.or(exhausted), is_throttled }
+    }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// A date in any of HTTP's three forms (RFC 9110, section 5.6.7), or another one that sources write.
+fn date(text: &str) -> Option<Timestamp> {
+    let http = httpdate::parse_http_date(text).ok().and_then(|at| Timestamp::try_from(at).ok());
+    let is_number = number(text).is_some();
+    http.or_else(|| time_of(&Value::from(text)).filter(|_| !is_number))
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// How many are left until when; `None` where it doesn't say both, or that time has come.
+fn allowance(headers: &HeaderMap, prefix: &str, now: Timestamp) -> Option<Allowance> {
+    let left = number(text(headers, &format!("{prefix}-remaining"))?)?;
+    let lasts = reset_in(text(headers, &format!("{prefix}-reset"))?, now)?;
+    let left = u32::try_from(Duration::try_from_secs_f64(left.max(0.0)).unwrap_or(Duration::MAX).as_secs()).unwrap_or(u32::MAX);
+    Some(Allowance { left, lasts })
+}
+
+/// How long it is until a reset; `None` if that time has come, or can't be read. A time that can't be meant lasts as long as a
+/// budget usually does.
+fn reset_in(text: &str, now: Timestamp) -> Option<Duration> {
+    let seconds = match number(text) {
+        // A time, in seconds or smaller units, ...
+        Some(reset) if reset > 1e17 => reset / 1e9 - seconds_of(now),
+        Some(reset) if reset > 1e14 => reset / 1e6 - seconds_of(now),
+        Some(reset) if reset > 1e11 => reset / 1e3 - seconds_of(now),
+        Some(reset) if reset > 1e8 => reset - seconds_of(now),
+        // ... or how long it takes.
+        Some(reset) => reset,
+        None => match date(text) {
+            Some(at) => at.duration_since(now).as_secs_f64(),
+            None => text.parse::<SignedDuration>().ok()?.as_secs_f64(),
+        },
+    };
+    bounded(if seconds > LONGEST.as_secs_f64() { IMPLAUSIBLE.as_secs_f64() } else { seconds })
+}
+
+fn seconds_of(now: Timestamp) -> f64 {
+    now.duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
+}
+
+/// No source asks for so long a pause: such a number is a time, or a mistake.
+const LONGEST_ASKED: Duration = Duration::from_secs(7 * 86_400);
+
+fn time_until(text: &str, now: Timestamp) -> Option<Duration> {
+    if number(text).is_some_and(|seconds| seconds > LONGEST_ASKED.as_secs_f64()) {
+        return reset_in(text, now);
+    }
+    let seconds = number(text).or_else(|| Some(date(text)?.duration_since(now).as_secs_f64()));
+    bounded(seconds?)
+}
+
+fn bounded(seconds: f64) -> Option<Duration> {
+    let time = Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())).ok();
+    time.filter(|time| !time.is_zero())
+}
+
+/// How often in a row there were too many calls, and nobody said for how long.
+#[derive(Debug, Default)]
+pub(super) struct Throttled {
+    in_a_row: u32,
+    since: Option<Instant>,
+}
+
+impl Throttled {
+    /// The next pause, twice as long as the last one; `None` for a call that began before that.
+    fn pause(&mut self, began: Instant, first: Duration, longest: Duration) -> Option<Duration> {
+        if self.since.is_some_and(|since| began <= since) {
+            return None;
+        }
+        let pause = first.saturating_mul(1 << self.in_a_row.min(16)).min(longest);
+        (self.in_a_row, self.since) = (self.in_a_row.saturating_add(1), Some(Instant::now()));
+        // So that replicas don't all come back at once.
+        Some(pause.mul_f64(0.75 + 0.5 * chance()))
+    }
+
+    fn end(&mut self, began: Instant) {
+        if self.since.is_none_or(|since| began > since) {
+            *self = Self::default();
+        }
+    }
+}
+
+/// A number from 0 to 1.
+fn chance() -> f64 {
+    let (high, _) = Uuid::new_v4().as_u64_pair();
+    f64::from(u32::try_from(high >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+impl Budget {
+    /// Takes notice of what a reply says, on all replicas, where it is less than was believed.
+    pub(super) async fn correct(&self, permit: &Permit, said: Said) {
+        let pause = said.pause.or_else(|| {
+            let mut throttled = lock(&self.throttled);
+            if said.is_throttled {
+                return throttled.pause(permit.since, self.limits.window.memory(), self.limits.window.length);
+            }
+            throttled.end(permit.since);
+            None
+        });
+        let under_way = u32::try_from(self.under_way()).unwrap_or(u32::MAX);
+        // What is under way may have been counted before this call, though it was granted after it.
+        let is_less = |allowance: &Allowance| allowance.left == 0 || allowance.left.saturating_add(under_way) < permit.free;
+        match (pause, said.allowance.filter(is_less)) {
+            (Some(pause), _) => self.write_down(block_account(&self.pool, self.key, pause)).await,
+            // This call is one of those granted since.
+            (None, Some(Allowance { left, lasts })) => {
+                let allowance = Allowance { left: left.saturating_add(1), lasts };
+                self.write_down(set_allowance(&self.pool, self.key, permit.granted_at, allowance)).await;
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Takes notice of when a call was sent at the latest, if it was: one that had to wait for its connection reaches the source
+    /// later than its grant allows for.
+    pub(super) async fn note_sent(&self, permit: &Permit, sent_by: Option<Instant>) {
+        if sent_by.is_some_and(|sent_by| sent_by.saturating_duration_since(permit.since) > self.limits.window.margin) {
+            self.write_down(postpone_call(&self.pool, self.key, permit.granted_at, permit.class.number())).await;
+        }
+    }
+
+    /// Somebody waits for what the source said besides.
+    async fn write_down(&self, writing: impl Future<Output = Result<(), StorageError>>) {
+        let source = self.key.source.as_str();
+        match tokio::time::timeout(LONGEST_WRITE, writing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(source, %error, "what a source says of its limits is not written down"),
+            Err(_) => tracing::warn!(source, "what a source says of its limits is not written down in time"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-21T12:00:00Z".parse().unwrap()
+    }
+
+    fn said(status: u16, headers: &[(&str, &str)]) -> Said {
+        let header = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap());
+        Said::read(status, &headers.iter().map(header).collect(), now())
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn what_is_left_is_read_as_the_vendors_write_it() {
+        let epoch = now().as_second() + 20;
+        let expected = Some(Allowance { left: 7, lasts: seconds(20) });
+        for (prefix, reset) in [("x-ratelimit", epoch.to_string()), ("x-ratelimit", format!("{epoch}000")), ("ratelimit", "20".to_owned())] {
+            let (left, until) = (format!("{prefix}-remaining"), format!("{prefix}-reset"));
+            assert_eq!(said(200, &[(&left, "7"), (&until, &reset)]).allowance, expected, "{prefix}: {reset}");
+        }
+        let reset = epoch.to_string();
+        let both = [("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", &reset), ("ratelimit-remaining", "7"), ("ratelimit-reset", "20")];
+        assert_eq!(said(200, &both).allowance, expected, "the smaller one counts");
+        // Its clock is ten minutes ahead of ours.
+        let ahead = (epoch + 600).to_string();
+        let dated = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", &ahead), ("date", "Sat, 21 Nov 2026 12:10:00 GMT")];
+        assert_eq!(said(200, &dated).allowance, expected);
+        let dated = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", &ahead), ("date", "Saturday, 21-Nov-26 12:10:00 GMT")];
+        assert_eq!(said(200, &dated).allowance, expected);
+        for reset in [
+            format!("{epoch}000000"),
+            format!("{epoch}000000000"),
+            format!("{epoch}.0"),
+            "Sat, 21 Nov 2026 12:00:20 GMT".to_owned(),
+            "2026-11-21T12:00:20Z".to_owned(),
+            "20s".to_owned(),
+            "20000ms".to_owned(),
+            "0m20s".to_owned(),
+        ] {
+            let headers = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", reset.as_str())];
+            assert_eq!(said(200, &headers).allowance, expected, "{reset}");
+        }
+        for implausible in ["86400", "20000000", "4102444800", "1e300", "Sat, 21 Nov 2099 12:00:20 GMT"] {
+            let headers = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", implausible)];
+            assert_eq!(said(429, &headers).pause, Some(seconds(60)), "{implausible}");
+        }
+        for unclear in ["soon", "", "NaN", "yesterday", "-5"] {
+            assert_eq!(said(200, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", unclear)]).allowance, None, "{unclear}");
+        }
+        let over = (epoch - 30).to_string();
+        for nothing in [
+            &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", over.as_str())][..],
+            &[("x-ratelimit-remaining", "0")],
+            &[("x-ratelimit-reset", "9")],
+        ] {
+            assert_eq!(said(200, nothing), Said::default());
+        }
+    }
+
+    #[test]
+    fn a_pause_is_seconds_or_a_date_and_at_most_an_hour() {
+        for (text, pause) in [
+            ("30", Some(seconds(30))),
+            ("Sat, 21 Nov 2026 12:00:30 GMT", Some(seconds(30))),
+            ("Saturday, 21-Nov-26 12:00:30 GMT", Some(seconds(30))),
+            ("Sat Nov 21 12:00:30 2026", Some(seconds(30))),
+            ("30.0", Some(seconds(30))),
+            ("86400", Some(seconds(3_600))),
+            ("99999999", Some(seconds(60))),
+            ("1795262430", Some(seconds(30))),
+            ("Sat, 21 Nov 2099 12:00:30 GMT", Some(seconds(3_600))),
+            ("Sat, 21 Nov 2020 12:00:30 GMT", None),
+            ("0", None),
+            ("-5", None),
+            ("soon", None),
+            ("NaN", None),
+            ("inf", None),
+            ("", None),
+        ] {
+            assert_eq!(said(429, &[("retry-after", text)]).pause, pause, "{text}");
+            assert_eq!(said(200, &[("retry-after", text)]).pause, None);
+        }
+        assert_eq!(said(503, &[("retry-after", "30")]), Said { pause: Some(seconds(30)), ..Said::default() });
+        let reset = (now().as_second() + 9).to_string();
+        assert_eq!(said(429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &reset)]).pause, Some(seconds(9)));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_it_says_it_is_bounded(status in 100_u16..600, values in proptest::collection::vec("[ -~]{0,40}|[0-9]{1,25}|-?[0-9]{1,12}(\\.[0-9]{1,9})?(e[0-9]{1,3})?", 6)) {
+            let names = ["x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit-remaining", "ratelimit-reset", "retry-after", "date"];
+            let headers: Vec<_> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
+            let said = said(status, &headers);
+            for time in said.allowance.map(|allowance| allowance.lasts).into_iter().chain(said.pause) {
+                prop_assert!(!time.is_zero() && time <= LONGEST);
+            }
+        }
+
+        #[test]
+        fn pauses_grow_and_end(calls in 1..40_u32) {
+            let mut throttled = Throttled::default();
+            let (first, longest) = (seconds(5), seconds(60));
+            for n in 0..calls {
+                let pause = throttled.pause(Instant::now(), first, longest).unwrap();
+                let expected = first.saturating_mul(1 << n.min(16)).min(longest);
+                prop_assert!(pause >= expected.mul_f64(0.74) && pause <= expected.mul_f64(1.26));
+            }
+            throttled.end(Instant::now());
+            prop_assert!(throttled.pause(Instant::now(), first, longest).unwrap() <= first.mul_f64(1.26));
+        }
+    }
+
+    #[test]
+    fn calls_that_were_under_way_together_are_one_refusal() {
+        let mut throttled = Throttled::default();
+        let began = Instant::now();
+        assert!(throttled.pause(began, seconds(5), seconds(60)).is_some());
+        assert!(throttled.pause(began, seconds(5), seconds(60)).is_none());
+    }
+}

@@ -1,0 +1,269 @@
+//! The budget of an account, as far as this replica goes: one task asks Postgres for all who wait, and sleeps until there can be
+//! another answer. It ends when nobody waits.
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::storage::pool::Pool;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jiff::Timestamp;
+use tokio::sync::{Notify, oneshot};
+
+use super::fair_share::{Shares, Window, share};
+use super::queue::{Next, Queue, Until, Waiter};
+use super::rate_limit_headers::Throttled;
+use super::{CallError, Class, lock};
+use crate::app::tasks::Background;
+use crate::storage::StorageError;
+use crate::storage::rate_limit::{Counting, Entry, Ledger, Written, delete_old_calls, write_ledger};
+use crate::storage::upstream_accounts::{AccountKey, CLASSES};
+
+/// Longer than any of Postgres's own limits for it.
+const LONGEST_WRITE: Duration = Duration::from_secs(5);
+
+/// Above so many calls in a window they are added up in steps of a six-hundredth of it, or there would be a row for each.
+const MOST_ROWS: u32 = 600;
+
+/// How often calls are forgotten that are of no use any more.
+const FORGETTING: Duration = Duration::from_secs(60);
+
+/// For how long it is believed that no live call will be granted: others may have learnt otherwise meanwhile.
+const LONGEST_HINT: Duration = Duration::from_secs(2);
+
+/// What an account may spend.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Calls in any window.
+    pub(super) calls: u32,
+    pub(super) window: Window,
+    /// How many may be under way at once.
+    pub(super) at_once: usize,
+}
+
+/// The budget of an account.
+pub(super) struct Budget {
+    pub(super) pool: Pool,
+    pub(super) key: AccountKey,
+    pub(super) limits: Limits,
+    pub(super) throttled: Mutex<Throttled>,
+    background: Background,
+    /// Spreads all but live calls over the time, so that they don't spend a minute's budget in its first second.
+    pace: DefaultDirectRateLimiter,
+    queue: Mutex<Queue>,
+    changed: Notify,
+    forgot_at: Mutex<Option<Instant>>,
+    /// Before this no live call will be granted, as far as is known.
+    live_at: Mutex<Option<Instant>>,
+}
+
+/// The right to make one call, soon; and, until it is dropped, a place among those under way.
+pub(super) struct Permit {
+    budget: Arc<Budget>,
+    pub(super) class: Class,
+    takes_place: bool,
+    /// A time before which it was not granted.
+    pub(super) since: Instant,
+    /// When it counts as granted, by Postgres's clock.
+    pub(super) granted_at: Timestamp,
+    /// Calls that were left then.
+    pub(super) free: u32,
+}
+
+impl Permit {
+    /// Whether a call that begins now reaches the source before its grant stops to count.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.since.elapsed() < self.budget.limits.window.margin.mul_f32(0.8)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if self.takes_place {
+            lock(&self.budget.queue).leave(self.class);
+            self.budget.changed.notify_one();
+        }
+    }
+}
+
+impl Budget {
+    pub(super) fn new(pool: &Pool, key: AccountKey, limits: Limits, background: &Background) -> Arc<Self> {
+        let per_call = limits.window.length / limits.calls.max(1);
+        let burst = NonZeroU32::new(limits.calls / 12).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(per_call).unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(burst);
+        Arc::new(Self {
+            pool: pool.clone(),
+            key,
+            limits,
+            throttled: Mutex::default(),
+            background: background.clone(),
+            pace: RateLimiter::direct(quota),
+            queue: Mutex::new(Queue::new(limits.at_once)),
+            changed: Notify::new(),
+            forgot_at: Mutex::default(),
+            live_at: Mutex::default(),
+        })
+    }
+
+    /// Waits for the right to make a call, for as long as it takes; a live one no longer than it can be had in time.
+    ///
+    /// # Errors
+    /// When there is none in time, the budget isn't known, or the service is ending.
+    pub(super) async fn permit(self: &Arc<Self>, class: Class, takes_place: bool, until: Until) -> Result<Permit, CallError> {
+        let (seat, permit) = oneshot::channel();
+        self.enter(class, Waiter { seat, takes_place, until });
+        // Nobody answers when the service is ending.
+        permit.await.unwrap_or(Err(CallError::Ending))
+    }
+
+    fn enter(self: &Arc<Self>, class: Class, waiter: Waiter) {
+        let mut queue = lock(&self.queue);
+        queue.enter(class, waiter);
+        let needs_driver = !std::mem::replace(&mut queue.is_driven, true);
+        drop(queue);
+        if needs_driver {
+            self.background.spawn(Arc::clone(self).drive());
+        } else {
+            self.changed.notify_one();
+        }
+    }
+
+    /// How long a live call would have to wait at least: nobody on the phone needs to, if that is too long.
+    pub(super) fn live_in(&self) -> Duration {
+        lock(&self.live_at).map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// How many calls are under way.
+    pub(super) fn under_way(&self) -> usize {
+        lock(&self.queue).all_under_way()
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.queue).waiting()
+    }
+
+    async fn drive(self: Arc<Self>) {
+        let mut driver = Driver { budget: &self, is_over: false };
+        let mut next = Next::default();
+        loop {
+            let now = Instant::now();
+            let Some((wanted, kinds)) = self.wanted(now, &mut next) else {
+                driver.is_over = true;
+                return;
+            };
+            if wanted != [0; CLASSES] {
+                match tokio::time::timeout(LONGEST_WRITE, self.write(wanted)).await {
+                    Ok(Ok((written, shares))) => {
+                        let is_short = wanted.first() > shares.granted.first();
+                        *lock(&self.live_at) = is_short.then(|| Instant::now() + shares.live_in.min(LONGEST_HINT));
+                        self.hand_out(written, &shares, is_short, &mut next);
+                    }
+                    Ok(Err(error)) => self.refuse(error),
+                    Err(_) => self.refuse(StorageError::Database(sqlx::Error::PoolTimedOut)),
+                }
+                continue;
+            }
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = tokio::time::sleep_until(next.soonest(now, kinds).into()) => {}
+                () = self.background.until_ending() => return,
+            }
+        }
+    }
+
+    /// What is to be asked for now, and who waits at all; `None` when nobody does any more.
+    fn wanted(&self, now: Instant, next: &mut Next) -> Option<([u32; CLASSES], [bool; 2])> {
+        let mut queue = lock(&self.queue);
+        if !queue.is_wanted() {
+            queue.is_driven = false;
+            return None;
+        }
+        let mut wanted = queue.wanted(next.is_time(now));
+        next.limit(&mut wanted, &self.pace, now);
+        Some((wanted, queue.kinds()))
+    }
+
+    async fn write(&self, wanted: [u32; CLASSES]) -> Result<(Written, Shares), StorageError> {
+        let Limits { calls, window, .. } = self.limits;
+        let step = if calls > MOST_ROWS { window.length / MOST_ROWS } else { Duration::ZERO };
+        let mut shares = Shares::default();
+        let decide = |ledger: &Ledger| {
+            shares = share(ledger, calls, window, wanted);
+            let [live, others @ ..] = std::array::from_fn::<_, CLASSES, _>(|class| wanted.get(class) > shares.granted.get(class));
+            let is_old = |ago: Option<Duration>| ago.is_none_or(|ago| ago > window.memory() / 4);
+            let (live_wanted, other_wanted) = (live && is_old(ledger.live_wanted), others.contains(&true) && is_old(ledger.other_wanted));
+            Entry { granted: shares.granted, live_wanted, other_wanted }
+        };
+        let written = write_ledger(&self.pool, self.key, Counting { time: window.counted(), step }, decide).await?;
+        self.forget_soon();
+        Ok((written, shares))
+    }
+
+    fn hand_out(self: &Arc<Self>, written: Written, shares: &Shares, is_short: bool, next: &mut Next) {
+        let now = Instant::now();
+        (next.live_at, next.others_at) = (now + self.limits.pause(shares.live_in), now + self.limits.pause(shares.others_in));
+        next.spend(shares.granted);
+        let mut handed = Vec::new();
+        let mut queue = lock(&self.queue);
+        for (class, number) in Class::ALL.into_iter().zip(shares.granted) {
+            for _ in 0..number {
+                let Some(Waiter { seat, takes_place, .. }) = queue.next(class) else { break };
+                let (since, granted_at) = (written.since, written.granted_at);
+                handed.push((seat, Permit { budget: Arc::clone(self), class, takes_place, since, granted_at, free: shares.free }));
+            }
+        }
+        // Nobody on the phone waits in vain.
+        let late = if is_short { queue.take_late(now + shares.live_in) } else { Vec::new() };
+        drop(queue);
+        for (seat, permit) in handed {
+            let _ = seat.send(Ok(permit));
+        }
+        for waiter in late {
+            let _ = waiter.seat.send(Err(CallError::NoBudget));
+        }
+    }
+
+    /// Tells all who wait that there is nothing to wait for.
+    fn refuse(&self, error: StorageError) {
+        let error = CallError::Storage(Arc::new(error));
+        let waiting = lock(&self.queue).clear();
+        waiting.for_each(|waiter| drop(waiter.seat.send(Err(error.clone()))));
+    }
+
+    fn forget_soon(&self) {
+        let mut forgot_at = lock(&self.forgot_at);
+        if forgot_at.is_none_or(|at| at.elapsed() > FORGETTING) {
+            *forgot_at = Some(Instant::now());
+            let (pool, key) = (self.pool.clone(), self.key);
+            // What isn't forgotten now is the next time.
+            self.background.spawn_endless(async move { drop(delete_old_calls(&pool, key).await) });
+        }
+    }
+}
+
+impl Limits {
+    /// How long to sleep at most before Postgres is asked again: it must not forget that somebody waits.
+    fn pause(self, time: Duration) -> Duration {
+        time.min(self.window.memory() * 2 / 5)
+    }
+}
+
+/// However the driver ends, another one can begin.
+struct Driver<'a> {
+    budget: &'a Budget,
+    is_over: bool,
+}
+
+impl Drop for Driver<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            // Whoever still waits hears that nobody will answer.
+            let mut queue = lock(&self.budget.queue);
+            queue.is_driven = false;
+            let waiting = queue.clear();
+            drop(queue);
+            drop(waiting);
+        }
+    }
+}

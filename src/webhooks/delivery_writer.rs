@@ -1,0 +1,210 @@
+//! Receipts of a brand that share a commit.
+//!
+//! While a brand's receipts are being written, further ones wait and are written together in one statement when those are
+//! back: one wait for the disk, however many.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::storage::pool::Pool;
+use tokio::sync::oneshot;
+
+use super::body_memory::Body;
+use crate::app::tasks::Background;
+use crate::clock::Clock;
+use crate::storage::delivery_queue::{DeliveryRow, Inserted, insert_deliveries};
+use crate::telemetry::alarm::Alarm;
+
+/// The most that are written together.
+const MOST_ROWS: usize = 128;
+
+/// The most bytes of bodies that are written together, unless a single one has more.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long the next ones wait for those that are being written before they are written beside them: the more share a wait
+/// for the disk the better, unless it is stuck.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How many statements of a brand may be under way at once.
+const MOST_UNDER_WAY: usize = 2;
+
+/// How often it is tried whether webhooks would be stored again.
+const TRIAL: Duration = Duration::from_secs(2);
+
+/// For how long none may have failed before that.
+const QUIET: Duration = Duration::from_secs(6);
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt {
+    /// It is stored.
+    New,
+    /// The same was stored before.
+    Known,
+    /// Another one with the same id was stored before.
+    Conflicting,
+    /// The same was stored before, and something else about the same things since.
+    Repeated,
+}
+
+/// It could not be stored, or it is not known whether it was.
+#[derive(Debug, Clone, Copy)]
+pub struct NotStored;
+
+struct Parcel {
+    row: DeliveryRow,
+    // Its room comes free when it is written.
+    _room: Body,
+    receipt: oneshot::Sender<Result<Receipt, NotStored>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Parcel>,
+    under_way: usize,
+    // When the latest batch departed.
+    departed_at: Option<Instant>,
+}
+
+impl Queue {
+    fn may_depart(&self) -> bool {
+        let is_late = self.departed_at.is_none_or(|at| at.elapsed() > PATIENCE);
+        self.under_way == 0 || (is_late && self.under_way < MOST_UNDER_WAY)
+    }
+}
+
+/// The brands' queues.
+pub struct Receipts {
+    pool: Pool,
+    keep_contents: u32,
+    background: Background,
+    clock: Clock,
+    queues: HashMap<i32, Mutex<Queue>>,
+    alarm: Arc<Alarm>,
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Receipts {
+    /// Queues for some brands.
+    pub fn new(
+        pool: Pool,
+        keep_contents: u32,
+        alarm: Arc<Alarm>,
+        background: Background,
+        clock: Clock,
+        brands: impl IntoIterator<Item = i32>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            pool,
+            keep_contents,
+            background,
+            clock,
+            queues: brands.into_iter().map(|brand_id| (brand_id, Mutex::default())).collect(),
+            alarm,
+        })
+    }
+
+    /// Stores a delivery, together with others that arrive now. It is stored even if nobody waits for that any more.
+    pub(super) async fn store(self: &Arc<Self>, brand_id: i32, row: DeliveryRow, room: Body) -> Result<Receipt, NotStored> {
+        let (receipt, stored) = oneshot::channel();
+        {
+            let mut queue = lock(self.queues.get(&brand_id).ok_or(NotStored)?);
+            queue.waiting.push_back(Parcel { row, _room: room, receipt });
+            if queue.may_depart() {
+                queue.under_way = queue.under_way.saturating_add(1);
+                let receipts = Arc::clone(self);
+                self.background.spawn(async move { receipts.write_all(brand_id).await });
+            }
+        }
+        stored.await.unwrap_or(Err(NotStored))
+    }
+
+    async fn write_all(&self, brand_id: i32) {
+        let Some(queue) = self.queues.get(&brand_id) else { return };
+        let mut writer = Writer { queue, is_over: false };
+        while let Some(parcels) = writer.next_batch() {
+            self.write(brand_id, parcels).await;
+        }
+    }
+
+    /// While webhooks are not stored and none comes any more, tries whether they would be: nobody should need to send one for that.
+    /// Those that come know better, since a trial writes nothing that could find a full disk.
+    pub async fn find_out_when_they_are_stored(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(TRIAL).await;
+            let Some(brand_id) = self.queues.keys().next().filter(|_| self.alarm.is_raised_and_quiet(QUIET)) else { continue };
+            if insert_deliveries(&self.pool, *brand_id, &[], self.keep_contents, self.clock.frozen_at()).await.is_ok() {
+                self.alarm.clear();
+            }
+        }
+    }
+
+    async fn write(&self, brand_id: i32, parcels: Vec<Parcel>) {
+        let (rows, receipts): (Vec<_>, Vec<_>) = parcels.into_iter().map(|parcel| (parcel.row, (parcel.receipt, parcel._room))).unzip();
+        let written = insert_deliveries(&self.pool, brand_id, &rows, self.keep_contents, self.clock.frozen_at()).await;
+        let inserted: Result<Inserted, NotStored> = match written {
+            Ok(inserted) => {
+                self.alarm.clear();
+                Ok(inserted)
+            }
+            Err(error) => {
+                self.alarm.raise(&error);
+                Err(NotStored)
+            }
+        };
+        for (row, (receipt, _room)) in rows.iter().zip(receipts) {
+            let stored = |inserted: &Inserted| match row.delivery_id {
+                id if inserted.new.contains(&id) => Receipt::New,
+                id if inserted.conflicting.contains(&id) => Receipt::Conflicting,
+                id if inserted.repeated.contains(&id) => Receipt::Repeated,
+                _ => Receipt::Known,
+            };
+            let _ = receipt.send(inserted.as_ref().map(stored).map_err(|_| NotStored));
+        }
+    }
+}
+
+/// One that writes what waits. It doesn't count as under way any more once it is over, whatever ends it.
+struct Writer<'a> {
+    queue: &'a Mutex<Queue>,
+    is_over: bool,
+}
+
+impl Writer<'_> {
+    /// The next to be written together: none of which could be the same as another. `None`, and it is over, when nobody waits.
+    fn next_batch(&mut self) -> Option<Vec<Parcel>> {
+        let mut queue = lock(self.queue);
+        if queue.waiting.is_empty() {
+            // Under the same lock, so that whoever comes next either is in the batch or starts a writer.
+            queue.under_way = queue.under_way.saturating_sub(1);
+            self.is_over = true;
+            return None;
+        }
+        queue.departed_at = Some(Instant::now());
+        let (mut batch, mut bytes, mut seen) = (Vec::new(), 0_usize, HashSet::new());
+        while let Some(next) = queue.waiting.front() {
+            bytes = bytes.saturating_add(next.row.body.len());
+            let marks: Vec<[u8; 16]> = next.row.key.iter().chain(next.row.last.iter().flat_map(|(_, about)| about)).copied().collect();
+            let is_full = batch.len() >= MOST_ROWS || (bytes > MOST_BYTES && !batch.is_empty());
+            if is_full || marks.iter().any(|mark| seen.contains(mark)) {
+                break;
+            }
+            seen.extend(marks);
+            batch.extend(queue.waiting.pop_front());
+        }
+        Some(batch)
+    }
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let mut queue = lock(self.queue);
+            queue.under_way = queue.under_way.saturating_sub(1);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! A webhook's way in: the door, the body, the proof, the inbox. It is acknowledged when it is committed, and answered in time
+//! whatever happens: what is not known by then is sent again, and dropped if it was stored after all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::storage::pool::Pool;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use tokio::sync::Semaphore;
+
+use super::body_memory::{Body, Room};
+use super::delivery_writer::{Receipt, Receipts};
+use super::endpoints::{Doorway, Doorways, Outcome};
+use crate::app::tasks::Background;
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::source::Source;
+use crate::http::problem::Problem;
+use crate::http::rate_limits::SameWebhooks;
+use crate::inbox::Wakes;
+use crate::settings::file::{InboxSettings, LimitsSettings};
+use crate::sources::webhook::{Admitted, Incoming, Refused, SECRET_HEADER, SECRET_PARAMETER, Sameness, SecretIn, Urgency};
+use crate::storage::StorageError;
+use crate::storage::database::database_now;
+use crate::storage::delivery_queue::{DeliveryRow, new_id};
+use crate::storage::follow_ups::insert_follow_ups;
+use crate::storage::invalidation::LookupHash;
+use crate::sync::follow_up::confirmations;
+use crate::telemetry::alarm::Alarm;
+
+/// What receiving needs.
+pub struct Reception {
+    /// The ways in.
+    pub doorways: Arc<Doorways>,
+    pub(crate) receipts: Arc<Receipts>,
+    pool: Pool,
+    same: SameWebhooks,
+    // One of the large bodies at a time whose proof takes them apart.
+    large: Arc<Semaphore>,
+    room: Room,
+    most_bytes: usize,
+    answer: Duration,
+    wakes: Wakes,
+    clock: Clock,
+}
+
+/// What a request's log line says about a webhook.
+#[derive(Debug, Clone)]
+pub struct WebhookTrace {
+    /// To whom it came.
+    pub brand: Arc<Brand>,
+    /// From which source, as far as its path says.
+    pub source: Source,
+}
+
+impl Reception {
+    /// For some brands.
+    pub fn new(
+        (pool, alarm): (Pool, Arc<Alarm>),
+        brands: &[Arc<Brand>],
+        settings: (&InboxSettings, &LimitsSettings),
+        wakes: Wakes,
+        background: Background,
+        clock: Clock,
+    ) -> Self {
+        let (settings, limits) = settings;
+        Self {
+            doorways: Arc::new(Doorways::new(brands)),
+            receipts: Receipts::new(pool.clone(), settings.keep_contents, alarm, background, clock.clone(), brands.iter().map(|brand| brand.id())),
+            pool,
+            same: SameWebhooks::new(limits.same_webhook_per_minute),
+            large: Arc::new(Semaphore::new(1)),
+            room: Room::new(settings.waiting_megabytes),
+            most_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
+            answer: Duration::from_millis(settings.answer_ms),
+            wakes,
+            clock,
+        }
+    }
+}
+
+/// Receives a webhook.
+///
+/// # Errors
+/// Every [`Problem`] that a source can meet.
+pub async fn receive(request: HttpRequest, payload: Payload, reception: Data<Reception>) -> Result<HttpResponse, Problem> {
+    let place = |name| request.match_info().query(name);
+    let doorway = reception.doorways.find(place("brand"), place("source")).ok_or(Problem::NotFound)?;
+    request.extensions_mut().insert(WebhookTrace { brand: Arc::clone(&doorway.brand), source: doorway.source });
+    let came = tokio::time::timeout(reception.answer, reception.take(&request, payload, doorway)).await;
+    let (outcome, answer) = match came {
+        Ok(Ok(outcome)) => (outcome, Ok(HttpResponse::Accepted().finish())),
+        Ok(Err((outcome, problem))) => (outcome, Err(problem)),
+        // It may be stored all the same: then the next attempt finds it known.
+        Err(_) => (Outcome::Unavailable, Err(Problem::ReceiptUnknown)),
+    };
+    doorway.count(outcome, reception.clock.now());
+    answer
+}
+
+type Turned = (Outcome, Problem);
+
+/// A body without what JSON leaves free, such as blanks: with one more it is the same webhook.
+fn normalized(body: &[u8]) -> Vec<u8> {
+    serde_json::from_slice::<serde_json::Value>(body).and_then(|value| serde_json::to_vec(&value)).unwrap_or_else(|_| body.to_vec())
+}
+
+/// A body of more bytes takes milliseconds to be proved and read.
+const LARGE: usize = 16 * 1024;
+
+/// A webhook as it came, before anybody vouched for it.
+struct Letter {
+    headers: BTreeMap<String, String>,
+    secret: Option<String>,
+    body: Vec<u8>,
+    received_at: Timestamp,
+}
+
+impl Letter {
+    fn admit(&self, brand: &Brand, source: Source) -> Result<Admitted, Refused> {
+        let Self { headers, secret, body, received_at } = self;
+        let door = brand.rules.doors.get(&source).ok_or(Refused::Missing("proof in the settings"))?;
+        let incoming = Incoming { headers, secret: secret.as_deref(), body, received_at: *received_at };
+        door.admit(brand.rules.sources.reader(source), &incoming)
+    }
+}
+
+impl Reception {
+    async fn take(&self, request: &HttpRequest, payload: Payload, doorway: &Doorway) -> Result<Outcome, Turned> {
+        let brand = &doorway.brand;
+        let Some(door) = brand.rules.doors.get(&doorway.source) else { return Err((Outcome::Unavailable, Problem::SourceNotConnected)) };
+        let mut room = self.read(request, payload).await?;
+        let letter = Letter {
+            headers: headers(request.headers()),
+            secret: door.proof.secret_in().and_then(|place| secret(request, place)),
+            body: std::mem::take(&mut room.bytes),
+            received_at: self.clock.now(),
+        };
+        let admitted = self.admit(brand, doorway.source, letter).await?.map_err(|refused| {
+            doorway.warn(refused, self.clock.now());
+            (Outcome::Refused, Problem::WebhookUnproved)
+        })?;
+        let Some(urgency) = place_in_line(admitted.label.urgency) else { return Ok(Outcome::Dropped) };
+        // A second one of the same id, or the same content as the last, changes nothing; what bears neither is work each time.
+        let content = (admitted.label.sameness == Sameness::None)
+            .then(|| LookupHash::new(&brand.row.secret, &format!("same {}", doorway.source), &normalized(&admitted.delivery.body)).0);
+        if let Some(content) = content {
+            self.same.take(content).map_err(|seconds| (Outcome::TooOften, Problem::TooManyWebhooks(seconds)))?;
+        }
+        let about = about(&admitted);
+        let stored = self.receipts.store(brand.id(), row(brand, doorway.source, admitted, urgency), room).await;
+        match stored {
+            Ok(Receipt::Repeated) => {
+                // It may be so again, or somebody sends again what was so once: only the source knows.
+                self.ask_about(brand, doorway.source, about).await.map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
+                Ok(Outcome::Repeated)
+            }
+            Ok(Receipt::New) => {
+                self.wakes.wake(brand.id());
+                Ok(Outcome::Received)
+            }
+            Ok(Receipt::Known) => Ok(Outcome::Known),
+            Ok(Receipt::Conflicting) => Ok(Outcome::ConflictingDuplicate),
+            Err(_) => {
+                // Whoever is asked to send it again may do so.
+                content.into_iter().for_each(|content| self.same.forget(content));
+                Err((Outcome::Unavailable, Problem::InboxUnavailable))
+            }
+        }
+    }
+
+    /// At once, but for large bodies whose proof takes them apart: elsewhere, one after the other. Whoever can't prove anything
+    /// could have the threads that answer lookups do nothing but read them.
+    async fn admit(&self, brand: &Arc<Brand>, source: Source, letter: Letter) -> Result<Result<Admitted, Refused>, Turned> {
+        // Only a hash over the object takes long before anything is proved.
+        let is_hashed = brand.rules.doors.get(&source).is_some_and(|door| door.proof.name() == "hash");
+        if letter.body.len() <= LARGE || !is_hashed {
+            return Ok(letter.admit(brand, source));
+        }
+        let unavailable = (Outcome::Unavailable, Problem::InboxUnavailable);
+        let permit = Arc::clone(&self.large).acquire_owned().await.map_err(|_| unavailable)?;
+        let brand = Arc::clone(brand);
+        let reading = tokio::task::spawn_blocking(move || {
+            let admitted = letter.admit(&brand, source);
+            drop(permit);
+            admitted
+        });
+        reading.await.map_err(|_| unavailable)
+    }
+
+    async fn ask_about(&self, brand: &Brand, source: Source, about: Vec<RecordKey>) -> Result<(), StorageError> {
+        let hints = confirmations(brand, source, &about);
+        if hints.is_empty() {
+            return Ok(());
+        }
+        let now = database_now(&self.pool, self.clock.frozen_at()).await?;
+        insert_follow_ups(&mut *self.pool.acquire().await?, brand.id(), now, &hints).await
+    }
+
+    async fn read(&self, request: &HttpRequest, mut payload: Payload) -> Result<Body, Turned> {
+        // A signature is made of the bytes that were packed, and nobody says with what.
+        let mut encodings = request.headers().get_all(header::CONTENT_ENCODING).flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+        if !encodings.all(|encoding| encoding.trim_ascii().is_empty() || encoding.trim_ascii().eq_ignore_ascii_case(b"identity")) {
+            return Err((Outcome::Broken, Problem::BodyEncoded));
+        }
+        let too_large = (Outcome::TooLarge, Problem::BodyTooLarge);
+        let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > self.most_bytes)) {
+            return Err(too_large);
+        }
+        let mut body = Body::default();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| (Outcome::Broken, Problem::BadRequest))?;
+            if body.bytes.len().saturating_add(chunk.len()) > self.most_bytes {
+                return Err(too_large);
+            }
+            self.room.add(&mut body, &chunk).map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
+        }
+        Ok(body)
+    }
+}
+
+/// The records that a webhook is about.
+fn about(admitted: &Admitted) -> Vec<RecordKey> {
+    match &admitted.label.sameness {
+        Sameness::Last { about, .. } => about.iter().filter_map(|about| about.parse().ok()).collect(),
+        Sameness::None | Sameness::Id(_) => Vec::new(),
+    }
+}
+
+const fn place_in_line(urgency: Urgency) -> Option<i16> {
+    match urgency {
+        Urgency::First => Some(0),
+        Urgency::Usual => Some(1),
+        Urgency::Later => Some(2),
+        Urgency::Drop => None,
+    }
+}
+
+/// As it is stored. What tells two deliveries apart is kept as keyed hashes, which say nothing of whom they are about.
+fn row(brand: &Brand, source: Source, Admitted { delivery, label }: Admitted, urgency: i16) -> DeliveryRow {
+    let hash = |kind: &str, value: &[u8]| LookupHash::new(&brand.row.secret, &format!("{kind} {source}"), value).0;
+    let (key, last) = match &label.sameness {
+        Sameness::None => (None, None),
+        Sameness::Id(id) => (Some(hash("delivery", id.as_bytes())), None),
+        Sameness::Last { digest, about } => {
+            (None, Some((hash("content", digest), about.iter().map(|about| hash("subject", about.as_bytes())).collect())))
+        }
+    };
+    DeliveryRow {
+        delivery_id: new_id(delivery.received_at),
+        source,
+        event: label.event,
+        headers: delivery.headers,
+        content: hash("whole content", &delivery.body),
+        body: delivery.body,
+        urgency,
+        key,
+        last,
+    }
+}
+
+/// A repeated header's values are joined, as HTTP says; those that are no text are none of any vendor's.
+fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
+    let mut headers: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in map {
+        if let Ok(value) = value.to_str() {
+            let joined = headers.entry(name.as_str().to_owned()).or_default();
+            match joined.as_str() {
+                "" => *joined = value.to_owned(),
+                // Said twice is said once.
+                known if known == value => {}
+                known => *joined = format!("{known}, {value}"),
+            }
+        }
+    }
+    headers
+}
+
+/// The path's last segment, the query's parameter, or the header.
+fn secret(request: &HttpRequest, place: SecretIn) -> Option<String> {
+    let given = match place {
+        SecretIn::Path => request.path().trim_start_matches('/').split('/').nth(3).filter(|segment| !segment.is_empty()),
+        SecretIn::Header => return request.headers().get(SECRET_HEADER)?.to_str().ok().map(str::to_owned),
+        SecretIn::Query => request.query_string().split('&').find_map(|pair| pair.strip_prefix(SECRET_PARAMETER)?.strip_prefix('=')),
+    };
+    percent_decode_str(given?).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+/// What a vendor asks before it sends anything.
+pub async fn options() -> HttpResponse {
+    HttpResponse::NoContent().insert_header((header::ALLOW, "POST")).finish()
+}
