@@ -30,7 +30,7 @@ use hookpoint::ingest::rebuild::rebuild;
 use hookpoint::lookup::query::Question;
 use hookpoint::lookup::query_customers::{ReadRules, find};
 use hookpoint::settings::Settings;
-use hookpoint::settings::file::Several;
+use hookpoint::settings::file::MultipleMatches;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout};
 use load::{Turnstile, contact, fill, rows_read, sequential_scans};
@@ -142,7 +142,7 @@ async fn one_change(server: &Server, records: u32) {
         trips = trips.max(turnstile.trips() - before);
     }
     // Lookups read no table from end to end either.
-    let rules = ReadRules { max_customers: 10, several: Several::All };
+    let rules = ReadRules { max_customers: 10, several: MultipleMatches::All };
     for n in (1..=people).step_by((people / 50).max(1) as usize) {
         let email = Email::parse(&format!("p{n}@example.org")).unwrap();
         let phone = Phone::parse_e164(&format!("+316{n:08}")).unwrap();

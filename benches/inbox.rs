@@ -220,7 +220,7 @@ async fn fill(shop: &Shop, deliveries: usize) {
                 event,
                 headers,
                 body,
-                urgency: 1,
+                priority: 1,
                 key: None,
                 content: [0; 16],
                 last: None,

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use stand::client::{CONNECTIONS, Load};
 use stand::figures::Figures;
 use stand::floors::{self, Floor};
-use stand::lookups::{Lookups, Whom};
+use stand::lookups::{LookupTarget, Lookups};
 use stand::replica::{Plan, Replica};
 use stand::rounds::{self, Rounds};
 use stand::{Shop, Stand, customers, machine};
@@ -106,8 +106,8 @@ impl Bench {
         let (mut service, mut bare) = (Rounds::default(), Rounds::default());
         let before = replica.log_bytes();
         for _ in 0..self.size.rounds {
-            self.race("remembered", replica.address, Whom::One(customer), 0, &mut service).await;
-            self.race("bare actix-web", floor.address, Whom::One(customer), 0, &mut bare).await;
+            self.race("remembered", replica.address, LookupTarget::One(customer), 0, &mut service).await;
+            self.race("bare actix-web", floor.address, LookupTarget::One(customer), 0, &mut bare).await;
         }
         let bytes = (replica.log_bytes() - before) / service.latencies.count();
         println!("{}", service.describe("hookpoint"));
@@ -115,7 +115,7 @@ impl Bench {
         let (ratio, line) = rounds::ratio(&service, &bare);
         println!("{line}");
         self.goal("remembered answers at 0.6 of bare actix-web or more", ratio, ratio >= 0.6);
-        self.at_fixed_rates(&replica, Whom::One(customer)).await;
+        self.at_fixed_rates(&replica, LookupTarget::One(customer)).await;
         println!("  log bytes for each request         {bytes}");
     }
 
@@ -131,8 +131,8 @@ impl Bench {
         let pgbench = machine::find_program("pgbench").map(|program| Pgbench::new(program, stand, shop, of));
         let (mut service, mut sqlx, mut postgres, mut asked) = (Rounds::default(), Rounds::default(), Rounds::default(), 0);
         for _ in 0..self.size.rounds {
-            let more = self.race("not remembered", replica.address, Whom::Each(of), asked, &mut service).await;
-            let same = self.race("actix-web and sqlx", floor.address, Whom::Each(of), asked, &mut sqlx).await;
+            let more = self.race("not remembered", replica.address, LookupTarget::Each(of), asked, &mut service).await;
+            let same = self.race("actix-web and sqlx", floor.address, LookupTarget::Each(of), asked, &mut sqlx).await;
             asked += more.max(same);
             if let Some(pgbench) = &pgbench {
                 postgres.rates.push(pgbench.run(self.size.seconds));
@@ -147,12 +147,12 @@ impl Bench {
         let (ratio, line) = rounds::ratio(&service, &sqlx);
         println!("{line}");
         self.goal("customers not remembered at 1.5 of actix-web and sqlx or more", ratio, ratio >= 1.5);
-        self.at_fixed_rates(&replica, Whom::Each(of)).await;
+        self.at_fixed_rates(&replica, LookupTarget::Each(of)).await;
         println!("people who don't exist, not remembered");
         let mut nobody = Rounds::default();
         for _ in 0..self.size.rounds {
             let first = nobody.latencies.count();
-            self.race("nobody", replica.address, Whom::Nobody, first, &mut nobody).await;
+            self.race("nobody", replica.address, LookupTarget::Nobody, first, &mut nobody).await;
         }
         println!("{}", nobody.describe("hookpoint"));
     }
@@ -163,7 +163,7 @@ impl Bench {
         let replica = Replica::start(stand, "remembering-all", &Plan::default(), &shop.url).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let idle = replica.process.memory("VmRSS") as f64 / MB;
-        let everybody = Lookups::new(Whom::Everybody(self.size.customers));
+        let everybody = Lookups::new(LookupTarget::Everybody(self.size.customers));
         let load = Load::as_fast_as_possible(replica.address, Duration::from_secs(3_600)).requests(self.size.distinct);
         let (figures, _) = load.start(everybody).wait().await;
         self.expect_right("everybody once", &figures);
@@ -175,7 +175,7 @@ impl Bench {
     }
 
     /// As fast as possible, for a round; gives how many were asked.
-    async fn race(&mut self, what: &str, address: SocketAddr, whom: Whom, first: u64, rounds: &mut Rounds) -> u64 {
+    async fn race(&mut self, what: &str, address: SocketAddr, whom: LookupTarget, first: u64, rounds: &mut Rounds) -> u64 {
         // The first requests open connections and fill caches.
         let warm_up = Load::as_fast_as_possible(address, Duration::from_millis(200)).from(first + (1 << 32));
         self.expect_right(what, &warm_up.start(Lookups::new(whom)).wait().await.0);
@@ -186,7 +186,7 @@ impl Bench {
         figures.asked
     }
 
-    async fn at_fixed_rates(&mut self, replica: &Replica, whom: Whom) {
+    async fn at_fixed_rates(&mut self, replica: &Replica, whom: LookupTarget) {
         for per_second in [1_000, 5_000] {
             let load = Load::at_rate(replica.address, per_second, self.size.round());
             let (figures, _) = load.start(Lookups::new(whom)).wait().await;
@@ -199,7 +199,7 @@ impl Bench {
     /// The whole answer, byte by byte, of some customers.
     async fn look_closely(&mut self, address: SocketAddr, customers: &[u64]) {
         for customer in customers {
-            let asker = stand::lookups::Exactly { lookups: Lookups::new(Whom::One(*customer)), body: customers::body(*customer) };
+            let asker = stand::lookups::Exactly { lookups: Lookups::new(LookupTarget::One(*customer)), body: customers::body(*customer) };
             let (figures, _) = Load::as_fast_as_possible(address, Duration::from_secs(10)).requests(1).start(asker).wait().await;
             self.expect_right("a whole answer", &figures);
         }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use hookpoint::customer::identity::in_memory::Census;
+use hookpoint::customer::identity::in_memory::InMemoryIdentity;
 use hookpoint::customer::identity::rules::IdentityRules;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::SourceKind;
@@ -21,7 +21,7 @@ fn rules() -> IdentityRules {
     IdentityRules { region: "NL".parse().ok(), ..IdentityRules::default() }
 }
 
-static CENSUS: LazyLock<Census> = LazyLock::new(|| Census::take(POPULATION.changes.clone(), &[], &rules()));
+static CENSUS: LazyLock<InMemoryIdentity> = LazyLock::new(|| InMemoryIdentity::take(POPULATION.changes.clone(), &[], &rules()));
 static MEASURED: LazyLock<Accuracy> = LazyLock::new(|| Accuracy::measure(&POPULATION, &CENSUS));
 
 #[test]
@@ -56,7 +56,7 @@ fn a_persons_own_address_finds_that_person_alone() {
 
 #[test]
 fn forged_forms_change_no_customer_of_trusted_records() {
-    let honest = Census::take(POPULATION.honest_changes(), &[], &rules());
+    let honest = InMemoryIdentity::take(POPULATION.honest_changes(), &[], &rules());
     let forged = Forged::measure(&POPULATION, &CENSUS, &honest);
     assert!(forged.forms >= 100, "{forged:?}");
     assert_eq!(forged.changed, 0, "{forged:?}");
@@ -132,16 +132,17 @@ fn the_same_seed_gives_the_same_population_and_another_seed_another() {
 #[test]
 fn the_order_of_changes_does_not_matter() {
     let population = Population::new(1_000, 7);
-    let customers = |census: &Census| census.customers().map(|keys| keys.into_iter().cloned().collect()).collect::<BTreeSet<BTreeSet<RecordKey>>>();
-    let forwards = Census::take(population.changes.clone(), &[], &rules());
-    let backwards = Census::take(population.changes.into_iter().rev(), &[], &rules());
+    let customers =
+        |census: &InMemoryIdentity| census.customers().map(|keys| keys.into_iter().cloned().collect()).collect::<BTreeSet<BTreeSet<RecordKey>>>();
+    let forwards = InMemoryIdentity::take(population.changes.clone(), &[], &rules());
+    let backwards = InMemoryIdentity::take(population.changes.into_iter().rev(), &[], &rules());
     assert_eq!(customers(&forwards), customers(&backwards));
 }
 
 #[test]
 fn rules_that_are_too_trusting_are_found_out() {
     let false_merges = |rules: &IdentityRules| {
-        let census = Census::take(POPULATION.changes.clone(), &[], rules);
+        let census = InMemoryIdentity::take(POPULATION.changes.clone(), &[], rules);
         Accuracy::measure(&POPULATION, &census).overall
     };
     assert!(false_merges(&IdentityRules { email_needs_names: false, ..rules() }).plain.false_merges > 10);

@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use hookpoint::customer::model::event::EventKey;
-use hookpoint::customer::model::field_versions::{Scope, Update, Versions};
+use hookpoint::customer::model::field_versions::{FieldVersions, Scope, Update};
 use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
 use hookpoint::customer::model::record::{Change, Record, RecordKey};
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::recorded_deliveries::Recorded;
-use hookpoint::sources::api::{Ask, Heard, Reply, Target, Walk, Whom};
+use hookpoint::sources::api::{Ask, LookupTarget, ParsedReply, Reply, Target, Traversal};
 use hookpoint::sources::omnilab::{ExternalIdKinds, cancelling};
 use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
 use jiff::Timestamp;
@@ -82,15 +82,15 @@ fn sent_all(source: Source, asks: &[Ask]) -> Vec<String> {
     asks.iter().map(|ask| sent(source, &settings(), ask)).collect()
 }
 
-fn address(kind: IdentifierKind, value: &str) -> Whom {
-    Whom::Address(Identifier { kind, value: value.to_owned() })
+fn address(kind: IdentifierKind, value: &str) -> LookupTarget {
+    LookupTarget::Address(Identifier { kind, value: value.to_owned() })
 }
 
 fn record(kind: SourceKind, id: &str, fields: &[(&str, &str)]) -> Record {
     let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Some(json!(value)))).collect();
     let update =
         Update { at: "2026-08-01T00:00:00Z".parse().unwrap(), received_at: "2026-08-01T00:00:00Z".parse().unwrap(), scope: Scope::Partial, fields };
-    Record { key: RecordKey::new(kind, id).unwrap(), versions: Versions::from(update) }
+    Record { key: RecordKey::new(kind, id).unwrap(), versions: FieldVersions::from(update) }
 }
 
 const PROFILE: &str = "0d0ca70c-a072-4134-be05-1a0b4c8f03fc";
@@ -106,7 +106,7 @@ fn streams_begin_with_their_first_page_and_go_on_as_the_vendors_document() {
             for ask in [api.first(stream.name, None), since].into_iter().flatten() {
                 writeln!(all, "{source} {}: {}", stream.name, sent(source, &settings, &ask)).unwrap();
             }
-            assert!(api.first(stream.name, None).is_some() == matches!(stream.walk, Walk::List(_)), "{source} {}", stream.name);
+            assert!(api.first(stream.name, None).is_some() == matches!(stream.traversal, Traversal::List(_)), "{source} {}", stream.name);
         }
         assert!(api.first("unheard of", None).is_none() && api.request(&Ask::all("unheard of")).is_none(), "{source}");
     }
@@ -129,7 +129,7 @@ fn a_second_page_is_asked_for_by_its_number_or_url() {
 
 #[test]
 fn somebody_unknown_is_asked_about_where_that_can_be_asked() {
-    let find = |source: Source, whom: &Whom| sent_all(source, &settings().api(source).find(whom, &[]));
+    let find = |source: Source, whom: &LookupTarget| sent_all(source, &settings().api(source).find(whom, &[]));
     let (email, phone) = (address(IdentifierKind::Email, "lotte+x@example.org"), address(IdentifierKind::Phone, "+31620304050"));
     assert_eq!(
         find(Source::OmnioTap, &email),
@@ -137,13 +137,13 @@ fn somebody_unknown_is_asked_about_where_that_can_be_asked() {
     );
     assert_eq!(find(Source::Omneo, &email), ["GET /profiles?filter%5Bemail%5D=lotte%2Bx%40example.org&page%5Bsize%5D=100&page%5Bnumber%5D=1"]);
     assert_eq!(find(Source::Omneo, &phone), ["GET /profiles?filter%5Bmobile_phone%5D=%2B31620304050&page%5Bsize%5D=100&page%5Bnumber%5D=1"]);
-    assert_eq!(find(Source::Omneo, &Whom::Id("EC-1".to_owned())), ["GET /identities/search-profile/EC-1"]);
-    let own = find(Source::Omneo, &Whom::Id(PROFILE.to_owned()));
+    assert_eq!(find(Source::Omneo, &LookupTarget::Id("EC-1".to_owned())), ["GET /identities/search-profile/EC-1"]);
+    let own = find(Source::Omneo, &LookupTarget::Id(PROFILE.to_owned()));
     assert_eq!(own, [format!("GET /identities/search-profile/{PROFILE}"), format!("GET /profiles/{PROFILE}")]);
-    for whom in [&email, &phone, &Whom::Id("1".to_owned())] {
+    for whom in [&email, &phone, &LookupTarget::Id("1".to_owned())] {
         assert!(find(Source::OmniLab, whom).is_empty() && find(Source::Syncaroo, whom).is_empty());
     }
-    assert!(find(Source::OmnioTap, &Whom::Id("1".to_owned())).is_empty());
+    assert!(find(Source::OmnioTap, &LookupTarget::Id("1".to_owned())).is_empty());
     for source in Source::ALL {
         assert!(find(source, &address(IdentifierKind::Twitter, "bird_223")).is_empty(), "{source}");
     }
@@ -151,8 +151,9 @@ fn somebody_unknown_is_asked_about_where_that_can_be_asked() {
 
 #[test]
 fn somebody_known_is_asked_about_by_what_is_known() {
-    let find = |source: Source, whom: &Whom, known: &Record| sent_all(source, &settings().api(source).find(whom, std::slice::from_ref(known)));
-    let (id, email) = (Whom::Id("1".to_owned()), address(IdentifierKind::Email, "lotte@example.org"));
+    let find =
+        |source: Source, whom: &LookupTarget, known: &Record| sent_all(source, &settings().api(source).find(whom, std::slice::from_ref(known)));
+    let (id, email) = (LookupTarget::Id("1".to_owned()), address(IdentifierKind::Email, "lotte@example.org"));
     let contact = record(SourceKind::OmnioTapContact, "c", &[("email.main", "Lotte@Example.org"), ("phone.main", "+31620304050")]);
     assert!(find(Source::OmnioTap, &id, &contact).iter().all(|url| url.ends_with("&search=lotte%40example.org")));
     let profile = record(SourceKind::OmneoProfile, PROFILE, &[("email.main", "Lotte@Example.org")]);
@@ -216,11 +217,11 @@ fn a_booking_is_asked_for_where_its_webhook_said() {
     let delivery = delivery(source, "booking.x");
     let Ok(Reading::Changes(changes)) = settings.reader(source).read_webhook(&delivery) else { panic!() };
     let [Change::Event { key, update }] = &changes[..] else { panic!() };
-    let each = settings.api(source).each("bookings", &key.id, &Versions::from(update.clone()));
+    let each = settings.api(source).each("bookings", &key.id, &FieldVersions::from(update.clone()));
     assert!(each.is_some() && each.as_ref() == settings.api(source).after_webhook(&delivery).first(), "the same question is one call");
     let unheard = Update { fields: [].into(), ..update.clone() };
-    assert!(settings.api(source).each("bookings", &key.id, &Versions::from(unheard)).is_none());
-    assert!(settings.api(source).each("locations", &key.id, &Versions::from(update.clone())).is_none());
+    assert!(settings.api(source).each("bookings", &key.id, &FieldVersions::from(unheard)).is_none());
+    assert!(settings.api(source).each("locations", &key.id, &FieldVersions::from(update.clone())).is_none());
 }
 
 #[test]
@@ -250,7 +251,7 @@ fn omneos_times_are_in_the_time_zone_that_the_settings_say() {
 // ----------------------------------------------------------------------------------------------------------- answers
 
 /// What was heard, for people to check: Debug is redacted on purpose.
-fn in_lines(heard: &Result<Heard, Unreadable>) -> String {
+fn in_lines(heard: &Result<ParsedReply, Unreadable>) -> String {
     let heard = match heard {
         Ok(heard) => heard,
         Err(error) => return format!("  unreadable: {error}\n"),
@@ -391,7 +392,7 @@ fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
 }
 
 /// What every API keeps to, whatever it answers.
-fn check(source: Source, ask: &Ask, heard: &Result<Heard, Unreadable>) {
+fn check(source: Source, ask: &Ask, heard: &Result<ParsedReply, Unreadable>) {
     let Ok(heard) = heard else { return };
     for change in &heard.changes {
         match change {

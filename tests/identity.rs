@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use cases::world::World;
 use cases::{Case, CaseDecision, Customers, FIRST, Step, Texts, cases};
 use hookpoint::brand::BrandRules;
-use hookpoint::customer::identity::in_memory::Census;
+use hookpoint::customer::identity::in_memory::InMemoryIdentity;
 use hookpoint::customer::identity::rules::IdentityRules;
 use hookpoint::customer::model::record::Change;
 use proptest::prelude::*;
@@ -268,7 +268,7 @@ proptest! {
     #[test]
     fn everybody_at_once_are_the_same_customers(case in some_case()) {
         let changes = case.changes().into_iter().map(|(_, change)| change);
-        let census = Census::take(changes, &[], &IdentityRules::default());
+        let census = InMemoryIdentity::take(changes, &[], &IdentityRules::default());
         let customers: Customers = census.customers().map(|keys| keys.into_iter().map(ToString::to_string).collect()).collect();
         prop_assert_eq!(customers, world(&case).customers());
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hookpoint::customer::model::field_versions::{Scope, UNCLEAR_AT, Update, Versions};
+use hookpoint::customer::model::field_versions::{FieldVersions, Scope, UNCLEAR_AT, Update};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
@@ -19,8 +19,8 @@ fn update() -> impl Strategy<Value = Update> {
     })
 }
 
-fn joined(updates: &[Update]) -> Option<Versions> {
-    updates.iter().cloned().map(Versions::from).reduce(|mut all, next| {
+fn joined(updates: &[Update]) -> Option<FieldVersions> {
+    updates.iter().cloned().map(FieldVersions::from).reduce(|mut all, next| {
         all.join(next);
         all
     })
@@ -80,7 +80,7 @@ fn an_older_or_equal_update_does_not_resurrect() {
 }
 
 /// Every order of some updates ends in the same state, which this is.
-fn in_any_order(updates: &[Update]) -> Versions {
+fn in_any_order(updates: &[Update]) -> FieldVersions {
     let state = joined(updates).unwrap();
     let reversed: Vec<_> = updates.iter().rev().cloned().collect();
     assert!(joined(&reversed).as_ref() == Some(&state), "the order matters");
@@ -131,7 +131,7 @@ fn a_part_does_not_say_that_the_whole_exists() {
 
 #[test]
 fn what_was_stored_with_a_time_in_the_future_gives_way_to_what_is_heard_next() {
-    let stored: Versions = serde_json::from_value(json!({
+    let stored: FieldVersions = serde_json::from_value(json!({
         "fields": {"a": {"at": "2062-01-01T00:00:00Z", "value": "frozen"}, "b": {"at": "2026-01-01T00:00:00Z", "value": "right"}},
         "first_at": "2026-01-01T00:00:00Z", "asserted_at": "2062-01-01T00:00:00Z",
     }))
@@ -143,7 +143,7 @@ fn what_was_stored_with_a_time_in_the_future_gives_way_to_what_is_heard_next() {
     let at = "2026-11-20T00:00:00Z".parse().unwrap();
     healed.join(Update { at, received_at: now, scope: Scope::Partial, fields: [("a".to_owned(), Some(json!("mended")))].into() }.into());
     assert_eq!(healed.text("a"), Some("mended"));
-    let gone: Versions = serde_json::from_value(
+    let gone: FieldVersions = serde_json::from_value(
         json!({"fields": {}, "first_at": "2026-01-01T00:00:00Z", "asserted_at": "2026-01-02T00:00:00Z", "deleted_at": "2062-01-01T00:00:00Z"}),
     )
     .unwrap();

@@ -9,13 +9,13 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::customer::model::event::Event;
 use crate::customer::model::text;
-use crate::ingest::apply_reply::take_in;
+use crate::ingest::apply_reply::apply_reply;
 use crate::sources::booking::Cancelling;
 use crate::storage::StorageError;
 use crate::storage::audit_log::{ActionRow, finish_action, insert_action};
 use crate::storage::events::find_event;
-use crate::storage::suppressions::LedgerHasher;
-use crate::upstream::{Account, CallError, Class};
+use crate::storage::suppressions::SuppressionHasher;
+use crate::upstream::{CallError, CallPriority, UpstreamClient};
 
 /// How long it may wait for the budget.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ pub enum CancelError {
 
 /// Who wants it, and why.
 #[derive(Clone, Copy)]
-pub struct Mandate<'a> {
+pub struct Attribution<'a> {
     /// Who.
     pub by: &'a str,
     /// Why.
@@ -74,7 +74,13 @@ pub fn is_done(what: &Cancelling, known: Option<&Event>) -> Result<bool, CancelE
 ///
 /// # Errors
 /// When it was not cancelled, nobody knows whether it was, or Postgres fails.
-pub async fn cancel(pool: &Pool, account: &Arc<Account>, what: &Cancelling, mandate: Mandate<'_>, clock: &Clock) -> Result<Refreshed, CancelError> {
+pub async fn cancel(
+    pool: &Pool,
+    account: &Arc<UpstreamClient>,
+    what: &Cancelling,
+    mandate: Attribution<'_>,
+    clock: &Clock,
+) -> Result<Refreshed, CancelError> {
     if is_done(what, known(pool, account, what).await?.as_ref())? {
         return Ok(Refreshed::Needless);
     }
@@ -83,7 +89,7 @@ pub async fn cancel(pool: &Pool, account: &Arc<Account>, what: &Cancelling, mand
         action_id: Uuid::new_v4(),
         source: Some(what.source),
         action: "cancel booking".to_owned(),
-        subjects: [LedgerHasher::new(&brand.row.ledger_key).event(&what.event)].into(),
+        subjects: [SuppressionHasher::new(&brand.row.ledger_key).event(&what.event)].into(),
         target: String::new(),
         done_by: text::clean(mandate.by),
         reason: text::clean(mandate.reason),
@@ -91,7 +97,7 @@ pub async fn cancel(pool: &Pool, account: &Arc<Account>, what: &Cancelling, mand
         outcome: String::new(),
     };
     insert_action(pool, brand.id(), &row).await?;
-    let called = account.call(&what.ask, Class::Live, PATIENCE).await;
+    let called = account.call(&what.ask, CallPriority::Live, PATIENCE).await;
     let called = called.map_err(|error| if may_be_done(&error) { CancelError::Unknown(error) } else { CancelError::Refused(error) });
     let outcome = called.as_ref().err().map_or_else(|| "cancelled".to_owned(), ToString::to_string);
     finish_action(pool, brand.id(), row.action_id, &outcome).await?;
@@ -113,14 +119,14 @@ const fn may_be_done(error: &CallError) -> bool {
     }
 }
 
-async fn refresh(pool: &Pool, account: &Arc<Account>, what: &Cancelling) -> Result<Refreshed, StorageError> {
+async fn refresh(pool: &Pool, account: &Arc<UpstreamClient>, what: &Cancelling) -> Result<Refreshed, StorageError> {
     let Some(mut ask) = known(pool, account, what).await?.and_then(|event| what.refresh(&event.record()?)) else { return Ok(Refreshed::NobodyKnown) };
     for _ in 0..MOST_PAGES {
-        let heard = match account.call(&ask, Class::Live, PATIENCE).await {
+        let heard = match account.call(&ask, CallPriority::Live, PATIENCE).await {
             Ok(heard) => heard,
             Err(error) => return Ok(Refreshed::Failed(error)),
         };
-        take_in(pool, account, Class::Live, PATIENCE, &heard).await?;
+        apply_reply(pool, account, CallPriority::Live, PATIENCE, &heard).await?;
         match &heard.next {
             Some(next) if *next != ask => ask = next.clone(),
             _ => break,
@@ -133,7 +139,7 @@ async fn refresh(pool: &Pool, account: &Arc<Account>, what: &Cancelling) -> Resu
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn known(pool: &Pool, account: &Account, what: &Cancelling) -> Result<Option<Event>, StorageError> {
+pub async fn known(pool: &Pool, account: &UpstreamClient, what: &Cancelling) -> Result<Option<Event>, StorageError> {
     let mut connection = pool.acquire().await?;
     find_event(&mut connection, account.brand.id(), &what.event).await
 }

@@ -11,12 +11,12 @@ use crate::customer::answer::profile::Profile;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Record, RecordKey, field};
 use crate::customer::model::unread::unread_values;
-use crate::ingest::batch::{Work, scope};
-use crate::ingest::derive::{Reach, Resolved, resolve_all, timeline};
-use crate::ingest::next_state::After;
+use crate::ingest::batch::{ChangeBatch, scope};
+use crate::ingest::derive::{LinkRestrictions, Resolved, resolve_all, timeline};
+use crate::ingest::next_state::NextState;
 use crate::storage::StorageError;
 use crate::storage::customers::find_customer;
-use crate::storage::load_component::{Ask, read_neighbourhood};
+use crate::storage::load_component::{ComponentQuery, load_component};
 
 /// Everything that speaks for and against a customer. All of it is about people: for the eyes of an admin only, so it
 /// can't be printed for debugging.
@@ -59,16 +59,16 @@ pub async fn explain(db: &mut Connection, brand: &Brand, customer_key: &str) -> 
     let rules = &brand.rules.identity;
     let Some((_, keys)) = find_customer(db, brand.id(), customer_key).await? else { return Ok(None) };
     let stored: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();
-    let ask = Ask { records: stored.clone(), ..Ask::default() };
+    let ask = ComponentQuery { records: stored.clone(), ..ComponentQuery::default() };
     let follow = rules.component_cap.saturating_add(keys.len()).saturating_add(1);
     let mut remarks = Vec::new();
-    let mut known = read_neighbourhood(db, brand.id(), &ask, &scope(brand, Some(follow))).await?;
+    let mut known = load_component(db, brand.id(), &ask, &scope(brand, Some(follow))).await?;
     if known.is_cut_off {
         remarks.push(PARTIAL);
-        known = read_neighbourhood(db, brand.id(), &ask, &scope(brand, None)).await?;
+        known = load_component(db, brand.id(), &ask, &scope(brand, None)).await?;
     }
-    let now = After::new(&Work::default(), &known, &BTreeMap::new(), rules);
-    let found = resolve_all(&now, &known, &Reach::new(), brand);
+    let now = NextState::new(&ChangeBatch::default(), &known, &BTreeMap::new(), rules);
+    let found = resolve_all(&now, &known, &LinkRestrictions::new(), brand);
     let position = found.profiles.iter().position(|profile| profile.record_keys.iter().any(|key| stored.contains(key)));
     let exact = found.profiles.iter().position(|profile| profile.key.to_string() == customer_key);
     let position = exact.or(position);
@@ -98,7 +98,7 @@ pub async fn explain(db: &mut Connection, brand: &Brand, customer_key: &str) -> 
         explanation.doubts.push((doubt.level.as_str(), doubt.evidence.in_words().1, doubt.grounds.as_str(), others));
     }
     let values = profile.addresses.iter().map(|address| (address.clone(), false)).collect();
-    let lines = read_neighbourhood(db, brand.id(), &Ask { values, ..Ask::default() }, &scope(brand, None)).await?;
+    let lines = load_component(db, brand.id(), &ComponentQuery { values, ..ComponentQuery::default() }, &scope(brand, None)).await?;
     for address in &profile.addresses {
         let why = if !rules.may_link(address) {
             "blocked: it names nobody"

@@ -9,22 +9,22 @@ use jiff::{SignedDuration, Timestamp};
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::erasure::reconcile::reconcile;
-use crate::erasure::suppression_file::LedgerFile;
-use crate::http::api_keys::Keyring;
-use crate::inbox::source_health::{Watch, watch};
+use crate::erasure::suppression_file::SuppressionFile;
+use crate::http::api_keys::ApiKeyCache;
+use crate::inbox::source_health::{SourceHealth, watch};
 use crate::ingest::rebuild::sweep;
 use crate::settings::file::InboxSettings;
 use crate::storage::brands;
 use crate::storage::delivery_queue::delete_old_deliveries;
-use crate::storage::live_queries::delete_old_looks;
+use crate::storage::live_queries::delete_old_live_queries;
 use crate::storage::sync_streams::{StreamRow, list_streams};
-use crate::webhooks::endpoints::Doorways;
+use crate::webhooks::endpoints::WebhookEndpoints;
 
 /// Writes down when keys were last used.
-pub async fn write_last_used(pool: Pool, keyring: Arc<Keyring>) {
+pub async fn write_last_used(pool: Pool, api_keys: Arc<ApiKeyCache>) {
     loop {
         tokio::time::sleep(Duration::from_secs(30)).await;
-        if let Err(error) = keyring.write_last_used(&pool).await {
+        if let Err(error) = api_keys.write_last_used(&pool).await {
             tracing::warn!(%error, "when keys were last used is not written down yet");
         }
     }
@@ -44,7 +44,7 @@ pub async fn sweep_brands(pool: Pool, brands: Vec<Arc<Brand>>) {
 const ERASING: SignedDuration = SignedDuration::from_mins(10);
 
 /// Keeps the ledger of erasures and its file alike, and erases again who came back with a database that was restored meanwhile.
-pub async fn reconcile_ledger(pool: Pool, brands: Vec<Arc<Brand>>, (ledger, max_percent): (LedgerFile, u32), clock: Clock) {
+pub async fn reconcile_suppressions(pool: Pool, brands: Vec<Arc<Brand>>, (ledger, max_percent): (SuppressionFile, u32), clock: Clock) {
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
         for brand in &brands {
@@ -70,10 +70,10 @@ pub async fn count_reviews(pool: Pool, brands: Vec<Arc<Brand>>) {
 }
 
 /// Writes down what was let in and turned away at the doors.
-pub async fn write_doors(pool: Pool, doorways: Arc<Doorways>) {
+pub async fn save_webhook_stats(pool: Pool, endpoints: Arc<WebhookEndpoints>) {
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        if let Err(error) = doorways.write_down(&pool).await {
+        if let Err(error) = endpoints.write_down(&pool).await {
             tracing::warn!(%error, "what came to the doors is not written down yet");
         }
     }
@@ -96,7 +96,7 @@ fn unix_seconds(clock: &Clock) -> f64 {
     clock.now().duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
 }
 
-fn show(brand: &str, watch: &Watch, now: Timestamp) {
+fn show(brand: &str, watch: &SourceHealth, now: Timestamp) {
     let (brand, source) = (brand.to_owned(), watch.source.as_str());
     metrics::gauge!("hookpoint_inbox_pending", "brand" => brand.clone(), "source" => source).set(watch.pending);
     let waited = watch.oldest_pending(now).as_secs_f64();
@@ -143,8 +143,8 @@ pub async fn watch_streams(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
 fn show_stream(brand: &str, row: &StreamRow, now: Timestamp) {
     let label = || (brand.to_owned(), row.source.clone(), row.stream.clone());
     let (brand, source, stream) = label();
-    let walked = u32::try_from(row.walked).unwrap_or(u32::MAX);
-    metrics::gauge!("hookpoint_sync_walked", "brand" => brand, "source" => source, "stream" => stream).set(walked);
+    let scanned = u32::try_from(row.scanned).unwrap_or(u32::MAX);
+    metrics::gauge!("hookpoint_sync_walked", "brand" => brand, "source" => source, "stream" => stream).set(scanned);
     let (brand, source, stream) = label();
     metrics::gauge!("hookpoint_sync_failing", "brand" => brand, "source" => source, "stream" => stream).set(f64::from(row.is_failing()));
     if let Some(complete_at) = row.complete_at {
@@ -161,7 +161,7 @@ fn show_stream(brand: &str, row: &StreamRow, now: Timestamp) {
 pub async fn forget_looks(pool: Pool) {
     loop {
         // What is not forgotten now is forgotten the next time.
-        let _ = delete_old_looks(&pool).await;
+        let _ = delete_old_live_queries(&pool).await;
         tokio::time::sleep(Duration::from_secs(3_600)).await;
     }
 }

@@ -17,37 +17,37 @@ use actix_web::web::Data;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
-use self::jobs::Work;
+use self::jobs::BackgroundJobs;
 use self::readiness::Readiness;
 pub use self::server::PATHS;
 use self::server::{metrics_server, public_server, raise_file_limit, run};
-use self::tasks::Background;
+use self::tasks::BackgroundTasks;
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;
 use crate::erasure::erase::ErasureError;
 use crate::erasure::reconcile::{adopt_keys, reconcile};
-use crate::erasure::suppression_file::{LedgerError, LedgerFile};
-use crate::http::api_keys::Keyring;
+use crate::erasure::suppression_file::{SuppressionFile, SuppressionFileError};
+use crate::http::api_keys::ApiKeyCache;
 use crate::http::client_ip::Proxies;
 use crate::http::health::{Gauges, Health};
 use crate::http::rate_limits::{Rates, WrongKeys};
-use crate::inbox::Wakes;
+use crate::inbox::WakeHandles;
 use crate::ingest::live_search::{LiveSearch, Wanted};
 use crate::lookup::cache::{AnswerCache, CacheLimits};
-use crate::lookup::change_listener::Hearing;
-use crate::lookup::coalescing::{FlightLimits, Flights};
-use crate::lookup::handler::Hookpoint;
+use crate::lookup::change_listener::ChangeListener;
+use crate::lookup::coalescing::{CoalescingLimits, LookupCoalescer};
+use crate::lookup::handler::LookupService;
 use crate::lookup::query_customers::ReadRules;
-use crate::lookup::read_through::{Learned, ReadThrough, Search, Searcher};
-use crate::lookup::repository::Store;
-use crate::settings::{SettingsFile, ledger_file};
+use crate::lookup::read_through::{LiveSearchOutcome, LiveSearchRequest, LiveSearcher, ReadThrough};
+use crate::lookup::repository::LookupRepository;
+use crate::settings::{SettingsFile, suppression_file};
 use crate::storage::database::Database;
 use crate::storage::pool::Use;
-use crate::storage::suppressions::LedgerKey;
+use crate::storage::suppressions::SuppressionKey;
 use crate::storage::{StorageError, brands, migrate};
 use crate::telemetry::alarm::{Alarms, Part};
-use crate::upstream::Accounts;
-use crate::webhooks::handler::Reception;
+use crate::upstream::UpstreamClients;
+use crate::webhooks::handler::WebhookService;
 
 /// A running application.
 pub struct Application {
@@ -59,17 +59,17 @@ pub struct Application {
     pub brands: HashMap<i32, Arc<Brand>>,
     /// The store.
     pub database: Database,
-    flights: Arc<Flights>,
-    keyring: Arc<Keyring>,
-    hearing: Arc<Hearing>,
+    coalescer: Arc<LookupCoalescer>,
+    api_keys: Arc<ApiKeyCache>,
+    change_listener: Arc<ChangeListener>,
     readiness: Readiness,
     servers: Vec<(ServerHandle, oneshot::Receiver<()>)>,
-    background: Background,
+    background: BackgroundTasks,
     drain: Duration,
 }
 
 /// How long the end waits for each of the last things to do, once nobody asks any more.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const SHUTDOWN_STEP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long storing webhooks may take. Whoever sent them has been told to send them again by then: it only frees the connection.
 const RECEIPT: Duration = Duration::from_secs(5);
@@ -114,7 +114,7 @@ pub async fn find_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
     let mut found = HashMap::new();
     for (rules, n) in rules.into_iter().zip(1_i32..) {
         let row = brands::find_brand(&database.pool, &rules.slug).await?;
-        let row = row.unwrap_or(brands::BrandRow { brand_id: n.saturating_neg(), secret: [0; 16], ledger_key: LedgerKey([0; 32]) });
+        let row = row.unwrap_or(brands::BrandRow { brand_id: n.saturating_neg(), secret: [0; 16], ledger_key: SuppressionKey([0; 32]) });
         found.insert(row.brand_id, Arc::new(Brand { rules, row }));
     }
     Ok(found)
@@ -124,12 +124,12 @@ pub async fn find_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
 async fn reconcile_all(
     database: &Database,
     brands: &HashMap<i32, Arc<Brand>>,
-    (ledger, max_percent): (&LedgerFile, u32),
+    (ledger, max_percent): (&SuppressionFile, u32),
     clock: &Clock,
 ) -> Result<(), StartError> {
     for brand in brands.values() {
         match reconcile(&database.pool, brand, (ledger, max_percent), clock.now(), clock.now()).await {
-            Err(ErasureError::Ledger(error @ LedgerError::Write(..))) => {
+            Err(ErasureError::Ledger(error @ SuppressionFileError::Write(..))) => {
                 tracing::error!(brand = brand.rules.slug, %error, "a restored backup would not know who was erased");
             }
             done => {
@@ -160,7 +160,7 @@ impl Application {
         let listener = bind(&file.server.listen)?;
         let metrics_listener = if file.server.metrics_listen.is_empty() { None } else { Some(bind(&file.server.metrics_listen)?) };
         migrate(&database.pool).await?;
-        let ledger = LedgerFile::new(ledger_file(file));
+        let ledger = SuppressionFile::new(suppression_file(file));
         adopt_keys(&database.pool, &ledger, &rules.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
         let brands = open_brands(&database, rules).await?;
         // Before anybody is answered: an old backup may have brought back who was erased.
@@ -183,64 +183,70 @@ impl Application {
         if database.logs_values().await? {
             tracing::warn!("this Postgres writes customers' addresses into its own log: the README says which settings end that");
         }
-        let background = Background::new();
-        let keyring = Arc::new(Keyring::new(brands.clone(), rates(file)));
-        keyring.refresh(&database.pool).await?;
+        let background = BackgroundTasks::new();
+        let api_keys = Arc::new(ApiKeyCache::new(brands.clone(), rates(file)));
+        api_keys.refresh(&database.pool).await?;
         let cache = Arc::new(AnswerCache::new(cache_limits(file), brands.keys().copied()));
         let rules = ReadRules { max_customers: usize::try_from(file.lookup.max_customers).unwrap_or(usize::MAX), several: file.lookup.several };
-        let limits = FlightLimits { deadline: Duration::from_millis(file.lookup.deadline_ms), max_waiting: file.lookup.max_waiting };
-        let store = Store::new(database.pool.beside(lookups(file, limits.deadline)), rules, limits.deadline);
-        let flights = Flights::new(store, Arc::clone(&cache), background.clone(), limits);
+        let limits = CoalescingLimits { deadline: Duration::from_millis(file.lookup.deadline_ms), max_waiting: file.lookup.max_waiting };
+        let store = LookupRepository::new(database.pool.beside(lookups(file, limits.deadline)), rules, limits.deadline);
+        let coalescer = LookupCoalescer::new(store, Arc::clone(&cache), background.clone(), limits);
         let all: Vec<Arc<Brand>> = brands.values().cloned().collect();
-        let accounts = Accounts::new(&database.pool, &all, &file.calls, &background, &clock);
+        let accounts = UpstreamClients::new(&database.pool, &all, &file.calls, &background, &clock);
         let search = LiveSearch { pool: database.pool.clone(), accounts: accounts.clone() };
-        let searcher: Searcher = Box::new(move |Search { brand, whom, question, is_known, sources, patience }| {
-            let searched = search.clone().search(brand, Wanted { whom, question, is_known }, sources, patience);
-            searched.map(|searched| Learned { is_news: searched.has_changed, is_partial: searched.is_partial }).boxed()
+        let searcher: LiveSearcher = Box::new(move |LiveSearchRequest { brand, whom, question, is_known, sources, timeout }| {
+            let searched = search.clone().search(brand, Wanted { whom, question, is_known }, sources, timeout);
+            searched.map(|searched| LiveSearchOutcome { changed: searched.has_changed, incomplete: searched.incomplete }).boxed()
         });
         let live = ReadThrough::new(searcher, limits.deadline, background.clone());
-        let hookpoint = Data::new(Hookpoint {
+        let hookpoint = Data::new(LookupService {
             allow: file.server.allow.clone(),
             proxies: Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header },
             key_parameter: file.lookup.key_parameter.clone(),
             refuse_misses: file.limits.refuse_misses,
-            keyring: Arc::clone(&keyring),
+            api_keys: Arc::clone(&api_keys),
             wrong_keys: WrongKeys::new(rates(file)),
             cache: Arc::clone(&cache),
-            flights: Arc::clone(&flights),
+            coalescer: Arc::clone(&coalescer),
             live: Arc::clone(&live),
             clock: clock.clone(),
         });
         let pool = &database.pool;
-        let wakes = Wakes::new(brands.keys().copied());
+        let wakes = WakeHandles::new(brands.keys().copied());
         let alarms = Alarms::default();
-        let (receipts, alarm) = (pool.beside(receipts(file)), alarms.of(Part::Storing, None));
-        let reception =
-            Data::new(Reception::new((receipts.clone(), alarm), &all, (&file.inbox, &file.limits), wakes.clone(), background.clone(), clock.clone()));
-        let work = Work { file, pool, brands: &all, background: &background, clock: &clock, alarms: &alarms };
+        let (delivery_writer, alarm) = (pool.beside(delivery_writer(file)), alarms.of(Part::Storing, None));
+        let reception = Data::new(WebhookService::new(
+            (delivery_writer.clone(), alarm),
+            &all,
+            (&file.inbox, &file.limits),
+            wakes.clone(),
+            background.clone(),
+            clock.clone(),
+        ));
+        let work = BackgroundJobs { file, pool, brands: &all, background: &background, clock: &clock, alarms: &alarms };
         work.collect(&accounts, &wakes);
         work.keep_up(&reception, ledger);
-        let hearing = Arc::new(Hearing::new(pool, &flights, &cache, &keyring));
-        work.answer(&hearing, &keyring);
+        let change_listener = Arc::new(ChangeListener::new(pool, &coalescer, &cache, &api_keys));
+        work.answer(&change_listener, &api_keys);
         tell_settings(&brands);
         let gauges = Data::new(Gauges {
             pool: pool.clone(),
-            receipts,
-            flights: Arc::clone(&flights),
+            delivery_writer,
+            coalescer: Arc::clone(&coalescer),
             cache: Arc::clone(&cache),
             alarms: alarms.clone(),
             background: background.clone(),
         });
         let readiness = Readiness::new();
         background.spawn_endless({
-            let (hearing, readiness) = (Arc::clone(&hearing), readiness.clone());
+            let (change_listener, readiness) = (Arc::clone(&change_listener), readiness.clone());
             async move {
-                hearing.until_connected().await;
+                change_listener.until_connected().await;
                 readiness.set_listener_connected();
             }
         });
         let health = Data::new(Health {
-            flights: Arc::clone(&flights),
+            coalescer: Arc::clone(&coalescer),
             cache,
             alarms: alarms.clone(),
             background: background.clone(),
@@ -257,7 +263,7 @@ impl Application {
             servers.push(run(metrics_server(listener, gauges).map_err(unheard(&file.server.metrics_listen))?, &background));
         }
         let drain = Duration::from_secs(file.server.drain_seconds);
-        Ok(Self { address, metrics_address, brands, database, flights, keyring, hearing, readiness, servers, background, drain })
+        Ok(Self { address, metrics_address, brands, database, coalescer, api_keys, change_listener, readiness, servers, background, drain })
     }
 
     /// Nothing is left to prepare: as soon as changes are heard, the service is ready.
@@ -282,11 +288,11 @@ impl Application {
             let _ = stopped.await;
         }
         // A store that hangs must not keep us from ending.
-        let written = tokio::time::timeout(LAST_WORDS, self.keyring.write_last_used(&self.database.pool)).await;
+        let written = tokio::time::timeout(SHUTDOWN_STEP_TIMEOUT, self.api_keys.write_last_used(&self.database.pool)).await;
         if !matches!(written, Ok(Ok(()))) {
             tracing::warn!("when keys were last used is not written down");
         }
-        let _ = tokio::time::timeout(LAST_WORDS, self.background.end()).await;
+        let _ = tokio::time::timeout(SHUTDOWN_STEP_TIMEOUT, self.background.end()).await;
         self.database.close().await;
     }
 
@@ -295,13 +301,13 @@ impl Application {
     /// # Errors
     /// When Postgres fails.
     pub async fn catch_up(&self) -> Result<(), StorageError> {
-        self.hearing.catch_up().await
+        self.change_listener.catch_up().await
     }
 
     /// How many lookups wait for the store.
     #[must_use]
     pub fn lookups_waiting(&self) -> u64 {
-        self.flights.waiting()
+        self.coalescer.waiting()
     }
 
     /// Completes when the server ended without being told to.
@@ -323,16 +329,16 @@ fn local(listener: &TcpListener, file: &SettingsFile) -> SocketAddr {
 }
 
 /// Connections that only receiving webhooks uses, so that no work keeps them from being stored. Nobody waits longer for a receipt.
-fn receipts(file: &SettingsFile) -> Use {
-    let patience = Duration::from_millis(file.inbox.answer_ms);
-    Use { connections: file.inbox.connections, patience, statement: Some(RECEIPT), setup: "" }
+fn delivery_writer(file: &SettingsFile) -> Use {
+    let timeout = Duration::from_millis(file.inbox.answer_ms);
+    Use { connections: file.inbox.connections, timeout, statement: Some(RECEIPT), setup: "" }
 }
 
 /// Connections that only lookups use, so that no other work makes them wait. Plans that fit any address are made once for each.
 fn lookups(file: &SettingsFile, deadline: Duration) -> Use {
     let setup = "set plan_cache_mode = force_generic_plan; set jit = off";
     // Nobody waits that long: it only frees Postgres from what was given up.
-    Use { connections: file.lookup.connections, patience: Duration::ZERO, statement: Some(deadline.saturating_mul(2)), setup }
+    Use { connections: file.lookup.connections, timeout: Duration::ZERO, statement: Some(deadline.saturating_mul(2)), setup }
 }
 
 fn rates(file: &SettingsFile) -> Rates {

@@ -15,15 +15,15 @@ use tokio::sync::oneshot;
 use tracing_actix_web::TracingLogger;
 
 use super::route;
-use super::tasks::Background;
+use super::tasks::BackgroundTasks;
 use crate::http::health;
 use crate::http::health::{Gauges, Health};
 use crate::http::idle_connections::Connections;
-use crate::http::middleware::{Front, HookpointSpan, finish};
+use crate::http::middleware::{HookpointSpan, HttpContext, finish};
 use crate::http::problem::Problem;
-use crate::lookup::handler::{Hookpoint, lookup};
+use crate::lookup::handler::{LookupService, lookup};
 use crate::settings::SettingsFile;
-use crate::webhooks::handler::{Reception, options, receive};
+use crate::webhooks::handler::{WebhookService, options, receive};
 
 /// How long a client may take nothing of what it is sent before its connection is closed.
 const UNREAD: Duration = Duration::from_secs(30);
@@ -73,12 +73,12 @@ pub const PATHS: [&str; 6] = [
 pub(super) fn public_server(
     file: &SettingsFile,
     listener: TcpListener,
-    hookpoint: Data<Hookpoint>,
-    reception: Data<Reception>,
+    hookpoint: Data<LookupService>,
+    reception: Data<WebhookService>,
     health: Data<Health>,
 ) -> std::io::Result<Server> {
     let public_url = file.server.public_url.trim_end_matches('/').to_owned();
-    let front = Data::new(Front { lookup_path: file.lookup.path.clone(), public_url, background: health.background.clone() });
+    let front = Data::new(HttpContext { lookup_path: file.lookup.path.clone(), public_url, background: health.background.clone() });
     let path = file.lookup.path.clone();
     let workers = if file.server.workers == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { file.server.workers };
     let connections = Connections::default();
@@ -106,7 +106,7 @@ pub(super) fn public_server(
 }
 
 /// Runs a server in the background, and tells when it ended.
-pub(super) fn run(server: Server, background: &Background) -> (ServerHandle, oneshot::Receiver<()>) {
+pub(super) fn run(server: Server, background: &BackgroundTasks) -> (ServerHandle, oneshot::Receiver<()>) {
     let handle = server.handle();
     let (sender, stopped) = oneshot::channel();
     background.spawn(async move {

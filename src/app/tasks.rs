@@ -8,14 +8,14 @@ use tokio_util::task::TaskTracker;
 
 /// Starts tasks on the main runtime, also from the server's worker threads.
 #[derive(Debug, Clone)]
-pub struct Background {
+pub struct BackgroundTasks {
     runtime: Handle,
     tasks: TaskTracker,
     draining: CancellationToken,
     ending: CancellationToken,
 }
 
-impl Background {
+impl BackgroundTasks {
     /// Tasks will run on the current runtime.
     #[must_use]
     pub fn new() -> Self {
@@ -71,7 +71,7 @@ impl Background {
     }
 }
 
-impl Default for Background {
+impl Default for BackgroundTasks {
     fn default() -> Self {
         Self::new()
     }

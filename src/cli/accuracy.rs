@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::say;
-use crate::customer::identity::in_memory::Census;
+use crate::customer::identity::in_memory::InMemoryIdentity;
 use crate::customer::identity::rules::IdentityRules;
 use crate::demo::accuracy::{Accuracy, Forged, Parts};
 use crate::demo::population::Population;
@@ -60,10 +60,10 @@ pub(super) fn run(arguments: &AccuracyArguments) -> anyhow::Result<()> {
     let rules = IdentityRules { region: "NL".parse().ok(), ..IdentityRules::default() };
     let honest = population.honest_changes();
     let resolving = Instant::now();
-    let census = Census::take(std::mem::take(&mut population.changes), &[], &rules);
+    let census = InMemoryIdentity::take(std::mem::take(&mut population.changes), &[], &rules);
     let resolved = resolving.elapsed();
     let accuracy = Accuracy::measure(&population, &census);
-    let forged = Forged::measure(&population, &census, &Census::take(honest, &[], &rules));
+    let forged = Forged::measure(&population, &census, &InMemoryIdentity::take(honest, &[], &rules));
     let measured = Measured { population: &population, seed: arguments.seed, accuracy: &accuracy, forged, took: [generated, resolved] };
     say(&measured.report()?);
     Ok(())
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn every_line_of_the_report_fits_a_terminal() {
         let population = Population::new(200, 1);
-        let census = Census::take(population.changes.clone(), &[], &IdentityRules::default());
+        let census = InMemoryIdentity::take(population.changes.clone(), &[], &IdentityRules::default());
         let accuracy = Accuracy::measure(&population, &census);
         let forged = Forged::measure(&population, &census, &census);
         let text = Measured { population: &population, seed: 1, accuracy: &accuracy, forged, took: [Duration::ZERO; 2] }.report().unwrap();

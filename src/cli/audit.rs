@@ -17,7 +17,7 @@ use crate::settings::{Settings, user_name};
 use crate::storage::audit_log::{ActionRow, finish_action, insert_action, list_actions};
 use crate::storage::database::Database;
 use crate::storage::pool::Pool;
-use crate::storage::suppressions::{LedgerHash, LedgerHasher};
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
@@ -67,7 +67,7 @@ impl ActorArguments {
 
     /// Writes down what is about to be done.
     pub(super) async fn begin<'a>(&self, pool: &'a Pool, brand: &Brand, act: Act<'_>) -> anyhow::Result<Begun<'a>> {
-        let hasher = LedgerHasher::new(&brand.row.ledger_key);
+        let hasher = SuppressionHasher::new(&brand.row.ledger_key);
         let subjects = act.records.into_iter().flatten().map(|key| hasher.record(key)).collect();
         self.write(pool, brand.id(), act, subjects).await
     }
@@ -77,7 +77,7 @@ impl ActorArguments {
         self.write(pool, brand_id, act, BTreeSet::new()).await
     }
 
-    async fn write<'a>(&self, pool: &'a Pool, brand_id: i32, act: Act<'_>, subjects: BTreeSet<LedgerHash>) -> anyhow::Result<Begun<'a>> {
+    async fn write<'a>(&self, pool: &'a Pool, brand_id: i32, act: Act<'_>, subjects: BTreeSet<SuppressionHash>) -> anyhow::Result<Begun<'a>> {
         let row = ActionRow {
             action_id: Uuid::new_v4(),
             source: None,

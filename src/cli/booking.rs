@@ -8,8 +8,8 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
 use super::{audit, look, lookup, open, plain, say};
-use crate::admin::cancel_booking::{Mandate, Refreshed, cancel, is_done, known};
-use crate::app::tasks::Background;
+use crate::admin::cancel_booking::{Attribution, Refreshed, cancel, is_done, known};
+use crate::app::tasks::BackgroundTasks;
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -18,7 +18,7 @@ use crate::settings::{Settings, user_name};
 use crate::sources::booking::Cancelling;
 use crate::storage::audit_log::list_actions;
 use crate::storage::database::Database;
-use crate::upstream::{Account, Accounts};
+use crate::upstream::{UpstreamClient, UpstreamClients};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BookingCommand {
@@ -75,8 +75,8 @@ async fn with(database: &Database, command: BookingCommand, settings: Settings) 
         BookingCommand::Cancel(arguments) => {
             let brand = lookup::choose(&brands, arguments.brand.as_deref(), &names)?;
             let what = brand.rules.sources.cancelling(&arguments.booking)?;
-            let (background, clock) = (Background::new(), Clock::system());
-            let accounts = Accounts::new(&database.pool, std::slice::from_ref(brand), &settings.file.calls, &background, &clock);
+            let (background, clock) = (BackgroundTasks::new(), Clock::system());
+            let accounts = UpstreamClients::new(&database.pool, std::slice::from_ref(brand), &settings.file.calls, &background, &clock);
             let account = accounts.get(brand.id(), what.source);
             let account = account.with_context(|| format!("{0} is not connected: sources.{0}.api says how it is called", what.source))?;
             let done = cancel_booking(database, account, &what, &arguments, &clock).await;
@@ -88,7 +88,7 @@ async fn with(database: &Database, command: BookingCommand, settings: Settings) 
 
 async fn cancel_booking(
     database: &Database,
-    account: &Arc<Account>,
+    account: &Arc<UpstreamClient>,
     what: &Cancelling,
     arguments: &CancelArguments,
     clock: &Clock,
@@ -105,7 +105,7 @@ async fn cancel_booking(
         say("Nothing was cancelled.");
         return Ok(());
     }
-    let mandate = Mandate { by: &by, reason: &arguments.reason };
+    let mandate = Attribution { by: &by, reason: &arguments.reason };
     let refreshed = cancel(&database.pool, account, what, mandate, clock).await?;
     if !matches!(refreshed, Refreshed::Needless) {
         say("\nCancelled.");

@@ -12,14 +12,14 @@ use crate::app::open_brands;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::record::RecordKey;
-use crate::erasure::erase::{Progress, Receipt, Whom, erase, unerase};
+use crate::erasure::erase::{ErasureTarget, Progress, Receipt, erase, revoke_erasure};
 use crate::erasure::export::export;
 use crate::erasure::reconcile::{adopt_keys, reconcile};
-use crate::erasure::suppression_file::LedgerFile;
+use crate::erasure::suppression_file::SuppressionFile;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::{ReadRules, find, find_keys};
-use crate::settings::file::Several;
-use crate::settings::{Settings, ledger_file};
+use crate::settings::file::MultipleMatches;
+use crate::settings::{Settings, suppression_file};
 use crate::storage::customers::{find_customer, find_owner};
 use crate::storage::database::Database;
 use crate::storage::purge::{NamesakeRow, list_remains, list_same_names};
@@ -78,14 +78,14 @@ pub(super) async fn run(command: CustomerCommand, settings: Settings) -> anyhow:
 }
 
 async fn with(database: &Database, command: CustomerCommand, settings: Settings) -> anyhow::Result<()> {
-    let (names, ledger) = (crate::cli::names_of(&settings.brands), LedgerFile::new(ledger_file(&settings.file)));
+    let (names, ledger) = (crate::cli::names_of(&settings.brands), SuppressionFile::new(suppression_file(&settings.file)));
     adopt_keys(&database.pool, &ledger, &settings.brands.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
     let most = usize::try_from(settings.file.lookup.max_customers)?;
     let brands = open_brands(database, settings.brands).await?;
     let (CustomerCommand::Erase { whom, .. } | CustomerCommand::Unerase { whom, .. } | CustomerCommand::Export { whom, .. }) = &command;
     let brand = lookup::choose(&brands, whom.brand.as_deref(), &names)?;
     let question = lookup::question(brand, whom.email.as_deref(), whom.phone.as_deref(), whom.id.clone())?;
-    let person = Person { database, brand, question: &question, rules: ReadRules { max_customers: most, several: Several::All } };
+    let person = Person { database, brand, question: &question, rules: ReadRules { max_customers: most, several: MultipleMatches::All } };
     match command {
         CustomerCommand::Erase { yes, by, .. } => {
             // One that was interrupted is finished first.
@@ -114,7 +114,7 @@ async fn with(database: &Database, command: CustomerCommand, settings: Settings)
         CustomerCommand::Unerase { actor, .. } => {
             let act = Act { action: "take erasure back", records: None, target: String::new() };
             let begun = actor.begin(&database.pool, brand, act).await?;
-            let taken_back = unerase(&database.pool, brand, &ledger, &person.whom(), Clock::system().now()).await?;
+            let taken_back = revoke_erasure(&database.pool, brand, &ledger, &person.whom(), Clock::system().now()).await?;
             begun.end(&format!("{taken_back} of them")).await?;
             anyhow::ensure!(taken_back > 0, "no erasure names that");
             say("Taken back: what comes in from now on counts again. What was erased does not come back by itself.");
@@ -138,10 +138,10 @@ struct Person<'a> {
 }
 
 impl Person<'_> {
-    fn whom(&self) -> Whom {
+    fn whom(&self) -> ErasureTarget {
         match self.question {
-            Question::Address(address) => Whom::Address(address.clone()),
-            Question::Id(id) => Whom::Id(id.clone()),
+            Question::Address(address) => ErasureTarget::Address(address.clone()),
+            Question::Id(id) => ErasureTarget::Id(id.clone()),
         }
     }
 

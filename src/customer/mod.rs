@@ -4,7 +4,7 @@ pub mod answer;
 pub mod identity;
 pub mod model;
 
-pub use self::identity::contradiction::Grounds;
+pub use self::identity::contradiction::Conflict;
 pub use self::identity::moved::Moved;
 
 /// The version of everything here that decides what customers and answers come of the same records. Whoever changes that counts it

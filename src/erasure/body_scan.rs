@@ -15,7 +15,7 @@ use crate::customer::model::source::SourceKind;
 use crate::sources::Delivery;
 use crate::storage::StorageError;
 use crate::storage::erasures::find_erased;
-use crate::storage::suppressions::{LedgerHash, LedgerHasher};
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// A shorter id says too little: an order of three pieces would name the third customer.
 const LEAST_ID_CHARS: usize = 8;
@@ -32,16 +32,16 @@ const MOST_CHARS: usize = 320;
 /// # Errors
 /// When Postgres fails.
 pub async fn mentions_erased(db: &mut Connection, brand: &Brand, deliveries: &[&Delivery]) -> Result<Vec<bool>, StorageError> {
-    let hasher = LedgerHasher::new(&brand.row.ledger_key);
-    let mentions: Vec<BTreeSet<LedgerHash>> =
+    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
+    let mentions: Vec<BTreeSet<SuppressionHash>> =
         deliveries.iter().map(|delivery| mentions_of(&delivery.body, &hasher, brand.rules.identity.region)).collect();
-    let all: BTreeSet<LedgerHash> = mentions.iter().flatten().copied().collect();
+    let all: BTreeSet<SuppressionHash> = mentions.iter().flatten().copied().collect();
     let found = find_erased(db, brand.id(), all).await?;
     Ok(mentions.iter().map(|mentions| mentions.iter().any(|hash| found.contains_key(hash))).collect())
 }
 
 /// Everything in a body that the ledger may name.
-pub(crate) fn mentions_of(body: &[u8], hasher: &LedgerHasher, region: Option<Region>) -> BTreeSet<LedgerHash> {
+pub(crate) fn mentions_of(body: &[u8], hasher: &SuppressionHasher, region: Option<Region>) -> BTreeSet<SuppressionHash> {
     let mut texts = BTreeSet::new();
     match serde_json::from_slice(body) {
         Ok(json) => leaves(&json, &mut texts),
@@ -82,7 +82,7 @@ fn words(text: &str, texts: &mut BTreeSet<String>) {
     }
 }
 
-fn hashes(text: &str, hasher: &LedgerHasher, region: Option<Region>) -> Vec<LedgerHash> {
+fn hashes(text: &str, hasher: &SuppressionHasher, region: Option<Region>) -> Vec<SuppressionHash> {
     let length = text.chars().take(MOST_CHARS).count();
     if !(LEAST_CHARS..MOST_CHARS).contains(&length) {
         return Vec::new();
@@ -110,11 +110,11 @@ mod tests {
     use super::*;
     use crate::customer::model::email::Email;
     use crate::customer::model::phone::Phone;
-    use crate::storage::suppressions::LedgerKey;
+    use crate::storage::suppressions::SuppressionKey;
 
     #[test]
     fn an_address_or_id_is_found_in_every_usual_place() {
-        let hasher = LedgerHasher::new(&LedgerKey([7; 32]));
+        let hasher = SuppressionHasher::new(&SuppressionKey([7; 32]));
         let region = "NL".parse().ok();
         let email = hasher.own(&Email::parse("anna@example.org").unwrap().into());
         let phone = hasher.own(&Phone::parse_e164("+31612312311").unwrap().into());

@@ -6,9 +6,9 @@ use crate::storage::pool::{Connection, Pool};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::purge::forget;
-use super::purge_inbox::clear_inbox;
-use super::suppression_file::{BrandLedger, Entry, LedgerError, LedgerFile};
+use super::purge::purge;
+use super::purge_inbox::purge_deliveries;
+use super::suppression_file::{BrandSuppressions, Entry, SuppressionFile, SuppressionFileError};
 use crate::brand::Brand;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
@@ -16,7 +16,7 @@ use crate::customer::model::source::SourceKind;
 use crate::storage::StorageError;
 use crate::storage::erasures::{ErasedCounts, complete_erasures, count_erased, find_erasures, insert_erasure, insert_hashes, unerase as unerase_row};
 use crate::storage::purge::{list_common, list_event_keys, list_namesakes, list_person, list_traces};
-use crate::storage::suppressions::{LedgerHash, LedgerHasher, given_name};
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher, given_name};
 use crate::storage::write_changes::begin;
 
 /// An erasure failed. It goes on with the next start of the service, if it had begun.
@@ -41,7 +41,7 @@ pub enum ErasureError {
     },
     /// The ledger's file fails.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] SuppressionFileError),
 }
 
 impl From<sqlx::Error> for ErasureError {
@@ -74,14 +74,14 @@ pub struct Receipt {
 
 /// Whom a command is about.
 #[derive(Clone)]
-pub enum Whom {
+pub enum ErasureTarget {
     /// Who has an address.
     Address(Identifier),
     /// Whose record has an id.
     Id(String),
 }
 
-impl Whom {
+impl ErasureTarget {
     /// The records that an id may be that of: of any kind, alone or after a kind or a source.
     #[must_use]
     pub fn record_keys(&self) -> BTreeSet<RecordKey> {
@@ -98,16 +98,20 @@ impl Whom {
 ///
 /// # Errors
 /// When Postgres fails.
-pub(crate) async fn list_entries(db: &mut Connection, brand: &Brand, records: &BTreeSet<RecordKey>) -> Result<BTreeSet<LedgerHash>, StorageError> {
-    let hasher = LedgerHasher::new(&brand.row.ledger_key);
-    let mut entries: BTreeSet<LedgerHash> = records.iter().map(|key| hasher.record(key)).collect();
+pub(crate) async fn list_entries(
+    db: &mut Connection,
+    brand: &Brand,
+    records: &BTreeSet<RecordKey>,
+) -> Result<BTreeSet<SuppressionHash>, StorageError> {
+    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
+    let mut entries: BTreeSet<SuppressionHash> = records.iter().map(|key| hasher.record(key)).collect();
     entries.extend(list_event_keys(db, brand.id(), records).await?.iter().map(|key| hasher.event(key)));
-    let traces = list_traces(db, brand.id(), records).await?;
-    let full: BTreeSet<String> = traces.iter().map(|trace| trace.name_key.clone()).filter(|name| !name.is_empty()).collect();
+    let suppression_hashes = list_traces(db, brand.id(), records).await?;
+    let full: BTreeSet<String> = suppression_hashes.iter().map(|trace| trace.name_key.clone()).filter(|name| !name.is_empty()).collect();
     // Some records say only what somebody is called.
     let given = full.iter().map(|name| given_name(name)).filter(|given| !given.is_empty()).map(|given| format!("{given}\u{1f}"));
     let names: BTreeSet<String> = given.chain(full.iter().cloned()).collect();
-    let mut values: BTreeSet<Identifier> = traces.iter().map(|trace| trace.identifier.clone()).filter(Identifier::could_link).collect();
+    let mut values: BTreeSet<Identifier> = suppression_hashes.iter().map(|trace| trace.identifier.clone()).filter(Identifier::could_link).collect();
     values.extend(records.iter().filter_map(|key| Identifier::reference(key.kind.as_str(), &key.id)));
     let common = list_common(db, brand.id(), records, &values).await?;
     // A father and his son on one phone: there the name says nothing.
@@ -130,16 +134,16 @@ pub(crate) async fn list_entries(db: &mut Connection, brand: &Brand, records: &B
 pub async fn erase(
     pool: &Pool,
     brand: &Brand,
-    file: &LedgerFile,
+    file: &SuppressionFile,
     (records, now): (&BTreeSet<RecordKey>, Timestamp),
     on_progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Receipt, ErasureError> {
-    let (erasure_id, records, entries) = enter(pool, brand, file, records, now).await?;
+    let (erasure_id, records, entries) = add_suppressions(pool, brand, file, records, now).await?;
     let mut transaction = begin(pool, brand.id()).await?;
-    let counts = forget(&mut transaction, brand, &records, &BTreeSet::new()).await?;
+    let counts = purge(&mut transaction, brand, &records, &BTreeSet::new()).await?;
     count_erased(&mut transaction, brand.id(), erasure_id, counts).await?;
     transaction.commit().await?;
-    clear_inbox(pool, brand, erasure_id, on_progress).await?;
+    purge_deliveries(pool, brand, erasure_id, on_progress).await?;
     let counts = complete_erasures(&mut *pool.acquire().await?, brand.id(), &[erasure_id].into(), now).await?;
     Ok(Receipt { erasure_id, erased_at: now, counts, entries })
 }
@@ -148,10 +152,10 @@ pub async fn erase(
 ///
 /// # Errors
 /// As [`erase`].
-pub async fn enter(
+pub async fn add_suppressions(
     pool: &Pool,
     brand: &Brand,
-    file: &LedgerFile,
+    file: &SuppressionFile,
     records: &BTreeSet<RecordKey>,
     now: Timestamp,
 ) -> Result<(Uuid, BTreeSet<RecordKey>, usize), ErasureError> {
@@ -164,7 +168,7 @@ pub async fn enter(
     insert_hashes(&mut transaction, brand.id(), &hashes.iter().map(|hash| (*hash, erasure_id)).collect()).await?;
     let has_key = file.read_brand(&brand.rules.slug, &brand.row.ledger_key)?.key.is_some();
     let entry = Entry { erased_at: now, unerased_at: None, hashes };
-    let news = BrandLedger { key: (!has_key).then_some(brand.row.ledger_key), erasures: [(erasure_id, entry)].into() };
+    let news = BrandSuppressions { key: (!has_key).then_some(brand.row.ledger_key), erasures: [(erasure_id, entry)].into() };
     file.append(&brand.rules.slug, &news)?;
     transaction.commit().await?;
     Ok((erasure_id, records, entries))
@@ -174,16 +178,16 @@ pub async fn enter(
 ///
 /// # Errors
 /// When the ledger's file can't be written, or Postgres fails.
-pub async fn unerase(pool: &Pool, brand: &Brand, file: &LedgerFile, whom: &Whom, now: Timestamp) -> Result<usize, ErasureError> {
-    let hasher = LedgerHasher::new(&brand.row.ledger_key);
-    let hashes: BTreeSet<LedgerHash> = match whom {
-        Whom::Address(address) => [hasher.own(address), hasher.common(address)].into(),
-        Whom::Id(_) => whom.record_keys().iter().map(|key| hasher.record(key)).collect(),
+pub async fn revoke_erasure(pool: &Pool, brand: &Brand, file: &SuppressionFile, whom: &ErasureTarget, now: Timestamp) -> Result<usize, ErasureError> {
+    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
+    let hashes: BTreeSet<SuppressionHash> = match whom {
+        ErasureTarget::Address(address) => [hasher.own(address), hasher.common(address)].into(),
+        ErasureTarget::Id(_) => whom.record_keys().iter().map(|key| hasher.record(key)).collect(),
     };
     let mut transaction = begin(pool, brand.id()).await?;
     let erasures = find_erasures(&mut transaction, brand.id(), &hashes).await?;
     let taken_back = Entry { erased_at: now, unerased_at: Some(now), hashes: BTreeSet::new() };
-    let mut news = BrandLedger { key: None, erasures: erasures.iter().map(|id| (*id, taken_back.clone())).collect() };
+    let mut news = BrandSuppressions { key: None, erasures: erasures.iter().map(|id| (*id, taken_back.clone())).collect() };
     let known = file.read_brand(&brand.rules.slug, &brand.row.ledger_key)?;
     for (id, entry) in &mut news.erasures {
         entry.erased_at = known.erasures.get(id).map_or(now, |known| known.erased_at);

@@ -12,13 +12,13 @@ use crate::brand::Brand;
 use crate::customer::model::event::Event;
 use crate::customer::model::record::{Record, RecordKey};
 use crate::customer::model::source::Source;
-use crate::ingest::batch::{Work, links_of};
+use crate::ingest::batch::{ChangeBatch, links_of};
 use crate::storage::StorageError;
 use crate::storage::audit_log::{ActionRow, list_actions_about};
 use crate::storage::bodies::{BodyRow, list_bodies_after};
 use crate::storage::export::get_everything;
 use crate::storage::purge::list_person;
-use crate::storage::suppressions::{LedgerHash, LedgerHasher};
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// What is held about whoever some records stand for: what sources said, every value with its time; what happened; what people
 /// decided and are asked; the answer; and the deliveries that an erasure would delete.
@@ -30,7 +30,7 @@ pub async fn export(pool: &Pool, brand: &Brand, records: &BTreeSet<RecordKey>) -
     let records = list_person(&mut connection, brand.id(), records).await?;
     let entries = list_entries(&mut connection, brand, &records).await?;
     let mut everything = get_everything(&mut connection, brand.id(), &records).await?;
-    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
     let mut deliveries = Vec::new();
     let mut after = Uuid::nil();
     loop {
@@ -54,7 +54,7 @@ pub async fn export(pool: &Pool, brand: &Brand, records: &BTreeSet<RecordKey>) -
 }
 
 /// What of a person's entries makes a delivery the person's.
-fn says(work: &Work, hasher: &LedgerHasher, brand: &Brand) -> BTreeSet<LedgerHash> {
+fn says(work: &ChangeBatch, hasher: &SuppressionHasher, brand: &Brand) -> BTreeSet<SuppressionHash> {
     let mut said = BTreeSet::new();
     for (key, versions) in &work.records {
         let record = Record { key: key.clone(), versions: versions.clone() };

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 
 use crate::brand::Brand;
 use crate::customer::model::event::EventKey;
-use crate::customer::model::field_versions::{Scope, Update, Versions};
+use crate::customer::model::field_versions::{FieldVersions, Scope, Update};
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
-use crate::ingest::apply::run_sifted;
-use crate::ingest::batch::Work;
+use crate::ingest::apply::apply_unsuppressed;
+use crate::ingest::batch::ChangeBatch;
 use crate::storage::StorageError;
 use crate::storage::erasures::ErasedCounts;
 use crate::storage::purge::{delete_facts, delete_lines, list_traces};
@@ -22,22 +22,23 @@ use crate::storage::records::list_records;
 ///
 /// First the records are deleted as if their sources had: that way everybody who has something in common with them is made
 /// anew, and the caches are told, by the write path itself. What then still stands of them has no effect and just goes.
-pub(crate) async fn forget(
+pub(crate) async fn purge(
     db: &mut Connection,
     brand: &Brand,
     records: &BTreeSet<RecordKey>,
     events: &BTreeSet<EventKey>,
 ) -> Result<ErasedCounts, StorageError> {
-    let traces = list_traces(db, brand.id(), records).await?;
-    let addresses: BTreeSet<Identifier> = traces.into_iter().map(|trace| trace.identifier).filter(|value| value.kind.is_address()).collect();
+    let suppression_hashes = list_traces(db, brand.id(), records).await?;
+    let addresses: BTreeSet<Identifier> =
+        suppression_hashes.into_iter().map(|trace| trace.identifier).filter(|value| value.kind.is_address()).collect();
     let texts: Vec<String> = records.iter().map(ToString::to_string).collect();
     let known = list_records(db, brand.id(), &texts).await?;
-    let gone = Versions::from(Update { at: Timestamp::MAX, received_at: Timestamp::MAX, scope: Scope::Deletion, fields: BTreeMap::new() });
-    let deletion = Work { records: known.into_keys().map(|key| (key, gone.clone())).collect(), is_sifted: true, ..Work::default() };
-    run_sifted(db, brand, &deletion).await?;
+    let gone = FieldVersions::from(Update { at: Timestamp::MAX, received_at: Timestamp::MAX, scope: Scope::Deletion, fields: BTreeMap::new() });
+    let deletion = ChangeBatch { records: known.into_keys().map(|key| (key, gone.clone())).collect(), is_filtered: true, ..ChangeBatch::default() };
+    apply_unsuppressed(db, brand, &deletion).await?;
     let (counts, beside) = delete_facts(db, brand.id(), records, events).await?;
-    let again = Work { again: records.union(&beside).cloned().collect(), is_sifted: true, ..Work::default() };
-    run_sifted(db, brand, &again).await?;
+    let again = ChangeBatch { again: records.union(&beside).cloned().collect(), is_filtered: true, ..ChangeBatch::default() };
+    apply_unsuppressed(db, brand, &again).await?;
     delete_lines(db, brand.id(), &addresses).await?;
     Ok(counts)
 }

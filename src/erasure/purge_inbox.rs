@@ -9,15 +9,15 @@ use super::body_scan::mentions_of;
 use super::erase::Progress;
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
-use crate::ingest::apply::run_sifted;
-use crate::ingest::batch::Work;
-use crate::ingest::suppress::sift;
+use crate::ingest::apply::apply_unsuppressed;
+use crate::ingest::batch::ChangeBatch;
+use crate::ingest::suppress::filter;
 use crate::sources::{Delivery, Reading};
 use crate::storage::StorageError;
 use crate::storage::bodies::{BodyRow, count_bodies, delete_bodies, list_bodies_after};
 use crate::storage::erasures::{ErasedCounts, count_erased, find_erased};
 use crate::storage::follow_ups::delete_erased_follow_ups;
-use crate::storage::suppressions::{LedgerHash, LedgerHasher};
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 use crate::storage::write_changes::begin;
 
 /// Deliveries per transaction, and how many bytes of them: short, so that changes never wait long.
@@ -26,25 +26,25 @@ pub(crate) const PAGE: (usize, u64) = (200, 4 * 1024 * 1024);
 /// What is to be known of a delivery.
 pub(crate) struct Look {
     /// What it says, if that can be read.
-    pub work: Option<Work>,
+    pub work: Option<ChangeBatch>,
     /// What the ledger may name of it: of what it says, or of its body.
-    pub said: BTreeSet<LedgerHash>,
-    pub mentioned: BTreeSet<LedgerHash>,
+    pub said: BTreeSet<SuppressionHash>,
+    pub mentioned: BTreeSet<SuppressionHash>,
 }
 
 impl Look {
-    pub(crate) fn at(row: &BodyRow, brand: &Brand, hasher: &LedgerHasher) -> Self {
+    pub(crate) fn at(row: &BodyRow, brand: &Brand, hasher: &SuppressionHasher) -> Self {
         let region = brand.rules.identity.region;
         let delivery = Delivery { headers: row.headers.clone(), body: row.body.clone(), received_at: row.received_at };
         let reading = row.source.parse::<Source>().ok().map(|source| brand.rules.sources.reader(source).read_webhook(&delivery));
         let work = match reading {
-            Some(Ok(Reading::Changes(changes))) if !changes.is_empty() => Some(Work::from(changes)),
+            Some(Ok(Reading::Changes(changes))) if !changes.is_empty() => Some(ChangeBatch::from(changes)),
             _ => None,
         };
         // What waits and can be read must be read: it may say something about others as well.
         let is_left = work.is_some() && row.state == PENDING;
         Self {
-            said: work.as_ref().map(|work| work.traces(hasher, region)).unwrap_or_default(),
+            said: work.as_ref().map(|work| work.suppression_hashes(hasher, region)).unwrap_or_default(),
             mentioned: if is_left { BTreeSet::new() } else { mentions_of(&row.body, hasher, region) },
             work,
         }
@@ -55,7 +55,7 @@ const PENDING: &str = "pending";
 
 /// Deletes the deliveries that touch or mention anybody whom the ledger names, on the account of an erasure. What one that
 /// waits says about others is applied first.
-pub(crate) async fn clear_inbox(
+pub(crate) async fn purge_deliveries(
     pool: &Pool,
     brand: &Brand,
     erasure: Uuid,
@@ -65,7 +65,7 @@ pub(crate) async fn clear_inbox(
     let mut transaction = begin(pool, brand.id()).await?;
     delete_erased_follow_ups(&mut transaction, brand.id()).await?;
     transaction.commit().await?;
-    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
     let mut progress = Progress { done: 0, total: count_bodies(&mut *pool.acquire().await?, brand.id()).await? };
     let mut after = Uuid::nil();
     loop {
@@ -74,19 +74,19 @@ pub(crate) async fn clear_inbox(
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.delivery_id;
         let looks: Vec<(&BodyRow, Look)> = rows.iter().map(|row| (row, Look::at(row, brand, &hasher))).collect();
-        let traces: BTreeSet<LedgerHash> = looks.iter().flat_map(|(_, look)| look.said.union(&look.mentioned)).copied().collect();
-        let found = find_erased(&mut transaction, brand.id(), traces).await?;
-        let is_named = |hashes: &BTreeSet<LedgerHash>| hashes.iter().any(|hash| found.contains_key(hash));
+        let suppression_hashes: BTreeSet<SuppressionHash> = looks.iter().flat_map(|(_, look)| look.said.union(&look.mentioned)).copied().collect();
+        let found = find_erased(&mut transaction, brand.id(), suppression_hashes).await?;
+        let is_named = |hashes: &BTreeSet<SuppressionHash>| hashes.iter().any(|hash| found.contains_key(hash));
         let mut gone = Vec::new();
         for (row, look) in &looks {
             let mut is_about = is_named(&look.mentioned);
             if let Some(work) = look.work.as_ref().filter(|_| is_named(&look.said)) {
-                let sifted = sift(&mut transaction, brand, work).await?;
-                if !sifted.dropped.is_empty() {
+                let filtered = filter(&mut transaction, brand, work).await?;
+                if !filtered.dropped.is_empty() {
                     is_about = true;
-                    sifted.enact(&mut transaction, brand).await?;
+                    filtered.apply_suppressions(&mut transaction, brand).await?;
                     if row.state == PENDING {
-                        run_sifted(&mut transaction, brand, &sifted.work).await?;
+                        apply_unsuppressed(&mut transaction, brand, &filtered.work).await?;
                     }
                 }
             }

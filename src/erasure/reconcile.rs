@@ -8,22 +8,22 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::erase::ErasureError;
-use super::purge::forget;
-use super::purge_inbox::clear_inbox;
-use super::suppression_file::{BrandLedger, Entry, LedgerError, LedgerFile};
+use super::purge::purge;
+use super::purge_inbox::purge_deliveries;
+use super::suppression_file::{BrandSuppressions, Entry, SuppressionFile, SuppressionFileError};
 use crate::brand::Brand;
 use crate::customer::model::event::EventKey;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
-use crate::ingest::suppress::{Suspect, convict};
+use crate::ingest::suppress::{Candidate, match_candidates};
 use crate::storage::StorageError;
 use crate::storage::brands::get_or_insert_brand;
 use crate::storage::erasures::{
-    ErasureRow, adopt_ledger_key, complete_erasures, count_erased, find_erased, get_ledger_key, insert_erasure, insert_hashes, list_erasures,
-    list_hashes, reopen_erasure, unerase,
+    ErasureRow, adopt_suppression_key, complete_erasures, count_erased, find_erased, get_suppression_key, insert_erasure, insert_hashes,
+    list_erasures, list_hashes, reopen_erasure, unerase,
 };
 use crate::storage::purge::{list_event_keys, list_events_after, list_named_after, list_traces};
-use crate::storage::suppressions::{LedgerHash, LedgerHasher};
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 use crate::storage::write_changes::begin;
 
 /// Records or events per transaction.
@@ -34,11 +34,11 @@ const PAGE: usize = 500;
 ///
 /// # Errors
 /// When the file can't be read, or Postgres fails.
-pub async fn adopt_keys(pool: &Pool, file: &LedgerFile, slugs: &[&str]) -> Result<(), ErasureError> {
+pub async fn adopt_keys(pool: &Pool, file: &SuppressionFile, slugs: &[&str]) -> Result<(), ErasureError> {
     for (slug, ledger) in file.read()? {
         if let Some(key) = ledger.key.filter(|_| slugs.contains(&slug.as_str())) {
             let row = get_or_insert_brand(pool, &slug).await?;
-            adopt_ledger_key(pool, row.brand_id, &key).await?;
+            adopt_suppression_key(pool, row.brand_id, &key).await?;
         }
     }
     Ok(())
@@ -52,16 +52,16 @@ pub async fn adopt_keys(pool: &Pool, file: &LedgerFile, slugs: &[&str]) -> Resul
 pub async fn reconcile(
     pool: &Pool,
     brand: &Brand,
-    (file, max_percent): (&LedgerFile, u32),
+    (file, max_percent): (&SuppressionFile, u32),
     now: Timestamp,
     began_by: Timestamp,
 ) -> Result<usize, ErasureError> {
-    if get_ledger_key(pool, brand.id()).await? != brand.row.ledger_key {
+    if get_suppression_key(pool, brand.id()).await? != brand.row.ledger_key {
         tracing::error!(brand = brand.rules.slug, "this is another database than at the start: until a restart, the erased may be seen");
         return Ok(0);
     }
     let of_file = match file.read_brand(&brand.rules.slug, &brand.row.ledger_key) {
-        Err(error @ LedgerError::Foreign(_)) => {
+        Err(error @ SuppressionFileError::Foreign(_)) => {
             tracing::error!(brand = brand.rules.slug, %error, "whoever it names is not known to be erased");
             None
         }
@@ -85,14 +85,14 @@ pub async fn reconcile(
     Ok(open.len())
 }
 
-fn digest(hashes: &BTreeSet<LedgerHash>) -> [u8; 32] {
+fn digest(hashes: &BTreeSet<SuppressionHash>) -> [u8; 32] {
     let mut digest = Sha256::new();
     hashes.iter().for_each(|hash| digest.update(hash.0));
     digest.finalize().into()
 }
 
 /// Enters into the tables what only the file knows, unless that names more than is believed. Gives back what the tables hold then.
-async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandLedger>, max_percent: u32) -> Result<Vec<ErasureRow>, ErasureError> {
+async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandSuppressions>, max_percent: u32) -> Result<Vec<ErasureRow>, ErasureError> {
     // Without the lock, for nearly always there is nothing to do.
     let rows = list_erasures(&mut *pool.acquire().await?, brand.id()).await?;
     let known: BTreeMap<Uuid, &ErasureRow> = rows.iter().map(|row| (row.erasure_id, row)).collect();
@@ -120,8 +120,8 @@ async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandLedger>, max_
 }
 
 /// Writes into the file what only the tables know.
-async fn write_out(pool: &Pool, brand: &Brand, file: &LedgerFile, of_file: &BrandLedger, rows: &[ErasureRow]) -> Result<(), ErasureError> {
-    let mut news = BrandLedger::default();
+async fn write_out(pool: &Pool, brand: &Brand, file: &SuppressionFile, of_file: &BrandSuppressions, rows: &[ErasureRow]) -> Result<(), ErasureError> {
+    let mut news = BrandSuppressions::default();
     for row in rows {
         let known = of_file.erasures.get(&row.erasure_id);
         let is_alike = |known: &Entry| known.unerased_at.is_some() || (row.unerased_at.is_none() && row.digest == digest(&known.hashes));
@@ -148,7 +148,7 @@ const FEW: usize = 10;
 
 /// Nobody erases a large part of a brand between two backups.
 async fn must_be_few(db: &mut Connection, brand: &Brand, max_percent: u32) -> Result<(), ErasureError> {
-    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
     let (mut named, mut of_named, mut all, mut after) = (0_usize, 0_usize, 0_usize, String::new());
     while let Some(page) = named_after(db, brand, &after).await? {
         after = page.last.to_string();
@@ -188,7 +188,7 @@ async fn resume(pool: &Pool, brand: &Brand, open: &BTreeSet<Uuid>, now: Timestam
         after = last.to_string();
     }
     if let Some(erasure) = open.first() {
-        clear_inbox(pool, brand, *erasure, &mut |_| ()).await?;
+        purge_deliveries(pool, brand, *erasure, &mut |_| ()).await?;
     }
     complete_erasures(&mut *pool.acquire().await?, brand.id(), open, now).await?;
     Ok(())
@@ -202,29 +202,29 @@ struct Named {
     /// Whom it names, and which erasure does.
     erased: BTreeMap<RecordKey, Uuid>,
     /// Record ids that it doesn't name yet, of people whom it names by their addresses.
-    learned: BTreeSet<(LedgerHash, Uuid)>,
+    learned: BTreeSet<(SuppressionHash, Uuid)>,
 }
 
 /// Looks at the next page of records; `None` at the end.
 async fn named_after(db: &mut Connection, brand: &Brand, after: &str) -> Result<Option<Named>, ErasureError> {
-    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
     let keys = list_named_after(db, brand.id(), after, PAGE).await?;
     let Some(last) = keys.last().cloned() else { return Ok(None) };
     let own = |key: &RecordKey| Identifier::reference(key.kind.as_str(), &key.id);
-    let suspect = |key: &RecordKey| Suspect { key: key.clone(), name_key: String::new(), links: own(key).into_iter().collect() };
-    let mut suspects: BTreeMap<RecordKey, Suspect> = keys.iter().map(|key| (key.clone(), suspect(key))).collect();
+    let suspect = |key: &RecordKey| Candidate { key: key.clone(), name_key: String::new(), links: own(key).into_iter().collect() };
+    let mut suspects: BTreeMap<RecordKey, Candidate> = keys.iter().map(|key| (key.clone(), suspect(key))).collect();
     for trace in list_traces(db, brand.id(), &keys).await? {
         if let Some(suspect) = suspects.get_mut(&trace.record) {
             suspect.name_key = trace.name_key;
             suspect.links.insert(trace.identifier);
         }
     }
-    let traces: BTreeSet<LedgerHash> = suspects.values().flat_map(|suspect| suspect.traces(&hasher)).collect();
-    let found = find_erased(db, brand.id(), traces).await?;
-    let suspects: Vec<Suspect> = suspects.into_values().collect();
+    let suppression_hashes: BTreeSet<SuppressionHash> = suspects.values().flat_map(|suspect| suspect.suppression_hashes(&hasher)).collect();
+    let found = find_erased(db, brand.id(), suppression_hashes).await?;
+    let suspects: Vec<Candidate> = suspects.into_values().collect();
     let mut erased: BTreeMap<RecordKey, Uuid> = keys.iter().filter_map(|key| Some((key.clone(), *found.get(&hasher.record(key))?))).collect();
     let mut learned = BTreeSet::new();
-    for (key, erasure) in convict(db, brand, &suspects, &found).await? {
+    for (key, erasure) in match_candidates(db, brand, &suspects, &found).await? {
         if erased.insert(key.clone(), erasure).is_none() {
             learned.insert((hasher.record(&key), erasure));
         }
@@ -242,7 +242,7 @@ async fn forget_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Optio
         by_erasure.entry(erasure).or_default().insert(key);
     }
     for (erasure, records) in by_erasure {
-        let counts = forget(&mut transaction, brand, &records, &BTreeSet::new()).await?;
+        let counts = purge(&mut transaction, brand, &records, &BTreeSet::new()).await?;
         count_erased(&mut transaction, brand.id(), erasure, counts).await?;
     }
     transaction.commit().await?;
@@ -251,7 +251,7 @@ async fn forget_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Optio
 
 /// Forgets those of the next page of events that the ledger names. Gives back the page's last one.
 async fn forget_events(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<EventKey>, ErasureError> {
-    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
     let mut transaction = begin(pool, brand.id()).await?;
     let keys = list_events_after(&mut transaction, brand.id(), after, PAGE).await?;
     let Some(last) = keys.last().cloned() else { return Ok(None) };
@@ -263,7 +263,7 @@ async fn forget_events(pool: &Pool, brand: &Brand, after: &str) -> Result<Option
         }
     }
     for (erasure, events) in by_erasure {
-        let counts = forget(&mut transaction, brand, &BTreeSet::new(), &events).await?;
+        let counts = purge(&mut transaction, brand, &BTreeSet::new(), &events).await?;
         count_erased(&mut transaction, brand.id(), erasure, counts).await?;
     }
     transaction.commit().await?;

@@ -100,13 +100,13 @@ impl std::fmt::Debug for KeyCounters {
 
 /// The live keys of all brands, in memory.
 #[derive(Debug)]
-pub struct Keyring {
+pub struct ApiKeyCache {
     brands: HashMap<i32, Arc<Brand>>,
     rates: Rates,
     keys: RwLock<HashMap<[u8; 32], Arc<LiveKey>>>,
 }
 
-impl Keyring {
+impl ApiKeyCache {
     /// An empty ring for some brands.
     #[must_use]
     pub fn new(brands: HashMap<i32, Arc<Brand>>, rates: Rates) -> Self {

@@ -9,21 +9,21 @@ use serde_json::Map;
 
 use super::problem::Problem;
 use crate::app::readiness::Readiness;
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::lookup::cache::AnswerCache;
-use crate::lookup::coalescing::Flights;
+use crate::lookup::coalescing::LookupCoalescer;
 use crate::telemetry::alarm::{Alarms, Part};
 
 /// What health depends on.
 pub struct Health {
     /// Tells whether the store answers.
-    pub flights: Arc<Flights>,
+    pub coalescer: Arc<LookupCoalescer>,
     /// Tells whether changes are heard.
     pub cache: Arc<AnswerCache>,
     /// Tell whether webhooks are stored and applied.
     pub alarms: Alarms,
     /// Tells whether the service is ending.
-    pub background: Background,
+    pub background: BackgroundTasks,
     /// Tells whether the service may be asked already.
     pub readiness: Readiness,
 }
@@ -45,7 +45,7 @@ pub async fn ready(health: Data<Health>) -> Result<HttpResponse, Problem> {
     if !health.readiness.is_ready() {
         return Err(Problem::Starting);
     }
-    let parts = parts(&health.flights, &health.cache, &health.alarms);
+    let parts = parts(&health.coalescer, &health.cache, &health.alarms);
     let mut body = Map::from_iter([("status".to_owned(), "ready".into()), ("degraded".to_owned(), parts.iter().any(|(_, fails)| *fails).into())]);
     body.extend(parts.map(|(part, fails)| (part.to_owned(), if fails { "failing" } else { "ok" }.into())));
     Ok(HttpResponse::Ok().json(body))
@@ -53,9 +53,14 @@ pub async fn ready(health: Data<Health>) -> Result<HttpResponse, Problem> {
 
 /// What the service is there for, and whether it fails: lookups find what is in Postgres, changes are heard, webhooks are stored,
 /// and what was stored is applied.
-fn parts(flights: &Flights, cache: &AnswerCache, alarms: &Alarms) -> [(&'static str, bool); 4] {
+fn parts(coalescer: &LookupCoalescer, cache: &AnswerCache, alarms: &Alarms) -> [(&'static str, bool); 4] {
     let (storing, applying) = (alarms.is_raised(Part::Storing), alarms.is_raised(Part::Applying));
-    [("lookups", flights.is_degraded()), ("changes", cache.is_deaf()), (Part::Storing.as_str(), storing), (Part::Applying.as_str(), applying)]
+    [
+        ("lookups", coalescer.is_degraded()),
+        ("changes", cache.is_listener_disconnected()),
+        (Part::Storing.as_str(), storing),
+        (Part::Applying.as_str(), applying),
+    ]
 }
 
 /// The page behind a problem's `type`.
@@ -80,15 +85,15 @@ pub struct Gauges {
     /// Connections for all but lookups and receipts.
     pub pool: Pool,
     /// Connections for storing webhooks.
-    pub receipts: Pool,
+    pub delivery_writer: Pool,
     /// Lookups under way.
-    pub flights: Arc<Flights>,
+    pub coalescer: Arc<LookupCoalescer>,
     /// Remembered answers.
     pub cache: Arc<AnswerCache>,
     /// What fails.
     pub alarms: Alarms,
     /// Work beside requests.
-    pub background: Background,
+    pub background: BackgroundTasks,
 }
 
 impl Gauges {
@@ -98,16 +103,16 @@ impl Gauges {
         let (entries, bytes) = self.cache.size();
         metrics::gauge!("hookpoint_cache_entries").set(float(entries));
         metrics::gauge!("hookpoint_cache_bytes").set(float(bytes));
-        metrics::gauge!("hookpoint_deaf").set(f64::from(self.cache.is_deaf()));
-        for (part, fails) in parts(&self.flights, &self.cache, &self.alarms) {
+        metrics::gauge!("hookpoint_deaf").set(f64::from(self.cache.is_listener_disconnected()));
+        for (part, fails) in parts(&self.coalescer, &self.cache, &self.alarms) {
             metrics::gauge!("hookpoint_failing", "part" => part).set(f64::from(fails));
         }
-        metrics::gauge!("hookpoint_degraded").set(f64::from(self.flights.is_degraded()));
-        metrics::gauge!("hookpoint_lookups_waiting").set(float(self.flights.waiting()));
+        metrics::gauge!("hookpoint_degraded").set(f64::from(self.coalescer.is_degraded()));
+        metrics::gauge!("hookpoint_lookups_waiting").set(float(self.coalescer.waiting()));
         metrics::gauge!("hookpoint_background_tasks").set(count(self.background.tasks()));
-        let (used, idle) = self.flights.connections();
+        let (used, idle) = self.coalescer.connections();
         let (used_for_work, idle_for_work) = self.pool.counts();
-        let (used_for_receipts, idle_for_receipts) = self.receipts.counts();
+        let (used_for_receipts, idle_for_receipts) = self.delivery_writer.counts();
         for (pool, state, number) in [
             ("lookups", "used", count(used)),
             ("lookups", "idle", count(idle)),

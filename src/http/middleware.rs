@@ -17,9 +17,9 @@ use tracing_actix_web::{RequestId, RootSpanBuilder};
 use super::idle_connections;
 use super::problem::Problem;
 use super::request_body_guard;
-use super::request_body_guard::Holding;
+use super::request_body_guard::HeldBody;
 use crate::app::route::Route;
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::lookup::handler::{LookupTrace, Outcome};
 use crate::webhooks::handler::WebhookTrace;
 
@@ -29,7 +29,7 @@ pub struct HookpointSpan;
 
 impl RootSpanBuilder for HookpointSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        let route = request.app_data::<Data<Front>>().map_or(Route::Unmatched, |front| front.route(request));
+        let route = request.app_data::<Data<HttpContext>>().map_or(Route::Unmatched, |front| front.route(request));
         tracing::info_span!(
             "http.request",
             http.request.method = method(request),
@@ -58,23 +58,23 @@ fn method(request: &ServiceRequest) -> &'static str {
 
 /// What the middleware needs to know of the service.
 #[derive(Debug)]
-pub struct Front {
+pub struct HttpContext {
     /// Where lookups are.
     pub lookup_path: String,
     /// Where the service is reached from outside, for the `type` of problems.
     pub public_url: String,
     /// Tells whether the service is ending.
-    pub background: Background,
+    pub background: BackgroundTasks,
 }
 
-impl Front {
+impl HttpContext {
     fn route(&self, request: &ServiceRequest) -> Route {
         Route::of(request.path(), &self.lookup_path)
     }
 }
 
 /// A response with its own body, or a problem's; it may hold its request's.
-type Finished<B> = ServiceResponse<EitherBody<EitherBody<B, String>, Holding>>;
+type Finished<B> = ServiceResponse<EitherBody<EitherBody<B, String>, HeldBody>>;
 
 /// The one middleware of ours.
 ///
@@ -88,7 +88,9 @@ pub async fn finish<B: MessageBody + 'static>(mut request: ServiceRequest, next:
 
 async fn answer<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<EitherBody<B, String>>, Error> {
     let started_at = Instant::now();
-    let Some(front) = request.app_data::<Data<Front>>().cloned() else { return next.call(request).await.map(ServiceResponse::map_into_left_body) };
+    let Some(front) = request.app_data::<Data<HttpContext>>().cloned() else {
+        return next.call(request).await.map(ServiceResponse::map_into_left_body);
+    };
     let (route, method) = (front.route(&request), method(&request));
     let request_id = request.extensions().get::<RequestId>().copied();
     let mut response = next.call(request).await?.map_into_left_body();

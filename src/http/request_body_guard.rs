@@ -27,12 +27,12 @@ impl Stream for Lent {
 }
 
 /// A response's body that holds its request's.
-pub struct Holding {
+pub struct HeldBody {
     body: BoxBody,
     _request_body: Rc<RefCell<Payload>>,
 }
 
-impl MessageBody for Holding {
+impl MessageBody for HeldBody {
     type Error = Box<dyn std::error::Error>;
 
     fn size(&self) -> BodySize {
@@ -59,9 +59,9 @@ pub fn hold(request: &mut ServiceRequest) -> Option<Held> {
 }
 
 /// The response, which holds that body until it has gone out.
-pub fn holding<B: MessageBody + 'static>(response: ServiceResponse<B>, held: Option<Held>) -> ServiceResponse<EitherBody<B, Holding>> {
+pub fn holding<B: MessageBody + 'static>(response: ServiceResponse<B>, held: Option<Held>) -> ServiceResponse<EitherBody<B, HeldBody>> {
     match held {
         None => response.map_into_left_body(),
-        Some(Held(held)) => response.map_body(|_, body| EitherBody::right(Holding { body: body.boxed(), _request_body: held })),
+        Some(Held(held)) => response.map_body(|_, body| EitherBody::right(HeldBody { body: body.boxed(), _request_body: held })),
     }
 }

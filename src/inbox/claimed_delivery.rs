@@ -9,17 +9,17 @@ use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
 use crate::customer::model::unread::unread_fields;
 use crate::sources::{Delivery, Reading, Unreadable};
-use crate::storage::delivery_queue::{ClaimedRow, Verdict};
+use crate::storage::delivery_queue::{ClaimedRow, Disposition};
 
 /// A delivery that a worker has claimed.
-pub(crate) struct Item {
+pub(crate) struct ClaimedDelivery {
     pub id: Uuid,
     pub source: Source,
     pub attempts: u32,
     pub delivery: Delivery,
 }
 
-impl From<ClaimedRow> for Item {
+impl From<ClaimedRow> for ClaimedDelivery {
     fn from(row: ClaimedRow) -> Self {
         let delivery = Delivery { headers: row.headers, body: row.body, received_at: row.received_at };
         Self { id: row.delivery_id, source: row.source, attempts: row.attempts, delivery }
@@ -30,12 +30,12 @@ impl From<ClaimedRow> for Item {
 pub(crate) const IGNORED: &str = "ignored";
 
 /// What it says.
-pub(crate) struct Read<'a> {
-    pub item: &'a Item,
+pub(crate) struct ParsedDelivery<'a> {
+    pub item: &'a ClaimedDelivery,
     pub reading: Result<Reading, Unreadable>,
 }
 
-impl Read<'_> {
+impl ParsedDelivery<'_> {
     /// The changes in it, if it was read and says something.
     pub(crate) fn changes(&self) -> Option<&[Change]> {
         match &self.reading {
@@ -50,15 +50,15 @@ impl Read<'_> {
     }
 
     /// What comes of it once its changes are applied.
-    pub(crate) fn verdict(&self, unread: &BTreeSet<String>) -> Verdict {
+    pub(crate) fn disposition(&self, unread: &BTreeSet<String>) -> Disposition {
         match &self.reading {
             Ok(Reading::Changes(_)) if !unread.is_empty() => {
-                Verdict::Done(format!("applied; could not be read: {}", unread.iter().map(String::as_str).collect::<Vec<_>>().join(", ")))
+                Disposition::Done(format!("applied; could not be read: {}", unread.iter().map(String::as_str).collect::<Vec<_>>().join(", ")))
             }
-            Ok(Reading::Changes(_)) => Verdict::Done(String::new()),
-            Ok(Reading::Ignored(why)) => Verdict::Done(format!("{IGNORED}: {why}")),
+            Ok(Reading::Changes(_)) => Disposition::Done(String::new()),
+            Ok(Reading::Ignored(why)) => Disposition::Done(format!("{IGNORED}: {why}")),
             // It would be just as unreadable the next time.
-            Err(unreadable) => Verdict::Dead(unreadable.to_string()),
+            Err(unreadable) => Disposition::DeadLetter(unreadable.to_string()),
         }
     }
 }

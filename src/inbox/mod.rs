@@ -20,24 +20,24 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
-use self::claimed_delivery::{IGNORED, Item, Read};
-use self::retry::{Failure, verdict};
-use crate::app::tasks::Background;
+use self::claimed_delivery::{ClaimedDelivery, IGNORED, ParsedDelivery};
+use self::retry::{Failure, disposition};
+use crate::app::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
 use crate::erasure::body_scan::mentions_erased;
-use crate::ingest::apply::{look_again, run_within};
-use crate::ingest::batch::{Applied, Work};
-use crate::ingest::load::Readers;
+use crate::ingest::apply::{analyze_if_grown, apply_in};
+use crate::ingest::batch::{Applied, ChangeBatch};
+use crate::ingest::load::LoadFrom;
 use crate::ingest::unread_values::UnreadCounts;
 use crate::settings::file::InboxSettings;
 use crate::sources::Delivery;
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
-use crate::storage::delivery_queue::{Claim, Verdict, claim_deliveries, finish_deliveries, hold_deliveries};
-use crate::storage::follow_ups::{HintRow, insert_follow_ups};
+use crate::storage::delivery_queue::{Claim, Disposition, claim_deliveries, finish_deliveries, lock_claimed};
+use crate::storage::follow_ups::{NewFollowUpRow, insert_follow_ups};
 use crate::storage::write_changes::{PATIENCE, try_begin};
 use crate::sync::follow_up::hints;
 use crate::telemetry::alarm::Alarm;
@@ -57,9 +57,9 @@ const WHEN_HELD: Duration = Duration::from_secs(1);
 
 /// Wakes the worker of a brand on this replica.
 #[derive(Clone)]
-pub struct Wakes(Arc<HashMap<i32, Notify>>);
+pub struct WakeHandles(Arc<HashMap<i32, Notify>>);
 
-impl Wakes {
+impl WakeHandles {
     /// For some brands.
     pub fn new(brands: impl IntoIterator<Item = i32>) -> Self {
         Self(Arc::new(brands.into_iter().map(|brand_id| (brand_id, Notify::new())).collect()))
@@ -102,7 +102,7 @@ impl Worker {
     }
 
     /// Goes on until the service ends, and then finishes what it has begun. At most as many brands at once as there are slots.
-    pub async fn run(self, wakes: Wakes, slots: Arc<Semaphore>, alarm: Arc<Alarm>, background: Background) {
+    pub async fn run(self, wakes: WakeHandles, slots: Arc<Semaphore>, alarm: Arc<Alarm>, background: BackgroundTasks) {
         let mut held_since = None;
         let looks = Arc::new(Semaphore::new(1));
         while !background.is_ending() {
@@ -112,7 +112,7 @@ impl Worker {
             {
                 let pool = self.pool.clone();
                 background.spawn(async move {
-                    look_again(&pool).await;
+                    analyze_if_grown(&pool).await;
                     drop(look);
                 });
             }
@@ -181,7 +181,7 @@ impl Worker {
         let rows = claim_deliveries(&self.pool, self.brand.id(), &claim).await?;
         rows.iter().filter(|row| row.was_late).for_each(|row| self.count(row.source, "late"));
         let at = rows.first().map(|row| row.claimed_at);
-        Ok(Claimed { token, at, items: rows.into_iter().map(Item::from).collect() })
+        Ok(Claimed { token, at, items: rows.into_iter().map(ClaimedDelivery::from).collect() })
     }
 
     /// Works off what was claimed.
@@ -192,7 +192,7 @@ impl Worker {
         let Some(at) = at else { return Ok(()) };
         let (hopeless, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts > self.max_attempts);
         for item in &hopeless {
-            self.fail(token, item, &Failure::NeverEnded).await?;
+            self.fail(token, item, &Failure::LeaseExpiredRepeatedly).await?;
         }
         let (suspects, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts >= ALONE_FROM);
         let mut parts = std::iter::once(items.as_slice()).chain(suspects.iter().map(std::slice::from_ref));
@@ -206,7 +206,7 @@ impl Worker {
         Ok(())
     }
 
-    async fn apply_or_split(&self, token: Uuid, now: Timestamp, items: &[Item]) -> Result<(), StorageError> {
+    async fn apply_or_split(&self, token: Uuid, now: Timestamp, items: &[ClaimedDelivery]) -> Result<(), StorageError> {
         let mut left = vec![items];
         while let Some(items) = left.pop() {
             let Some(first) = items.first() else { continue };
@@ -216,7 +216,7 @@ impl Worker {
                     self.release((token, now), left.into_iter().chain([items])).await?;
                     return Err(error);
                 }
-                Ok(Err(error)) if error.is_away() => return self.leave((token, now), items, &left, error).await,
+                Ok(Err(error)) if error.is_unavailable() => return self.leave((token, now), items, &left, error).await,
                 Ok(Err(error)) => Failure::Storage(error),
                 Err(_) => Failure::Panicked,
             };
@@ -231,35 +231,35 @@ impl Worker {
     }
 
     /// Applies some deliveries and finishes them: all of it, or nothing.
-    async fn apply(&self, token: Uuid, now: Timestamp, items: &[Item]) -> Result<(), StorageError> {
-        let read: Vec<Read<'_>> = items.iter().map(|item| self.read(item)).collect();
-        let patience = if self.is_held.load(Ordering::Relaxed) { WHEN_HELD } else { PATIENCE };
-        let mut transaction = try_begin(&self.pool, self.brand.id(), patience).await?;
+    async fn apply(&self, token: Uuid, now: Timestamp, items: &[ClaimedDelivery]) -> Result<(), StorageError> {
+        let read: Vec<ParsedDelivery<'_>> = items.iter().map(|item| self.read(item)).collect();
+        let timeout = if self.is_held.load(Ordering::Relaxed) { WHEN_HELD } else { PATIENCE };
+        let mut transaction = try_begin(&self.pool, self.brand.id(), timeout).await?;
         let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
-        let held = hold_deliveries(&mut transaction, self.brand.id(), token, &ids).await?;
-        let (held, lost): (Vec<&Read<'_>>, Vec<&Read<'_>>) = read.iter().partition(|read| held.contains(&read.item.id));
-        let work = Work::from(held.iter().filter_map(|read| read.changes()).flatten().cloned().collect::<Vec<_>>());
-        let readers = Readers { db: &mut transaction, beside: Some(&self.pool) };
-        let applied = if work.is_empty() { Applied::default() } else { run_within(readers, &self.brand, &work).await? };
+        let held = lock_claimed(&mut transaction, self.brand.id(), token, &ids).await?;
+        let (held, lost): (Vec<&ParsedDelivery<'_>>, Vec<&ParsedDelivery<'_>>) = read.iter().partition(|read| held.contains(&read.item.id));
+        let work = ChangeBatch::from(held.iter().filter_map(|read| read.changes()).flatten().cloned().collect::<Vec<_>>());
+        let readers = LoadFrom { db: &mut transaction, beside: Some(&self.pool) };
+        let applied = if work.is_empty() { Applied::default() } else { apply_in(readers, &self.brand, &work).await? };
         let erased = self.erased(&mut transaction, &held, &applied).await?;
         let mut unread = UnreadCounts::default();
-        let mut verdict = |read: &Read<'_>| {
+        let mut disposition = |read: &ParsedDelivery<'_>| {
             if erased.contains(&read.item.id) {
-                return Verdict::Erased;
+                return Disposition::Erased;
             }
             let fields = read.unread(self.brand.rules.identity.region);
             unread.add(read.item.source, &fields);
-            read.verdict(&fields)
+            read.disposition(&fields)
         };
-        let verdicts: Vec<(Uuid, Verdict)> = held.iter().map(|read| (read.item.id, verdict(read))).collect();
+        let verdicts: Vec<(Uuid, Disposition)> = held.iter().map(|read| (read.item.id, disposition(read))).collect();
         finish_deliveries(&mut transaction, self.brand.id(), token, now, &verdicts).await?;
         insert_follow_ups(&mut transaction, self.brand.id(), now, &self.hints(&held, &verdicts)).await?;
         unread.save(&mut transaction, &self.brand).await?;
         transaction.commit().await?;
         unread.count(&self.brand);
         lost.iter().for_each(|read| self.count(read.item.source, "late"));
-        for (read, (_, verdict)) in held.iter().zip(&verdicts) {
-            self.count_verdict(read.item.source, verdict);
+        for (read, (_, disposition)) in held.iter().zip(&verdicts) {
+            self.count_verdict(read.item.source, disposition);
         }
         self.is_outgrown.fetch_or(applied.is_outgrown, Ordering::Relaxed);
         Ok(())
@@ -267,9 +267,9 @@ impl Worker {
 
     /// Those that are about somebody who was erased: as the write path found, or, where nothing was applied, as what they hold
     /// says.
-    async fn erased(&self, db: &mut Connection, held: &[&Read<'_>], applied: &Applied) -> Result<BTreeSet<Uuid>, StorageError> {
+    async fn erased(&self, db: &mut Connection, held: &[&ParsedDelivery<'_>], applied: &Applied) -> Result<BTreeSet<Uuid>, StorageError> {
         let is_erased = |change: &Change| change.keys().iter().any(|key| applied.erased.contains(key));
-        let (changing, silent): (Vec<&Read<'_>>, Vec<&Read<'_>>) = held.iter().partition(|read| read.changes().is_some());
+        let (changing, silent): (Vec<&ParsedDelivery<'_>>, Vec<&ParsedDelivery<'_>>) = held.iter().partition(|read| read.changes().is_some());
         let of_changes = changing.iter().filter(|read| read.changes().is_some_and(|changes| changes.iter().any(is_erased)));
         let mut erased: BTreeSet<Uuid> = of_changes.map(|read| read.item.id).collect();
         if !silent.is_empty() {
@@ -281,55 +281,61 @@ impl Worker {
     }
 
     /// What is to be asked because of those that are done: by this replica or another.
-    fn hints(&self, held: &[&Read<'_>], verdicts: &[(Uuid, Verdict)]) -> Vec<HintRow> {
-        let done = held.iter().zip(verdicts).filter(|(_, (_, verdict))| matches!(verdict, Verdict::Done(_)));
+    fn hints(&self, held: &[&ParsedDelivery<'_>], verdicts: &[(Uuid, Disposition)]) -> Vec<NewFollowUpRow> {
+        let done = held.iter().zip(verdicts).filter(|(_, (_, disposition))| matches!(disposition, Disposition::Done(_)));
         done.flat_map(|(read, _)| hints(&self.brand, read.item.source, &read.item.delivery, read.changes().unwrap_or_default())).collect()
     }
 
-    fn read<'a>(&self, item: &'a Item) -> Read<'a> {
-        Read { item, reading: self.brand.rules.sources.reader(item.source).read_webhook(&item.delivery) }
+    fn read<'a>(&self, item: &'a ClaimedDelivery) -> ParsedDelivery<'a> {
+        ParsedDelivery { item, reading: self.brand.rules.sources.reader(item.source).read_webhook(&item.delivery) }
     }
 
     /// Leaves a delivery for later, or gives it up.
-    async fn fail(&self, token: Uuid, item: &Item, failure: &Failure) -> Result<(), StorageError> {
+    async fn fail(&self, token: Uuid, item: &ClaimedDelivery, failure: &Failure) -> Result<(), StorageError> {
         let now = database_now(&self.pool, self.clock.frozen_at()).await?;
-        let verdict = verdict(failure, item.attempts, self.max_attempts, token, now);
-        self.count_verdict(item.source, &verdict);
-        self.finish((token, now), &[(item.id, verdict)]).await
+        let disposition = disposition(failure, item.attempts, self.max_attempts, token, now);
+        self.count_verdict(item.source, &disposition);
+        self.finish((token, now), &[(item.id, disposition)]).await
     }
 
     /// Leaves everything for later, because Postgres is away; what was not begun needn't even wait for the end of its lease.
-    async fn leave(&self, (token, now): (Uuid, Timestamp), begun: &[Item], others: &[&[Item]], error: StorageError) -> Result<(), StorageError> {
+    async fn leave(
+        &self,
+        (token, now): (Uuid, Timestamp),
+        begun: &[ClaimedDelivery],
+        others: &[&[ClaimedDelivery]],
+        error: StorageError,
+    ) -> Result<(), StorageError> {
         let failure = Failure::Storage(error);
         let mut verdicts = Vec::new();
-        verdicts.extend(begun.iter().map(|item| (item.id, verdict(&failure, item.attempts, self.max_attempts, token, now))));
-        verdicts.extend(others.iter().flat_map(|items| items.iter()).map(|item| (item.id, Verdict::Released)));
+        verdicts.extend(begun.iter().map(|item| (item.id, disposition(&failure, item.attempts, self.max_attempts, token, now))));
+        verdicts.extend(others.iter().flat_map(|items| items.iter()).map(|item| (item.id, Disposition::Released)));
         self.finish((token, now), &verdicts).await?;
         match failure {
             Failure::Storage(error) => Err(error),
-            Failure::Panicked | Failure::NeverEnded => Ok(()),
+            Failure::Panicked | Failure::LeaseExpiredRepeatedly => Ok(()),
         }
     }
 
     /// As if they had not been claimed: nothing was tried.
-    async fn release(&self, (token, now): (Uuid, Timestamp), items: impl Iterator<Item = &[Item]>) -> Result<(), StorageError> {
-        let verdicts: Vec<_> = items.flatten().map(|item| (item.id, Verdict::Released)).collect();
+    async fn release(&self, (token, now): (Uuid, Timestamp), items: impl Iterator<Item = &[ClaimedDelivery]>) -> Result<(), StorageError> {
+        let verdicts: Vec<_> = items.flatten().map(|item| (item.id, Disposition::Released)).collect();
         self.finish((token, now), &verdicts).await
     }
 
-    async fn finish(&self, (token, now): (Uuid, Timestamp), verdicts: &[(Uuid, Verdict)]) -> Result<(), StorageError> {
+    async fn finish(&self, (token, now): (Uuid, Timestamp), verdicts: &[(Uuid, Disposition)]) -> Result<(), StorageError> {
         let mut connection = self.pool.acquire().await?;
         finish_deliveries(&mut connection, self.brand.id(), token, now, verdicts).await
     }
 
-    fn count_verdict(&self, source: Source, verdict: &Verdict) {
-        let outcome = match verdict {
-            Verdict::Done(remark) if remark.starts_with(IGNORED) => "ignored",
-            Verdict::Done(_) => "applied",
-            Verdict::Dead(_) => "dead",
-            Verdict::Again(..) => "retried",
-            Verdict::Erased => "erased",
-            Verdict::Released => return,
+    fn count_verdict(&self, source: Source, disposition: &Disposition) {
+        let outcome = match disposition {
+            Disposition::Done(remark) if remark.starts_with(IGNORED) => "ignored",
+            Disposition::Done(_) => "applied",
+            Disposition::DeadLetter(_) => "dead",
+            Disposition::Retry(..) => "retried",
+            Disposition::Erased => "erased",
+            Disposition::Released => return,
         };
         self.count(source, outcome);
     }
@@ -345,5 +351,5 @@ pub struct Claimed {
     token: Uuid,
     // When, by Postgres's clock; `None` if nothing was due.
     at: Option<Timestamp>,
-    items: Vec<Item>,
+    items: Vec<ClaimedDelivery>,
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::storage::StorageError;
-use crate::storage::delivery_queue::Verdict;
+use crate::storage::delivery_queue::Disposition;
 
 /// The first pause; each further one is twice as long.
 const FIRST: Duration = Duration::from_secs(1);
@@ -22,15 +22,15 @@ pub enum Failure {
     /// A mistake of this program.
     Panicked,
     /// Whoever began it never came back, time after time.
-    NeverEnded,
+    LeaseExpiredRepeatedly,
 }
 
 impl Failure {
-    fn may_heal(&self) -> bool {
+    fn is_retryable(&self) -> bool {
         match self {
-            Self::Storage(error) => error.may_heal(),
+            Self::Storage(error) => error.is_retryable(),
             Self::Panicked => true,
-            Self::NeverEnded => false,
+            Self::LeaseExpiredRepeatedly => false,
         }
     }
 
@@ -38,22 +38,22 @@ impl Failure {
         match self {
             Self::Storage(error) => error.to_string(),
             Self::Panicked => "a mistake of this program: please report it".to_owned(),
-            Self::NeverEnded => "each time it was begun, the service ended or took too long".to_owned(),
+            Self::LeaseExpiredRepeatedly => "each time it was begun, the service ended or took too long".to_owned(),
         }
     }
 }
 
 /// What becomes of a delivery that failed at its so-manieth attempt.
 #[must_use]
-pub fn verdict(failure: &Failure, attempts: u32, max_attempts: u32, token: Uuid, now: Timestamp) -> Verdict {
+pub fn disposition(failure: &Failure, attempts: u32, max_attempts: u32, token: Uuid, now: Timestamp) -> Disposition {
     let words = failure.in_words();
-    if !failure.may_heal() {
-        return Verdict::Dead(words);
+    if !failure.is_retryable() {
+        return Disposition::DeadLetter(words);
     }
     if attempts >= max_attempts {
-        return Verdict::Dead(format!("{words} (tried {attempts} times)"));
+        return Disposition::DeadLetter(format!("{words} (tried {attempts} times)"));
     }
-    Verdict::Again(due_after(attempts, token, now), words)
+    Disposition::Retry(due_after(attempts, token, now), words)
 }
 
 /// When something is tried again that failed at its so-manieth attempt. The claim's token lends the chance that keeps many from
@@ -73,8 +73,8 @@ mod tests {
 
     fn pause(attempts: u32, token: Uuid) -> f64 {
         let now = Timestamp::UNIX_EPOCH;
-        match verdict(&Failure::Panicked, attempts, 20, token, now) {
-            Verdict::Again(at, _) => at.duration_since(now).as_secs_f64(),
+        match disposition(&Failure::Panicked, attempts, 20, token, now) {
+            Disposition::Retry(at, _) => at.duration_since(now).as_secs_f64(),
             other => panic!("{other:?}"),
         }
     }
@@ -90,8 +90,10 @@ mod tests {
 
     #[test]
     fn what_cannot_heal_is_given_up_at_once_and_the_rest_in_the_end() {
-        let given_up = |failure: &Failure, attempts| matches!(verdict(failure, attempts, 20, Uuid::nil(), Timestamp::UNIX_EPOCH), Verdict::Dead(_));
-        assert!(given_up(&Failure::Storage(StorageError::Corrupt("records")), 1) && given_up(&Failure::NeverEnded, 1));
+        let given_up = |failure: &Failure, attempts| {
+            matches!(disposition(failure, attempts, 20, Uuid::nil(), Timestamp::UNIX_EPOCH), Disposition::DeadLetter(_))
+        };
+        assert!(given_up(&Failure::Storage(StorageError::Corrupt("records")), 1) && given_up(&Failure::LeaseExpiredRepeatedly, 1));
         assert!(!given_up(&Failure::Panicked, 19) && given_up(&Failure::Panicked, 20));
         assert!(!given_up(&Failure::Storage(StorageError::Database(sqlx::Error::PoolTimedOut)), 1));
     }

@@ -9,7 +9,7 @@ use crate::brand::Brand;
 use crate::customer::model::source::Source;
 use crate::storage::StorageError;
 use crate::storage::deliveries::{BacklogRow, list_backlog, list_receipts};
-use crate::storage::webhook_stats::{DoorRow, get_door};
+use crate::storage::webhook_stats::{WebhookStatsRow, get_webhook_stats};
 
 /// A rhythm is taken from so many deliveries at most.
 const RHYTHM: u32 = 200;
@@ -26,7 +26,7 @@ const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// How a source is doing.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Watch {
+pub struct SourceHealth {
     /// Which.
     pub source: Source,
     /// How its webhooks are proved, as the settings name it; `None` when it isn't connected.
@@ -42,10 +42,10 @@ pub struct Watch {
     /// How long it is usually silent at most; `None` before there is a rhythm.
     pub usual_silence: Option<SignedDuration>,
     /// What happened at its door.
-    pub door: DoorRow,
+    pub door: WebhookStatsRow,
 }
 
-impl Watch {
+impl SourceHealth {
     /// How long the oldest has waited.
     #[must_use]
     pub fn oldest_pending(&self, now: Timestamp) -> Duration {
@@ -81,14 +81,14 @@ fn unsigned(time: SignedDuration) -> Duration {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn watch(pool: &Pool, brand: &Brand) -> Result<Vec<Watch>, StorageError> {
+pub async fn watch(pool: &Pool, brand: &Brand) -> Result<Vec<SourceHealth>, StorageError> {
     let backlog = list_backlog(pool, brand.id()).await?;
     let mut all = Vec::new();
     for source in Source::ALL {
         let receipts = list_receipts(pool, brand.id(), source, RHYTHM).await?;
         let part = |state: &str| backlog.iter().find(|row| row.source == source.as_str() && row.state == state);
         let count = |row: Option<&BacklogRow>| row.map_or(0.0, |row| row.count);
-        all.push(Watch {
+        all.push(SourceHealth {
             source,
             proof: brand.rules.doors.get(&source).map(|door| door.proof.name()),
             pending: count(part("pending")),
@@ -96,7 +96,7 @@ pub async fn watch(pool: &Pool, brand: &Brand) -> Result<Vec<Watch>, StorageErro
             dead: count(part("dead")),
             last_received_at: receipts.iter().max().copied(),
             usual_silence: usual_silence(receipts),
-            door: get_door(pool, brand.id(), source).await?,
+            door: get_webhook_stats(pool, brand.id(), source).await?,
         });
     }
     Ok(all)

@@ -9,16 +9,16 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::apply::{Applied, apply_reply};
+use super::apply::{Applied, apply_changes_of_reply};
 use super::place_names::{learn, names_of};
 use super::unread_values::UnreadCounts;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey};
 use crate::customer::model::unread::unread_fields;
-use crate::sources::api::{Ask, Heard, Unnamed};
+use crate::sources::api::{Ask, MissingName, ParsedReply};
 use crate::storage::StorageError;
 use crate::storage::records::list_gone;
-use crate::upstream::{Account, Class};
+use crate::upstream::{CallPriority, UpstreamClient};
 
 /// Far more than lies between a question and the taking in of its answer: what is stored with a later time is a mistake.
 const MOST_BETWEEN: SignedDuration = SignedDuration::from_hours(1);
@@ -28,9 +28,15 @@ const MOST_BETWEEN: SignedDuration = SignedDuration::from_hours(1);
 ///
 /// # Errors
 /// When Postgres fails; nothing of what was said about people is changed then.
-pub async fn take_in(pool: &Pool, account: &Arc<Account>, class: Class, patience: Duration, heard: &Heard) -> Result<Applied, StorageError> {
+pub async fn apply_reply(
+    pool: &Pool,
+    account: &Arc<UpstreamClient>,
+    priority: CallPriority,
+    timeout: Duration,
+    heard: &ParsedReply,
+) -> Result<Applied, StorageError> {
     learn(pool, &account.brand, account.source, &heard.places).await?;
-    let names = if heard.unnamed.is_empty() { BTreeMap::new() } else { names(pool, account, (class, patience), &heard.unnamed).await? };
+    let names = if heard.unnamed.is_empty() { BTreeMap::new() } else { names(pool, account, (priority, timeout), &heard.unnamed).await? };
     // Only one of a brand gets to write at a time: those that wait for it must not take every connection.
     let _turn = account.turns().acquire().await;
     let mut changes = named(heard, &names);
@@ -41,7 +47,7 @@ pub async fn take_in(pool: &Pool, account: &Arc<Account>, class: Class, patience
     changes.iter().filter_map(Change::update).for_each(|update| unread.add(account.source, &unread_fields(update, region)));
     changes.iter_mut().for_each(limit_receipt);
     let not_after = heard.asked_at.checked_add(MOST_BETWEEN).unwrap_or(heard.asked_at);
-    let applied = apply_reply(pool, &account.brand, changes, not_after).await?;
+    let applied = apply_changes_of_reply(pool, &account.brand, changes, not_after).await?;
     // What was said again, and was known, was counted when it came.
     if applied.changed > 0 && !unread.is_empty() {
         unread.save(&mut *pool.acquire().await?, &account.brand).await?;
@@ -79,14 +85,14 @@ fn revived(changes: &[Change], gone: &BTreeSet<RecordKey>, asked_at: Timestamp) 
 /// The names of the places, asked for where they aren't known yet.
 async fn names(
     pool: &Pool,
-    account: &Arc<Account>,
-    (class, patience): (Class, Duration),
-    unnamed: &[Unnamed],
+    account: &Arc<UpstreamClient>,
+    (priority, timeout): (CallPriority, Duration),
+    unnamed: &[MissingName],
 ) -> Result<BTreeMap<String, String>, StorageError> {
     let places: BTreeSet<&str> = unnamed.iter().map(|unnamed| unnamed.place.as_str()).collect();
     let mut names = names_of(pool, &account.brand, account.source, &places).await?;
     let asks: BTreeSet<&Ask> = unnamed.iter().filter(|unnamed| !names.contains_key(&unnamed.place)).map(|unnamed| &unnamed.ask).collect();
-    let answers = join_all(asks.into_iter().map(|ask| account.call(ask, class, patience))).await;
+    let answers = join_all(asks.into_iter().map(|ask| account.call(ask, priority, timeout))).await;
     for heard in answers.into_iter().flatten() {
         learn(pool, &account.brand, account.source, &heard.places).await?;
         names.extend(heard.places.iter().map(|place| (place.id.clone(), place.name.clone())));
@@ -95,7 +101,7 @@ async fn names(
 }
 
 /// What was said, with the names of the places.
-fn named(heard: &Heard, names: &BTreeMap<String, String>) -> Vec<Change> {
+fn named(heard: &ParsedReply, names: &BTreeMap<String, String>) -> Vec<Change> {
     let mut changes = heard.changes.clone();
     for change in &mut changes {
         let Change::Event { key, update } = change else { continue };

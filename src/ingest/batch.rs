@@ -8,12 +8,12 @@ use jiff::{Timestamp, TimestampRound, Unit};
 
 use crate::brand::Brand;
 use crate::customer::model::event::{Event, EventKey, field};
-use crate::customer::model::field_versions::{Update, Versions};
+use crate::customer::model::field_versions::{FieldVersions, Update};
 use crate::customer::model::identifier::{Identifier, identifiers_of};
 use crate::customer::model::phone::Region;
 use crate::customer::model::record::{Change, Record, RecordKey};
-use crate::storage::load_component::{Ask, Scope};
-use crate::storage::suppressions::{LedgerHash, LedgerHasher};
+use crate::storage::load_component::{ComponentQuery, LoadLimits};
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// What a batch did.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -46,25 +46,25 @@ impl fmt::Debug for Applied {
 
 /// Changes of one brand, and what is to be made anew although nothing was said about it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Work {
+pub(crate) struct ChangeBatch {
     /// What is said about records.
-    pub records: BTreeMap<RecordKey, Versions>,
+    pub records: BTreeMap<RecordKey, FieldVersions>,
     /// What is said about events.
-    pub events: BTreeMap<EventKey, Versions>,
+    pub events: BTreeMap<EventKey, FieldVersions>,
     /// Merges of sources, loser and winner; of one pair the latest.
     pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
     /// Records to be looked at again.
     pub again: BTreeSet<RecordKey>,
     /// It was held against the ledger of erasures before, or is an erasure itself.
-    pub is_sifted: bool,
+    pub is_filtered: bool,
     /// Nothing that is stored can be later than this; what says so was stored before times were bounded by their receipt.
     pub not_after: Option<Timestamp>,
 }
 
-impl From<Vec<Change>> for Work {
+impl From<Vec<Change>> for ChangeBatch {
     fn from(changes: Vec<Change>) -> Self {
-        fn add<K: Ord>(to: &mut BTreeMap<K, Versions>, key: K, update: Update) {
-            let said = Versions::from(update);
+        fn add<K: Ord>(to: &mut BTreeMap<K, FieldVersions>, key: K, update: Update) {
+            let said = FieldVersions::from(update);
             match to.entry(key) {
                 std::collections::btree_map::Entry::Vacant(vacant) => {
                     vacant.insert(said);
@@ -94,7 +94,7 @@ fn stored(at: Timestamp) -> Timestamp {
     at.round(TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor)).unwrap_or(at)
 }
 
-impl Work {
+impl ChangeBatch {
     /// Whether there is nothing to do.
     pub(crate) fn is_empty(&self) -> bool {
         self.records.is_empty() && self.events.is_empty() && self.merges.is_empty() && self.again.is_empty()
@@ -102,42 +102,46 @@ impl Work {
 
     /// Everything that the work can touch directly. What a record will be found by is among what it is found by and what is
     /// said of it now, so values are asked for before it is known which of them count.
-    pub(crate) fn ask(&self, brand: &Brand) -> Ask {
+    pub(crate) fn ask(&self, brand: &Brand) -> ComponentQuery {
         let region = brand.rules.identity.region;
         let said = self.records.iter().map(|(key, versions)| Record { key: key.clone(), versions: versions.clone() });
         let values =
             said.flat_map(|record| identifiers_of(&record, region).values).filter(Identifier::could_link).map(|value| (value, false)).collect();
         let owners = self.events.iter().map(|(key, versions)| Event { key: key.clone(), versions: versions.clone() });
         let records = owners.filter(|event| event.versions.get(field::RECORD).is_some()).filter_map(|event| event.record()).collect();
-        Ask {
+        ComponentQuery {
             records,
             values,
             changing: self.records.keys().chain(&self.again).cloned().collect(),
             merge_ends: self.merges.keys().flat_map(|(loser, winner)| [loser, winner]).cloned().collect(),
             events: self.events.keys().cloned().collect(),
-            traces: if self.is_sifted { BTreeSet::new() } else { self.traces(&LedgerHasher::new(&brand.row.ledger_key), region) },
-            ..Ask::default()
+            suppression_hashes: if self.is_filtered {
+                BTreeSet::new()
+            } else {
+                self.suppression_hashes(&SuppressionHasher::new(&brand.row.ledger_key), region)
+            },
+            ..ComponentQuery::default()
         }
     }
 
     /// What the ledger of erasures may name of all that is said.
-    pub(crate) fn traces(&self, hasher: &LedgerHasher, region: Option<Region>) -> BTreeSet<LedgerHash> {
-        let mut traces = BTreeSet::new();
+    pub(crate) fn suppression_hashes(&self, hasher: &SuppressionHasher, region: Option<Region>) -> BTreeSet<SuppressionHash> {
+        let mut suppression_hashes = BTreeSet::new();
         for (key, versions) in &self.records {
-            traces.insert(hasher.record(key));
+            suppression_hashes.insert(hasher.record(key));
             let record = Record { key: key.clone(), versions: versions.clone() };
             for value in links_of(&record, region) {
-                traces.extend([hasher.own(&value), hasher.common(&value)]);
+                suppression_hashes.extend([hasher.own(&value), hasher.common(&value)]);
             }
         }
         for (key, versions) in &self.events {
-            traces.insert(hasher.event(key));
+            suppression_hashes.insert(hasher.event(key));
             let event = Event { key: key.clone(), versions: versions.clone() };
-            traces.extend(event.record().map(|record| hasher.record(&record)));
+            suppression_hashes.extend(event.record().map(|record| hasher.record(&record)));
         }
         let ends = self.merges.keys().flat_map(|(loser, winner)| [loser, winner]);
-        traces.extend(ends.map(|end| hasher.record(end)));
-        traces
+        suppression_hashes.extend(ends.map(|end| hasher.record(end)));
+        suppression_hashes
     }
 }
 
@@ -149,10 +153,10 @@ pub(crate) fn links_of(record: &Record, region: Option<Region>) -> BTreeSet<Iden
 }
 
 /// How much is read for a brand.
-pub(crate) fn scope(brand: &Brand, follow: Option<usize>) -> Scope<'_> {
+pub(crate) fn scope(brand: &Brand, follow: Option<usize>) -> LoadLimits<'_> {
     let shown = brand.rules.presenter.rules();
     let rules = &brand.rules.identity;
-    Scope {
+    LoadLimits {
         unique: &rules.unique,
         self_asserted: &rules.self_asserted,
         shared_above: rules.shared_above,

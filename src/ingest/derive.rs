@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::next_state::After;
+use super::next_state::NextState;
 use crate::brand::Brand;
-use crate::customer::Grounds;
+use crate::customer::Conflict;
 use crate::customer::answer::aliases::Aliases;
 use crate::customer::answer::profile::{MergeRules, Profile};
 use crate::customer::identity::evidence::Level;
-use crate::customer::identity::resolution::{Facts, Member, Resolution, resolve};
+use crate::customer::identity::resolution::{Member, RecordFacts, Resolution, resolve};
 use crate::customer::identity::rules::IdentityRules;
 use crate::customer::model::event::Event;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
@@ -18,11 +18,11 @@ use crate::customer::model::record::{Record, RecordKey};
 use crate::customer::model::source::SourceKind;
 use crate::customer::timeline_order;
 use crate::storage::invalidation::{Invalidation, LookupHash};
-use crate::storage::load_component::{Neighbourhood, ReviewRow, StoredCustomer};
+use crate::storage::load_component::{ComponentRows, ReviewRow, StoredCustomer};
 use crate::storage::write_changes::{CustomerRow, Derived};
 
 /// Which sorts of values may link some records, because of the cap.
-pub(crate) type Reach = BTreeMap<RecordKey, Vec<IdentifierKind>>;
+pub(crate) type LinkRestrictions = BTreeMap<RecordKey, Vec<IdentifierKind>>;
 
 /// Who is who in a neighbourhood: clusters, and the profile of each.
 pub(crate) struct Resolved {
@@ -33,12 +33,12 @@ pub(crate) struct Resolved {
 }
 
 /// Resolves and merges everybody in the neighbourhood.
-pub(crate) fn resolve_all(after: &After, known: &Neighbourhood, barred: &Reach, brand: &Brand) -> Resolved {
+pub(crate) fn resolve_all(after: &NextState, known: &ComponentRows, barred: &LinkRestrictions, brand: &Brand) -> Resolved {
     let identity = &brand.rules.identity;
     let records: Vec<&Record> = after.live.values().collect();
     let members: Vec<Member> = records.iter().map(|record| member(record, &after.shared, barred, identity)).collect();
     let decisions = known.all_decisions();
-    let resolution = resolve(&Facts { members: &members, aliases: &after.aliases, decisions: &decisions, rules: identity });
+    let resolution = resolve(&RecordFacts { members: &members, aliases: &after.aliases, decisions: &decisions, rules: identity });
     let key_of = |n: &usize| members.get(*n).map(|member| member.key.clone());
     let guests: BTreeSet<RecordKey> = resolution.guests.iter().filter_map(key_of).collect();
     let moved = resolution.moved.iter().filter_map(|moved| Some((moved, moved.evidence.address()?)));
@@ -49,12 +49,12 @@ pub(crate) fn resolve_all(after: &After, known: &Neighbourhood, barred: &Reach, 
         let records: Vec<&Record> = cluster.iter().filter_map(|index| records.get(*index).copied()).collect();
         profiles.extend(Profile::merge(&records, aliases, rules));
     }
-    tell_apart(&mut profiles, &after.namesakes, identity);
+    qualify_duplicate_id(&mut profiles, &after.namesakes, identity);
     Resolved { members, resolution, profiles }
 }
 
 /// Makes the customers of the neighbourhood, and tells how they differ from those that stand there.
-pub(crate) fn derive(after: &After, known: &Neighbourhood, barred: &Reach, brand: &Brand) -> Derived {
+pub(crate) fn derive(after: &NextState, known: &ComponentRows, barred: &LinkRestrictions, brand: &Brand) -> Derived {
     let resolved = resolve_all(after, known, barred, brand);
     let profiles = &resolved.profiles;
     let presenter = &brand.rules.presenter;
@@ -89,7 +89,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A live record as resolution sees it.
-fn member(record: &Record, shared: &BTreeSet<Identifier>, barred: &Reach, rules: &IdentityRules) -> Member {
+fn member(record: &Record, shared: &BTreeSet<Identifier>, barred: &LinkRestrictions, rules: &IdentityRules) -> Member {
     let barred = barred.get(&record.key).map_or(&[][..], Vec::as_slice);
     Member::new(record, rules, |identifier| !shared.contains(identifier) && !barred.contains(&identifier.kind))
 }
@@ -99,13 +99,13 @@ fn member(record: &Record, shared: &BTreeSet<Identifier>, barred: &Reach, rules:
 fn aliases_by_cluster(records: &[&Record], aliases: &Aliases, clusters: &[Vec<usize>]) -> Vec<Vec<RecordKey>> {
     let numbered = clusters.iter().zip(0_usize..).flat_map(|(cluster, n)| cluster.iter().map(move |index| (*index, n)));
     let live: BTreeMap<&RecordKey, usize> = numbered.filter_map(|(index, n)| Some((&records.get(index)?.key, n))).collect();
-    let mut heirs: BTreeMap<&RecordKey, usize> = BTreeMap::new();
+    let mut successors: BTreeMap<&RecordKey, usize> = BTreeMap::new();
     for (key, n) in &live {
-        heirs.entry(aliases.canonical(key)).or_insert(*n);
+        successors.entry(aliases.canonical(key)).or_insert(*n);
     }
     let mut by_cluster = vec![Vec::new(); clusters.len()];
     for (key, end) in aliases.iter().filter(|(key, _)| !live.contains_key(key)) {
-        let owner = live.get(end).or_else(|| heirs.get(end));
+        let owner = live.get(end).or_else(|| successors.get(end));
         if let Some(of_owner) = owner.and_then(|n| by_cluster.get_mut(*n)) {
             of_owner.push(key.clone());
         }
@@ -115,7 +115,7 @@ fn aliases_by_cluster(records: &[&Record], aliases: &Aliases, clusters: &[Vec<us
 
 /// An id that a live record of another kind bears as well, and that is another customer's, is shown with its source's name, or its
 /// kind's where that is the same source. What anybody may have written changes no trusted customer's id.
-fn tell_apart(profiles: &mut [Profile], live: &BTreeSet<RecordKey>, rules: &IdentityRules) {
+fn qualify_duplicate_id(profiles: &mut [Profile], live: &BTreeSet<RecordKey>, rules: &IdentityRules) {
     for profile in profiles {
         let others = SourceKind::ALL.into_iter().filter(|kind| *kind != profile.key.kind);
         let trusted = others.filter(|kind| profile.is_self_asserted || !rules.self_asserted.contains(kind));
@@ -123,13 +123,13 @@ fn tell_apart(profiles: &mut [Profile], live: &BTreeSet<RecordKey>, rules: &Iden
         let bearers: Vec<RecordKey> = namesakes.filter(|key| !profile.record_keys.contains(key)).collect();
         if !bearers.is_empty() {
             let of_one_source = bearers.iter().any(|key| key.kind.source() == profile.key.kind.source());
-            profile.tell_apart(of_one_source);
+            profile.qualify_duplicate_id(of_one_source);
         }
     }
 }
 
 /// The newest events of all its records: those that were stored, and those of the work.
-pub(crate) fn timeline(profile: &Profile, after: &After, known: &Neighbourhood, brand: &Brand) -> Vec<Event> {
+pub(crate) fn timeline(profile: &Profile, after: &NextState, known: &ComponentRows, brand: &Brand) -> Vec<Event> {
     let rules = brand.rules.presenter.rules();
     let own: BTreeSet<&RecordKey> = profile.record_keys.iter().collect();
     let stored = profile.record_keys.iter().filter_map(|key| known.timelines.get(key)).flat_map(BTreeMap::values);
@@ -144,8 +144,8 @@ pub(crate) fn timeline(profile: &Profile, after: &After, known: &Neighbourhood, 
 /// What only a person can answer: one question about each value, of all whom it concerns.
 fn reviews(resolved: &Resolved, aliases: &Aliases) -> BTreeSet<ReviewRow> {
     let Resolved { members, resolution, profiles } = resolved;
-    let mut questions: BTreeMap<(Level, &'static str, String), (Grounds, BTreeSet<String>)> = BTreeMap::new();
-    let mut ask = |level: Level, (kind, value): (&'static str, String), grounds: Grounds, customers: Vec<&Profile>| {
+    let mut questions: BTreeMap<(Level, &'static str, String), (Conflict, BTreeSet<String>)> = BTreeMap::new();
+    let mut ask = |level: Level, (kind, value): (&'static str, String), grounds: Conflict, customers: Vec<&Profile>| {
         let question = questions.entry((level, kind, value)).or_insert_with(|| (grounds, BTreeSet::new()));
         question.0 = question.0.min(grounds);
         question.1.extend(customers.into_iter().map(|profile| profile.key.to_string()));
@@ -161,10 +161,10 @@ fn reviews(resolved: &Resolved, aliases: &Aliases) -> BTreeSet<ReviewRow> {
         let linking: BTreeSet<&Identifier> = linking.collect();
         for address in profile.asserted.iter().filter(|address| linking.contains(address)) {
             let level = if address.kind == IdentifierKind::Phone { Level::Phone } else { Level::Email };
-            ask(level, (address.kind.as_str(), address.value.clone()), Grounds::SelfAsserted, vec![profile]);
+            ask(level, (address.kind.as_str(), address.value.clone()), Conflict::SelfAsserted, vec![profile]);
         }
     }
-    let row = |((level, kind, value), (grounds, customers)): ((Level, &'static str, String), (Grounds, BTreeSet<String>))| {
+    let row = |((level, kind, value), (grounds, customers)): ((Level, &'static str, String), (Conflict, BTreeSet<String>))| {
         let customers = customers.into_iter().take(MOST_CONCERNED).collect();
         ReviewRow { level: level.as_str().to_owned(), kind: kind.to_owned(), value, grounds: grounds.as_str().to_owned(), customers }
     };
@@ -197,8 +197,8 @@ fn difference(old: &BTreeMap<String, StoredCustomer>, new: BTreeMap<String, (Sto
         if before == Some(&after) {
             continue;
         }
-        let is_news = |address: &Identifier, asserted: bool| before.is_none_or(|before| before.addresses.get(address) != Some(&asserted));
-        let news = after.addresses.iter().filter(|(address, asserted)| is_news(address, **asserted));
+        let changed = |address: &Identifier, asserted: bool| before.is_none_or(|before| before.addresses.get(address) != Some(&asserted));
+        let news = after.addresses.iter().filter(|(address, asserted)| changed(address, **asserted));
         derived.addresses.extend(news.map(|(address, asserted)| (address.clone(), key.clone(), *asserted)));
         derived.records.extend(after.records.iter().map(|record| (record.clone(), key.clone())));
         touched.push(after.clone());

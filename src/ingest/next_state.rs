@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::batch::Work;
+use super::batch::ChangeBatch;
 use crate::customer::answer::aliases::Aliases;
 use crate::customer::identity::rules::IdentityRules;
 use crate::customer::model::event::{Event, EventKey};
-use crate::customer::model::field_versions::Versions;
+use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::{Identifier, IdentifierKind, identifiers_of};
 use crate::customer::model::record::{Record, RecordKey, SourceMerge};
 use crate::customer::model::source::SourceKind;
-use crate::storage::load_component::{Ask, Found, Neighbourhood};
-use crate::storage::write_changes::{Facts, IdentifierRow};
+use crate::storage::load_component::{ComponentQuery, ComponentRows, Found};
+use crate::storage::write_changes::{IdentifierRow, IdentityChanges};
 
 /// The state after the work, as far as the neighbourhood reaches.
-pub(crate) struct After {
+pub(crate) struct NextState {
     /// Live records.
     pub live: BTreeMap<RecordKey, Record>,
     /// Who is an alias of whom.
@@ -28,15 +28,15 @@ pub(crate) struct After {
     /// The events that the work is about, as they will be.
     pub events: BTreeMap<EventKey, Event>,
     /// What must be written.
-    pub facts: Facts,
+    pub facts: IdentityChanges,
     /// How many of the facts say something else than what was known.
     pub different: usize,
     /// What must be read before this can be relied on.
-    pub missing: Ask,
+    pub missing: ComponentQuery,
 }
 
 /// What is known together with what is said; `None` when that is nothing new.
-fn joined(known: Option<&Versions>, said: &Versions, not_after: Option<Timestamp>) -> Option<Versions> {
+fn joined(known: Option<&FieldVersions>, said: &FieldVersions, not_after: Option<Timestamp>) -> Option<FieldVersions> {
     let Some(known) = known else { return Some(said.clone()) };
     if let Some(mut healed) = not_after.and_then(|now| known.without_future(now)) {
         healed.join(said.clone());
@@ -47,13 +47,13 @@ fn joined(known: Option<&Versions>, said: &Versions, not_after: Option<Timestamp
     (both != *known).then_some(both)
 }
 
-impl After {
-    pub(crate) fn new(work: &Work, known: &Neighbourhood, asked: &BTreeMap<Identifier, bool>, rules: &IdentityRules) -> Self {
-        let mut facts = Facts::default();
+impl NextState {
+    pub(crate) fn new(work: &ChangeBatch, known: &ComponentRows, asked: &BTreeMap<Identifier, bool>, rules: &IdentityRules) -> Self {
+        let mut facts = IdentityChanges::default();
         let mut different: usize = 0;
-        let mut differs = |before: Option<&Versions>, now: &Versions| {
-            let is_news = before.map_or(now.is_live(), |before| !before.says_the_same_as(now));
-            different = different.saturating_add(usize::from(is_news));
+        let mut differs = |before: Option<&FieldVersions>, now: &FieldVersions| {
+            let changed = before.map_or(now.is_live(), |before| !before.says_the_same_as(now));
+            different = different.saturating_add(usize::from(changed));
         };
         let mut records = known.records.clone();
         for (key, said) in &work.records {
@@ -91,7 +91,7 @@ impl After {
             events,
             facts,
             different,
-            missing: Ask::default(),
+            missing: ComponentQuery::default(),
         };
         after.namesakes.retain(|key| !known.keys.contains(key));
         after.namesakes.extend(after.live.keys().cloned());
@@ -103,12 +103,12 @@ impl After {
     }
 
     /// Whether nothing changes and nothing needs another look.
-    pub(crate) fn is_nothing_new(&self, work: &Work) -> bool {
+    pub(crate) fn is_nothing_new(&self, work: &ChangeBatch) -> bool {
         work.again.is_empty() && self.facts.records.is_empty() && self.facts.events.is_empty() && self.facts.merges.is_empty()
     }
 
     /// What the changing records will be found by, and how that differs from what they are found by.
-    fn identifiers(&mut self, known: &Neighbourhood, rules: &IdentityRules) -> BTreeMap<(RecordKey, Identifier), Found> {
+    fn identifiers(&mut self, known: &ComponentRows, rules: &IdentityRules) -> BTreeMap<(RecordKey, Identifier), Found> {
         let mut rows = BTreeMap::new();
         for record in known.changing.iter().filter_map(|key| self.live.get(key)) {
             let is_loser = self.aliases.is_loser(&record.key);
@@ -130,7 +130,7 @@ impl After {
 
     /// Asks who else has a value that links a record from now on and did not before: a record that is no longer merged into another one
     /// links by its addresses again.
-    fn ask_about_new_links(&mut self, known: &Neighbourhood, rows: &BTreeMap<(RecordKey, Identifier), Found>, asked: &BTreeMap<Identifier, bool>) {
+    fn ask_about_new_links(&mut self, known: &ComponentRows, rows: &BTreeMap<(RecordKey, Identifier), Found>, asked: &BTreeMap<Identifier, bool>) {
         let did_link = |row: &(RecordKey, Identifier)| known.identifiers.get(row).is_some_and(|found| found.links);
         let new = rows.iter().filter(|(row, found)| found.links && !did_link(row)).map(|((_, value), _)| value);
         let unknown = new.filter(|value| value.could_link() && !asked.contains_key(*value));
@@ -141,7 +141,7 @@ impl After {
     /// kinds under more different names, or because a person decided so.
     fn share(
         &mut self,
-        known: &Neighbourhood,
+        known: &ComponentRows,
         rows: &BTreeMap<(RecordKey, Identifier), Found>,
         asked: &BTreeMap<Identifier, bool>,
         rules: &IdentityRules,
@@ -193,7 +193,7 @@ impl After {
 
 /// Records whose customers must be made anew as well: bearers of an id that came or went, because an id that several bear
 /// is shown with its source's name; and whatever a stored customer has outside, left over from other rules.
-fn missing_records(known: &Neighbourhood, live: &BTreeMap<RecordKey, Record>) -> BTreeSet<RecordKey> {
+fn missing_records(known: &ComponentRows, live: &BTreeMap<RecordKey, Record>) -> BTreeSet<RecordKey> {
     let was_live = |key: &RecordKey| known.records.get(key).is_some_and(|record| record.versions.is_live());
     let flipped: BTreeSet<&str> = known.changing.iter().filter(|key| was_live(key) != live.contains_key(*key)).map(|key| key.id.as_str()).collect();
     let bearers = known.namesakes.iter().filter(|key| flipped.contains(key.id.as_str()));

@@ -10,23 +10,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::storage::pool::Connection;
 
-use super::batch::{Work, report, scope};
-use super::derive::{Reach, derive};
-use super::load::Gathered;
-use super::next_state::After;
+use super::batch::{ChangeBatch, report, scope};
+use super::derive::{LinkRestrictions, derive};
+use super::load::LoadedComponent;
+use super::next_state::NextState;
 use crate::brand::Brand;
 use crate::customer::identity::evidence::Level;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::customers::list_confirmed;
-use crate::storage::load_component::{Ask, Neighbourhood, read_neighbourhood};
+use crate::storage::load_component::{ComponentQuery, ComponentRows, load_component};
 use crate::storage::oversized_components::{Guests, Node, list_components, list_holders};
-use crate::storage::write_changes::{Derived, Facts, write_outcome};
+use crate::storage::write_changes::{Derived, IdentityChanges, write_changes};
 
 /// Does some work inside a transaction that holds the brand's lock. Gives back how many customers are new or different.
-pub(crate) async fn apply(db: &mut Connection, brand: &Brand, gathered: Gathered) -> Result<usize, StorageError> {
-    let Gathered { known, after, asked } = gathered;
+pub(crate) async fn apply(db: &mut Connection, brand: &Brand, loaded: LoadedComponent) -> Result<usize, StorageError> {
+    let LoadedComponent { known, after, asked } = loaded;
     let values = known.identifiers.keys().filter(|(record, _)| known.changing.contains(record)).map(|(_, value)| value.clone());
     let mut touched: BTreeSet<Node> = values.chain(asked).map(Node::Value).collect();
     touched.extend(known.keys.iter().cloned().map(Node::Record));
@@ -38,7 +38,7 @@ pub(crate) async fn apply(db: &mut Connection, brand: &Brand, gathered: Gathered
     let links = known.identifiers.iter().filter(|((record, value), found)| found.links && leads_on(record) && !known.shared.contains(value));
     links.for_each(|((record, value), _)| add(&mut linking, record, value));
     let before = Parts::find(db, brand, &touched, &linking).await?;
-    write_outcome(db, brand.id(), &after.facts, &Derived::default()).await?;
+    write_changes(db, brand.id(), &after.facts, &Derived::default()).await?;
     touched.extend(before.records().cloned().map(Node::Record));
     linking.retain(|record, _| !known.changing.contains(record));
     linking.values_mut().for_each(|values| values.retain(|value| !after.shared.contains(value)));
@@ -46,16 +46,16 @@ pub(crate) async fn apply(db: &mut Connection, brand: &Brand, gathered: Gathered
     links.for_each(|row| add(&mut linking, &row.record, &row.identifier));
     loop {
         let parts = Parts::find(db, brand, &touched, &linking).await?;
-        let ask = Ask { records: parts.records().cloned().collect(), ..Ask::default() };
-        let known = read_neighbourhood(db, brand.id(), &ask, &scope(brand, None)).await?;
-        let now = After::new(&Work::default(), &known, &BTreeMap::new(), &brand.rules.identity);
+        let ask = ComponentQuery { records: parts.records().cloned().collect(), ..ComponentQuery::default() };
+        let known = load_component(db, brand.id(), &ask, &scope(brand, None)).await?;
+        let now = NextState::new(&ChangeBatch::default(), &known, &BTreeMap::new(), &brand.rules.identity);
         let missing: BTreeSet<Node> = now.missing.records.iter().cloned().map(Node::Record).chain(beyond_guests(brand, &known)).collect();
         if !missing.is_subset(&touched) {
             touched.extend(missing);
             continue;
         }
         let derived = derive(&now, &known, &parts.reach(), brand);
-        write_outcome(db, brand.id(), &Facts::default(), &derived).await?;
+        write_changes(db, brand.id(), &IdentityChanges::default(), &derived).await?;
         report(brand, parts.oversized, &derived.failed_templates);
         return Ok(derived.customers.len());
     }
@@ -135,7 +135,7 @@ impl Parts {
     }
 
     /// Which values may not link whom.
-    fn reach(&self) -> Reach {
+    fn reach(&self) -> LinkRestrictions {
         const ADDRESSES: [IdentifierKind; 4] = [IdentifierKind::Phone, IdentifierKind::Email, IdentifierKind::Facebook, IdentifierKind::Twitter];
         let barred = |last: Level| match last {
             Level::Phone => Vec::new(),
@@ -148,7 +148,7 @@ impl Parts {
 
 /// What records that anybody may have written have in common with others: they lead to nobody, but who else has it decides where
 /// they belong.
-fn beyond_guests(brand: &Brand, known: &Neighbourhood) -> impl Iterator<Item = Node> {
+fn beyond_guests(brand: &Brand, known: &ComponentRows) -> impl Iterator<Item = Node> {
     let kinds = &brand.rules.identity.self_asserted;
     let links =
         known.identifiers.iter().filter(|((record, value), found)| found.links && kinds.contains(&record.kind) && !known.shared.contains(value));

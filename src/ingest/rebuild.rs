@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::storage::pool::Pool;
 
 use super::apply::run;
-use super::batch::{Applied, Work};
+use super::batch::{Applied, ChangeBatch};
 use crate::brand::Brand;
 use crate::storage::StorageError;
 use crate::storage::brands::{count_keys_after, finish_sweep, get_sweep, list_keys_after, save_sweep};
@@ -59,7 +59,7 @@ impl<'a> Rebuild<'a> {
         };
         self.after = last;
         let done = u64::try_from(keys.len()).unwrap_or(u64::MAX);
-        let work = Work { again: keys.into_iter().collect::<BTreeSet<_>>(), ..Work::default() };
+        let work = ChangeBatch { again: keys.into_iter().collect::<BTreeSet<_>>(), ..ChangeBatch::default() };
         let Applied { customers, .. } = run(self.pool, self.brand, &work).await?;
         self.progress.done = self.progress.done.saturating_add(done);
         self.progress.customers = self.progress.customers.saturating_add(customers);

@@ -5,94 +5,94 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::storage::pool::Connection;
 use uuid::Uuid;
 
-use super::batch::{Work, links_of};
+use super::batch::{ChangeBatch, links_of};
 use crate::brand::Brand;
 use crate::customer::model::event::{Event, EventKey};
-use crate::customer::model::field_versions::Versions;
+use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Record, RecordKey};
-use crate::erasure::purge::forget;
+use crate::erasure::purge::purge;
 use crate::storage::StorageError;
 use crate::storage::erasures::{count_erased, find_erased, insert_hashes};
 use crate::storage::records::list_records;
-use crate::storage::suppressions::{LedgerHash, LedgerHasher};
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// Some work, and what of it is about somebody erased.
 #[derive(Default)]
-pub(crate) struct Sifted {
+pub(crate) struct Filtered {
     /// What is left.
-    pub work: Work,
+    pub work: ChangeBatch,
     /// The keys of what isn't, as texts.
     pub dropped: BTreeSet<String>,
     /// Keys that the ledger didn't name yet.
-    learned: BTreeSet<(LedgerHash, Uuid)>,
+    learned: BTreeSet<(SuppressionHash, Uuid)>,
     /// What may have been stored before it was clear whose it is, and is to be deleted on the account of an erasure.
     stored: BTreeMap<Uuid, (BTreeSet<RecordKey>, BTreeSet<EventKey>)>,
 }
 
 /// Holds some work against the ledger, inside a transaction that holds the brand's lock. Nothing is written.
-pub(crate) async fn sift(db: &mut Connection, brand: &Brand, work: &Work) -> Result<Sifted, StorageError> {
+pub(crate) async fn filter(db: &mut Connection, brand: &Brand, work: &ChangeBatch) -> Result<Filtered, StorageError> {
     let region = brand.rules.identity.region;
-    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
     let ends = work.merges.keys().flat_map(|(loser, winner)| [loser, winner]);
     let keys: BTreeSet<&RecordKey> = work.records.keys().chain(ends).collect();
     let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
     let known = list_records(db, brand.id(), &texts).await?;
-    let suspects: Vec<Suspect> = work.records.iter().map(|(key, said)| Suspect::new(key, said, known.get(key), brand)).collect();
-    let mut traces = work.traces(&hasher, region);
-    traces.extend(suspects.iter().flat_map(|suspect| suspect.traces(&hasher)));
-    let found = find_erased(db, brand.id(), traces).await?;
+    let suspects: Vec<Candidate> = work.records.iter().map(|(key, said)| Candidate::new(key, said, known.get(key), brand)).collect();
+    let mut suppression_hashes = work.suppression_hashes(&hasher, region);
+    suppression_hashes.extend(suspects.iter().flat_map(|suspect| suspect.suppression_hashes(&hasher)));
+    let found = find_erased(db, brand.id(), suppression_hashes).await?;
     let mut erased: BTreeMap<RecordKey, Uuid> = keys.into_iter().filter_map(|key| Some((key.clone(), *found.get(&hasher.record(key))?))).collect();
     let named_by_ledger: BTreeSet<RecordKey> = erased.keys().cloned().collect();
-    for (key, erasure) in convict(db, brand, &suspects, &found).await? {
+    for (key, erasure) in match_candidates(db, brand, &suspects, &found).await? {
         erased.entry(key).or_insert(erasure);
     }
     follow_merges(work, &known, &mut erased);
 
-    let mut sifted = Sifted { work: work.clone(), ..Sifted::default() };
-    sifted.work.is_sifted = true;
+    let mut filtered = Filtered { work: work.clone(), ..Filtered::default() };
+    filtered.work.is_filtered = true;
     for (key, erasure) in &erased {
         let is_named = named_by_ledger.contains(key);
         if !is_named {
-            sifted.learned.insert((hasher.record(key), *erasure));
+            filtered.learned.insert((hasher.record(key), *erasure));
         }
         // Of one that wasn't known, events may have been.
         if !is_named || known.contains_key(key) {
-            sifted.stored.entry(*erasure).or_default().0.insert(key.clone());
+            filtered.stored.entry(*erasure).or_default().0.insert(key.clone());
         }
-        if sifted.work.records.remove(key).is_some() {
-            sifted.dropped.insert(key.to_string());
+        if filtered.work.records.remove(key).is_some() {
+            filtered.dropped.insert(key.to_string());
         }
     }
     for (loser, winner) in work.merges.keys().filter(|(loser, winner)| erased.contains_key(loser) || erased.contains_key(winner)) {
-        sifted.work.merges.remove(&(loser.clone(), winner.clone()));
-        sifted.dropped.extend([loser, winner].into_iter().filter(|end| erased.contains_key(*end)).map(ToString::to_string));
+        filtered.work.merges.remove(&(loser.clone(), winner.clone()));
+        filtered.dropped.extend([loser, winner].into_iter().filter(|end| erased.contains_key(*end)).map(ToString::to_string));
     }
     for (key, versions) in &work.events {
         let owner = Event { key: key.clone(), versions: versions.clone() }.record();
         let of_owner = owner.and_then(|owner| erased.get(&owner).or_else(|| found.get(&hasher.record(&owner))).copied());
         let named = found.get(&hasher.event(key)).copied();
         let Some(erasure) = named.or(of_owner) else { continue };
-        sifted.work.events.remove(key);
-        sifted.dropped.insert(key.to_string());
+        filtered.work.events.remove(key);
+        filtered.dropped.insert(key.to_string());
         if named.is_none() {
-            sifted.learned.insert((hasher.event(key), erasure));
-            sifted.stored.entry(erasure).or_default().1.insert(key.clone());
+            filtered.learned.insert((hasher.event(key), erasure));
+            filtered.stored.entry(erasure).or_default().1.insert(key.clone());
         }
     }
-    Ok(sifted)
+    Ok(filtered)
 }
 
-impl Sifted {
+impl Filtered {
     /// Lets the ledger learn the new keys, and deletes what was stored under them. Gives back whether anything was written.
-    pub(crate) async fn enact(&self, db: &mut Connection, brand: &Brand) -> Result<bool, StorageError> {
+    pub(crate) async fn apply_suppressions(&self, db: &mut Connection, brand: &Brand) -> Result<bool, StorageError> {
         if !self.dropped.is_empty() {
             let dropped = u64::try_from(self.dropped.len()).unwrap_or(u64::MAX);
             metrics::counter!("hookpoint_erased_changes_total", "brand" => brand.rules.slug.clone()).increment(dropped);
         }
         let has_learned = !self.learned.is_empty() && insert_hashes(db, brand.id(), &self.learned).await?;
         for (erasure, (records, events)) in &self.stored {
-            let counts = forget(db, brand, records, events).await?;
+            let counts = purge(db, brand, records, events).await?;
             count_erased(db, brand.id(), *erasure, counts).await?;
         }
         Ok(has_learned || !self.stored.is_empty())
@@ -100,21 +100,21 @@ impl Sifted {
 }
 
 /// A record that may be about somebody erased.
-pub(crate) struct Suspect {
+pub(crate) struct Candidate {
     pub key: RecordKey,
     /// Its folded name; empty when unknown.
     pub name_key: String,
     pub links: BTreeSet<Identifier>,
 }
 
-impl Suspect {
+impl Candidate {
     /// What the ledger may name of it.
-    pub(crate) fn traces(&self, hasher: &LedgerHasher) -> BTreeSet<LedgerHash> {
+    pub(crate) fn suppression_hashes(&self, hasher: &SuppressionHasher) -> BTreeSet<SuppressionHash> {
         let links = self.links.iter().flat_map(|value| [hasher.own(value), hasher.common(value)]);
         links.chain([hasher.record(&self.key)]).collect()
     }
 
-    fn new(key: &RecordKey, said: &Versions, known: Option<&Record>, brand: &Brand) -> Self {
+    fn new(key: &RecordKey, said: &FieldVersions, known: Option<&Record>, brand: &Brand) -> Self {
         let mut versions = said.clone();
         if let Some(known) = known {
             versions.join(known.versions.clone());
@@ -127,15 +127,15 @@ impl Suspect {
 /// Which records are the erased person's: those that bear an address which only the person had, unless under a given name
 /// that begins with another letter, since numbers and mailboxes change hands; and those that bear an address which others had as well,
 /// under the person's name.
-pub(crate) async fn convict(
+pub(crate) async fn match_candidates(
     db: &mut Connection,
     brand: &Brand,
-    suspects: &[Suspect],
-    found: &BTreeMap<LedgerHash, Uuid>,
+    suspects: &[Candidate],
+    found: &BTreeMap<SuppressionHash, Uuid>,
 ) -> Result<BTreeMap<RecordKey, Uuid>, StorageError> {
-    let hasher = LedgerHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
     let mut convicted = BTreeMap::new();
-    let mut by_name: Vec<(LedgerHash, &RecordKey)> = Vec::new();
+    let mut by_name: Vec<(SuppressionHash, &RecordKey)> = Vec::new();
     for suspect in suspects {
         for value in &suspect.links {
             let initial = hasher.initial(value, &suspect.name_key);
@@ -162,7 +162,7 @@ pub(crate) async fn convict(
 }
 
 /// What a source merges with an erased record is the same person, unless it is known as somebody else.
-fn follow_merges(work: &Work, known: &BTreeMap<RecordKey, Record>, erased: &mut BTreeMap<RecordKey, Uuid>) {
+fn follow_merges(work: &ChangeBatch, known: &BTreeMap<RecordKey, Record>, erased: &mut BTreeMap<RecordKey, Uuid>) {
     loop {
         let before = erased.len();
         for (loser, winner) in work.merges.keys() {

@@ -1,7 +1,7 @@
 //! Flights of a brand that travel together.
 //!
 //! While a brand's flights are under way, further ones wait at its gate and depart together when those are back: one
-//! statement, one connection, however many ask. Nobody waits longer than [`PATIENCE`] for a slow batch, unless two are stuck,
+//! statement, one connection, however many ask. Nobody waits longer than [`SLOW_BATCH_AFTER`] for a slow batch, unless two are stuck,
 //! and what fails together is asked again one by one.
 
 use std::sync::{Arc, OnceLock};
@@ -9,173 +9,173 @@ use std::time::{Duration, Instant};
 
 use metrics::Histogram;
 
-use super::coalescing::{Crashed, Flight, Flights, Journey, Tower, lock};
-use super::query_customers::Found;
-use super::repository::{Asked, Unanswered};
+use super::coalescing::{InFlightGuard, InFlightLookup, InFlightMap, LookupCoalescer, LookupFailed, lock};
+use super::query_customers::FoundCustomer;
+use super::repository::{BatchMode, QueryError};
 use crate::brand::Brand;
 use crate::customer::model::identifier::Identifier;
 
 /// How long others of the brand wait for those that are under way before they depart on a connection of their own.
-const PATIENCE: Duration = Duration::from_millis(5);
+const SLOW_BATCH_AFTER: Duration = Duration::from_millis(5);
 
 /// The most that travel together.
-const SEATS: usize = 256;
+const MAX_BATCH_SIZE: usize = 256;
 
 /// How many batches of a brand may be under way at once: when all are stuck, other brands still get through.
-const MOST_UNDER_WAY: usize = 2;
+const MAX_BATCHES_IN_FLIGHT: usize = 2;
 
 /// Where a brand's flights wait for departure.
 #[derive(Default)]
-pub(crate) struct Gate {
-    pub(crate) waiting: Vec<Arc<Flight>>,
+pub(crate) struct BrandQueue {
+    pub(crate) waiting: Vec<Arc<InFlightLookup>>,
     under_way: usize,
     // A batch is under way that isn't late yet.
     is_held: bool,
 }
 
-impl Gate {
-    pub(crate) const fn may_depart(&self) -> bool {
-        !self.is_held && self.under_way < MOST_UNDER_WAY
+impl BrandQueue {
+    pub(crate) const fn has_slot(&self) -> bool {
+        !self.is_held && self.under_way < MAX_BATCHES_IN_FLIGHT
     }
 
-    pub(crate) const fn hold(&mut self) {
+    pub(crate) const fn acquire_slot(&mut self) {
         self.is_held = true;
         self.under_way = self.under_way.saturating_add(1);
     }
 }
 
-impl Flights {
+impl LookupCoalescer {
     /// Brings those who wait at a brand's gate to the store, batch after batch, until nobody waits.
-    pub(crate) fn depart(self: &Arc<Self>, brand: Arc<Brand>) {
-        let flights = Arc::clone(self);
+    pub(crate) fn dispatch(self: &Arc<Self>, brand: Arc<Brand>) {
+        let coalescer = Arc::clone(self);
         self.background.spawn(async move {
-            let mut departure = Departure { flights: &flights, brand: &brand, holds_gate: true, is_over: false };
-            while let Some(batch) = departure.next_batch() {
-                flights.fly_together(&brand, batch, &mut departure).await;
+            let mut slot = BatchSlot { coalescer: &coalescer, brand: &brand, holds_gate: true, is_over: false };
+            while let Some(batch) = slot.next_batch() {
+                coalescer.run_batch(&brand, batch, &mut slot).await;
             }
         });
     }
 
-    async fn fly_together(self: &Arc<Self>, brand: &Arc<Brand>, batch: Vec<Arc<Flight>>, departure: &mut Departure<'_>) {
-        let mut journey = Journey::begin(self, brand, batch);
-        let alone = match self.ask_together(brand, &journey.flights, departure).await {
+    async fn run_batch(self: &Arc<Self>, brand: &Arc<Brand>, batch: Vec<Arc<InFlightLookup>>, slot: &mut BatchSlot<'_>) {
+        let mut journey = InFlightGuard::begin(self, brand, batch);
+        let alone = match self.query_batch(brand, &journey.coalescer, slot).await {
             Ok(found) => {
-                let landing = journey.flights.drain(..).zip(found);
+                let landing = journey.coalescer.drain(..).zip(found);
                 let (landed, others): (Vec<_>, Vec<_>) = landing.partition(|(_, found)| found.is_some());
-                landed.into_iter().for_each(|(flight, found)| self.land(&flight, journey.epoch, found.ok_or(Crashed::Failed)));
-                others.into_iter().map(|(flight, _)| flight).collect()
+                landed.into_iter().for_each(|(lookup, found)| self.complete(&lookup, journey.generation, found.ok_or(LookupFailed::Failed)));
+                others.into_iter().map(|(lookup, _)| lookup).collect()
             }
             // Perhaps only one of them can't be answered.
-            Err(Unanswered::Failed) if journey.flights.len() > 1 => std::mem::take(&mut journey.flights),
-            Err(Unanswered::Failed | Unanswered::Away) => Vec::new(),
+            Err(QueryError::Failed) if journey.coalescer.len() > 1 => std::mem::take(&mut journey.coalescer),
+            Err(QueryError::Failed | QueryError::Unavailable) => Vec::new(),
         };
-        alone.into_iter().for_each(|flight| self.depart_alone(Arc::clone(brand), flight));
+        alone.into_iter().for_each(|lookup| self.run_single(Arc::clone(brand), lookup));
     }
 
-    async fn ask_together(
+    async fn query_batch(
         self: &Arc<Self>,
         brand: &Arc<Brand>,
-        flights: &[Arc<Flight>],
-        departure: &mut Departure<'_>,
-    ) -> Result<Vec<Option<Found>>, Unanswered> {
+        coalescer: &[Arc<InFlightLookup>],
+        slot: &mut BatchSlot<'_>,
+    ) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
         let started_at = Instant::now();
-        let addresses: Vec<&Identifier> = flights.iter().filter_map(|flight| flight.question.address()).collect();
-        let asking = self.store.ask(brand, Asked::Together(&addresses), || release_those_with_old(flights));
+        let addresses: Vec<&Identifier> = coalescer.iter().filter_map(|lookup| lookup.question.address()).collect();
+        let asking = self.store.ask(brand, BatchMode::Batch(&addresses), || release_those_with_stale(coalescer));
         tokio::pin!(asking);
-        let found = match tokio::time::timeout(PATIENCE, &mut asking).await {
+        let found = match tokio::time::timeout(SLOW_BATCH_AFTER, &mut asking).await {
             Ok(found) => found,
             Err(_) => {
-                departure.let_others_go();
+                slot.release_early();
                 asking.await
             }
         };
         let metrics = batch_metrics();
-        metrics.lookups.record(f64::from(u32::try_from(flights.len()).unwrap_or(u32::MAX)));
+        metrics.lookups.record(f64::from(u32::try_from(coalescer.len()).unwrap_or(u32::MAX)));
         metrics.seconds.record(started_at.elapsed().as_secs_f64());
         found
     }
 
-    pub(crate) fn depart_alone(self: &Arc<Self>, brand: Arc<Brand>, flight: Arc<Flight>) {
-        let flights = Arc::clone(self);
+    pub(crate) fn run_single(self: &Arc<Self>, brand: Arc<Brand>, lookup: Arc<InFlightLookup>) {
+        let coalescer = Arc::clone(self);
         self.background.spawn(async move {
-            let _permit = flights.alone.acquire().await;
-            let mut journey = Journey::begin(&flights, &brand, vec![flight]);
-            let Some(flight) = journey.flights.first().filter(|flight| flight.is_wanted()) else { return };
-            let asking = flights.store.ask(&brand, Asked::Alone(&flight.question), || release_those_with_old(&journey.flights));
+            let _permit = coalescer.alone.acquire().await;
+            let mut journey = InFlightGuard::begin(&coalescer, &brand, vec![lookup]);
+            let Some(lookup) = journey.coalescer.first().filter(|lookup| lookup.is_wanted()) else { return };
+            let asking = coalescer.store.ask(&brand, BatchMode::Single(&lookup.question), || release_those_with_stale(&journey.coalescer));
             let Ok(found) = asking.await else { return };
-            let landing: Vec<_> = journey.flights.drain(..).zip(found).collect();
-            landing.into_iter().for_each(|(flight, found)| flights.land(&flight, journey.epoch, found.ok_or(Crashed::Failed)));
+            let landing: Vec<_> = journey.coalescer.drain(..).zip(found).collect();
+            landing.into_iter().for_each(|(lookup, found)| coalescer.complete(&lookup, journey.generation, found.ok_or(LookupFailed::Failed)));
         });
     }
 }
 
 /// A place among a brand's batches that are under way.
-struct Departure<'a> {
-    flights: &'a Arc<Flights>,
+struct BatchSlot<'a> {
+    coalescer: &'a Arc<LookupCoalescer>,
     brand: &'a Arc<Brand>,
     // Whether further flights of the brand wait for this one.
     holds_gate: bool,
     is_over: bool,
 }
 
-impl Departure<'_> {
-    /// Who waits, at most [`SEATS`]. `None` when nobody does, or others have departed meanwhile; then the place is given up.
-    fn next_batch(&mut self) -> Option<Vec<Arc<Flight>>> {
-        let mut tower = lock(&self.flights.tower);
-        let Tower { in_air, gates } = &mut *tower;
-        let gate = gates.entry(self.brand.id()).or_default();
-        while (self.holds_gate || !gate.is_held) && !gate.waiting.is_empty() {
-            let seats = gate.waiting.len().min(SEATS);
-            let (batch, unwanted): (Vec<_>, Vec<_>) = gate.waiting.drain(..seats).partition(|flight| flight.is_wanted());
-            for flight in unwanted {
-                if in_air.get(&flight.key).is_some_and(|current| Arc::ptr_eq(current, &flight)) {
-                    in_air.remove(&flight.key);
+impl BatchSlot<'_> {
+    /// Who waits, at most [`MAX_BATCH_SIZE`]. `None` when nobody does, or others have departed meanwhile; then the place is given up.
+    fn next_batch(&mut self) -> Option<Vec<Arc<InFlightLookup>>> {
+        let mut in_flight = lock(&self.coalescer.in_flight);
+        let InFlightMap { in_air, queues } = &mut *in_flight;
+        let queue = queues.entry(self.brand.id()).or_default();
+        while (self.holds_gate || !queue.is_held) && !queue.waiting.is_empty() {
+            let seats = queue.waiting.len().min(MAX_BATCH_SIZE);
+            let (batch, unwanted): (Vec<_>, Vec<_>) = queue.waiting.drain(..seats).partition(|lookup| lookup.is_wanted());
+            for lookup in unwanted {
+                if in_air.get(&lookup.key).is_some_and(|current| Arc::ptr_eq(current, &lookup)) {
+                    in_air.remove(&lookup.key);
                 }
             }
             if !batch.is_empty() {
-                (gate.is_held, self.holds_gate) = (true, true);
+                (queue.is_held, self.holds_gate) = (true, true);
                 return Some(batch);
             }
         }
-        self.give_up(gate);
+        self.release(queue);
         None
     }
 
     /// The store takes its time: others go without waiting for us.
-    fn let_others_go(&mut self) {
+    fn release_early(&mut self) {
         self.holds_gate = false;
-        let mut tower = lock(&self.flights.tower);
-        let gate = tower.gates.entry(self.brand.id()).or_default();
-        gate.is_held = false;
-        if !gate.waiting.is_empty() && gate.may_depart() {
-            gate.hold();
-            drop(tower);
-            self.flights.depart(Arc::clone(self.brand));
+        let mut in_flight = lock(&self.coalescer.in_flight);
+        let queue = in_flight.queues.entry(self.brand.id()).or_default();
+        queue.is_held = false;
+        if !queue.waiting.is_empty() && queue.has_slot() {
+            queue.acquire_slot();
+            drop(in_flight);
+            self.coalescer.dispatch(Arc::clone(self.brand));
         }
     }
 
-    fn give_up(&mut self, gate: &mut Gate) {
+    fn release(&mut self, queue: &mut BrandQueue) {
         if !self.is_over {
             self.is_over = true;
-            gate.under_way = gate.under_way.saturating_sub(1);
-            gate.is_held &= !self.holds_gate;
+            queue.under_way = queue.under_way.saturating_sub(1);
+            queue.is_held &= !self.holds_gate;
         }
     }
 }
 
-impl Drop for Departure<'_> {
+impl Drop for BatchSlot<'_> {
     /// However it ended: a bug must not close the gate for good.
     fn drop(&mut self) {
-        let mut tower = lock(&self.flights.tower);
-        self.give_up(tower.gates.entry(self.brand.id()).or_default());
+        let mut in_flight = lock(&self.coalescer.in_flight);
+        self.release(in_flight.queues.entry(self.brand.id()).or_default());
     }
 }
 
 /// While the store is away, an old answer now is better than perhaps a new one later.
-fn release_those_with_old(flights: &[Arc<Flight>]) {
-    for flight in flights {
-        for passenger in lock(&flight.passengers).extract_if(.., |passenger| passenger.has_old) {
-            let _ = passenger.seat.send(Err(Crashed::Failed));
+fn release_those_with_stale(coalescer: &[Arc<InFlightLookup>]) {
+    for lookup in coalescer {
+        for waiter in lock(&lookup.waiters).extract_if(.., |waiter| waiter.has_stale) {
+            let _ = waiter.reply_tx.send(Err(LookupFailed::Failed));
         }
     }
 }

@@ -24,12 +24,12 @@ pub struct Entry {
     /// Whether anybody was found.
     pub found: bool,
     stored_at: Instant,
-    epoch: Epoch,
+    generation: CacheGeneration,
 }
 
 /// How often everything expired, of the service and of the brand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Epoch(u64, u64);
+pub struct CacheGeneration(u64, u64);
 
 /// How much is remembered, and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -49,10 +49,10 @@ pub struct AnswerCache {
     entries: Cache<CacheKey, Entry>,
     limits: CacheLimits,
     // Raised when everything must count as expired.
-    epoch: AtomicU64,
+    generation: AtomicU64,
     brand_epochs: HashMap<i32, AtomicU64>,
     // True while notifications can't be trusted to arrive.
-    deaf: AtomicBool,
+    listener_disconnected: AtomicBool,
 }
 
 /// What an entry costs besides its body: key, pointers, bookkeeping.
@@ -75,9 +75,9 @@ impl AnswerCache {
         Self {
             entries,
             limits,
-            epoch: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
             brand_epochs: brands.map(|brand| (brand, AtomicU64::new(0))).collect(),
-            deaf: AtomicBool::new(true),
+            listener_disconnected: AtomicBool::new(true),
         }
     }
 
@@ -86,7 +86,7 @@ impl AnswerCache {
     pub fn fresh(&self, key: &CacheKey) -> Option<Entry> {
         self.entries.get(key).filter(|entry| {
             let fresh_for = if entry.found { self.limits.fresh } else { self.limits.unknown_fresh };
-            entry.stored_at.elapsed() < fresh_for && !self.deaf.load(Ordering::Relaxed) && entry.epoch == self.epoch(key.0)
+            entry.stored_at.elapsed() < fresh_for && !self.listener_disconnected.load(Ordering::Relaxed) && entry.generation == self.generation(key.0)
         })
     }
 
@@ -98,14 +98,14 @@ impl AnswerCache {
 
     /// The epoch of a brand: an answer that was asked for in an older one is not remembered.
     #[must_use]
-    pub fn epoch(&self, brand_id: i32) -> Epoch {
-        let of_brand = self.brand_epochs.get(&brand_id).map_or(0, |epoch| epoch.load(Ordering::SeqCst));
-        Epoch(self.epoch.load(Ordering::SeqCst), of_brand)
+    pub fn generation(&self, brand_id: i32) -> CacheGeneration {
+        let of_brand = self.brand_epochs.get(&brand_id).map_or(0, |generation| generation.load(Ordering::SeqCst));
+        CacheGeneration(self.generation.load(Ordering::SeqCst), of_brand)
     }
 
     /// Remembers an answer that was asked for in an epoch.
-    pub fn store(&self, key: CacheKey, body: Bytes, found: bool, epoch: Epoch) {
-        self.entries.insert(key, Entry { body, found, stored_at: Instant::now(), epoch });
+    pub fn store(&self, key: CacheKey, body: Bytes, found: bool, generation: CacheGeneration) {
+        self.entries.insert(key, Entry { body, found, stored_at: Instant::now(), generation });
     }
 
     /// Forgets what changed.
@@ -113,8 +113,8 @@ impl AnswerCache {
         match &invalidation.hashes {
             Some(hashes) => hashes.iter().for_each(|hash| self.entries.invalidate(&(invalidation.brand_id, *hash))),
             None => {
-                if let Some(epoch) = self.brand_epochs.get(&invalidation.brand_id) {
-                    epoch.fetch_add(1, Ordering::SeqCst);
+                if let Some(generation) = self.brand_epochs.get(&invalidation.brand_id) {
+                    generation.fetch_add(1, Ordering::SeqCst);
                 }
             }
         }
@@ -122,18 +122,18 @@ impl AnswerCache {
 
     /// Says whether notifications arrive. While they don't, and for everything from before they did again, entries count
     /// as expired.
-    pub fn set_deaf(&self, deaf: bool) {
-        if !deaf && self.deaf.load(Ordering::SeqCst) {
+    pub fn set_listener_disconnected(&self, listener_disconnected: bool) {
+        if !listener_disconnected && self.listener_disconnected.load(Ordering::SeqCst) {
             // First, so that nothing remembered meanwhile is fresh for a moment.
-            self.epoch.fetch_add(1, Ordering::SeqCst);
+            self.generation.fetch_add(1, Ordering::SeqCst);
         }
-        self.deaf.store(deaf, Ordering::SeqCst);
+        self.listener_disconnected.store(listener_disconnected, Ordering::SeqCst);
     }
 
     /// Whether notifications can't be trusted to arrive.
     #[must_use]
-    pub fn is_deaf(&self) -> bool {
-        self.deaf.load(Ordering::Relaxed)
+    pub fn is_listener_disconnected(&self) -> bool {
+        self.listener_disconnected.load(Ordering::Relaxed)
     }
 
     /// How much is remembered: entries and bytes.
@@ -156,12 +156,12 @@ mod tests {
     fn cache(bytes: u64) -> AnswerCache {
         let hour = Duration::from_secs(3_600);
         let cache = AnswerCache::new(CacheLimits { bytes, fresh: hour, unknown_fresh: hour, stale: hour }, [1, 2].into_iter());
-        cache.set_deaf(false);
+        cache.set_listener_disconnected(false);
         cache
     }
 
     fn store(cache: &AnswerCache, n: u32) {
-        cache.store(key(n), Bytes::from(vec![b'x'; 3_000]), true, cache.epoch(1));
+        cache.store(key(n), Bytes::from(vec![b'x'; 3_000]), true, cache.generation(1));
     }
 
     #[test]
@@ -180,15 +180,15 @@ mod tests {
         assert!(cache.fresh(&key(0)).is_none() && cache.stale(&key(0)).is_none() && cache.fresh(&key(1)).is_some());
         cache.invalidate(&Invalidation { brand_id: 2, hashes: None });
         assert!(cache.fresh(&key(1)).is_some(), "another brand's change");
-        let asked_before = cache.epoch(1);
+        let asked_before = cache.generation(1);
         cache.invalidate(&Invalidation { brand_id: 1, hashes: None });
         assert!(cache.fresh(&key(1)).is_none() && cache.stale(&key(1)).is_some());
         cache.store(key(2), Bytes::from_static(b"[]"), false, asked_before);
         assert!(cache.fresh(&key(2)).is_none(), "it was asked for before everything expired");
         store(&cache, 1);
-        cache.set_deaf(true);
+        cache.set_listener_disconnected(true);
         assert!(cache.fresh(&key(1)).is_none() && cache.stale(&key(1)).is_some(), "nothing is trusted while deaf");
-        cache.set_deaf(false);
+        cache.set_listener_disconnected(false);
         assert!(cache.fresh(&key(1)).is_none(), "something may have been missed");
     }
 }

@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::cache::AnswerCache;
-use super::coalescing::Flights;
-use crate::http::api_keys::Keyring;
+use super::coalescing::LookupCoalescer;
+use crate::http::api_keys::ApiKeyCache;
 use crate::storage::StorageError;
-use crate::storage::listener::{BEAT, Beat, Changes, Heard, beat};
+use crate::storage::listener::{BEAT, Changes, Heartbeat, Notification, beat};
 
 /// How long Postgres may take for what changes can't be heard without.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -20,11 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// A replica's ear.
-pub struct Hearing {
+pub struct ChangeListener {
     pool: Pool,
-    flights: Arc<Flights>,
+    coalescer: Arc<LookupCoalescer>,
     cache: Arc<AnswerCache>,
-    keyring: Arc<Keyring>,
+    api_keys: Arc<ApiKeyCache>,
     replica: Uuid,
     /// The number of our last beat, and when it was sent.
     sent: Mutex<(u64, Instant)>,
@@ -32,15 +32,15 @@ pub struct Hearing {
     heard: watch::Sender<u64>,
 }
 
-impl Hearing {
+impl ChangeListener {
     /// Hears nothing yet.
     #[must_use]
-    pub fn new(pool: &Pool, flights: &Arc<Flights>, cache: &Arc<AnswerCache>, keyring: &Arc<Keyring>) -> Self {
+    pub fn new(pool: &Pool, coalescer: &Arc<LookupCoalescer>, cache: &Arc<AnswerCache>, api_keys: &Arc<ApiKeyCache>) -> Self {
         Self {
             pool: pool.clone(),
-            flights: Arc::clone(flights),
+            coalescer: Arc::clone(coalescer),
             cache: Arc::clone(cache),
-            keyring: Arc::clone(keyring),
+            api_keys: Arc::clone(api_keys),
             replica: Uuid::new_v4(),
             sent: Mutex::new((0, Instant::now())),
             heard: watch::Sender::new(0),
@@ -53,71 +53,71 @@ impl Hearing {
         loop {
             let lost = self.listen_until_lost().await;
             // Said once, not for every attempt.
-            if !self.cache.is_deaf() || !is_said {
+            if !self.cache.is_listener_disconnected() || !is_said {
                 is_said = true;
                 let reason = lost.err().map_or_else(|| "silence, or the connection broke".to_owned(), |error| error.to_string());
                 tracing::warn!(reason, "changes are not heard: remembered answers count as expired until they are again");
             }
-            self.cache.set_deaf(true);
+            self.cache.set_listener_disconnected(true);
             tokio::time::sleep(PAUSE).await;
         }
     }
 
     async fn listen_until_lost(&self) -> Result<(), StorageError> {
         let Some(mut changes) = in_time(Changes::listen(&self.pool)).await? else { return Ok(()) };
-        if in_time(self.keyring.refresh(&self.pool)).await?.is_none() || in_time(self.send_beat()).await?.is_none() {
+        if in_time(self.api_keys.refresh(&self.pool)).await?.is_none() || in_time(self.send_heartbeat()).await?.is_none() {
             return Ok(());
         }
         while let Some(heard) = changes.next().await {
             // A pooler in between may take the wish to listen and pass nothing on: what arrives counts.
-            if self.cache.is_deaf() {
-                self.cache.set_deaf(false);
+            if self.cache.is_listener_disconnected() {
+                self.cache.set_listener_disconnected(false);
                 tracing::info!("changes are heard");
             }
             match heard {
-                Heard::Changed(invalidation) => {
+                Notification::Changed(invalidation) => {
                     let scope = if invalidation.hashes.is_some() { "keys" } else { "brand" };
                     metrics::counter!("hookpoint_invalidations_total", "scope" => scope).increment(1);
-                    self.flights.invalidate(&invalidation);
+                    self.coalescer.invalidate(&invalidation);
                 }
                 // Changes are not heard while keys are read, so that must not take long.
-                Heard::Keys if in_time(self.keyring.refresh(&self.pool)).await?.is_none() => return Ok(()),
-                Heard::Keys => {}
-                Heard::Beat(beat) => self.hear_beat(beat),
+                Notification::Keys if in_time(self.api_keys.refresh(&self.pool)).await?.is_none() => return Ok(()),
+                Notification::Keys => {}
+                Notification::Heartbeat(beat) => self.receive_heartbeat(beat),
             }
         }
         Ok(())
     }
 
     /// Lets every replica hear that notifications arrive.
-    pub async fn send_beats(self: Arc<Self>) {
+    pub async fn send_heartbeats(self: Arc<Self>) {
         loop {
             // A beat that fails shows as silence.
-            let _ = self.send_beat().await;
+            let _ = self.send_heartbeat().await;
             tokio::time::sleep(BEAT).await;
         }
     }
 
-    async fn send_beat(&self) -> Result<u64, StorageError> {
+    async fn send_heartbeat(&self) -> Result<u64, StorageError> {
         let number = {
             let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
             *sent = (sent.0.saturating_add(1), Instant::now());
             sent.0
         };
-        beat(&self.pool, Beat { replica: self.replica, number }).await?;
+        beat(&self.pool, Heartbeat { replica: self.replica, number }).await?;
         Ok(number)
     }
 
-    fn hear_beat(&self, beat: Option<Beat>) {
-        let Some(Beat { number, .. }) = beat.filter(|beat| beat.replica == self.replica) else { return };
+    fn receive_heartbeat(&self, beat: Option<Heartbeat>) {
+        let Some(Heartbeat { number, .. }) = beat.filter(|beat| beat.replica == self.replica) else { return };
         let (last, sent_at) = *self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         if number == last {
             metrics::gauge!("hookpoint_hearing_seconds").set(sent_at.elapsed().as_secs_f64());
         }
         self.heard.send_if_modified(|heard| {
-            let is_news = number > *heard;
+            let changed = number > *heard;
             *heard = number.max(*heard);
-            is_news
+            changed
         });
     }
 
@@ -133,7 +133,7 @@ impl Hearing {
     /// When Postgres fails.
     pub async fn catch_up(&self) -> Result<(), StorageError> {
         let mut heard = self.heard.subscribe();
-        let number = self.send_beat().await?;
+        let number = self.send_heartbeat().await?;
         // It can't be closed while we are here.
         let _ = heard.wait_for(|heard| *heard >= number).await;
         Ok(())

@@ -9,30 +9,30 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::brand_queue::Gate;
-use super::cache::{AnswerCache, CacheKey, Epoch};
+use super::brand_queue::BrandQueue;
+use super::cache::{AnswerCache, CacheGeneration, CacheKey};
 use super::query::Question;
-use super::query_customers::Found;
-use super::repository::Store;
-use crate::app::tasks::Background;
+use super::query_customers::FoundCustomer;
+use super::repository::LookupRepository;
+use crate::app::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
 use crate::storage::invalidation::Invalidation;
 
 /// An answer from the store.
 #[derive(Clone)]
-pub struct Landed {
+pub struct LookupResult {
     /// The response body.
     pub body: Bytes,
     /// Whether anybody was found.
     pub found: bool,
     /// The sources that may know more.
-    pub needs: Arc<[Source]>,
+    pub sources_to_query: Arc<[Source]>,
 }
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Crashed {
+pub enum LookupFailed {
     /// The store failed or took too long.
     Failed,
     /// Too many are waiting already.
@@ -42,24 +42,24 @@ pub enum Crashed {
 }
 
 /// A question under way, with those who wait for its answer.
-pub(crate) struct Flight {
+pub(crate) struct InFlightLookup {
     pub(crate) key: CacheKey,
     pub(crate) question: Question,
-    pub(crate) passengers: Mutex<Vec<Passenger>>,
+    pub(crate) waiters: Mutex<Vec<Waiter>>,
 }
 
-pub(crate) struct Passenger {
-    pub(crate) seat: oneshot::Sender<Result<Landed, Crashed>>,
+pub(crate) struct Waiter {
+    pub(crate) reply_tx: oneshot::Sender<Result<LookupResult, LookupFailed>>,
     // Has an old answer to fall back on, and won't wait while the store is away.
-    pub(crate) has_old: bool,
+    pub(crate) has_stale: bool,
 }
 
 /// Which flights there are.
 #[derive(Default)]
-pub(crate) struct Tower {
+pub(crate) struct InFlightMap {
     // Those that nothing has overtaken yet.
-    pub(crate) in_air: HashMap<CacheKey, Arc<Flight>>,
-    pub(crate) gates: HashMap<i32, Gate>,
+    pub(crate) in_air: HashMap<CacheKey, Arc<InFlightLookup>>,
+    pub(crate) queues: HashMap<i32, BrandQueue>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -67,32 +67,32 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Asks the store, once per question at a time.
-pub struct Flights {
-    pub(crate) store: Store,
+pub struct LookupCoalescer {
+    pub(crate) store: LookupRepository,
     cache: Arc<AnswerCache>,
-    pub(crate) background: Background,
-    limits: FlightLimits,
+    pub(crate) background: BackgroundTasks,
+    limits: CoalescingLimits,
     waiting: AtomicU64,
     // Those that need more than a seat in a batch must not take every connection.
     pub(crate) alone: Semaphore,
-    pub(crate) tower: Mutex<Tower>,
+    pub(crate) in_flight: Mutex<InFlightMap>,
 }
 
 /// How the store is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct FlightLimits {
+pub struct CoalescingLimits {
     /// How long a lookup may take.
     pub deadline: Duration,
     /// How many lookups may wait at once.
     pub max_waiting: u64,
 }
 
-impl Flights {
+impl LookupCoalescer {
     /// Nothing is under way.
     #[must_use]
-    pub fn new(store: Store, cache: Arc<AnswerCache>, background: Background, limits: FlightLimits) -> Arc<Self> {
+    pub fn new(store: LookupRepository, cache: Arc<AnswerCache>, background: BackgroundTasks, limits: CoalescingLimits) -> Arc<Self> {
         let alone = Semaphore::new((store.most_connections() / 2).max(1));
-        Arc::new(Self { store, cache, background, limits, waiting: AtomicU64::new(0), alone, tower: Mutex::default() })
+        Arc::new(Self { store, cache, background, limits, waiting: AtomicU64::new(0), alone, in_flight: Mutex::default() })
     }
 
     /// The answer to a question, within the deadline. Who has an old answer gets none while the store is away, and doesn't
@@ -100,87 +100,91 @@ impl Flights {
     ///
     /// # Errors
     /// When there is none.
-    pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question, has_old: bool) -> Result<Landed, Crashed> {
+    pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question, has_stale: bool) -> Result<LookupResult, LookupFailed> {
         if self.background.is_ending() {
-            return Err(Crashed::ShuttingDown);
+            return Err(LookupFailed::ShuttingDown);
         }
-        if has_old && self.store.is_away() {
-            self.probe(key, brand, question);
-            return Err(Crashed::Failed);
+        if has_stale && self.store.is_unavailable() {
+            self.check_database(key, brand, question);
+            return Err(LookupFailed::Failed);
         }
         let _waiting = Waiting::enter(self)?;
-        let (seat, landing) = oneshot::channel();
-        self.book(key, brand, question, Some(Passenger { seat, has_old }));
+        let (reply_tx, landing) = oneshot::channel();
+        self.enqueue(key, brand, question, Some(Waiter { reply_tx, has_stale }));
         match tokio::time::timeout(self.limits.deadline, landing).await {
             Ok(Ok(landed)) => landed,
-            Ok(Err(_)) | Err(_) => Err(Crashed::Failed),
+            Ok(Err(_)) | Err(_) => Err(LookupFailed::Failed),
         }
     }
 
     /// Finds out whether the store is back: by one flight at a time, for which nobody waits.
-    fn probe(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question) {
-        if lock(&self.tower).in_air.is_empty() {
-            self.book(key, brand, question, None);
+    fn check_database(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question) {
+        if lock(&self.in_flight).in_air.is_empty() {
+            self.enqueue(key, brand, question, None);
         }
     }
 
     /// Joins the flight of an equal question, or starts one.
-    fn book(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question, passenger: Option<Passenger>) {
-        let mut tower = lock(&self.tower);
-        if let Some(flight) = tower.in_air.get(&key) {
-            lock(&flight.passengers).extend(passenger);
+    fn enqueue(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question, waiter: Option<Waiter>) {
+        let mut in_flight = lock(&self.in_flight);
+        if let Some(lookup) = in_flight.in_air.get(&key) {
+            lock(&lookup.waiters).extend(waiter);
             return;
         }
         let needs_own = matches!(question, Question::Id(_));
-        let flight = Arc::new(Flight { key, question, passengers: Mutex::new(passenger.into_iter().collect()) });
-        tower.in_air.insert(key, Arc::clone(&flight));
+        let lookup = Arc::new(InFlightLookup { key, question, waiters: Mutex::new(waiter.into_iter().collect()) });
+        in_flight.in_air.insert(key, Arc::clone(&lookup));
         if needs_own {
-            drop(tower);
-            return self.depart_alone(Arc::clone(brand), flight);
+            drop(in_flight);
+            return self.run_single(Arc::clone(brand), lookup);
         }
-        let gate = tower.gates.entry(key.0).or_default();
-        gate.waiting.push(flight);
-        if gate.may_depart() {
-            gate.hold();
-            drop(tower);
-            self.depart(Arc::clone(brand));
+        let queue = in_flight.queues.entry(key.0).or_default();
+        queue.waiting.push(lookup);
+        if queue.has_slot() {
+            queue.acquire_slot();
+            drop(in_flight);
+            self.dispatch(Arc::clone(brand));
         }
     }
 
     /// Brings the passengers home. What was asked for in an older epoch, or changed meanwhile, is not remembered.
-    pub(crate) fn land(&self, flight: &Arc<Flight>, epoch: Epoch, found: Result<Found, Crashed>) {
+    pub(crate) fn complete(&self, lookup: &Arc<InFlightLookup>, generation: CacheGeneration, found: Result<FoundCustomer, LookupFailed>) {
         let may_be_cached = found.as_ref().is_ok_and(|found| found.may_be_cached);
-        let landed = found.map(|found| Landed { found: found.customers > 0, body: Bytes::from(found.body), needs: found.needs.into() });
+        let landed = found.map(|found| LookupResult {
+            found: found.customers > 0,
+            body: Bytes::from(found.body),
+            sources_to_query: found.sources_to_query.into(),
+        });
         // Invalidations take the same lock: either they find the flight, or what it left in the cache.
-        let mut tower = lock(&self.tower);
-        let is_current = tower.in_air.get(&flight.key).is_some_and(|current| Arc::ptr_eq(current, flight));
+        let mut in_flight = lock(&self.in_flight);
+        let is_current = in_flight.in_air.get(&lookup.key).is_some_and(|current| Arc::ptr_eq(current, lookup));
         if is_current {
-            tower.in_air.remove(&flight.key);
-            if let (Ok(landed), true) = (&landed, may_be_cached && epoch == self.cache.epoch(flight.key.0)) {
-                self.cache.store(flight.key, landed.body.clone(), landed.found, epoch);
+            in_flight.in_air.remove(&lookup.key);
+            if let (Ok(landed), true) = (&landed, may_be_cached && generation == self.cache.generation(lookup.key.0)) {
+                self.cache.store(lookup.key, landed.body.clone(), landed.found, generation);
             }
         }
-        drop(tower);
-        for passenger in lock(&flight.passengers).drain(..) {
-            let _ = passenger.seat.send(landed.clone());
+        drop(in_flight);
+        for waiter in lock(&lookup.waiters).drain(..) {
+            let _ = waiter.reply_tx.send(landed.clone());
         }
     }
 
     /// Forgets what changed. A flight that this overtakes brings its passengers home, but what it brings is not remembered,
     /// and whoever asks from now on takes a new one.
     pub fn invalidate(&self, invalidation: &Invalidation) {
-        let mut tower = lock(&self.tower);
+        let mut in_flight = lock(&self.in_flight);
         self.cache.invalidate(invalidation);
         match &invalidation.hashes {
-            Some(hashes) => hashes.iter().for_each(|hash| drop(tower.in_air.remove(&(invalidation.brand_id, *hash)))),
-            None => tower.in_air.retain(|(brand_id, _), _| *brand_id != invalidation.brand_id),
+            Some(hashes) => hashes.iter().for_each(|hash| drop(in_flight.in_air.remove(&(invalidation.brand_id, *hash)))),
+            None => in_flight.in_air.retain(|(brand_id, _), _| *brand_id != invalidation.brand_id),
         }
     }
 
     /// Whether the store is away.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
-        self.store.is_away()
+        self.store.is_unavailable()
     }
 
     /// How many lookups wait.
@@ -196,31 +200,31 @@ impl Flights {
     }
 }
 
-impl Flight {
+impl InFlightLookup {
     /// Whether somebody waits still, or nobody ever did: then it is to find out whether the store is back.
     pub(crate) fn is_wanted(&self) -> bool {
-        let passengers = lock(&self.passengers);
-        passengers.is_empty() || passengers.iter().any(|passenger| !passenger.seat.is_closed())
+        let waiters = lock(&self.waiters);
+        waiters.is_empty() || waiters.iter().any(|waiter| !waiter.reply_tx.is_closed())
     }
 }
 
 /// Flights on their way, with the epoch in which they departed. Those that don't land crash when it ends.
-pub(crate) struct Journey<'a> {
-    of: &'a Flights,
-    pub(crate) epoch: Epoch,
-    pub(crate) flights: Vec<Arc<Flight>>,
+pub(crate) struct InFlightGuard<'a> {
+    of: &'a LookupCoalescer,
+    pub(crate) generation: CacheGeneration,
+    pub(crate) coalescer: Vec<Arc<InFlightLookup>>,
 }
 
-impl<'a> Journey<'a> {
-    pub(crate) fn begin(of: &'a Flights, brand: &Brand, flights: Vec<Arc<Flight>>) -> Self {
-        Self { of, epoch: of.cache.epoch(brand.id()), flights }
+impl<'a> InFlightGuard<'a> {
+    pub(crate) fn begin(of: &'a LookupCoalescer, brand: &Brand, coalescer: Vec<Arc<InFlightLookup>>) -> Self {
+        Self { of, generation: of.cache.generation(brand.id()), coalescer }
     }
 }
 
-impl Drop for Journey<'_> {
+impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
-        for flight in self.flights.drain(..) {
-            self.of.land(&flight, self.epoch, Err(Crashed::Failed));
+        for lookup in self.coalescer.drain(..) {
+            self.of.complete(&lookup, self.generation, Err(LookupFailed::Failed));
         }
     }
 }
@@ -229,12 +233,12 @@ impl Drop for Journey<'_> {
 struct Waiting<'a>(&'a AtomicU64);
 
 impl<'a> Waiting<'a> {
-    fn enter(flights: &'a Flights) -> Result<Self, Crashed> {
-        if flights.waiting.fetch_add(1, Ordering::Relaxed) >= flights.limits.max_waiting {
-            flights.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(Crashed::Overloaded);
+    fn enter(coalescer: &'a LookupCoalescer) -> Result<Self, LookupFailed> {
+        if coalescer.waiting.fetch_add(1, Ordering::Relaxed) >= coalescer.limits.max_waiting {
+            coalescer.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(LookupFailed::Overloaded);
         }
-        Ok(Self(&flights.waiting))
+        Ok(Self(&coalescer.waiting))
     }
 }
 

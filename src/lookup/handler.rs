@@ -8,19 +8,19 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::cache::{AnswerCache, CacheKey};
-use super::coalescing::{Crashed, Flights, Landed};
+use super::coalescing::{LookupCoalescer, LookupFailed, LookupResult};
 use super::query::{Query, Question};
 use super::read_through::ReadThrough;
 use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::http::api_keys::{Keyring, LiveKey};
+use crate::http::api_keys::{ApiKeyCache, LiveKey};
 use crate::http::client_ip::{Caller, Proxies};
 use crate::http::problem::Problem;
 use crate::http::rate_limits::WrongKeys;
 use crate::storage::invalidation::{Invalidation, LookupHash};
 
 /// What a lookup needs.
-pub struct Hookpoint {
+pub struct LookupService {
     /// Networks that may use the service.
     pub allow: Vec<ipnet::IpNet>,
     /// Who is believed about callers' addresses.
@@ -30,13 +30,13 @@ pub struct Hookpoint {
     /// Whether too many misses are refused.
     pub refuse_misses: bool,
     /// Live keys.
-    pub keyring: Arc<Keyring>,
+    pub api_keys: Arc<ApiKeyCache>,
     /// Wrong keys, by network.
     pub wrong_keys: WrongKeys,
     /// Remembered answers.
     pub cache: Arc<AnswerCache>,
     /// The way to the store.
-    pub flights: Arc<Flights>,
+    pub coalescer: Arc<LookupCoalescer>,
     /// The way to the sources.
     pub live: Arc<ReadThrough>,
     /// The time.
@@ -96,14 +96,14 @@ impl Outcome {
 ///
 /// # Errors
 /// Every [`Problem`] of the contract.
-pub async fn lookup(request: HttpRequest, hookpoint: Data<Hookpoint>) -> Result<HttpResponse, Problem> {
+pub async fn lookup(request: HttpRequest, hookpoint: Data<LookupService>) -> Result<HttpResponse, Problem> {
     let mut trace = LookupTrace { brand: None, cache: Outcome::None };
     let answered = hookpoint.answer(&request, &mut trace).await;
     request.extensions_mut().insert(trace);
     answered.map(|body| HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8")).body(body))
 }
 
-impl Hookpoint {
+impl LookupService {
     async fn answer(&self, request: &HttpRequest, trace: &mut LookupTrace) -> Result<Bytes, Problem> {
         let caller = self.caller(request)?;
         let query = Query::split(request.query_string(), &self.key_parameter)?;
@@ -121,7 +121,7 @@ impl Hookpoint {
         if let Some(entry) = self.cache.fresh(&as_sent)
             && !self.live.is_under_way(&as_sent)
         {
-            return self.remembered(&key, entry.found, entry.body, trace);
+            return self.cached(&key, entry.found, entry.body, trace);
         }
         let question = asked.validate()?;
         let canonical = hash(question.parts());
@@ -129,11 +129,11 @@ impl Hookpoint {
             && let Some(entry) = self.cache.fresh(&canonical)
             && !self.live.is_under_way(&canonical)
         {
-            return self.remembered(&key, entry.found, entry.body, trace);
+            return self.cached(&key, entry.found, entry.body, trace);
         }
         trace.cache = Outcome::Miss;
-        let has_old = self.cache.stale(&canonical).is_some();
-        match self.ask(canonical, &key.brand, question, has_old).await {
+        let has_stale = self.cache.stale(&canonical).is_some();
+        match self.ask(canonical, &key.brand, question, has_stale).await {
             Ok(landed) => self.count_miss(&key, landed.found).map(|()| landed.body),
             Err(crashed) => match self.cache.stale(&canonical) {
                 Some(entry) => {
@@ -141,31 +141,31 @@ impl Hookpoint {
                     self.count_miss(&key, entry.found).map(|()| entry.body)
                 }
                 None => Err(match crashed {
-                    Crashed::Failed => Problem::LookupFailed,
-                    Crashed::Overloaded => Problem::Overloaded,
-                    Crashed::ShuttingDown => Problem::ShuttingDown,
+                    LookupFailed::Failed => Problem::LookupFailed,
+                    LookupFailed::Overloaded => Problem::Overloaded,
+                    LookupFailed::ShuttingDown => Problem::ShuttingDown,
                 }),
             },
         }
     }
 
     /// What the store knows; after the sources were asked that may know more, as far as there is time.
-    async fn ask(&self, key: CacheKey, brand: &Arc<Brand>, question: Question, has_old: bool) -> Result<Landed, Crashed> {
+    async fn ask(&self, key: CacheKey, brand: &Arc<Brand>, question: Question, has_stale: bool) -> Result<LookupResult, LookupFailed> {
         let begun = Instant::now();
         if !brand.rules.asks_live() {
-            return self.flights.ask(key, brand, question, has_old).await;
+            return self.coalescer.ask(key, brand, question, has_stale).await;
         }
-        let landed = self.flights.ask(key, brand, question.clone(), has_old).await?;
+        let landed = self.coalescer.ask(key, brand, question.clone(), has_stale).await?;
         let learned = self.live.ask(key, brand, &question, &landed, begun).await;
         // Who asked before what is new was stored must not be joined.
-        let forget = || self.flights.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) });
-        let landed = if learned.is_news {
+        let forget = || self.coalescer.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) });
+        let landed = if learned.changed {
             forget();
-            self.flights.ask(key, brand, question, has_old).await.unwrap_or(landed)
+            self.coalescer.ask(key, brand, question, has_stale).await.unwrap_or(landed)
         } else {
             landed
         };
-        if learned.is_partial && !landed.found {
+        if learned.incomplete && !landed.found {
             // Somebody may be known there: the next lookup is to ask again.
             forget();
         }
@@ -180,13 +180,13 @@ impl Hookpoint {
 
     fn live_key(&self, query: &Query<'_>, caller: Caller) -> Result<Arc<LiveKey>, Problem> {
         let key = query.key()?;
-        self.keyring.authenticate(&key, self.clock.now()).ok_or_else(|| match self.wrong_keys.take(caller.for_limits()) {
+        self.api_keys.authenticate(&key, self.clock.now()).ok_or_else(|| match self.wrong_keys.take(caller.for_limits()) {
             Ok(()) => Problem::KeyUnknown,
             Err(seconds) => Problem::TooManyWrongKeys(seconds),
         })
     }
 
-    fn remembered(&self, key: &LiveKey, found: bool, body: Bytes, trace: &mut LookupTrace) -> Result<Bytes, Problem> {
+    fn cached(&self, key: &LiveKey, found: bool, body: Bytes, trace: &mut LookupTrace) -> Result<Bytes, Problem> {
         trace.cache = Outcome::Hit;
         self.count_miss(key, found).map(|()| body)
     }

@@ -1,6 +1,6 @@
 //! The hookpoint: one question, one answer.
 //!
-//! [`query`] parses it, [`handler`] lets it through, [`cache`] remembers answers, [`flight`] makes equal questions one,
+//! [`query`] parses it, [`handler`] lets it through, [`cache`] remembers answers, [`lookup`] makes equal questions one,
 //! `gate` lets others travel together, [`store`] asks Postgres as long as there is time, [`read`] knows what to ask, [`live`] has
 //! sources asked that may know more.
 

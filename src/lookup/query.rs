@@ -79,13 +79,13 @@ impl Question {
 
 /// A question as it was sent, decoded: if it is in the cache, it has been validated before.
 #[derive(PartialEq, Eq)]
-pub struct Asked<'a> {
-    kind: AskedKind,
+pub struct LookupQuery<'a> {
+    kind: LookupQueryKind,
     text: Cow<'a, str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AskedKind {
+enum LookupQueryKind {
     Phone,
     Email,
     Id,
@@ -131,32 +131,32 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// When parameters are missing, repeated, empty, or of both forms.
-    pub fn asked(&self) -> Result<Asked<'a>, Problem> {
+    pub fn asked(&self) -> Result<LookupQuery<'a>, Problem> {
         use Seen::{Never, Often, Once};
         match (self.channel, self.address, self.primary_id) {
             (Never, Never, Never) => Err(Problem::ParameterMissing),
-            (Never, Never, Once(id)) => Ok(Asked { kind: AskedKind::Id, text: text(id, Problem::PrimaryIdMalformed)? }),
+            (Never, Never, Once(id)) => Ok(LookupQuery { kind: LookupQueryKind::Id, text: text(id, Problem::PrimaryIdMalformed)? }),
             (Never, Never, Often) => Err(Problem::ParameterRepeated),
             (_, _, Once(_) | Often) => Err(Problem::BothForms),
             (Often, _, Never) | (_, Often, Never) => Err(Problem::ParameterRepeated),
             (Never, _, Never) | (_, Never, Never) => Err(Problem::ParameterMissing),
             (Once(channel), Once(address), Never) => match text(channel, Problem::ChannelUnknown)?.as_ref() {
-                "phoneNumber" => Ok(Asked { kind: AskedKind::Phone, text: text(address, Problem::PhoneMalformed)? }),
-                "email" => Ok(Asked { kind: AskedKind::Email, text: text(address, Problem::EmailMalformed)? }),
+                "phoneNumber" => Ok(LookupQuery { kind: LookupQueryKind::Phone, text: text(address, Problem::PhoneMalformed)? }),
+                "email" => Ok(LookupQuery { kind: LookupQueryKind::Email, text: text(address, Problem::EmailMalformed)? }),
                 _ => Err(Problem::ChannelUnknown),
             },
         }
     }
 }
 
-impl Asked<'_> {
+impl LookupQuery<'_> {
     /// The words that would be hashed for the cache if this is the canonical form.
     #[must_use]
     pub fn parts(&self) -> (&'static str, &str) {
         let kind = match self.kind {
-            AskedKind::Phone => IdentifierKind::Phone.as_str(),
-            AskedKind::Email => IdentifierKind::Email.as_str(),
-            AskedKind::Id => "id",
+            LookupQueryKind::Phone => IdentifierKind::Phone.as_str(),
+            LookupQueryKind::Email => IdentifierKind::Email.as_str(),
+            LookupQueryKind::Id => "id",
         };
         (kind, &self.text)
     }
@@ -168,14 +168,16 @@ impl Asked<'_> {
     pub fn validate(&self) -> Result<Question, Problem> {
         let text = self.text.as_ref();
         match self.kind {
-            AskedKind::Phone => {
+            LookupQueryKind::Phone => {
                 // A plus that the client forgot to encode arrives as a space.
                 let number = text.strip_prefix(' ').map_or(Cow::Borrowed(text), |digits| Cow::Owned(format!("+{digits}")));
                 Phone::parse_e164(&number).map(|phone| Question::Address(phone.into())).map_err(|_| Problem::PhoneMalformed)
             }
-            AskedKind::Email if text.trim() != text => Err(Problem::EmailMalformed),
-            AskedKind::Email => Email::parse(&with_plus(text)).map(|email| Question::Address(email.into())).map_err(|_| Problem::EmailMalformed),
-            AskedKind::Id => {
+            LookupQueryKind::Email if text.trim() != text => Err(Problem::EmailMalformed),
+            LookupQueryKind::Email => {
+                Email::parse(&with_plus(text)).map(|email| Question::Address(email.into())).map_err(|_| Problem::EmailMalformed)
+            }
+            LookupQueryKind::Id => {
                 let well_formed = text.chars().count() <= MAX_PRIMARY_ID && !text.chars().any(char::is_control) && !is_unfilled_template(text);
                 if well_formed { Ok(Question::Id(canonical_id(text))) } else { Err(Problem::PrimaryIdMalformed) }
             }

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use crate::storage::pool::{Connection, Pool};
 
 use super::query::Question;
-use super::read_through::{needs, needs_of_id};
+use super::read_through::{sources_to_query, sources_to_query_by_id};
 use crate::brand::Brand;
 use crate::customer::answer::aliases::Aliases;
 use crate::customer::answer::profile::{MergeRules, Profile};
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::Source;
-use crate::settings::file::Several;
-use crate::sources::api::Whom;
-use crate::storage::answers::{AnswerRow, KnownAddress, find_by_addresses, find_by_id, find_known_addresses};
+use crate::settings::file::MultipleMatches;
+use crate::sources::api::LookupTarget;
+use crate::storage::answers::{AnswerRow, StoredAddress, find_by_addresses, find_by_id, find_known_addresses};
 use crate::storage::invalidation::LookupHash;
 use crate::storage::{StorageError, customers, events, records};
 
@@ -24,39 +24,39 @@ pub struct ReadRules {
     /// More than this are nobody.
     pub max_customers: usize,
     /// All of them or none.
-    pub several: Several,
+    pub several: MultipleMatches,
 }
 
 impl ReadRules {
     /// The most customers that an address may have.
     const fn most_by_address(self) -> usize {
         match self.several {
-            Several::None => 1,
-            Several::All => self.max_customers,
+            MultipleMatches::None => 1,
+            MultipleMatches::All => self.max_customers,
         }
     }
 
     const fn why_ambiguous(self) -> &'static str {
         match self.several {
-            Several::None => "an address has several customers",
-            Several::All => "an address has more customers than lookup.max_customers",
+            MultipleMatches::None => "an address has several customers",
+            MultipleMatches::All => "an address has more customers than lookup.max_customers",
         }
     }
 }
 
 /// What the store knows.
-pub struct Found {
+pub struct FoundCustomer {
     /// The response body: a JSON array.
     pub body: String,
     /// How many customers are in it.
     pub customers: usize,
     /// The sources that may know more.
-    pub needs: Vec<Source>,
+    pub sources_to_query: Vec<Source>,
     /// An id of an event isn't told to the caches when it changes, so its answer isn't remembered.
     pub may_be_cached: bool,
 }
 
-impl Found {
+impl FoundCustomer {
     /// Remembered bodies must not take more room than they need, so the text is made in one piece.
     fn new(bodies: &[String], may_be_cached: bool) -> Self {
         let length = bodies.iter().map(|body| body.len().saturating_add(1)).sum::<usize>().saturating_add(1).max(2);
@@ -69,11 +69,11 @@ impl Found {
             body.push_str(one);
         }
         body.push(']');
-        Self { customers: bodies.len(), body, needs: Vec::new(), may_be_cached }
+        Self { customers: bodies.len(), body, sources_to_query: Vec::new(), may_be_cached }
     }
 
-    fn needing(self, needs: Vec<Source>) -> Self {
-        Self { needs, ..self }
+    fn needing(self, sources_to_query: Vec<Source>) -> Self {
+        Self { sources_to_query, ..self }
     }
 }
 
@@ -81,7 +81,7 @@ impl Found {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find(pool: &Pool, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Found, StorageError> {
+pub async fn find(pool: &Pool, brand: &Brand, question: &Question, rules: ReadRules) -> Result<FoundCustomer, StorageError> {
     find_on(&mut *pool.acquire().await?, brand, question, rules).await
 }
 
@@ -89,8 +89,8 @@ pub async fn find(pool: &Pool, brand: &Brand, question: &Question, rules: ReadRu
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_on(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Found, StorageError> {
-    for _ in 0..PATIENCE {
+pub async fn find_on(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<FoundCustomer, StorageError> {
+    for _ in 0..MAX_RESTARTS {
         // A customer that was made anew between two statements is asked for again.
         if let Some(found) = find_once(db, brand, question, rules).await? {
             return Ok(found);
@@ -100,38 +100,38 @@ pub async fn find_on(db: &mut Connection, brand: &Brand, question: &Question, ru
     Err(StorageError::Corrupt("customers"))
 }
 
-const PATIENCE: u32 = 10;
+const MAX_RESTARTS: u32 = 10;
 
 /// Answers which addresses mean whom, all in one round trip; `None` for what other settings rendered, which [`find_on`] renders
 /// anew.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_together(
+pub async fn find_batch(
     db: &mut Connection,
     brand: &Brand,
     addresses: &[&Identifier],
     rules: ReadRules,
-) -> Result<Vec<Option<Found>>, StorageError> {
+) -> Result<Vec<Option<FoundCustomer>>, StorageError> {
     let known = list_known(db, brand, addresses, rules).await?;
-    let read = |(known, address): (KnownAddress, &&Identifier)| {
-        let needs = needs(brand, &Whom::Address((*address).clone()), &known);
+    let read = |(known, address): (StoredAddress, &&Identifier)| {
+        let sources_to_query = sources_to_query(brand, &LookupTarget::Address((*address).clone()), &known);
         let rows = known.rows;
         if rows.len() > rules.most_by_address() {
             return Some(ambiguous(brand, rules.why_ambiguous(), true));
         }
         let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
-        is_current.then(|| Found::new(&rows.into_iter().map(|row| row.body).collect::<Vec<_>>(), true).needing(needs))
+        is_current.then(|| FoundCustomer::new(&rows.into_iter().map(|row| row.body).collect::<Vec<_>>(), true).needing(sources_to_query))
     };
     Ok(known.into_iter().zip(addresses).map(read).collect())
 }
 
 /// What is known of some addresses; where sources can be asked, also what they know.
-async fn list_known(db: &mut Connection, brand: &Brand, addresses: &[&Identifier], rules: ReadRules) -> Result<Vec<KnownAddress>, StorageError> {
+async fn list_known(db: &mut Connection, brand: &Brand, addresses: &[&Identifier], rules: ReadRules) -> Result<Vec<StoredAddress>, StorageError> {
     let limit = rules.max_customers.saturating_add(1);
     if !brand.rules.asks_live() {
         let found = find_by_addresses(db, brand.id(), addresses, limit).await?;
-        return Ok(found.into_iter().map(|rows| KnownAddress { rows, ..KnownAddress::default() }).collect());
+        return Ok(found.into_iter().map(|rows| StoredAddress { rows, ..StoredAddress::default() }).collect());
     }
     let asked: Vec<(&Identifier, LookupHash)> =
         addresses.iter().map(|address| (*address, LookupHash::of_address(&brand.row.secret, address))).collect();
@@ -151,20 +151,20 @@ pub async fn find_keys(db: &mut Connection, brand: &Brand, question: &Question, 
 }
 
 /// `None` when a customer was made anew between two statements.
-async fn find_once(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Option<Found>, StorageError> {
+async fn find_once(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Option<FoundCustomer>, StorageError> {
     // By id, only what the caches are told about may be remembered: not "nobody", and not what an order number found.
-    let (rows, needs, may_be_cached, most, why) = match question {
+    let (rows, sources_to_query, may_be_cached, most, why) = match question {
         Question::Address(address) => {
             let known = list_known(db, brand, &[address], rules).await?.pop().unwrap_or_default();
-            let needs = needs(brand, &Whom::Address(address.clone()), &known);
-            (known.rows, needs, true, rules.most_by_address(), rules.why_ambiguous())
+            let sources_to_query = sources_to_query(brand, &LookupTarget::Address(address.clone()), &known);
+            (known.rows, sources_to_query, true, rules.most_by_address(), rules.why_ambiguous())
         }
         Question::Id(id) => {
             let (rows, by_reference) = find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?;
             let may_be_cached = rows.len() == 1 && !by_reference;
             // Whoever an id finds is known by it already.
-            let needs = if rows.is_empty() { needs_of_id(db, brand, id).await? } else { Vec::new() };
-            (rows, needs, may_be_cached, 1, "an id means several customers")
+            let sources_to_query = if rows.is_empty() { sources_to_query_by_id(db, brand, id).await? } else { Vec::new() };
+            (rows, sources_to_query, may_be_cached, 1, "an id means several customers")
         }
     };
     if rows.len() > most {
@@ -177,14 +177,14 @@ async fn find_once(db: &mut Connection, brand: &Brand, question: &Question, rule
             None => return Ok(None),
         }
     }
-    Ok(Some(Found::new(&bodies, may_be_cached).needing(needs)))
+    Ok(Some(FoundCustomer::new(&bodies, may_be_cached).needing(sources_to_query)))
 }
 
 /// Too many customers are nobody, and a matter for the admin.
-fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> Found {
+fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> FoundCustomer {
     tracing::warn!(brand = brand.rules.slug, reason = why, "lookup.answer.ambiguous");
     metrics::counter!("hookpoint_ambiguous_total", "brand" => brand.rules.slug.clone()).increment(1);
-    Found::new(&[], may_be_cached)
+    FoundCustomer::new(&[], may_be_cached)
 }
 
 /// The answer as today's settings render it.

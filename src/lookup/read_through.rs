@@ -13,29 +13,29 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
 use super::cache::CacheKey;
-use super::coalescing::{Landed, lock};
+use super::coalescing::{LookupResult, lock};
 use super::query::Question;
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
-use crate::sources::api::{AccountRules, LiveWhen, Whom};
+use crate::sources::api::{AccountRules, LiveWhen, LookupTarget};
 use crate::storage::StorageError;
-use crate::storage::answers::KnownAddress;
+use crate::storage::answers::StoredAddress;
 use crate::storage::invalidation::LookupHash;
-use crate::storage::live_queries::{Look, list_looks};
+use crate::storage::live_queries::{LastQuery, list_live_queries};
 
 /// So many people may be asked about at once.
-const MOST_UNDER_WAY: usize = 2_000;
+const MAX_BATCHES_IN_FLIGHT: usize = 2_000;
 
 /// What is left of the deadline for asking the store once more.
 const RESERVE: Duration = Duration::from_millis(30);
 
 /// Whom sources are asked about.
-pub struct Search {
+pub struct LiveSearchRequest {
     /// Of which brand.
     pub brand: Arc<Brand>,
     /// Whom.
-    pub whom: Whom,
+    pub whom: LookupTarget,
     /// The question's hash.
     pub question: LookupHash,
     /// Whether anybody is known by it here.
@@ -43,34 +43,34 @@ pub struct Search {
     /// Which sources.
     pub sources: Arc<[Source]>,
     /// How long somebody waits for it.
-    pub patience: Duration,
+    pub timeout: Duration,
 }
 
 /// What came of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Learned {
+pub struct LiveSearchOutcome {
     /// Whether more may be known now.
-    pub is_news: bool,
+    pub changed: bool,
     /// Whether some source could not be asked, or not in time.
-    pub is_partial: bool,
+    pub incomplete: bool,
 }
 
 /// Asks sources, and stores what they say.
-pub type Searcher = Box<dyn Fn(Search) -> BoxFuture<'static, Learned> + Send + Sync>;
+pub type LiveSearcher = Box<dyn Fn(LiveSearchRequest) -> BoxFuture<'static, LiveSearchOutcome> + Send + Sync>;
 
-type Waiting = Shared<BoxFuture<'static, Learned>>;
+type Waiting = Shared<BoxFuture<'static, LiveSearchOutcome>>;
 
 /// Lets sources be asked.
 pub struct ReadThrough {
-    searcher: Searcher,
+    searcher: LiveSearcher,
     deadline: Duration,
-    background: Background,
+    background: BackgroundTasks,
     under_way: Mutex<HashMap<CacheKey, Waiting>>,
     // So that nobody need take the lock while nothing is under way.
     count: AtomicUsize,
 }
 
-impl From<&Question> for Whom {
+impl From<&Question> for LookupTarget {
     fn from(question: &Question) -> Self {
         match question {
             Question::Address(address) => Self::Address(address.clone()),
@@ -82,7 +82,7 @@ impl From<&Question> for Whom {
 impl ReadThrough {
     /// Nobody is asked about yet.
     #[must_use]
-    pub fn new(searcher: Searcher, deadline: Duration, background: Background) -> Arc<Self> {
+    pub fn new(searcher: LiveSearcher, deadline: Duration, background: BackgroundTasks) -> Arc<Self> {
         Arc::new(Self { searcher, deadline, background, under_way: Mutex::default(), count: AtomicUsize::new(0) })
     }
 
@@ -92,36 +92,43 @@ impl ReadThrough {
     }
 
     /// Has sources asked, or waits for those that are being asked.
-    pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, landed: &Landed, begun: Instant) -> Learned {
-        let patience = self.deadline.saturating_sub(RESERVE).saturating_sub(begun.elapsed());
-        let Some(waiting) = self.join(key, brand, question, landed, patience) else { return Learned { is_news: false, is_partial: false } };
-        let came = tokio::time::timeout(patience, waiting).await;
+    pub async fn ask(
+        self: &Arc<Self>,
+        key: CacheKey,
+        brand: &Arc<Brand>,
+        question: &Question,
+        landed: &LookupResult,
+        begun: Instant,
+    ) -> LiveSearchOutcome {
+        let timeout = self.deadline.saturating_sub(RESERVE).saturating_sub(begun.elapsed());
+        let Some(waiting) = self.join(key, brand, question, landed, timeout) else { return LiveSearchOutcome { changed: false, incomplete: false } };
+        let came = tokio::time::timeout(timeout, waiting).await;
         let outcome = match came {
-            Ok(Learned { is_news: true, .. }) => "changed",
-            Ok(Learned { is_partial: true, .. }) => "unavailable",
+            Ok(LiveSearchOutcome { changed: true, .. }) => "changed",
+            Ok(LiveSearchOutcome { incomplete: true, .. }) => "unavailable",
             Ok(_) => "same",
             Err(_) => "late",
         };
         metrics::counter!("hookpoint_live_total", "brand" => brand.rules.slug.clone(), "outcome" => outcome).increment(1);
         // What came first may be stored already.
-        came.unwrap_or(Learned { is_news: true, is_partial: true })
+        came.unwrap_or(LiveSearchOutcome { changed: true, incomplete: true })
     }
 
-    fn join(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, landed: &Landed, patience: Duration) -> Option<Waiting> {
+    fn join(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, landed: &LookupResult, timeout: Duration) -> Option<Waiting> {
         let mut under_way = lock(&self.under_way);
         if let Some(waiting) = under_way.get(&key) {
             return Some(waiting.clone());
         }
-        if landed.needs.is_empty() || patience.is_zero() || under_way.len() >= MOST_UNDER_WAY {
+        if landed.sources_to_query.is_empty() || timeout.is_zero() || under_way.len() >= MAX_BATCHES_IN_FLIGHT {
             return None;
         }
-        let search = Search {
+        let search = LiveSearchRequest {
             brand: Arc::clone(brand),
             whom: question.into(),
             question: key.1,
             is_known: landed.found,
-            sources: Arc::clone(&landed.needs),
-            patience,
+            sources: Arc::clone(&landed.sources_to_query),
+            timeout,
         };
         let searching = (self.searcher)(search);
         let place = Place { of: Arc::clone(self), key };
@@ -159,41 +166,41 @@ impl Drop for Place {
 }
 
 /// The sources that may know more about an address than what is known here.
-pub(crate) fn needs(brand: &Brand, whom: &Whom, known: &KnownAddress) -> Vec<Source> {
+pub(crate) fn sources_to_query(brand: &Brand, whom: &LookupTarget, known: &StoredAddress) -> Vec<Source> {
     let accounts = brand.rules.accounts.iter();
     let needed = accounts
-        .filter(|(source, account)| is_needed(account, (!known.rows.is_empty(), known.sources.contains(source)), look_of(&known.looks, **source)));
+        .filter(|(source, account)| is_stale(account, (!known.rows.is_empty(), known.sources.contains(source)), last_query(&known.looks, **source)));
     // Some sources know nobody by an address.
     let can_tell = |source: Source| !known.rows.is_empty() || !brand.rules.sources.api(source).find(whom, &[]).is_empty();
     needed.map(|(source, _)| *source).filter(|source| can_tell(*source)).collect()
 }
 
 /// The sources that may know an id that nobody has here.
-pub(crate) async fn needs_of_id(db: &mut Connection, brand: &Brand, id: &str) -> Result<Vec<Source>, StorageError> {
-    let whom = Whom::Id(id.to_owned());
+pub(crate) async fn sources_to_query_by_id(db: &mut Connection, brand: &Brand, id: &str) -> Result<Vec<Source>, StorageError> {
+    let whom = LookupTarget::Id(id.to_owned());
     let accounts = brand.rules.accounts.iter().filter(|(_, account)| account.live.when != LiveWhen::Off);
     let mut asked: Vec<(&Source, &AccountRules)> =
         accounts.filter(|(source, _)| !brand.rules.sources.api(**source).find(&whom, &[]).is_empty()).collect();
     if !asked.is_empty() {
-        let looks = list_looks(db, brand.id(), LookupHash::new(&brand.row.secret, "id", id)).await?;
-        asked.retain(|(source, account)| is_needed(account, (false, false), look_of(&looks, **source)));
+        let looks = list_live_queries(db, brand.id(), LookupHash::new(&brand.row.secret, "id", id)).await?;
+        asked.retain(|(source, account)| is_stale(account, (false, false), last_query(&looks, **source)));
     }
     Ok(asked.into_iter().map(|(source, _)| *source).collect())
 }
 
-fn look_of(looks: &[Look], source: Source) -> Option<&Look> {
+fn last_query(looks: &[LastQuery], source: Source) -> Option<&LastQuery> {
     looks.iter().find(|look| look.source == source)
 }
 
 /// Given whether anybody is known here, and whether by what this source said.
-fn is_needed(account: &AccountRules, (is_found, is_present): (bool, bool), look: Option<&Look>) -> bool {
-    let is_older = |look: &Look, seconds: u64| look.age_seconds >= Duration::from_secs(seconds).as_secs_f64();
+fn is_stale(account: &AccountRules, (is_found, is_present): (bool, bool), look: Option<&LastQuery>) -> bool {
+    let is_older = |look: &LastQuery, seconds: u64| look.age_seconds >= Duration::from_secs(seconds).as_secs_f64();
     let is_unknown = || look.is_none_or(|look| is_older(look, account.live.unknown_seconds));
     match account.live.when {
         LiveWhen::Off => false,
         LiveWhen::Unknown => !is_found && is_unknown(),
-        LiveWhen::Older if is_present => look.is_none_or(|look| is_older(look, account.live.max_age_seconds)),
-        LiveWhen::Older => is_unknown(),
+        LiveWhen::Stale if is_present => look.is_none_or(|look| is_older(look, account.live.max_age_seconds)),
+        LiveWhen::Stale => is_unknown(),
     }
 }
 
@@ -212,7 +219,7 @@ mod tests {
             calls_per_minute: 60,
             live: LiveSettings { when, max_age_seconds: 900, unknown_seconds: 300 },
         };
-        let look = |age_seconds| Some(Look { source: Source::Omneo, age_seconds, is_known: false });
+        let look = |age_seconds| Some(LastQuery { source: Source::Omneo, age_seconds, is_known: false });
         for (when, known, look, expected) in [
             (LiveWhen::Off, (false, false), None, false),
             (LiveWhen::Unknown, (false, false), None, true),
@@ -220,14 +227,14 @@ mod tests {
             (LiveWhen::Unknown, (true, false), None, false),
             (LiveWhen::Unknown, (false, false), look(299.0), false),
             (LiveWhen::Unknown, (false, false), look(300.0), true),
-            (LiveWhen::Older, (true, true), None, true),
-            (LiveWhen::Older, (true, true), look(899.0), false),
-            (LiveWhen::Older, (true, true), look(900.0), true),
-            (LiveWhen::Older, (true, false), None, true),
-            (LiveWhen::Older, (true, false), look(299.0), false),
-            (LiveWhen::Older, (false, false), look(301.0), true),
+            (LiveWhen::Stale, (true, true), None, true),
+            (LiveWhen::Stale, (true, true), look(899.0), false),
+            (LiveWhen::Stale, (true, true), look(900.0), true),
+            (LiveWhen::Stale, (true, false), None, true),
+            (LiveWhen::Stale, (true, false), look(299.0), false),
+            (LiveWhen::Stale, (false, false), look(301.0), true),
         ] {
-            assert_eq!(is_needed(&account(when), known, look.as_ref()), expected, "{when:?} {known:?} {look:?}");
+            assert_eq!(is_stale(&account(when), known, look.as_ref()), expected, "{when:?} {known:?} {look:?}");
         }
     }
 }

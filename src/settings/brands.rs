@@ -143,7 +143,7 @@ fn check_sources(sources: &SourceSettings, found: &mut Found) {
     match &sources.omnilab.external_id_kind {
         ExternalIdKinds::One(name) if !kind(name) => found.push((external_id_kind.to_owned(), format!("must be \"\" or one of {choices}"))),
         ExternalIdKinds::One(_) => {}
-        ExternalIdKinds::Several(names) => drop(kinds(names, external_id_kind, found)),
+        ExternalIdKinds::MultipleMatches(names) => drop(kinds(names, external_id_kind, found)),
     }
     time_zone("sources.omneo.time_zone", &sources.omneo.time_zone, found);
     for (handle, name) in sources.omneo.identity_kinds.iter().filter(|(_, name)| !kind(name)) {

@@ -110,7 +110,7 @@ pub struct LookupSettings {
     pub key_parameter: String,
     pub deadline_ms: u64,
     pub max_customers: u64,
-    pub several: Several,
+    pub several: MultipleMatches,
     pub cache_megabytes: u64,
     pub cache_seconds: u64,
     pub unknown_cache_seconds: u64,
@@ -122,7 +122,7 @@ pub struct LookupSettings {
 /// What is answered when several customers have an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Several {
+pub enum MultipleMatches {
     /// All of them.
     All,
     /// None.
@@ -136,7 +136,7 @@ impl Default for LookupSettings {
             key_parameter: "key".to_owned(),
             deadline_ms: 800,
             max_customers: 10,
-            several: Several::All,
+            several: MultipleMatches::All,
             cache_megabytes: 64,
             cache_seconds: 300,
             unknown_cache_seconds: 10,
@@ -254,13 +254,13 @@ impl Default for LimitsSettings {
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
 pub struct ErasureSettings {
-    pub ledger_file: String,
+    pub suppression_file: String,
     pub max_percent: u32,
 }
 
 impl Default for ErasureSettings {
     fn default() -> Self {
-        Self { ledger_file: String::new(), max_percent: 10 }
+        Self { suppression_file: String::new(), max_percent: 10 }
     }
 }
 

@@ -65,7 +65,7 @@ impl Settings {
         let mut mistakes = Vec::new();
         let place = place(&file, &mut mistakes, &source);
         check_numbers(&file, &mut mistakes, &source);
-        check_ledger(&file, place.as_ref(), &mut mistakes, &source);
+        check_suppression_file(&file, place.as_ref(), &mut mistakes, &source);
         let (mut brands, mut missing, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         for (slug, brand) in &file.brands {
             let of_brand = |(key, what): (String, String)| source.at(format!("brands.{slug}.{key}").trim_end_matches('.'), what);
@@ -128,8 +128,8 @@ fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) 
 }
 
 /// A ledger that is restored together with the data would forget with it.
-fn check_ledger(file: &SettingsFile, place: Option<&Place>, mistakes: &mut Vec<Mistake>, source: &Source<'_>) {
-    let Some(ledger) = chosen_ledger_file(file) else {
+fn check_suppression_file(file: &SettingsFile, place: Option<&Place>, mistakes: &mut Vec<Mistake>, source: &Source<'_>) {
+    let Some(ledger) = chosen_suppression_file(file) else {
         mistakes.push(source.at("erasure.ledger_file", "must be set: neither XDG_STATE_HOME nor HOME says where it may be kept".to_owned()));
         return;
     };
@@ -280,15 +280,15 @@ fn default_data_dir() -> Option<PathBuf> {
 
 /// Where the ledger of erasures has its copy. Settings that were read have one.
 #[must_use]
-pub fn ledger_file(file: &SettingsFile) -> PathBuf {
-    chosen_ledger_file(file).unwrap_or_default()
+pub fn suppression_file(file: &SettingsFile) -> PathBuf {
+    chosen_suppression_file(file).unwrap_or_default()
 }
 
-fn chosen_ledger_file(file: &SettingsFile) -> Option<PathBuf> {
-    if file.erasure.ledger_file.is_empty() {
+fn chosen_suppression_file(file: &SettingsFile) -> Option<PathBuf> {
+    if file.erasure.suppression_file.is_empty() {
         home("XDG_STATE_HOME", ".local/state", "/var/lib/hookpoint-erasures").map(|dir| dir.join("ledger.jsonl"))
     } else {
-        Some(PathBuf::from(&file.erasure.ledger_file))
+        Some(PathBuf::from(&file.erasure.suppression_file))
     }
 }
 

@@ -8,7 +8,7 @@ use super::environment;
 use crate::customer::model::source::Source;
 use crate::sources::SourceSettings;
 use crate::sources::api::AccountRules;
-use crate::sources::secret::{Fetch, Keyring, SecretRef};
+use crate::sources::secret::{Fetch, SecretLoader, SecretRef};
 use crate::sources::webhook::Door;
 
 /// More than any secret has: a wrong path must not fill the memory.
@@ -19,7 +19,7 @@ const MAX_SECRET_BYTES: u64 = 4_096;
 pub(super) fn open(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found, secrets: &mut Secrets) -> BTreeMap<Source, Door> {
     let mut doors = BTreeMap::new();
     for source in Source::ALL {
-        let mut keys = Keyring::new(fetch);
+        let mut keys = SecretLoader::new(fetch);
         if let Some(proof) = sources.proof(source, &mut keys) {
             doors.insert(source, Door { source, proof });
         }
@@ -36,7 +36,7 @@ pub(super) fn open(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found
 pub(super) fn connect(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found, secrets: &mut Secrets) -> BTreeMap<Source, AccountRules> {
     let mut accounts = BTreeMap::new();
     for source in Source::ALL {
-        let mut keys = Keyring::new(fetch);
+        let mut keys = SecretLoader::new(fetch);
         accounts.extend(sources.account(source, &mut keys).map(|account| (source, account)));
         let in_full = |(key, what): (String, String)| (format!("sources.{}.api.{key}", source.as_str()), what);
         secrets.warnings.extend(keys.warnings().iter().cloned().map(in_full));

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::secret::{Keyring, Secret};
+use super::secret::{Secret, SecretLoader};
 use super::{Delivery, Unreadable};
 use crate::customer::model::event::EventKey;
-use crate::customer::model::field_versions::Versions;
+use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Change, Record};
 use crate::customer::model::source::SourceKind;
@@ -108,7 +108,7 @@ pub struct Reply {
 
 /// What a reply says.
 #[derive(Clone, Default, PartialEq)]
-pub struct Heard {
+pub struct ParsedReply {
     /// When it was asked: everything that it says was so after that.
     pub asked_at: Timestamp,
     /// Whether it says that there is no such thing.
@@ -126,10 +126,10 @@ pub struct Heard {
     /// Names of places, by id.
     pub places: Vec<Place>,
     /// Fields of events for which the reply only has a place's id.
-    pub unnamed: Vec<Unnamed>,
+    pub unnamed: Vec<MissingName>,
 }
 
-impl Heard {
+impl ParsedReply {
     /// Whether nothing could be made of the answer, not even that there is no such thing.
     #[must_use]
     pub fn says_nothing(&self) -> bool {
@@ -138,7 +138,7 @@ impl Heard {
     }
 }
 
-impl fmt::Debug for Heard {
+impl fmt::Debug for ParsedReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Heard").field("changes", &self.changes.len()).field("there", &self.there.len()).finish_non_exhaustive()
     }
@@ -155,7 +155,7 @@ pub struct Place {
 
 /// A field that should say a place's name.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Unnamed {
+pub struct MissingName {
     /// Of which event.
     pub event: EventKey,
     /// The field, such as `data.resource`.
@@ -172,14 +172,14 @@ pub struct Stream {
     /// Its name in commands and settings.
     pub name: &'static str,
     /// How all of it is walked through.
-    pub walk: Walk,
+    pub traversal: Traversal,
 }
 
 /// How a stream is walked through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Walk {
+pub enum Traversal {
     /// Page after page of a list ([`Api::first`]).
-    List(Holds),
+    List(ListCoverage),
     /// A question for each id of records of some kinds that are known here ([`Api::records_of`], [`Api::each`]).
     EachRecord,
     /// A question for each event of a type that is known here ([`Api::each`]), such as `booking`.
@@ -188,7 +188,7 @@ pub enum Walk {
 
 /// What a list is the whole of: what is known here and not in it is gone, if another look confirms it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
+pub enum ListCoverage {
     /// Records of a kind.
     Records(SourceKind),
     /// Events of a type.
@@ -210,11 +210,11 @@ pub trait Api: Send + Sync {
 
     /// What to ask about one record or event of a stream that is walked one by one, by its id here and what is known of it;
     /// `None` where it can't be asked about.
-    fn each(&self, stream: &str, id: &str, known: &Versions) -> Option<Ask>;
+    fn each(&self, stream: &str, id: &str, known: &FieldVersions) -> Option<Ask>;
 
     /// What to ask to learn who has an address, or, of a customer that is known, to know more: `known` are this source's
     /// records of the customers that have it. Empty where the API can't be asked that.
-    fn find(&self, whom: &Whom, known: &[Record]) -> Vec<Ask>;
+    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<Ask>;
 
     /// What to ask to see whether a record still exists: the reply is missing, or [`Heard::there`] doesn't name it, when it doesn't.
     fn confirm(&self, record: &Record) -> Option<Ask>;
@@ -229,12 +229,12 @@ pub trait Api: Send + Sync {
     ///
     /// # Errors
     /// When it can't be understood at all.
-    fn read(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable>;
+    fn read(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable>;
 }
 
 /// Whom a lookup asks for.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Whom {
+pub enum LookupTarget {
     /// Who has this address.
     Address(Identifier),
     /// Who or what has this id.
@@ -284,7 +284,7 @@ pub enum TokenStyle {
 pub struct LiveSettings {
     /// When a lookup asks the source itself.
     pub when: LiveWhen,
-    /// How old what the source said about a caller may be, for [`LiveWhen::Older`].
+    /// How old what the source said about a caller may be, for [`LiveWhen::Stale`].
     pub max_age_seconds: u64,
     /// For how long somebody whom the source doesn't know isn't asked about again.
     pub unknown_seconds: u64,
@@ -305,7 +305,7 @@ pub enum LiveWhen {
     /// When nobody is known here by what is asked for.
     Unknown,
     /// Also when the source has said nothing of whom is known, or longer than `max_age_seconds` ago.
-    Older,
+    Stale,
 }
 
 /// An account of a brand at a source: where its API is, what proves that we may call it, and how often.
@@ -325,9 +325,9 @@ pub struct AccountRules {
 
 /// Makes an account of a source's settings; `None` where it isn't connected. The keyring collects what is wrong, by the keys of
 /// the source's `api` table.
-pub trait Connect {
+pub trait ApiSettings {
     /// The account.
-    fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules>;
+    fn account(&self, keys: &mut SecretLoader<'_>) -> Option<AccountRules>;
 }
 
 /// Whether calls may go there: HTTPS, or this machine; a URL that names nobody and asks nothing.

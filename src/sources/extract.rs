@@ -22,7 +22,7 @@ const MAX_ITEMS: usize = 100;
 pub type Fields = BTreeMap<String, Option<Value>>;
 
 /// Fields picked so far.
-pub struct Picker<'a> {
+pub struct FieldExtractor<'a> {
     body: &'a Value,
     fields: Fields,
 }
@@ -30,7 +30,7 @@ pub struct Picker<'a> {
 /// What a value says: something, nothing, or something that can't be read.
 type Read<T> = Result<Option<T>, Unclear>;
 
-impl<'a> Picker<'a> {
+impl<'a> FieldExtractor<'a> {
     /// Starts to pick from a JSON value.
     #[must_use]
     pub const fn new(body: &'a Value) -> Self {
@@ -336,14 +336,15 @@ mod tests {
     #[test]
     fn absent_null_and_empty_are_told_apart() {
         let body = json!({"a": "x\u{0}", "b": null, "c": "", "d": 5, "e": ["p", {"q": 1}]});
-        let fields = Picker::new(&body).pick(&[("/a", "a"), ("/b", "b"), ("/c", "c"), ("/d", "d"), ("/e", "e"), ("/f", "f"), ("", "g")]).finish();
+        let fields =
+            FieldExtractor::new(&body).pick(&[("/a", "a"), ("/b", "b"), ("/c", "c"), ("/d", "d"), ("/e", "e"), ("/f", "f"), ("", "g")]).finish();
         assert_eq!(json!(fields), json!({"a": "x", "b": null, "c": null, "d": 5, "e": ["p"]}));
     }
 
     #[test]
     fn what_cannot_be_read_is_cleared_and_kept_beside() {
         let body = json!({"since": "soon", "name": ["x"], "void": "perhaps", "id": {"x": 1}, "data": {"x": 1}, "next": "2026-11-21"});
-        let fields = Picker::new(&body)
+        let fields = FieldExtractor::new(&body)
             .pick_time(&[("/since", "since"), ("/next", "next")])
             .pick_name(&[("/name", "name")])
             .pick_truth(&[("/void", "void")])
@@ -363,7 +364,7 @@ mod tests {
             "name": "O&#x27;Re\u{ad}illy &amp;amp; Co", "none": "N/A", "id": 770_002.0, "uuid": "D290F1EE-6C54-4B01-90E6-D701748F0851", "nobody": "undefined",
             "phones": ["+31612340001", null, " 06-1 "], "lines": "a@example.org\nb@example.org", "zero": "0",
         });
-        let fields = Picker::new(&body)
+        let fields = FieldExtractor::new(&body)
             .pick_name(&[("/name", "name"), ("/none", "none")])
             .pick_id(&[("/id", "id"), ("/uuid", "uuid"), ("/nobody", "nobody")])
             .pick_address(&[("/phones", "phones"), ("/lines", "lines"), ("/zero", "zero")])

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use self::api::Connect;
+use self::api::ApiSettings;
 pub use self::json::{Fault, json};
 use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
@@ -95,10 +95,10 @@ pub trait Reader {
     fn read_answer(&self, delivery: &Delivery) -> Result<Reading, Unreadable>;
 
     /// The headers of a webhook, in lower case, that reading it needs: they are kept, all others are forgotten.
-    fn kept_headers(&self) -> &'static [&'static str];
+    fn required_headers(&self) -> &'static [&'static str];
 
     /// What the inbox needs to know of a webhook. Every body has a label, also one that can't be read.
-    fn label(&self, delivery: &Delivery) -> webhook::Label;
+    fn label(&self, delivery: &Delivery) -> webhook::DeliveryMeta;
 }
 
 /// How a brand's sources are to be read.
@@ -128,7 +128,7 @@ impl SourceSettings {
     }
 
     /// What proves that a source's webhooks are its own; `None` where the settings don't say, or are wrong.
-    pub fn proof(&self, source: Source, keys: &mut secret::Keyring<'_>) -> Option<Box<dyn webhook::Proof>> {
+    pub fn proof(&self, source: Source, keys: &mut secret::SecretLoader<'_>) -> Option<Box<dyn webhook::Proof>> {
         match source {
             Source::OmnioTap => self.omniotap.webhook.proof(keys),
             Source::Omneo => self.omneo.webhook.proof(keys),
@@ -149,7 +149,7 @@ impl SourceSettings {
     }
 
     /// The account whose API a source may be asked by; `None` where there is none, or its settings are wrong.
-    pub fn account(&self, source: Source, keys: &mut secret::Keyring<'_>) -> Option<api::AccountRules> {
+    pub fn account(&self, source: Source, keys: &mut secret::SecretLoader<'_>) -> Option<api::AccountRules> {
         match source {
             Source::OmnioTap => self.omniotap.api.account(keys),
             Source::Omneo => self.omneo.api.account(keys),

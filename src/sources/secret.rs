@@ -75,7 +75,7 @@ fn place(value: &Value) -> Option<SecretRef> {
 type Read = Result<Vec<u8>, &'static str>;
 
 /// Fetches what the settings of a door name, and collects what is wrong with them.
-pub struct Keyring<'a> {
+pub struct SecretLoader<'a> {
     fetch: Fetch<'a>,
     mistakes: Vec<(String, String)>,
     missing: Vec<(String, String)>,
@@ -85,7 +85,7 @@ pub struct Keyring<'a> {
 /// Gives what is kept at a place, or says why it can't, without what it is.
 pub type Fetch<'a> = &'a dyn Fn(&SecretRef) -> Result<Vec<u8>, String>;
 
-impl<'a> Keyring<'a> {
+impl<'a> SecretLoader<'a> {
     /// Only the settings may read the environment, so they say how a secret is fetched.
     #[must_use]
     pub const fn new(fetch: Fetch<'a>) -> Self {

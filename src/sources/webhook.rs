@@ -12,7 +12,7 @@ use super::{Delivery, Reader};
 use crate::customer::model::source::Source;
 
 /// A webhook as it came, before anybody vouched for it.
-pub struct Incoming<'a> {
+pub struct UnverifiedWebhook<'a> {
     /// Header names in lower case; a repeated header's values are joined by commas (RFC 9110, section 5.3).
     pub headers: &'a BTreeMap<String, String>,
     /// What stands where the door's proof expects a secret ([`Proof::secret_in`]); one at another place doesn't count.
@@ -25,7 +25,7 @@ pub struct Incoming<'a> {
 
 /// Why a webhook isn't believed. The text never repeats what it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum VerificationError {
     /// What would prove it isn't there.
     #[error("there is no {0}")]
     Missing(&'static str),
@@ -46,7 +46,7 @@ pub trait Proof: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// Why it isn't believed.
-    fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused>;
+    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError>;
 
     /// How it is proved, as the settings name it: `signature`, `hash`, `secret` or `none`.
     fn name(&self) -> &'static str;
@@ -84,11 +84,11 @@ pub struct Door {
 }
 
 /// A webhook that was proved to be its source's own: made by [`Door::admit`] and nothing else.
-pub struct Admitted {
+pub struct VerifiedWebhook {
     /// What it holds, with the headers that reading it needs.
     pub delivery: Delivery,
     /// What the inbox needs to know.
-    pub label: Label,
+    pub label: DeliveryMeta,
 }
 
 impl Door {
@@ -96,42 +96,42 @@ impl Door {
     ///
     /// # Errors
     /// Why it isn't believed.
-    pub fn admit(&self, reader: &dyn Reader, incoming: &Incoming<'_>) -> Result<Admitted, Refused> {
+    pub fn verify(&self, reader: &dyn Reader, incoming: &UnverifiedWebhook<'_>) -> Result<VerifiedWebhook, VerificationError> {
         self.proof.check(incoming)?;
-        let kept = reader.kept_headers().iter().filter_map(|name| Some(((*name).to_owned(), incoming.headers.get(*name)?.clone())));
+        let kept = reader.required_headers().iter().filter_map(|name| Some(((*name).to_owned(), incoming.headers.get(*name)?.clone())));
         let delivery = Delivery { headers: kept.collect(), body: incoming.body.to_vec(), received_at: incoming.received_at };
         let label = reader.label(&delivery);
-        Ok(Admitted { delivery, label })
+        Ok(VerifiedWebhook { delivery, label })
     }
 }
 
 /// What the inbox needs to know of a delivery before it is read.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Label {
+pub struct DeliveryMeta {
     /// What it is about, in the vendor's words, for lists: at most [`EVENT_CHARS`] of `a-z0-9._-`; `unknown` if it doesn't say.
     pub event: String,
     /// What makes another delivery the same.
-    pub sameness: Sameness,
+    pub sameness: DedupKey,
     /// When it is its turn.
-    pub urgency: Urgency,
+    pub priority: Priority,
 }
 
 /// How much of an event's name is kept.
 pub const EVENT_CHARS: usize = 64;
 
-impl Label {
+impl DeliveryMeta {
     /// A label whose event name is fit for lists.
     #[must_use]
-    pub fn new(event: Option<&str>, sameness: Sameness, urgency: Urgency) -> Self {
+    pub fn new(event: Option<&str>, sameness: DedupKey, priority: Priority) -> Self {
         let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
         let event: String = event.unwrap_or_default().chars().filter(|c| fits(*c)).take(EVENT_CHARS).collect::<String>().to_lowercase();
-        Self { event: if event.is_empty() { "unknown".to_owned() } else { event }, sameness, urgency }
+        Self { event: if event.is_empty() { "unknown".to_owned() } else { event }, sameness, priority }
     }
 }
 
 /// What makes another delivery the same one, to be dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Sameness {
+pub enum DedupKey {
     /// Nothing: it says that something changed, not what, and so every one counts.
     None,
     /// The same id, ever.
@@ -146,7 +146,7 @@ pub enum Sameness {
     },
 }
 
-impl Sameness {
+impl DedupKey {
     /// The same bytes, ever: of a delivery that doesn't say what it is about.
     #[must_use]
     pub fn of_content(event: &str, body: &[u8]) -> Self {
@@ -168,13 +168,13 @@ pub fn digest(event: &str, body: &[u8]) -> [u8; 32] {
 /// When it is a delivery's turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Urgency {
+pub enum Priority {
     /// Before all others.
-    First,
+    High,
     /// In order.
-    Usual,
+    Normal,
     /// When nothing else waits.
-    Later,
+    Low,
     /// Never: it is acknowledged and counted, not kept.
     Drop,
 }

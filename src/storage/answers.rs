@@ -6,7 +6,7 @@ use super::pool::Connection;
 
 use super::StorageError;
 use super::invalidation::LookupHash;
-use super::live_queries::{Look, looks};
+use super::live_queries::{LastQuery, looks};
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::source::{Source, SourceKind};
 
@@ -68,13 +68,13 @@ pub async fn find_by_addresses(
 
 /// What is known of an address where sources can be asked as well.
 #[derive(Clone, Default)]
-pub struct KnownAddress {
+pub struct StoredAddress {
     /// The customers that have it.
     pub rows: Vec<AnswerRow>,
     /// The sources that say something of them.
     pub sources: BTreeSet<Source>,
     /// When which sources were asked about it.
-    pub looks: Vec<Look>,
+    pub looks: Vec<LastQuery>,
 }
 
 type KnownColumns =
@@ -90,7 +90,7 @@ pub async fn find_known_addresses(
     brand_id: i32,
     addresses: &[(&Identifier, LookupHash)],
     limit: usize,
-) -> Result<Vec<KnownAddress>, StorageError> {
+) -> Result<Vec<StoredAddress>, StorageError> {
     let kinds: Vec<&str> = addresses.iter().map(|(address, _)| address.kind.as_str()).collect();
     let values: Vec<&str> = addresses.iter().map(|(address, _)| address.value.as_str()).collect();
     let questions: Vec<&[u8]> = addresses.iter().map(|(_, question)| question.0.as_slice()).collect();
@@ -125,7 +125,7 @@ pub async fn find_known_addresses(
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(db)
     .await?;
-    let mut known: Vec<KnownAddress> = addresses.iter().map(|_| KnownAddress::default()).collect();
+    let mut known: Vec<StoredAddress> = addresses.iter().map(|_| StoredAddress::default()).collect();
     for (n, customer_key, settings_hash, body, sources, looked, ages, is_known) in rows {
         let place = usize::try_from(n).ok().and_then(|n| known.get_mut(n.checked_sub(1)?)).ok_or(StorageError::Corrupt("answers"))?;
         place.looks = looks(looked, ages, is_known)?;

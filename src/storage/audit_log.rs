@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::pool::{Connection, Pool};
-use super::suppressions::LedgerHash;
+use super::suppressions::SuppressionHash;
 use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
@@ -22,7 +22,7 @@ pub struct ActionRow {
     /// What, such as `cancel booking`.
     pub action: String,
     /// Whom or what it is about.
-    pub subjects: BTreeSet<LedgerHash>,
+    pub subjects: BTreeSet<SuppressionHash>,
     /// What it is done to, by an id of ours, or how many; never what anybody is known by.
     pub target: String,
     /// Who wanted it.
@@ -59,7 +59,7 @@ pub async fn insert_action(pool: &Pool, brand_id: i32, row: &ActionRow) -> Resul
     Ok(())
 }
 
-fn bytes(hashes: &BTreeSet<LedgerHash>) -> Vec<Vec<u8>> {
+fn bytes(hashes: &BTreeSet<SuppressionHash>) -> Vec<Vec<u8>> {
     hashes.iter().map(|hash| hash.0.to_vec()).collect()
 }
 
@@ -80,7 +80,7 @@ impl TryFrom<Columns> for ActionRow {
 
     fn try_from((action_id, source, action, subjects, target, done_by, reason, begun_at, outcome): Columns) -> Result<Self, StorageError> {
         let source = source.map(|source| source.parse().map_err(StorageError::corrupt("actions"))).transpose()?;
-        let hash = |hash: Vec<u8>| hash.try_into().map(LedgerHash).map_err(|_| StorageError::Corrupt("actions"));
+        let hash = |hash: Vec<u8>| hash.try_into().map(SuppressionHash).map_err(|_| StorageError::Corrupt("actions"));
         let subjects = subjects.into_iter().map(hash).collect::<Result<_, _>>()?;
         Ok(Self { action_id, source, action, subjects, target, done_by, reason, begun_at: begun_at.to_jiff(), outcome })
     }
@@ -107,7 +107,7 @@ pub async fn list_actions(pool: &Pool, brand_id: i32, limit: u32) -> Result<Vec<
 ///
 /// # Errors
 /// When Postgres fails, or a row is not as this program writes it.
-pub async fn list_actions_about(db: &mut Connection, brand_id: i32, subjects: &BTreeSet<LedgerHash>) -> Result<Vec<ActionRow>, StorageError> {
+pub async fn list_actions_about(db: &mut Connection, brand_id: i32, subjects: &BTreeSet<SuppressionHash>) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
         from actions

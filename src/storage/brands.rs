@@ -6,7 +6,7 @@ use super::pool::Pool;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::suppressions::LedgerKey;
+use super::suppressions::SuppressionKey;
 use crate::customer::model::record::RecordKey;
 
 /// A brand as the store knows it.
@@ -17,7 +17,7 @@ pub struct BrandRow {
     /// Keys the hashes of notifications.
     pub secret: [u8; 16],
     /// Keys the hashes of the erased.
-    pub ledger_key: LedgerKey,
+    pub ledger_key: SuppressionKey,
 }
 
 impl fmt::Debug for BrandRow {
@@ -35,7 +35,7 @@ pub async fn find_brand(pool: &Pool, slug: &str) -> Result<Option<BrandRow>, Sto
     let row: Option<(i32, Vec<u8>, Vec<u8>)> = query.fetch_optional(pool).await?;
     let Some((brand_id, secret, ledger_key)) = row else { return Ok(None) };
     let secret = secret.try_into().map_err(|_| StorageError::Corrupt("brands"))?;
-    let ledger_key = LedgerKey(ledger_key.try_into().map_err(|_| StorageError::Corrupt("brands"))?);
+    let ledger_key = SuppressionKey(ledger_key.try_into().map_err(|_| StorageError::Corrupt("brands"))?);
     Ok(Some(BrandRow { brand_id, secret, ledger_key }))
 }
 

@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Describe, Either, Execute, Executor, SqlStr};
 
-use super::failure::{Trouble, breaks};
+use super::failure::{DatabaseFailure, breaks};
 use super::hosts::Hosts;
 
 /// How long the oldest connection lives: the server's memory of it and a forgotten plan end with it.
@@ -48,7 +48,7 @@ impl Connection {
     pub(super) async fn open(hosts: &Arc<Hosts>, setup: &str, statement: Option<Duration>) -> Result<Self, sqlx::Error> {
         let raw = hosts.connect(setup).await.inspect_err(|error| {
             // What does not let us in any more has thrown us out; that it can't be found or refuses a password says nothing of that.
-            if is_gone(error) {
+            if is_deleted(error) {
                 hosts.note_break();
             }
         })?;
@@ -74,7 +74,7 @@ impl Connection {
             let left = longest.saturating_sub(began_at.elapsed());
             match tokio::time::timeout(left.min(LOOK), &mut asked).await {
                 Ok(done) => break done,
-                Err(_) if left < LOOK || self.hosts.is_given_up(self.made_at, began_at) => break Err(Trouble::Silent.into()),
+                Err(_) if left < LOOK || self.hosts.is_given_up(self.made_at, began_at) => break Err(DatabaseFailure::Silent.into()),
                 Err(_) => {}
             }
         };
@@ -99,7 +99,7 @@ impl Connection {
 }
 
 /// Whether the server went away that there are connections to.
-fn is_gone(error: &sqlx::Error) -> bool {
+fn is_deleted(error: &sqlx::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem};
     match error {
         sqlx::Error::Io(error) => [ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem].contains(&error.kind()),

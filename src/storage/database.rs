@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::StorageError;
 use super::embedded::{Embedded, EmbeddedError, Layout};
-use super::failure::Trouble;
+use super::failure::DatabaseFailure;
 use super::hosts::{Hosts, UrlError};
 use super::pool::{Pool, Use};
 use futures_util::future::join_all;
@@ -124,7 +124,7 @@ impl Database {
         };
         let hosts = Arc::new(hosts);
         // Once without patience: to try on would say in the end only that it took too long.
-        let used = Use { connections: 1, patience: Duration::ZERO, statement: size.statement, setup: "" };
+        let used = Use { connections: 1, timeout: Duration::ZERO, statement: size.statement, setup: "" };
         let (version,): (String,) =
             sqlx::query_as("show server_version_num").fetch_one(&Pool::new(Arc::clone(&hosts), used)).await.map_err(StorageError::from)?;
         let major = version.parse::<i32>().unwrap_or_default() / 10_000;
@@ -133,20 +133,20 @@ impl Database {
         }
         if embedded.is_none() {
             let tried = tokio::time::timeout(TRIED, is_pooled_by_transaction(&hosts)).await;
-            if tried.unwrap_or_else(|_| Err(Trouble::Silent.into())).map_err(StorageError::from)? {
+            if tried.unwrap_or_else(|_| Err(DatabaseFailure::Silent.into())).map_err(StorageError::from)? {
                 return Err(OpenError::PooledByTransaction);
             }
         }
-        let pool = Pool::new(hosts, Use { connections: size.connections, patience: size.acquire_timeout, ..used });
+        let pool = Pool::new(hosts, Use { connections: size.connections, timeout: size.acquire_timeout, ..used });
         Ok(Self { pool, embedded })
     }
 
     /// A server of our own; a short command that has one is waited for.
     async fn start_patiently(layout: &Layout) -> Result<Embedded, EmbeddedError> {
-        let mut patience = 50_u32;
+        let mut timeout = 50_u32;
         loop {
             match Embedded::start(layout.clone()).await {
-                Err(EmbeddedError::InUse(_)) if patience > 0 => patience = patience.saturating_sub(1),
+                Err(EmbeddedError::InUse(_)) if timeout > 0 => timeout = timeout.saturating_sub(1),
                 done => return done,
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -155,15 +155,15 @@ impl Database {
 
     /// The server of the running service, or one of our own; another short command is waited for.
     async fn attach_or_start(layout: &Layout) -> Result<(Hosts, Option<Embedded>), EmbeddedError> {
-        let mut patience = 100_u32;
+        let mut timeout = 100_u32;
         loop {
             if let Some(options) = Embedded::find_running(layout) {
                 return Ok((Hosts::one(options), None));
             }
             match Embedded::start(layout.clone()).await {
                 Ok(embedded) => return Ok((Hosts::one(embedded.connect_options()), Some(embedded))),
-                Err(EmbeddedError::InUse(_)) if patience > 0 => {
-                    patience = patience.saturating_sub(1);
+                Err(EmbeddedError::InUse(_)) if timeout > 0 => {
+                    timeout = timeout.saturating_sub(1);
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
                 Err(error) => return Err(error),

@@ -15,7 +15,7 @@ type Time = jiff_sqlx::Timestamp;
 
 /// Which deliveries are meant. What isn't said doesn't matter.
 #[derive(Debug, Clone, Default)]
-pub struct Which {
+pub struct DeliveryFilter {
     /// These.
     pub ids: Option<Vec<Uuid>>,
     /// Of this source.
@@ -64,7 +64,7 @@ macro_rules! which {
     };
 }
 
-/// Binds a [`Which`] to a statement as the parameters 1 to 8.
+/// Binds a [`DeliveryFilter`] to a statement as the parameters 1 to 8.
 macro_rules! bound {
     ($query:expr, $brand_id:expr, $which:expr) => {
         $query
@@ -86,7 +86,7 @@ const CLOCKS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_deliveries(pool: &Pool, brand_id: i32, which: &Which, limit: u32) -> Result<Vec<ListedRow>, StorageError> {
+pub async fn list_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, limit: u32) -> Result<Vec<ListedRow>, StorageError> {
     let query = sqlx::query_as(which!(
         "select delivery_id, source, event, received_at, state, attempts, due_at, remark from deliveries",
         " order by delivery_id desc limit $9"
@@ -115,7 +115,7 @@ pub struct ShownRow {
 /// # Errors
 /// When Postgres fails.
 pub async fn find_delivery(pool: &Pool, brand_id: i32, delivery_id: Uuid) -> Result<Option<ShownRow>, StorageError> {
-    let which = Which { ids: Some(vec![delivery_id]), ..Which::default() };
+    let which = DeliveryFilter { ids: Some(vec![delivery_id]), ..DeliveryFilter::default() };
     let Some(listed) = list_deliveries(pool, brand_id, &which, 1).await?.pop() else { return Ok(None) };
     let query = sqlx::query_as("select headers, body from deliveries where brand_id = $1 and delivery_id = $2");
     let held: Option<(Json<BTreeMap<String, String>>, Vec<u8>)> = query.bind(brand_id).bind(delivery_id).fetch_optional(pool).await?;
@@ -127,7 +127,7 @@ pub async fn find_delivery(pool: &Pool, brand_id: i32, delivery_id: Uuid) -> Res
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &Which, now: Timestamp) -> Result<u64, StorageError> {
+pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
     let query = sqlx::query(which!(
         "update deliveries set state = 'pending', attempts = 0, due_at = $9, finished_at = null, remark = 'replayed'",
         " and claim is null"
@@ -139,7 +139,7 @@ pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &Which, now: T
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn discard_deliveries(pool: &Pool, brand_id: i32, which: &Which, now: Timestamp) -> Result<u64, StorageError> {
+pub async fn discard_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
     let query =
         sqlx::query(which!("update deliveries set state = 'discarded', finished_at = $9", " and claim is null and state in ('pending', 'dead')"));
     Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())

@@ -34,7 +34,7 @@ pub struct DeliveryRow {
     /// The bytes as they came.
     pub body: Vec<u8>,
     /// 0 before all others, 1 in order, 2 when nothing else waits.
-    pub urgency: i16,
+    pub priority: i16,
     /// The hash of its id, if a second one is to be dropped.
     pub key: Option<[u8; 16]>,
     /// The hash of its content: a second one with another content has its id by mistake.
@@ -78,7 +78,7 @@ pub async fn insert_deliveries(
         .bind(rows.iter().map(|row| row.event.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| serde_json::json!(row.headers).to_string()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.body.as_slice()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.urgency).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.priority).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.key.as_ref().map(<[u8; 16]>::as_slice)).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.content.as_slice()).collect::<Vec<_>>())
         .bind(about().map(|(n, ..)| n).collect::<Vec<_>>())
@@ -190,7 +190,7 @@ pub async fn claim_deliveries(pool: &Pool, brand_id: i32, claim: &Claim) -> Resu
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn hold_deliveries(db: &mut Connection, brand_id: i32, token: Uuid, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, StorageError> {
+pub async fn lock_claimed(db: &mut Connection, brand_id: i32, token: Uuid, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, StorageError> {
     // Only what is pending has a claim. To say so here would lead to the index of what is pending.
     let held: Vec<(Uuid,)> = sqlx::query_as(
         "with named as materialized (
@@ -212,13 +212,13 @@ pub async fn hold_deliveries(db: &mut Connection, brand_id: i32, token: Uuid, id
 
 /// How a claimed delivery goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Disposition {
     /// It is done: what came of it.
     Done(String),
     /// It can't be done: what is wrong with it.
-    Dead(String),
+    DeadLetter(String),
     /// It is tried again at that time: what went wrong.
-    Again(Timestamp, String),
+    Retry(Timestamp, String),
     /// It was never tried: as if it had not been claimed.
     Released,
     /// It is about somebody who was erased: nothing is kept of it.
@@ -234,9 +234,9 @@ pub async fn finish_deliveries(
     brand_id: i32,
     token: Uuid,
     at: Timestamp,
-    verdicts: &[(Uuid, Verdict)],
+    verdicts: &[(Uuid, Disposition)],
 ) -> Result<(), StorageError> {
-    let erased: Vec<Uuid> = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Erased).map(|(id, _)| *id).collect();
+    let erased: Vec<Uuid> = verdicts.iter().filter(|(_, verdict)| *verdict == Disposition::Erased).map(|(id, _)| *id).collect();
     if !erased.is_empty() {
         let query = sqlx::query(
             "with named as materialized (
@@ -248,13 +248,13 @@ pub async fn finish_deliveries(
         );
         query.bind(brand_id).bind(erased).bind(token).execute(&mut *db).await?;
     }
-    let words = |verdict: &Verdict| match verdict {
-        Verdict::Done(remark) => ("done", remark.clone(), at),
-        Verdict::Dead(remark) => ("dead", remark.clone(), at),
-        Verdict::Again(due_at, remark) => ("pending", remark.clone(), *due_at),
-        Verdict::Released | Verdict::Erased => ("pending", String::new(), at),
+    let words = |verdict: &Disposition| match verdict {
+        Disposition::Done(remark) => ("done", remark.clone(), at),
+        Disposition::DeadLetter(remark) => ("dead", remark.clone(), at),
+        Disposition::Retry(due_at, remark) => ("pending", remark.clone(), *due_at),
+        Disposition::Released | Disposition::Erased => ("pending", String::new(), at),
     };
-    let kept = || verdicts.iter().filter(|(_, verdict)| *verdict != Verdict::Erased);
+    let kept = || verdicts.iter().filter(|(_, verdict)| *verdict != Disposition::Erased);
     sqlx::query(
         "with verdicts as materialized (
             select $1::integer as brand_id, verdict.*
@@ -275,7 +275,7 @@ pub async fn finish_deliveries(
     .bind(kept().map(|(_, verdict)| words(verdict).0).collect::<Vec<_>>())
     .bind(kept().map(|(_, verdict)| words(verdict).1).collect::<Vec<_>>())
     .bind(kept().map(|(_, verdict)| Time::from(words(verdict).2)).collect::<Vec<_>>())
-    .bind(kept().map(|(_, verdict)| i32::from(*verdict == Verdict::Released)).collect::<Vec<_>>())
+    .bind(kept().map(|(_, verdict)| i32::from(*verdict == Disposition::Released)).collect::<Vec<_>>())
     .bind(token)
     .bind(Time::from(at))
     .execute(db)

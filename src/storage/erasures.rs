@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::suppressions::{LedgerHash, LedgerKey};
+use super::suppressions::{SuppressionHash, SuppressionKey};
 
 type Time = jiff_sqlx::Timestamp;
 
@@ -49,7 +49,7 @@ impl ErasedCounts {
     }
 }
 
-fn bytes(hashes: impl IntoIterator<Item = LedgerHash>) -> Vec<Vec<u8>> {
+fn bytes(hashes: impl IntoIterator<Item = SuppressionHash>) -> Vec<Vec<u8>> {
     hashes.into_iter().map(|hash| hash.0.to_vec()).collect()
 }
 
@@ -57,20 +57,20 @@ fn bytes(hashes: impl IntoIterator<Item = LedgerHash>) -> Vec<Vec<u8>> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn adopt_ledger_key(pool: &Pool, brand_id: i32, key: &LedgerKey) -> Result<LedgerKey, StorageError> {
+pub async fn adopt_suppression_key(pool: &Pool, brand_id: i32, key: &SuppressionKey) -> Result<SuppressionKey, StorageError> {
     let adopt = "update brands set ledger_key = $2
         where brand_id = $1 and ledger_key <> $2 and not exists (select from erasures where brand_id = $1)";
     sqlx::query(adopt).bind(brand_id).bind(key.0.as_slice()).execute(pool).await?;
-    get_ledger_key(pool, brand_id).await
+    get_suppression_key(pool, brand_id).await
 }
 
 /// The brand's key for the ledger's hashes.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_ledger_key(pool: &Pool, brand_id: i32) -> Result<LedgerKey, StorageError> {
+pub async fn get_suppression_key(pool: &Pool, brand_id: i32) -> Result<SuppressionKey, StorageError> {
     let (key,): (Vec<u8>,) = sqlx::query_as("select ledger_key from brands where brand_id = $1").bind(brand_id).fetch_one(pool).await?;
-    key.try_into().map(LedgerKey).map_err(|_| StorageError::Corrupt("brands"))
+    key.try_into().map(SuppressionKey).map_err(|_| StorageError::Corrupt("brands"))
 }
 
 /// Every erasure of a brand.
@@ -103,10 +103,10 @@ pub async fn list_erasures(db: &mut Connection, brand_id: i32) -> Result<Vec<Era
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_hashes(db: &mut Connection, brand_id: i32, erasure_id: Uuid) -> Result<BTreeSet<LedgerHash>, StorageError> {
+pub async fn list_hashes(db: &mut Connection, brand_id: i32, erasure_id: Uuid) -> Result<BTreeSet<SuppressionHash>, StorageError> {
     let query = sqlx::query_as("select hash from erased where brand_id = $1 and erasure_id = $2");
     let rows: Vec<(Vec<u8>,)> = query.bind(brand_id).bind(erasure_id).fetch_all(db).await?;
-    rows.into_iter().map(|(hash,)| LedgerHash::try_from(hash)).collect()
+    rows.into_iter().map(|(hash,)| SuppressionHash::try_from(hash)).collect()
 }
 
 /// Which of some hashes the ledger holds, each with one of the erasures that name it.
@@ -116,8 +116,8 @@ pub async fn list_hashes(db: &mut Connection, brand_id: i32, erasure_id: Uuid) -
 pub async fn find_erased(
     db: &mut Connection,
     brand_id: i32,
-    hashes: impl IntoIterator<Item = LedgerHash>,
-) -> Result<BTreeMap<LedgerHash, Uuid>, StorageError> {
+    hashes: impl IntoIterator<Item = SuppressionHash>,
+) -> Result<BTreeMap<SuppressionHash, Uuid>, StorageError> {
     let hashes = bytes(hashes);
     if hashes.is_empty() {
         return Ok(BTreeMap::new());
@@ -130,14 +130,14 @@ pub async fn find_erased(
     .bind(hashes)
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(|(hash, erasure_id)| Ok((LedgerHash::try_from(hash)?, erasure_id))).collect()
+    rows.into_iter().map(|(hash, erasure_id)| Ok((SuppressionHash::try_from(hash)?, erasure_id))).collect()
 }
 
 /// Every erasure that names one of some hashes.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_erasures(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<LedgerHash>) -> Result<BTreeSet<Uuid>, StorageError> {
+pub async fn find_erasures(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<SuppressionHash>) -> Result<BTreeSet<Uuid>, StorageError> {
     let query = sqlx::query_as("select distinct erasure_id from erased where brand_id = $1 and hash = any($2)");
     let rows: Vec<(Uuid,)> = query.bind(brand_id).bind(bytes(hashes.iter().copied())).fetch_all(db).await?;
     Ok(rows.into_iter().map(|(erasure_id,)| erasure_id).collect())
@@ -157,7 +157,7 @@ pub async fn insert_erasure(db: &mut Connection, brand_id: i32, erasure_id: Uuid
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn insert_hashes(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<(LedgerHash, Uuid)>) -> Result<bool, StorageError> {
+pub async fn insert_hashes(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<(SuppressionHash, Uuid)>) -> Result<bool, StorageError> {
     let (named, erasures): (Vec<Vec<u8>>, Vec<Uuid>) = hashes.iter().map(|(hash, erasure_id)| (hash.0.to_vec(), *erasure_id)).unzip();
     let done = sqlx::query(
         "insert into erased (brand_id, hash, erasure_id)

@@ -6,12 +6,12 @@ use sqlx::types::Json;
 use super::StorageError;
 use super::records::texts;
 use crate::customer::model::event::{Event, EventKey, field};
-use crate::customer::model::field_versions::Versions;
+use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::Source;
 use crate::customer::timeline_order;
 
-fn event((key, Json(versions)): (String, Json<Versions>)) -> Result<Event, StorageError> {
+fn event((key, Json(versions)): (String, Json<FieldVersions>)) -> Result<Event, StorageError> {
     Ok(Event { key: key.parse().map_err(StorageError::corrupt("events"))?, versions })
 }
 
@@ -21,7 +21,7 @@ fn event((key, Json(versions)): (String, Json<Versions>)) -> Result<Event, Stora
 /// When Postgres fails.
 pub async fn find_event(db: &mut Connection, brand_id: i32, key: &EventKey) -> Result<Option<Event>, StorageError> {
     let query = sqlx::query_as("select event_key, state from events where brand_id = $1 and event_key = $2");
-    let row: Option<(String, Json<Versions>)> = query.bind(brand_id).bind(key.to_string()).fetch_optional(db).await?;
+    let row: Option<(String, Json<FieldVersions>)> = query.bind(brand_id).bind(key.to_string()).fetch_optional(db).await?;
     row.map(event).transpose()
 }
 
@@ -36,7 +36,7 @@ pub async fn list_events_after(
     after: &str,
     limit: i64,
 ) -> Result<Vec<Event>, StorageError> {
-    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
+    let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
         "select event_key, state from events
         where brand_id = $1 and event_key > $2 and event_key < $3 and live
         order by event_key limit $4",
@@ -63,7 +63,7 @@ pub async fn list_events_at(
     after: &str,
     limit: i64,
 ) -> Result<Vec<Event>, StorageError> {
-    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
+    let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
         "select event_key, state from events
         where brand_id = $1 and event_key > greatest($2, $3) and event_key < $4 and live and exists (
             select from json_each(state -> 'fields') as field where starts_with(field.key, $5) and field.value ->> 'value' = any($6)
@@ -107,7 +107,7 @@ pub async fn list_newest_events(
 ) -> Result<Vec<Vec<Event>>, StorageError> {
     let numbered = customers.iter().zip(0_i32..).flat_map(|(keys, n)| keys.iter().map(move |key| (n, key)));
     let (numbers, keys): (Vec<i32>, Vec<&RecordKey>) = numbered.unzip();
-    let rows: Vec<(i32, String, Json<Versions>)> = sqlx::query_as(
+    let rows: Vec<(i32, String, Json<FieldVersions>)> = sqlx::query_as(
         "select owner.n, newest.event_key, newest.state
         from unnest($2::integer[], $3::text[]) as owner (n, record_key)
         cross join lateral (

@@ -4,7 +4,7 @@ use std::io;
 
 /// What is wrong with a connection, or with where it leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Trouble {
+pub(super) enum DatabaseFailure {
     /// Nothing came back in time.
     #[error("Postgres did not answer in time")]
     Silent,
@@ -13,11 +13,11 @@ pub(super) enum Trouble {
     Standby,
 }
 
-impl From<Trouble> for sqlx::Error {
-    fn from(trouble: Trouble) -> Self {
+impl From<DatabaseFailure> for sqlx::Error {
+    fn from(trouble: DatabaseFailure) -> Self {
         let kind = match trouble {
-            Trouble::Silent => io::ErrorKind::TimedOut,
-            Trouble::Standby => io::ErrorKind::ReadOnlyFilesystem,
+            DatabaseFailure::Silent => io::ErrorKind::TimedOut,
+            DatabaseFailure::Standby => io::ErrorKind::ReadOnlyFilesystem,
         };
         Self::Io(io::Error::new(kind, trouble))
     }
@@ -30,7 +30,7 @@ pub(super) fn in_words(error: &sqlx::Error) -> String {
             Some(code) => format!("{}SQLSTATE {code}{}", meaning(&code), error.constraint().map(|name| format!(" on {name}")).unwrap_or_default()),
             None => "an error without a code".to_owned(),
         },
-        sqlx::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<Trouble>()) {
+        sqlx::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<DatabaseFailure>()) {
             Some(trouble) => trouble.to_string(),
             None => format!("connection: {}", error.kind()),
         },

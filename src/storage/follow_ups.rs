@@ -11,27 +11,27 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::delivery_queue::Claim;
-use super::suppressions::LedgerHash;
+use super::suppressions::SuppressionHash;
 use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
 /// Something that is to be asked.
 #[derive(Clone)]
-pub struct HintRow {
+pub struct NewFollowUpRow {
     /// Whom.
     pub source: Source,
     /// What: the question as JSON.
     pub ask: Value,
     /// What the webhook was about.
-    pub subjects: Vec<LedgerHash>,
+    pub subjects: Vec<SuppressionHash>,
 }
 
 /// Writes down what is to be asked from a time on.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn insert_follow_ups(db: &mut Connection, brand_id: i32, due_at: Timestamp, hints: &[HintRow]) -> Result<(), StorageError> {
+pub async fn insert_follow_ups(db: &mut Connection, brand_id: i32, due_at: Timestamp, hints: &[NewFollowUpRow]) -> Result<(), StorageError> {
     for hint in hints {
         sqlx::query(
             "insert into follow_ups (brand_id, follow_up_id, source, ask, subjects, due_at) values ($1, $2, $3, $4, $5, $6)

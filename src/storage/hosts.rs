@@ -14,7 +14,7 @@ use futures_util::stream::FuturesUnordered;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
-use super::failure::Trouble;
+use super::failure::DatabaseFailure;
 
 /// How long one host may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -137,7 +137,7 @@ impl Hosts {
             .map(|(n, turn, options)| async move {
                 tokio::time::sleep(NEXT_HOST.saturating_mul(turn)).await;
                 let connected = tokio::time::timeout(CONNECT, connect_to(options, setup)).await;
-                (n, connected.unwrap_or_else(|_| Err(Trouble::Silent.into())))
+                (n, connected.unwrap_or_else(|_| Err(DatabaseFailure::Silent.into())))
             })
             .collect();
         let mut failure = None;
@@ -219,7 +219,7 @@ async fn connect_to(options: &PgConnectOptions, setup: &str) -> Result<PgConnect
     let mut connection = options.connect().await?;
     let answers = sqlx::raw_sql(AssertSqlSafe(format!("{setup}; select pg_is_in_recovery()"))).fetch_all(&mut connection).await?;
     let is_standby: bool = answers.last().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
-    if is_standby { Err(Trouble::Standby.into()) } else { Ok(connection) }
+    if is_standby { Err(DatabaseFailure::Standby.into()) } else { Ok(connection) }
 }
 
 /// Whether the way there leads over no network.

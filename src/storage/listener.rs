@@ -20,25 +20,25 @@ const BEAT_CHANNEL: &str = "hookpoint_beat";
 
 /// What was heard.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum Notification {
     /// Customers changed.
     Changed(Invalidation),
     /// Keys were made or revoked.
     Keys,
     /// Nothing, but the channels work.
-    Beat(Option<Beat>),
+    Heartbeat(Option<Heartbeat>),
 }
 
 /// A replica's sign that the channels work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Beat {
+pub struct Heartbeat {
     /// Whose.
     pub replica: Uuid,
     /// Which of its beats.
     pub number: u64,
 }
 
-impl Beat {
+impl Heartbeat {
     /// `None` for what another version beats.
     fn parse(payload: &str) -> Option<Self> {
         let (replica, number) = payload.split_once(' ')?;
@@ -65,13 +65,13 @@ impl Changes {
     }
 
     /// The next thing heard; `None` after silence or when the connection broke.
-    pub async fn next(&mut self) -> Option<Heard> {
+    pub async fn next(&mut self) -> Option<Notification> {
         let notification = tokio::time::timeout(SILENCE, self.0.try_recv()).await.ok()?.ok()??;
         Some(match notification.channel() {
             // A payload that can't be read may have named anything.
-            CHANNEL => Heard::Changed(Invalidation::parse(notification.payload())?),
-            KEYS_CHANNEL => Heard::Keys,
-            _ => Heard::Beat(Beat::parse(notification.payload())),
+            CHANNEL => Notification::Changed(Invalidation::parse(notification.payload())?),
+            KEYS_CHANNEL => Notification::Keys,
+            _ => Notification::Heartbeat(Heartbeat::parse(notification.payload())),
         })
     }
 }
@@ -80,7 +80,7 @@ impl Changes {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn beat(pool: &Pool, beat: Beat) -> Result<(), StorageError> {
+pub async fn beat(pool: &Pool, beat: Heartbeat) -> Result<(), StorageError> {
     let payload = format!("{} {}", beat.replica, beat.number);
     sqlx::query("select pg_notify($1, $2)").bind(BEAT_CHANNEL).bind(payload).execute(pool).await?;
     Ok(())

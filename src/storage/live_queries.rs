@@ -11,7 +11,7 @@ const KEPT_DAYS: i32 = 8;
 
 /// That a source was asked about somebody.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Look {
+pub struct LastQuery {
     /// The source.
     pub source: Source,
     /// How long ago, in seconds.
@@ -21,10 +21,10 @@ pub struct Look {
 }
 
 /// Rows as parallel lists, as a statement that finds other things as well brings them.
-pub(super) fn looks(sources: Option<Vec<String>>, ages: Option<Vec<f64>>, known: Option<Vec<bool>>) -> Result<Vec<Look>, StorageError> {
+pub(super) fn looks(sources: Option<Vec<String>>, ages: Option<Vec<f64>>, known: Option<Vec<bool>>) -> Result<Vec<LastQuery>, StorageError> {
     let rows = sources.unwrap_or_default().into_iter().zip(ages.unwrap_or_default()).zip(known.unwrap_or_default());
     let look = |((source, age_seconds), is_known): ((String, f64), bool)| {
-        Ok(Look { source: source.parse().map_err(StorageError::corrupt("looks"))?, age_seconds, is_known })
+        Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("looks"))?, age_seconds, is_known })
     };
     rows.map(look).collect()
 }
@@ -33,11 +33,11 @@ pub(super) fn looks(sources: Option<Vec<String>>, ages: Option<Vec<f64>>, known:
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_looks(db: &mut Connection, brand_id: i32, question: LookupHash) -> Result<Vec<Look>, StorageError> {
+pub async fn list_live_queries(db: &mut Connection, brand_id: i32, question: LookupHash) -> Result<Vec<LastQuery>, StorageError> {
     let query = "select source, extract(epoch from now() - looked_at)::float8, is_known from looks where brand_id = $1 and question = $2";
     let rows: Vec<(String, f64, bool)> = sqlx::query_as(query).bind(brand_id).bind(question.0.as_slice()).fetch_all(db).await?;
     let look = |(source, age_seconds, is_known): (String, f64, bool)| {
-        Ok(Look { source: source.parse().map_err(StorageError::corrupt("looks"))?, age_seconds, is_known })
+        Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("looks"))?, age_seconds, is_known })
     };
     rows.into_iter().map(look).collect()
 }
@@ -46,7 +46,7 @@ pub async fn list_looks(db: &mut Connection, brand_id: i32, question: LookupHash
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn save_look(pool: &Pool, brand_id: i32, source: Source, question: LookupHash, is_known: bool) -> Result<(), StorageError> {
+pub async fn save_live_query(pool: &Pool, brand_id: i32, source: Source, question: LookupHash, is_known: bool) -> Result<(), StorageError> {
     sqlx::query(
         "insert into looks (brand_id, source, question, looked_at, is_known) values ($1, $2, $3, now(), $4)
         on conflict (brand_id, question, source) do update set looked_at = excluded.looked_at, is_known = excluded.is_known",
@@ -64,7 +64,7 @@ pub async fn save_look(pool: &Pool, brand_id: i32, source: Source, question: Loo
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delete_old_looks(pool: &Pool) -> Result<(), StorageError> {
+pub async fn delete_old_live_queries(pool: &Pool) -> Result<(), StorageError> {
     sqlx::query("delete from looks where looked_at < now() - make_interval(days => $1)").bind(KEPT_DAYS).execute(pool).await?;
     Ok(())
 }

@@ -9,17 +9,17 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::StorageError;
-use super::suppressions::LedgerHash;
+use super::suppressions::SuppressionHash;
 use crate::customer::identity::resolution::Decision;
 use crate::customer::model::event::{Event, EventKey};
-use crate::customer::model::field_versions::Versions;
+use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::{Record, RecordKey, SourceMerge};
 use crate::customer::model::source::SourceKind;
 
 /// Where to begin.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Ask {
+pub struct ComponentQuery {
     /// Records, known or not.
     pub records: BTreeSet<RecordKey>,
     /// Values; `true` leads on to its holders even where the value is shared.
@@ -31,14 +31,14 @@ pub struct Ask {
     /// Events that may change, with the records that they hang on.
     pub events: BTreeSet<EventKey>,
     /// What the ledger of erasures may name of all that.
-    pub traces: BTreeSet<LedgerHash>,
+    pub suppression_hashes: BTreeSet<SuppressionHash>,
     /// Records that may change as well, and are read by another question.
     pub changing_elsewhere: BTreeSet<RecordKey>,
     /// Events that may change as well, and are read by another question.
     pub events_elsewhere: BTreeSet<EventKey>,
 }
 
-impl Ask {
+impl ComponentQuery {
     /// Two questions that come to the same together, for two connections to answer at once. `None` where that isn't worth it.
     #[must_use]
     pub fn halves(&self) -> Option<[Self; 2]> {
@@ -57,7 +57,7 @@ impl Ask {
             // Whoever is in a chain with them changes for both.
             merge_ends: self.merge_ends.clone(),
             events: every_other(&self.events, half).cloned().collect(),
-            traces: every_other(&self.traces, half).copied().collect(),
+            suppression_hashes: every_other(&self.suppression_hashes, half).copied().collect(),
             changing_elsewhere: &self.changing_elsewhere | &self.changing,
             events_elsewhere: &self.events_elsewhere | &self.events,
         }))
@@ -72,7 +72,7 @@ impl Ask {
 
 /// How much is read, and by which rules.
 #[derive(Debug, Clone)]
-pub struct Scope<'a> {
+pub struct LoadLimits<'a> {
     /// Kinds whose source keeps people unique.
     pub unique: &'a BTreeSet<SourceKind>,
     /// Kinds whose records anybody may write: they don't count among the holders of a value.
@@ -91,7 +91,7 @@ pub struct Scope<'a> {
 
 /// Who holds a value, besides the records that may change: as much as decides whether it is shared.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Holding {
+pub struct ValueHolder {
     /// A person decided that it is shared.
     pub decided: bool,
     /// Anybody holds it.
@@ -143,7 +143,7 @@ pub struct ReviewRow {
 
 /// What was found.
 #[derive(Default)]
-pub struct Neighbourhood {
+pub struct ComponentRows {
     /// Every record key, known or not.
     pub keys: BTreeSet<RecordKey>,
     /// The keys whose identifiers may change.
@@ -159,7 +159,7 @@ pub struct Neighbourhood {
     /// Which of their values are shared.
     pub shared: BTreeSet<Identifier>,
     /// Who else holds the values asked for and those of the changing records.
-    pub holdings: BTreeMap<Identifier, Holding>,
+    pub holdings: BTreeMap<Identifier, ValueHolder>,
     /// The events asked for, deleted ones included.
     pub events: BTreeMap<EventKey, Event>,
     /// The newest events of each record, without those asked for.
@@ -171,14 +171,14 @@ pub struct Neighbourhood {
     /// Records of other kinds that bear the id of one of the keys and are live.
     pub namesakes: BTreeSet<RecordKey>,
     /// What the ledger of erasures names of what was asked for.
-    pub erased: BTreeSet<LedgerHash>,
+    pub erased: BTreeSet<SuppressionHash>,
     /// There is more than the scope follows: nothing here can be relied on.
     pub is_cut_off: bool,
     /// Tables have grown fourfold since Postgres last looked at what is in them.
     pub is_outgrown: bool,
 }
 
-impl Neighbourhood {
+impl ComponentRows {
     /// Adds what was read later.
     pub fn extend(&mut self, other: Self) {
         self.keys.extend(other.keys);
@@ -225,7 +225,7 @@ impl Neighbourhood {
                 self.changing.insert(key(&parse::<String>(row)?)?);
             }
             "record" => {
-                let (text, versions): (String, Versions) = parse(row)?;
+                let (text, versions): (String, FieldVersions) = parse(row)?;
                 self.records.insert(key(&text)?, Record { key: key(&text)?, versions });
             }
             "identifier" => {
@@ -245,18 +245,18 @@ impl Neighbourhood {
                 self.shared.insert(identifier(&kind, value)?);
             }
             "holding" => {
-                let row: HoldingRow = parse(row)?;
+                let row: ValueHolderRow = parse(row)?;
                 let records = row.records.unwrap_or_default().into_iter().map(|(name, held)| Ok((kind(&name)?, held)));
                 let records = records.collect::<Result<_, StorageError>>()?;
                 let names = row.names.unwrap_or_default().into_iter().collect();
-                self.holdings.insert(identifier(&row.kind, row.value)?, Holding { decided: row.decided, held: row.held, records, names });
+                self.holdings.insert(identifier(&row.kind, row.value)?, ValueHolder { decided: row.decided, held: row.held, records, names });
             }
             "event" => {
                 let event = event(parse(row)?)?;
                 self.events.insert(event.key.clone(), event);
             }
             "timeline" => {
-                let (record, event_key, versions): (String, String, Versions) = parse(row)?;
+                let (record, event_key, versions): (String, String, FieldVersions) = parse(row)?;
                 let event = event((event_key, versions))?;
                 self.timelines.entry(key(&record)?).or_default().insert(event.key.clone(), event);
             }
@@ -274,7 +274,7 @@ impl Neighbourhood {
                 self.reviews.insert(ReviewRow { level, kind, value, grounds, customers });
             }
             "namesake" => {
-                let (text, versions): (String, Versions) = parse(row)?;
+                let (text, versions): (String, FieldVersions) = parse(row)?;
                 if versions.is_live() {
                     self.namesakes.insert(key(&text)?);
                 }
@@ -286,7 +286,7 @@ impl Neighbourhood {
 }
 
 #[derive(Deserialize)]
-struct HoldingRow {
+struct ValueHolderRow {
     kind: String,
     value: String,
     decided: bool,
@@ -313,11 +313,11 @@ fn key(text: &str) -> Result<RecordKey, StorageError> {
     text.parse().map_err(StorageError::corrupt("records"))
 }
 
-fn hash(hex: &str) -> Result<LedgerHash, StorageError> {
+fn hash(hex: &str) -> Result<SuppressionHash, StorageError> {
     let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, _) = hex.as_bytes().as_chunks::<2>();
     let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
-    LedgerHash::try_from(bytes.unwrap_or_default())
+    SuppressionHash::try_from(bytes.unwrap_or_default())
 }
 
 fn kind(name: &str) -> Result<SourceKind, StorageError> {
@@ -328,7 +328,7 @@ fn identifier(kind: &str, value: String) -> Result<Identifier, StorageError> {
     Ok(Identifier { kind: kind.parse().map_err(StorageError::corrupt("identifiers"))?, value })
 }
 
-fn event((key, versions): (String, Versions)) -> Result<Event, StorageError> {
+fn event((key, versions): (String, FieldVersions)) -> Result<Event, StorageError> {
     Ok(Event { key: key.parse().map_err(StorageError::corrupt("events"))?, versions })
 }
 
@@ -338,7 +338,7 @@ const READ: &str = include_str!("load_component.sql");
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn read_neighbourhood(db: &mut Connection, brand_id: i32, ask: &Ask, scope: &Scope<'_>) -> Result<Neighbourhood, StorageError> {
+pub async fn load_component(db: &mut Connection, brand_id: i32, ask: &ComponentQuery, scope: &LoadLimits<'_>) -> Result<ComponentRows, StorageError> {
     let texts = |keys: &BTreeSet<RecordKey>| keys.iter().map(ToString::to_string).collect::<Vec<String>>();
     let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let limit = scope.follow.unwrap_or(usize::MAX);
@@ -363,13 +363,13 @@ pub async fn read_neighbourhood(db: &mut Connection, brand_id: i32, ask: &Ask, s
         .bind(number(scope.timeline))
         .bind(scope.hidden)
         .bind(SourceKind::ALL.map(SourceKind::as_str).as_slice())
-        .bind(ask.traces.iter().map(|hash| hash.0.as_slice()).collect::<Vec<_>>())
+        .bind(ask.suppression_hashes.iter().map(|hash| hash.0.as_slice()).collect::<Vec<_>>())
         .bind(texts(&ask.changing_elsewhere))
         .bind(ask.events_elsewhere.iter().map(ToString::to_string).collect::<Vec<String>>())
         .bind(number(scope.most_names))
         .fetch_all(db)
         .await?;
-    let mut found = Neighbourhood::default();
+    let mut found = ComponentRows::default();
     for (what, row) in rows {
         found.add(&what, &row)?;
     }

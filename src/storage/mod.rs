@@ -62,7 +62,7 @@ impl From<sqlx::Error> for StorageError {
 impl StorageError {
     /// Whether there is no Postgres to talk to.
     #[must_use]
-    pub fn is_away(&self) -> bool {
+    pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
             Self::Database(error) => failure::breaks(error),
@@ -78,7 +78,7 @@ impl StorageError {
 
     /// Whether Postgres itself is in the way, and not what was to be written: then the same may work later.
     #[must_use]
-    pub fn may_heal(&self) -> bool {
+    pub fn is_retryable(&self) -> bool {
         let Self::Database(error) = self else { return false };
         let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
         // Wrong data and broken constraints: the same statement fails again for ever.
@@ -101,7 +101,7 @@ pub async fn migrate(pool: &Pool) -> Result<(), StorageError> {
     if is_migrated(pool, &migrator).await? {
         return Ok(());
     }
-    let (mut connection, backend) = pool.acquire_patient().await?;
+    let (mut connection, backend) = pool.acquire_within().await?;
     let done = pool.while_at_work(backend, migrator.run_direct(None, &mut connection, false)).await?;
     done.map_err(|error| StorageError::Database(sqlx::Error::from(error)))
 }

@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use super::connection::Connection;
 use super::connection::streamed;
-use super::failure::{Trouble, breaks};
+use super::failure::{DatabaseFailure, breaks};
 use super::hosts::Hosts;
 
 /// How long to wait before Postgres, which just couldn't be reached, is tried again.
@@ -34,7 +34,7 @@ pub struct Use {
     /// At most so many.
     pub connections: usize,
     /// How long a caller waits for a free one, and for Postgres to be back; zero for no second try.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// How long a statement may take; `None` for as long as it takes.
     pub statement: Option<Duration>,
     /// What is set on each of them besides.
@@ -122,12 +122,12 @@ impl Pool {
     /// # Errors
     /// When there is none in time.
     pub async fn acquire(&self) -> Result<Pooled, sqlx::Error> {
-        let patience = self.0.used.patience;
-        if patience.is_zero() {
+        let timeout = self.0.used.timeout;
+        if timeout.is_zero() {
             return self.try_to_acquire().await;
         }
         let mut failure = None;
-        let acquired = tokio::time::timeout(patience, async {
+        let acquired = tokio::time::timeout(timeout, async {
             loop {
                 match self.try_to_acquire().await {
                     // Only what may be over in a moment is worth the wait.
@@ -161,10 +161,10 @@ impl Pool {
     ///
     /// # Errors
     /// When none can be made.
-    pub async fn acquire_patient(&self) -> Result<(PgConnection, i32), sqlx::Error> {
+    pub async fn acquire_within(&self) -> Result<(PgConnection, i32), sqlx::Error> {
         let mut connection = self.0.hosts.connect(&setup(Use { statement: None, ..self.0.used })).await?;
         let asked = sqlx::query_as::<_, (i32,)>("select pg_backend_pid()").fetch_one(&mut connection);
-        let (backend,) = tokio::time::timeout(AT_WORK, asked).await.map_err(|_| Trouble::Silent)??;
+        let (backend,) = tokio::time::timeout(AT_WORK, asked).await.map_err(|_| DatabaseFailure::Silent)??;
         Ok((connection, backend))
     }
 
@@ -184,7 +184,7 @@ impl Pool {
             let at_work = sqlx::query_as::<_, (bool,)>(query).bind(backend).fetch_one(self).await;
             doubts = if matches!(at_work, Ok((true,))) { 0 } else { doubts.saturating_add(1) };
             if doubts >= 3 {
-                return Err(Trouble::Silent.into());
+                return Err(DatabaseFailure::Silent.into());
             }
         }
     }

@@ -17,7 +17,7 @@ pub struct GrantRow {
     /// How long ago.
     pub age: Duration,
     /// Of which class.
-    pub class: usize,
+    pub priority: usize,
     /// How many.
     pub number: u32,
 }
@@ -33,7 +33,7 @@ pub struct Allowance {
 
 /// What the budget of an account has been used for, and what speaks against using it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ledger {
+pub struct UsageWindow {
     /// What was granted lately, the oldest first.
     pub granted: Vec<GrantRow>,
     /// For how long the source wants no calls.
@@ -48,7 +48,7 @@ pub struct Ledger {
 
 /// What is to be written into a ledger.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Entry {
+pub struct Grant {
     /// How many calls are granted, by class.
     pub granted: [u32; CLASSES],
     /// A live call was wanted in vain.
@@ -75,7 +75,7 @@ pub struct Counting {
     pub step: Duration,
 }
 
-type LedgerColumns = (Time, Option<f64>, Option<i64>, Option<f64>, Option<f64>, Option<f64>, Vec<f64>, Vec<i16>, Vec<i32>);
+type UsageColumns = (Time, Option<f64>, Option<i64>, Option<f64>, Option<f64>, Option<f64>, Vec<f64>, Vec<i16>, Vec<i32>);
 
 fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
@@ -85,19 +85,19 @@ fn seconds(seconds: f64) -> Duration {
 ///
 /// # Errors
 /// When Postgres fails; then nothing is granted.
-pub async fn write_ledger(
+pub async fn reserve_calls(
     pool: &Pool,
     key: AccountKey,
     counting: Counting,
-    decide: impl FnOnce(&Ledger) -> Entry + Send,
+    decide: impl FnOnce(&UsageWindow) -> Grant + Send,
 ) -> Result<Written, StorageError> {
     // A replica that is stopped in the midst of it must not stop the others.
     let begin = "begin; set local lock_timeout = '2s'; set local idle_in_transaction_session_timeout = '2s'";
     let mut transaction = pool.begin_with(begin).await?;
     lock_account(&mut transaction, key).await?;
     let since = Instant::now();
-    let (at, ledger) = read_ledger(&mut transaction, key, counting).await?;
-    let entry = decide(&ledger);
+    let (at, usage) = read_usage(&mut transaction, key, counting).await?;
+    let entry = decide(&usage);
     if entry.granted != [0; CLASSES] {
         sqlx::query(
             "insert into calls as known (brand_id, source, granted_at, class, number)
@@ -109,7 +109,7 @@ pub async fn write_ledger(
         .bind(key.brand_id)
         .bind(key.source.as_str())
         .bind(at)
-        .bind((0_i16..).zip(entry.granted).map(|(class, _)| class).collect::<Vec<_>>())
+        .bind((0_i16..).zip(entry.granted).map(|(priority, _)| priority).collect::<Vec<_>>())
         .bind(entry.granted.map(|number| i32::try_from(number).unwrap_or(i32::MAX)).as_slice())
         .execute(&mut *transaction)
         .await?;
@@ -150,8 +150,8 @@ async fn insert_account(db: &mut Connection, key: AccountKey) -> Result<(), Stor
 }
 
 /// A statement of its own: it must see what was written while the lock was waited for.
-async fn read_ledger(db: &mut Connection, key: AccountKey, counting: Counting) -> Result<(Time, Ledger), StorageError> {
-    let columns: LedgerColumns = sqlx::query_as(
+async fn read_usage(db: &mut Connection, key: AccountKey, counting: Counting) -> Result<(Time, UsageWindow), StorageError> {
+    let columns: UsageColumns = sqlx::query_as(
         "with now as materialized (select clock_timestamp() as at)
         select case when $4 > 0 then date_bin($4 * interval '1 millisecond', now.at, 'epoch') + $4 * interval '1 millisecond' else now.at end,
             extract(epoch from account.blocked_until - now.at)::float8,
@@ -188,15 +188,15 @@ async fn read_ledger(db: &mut Connection, key: AccountKey, counting: Counting) -
     .fetch_one(db)
     .await?;
     let (at, blocked, left, lasts, live_wanted, other_wanted, ages, classes, numbers) = columns;
-    let row = |((age, class), number): ((f64, i16), i32)| GrantRow {
+    let row = |((age, priority), number): ((f64, i16), i32)| GrantRow {
         age: seconds(age),
-        class: usize::try_from(class).unwrap_or_default(),
+        priority: usize::try_from(priority).unwrap_or_default(),
         number: u32::try_from(number).unwrap_or_default(),
     };
     let granted = ages.into_iter().zip(classes).zip(numbers).map(row).collect();
     let allowance = left.map(|left| Allowance { left: u32::try_from(left.max(0)).unwrap_or(u32::MAX), lasts: seconds(lasts.unwrap_or_default()) });
     let [live_wanted, other_wanted] = [live_wanted, other_wanted].map(|ago| ago.map(seconds));
-    Ok((at, Ledger { granted, blocked: seconds(blocked.unwrap_or_default()), allowance, live_wanted, other_wanted }))
+    Ok((at, UsageWindow { granted, blocked: seconds(blocked.unwrap_or_default()), allowance, live_wanted, other_wanted }))
 }
 
 /// Lets no call begin for some time.
@@ -239,7 +239,7 @@ pub async fn set_allowance(pool: &Pool, key: AccountKey, granted_at: Timestamp, 
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn postpone_call(pool: &Pool, key: AccountKey, granted_at: Timestamp, class: usize) -> Result<(), StorageError> {
+pub async fn postpone_call(pool: &Pool, key: AccountKey, granted_at: Timestamp, priority: usize) -> Result<(), StorageError> {
     sqlx::query(
         "with early as (
             update calls set number = number - 1
@@ -253,7 +253,7 @@ pub async fn postpone_call(pool: &Pool, key: AccountKey, granted_at: Timestamp, 
     .bind(key.brand_id)
     .bind(key.source.as_str())
     .bind(Time::from(granted_at))
-    .bind(i16::try_from(class).unwrap_or(i16::MAX))
+    .bind(i16::try_from(priority).unwrap_or(i16::MAX))
     .execute(pool)
     .await?;
     Ok(())

@@ -6,12 +6,12 @@ use super::pool::{Connection, Pool};
 use sqlx::types::Json;
 
 use super::StorageError;
-use crate::customer::model::field_versions::Versions;
+use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Record, RecordKey, SourceMerge};
 use crate::customer::model::source::SourceKind;
 
-fn record((key, Json(versions)): (String, Json<Versions>)) -> Result<Record, StorageError> {
+fn record((key, Json(versions)): (String, Json<FieldVersions>)) -> Result<Record, StorageError> {
     Ok(Record { key: key.parse().map_err(StorageError::corrupt("records"))?, versions })
 }
 
@@ -25,11 +25,12 @@ pub(super) fn texts<'a>(keys: impl IntoIterator<Item = &'a RecordKey>) -> Vec<St
 /// # Errors
 /// When Postgres fails.
 pub async fn list_records(db: &mut Connection, brand_id: i32, keys: &[String]) -> Result<BTreeMap<RecordKey, Record>, StorageError> {
-    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as("select record_key, state from records where brand_id = $1 and record_key = any($2)")
-        .bind(brand_id)
-        .bind(keys)
-        .fetch_all(db)
-        .await?;
+    let rows: Vec<(String, Json<FieldVersions>)> =
+        sqlx::query_as("select record_key, state from records where brand_id = $1 and record_key = any($2)")
+            .bind(brand_id)
+            .bind(keys)
+            .fetch_all(db)
+            .await?;
     rows.into_iter().map(|row| record(row).map(|record| (record.key.clone(), record))).collect()
 }
 
@@ -38,7 +39,7 @@ pub async fn list_records(db: &mut Connection, brand_id: i32, keys: &[String]) -
 /// # Errors
 /// When Postgres fails.
 pub async fn list_records_after(db: &mut Connection, brand_id: i32, kind: SourceKind, after: &str, limit: i64) -> Result<Vec<Record>, StorageError> {
-    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
+    let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
         "select record_key, state from records
         where brand_id = $1 and record_key > $2 and record_key < $3 and live
             and not exists (select from source_merges as merge where merge.brand_id = $1 and merge.loser_key = record_key)
@@ -88,7 +89,7 @@ pub async fn list_gone_after(db: &mut Connection, brand_id: i32, kind: SourceKin
 /// # Errors
 /// When Postgres fails.
 pub async fn list_records_of_address(db: &mut Connection, brand_id: i32, address: &Identifier, limit: i64) -> Result<Vec<Record>, StorageError> {
-    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
+    let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
         "select record.record_key, record.state from customer_addresses as held
         join customer_records as owner on owner.brand_id = $1 and owner.customer_key = held.customer_key
         join records as record on record.brand_id = $1 and record.record_key = owner.record_key and record.live

@@ -5,13 +5,13 @@ use super::pool::{Connection, Pool};
 use uuid::Uuid;
 
 use super::StorageError;
-use super::sync_runs::Which;
+use super::sync_runs::StreamKey;
 
 /// How many different things a pass has met.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_sightings(pool: &Pool, which: Which<'_>, pass_id: Uuid) -> Result<u64, StorageError> {
+pub async fn count_seen(pool: &Pool, which: StreamKey<'_>, pass_id: Uuid) -> Result<u64, StorageError> {
     let (count,): (i64,) = sqlx::query_as("select count(*) from sightings where brand_id = $1 and source = $2 and stream = $3 and pass_id = $4")
         .bind(which.brand_id)
         .bind(which.source.as_str())
@@ -26,7 +26,7 @@ pub async fn count_sightings(pool: &Pool, which: Which<'_>, pass_id: Uuid) -> Re
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_sightings(db: &mut Connection, which: Which<'_>, pass_id: Uuid, keys: &[[u8; 16]]) -> Result<Vec<[u8; 16]>, StorageError> {
+pub async fn find_seen(db: &mut Connection, which: StreamKey<'_>, pass_id: Uuid, keys: &[[u8; 16]]) -> Result<Vec<[u8; 16]>, StorageError> {
     let keys: Vec<&[u8]> = keys.iter().map(<[u8; 16]>::as_slice).collect();
     let rows: Vec<(Vec<u8>,)> =
         sqlx::query_as("select key from sightings where brand_id = $1 and source = $2 and stream = $3 and pass_id = $4 and key = any($5)")

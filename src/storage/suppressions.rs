@@ -12,9 +12,9 @@ use crate::customer::model::record::RecordKey;
 
 /// A brand's key for the ledger's hashes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct LedgerKey(pub [u8; 32]);
+pub struct SuppressionKey(pub [u8; 32]);
 
-impl fmt::Debug for LedgerKey {
+impl fmt::Debug for SuppressionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LedgerKey([redacted])")
     }
@@ -22,9 +22,9 @@ impl fmt::Debug for LedgerKey {
 
 /// What the ledger holds of a key or an address: HMAC-SHA256 of what it is and how it reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LedgerHash(pub [u8; 32]);
+pub struct SuppressionHash(pub [u8; 32]);
 
-impl TryFrom<Vec<u8>> for LedgerHash {
+impl TryFrom<Vec<u8>> for SuppressionHash {
     type Error = StorageError;
 
     fn try_from(bytes: Vec<u8>) -> Result<Self, StorageError> {
@@ -34,61 +34,61 @@ impl TryFrom<Vec<u8>> for LedgerHash {
 
 /// Makes the hashes of one brand.
 #[derive(Clone)]
-pub struct LedgerHasher(Hmac<Sha256>);
+pub struct SuppressionHasher(Hmac<Sha256>);
 
-impl LedgerHasher {
+impl SuppressionHasher {
     /// The hashes that a brand's key makes.
     #[must_use]
-    pub fn new(key: &LedgerKey) -> Self {
+    pub fn new(key: &SuppressionKey) -> Self {
         // As long as a block, which is what the function makes of any shorter key.
         let mut block = sha2::digest::Key::<Hmac<Sha256>>::default();
         block.iter_mut().zip(key.0).for_each(|(to, from)| *to = from);
         Self(Hmac::new(&block))
     }
 
-    fn hash(&self, what: &str, parts: &[&str]) -> LedgerHash {
+    fn hash(&self, what: &str, parts: &[&str]) -> SuppressionHash {
         let mut mac = self.0.clone();
         mac.update(what.as_bytes());
         for part in parts {
             mac.update(&[0]);
             mac.update(part.as_bytes());
         }
-        LedgerHash(mac.finalize().into_bytes().into())
+        SuppressionHash(mac.finalize().into_bytes().into())
     }
 
     /// A record.
     #[must_use]
-    pub fn record(&self, key: &RecordKey) -> LedgerHash {
+    pub fn record(&self, key: &RecordKey) -> SuppressionHash {
         self.hash("record", &[key.kind.as_str(), &key.id])
     }
 
     /// An event.
     #[must_use]
-    pub fn event(&self, key: &EventKey) -> LedgerHash {
+    pub fn event(&self, key: &EventKey) -> SuppressionHash {
         self.hash("event", &[&key.event_type(), &key.id])
     }
 
     /// A value that only the erased person had: whoever bears it is that person.
     #[must_use]
-    pub fn own(&self, value: &Identifier) -> LedgerHash {
+    pub fn own(&self, value: &Identifier) -> SuppressionHash {
         self.hash("own", &[value.kind.as_str(), &value.value])
     }
 
     /// A value that others have too, or may have: only with the name is it that person.
     #[must_use]
-    pub fn common(&self, value: &Identifier) -> LedgerHash {
+    pub fn common(&self, value: &Identifier) -> SuppressionHash {
         self.hash("common", &[value.kind.as_str(), &value.value])
     }
 
     /// A value together with a folded name.
     #[must_use]
-    pub fn named(&self, value: &Identifier, name_key: &str) -> LedgerHash {
+    pub fn named(&self, value: &Identifier, name_key: &str) -> SuppressionHash {
         self.hash("named", &[value.kind.as_str(), &value.value, name_key])
     }
 
     /// A value together with the first letter of a folded name's given name; `None` where that isn't known.
     #[must_use]
-    pub fn initial(&self, value: &Identifier, name_key: &str) -> Option<LedgerHash> {
+    pub fn initial(&self, value: &Identifier, name_key: &str) -> Option<SuppressionHash> {
         let initial = given_name(name_key).chars().next()?;
         Some(self.hash("initial", &[value.kind.as_str(), &value.value, initial.encode_utf8(&mut [0; 4])]))
     }
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn hashes_are_hmac_sha256() {
-        let hasher = LedgerHasher::new(&LedgerKey([7; 32]));
+        let hasher = SuppressionHasher::new(&SuppressionKey([7; 32]));
         let email = Identifier { kind: IdentifierKind::Email, value: "a@example.org".to_owned() };
         let hex: String = hasher.own(&email).0.iter().map(|byte| format!("{byte:02x}")).collect();
         // printf 'own\0email\0a@example.org' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707…07
@@ -116,10 +116,10 @@ mod tests {
 
     #[test]
     fn nothing_is_taken_for_something_else() {
-        let hasher = LedgerHasher::new(&LedgerKey([7; 32]));
+        let hasher = SuppressionHasher::new(&SuppressionKey([7; 32]));
         let email = Identifier { kind: IdentifierKind::Email, value: "a@example.org".to_owned() };
         assert_ne!(hasher.own(&email), hasher.common(&email));
         assert_ne!(hasher.common(&email), hasher.named(&email, ""));
-        assert_ne!(hasher.own(&email), LedgerHasher::new(&LedgerKey([8; 32])).own(&email));
+        assert_ne!(hasher.own(&email), SuppressionHasher::new(&SuppressionKey([8; 32])).own(&email));
     }
 }

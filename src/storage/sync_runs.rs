@@ -14,7 +14,7 @@ type Time = jiff_sqlx::Timestamp;
 
 /// Which stream of which brand.
 #[derive(Debug, Clone, Copy)]
-pub struct Which<'a> {
+pub struct StreamKey<'a> {
     /// The brand.
     pub brand_id: i32,
     /// The source.
@@ -25,7 +25,7 @@ pub struct Which<'a> {
 
 /// Who wants to walk, and until when nobody else may.
 #[derive(Debug, Clone, Copy)]
-pub struct Runner {
+pub struct LeaseOwner {
     /// Who.
     pub token: Uuid,
     /// When.
@@ -48,7 +48,7 @@ pub struct Beginning {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn claim_stream(pool: &Pool, which: Which<'_>, runner: Runner, beginning: &Beginning) -> Result<Option<StreamRow>, StorageError> {
+pub async fn claim_stream(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, beginning: &Beginning) -> Result<Option<StreamRow>, StorageError> {
     let row: Option<Columns> = sqlx::query_as(
         "insert into streams as known (brand_id, source, stream, pass_id, is_reconcile, since, cursor, started_at, runner, lease_until)
         values ($1, $2, $3, $4, false, $8, $7, $5, $4, $6)
@@ -88,7 +88,7 @@ pub struct Step<'a> {
     /// The question whose answer is applied.
     pub cursor: Option<Value>,
     /// What was walked.
-    pub walked: usize,
+    pub scanned: usize,
     /// What of it was news.
     pub news: usize,
     /// What was gone.
@@ -103,7 +103,7 @@ pub struct Step<'a> {
 
 /// Whether a runner may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum LeaseStatus {
     /// It may.
     Walks,
     /// Somebody wants it to end.
@@ -112,11 +112,11 @@ pub enum Standing {
     Lost,
 }
 
-fn standing(row: Option<bool>) -> Standing {
+fn standing(row: Option<bool>) -> LeaseStatus {
     match row {
-        Some(false) => Standing::Walks,
-        Some(true) => Standing::Cancelled,
-        None => Standing::Lost,
+        Some(false) => LeaseStatus::Walks,
+        Some(true) => LeaseStatus::Cancelled,
+        None => LeaseStatus::Lost,
     }
 }
 
@@ -128,7 +128,7 @@ fn count(number: usize) -> i64 {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn save_step(pool: &Pool, which: Which<'_>, runner: Runner, step: &Step<'_>) -> Result<Standing, StorageError> {
+pub async fn save_step(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, step: &Step<'_>) -> Result<LeaseStatus, StorageError> {
     let mut transaction = pool.begin().await?;
     let row: Option<(bool, Uuid)> = sqlx::query_as(
         "update streams
@@ -148,7 +148,7 @@ pub async fn save_step(pool: &Pool, which: Which<'_>, runner: Runner, step: &Ste
     .bind(which.stream)
     .bind(runner.token)
     .bind(&step.cursor)
-    .bind(count(step.walked))
+    .bind(count(step.scanned))
     .bind(count(step.news))
     .bind(count(step.gone))
     .bind(step.total.map(|total| i64::try_from(total).unwrap_or(i64::MAX)))
@@ -156,7 +156,7 @@ pub async fn save_step(pool: &Pool, which: Which<'_>, runner: Runner, step: &Ste
     .bind(Time::from(runner.until))
     .fetch_optional(&mut *transaction)
     .await?;
-    let Some((is_cancelled, pass_id)) = row else { return Ok(Standing::Lost) };
+    let Some((is_cancelled, pass_id)) = row else { return Ok(LeaseStatus::Lost) };
     if !step.sightings.is_empty() {
         let keys: Vec<&[u8]> = step.sightings.iter().map(<[u8; 16]>::as_slice).collect();
         sqlx::query(
@@ -178,7 +178,7 @@ pub async fn save_step(pool: &Pool, which: Which<'_>, runner: Runner, step: &Ste
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn renew_lease(pool: &Pool, which: Which<'_>, runner: Runner, remark: &str) -> Result<Standing, StorageError> {
+pub async fn renew_lease(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, remark: &str) -> Result<LeaseStatus, StorageError> {
     let row: Option<(bool,)> = sqlx::query_as(
         "update streams set lease_until = $5, remark = $6 where brand_id = $1 and source = $2 and stream = $3 and runner = $4 returning is_cancelled",
     )
@@ -211,7 +211,7 @@ pub enum End<'a> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn finish_stream(pool: &Pool, which: Which<'_>, runner: Runner, end: End<'_>) -> Result<(), StorageError> {
+pub async fn finish_stream(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, end: End<'_>) -> Result<(), StorageError> {
     let (is_complete, drift, remark) = match end {
         End::Complete { drift, remark } => (true, drift, remark),
         End::Broken(remark) => (false, None, remark),

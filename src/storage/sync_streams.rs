@@ -28,7 +28,7 @@ pub struct StreamRow {
     /// When the pass began.
     pub started_at: Timestamp,
     /// What was walked.
-    pub walked: i64,
+    pub scanned: i64,
     /// What of it was news here.
     pub news: i64,
     /// How many there are, where that is known.
@@ -66,7 +66,7 @@ pub(super) struct Columns {
     since: Option<Time>,
     cursor: Option<Value>,
     started_at: Time,
-    walked: i64,
+    scanned: i64,
     news: i64,
     total: Option<i64>,
     gone: i64,
@@ -92,7 +92,7 @@ impl From<Columns> for StreamRow {
             since: row.since.map(Time::to_jiff),
             cursor: row.cursor,
             started_at: row.started_at.to_jiff(),
-            walked: row.walked,
+            scanned: row.scanned,
             news: row.news,
             total: row.total,
             gone: row.gone,
@@ -122,7 +122,7 @@ impl StreamRow {
             since: None,
             cursor: None,
             started_at: at,
-            walked: 0,
+            scanned: 0,
             news: 0,
             total: None,
             gone: 0,

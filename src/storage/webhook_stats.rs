@@ -10,7 +10,7 @@ type Time = jiff_sqlx::Timestamp;
 
 /// What happened at a door.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DoorRow {
+pub struct WebhookStatsRow {
     /// When something was last let in.
     pub accepted_at: Option<Timestamp>,
     /// How many were let in.
@@ -31,7 +31,7 @@ pub struct DoorRow {
     pub conflicting_at: Option<Timestamp>,
 }
 
-impl DoorRow {
+impl WebhookStatsRow {
     /// Adds what happened before.
     pub fn follow(&mut self, before: &Self) {
         if self.accepted_at.is_none() {
@@ -52,7 +52,7 @@ impl DoorRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn add_to_door(pool: &Pool, brand_id: i32, source: Source, news: &DoorRow) -> Result<(), StorageError> {
+pub async fn add_webhook_stats(pool: &Pool, brand_id: i32, source: Source, news: &WebhookStatsRow) -> Result<(), StorageError> {
     sqlx::query(
         "insert into doors as known (
             brand_id, source, accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at
@@ -87,7 +87,7 @@ pub async fn add_to_door(pool: &Pool, brand_id: i32, source: Source, news: &Door
 
 type Columns = (Option<Time>, i64, Option<Time>, i64, i64, Option<Time>, i64, i64, Option<Time>);
 
-impl From<Columns> for DoorRow {
+impl From<Columns> for WebhookStatsRow {
     fn from(columns: Columns) -> Self {
         let (accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at) =
             columns;
@@ -101,11 +101,11 @@ impl From<Columns> for DoorRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_door(pool: &Pool, brand_id: i32, source: Source) -> Result<DoorRow, StorageError> {
+pub async fn get_webhook_stats(pool: &Pool, brand_id: i32, source: Source) -> Result<WebhookStatsRow, StorageError> {
     let query = sqlx::query_as(
         "select accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at
         from doors where brand_id = $1 and source = $2",
     );
     let row: Option<Columns> = query.bind(brand_id).bind(source.as_str()).fetch_optional(pool).await?;
-    Ok(row.map(DoorRow::from).unwrap_or_default())
+    Ok(row.map(WebhookStatsRow::from).unwrap_or_default())
 }

@@ -25,7 +25,7 @@ pub struct IdentifierRow {
 
 /// News about what the sources said.
 #[derive(Default)]
-pub struct Facts {
+pub struct IdentityChanges {
     /// Records in their new state.
     pub records: Vec<Record>,
     /// What records are no longer found by.
@@ -111,11 +111,11 @@ const MOST_PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn try_begin(pool: &Pool, brand_id: i32, patience: Duration) -> Result<Transaction, StorageError> {
+pub async fn try_begin(pool: &Pool, brand_id: i32, timeout: Duration) -> Result<Transaction, StorageError> {
     // The first number names the purpose, so that other users of advisory locks don't meet ours.
     let begin = format!(
         "begin; {PLANS}; set local lock_timeout = {}; select pg_advisory_xact_lock(1752131440, {brand_id}); set local lock_timeout = '5s'",
-        patience.as_millis()
+        timeout.as_millis()
     );
     Ok(pool.begin_with(sqlx::AssertSqlSafe(begin)).await?)
 }
@@ -129,7 +129,7 @@ const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn begin_beside(pool: &Pool) -> Result<Option<Transaction>, StorageError> {
+pub async fn try_begin_concurrent(pool: &Pool) -> Result<Option<Transaction>, StorageError> {
     Ok(pool.try_begin_with(sqlx::AssertSqlSafe(format!("begin read only; {PLANS}"))).await?)
 }
 
@@ -167,7 +167,7 @@ const WRITE: &str = include_str!("write_changes.sql");
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn write_outcome(db: &mut Connection, brand_id: i32, facts: &Facts, derived: &Derived) -> Result<(), StorageError> {
+pub async fn write_changes(db: &mut Connection, brand_id: i32, facts: &IdentityChanges, derived: &Derived) -> Result<(), StorageError> {
     let kind = |identifier: &Identifier| identifier.kind.as_str();
     let references: Vec<(String, String, String)> = facts
         .events
@@ -239,7 +239,7 @@ pub async fn write_outcome(db: &mut Connection, brand_id: i32, facts: &Facts, de
     Ok(())
 }
 
-impl Facts {
+impl IdentityChanges {
     /// How many records, events and merges are news.
     #[must_use]
     pub const fn news(&self) -> usize {

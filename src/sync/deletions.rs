@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Walker;
-use super::run::{Stop, Turn};
+use super::SyncRunner;
+use super::run::{RunAbort, RunContext};
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, Record};
 use crate::customer::model::source::SourceKind;
@@ -12,7 +12,7 @@ use crate::sources::api::Ask;
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
 use crate::storage::records::{list_gone_after, list_records_after};
-use crate::storage::seen_keys::find_sightings;
+use crate::storage::seen_keys::find_seen;
 use crate::storage::sync_runs::Step;
 
 /// How many records are compared at once.
@@ -23,36 +23,36 @@ const FEW: u64 = 10;
 
 /// What is known here, held against what a pass has met.
 #[derive(Default)]
-pub(crate) struct Survey {
+pub(crate) struct DeletionDiff {
     pub met: u64,
     pub unmet: Vec<Record>,
 }
 
-impl Walker {
+impl SyncRunner {
     /// Removes what is gone at the source. Gives back what should be known of it.
-    pub(crate) async fn look_for_gone(&self, turn: &Turn<'_>, kind: SourceKind) -> Result<String, Stop> {
-        let Survey { met, unmet } = self.survey(turn, kind).await?;
+    pub(crate) async fn find_deleted(&self, run: &RunContext<'_>, kind: SourceKind) -> Result<String, RunAbort> {
+        let DeletionDiff { met, unmet } = self.diff(run, kind).await?;
         // Those of which the source has spoken since are not in the list yet, or are met the next time.
-        let unmet: Vec<Record> = unmet.into_iter().filter(|record| record.versions.asserted_at().is_none_or(|at| at < turn.row.started_at)).collect();
+        let unmet: Vec<Record> = unmet.into_iter().filter(|record| record.versions.asserted_at().is_none_or(|at| at < run.row.started_at)).collect();
         let count = u64::try_from(unmet.len()).unwrap_or(u64::MAX);
         let known = met.saturating_add(count);
         let most = known.saturating_mul(u64::from(self.max_gone_percent)).checked_div(100).unwrap_or_default();
         if count > most.max(if self.max_gone_percent == 0 { 0 } else { FEW }) {
             let remark = format!("{count} of {known} are not in the list: too many to be believed (sync.max_gone_percent)");
-            tracing::warn!(brand = self.account.brand.rules.slug, source = %self.account.source, stream = turn.which.stream, count, known, "sync.gone.disbelieved");
+            tracing::warn!(brand = self.account.brand.rules.slug, source = %self.account.source, stream = run.which.stream, count, known, "sync.gone.disbelieved");
             return Ok(remark);
         }
         let mut unsettled: usize = 0;
         for record in unmet {
-            match self.is_gone(turn, &record).await {
+            match self.is_deleted(run, &record).await {
                 Ok(Some(true)) => {
                     let at = database_now(&self.pool, self.clock.frozen_at()).await?;
                     let update = Update { at, received_at: at, scope: Scope::Deletion, fields: BTreeMap::new() };
                     apply(&self.pool, &self.account.brand, vec![Change::Record { key: record.key, update }]).await?;
-                    turn.save(Step { gone: 1, ..Step::default() }).await?;
+                    run.save(Step { gone: 1, ..Step::default() }).await?;
                 }
                 Ok(Some(false)) => {}
-                Ok(None) | Err(Stop::Broken(_)) => unsettled = unsettled.saturating_add(1),
+                Ok(None) | Err(RunAbort::Broken(_)) => unsettled = unsettled.saturating_add(1),
                 Err(stop) => return Err(stop),
             }
         }
@@ -60,50 +60,50 @@ impl Walker {
     }
 
     /// How many that the pass has met are gone since.
-    pub(crate) async fn count_gone(&self, turn: &Turn<'_>, kind: SourceKind) -> Result<u64, Stop> {
+    pub(crate) async fn count_deleted(&self, run: &RunContext<'_>, kind: SourceKind) -> Result<u64, RunAbort> {
         let (mut count, mut after): (u64, String) = (0, String::new());
         loop {
             let mut db = self.pool.acquire().await.map_err(StorageError::from)?;
             let keys = list_gone_after(&mut db, self.account.brand.id(), kind, &after, STRIDE).await?;
             let Some(last) = keys.last() else { return Ok(count) };
             after.clone_from(&last.id);
-            let hashes: Vec<[u8; 16]> = keys.iter().map(|key| turn.sighting(&key.to_string())).collect();
-            let met = find_sightings(&mut db, turn.which, turn.row.pass_id, &hashes).await?;
+            let hashes: Vec<[u8; 16]> = keys.iter().map(|key| run.seen_key(&key.to_string())).collect();
+            let met = find_seen(&mut db, run.which, run.row.pass_id, &hashes).await?;
             count = count.saturating_add(u64::try_from(met.len()).unwrap_or(u64::MAX));
             // Whoever has a connection doesn't wait for another.
             drop(db);
-            turn.renew("").await?;
+            run.renew("").await?;
         }
     }
 
     /// Holds the live records of a kind against what the pass has met.
-    pub(crate) async fn survey(&self, turn: &Turn<'_>, kind: SourceKind) -> Result<Survey, Stop> {
-        let (mut survey, mut after) = (Survey::default(), String::new());
+    pub(crate) async fn diff(&self, run: &RunContext<'_>, kind: SourceKind) -> Result<DeletionDiff, RunAbort> {
+        let (mut diff, mut after) = (DeletionDiff::default(), String::new());
         loop {
             let mut db = self.pool.acquire().await.map_err(StorageError::from)?;
             let records = list_records_after(&mut db, self.account.brand.id(), kind, &after, STRIDE).await?;
-            let Some(last) = records.last() else { return Ok(survey) };
+            let Some(last) = records.last() else { return Ok(diff) };
             after.clone_from(&last.key.id);
-            let hashes: Vec<[u8; 16]> = records.iter().map(|record| turn.sighting(&record.key.to_string())).collect();
-            let met: BTreeSet<[u8; 16]> = find_sightings(&mut db, turn.which, turn.row.pass_id, &hashes).await?.into_iter().collect();
+            let hashes: Vec<[u8; 16]> = records.iter().map(|record| run.seen_key(&record.key.to_string())).collect();
+            let met: BTreeSet<[u8; 16]> = find_seen(&mut db, run.which, run.row.pass_id, &hashes).await?.into_iter().collect();
             drop(db);
-            turn.renew("").await?;
-            survey.met = survey.met.saturating_add(u64::try_from(met.len()).unwrap_or(u64::MAX));
-            survey.unmet.extend(records.into_iter().zip(hashes).filter(|(_, hash)| !met.contains(hash)).map(|(record, _)| record));
+            run.renew("").await?;
+            diff.met = diff.met.saturating_add(u64::try_from(met.len()).unwrap_or(u64::MAX));
+            diff.unmet.extend(records.into_iter().zip(hashes).filter(|(_, hash)| !met.contains(hash)).map(|(record, _)| record));
         }
     }
 
     /// Looks once more: `None` where the source can't be asked that.
-    async fn is_gone(&self, turn: &Turn<'_>, record: &Record) -> Result<Option<bool>, Stop> {
+    async fn is_deleted(&self, run: &RunContext<'_>, record: &Record) -> Result<Option<bool>, RunAbort> {
         let key = record.key.to_string();
         let mut ask: Option<Ask> = self.api().confirm(record);
         if ask.is_none() {
             return Ok(None);
         }
         while let Some(asked) = ask.take() {
-            let heard = turn.ask(&asked).await?;
+            let heard = run.ask(&asked).await?;
             if heard.there.contains(&key) {
-                turn.take(&heard).await?;
+                run.take(&heard).await?;
                 return Ok(Some(false));
             }
             ask = heard.next.clone().filter(|next| *next != asked);

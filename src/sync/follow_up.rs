@@ -15,25 +15,25 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::event::field;
-use crate::customer::model::field_versions::{Scope, Update, Versions};
+use crate::customer::model::field_versions::{FieldVersions, Scope, Update};
 use crate::customer::model::record::{Change, Record, RecordKey};
 use crate::customer::model::source::Source;
 use crate::inbox::retry::due_after;
-use crate::ingest::apply_reply::take_in;
+use crate::ingest::apply_reply::apply_reply;
 use crate::settings::file::SyncSettings;
 use crate::sources::Delivery;
 use crate::sources::Unreadable;
-use crate::sources::api::{Ask, Heard};
+use crate::sources::api::{Ask, ParsedReply};
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
 use crate::storage::delivery_queue::Claim;
-use crate::storage::follow_ups::{FollowUpRow, HintRow, Outcome, claim_follow_ups, finish_follow_up, renew_follow_up};
-use crate::storage::suppressions::{LedgerHash, LedgerHasher};
-use crate::upstream::{Account, CallError, Class};
+use crate::storage::follow_ups::{FollowUpRow, NewFollowUpRow, Outcome, claim_follow_ups, finish_follow_up, renew_follow_up};
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
+use crate::upstream::{CallError, CallPriority, UpstreamClient};
 
 /// Questions that are asked at once.
 const AT_ONCE: u32 = 8;
@@ -59,7 +59,7 @@ enum Failure {
     #[error("each time it was begun, the service ended or took too long")]
     NeverEnded,
     #[error("more questions follow from it than anybody needs")]
-    Endless,
+    TooManyFollowUps,
     /// Somebody else asks, or nobody needs to any more.
     #[error("it is no longer claimed")]
     Lost,
@@ -68,7 +68,7 @@ enum Failure {
 /// Asks what is to be asked of one account.
 pub struct FollowUps {
     pool: Pool,
-    account: Arc<Account>,
+    account: Arc<UpstreamClient>,
     clock: Clock,
     lease: Duration,
     max_attempts: u32,
@@ -77,13 +77,13 @@ pub struct FollowUps {
 impl FollowUps {
     /// A worker for an account.
     #[must_use]
-    pub const fn new(pool: Pool, account: Arc<Account>, settings: &SyncSettings, clock: Clock) -> Self {
+    pub const fn new(pool: Pool, account: Arc<UpstreamClient>, settings: &SyncSettings, clock: Clock) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
         Self { pool, account, clock, lease, max_attempts: settings.max_attempts }
     }
 
     /// Goes on until the service ends. What is being asked then is due again when its lease ends.
-    pub async fn run(self, background: Background) {
+    pub async fn run(self, background: BackgroundTasks) {
         let mut is_failing = false;
         while !background.is_ending() {
             let stepped = tokio::select! {
@@ -144,16 +144,16 @@ impl FollowUps {
 
     fn outcome(&self, failure: &Failure, attempts: u32, token: Uuid, now: Timestamp) -> Outcome {
         let words = failure.to_string();
-        let may_heal = match failure {
+        let is_retryable = match failure {
             Failure::Call(CallError::NoBudget | CallError::Broken | CallError::Ending | CallError::Storage(_)) => {
                 return Outcome::Unasked(now.checked_add(UNASKED).unwrap_or(now), words);
             }
-            Failure::Call(error) => error.may_heal(),
-            Failure::Storage(error) => error.may_heal(),
+            Failure::Call(error) => error.is_retryable(),
+            Failure::Storage(error) => error.is_retryable(),
             Failure::Panicked => true,
-            Failure::NeverEnded | Failure::Endless | Failure::Lost => false,
+            Failure::NeverEnded | Failure::TooManyFollowUps | Failure::Lost => false,
         };
-        if !may_heal {
+        if !is_retryable {
             Outcome::Dead(words)
         } else if attempts >= self.max_attempts {
             Outcome::Dead(format!("{words} (tried {attempts} times)"))
@@ -172,9 +172,9 @@ impl FollowUps {
             }
             count = count.saturating_add(1);
             if count > MOST_FOLLOWING {
-                return Err(Failure::Endless);
+                return Err(Failure::TooManyFollowUps);
             }
-            let heard = self.account.call(&ask, Class::FollowUp, self.patience()).await?;
+            let heard = self.account.call(&ask, CallPriority::FollowUp, self.timeout()).await?;
             if heard.says_nothing() {
                 return Err(CallError::Unreadable(Unreadable::Missing("value where the settings' pointers lead")).into());
             }
@@ -184,8 +184,8 @@ impl FollowUps {
         Ok(())
     }
 
-    async fn take(&self, heard: &Heard) -> Result<(), StorageError> {
-        take_in(&self.pool, &self.account, Class::FollowUp, self.patience(), heard).await.map(|_| ())
+    async fn take(&self, heard: &ParsedReply) -> Result<(), StorageError> {
+        apply_reply(&self.pool, &self.account, CallPriority::FollowUp, self.timeout(), heard).await.map(|_| ())
     }
 
     async fn renew(&self, row: &FollowUpRow, token: Uuid) -> Result<bool, StorageError> {
@@ -193,7 +193,7 @@ impl FollowUps {
     }
 
     /// How long a call may wait for the budget, so that what is asked for places as well ends before the lease.
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         self.lease / 4
     }
 
@@ -210,32 +210,32 @@ impl FollowUps {
 }
 
 /// What a webhook hints at, where its source may be asked.
-pub(crate) fn hints(brand: &Brand, source: Source, delivery: &Delivery, changes: &[Change]) -> Vec<HintRow> {
+pub(crate) fn hints(brand: &Brand, source: Source, delivery: &Delivery, changes: &[Change]) -> Vec<NewFollowUpRow> {
     if !brand.rules.accounts.contains_key(&source) {
         return Vec::new();
     }
     let asks = brand.rules.sources.api(source).after_webhook(delivery);
-    let subjects = if asks.is_empty() { Vec::new() } else { subjects(changes, &LedgerHasher::new(&brand.row.ledger_key)) };
-    asks.iter().map(|ask| HintRow { source, ask: json!(ask), subjects: subjects.clone() }).collect()
+    let subjects = if asks.is_empty() { Vec::new() } else { subjects(changes, &SuppressionHasher::new(&brand.row.ledger_key)) };
+    asks.iter().map(|ask| NewFollowUpRow { source, ask: json!(ask), subjects: subjects.clone() }).collect()
 }
 
 /// What is to be asked of records of which an old word came again, where their source may be asked.
-pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Vec<HintRow> {
+pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Vec<NewFollowUpRow> {
     if !brand.rules.accounts.contains_key(&source) {
         return Vec::new();
     }
-    let (api, hasher) = (brand.rules.sources.api(source), LedgerHasher::new(&brand.row.ledger_key));
+    let (api, hasher) = (brand.rules.sources.api(source), SuppressionHasher::new(&brand.row.ledger_key));
     // What is known of them isn't read for this.
     let nothing = Update { at: Timestamp::MIN, received_at: Timestamp::MIN, scope: Scope::Partial, fields: BTreeMap::new() };
     let hint = |key: &RecordKey| {
-        let ask = api.confirm(&Record { key: key.clone(), versions: Versions::from(nothing.clone()) })?;
-        Some(HintRow { source, ask: json!(ask), subjects: vec![hasher.record(key)] })
+        let ask = api.confirm(&Record { key: key.clone(), versions: FieldVersions::from(nothing.clone()) })?;
+        Some(NewFollowUpRow { source, ask: json!(ask), subjects: vec![hasher.record(key)] })
     };
     records.iter().filter_map(hint).collect()
 }
 
 /// What is spoken of, as the ledger would name it.
-fn subjects(changes: &[Change], hasher: &LedgerHasher) -> Vec<LedgerHash> {
+fn subjects(changes: &[Change], hasher: &SuppressionHasher) -> Vec<SuppressionHash> {
     let hashes = |change: &Change| match change {
         Change::Record { key, .. } => vec![hasher.record(key)],
         Change::Event { key, update } => {

@@ -22,21 +22,21 @@ use crate::storage::pool::Pool;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use self::run::{Stop, Turn};
+use self::run::{RunAbort, RunContext};
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::source::{Source, SourceKind};
 use crate::settings::file::SyncSettings;
-use crate::sources::api::{Api, Stream, Walk};
+use crate::sources::api::{Api, Stream, Traversal};
 use crate::storage::StorageError;
-use crate::storage::sync_runs::{Beginning, End, Which, claim_stream, finish_stream, release_streams};
+use crate::storage::sync_runs::{Beginning, End, StreamKey, claim_stream, finish_stream, release_streams};
 use crate::storage::sync_streams::StreamRow;
-use crate::upstream::{Account, CallError};
+use crate::upstream::{CallError, UpstreamClient};
 
 /// Walks through the streams of an account.
-pub struct Walker {
+pub struct SyncRunner {
     pub(crate) pool: Pool,
-    pub(crate) account: Arc<Account>,
+    pub(crate) account: Arc<UpstreamClient>,
     pub(crate) clock: Clock,
     pub(crate) lease: Duration,
     pub(crate) max_gone_percent: u32,
@@ -45,27 +45,27 @@ pub struct Walker {
 
 /// What a pass walks through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
+pub enum SyncMode {
     /// Everything.
-    Whole,
+    Full,
     /// What changed at the source: nobody is looked for as gone.
-    Changes {
+    Incremental {
         /// From then on.
         since: Timestamp,
     },
 }
 
-impl Pass {
+impl SyncMode {
     /// The pass of a stream that is under way, or the last one.
     #[must_use]
     pub fn of(row: &StreamRow) -> Self {
-        row.since.map_or(Self::Whole, |since| Self::Changes { since })
+        row.since.map_or(Self::Full, |since| Self::Incremental { since })
     }
 
     const fn since(self) -> Option<Timestamp> {
         match self {
-            Self::Whole => None,
-            Self::Changes { since } => Some(since),
+            Self::Full => None,
+            Self::Incremental { since } => Some(since),
         }
     }
 }
@@ -74,7 +74,7 @@ impl Pass {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// What was walked.
-    pub walked: u64,
+    pub scanned: u64,
     /// What of it was news.
     pub news: u64,
     /// How many there are, where that is known.
@@ -83,7 +83,7 @@ pub struct Progress {
 
 /// What is heard of a pass.
 #[derive(Debug, Clone, Copy)]
-pub struct Sign<'a> {
+pub struct ProgressEvent<'a> {
     /// How far it is.
     pub progress: Progress,
     /// Why it stands still; empty while it goes on.
@@ -91,15 +91,15 @@ pub struct Sign<'a> {
 }
 
 /// Hears how a pass goes.
-pub type Listener<'a> = &'a (dyn Fn(Sign<'_>) + Sync);
+pub type Listener<'a> = &'a (dyn Fn(ProgressEvent<'_>) + Sync);
 
 /// How a pass ended.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ended {
+pub enum RunEnd {
     /// It was all walked through.
     Complete {
         /// Of what.
-        pass: Pass,
+        pass: SyncMode,
         /// What was walked.
         progress: Progress,
         /// What was gone at the source.
@@ -112,7 +112,7 @@ pub enum Ended {
     /// Somebody wanted it to end.
     Cancelled,
     /// Somebody else walks.
-    Elsewhere,
+    LeaseHeldElsewhere,
     /// The source can't be walked through.
     Broken(String),
 }
@@ -128,10 +128,10 @@ pub enum SyncError {
     Ending,
 }
 
-impl Walker {
+impl SyncRunner {
     /// A walker for an account.
     #[must_use]
-    pub fn new(pool: Pool, account: Arc<Account>, settings: &SyncSettings, clock: Clock) -> Self {
+    pub fn new(pool: Pool, account: Arc<UpstreamClient>, settings: &SyncSettings, clock: Clock) -> Self {
         Self {
             pool,
             account,
@@ -186,58 +186,58 @@ impl Walker {
     ///
     /// # Errors
     /// When Postgres fails, or the service is ending: somebody goes on from there when the lease ends.
-    pub async fn walk(&self, stream: Stream, pass: Pass, listener: Listener<'_>) -> Result<Ended, SyncError> {
+    pub async fn scan(&self, stream: Stream, pass: SyncMode, listener: Listener<'_>) -> Result<RunEnd, SyncError> {
         loop {
-            let which = Which { brand_id: self.account.brand.id(), source: self.account.source, stream: stream.name };
+            let which = StreamKey { brand_id: self.account.brand.id(), source: self.account.source, stream: stream.name };
             let first = self.api().first(stream.name, pass.since()).map(|ask| ask.to_json());
             let beginning = Beginning { first, since: pass.since() };
-            let Some(row) = claim_stream(&self.pool, which, self.runner(), &beginning).await? else { return Ok(Ended::Elsewhere) };
-            let turn = Turn::new(self, which, row, listener);
-            let ended = self.go_on(&turn, stream).await?;
-            let is_less = pass == Pass::Whole && turn.pass() != Pass::Whole;
-            if !is_less || matches!(ended, Ended::Cancelled | Ended::Elsewhere) {
+            let Some(row) = claim_stream(&self.pool, which, self.runner(), &beginning).await? else { return Ok(RunEnd::LeaseHeldElsewhere) };
+            let run = RunContext::new(self, which, row, listener);
+            let ended = self.go_on(&run, stream).await?;
+            let is_less = pass == SyncMode::Full && run.pass() != SyncMode::Full;
+            if !is_less || matches!(ended, RunEnd::Cancelled | RunEnd::LeaseHeldElsewhere) {
                 return Ok(ended);
             }
         }
     }
 
     /// Walks to the end of a pass.
-    async fn go_on(&self, turn: &Turn<'_>, stream: Stream) -> Result<Ended, SyncError> {
-        let walked = match stream.walk {
-            Walk::List(holds) => self.walk_list(turn, holds).await,
-            Walk::EachRecord | Walk::EachEvent(_) => self.walk_each(turn, stream).await,
+    async fn go_on(&self, run: &RunContext<'_>, stream: Stream) -> Result<RunEnd, SyncError> {
+        let scanned = match stream.traversal {
+            Traversal::List(holds) => self.scan_list(run, holds).await,
+            Traversal::EachRecord | Traversal::EachEvent(_) => self.scan_each(run, stream).await,
         };
-        let finish = |end| finish_stream(&self.pool, turn.which, self.runner(), end);
-        match walked {
+        let finish = |end| finish_stream(&self.pool, run.which, self.runner(), end);
+        match scanned {
             Ok(remark) => {
-                let (progress, gone) = (turn.progress(), turn.gone());
-                let drift = turn.drift();
+                let (progress, gone) = (run.progress(), run.gone());
+                let drift = run.drift();
                 finish(End::Complete { drift, remark: &remark }).await?;
-                Ok(Ended::Complete { pass: turn.pass(), progress, gone, drift, remark })
+                Ok(RunEnd::Complete { pass: run.pass(), progress, gone, drift, remark })
             }
-            Err(Stop::Cancelled) => {
+            Err(RunAbort::Cancelled) => {
                 finish(End::Broken("cancelled")).await?;
-                Ok(Ended::Cancelled)
+                Ok(RunEnd::Cancelled)
             }
-            Err(Stop::Lost) => Ok(Ended::Elsewhere),
-            Err(Stop::Broken(error)) => {
+            Err(RunAbort::Lost) => Ok(RunEnd::LeaseHeldElsewhere),
+            Err(RunAbort::Broken(error)) => {
                 let remark = error.to_string();
                 finish(End::Broken(&remark)).await?;
-                Ok(Ended::Broken(remark))
+                Ok(RunEnd::Broken(remark))
             }
-            Err(Stop::Storage(error)) => Err(error.into()),
-            Err(Stop::Ending) => Err(SyncError::Ending),
+            Err(RunAbort::Storage(error)) => Err(error.into()),
+            Err(RunAbort::Ending) => Err(SyncError::Ending),
         }
     }
 }
 
-impl From<StorageError> for Stop {
+impl From<StorageError> for RunAbort {
     fn from(error: StorageError) -> Self {
         Self::Storage(error)
     }
 }
 
-impl From<CallError> for Stop {
+impl From<CallError> for RunAbort {
     fn from(error: CallError) -> Self {
         Self::Broken(error)
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 
-use super::Walker;
-use super::run::{Stop, Turn};
-use crate::customer::model::field_versions::Versions;
-use crate::sources::api::{Ask, Stream, Walk};
+use super::SyncRunner;
+use super::run::{RunAbort, RunContext};
+use crate::customer::model::field_versions::FieldVersions;
+use crate::sources::api::{Ask, Stream, Traversal};
 use crate::storage::StorageError;
 use crate::storage::events::{count_events, list_events_after};
 use crate::storage::records::{count_record_ids, list_records_after};
@@ -22,60 +22,60 @@ const AT_ONCE: usize = 4;
 /// What a cursor of ours asks for.
 const AFTER: &str = "after";
 
-impl Walker {
+impl SyncRunner {
     /// Asks about each record or event. Gives back what should be known of it.
-    pub(crate) async fn walk_each(&self, turn: &Turn<'_>, stream: Stream) -> Result<String, Stop> {
-        let mut after = turn.row.cursor.as_ref().and_then(Ask::of_json).map(|cursor| cursor.about).unwrap_or_default();
+    pub(crate) async fn scan_each(&self, run: &RunContext<'_>, stream: Stream) -> Result<String, RunAbort> {
+        let mut after = run.row.cursor.as_ref().and_then(Ask::of_json).map(|cursor| cursor.about).unwrap_or_default();
         let total = self.count_each(stream).await?;
         let mut failed: usize = 0;
         loop {
             let known = self.list_each(stream, &after).await?;
             let Some((last, _)) = known.last() else { break };
             let asks: Vec<Ask> = known.iter().filter_map(|(id, versions)| self.api().each(stream.name, id, versions)).collect();
-            let asked: Vec<_> = asks.into_iter().map(|ask| self.ask_about(turn, ask)).collect();
+            let asked: Vec<_> = asks.into_iter().map(|ask| self.ask_about(run, ask)).collect();
             let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
             let mut news: usize = 0;
             while let Some(done) = asked.next().await {
                 match done {
                     Ok(more) => news = news.saturating_add(more),
                     // One that can't be asked about keeps nobody else from it.
-                    Err(Stop::Broken(_)) => failed = failed.saturating_add(1),
+                    Err(RunAbort::Broken(_)) => failed = failed.saturating_add(1),
                     Err(stop) => return Err(stop),
                 }
             }
             drop(asked);
             let cursor = Some(Ask::about(AFTER, last).to_json());
-            turn.save(Step { cursor, walked: known.len(), news, total: Some(total), ..Step::default() }).await?;
+            run.save(Step { cursor, scanned: known.len(), news, total: Some(total), ..Step::default() }).await?;
             after.clone_from(last);
         }
         Ok(if failed == 0 { String::new() } else { format!("{failed} could not be asked about") })
     }
 
     /// All pages of what is said about one thing.
-    async fn ask_about(&self, turn: &Turn<'_>, first: Ask) -> Result<usize, Stop> {
+    async fn ask_about(&self, run: &RunContext<'_>, first: Ask) -> Result<usize, RunAbort> {
         let (mut news, mut ask): (usize, Option<Ask>) = (0, Some(first));
         while let Some(asked) = ask.take() {
-            let heard = turn.ask(&asked).await?;
-            news = news.saturating_add(turn.take(&heard).await?);
+            let heard = run.ask(&asked).await?;
+            news = news.saturating_add(run.take(&heard).await?);
             ask = heard.next.clone().filter(|next| *next != asked);
         }
         Ok(news)
     }
 
-    async fn count_each(&self, stream: Stream) -> Result<u64, Stop> {
+    async fn count_each(&self, stream: Stream) -> Result<u64, RunAbort> {
         let (mut db, brand_id) = (self.pool.acquire().await.map_err(StorageError::from)?, self.account.brand.id());
-        Ok(match stream.walk {
-            Walk::List(_) => 0,
-            Walk::EachRecord => count_record_ids(&mut db, brand_id, &self.api().records_of(stream.name)).await?,
-            Walk::EachEvent(what) => count_events(&mut db, brand_id, (self.account.source, what)).await?,
+        Ok(match stream.traversal {
+            Traversal::List(_) => 0,
+            Traversal::EachRecord => count_record_ids(&mut db, brand_id, &self.api().records_of(stream.name)).await?,
+            Traversal::EachEvent(what) => count_events(&mut db, brand_id, (self.account.source, what)).await?,
         })
     }
 
-    async fn list_each(&self, stream: Stream, after: &str) -> Result<Vec<(String, Versions)>, Stop> {
+    async fn list_each(&self, stream: Stream, after: &str) -> Result<Vec<(String, FieldVersions)>, RunAbort> {
         let (mut db, brand_id) = (self.pool.acquire().await.map_err(StorageError::from)?, self.account.brand.id());
-        Ok(match stream.walk {
-            Walk::List(_) => Vec::new(),
-            Walk::EachRecord => {
+        Ok(match stream.traversal {
+            Traversal::List(_) => Vec::new(),
+            Traversal::EachRecord => {
                 let mut records = BTreeMap::new();
                 for kind in self.api().records_of(stream.name) {
                     let of_kind = list_records_after(&mut db, brand_id, kind, after, STRIDE.into()).await?;
@@ -83,7 +83,7 @@ impl Walker {
                 }
                 records.into_iter().take(STRIDE.into()).collect()
             }
-            Walk::EachEvent(what) => {
+            Traversal::EachEvent(what) => {
                 let events = list_events_after(&mut db, brand_id, (self.account.source, what), after, STRIDE.into()).await?;
                 events.into_iter().map(|event| (event.key.id, event.versions)).collect()
             }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Listener, Pass, Progress, Sign, Walker};
-use crate::ingest::apply_reply::take_in;
-use crate::sources::api::{Ask, Heard};
+use super::{Listener, Progress, ProgressEvent, SyncMode, SyncRunner};
+use crate::ingest::apply_reply::apply_reply;
+use crate::sources::api::{Ask, ParsedReply};
 use crate::storage::StorageError;
 use crate::storage::invalidation::LookupHash;
-use crate::storage::sync_runs::{Runner, Standing, Step, Which, renew_lease, save_step};
+use crate::storage::sync_runs::{LeaseOwner, LeaseStatus, Step, StreamKey, renew_lease, save_step};
 use crate::storage::sync_streams::StreamRow;
-use crate::upstream::{CallError, Class};
+use crate::upstream::{CallError, CallPriority};
 
 /// How often a question is put before the pass is given up; the pauses grow to [`LONGEST_PAUSE`], so that is about an hour.
 const MOST_FAILURES: u32 = 64;
@@ -25,7 +25,7 @@ const DEPTH: u32 = 3;
 
 /// Why a pass ends before its end.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub(crate) enum RunAbort {
     Cancelled,
     Lost,
     Ending,
@@ -34,9 +34,9 @@ pub(crate) enum Stop {
 }
 
 /// A runner's turn with a stream.
-pub(crate) struct Turn<'a> {
-    walker: &'a Walker,
-    pub(crate) which: Which<'a>,
+pub(crate) struct RunContext<'a> {
+    walker: &'a SyncRunner,
+    pub(crate) which: StreamKey<'a>,
     /// The stream as it was found.
     pub(crate) row: StreamRow,
     listener: Listener<'a>,
@@ -49,30 +49,30 @@ struct Tally {
     gone: u64,
 }
 
-impl Walker {
+impl SyncRunner {
     /// This runner, with a lease from now.
-    pub(crate) fn runner(&self) -> Runner {
+    pub(crate) fn runner(&self) -> LeaseOwner {
         let at = self.clock.now();
         let lease = SignedDuration::try_from(self.lease).unwrap_or(SignedDuration::from_secs(60));
-        Runner { token: self.token, at, until: at.checked_add(lease).unwrap_or(at) }
+        LeaseOwner { token: self.token, at, until: at.checked_add(lease).unwrap_or(at) }
     }
 }
 
-impl<'a> Turn<'a> {
-    pub(crate) fn new(walker: &'a Walker, which: Which<'a>, row: StreamRow, listener: Listener<'a>) -> Self {
+impl<'a> RunContext<'a> {
+    pub(crate) fn new(walker: &'a SyncRunner, which: StreamKey<'a>, row: StreamRow, listener: Listener<'a>) -> Self {
         let count = |number: i64| u64::try_from(number).unwrap_or_default();
-        let progress = Progress { walked: count(row.walked), news: count(row.news), total: row.total.map(count) };
-        listener(Sign { progress, remark: "" });
+        let progress = Progress { scanned: count(row.scanned), news: count(row.news), total: row.total.map(count) };
+        listener(ProgressEvent { progress, remark: "" });
         let tally = Tally { progress, gone: count(row.gone) };
         Self { walker, which, row, listener, tally: Mutex::new(tally) }
     }
 
-    pub(crate) fn pass(&self) -> Pass {
-        Pass::of(&self.row)
+    pub(crate) fn pass(&self) -> SyncMode {
+        SyncMode::of(&self.row)
     }
 
-    pub(crate) const fn class(&self) -> Class {
-        if self.row.is_reconcile { Class::Reconcile } else { Class::Backfill }
+    pub(crate) const fn priority(&self) -> CallPriority {
+        if self.row.is_reconcile { CallPriority::Reconcile } else { CallPriority::Backfill }
     }
 
     fn tally(&self) -> MutexGuard<'_, Tally> {
@@ -94,24 +94,24 @@ impl<'a> Turn<'a> {
             let parts = u16::try_from(part.saturating_mul(10_000).checked_div(whole).unwrap_or_default().min(10_000)).unwrap_or_default();
             f32::from(parts) / 10_000.0
         };
-        self.row.is_reconcile.then(|| share(progress.news.saturating_add(gone), progress.walked.saturating_add(gone)))
+        self.row.is_reconcile.then(|| share(progress.news.saturating_add(gone), progress.scanned.saturating_add(gone)))
     }
 
     /// Asks until there is an answer. What may heal is waited for, the lease renewed meanwhile.
-    pub(crate) async fn ask(&self, ask: &Ask) -> Result<Arc<Heard>, Stop> {
-        let patience = self.walker.lease / 4;
+    pub(crate) async fn ask(&self, ask: &Ask) -> Result<Arc<ParsedReply>, RunAbort> {
+        let timeout = self.walker.lease / 4;
         let mut failures: u32 = 0;
         loop {
-            let remark = match self.walker.account.call(ask, self.class(), patience).await {
+            let remark = match self.walker.account.call(ask, self.priority(), timeout).await {
                 Ok(heard) => return Ok(heard),
-                Err(CallError::Ending) => return Err(Stop::Ending),
+                Err(CallError::Ending) => return Err(RunAbort::Ending),
                 // It is not our turn yet, which is nothing wrong.
                 Err(error @ CallError::NoBudget) => {
                     self.tell(&error.to_string());
                     String::new()
                 }
-                Err(error) if error.may_heal() && failures < MOST_FAILURES => {
-                    let pause = Duration::from_millis(500).saturating_mul(1 << failures.min(10)).min(LONGEST_PAUSE).min(patience);
+                Err(error) if error.is_retryable() && failures < MOST_FAILURES => {
+                    let pause = Duration::from_millis(500).saturating_mul(1 << failures.min(10)).min(LONGEST_PAUSE).min(timeout);
                     failures = failures.saturating_add(1);
                     tokio::time::sleep(pause).await;
                     error.to_string()
@@ -124,10 +124,10 @@ impl<'a> Turn<'a> {
 
     /// Says why it stands still.
     fn tell(&self, remark: &str) {
-        (self.listener)(Sign { progress: self.progress(), remark });
+        (self.listener)(ProgressEvent { progress: self.progress(), remark });
     }
 
-    pub(crate) async fn renew(&self, remark: &str) -> Result<(), Stop> {
+    pub(crate) async fn renew(&self, remark: &str) -> Result<(), RunAbort> {
         if !remark.is_empty() {
             self.tell(remark);
         }
@@ -135,12 +135,12 @@ impl<'a> Turn<'a> {
     }
 
     /// Takes in what was heard, and what it leads to. Gives back how much of it was news.
-    pub(crate) async fn take(&self, heard: &Heard) -> Result<usize, Stop> {
+    pub(crate) async fn take(&self, heard: &ParsedReply) -> Result<usize, RunAbort> {
         let mut news = self.take_one(heard).await?;
         let mut asks: Vec<(Ask, u32)> = heard.follow.iter().map(|ask| (ask.clone(), 1)).collect();
         while let Some((ask, depth)) = asks.pop() {
             let heard = match self.ask(&ask).await {
-                Err(Stop::Broken(_)) => continue,
+                Err(RunAbort::Broken(_)) => continue,
                 heard => heard?,
             };
             news = news.saturating_add(self.take_one(&heard).await?);
@@ -151,26 +151,26 @@ impl<'a> Turn<'a> {
         Ok(news)
     }
 
-    async fn take_one(&self, heard: &Heard) -> Result<usize, Stop> {
-        Ok(take_in(&self.walker.pool, &self.walker.account, self.class(), self.walker.lease / 4, heard).await?.different)
+    async fn take_one(&self, heard: &ParsedReply) -> Result<usize, RunAbort> {
+        Ok(apply_reply(&self.walker.pool, &self.walker.account, self.priority(), self.walker.lease / 4, heard).await?.different)
     }
 
     /// Writes down a step.
-    pub(crate) async fn save(&self, step: Step<'_>) -> Result<(), Stop> {
+    pub(crate) async fn save(&self, step: Step<'_>) -> Result<(), RunAbort> {
         let standing = save_step(&self.walker.pool, self.which, self.walker.runner(), &step).await?;
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let progress = {
             let mut tally = self.tally();
-            let Progress { walked, news, total } = tally.progress;
+            let Progress { scanned, news, total } = tally.progress;
             tally.progress = Progress {
-                walked: walked.saturating_add(count(step.walked)),
+                scanned: scanned.saturating_add(count(step.scanned)),
                 news: news.saturating_add(count(step.news)),
                 total: step.total.or(total),
             };
             tally.gone = tally.gone.saturating_add(count(step.gone));
             tally.progress
         };
-        (self.listener)(Sign { progress, remark: "" });
+        (self.listener)(ProgressEvent { progress, remark: "" });
         self.count_missed(count(step.news).saturating_add(count(step.gone)));
         checked(standing)
     }
@@ -185,15 +185,15 @@ impl<'a> Turn<'a> {
     }
 
     /// What stands for a record or event among what was met.
-    pub(crate) fn sighting(&self, key: &str) -> [u8; 16] {
+    pub(crate) fn seen_key(&self, key: &str) -> [u8; 16] {
         LookupHash::new(&self.walker.account.brand.row.secret, "sighting", key).0
     }
 }
 
-fn checked(standing: Standing) -> Result<(), Stop> {
+fn checked(standing: LeaseStatus) -> Result<(), RunAbort> {
     match standing {
-        Standing::Walks => Ok(()),
-        Standing::Cancelled => Err(Stop::Cancelled),
-        Standing::Lost => Err(Stop::Lost),
+        LeaseStatus::Walks => Ok(()),
+        LeaseStatus::Cancelled => Err(RunAbort::Cancelled),
+        LeaseStatus::Lost => Err(RunAbort::Lost),
     }
 }

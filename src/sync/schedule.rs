@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::storage::pool::Pool;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Ended, Pass, SyncError, Walker};
-use crate::app::tasks::Background;
+use super::{RunEnd, SyncError, SyncMode, SyncRunner};
+use crate::app::tasks::BackgroundTasks;
 use crate::clock::Clock;
 use crate::customer::model::source::SourceKind;
 use crate::settings::file::SyncSettings;
-use crate::sources::api::{Holds, Stream, Walk};
+use crate::sources::api::{ListCoverage, Stream, Traversal};
 use crate::storage::sync_streams::{StreamRow, list_streams};
-use crate::upstream::Account;
+use crate::upstream::UpstreamClient;
 
 /// How often it is looked at what is due.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -26,22 +26,22 @@ const AFTER_BREAKING: SignedDuration = SignedDuration::from_mins(15);
 const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 
 /// Walks through an account's streams when they are due, until the service ends.
-pub async fn keep_in_step(pool: Pool, account: Arc<Account>, settings: SyncSettings, clock: Clock, background: Background) {
-    let walker = || Walker::new(pool.clone(), Arc::clone(&account), &settings, clock.clone());
+pub async fn run_schedule(pool: Pool, account: Arc<UpstreamClient>, settings: SyncSettings, clock: Clock, background: BackgroundTasks) {
+    let walker = || SyncRunner::new(pool.clone(), Arc::clone(&account), &settings, clock.clone());
     // What changed lately doesn't wait for the hours that everything may take.
-    tokio::join!(keep(walker(), &settings, &background, Line::Whole), keep(walker(), &settings, &background, Line::Changes));
+    tokio::join!(keep(walker(), &settings, &background, ScheduleKind::Full), keep(walker(), &settings, &background, ScheduleKind::Incremental));
 }
 
 /// What is walked one after the other; the two go side by side, each stream by one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
+pub enum ScheduleKind {
     /// Everything of each stream.
-    Whole,
+    Full,
     /// What changed in those whose source can tell.
-    Changes,
+    Incremental,
 }
 
-async fn keep(walker: Walker, settings: &SyncSettings, background: &Background, line: Line) {
+async fn keep(walker: SyncRunner, settings: &SyncSettings, background: &BackgroundTasks, line: ScheduleKind) {
     while !background.is_ending() {
         tokio::select! {
             worked = walk_due(&walker, settings, line) => {
@@ -62,7 +62,7 @@ async fn keep(walker: Walker, settings: &SyncSettings, background: &Background, 
 }
 
 /// Postgres may be what failed: then the lease ends by itself.
-async fn release(walker: &Walker) {
+async fn release(walker: &SyncRunner) {
     let _ = walker.release().await;
 }
 
@@ -70,16 +70,16 @@ async fn release(walker: &Walker) {
 ///
 /// # Errors
 /// When Postgres fails, or the service is ending.
-pub async fn walk_due(walker: &Walker, settings: &SyncSettings, line: Line) -> Result<(), SyncError> {
+pub async fn walk_due(walker: &SyncRunner, settings: &SyncSettings, line: ScheduleKind) -> Result<(), SyncError> {
     let now = || walker.clock.now();
     let can_tell = |stream: &Stream| walker.api().first(stream.name, Some(now())).is_some();
-    for stream in walker.api().streams().iter().filter(|stream| line == Line::Whole || can_tell(stream)) {
+    for stream in walker.api().streams().iter().filter(|stream| line == ScheduleKind::Full || can_tell(stream)) {
         let rows = list_streams(&walker.pool, walker.account.brand.id()).await?;
         let row = rows.iter().find(|row| row.source == walker.account.source.as_str() && row.stream == stream.name);
-        let due = due(row, can_tell(stream), settings, now()).or_else(|| is_overtaken(walker, *stream, row, &rows).then_some(Pass::Whole));
-        let due = due.filter(|pass| (*pass == Pass::Whole) == (line == Line::Whole));
+        let due = due(row, can_tell(stream), settings, now()).or_else(|| is_overtaken(walker, *stream, row, &rows).then_some(SyncMode::Full));
+        let due = due.filter(|pass| (*pass == SyncMode::Full) == (line == ScheduleKind::Full));
         if let Some(pass) = due.filter(|_| !waits_for_others(walker, *stream, &rows)) {
-            report(walker, *stream, &walker.walk(*stream, pass, &|_| {}).await?);
+            report(walker, *stream, &walker.scan(*stream, pass, &|_| {}).await?);
         }
     }
     Ok(())
@@ -87,22 +87,22 @@ pub async fn walk_due(walker: &Walker, settings: &SyncSettings, line: Line) -> R
 
 /// Whether those who are to be asked about one by one are still being found out elsewhere. Nobody waits for a list that can't be
 /// walked through: that may be so for good.
-fn waits_for_others(walker: &Walker, stream: Stream, rows: &[StreamRow]) -> bool {
+fn waits_for_others(walker: &SyncRunner, stream: Stream, rows: &[StreamRow]) -> bool {
     others(walker, stream, rows).iter().any(|others| others.is_none_or(StreamRow::is_first_under_way))
 }
 
 /// Whether all those of a list who are to be asked about one by one became known only after the last pass had begun.
-fn is_overtaken(walker: &Walker, stream: Stream, row: Option<&StreamRow>, rows: &[StreamRow]) -> bool {
+fn is_overtaken(walker: &SyncRunner, stream: Stream, row: Option<&StreamRow>, rows: &[StreamRow]) -> bool {
     let Some(own) = row.filter(|own| own.is_complete()) else { return false };
     let is_later = |others: &StreamRow| others.is_complete() && !others.is_reconcile && others.finished_at > own.complete_at;
     others(walker, stream, rows).into_iter().flatten().any(is_later)
 }
 
 /// The lists of those who are to be asked about one by one, as far as they were walked; `None` for one that nobody began with.
-fn others<'a>(walker: &Walker, stream: Stream, rows: &'a [StreamRow]) -> Vec<Option<&'a StreamRow>> {
+fn others<'a>(walker: &SyncRunner, stream: Stream, rows: &'a [StreamRow]) -> Vec<Option<&'a StreamRow>> {
     let list_of = |kind: SourceKind| {
         let streams = walker.brand().rules.sources.api(kind.source()).streams();
-        streams.iter().find(|list| list.walk == Walk::List(Holds::Records(kind))).map(|list| (kind.source(), list.name))
+        streams.iter().find(|list| list.traversal == Traversal::List(ListCoverage::Records(kind))).map(|list| (kind.source(), list.name))
     };
     let lists = walker.needs(stream).into_iter().filter_map(list_of);
     lists.map(|(source, name)| rows.iter().find(|row| row.source == source.as_str() && row.stream == name)).collect()
@@ -110,45 +110,45 @@ fn others<'a>(walker: &Walker, stream: Stream, rows: &'a [StreamRow]) -> Vec<Opt
 
 /// The pass that somebody should walk now: one that was left, as it is; else everything, when it is time for that; else what
 /// changed, where the source can tell.
-fn due(row: Option<&StreamRow>, can_tell: bool, settings: &SyncSettings, now: Timestamp) -> Option<Pass> {
-    let Some(row) = row else { return settings.backfill.then_some(Pass::Whole) };
+fn due(row: Option<&StreamRow>, can_tell: bool, settings: &SyncSettings, now: Timestamp) -> Option<SyncMode> {
+    let Some(row) = row else { return settings.backfill.then_some(SyncMode::Full) };
     if row.is_walked(now) {
         return None;
     }
     // Whoever walked it may have been killed before hearing that it was cancelled.
     let ended_at = row.finished_at.or(row.lease_until.filter(|_| row.is_cancelled));
-    let Some(ended_at) = ended_at else { return Some(Pass::of(row)) };
+    let Some(ended_at) = ended_at else { return Some(SyncMode::of(row)) };
     let is_past = |at: Timestamp, time: SignedDuration| now.duration_since(at) > time;
     // Somebody cancelled it, or the source can't be walked through now. What changed is asked for again when it would be anyway.
     let every = SignedDuration::from_mins(i64::from(settings.changes_minutes));
-    let rest = if Pass::of(row) == Pass::Whole { AFTER_BREAKING } else { AFTER_BREAKING.min(every) };
+    let rest = if SyncMode::of(row) == SyncMode::Full { AFTER_BREAKING } else { AFTER_BREAKING.min(every) };
     if !row.is_complete() && !is_past(ended_at, rest) {
         return None;
     }
     let Some(complete_at) = row.complete_at else {
         // Who cancelled the first pass will say when to go on.
-        return (settings.backfill && !row.is_cancelled).then_some(Pass::Whole);
+        return (settings.backfill && !row.is_cancelled).then_some(SyncMode::Full);
     };
     if settings.reconcile_hours > 0 && is_past(complete_at, SignedDuration::from_hours(i64::from(settings.reconcile_hours))) {
-        return Some(Pass::Whole);
+        return Some(SyncMode::Full);
     }
     let caught_up_at = row.caught_up_at.unwrap_or(complete_at);
     let is_behind = settings.changes_minutes > 0 && is_past(caught_up_at, every);
-    (can_tell && is_behind).then(|| Pass::Changes { since: caught_up_at.checked_sub(OVERLAP).unwrap_or(caught_up_at) })
+    (can_tell && is_behind).then(|| SyncMode::Incremental { since: caught_up_at.checked_sub(OVERLAP).unwrap_or(caught_up_at) })
 }
 
-fn report(walker: &Walker, stream: Stream, ended: &Ended) {
+fn report(walker: &SyncRunner, stream: Stream, ended: &RunEnd) {
     let (brand, source, stream) = (walker.account.brand.rules.slug.as_str(), walker.account.source.as_str(), stream.name);
     match ended {
-        Ended::Complete { pass: Pass::Whole, progress, gone, drift, .. } => {
-            tracing::info!(brand, source, stream, walked = progress.walked, news = progress.news, gone, drift, "sync.pass.complete");
+        RunEnd::Complete { pass: SyncMode::Full, progress, gone, drift, .. } => {
+            tracing::info!(brand, source, stream, scanned = progress.scanned, news = progress.news, gone, drift, "sync.pass.complete");
         }
-        Ended::Complete { pass: Pass::Changes { .. }, progress, drift, .. } => {
-            tracing::info!(brand, source, stream, changed = progress.walked, missed = progress.news, share = drift, "sync.changes.complete");
+        RunEnd::Complete { pass: SyncMode::Incremental { .. }, progress, drift, .. } => {
+            tracing::info!(brand, source, stream, changed = progress.scanned, missed = progress.news, share = drift, "sync.changes.complete");
         }
-        Ended::Cancelled => tracing::info!(brand, source, stream, "sync.pass.cancelled"),
-        Ended::Broken(reason) => tracing::warn!(brand, source, stream, reason, "sync.pass.broken"),
-        Ended::Elsewhere => {}
+        RunEnd::Cancelled => tracing::info!(brand, source, stream, "sync.pass.cancelled"),
+        RunEnd::Broken(reason) => tracing::warn!(brand, source, stream, reason, "sync.pass.broken"),
+        RunEnd::LeaseHeldElsewhere => {}
     }
 }
 
@@ -162,19 +162,19 @@ mod tests {
         "2026-11-21T12:00:00Z".parse::<Timestamp>().unwrap() - SignedDuration::from_mins(minutes)
     }
 
-    fn due_now(row: &StreamRow, settings: &SyncSettings) -> Option<Pass> {
+    fn due_now(row: &StreamRow, settings: &SyncSettings) -> Option<SyncMode> {
         due(Some(row), true, settings, ago(0))
     }
 
     /// A pass through everything that began so many minutes ago, and took one.
-    fn walked(minutes: i64) -> StreamRow {
+    fn scanned(minutes: i64) -> StreamRow {
         let began_at = Some(ago(minutes));
         StreamRow { finished_at: Some(ago(minutes - 1)), complete_at: began_at, caught_up_at: began_at, ..StreamRow::begun(ago(minutes)) }
     }
 
     /// A pass of what changed, of which the same holds, after one through everything.
     fn caught_up(minutes: i64, all: i64) -> StreamRow {
-        StreamRow { complete_at: Some(ago(all)), since: Some(ago(minutes + 17)), is_reconcile: true, ..walked(minutes) }
+        StreamRow { complete_at: Some(ago(all)), since: Some(ago(minutes + 17)), is_reconcile: true, ..scanned(minutes) }
     }
 
     #[test]
@@ -182,11 +182,11 @@ mod tests {
         let settings = SyncSettings::default();
         let nobody = SyncSettings { backfill: false, ..SyncSettings::default() };
         let never = SyncSettings { reconcile_hours: 0, changes_minutes: 0, ..SyncSettings::default() };
-        assert_eq!(due(None, true, &settings, ago(0)), Some(Pass::Whole));
+        assert_eq!(due(None, true, &settings, ago(0)), Some(SyncMode::Full));
         assert_eq!(due(None, true, &nobody, ago(0)), None);
-        assert_eq!(due_now(&walked(25 * HOUR), &settings), Some(Pass::Whole));
-        assert_eq!(due_now(&walked(25 * HOUR), &never), None);
-        assert_eq!(due_now(&caught_up(3, 25 * HOUR), &settings), Some(Pass::Whole), "what changed was walked meanwhile");
+        assert_eq!(due_now(&scanned(25 * HOUR), &settings), Some(SyncMode::Full));
+        assert_eq!(due_now(&scanned(25 * HOUR), &never), None);
+        assert_eq!(due_now(&caught_up(3, 25 * HOUR), &settings), Some(SyncMode::Full), "what changed was walked meanwhile");
     }
 
     #[test]
@@ -194,11 +194,11 @@ mod tests {
         let settings = SyncSettings::default();
         let off = SyncSettings { changes_minutes: 0, ..SyncSettings::default() };
         let alone = SyncSettings { reconcile_hours: 0, ..SyncSettings::default() };
-        let since = |minutes| Some(Pass::Changes { since: ago(minutes) });
+        let since = |minutes| Some(SyncMode::Incremental { since: ago(minutes) });
         for (row, expected) in [
-            (walked(14), None),
-            (walked(16), since(31)),
-            (walked(5 * HOUR), since(5 * HOUR + 15)),
+            (scanned(14), None),
+            (scanned(16), since(31)),
+            (scanned(5 * HOUR), since(5 * HOUR + 15)),
             (caught_up(14, 5 * HOUR), None),
             (caught_up(16, 5 * HOUR), since(31)),
         ] {
@@ -214,18 +214,18 @@ mod tests {
     fn what_was_left_is_gone_on_with_as_it_is_and_what_broke_is_left_alone() {
         let settings = SyncSettings::default();
         let left = StreamRow { finished_at: None, started_at: ago(90), caught_up_at: Some(ago(107)), ..caught_up(90, 25 * HOUR) };
-        assert_eq!(due_now(&left, &settings), Some(Pass::Changes { since: ago(107) }), "it is short");
-        assert_eq!(due_now(&StreamRow { since: None, ..left.clone() }, &settings), Some(Pass::Whole));
+        assert_eq!(due_now(&left, &settings), Some(SyncMode::Incremental { since: ago(107) }), "it is short");
+        assert_eq!(due_now(&StreamRow { since: None, ..left.clone() }, &settings), Some(SyncMode::Full));
         let held = StreamRow { runner: Some(uuid::Uuid::nil()), lease_until: Some(ago(-1)), ..left.clone() };
         assert_eq!(due_now(&held, &settings), None);
-        assert_eq!(due_now(&StreamRow { lease_until: Some(ago(1)), ..held }, &settings), Some(Pass::Changes { since: ago(107) }));
+        assert_eq!(due_now(&StreamRow { lease_until: Some(ago(1)), ..held }, &settings), Some(SyncMode::Incremental { since: ago(107) }));
         let broken = |minutes| StreamRow { finished_at: Some(ago(minutes)), complete_at: Some(ago(200)), ..left.clone() };
         assert_eq!(due_now(&broken(14), &settings), None);
-        assert_eq!(due_now(&broken(16), &settings), Some(Pass::Changes { since: ago(122) }));
+        assert_eq!(due_now(&broken(16), &settings), Some(SyncMode::Incremental { since: ago(122) }));
         let often = SyncSettings { changes_minutes: 1, ..SyncSettings::default() };
-        assert_eq!([due_now(&broken(1), &often), due_now(&broken(2), &often)], [None, Some(Pass::Changes { since: ago(122) })]);
+        assert_eq!([due_now(&broken(1), &often), due_now(&broken(2), &often)], [None, Some(SyncMode::Incremental { since: ago(122) })]);
         let first = |minutes| StreamRow { finished_at: Some(ago(minutes)), ..StreamRow::begun(ago(90)) };
-        assert_eq!([due_now(&first(14), &settings), due_now(&first(16), &settings)], [None, Some(Pass::Whole)]);
+        assert_eq!([due_now(&first(14), &settings), due_now(&first(16), &settings)], [None, Some(SyncMode::Full)]);
         let cancelled = StreamRow { is_cancelled: true, ..first(16) };
         assert_eq!(due_now(&cancelled, &settings), None, "whoever did that will say");
         let killed = StreamRow { finished_at: None, lease_until: Some(ago(16)), ..cancelled };

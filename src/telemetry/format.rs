@@ -257,9 +257,9 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
+    struct TestWriter(Arc<Mutex<Vec<u8>>>);
 
-    impl std::io::Write for Lines {
+    impl std::io::Write for TestWriter {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
@@ -271,7 +271,7 @@ mod tests {
     }
 
     fn written(json: bool, say: impl FnOnce()) -> String {
-        let lines = Lines::default();
+        let lines = TestWriter::default();
         let writer = lines.clone();
         let layer = tracing_subscriber::fmt::layer().fmt_fields(RequestIdOnly).with_writer(move || writer.clone());
         let registry = tracing_subscriber::registry();

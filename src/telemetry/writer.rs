@@ -21,9 +21,9 @@ const USUAL: usize = 256 << 10;
 
 /// Where lines go.
 #[derive(Clone)]
-pub(crate) struct Output(Arc<Gathered>);
+pub(crate) struct Output(Arc<BufferedLines>);
 
-struct Gathered {
+struct BufferedLines {
     lines: Mutex<Vec<u8>>,
     first: Condvar,
     // Held while writing, so that lines stay in order.
@@ -43,7 +43,7 @@ impl Output {
     /// Starts the thread that writes.
     pub(crate) fn new(to: impl Write + Send + 'static) -> Self {
         let sink = Mutex::new(Sink { to: Box::new(to), spare: Vec::new() });
-        let output = Self(Arc::new(Gathered { lines: Mutex::default(), first: Condvar::new(), sink }));
+        let output = Self(Arc::new(BufferedLines { lines: Mutex::default(), first: Condvar::new(), sink }));
         let writing = output.clone();
         // Where no thread can be started, no service can either.
         let _ = std::thread::Builder::new().name("log".to_owned()).spawn(move || writing.write_for_ever());

@@ -7,12 +7,12 @@ use super::CallError;
 use crate::sources::api::Target;
 
 /// The places of an account.
-pub(super) struct Places {
+pub(super) struct AllowedOrigins {
     base_url: String,
     origins: Vec<Url>,
 }
 
-impl Places {
+impl AllowedOrigins {
     pub(super) fn new(base_url: &str, origins: &[String]) -> Self {
         let all = std::iter::once(base_url).chain(origins.iter().map(String::as_str));
         Self { base_url: base_url.trim_end_matches('/').to_owned(), origins: all.filter_map(|origin| Url::parse(origin).ok()).collect() }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     fn found(target: &Target) -> Option<String> {
-        let places = Places::new("https://api.example.com/v1", &["https://files.example.com:8443".to_owned()]);
+        let places = AllowedOrigins::new("https://api.example.com/v1", &["https://files.example.com:8443".to_owned()]);
         places.find(target).ok().map(|url| url.to_string())
     }
 

@@ -11,10 +11,10 @@ use tokio::sync::watch;
 
 use super::http::{Answer, Body, Client};
 use super::queue::A_WHILE;
-use super::rate_limit_headers::Said;
-use super::rate_limiter::Budget;
-use super::{CallError, Class, lock};
-use crate::app::tasks::Background;
+use super::rate_limit_headers::RateLimitHeaders;
+use super::rate_limiter::DistributedRateLimiter;
+use super::{CallError, CallPriority, lock};
+use crate::app::tasks::BackgroundTasks;
 use crate::clock::Clock;
 use crate::sources::api::{AccountRules, ClientCredentials, Credential, TokenStyle};
 use crate::sources::extract::text_at;
@@ -29,28 +29,28 @@ const LONGEST: f64 = 366.0 * 86_400.0;
 const MOST_EARLY: Duration = Duration::from_secs(60);
 
 /// What proves whose calls are.
-pub(super) enum Prover {
+pub(super) enum Authenticator {
     /// Always the same header.
-    Fixed(Option<Proof>),
+    Fixed(Option<AuthHeader>),
     /// A token.
     Tokens(Arc<Tokens>),
 }
 
 /// A header, and which of the tokens it bears.
 #[derive(Clone)]
-pub(super) struct Proof {
+pub(super) struct AuthHeader {
     pub(super) header: (HeaderName, HeaderValue),
     number: u64,
 }
 
-impl Prover {
+impl Authenticator {
     /// Fetches nothing yet. After a renewal that failed, the next one waits no longer than the pause.
     pub(super) fn new(
         rules: &AccountRules,
         client: &Client,
-        budget: &Arc<Budget>,
+        budget: &Arc<DistributedRateLimiter>,
         longest_pause: Duration,
-        background: &Background,
+        background: &BackgroundTasks,
         clock: &Clock,
     ) -> Self {
         let client_credentials = match &rules.credential {
@@ -76,7 +76,7 @@ impl Prover {
     ///
     /// # Errors
     /// When there is none to be had.
-    pub(super) async fn proof(&self) -> Result<Proof, CallError> {
+    pub(super) async fn proof(&self) -> Result<AuthHeader, CallError> {
         match self {
             Self::Fixed(proof) => proof.clone().ok_or_else(|| CallError::NoToken(Arc::new(CallError::Unaskable))),
             Self::Tokens(tokens) => tokens.proof().await,
@@ -84,7 +84,7 @@ impl Prover {
     }
 
     /// A call with this proof was refused. Whether there may be a better one.
-    pub(super) fn reject(&self, proof: &Proof) -> bool {
+    pub(super) fn reject(&self, proof: &AuthHeader) -> bool {
         match self {
             Self::Fixed(_) => false,
             Self::Tokens(tokens) => {
@@ -98,8 +98,8 @@ impl Prover {
     }
 }
 
-const fn fixed(name: HeaderName, value: HeaderValue) -> Proof {
-    Proof { header: (name, value), number: 0 }
+const fn fixed(name: HeaderName, value: HeaderValue) -> AuthHeader {
+    AuthHeader { header: (name, value), number: 0 }
 }
 
 /// A header's value, which no library shows; `None` where it can't be one.
@@ -114,10 +114,10 @@ pub(super) struct Tokens {
     url: Option<Url>,
     of: ClientCredentials,
     client: Client,
-    budget: Arc<Budget>,
+    budget: Arc<DistributedRateLimiter>,
     /// As long as the account is left alone when it fails: who is to find out whether it is back must get a token.
     longest_pause: Duration,
-    background: Background,
+    background: BackgroundTasks,
     clock: Clock,
     state: Mutex<State>,
 }
@@ -136,13 +136,13 @@ struct State {
 }
 
 struct Token {
-    proof: Proof,
+    proof: AuthHeader,
     renew_at: Instant,
     ends_at: Instant,
 }
 
 impl Tokens {
-    async fn proof(self: &Arc<Self>) -> Result<Proof, CallError> {
+    async fn proof(self: &Arc<Self>) -> Result<AuthHeader, CallError> {
         loop {
             let renewal = {
                 let mut state = lock(&self.state);
@@ -190,7 +190,7 @@ impl Tokens {
         match fetched {
             Ok((value, lasts)) => {
                 state.number = state.number.saturating_add(1);
-                let proof = Proof { header: (AUTHORIZATION, value), number: state.number };
+                let proof = AuthHeader { header: (AUTHORIZATION, value), number: state.number };
                 let since = Instant::now();
                 let early = (lasts / 10).min(MOST_EARLY);
                 state.token = Some(Token { proof, renew_at: since + lasts.saturating_sub(early), ends_at: since + lasts });
@@ -212,14 +212,14 @@ impl Tokens {
         let url = self.url.clone().ok_or(CallError::Unaskable)?;
         let permit = loop {
             let until = Arc::new(Mutex::new(Instant::now() + A_WHILE));
-            let waiting = tokio::time::timeout(self.client.whole(), self.budget.permit(Class::Live, false, until));
+            let waiting = tokio::time::timeout(self.client.whole(), self.budget.permit(CallPriority::Live, false, until));
             let permit = waiting.await.unwrap_or(Err(CallError::NoBudget))?;
             if permit.is_fresh() {
                 break permit;
             }
         };
         let answer = self.ask(url).await?;
-        let said = Said::read(answer.status, &answer.headers, self.clock.now());
+        let said = RateLimitHeaders::read(answer.status, &answer.headers, self.clock.now());
         if self.of.token_url.starts_with('/') {
             self.budget.correct(&permit, said).await;
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::storage::pool::Pool;
 
 use super::{CallError, lock};
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::storage::upstream_accounts::{AccountKey, HealthRow, add_health};
 
 /// How often at most what happened is written down, unless it changes something.
@@ -17,7 +17,7 @@ pub(super) struct Breaker {
     pool: Pool,
     key: AccountKey,
     brand: String,
-    background: Background,
+    background: BackgroundTasks,
     after: u32,
     rest: Duration,
     health: Mutex<Health>,
@@ -61,7 +61,7 @@ impl Drop for Probe {
 }
 
 impl Breaker {
-    pub(super) fn new(pool: &Pool, key: AccountKey, brand: &str, after: u32, rest: Duration, background: &Background) -> Arc<Self> {
+    pub(super) fn new(pool: &Pool, key: AccountKey, brand: &str, after: u32, rest: Duration, background: &BackgroundTasks) -> Arc<Self> {
         let (pool, brand, background) = (pool.clone(), brand.to_owned(), background.clone());
         Arc::new(Self { pool, key, brand, background, after, rest, health: Mutex::default() })
     }

@@ -7,34 +7,34 @@ use jiff::SignedDuration;
 use reqwest::Url;
 use serde_json::Value;
 
-use super::auth::Proof;
+use super::auth::AuthHeader;
 use super::breaker::Admission;
-use super::http::{Answer, Body, Lost};
-use super::rate_limit_headers::Said;
+use super::http::{Answer, Body, TransportError};
+use super::rate_limit_headers::RateLimitHeaders;
 use super::rate_limiter::Permit;
-use super::single_flight::{Flight, Outcome, Progress};
-use super::{Account, CallError, Class};
-use crate::sources::api::{Ask, Heard, Reply, Request};
+use super::single_flight::{Outcome, Progress, SharedCall};
+use super::{CallError, CallPriority, UpstreamClient};
+use crate::sources::api::{Ask, ParsedReply, Reply, Request};
 
-impl Account {
-    /// Asks, and waits for what is heard: at most `patience` for the budget, and then for as long as a call may take. A call
+impl UpstreamClient {
+    /// Asks, and waits for what is heard: at most `timeout` for the budget, and then for as long as a call may take. A call
     /// that has begun goes on when nobody waits for it any more.
     ///
     /// # Errors
     /// When nothing is heard.
-    pub async fn call(self: &Arc<Self>, ask: &Ask, class: Class, patience: Duration) -> Result<Arc<Heard>, CallError> {
-        let heard = self.board(ask, class, patience).await;
+    pub async fn call(self: &Arc<Self>, ask: &Ask, priority: CallPriority, timeout: Duration) -> Result<Arc<ParsedReply>, CallError> {
+        let heard = self.admit(ask, priority, timeout).await;
         if let Err(error @ (CallError::NoBudget | CallError::Broken)) = &heard {
-            self.count(class, error.outcome());
+            self.count(priority, error.outcome());
         }
         heard
     }
 
-    async fn board(self: &Arc<Self>, ask: &Ask, class: Class, patience: Duration) -> Outcome {
+    async fn admit(self: &Arc<Self>, ask: &Ask, priority: CallPriority, timeout: Duration) -> Outcome {
         if self.background.is_ending() {
             return Err(CallError::Ending);
         }
-        if class == Class::Live && self.budget.live_in() > patience {
+        if priority == CallPriority::Live && self.budget.live_in() > timeout {
             return Err(CallError::NoBudget);
         }
         let probe = match self.breaker.admit() {
@@ -42,9 +42,9 @@ impl Account {
             Admission::Probe(probe) => Some(probe),
             Admission::Granted => None,
         };
-        let passenger = self.join(ask, class, Instant::now() + patience, probe);
-        let mut progress = passenger.flight().progress.subscribe();
-        match tokio::time::timeout(patience, progress.wait_for(|progress| !progress.is_waiting())).await {
+        let passenger = self.join(ask, priority, Instant::now() + timeout, probe);
+        let mut progress = passenger.call().progress.subscribe();
+        match tokio::time::timeout(timeout, progress.wait_for(|progress| !progress.is_waiting())).await {
             Ok(begun) => begun.map_err(|_| CallError::Ending)?,
             Err(_) => return Err(CallError::NoBudget),
         };
@@ -56,18 +56,18 @@ impl Account {
     }
 
     /// Sends a question, and reads what comes back.
-    pub(super) async fn make(self: &Arc<Self>, ask: &Ask, flight: &Flight) -> Outcome {
+    pub(super) async fn execute(self: &Arc<Self>, ask: &Ask, call: &SharedCall) -> Outcome {
         let request = self.api().request(ask).ok_or(CallError::Unaskable)?;
         let url = self.places.find(&request.target)?;
         let (mut was_lost, mut was_refused) = (false, false);
         let (answer, permit) = loop {
-            let proof = self.prover.proof().await?;
-            let permit = self.permit(flight).await?;
-            flight.progress.send_if_modified(|progress| progress.is_waiting() && !std::mem::replace(progress, Progress::UnderWay).is_over());
+            let proof = self.authenticator.proof().await?;
+            let permit = self.permit(call).await?;
+            call.progress.send_if_modified(|progress| progress.is_waiting() && !std::mem::replace(progress, Progress::UnderWay).is_over());
             match self.send(url.clone(), &request, &proof, &permit).await {
                 Err(lost) if lost.is_broken && request.is_repeatable && !was_lost => was_lost = true,
                 Err(lost) => return Err(lost.error),
-                Ok(answer) if answer.status == 401 && !was_refused && self.prover.reject(&proof) => was_refused = true,
+                Ok(answer) if answer.status == 401 && !was_refused && self.authenticator.reject(&proof) => was_refused = true,
                 Ok(answer) => break (answer, permit),
             }
         };
@@ -86,19 +86,19 @@ impl Account {
         let reply = Reply { body, is_missing, received_at };
         let heard = self.api().read(ask, &reply)?;
         drop((reply, room));
-        self.count(*flight.class.borrow(), if is_missing { "missing" } else { "answered" });
-        Ok(Arc::new(Heard { asked_at, is_missing, ..heard }))
+        self.count(*call.priority.borrow(), if is_missing { "missing" } else { "answered" });
+        Ok(Arc::new(ParsedReply { asked_at, is_missing, ..heard }))
     }
 
     /// Waits for the budget in the class of whoever waits; when somebody of a higher one joins, in that.
-    async fn permit(&self, flight: &Flight) -> Result<Permit, CallError> {
+    async fn permit(&self, call: &SharedCall) -> Result<Permit, CallError> {
         let began = Instant::now();
-        let mut class = flight.class.subscribe();
+        let mut priority = call.priority.subscribe();
         loop {
-            let now = *class.borrow_and_update();
+            let now = *priority.borrow_and_update();
             let permit = tokio::select! {
-                permit = self.budget.permit(now, true, Arc::clone(&flight.until)) => permit?,
-                _ = class.changed() => continue,
+                permit = self.budget.permit(now, true, Arc::clone(&call.until)) => permit?,
+                _ = priority.changed() => continue,
             };
             if permit.is_fresh() {
                 let waited = began.elapsed().as_secs_f64();
@@ -108,21 +108,21 @@ impl Account {
         }
     }
 
-    async fn send(&self, url: Url, request: &Request, proof: &Proof, permit: &Permit) -> Result<Answer, Lost> {
+    async fn send(&self, url: Url, request: &Request, proof: &AuthHeader, permit: &Permit) -> Result<Answer, TransportError> {
         let began = Instant::now();
         let body = request.body.as_ref().map_or(Body::Nothing, Body::Json);
         let sent = self.client.send(url, body, Some(proof.header.clone())).await;
         metrics::histogram!("hookpoint_call_seconds", "source" => self.source.as_str()).record(began.elapsed().as_secs_f64());
         self.budget.note_sent(permit, sent.as_ref().map_or_else(|lost| lost.sent_by, |answer| Some(answer.sent_by))).await;
         if let Ok(answer) = &sent {
-            self.budget.correct(permit, Said::read(answer.status, &answer.headers, self.clock.now())).await;
+            self.budget.correct(permit, RateLimitHeaders::read(answer.status, &answer.headers, self.clock.now())).await;
         }
         sent
     }
 
-    pub(super) fn count(&self, class: Class, outcome: &'static str) {
+    pub(super) fn count(&self, priority: CallPriority, outcome: &'static str) {
         let (brand, source) = (self.brand.rules.slug.clone(), self.source.as_str());
-        metrics::counter!("hookpoint_calls_total", "brand" => brand, "source" => source, "class" => class.as_str(), "outcome" => outcome)
+        metrics::counter!("hookpoint_calls_total", "brand" => brand, "source" => source, "class" => priority.as_str(), "outcome" => outcome)
             .increment(1);
     }
 }

@@ -13,7 +13,7 @@ use super::lock;
 
 /// How far the connection of a request is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Dialled {
+pub(super) enum ConnectState {
     /// None had to be made.
     #[default]
     No,
@@ -23,7 +23,7 @@ pub(super) enum Dialled {
     Done(Instant),
 }
 
-impl Dialled {
+impl ConnectState {
     /// When a request was sent, at the latest, that began then and is answered now.
     pub(super) fn sent_by(self, began: Instant) -> Instant {
         match self {
@@ -36,31 +36,31 @@ impl Dialled {
 }
 
 tokio::task_local! {
-    static DIALLED: Arc<Mutex<Dialled>>;
+    static DIALLED: Arc<Mutex<ConnectState>>;
 }
 
 /// Sends something, and says of its connection.
-pub(super) async fn watched<T>(dialled: &Arc<Mutex<Dialled>>, sending: impl Future<Output = T>) -> T {
+pub(super) async fn watched<T>(dialled: &Arc<Mutex<ConnectState>>, sending: impl Future<Output = T>) -> T {
     DIALLED.scope(Arc::clone(dialled), sending).await
 }
 
 /// Notes when connections are made. Those that are made ahead are nobody's.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Dialling;
+pub(super) struct ConnectTiming;
 
-impl<S> Layer<S> for Dialling {
-    type Service = Dialler<S>;
+impl<S> Layer<S> for ConnectTiming {
+    type Service = ConnectTimingLayer<S>;
 
-    fn layer(&self, inner: S) -> Dialler<S> {
-        Dialler(inner)
+    fn layer(&self, inner: S) -> ConnectTimingLayer<S> {
+        ConnectTimingLayer(inner)
     }
 }
 
 /// Connects, and notes when.
 #[derive(Debug, Clone)]
-pub(super) struct Dialler<S>(S);
+pub(super) struct ConnectTimingLayer<S>(S);
 
-impl<S, R> Service<R> for Dialler<S>
+impl<S, R> Service<R> for ConnectTimingLayer<S>
 where
     S: Service<R>,
     S::Future: Send + 'static,
@@ -75,12 +75,12 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         let dialled = DIALLED.try_with(Arc::clone).unwrap_or_default();
-        *lock(&dialled) = Dialled::Begun;
+        *lock(&dialled) = ConnectState::Begun;
         let connecting = self.0.call(request);
         Box::pin(async move {
             let connected = connecting.await;
             if connected.is_ok() {
-                *lock(&dialled) = Dialled::Done(Instant::now());
+                *lock(&dialled) = ConnectState::Done(Instant::now());
             }
             connected
         })
@@ -113,13 +113,13 @@ mod tests {
     #[tokio::test]
     async fn a_request_was_sent_when_its_connection_was_there() {
         let (sender, receiver) = oneshot::channel();
-        let mut dialler = Dialling.layer(Connector(Some(receiver)));
+        let mut dialler = ConnectTiming.layer(Connector(Some(receiver)));
         let (began, dialled) = (Instant::now(), Arc::default());
-        let is = |expected: Dialled| assert_eq!(*lock(&dialled), expected);
-        is(Dialled::No);
+        let is = |expected: ConnectState| assert_eq!(*lock(&dialled), expected);
+        is(ConnectState::No);
         watched(&dialled, async {
             let connecting = dialler.call(());
-            is(Dialled::Begun);
+            is(ConnectState::Begun);
             sender.send(()).unwrap();
             connecting.await.unwrap();
         })
@@ -131,7 +131,7 @@ mod tests {
     #[tokio::test]
     async fn one_whose_own_connection_never_was_there_was_sent_before_its_answer() {
         let (sender, receiver) = oneshot::channel();
-        let mut dialler = Dialling.layer(Connector(Some(receiver)));
+        let mut dialler = ConnectTiming.layer(Connector(Some(receiver)));
         let dialled = Arc::default();
         drop(sender);
         assert!(watched(&dialled, async { dialler.call(()).await }).await.is_err());

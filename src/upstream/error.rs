@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Distrust;
+use super::CertificateProblem;
 use crate::sources::{Fault, Unreadable};
 use crate::storage::StorageError;
 
@@ -23,7 +23,7 @@ pub enum CallError {
     Unreachable,
     /// Whoever is there doesn't prove to be the source. Nothing was sent.
     #[error("its certificate is not trusted: {0}")]
-    Untrusted(Distrust),
+    Untrusted(CertificateProblem),
     /// There is no TLS, none that is still safe, or it wants to see a certificate. Nothing was sent.
     #[error("no secure connection to it can be made")]
     NoTls,
@@ -69,7 +69,7 @@ const fn hint(status: u16) -> &'static str {
 impl CallError {
     /// Whether the same question may be answered later.
     #[must_use]
-    pub const fn may_heal(&self) -> bool {
+    pub const fn is_retryable(&self) -> bool {
         match self {
             Self::NoBudget | Self::Broken | Self::TimedOut | Self::Unreachable | Self::NoToken(_) | Self::Storage(_) | Self::Ending => true,
             // Also a key that is wrong today.

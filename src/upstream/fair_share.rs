@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::Class;
-use crate::storage::rate_limit::{GrantRow, Ledger};
+use super::CallPriority;
+use crate::storage::rate_limit::{GrantRow, UsageWindow};
 use crate::storage::upstream_accounts::CLASSES;
 
 /// How long the time is in which calls are counted.
@@ -36,7 +36,7 @@ impl Window {
 
 /// What is granted, and when there may be more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Shares {
+pub(super) struct Allocations {
     pub(super) granted: [u32; CLASSES],
     /// Calls that are left after that.
     pub(super) free: u32,
@@ -47,19 +47,24 @@ pub(super) struct Shares {
 }
 
 /// Shares out what is left among what is wanted, by class.
-pub(super) fn share(ledger: &Ledger, limit: u32, window: Window, wanted: [u32; CLASSES]) -> Shares {
+pub(super) fn share(usage: &UsageWindow, limit: u32, window: Window, wanted: [u32; CLASSES]) -> Allocations {
     let is_recent = |ago: Option<Duration>| ago.is_some_and(|ago| ago < window.memory());
     let [live_wanted, others_wanted @ ..] = wanted;
-    let others_wait = is_recent(ledger.other_wanted) || others_wanted != [0; CLASSES - 1];
+    let others_wait = is_recent(usage.other_wanted) || others_wanted != [0; CLASSES - 1];
     let live_most = limit.saturating_sub(if others_wait { at_least_one(limit / 6, limit) } else { 0 });
-    let mut purse = Purse { ledger, limit, window, granted: [0; CLASSES], live_most, others_most: limit };
-    if purse.take(Class::Live, live_wanted) < live_wanted || is_recent(ledger.live_wanted) {
-        purse.others_most = (limit / 4).max(1);
+    let mut allocation = Allocation { usage, limit, window, granted: [0; CLASSES], live_most, others_most: limit };
+    if allocation.take(CallPriority::Live, live_wanted) < live_wanted || is_recent(usage.live_wanted) {
+        allocation.others_most = (limit / 4).max(1);
     }
-    for (class, wanted) in [Class::FollowUp, Class::Reconcile, Class::Backfill].into_iter().zip(others_wanted) {
-        purse.take(class, wanted);
+    for (priority, wanted) in [CallPriority::FollowUp, CallPriority::Reconcile, CallPriority::Backfill].into_iter().zip(others_wanted) {
+        allocation.take(priority, wanted);
     }
-    Shares { granted: purse.granted, free: purse.left(), live_in: purse.next_in(Class::Live), others_in: purse.next_in(Class::Backfill) }
+    Allocations {
+        granted: allocation.granted,
+        free: allocation.left(),
+        live_in: allocation.next_in(CallPriority::Live),
+        others_in: allocation.next_in(CallPriority::Backfill),
+    }
 }
 
 /// A part of the limit that is at least one call, unless there is only one.
@@ -68,8 +73,8 @@ const fn at_least_one(part: u32, limit: u32) -> u32 {
 }
 
 /// What has been granted, and is being.
-struct Purse<'a> {
-    ledger: &'a Ledger,
+struct Allocation<'a> {
+    usage: &'a UsageWindow,
     limit: u32,
     window: Window,
     granted: [u32; CLASSES],
@@ -77,61 +82,61 @@ struct Purse<'a> {
     others_most: u32,
 }
 
-impl Purse<'_> {
-    fn take(&mut self, class: Class, wanted: u32) -> u32 {
-        let used = sum(self.calls().filter(|row| is_live(row.class) == (class == Class::Live)));
-        let number = wanted.min(self.left().saturating_sub(self.reserve(class))).min(self.most(class).saturating_sub(used));
-        self.granted.iter_mut().skip(class.number()).take(1).for_each(|granted| *granted = number);
+impl Allocation<'_> {
+    fn take(&mut self, priority: CallPriority, wanted: u32) -> u32 {
+        let used = sum(self.calls().filter(|row| is_live(row.priority) == (priority == CallPriority::Live)));
+        let number = wanted.min(self.left().saturating_sub(self.reserve(priority))).min(self.most(priority).saturating_sub(used));
+        self.granted.iter_mut().skip(priority.number()).take(1).for_each(|granted| *granted = number);
         number
     }
 
     /// All calls that count, the oldest first.
     fn calls(&self) -> impl Iterator<Item = GrantRow> {
-        let now = self.granted.into_iter().enumerate().map(|(class, number)| GrantRow { age: Duration::ZERO, class, number });
-        self.ledger.granted.iter().copied().chain(now)
+        let now = self.granted.into_iter().enumerate().map(|(priority, number)| GrantRow { age: Duration::ZERO, priority, number });
+        self.usage.granted.iter().copied().chain(now)
     }
 
     fn left(&self) -> u32 {
         let left = self.limit.saturating_sub(sum(self.calls())).min(self.allowed());
-        if self.ledger.blocked.is_zero() { left } else { 0 }
+        if self.usage.blocked.is_zero() { left } else { 0 }
     }
 
     /// How many the source itself still allows.
     fn allowed(&self) -> u32 {
         let now = self.granted.iter().fold(0_u32, |sum, number| sum.saturating_add(*number));
-        self.ledger.allowance.map_or(u32::MAX, |allowance| allowance.left.saturating_sub(now))
+        self.usage.allowance.map_or(u32::MAX, |allowance| allowance.left.saturating_sub(now))
     }
 
     /// How many it leaves free.
-    const fn reserve(&self, class: Class) -> u32 {
-        match class {
-            Class::Live => 0,
-            Class::FollowUp | Class::Reconcile | Class::Backfill => at_least_one(self.limit / 60, self.limit),
+    const fn reserve(&self, priority: CallPriority) -> u32 {
+        match priority {
+            CallPriority::Live => 0,
+            CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => at_least_one(self.limit / 60, self.limit),
         }
     }
 
     /// How many of its kind may count.
-    const fn most(&self, class: Class) -> u32 {
-        match class {
-            Class::Live => self.live_most,
-            Class::FollowUp | Class::Reconcile | Class::Backfill => self.others_most,
+    const fn most(&self, priority: CallPriority) -> u32 {
+        match priority {
+            CallPriority::Live => self.live_most,
+            CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => self.others_most,
         }
     }
 
     /// Until another one of that class may be granted, if nothing else is.
-    fn next_in(&self, class: Class) -> Duration {
-        let reserve = self.reserve(class);
-        let told = self.ledger.allowance.filter(|_| self.allowed() <= reserve).map_or(Duration::ZERO, |allowance| allowance.lasts);
-        let of_kind: Vec<GrantRow> = self.calls().filter(|row| is_live(row.class) == (class == Class::Live)).collect();
+    fn next_in(&self, priority: CallPriority) -> Duration {
+        let reserve = self.reserve(priority);
+        let told = self.usage.allowance.filter(|_| self.allowed() <= reserve).map_or(Duration::ZERO, |allowance| allowance.lasts);
+        let of_kind: Vec<GrantRow> = self.calls().filter(|row| is_live(row.priority) == (priority == CallPriority::Live)).collect();
         let all: Vec<GrantRow> = self.calls().collect();
         let at_most = |calls: &[GrantRow], number: u32| frees_in(calls, number.saturating_sub(1), self.window);
-        let free = at_most(&all, self.limit.saturating_sub(reserve)).max(at_most(&of_kind, self.most(class)));
-        free.max(told).max(self.ledger.blocked)
+        let free = at_most(&all, self.limit.saturating_sub(reserve)).max(at_most(&of_kind, self.most(priority)));
+        free.max(told).max(self.usage.blocked)
     }
 }
 
-fn is_live(class: usize) -> bool {
-    class == Class::Live.number()
+fn is_live(priority: usize) -> bool {
+    priority == CallPriority::Live.number()
 }
 
 fn sum(calls: impl Iterator<Item = GrantRow>) -> u32 {
@@ -170,13 +175,13 @@ mod tests {
             let wanted = wants(tick / 10);
             let ago = |at: Option<Duration>| at.map(|at| now.saturating_sub(at));
             let rows = granted.iter().skip_while(|(at, ..)| now - *at >= Window::MINUTE.counted());
-            let ledger = Ledger {
-                granted: rows.map(|(at, class, number)| GrantRow { age: now - *at, class: *class, number: *number }).collect(),
+            let usage = UsageWindow {
+                granted: rows.map(|(at, priority, number)| GrantRow { age: now - *at, priority: *priority, number: *number }).collect(),
                 live_wanted: ago(live_wanted_at),
                 other_wanted: ago(other_wanted_at),
-                ..Ledger::default()
+                ..UsageWindow::default()
             };
-            let shares = share(&ledger, limit, Window::MINUTE, wanted);
+            let shares = share(&usage, limit, Window::MINUTE, wanted);
             if shares.granted[0] < wanted[0] {
                 live_wanted_at = Some(now);
             }
@@ -184,14 +189,14 @@ mod tests {
                 other_wanted_at = Some(now);
             }
             let classes = shares.granted.iter().enumerate().filter(|(_, number)| **number > 0);
-            granted.extend(classes.map(|(class, number)| (now, class, *number)));
+            granted.extend(classes.map(|(priority, number)| (now, priority, *number)));
         }
         granted
     }
 
-    fn count(granted: &[(Duration, usize, u32)], minute: u64, class: impl Fn(usize) -> bool) -> u32 {
+    fn count(granted: &[(Duration, usize, u32)], minute: u64, priority: impl Fn(usize) -> bool) -> u32 {
         let within = |at: Duration| at.as_secs() / 60 == minute;
-        granted.iter().filter(|(at, c, _)| within(*at) && class(*c)).map(|(.., number)| *number).sum()
+        granted.iter().filter(|(at, c, _)| within(*at) && priority(*c)).map(|(.., number)| *number).sum()
     }
 
     #[test]
@@ -225,7 +230,7 @@ mod tests {
     fn most_calls_are_lookups_while_both_wait_and_the_backfill_advances() {
         let granted = ten_minutes(LIMIT, |_| [9, 0, 0, 9]);
         for minute in 1..10 {
-            let (live, others) = (count(&granted, minute, is_live), count(&granted, minute, |class| !is_live(class)));
+            let (live, others) = (count(&granted, minute, is_live), count(&granted, minute, |priority| !is_live(priority)));
             assert!((40..=50).contains(&live) && others >= 8, "{live} and {others} in minute {minute}");
         }
     }
@@ -233,24 +238,24 @@ mod tests {
     #[test]
     fn a_lookup_finds_a_call_left_by_the_others() {
         let granted = ten_minutes(LIMIT, |second| [u32::from(second % 20 == 0), 0, 0, 9]);
-        let in_time = granted.iter().filter(|(at, class, number)| is_live(*class) && *number > 0 && at.as_secs() % 20 == 0).count();
+        let in_time = granted.iter().filter(|(at, priority, number)| is_live(*priority) && *number > 0 && at.as_secs() % 20 == 0).count();
         assert!(in_time >= 30, "{in_time} of 30");
     }
 
     #[test]
     fn follow_ups_go_before_what_is_compared_and_that_before_the_backfill() {
-        let ledger = Ledger { granted: vec![GrantRow { age: Duration::from_secs(1), class: 3, number: 50 }], ..Ledger::default() };
-        assert_eq!(share(&ledger, LIMIT, Window::MINUTE, [0, 4, 4, 4]).granted, [0, 4, 4, 1]);
+        let usage = UsageWindow { granted: vec![GrantRow { age: Duration::from_secs(1), priority: 3, number: 50 }], ..UsageWindow::default() };
+        assert_eq!(share(&usage, LIMIT, Window::MINUTE, [0, 4, 4, 4]).granted, [0, 4, 4, 1]);
     }
 
     #[test]
     fn what_the_source_says_counts() {
         let minute = Duration::from_secs(60);
-        let blocked = Ledger { blocked: minute, ..Ledger::default() };
+        let blocked = UsageWindow { blocked: minute, ..UsageWindow::default() };
         let shares = share(&blocked, LIMIT, Window::MINUTE, [1, 1, 1, 1]);
         assert_eq!((shares.granted, shares.live_in, shares.others_in), ([0; CLASSES], minute, minute));
         let allowance = Some(crate::storage::rate_limit::Allowance { left: 3, lasts: minute });
-        let shares = share(&Ledger { allowance, ..Ledger::default() }, LIMIT, Window::MINUTE, [1, 9, 0, 0]);
+        let shares = share(&UsageWindow { allowance, ..UsageWindow::default() }, LIMIT, Window::MINUTE, [1, 9, 0, 0]);
         assert_eq!((shares.granted, shares.live_in, shares.others_in), ([1, 1, 0, 0], Duration::ZERO, minute));
     }
 }

@@ -9,7 +9,7 @@ use reqwest::{Certificate, RequestBuilder, Response, Url, Version};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::connect_timing::{Dialled, Dialling, watched};
+use super::connect_timing::{ConnectState, ConnectTiming, watched};
 use super::{CallError, lock, tls_error};
 use crate::settings::file::CallSettings;
 use crate::sources::weight::weight;
@@ -62,7 +62,7 @@ pub(super) struct Answer {
 }
 
 /// Nothing came back.
-pub(super) struct Lost {
+pub(super) struct TransportError {
     pub(super) error: CallError,
     /// There was a connection, and it broke: perhaps only this one.
     pub(super) is_broken: bool,
@@ -95,8 +95,8 @@ impl Client {
     }
 
     /// Sends one request and reads what comes back.
-    pub(super) async fn send(&self, url: Url, body: Body<'_>, proof: Option<(HeaderName, HeaderValue)>) -> Result<Answer, Lost> {
-        let http = self.http.as_ref().ok_or(Lost { error: CallError::Unreachable, is_broken: false, sent_by: None })?;
+    pub(super) async fn send(&self, url: Url, body: Body<'_>, proof: Option<(HeaderName, HeaderValue)>) -> Result<Answer, TransportError> {
+        let http = self.http.as_ref().ok_or(TransportError { error: CallError::Unreachable, is_broken: false, sent_by: None })?;
         let may_be_empty = !matches!(body, Body::Nothing);
         let request = match body {
             Body::Nothing => http.get(url),
@@ -107,11 +107,11 @@ impl Client {
         let dialled = Arc::default();
         let exchanged = tokio::time::timeout(self.whole, self.exchange(request, &dialled, may_be_empty)).await;
         // Without an answer nobody knows whether it waited for its turn.
-        let lost = |Failure { error, was_sent, is_broken }| Lost { error, is_broken, sent_by: was_sent.then(Instant::now) };
+        let lost = |Failure { error, was_sent, is_broken }| TransportError { error, is_broken, sent_by: was_sent.then(Instant::now) };
         exchanged.unwrap_or(Err(Failure::TIMED_OUT)).map_err(lost)
     }
 
-    async fn exchange(&self, request: RequestBuilder, dialled: &Arc<Mutex<Dialled>>, may_be_empty: bool) -> Result<Answer, Failure> {
+    async fn exchange(&self, request: RequestBuilder, dialled: &Arc<Mutex<ConnectState>>, may_be_empty: bool) -> Result<Answer, Failure> {
         let began = Instant::now();
         let sending = watched(dialled, request.header(ACCEPT, "application/json").send());
         let sent = tokio::time::timeout(self.first_byte, sending).await.map_err(|_| Failure::TIMED_OUT)?;
@@ -187,7 +187,7 @@ fn build(settings: &CallSettings, adapt: impl FnOnce(reqwest::ClientBuilder) -> 
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
-        .connector_layer(Dialling)
+        .connector_layer(ConnectTiming)
         // All calls share a connection of HTTP/2, and one that times out doesn't end it: if nothing is heard there, not even
         // the answer to a ping, the next one has another.
         .http2_keep_alive_interval(unheard)

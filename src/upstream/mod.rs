@@ -25,18 +25,18 @@ use std::time::Duration;
 use crate::storage::pool::Pool;
 use tokio::sync::Semaphore;
 
-use self::allowed_origins::Places;
-use self::auth::Prover;
+use self::allowed_origins::AllowedOrigins;
+use self::auth::Authenticator;
 use self::breaker::Breaker;
 pub use self::error::CallError;
 pub use self::fair_share::Window;
 use self::http::Client;
-pub use self::priority::Class;
-use self::rate_limiter::{Budget, Limits};
-use self::single_flight::Flights;
-pub use self::tls_error::Distrust;
+pub use self::priority::CallPriority;
+use self::rate_limiter::{DistributedRateLimiter, Limits};
+use self::single_flight::SharedCalls;
+pub use self::tls_error::CertificateProblem;
 
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
@@ -49,20 +49,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// An account of a brand at a source.
-pub struct Account {
+pub struct UpstreamClient {
     /// The brand.
     pub brand: Arc<Brand>,
     /// The source.
     pub source: Source,
     calls_per_minute: u32,
     api: Option<Arc<dyn Api>>,
-    places: Places,
-    prover: Prover,
+    places: AllowedOrigins,
+    authenticator: Authenticator,
     client: Client,
-    budget: Arc<Budget>,
+    budget: Arc<DistributedRateLimiter>,
     breaker: Arc<Breaker>,
-    flights: Flights,
-    background: Background,
+    shared_calls: SharedCalls,
+    background: BackgroundTasks,
     clock: Clock,
     turns: Semaphore,
 }
@@ -70,7 +70,7 @@ pub struct Account {
 /// How many replies of an account are taken in at once.
 const TURNS: usize = 2;
 
-impl Account {
+impl UpstreamClient {
     /// Who words the questions and reads the replies.
     fn api(&self) -> &dyn Api {
         self.api.as_deref().unwrap_or_else(|| self.brand.rules.sources.api(self.source))
@@ -91,19 +91,19 @@ impl Account {
 }
 
 /// What the accounts of a process have in common.
-pub struct Switchboard {
+pub struct UpstreamClientFactory {
     pool: Pool,
     client: Client,
     settings: CallSettings,
     window: Window,
-    background: Background,
+    background: BackgroundTasks,
     clock: Clock,
 }
 
-impl Switchboard {
+impl UpstreamClientFactory {
     /// Connects to nobody yet. The window is a minute, but for tests.
     #[must_use]
-    pub fn new(pool: &Pool, settings: &CallSettings, window: Window, background: &Background, clock: &Clock) -> Self {
+    pub fn new(pool: &Pool, settings: &CallSettings, window: Window, background: &BackgroundTasks, clock: &Clock) -> Self {
         let (pool, background, clock) = (pool.clone(), background.clone(), clock.clone());
         Self { pool, client: Client::new(settings, &[]), settings: settings.clone(), window, background, clock }
     }
@@ -118,24 +118,24 @@ impl Switchboard {
 
     /// An account by these rules; its API is the source's own unless there is another one.
     #[must_use]
-    pub fn open(&self, brand: &Arc<Brand>, source: Source, rules: &AccountRules, api: Option<Arc<dyn Api>>) -> Arc<Account> {
+    pub fn open(&self, brand: &Arc<Brand>, source: Source, rules: &AccountRules, api: Option<Arc<dyn Api>>) -> Arc<UpstreamClient> {
         let (pool, background, settings) = (&self.pool, &self.background, &self.settings);
         let key = AccountKey { brand_id: brand.id(), source };
         let slug = brand.rules.slug.as_str();
         let limits = Limits { calls: rules.calls_per_minute, window: self.window, at_once: settings.at_once };
-        let budget = Budget::new(pool, key, limits, background);
+        let budget = DistributedRateLimiter::new(pool, key, limits, background);
         let rest = Duration::from_secs(settings.break_seconds);
-        Arc::new(Account {
+        Arc::new(UpstreamClient {
             brand: Arc::clone(brand),
             source,
             calls_per_minute: rules.calls_per_minute,
             api,
-            places: Places::new(&rules.base_url, &rules.origins),
-            prover: Prover::new(rules, &self.client, &budget, rest, background, &self.clock),
+            places: AllowedOrigins::new(&rules.base_url, &rules.origins),
+            authenticator: Authenticator::new(rules, &self.client, &budget, rest, background, &self.clock),
             client: self.client.clone(),
             breaker: Breaker::new(pool, key, slug, settings.break_after, rest, background),
             budget,
-            flights: Flights::default(),
+            shared_calls: SharedCalls::default(),
             background: background.clone(),
             clock: self.clock.clone(),
             turns: Semaphore::new(TURNS),
@@ -145,13 +145,13 @@ impl Switchboard {
 
 /// The accounts of all brands.
 #[derive(Clone, Default)]
-pub struct Accounts(Arc<BTreeMap<(i32, Source), Arc<Account>>>);
+pub struct UpstreamClients(Arc<BTreeMap<(i32, Source), Arc<UpstreamClient>>>);
 
-impl Accounts {
+impl UpstreamClients {
     /// The accounts of some brands; nothing is called yet.
     #[must_use]
-    pub fn new(pool: &Pool, brands: &[Arc<Brand>], settings: &CallSettings, background: &Background, clock: &Clock) -> Self {
-        let board = Switchboard::new(pool, settings, Window::MINUTE, background, clock);
+    pub fn new(pool: &Pool, brands: &[Arc<Brand>], settings: &CallSettings, background: &BackgroundTasks, clock: &Clock) -> Self {
+        let board = UpstreamClientFactory::new(pool, settings, Window::MINUTE, background, clock);
         let each = brands.iter().flat_map(|brand| brand.rules.accounts.iter().map(move |(source, rules)| (brand, *source, rules)));
         let open = each.map(|(brand, source, rules)| ((brand.id(), source), board.open(brand, source, rules, None)));
         let accounts = Self(Arc::new(open.collect()));
@@ -177,12 +177,12 @@ impl Accounts {
 
     /// A brand's account at a source.
     #[must_use]
-    pub fn get(&self, brand_id: i32, source: Source) -> Option<&Arc<Account>> {
+    pub fn get(&self, brand_id: i32, source: Source) -> Option<&Arc<UpstreamClient>> {
         self.0.get(&(brand_id, source))
     }
 
     /// All accounts of a brand.
-    pub fn of_brand(&self, brand_id: i32) -> impl Iterator<Item = &Arc<Account>> {
+    pub fn of_brand(&self, brand_id: i32) -> impl Iterator<Item = &Arc<UpstreamClient>> {
         self.0.iter().filter(move |((brand, _), _)| *brand == brand_id).map(|(_, account)| account)
     }
 }

@@ -2,7 +2,7 @@
 
 /// What a call is for. The first have precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
+pub enum CallPriority {
     /// Somebody is on the phone.
     Live,
     /// A webhook hinted at something.
@@ -13,7 +13,7 @@ pub enum Class {
     Backfill,
 }
 
-impl Class {
+impl CallPriority {
     /// All of them, by precedence.
     pub const ALL: [Self; 4] = [Self::Live, Self::FollowUp, Self::Reconcile, Self::Backfill];
 

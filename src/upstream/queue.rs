@@ -9,7 +9,7 @@ use governor::clock::{Clock, DefaultClock};
 use tokio::sync::oneshot;
 
 use super::rate_limiter::Permit;
-use super::{CallError, Class, lock};
+use super::{CallError, CallPriority, lock};
 use crate::storage::upstream_accounts::CLASSES;
 
 /// Somebody who waits.
@@ -17,11 +17,11 @@ pub(super) struct Waiter {
     pub(super) seat: oneshot::Sender<Result<Permit, CallError>>,
     /// A token's call needs no place of its own: it is made for one that has it.
     pub(super) takes_place: bool,
-    pub(super) until: Until,
+    pub(super) until: Deadline,
 }
 
 /// Until when somebody wants it: later, when somebody more patient joins.
-pub(super) type Until = Arc<Mutex<Instant>>;
+pub(super) type Deadline = Arc<Mutex<Instant>>;
 
 /// Longer than a budget can take to be there.
 pub(super) const A_WHILE: Duration = Duration::from_secs(2 * 3_600);
@@ -40,8 +40,8 @@ impl Queue {
         Self { waiting: Default::default(), is_driven: false, at_once, live_under_way: 0, others_under_way: 0 }
     }
 
-    pub(super) fn enter(&mut self, class: Class, waiter: Waiter) {
-        if let Some(waiting) = self.waiting.get_mut(class.number()) {
+    pub(super) fn enter(&mut self, priority: CallPriority, waiter: Waiter) {
+        if let Some(waiting) = self.waiting.get_mut(priority.number()) {
             waiting.push_back(waiter);
         }
     }
@@ -60,10 +60,11 @@ impl Queue {
     /// How many calls could begin, by class, if they were granted: of the kinds for which it is time to ask.
     pub(super) fn wanted(&self, [ask_live, ask_others]: [bool; 2]) -> [u32; CLASSES] {
         let (mut free, mut free_for_live, mut free_for_others) =
-            (self.at_once.saturating_sub(self.all_under_way()), self.free(Class::Live), self.free(Class::Backfill));
+            (self.at_once.saturating_sub(self.all_under_way()), self.free(CallPriority::Live), self.free(CallPriority::Backfill));
         let mut wanted = [0_u32; CLASSES];
-        for ((class, waiting), wanted) in Class::ALL.into_iter().zip(&self.waiting).zip(&mut wanted) {
-            let (is_asked, free_for_kind) = if class == Class::Live { (ask_live, &mut free_for_live) } else { (ask_others, &mut free_for_others) };
+        for ((priority, waiting), wanted) in CallPriority::ALL.into_iter().zip(&self.waiting).zip(&mut wanted) {
+            let (is_asked, free_for_kind) =
+                if priority == CallPriority::Live { (ask_live, &mut free_for_live) } else { (ask_others, &mut free_for_others) };
             for waiter in waiting.iter().filter(|_| is_asked) {
                 if waiter.takes_place && free.min(*free_for_kind) == 0 {
                     continue;
@@ -83,28 +84,28 @@ impl Queue {
     }
 
     /// Who is next of a class, with a place: of live ones the newest, who has the most of its time left, of others the oldest.
-    pub(super) fn next(&mut self, class: Class) -> Option<Waiter> {
-        let has_place = self.free(class) > 0;
-        let waiting = self.waiting.get_mut(class.number())?;
+    pub(super) fn next(&mut self, priority: CallPriority) -> Option<Waiter> {
+        let has_place = self.free(priority) > 0;
+        let waiting = self.waiting.get_mut(priority.number())?;
         let is_next = |waiter: &Waiter| !waiter.seat.is_closed() && (has_place || !waiter.takes_place);
-        let at = if class == Class::Live { waiting.iter().rposition(is_next) } else { waiting.iter().position(is_next) };
+        let at = if priority == CallPriority::Live { waiting.iter().rposition(is_next) } else { waiting.iter().position(is_next) };
         let waiter = waiting.remove(at?)?;
-        let under_way = self.under_way(class);
+        let under_way = self.under_way(priority);
         *under_way = under_way.saturating_add(usize::from(waiter.takes_place));
         Some(waiter)
     }
 
     /// Takes out the live ones who won't want it any more at a time.
     pub(super) fn take_late(&mut self, at: Instant) -> Vec<Waiter> {
-        let Some(waiting) = self.waiting.get_mut(Class::Live.number()) else { return Vec::new() };
+        let Some(waiting) = self.waiting.get_mut(CallPriority::Live.number()) else { return Vec::new() };
         let (late, others): (Vec<_>, Vec<_>) = std::mem::take(waiting).into_iter().partition(|waiter| *lock(&waiter.until) < at);
         *waiting = others.into();
         late
     }
 
     /// Gives back the place of a call.
-    pub(super) fn leave(&mut self, class: Class) {
-        let under_way = self.under_way(class);
+    pub(super) fn leave(&mut self, priority: CallPriority) {
+        let under_way = self.under_way(priority);
         *under_way = under_way.saturating_sub(1);
     }
 
@@ -117,28 +118,28 @@ impl Queue {
         self.waiting.iter().flatten().filter(|waiter| !waiter.seat.is_closed()).count()
     }
 
-    const fn under_way(&mut self, class: Class) -> &mut usize {
-        match class {
-            Class::Live => &mut self.live_under_way,
-            Class::FollowUp | Class::Reconcile | Class::Backfill => &mut self.others_under_way,
+    const fn under_way(&mut self, priority: CallPriority) -> &mut usize {
+        match priority {
+            CallPriority::Live => &mut self.live_under_way,
+            CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => &mut self.others_under_way,
         }
     }
 
     /// Places for further calls of a class. Live calls have some for themselves, so that hanging ones of other classes can't take
     /// all; and the others have one.
-    fn free(&self, class: Class) -> usize {
+    fn free(&self, priority: CallPriority) -> usize {
         let free = self.at_once.saturating_sub(self.all_under_way());
         let for_live = if self.at_once < 4 { self.at_once / 2 } else { self.at_once / 4 };
-        let (not_for_it, under_way) = match class {
-            Class::Live => (usize::from(self.at_once > 1), self.live_under_way),
-            Class::FollowUp | Class::Reconcile | Class::Backfill => (for_live, self.others_under_way),
+        let (not_for_it, under_way) = match priority {
+            CallPriority::Live => (usize::from(self.at_once > 1), self.live_under_way),
+            CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => (for_live, self.others_under_way),
         };
         free.min(self.at_once.saturating_sub(not_for_it).saturating_sub(under_way))
     }
 }
 
 /// When what can be asked for next.
-pub(super) struct Next {
+pub(super) struct NextGrant {
     pub(super) live_at: Instant,
     pub(super) others_at: Instant,
     /// How many others the pace lets through, and when it will let one through.
@@ -146,14 +147,14 @@ pub(super) struct Next {
     paced_at: Instant,
 }
 
-impl Default for Next {
+impl Default for NextGrant {
     fn default() -> Self {
         let now = Instant::now();
         Self { live_at: now, others_at: now, paced: 0, paced_at: now }
     }
 }
 
-impl Next {
+impl NextGrant {
     /// For which kinds it is time to ask.
     pub(super) fn is_time(&self, now: Instant) -> [bool; 2] {
         [now >= self.live_at, now >= self.others_at]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::lock;
-use super::rate_limiter::{Budget, Permit};
+use super::rate_limiter::{DistributedRateLimiter, Permit};
 use crate::sources::extract::time_of;
 use crate::storage::StorageError;
 use crate::storage::rate_limit::{Allowance, block_account, postpone_call, set_allowance};
@@ -28,7 +28,7 @@ const LONGEST_WRITE: Duration = Duration::from_secs(1);
 
 /// What a reply says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct RateLimitHeaders {
     /// So many calls are left.
     pub(super) allowance: Option<Allowance>,
     /// No calls for so long.
@@ -37,7 +37,7 @@ pub(super) struct Said {
     pub(super) is_throttled: bool,
 }
 
-impl Said {
+impl RateLimitHeaders {
     /// Reads a reply that came now. Its own date is believed where it has one: clocks differ.
     pub(super) fn read(status: u16, headers: &HeaderMap, now: Timestamp) -> Self {
         let now = text(headers, DATE.as_str()).and_then(date).unwrap_or(now);
@@ -114,12 +114,12 @@ fn bounded(seconds: f64) -> Option<Duration> {
 
 /// How often in a row there were too many calls, and nobody said for how long.
 #[derive(Debug, Default)]
-pub(super) struct Throttled {
+pub(super) struct Backoff {
     in_a_row: u32,
     since: Option<Instant>,
 }
 
-impl Throttled {
+impl Backoff {
     /// The next pause, twice as long as the last one; `None` for a call that began before that.
     fn pause(&mut self, began: Instant, first: Duration, longest: Duration) -> Option<Duration> {
         if self.since.is_some_and(|since| began <= since) {
@@ -144,9 +144,9 @@ fn chance() -> f64 {
     f64::from(u32::try_from(high >> 32).unwrap_or_default()) / f64::from(u32::MAX)
 }
 
-impl Budget {
+impl DistributedRateLimiter {
     /// Takes notice of what a reply says, on all replicas, where it is less than was believed.
-    pub(super) async fn correct(&self, permit: &Permit, said: Said) {
+    pub(super) async fn correct(&self, permit: &Permit, said: RateLimitHeaders) {
         let pause = said.pause.or_else(|| {
             let mut throttled = lock(&self.throttled);
             if said.is_throttled {
@@ -173,7 +173,7 @@ impl Budget {
     /// later than its grant allows for.
     pub(super) async fn note_sent(&self, permit: &Permit, sent_by: Option<Instant>) {
         if sent_by.is_some_and(|sent_by| sent_by.saturating_duration_since(permit.since) > self.limits.window.margin) {
-            self.write_down(postpone_call(&self.pool, self.key, permit.granted_at, permit.class.number())).await;
+            self.write_down(postpone_call(&self.pool, self.key, permit.granted_at, permit.priority.number())).await;
         }
     }
 
@@ -199,9 +199,9 @@ mod tests {
         "2026-11-21T12:00:00Z".parse().unwrap()
     }
 
-    fn said(status: u16, headers: &[(&str, &str)]) -> Said {
+    fn said(status: u16, headers: &[(&str, &str)]) -> RateLimitHeaders {
         let header = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap());
-        Said::read(status, &headers.iter().map(header).collect(), now())
+        RateLimitHeaders::read(status, &headers.iter().map(header).collect(), now())
     }
 
     fn seconds(seconds: u64) -> Duration {
@@ -251,7 +251,7 @@ mod tests {
             &[("x-ratelimit-remaining", "0")],
             &[("x-ratelimit-reset", "9")],
         ] {
-            assert_eq!(said(200, nothing), Said::default());
+            assert_eq!(said(200, nothing), RateLimitHeaders::default());
         }
     }
 
@@ -278,7 +278,7 @@ mod tests {
             assert_eq!(said(429, &[("retry-after", text)]).pause, pause, "{text}");
             assert_eq!(said(200, &[("retry-after", text)]).pause, None);
         }
-        assert_eq!(said(503, &[("retry-after", "30")]), Said { pause: Some(seconds(30)), ..Said::default() });
+        assert_eq!(said(503, &[("retry-after", "30")]), RateLimitHeaders { pause: Some(seconds(30)), ..RateLimitHeaders::default() });
         let reset = (now().as_second() + 9).to_string();
         assert_eq!(said(429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &reset)]).pause, Some(seconds(9)));
     }
@@ -296,7 +296,7 @@ mod tests {
 
         #[test]
         fn pauses_grow_and_end(calls in 1..40_u32) {
-            let mut throttled = Throttled::default();
+            let mut throttled = Backoff::default();
             let (first, longest) = (seconds(5), seconds(60));
             for n in 0..calls {
                 let pause = throttled.pause(Instant::now(), first, longest).unwrap();
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn calls_that_were_under_way_together_are_one_refusal() {
-        let mut throttled = Throttled::default();
+        let mut throttled = Backoff::default();
         let began = Instant::now();
         assert!(throttled.pause(began, seconds(5), seconds(60)).is_some());
         assert!(throttled.pause(began, seconds(5), seconds(60)).is_none());

@@ -10,13 +10,13 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
 
-use super::fair_share::{Shares, Window, share};
-use super::queue::{Next, Queue, Until, Waiter};
-use super::rate_limit_headers::Throttled;
-use super::{CallError, Class, lock};
-use crate::app::tasks::Background;
+use super::fair_share::{Allocations, Window, share};
+use super::queue::{Deadline, NextGrant, Queue, Waiter};
+use super::rate_limit_headers::Backoff;
+use super::{CallError, CallPriority, lock};
+use crate::app::tasks::BackgroundTasks;
 use crate::storage::StorageError;
-use crate::storage::rate_limit::{Counting, Entry, Ledger, Written, delete_old_calls, write_ledger};
+use crate::storage::rate_limit::{Counting, Grant, UsageWindow, Written, delete_old_calls, reserve_calls};
 use crate::storage::upstream_accounts::{AccountKey, CLASSES};
 
 /// Longer than any of Postgres's own limits for it.
@@ -42,12 +42,12 @@ pub(super) struct Limits {
 }
 
 /// The budget of an account.
-pub(super) struct Budget {
+pub(super) struct DistributedRateLimiter {
     pub(super) pool: Pool,
     pub(super) key: AccountKey,
     pub(super) limits: Limits,
-    pub(super) throttled: Mutex<Throttled>,
-    background: Background,
+    pub(super) throttled: Mutex<Backoff>,
+    background: BackgroundTasks,
     /// Spreads all but live calls over the time, so that they don't spend a minute's budget in its first second.
     pace: DefaultDirectRateLimiter,
     queue: Mutex<Queue>,
@@ -59,8 +59,8 @@ pub(super) struct Budget {
 
 /// The right to make one call, soon; and, until it is dropped, a place among those under way.
 pub(super) struct Permit {
-    budget: Arc<Budget>,
-    pub(super) class: Class,
+    budget: Arc<DistributedRateLimiter>,
+    pub(super) priority: CallPriority,
     takes_place: bool,
     /// A time before which it was not granted.
     pub(super) since: Instant,
@@ -80,14 +80,14 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if self.takes_place {
-            lock(&self.budget.queue).leave(self.class);
+            lock(&self.budget.queue).leave(self.priority);
             self.budget.changed.notify_one();
         }
     }
 }
 
-impl Budget {
-    pub(super) fn new(pool: &Pool, key: AccountKey, limits: Limits, background: &Background) -> Arc<Self> {
+impl DistributedRateLimiter {
+    pub(super) fn new(pool: &Pool, key: AccountKey, limits: Limits, background: &BackgroundTasks) -> Arc<Self> {
         let per_call = limits.window.length / limits.calls.max(1);
         let burst = NonZeroU32::new(limits.calls / 12).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(per_call).unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(burst);
@@ -109,16 +109,16 @@ impl Budget {
     ///
     /// # Errors
     /// When there is none in time, the budget isn't known, or the service is ending.
-    pub(super) async fn permit(self: &Arc<Self>, class: Class, takes_place: bool, until: Until) -> Result<Permit, CallError> {
+    pub(super) async fn permit(self: &Arc<Self>, priority: CallPriority, takes_place: bool, until: Deadline) -> Result<Permit, CallError> {
         let (seat, permit) = oneshot::channel();
-        self.enter(class, Waiter { seat, takes_place, until });
+        self.enter(priority, Waiter { seat, takes_place, until });
         // Nobody answers when the service is ending.
         permit.await.unwrap_or(Err(CallError::Ending))
     }
 
-    fn enter(self: &Arc<Self>, class: Class, waiter: Waiter) {
+    fn enter(self: &Arc<Self>, priority: CallPriority, waiter: Waiter) {
         let mut queue = lock(&self.queue);
-        queue.enter(class, waiter);
+        queue.enter(priority, waiter);
         let needs_driver = !std::mem::replace(&mut queue.is_driven, true);
         drop(queue);
         if needs_driver {
@@ -145,7 +145,7 @@ impl Budget {
 
     async fn drive(self: Arc<Self>) {
         let mut driver = Driver { budget: &self, is_over: false };
-        let mut next = Next::default();
+        let mut next = NextGrant::default();
         loop {
             let now = Instant::now();
             let Some((wanted, kinds)) = self.wanted(now, &mut next) else {
@@ -173,7 +173,7 @@ impl Budget {
     }
 
     /// What is to be asked for now, and who waits at all; `None` when nobody does any more.
-    fn wanted(&self, now: Instant, next: &mut Next) -> Option<([u32; CLASSES], [bool; 2])> {
+    fn wanted(&self, now: Instant, next: &mut NextGrant) -> Option<([u32; CLASSES], [bool; 2])> {
         let mut queue = lock(&self.queue);
         if !queue.is_wanted() {
             queue.is_driven = false;
@@ -184,33 +184,33 @@ impl Budget {
         Some((wanted, queue.kinds()))
     }
 
-    async fn write(&self, wanted: [u32; CLASSES]) -> Result<(Written, Shares), StorageError> {
+    async fn write(&self, wanted: [u32; CLASSES]) -> Result<(Written, Allocations), StorageError> {
         let Limits { calls, window, .. } = self.limits;
         let step = if calls > MOST_ROWS { window.length / MOST_ROWS } else { Duration::ZERO };
-        let mut shares = Shares::default();
-        let decide = |ledger: &Ledger| {
-            shares = share(ledger, calls, window, wanted);
-            let [live, others @ ..] = std::array::from_fn::<_, CLASSES, _>(|class| wanted.get(class) > shares.granted.get(class));
+        let mut shares = Allocations::default();
+        let decide = |usage: &UsageWindow| {
+            shares = share(usage, calls, window, wanted);
+            let [live, others @ ..] = std::array::from_fn::<_, CLASSES, _>(|priority| wanted.get(priority) > shares.granted.get(priority));
             let is_old = |ago: Option<Duration>| ago.is_none_or(|ago| ago > window.memory() / 4);
-            let (live_wanted, other_wanted) = (live && is_old(ledger.live_wanted), others.contains(&true) && is_old(ledger.other_wanted));
-            Entry { granted: shares.granted, live_wanted, other_wanted }
+            let (live_wanted, other_wanted) = (live && is_old(usage.live_wanted), others.contains(&true) && is_old(usage.other_wanted));
+            Grant { granted: shares.granted, live_wanted, other_wanted }
         };
-        let written = write_ledger(&self.pool, self.key, Counting { time: window.counted(), step }, decide).await?;
+        let written = reserve_calls(&self.pool, self.key, Counting { time: window.counted(), step }, decide).await?;
         self.forget_soon();
         Ok((written, shares))
     }
 
-    fn hand_out(self: &Arc<Self>, written: Written, shares: &Shares, is_short: bool, next: &mut Next) {
+    fn hand_out(self: &Arc<Self>, written: Written, shares: &Allocations, is_short: bool, next: &mut NextGrant) {
         let now = Instant::now();
         (next.live_at, next.others_at) = (now + self.limits.pause(shares.live_in), now + self.limits.pause(shares.others_in));
         next.spend(shares.granted);
         let mut handed = Vec::new();
         let mut queue = lock(&self.queue);
-        for (class, number) in Class::ALL.into_iter().zip(shares.granted) {
+        for (priority, number) in CallPriority::ALL.into_iter().zip(shares.granted) {
             for _ in 0..number {
-                let Some(Waiter { seat, takes_place, .. }) = queue.next(class) else { break };
+                let Some(Waiter { seat, takes_place, .. }) = queue.next(priority) else { break };
                 let (since, granted_at) = (written.since, written.granted_at);
-                handed.push((seat, Permit { budget: Arc::clone(self), class, takes_place, since, granted_at, free: shares.free }));
+                handed.push((seat, Permit { budget: Arc::clone(self), priority, takes_place, since, granted_at, free: shares.free }));
             }
         }
         // Nobody on the phone waits in vain.
@@ -251,7 +251,7 @@ impl Limits {
 
 /// However the driver ends, another one can begin.
 struct Driver<'a> {
-    budget: &'a Budget,
+    budget: &'a DistributedRateLimiter,
     is_over: bool,
 }
 

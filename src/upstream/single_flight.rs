@@ -8,15 +8,15 @@ use std::time::Instant;
 use tokio::sync::{Notify, watch};
 
 use super::breaker::Probe;
-use super::queue::{A_WHILE, Until};
-use super::{Account, CallError, Class, lock};
-use crate::sources::api::{Ask, Heard};
+use super::queue::{A_WHILE, Deadline};
+use super::{CallError, CallPriority, UpstreamClient, lock};
+use crate::sources::api::{Ask, ParsedReply};
 
 /// The calls of an account that wait or are under way.
-pub(super) type Flights = Mutex<HashMap<Ask, Arc<Flight>>>;
+pub(super) type SharedCalls = Mutex<HashMap<Ask, Arc<SharedCall>>>;
 
 /// What came of a call.
-pub(super) type Outcome = Result<Arc<Heard>, CallError>;
+pub(super) type Outcome = Result<Arc<ParsedReply>, CallError>;
 
 /// How far a call is.
 pub(super) enum Progress {
@@ -36,12 +36,12 @@ impl Progress {
 }
 
 /// A call, and how many wait for it.
-pub(super) struct Flight {
+pub(super) struct SharedCall {
     pub(super) progress: watch::Sender<Progress>,
     /// The highest class of those who wait.
-    pub(super) class: watch::Sender<Class>,
+    pub(super) priority: watch::Sender<CallPriority>,
     /// Until when somebody waits for it to begin.
-    pub(super) until: Until,
+    pub(super) until: Deadline,
     passengers: AtomicUsize,
     left: Notify,
     /// Made even if nobody waits.
@@ -49,15 +49,15 @@ pub(super) struct Flight {
 }
 
 /// Somebody who waits for a call.
-pub(super) struct Passenger(Arc<Flight>);
+pub(super) struct Waiter(Arc<SharedCall>);
 
-impl Passenger {
-    pub(super) fn flight(&self) -> &Flight {
+impl Waiter {
+    pub(super) fn call(&self) -> &SharedCall {
         &self.0
     }
 }
 
-impl Drop for Passenger {
+impl Drop for Waiter {
     fn drop(&mut self) {
         if self.0.passengers.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.0.left.notify_one();
@@ -65,53 +65,53 @@ impl Drop for Passenger {
     }
 }
 
-impl Account {
+impl UpstreamClient {
     /// Joins the call for an equal question, or begins one.
-    pub(super) fn join(self: &Arc<Self>, ask: &Ask, class: Class, until: Instant, probe: Option<Probe>) -> Passenger {
-        let mut flights = lock(&self.flights);
-        if let Some(flight) = flights.get(ask) {
-            flight.passengers.fetch_add(1, Ordering::SeqCst);
-            let mut latest = lock(&flight.until);
+    pub(super) fn join(self: &Arc<Self>, ask: &Ask, priority: CallPriority, until: Instant, probe: Option<Probe>) -> Waiter {
+        let mut shared_calls = lock(&self.shared_calls);
+        if let Some(call) = shared_calls.get(ask) {
+            call.passengers.fetch_add(1, Ordering::SeqCst);
+            let mut latest = lock(&call.until);
             *latest = until.max(*latest);
             drop(latest);
-            flight.class.send_if_modified(|known| class < *known && std::mem::replace(known, class) != class);
-            return Passenger(Arc::clone(flight));
+            call.priority.send_if_modified(|known| priority < *known && std::mem::replace(known, priority) != priority);
+            return Waiter(Arc::clone(call));
         }
-        let flight = Arc::new(Flight {
+        let call = Arc::new(SharedCall {
             progress: watch::Sender::new(Progress::Waiting),
-            class: watch::Sender::new(class),
+            priority: watch::Sender::new(priority),
             // What finds out whether the source is back is made in any case.
             until: Arc::new(Mutex::new(if probe.is_some() { until + A_WHILE } else { until })),
             passengers: AtomicUsize::new(1),
             left: Notify::new(),
             is_probe: probe.is_some(),
         });
-        flights.insert(ask.clone(), Arc::clone(&flight));
-        drop(flights);
-        let journey = Journey { account: Arc::clone(self), ask: ask.clone(), flight: Arc::clone(&flight) };
-        self.background.spawn(journey.fly(probe));
-        Passenger(flight)
+        shared_calls.insert(ask.clone(), Arc::clone(&call));
+        drop(shared_calls);
+        let journey = CallGuard { account: Arc::clone(self), ask: ask.clone(), call: Arc::clone(&call) };
+        self.background.spawn(journey.run(probe));
+        Waiter(call)
     }
 
     /// How many calls wait or are under way. After everything has ended there is none.
     #[must_use]
     pub fn calls_under_way(&self) -> usize {
-        lock(&self.flights).len().max(self.budget.under_way()).max(self.budget.waiting())
+        lock(&self.shared_calls).len().max(self.budget.under_way()).max(self.budget.waiting())
     }
 }
 
 /// A call on its way. However it ends, those who wait hear of it, and nobody joins it any more.
-struct Journey {
-    account: Arc<Account>,
+struct CallGuard {
+    account: Arc<UpstreamClient>,
     ask: Ask,
-    flight: Arc<Flight>,
+    call: Arc<SharedCall>,
 }
 
-impl Journey {
-    async fn fly(self, probe: Option<Probe>) {
+impl CallGuard {
+    async fn run(self, probe: Option<Probe>) {
         let account = &self.account;
         let outcome = tokio::select! {
-            outcome = account.make(&self.ask, &self.flight) => outcome,
+            outcome = account.execute(&self.ask, &self.call) => outcome,
             () = self.given_up() => return,
             () = account.background.until_ending() => Err(CallError::Ending),
         };
@@ -120,42 +120,42 @@ impl Journey {
         if let Err(error) = &outcome {
             // Those who waited for a budget count that themselves.
             if !matches!(error, CallError::NoBudget) {
-                account.count(*self.flight.class.borrow(), error.outcome());
+                account.count(*self.call.priority.borrow(), error.outcome());
             }
         }
-        self.land(outcome);
+        self.complete(outcome);
     }
 
     /// Completes when nobody waits for a call that has not begun.
     async fn given_up(&self) {
         loop {
-            self.flight.left.notified().await;
-            let mut flights = lock(&self.account.flights);
-            let is_left = self.flight.passengers.load(Ordering::SeqCst) == 0 && !self.flight.is_probe;
-            if is_left && self.flight.progress.borrow().is_waiting() {
-                self.take_off(&mut flights);
+            self.call.left.notified().await;
+            let mut shared_calls = lock(&self.account.shared_calls);
+            let is_left = self.call.passengers.load(Ordering::SeqCst) == 0 && !self.call.is_probe;
+            if is_left && self.call.progress.borrow().is_waiting() {
+                self.remove(&mut shared_calls);
                 return;
             }
         }
     }
 
-    fn land(&self, outcome: Outcome) {
-        self.take_off(&mut lock(&self.account.flights));
-        self.flight.progress.send_replace(Progress::Over(outcome));
+    fn complete(&self, outcome: Outcome) {
+        self.remove(&mut lock(&self.account.shared_calls));
+        self.call.progress.send_replace(Progress::Over(outcome));
     }
 
-    fn take_off(&self, flights: &mut HashMap<Ask, Arc<Flight>>) {
-        if flights.get(&self.ask).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
-            flights.remove(&self.ask);
+    fn remove(&self, shared_calls: &mut HashMap<Ask, Arc<SharedCall>>) {
+        if shared_calls.get(&self.ask).is_some_and(|call| Arc::ptr_eq(call, &self.call)) {
+            shared_calls.remove(&self.ask);
         }
     }
 }
 
-impl Drop for Journey {
+impl Drop for CallGuard {
     fn drop(&mut self) {
-        let is_over = self.flight.progress.borrow().is_over();
+        let is_over = self.call.progress.borrow().is_over();
         if !is_over {
-            self.land(Err(CallError::Ending));
+            self.complete(Err(CallError::Ending));
         }
     }
 }

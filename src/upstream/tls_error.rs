@@ -9,7 +9,7 @@ use super::CallError;
 
 /// Why a certificate is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Distrust {
+pub enum CertificateProblem {
     /// Nobody known here vouches for it.
     #[error("no authority known here has issued it")]
     UnknownAuthority,
@@ -27,7 +27,7 @@ pub enum Distrust {
     Unsound,
 }
 
-impl From<&CertificateError> for Distrust {
+impl From<&CertificateError> for CertificateProblem {
     fn from(error: &CertificateError) -> Self {
         match error {
             // An authority that is made anew has the same name, and another key.

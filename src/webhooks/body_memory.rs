@@ -9,7 +9,7 @@ const UNIT: usize = 1024;
 
 /// A bounded amount of memory.
 #[derive(Debug, Clone)]
-pub(super) struct Room(Arc<Semaphore>);
+pub(super) struct BodyMemoryBudget(Arc<Semaphore>);
 
 /// A body, and the room that it takes until it is dropped.
 #[derive(Default)]
@@ -21,7 +21,7 @@ pub(super) struct Body {
 /// There is no room left.
 pub(super) struct Full;
 
-impl Room {
+impl BodyMemoryBudget {
     pub(super) fn new(megabytes: u64) -> Self {
         let units = usize::try_from(megabytes).unwrap_or(usize::MAX).saturating_mul(1024 * 1024 / UNIT);
         Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
@@ -49,17 +49,17 @@ mod tests {
 
     #[test]
     fn what_waits_is_bounded_and_room_comes_back() {
-        let room = Room::new(1);
+        let body_memory = BodyMemoryBudget::new(1);
         let mut bodies: Vec<Body> = (0..4).map(|_| Body::default()).collect();
         for body in &mut bodies {
             for _ in 0..256 {
-                assert!(room.add(body, &[0; 1024]).is_ok());
+                assert!(body_memory.add(body, &[0; 1024]).is_ok());
             }
         }
-        assert!(room.add(&mut Body::default(), &[0]).is_err());
+        assert!(body_memory.add(&mut Body::default(), &[0]).is_err());
         bodies.pop();
         let mut next = Body::default();
-        assert!(room.add(&mut next, &[0; 600]).is_ok() && room.add(&mut next, &[0; 400]).is_ok());
-        assert_eq!((next.bytes.len(), room.0.available_permits()), (1000, 255));
+        assert!(body_memory.add(&mut next, &[0; 600]).is_ok() && body_memory.add(&mut next, &[0; 400]).is_ok());
+        assert_eq!((next.bytes.len(), body_memory.0.available_permits()), (1000, 255));
     }
 }

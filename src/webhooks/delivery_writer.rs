@@ -11,7 +11,7 @@ use crate::storage::pool::Pool;
 use tokio::sync::oneshot;
 
 use super::body_memory::Body;
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::clock::Clock;
 use crate::storage::delivery_queue::{DeliveryRow, Inserted, insert_deliveries};
 use crate::telemetry::alarm::Alarm;
@@ -37,7 +37,7 @@ const QUIET: Duration = Duration::from_secs(6);
 
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Receipt {
+pub enum InsertResult {
     /// It is stored.
     New,
     /// The same was stored before.
@@ -52,16 +52,16 @@ pub enum Receipt {
 #[derive(Debug, Clone, Copy)]
 pub struct NotStored;
 
-struct Parcel {
+struct PendingInsert {
     row: DeliveryRow,
     // Its room comes free when it is written.
     _room: Body,
-    receipt: oneshot::Sender<Result<Receipt, NotStored>>,
+    receipt: oneshot::Sender<Result<InsertResult, NotStored>>,
 }
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Parcel>,
+    waiting: VecDeque<PendingInsert>,
     under_way: usize,
     // When the latest batch departed.
     departed_at: Option<Instant>,
@@ -75,10 +75,10 @@ impl Queue {
 }
 
 /// The brands' queues.
-pub struct Receipts {
+pub struct DeliveryWriter {
     pool: Pool,
     keep_contents: u32,
-    background: Background,
+    background: BackgroundTasks,
     clock: Clock,
     queues: HashMap<i32, Mutex<Queue>>,
     alarm: Arc<Alarm>,
@@ -88,13 +88,13 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Receipts {
+impl DeliveryWriter {
     /// Queues for some brands.
     pub fn new(
         pool: Pool,
         keep_contents: u32,
         alarm: Arc<Alarm>,
-        background: Background,
+        background: BackgroundTasks,
         clock: Clock,
         brands: impl IntoIterator<Item = i32>,
     ) -> Arc<Self> {
@@ -109,15 +109,15 @@ impl Receipts {
     }
 
     /// Stores a delivery, together with others that arrive now. It is stored even if nobody waits for that any more.
-    pub(super) async fn store(self: &Arc<Self>, brand_id: i32, row: DeliveryRow, room: Body) -> Result<Receipt, NotStored> {
+    pub(super) async fn store(self: &Arc<Self>, brand_id: i32, row: DeliveryRow, body_memory: Body) -> Result<InsertResult, NotStored> {
         let (receipt, stored) = oneshot::channel();
         {
             let mut queue = lock(self.queues.get(&brand_id).ok_or(NotStored)?);
-            queue.waiting.push_back(Parcel { row, _room: room, receipt });
+            queue.waiting.push_back(PendingInsert { row, _room: body_memory, receipt });
             if queue.may_depart() {
                 queue.under_way = queue.under_way.saturating_add(1);
-                let receipts = Arc::clone(self);
-                self.background.spawn(async move { receipts.write_all(brand_id).await });
+                let delivery_writer = Arc::clone(self);
+                self.background.spawn(async move { delivery_writer.write_all(brand_id).await });
             }
         }
         stored.await.unwrap_or(Err(NotStored))
@@ -143,8 +143,8 @@ impl Receipts {
         }
     }
 
-    async fn write(&self, brand_id: i32, parcels: Vec<Parcel>) {
-        let (rows, receipts): (Vec<_>, Vec<_>) = parcels.into_iter().map(|parcel| (parcel.row, (parcel.receipt, parcel._room))).unzip();
+    async fn write(&self, brand_id: i32, parcels: Vec<PendingInsert>) {
+        let (rows, delivery_writer): (Vec<_>, Vec<_>) = parcels.into_iter().map(|parcel| (parcel.row, (parcel.receipt, parcel._room))).unzip();
         let written = insert_deliveries(&self.pool, brand_id, &rows, self.keep_contents, self.clock.frozen_at()).await;
         let inserted: Result<Inserted, NotStored> = match written {
             Ok(inserted) => {
@@ -156,12 +156,12 @@ impl Receipts {
                 Err(NotStored)
             }
         };
-        for (row, (receipt, _room)) in rows.iter().zip(receipts) {
+        for (row, (receipt, _room)) in rows.iter().zip(delivery_writer) {
             let stored = |inserted: &Inserted| match row.delivery_id {
-                id if inserted.new.contains(&id) => Receipt::New,
-                id if inserted.conflicting.contains(&id) => Receipt::Conflicting,
-                id if inserted.repeated.contains(&id) => Receipt::Repeated,
-                _ => Receipt::Known,
+                id if inserted.new.contains(&id) => InsertResult::New,
+                id if inserted.conflicting.contains(&id) => InsertResult::Conflicting,
+                id if inserted.repeated.contains(&id) => InsertResult::Repeated,
+                _ => InsertResult::Known,
             };
             let _ = receipt.send(inserted.as_ref().map(stored).map_err(|_| NotStored));
         }
@@ -176,7 +176,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// The next to be written together: none of which could be the same as another. `None`, and it is over, when nobody waits.
-    fn next_batch(&mut self) -> Option<Vec<Parcel>> {
+    fn next_batch(&mut self) -> Option<Vec<PendingInsert>> {
         let mut queue = lock(self.queue);
         if queue.waiting.is_empty() {
             // Under the same lock, so that whoever comes next either is in the batch or starts a writer.

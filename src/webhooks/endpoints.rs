@@ -10,9 +10,9 @@ use metrics::Counter;
 
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
-use crate::sources::webhook::Refused;
+use crate::sources::webhook::VerificationError;
 use crate::storage::StorageError;
-use crate::storage::webhook_stats::{DoorRow, add_to_door};
+use crate::storage::webhook_stats::{WebhookStatsRow, add_webhook_stats};
 
 /// What becomes of a webhook at the door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Outcome {
     /// The settings say that it is not wanted.
     Dropped,
     /// It is not proved to be the source's.
-    Refused,
+    VerificationError,
     /// Its body is larger than bodies may be.
     TooLarge,
     /// The source sent it incompletely.
@@ -47,7 +47,7 @@ impl Outcome {
         Self::Repeated,
         Self::TooOften,
         Self::Dropped,
-        Self::Refused,
+        Self::VerificationError,
         Self::TooLarge,
         Self::Broken,
         Self::Unavailable,
@@ -61,7 +61,7 @@ impl Outcome {
             Self::Repeated => "repeated",
             Self::TooOften => "too_often",
             Self::Dropped => "dropped",
-            Self::Refused => "refused",
+            Self::VerificationError => "refused",
             Self::TooLarge => "too_large",
             Self::Broken => "broken",
             Self::Unavailable => "unavailable",
@@ -70,18 +70,18 @@ impl Outcome {
 }
 
 /// A source's way in, of one brand.
-pub struct Doorway {
+pub struct WebhookEndpoint {
     /// Whose.
     pub brand: Arc<Brand>,
     /// Of which source.
     pub source: Source,
     // Looked up once, since that takes longer than counting.
     counters: Vec<(Outcome, Counter)>,
-    news: Mutex<DoorRow>,
+    news: Mutex<WebhookStatsRow>,
     warned_at: AtomicI64,
 }
 
-impl Doorway {
+impl WebhookEndpoint {
     fn new(brand: Arc<Brand>, source: Source) -> Self {
         let counter = |outcome: Outcome| {
             let brand = brand.rules.slug.clone();
@@ -91,7 +91,7 @@ impl Doorway {
         Self { brand, source, counters, news: Mutex::default(), warned_at: AtomicI64::new(i64::MIN) }
     }
 
-    fn news(&self) -> MutexGuard<'_, DoorRow> {
+    fn news(&self) -> MutexGuard<'_, WebhookStatsRow> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -113,7 +113,7 @@ impl Doorway {
                 news.accepted = news.accepted.saturating_add(1);
                 (news.refused_in_a_row, news.refused_since) = (0, None);
             }
-            Outcome::Refused => {
+            Outcome::VerificationError => {
                 news.refused_at = Some(now);
                 news.refused = news.refused.saturating_add(1);
                 news.refused_in_a_row = news.refused_in_a_row.saturating_add(1);
@@ -124,7 +124,7 @@ impl Doorway {
     }
 
     /// Says that a webhook was refused; once a minute, since anybody can send many.
-    pub fn warn(&self, refused: Refused, now: Timestamp) {
+    pub fn warn(&self, refused: VerificationError, now: Timestamp) {
         let (now, last) = (now.as_second(), self.warned_at.load(Ordering::Relaxed));
         let is_due = now.saturating_sub(last) >= 60;
         if is_due && self.warned_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
@@ -135,18 +135,18 @@ impl Doorway {
 }
 
 /// All ways in.
-pub struct Doorways(HashMap<(String, Source), Doorway>);
+pub struct WebhookEndpoints(HashMap<(String, Source), WebhookEndpoint>);
 
-impl Doorways {
+impl WebhookEndpoints {
     /// One for each source of each brand, also for those that are not connected.
     pub fn new<'a>(brands: impl IntoIterator<Item = &'a Arc<Brand>>) -> Self {
-        let doorways = brands.into_iter().flat_map(|brand| Source::ALL.map(|source| (Arc::clone(brand), source)));
-        Self(doorways.map(|(brand, source)| ((brand.rules.slug.clone(), source), Doorway::new(brand, source))).collect())
+        let endpoints = brands.into_iter().flat_map(|brand| Source::ALL.map(|source| (Arc::clone(brand), source)));
+        Self(endpoints.map(|(brand, source)| ((brand.rules.slug.clone(), source), WebhookEndpoint::new(brand, source))).collect())
     }
 
     /// The way in of a source.
     #[must_use]
-    pub fn find(&self, brand: &str, source: &str) -> Option<&Doorway> {
+    pub fn find(&self, brand: &str, source: &str) -> Option<&WebhookEndpoint> {
         self.0.get(&(brand.to_owned(), source.parse().ok()?))
     }
 
@@ -155,14 +155,14 @@ impl Doorways {
     /// # Errors
     /// When Postgres fails; what happened is written down next time.
     pub async fn write_down(&self, pool: &Pool) -> Result<(), StorageError> {
-        for doorway in self.0.values() {
-            let news = std::mem::take(&mut *doorway.news());
-            if news == DoorRow::default() {
+        for endpoint in self.0.values() {
+            let news = std::mem::take(&mut *endpoint.news());
+            if news == WebhookStatsRow::default() {
                 continue;
             }
-            let written = add_to_door(pool, doorway.brand.id(), doorway.source, &news).await;
+            let written = add_webhook_stats(pool, endpoint.brand.id(), endpoint.source, &news).await;
             if written.is_err() {
-                doorway.news().follow(&news);
+                endpoint.news().follow(&news);
             }
             written?;
         }

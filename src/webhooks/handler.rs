@@ -14,19 +14,19 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 
-use super::body_memory::{Body, Room};
-use super::delivery_writer::{Receipt, Receipts};
-use super::endpoints::{Doorway, Doorways, Outcome};
-use crate::app::tasks::Background;
+use super::body_memory::{Body, BodyMemoryBudget};
+use super::delivery_writer::{DeliveryWriter, InsertResult};
+use super::endpoints::{Outcome, WebhookEndpoint, WebhookEndpoints};
+use crate::app::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::Source;
 use crate::http::problem::Problem;
 use crate::http::rate_limits::SameWebhooks;
-use crate::inbox::Wakes;
+use crate::inbox::WakeHandles;
 use crate::settings::file::{InboxSettings, LimitsSettings};
-use crate::sources::webhook::{Admitted, Incoming, Refused, SECRET_HEADER, SECRET_PARAMETER, Sameness, SecretIn, Urgency};
+use crate::sources::webhook::{DedupKey, Priority, SECRET_HEADER, SECRET_PARAMETER, SecretIn, UnverifiedWebhook, VerificationError, VerifiedWebhook};
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
 use crate::storage::delivery_queue::{DeliveryRow, new_id};
@@ -36,18 +36,18 @@ use crate::sync::follow_up::confirmations;
 use crate::telemetry::alarm::Alarm;
 
 /// What receiving needs.
-pub struct Reception {
+pub struct WebhookService {
     /// The ways in.
-    pub doorways: Arc<Doorways>,
-    pub(crate) receipts: Arc<Receipts>,
+    pub endpoints: Arc<WebhookEndpoints>,
+    pub(crate) delivery_writer: Arc<DeliveryWriter>,
     pool: Pool,
     same: SameWebhooks,
     // One of the large bodies at a time whose proof takes them apart.
     large: Arc<Semaphore>,
-    room: Room,
+    body_memory: BodyMemoryBudget,
     most_bytes: usize,
     answer: Duration,
-    wakes: Wakes,
+    wakes: WakeHandles,
     clock: Clock,
 }
 
@@ -60,24 +60,31 @@ pub struct WebhookTrace {
     pub source: Source,
 }
 
-impl Reception {
+impl WebhookService {
     /// For some brands.
     pub fn new(
         (pool, alarm): (Pool, Arc<Alarm>),
         brands: &[Arc<Brand>],
         settings: (&InboxSettings, &LimitsSettings),
-        wakes: Wakes,
-        background: Background,
+        wakes: WakeHandles,
+        background: BackgroundTasks,
         clock: Clock,
     ) -> Self {
         let (settings, limits) = settings;
         Self {
-            doorways: Arc::new(Doorways::new(brands)),
-            receipts: Receipts::new(pool.clone(), settings.keep_contents, alarm, background, clock.clone(), brands.iter().map(|brand| brand.id())),
+            endpoints: Arc::new(WebhookEndpoints::new(brands)),
+            delivery_writer: DeliveryWriter::new(
+                pool.clone(),
+                settings.keep_contents,
+                alarm,
+                background,
+                clock.clone(),
+                brands.iter().map(|brand| brand.id()),
+            ),
             pool,
             same: SameWebhooks::new(limits.same_webhook_per_minute),
             large: Arc::new(Semaphore::new(1)),
-            room: Room::new(settings.waiting_megabytes),
+            body_memory: BodyMemoryBudget::new(settings.waiting_megabytes),
             most_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
             answer: Duration::from_millis(settings.answer_ms),
             wakes,
@@ -90,22 +97,22 @@ impl Reception {
 ///
 /// # Errors
 /// Every [`Problem`] that a source can meet.
-pub async fn receive(request: HttpRequest, payload: Payload, reception: Data<Reception>) -> Result<HttpResponse, Problem> {
+pub async fn receive(request: HttpRequest, payload: Payload, reception: Data<WebhookService>) -> Result<HttpResponse, Problem> {
     let place = |name| request.match_info().query(name);
-    let doorway = reception.doorways.find(place("brand"), place("source")).ok_or(Problem::NotFound)?;
-    request.extensions_mut().insert(WebhookTrace { brand: Arc::clone(&doorway.brand), source: doorway.source });
-    let came = tokio::time::timeout(reception.answer, reception.take(&request, payload, doorway)).await;
+    let endpoint = reception.endpoints.find(place("brand"), place("source")).ok_or(Problem::NotFound)?;
+    request.extensions_mut().insert(WebhookTrace { brand: Arc::clone(&endpoint.brand), source: endpoint.source });
+    let came = tokio::time::timeout(reception.answer, reception.take(&request, payload, endpoint)).await;
     let (outcome, answer) = match came {
         Ok(Ok(outcome)) => (outcome, Ok(HttpResponse::Accepted().finish())),
         Ok(Err((outcome, problem))) => (outcome, Err(problem)),
         // It may be stored all the same: then the next attempt finds it known.
         Err(_) => (Outcome::Unavailable, Err(Problem::ReceiptUnknown)),
     };
-    doorway.count(outcome, reception.clock.now());
+    endpoint.count(outcome, reception.clock.now());
     answer
 }
 
-type Turned = (Outcome, Problem);
+type Rejection = (Outcome, Problem);
 
 /// A body without what JSON leaves free, such as blanks: with one more it is the same webhook.
 fn normalized(body: &[u8]) -> Vec<u8> {
@@ -124,50 +131,50 @@ struct Letter {
 }
 
 impl Letter {
-    fn admit(&self, brand: &Brand, source: Source) -> Result<Admitted, Refused> {
+    fn verify(&self, brand: &Brand, source: Source) -> Result<VerifiedWebhook, VerificationError> {
         let Self { headers, secret, body, received_at } = self;
-        let door = brand.rules.doors.get(&source).ok_or(Refused::Missing("proof in the settings"))?;
-        let incoming = Incoming { headers, secret: secret.as_deref(), body, received_at: *received_at };
-        door.admit(brand.rules.sources.reader(source), &incoming)
+        let door = brand.rules.doors.get(&source).ok_or(VerificationError::Missing("proof in the settings"))?;
+        let incoming = UnverifiedWebhook { headers, secret: secret.as_deref(), body, received_at: *received_at };
+        door.verify(brand.rules.sources.reader(source), &incoming)
     }
 }
 
-impl Reception {
-    async fn take(&self, request: &HttpRequest, payload: Payload, doorway: &Doorway) -> Result<Outcome, Turned> {
-        let brand = &doorway.brand;
-        let Some(door) = brand.rules.doors.get(&doorway.source) else { return Err((Outcome::Unavailable, Problem::SourceNotConnected)) };
-        let mut room = self.read(request, payload).await?;
+impl WebhookService {
+    async fn take(&self, request: &HttpRequest, payload: Payload, endpoint: &WebhookEndpoint) -> Result<Outcome, Rejection> {
+        let brand = &endpoint.brand;
+        let Some(door) = brand.rules.doors.get(&endpoint.source) else { return Err((Outcome::Unavailable, Problem::SourceNotConnected)) };
+        let mut body_memory = self.read(request, payload).await?;
         let letter = Letter {
             headers: headers(request.headers()),
             secret: door.proof.secret_in().and_then(|place| secret(request, place)),
-            body: std::mem::take(&mut room.bytes),
+            body: std::mem::take(&mut body_memory.bytes),
             received_at: self.clock.now(),
         };
-        let admitted = self.admit(brand, doorway.source, letter).await?.map_err(|refused| {
-            doorway.warn(refused, self.clock.now());
-            (Outcome::Refused, Problem::WebhookUnproved)
+        let admitted = self.verify(brand, endpoint.source, letter).await?.map_err(|refused| {
+            endpoint.warn(refused, self.clock.now());
+            (Outcome::VerificationError, Problem::WebhookUnproved)
         })?;
-        let Some(urgency) = place_in_line(admitted.label.urgency) else { return Ok(Outcome::Dropped) };
+        let Some(priority) = place_in_line(admitted.label.priority) else { return Ok(Outcome::Dropped) };
         // A second one of the same id, or the same content as the last, changes nothing; what bears neither is work each time.
-        let content = (admitted.label.sameness == Sameness::None)
-            .then(|| LookupHash::new(&brand.row.secret, &format!("same {}", doorway.source), &normalized(&admitted.delivery.body)).0);
+        let content = (admitted.label.sameness == DedupKey::None)
+            .then(|| LookupHash::new(&brand.row.secret, &format!("same {}", endpoint.source), &normalized(&admitted.delivery.body)).0);
         if let Some(content) = content {
             self.same.take(content).map_err(|seconds| (Outcome::TooOften, Problem::TooManyWebhooks(seconds)))?;
         }
         let about = about(&admitted);
-        let stored = self.receipts.store(brand.id(), row(brand, doorway.source, admitted, urgency), room).await;
+        let stored = self.delivery_writer.store(brand.id(), row(brand, endpoint.source, admitted, priority), body_memory).await;
         match stored {
-            Ok(Receipt::Repeated) => {
+            Ok(InsertResult::Repeated) => {
                 // It may be so again, or somebody sends again what was so once: only the source knows.
-                self.ask_about(brand, doorway.source, about).await.map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
+                self.ask_about(brand, endpoint.source, about).await.map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
                 Ok(Outcome::Repeated)
             }
-            Ok(Receipt::New) => {
+            Ok(InsertResult::New) => {
                 self.wakes.wake(brand.id());
                 Ok(Outcome::Received)
             }
-            Ok(Receipt::Known) => Ok(Outcome::Known),
-            Ok(Receipt::Conflicting) => Ok(Outcome::ConflictingDuplicate),
+            Ok(InsertResult::Known) => Ok(Outcome::Known),
+            Ok(InsertResult::Conflicting) => Ok(Outcome::ConflictingDuplicate),
             Err(_) => {
                 // Whoever is asked to send it again may do so.
                 content.into_iter().for_each(|content| self.same.forget(content));
@@ -178,17 +185,17 @@ impl Reception {
 
     /// At once, but for large bodies whose proof takes them apart: elsewhere, one after the other. Whoever can't prove anything
     /// could have the threads that answer lookups do nothing but read them.
-    async fn admit(&self, brand: &Arc<Brand>, source: Source, letter: Letter) -> Result<Result<Admitted, Refused>, Turned> {
+    async fn verify(&self, brand: &Arc<Brand>, source: Source, letter: Letter) -> Result<Result<VerifiedWebhook, VerificationError>, Rejection> {
         // Only a hash over the object takes long before anything is proved.
         let is_hashed = brand.rules.doors.get(&source).is_some_and(|door| door.proof.name() == "hash");
         if letter.body.len() <= LARGE || !is_hashed {
-            return Ok(letter.admit(brand, source));
+            return Ok(letter.verify(brand, source));
         }
         let unavailable = (Outcome::Unavailable, Problem::InboxUnavailable);
         let permit = Arc::clone(&self.large).acquire_owned().await.map_err(|_| unavailable)?;
         let brand = Arc::clone(brand);
         let reading = tokio::task::spawn_blocking(move || {
-            let admitted = letter.admit(&brand, source);
+            let admitted = letter.verify(&brand, source);
             drop(permit);
             admitted
         });
@@ -204,7 +211,7 @@ impl Reception {
         insert_follow_ups(&mut *self.pool.acquire().await?, brand.id(), now, &hints).await
     }
 
-    async fn read(&self, request: &HttpRequest, mut payload: Payload) -> Result<Body, Turned> {
+    async fn read(&self, request: &HttpRequest, mut payload: Payload) -> Result<Body, Rejection> {
         // A signature is made of the bytes that were packed, and nobody says with what.
         let mut encodings = request.headers().get_all(header::CONTENT_ENCODING).flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
         if !encodings.all(|encoding| encoding.trim_ascii().is_empty() || encoding.trim_ascii().eq_ignore_ascii_case(b"identity")) {
@@ -221,36 +228,36 @@ impl Reception {
             if body.bytes.len().saturating_add(chunk.len()) > self.most_bytes {
                 return Err(too_large);
             }
-            self.room.add(&mut body, &chunk).map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
+            self.body_memory.add(&mut body, &chunk).map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
         }
         Ok(body)
     }
 }
 
 /// The records that a webhook is about.
-fn about(admitted: &Admitted) -> Vec<RecordKey> {
+fn about(admitted: &VerifiedWebhook) -> Vec<RecordKey> {
     match &admitted.label.sameness {
-        Sameness::Last { about, .. } => about.iter().filter_map(|about| about.parse().ok()).collect(),
-        Sameness::None | Sameness::Id(_) => Vec::new(),
+        DedupKey::Last { about, .. } => about.iter().filter_map(|about| about.parse().ok()).collect(),
+        DedupKey::None | DedupKey::Id(_) => Vec::new(),
     }
 }
 
-const fn place_in_line(urgency: Urgency) -> Option<i16> {
-    match urgency {
-        Urgency::First => Some(0),
-        Urgency::Usual => Some(1),
-        Urgency::Later => Some(2),
-        Urgency::Drop => None,
+const fn place_in_line(priority: Priority) -> Option<i16> {
+    match priority {
+        Priority::High => Some(0),
+        Priority::Normal => Some(1),
+        Priority::Low => Some(2),
+        Priority::Drop => None,
     }
 }
 
 /// As it is stored. What tells two deliveries apart is kept as keyed hashes, which say nothing of whom they are about.
-fn row(brand: &Brand, source: Source, Admitted { delivery, label }: Admitted, urgency: i16) -> DeliveryRow {
+fn row(brand: &Brand, source: Source, VerifiedWebhook { delivery, label }: VerifiedWebhook, priority: i16) -> DeliveryRow {
     let hash = |kind: &str, value: &[u8]| LookupHash::new(&brand.row.secret, &format!("{kind} {source}"), value).0;
     let (key, last) = match &label.sameness {
-        Sameness::None => (None, None),
-        Sameness::Id(id) => (Some(hash("delivery", id.as_bytes())), None),
-        Sameness::Last { digest, about } => {
+        DedupKey::None => (None, None),
+        DedupKey::Id(id) => (Some(hash("delivery", id.as_bytes())), None),
+        DedupKey::Last { digest, about } => {
             (None, Some((hash("content", digest), about.iter().map(|about| hash("subject", about.as_bytes())).collect())))
         }
     };
@@ -261,7 +268,7 @@ fn row(brand: &Brand, source: Source, Admitted { delivery, label }: Admitted, ur
         headers: delivery.headers,
         content: hash("whole content", &delivery.body),
         body: delivery.body,
-        urgency,
+        priority,
         key,
         last,
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hookpoint::sources::api::Ask;
-use hookpoint::upstream::{CallError, Class, Window};
+use hookpoint::upstream::{CallError, CallPriority, Window};
 
 use crate::support::{Options, Replica, database};
 use crate::vendor::{Arrival, Vendor, json};
@@ -26,12 +26,12 @@ fn options() -> Options {
 }
 
 /// Asks one after the other until it is told to stop.
-async fn walk(replica: Arc<Replica>, class: Class, is_over: Arc<AtomicBool>) {
+async fn traversal(replica: Arc<Replica>, priority: CallPriority, is_over: Arc<AtomicBool>) {
     let mut page = 0;
     while !is_over.load(Ordering::SeqCst) {
         page += 1;
-        let ask = Ask::about("get", &format!("{}-{page}", class.as_str()));
-        match replica.account.call(&ask, class, Duration::from_secs(20)).await {
+        let ask = Ask::about("get", &format!("{}-{page}", priority.as_str()));
+        match replica.account.call(&ask, priority, Duration::from_secs(20)).await {
             Ok(_) | Err(CallError::NoBudget) => {}
             Err(error) => panic!("{error}"),
         }
@@ -50,7 +50,7 @@ async fn ring(replica: Arc<Replica>, per_second: u32, is_over: Arc<AtomicBool>, 
         let (replica, answered) = (Arc::clone(&replica), Arc::clone(&answered));
         callers.spawn(async move {
             let ask = Ask::about("get", &format!("live-{n}-{per_second}"));
-            match replica.account.call(&ask, Class::Live, Duration::from_millis(300)).await {
+            match replica.account.call(&ask, CallPriority::Live, Duration::from_millis(300)).await {
                 Ok(_) => drop(answered.fetch_add(1, Ordering::SeqCst)),
                 Err(CallError::NoBudget) => {}
                 Err(error) => panic!("{error}"),
@@ -62,8 +62,8 @@ async fn ring(replica: Arc<Replica>, per_second: u32, is_over: Arc<AtomicBool>, 
     }
 }
 
-fn of_class<'a>(arrivals: &'a [Arrival], class: &str, since: Instant) -> impl Iterator<Item = &'a Arrival> {
-    let start = format!("/{class}-");
+fn of_class<'a>(arrivals: &'a [Arrival], priority: &str, since: Instant) -> impl Iterator<Item = &'a Arrival> {
+    let start = format!("/{priority}-");
     arrivals.iter().filter(move |arrival| arrival.at >= since && arrival.target.starts_with(&start))
 }
 
@@ -75,8 +75,8 @@ async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups
         [Replica::start_on(&name, &vendor.url(), options()).await, Replica::start_on(&name, &vendor.url(), options()).await].map(Arc::new);
     let (is_over, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut all = tokio::task::JoinSet::new();
-    for (replica, class) in [(&one, Class::Backfill), (&two, Class::Backfill), (&two, Class::Reconcile)] {
-        all.spawn(walk(Arc::clone(replica), class, Arc::clone(&is_over)));
+    for (replica, priority) in [(&one, CallPriority::Backfill), (&two, CallPriority::Backfill), (&two, CallPriority::Reconcile)] {
+        all.spawn(traversal(Arc::clone(replica), priority, Arc::clone(&is_over)));
     }
     // First the backfill alone, then thousands of lookups beside it.
     tokio::time::sleep(WINDOW.length * 2).await;
@@ -108,7 +108,7 @@ async fn a_backfill_alone_uses_what_there_is() {
     let vendor = Vendor::start(|_| json(200, "{}")).await;
     let replica = Arc::new(Replica::start(&vendor.url(), options()).await);
     let is_over = Arc::new(AtomicBool::new(false));
-    let walking = tokio::spawn(walk(Arc::clone(&replica), Class::Backfill, Arc::clone(&is_over)));
+    let walking = tokio::spawn(traversal(Arc::clone(&replica), CallPriority::Backfill, Arc::clone(&is_over)));
     tokio::time::sleep(WINDOW.length * 4).await;
     is_over.store(true, Ordering::SeqCst);
     walking.await.unwrap();
@@ -125,11 +125,11 @@ async fn a_restart_does_not_begin_a_new_minute() {
     let vendor = Vendor::start(|_| json(200, "{}")).await;
     let name = database().await;
     let options = Options { calls: 10, ..Options::default() };
-    let patience = Duration::from_millis(200);
+    let timeout = Duration::from_millis(200);
     for _ in 0..3 {
         let replica = Replica::start_on(&name, &vendor.url(), options.clone()).await;
         for n in 0..8 {
-            let asked = replica.account.call(&Ask::about("get", &n.to_string()), Class::Live, patience).await;
+            let asked = replica.account.call(&Ask::about("get", &n.to_string()), CallPriority::Live, timeout).await;
             assert!(matches!(asked, Ok(_) | Err(CallError::NoBudget)));
         }
         replica.stop().await;
@@ -143,7 +143,7 @@ async fn many_calls_a_second_are_granted_to_one_who_asks_page_after_page() {
     let replica = Replica::start(&vendor.url(), Options { calls: 60_000, ..Options::default() }).await;
     let began = Instant::now();
     for n in 0..400 {
-        replica.ask_as(Class::Backfill, "get", &n.to_string()).await.unwrap();
+        replica.ask_as(CallPriority::Backfill, "get", &n.to_string()).await.unwrap();
     }
     let rows: i64 = sqlx::query_scalar("select count(*) from calls").fetch_one(replica.pool()).await.unwrap();
     // No row for each: a step of a tenth of a second has one.

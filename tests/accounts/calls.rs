@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::Ask;
-use hookpoint::upstream::{CallError, Class};
+use hookpoint::upstream::{CallError, CallPriority};
 
 use crate::support::{Options, Replica, TOKEN, until};
 use crate::vendor::{Act, Vendor, answer, json};
@@ -39,7 +39,11 @@ async fn every_fault_has_its_error_and_the_next_call_is_answered() {
             || Act::Hang([chunked("application/json"), b"1\r\n{\r\n".to_vec()].concat()),
             |error| matches!(error, CallError::TimedOut),
         ),
-        ("never ends", || Act::Endless(chunked("application/json"), b"4\r\n    \r\n".repeat(1000)), |error| matches!(error, CallError::TooLarge)),
+        (
+            "never ends",
+            || Act::TooManyFollowUps(chunked("application/json"), b"4\r\n    \r\n".repeat(1000)),
+            |error| matches!(error, CallError::TooLarge),
+        ),
         (
             "is a page",
             || answer(200, &[("Content-Type", "text/html")], b"<!doctype html><title>Sign in</title>"),
@@ -194,12 +198,12 @@ async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
     let settings = CallSettings { first_byte_ms: 5_000, whole_ms: 5_000, ..Options::default().settings };
     let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
     let pages: Vec<Ask> = (0..20).map(|n| Ask::about("get", &format!("page-{n}"))).collect();
-    let backfill = futures_util::future::join_all(pages.iter().map(|ask| replica.account.call(ask, Class::Backfill, Duration::from_secs(60))));
+    let backfill = futures_util::future::join_all(pages.iter().map(|ask| replica.account.call(ask, CallPriority::Backfill, Duration::from_secs(60))));
     let lookups = async {
         until("the backfill has all its places", || vendor.arrivals().len() >= 6).await;
         for n in 0..10 {
             let ask = Ask::about("get", &n.to_string());
-            assert!(replica.account.call(&ask, Class::Live, Duration::from_secs(2)).await.is_ok());
+            assert!(replica.account.call(&ask, CallPriority::Live, Duration::from_secs(2)).await.is_ok());
         }
     };
     tokio::select! { _ = backfill => panic!("it hangs"), () = lookups => {} }
@@ -212,12 +216,12 @@ async fn who_is_on_the_phone_takes_a_waiting_call_along() {
     let vendor = Vendor::start(|_| json(200, "1")).await;
     // Of two calls in a minute the second one is for whoever is on the phone.
     let replica = Replica::start(&vendor.url(), Options { calls: 2, ..Options::default() }).await;
-    replica.ask_as(Class::Backfill, "get", "a").await.unwrap();
+    replica.ask_as(CallPriority::Backfill, "get", "a").await.unwrap();
     let ask = Ask::about("get", "b");
-    let backfill = replica.account.call(&ask, Class::Backfill, Duration::from_secs(20));
+    let backfill = replica.account.call(&ask, CallPriority::Backfill, Duration::from_secs(20));
     let lookup = async {
         until("the backfill waits", || replica.account.calls_under_way() == 1).await;
-        replica.account.call(&ask, Class::Live, Duration::from_secs(20)).await
+        replica.account.call(&ask, CallPriority::Live, Duration::from_secs(20)).await
     };
     let (backfill, lookup) = tokio::join!(backfill, lookup);
     assert!(backfill.is_ok() && lookup.is_ok());

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use h2::Reason;
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::Ask;
-use hookpoint::upstream::{CallError, Class, Window};
+use hookpoint::upstream::{CallError, CallPriority, Window};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::authority::{Authority, SOUND};
@@ -57,7 +57,7 @@ async fn a_call_that_hangs_leaves_the_others_alone() {
     let settings = CallSettings { first_byte_ms: 5_000, whole_ms: 5_000, ..Options::default().settings };
     let (vendor, replica) = start(Options { settings, ..Options::default() }, hangs).await;
     let hanging = Ask::about("get", "hangs");
-    let hanging = replica.account.call(&hanging, Class::Backfill, Duration::from_secs(20));
+    let hanging = replica.account.call(&hanging, CallPriority::Backfill, Duration::from_secs(20));
     let others = async {
         until("it hangs", || vendor.arrivals().len() == 1).await;
         for about in abouts(20) {
@@ -124,7 +124,7 @@ async fn a_connection_on_which_nothing_is_heard_any_more_is_left() {
 async fn too_many_calls_are_too_many_over_http2() {
     let (vendor, replica) = start(Options::default(), |_| Deed::Headed(429, "retry-after", "30")).await;
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Status(429))));
-    let heard = replica.account.call(&Ask::about("get", "b"), Class::Live, Duration::from_millis(300)).await;
+    let heard = replica.account.call(&Ask::about("get", "b"), CallPriority::Live, Duration::from_millis(300)).await;
     assert!(matches!(heard, Err(CallError::NoBudget)));
     assert_eq!(vendor.arrivals().len(), 1);
     replica.stop().await;

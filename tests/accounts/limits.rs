@@ -6,7 +6,7 @@ use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::Ask;
 use hookpoint::storage::rate_limit::postpone_call;
 use hookpoint::storage::upstream_accounts::{AccountKey, AccountRow, get_account};
-use hookpoint::upstream::{CallError, Class};
+use hookpoint::upstream::{CallError, CallPriority};
 use jiff::SignedDuration;
 
 use crate::support::{Options, Replica, database, now, until};
@@ -24,7 +24,7 @@ async fn blocked(replica: &Replica) -> f64 {
 
 /// Asks with no patience.
 async fn try_call(replica: &Replica, about: &str) -> Result<(), CallError> {
-    replica.account.call(&Ask::about("get", about), Class::Live, Duration::from_millis(300)).await.map(drop)
+    replica.account.call(&Ask::about("get", about), CallPriority::Live, Duration::from_millis(300)).await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,13 +61,13 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
-    for (block, patience, is_had) in [("30", 25, false), ("3", 60, true)] {
+    for (block, timeout, is_had) in [("30", 25, false), ("3", 60, true)] {
         let vendor =
             Vendor::start(move |arrival| if arrival.number == 0 { answer(429, &[("Retry-After", block)], b"") } else { json(200, "1") }).await;
         let replica = Replica::start(&vendor.url(), Options::default()).await;
         assert!(matches!(try_call(&replica, "a").await, Err(CallError::Status(429))));
         let ask = Ask::about("get", "b");
-        let called = replica.account.call(&ask, Class::Live, Duration::from_secs(patience));
+        let called = replica.account.call(&ask, CallPriority::Live, Duration::from_secs(timeout));
         // Long before its time is up.
         let called = tokio::time::timeout(Duration::from_secs(20), called).await.expect("it is told");
         assert!(if is_had { called.is_ok() } else { matches!(called, Err(CallError::NoBudget)) });
@@ -162,7 +162,7 @@ async fn how_an_account_is_doing_is_kept() {
     assert_eq!(row(&replica).await, AccountRow::default());
     replica.ask("get", "a").await.unwrap();
     for n in 0..5 {
-        assert!(replica.ask_as(Class::Backfill, "get", &n.to_string()).await.is_err());
+        assert!(replica.ask_as(CallPriority::Backfill, "get", &n.to_string()).await.is_err());
     }
     // What changes something is written down at once, but beside the call.
     let mut kept = row(&replica).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hookpoint::settings::file::{CallSettings, LogFormat, TelemetrySettings};
 use hookpoint::sources::api::{Ask, ClientCredentials, Credential, TokenStyle};
 use hookpoint::sources::secret::Secret;
-use hookpoint::upstream::{CallError, Class};
+use hookpoint::upstream::{CallError, CallPriority};
 
 use crate::support::{Options, Replica};
 use crate::vendor::{Act, Vendor, answer, json};
@@ -77,7 +77,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
         for (what, about) in [("get", "contacts?email=canary%40ask.example"), ("post", "canary@ask.example"), ("given", "http://canary@ask.example/")]
         {
             let ask = Ask::about(what, about);
-            let heard = replica.account.call(&ask, Class::Live, Duration::from_millis(200)).await;
+            let heard = replica.account.call(&ask, CallPriority::Live, Duration::from_millis(200)).await;
             write!(shown, "{ask:?} {heard:?} ").unwrap();
             if let Err(error) = heard {
                 write!(shown, "{error} {error:#?} ").unwrap();
@@ -86,7 +86,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
         assert!(vendor.arrivals().iter().any(|arrival| arrival.head.contains("canary-of-the-token")));
         for n in 0..2 {
             let ask = Ask::about("get", &format!("canary%40ask.example{n}"));
-            let _ = replica.account.call(&ask, Class::Backfill, Duration::from_millis(200)).await;
+            let _ = replica.account.call(&ask, CallPriority::Backfill, Duration::from_millis(200)).await;
         }
         let row = hookpoint::storage::upstream_accounts::get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap();
         write!(shown, "{row:?}").unwrap();

@@ -6,21 +6,21 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hookpoint::app::open_brands;
-use hookpoint::app::tasks::Background;
+use hookpoint::app::tasks::BackgroundTasks;
 use hookpoint::brand::Brand;
 use hookpoint::clock::Clock;
-use hookpoint::customer::model::field_versions::Versions;
+use hookpoint::customer::model::field_versions::FieldVersions;
 use hookpoint::customer::model::record::Record;
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::CallSettings;
-use hookpoint::sources::api::{AccountRules, Api, Ask, Credential, Heard, LiveSettings, Reply, Request, Stream, Target, Whom};
+use hookpoint::sources::api::{AccountRules, Api, Ask, Credential, LiveSettings, LookupTarget, ParsedReply, Reply, Request, Stream, Target};
 use hookpoint::sources::secret::Secret;
 use hookpoint::sources::{Delivery, Unreadable};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
 use hookpoint::storage::pool::Pool;
-use hookpoint::upstream::{Account, CallError, Class, Switchboard, Window};
+use hookpoint::upstream::{CallError, CallPriority, UpstreamClient, UpstreamClientFactory, Window};
 use jiff::Timestamp;
 use reqwest::Certificate;
 use serde_json::json;
@@ -106,11 +106,11 @@ impl Api for Plain {
         None
     }
 
-    fn each(&self, _: &str, _: &str, _: &Versions) -> Option<Ask> {
+    fn each(&self, _: &str, _: &str, _: &FieldVersions) -> Option<Ask> {
         None
     }
 
-    fn find(&self, _: &Whom, _: &[Record]) -> Vec<Ask> {
+    fn find(&self, _: &LookupTarget, _: &[Record]) -> Vec<Ask> {
         Vec::new()
     }
 
@@ -132,9 +132,9 @@ impl Api for Plain {
         }
     }
 
-    fn read(&self, _: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+    fn read(&self, _: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         let body = if reply.is_missing { "missing".to_owned() } else { reply.body.to_string() };
-        if body.contains("unreadable") { Err(Unreadable::Missing("sense")) } else { Ok(Heard { there: vec![body], ..Heard::default() }) }
+        if body.contains("unreadable") { Err(Unreadable::Missing("sense")) } else { Ok(ParsedReply { there: vec![body], ..ParsedReply::default() }) }
     }
 }
 
@@ -142,8 +142,8 @@ impl Api for Plain {
 pub struct Replica {
     pub database: Database,
     pub brand: Arc<Brand>,
-    pub background: Background,
-    pub account: Arc<Account>,
+    pub background: BackgroundTasks,
+    pub account: Arc<UpstreamClient>,
 }
 
 /// How an account differs from the usual one.
@@ -175,9 +175,9 @@ impl Replica {
         let database = open(name).await;
         let settings = Settings::parse("[brands.demo]", Path::new("test.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
-        let background = Background::new();
-        let board = Switchboard::new(&database.pool, &options.settings, options.window, &background, &Clock::frozen(now()));
-        let board = options.authority.into_iter().fold(board, Switchboard::trusting);
+        let background = BackgroundTasks::new();
+        let board = UpstreamClientFactory::new(&database.pool, &options.settings, options.window, &background, &Clock::frozen(now()));
+        let board = options.authority.into_iter().fold(board, UpstreamClientFactory::trusting);
         let rules = AccountRules {
             base_url: base_url.to_owned(),
             origins: options.origins,
@@ -195,11 +195,11 @@ impl Replica {
 
     /// Asks, and gives the body.
     pub async fn ask(&self, what: &str, about: &str) -> Result<String, CallError> {
-        self.ask_as(Class::Live, what, about).await
+        self.ask_as(CallPriority::Live, what, about).await
     }
 
-    pub async fn ask_as(&self, class: Class, what: &str, about: &str) -> Result<String, CallError> {
-        let heard = self.account.call(&Ask::about(what, about), class, Duration::from_secs(20)).await?;
+    pub async fn ask_as(&self, priority: CallPriority, what: &str, about: &str) -> Result<String, CallError> {
+        let heard = self.account.call(&Ask::about(what, about), priority, Duration::from_secs(20)).await?;
         Ok(heard.there.concat())
     }
 

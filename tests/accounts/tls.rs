@@ -6,7 +6,7 @@ use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::{ClientCredentials, Credential, TokenStyle};
 use hookpoint::sources::secret::Secret;
 use hookpoint::storage::upstream_accounts::get_account;
-use hookpoint::upstream::{CallError, Distrust};
+use hookpoint::upstream::{CallError, CertificateProblem};
 use reqwest::Certificate;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -79,10 +79,15 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
     let (known, foreign) = (Authority::new(), Authority::new());
     let settings = CallSettings { break_after: 3, ..Options::default().settings };
     for (by, claim, expected, words) in [
-        (&foreign, SOUND, Distrust::UnknownAuthority, "its certificate is not trusted: no authority known here has issued it"),
-        (&known, Claim { host: "elsewhere.example", ..SOUND }, Distrust::OtherHost, "its certificate is not trusted: it is for another host"),
-        (&known, Claim { to: 2001, ..SOUND }, Distrust::Expired, "its certificate is not trusted: it has expired"),
-        (&known, Claim { from: 2999, ..SOUND }, Distrust::NotYetValid, "its certificate is not trusted: it is not valid yet"),
+        (&foreign, SOUND, CertificateProblem::UnknownAuthority, "its certificate is not trusted: no authority known here has issued it"),
+        (
+            &known,
+            Claim { host: "elsewhere.example", ..SOUND },
+            CertificateProblem::OtherHost,
+            "its certificate is not trusted: it is for another host",
+        ),
+        (&known, Claim { to: 2001, ..SOUND }, CertificateProblem::Expired, "its certificate is not trusted: it has expired"),
+        (&known, Claim { from: 2999, ..SOUND }, CertificateProblem::NotYetValid, "its certificate is not trusted: it is not valid yet"),
     ] {
         for protocol in PROTOCOLS {
             let vendor = Vendor::secure(&by.greeting(claim, protocol), Duration::ZERO, |_| json(200, "1")).await;
@@ -90,7 +95,7 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
             for n in 0..3 {
                 let heard = replica.ask("get", &n.to_string()).await;
                 assert!(matches!(heard, Err(CallError::Untrusted(why)) if why == expected), "{words}: {heard:?}");
-                assert!(heard.unwrap_err().may_heal(), "a certificate can be renewed");
+                assert!(heard.unwrap_err().is_retryable(), "a certificate can be renewed");
             }
             assert!(matches!(replica.ask("get", "3").await, Err(CallError::Broken)), "it is left alone");
             assert_eq!(failure(&replica).await, words);
@@ -110,7 +115,7 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
 async fn without_an_authority_besides_the_machine_s_nobody_of_ours_is_trusted() {
     let vendor = Vendor::secure(&Authority::new().greeting(SOUND, "http/1.1"), Duration::ZERO, |_| json(200, "1")).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
-    assert!(matches!(replica.ask("get", "a").await, Err(CallError::Untrusted(Distrust::UnknownAuthority))));
+    assert!(matches!(replica.ask("get", "a").await, Err(CallError::Untrusted(CertificateProblem::UnknownAuthority))));
     replica.stop().await;
 }
 

@@ -10,7 +10,7 @@ use hookpoint::brand::BrandRules;
 use hookpoint::customer::identity::resolution::Decision;
 use hookpoint::customer::model::event;
 use hookpoint::customer::model::event::EventKey;
-use hookpoint::customer::model::field_versions::{Scope, Update, Versions};
+use hookpoint::customer::model::field_versions::{FieldVersions, Scope, Update};
 use hookpoint::customer::model::record::{Change, Record, RecordKey, SourceMerge, field};
 use hookpoint::settings::Settings;
 use jiff::{SignedDuration, Timestamp};
@@ -251,10 +251,10 @@ impl std::fmt::Display for Case {
 
 /// The records of a brand that some changes leave alive.
 pub fn live_records(changes: &[(String, Change)], brand: &str) -> Vec<Record> {
-    let mut records: BTreeMap<RecordKey, Versions> = BTreeMap::new();
+    let mut records: BTreeMap<RecordKey, FieldVersions> = BTreeMap::new();
     for (_, change) in changes.iter().filter(|(of, _)| of == brand) {
         if let Change::Record { key, update } = change {
-            let said = Versions::from(update.clone());
+            let said = FieldVersions::from(update.clone());
             match records.get_mut(key) {
                 Some(known) => known.join(said),
                 None => {

@@ -1,7 +1,7 @@
 //! Whatever is signed holds for nothing else: not one bit of it may be another.
 
 use hookpoint::customer::model::source::Source;
-use hookpoint::sources::webhook::Refused;
+use hookpoint::sources::webhook::VerificationError;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -62,8 +62,8 @@ fn is_hex(text: &str) -> bool {
 }
 
 /// Bits are flipped in the bytes of a signature, since its letters may have another case.
-fn judge(outcome: Result<(), Refused>, flip: bool) -> Result<(), TestCaseError> {
-    prop_assert_eq!(outcome, if flip { Err(Refused::Wrong("signature")) } else { Ok(()) });
+fn judge(outcome: Result<(), VerificationError>, flip: bool) -> Result<(), TestCaseError> {
+    prop_assert_eq!(outcome, if flip { Err(VerificationError::Wrong("signature")) } else { Ok(()) });
     Ok(())
 }
 

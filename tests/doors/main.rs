@@ -14,8 +14,8 @@ use base64::Engine;
 use hmac::{Hmac, KeyInit, Mac};
 use hookpoint::customer::model::source::Source;
 use hookpoint::sources::SourceSettings;
-use hookpoint::sources::secret::{Keyring, SecretRef};
-use hookpoint::sources::webhook::{Incoming, Proof, Refused};
+use hookpoint::sources::secret::{ApiKeyCache, SecretRef};
+use hookpoint::sources::webhook::{Proof, UnverifiedWebhook, VerificationError};
 use jiff::Timestamp;
 use sha2::Sha256;
 
@@ -30,7 +30,7 @@ fn settled(source: Source, webhook: &str) -> (Option<Box<dyn Proof>>, Vec<(Strin
         SecretRef::Env(name) => Ok(name.clone().into_bytes()),
         SecretRef::File(_) => Err("names no file".to_owned()),
     };
-    let mut keys = Keyring::new(&fetch);
+    let mut keys = ApiKeyCache::new(&fetch);
     let proof = settings.proof(source, &mut keys);
     (proof, keys.into_mistakes().concat())
 }
@@ -54,9 +54,9 @@ fn now() -> Timestamp {
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
-fn check(proof: &dyn Proof, headers: Headers<'_>, body: &[u8]) -> Result<(), Refused> {
+fn check(proof: &dyn Proof, headers: Headers<'_>, body: &[u8]) -> Result<(), VerificationError> {
     let headers: BTreeMap<String, String> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    proof.check(&Incoming { headers: &headers, secret: None, body, received_at: now() })
+    proof.check(&UnverifiedWebhook { headers: &headers, secret: None, body, received_at: now() })
 }
 
 fn hmac_sha256(key: &[u8], text: &[u8]) -> Vec<u8> {

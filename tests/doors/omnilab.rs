@@ -1,7 +1,7 @@
 //! Standard Webhooks, with what OmniLab leaves open.
 
 use hookpoint::customer::model::source::Source;
-use hookpoint::sources::webhook::{Proof, Refused};
+use hookpoint::sources::webhook::{Proof, VerificationError};
 
 use super::{NEW, OLD, OTHER, base64, check, hmac_sha256, now, proof, secrets};
 
@@ -15,7 +15,7 @@ fn signed(key: &str, id: &str, timestamp: &str, body: &[u8]) -> String {
     format!("v1,{}", base64(&hmac_sha256(key.as_bytes(), &[format!("{id}.{timestamp}.").as_bytes(), body].concat())))
 }
 
-fn sent(proof: &dyn Proof, timestamp: &str, signature: &str, body: &[u8]) -> Result<(), Refused> {
+fn sent(proof: &dyn Proof, timestamp: &str, signature: &str, body: &[u8]) -> Result<(), VerificationError> {
     check(proof, &[("webhook-id", "msg_1"), ("webhook-timestamp", timestamp), ("webhook-signature", signature)], body)
 }
 
@@ -31,9 +31,9 @@ fn time_stamps_count_within_the_tolerance_both_ways() {
             (0, Ok(())),
             (-tolerance, Ok(())),
             (tolerance, Ok(())),
-            (-tolerance - 1, Err(Refused::Untimely)),
-            (tolerance + 1, Err(Refused::Untimely)),
-            (-31_536_000, Err(Refused::Untimely)),
+            (-tolerance - 1, Err(VerificationError::Untimely)),
+            (tolerance + 1, Err(VerificationError::Untimely)),
+            (-31_536_000, Err(VerificationError::Untimely)),
         ] {
             let timestamp = at(seconds);
             assert_eq!(sent(&*door, &timestamp, &signed(NEW, "msg_1", &timestamp, BODY), BODY), outcome, "{seconds}");
@@ -46,17 +46,17 @@ fn time_stamps_that_are_none_are_refused() {
     let door = door("", &[NEW]);
     let (lowest, highest) = (i64::MIN.to_string(), i64::MAX.to_string());
     for (timestamp, outcome) in [
-        (lowest.as_str(), Refused::Untimely),
-        (&highest, Refused::Untimely),
-        ("0", Refused::Untimely),
-        ("-1", Refused::Untimely),
-        ("1793610000000", Refused::Untimely),
-        ("9223372036854775808", Refused::Malformed("webhook-timestamp")),
-        ("1793610000.0", Refused::Malformed("webhook-timestamp")),
-        (" 1793610000", Refused::Malformed("webhook-timestamp")),
-        ("2026-11-02T09:00:00Z", Refused::Malformed("webhook-timestamp")),
-        ("\u{661}", Refused::Malformed("webhook-timestamp")),
-        ("", Refused::Missing("webhook-timestamp")),
+        (lowest.as_str(), VerificationError::Untimely),
+        (&highest, VerificationError::Untimely),
+        ("0", VerificationError::Untimely),
+        ("-1", VerificationError::Untimely),
+        ("1793610000000", VerificationError::Untimely),
+        ("9223372036854775808", VerificationError::Malformed("webhook-timestamp")),
+        ("1793610000.0", VerificationError::Malformed("webhook-timestamp")),
+        (" 1793610000", VerificationError::Malformed("webhook-timestamp")),
+        ("2026-11-02T09:00:00Z", VerificationError::Malformed("webhook-timestamp")),
+        ("\u{661}", VerificationError::Malformed("webhook-timestamp")),
+        ("", VerificationError::Missing("webhook-timestamp")),
     ] {
         assert_eq!(sent(&*door, timestamp, &signed(NEW, "msg_1", timestamp, BODY), BODY), Err(outcome), "{timestamp}");
     }
@@ -70,7 +70,7 @@ fn a_missing_header_is_refused() {
     assert_eq!(check(&*door, &all, BODY), Ok(()));
     for missing in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
         let some: Vec<_> = all.into_iter().filter(|(name, _)| *name != missing).collect();
-        assert_eq!(check(&*door, &some, BODY), Err(Refused::Missing(missing)));
+        assert_eq!(check(&*door, &some, BODY), Err(VerificationError::Missing(missing)));
     }
 }
 
@@ -82,9 +82,9 @@ fn while_a_secret_is_changed_both_are_valid() {
         let door = door("", &keys);
         assert_eq!(sent(&*door, &timestamp, &by(OLD), BODY), Ok(()));
         assert_eq!(sent(&*door, &timestamp, &by(NEW), BODY), Ok(()));
-        assert_eq!(sent(&*door, &timestamp, &by(OTHER), BODY), Err(Refused::Wrong("signature")));
+        assert_eq!(sent(&*door, &timestamp, &by(OTHER), BODY), Err(VerificationError::Wrong("signature")));
     }
-    assert_eq!(sent(&*door("", &[NEW]), &timestamp, &by(OLD), BODY), Err(Refused::Wrong("signature")));
+    assert_eq!(sent(&*door("", &[NEW]), &timestamp, &by(OLD), BODY), Err(VerificationError::Wrong("signature")));
 }
 
 #[test]
@@ -97,14 +97,14 @@ fn one_right_signature_of_a_list_is_enough() {
     {
         assert_eq!(sent(&*door, &timestamp, &list, BODY), Ok(()), "{list}");
     }
-    assert_eq!(sent(&*door, &timestamp, &format!("{wrong} {v2} {v1a}"), BODY), Err(Refused::Wrong("signature")));
+    assert_eq!(sent(&*door, &timestamp, &format!("{wrong} {v2} {v1a}"), BODY), Err(VerificationError::Wrong("signature")));
     // A header in two lines is one list.
     for list in [format!("{wrong}, {right}"), format!("{right}, {wrong}"), format!("{wrong},{right}"), format!("{v1a}, {wrong} {right}")] {
         assert_eq!(sent(&*door, &timestamp, &list, BODY), Ok(()), "{list}");
     }
     for unreadable in [v2, v1a, bare, "v1".to_owned(), "v1,".to_owned(), "v1,?".to_owned(), ",".to_owned()] {
         if unreadable != right {
-            assert_eq!(sent(&*door, &timestamp, &unreadable, BODY), Err(Refused::Malformed("webhook-signature")), "{unreadable}");
+            assert_eq!(sent(&*door, &timestamp, &unreadable, BODY), Err(VerificationError::Malformed("webhook-signature")), "{unreadable}");
         }
     }
 }
@@ -115,7 +115,7 @@ fn bodies_are_taken_as_bytes() {
     for body in [&b""[..], b"\xff\xfe\0", b" {}\r\n", b"not JSON"] {
         assert_eq!(sent(&*door, &timestamp, &signed(NEW, "msg_1", &timestamp, body), body), Ok(()));
     }
-    assert_eq!(sent(&*door, &timestamp, &signed(NEW, "msg_1", &timestamp, b"{}"), b"{} "), Err(Refused::Wrong("signature")));
+    assert_eq!(sent(&*door, &timestamp, &signed(NEW, "msg_1", &timestamp, b"{}"), b"{} "), Err(VerificationError::Wrong("signature")));
 }
 
 /// Somebody writes into a comment what would be another time stamp, and OmniLab signs it.
@@ -126,7 +126,7 @@ fn an_id_is_not_continued_by_the_body() {
     let signature = signed(NEW, "msg_1", "1700000000", body.as_bytes());
     let (id, rest) = ("msg_1.1700000000.{\"comment\":\"x", b"{}\"}");
     let headers = [("webhook-id", id), ("webhook-timestamp", timestamp.as_str()), ("webhook-signature", signature.as_str())];
-    assert_eq!(check(&*door, &headers, rest), Err(Refused::Malformed("webhook-id")));
+    assert_eq!(check(&*door, &headers, rest), Err(VerificationError::Malformed("webhook-id")));
 }
 
 #[test]
@@ -134,8 +134,8 @@ fn the_body_alone_may_be_signed() {
     let door = door("signing_input = \"body\"", &[NEW]);
     let signature = format!("v1,{}", base64(&hmac_sha256(NEW.as_bytes(), BODY)));
     assert_eq!(sent(&*door, &at(0), &signature, BODY), Ok(()));
-    assert_eq!(sent(&*door, &at(400), &signature, BODY), Err(Refused::Untimely));
-    assert_eq!(sent(&*door, &at(0), &signed(NEW, "msg_1", &at(0), BODY), BODY), Err(Refused::Wrong("signature")));
+    assert_eq!(sent(&*door, &at(400), &signature, BODY), Err(VerificationError::Untimely));
+    assert_eq!(sent(&*door, &at(0), &signed(NEW, "msg_1", &at(0), BODY), BODY), Err(VerificationError::Wrong("signature")));
 }
 
 #[test]
@@ -162,10 +162,10 @@ fn another_header_is_looked_at_besides_the_signature() {
         };
         assert_eq!(by(NEW, Some("Basic dXNlcjpwdw==")), Ok(()));
         assert_eq!(by(NEW, Some("Bearer abc-def-ghi")), Ok(()));
-        assert_eq!(by(NEW, None), Err(Refused::Missing("authorization")));
+        assert_eq!(by(NEW, None), Err(VerificationError::Missing("authorization")));
         for wrong in ["", "Bearer", "Bearer abc-def-gh", "Bearer abc-def-ghi ", "Bearer abc-def-ghi,Bearer abc-def-ghi"] {
-            assert_eq!(by(NEW, Some(wrong)), Err(Refused::Wrong("authorization")), "{wrong}");
+            assert_eq!(by(NEW, Some(wrong)), Err(VerificationError::Wrong("authorization")), "{wrong}");
         }
-        assert_eq!(by(OTHER, Some("Bearer abc-def-ghi")), Err(Refused::Wrong("signature")), "it stands for no signature");
+        assert_eq!(by(OTHER, Some("Bearer abc-def-ghi")), Err(VerificationError::Wrong("signature")), "it stands for no signature");
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use hookpoint::customer::model::source::Source;
-use hookpoint::sources::webhook::{Incoming, Proof, Refused, SecretIn};
+use hookpoint::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
 
 use super::{NEW, OLD, OTHER, check, now, proof, secrets, settled};
 
 const WITH_URL_SECRET: [Source; 3] = [Source::Omneo, Source::OmnioTap, Source::Syncaroo];
 
-fn with(proof: &dyn Proof, secret: Option<&str>) -> Result<(), Refused> {
-    proof.check(&Incoming { headers: &BTreeMap::new(), secret, body: b"\xff", received_at: now() })
+fn with(proof: &dyn Proof, secret: Option<&str>) -> Result<(), VerificationError> {
+    proof.check(&UnverifiedWebhook { headers: &BTreeMap::new(), secret, body: b"\xff", received_at: now() })
 }
 
 #[test]
@@ -19,13 +19,13 @@ fn a_secret_in_the_url_is_whole_and_one_of_those_that_are_valid() {
         let door = proof(source, &format!("verification = \"secret\"\n{}", secrets(&[OLD, NEW])));
         assert_eq!((door.name(), door.secret_in()), ("secret", Some(SecretIn::Path)));
         assert_eq!((with(&*door, Some(OLD)), with(&*door, Some(NEW))), (Ok(()), Ok(())));
-        assert_eq!(with(&*door, None), Err(Refused::Missing("secret in the URL")));
+        assert_eq!(with(&*door, None), Err(VerificationError::Missing("secret in the URL")));
         for wrong in ["", OTHER, &OLD[1..], &OLD[..10], &format!("{OLD} "), &OLD.to_uppercase(), &format!("{OLD}{NEW}"), "\0é"] {
-            assert_eq!(with(&*door, Some(wrong)), Err(Refused::Wrong("secret in the URL")), "{wrong}");
+            assert_eq!(with(&*door, Some(wrong)), Err(VerificationError::Wrong("secret in the URL")), "{wrong}");
         }
         let door = proof(source, &format!("verification = \"secret\"\nsecret_in = \"query\"\n{}", secrets(&[NEW])));
         assert_eq!(door.secret_in(), Some(SecretIn::Query));
-        assert_eq!(with(&*door, Some(OLD)), Err(Refused::Wrong("secret in the URL")), "the old one is taken out");
+        assert_eq!(with(&*door, Some(OLD)), Err(VerificationError::Wrong("secret in the URL")), "the old one is taken out");
     }
 }
 

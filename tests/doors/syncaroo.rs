@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hookpoint::customer::model::source::Source;
-use hookpoint::sources::webhook::{Proof, Refused, Urgency};
+use hookpoint::sources::webhook::{Priority, Proof, VerificationError};
 use hookpoint::sources::{Delivery, SourceSettings};
 
 use super::{NEW, OLD, OTHER, check, hex, hmac_sha256, now, proof, secrets};
@@ -23,9 +23,9 @@ fn while_a_secret_is_changed_both_are_valid() {
     for keys in [[OLD, NEW], [NEW, OLD]] {
         let door = door("", &keys);
         assert_eq!((by(&*door, OLD), by(&*door, NEW)), (Ok(()), Ok(())));
-        assert_eq!(by(&*door, OTHER), Err(Refused::Wrong("hash")));
+        assert_eq!(by(&*door, OTHER), Err(VerificationError::Wrong("hash")));
     }
-    assert_eq!(by(&*door("", &[NEW]), OLD), Err(Refused::Wrong("hash")));
+    assert_eq!(by(&*door("", &[NEW]), OLD), Err(VerificationError::Wrong("hash")));
 }
 
 /// The body as it came, and the text that was hashed in each way of writing.
@@ -73,7 +73,7 @@ fn the_text_is_the_object_without_its_hash() {
         for (style, text) in [("compact", compact), ("php", php), ("python", python), ("sorted", sorted)] {
             let door = door(&format!("serialization = \"{style}\""), &[NEW]);
             assert_eq!(check(&*door, &[], &with_hash(body, text, NEW)), Ok(()), "{style}: {body}");
-            assert_eq!(check(&*door, &[], &with_hash(body, &format!("{text} "), NEW)), Err(Refused::Wrong("hash")), "{style}: {body}");
+            assert_eq!(check(&*door, &[], &with_hash(body, &format!("{text} "), NEW)), Err(VerificationError::Wrong("hash")), "{style}: {body}");
         }
     }
 }
@@ -83,36 +83,36 @@ fn what_is_no_object_with_one_hash_is_refused() {
     let door = door("", &[NEW]);
     let deep = |open: &str, close: &str, depth: usize| format!("{{\"a\":{}1{},\"hash\":\"HASH\"}}", open.repeat(depth), close.repeat(depth));
     for (body, outcome) in [
-        (String::new(), Refused::Malformed("body")),
-        ("not JSON".to_owned(), Refused::Malformed("body")),
-        ("[]".to_owned(), Refused::Malformed("body")),
-        ("\"HASH\"".to_owned(), Refused::Malformed("body")),
-        ("null".to_owned(), Refused::Malformed("body")),
-        ("{\"hash\":\"HASH\"}{}".to_owned(), Refused::Malformed("body")),
-        ("\u{feff}{\"hash\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
-        ("{\"hash\":\"HASH\"".to_owned(), Refused::Malformed("body")),
-        ("{\"hash\":\"HASH\",\"hash\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
-        ("{\"hash\":\"HASH\",\"h\\u0061sh\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
-        ("{\"a\":1,\"hash\":\"HASH\",\"a\":1}".to_owned(), Refused::Malformed("body")),
-        ("{\"a\":{\"b\":1,\"b\":2},\"hash\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
-        ("{\"a\":\"\\ud83d\",\"hash\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
-        ("{\"a\":truetrue,\"hash\":\"HASH\"}".to_owned(), Refused::Malformed("body")),
-        (deep("[", "]", 128), Refused::Malformed("body")),
-        (deep("[", "]", 100_000), Refused::Malformed("body")),
-        (deep("{\"a\":", "}", 50_000), Refused::Malformed("body")),
-        ("{".repeat(100_000), Refused::Malformed("body")),
-        ("{}".to_owned(), Refused::Missing("hash")),
-        ("{\"Hash\":\"HASH\"}".to_owned(), Refused::Missing("hash")),
-        ("{\"hash\":null}".to_owned(), Refused::Missing("hash")),
-        ("{\"hash\":5}".to_owned(), Refused::Missing("hash")),
-        ("{\"hash\":[\"HASH\"]}".to_owned(), Refused::Missing("hash")),
-        ("{\"hash\":\"...\"}".to_owned(), Refused::Malformed("hash")),
-        ("{\"hash\":\" HASH\"}".to_owned(), Refused::Malformed("hash")),
-        ("{\"hash\":\"\"}".to_owned(), Refused::Wrong("hash")),
+        (String::new(), VerificationError::Malformed("body")),
+        ("not JSON".to_owned(), VerificationError::Malformed("body")),
+        ("[]".to_owned(), VerificationError::Malformed("body")),
+        ("\"HASH\"".to_owned(), VerificationError::Malformed("body")),
+        ("null".to_owned(), VerificationError::Malformed("body")),
+        ("{\"hash\":\"HASH\"}{}".to_owned(), VerificationError::Malformed("body")),
+        ("\u{feff}{\"hash\":\"HASH\"}".to_owned(), VerificationError::Malformed("body")),
+        ("{\"hash\":\"HASH\"".to_owned(), VerificationError::Malformed("body")),
+        ("{\"hash\":\"HASH\",\"hash\":\"HASH\"}".to_owned(), VerificationError::Malformed("body")),
+        ("{\"hash\":\"HASH\",\"h\\u0061sh\":\"HASH\"}".to_owned(), VerificationError::Malformed("body")),
+        ("{\"a\":1,\"hash\":\"HASH\",\"a\":1}".to_owned(), VerificationError::Malformed("body")),
+        ("{\"a\":{\"b\":1,\"b\":2},\"hash\":\"HASH\"}".to_owned(), VerificationError::Malformed("body")),
+        ("{\"a\":\"\\ud83d\",\"hash\":\"HASH\"}".to_owned(), VerificationError::Malformed("body")),
+        ("{\"a\":truetrue,\"hash\":\"HASH\"}".to_owned(), VerificationError::Malformed("body")),
+        (deep("[", "]", 128), VerificationError::Malformed("body")),
+        (deep("[", "]", 100_000), VerificationError::Malformed("body")),
+        (deep("{\"a\":", "}", 50_000), VerificationError::Malformed("body")),
+        ("{".repeat(100_000), VerificationError::Malformed("body")),
+        ("{}".to_owned(), VerificationError::Missing("hash")),
+        ("{\"Hash\":\"HASH\"}".to_owned(), VerificationError::Missing("hash")),
+        ("{\"hash\":null}".to_owned(), VerificationError::Missing("hash")),
+        ("{\"hash\":5}".to_owned(), VerificationError::Missing("hash")),
+        ("{\"hash\":[\"HASH\"]}".to_owned(), VerificationError::Missing("hash")),
+        ("{\"hash\":\"...\"}".to_owned(), VerificationError::Malformed("hash")),
+        ("{\"hash\":\" HASH\"}".to_owned(), VerificationError::Malformed("hash")),
+        ("{\"hash\":\"\"}".to_owned(), VerificationError::Wrong("hash")),
     ] {
         assert_eq!(check(&*door, &[], &with_hash(&body, "{}", NEW)), Err(outcome), "{}", &body[..body.len().min(60)]);
     }
-    assert_eq!(check(&*door, &[], b"{\"a\":\"\xff\",\"hash\":\"00\"}"), Err(Refused::Malformed("body")));
+    assert_eq!(check(&*door, &[], b"{\"a\":\"\xff\",\"hash\":\"00\"}"), Err(VerificationError::Malformed("body")));
     let shallow = deep("[", "]", 120);
     let text = shallow.replace(",\"hash\":\"HASH\"", "");
     assert_eq!(check(&*door, &[], &with_hash(&shallow, &text, NEW)), Ok(()), "as deep as anything that is read");
@@ -123,17 +123,17 @@ fn what_is_no_object_with_one_hash_is_refused() {
 
 #[test]
 fn the_settings_say_what_is_processed_first_and_what_is_dropped() {
-    let urgency = |settings: &str, body: &str| {
+    let priority = |settings: &str, body: &str| {
         let settings: SourceSettings = toml::from_str(settings).unwrap();
         let delivery = Delivery { headers: BTreeMap::new(), body: body.as_bytes().to_vec(), received_at: now() };
-        settings.reader(Source::Syncaroo).label(&delivery).urgency
+        settings.reader(Source::Syncaroo).label(&delivery).priority
     };
     let about = |attribute: &str, resource: &str| format!(r#"{{"metaData":{{"attributeType":"{attribute}","resourceType":"{resource}"}}}}"#);
-    assert_eq!(urgency("", &about("bookings", "hot-desk")), Urgency::First);
-    assert_eq!(urgency("", &about("resources", "hot-desk")), Urgency::Usual);
+    assert_eq!(priority("", &about("bookings", "hot-desk")), Priority::High);
+    assert_eq!(priority("", &about("resources", "hot-desk")), Priority::Normal);
     let drop_desks = r#"syncaroo.actions = [{ attribute = "*", resource = "hot-desk", action = "drop" }]"#;
-    assert_eq!(urgency(drop_desks, &about("bookings", "hot-desk")), Urgency::Drop);
-    assert_eq!(urgency(drop_desks, &about("bookings", "office")), Urgency::Usual);
+    assert_eq!(priority(drop_desks, &about("bookings", "hot-desk")), Priority::Drop);
+    assert_eq!(priority(drop_desks, &about("bookings", "office")), Priority::Normal);
     let drop_all = r#"syncaroo.actions = [{ attribute = "*", resource = "*", action = "drop" }]"#;
-    assert_eq!(urgency(drop_all, "not JSON"), Urgency::Usual);
+    assert_eq!(priority(drop_all, "not JSON"), Priority::Normal);
 }

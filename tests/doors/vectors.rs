@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hookpoint::customer::model::source::Source;
 use hookpoint::settings::Settings;
-use hookpoint::sources::webhook::{Door, Incoming, Refused};
+use hookpoint::sources::webhook::{Door, UnverifiedWebhook, VerificationError};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -29,8 +29,8 @@ pub struct Vector {
 }
 
 impl Vector {
-    pub fn check(&self, headers: &BTreeMap<String, String>, body: &[u8]) -> Result<(), Refused> {
-        self.door.proof.check(&Incoming { headers, secret: None, body, received_at: self.received_at })
+    pub fn check(&self, headers: &BTreeMap<String, String>, body: &[u8]) -> Result<(), VerificationError> {
+        self.door.proof.check(&UnverifiedWebhook { headers, secret: None, body, received_at: self.received_at })
     }
 }
 
@@ -81,7 +81,7 @@ fn what_is_let_in_keeps_its_body_and_the_headers_that_reading_needs() {
     for vector in vectors().into_iter().filter(|vector| vector.name.starts_with("omnilab")) {
         let settings = hookpoint::sources::SourceSettings::default();
         let reader = settings.reader(vector.door.source);
-        let incoming = Incoming { headers: &vector.headers, secret: None, body: &vector.body, received_at: vector.received_at };
+        let incoming = UnverifiedWebhook { headers: &vector.headers, secret: None, body: &vector.body, received_at: vector.received_at };
         let admitted = vector.door.admit(reader, &incoming).map_err(|refused| refused.to_string()).unwrap();
         assert!(admitted.delivery.body == vector.body && admitted.delivery.received_at == vector.received_at);
         assert_eq!(admitted.delivery.headers.keys().collect::<Vec<_>>(), ["webhook-id"], "no signature is kept");

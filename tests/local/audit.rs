@@ -15,12 +15,12 @@ struct Done {
 }
 
 /// What was written down since the last look.
-struct Watch<'a> {
+struct SourceHealth<'a> {
     desk: &'a Desk,
     seen: Vec<String>,
 }
 
-impl Watch<'_> {
+impl SourceHealth<'_> {
     /// The one row that a command wrote.
     fn one(&mut self, arguments: &[&str]) -> Done {
         let before = now();
@@ -66,7 +66,7 @@ fn each_act_is_written_down_once_with_who_when_what_and_why_and_names_nobody() {
     let desk = Desk::open();
     desk.tell(anna_and_bert());
     let delivery = insert_delivery(&desk);
-    let mut watch = Watch { desk: &desk, seen: Vec::new() };
+    let mut watch = SourceHealth { desk: &desk, seen: Vec::new() };
     let with = |arguments: &[&'static str]| [arguments, &WHO].concat();
 
     let made = desk.run(&with(&["key", "create", "--brand", "shop", "--label", "for Anna"])).well();

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::process::{Ended, Scratch, die_with_test, names, our_uid, run, user};
+use crate::process::{RunEnd, Scratch, die_with_test, names, our_uid, run, user};
 
 /// The command where another user may run it.
 fn program(scratch: &Scratch) -> PathBuf {
@@ -23,7 +23,7 @@ fn program(scratch: &Scratch) -> PathBuf {
 }
 
 /// Runs it with an environment of these alone, and not as root.
-fn run_bare(scratch: &Scratch, settings: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+fn run_bare(scratch: &Scratch, settings: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> RunEnd {
     let mut command = Command::new(program(scratch));
     command.arg("--settings").arg(settings).args(arguments).env_clear().envs(environment.iter().copied()).current_dir("/").stdin(Stdio::null());
     if our_uid() == 0 {

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use hookpoint::customer::model::event::EventKey;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::erasure::suppression_file::{BrandLedger, Entry, LedgerFile};
-use hookpoint::storage::suppressions::{LedgerHash, LedgerHasher, LedgerKey};
+use hookpoint::erasure::suppression_file::{BrandLedger, Entry, SuppressionFile};
+use hookpoint::storage::suppressions::{SuppressionHash, SuppressionHasher, SuppressionKey};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::desk::{Desk, anna_and_bert, booking, record};
-use crate::process::{Ended, run, starts};
+use crate::process::{RunEnd, run, starts};
 
 fn key(n: usize) -> RecordKey {
     RecordKey::new(SourceKind::OmneoProfile, &format!("profile-{n}")).unwrap()
@@ -32,19 +32,19 @@ fn people(desk: &Desk, count: usize) {
 
 /// What somebody who can write files, and not into the database, puts where the ledger is looked for.
 fn plant(desk: &Desk, count: usize) {
-    let key_of_theirs = LedgerKey([7; 32]);
-    let hasher = LedgerHasher::new(&key_of_theirs);
-    let hashes: BTreeSet<LedgerHash> = (0..count).map(|n| hasher.record(&key(n))).collect();
+    let key_of_theirs = SuppressionKey([7; 32]);
+    let hasher = SuppressionHasher::new(&key_of_theirs);
+    let hashes: BTreeSet<SuppressionHash> = (0..count).map(|n| hasher.record(&key(n))).collect();
     let entry = Entry { erased_at: Timestamp::UNIX_EPOCH, unerased_at: None, hashes };
     let ledger = BrandLedger { key: Some(key_of_theirs), erasures: [(Uuid::new_v4(), entry)].into() };
-    LedgerFile::new(desk.ledger()).append("shop", &ledger).unwrap();
+    SuppressionFile::new(desk.ledger()).append("shop", &ledger).unwrap();
 }
 
 fn count(desk: &Desk) -> [String; 3] {
     ["records", "customers", "answers"].map(|table| desk.texts(&format!("select count(*)::text from {table}")).remove(0))
 }
 
-fn refused(ended: &Ended) {
+fn refused(ended: &RunEnd) {
     assert_eq!(ended.code, Some(1), "{}", ended.error);
     let sentence = "the ledger of erasures names 12 of the 12 records of shop, which nobody erased in this database";
     assert!(ended.error.contains(sentence) && ended.error.contains("raise erasure.max_percent"), "{}", ended.error);
@@ -102,12 +102,12 @@ fn a_ledger_that_names_most_events_of_a_brand_erases_none() {
     desk.tell(anna_and_bert().into_iter().chain((0..20).map(bookings)).collect());
     let events = || desk.texts("select count(*)::text from events").remove(0);
     let before = events();
-    let theirs = LedgerKey([7; 32]);
-    let hasher = LedgerHasher::new(&theirs);
+    let theirs = SuppressionKey([7; 32]);
+    let hasher = SuppressionHasher::new(&theirs);
     let event = |n: usize| EventKey::new(Source::OmniLab, "booking", &format!("bk_{n}")).unwrap();
     let entry = Entry { erased_at: Timestamp::UNIX_EPOCH, unerased_at: None, hashes: (0..20).map(|n| hasher.event(&event(n))).collect() };
     let ledger = BrandLedger { key: Some(theirs), erasures: [(Uuid::new_v4(), entry)].into() };
-    LedgerFile::new(desk.ledger()).append("shop", &ledger).unwrap();
+    SuppressionFile::new(desk.ledger()).append("shop", &ledger).unwrap();
     assert!(!starts(&mut desk.command(&["serve"])));
     assert_eq!(events(), before);
 }

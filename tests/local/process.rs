@@ -116,14 +116,14 @@ pub fn die_with_test(_: &mut Command) {}
 
 /// What a command that ended printed.
 #[derive(Debug)]
-pub struct Ended {
+pub struct RunEnd {
     pub code: Option<i32>,
     pub out: String,
     pub error: String,
 }
 
 /// Runs a command that ends by itself.
-pub fn run(command: &mut Command) -> Ended {
+pub fn run(command: &mut Command) -> RunEnd {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let read = |mut from: Box<dyn Read + Send>| {
         std::thread::spawn(move || {
@@ -134,10 +134,10 @@ pub fn run(command: &mut Command) -> Ended {
     };
     let (out, error) = (read(Box::new(child.stdout.take().unwrap())), read(Box::new(child.stderr.take().unwrap())));
     let code = wait(&mut child).code();
-    Ended { code, out: out.join().unwrap(), error: error.join().unwrap() }
+    RunEnd { code, out: out.join().unwrap(), error: error.join().unwrap() }
 }
 
-impl Ended {
+impl RunEnd {
     /// What it printed; it went well.
     pub fn well(self) -> String {
         assert_eq!((self.code, self.error.as_str()), (Some(0), ""), "{}", self.out);

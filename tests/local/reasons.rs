@@ -7,7 +7,7 @@ use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::erasure::erase::enter;
 use hookpoint::storage::audit_log::{ActionRow, insert_action};
-use hookpoint::storage::suppressions::LedgerHasher;
+use hookpoint::storage::suppressions::SuppressionHasher;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ fn cancel(desk: &Desk) {
                 action_id: Uuid::new_v4(),
                 source: Some(Source::OmniLab),
                 action: "cancel booking".to_owned(),
-                subjects: [LedgerHasher::new(&brand.row.ledger_key).event(&event)].into(),
+                subjects: [SuppressionHasher::new(&brand.row.ledger_key).event(&event)].into(),
                 target: String::new(),
                 done_by: "Femke".to_owned(),
                 reason: reason.to_owned(),
@@ -96,7 +96,7 @@ fn an_interrupted_erasure_that_the_service_finishes_takes_the_reasons_with_it() 
 async fn begin(
     database: &hookpoint::storage::database::Database,
     brand: &hookpoint::brand::Brand,
-    ledger: &hookpoint::erasure::suppression_file::LedgerFile,
+    ledger: &hookpoint::erasure::suppression_file::SuppressionFile,
 ) {
     let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
     enter(&database.pool, brand, ledger, &anna(), now).await.unwrap();

@@ -7,7 +7,7 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 
 use hookpoint::customer::model::event::Event;
-use hookpoint::customer::model::field_versions::{UNCLEAR_AT, Update, Versions};
+use hookpoint::customer::model::field_versions::{FieldVersions, UNCLEAR_AT, Update};
 use hookpoint::customer::model::identifier::{IdentifierKind, identifiers_of};
 use hookpoint::customer::model::name::PersonName;
 use hookpoint::customer::model::phone::Region;
@@ -130,7 +130,7 @@ fn judge_addresses(messy: &Messy, found: &BTreeSet<String>, own: &[String; 2], f
 
 fn judge_record(person: &Person, key: &RecordKey, update: &Update) {
     assert_eq!(*key, person.key(), "another record: {}", person.id.sent);
-    let record = Record { key: key.clone(), versions: Versions::from(update.clone()) };
+    let record = Record { key: key.clone(), versions: FieldVersions::from(update.clone()) };
     let told = unread_fields(update, region());
     let identifiers = identifiers_of(&record, region());
     let of = |kind| identifiers.values.iter().filter(|value| value.kind == kind).map(|value| value.value.clone()).collect::<BTreeSet<_>>();
@@ -211,7 +211,7 @@ proptest! {
                     updates.push(update);
                 }
                 Change::Event { key, update } => {
-                    let event = Event { key, versions: Versions::from(update.clone()) };
+                    let event = Event { key, versions: FieldVersions::from(update.clone()) };
                     judge_event(&person, &event, &update);
                     told_of_time.extend(unread_fields(&update, region()));
                     updates.push(update);

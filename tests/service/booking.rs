@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookpoint::admin::cancel_booking::{CancelError, Mandate, Refreshed, cancel};
-use hookpoint::app::tasks::Background;
+use hookpoint::app::tasks::BackgroundTasks;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
 use hookpoint::demo::systems::{CLIENT_ID, Fault, Part, Systems, Terms, Thing, World, omnilab};
@@ -13,7 +13,7 @@ use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::booking::NotCancellable;
 use hookpoint::storage::audit_log::list_actions;
-use hookpoint::upstream::{Account, Accounts};
+use hookpoint::upstream::{UpstreamClient, UpstreamClients};
 use serde_json::{Value, json};
 
 use crate::inbox::work_off;
@@ -25,8 +25,8 @@ const BOOKING: &str = "bk_O8jvpi35HBUPVz";
 struct Desk {
     systems: Systems,
     app: TestApp,
-    account: Arc<Account>,
-    background: Background,
+    account: Arc<UpstreamClient>,
+    background: BackgroundTasks,
 }
 
 fn appointment(booking: &str) -> Value {
@@ -57,8 +57,8 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
         let replace = vec![("[lookup]", lookup.to_owned()), (webhook, api)];
         let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
         let calls = CallSettings { first_byte_ms: 500, whole_ms: 500, ..CallSettings::default() };
-        let background = Background::new();
-        let accounts = Accounts::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
+        let background = BackgroundTasks::new();
+        let accounts = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
         let account = Arc::clone(accounts.get(app.brand.id(), source).unwrap());
         Self { systems, app, account, background }
     }
@@ -140,7 +140,7 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     let desk = Desk::open().await;
     // It is known here, and no longer there.
     desk.book("bk_gone").await;
-    assert!(matches!(desk.cancel("bk_gone").await, Err(CancelError::Refused(_))));
+    assert!(matches!(desk.cancel("bk_gone").await, Err(CancelError::VerificationError(_))));
     for (n, fault) in [Fault::Closed, Fault::Silent, Fault::Status(500), Fault::Cut].into_iter().enumerate() {
         let (booking, tried) = (format!("bk_fault{n}"), desk.cancellations());
         desk.systems.world().put(Thing::Appointment, appointment(&booking));
@@ -156,7 +156,7 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     assert!(!outcomes.iter().any(|outcome| outcome.contains("bk_")), "{outcomes:?}");
     desk.book(BOOKING).await;
     desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(409));
-    assert!(matches!(desk.cancel(BOOKING).await, Err(CancelError::Refused(_))));
+    assert!(matches!(desk.cancel(BOOKING).await, Err(CancelError::VerificationError(_))));
     desk.close().await;
 }
 

@@ -13,7 +13,7 @@ use hookpoint::customer::model::record::Change;
 use hookpoint::ingest::apply::{Applied, apply};
 use hookpoint::lookup::query::Question;
 use hookpoint::lookup::query_customers::{ReadRules, find};
-use hookpoint::settings::file::Several;
+use hookpoint::settings::file::MultipleMatches;
 use hookpoint::storage::brands::get_or_insert_brand;
 use hookpoint::storage::database::{Database, PoolSize};
 use hookpoint::storage::pool::Pool;
@@ -248,7 +248,7 @@ impl Run {
             _ => panic!("{}: a lookup is by one of email, phone, id", self.case),
         };
         let brand = &brands[asked.brand.as_deref().unwrap_or(FIRST)];
-        let found = find(&self.pool, brand, &question, ReadRules { max_customers: 10, several: Several::All }).await.unwrap();
+        let found = find(&self.pool, brand, &question, ReadRules { max_customers: 10, several: MultipleMatches::All }).await.unwrap();
         let answers: Vec<Value> = serde_json::from_str(&found.body).unwrap();
         let ids: BTreeSet<String> = answers.iter().map(|answer| answer["customerID"].as_str().unwrap().to_owned()).collect();
         self.compare(wrong, &format!("{asked:?}"), &asked.gives, &ids);

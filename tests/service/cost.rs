@@ -9,7 +9,7 @@ use hookpoint::inbox::Worker;
 use hookpoint::ingest::apply::apply;
 use hookpoint::lookup::query::Question;
 use hookpoint::lookup::query_customers::{ReadRules, find};
-use hookpoint::settings::file::{InboxSettings, Several};
+use hookpoint::settings::file::{InboxSettings, MultipleMatches};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::delivery_queue::{Claim, delete_old_deliveries};
 use hookpoint::storage::follow_ups::{claim_follow_ups, delete_erased_follow_ups};
@@ -66,7 +66,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
         let trips = turnstile.trips() - trips;
         assert!(trips <= most, "the holder number {n}: {trips} round trips");
     }
-    let rules = ReadRules { max_customers: 10, several: Several::All };
+    let rules = ReadRules { max_customers: 10, several: MultipleMatches::All };
     let phone = hookpoint::customer::model::phone::Phone::parse_e164("+31600000100").unwrap();
     assert_eq!(find(&database.pool, &brand, &Question::Address(phone.into()), rules).await.unwrap().customers, 1);
     for id in ["omneo:p200", "p201", "t1"] {

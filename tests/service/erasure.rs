@@ -9,10 +9,10 @@ use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge};
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::erasure::body_scan::mentions_erased;
-use hookpoint::erasure::erase::{Receipt, Whom, enter, erase, unerase};
+use hookpoint::erasure::erase::{LookupTarget, Receipt, enter, erase, revoke_erasure};
 use hookpoint::erasure::export::export;
 use hookpoint::erasure::reconcile::{adopt_keys, reconcile};
-use hookpoint::erasure::suppression_file::LedgerFile;
+use hookpoint::erasure::suppression_file::SuppressionFile;
 use hookpoint::ingest::apply::apply;
 use hookpoint::sources::Delivery;
 use hookpoint::storage::pool::Pool;
@@ -128,8 +128,8 @@ async fn filled(app: TestApp) -> TestApp {
     app
 }
 
-fn file(app: &TestApp) -> LedgerFile {
-    LedgerFile::new(ledger_of(&app.database))
+fn file(app: &TestApp) -> SuppressionFile {
+    SuppressionFile::new(ledger_of(&app.database))
 }
 
 fn contact() -> BTreeSet<RecordKey> {
@@ -484,7 +484,7 @@ async fn an_erasure_that_was_killed_after_the_ledger_is_finished_by_the_next_sta
 async fn a_file_that_cannot_be_written_erases_nobody() {
     let app = app().await;
     let before = dump(app.pool(), app.brand.id()).await;
-    let nowhere = LedgerFile::new(Path::new("/proc/nowhere/ledger.jsonl").to_owned());
+    let nowhere = SuppressionFile::new(Path::new("/proc/nowhere/ledger.jsonl").to_owned());
     assert!(erase(app.pool(), &app.brand, &nowhere, (&contact(), now()), &mut |_| ()).await.is_err());
     assert_same(&before, &dump(app.pool(), app.brand.id()).await, "nothing happened");
     app.stop().await;
@@ -495,8 +495,8 @@ async fn an_erasure_that_is_taken_back_lets_later_deliveries_count() {
     let app = app().await;
     erase_person(&app).await;
     let email = hookpoint::customer::model::email::Email::parse(EMAIL).unwrap();
-    assert_eq!(unerase(app.pool(), &app.brand, &file(&app), &Whom::Address(email.into()), now()).await.unwrap(), 1);
-    assert_eq!(unerase(app.pool(), &app.brand, &file(&app), &Whom::Id("erase-contact-0001".to_owned()), now()).await.unwrap(), 0);
+    assert_eq!(revoke_erasure(app.pool(), &app.brand, &file(&app), &LookupTarget::Address(email.into()), now()).await.unwrap(), 1);
+    assert_eq!(revoke_erasure(app.pool(), &app.brand, &file(&app), &LookupTarget::Id("erase-contact-0001".to_owned()), now()).await.unwrap(), 0);
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0);
     app.apply(person()).await;
     app.heard().await;

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookpoint::app::tasks::Background;
+use hookpoint::app::tasks::BackgroundTasks;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::systems::{CLIENT_ID, Fault, Part, Systems, Terms, Thing, World};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
-use hookpoint::erasure::suppression_file::LedgerFile;
-use hookpoint::ingest::apply_reply::take_in;
+use hookpoint::erasure::suppression_file::SuppressionFile;
+use hookpoint::ingest::apply_reply::apply_reply;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
 use hookpoint::sources::api::Ask;
 use hookpoint::storage::delivery_queue::Claim;
 use hookpoint::storage::follow_ups::{FollowUpCounts, Outcome, claim_follow_ups, count_follow_ups, finish_follow_up};
 use hookpoint::sync::follow_up::FollowUps;
-use hookpoint::upstream::{Account, Accounts, Class};
+use hookpoint::upstream::{CallPriority, UpstreamClient, UpstreamClients};
 use jiff::ToSpan;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -36,8 +36,8 @@ struct Office {
     systems: Systems,
     world: Arc<World>,
     app: TestApp,
-    account: Arc<Account>,
-    background: Background,
+    account: Arc<UpstreamClient>,
+    background: BackgroundTasks,
 }
 
 fn api(systems: &Systems, source: Source) -> String {
@@ -64,8 +64,8 @@ impl Office {
             format!("{}\n[brands.demo.sources.{source}.api.live]\nwhen = \"off\"\n\n[brands.demo.sources.omniotap.webhook]", api(&systems, source));
         let replace = vec![("[lookup]", lookup.to_owned()), ("[brands.demo.sources.omniotap.webhook]", accounts)];
         let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
-        let background = Background::new();
-        let accounts = Accounts::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
+        let background = BackgroundTasks::new();
+        let accounts = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
         let account = Arc::clone(accounts.get(app.brand.id(), source).unwrap());
         Self { systems, world, app, account, background }
     }
@@ -166,8 +166,8 @@ async fn a_running_service_asks_by_itself() {
     let accounts = format!("{}\n[brands.demo.sources.omniotap.webhook]", api(&systems, Source::Syncaroo));
     let replace = vec![("[brands.demo.sources.omniotap.webhook]", accounts), ("[lookup]", "[sync]\nbackfill = false\n\n[lookup]".to_owned())];
     let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
-    let background = Background::new();
-    let account = Accounts::new(app.pool(), &[Arc::clone(&app.brand)], &CallSettings::default(), &background, &app.clock);
+    let background = BackgroundTasks::new();
+    let account = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &CallSettings::default(), &background, &app.clock);
     let account = Arc::clone(account.get(app.brand.id(), Source::Syncaroo).unwrap());
     let office = Office { systems, world, app, account, background };
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
@@ -296,8 +296,8 @@ async fn when_a_room_gets_another_name_bookings_say_so() {
     }
     // What the source says later about the booking still wins, and has the name of the day.
     office.name_room("Library");
-    let resources = office.account.call(&Ask::about("resources", LOCATION), Class::Backfill, Duration::from_secs(5)).await.unwrap();
-    take_in(office.app.pool(), &office.account, Class::Backfill, Duration::from_secs(5), &resources).await.unwrap();
+    let resources = office.account.call(&Ask::about("resources", LOCATION), CallPriority::Backfill, Duration::from_secs(5)).await.unwrap();
+    apply_reply(office.app.pool(), &office.account, CallPriority::Backfill, Duration::from_secs(5), &resources).await.unwrap();
     assert_eq!(office.shown().await, SHOWN.replace("Meeting room Amstel", "Library"));
     office.close().await;
 }
@@ -363,7 +363,7 @@ async fn what_is_to_be_asked_about_somebody_goes_with_an_erasure() {
     merge(&office).await;
     office.receive("omneo", &[("x-omneo-event", "profile.merged")], &json!({"id": "another", "updated_at": "2026-07-15 11:00:05"})).await;
     assert_eq!(office.counts().await, (4, 0));
-    let ledger = LedgerFile::new(ledger_of(&office.app.database));
+    let ledger = SuppressionFile::new(ledger_of(&office.app.database));
     let key = RecordKey::new(SourceKind::OmneoProfile, PROFILE).unwrap();
     erase(office.app.pool(), &office.app.brand, &ledger, (&[key].into(), office.app.clock.now()), &mut |_| ()).await.unwrap();
     assert_eq!(office.counts().await, (2, 0));

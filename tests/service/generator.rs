@@ -350,8 +350,8 @@ impl Generator {
                 continue;
             }
             if same {
-                for class in person.values_mut().filter(|class| **class == two) {
-                    *class = one.clone();
+                for priority in person.values_mut().filter(|priority| **priority == two) {
+                    *priority = one.clone();
                 }
                 person.insert(two, one.clone());
                 person.insert(right.clone(), one);

@@ -3,10 +3,10 @@
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::SourceKind;
 use hookpoint::erasure::erase::erase;
-use hookpoint::erasure::suppression_file::LedgerFile;
+use hookpoint::erasure::suppression_file::SuppressionFile;
 use hookpoint::inbox::Worker;
 use hookpoint::settings::file::InboxSettings;
-use hookpoint::storage::deliveries::{ListedRow, Which, discard_deliveries, list_deliveries, replay_deliveries};
+use hookpoint::storage::deliveries::{DeliveryFilter, ListedRow, discard_deliveries, list_deliveries, replay_deliveries};
 use hookpoint::storage::delivery_queue::delete_old_deliveries;
 use jiff::ToSpan;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ pub async fn work_off(app: &TestApp) {
 }
 
 pub async fn deliveries(app: &TestApp) -> Vec<ListedRow> {
-    let mut rows = list_deliveries(app.pool(), app.brand.id(), &Which::default(), 1_000).await.unwrap();
+    let mut rows = list_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), 1_000).await.unwrap();
     rows.reverse();
     rows
 }
@@ -216,7 +216,7 @@ async fn one_that_always_fails_keeps_nobody_else_and_heals_by_replay() {
     assert_eq!(name(&app, "c-19").await, "Anna");
     assert_eq!(name(&app, "c-7").await, "");
     sqlx::raw_sql("drop trigger poison on records").execute(app.pool()).await.unwrap();
-    let which = Which { states: Some(vec!["dead".to_owned()]), ..Which::default() };
+    let which = DeliveryFilter { states: Some(vec!["dead".to_owned()]), ..DeliveryFilter::default() };
     assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &which, app.clock.now()).await.unwrap(), 1);
     work_off(&app).await;
     app.heard().await;
@@ -270,7 +270,7 @@ async fn replaying_everything_changes_nothing_that_was_right() {
     let content = "select (select string_agg(record_key || state::text || live, ',' order by record_key) from records),
         (select string_agg(customer_key || body, ',' order by customer_key) from answers)";
     let before: (String, String) = sqlx::query_as(content).fetch_one(app.pool()).await.unwrap();
-    let replayed = replay_deliveries(app.pool(), app.brand.id(), &Which::default(), app.clock.now()).await.unwrap();
+    let replayed = replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now()).await.unwrap();
     assert_eq!(replayed, 5);
     work_off(&app).await;
     let after: (String, String) = sqlx::query_as(content).fetch_one(app.pool()).await.unwrap();
@@ -283,7 +283,7 @@ async fn replaying_everything_changes_nothing_that_was_right() {
 async fn what_is_discarded_is_not_applied_and_can_be_replayed() {
     let app = receiver().await;
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
-    let (all, at) = (Which::default(), app.clock.now());
+    let (all, at) = (DeliveryFilter::default(), app.clock.now());
     assert_eq!(discard_deliveries(app.pool(), app.brand.id(), &all, at).await.unwrap(), 1);
     work_off(&app).await;
     assert_eq!(name(&app, "c-1").await, "");
@@ -332,7 +332,7 @@ async fn what_is_done_is_forgotten_after_a_month_and_its_id_later() {
 }
 
 async fn erase_contact(app: &TestApp, id: &str) {
-    let file = LedgerFile::new(ledger_of(&app.database));
+    let file = SuppressionFile::new(ledger_of(&app.database));
     let records = [RecordKey::new(SourceKind::OmnioTapContact, id).unwrap()].into();
     erase(app.pool(), &app.brand, &file, (&records, app.clock.now()), &mut |_| ()).await.unwrap();
 }
@@ -363,7 +363,7 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
     }
     assert_eq!(post(address, "/webhooks/demo/omniotap", &[], b"cc: c-1@example.org").await.status, 202);
     work_off(&app).await;
-    assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &Which::default(), app.clock.now()).await.unwrap(), 1);
+    assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now()).await.unwrap(), 1);
     work_off(&app).await;
     app.heard().await;
     assert_eq!((name(&app, "c-1").await.as_str(), name(&app, "c-2").await.as_str()), ("", "Bea"));

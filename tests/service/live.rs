@@ -9,7 +9,7 @@ use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::systems::{Fault, Part, Systems, Terms, Thing, World};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
-use hookpoint::erasure::suppression_file::LedgerFile;
+use hookpoint::erasure::suppression_file::SuppressionFile;
 use serde_json::{Value, json};
 
 use crate::support::{KEY, Options, TestApp, ledger_of, now};
@@ -194,7 +194,7 @@ async fn who_was_erased_is_not_brought_back_by_asking() {
     let app = crm.app("unknown", "").await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     let record = RecordKey::new(SourceKind::OmnioTapContact, "c1").unwrap();
-    let ledger = LedgerFile::new(ledger_of(&app.database));
+    let ledger = SuppressionFile::new(ledger_of(&app.database));
     erase(app.pool(), &app.brand, &ledger, (&[record].into(), now()), &mut |_| ()).await.unwrap();
     sqlx::query("delete from looks").execute(app.pool()).await.unwrap();
     let calls = crm.calls();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hookpoint::customer::identity::rules::IdentityRules;
-use hookpoint::customer::model::field_versions::Versions;
+use hookpoint::customer::model::field_versions::FieldVersions;
 use hookpoint::customer::model::identifier::{Identifier, IdentifierKind, Identifiers, identifiers_of};
 use hookpoint::customer::model::name::FoldedName;
 use hookpoint::customer::model::record::{Change, Record, RecordKey};
@@ -18,7 +18,7 @@ use crate::identity_cases::world::{are_of_more_than, phones_said_at};
 pub struct Oracle {
     pub rules: IdentityRules,
     pub decisions: Vec<Decided>,
-    pub records: BTreeMap<RecordKey, Versions>,
+    pub records: BTreeMap<RecordKey, FieldVersions>,
     pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
     live: BTreeMap<RecordKey, Live>,
 }
@@ -147,7 +147,7 @@ impl Oracle {
     pub fn hear(&mut self, change: &Change) {
         match change {
             Change::Record { key, update } => {
-                let said = Versions::from(update.clone());
+                let said = FieldVersions::from(update.clone());
                 self.records.entry(key.clone()).and_modify(|known| known.join(said.clone())).or_insert(said);
                 let record = Record { key: key.clone(), versions: self.records[key].clone() };
                 self.live.remove(key);
@@ -265,10 +265,10 @@ impl Oracle {
     fn decided_classes(&self, end: &dyn Fn(&RecordKey) -> RecordKey) -> BTreeMap<RecordKey, RecordKey> {
         let mut classes: BTreeMap<RecordKey, RecordKey> = BTreeMap::new();
         for decision in self.decisions.iter().filter(|decision| decision.same) {
-            let class = |key: &RecordKey| classes.get(&end(key)).cloned().unwrap_or_else(|| end(key));
-            let (one, two) = (class(&decision.left), class(&decision.right));
+            let priority = |key: &RecordKey| classes.get(&end(key)).cloned().unwrap_or_else(|| end(key));
+            let (one, two) = (priority(&decision.left), priority(&decision.right));
             let (least, other) = if one < two { (one, two) } else { (two, one) };
-            classes.values_mut().filter(|class| **class == other).for_each(|class| *class = least.clone());
+            classes.values_mut().filter(|priority| **priority == other).for_each(|priority| *priority = least.clone());
             classes.insert(other, least);
         }
         classes
@@ -296,14 +296,14 @@ impl Oracle {
         let mut classes: Vec<BTreeSet<RecordKey>> = Vec::new();
         for decision in self.decisions.iter().filter(|decision| decision.same) {
             let pair = BTreeSet::from([meant(&decision.left), meant(&decision.right)]);
-            let (met, mut apart): (Vec<_>, Vec<_>) = classes.into_iter().partition(|class| !class.is_disjoint(&pair));
+            let (met, mut apart): (Vec<_>, Vec<_>) = classes.into_iter().partition(|priority| !priority.is_disjoint(&pair));
             apart.push(met.into_iter().flatten().chain(pair).collect());
             classes = apart;
         }
         let live = |keys: &BTreeSet<RecordKey>| keys.iter().filter_map(|key| number.get(key).copied()).collect::<BTreeSet<usize>>();
         let of = |key: &RecordKey| match number.get(&meant(key)) {
             Some(n) => BTreeSet::from([*n]),
-            None => classes.iter().find(|class| class.contains(&meant(key))).map(live).unwrap_or_default(),
+            None => classes.iter().find(|priority| priority.contains(&meant(key))).map(live).unwrap_or_default(),
         };
         let mut apart = BTreeSet::new();
         for decision in self.decisions.iter().filter(|decision| !decision.same) {
@@ -532,9 +532,9 @@ fn ties_of(view: &View, tie: Tie) -> Vec<Piece> {
             let values = person.links.iter().filter(move |value| value.kind.is_address() && (value.kind == IdentifierKind::Phone) == phone);
             values.map(|value| (String::new(), Some(value.clone()))).collect()
         };
-        let classes = view.same.iter().enumerate().filter(|(_, class)| class.contains(&n)).map(|(class, _)| class.to_string());
+        let classes = view.same.iter().enumerate().filter(|(_, priority)| priority.contains(&n)).map(|(priority, _)| priority.to_string());
         let evidence: Vec<(String, Option<Identifier>)> = match tie {
-            Tie::Decided => classes.map(|class| (class, None)).collect(),
+            Tie::Decided => classes.map(|priority| (priority, None)).collect(),
             Tie::Merged => vec![(end(&person.key), None)],
             Tie::Referred => referred.chain([end(&person.key)]).map(|key| (key, None)).collect(),
             Tie::Mailed => addresses(false),

@@ -4,8 +4,8 @@ use hookpoint::admin::explain::explain;
 use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::record::Change;
 use hookpoint::customer::model::source::Source;
-use hookpoint::ingest::apply::{apply, apply_reply};
-use hookpoint::storage::webhook_stats::get_door;
+use hookpoint::ingest::apply::{apply, apply_changes_of_reply};
+use hookpoint::storage::webhook_stats::get_webhook_stats;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::{Value, json};
 
@@ -175,7 +175,7 @@ async fn what_is_stored_with_a_time_in_the_future_is_repaired_by_the_next_answer
     apply(app.pool(), &app.brand, vec![said("Frozen", future, future)]).await.unwrap();
     apply(app.pool(), &app.brand, vec![said("Webhook", now(), now())]).await.unwrap();
     assert_eq!(customer(&app, "primaryID=c-1").await.unwrap()["customerFirstname"], "Frozen");
-    apply_reply(app.pool(), &app.brand, vec![said("Repaired", now(), now())], now() + 1.hour()).await.unwrap();
+    apply_changes_of_reply(app.pool(), &app.brand, vec![said("Repaired", now(), now())], now() + 1.hour()).await.unwrap();
     assert_eq!(customer(&app, "primaryID=c-1").await.unwrap()["customerFirstname"], "Repaired");
     let after = now() + 5.seconds();
     apply(app.pool(), &app.brand, vec![said("Webhook", after, after)]).await.unwrap();
@@ -358,13 +358,13 @@ async fn one_id_for_two_contents_is_shown_since_the_senders_ids_are_broken() {
     omniotap(&app, "contact", "created", json!({"event_id": "e-1"}), data("Anna")).await;
     omniotap(&app, "contact", "updated", json!({"event_id": "e-1"}), data("Bert")).await;
     // They are written down every other second.
-    let mut door = get_door(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
+    let mut door = get_webhook_stats(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
     for _ in 0..300 {
         if door.duplicates == 2 {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        door = get_door(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
+        door = get_webhook_stats(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
     }
     assert_eq!((door.accepted, door.duplicates, door.conflicting_duplicates), (3, 2, 1));
     assert_eq!(door.conflicting_at, Some(app.clock.now()));

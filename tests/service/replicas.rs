@@ -73,18 +73,18 @@ async fn a_replica_that_hears_nothing_more_stops_trusting_what_it_remembers() {
     let directory = scratch().join(format!("hookpoint-test-{}", std::process::id())).join("mute");
     let door = Turnstile::open(&directory, &socket_directory());
     let through = Place::Server(Url(format!("postgres://hookpoint@localhost/{}?host={}", one.database, directory.display())));
-    let deaf = TestApp::start_with(Options { place: Some((through, one.database.clone())), ..Options::default() }).await;
+    let listener_disconnected = TestApp::start_with(Options { place: Some((through, one.database.clone())), ..Options::default() }).await;
     name(&one, 1, 0, "Anna").await;
-    deaf.until(&query(0), named("Anna")).await;
-    deaf.heard().await;
+    listener_disconnected.until(&query(0), named("Anna")).await;
+    listener_disconnected.heard().await;
     door.mute(true);
     name(&one, 1, 1, "Bo").await;
     one.until(&query(0), named("Bo")).await;
     // Ten seconds of silence, then it asks the store again.
-    deaf.until_within(30, &query(0), named("Bo")).await;
+    listener_disconnected.until_within(30, &query(0), named("Bo")).await;
     let mut degraded = false;
     for _ in 0..300 {
-        let ready = deaf.send("GET", "/health/ready", &[]).await;
+        let ready = listener_disconnected.send("GET", "/health/ready", &[]).await;
         assert_eq!(ready.status, 200, "{}", ready.body);
         degraded = ready.body.contains("\"degraded\":true");
         if degraded {
@@ -94,6 +94,6 @@ async fn a_replica_that_hears_nothing_more_stops_trusting_what_it_remembers() {
     }
     assert!(degraded, "nothing was heard for ten seconds");
     door.mute(false);
-    deaf.stop().await;
+    listener_disconnected.stop().await;
     one.stop().await;
 }

@@ -18,7 +18,7 @@ use hookpoint::ingest::apply::apply;
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use hookpoint::sources::secret::SecretRef;
-use hookpoint::sources::webhook::{Door, Incoming, Proof, Refused, SecretIn};
+use hookpoint::sources::webhook::{Door, Proof, SecretIn, UnverifiedWebhook, VerificationError};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
 use hookpoint::storage::keys::{KeyRow, insert_key};
@@ -239,7 +239,7 @@ impl TestApp {
             Some(place) => place,
             None => database().await,
         };
-        settings.file.erasure.ledger_file = ledger_of(&name).display().to_string();
+        settings.file.erasure.suppression_file = ledger_of(&name).display().to_string();
         let clock = if options.runs_as_served { Clock::system() } else { Clock::frozen(now()) };
         let size = if options.runs_as_served { settings.pool_size() } else { SIZE };
         let store = Database::open(&place, size, false).await.unwrap();
@@ -349,10 +349,10 @@ impl TestApp {
 }
 
 #[derive(Debug)]
-struct Anybody;
+struct NoVerification;
 
-impl Proof for Anybody {
-    fn check(&self, _: &Incoming<'_>) -> Result<(), Refused> {
+impl Proof for NoVerification {
+    fn check(&self, _: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         Ok(())
     }
 
@@ -366,7 +366,7 @@ impl Proof for Anybody {
 }
 
 fn open_doors(rules: &mut BrandRules) {
-    rules.doors = Source::ALL.map(|source| (source, Door { source, proof: Box::new(Anybody) })).into();
+    rules.doors = Source::ALL.map(|source| (source, Door { source, proof: Box::new(NoVerification) })).into();
 }
 
 pub fn story_changes(brand: &Brand) -> Vec<Change> {

@@ -70,28 +70,28 @@ pub fn version(person: usize, body: &[u8]) -> Option<u64> {
 }
 
 /// Asks until somebody's answer shows a version, or a newer one. Gives whether it did in time.
-pub async fn has_shown(connection: &mut Connection, person: usize, wanted: u64, patience: Duration) -> bool {
-    has_shown_to(KEY, connection, person, wanted, patience).await
+pub async fn has_shown(connection: &mut Connection, person: usize, wanted: u64, timeout: Duration) -> bool {
+    has_shown_to(KEY, connection, person, wanted, timeout).await
 }
 
 /// Likewise, with another key.
-pub async fn has_shown_to(key: &str, connection: &mut Connection, person: usize, wanted: u64, patience: Duration) -> bool {
+pub async fn has_shown_to(key: &str, connection: &mut Connection, person: usize, wanted: u64, timeout: Duration) -> bool {
     let shows = |response: &Response<'_>| version(person, response.body).is_some_and(|version| version >= wanted);
-    is_answered(connection, &request_with(key, person), shows, patience).await
+    is_answered(connection, &request_with(key, person), shows, timeout).await
 }
 
 /// Waits until a replica has heard of all that happened: notifications arrive in order, and a new key is one of them.
-pub async fn has_heard(shop: &Shop, connection: &mut Connection, patience: Duration) -> bool {
+pub async fn has_heard(shop: &Shop, connection: &mut Connection, timeout: Duration) -> bool {
     let key = uuid::Uuid::new_v4().simple().to_string();
     shop.open_with(&key).await;
-    is_answered(connection, &request_with(&key, 0), |response| response.status == 200, patience).await
+    is_answered(connection, &request_with(&key, 0), |response| response.status == 200, timeout).await
 }
 
-async fn is_answered(connection: &mut Connection, request: &[u8], expected: impl Fn(&Response<'_>) -> bool, patience: Duration) -> bool {
+async fn is_answered(connection: &mut Connection, request: &[u8], expected: impl Fn(&Response<'_>) -> bool, timeout: Duration) -> bool {
     let asking = async {
         while !connection.ask(request).await.is_ok_and(|response| expected(&response)) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(patience, asking).await.is_ok()
+    tokio::time::timeout(timeout, asking).await.is_ok()
 }

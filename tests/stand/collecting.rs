@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookpoint::clock::Clock;
-use hookpoint::customer::model::field_versions::Versions;
+use hookpoint::customer::model::field_versions::FieldVersions;
 use hookpoint::customer::model::record::{Change, RecordKey};
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::systems::{Systems, Terms, Thing, World};
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Asker, Load};
 use super::dice::Dice;
-use super::lookups::{Lookups, Whom};
+use super::lookups::{LookupTarget, Lookups};
 use super::replica::{Plan, Replica};
 use super::report::Report;
 use super::{Shop, Stand};
@@ -153,17 +153,17 @@ pub async fn differences(world: &World, shop: &Shop) -> Vec<String> {
     let ask = api.first("contacts", None).unwrap();
     let received_at = Clock::system().now();
     let heard = api.read(&ask, &Reply { body: json!({"data": world.all(Thing::Contact)}), is_missing: false, received_at }).unwrap();
-    let mut expected: BTreeMap<RecordKey, Versions> = BTreeMap::new();
+    let mut expected: BTreeMap<RecordKey, FieldVersions> = BTreeMap::new();
     for change in heard.changes {
         if let Change::Record { key, update } = change {
-            expected.insert(key, Versions::from(update));
+            expected.insert(key, FieldVersions::from(update));
         }
     }
     let mut db = shop.database.pool.acquire().await.unwrap();
     let kind = SourceKind::OmnioTapContact;
     let known = list_records_after(&mut db, shop.brand.id(), kind, "", i64::MAX).await.unwrap();
     let mut differences = Vec::new();
-    let mut known: BTreeMap<RecordKey, Versions> = known.into_iter().map(|record| (record.key, record.versions)).collect();
+    let mut known: BTreeMap<RecordKey, FieldVersions> = known.into_iter().map(|record| (record.key, record.versions)).collect();
     for (key, expected) in expected {
         match known.remove(&key) {
             Some(known) if known.says_the_same_as(&expected) => {}
@@ -316,7 +316,7 @@ pub async fn budget(stand: &Stand, duration: Duration, per_second: u32) -> Repor
     let loads: Vec<_> = (0..2_u64)
         .map(|n| {
             let load = Load::at_rate(replicas[n as usize].address, per_second / 2, duration).over(200).from(n * 10_000_000);
-            load.start(Answered(Lookups::new(Whom::Nobody)))
+            load.start(Answered(Lookups::new(LookupTarget::Nobody)))
         })
         .collect();
     for (n, load) in loads.into_iter().enumerate() {
@@ -353,7 +353,7 @@ pub async fn budget(stand: &Stand, duration: Duration, per_second: u32) -> Repor
 }
 
 /// How fast a backfill is when nothing is in its way, what it costs, and how much of a small budget it uses.
-pub async fn walk(stand: &Stand, contacts: usize, minutes: u64) -> Report {
+pub async fn traversal(stand: &Stand, contacts: usize, minutes: u64) -> Report {
     const LIMIT: u32 = 60;
     let mut report = Report::default();
     let secrets = Secrets::known();

@@ -97,7 +97,7 @@ pub fn body(n: u64) -> Vec<u8> {
 /// Loads an empty brand with customers: what a lookup reads, and nothing else. There are no records behind them, so nothing
 /// can be applied to them.
 pub async fn load(pool: &Pool, brand: &Brand, customers: u64) {
-    let (mut connection, _) = pool.acquire_patient().await.unwrap();
+    let (mut connection, _) = pool.acquire_within().await.unwrap();
     // The rows refer to each other rightly; looking that up for each would take most of the time.
     sqlx::raw_sql("set session_replication_role = replica").execute(&mut connection).await.unwrap();
     let hash: String = brand.rules.presenter.hash().iter().map(|byte| format!("{byte:02x}")).collect();

@@ -11,7 +11,7 @@ use super::client::{Load, Running};
 use super::connection::Connection;
 use super::failures::{Failures, Watched};
 use super::inbox::{BRAND, apply_in_order};
-use super::lookups::{Lookups, Whom};
+use super::lookups::{LookupTarget, Lookups};
 use super::outcome::{look_at_answers, look_at_deliveries, wait_until_applied};
 use super::patroni::{Cluster, PATIENCE, ROOT, SERVICE};
 use super::process::Held;
@@ -83,13 +83,13 @@ impl Side {
     /// Asks the replica all the time; webhooks are sent as they are released.
     async fn start(replica: Replica, webhooks: &Arc<Vec<Webhook>>, n: usize, report: &mut Report) -> Self {
         let (address, known, others) = (replica.address, Failures::default(), Failures::default());
-        let (first, _) = Load::as_fast_as_possible(address, PATIENCE).requests(KNOWN).start(Lookups::new(Whom::Each(KNOWN))).wait().await;
+        let (first, _) = Load::as_fast_as_possible(address, PATIENCE).requests(KNOWN).start(Lookups::new(LookupTarget::Each(KNOWN))).wait().await;
         report.expect_right(&format!("replica {n}: known people, asked for the first time"), &first);
         // Longer than it all can take, over as many connections as are needed when each answer takes its deadline.
         let load = |per_second: u32| Load::at_rate(address, per_second / 2, PATIENCE * 60).over(per_second);
         let loads = [
-            load(KNOWN_A_SECOND).start(Watched { lookups: Lookups::new(Whom::Each(KNOWN)), failures: known.clone() }),
-            load(OTHERS_A_SECOND).from(KNOWN).start(Watched { lookups: Lookups::new(Whom::Everybody(CUSTOMERS)), failures: others.clone() }),
+            load(KNOWN_A_SECOND).start(Watched { lookups: Lookups::new(LookupTarget::Each(KNOWN)), failures: known.clone() }),
+            load(OTHERS_A_SECOND).from(KNOWN).start(Watched { lookups: Lookups::new(LookupTarget::Everybody(CUSTOMERS)), failures: others.clone() }),
         ];
         let order = (n..webhooks.len()).step_by(2).collect();
         let sender = Sender::start_in_order("shop", Arc::clone(webhooks), order, vec![address], 64);

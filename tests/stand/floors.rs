@@ -85,7 +85,7 @@ async fn be_bare(body: Vec<u8>) {
 }
 
 #[derive(serde::Deserialize)]
-struct Asked {
+struct LookupQuery {
     address: String,
 }
 
@@ -94,7 +94,11 @@ pub const ONE_ROW: &str = "select answer.body from customer_addresses as found
     join answers as answer on answer.brand_id = $1 and answer.customer_key = found.customer_key
     where found.brand_id = $1 and found.kind = 'email' and found.address = $2";
 
-async fn find(pool: Data<PgPool>, brand_id: Data<i32>, asked: Query<Asked>) -> Result<HttpResponse, actix_web::error::InternalError<sqlx::Error>> {
+async fn find(
+    pool: Data<PgPool>,
+    brand_id: Data<i32>,
+    asked: Query<LookupQuery>,
+) -> Result<HttpResponse, actix_web::error::InternalError<sqlx::Error>> {
     let found: Result<Vec<(String,)>, _> = sqlx::query_as(ONE_ROW).bind(**brand_id).bind(&asked.address).fetch_all(pool.as_ref()).await;
     let failed = |error| actix_web::error::InternalError::new(error, actix_web::http::StatusCode::INTERNAL_SERVER_ERROR);
     let body = found.map_err(failed)?.pop().map_or_else(|| "[]".to_owned(), |(body,)| format!("[{body}]"));

@@ -31,7 +31,7 @@ const REST: Duration = Duration::from_secs(2);
 
 /// Who calls.
 #[derive(Clone, Copy)]
-enum Whom {
+enum LookupTarget {
     /// People who don't exist, by e-mail address, by phone number and by id.
     Nobody,
     /// People whom the loyalty system has told of: nobody else is asked about them.
@@ -40,7 +40,7 @@ enum Whom {
     Contacts,
 }
 
-impl Asker for Whom {
+impl Asker for LookupTarget {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         let number = n % PEOPLE;
         let what = match self {
@@ -162,16 +162,16 @@ impl Held {
 /// The loads of one stretch of time, all at once: people whom nobody knows, members, contacts.
 async fn ask_all(address: std::net::SocketAddr, lasts: Duration, per_second: u32, first: u64) -> [Figures; 3] {
     let start = |whom, per_second, connections| Load::at_rate(address, per_second, lasts).over(connections).from(first).start(whom);
-    let unknown = start(Whom::Nobody, per_second, 1_000);
-    let (members, contacts) = (start(Whom::Members, per_second / 5, 50), start(Whom::Contacts, per_second / 5, 200));
+    let unknown = start(LookupTarget::Nobody, per_second, 1_000);
+    let (members, contacts) = (start(LookupTarget::Members, per_second / 5, 50), start(LookupTarget::Contacts, per_second / 5, 200));
     [unknown.wait().await.0, members.wait().await.0, contacts.wait().await.0]
 }
 
 /// Asks until an answer has a text. How often, and how long that took; `None` when it never had.
-async fn wait_for(replica: &Replica, what: &str, text: &str, patience: Duration) -> Option<(u32, Duration)> {
+async fn wait_for(replica: &Replica, what: &str, text: &str, timeout: Duration) -> Option<(u32, Duration)> {
     let (mut connection, mut asked, begin) = (Connection::new(replica.address), 0, Instant::now());
     let request = format!("GET /omnidesk/customerlookup?key={KEY}&{what} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    while begin.elapsed() < patience {
+    while begin.elapsed() < timeout {
         asked += 1;
         let answer = connection.ask(request.as_bytes()).await.unwrap();
         if answer.status == 200 && String::from_utf8_lossy(answer.body).contains(text) {

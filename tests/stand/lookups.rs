@@ -8,7 +8,7 @@ use super::customers::{email, phone, shuffled};
 
 /// Who is asked for.
 #[derive(Clone, Copy)]
-pub enum Whom {
+pub enum LookupTarget {
     /// One customer, by e-mail address, again and again.
     One(u64),
     /// Another one of so many each time, in a random order.
@@ -21,7 +21,7 @@ pub enum Whom {
 
 /// Asks, and looks whether the answer is about whom it should be.
 pub struct Lookups {
-    whom: Whom,
+    whom: LookupTarget,
     head: Vec<u8>,
     expected: Vec<u8>,
 }
@@ -34,7 +34,7 @@ enum Question {
 }
 
 impl Lookups {
-    pub fn new(whom: Whom) -> Self {
+    pub fn new(whom: LookupTarget) -> Self {
         let head = format!("GET /omnidesk/customerlookup?key={KEY}&channelAddressType=").into_bytes();
         Self { whom, head, expected: Vec::new() }
     }
@@ -51,10 +51,10 @@ impl Lookups {
 
     fn question(&self, n: u64) -> Question {
         match self.whom {
-            Whom::One(customer) => Question::Email(customer),
-            Whom::Each(of) => Question::Email(shuffled(n, of)),
-            Whom::Everybody(of) => Self::is_about(n, of),
-            Whom::Nobody => Question::Nobody(n),
+            LookupTarget::One(customer) => Question::Email(customer),
+            LookupTarget::Each(of) => Question::Email(shuffled(n, of)),
+            LookupTarget::Everybody(of) => Self::is_about(n, of),
+            LookupTarget::Nobody => Question::Nobody(n),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::changes::{change, has_heard, has_shown};
 use super::client::{Answer, Asker, Load};
 use super::connection::Connection;
 use super::figures::Latencies;
-use super::lookups::{Lookups, Whom};
+use super::lookups::{LookupTarget, Lookups};
 use super::process::signal;
 use super::replica::{Plan, Replica};
 use super::report::{Report, Scale};
@@ -58,9 +58,9 @@ impl Asker for Parts {
 }
 
 /// Lookups that can't be answered, and say so.
-struct Refused(Lookups);
+struct VerificationError(Lookups);
 
-impl Asker for Refused {
+impl Asker for VerificationError {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         self.0.ask(n, request);
     }
@@ -102,7 +102,7 @@ enum Away {
 
 /// Everybody, in an order that begins with those who are hot or were asked for once.
 fn lookups() -> Lookups {
-    Lookups::new(Whom::Everybody(CUSTOMERS))
+    Lookups::new(LookupTarget::Everybody(CUSTOMERS))
 }
 
 async fn a_server_is_away(stand: &mut Stand, replica: &Replica, how: Away, scale: Scale, report: &mut Report) {
@@ -113,7 +113,7 @@ async fn a_server_is_away(stand: &mut Stand, replica: &Replica, how: Away, scale
     let (once, _) = Load::as_fast_as_possible(replica.address, PATIENCE).from(first).requests(ONCE).start(lookups()).wait().await;
     report.expect_right(&format!("{what}: customers asked for once before"), &once);
     let part = Arc::new(AtomicUsize::new(BEFORE));
-    let hot = Parts { lookups: Lookups::new(Whom::Each(HOT)), part: Arc::clone(&part), latencies: Default::default() };
+    let hot = Parts { lookups: Lookups::new(LookupTarget::Each(HOT)), part: Arc::clone(&part), latencies: Default::default() };
     let hot = at_rate(per_second, 0).start(hot);
     tokio::time::sleep(FRESH / 2).await;
 
@@ -127,7 +127,7 @@ async fn a_server_is_away(stand: &mut Stand, replica: &Replica, how: Away, scale
     };
     // At this rate each of them is asked for once more at most.
     let expired = at_rate(50, first).requests(ONCE).start(lookups());
-    let cold = at_rate(10, first + ONCE).start(Refused(lookups()));
+    let cold = at_rate(10, first + ONCE).start(VerificationError(lookups()));
     tokio::time::sleep(scale.duration).await;
     let ((expired, _), (cold, _)) = tokio::join!(expired.end(), cold.end());
     part.store(AFTER, Ordering::Relaxed);

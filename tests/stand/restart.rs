@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::balancer::{Balancer, CHECK};
 use super::client::Load;
-use super::lookups::{Lookups, Whom};
+use super::lookups::{LookupTarget, Lookups};
 use super::process::Process;
 use super::replica::{Plan, Replica};
 use super::report::{Report, Scale};
@@ -50,7 +50,7 @@ pub async fn run(stand: &Stand, scale: Scale, front: Front) -> Report {
     };
     until_ready(0).await;
     until_ready(1).await;
-    let load = Load::at_rate(address, scale.lookups_per_second / 2, Duration::from_secs(3_600)).start(Lookups::new(Whom::Each(CUSTOMERS)));
+    let load = Load::at_rate(address, scale.lookups_per_second / 2, Duration::from_secs(3_600)).start(Lookups::new(LookupTarget::Each(CUSTOMERS)));
     let mut report = Report::default();
     let (begin, mut restarts) = (Instant::now(), 0);
     while begin.elapsed() < scale.duration {

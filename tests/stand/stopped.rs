@@ -72,8 +72,8 @@ impl Part {
         Sender::start(self.slug, Arc::clone(webhooks), (0..webhooks.len()).collect(), replicas, 8)
     }
 
-    async fn has_shown(&self, replica: SocketAddr, person: usize, patience: Duration) -> bool {
-        has_shown_to(self.slug, &mut Connection::new(replica), person, 0, patience).await
+    async fn has_shown(&self, replica: SocketAddr, person: usize, timeout: Duration) -> bool {
+        has_shown_to(self.slug, &mut Connection::new(replica), person, 0, timeout).await
     }
 }
 
@@ -134,8 +134,8 @@ async fn look_at_the_other(parts: &[Part], held: &BTreeSet<i32>, stopped_at: Ins
         for part in parts {
             let mut missing = 0;
             for person in (0..AFTERWARDS).map(|n| part.first + BEFORE + n) {
-                let patience = (from + promised).saturating_duration_since(Instant::now());
-                missing += usize::from(!part.has_shown(other, person, patience.max(Duration::from_millis(100))).await);
+                let timeout = (from + promised).saturating_duration_since(Instant::now());
+                missing += usize::from(!part.has_shown(other, person, timeout.max(Duration::from_millis(100))).await);
             }
             let held = if held.contains(&part.brand_id) { "which the stopped replica holds" } else { "which nobody holds" };
             report.figure(&format!("{}, {held}", part.slug), format!("{:.1} s", from.elapsed().as_secs_f64()));

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookpoint::app::open_brands;
-use hookpoint::app::tasks::Background;
+use hookpoint::app::tasks::BackgroundTasks;
 use hookpoint::brand::Brand;
 use hookpoint::customer::model::source::Source;
 use hookpoint::demo;
 use hookpoint::settings::file::CallSettings;
-use hookpoint::sources::api::{Api, Ask, Heard};
+use hookpoint::sources::api::{Api, Ask, ParsedReply};
 use hookpoint::storage::database::{Database, PoolSize};
-use hookpoint::upstream::{Account, Accounts, CallError, Class};
+use hookpoint::upstream::{CallError, CallPriority, UpstreamClient, UpstreamClients};
 
 use crate::house::database;
 use crate::support::Stage;
@@ -24,8 +24,8 @@ pub const WITHOUT_END: Duration = Duration::from_secs(30);
 pub struct Line {
     pub stage: Stage,
     pub brand: Arc<Brand>,
-    accounts: Accounts,
-    background: Background,
+    accounts: UpstreamClients,
+    background: BackgroundTasks,
     database: Database,
 }
 
@@ -42,10 +42,10 @@ impl Line {
         let size = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: None };
         let database = Database::open(&database().await.0, size, false).await.unwrap();
         let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
-        let background = Background::new();
+        let background = BackgroundTasks::new();
         // Faults are to be met, not avoided.
         let calls = CallSettings { first_byte_ms: 500, whole_ms: 1_000, max_body_kilobytes: 1_024, break_after: 10_000, ..CallSettings::default() };
-        let accounts = Accounts::new(&database.pool, &[Arc::clone(&brand)], &calls, &background, &stage.clock);
+        let accounts = UpstreamClients::new(&database.pool, &[Arc::clone(&brand)], &calls, &background, &stage.clock);
         Self { stage, brand, accounts, background, database }
     }
 
@@ -53,17 +53,17 @@ impl Line {
         self.brand.rules.sources.api(source)
     }
 
-    fn account(&self, source: Source) -> &Arc<Account> {
+    fn account(&self, source: Source) -> &Arc<UpstreamClient> {
         self.accounts.get(self.brand.id(), source).unwrap()
     }
 
-    pub async fn call(&self, source: Source, ask: &Ask) -> Result<Arc<Heard>, CallError> {
-        let call = self.account(source).call(ask, Class::Live, Duration::from_secs(20));
+    pub async fn call(&self, source: Source, ask: &Ask) -> Result<Arc<ParsedReply>, CallError> {
+        let call = self.account(source).call(ask, CallPriority::Live, Duration::from_secs(20));
         tokio::time::timeout(WITHOUT_END, call).await.expect("a call ends")
     }
 
     /// All pages of a list: what is there, and how many pages it took.
-    pub async fn walk(&self, source: Source, first: Ask) -> (Vec<String>, usize) {
+    pub async fn traversal(&self, source: Source, first: Ask) -> (Vec<String>, usize) {
         let (mut there, mut pages, mut ask, mut asked) = (Vec::new(), 0, Some(first), BTreeSet::new());
         while let Some(next) = ask {
             assert!(asked.insert(next.clone()), "a page is asked for once");

@@ -8,7 +8,7 @@ use anyhow::Context;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::app::Application;
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::cli::sync::run::walk_account;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
@@ -18,8 +18,8 @@ use crate::demo::systems::{Systems, syncaroo};
 use crate::demo::webhook_signer::Secrets;
 use crate::settings::SettingsFile;
 use crate::storage::deliveries::list_backlog;
-use crate::sync::Walker;
-use crate::upstream::Accounts;
+use crate::sync::SyncRunner;
+use crate::upstream::UpstreamClients;
 
 /// Sends what the systems tell by themselves, asks them for the rest, and waits until all of it is applied.
 pub(super) async fn fill(
@@ -63,14 +63,14 @@ fn bar(webhooks: usize) -> ProgressBar {
 
 /// Walks through everything that the systems have, as `hookpoint sync run` does.
 async fn ask(application: &Application, file: &SettingsFile) -> anyhow::Result<()> {
-    let (background, clock, pool) = (Background::new(), Clock::system(), &application.database.pool);
+    let (background, clock, pool) = (BackgroundTasks::new(), Clock::system(), &application.database.pool);
     let brands: Vec<_> = application.brands.values().cloned().collect();
-    let accounts = Accounts::new(pool, &brands, &file.calls, &background, &clock);
+    let accounts = UpstreamClients::new(pool, &brands, &file.calls, &background, &clock);
     let bars = MultiProgress::new();
-    let walkers: Vec<Walker> = brands
+    let walkers: Vec<SyncRunner> = brands
         .iter()
         .flat_map(|brand| accounts.of_brand(brand.id()))
-        .map(|account| Walker::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone()))
+        .map(|account| SyncRunner::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone()))
         .collect();
     let mut broken: usize = 0;
     // One after the other: side by side they would keep each other, and the inbox, from the few connections that there are.

@@ -13,7 +13,7 @@ use super::say;
 use super::serve;
 use super::serve::ShutdownSignal;
 use crate::app::Application;
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::clock::Clock;
 use crate::demo;
 use crate::demo::background_activity::{Life, newcomer};
@@ -65,7 +65,7 @@ async fn show(arguments: &DemoArguments, secrets: &Secrets, systems: Systems, sh
     sweep_abandoned(&std::env::temp_dir(), PREFIX);
     let data_dir = make_directory(&std::env::temp_dir(), PREFIX)?;
     // Whoever is erased here is gone with the demo.
-    settings.file.erasure.ledger_file = data_dir.join("ledger.jsonl").display().to_string();
+    settings.file.erasure.suppression_file = data_dir.join("ledger.jsonl").display().to_string();
     let cache_dir = crate::settings::default_cache_dir();
     let fetch = cache_dir.is_some();
     let layout = Layout { data_dir: data_dir.clone(), postgres_bin: None, cache_dir: cache_dir.unwrap_or_default(), fetch, durable: false };
@@ -85,7 +85,7 @@ async fn live(
     let database = Database::open(place, settings.pool_size(), false).await?;
     let data_dir = database.data_dir();
     let application = Application::start_unprepared(&settings.file, settings.brands, database, Clock::system()).await?;
-    let background = Background::new();
+    let background = BackgroundTasks::new();
     let begun = async {
         let world = Arc::clone(systems.world());
         let to_send = seed::settle(&world)?;

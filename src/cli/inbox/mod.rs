@@ -20,7 +20,7 @@ use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::settings::Settings;
-use crate::storage::deliveries::{Which, discard_deliveries, find_delivery, list_deliveries, replay_deliveries};
+use crate::storage::deliveries::{DeliveryFilter, discard_deliveries, find_delivery, list_deliveries, replay_deliveries};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum InboxCommand {
@@ -103,9 +103,9 @@ impl WhichArguments {
         self.source.is_none() && self.state.is_empty() && self.event.is_none() && self.since.is_none() && self.until.is_none()
     }
 
-    fn which(&self, ids: &[Uuid]) -> Which {
+    fn which(&self, ids: &[Uuid]) -> DeliveryFilter {
         let state = |state: &State| format!("{state:?}").to_lowercase();
-        Which {
+        DeliveryFilter {
             ids: (!ids.is_empty()).then(|| ids.to_vec()),
             source: self.source,
             states: (!self.state.is_empty()).then(|| self.state.iter().map(state).collect()),
@@ -186,7 +186,7 @@ pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Re
     Ok(())
 }
 
-async fn list(pool: &Pool, brand: &Brand, which: &Which, limit: u32) -> anyhow::Result<()> {
+async fn list(pool: &Pool, brand: &Brand, which: &DeliveryFilter, limit: u32) -> anyhow::Result<()> {
     let rows = list_deliveries(pool, brand.id(), which, limit).await?;
     say(&format!("{}: {}\n", brand.rules.slug, if rows.is_empty() { "no such deliveries" } else { "the newest first" }));
     if !rows.is_empty() {

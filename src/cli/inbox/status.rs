@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::brand::Brand;
 use crate::cli::{say, span};
-use crate::inbox::source_health::{Watch, watch};
+use crate::inbox::source_health::{SourceHealth, watch};
 use crate::storage::deliveries::count_deliveries;
 use crate::storage::unread_values::{UnreadValueRow, list_unread_values};
 
@@ -45,7 +45,7 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
 }
 
 /// What somebody should do something about.
-fn remarks(watch: &Watch, now: Timestamp) -> Vec<String> {
+fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
     let mut remarks = Vec::new();
     let name = watch.source.as_str();
     match watch.proof {

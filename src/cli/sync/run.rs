@@ -9,7 +9,7 @@ use indicatif::MultiProgress;
 
 use super::WhichArguments;
 use super::shown::Shown;
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::cli::say;
 use crate::cli::serve::ShutdownSignal;
@@ -18,16 +18,16 @@ use crate::customer::model::source::Source;
 use crate::settings::SettingsFile;
 use crate::sources::api::Stream;
 use crate::storage::sync_streams::{StreamRow, list_streams};
-use crate::sync::{Ended, Pass, Progress, Sign, SyncError, Walker};
-use crate::upstream::Accounts;
+use crate::sync::{Progress, ProgressEvent, RunEnd, SyncError, SyncMode, SyncRunner};
+use crate::upstream::UpstreamClients;
 
 /// After so long without a step it is said why somebody else's pass stands still.
 const STILL: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArguments, file: &SettingsFile) -> anyhow::Result<()> {
     which.check()?;
-    let (background, clock) = (Background::new(), Clock::system());
-    let accounts = Accounts::new(pool, brands, &file.calls, &background, &clock);
+    let (background, clock) = (BackgroundTasks::new(), Clock::system());
+    let accounts = UpstreamClients::new(pool, brands, &file.calls, &background, &clock);
     let bars = MultiProgress::new();
     let mut walks = Vec::new();
     for brand in brands {
@@ -38,7 +38,7 @@ pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArgumen
                 }
                 continue;
             };
-            let walker = Walker::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone());
+            let walker = SyncRunner::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone());
             walks.push((walker, which.streams(brand, source)));
         }
     }
@@ -48,8 +48,9 @@ pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArgumen
     }
     // Who is asked about one by one must be known first.
     let (first, then): (Vec<_>, Vec<_>) = walks.iter().partition(|(walker, streams)| streams.iter().all(|stream| walker.needs(*stream).is_empty()));
-    let walk_all =
-        async |walks: Vec<&(Walker, Vec<Stream>)>| join_all(walks.into_iter().map(|(walker, streams)| walk_account(walker, streams, &bars))).await;
+    let walk_all = async |walks: Vec<&(SyncRunner, Vec<Stream>)>| {
+        join_all(walks.into_iter().map(|(walker, streams)| walk_account(walker, streams, &bars))).await
+    };
     let all = async {
         let mut broken = walk_all(first).await;
         broken.extend(walk_all(then).await);
@@ -72,14 +73,14 @@ pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArgumen
 }
 
 /// Walks through an account's streams, one after the other. Gives back how many couldn't be.
-pub(crate) async fn walk_account(walker: &Walker, streams: &[Stream], bars: &MultiProgress) -> anyhow::Result<usize> {
+pub(crate) async fn walk_account(walker: &SyncRunner, streams: &[Stream], bars: &MultiProgress) -> anyhow::Result<usize> {
     let mut broken: usize = 0;
     for stream in streams {
         let shown = Shown::new(walker, *stream, bars);
         let ended = loop {
-            match walker.walk(*stream, Pass::Whole, &|sign| shown.tell(sign)).await {
+            match walker.scan(*stream, SyncMode::Full, &|sign| shown.tell(sign)).await {
                 // Whoever walks it may be killed meanwhile: then it is our turn.
-                Ok(Ended::Elsewhere) => {
+                Ok(RunEnd::LeaseHeldElsewhere) => {
                     if let Some(ended) = follow(walker, *stream, &shown).await? {
                         break ended;
                     }
@@ -89,33 +90,33 @@ pub(crate) async fn walk_account(walker: &Walker, streams: &[Stream], bars: &Mul
                 Err(error) => return Err(error.into()),
             }
         };
-        broken = broken.saturating_add(usize::from(matches!(ended, Ended::Broken(_))));
+        broken = broken.saturating_add(usize::from(matches!(ended, RunEnd::Broken(_))));
         shown.end(&ended);
     }
     Ok(broken)
 }
 
 /// Shows how somebody else's pass goes, until it ends; `None` when nobody walks it any more, or it was only of what changed.
-async fn follow(walker: &Walker, stream: Stream, shown: &Shown) -> anyhow::Result<Option<Ended>> {
+async fn follow(walker: &SyncRunner, stream: Stream, shown: &Shown) -> anyhow::Result<Option<RunEnd>> {
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
-    let (mut walked, mut moved_at) = (None, Instant::now());
+    let (mut scanned, mut moved_at) = (None, Instant::now());
     loop {
         let rows = list_streams(walker.pool(), walker.brand().id()).await?;
         let Some(row) = rows.into_iter().find(|row| row.source == walker.source().as_str() && row.stream == stream.name) else {
-            return Ok(Some(Ended::Cancelled));
+            return Ok(Some(RunEnd::Cancelled));
         };
-        let progress = Progress { walked: count(row.walked), news: count(row.news), total: row.total.map(count) };
-        if walked.replace(row.walked) != Some(row.walked) {
+        let progress = Progress { scanned: count(row.scanned), news: count(row.news), total: row.total.map(count) };
+        if scanned.replace(row.scanned) != Some(row.scanned) {
             moved_at = Instant::now();
         }
         let is_still = moved_at.elapsed() >= STILL || !row.remark.is_empty();
         let remark = if is_still { whose(&row) } else { String::new() };
-        shown.tell(Sign { progress, remark: &remark });
-        let (pass, is_complete) = (Pass::of(&row), row.is_complete());
-        if row.finished_at.is_some() && (pass == Pass::Whole || (row.is_cancelled && !is_complete)) {
+        shown.tell(ProgressEvent { progress, remark: &remark });
+        let (pass, is_complete) = (SyncMode::of(&row), row.is_complete());
+        if row.finished_at.is_some() && (pass == SyncMode::Full || (row.is_cancelled && !is_complete)) {
             let (gone, drift) = (count(row.gone), row.drift.filter(|_| row.is_reconcile));
-            let complete = || Ended::Complete { pass, progress, gone, drift, remark: row.finding.clone() };
-            return Ok(Some(if is_complete { complete() } else { Ended::Broken(row.remark.clone()) }));
+            let complete = || RunEnd::Complete { pass, progress, gone, drift, remark: row.finding.clone() };
+            return Ok(Some(if is_complete { complete() } else { RunEnd::Broken(row.remark.clone()) }));
         }
         if !row.is_walked(Clock::system().now()) {
             return Ok(None);

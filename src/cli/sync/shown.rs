@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::cli::{plain, say};
 use crate::sources::api::Stream;
-use crate::sync::{Ended, Progress, Sign, Walker};
+use crate::sync::{Progress, ProgressEvent, RunEnd, SyncRunner};
 
 /// How often a line is printed where there is no terminal.
 const LINES: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ pub(super) struct Shown {
 
 struct Begun {
     at: Instant,
-    walked: Option<u64>,
+    scanned: Option<u64>,
     said_at: Instant,
     reasons: Reasons,
 }
@@ -47,24 +47,24 @@ impl Reasons {
 }
 
 impl Shown {
-    pub(super) fn new(walker: &Walker, stream: Stream, bars: &MultiProgress) -> Self {
+    pub(super) fn new(walker: &SyncRunner, stream: Stream, bars: &MultiProgress) -> Self {
         let name = format!("{} {} {}", walker.brand().rules.slug, walker.source(), stream.name);
         let style = ProgressStyle::with_template("{prefix}  {wide_bar}  {human_pos} of {human_len}  {per_sec}  {eta} left  {msg}").ok();
         let bar = style
             .filter(|_| std::io::stderr().is_terminal())
             .map(|style| bars.add(ProgressBar::no_length().with_style(style).with_prefix(name.clone())));
         let now = Instant::now();
-        Self { name, bar, begun: Mutex::new(Begun { at: now, walked: None, said_at: now, reasons: Reasons::default() }) }
+        Self { name, bar, begun: Mutex::new(Begun { at: now, scanned: None, said_at: now, reasons: Reasons::default() }) }
     }
 
-    pub(super) fn tell(&self, Sign { progress, remark }: Sign<'_>) {
+    pub(super) fn tell(&self, ProgressEvent { progress, remark }: ProgressEvent<'_>) {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let waits = if remark.is_empty() { String::new() } else { format!("waits: {}", plain(remark)) };
-        let is_first = begun.walked.is_none();
-        let walked_before = *begun.walked.get_or_insert(progress.walked);
+        let is_first = begun.scanned.is_none();
+        let walked_before = *begun.scanned.get_or_insert(progress.scanned);
         if let Some(bar) = &self.bar {
-            bar.set_length(progress.total.unwrap_or(progress.walked).max(progress.walked));
-            bar.set_position(progress.walked);
+            bar.set_length(progress.total.unwrap_or(progress.scanned).max(progress.scanned));
+            bar.set_position(progress.scanned);
             if is_first {
                 // What was walked before says nothing about how fast it goes.
                 bar.reset_eta();
@@ -78,35 +78,35 @@ impl Shown {
             }
         } else if begun.said_at.elapsed() >= LINES {
             begun.said_at = Instant::now();
-            let walked = u32::try_from(progress.walked.saturating_sub(walked_before)).unwrap_or(u32::MAX);
-            let rate = f64::from(walked) / begun.at.elapsed().as_secs_f64();
+            let scanned = u32::try_from(progress.scanned.saturating_sub(walked_before)).unwrap_or(u32::MAX);
+            let rate = f64::from(scanned) / begun.at.elapsed().as_secs_f64();
             say(&format!("{}: {}{}", self.name, amount(progress), remaining(progress, rate)));
         }
     }
 
-    pub(super) fn end(&self, ended: &Ended) {
+    pub(super) fn end(&self, ended: &RunEnd) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
         let text = match ended {
-            Ended::Complete { progress, gone, drift, remark, .. } => {
+            RunEnd::Complete { progress, gone, drift, remark, .. } => {
                 let found = drift.map_or_else(
                     || format!("{} were news", progress.news),
                     |drift| format!("{:.2} % drift: {} were not as they should be, {gone} were gone", f64::from(drift) * 100.0, progress.news),
                 );
                 let remark = if remark.is_empty() { String::new() } else { format!("; {remark}") };
-                format!("{} walked through, {found}{remark}", progress.walked)
+                format!("{} walked through, {found}{remark}", progress.scanned)
             }
-            Ended::Cancelled => "cancelled".to_owned(),
-            Ended::Elsewhere => "somebody else walks it".to_owned(),
-            Ended::Broken(reason) => format!("could not be walked through: {reason}"),
+            RunEnd::Cancelled => "cancelled".to_owned(),
+            RunEnd::LeaseHeldElsewhere => "somebody else walks it".to_owned(),
+            RunEnd::Broken(reason) => format!("could not be walked through: {reason}"),
         };
         say(&format!("{}: {text}", self.name));
     }
 }
 
 fn amount(progress: Progress) -> String {
-    progress.total.map_or_else(|| progress.walked.to_string(), |total| format!("{} of {total}", progress.walked))
+    progress.total.map_or_else(|| progress.scanned.to_string(), |total| format!("{} of {total}", progress.scanned))
 }
 
 /// `, 58 a minute, 12 m left`
@@ -114,7 +114,7 @@ fn remaining(progress: Progress, rate: f64) -> String {
     if rate <= 0.0 {
         return String::new();
     }
-    let left = progress.total.map(|total| u32::try_from(total.saturating_sub(progress.walked)).unwrap_or(u32::MAX));
+    let left = progress.total.map(|total| u32::try_from(total.saturating_sub(progress.scanned)).unwrap_or(u32::MAX));
     let left = left.map_or_else(String::new, |left| format!(", {} left", time(f64::from(left) / rate)));
     if rate >= 1.0 { format!(", {rate:.0} a second{left}") } else { format!(", {:.0} a minute{left}", rate * 60.0) }
 }
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn what_is_left_is_told_in_words() {
-        let progress = Progress { walked: 1_000, news: 0, total: Some(10_000) };
+        let progress = Progress { scanned: 1_000, news: 0, total: Some(10_000) };
         assert_eq!(amount(progress), "1000 of 10000");
         assert_eq!(remaining(progress, 0.5), ", 30 a minute, 5.0 h left");
         assert_eq!(remaining(progress, 100.0), ", 100 a second, 90 s left".replace("90 s", "2 min"));

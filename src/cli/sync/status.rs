@@ -13,7 +13,7 @@ use crate::sources::api::{AccountRules, Ask};
 use crate::storage::follow_ups::{FollowUpCounts, count_follow_ups};
 use crate::storage::sync_streams::{StreamRow, list_streams};
 use crate::storage::upstream_accounts::{AccountRow, get_account};
-use crate::sync::Pass;
+use crate::sync::SyncMode;
 
 pub(super) async fn status(pool: &Pool, brands: &[Arc<Brand>]) -> anyhow::Result<()> {
     let now = Clock::system().now();
@@ -84,20 +84,20 @@ fn line(row: &StreamRow, now: Timestamp) -> String {
     let of = row.total.map_or_else(String::new, |total| format!(" of {total}"));
     let page = row.cursor.as_ref().and_then(Ask::of_json).map(|cursor| cursor.page).filter(|page| !page.is_empty() && page.len() < 12);
     let at_page = page.map_or_else(String::new, |page| format!(", page {page}"));
-    let pass = match Pass::of(row) {
-        Pass::Changes { .. } => "changes",
-        Pass::Whole if row.is_reconcile => "reconcile",
-        Pass::Whole => "backfill",
+    let pass = match SyncMode::of(row) {
+        SyncMode::Incremental { .. } => "changes",
+        SyncMode::Full if row.is_reconcile => "reconcile",
+        SyncMode::Full => "backfill",
     };
     let state = match row.finished_at {
-        None if row.is_walked(now) => format!("{pass} {}{of}{at_page}", row.walked),
-        None if row.is_cancelled => format!("{pass} cancelled at {}{of}", row.walked),
-        None => format!("{pass} {}{of}{at_page}, left: it goes on when the service runs", row.walked),
-        Some(at) if row.is_complete() => format!("{pass} done {}, {} walked", ago(at), row.walked),
-        Some(at) => format!("{pass} ended {} at {}{of}", ago(at), row.walked),
+        None if row.is_walked(now) => format!("{pass} {}{of}{at_page}", row.scanned),
+        None if row.is_cancelled => format!("{pass} cancelled at {}{of}", row.scanned),
+        None => format!("{pass} {}{of}{at_page}, left: it goes on when the service runs", row.scanned),
+        Some(at) if row.is_complete() => format!("{pass} done {}, {} walked", ago(at), row.scanned),
+        Some(at) => format!("{pass} ended {} at {}{of}", ago(at), row.scanned),
     };
     let missed =
-        row.since.filter(|_| row.walked > 0).map_or_else(String::new, |_| format!(", missed {:.2} % of that", percent(row.news, row.walked)));
+        row.since.filter(|_| row.scanned > 0).map_or_else(String::new, |_| format!(", missed {:.2} % of that", percent(row.news, row.scanned)));
     let drift = row.drift.filter(|_| row.complete_at.is_some());
     let drift = drift.map_or_else(String::new, |drift| format!(", drift {:.2} %", f64::from(drift) * 100.0));
     let gone = if row.gone == 0 { String::new() } else { format!(", {} gone", row.gone) };
@@ -125,7 +125,7 @@ mod tests {
         let ago = |minutes| now - SignedDuration::from_mins(minutes);
         let all = StreamRow {
             is_reconcile: true,
-            walked: 20_412,
+            scanned: 20_412,
             gone: 1,
             finished_at: Some(ago(170)),
             complete_at: Some(ago(180)),
@@ -138,7 +138,7 @@ mod tests {
         let changes = StreamRow {
             since: Some(ago(182)),
             started_at: ago(5),
-            walked: 12,
+            scanned: 12,
             news: 3,
             gone: 0,
             finished_at: Some(ago(4)),
@@ -148,9 +148,9 @@ mod tests {
         };
         let known = "drift 0.22 %, all as of 3h ago: 7 are not in the list";
         assert_eq!(line(&changes, now), format!("changes done 4m ago, 12 walked, missed 25.00 % of that, {known}"));
-        let nothing = StreamRow { walked: 0, news: 0, ..changes.clone() };
+        let nothing = StreamRow { scanned: 0, news: 0, ..changes.clone() };
         assert_eq!(line(&nothing, now), format!("changes done 4m ago, 0 walked, {known}"));
-        let broken = StreamRow { caught_up_at: Some(ago(20)), remark: "it said 400".to_owned(), walked: 0, ..changes };
+        let broken = StreamRow { caught_up_at: Some(ago(20)), remark: "it said 400".to_owned(), scanned: 0, ..changes };
         let known = "drift 0.22 %, all as of 3h ago: it said 400; 7 are not in the list";
         assert_eq!(line(&broken, now), format!("changes ended 4m ago at 0, {known}"));
     }

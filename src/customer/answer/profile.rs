@@ -134,7 +134,7 @@ impl Profile {
     }
 
     /// Shows the id with its source's name, because another customer of the brand bears the same id.
-    pub fn tell_apart(&mut self, same_kind_of_source_too: bool) {
+    pub fn qualify_duplicate_id(&mut self, same_kind_of_source_too: bool) {
         let kind = self.key.kind;
         let name = if same_kind_of_source_too { kind.as_str() } else { kind.source().as_str() };
         self.customer_id = format!("{name}:{}", self.key.id);

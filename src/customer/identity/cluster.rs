@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evidence::{Member, Person};
+use super::evidence::{Member, PersonFacts};
 use crate::customer::model::folded_name::FoldedName;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
@@ -29,7 +29,7 @@ pub(crate) struct Cluster<'a> {
 }
 
 impl<'a> Cluster<'a> {
-    pub(crate) fn new(number: usize, member: &'a Member, person: &Person<'a>) -> Self {
+    pub(crate) fn new(number: usize, member: &'a Member, person: &PersonFacts<'a>) -> Self {
         let mut cluster = Self { members: vec![number], apart_from: person.apart_from.clone(), ids: person.ids.clone(), ..Self::default() };
         if !person.is_loser {
             let of_kind = |kind| member.linking.iter().filter(move |identifier| identifier.kind == kind).collect();

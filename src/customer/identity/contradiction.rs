@@ -7,14 +7,14 @@ use super::bearing::are_written_alike;
 use super::cluster::{Cluster, Names};
 use super::evidence::{Held, Level};
 use super::rules::IdentityRules;
-use super::union_find::Partition;
+use super::union_find::UnionFind;
 use crate::customer::model::folded_name::FoldedName;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::phone::Phone;
 
 /// Why two clusters are not joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Grounds {
+pub enum Conflict {
     /// Their source keeps people unique and knows them as two.
     DifferentIds,
     /// Their first names disagree, or where one isn't known, their family names.
@@ -31,7 +31,7 @@ pub enum Grounds {
     DecidedDifferent,
 }
 
-impl Grounds {
+impl Conflict {
     /// The name in Postgres and on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -62,7 +62,7 @@ enum Verdict {
     Agree {
         in_full: bool,
     },
-    Disagree(Grounds, Unless),
+    Disagree(Conflict, Unless),
 }
 
 /// What speaks for one person although names disagree.
@@ -136,12 +136,12 @@ impl<'c, 'a> Among<'c, 'a> {
     }
 
     /// Why they must not all be one, if so. What people decided comes last: it needs no review.
-    pub(crate) fn forbidden(&self) -> Option<Grounds> {
+    pub(crate) fn forbidden(&self) -> Option<Conflict> {
         // A merge of the source is a fact: it makes ids one, whatever else they refer to.
         if self.level > Level::SourceMerge && self.some_have_other_ids() {
-            return Some(Grounds::DifferentIds);
+            return Some(Conflict::DifferentIds);
         }
-        self.some_disagree().or_else(|| self.some_are_decided_different().then_some(Grounds::DecidedDifferent))
+        self.some_disagree().or_else(|| self.some_are_decided_different().then_some(Conflict::DecidedDifferent))
     }
 
     fn some_have_other_ids(&self) -> bool {
@@ -153,7 +153,7 @@ impl<'c, 'a> Among<'c, 'a> {
         })
     }
 
-    fn some_disagree(&self) -> Option<Grounds> {
+    fn some_disagree(&self) -> Option<Conflict> {
         let disagree = |verdict: &Verdict| matches!(verdict, Verdict::Disagree(..));
         if !self.verdicts.iter().flatten().any(disagree) {
             return None;
@@ -210,7 +210,7 @@ impl<'c, 'a> Among<'c, 'a> {
         let lines = Lines::new(firsts.len(), |n, m| agreement.has(n, m) && !is_surpassed(n, m) && !is_surpassed(m, n));
         let is_between = |n: &usize| lines.of(*n).any(|one| lines.of(*n).any(|other| !lines.has(one, other)));
         let clear: Vec<usize> = (0..firsts.len()).filter(|n| !is_between(n)).collect();
-        let mut partition = Partition::new(firsts.len());
+        let mut partition = UnionFind::new(firsts.len());
         for (at, n) in clear.iter().enumerate() {
             let agreeing = clear.iter().skip(at.saturating_add(1)).filter(|m| lines.has(*n, **m));
             agreeing.for_each(|m| partition.join_all(&[*n, *m]));
@@ -300,13 +300,13 @@ fn on_mailbox(ours: &Names<'_>, theirs: &Names<'_>, borne: Option<&Borne<'_>>, r
     let agrees = |alike: bool| a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| a.agrees_on_mailbox(b, alike)));
     if !agrees(true) {
         let is_half = a.iter().chain(&b).any(|name| !name.has_first());
-        Verdict::Disagree(Grounds::FirstNames, if is_half { Unless::OfBoth } else { Unless::Never })
+        Verdict::Disagree(Conflict::FirstNames, if is_half { Unless::OfBoth } else { Unless::Never })
     } else if rules.email_needs_first_name && borne.is_some_and(|borne| borne.is_nobodys(ours, theirs)) {
-        Verdict::Disagree(Grounds::NoFirstName, Unless::OfBoth)
+        Verdict::Disagree(Conflict::NoFirstName, Unless::OfBoth)
     } else if agrees(false) || borne.is_none_or(|borne| borne.bears_one_of(ours, theirs)) {
         Verdict::Agree { in_full: a.iter().any(|a| b.iter().any(|b| a.first_is_known_to_agree(b))) }
     } else {
-        Verdict::Disagree(Grounds::FirstNames, Unless::PhoneInCommon)
+        Verdict::Disagree(Conflict::FirstNames, Unless::PhoneInCommon)
     }
 }
 
@@ -347,11 +347,11 @@ fn on_line(ours: &Names<'_>, theirs: &Names<'_>, line: Option<Held<'_>>) -> Verd
     let best = a.iter().flat_map(|a| b.iter().map(|b| a.on_line(b))).max();
     match best.unwrap_or(OnLine::AsFarAsKnown) {
         OnLine::InFull => Verdict::Agree { in_full: true },
-        OnLine::AsFarAsKnown => Verdict::Disagree(Grounds::EmailAddresses, Unless::Known),
-        OnLine::Alike => Verdict::Disagree(Grounds::EmailAddresses, Unless::Spelled),
-        OnLine::Forms if line.is_none_or(is_mobile) => Verdict::Disagree(Grounds::EmailAddresses, Unless::Known),
-        OnLine::FirstName => Verdict::Disagree(Grounds::Names, Unless::Renamed),
-        OnLine::Forms | OnLine::Different => Verdict::Disagree(Grounds::Names, Unless::Never),
+        OnLine::AsFarAsKnown => Verdict::Disagree(Conflict::EmailAddresses, Unless::Known),
+        OnLine::Alike => Verdict::Disagree(Conflict::EmailAddresses, Unless::Spelled),
+        OnLine::Forms if line.is_none_or(is_mobile) => Verdict::Disagree(Conflict::EmailAddresses, Unless::Known),
+        OnLine::FirstName => Verdict::Disagree(Conflict::Names, Unless::Renamed),
+        OnLine::Forms | OnLine::Different => Verdict::Disagree(Conflict::Names, Unless::Never),
     }
 }
 

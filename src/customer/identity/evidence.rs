@@ -51,7 +51,7 @@ pub struct Decision {
 
 /// Everything that resolution looks at.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub struct RecordFacts<'a> {
     /// Live records, whole components.
     pub members: &'a [Member],
     /// The source's merges.
@@ -158,7 +158,7 @@ impl<'a> Held<'a> {
 
 /// A member with everything that doesn't depend on its company.
 #[derive(Debug)]
-pub(crate) struct Person<'a> {
+pub(crate) struct PersonFacts<'a> {
     /// The record that stands for it, merges followed.
     pub canonical: &'a RecordKey,
     /// Whether its source merged it into another one: then its identifiers no longer link.
@@ -180,7 +180,7 @@ pub(crate) struct Person<'a> {
 ///
 /// A decision outlives the records that it names: where one is gone, whoever it was merged into or decided to be the same
 /// as stands for it.
-pub(crate) fn people<'a>(facts: &Facts<'a>) -> Vec<Person<'a>> {
+pub(crate) fn people<'a>(facts: &RecordFacts<'a>) -> Vec<PersonFacts<'a>> {
     let numbers: BTreeMap<&RecordKey, usize> = facts.members.iter().zip(0..).map(|(member, n)| (&member.key, n)).collect();
     let stands_for = |key| if numbers.contains_key(key) { key } else { facts.aliases.canonical(key) };
     let same = || facts.decisions.iter().filter(|decision| decision.same);
@@ -193,7 +193,7 @@ pub(crate) fn people<'a>(facts: &Facts<'a>) -> Vec<Person<'a>> {
         let member = || numbers.get_key_value(key).map(|(key, _)| *key).filter(|key| to_guest || !is_guest(key));
         named.get(key).copied().or_else(member)
     };
-    let mut people: Vec<Person<'a>> = Vec::with_capacity(facts.members.len());
+    let mut people: Vec<PersonFacts<'a>> = Vec::with_capacity(facts.members.len());
     let mut of_class: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
     for (n, member) in facts.members.iter().enumerate() {
         let (is_loser, is_guest) = (facts.aliases.is_loser(&member.key), is_guest(&member.key));
@@ -211,7 +211,7 @@ pub(crate) fn people<'a>(facts: &Facts<'a>) -> Vec<Person<'a>> {
         let canonical = facts.aliases.canonical(&member.key);
         let same = same_records.least(&member.key);
         of_class.entry(same.unwrap_or(&member.key)).or_default().push(n);
-        people.push(Person { canonical, is_loser, is_guest, references, ids, same, apart_from: BTreeSet::new() });
+        people.push(PersonFacts { canonical, is_loser, is_guest, references, ids, same, apart_from: BTreeSet::new() });
     }
     let meant = |key, may_be: &dyn Fn(usize) -> bool| {
         let number = numbers.get(key).copied().filter(|n| may_be(*n));
@@ -279,7 +279,7 @@ impl<'a> Classes<'a> {
     }
 }
 
-impl Person<'_> {
+impl PersonFacts<'_> {
     /// Gives what it has on a level. A value that two members have in common connects them.
     pub(crate) fn evidence<'a>(&'a self, level: Level, linking: &'a BTreeSet<Identifier>, mut take: impl FnMut(Held<'a>)) {
         match level {

@@ -3,17 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map};
 
-use super::resolution::{Decision, Facts, Member, Resolution, resolve};
+use super::resolution::{Decision, Member, RecordFacts, Resolution, resolve};
 use super::rules::IdentityRules;
 use crate::customer::answer::aliases::Aliases;
-use crate::customer::model::field_versions::Versions;
+use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Change, Record, RecordKey, SourceMerge};
 use crate::customer::model::source::SourceKind;
 
 /// All live records of a brand, and the customers that they are.
 #[derive(Debug)]
-pub struct Census {
+pub struct InMemoryIdentity {
     /// Live records, in the order of their keys.
     pub members: Vec<Member>,
     /// The source's merges.
@@ -22,7 +22,7 @@ pub struct Census {
     pub resolution: Resolution,
 }
 
-impl Census {
+impl InMemoryIdentity {
     /// Joins the changes in whatever order they come, and resolves everybody. Events have no say in who is who.
     #[must_use]
     pub fn take(changes: impl IntoIterator<Item = Change>, decisions: &[Decision], rules: &IdentityRules) -> Self {
@@ -38,7 +38,7 @@ impl Census {
         for member in &mut members {
             member.linking.retain(|identifier| !shared.contains(identifier));
         }
-        let resolution = resolve(&Facts { members: &members, aliases: &aliases, decisions, rules });
+        let resolution = resolve(&RecordFacts { members: &members, aliases: &aliases, decisions, rules });
         Self { members, aliases, resolution }
     }
 
@@ -49,16 +49,16 @@ impl Census {
     }
 }
 
-fn joined(changes: impl IntoIterator<Item = Change>) -> (BTreeMap<RecordKey, Versions>, Vec<SourceMerge>) {
-    let mut records: BTreeMap<RecordKey, Versions> = BTreeMap::new();
+fn joined(changes: impl IntoIterator<Item = Change>) -> (BTreeMap<RecordKey, FieldVersions>, Vec<SourceMerge>) {
+    let mut records: BTreeMap<RecordKey, FieldVersions> = BTreeMap::new();
     let mut merges = Vec::new();
     for change in changes {
         match change {
             Change::Record { key, update } => match records.entry(key) {
                 btree_map::Entry::Vacant(vacant) => {
-                    vacant.insert(Versions::from(update));
+                    vacant.insert(FieldVersions::from(update));
                 }
-                btree_map::Entry::Occupied(mut known) => known.get_mut().join(Versions::from(update)),
+                btree_map::Entry::Occupied(mut known) => known.get_mut().join(FieldVersions::from(update)),
             },
             Change::Merge(merge) => merges.push(merge),
             Change::Event { .. } => {}
@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn customers(changes: Vec<Change>) -> BTreeSet<Vec<String>> {
-        let census = Census::take(changes, &[], &IdentityRules::default());
+        let census = InMemoryIdentity::take(changes, &[], &IdentityRules::default());
         census.customers().map(|keys| keys.into_iter().map(ToString::to_string).collect()).collect()
     }
 
@@ -153,7 +153,7 @@ mod tests {
         // Two nameless records on the line, and nobody else: they are one.
         let nameless = [record("syncaroo.member:x", 1, Scope::Partial, &[LINE]), record("syncaroo.member:y", 1, Scope::Partial, &[LINE])];
         assert_eq!(customers(nameless.to_vec()).len(), 1);
-        let census = |changes: Vec<Change>| Census::take(changes, &[], &IdentityRules::default());
+        let census = |changes: Vec<Change>| InMemoryIdentity::take(changes, &[], &IdentityRules::default());
         assert!(census(changes(5)).members.iter().all(|member| member.linking.len() == 1), "four names, one of them twice");
         let shared = census(changes(6));
         assert!(shared.members.iter().all(|member| member.linking.is_empty() && member.identifiers.len() == 1));
@@ -162,8 +162,9 @@ mod tests {
     #[test]
     fn a_line_is_shared_by_more_than_four_records_of_a_unique_kind_but_losers_do_not_count() {
         let profiles = |count: usize| (0..count).map(|n| record(&format!("omneo.profile:{n}"), 1, Scope::Partial, &[LINE])).collect::<Vec<_>>();
-        let links =
-            |changes: Vec<Change>| Census::take(changes, &[], &IdentityRules::default()).members.iter().any(|member| !member.linking.is_empty());
+        let links = |changes: Vec<Change>| {
+            InMemoryIdentity::take(changes, &[], &IdentityRules::default()).members.iter().any(|member| !member.linking.is_empty())
+        };
         assert!(links(profiles(4)));
         assert!(!links(profiles(5)));
         let mut merged = profiles(5);

@@ -9,7 +9,7 @@
 //! 4. a group that contains a forbidden pair is not formed.
 //!
 //! Nothing in it guesses or breaks a tie, so the order of arrival can't matter. What joined whom is told as a [`Link`],
-//! what was dropped as a [`Doubt`]. The levels are [`Level`], the reasons not to join are [`Grounds`].
+//! what was dropped as a [`ReviewCandidate`]. The levels are [`Level`], the reasons not to join are [`Conflict`].
 //!
 //! Records that anybody may have written (`IdentityRules::self_asserted`) have no say in who others are: everybody else is
 //! resolved as if they weren't there, and each of them then finds its place (`guests.rs`).
@@ -37,11 +37,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::{Cluster, undecided_pairs};
-use super::contradiction::{Among, Grounds, On};
-pub use super::evidence::{Decision, Facts, Member};
-use super::evidence::{Evidence, Held, Level, Person, people};
+use super::contradiction::{Among, Conflict, On};
+pub use super::evidence::{Decision, Member, RecordFacts};
+use super::evidence::{Evidence, Held, Level, PersonFacts, people};
 use super::moved::{Moved, left_behind};
-use super::union_find::Partition;
+use super::union_find::UnionFind;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::two_names;
@@ -59,13 +59,13 @@ pub struct Link {
 
 /// Evidence that was not used, and why: a question that only a person can answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
+pub struct ReviewCandidate {
     /// How strong it is.
     pub level: Level,
     /// What they have in common; of a group that was not formed, the first of several.
     pub evidence: Evidence,
     /// What keeps them apart.
-    pub grounds: Grounds,
+    pub grounds: Conflict,
     /// The customers that it is about, as positions in [`Resolution::clusters`]; two or more.
     pub clusters: Vec<usize>,
 }
@@ -80,7 +80,7 @@ pub struct Resolution {
     /// What joined them.
     pub links: Vec<Link>,
     /// What was left open; nothing that people decided or other evidence settled.
-    pub doubts: Vec<Doubt>,
+    pub doubts: Vec<ReviewCandidate>,
     /// Phone numbers that are somebody else's by now.
     pub moved: Vec<Moved>,
     /// How many components were above the cap, so that not everything in them could link.
@@ -89,7 +89,7 @@ pub struct Resolution {
 
 /// Resolves whole components.
 #[must_use]
-pub fn resolve(facts: &Facts<'_>) -> Resolution {
+pub fn resolve(facts: &RecordFacts<'_>) -> Resolution {
     let resolver = Resolver { facts, people: people(facts) };
     let (guests, trusted): (Vec<usize>, Vec<usize>) =
         (0..facts.members.len()).partition(|n| resolver.person(*n).is_some_and(|person| person.is_guest));
@@ -109,7 +109,7 @@ pub(crate) struct Found<'a> {
     /// The clusters, each with the last level that its component may use.
     pub clusters: Vec<(Cluster<'a>, Level)>,
     pub links: Vec<Link>,
-    pub doubts: Vec<(Level, Evidence, Grounds, Vec<usize>)>,
+    pub doubts: Vec<(Level, Evidence, Conflict, Vec<usize>)>,
     pub moved: Vec<Moved>,
     guests: BTreeSet<usize>,
     oversized: usize,
@@ -128,7 +128,7 @@ impl Found<'_> {
             let clusters: BTreeSet<usize> = concerned.iter().filter_map(|member| positions.get(member).copied()).collect();
             let still: Vec<&Cluster<'_>> = clusters.iter().filter_map(|n| all.get(*n)).collect();
             if undecided_pairs(&still) > 0 {
-                doubts.push(Doubt { level, evidence, grounds, clusters: clusters.into_iter().collect() });
+                doubts.push(ReviewCandidate { level, evidence, grounds, clusters: clusters.into_iter().collect() });
             }
         }
         let clusters = all.into_iter().map(|cluster| cluster.members).collect();
@@ -137,12 +137,12 @@ impl Found<'_> {
 }
 
 pub(crate) struct Resolver<'a> {
-    pub facts: &'a Facts<'a>,
-    people: Vec<Person<'a>>,
+    pub facts: &'a RecordFacts<'a>,
+    people: Vec<PersonFacts<'a>>,
 }
 
 impl<'a> Resolver<'a> {
-    pub(crate) fn person(&self, n: usize) -> Option<&Person<'a>> {
+    pub(crate) fn person(&self, n: usize) -> Option<&PersonFacts<'a>> {
         self.people.get(n)
     }
 
@@ -178,7 +178,7 @@ impl<'a> Resolver<'a> {
             let next = numbers.len();
             numbers.entry(key).or_insert(next);
         }
-        let mut partition = Partition::new(numbers.len());
+        let mut partition = UnionFind::new(numbers.len());
         let mut join = |left: Option<usize>, right: Option<usize>| {
             left.zip(right).into_iter().for_each(|(left, right)| partition.join_all(&[left, right]));
         };
@@ -223,7 +223,7 @@ impl<'a> Resolver<'a> {
         if common.is_empty() {
             return before;
         }
-        let mut partition = Partition::new(before.len());
+        let mut partition = UnionFind::new(before.len());
         let kept = self.kept(level, common, &before, &mut partition, found);
         let groups = partition.groups(&(0..before.len()).collect::<Vec<_>>());
         let refused = self.refused(level, &groups, &before, kept, found);
@@ -246,7 +246,7 @@ impl<'a> Resolver<'a> {
         level: Level,
         common: BTreeMap<Held<'h>, Vec<usize>>,
         before: &[Cluster<'a>],
-        partition: &mut Partition,
+        partition: &mut UnionFind,
         found: &mut Found<'a>,
     ) -> Vec<Kept<'h>> {
         let owner: BTreeMap<usize, usize> = before.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |m| (*m, n))).collect();
@@ -283,7 +283,7 @@ impl<'a> Resolver<'a> {
     /// The groups that contain a forbidden pair. Their evidence is told as a doubt, that of the others as links.
     fn refused(&self, level: Level, groups: &[Vec<usize>], before: &[Cluster<'a>], kept: Vec<Kept<'_>>, found: &mut Found<'a>) -> BTreeSet<usize> {
         let mut group_of = vec![0; before.len()];
-        let mut refused: BTreeMap<usize, Grounds> = BTreeMap::new();
+        let mut refused: BTreeMap<usize, Conflict> = BTreeMap::new();
         for (n, group) in groups.iter().enumerate() {
             group.iter().for_each(|cluster| group_of.get_mut(*cluster).into_iter().for_each(|slot| *slot = n));
             if group.len() > 2 {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 /// A union-find structure over `0..n`.
 #[derive(Debug)]
-pub(crate) struct Partition {
+pub(crate) struct UnionFind {
     parents: Vec<usize>,
 }
 
-impl Partition {
+impl UnionFind {
     pub(crate) fn new(n: usize) -> Self {
         Self { parents: (0..n).collect() }
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::field_versions::{UNCLEAR_AT, Versions};
+use super::field_versions::{FieldVersions, UNCLEAR_AT};
 use super::record::RecordKey;
 use super::source::{Source, UnknownName};
 use super::text;
@@ -80,7 +80,7 @@ pub struct Event {
     /// Which.
     pub key: EventKey,
     /// What is known.
-    pub versions: Versions,
+    pub versions: FieldVersions,
 }
 
 impl Event {

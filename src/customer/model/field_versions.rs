@@ -1,6 +1,6 @@
 //! What a source has said about one thing, field by field, so that order and repetition don't matter.
 //!
-//! [`Versions`] is a join-semilattice (a state-based CRDT of last-writer-wins registers): joining the same updates in
+//! [`FieldVersions`] is a join-semilattice (a state-based CRDT of last-writer-wins registers): joining the same updates in
 //! any order, any number of times, gives the same state. Three marks make deletions and snapshots part of it.
 
 use std::collections::BTreeMap;
@@ -117,7 +117,7 @@ impl Deletion {
 
 /// Everything a source has said about one thing, reduced to what can still matter.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub struct Versions {
+pub struct FieldVersions {
     fields: BTreeMap<String, Stamped>,
     /// The first time that anything was said.
     first_at: Timestamp,
@@ -136,13 +136,13 @@ pub struct Versions {
     deletion_received_at: Option<Timestamp>,
 }
 
-impl fmt::Debug for Versions {
+impl fmt::Debug for FieldVersions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Versions").field("fields", &self.fields.len()).field("live", &self.is_live()).finish_non_exhaustive()
     }
 }
 
-impl From<Update> for Versions {
+impl From<Update> for FieldVersions {
     fn from(update: Update) -> Self {
         let (at, received_at) = (update.at.min(update.received_at), update.received_at);
         let delay = received_at.as_microsecond().saturating_sub(at.as_microsecond());
@@ -163,7 +163,7 @@ impl From<Update> for Versions {
     }
 }
 
-impl Versions {
+impl FieldVersions {
     /// The least state that holds both.
     pub fn join(&mut self, other: Self) {
         for (name, theirs) in other.fields {

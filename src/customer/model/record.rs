@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::event::EventKey;
-use super::field_versions::{Update, Versions};
+use super::field_versions::{FieldVersions, Update};
 use super::name::PersonName;
 use super::source::{SourceKind, UnknownName};
 use super::text;
@@ -135,7 +135,7 @@ pub struct Record {
     /// Who.
     pub key: RecordKey,
     /// What is known.
-    pub versions: Versions,
+    pub versions: FieldVersions,
 }
 
 impl Record {

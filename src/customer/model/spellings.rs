@@ -1,7 +1,7 @@
 //! Spellings of one name, counted once.
 
 use super::folded_name::FoldedName;
-use crate::customer::identity::union_find::Partition;
+use crate::customer::identity::union_find::UnionFind;
 
 /// Under how many different names something is held: spellings of one name count once. Of two spellings the one
 /// that says less doesn't count; the others count by groups.
@@ -15,7 +15,7 @@ pub fn count_different(names: &[FoldedName]) -> usize {
         })
     };
     let own: Vec<&FoldedName> = names.iter().filter(|name| name.is_known() && !is_lesser(name)).collect();
-    let mut partition = Partition::new(own.len());
+    let mut partition = UnionFind::new(own.len());
     for (n, name) in own.iter().enumerate() {
         let agreeing = own.iter().enumerate().skip(n.saturating_add(1)).filter(|(_, other)| name.is_spelling_of(other));
         agreeing.for_each(|(other, _)| partition.join_all(&[n, other]));

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::identifier::Identifier;
 use super::record::RecordKey;
 use crate::customer::identity::cluster::Cluster;
-use crate::customer::identity::contradiction::{Among, Grounds, On, are_unlike};
+use crate::customer::identity::contradiction::{Among, Conflict, On, are_unlike};
 use crate::customer::identity::evidence::{Evidence, Held, Level};
 use crate::customer::identity::moved::{is_long_before, said_at};
 use crate::customer::identity::resolution::{Found, Link, Resolver};
@@ -91,7 +91,7 @@ fn place_of<'a>(resolver: &'a Resolver<'a>, party: &[usize], holders: &Holders<'
     let own = party.iter().filter_map(|n| resolver.cluster(*n)).reduce(Cluster::join)?;
     for (level, of_level) in holders {
         let mut fitting: BTreeMap<usize, Link> = BTreeMap::new();
-        let mut unfitting: Vec<(Evidence, Grounds, Vec<usize>)> = Vec::new();
+        let mut unfitting: Vec<(Evidence, Conflict, Vec<usize>)> = Vec::new();
         for (evidence, members) in resolver.holders(*level, party) {
             for (place, holding) in of_level.get(&evidence).into_iter().flatten() {
                 let Some((cluster, _)) = found.clusters.get(*place) else { continue };
@@ -110,7 +110,7 @@ fn place_of<'a>(resolver: &'a Resolver<'a>, party: &[usize], holders: &Holders<'
         }
         found.doubts.extend(unfitting.into_iter().map(|(evidence, grounds, members)| (*level, evidence, grounds, members)));
         if fitting.len() > 1 {
-            let between = fitting.values().map(|link| (*level, link.evidence.clone(), Grounds::SelfAsserted, link.members.clone()));
+            let between = fitting.values().map(|link| (*level, link.evidence.clone(), Conflict::SelfAsserted, link.members.clone()));
             found.doubts.extend(between);
         } else if let Some(place) = fitting.into_iter().next() {
             return Some(place);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::email::EmailField;
-use super::field_versions::{Update, Versions};
+use super::field_versions::{FieldVersions, Update};
 use super::phone::Region;
 use super::phone_field::PhoneField;
 use super::record::field;
@@ -27,7 +27,7 @@ pub fn unread_fields(update: &Update, region: Option<Region>) -> BTreeSet<String
 /// What of a thing's current state could not be read: the field's name, and what stands there. What was said of the field later
 /// has taken its place.
 #[must_use]
-pub fn unread_values(versions: &Versions, region: Option<Region>) -> BTreeMap<String, String> {
+pub fn unread_values(versions: &FieldVersions, region: Option<Region>) -> BTreeMap<String, String> {
     let mut unread = BTreeMap::new();
     for (name, value, at) in versions.with_prefix(PREFIX) {
         let later = versions.stamped_at(name).or_else(|| versions.asserted_at());

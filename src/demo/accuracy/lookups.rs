@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::share;
-use crate::customer::identity::in_memory::Census;
+use crate::customer::identity::in_memory::InMemoryIdentity;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::SourceKind;
@@ -53,7 +53,7 @@ struct Found {
 
 impl Lookups {
     /// Looks up every address that is somebody's own.
-    pub(super) fn measure(population: &Population, census: &Census) -> Self {
+    pub(super) fn measure(population: &Population, census: &InMemoryIdentity) -> Self {
         let mut found: BTreeMap<&str, Found> = population.own_addresses.keys().map(|address| (address.as_str(), Found::default())).collect();
         let moved = &census.resolution.moved;
         let lost: BTreeSet<_> = moved.iter().flat_map(|moved| moved.from.iter().map(|member| (*member, moved.evidence.address()))).collect();
@@ -79,7 +79,7 @@ impl Lookups {
 impl Forged {
     /// Compares the customers with those that there would be without the forged forms.
     #[must_use]
-    pub fn measure(population: &Population, census: &Census, honest: &Census) -> Self {
+    pub fn measure(population: &Population, census: &InMemoryIdentity, honest: &InMemoryIdentity) -> Self {
         let with_the_victim = census.customers().map(|customer| forms_with_their_victim(population, &customer)).sum();
         let with = trusted_customers(census);
         let changed = trusted_customers(honest).difference(&with).count();
@@ -93,7 +93,7 @@ fn forms_with_their_victim(population: &Population, customer: &BTreeSet<&RecordK
 }
 
 /// The trusted records of each customer that has any.
-fn trusted_customers(census: &Census) -> BTreeSet<BTreeSet<&RecordKey>> {
+fn trusted_customers(census: &InMemoryIdentity) -> BTreeSet<BTreeSet<&RecordKey>> {
     let trusted = census.customers().map(|customer| customer.into_iter().filter(|key| is_trusted(key)).collect::<BTreeSet<_>>());
     trusted.filter(|customer| !customer.is_empty()).collect()
 }

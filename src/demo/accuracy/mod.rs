@@ -14,7 +14,7 @@ use super::population::evidence::Pair;
 use super::population::situation::Situation;
 use super::population::{Population, Truth};
 use crate::customer::identity::evidence::Level;
-use crate::customer::identity::in_memory::Census;
+use crate::customer::identity::in_memory::InMemoryIdentity;
 use crate::customer::model::record::RecordKey;
 
 /// Figures of those who are hard to tell from somebody, and of all others.
@@ -62,7 +62,7 @@ pub struct Accuracy {
 impl Accuracy {
     /// Compares customers with the truth.
     #[must_use]
-    pub fn measure(population: &Population, census: &Census) -> Self {
+    pub fn measure(population: &Population, census: &InMemoryIdentity) -> Self {
         let mut accuracy = Self {
             customers: 0,
             overall: Parts::default(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::pairs;
 use crate::customer::identity::evidence::Level;
-use crate::customer::identity::in_memory::Census;
+use crate::customer::identity::in_memory::InMemoryIdentity;
 use crate::demo::population::Population;
 
 /// Pairs of records that evidence of one level brought into one customer, where no stronger evidence had.
@@ -26,12 +26,12 @@ pub struct KeptApart {
 }
 
 /// Who a member is, where it is no forged form.
-fn people_of(population: &Population, census: &Census) -> Vec<Option<usize>> {
+fn people_of(population: &Population, census: &InMemoryIdentity) -> Vec<Option<usize>> {
     census.members.iter().map(|member| population.truth.get(&member.key).map(|truth| truth.person)).collect()
 }
 
 /// What each level joined.
-pub(super) fn joined(population: &Population, census: &Census) -> BTreeMap<Level, Joined> {
+pub(super) fn joined(population: &Population, census: &InMemoryIdentity) -> BTreeMap<Level, Joined> {
     let people = people_of(population, census);
     let mut groups: Vec<usize> = (0..people.len()).collect();
     let mut before = Joined::default();
@@ -85,7 +85,7 @@ fn root(groups: &mut [usize], n: usize) -> usize {
 }
 
 /// What was not joined, by the level of the evidence and the grounds against it.
-pub(super) fn kept_apart(population: &Population, census: &Census) -> BTreeMap<(Level, &'static str), KeptApart> {
+pub(super) fn kept_apart(population: &Population, census: &InMemoryIdentity) -> BTreeMap<(Level, &'static str), KeptApart> {
     let people = people_of(population, census);
     let mut grounds: BTreeMap<(Level, &'static str), KeptApart> = BTreeMap::new();
     for doubt in &census.resolution.doubts {

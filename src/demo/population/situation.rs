@@ -16,7 +16,7 @@ pub enum Situation {
     /// On the mobile phone of a partner.
     PartnersPhone,
     /// On the switchboard of an employer.
-    Switchboard,
+    UpstreamClientFactory,
     /// On a mailbox of a role: `info@`, or one that no list of such mailboxes knows.
     RoleMailbox,
     /// On a mobile number that belonged, or now belongs, to somebody else.
@@ -78,7 +78,7 @@ impl Situation {
         (Self::AlikeRelatives, "alike relatives"),
         (Self::FatherAndSon, "father and son"),
         (Self::PartnersPhone, "partner's phone"),
-        (Self::Switchboard, "switchboard"),
+        (Self::UpstreamClientFactory, "switchboard"),
         (Self::RoleMailbox, "role mailbox"),
         (Self::RecycledNumber, "recycled number"),
         (Self::EmailTypo, "typing error, e-mail"),

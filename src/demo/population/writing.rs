@@ -194,7 +194,7 @@ impl Writer<'_> {
         let partner = partner.filter(|_| chance.happens(rates::GIVES_PARTNERS_PHONE));
         let line = partner.or(switchboard).or(landline).unwrap_or(self.person.mobile_at(self.early));
         self.situations.add_if(partner.is_some(), Situation::PartnersPhone);
-        self.situations.add_if(partner.is_none() && switchboard.is_some(), Situation::Switchboard);
+        self.situations.add_if(partner.is_none() && switchboard.is_some(), Situation::UpstreamClientFactory);
         let typed = if chance.happens(rates::PHONE_TYPO) { misdialled(chance, line) } else { line.clone() };
         self.situations.add_if(typed != *line, Situation::PhoneTypo);
         Some(self.spelled(chance, &typed))

@@ -10,14 +10,14 @@ use super::request_log::Arrivals;
 use super::token::Tokens;
 use super::window::Window;
 use super::{omneo, omnilab, omniotap, syncaroo};
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::customer::model::source::Source;
 
 /// One system's.
 pub(super) struct Desk {
     pub(super) source: Source,
     pub(super) world: Arc<World>,
-    pub(super) background: Background,
+    pub(super) background: BackgroundTasks,
     pub(super) faults: Faults,
     pub(super) arrivals: Arrivals,
     pub(super) tokens: Tokens,

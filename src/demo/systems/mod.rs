@@ -37,7 +37,7 @@ use self::webhook_sender::Hooks;
 pub use self::webhook_sender::{Action, Webhook};
 use super::http_post::{NotTaken, Sender};
 use super::webhook_signer::Secrets;
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 
@@ -46,7 +46,7 @@ pub struct Systems {
     world: Arc<World>,
     desks: Vec<Arc<Desk>>,
     servers: Vec<ServerHandle>,
-    background: Background,
+    background: BackgroundTasks,
     secrets: Secrets,
     terms: Arc<RwLock<Terms>>,
     clock: Clock,
@@ -59,7 +59,7 @@ impl Systems {
     /// # Errors
     /// When they can't listen.
     pub fn start(world: Arc<World>, secrets: &Secrets, terms: Terms, clock: Clock) -> std::io::Result<Self> {
-        let background = Background::new();
+        let background = BackgroundTasks::new();
         let terms = Arc::new(RwLock::new(terms));
         let (mut desks, mut servers) = (Vec::new(), Vec::new());
         for source in Source::ALL {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
 use super::endpoint::Desk;
-use crate::app::tasks::Background;
+use crate::app::tasks::BackgroundTasks;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::demo::http_post::Sender;
@@ -68,7 +68,7 @@ struct Shared {
     sender: Arc<Sender>,
     secrets: Secrets,
     desks: Vec<Arc<Desk>>,
-    background: Background,
+    background: BackgroundTasks,
     clock: Clock,
     slots: Semaphore,
     /// Of each source, how many of 1,000 get lost, and what is left over of earlier ones.
@@ -78,7 +78,7 @@ struct Shared {
 }
 
 impl Hooks {
-    pub(super) fn new(sender: Sender, secrets: Secrets, desks: Vec<Arc<Desk>>, background: Background, clock: Clock) -> Self {
+    pub(super) fn new(sender: Sender, secrets: Secrets, desks: Vec<Arc<Desk>>, background: BackgroundTasks, clock: Clock) -> Self {
         Self(Arc::new(Shared {
             sender: Arc::new(sender),
             secrets,

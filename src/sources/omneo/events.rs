@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::profile;
-use super::profile::Speaker;
+use super::profile::ProfileParser;
 use super::shape::says_gone;
 use crate::customer::model::event;
 use crate::customer::model::event::EventKey;
@@ -12,13 +12,13 @@ use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::Change;
 use crate::customer::model::source::{Source, SourceKind};
 use crate::sources::Unreadable;
-use crate::sources::extract::{Fields, Picker, id_at};
+use crate::sources::extract::{FieldExtractor, Fields, id_at};
 use crate::sources::said_at::said_at;
 
 type Places = &'static [(&'static str, &'static str)];
 
 /// A sort of things that can happen.
-pub(super) struct Happening {
+pub(super) struct EventSpec {
     /// What it is, as webhooks call it.
     pub(super) thing: &'static str,
     /// The values that messages may show.
@@ -30,32 +30,32 @@ pub(super) struct Happening {
 }
 
 /// Every sort.
-pub(super) const HAPPENINGS: [Happening; 7] = [
-    Happening {
+pub(super) const HAPPENINGS: [EventSpec; 7] = [
+    EventSpec {
         thing: "transaction",
         values: &[("/status", "data.status"), ("/type", "data.kind"), ("/location/name", "data.location")],
         numbers: &[("/total", "data.total")],
         times: &[("/created_at", event::field::OCCURRED_AT), ("/transacted_at", event::field::OCCURRED_AT)],
     },
-    Happening {
+    EventSpec {
         thing: "order",
         values: &[("/status", "data.status")],
         numbers: &[("/total", "data.total")],
         times: &[("/created_at", event::field::OCCURRED_AT), ("/ordered_at", event::field::OCCURRED_AT)],
     },
-    Happening {
+    EventSpec {
         thing: "reward",
         values: &[("/definition/name", "data.name")],
         numbers: &[("/value_initial", "data.value_initial"), ("/value_remaining", "data.value_remaining")],
         times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
     },
-    Happening {
+    EventSpec {
         thing: "benefit",
         values: &[("/definition/name", "data.name")],
         numbers: &[],
         times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
     },
-    Happening {
+    EventSpec {
         thing: "interaction",
         values: &[
             ("/name", "data.name"),
@@ -68,13 +68,13 @@ pub(super) const HAPPENINGS: [Happening; 7] = [
         numbers: &[],
         times: &[("/created_at", event::field::OCCURRED_AT), ("/interacted_at", event::field::OCCURRED_AT)],
     },
-    Happening {
+    EventSpec {
         thing: "point",
         values: &[("/description", "data.description")],
         numbers: &[("/value", "data.value")],
         times: &[("/created_at", event::field::OCCURRED_AT)],
     },
-    Happening {
+    EventSpec {
         thing: "rating",
         values: &[("/value", "data.value"), ("/comment", "data.comment")],
         numbers: &[],
@@ -90,7 +90,7 @@ const REFERENCES: [(&str, &str); 4] = [
     ("/receipt_ref", "data.receipt_ref"),
 ];
 
-impl Happening {
+impl EventSpec {
     /// The sort of that name.
     pub(super) fn named(thing: &str) -> Option<&'static Self> {
         HAPPENINGS.iter().find(|known| known.thing == thing)
@@ -112,7 +112,7 @@ impl Happening {
     }
 
     /// What is said of it, and of its profile, or part of it. `owner` is whose it is if it doesn't say.
-    pub(super) fn changes(&self, by: &Speaker<'_>, said: &Value, owner: Option<&str>) -> Result<Vec<Change>, Unreadable> {
+    pub(super) fn changes(&self, by: &ProfileParser<'_>, said: &Value, owner: Option<&str>) -> Result<Vec<Change>, Unreadable> {
         if says_gone(said) {
             return Ok(vec![self.deletion(said, by.received_at)?]);
         }
@@ -130,7 +130,7 @@ impl Happening {
         }
         // Of the times at which it may have happened the best counts that is there; of the others, null clears.
         let (occurred, others): (Vec<_>, Vec<_>) = self.times.iter().copied().partition(|(_, field)| *field == event::field::OCCURRED_AT);
-        let fields = Picker::new(said)
+        let fields = FieldExtractor::new(said)
             .pick(self.values)
             .pick_text(&[("/url", event::field::URL)])
             .pick_number(self.numbers)
@@ -150,11 +150,11 @@ impl Happening {
 
 /// That a profile reached a tier. A tier has no id, so the profile and the tier stand for it; `None` where it has no handle.
 pub(super) fn tier(
-    by: &Speaker<'_>,
+    by: &ProfileParser<'_>,
     owner: &str,
     handle: Option<&str>,
     achieved_at: Timestamp,
-    name: Picker<'_>,
+    name: FieldExtractor<'_>,
 ) -> Result<Option<Change>, Unreadable> {
     let key = handle.and_then(|handle| EventKey::new(Source::Omneo, "tier", &format!("{owner}/{handle}/{}", achieved_at.as_second())));
     let Some(key) = key else { return Ok(None) };

@@ -14,7 +14,7 @@ use crate::customer::model::record::{Change, RecordKey, SourceMerge, field};
 use crate::customer::model::source::SourceKind;
 use crate::customer::model::{country, unread};
 use crate::sources::Unreadable;
-use crate::sources::extract::{Fields, Picker, address_at, at, id_at, text_at, truth_of};
+use crate::sources::extract::{FieldExtractor, Fields, address_at, at, id_at, text_at, truth_of};
 use crate::sources::said_at::said_at;
 use crate::sources::time::Moment;
 
@@ -23,12 +23,12 @@ pub(super) fn key(id: &str) -> Result<RecordKey, Unreadable> {
 }
 
 /// Whose words are read, and since when they are known.
-pub(super) struct Speaker<'a> {
+pub(super) struct ProfileParser<'a> {
     pub(super) settings: &'a OmneoSettings,
     pub(super) received_at: Timestamp,
 }
 
-impl Speaker<'_> {
+impl ProfileParser<'_> {
     pub(super) fn profile(&self, profile: &Value, id: &str) -> Result<Change, Unreadable> {
         if says_gone(profile) {
             return self.deletion(profile, id);
@@ -48,7 +48,7 @@ impl Speaker<'_> {
 
     /// Balances, aggregations and attributes of their own.
     pub(super) fn part(&self, part: &Value, id: &str) -> Result<Change, Unreadable> {
-        let mut fields = Picker::new(part).pick_number(&BALANCES).pick_number(&AGGREGATIONS).finish();
+        let mut fields = FieldExtractor::new(part).pick_number(&BALANCES).pick_number(&AGGREGATIONS).finish();
         fields.extend(custom_attribute(part));
         self.change(part, id, (Scope::Part, self.received_at), fields)
     }
@@ -82,7 +82,7 @@ impl Speaker<'_> {
     }
 
     pub(super) fn fields(&self, profile: &Value) -> Fields {
-        let mut picker = Picker::new(profile)
+        let mut extractor = FieldExtractor::new(profile)
             .pick_name(&[("/first_name", field::FIRST_NAME), ("/last_name", field::LAST_NAME), ("/full_name", field::FULL_NAME)])
             .pick_address(&[("/email", "email.main")])
             .with(phone_numbers(profile))
@@ -92,13 +92,13 @@ impl Speaker<'_> {
             .pick_currency(&[("/currency", "attribute.currency")])
             .pick_time(&[("/created_at", field::CREATED_AT), ("/joined_at", "attribute.customer_since")]);
         if let Some(aggregations) = profile.get("aggregations").filter(|aggregations| aggregations.is_object()) {
-            picker = picker.with(Picker::new(aggregations).pick_number(&AGGREGATIONS).finish());
+            extractor = extractor.with(FieldExtractor::new(aggregations).pick_number(&AGGREGATIONS).finish());
         }
         let list = |name| profile.get(name).and_then(Value::as_array).into_iter().flatten();
         for attribute in list("custom_attributes") {
-            picker = picker.with(custom_attribute(attribute));
+            extractor = extractor.with(custom_attribute(attribute));
         }
-        list("identities").fold(picker, |picker, identity| picker.with(self.reference(identity))).finish()
+        list("identities").fold(extractor, |extractor, identity| extractor.with(self.reference(identity))).finish()
     }
 }
 
@@ -118,7 +118,7 @@ pub(super) fn merge(loser: &str, winner: &str, at: Timestamp) -> Result<Option<C
 /// The mobile number in E.164, where the profile has it so; else, and for the other number, in the country that the profile names.
 /// Where it names one that nobody knows, only what needs none is read: the brand's own country would make it somebody else's.
 fn phone_numbers(profile: &Value) -> Fields {
-    let mut picker = Picker::new(profile).pick_address(&[("/mobile_phone", "phone.mobile"), ("/secondary_phone", "phone.secondary")]);
+    let mut extractor = FieldExtractor::new(profile).pick_address(&[("/mobile_phone", "phone.mobile"), ("/secondary_phone", "phone.secondary")]);
     // Whatever stands there and is no placeholder means some country, and be it one that nobody knows.
     let country = at(profile, "/mobile_phone_country").filter(|country| !country.is_null());
     let country = country.map(|country| country.as_str().map_or_else(|| country.to_string(), str::to_owned)).filter(|country| !is_no_value(country));
@@ -126,33 +126,33 @@ fn phone_numbers(profile: &Value) -> Fields {
         let region = country::region(country);
         for (pointer, field) in [("/mobile_phone", "phone.mobile"), ("/secondary_phone", "phone.secondary")] {
             if let Some(raw) = address_at(profile, pointer) {
-                picker = read_numbers(picker, field, &PhoneField::read(&raw, region), &format!("{raw} ({country})"));
+                extractor = read_numbers(extractor, field, &PhoneField::read(&raw, region), &format!("{raw} ({country})"));
             }
         }
     }
     match address_at(profile, "/mobile_phone_e164") {
         Some(raw) => match PhoneField::read_e164(&raw) {
-            field if field.numbers.is_empty() && address_at(profile, "/mobile_phone").is_some() => picker,
-            field => read_numbers(picker, "phone.mobile", &field, &raw),
+            field if field.numbers.is_empty() && address_at(profile, "/mobile_phone").is_some() => extractor,
+            field => read_numbers(extractor, "phone.mobile", &field, &raw),
         },
-        None if profile.get("mobile_phone").is_none() && profile.get("mobile_phone_e164").is_some() => picker.set("phone.mobile", None),
-        None => picker,
+        None if profile.get("mobile_phone").is_none() && profile.get("mobile_phone_e164").is_some() => extractor.set("phone.mobile", None),
+        None => extractor,
     }
     .finish()
 }
 
 /// Sets a field to the numbers that were read, and keeps what was not beside it.
-fn read_numbers<'a>(picker: Picker<'a>, field: &str, read: &PhoneField, raw: &str) -> Picker<'a> {
+fn read_numbers<'a>(extractor: FieldExtractor<'a>, field: &str, read: &PhoneField, raw: &str) -> FieldExtractor<'a> {
     let numbers: Vec<String> = read.numbers.iter().map(PhoneSpelling::text).collect();
-    let picker = if read.has_unread { picker.set_unread(field, &Value::from(raw)) } else { picker };
-    picker.set(field, (!numbers.is_empty()).then(|| Value::from(numbers.join(", "))))
+    let extractor = if read.has_unread { extractor.set_unread(field, &Value::from(raw)) } else { extractor };
+    extractor.set(field, (!numbers.is_empty()).then(|| Value::from(numbers.join(", "))))
 }
 
 /// An attribute that the tenant made up. What can't be read of one is told by a name of ours, not by its handle.
 fn custom_attribute(attribute: &Value) -> Fields {
     let Some(handle) = text_at(attribute, "/handle") else { return Fields::new() };
     let (name, told) = (format!("{}custom_{handle}", field::ATTRIBUTE), format!("{}{}custom", unread::PREFIX, field::ATTRIBUTE));
-    let picked = Picker::new(attribute).pick(&[("/value", "value")]).finish();
+    let picked = FieldExtractor::new(attribute).pick(&[("/value", "value")]).finish();
     picked.into_iter().map(|(picked, value)| (if picked == "value" { &name } else { &told }.clone(), value)).collect()
 }
 

@@ -8,22 +8,22 @@ use uuid::Uuid;
 use super::OmneoSettings;
 use super::shape::says_gone;
 use super::webhooks::{owner_of, winner_of};
-use crate::customer::model::field_versions::Versions;
+use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::{Identifier, IdentifierKind, identifiers_of};
 use crate::customer::model::record::Record;
 use crate::customer::model::source::SourceKind;
-use crate::sources::api::{Api, Ask, Heard, Holds, Reply, Request, Stream, Target, Walk, Whom};
+use crate::sources::api::{Api, Ask, ListCoverage, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
 use crate::sources::extract::id_at;
 use crate::sources::path::Path;
 use crate::sources::{Delivery, Unreadable};
 
 /// People before what happened to them.
 const STREAMS: [Stream; 5] = [
-    Stream { name: "profiles", walk: Walk::List(Holds::Records(SourceKind::OmneoProfile)) },
-    Stream { name: "transactions", walk: Walk::List(Holds::Events("transaction")) },
-    Stream { name: "rewards", walk: Walk::List(Holds::Events("reward")) },
-    Stream { name: "benefits", walk: Walk::List(Holds::Events("benefit")) },
-    Stream { name: "interactions", walk: Walk::List(Holds::Events("interaction")) },
+    Stream { name: "profiles", traversal: Traversal::List(ListCoverage::Records(SourceKind::OmneoProfile)) },
+    Stream { name: "transactions", traversal: Traversal::List(ListCoverage::Events("transaction")) },
+    Stream { name: "rewards", traversal: Traversal::List(ListCoverage::Events("reward")) },
+    Stream { name: "benefits", traversal: Traversal::List(ListCoverage::Events("benefit")) },
+    Stream { name: "interactions", traversal: Traversal::List(ListCoverage::Events("interaction")) },
 ];
 
 /// A list of profiles, by what it is asked with.
@@ -70,20 +70,20 @@ impl Api for OmneoSettings {
         }
     }
 
-    fn each(&self, _: &str, _: &str, _: &Versions) -> Option<Ask> {
+    fn each(&self, _: &str, _: &str, _: &FieldVersions) -> Option<Ask> {
         None
     }
 
-    fn find(&self, whom: &Whom, known: &[Record]) -> Vec<Ask> {
+    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<Ask> {
         let known: Vec<&Record> = known.iter().filter(|record| record.key.kind == SourceKind::OmneoProfile).collect();
         let search = match whom {
             // Of these Omneo has one holder at most.
-            Whom::Address(address) if known.iter().any(|record| identifiers_of(record, None).values.contains(address)) => Vec::new(),
-            Whom::Address(Identifier { kind: IdentifierKind::Email, value }) => vec![Ask::about(PROFILES_WITH_EMAIL, value)],
-            Whom::Address(Identifier { kind: IdentifierKind::Phone, value }) => vec![Ask::about(PROFILES_WITH_PHONE, value)],
-            Whom::Address(_) => Vec::new(),
-            Whom::Id(_) if !known.is_empty() => Vec::new(),
-            Whom::Id(id) => {
+            LookupTarget::Address(address) if known.iter().any(|record| identifiers_of(record, None).values.contains(address)) => Vec::new(),
+            LookupTarget::Address(Identifier { kind: IdentifierKind::Email, value }) => vec![Ask::about(PROFILES_WITH_EMAIL, value)],
+            LookupTarget::Address(Identifier { kind: IdentifierKind::Phone, value }) => vec![Ask::about(PROFILES_WITH_PHONE, value)],
+            LookupTarget::Address(_) => Vec::new(),
+            LookupTarget::Id(_) if !known.is_empty() => Vec::new(),
+            LookupTarget::Id(id) => {
                 let own = Uuid::try_parse(id).is_ok().then(|| Ask::about(PROFILE_WITH_ID, id));
                 [Ask::about(PROFILES_WITH_IDENTITY, id)].into_iter().chain(own).collect()
             }
@@ -133,7 +133,7 @@ impl Api for OmneoSettings {
         below(path.with("page[size]", &self.api.page_size.to_string()).with("page[number]", page))
     }
 
-    fn read(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+    fn read(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         self.heard(ask, reply)
     }
 }

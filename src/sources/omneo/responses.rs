@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::OmneoSettings;
-use super::events::{Happening, tier};
+use super::events::{EventSpec, tier};
 use super::profile;
-use super::profile::Speaker;
+use super::profile::ProfileParser;
 use super::requests::{PARTS, PROFILE, PROFILE_WITH_ID, PROFILES, PROFILES_SINCE, PROFILES_WITH_EMAIL, PROFILES_WITH_PHONE, WHOLE_PROFILE};
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, field};
-use crate::sources::api::{Ask, Heard, Reply};
-use crate::sources::extract::{Picker, id_at, text_at, time_at};
+use crate::sources::api::{Ask, ParsedReply, Reply};
+use crate::sources::extract::{FieldExtractor, id_at, text_at, time_at};
 use crate::sources::listing::number;
 use crate::sources::{Unreadable, address_match};
 
@@ -18,8 +18,8 @@ use crate::sources::{Unreadable, address_match};
 const COLUMNS: [&str; 5] = [field::FIRST_NAME, field::LAST_NAME, "email.main", "phone.mobile", "phone.secondary"];
 
 impl OmneoSettings {
-    pub(super) fn heard(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
-        let by = Speaker { settings: self, received_at: reply.received_at };
+    pub(super) fn heard(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+        let by = ProfileParser { settings: self, received_at: reply.received_at };
         if reply.is_missing {
             return missing(ask, reply);
         }
@@ -31,11 +31,13 @@ impl OmneoSettings {
                 profiles(&by, ask, std::slice::from_ref(body))
             }
             what if what.starts_with(PROFILES) => {
-                Ok(Heard { total: total(&reply.body), next: self.next(ask, reply), ..profiles(&by, ask, list(&reply.body)?)? })
+                Ok(ParsedReply { total: total(&reply.body), next: self.next(ask, reply), ..profiles(&by, ask, list(&reply.body)?)? })
             }
-            what => match Happening::named(what.trim_end_matches('s')) {
-                Some(sort) => Ok(Heard { total: total(&reply.body), next: self.next(ask, reply), ..happenings(&by, ask, sort, list(&reply.body)?)? }),
-                None => Ok(Heard { next: self.next(ask, reply), ..part(&by, ask, &reply.body)? }),
+            what => match EventSpec::named(what.trim_end_matches('s')) {
+                Some(sort) => {
+                    Ok(ParsedReply { total: total(&reply.body), next: self.next(ask, reply), ..events(&by, ask, sort, list(&reply.body)?)? })
+                }
+                None => Ok(ParsedReply { next: self.next(ask, reply), ..part(&by, ask, &reply.body)? }),
             },
         }
     }
@@ -61,16 +63,16 @@ impl OmneoSettings {
     }
 }
 
-fn missing(ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+fn missing(ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
     match ask.what.as_str() {
         PROFILE | WHOLE_PROFILE => {
             let gone = Change::Record { key: profile::key(&ask.about)?, update: profile::deletion(&Value::Null, reply.received_at) };
-            Ok(Heard { changes: vec![gone], ..Heard::default() })
+            Ok(ParsedReply { changes: vec![gone], ..ParsedReply::default() })
         }
         // That there is no such list doesn't say that nobody is on it.
         PROFILES | PROFILES_SINCE => Err(Unreadable::Missing("list")),
         _ if ask.about.is_empty() => Err(Unreadable::Missing("list")),
-        _ => Ok(Heard::default()),
+        _ => Ok(ParsedReply::default()),
     }
 }
 
@@ -83,11 +85,11 @@ fn total(body: &Value) -> Option<u64> {
     body.pointer("/meta/total").or_else(|| body.get("total")).and_then(number)
 }
 
-fn profiles(by: &Speaker<'_>, ask: &Ask, items: &[Value]) -> Result<Heard, Unreadable> {
+fn profiles(by: &ProfileParser<'_>, ask: &Ask, items: &[Value]) -> Result<ParsedReply, Unreadable> {
     let is_search = matches!(ask.what.as_str(), PROFILES_WITH_EMAIL | PROFILES_WITH_PHONE);
     let wants_parts = !matches!(ask.what.as_str(), PROFILES | PROFILES_SINCE | PROFILE);
     let address = if is_search { address_match::address(&ask.about) } else { None };
-    let mut heard = Heard::default();
+    let mut heard = ParsedReply::default();
     for item in items {
         // What has no id keeps nobody else from being read.
         let Some(id) = id_at(item, "/id") else { continue };
@@ -121,9 +123,9 @@ fn clear_columns(update: &mut Update, item: &Value) {
     }
 }
 
-fn happenings(by: &Speaker<'_>, ask: &Ask, sort: &Happening, items: &[Value]) -> Result<Heard, Unreadable> {
+fn events(by: &ProfileParser<'_>, ask: &Ask, sort: &EventSpec, items: &[Value]) -> Result<ParsedReply, Unreadable> {
     let owner = Some(ask.about.as_str()).filter(|id| !id.is_empty());
-    let mut heard = Heard::default();
+    let mut heard = ParsedReply::default();
     for item in items {
         let Ok(changes) = sort.changes(by, item, owner) else { continue };
         let event = changes.iter().filter(|change| matches!(change, Change::Event { .. }));
@@ -137,7 +139,7 @@ fn happenings(by: &Speaker<'_>, ask: &Ask, sort: &Happening, items: &[Value]) ->
 }
 
 /// A part of a profile: one thing, or a list of such.
-fn part(by: &Speaker<'_>, ask: &Ask, body: &Value) -> Result<Heard, Unreadable> {
+fn part(by: &ProfileParser<'_>, ask: &Ask, body: &Value) -> Result<ParsedReply, Unreadable> {
     let whole = body.get("data").unwrap_or(body);
     let items = whole.as_array().map_or(std::slice::from_ref(whole), Vec::as_slice);
     let mut changes = Vec::new();
@@ -153,7 +155,7 @@ fn part(by: &Speaker<'_>, ask: &Ask, body: &Value) -> Result<Heard, Unreadable> 
             }
             "tiers" => {
                 let handle = text_at(item, "/handle");
-                let name = Picker::new(item).pick(&[("/handle", "data.name"), ("/name", "data.name")]);
+                let name = FieldExtractor::new(item).pick(&[("/handle", "data.name"), ("/name", "data.name")]);
                 if let Some(achieved_at) = time_at(item, "/achieved_at") {
                     changes.extend(tier(by, id, handle.as_deref(), achieved_at, name)?);
                 }
@@ -162,5 +164,5 @@ fn part(by: &Speaker<'_>, ask: &Ask, body: &Value) -> Result<Heard, Unreadable> 
         }
     }
     changes.retain(|change| !matches!(change, Change::Record { update, .. } if update.fields.is_empty()));
-    Ok(Heard { changes, ..Heard::default() })
+    Ok(ParsedReply { changes, ..ParsedReply::default() })
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::api::{AccountRules, Connect, Credential, LiveSettings};
-use crate::sources::secret::{Keyring, SecretRef, places};
+use crate::sources::api::{AccountRules, ApiSettings, Credential, LiveSettings};
+use crate::sources::secret::{SecretLoader, SecretRef, places};
 
 /// How a brand's Omneo tenant is called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +28,8 @@ impl Default for OmneoApiSettings {
     }
 }
 
-impl Connect for OmneoApiSettings {
-    fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules> {
+impl ApiSettings for OmneoApiSettings {
+    fn account(&self, keys: &mut SecretLoader<'_>) -> Option<AccountRules> {
         let token = keys.only("token", &self.token)?;
         let (base_url, rate) = (keys.base_url("base_url", &self.base_url), keys.rate("calls_per_minute", self.calls_per_minute));
         Some(AccountRules {

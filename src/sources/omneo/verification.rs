@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::secret::{Keyring, Secret, SecretRef, places};
+use crate::sources::secret::{Secret, SecretLoader, SecretRef, places};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
-use crate::sources::url_secret::{Anybody, UrlSecret};
-use crate::sources::webhook::{Incoming, Proof, Refused, SecretIn};
+use crate::sources::url_secret::{NoVerification, UrlSecret};
+use crate::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
 
 const HEADER: &str = "x-omneo-hmac-sha256";
 
@@ -42,7 +42,7 @@ pub enum OmneoVerification {
 }
 
 impl OmneoWebhookSettings {
-    pub(crate) fn proof(&self, keys: &mut Keyring<'_>) -> Option<Box<dyn Proof>> {
+    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Proof>> {
         match self.verification {
             OmneoVerification::Unset => {
                 keys.unused("", "secrets", &self.secrets);
@@ -52,7 +52,7 @@ impl OmneoWebhookSettings {
             OmneoVerification::Secret => Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in))),
             OmneoVerification::None => {
                 keys.unused("none", "secrets", &self.secrets);
-                Some(Box::new(Anybody))
+                Some(Box::new(NoVerification))
             }
         }
     }
@@ -64,11 +64,11 @@ struct Signature {
 }
 
 impl Proof for Signature {
-    fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused> {
-        let given = incoming.headers.get(HEADER).ok_or(Refused::Missing(HEADER))?;
-        let given = Encoding::Hex.decode_list(given, "").ok_or(Refused::Malformed(HEADER))?;
+    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
+        let given = incoming.headers.get(HEADER).ok_or(VerificationError::Missing(HEADER))?;
+        let given = Encoding::Hex.decode_list(given, "").ok_or(VerificationError::Malformed(HEADER))?;
         let signed = is_signed(Method::Hmac(Hash::Sha256), &self.secrets, &[incoming.body], &given);
-        if signed { Ok(()) } else { Err(Refused::Wrong("signature")) }
+        if signed { Ok(()) } else { Err(VerificationError::Wrong("signature")) }
     }
 
     fn name(&self) -> &'static str {

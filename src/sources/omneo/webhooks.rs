@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::OmneoSettings;
-use super::events::{Happening, tier};
+use super::events::{EventSpec, tier};
 use super::profile;
-use super::profile::Speaker;
+use super::profile::ProfileParser;
 use super::shape::{must_be, says_gone};
 use crate::customer::model::record::Change;
-use crate::sources::extract::{Picker, id_at, text_at, time_at};
-use crate::sources::webhook::{Label, Sameness, Urgency, digest};
+use crate::sources::extract::{FieldExtractor, id_at, text_at, time_at};
+use crate::sources::webhook::{DedupKey, DeliveryMeta, Priority, digest};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
 impl Reader for OmneoSettings {
@@ -24,11 +24,11 @@ impl Reader for OmneoSettings {
         Ok(Reading::Ignored("answers of this API are not read"))
     }
 
-    fn kept_headers(&self) -> &'static [&'static str] {
+    fn required_headers(&self) -> &'static [&'static str] {
         &["x-omneo-event"]
     }
 
-    fn label(&self, delivery: &Delivery) -> Label {
+    fn label(&self, delivery: &Delivery) -> DeliveryMeta {
         let event = delivery.header("x-omneo-event");
         let name = event.unwrap_or_default();
         // There is no id of the delivery, and a body may come again because what it says came to be so again.
@@ -39,11 +39,11 @@ impl Reader for OmneoSettings {
             Ok(Reading::Ignored(_)) | Err(_) => Vec::new(),
         };
         let sameness = if about.is_empty() {
-            Sameness::of_content(sort_of(name), &delivery.body)
+            DedupKey::of_content(sort_of(name), &delivery.body)
         } else {
-            Sameness::Last { digest: digest(how_it_is_read(name, &body), &delivery.body), about }
+            DedupKey::Last { digest: digest(how_it_is_read(name, &body), &delivery.body), about }
         };
-        Label::new(event, sameness, Urgency::Usual)
+        DeliveryMeta::new(event, sameness, Priority::Normal)
     }
 }
 
@@ -55,7 +55,7 @@ impl OmneoSettings {
         }
         let in_utc = self.in_utc(body);
         let body = in_utc.as_ref().unwrap_or(body);
-        let context = Context { body, by: Speaker { settings: self, received_at } };
+        let context = Context { body, by: ProfileParser { settings: self, received_at } };
         match name {
             BEFORE => Ok(Reading::Ignored("the state before an update")),
             "profile.deleted" => context.profile_deleted(),
@@ -68,10 +68,10 @@ impl OmneoSettings {
             _ => match name.split_once('.').map(|(thing, action)| (if thing == "points" { "point" } else { thing }, action)) {
                 // `benefit.code.allocated` and the like are about something inside the thing.
                 Some((_, action)) if action.contains('.') => Ok(Reading::Ignored("unknown event")),
-                Some((thing, action)) => match Happening::named(thing) {
+                Some((thing, action)) => match EventSpec::named(thing) {
                     Some(sort) => {
                         must_be(sort.thing, body)?;
-                        match (action, context.is_gone()) {
+                        match (action, context.is_deleted()) {
                             ("deleted", Gone::Surely) => Ok(Reading::Changes(vec![sort.deletion(body, received_at)?])),
                             ("deleted", Gone::Perhaps) if sort.is_listed() => {
                                 Ok(Reading::Ignored("only its header says that it is gone: the next pass finds out"))
@@ -110,8 +110,8 @@ fn how_it_is_read<'a>(name: &'a str, body: &Value) -> &'a str {
 /// by inventing another.
 fn sort_of(name: &str) -> &str {
     match name.split_once('.') {
-        Some((thing, action)) if Happening::named(thing).is_some() && action != "deleted" => thing,
-        Some((thing, "deleted")) if thing == "profile" || Happening::named(thing).is_some() => name,
+        Some((thing, action)) if EventSpec::named(thing).is_some() && action != "deleted" => thing,
+        Some((thing, "deleted")) if thing == "profile" || EventSpec::named(thing).is_some() => name,
         Some(("profile", "merged")) => name,
         Some((thing @ ("profile" | "profile-temporary" | "profile-attribute" | "balance" | "aggregation" | "identity" | "tier"), _)) => thing,
         _ => "unknown",
@@ -130,11 +130,11 @@ enum Gone {
 
 struct Context<'a> {
     body: &'a Value,
-    by: Speaker<'a>,
+    by: ProfileParser<'a>,
 }
 
 impl Context<'_> {
-    fn is_gone(&self) -> Gone {
+    fn is_deleted(&self) -> Gone {
         match self.by.settings {
             settings if says_gone(self.body) || settings.webhook.believe_removals => Gone::Surely,
             settings if !settings.api.token.is_empty() => Gone::Perhaps,
@@ -170,7 +170,7 @@ impl Context<'_> {
     fn profile_deleted(&self) -> Result<Reading, Unreadable> {
         must_be("profile", self.body)?;
         let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
-        match self.is_gone() {
+        match self.is_deleted() {
             Gone::Surely => Ok(Reading::Changes(vec![self.by.deletion(self.body, &id)?])),
             Gone::Perhaps => Ok(Reading::Ignored("only its header says that it is gone: Omneo is asked")),
             Gone::Unknown => Err(Unreadable::Unconfirmed),
@@ -214,7 +214,7 @@ impl Context<'_> {
         let mut changes = vec![self.by.profile(self.body, &id)?];
         let handle = text_at(self.body, "/tier/handle").or_else(|| text_at(self.body, "/tier_handle"));
         let achieved_at = time_at(self.body, "/tier/achieved_at").or_else(|| time_at(self.body, "/updated_at")).unwrap_or(self.by.received_at);
-        let name = Picker::new(self.body).pick(&[("/tier_handle", "data.name"), ("/tier/handle", "data.name"), ("/tier/name", "data.name")]);
+        let name = FieldExtractor::new(self.body).pick(&[("/tier_handle", "data.name"), ("/tier/handle", "data.name"), ("/tier/name", "data.name")]);
         changes.extend(tier(&self.by, &id, handle.as_deref(), achieved_at, name)?);
         Ok(Reading::Changes(changes))
     }

@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::OmniLabSettings;
 use crate::customer::model::event::Event;
-use crate::customer::model::field_versions::Versions;
+use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::SourceKind;
-use crate::sources::api::{Api, Ask, Heard, Reply, Request, Stream, Target, Walk, Whom};
+use crate::sources::api::{Api, Ask, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
 use crate::sources::path::Path;
 use crate::sources::{Delivery, Unreadable};
 
@@ -18,7 +18,7 @@ pub(super) const BOOKINGS: &str = "bookings";
 const CANCEL: &str = "cancel";
 
 /// Nobody is listed: bookings are asked for person by person, by the id that OmniLab knows them by.
-const STREAMS: [Stream; 1] = [Stream { name: BOOKINGS, walk: Walk::EachRecord }];
+const STREAMS: [Stream; 1] = [Stream { name: BOOKINGS, traversal: Traversal::EachRecord }];
 
 /// The page that is asked for.
 pub(super) fn page(ask: &Ask) -> Option<u64> {
@@ -60,12 +60,12 @@ impl Api for OmniLabSettings {
         None
     }
 
-    fn each(&self, stream: &str, id: &str, _: &Versions) -> Option<Ask> {
+    fn each(&self, stream: &str, id: &str, _: &FieldVersions) -> Option<Ask> {
         (stream == BOOKINGS).then(|| bookings_of(id))
     }
 
     /// It can't be asked who has an address; only for the bookings of somebody whose external id is known.
-    fn find(&self, _: &Whom, known: &[Record]) -> Vec<Ask> {
+    fn find(&self, _: &LookupTarget, known: &[Record]) -> Vec<Ask> {
         let kinds = self.records_of(BOOKINGS);
         let ids: BTreeSet<&str> = known.iter().filter(|record| kinds.contains(&record.key.kind)).map(|record| record.key.id.as_str()).collect();
         ids.into_iter().map(bookings_of).collect()
@@ -95,11 +95,11 @@ impl Api for OmniLabSettings {
         }
     }
 
-    fn read(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+    fn read(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         match ask.what.as_str() {
             BOOKINGS => self.bookings(ask, reply),
             CANCEL if reply.is_missing => Err(Unreadable::Missing("such booking")),
-            CANCEL => Ok(Heard::default()),
+            CANCEL => Ok(ParsedReply::default()),
             _ => Err(Unreadable::Missing("question")),
         }
     }

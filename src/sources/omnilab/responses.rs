@@ -11,20 +11,20 @@ use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey};
 use crate::customer::model::source::{Source, SourceKind};
 use crate::sources::Unreadable;
-use crate::sources::api::{Ask, Heard, Reply};
-use crate::sources::extract::{Fields, Picker, id_at, time_at};
+use crate::sources::api::{Ask, ParsedReply, Reply};
+use crate::sources::extract::{FieldExtractor, Fields, id_at, time_at};
 use crate::sources::listing::Listing;
 
 impl OmniLabSettings {
     /// Nobody whom it doesn't know has bookings.
-    pub(super) fn bookings(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+    pub(super) fn bookings(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         if reply.is_missing {
-            return Ok(Heard::default());
+            return Ok(ParsedReply::default());
         }
         let participant = RecordKey::new(SourceKind::OmniLabParticipant, &ask.about).ok_or(Unreadable::Missing("usable external id"))?;
         let listing = Listing::find(&reply.body, BOOKINGS).ok_or(Unreadable::Missing("list"))?;
         let page = page(ask).ok_or(Unreadable::Missing("page"))?;
-        let mut heard = Heard { total: listing.total(page, self.api.page_size), ..Heard::default() };
+        let mut heard = ParsedReply { total: listing.total(page, self.api.page_size), ..ParsedReply::default() };
         let mut latest = None;
         for item in listing.items {
             let Some(key) = id_at(item, &self.booking_pointers.booking).and_then(|id| EventKey::new(Source::OmniLab, "booking", &id)) else {
@@ -54,7 +54,7 @@ impl OmniLabSettings {
     /// The fields have the names that webhooks give them.
     fn booking(&self, item: &Value, participant: &RecordKey, occurred_at: Option<Timestamp>) -> Fields {
         let places = &self.booking_pointers;
-        Picker::new(item)
+        FieldExtractor::new(item)
             .pick(&[
                 (&places.activity, "data.activity"),
                 (&places.interaction, "data.interaction"),

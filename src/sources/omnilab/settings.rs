@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::api::{AccountRules, ClientCredentials, Connect, Credential, LiveSettings, TokenStyle};
-use crate::sources::secret::{Keyring, SecretRef, places};
+use crate::sources::api::{AccountRules, ApiSettings, ClientCredentials, Credential, LiveSettings, TokenStyle};
+use crate::sources::secret::{SecretLoader, SecretRef, places};
 
 /// How a brand's OmniLab tenant is called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,8 +46,8 @@ impl Default for OmniLabApiSettings {
     }
 }
 
-impl Connect for OmniLabApiSettings {
-    fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules> {
+impl ApiSettings for OmniLabApiSettings {
+    fn account(&self, keys: &mut SecretLoader<'_>) -> Option<AccountRules> {
         if self.client_secret.is_empty() && (self.cancel_bookings || !self.client_id.is_empty()) {
             keys.mistake("client_secret", "is needed to call the API");
         }

@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::secret::{Keyring, MIN_SECRET_BYTES, Secret, SecretRef, is_one_of, places};
+use crate::sources::secret::{MIN_SECRET_BYTES, Secret, SecretLoader, SecretRef, is_one_of, places};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
-use crate::sources::url_secret::Anybody;
-use crate::sources::webhook::{Incoming, Proof, Refused, SecretIn};
+use crate::sources::url_secret::NoVerification;
+use crate::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
 
 const ID: &str = "webhook-id";
 const TIMESTAMP: &str = "webhook-timestamp";
@@ -99,7 +99,7 @@ impl KeyEncoding {
 const MOST_TOLERANCE_SECONDS: u64 = 24 * 3_600;
 
 impl OmniLabWebhookSettings {
-    pub(crate) fn proof(&self, keys: &mut Keyring<'_>) -> Option<Box<dyn Proof>> {
+    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Proof>> {
         let authorization_header = keys.header("authorization_header", &self.authorization_header);
         if !(1..=MOST_TOLERANCE_SECONDS).contains(&self.tolerance_seconds) {
             keys.mistake("tolerance_seconds", &format!("must be between 1 and {MOST_TOLERANCE_SECONDS}"));
@@ -120,7 +120,7 @@ impl OmniLabWebhookSettings {
             OmniLabVerification::None => {
                 keys.unused("none", "secrets", &self.secrets);
                 keys.unused("none", "authorization", &self.authorization);
-                Some(Box::new(Anybody))
+                Some(Box::new(NoVerification))
             }
         }
     }
@@ -136,25 +136,25 @@ struct Signature {
 }
 
 impl Proof for Signature {
-    fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused> {
-        let header = |name: &'static str| incoming.headers.get(name).filter(|value| !value.is_empty()).ok_or(Refused::Missing(name));
+    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
+        let header = |name: &'static str| incoming.headers.get(name).filter(|value| !value.is_empty()).ok_or(VerificationError::Missing(name));
         let (id, timestamp, signatures) = (header(ID)?, header(TIMESTAMP)?, header(SIGNATURE)?);
-        let seconds: i64 = timestamp.parse().map_err(|_| Refused::Malformed(TIMESTAMP))?;
+        let seconds: i64 = timestamp.parse().map_err(|_| VerificationError::Malformed(TIMESTAMP))?;
         if seconds.abs_diff(incoming.received_at.as_second()) > self.tolerance_seconds {
-            return Err(Refused::Untimely);
+            return Err(VerificationError::Untimely);
         }
         let head = match self.signing_input {
             // With dots in it, an id could be continued by what somebody wrote into the body.
-            SigningInput::Standard if id.contains('.') => return Err(Refused::Malformed(ID)),
+            SigningInput::Standard if id.contains('.') => return Err(VerificationError::Malformed(ID)),
             SigningInput::Standard => format!("{id}.{timestamp}."),
             SigningInput::Body => String::new(),
         };
         let signatures = signatures_in(signatures);
         if signatures.is_empty() {
-            return Err(Refused::Malformed(SIGNATURE));
+            return Err(VerificationError::Malformed(SIGNATURE));
         }
         if !is_signed(Method::Hmac(Hash::Sha256), &self.secrets, &[head.as_bytes(), incoming.body], &signatures) {
-            return Err(Refused::Wrong("signature"));
+            return Err(VerificationError::Wrong("signature"));
         }
         self.check_authorization(incoming)
     }
@@ -169,12 +169,12 @@ impl Proof for Signature {
 }
 
 impl Signature {
-    fn check_authorization(&self, incoming: &Incoming<'_>) -> Result<(), Refused> {
+    fn check_authorization(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         if self.authorization.is_empty() {
             return Ok(());
         }
-        let given = incoming.headers.get(&self.authorization_header).ok_or(Refused::Missing("authorization"))?;
-        if is_one_of(&self.authorization, given) { Ok(()) } else { Err(Refused::Wrong("authorization")) }
+        let given = incoming.headers.get(&self.authorization_header).ok_or(VerificationError::Missing("authorization"))?;
+        if is_one_of(&self.authorization, given) { Ok(()) } else { Err(VerificationError::Wrong("authorization")) }
     }
 }
 

@@ -12,10 +12,10 @@ use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey, field};
 use crate::customer::model::source::{Source, SourceKind};
 use crate::customer::model::text;
-use crate::sources::extract::{Fields, Picker, id_at, read_id, text_at};
+use crate::sources::extract::{FieldExtractor, Fields, id_at, read_id, text_at};
 use crate::sources::said_at::{said_at, undated};
 use crate::sources::time::Moment;
-use crate::sources::webhook::{Label, Sameness, Urgency, digest};
+use crate::sources::webhook::{DedupKey, DeliveryMeta, Priority, digest};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
 /// The parts of OmniLab that events come from, as its event reference lists them.
@@ -52,14 +52,14 @@ impl Reader for OmniLabSettings {
         Ok(Reading::Ignored("answers of this API are not read"))
     }
 
-    fn kept_headers(&self) -> &'static [&'static str] {
+    fn required_headers(&self) -> &'static [&'static str] {
         &["webhook-id"]
     }
 
-    fn label(&self, delivery: &Delivery) -> Label {
+    fn label(&self, delivery: &Delivery) -> DeliveryMeta {
         let event = delivery.json().ok().and_then(|body| text_at(&body, &self.pointers.event_type));
-        let sameness = id_of(delivery).map_or_else(|| Sameness::of_content("", &delivery.body), Sameness::Id);
-        Label::new(event.as_deref(), sameness, Urgency::Usual)
+        let sameness = id_of(delivery).map_or_else(|| DedupKey::of_content("", &delivery.body), DedupKey::Id);
+        DeliveryMeta::new(event.as_deref(), sameness, Priority::Normal)
     }
 }
 
@@ -76,16 +76,16 @@ fn hex(digest: &[u8; 32]) -> String {
 impl OmniLabSettings {
     fn person(&self, body: &Value, external_id: &str) -> Fields {
         let places = &self.pointers;
-        Picker::new(body)
+        FieldExtractor::new(body)
             .pick_name(&[(&places.first_name, field::FIRST_NAME), (&places.last_name, field::LAST_NAME)])
             .pick_address(&[(&places.email, "email.main"), (&places.phone, "phone.main")])
             .with(self.external_id_kind.references(external_id))
             .finish()
     }
 
-    fn happening<'a>(&self, body: &'a Value, participant: &RecordKey, occurred_at: Option<Moment>) -> Picker<'a> {
+    fn happening<'a>(&self, body: &'a Value, participant: &RecordKey, occurred_at: Option<Moment>) -> FieldExtractor<'a> {
         let places = &self.pointers;
-        Picker::new(body)
+        FieldExtractor::new(body)
             .pick(&[
                 (&places.interaction, "data.interaction"),
                 (&places.name, "data.name"),

@@ -9,7 +9,7 @@ use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey, field};
 use crate::customer::model::source::{Source, SourceKind};
 use crate::sources::Unreadable;
-use crate::sources::extract::{Fields, Picker, id_at};
+use crate::sources::extract::{FieldExtractor, Fields, id_at};
 use crate::sources::said_at::undated;
 use crate::sources::time::Moment;
 
@@ -87,15 +87,15 @@ const LEAD: [(&str, &str); 4] =
 const OPPORTUNITY: [(&str, &str); 3] = [("/title", "data.title"), ("/stage", "data.stage"), ("/status", "data.status")];
 const TICKET: [(&str, &str); 3] = [("/subject", "data.subject"), ("/status", "data.status"), ("/priority", "data.priority")];
 
-fn person(data: &Value) -> Picker<'_> {
-    Picker::new(data)
+fn person(data: &Value) -> FieldExtractor<'_> {
+    FieldExtractor::new(data)
         .pick_name(&[("/firstName", field::FIRST_NAME), ("/lastName", field::LAST_NAME)])
         .pick_address(&[("/email", "email.main"), ("/phone", "phone.main")])
         .pick_time(&[("/createdAt", field::CREATED_AT)])
         .pick(&[("/status", "attribute.status"), ("/company", "attribute.company"), ("/jobTitle", "attribute.job_title")])
 }
 
-fn customer(data: &Value) -> Picker<'_> {
+fn customer(data: &Value) -> FieldExtractor<'_> {
     person(data)
         .pick_id(&[("/contactId", "reference.omniotap.contact"), ("/customerNumber", "reference.omniotap.customer_number")])
         .pick(&[("/segment", "attribute.segment"), ("/customerNumber", "attribute.customer_number")])
@@ -104,7 +104,7 @@ fn customer(data: &Value) -> Picker<'_> {
 
 /// The person is the customer where one is named, else the contact.
 fn happening(data: &Value, places: &[(&str, &str)], occurred_at: Option<Moment>, unread: &Fields) -> Fields {
-    Picker::new(data)
+    FieldExtractor::new(data)
         .pick(places)
         .pick_number(&[("/amount", "data.amount")])
         .pick_currency(&[("/currency", "data.currency")])

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use super::OmnioTapSettings;
 use super::entity::{Entity, Stamp};
-use crate::customer::model::field_versions::{Scope, Versions};
+use crate::customer::model::field_versions::{FieldVersions, Scope};
 use crate::customer::model::identifier::IdentifierKind;
 use crate::customer::model::record::{Change, Record, field};
 use crate::customer::model::source::SourceKind;
-use crate::sources::api::{Api, Ask, Heard, Holds, Reply, Request, Stream, Target, Walk, Whom};
+use crate::sources::api::{Api, Ask, ListCoverage, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
 use crate::sources::extract::Fields;
 use crate::sources::listing::Listing;
 use crate::sources::path::Path;
@@ -19,16 +19,16 @@ use crate::sources::{Delivery, Unreadable, address_match};
 
 /// People before what happened to them.
 const STREAMS: [Stream; 5] = [
-    Stream { name: "contacts", walk: Walk::List(Holds::Records(SourceKind::OmnioTapContact)) },
-    Stream { name: "customers", walk: Walk::List(Holds::Records(SourceKind::OmnioTapCustomer)) },
-    Stream { name: "leads", walk: Walk::List(Holds::Events("lead")) },
-    Stream { name: "opportunities", walk: Walk::List(Holds::Events("opportunity")) },
-    Stream { name: "tickets", walk: Walk::List(Holds::Events("ticket")) },
+    Stream { name: "contacts", traversal: Traversal::List(ListCoverage::Records(SourceKind::OmnioTapContact)) },
+    Stream { name: "customers", traversal: Traversal::List(ListCoverage::Records(SourceKind::OmnioTapCustomer)) },
+    Stream { name: "leads", traversal: Traversal::List(ListCoverage::Events("lead")) },
+    Stream { name: "opportunities", traversal: Traversal::List(ListCoverage::Events("opportunity")) },
+    Stream { name: "tickets", traversal: Traversal::List(ListCoverage::Events("ticket")) },
 ];
 
 /// What is asked about a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sort {
+enum ObjectKind {
     /// Everything on it.
     All,
     /// Who on it has an address.
@@ -38,19 +38,19 @@ enum Sort {
 }
 
 /// The questions about lists: everything, whoever has an address, whatever a search finds.
-const QUESTIONS: [(&str, Entity, Sort); 9] = [
-    ("contacts", Entity::Contact, Sort::All),
-    ("customers", Entity::Customer, Sort::All),
-    ("leads", Entity::Lead, Sort::All),
-    ("opportunities", Entity::Opportunity, Sort::All),
-    ("tickets", Entity::Ticket, Sort::All),
-    ("contacts with", Entity::Contact, Sort::With),
-    ("customers with", Entity::Customer, Sort::With),
-    ("contacts like", Entity::Contact, Sort::Like),
-    ("customers like", Entity::Customer, Sort::Like),
+const QUESTIONS: [(&str, Entity, ObjectKind); 9] = [
+    ("contacts", Entity::Contact, ObjectKind::All),
+    ("customers", Entity::Customer, ObjectKind::All),
+    ("leads", Entity::Lead, ObjectKind::All),
+    ("opportunities", Entity::Opportunity, ObjectKind::All),
+    ("tickets", Entity::Ticket, ObjectKind::All),
+    ("contacts with", Entity::Contact, ObjectKind::With),
+    ("customers with", Entity::Customer, ObjectKind::With),
+    ("contacts like", Entity::Contact, ObjectKind::Like),
+    ("customers like", Entity::Customer, ObjectKind::Like),
 ];
 
-fn question(ask: &Ask) -> Option<(Entity, Sort)> {
+fn question(ask: &Ask) -> Option<(Entity, ObjectKind)> {
     QUESTIONS.iter().find(|(what, ..)| *what == ask.what).map(|(_, entity, sort)| (*entity, *sort))
 }
 
@@ -73,16 +73,16 @@ impl Api for OmnioTapSettings {
         (since.is_none() && STREAMS.iter().any(|known| known.name == stream)).then(|| Ask::all(stream))
     }
 
-    fn each(&self, _: &str, _: &str, _: &Versions) -> Option<Ask> {
+    fn each(&self, _: &str, _: &str, _: &FieldVersions) -> Option<Ask> {
         None
     }
 
-    fn find(&self, whom: &Whom, known: &[Record]) -> Vec<Ask> {
+    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<Ask> {
         let addresses: BTreeSet<String> = match whom {
-            Whom::Address(address) if matches!(address.kind, IdentifierKind::Email | IdentifierKind::Phone) => [address.value.clone()].into(),
-            Whom::Address(_) => BTreeSet::new(),
+            LookupTarget::Address(address) if matches!(address.kind, IdentifierKind::Email | IdentifierKind::Phone) => [address.value.clone()].into(),
+            LookupTarget::Address(_) => BTreeSet::new(),
             // There is no question about an id, so those who are known are asked about by what they have.
-            Whom::Id(_) => known.iter().filter_map(address_of).collect(),
+            LookupTarget::Id(_) => known.iter().filter_map(address_of).collect(),
         };
         addresses.iter().flat_map(|address| ["contacts with", "customers with"].map(|what| Ask::about(what, address))).collect()
     }
@@ -107,20 +107,20 @@ impl Api for OmnioTapSettings {
         let (entity, sort) = question(ask)?;
         let path = Path::new(&format!("/{}", entity.list())).with("page", &page(ask)?.to_string()).with("limit", &self.api.page_size.to_string());
         let path = match sort {
-            Sort::All => path,
-            Sort::With | Sort::Like => path.with("search", &ask.about),
+            ObjectKind::All => path,
+            ObjectKind::With | ObjectKind::Like => path.with("search", &ask.about),
         };
         Some(Request::get(Target::Below(path.finish())))
     }
 
-    fn read(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+    fn read(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         let (entity, sort) = question(ask).ok_or(Unreadable::Missing("question"))?;
         // That there is no such list doesn't say that nobody is on it.
         let body = if reply.is_missing { None } else { Some(&reply.body) };
         let listing = body.and_then(|body| Listing::find(body, entity.list())).ok_or(Unreadable::Missing("list"))?;
         let page = page(ask).ok_or(Unreadable::Missing("page"))?;
-        let address = if sort == Sort::With { address_match::address(&ask.about) } else { None };
-        let mut heard = Heard { total: listing.total(page, self.api.page_size), ..Heard::default() };
+        let address = if sort == ObjectKind::With { address_match::address(&ask.about) } else { None };
+        let mut heard = ParsedReply { total: listing.total(page, self.api.page_size), ..ParsedReply::default() };
         for item in listing.items {
             let mut unread = Fields::new();
             let said_at = said_at(item, &["/updatedAt", "/createdAt"], &mut unread);
@@ -132,7 +132,7 @@ impl Api for OmnioTapSettings {
                 Change::Record { update, .. } => address.as_ref().is_some_and(|address| address_match::has(update, address)),
                 Change::Event { .. } | Change::Merge(_) => false,
             };
-            if is_meant || sort != Sort::With {
+            if is_meant || sort != ObjectKind::With {
                 heard.changes.push(change);
             }
         }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::api::{AccountRules, Connect, Credential, LiveSettings};
-use crate::sources::secret::{Keyring, SecretRef, places};
+use crate::sources::api::{AccountRules, ApiSettings, Credential, LiveSettings};
+use crate::sources::secret::{SecretLoader, SecretRef, places};
 
 /// How a brand's OmnioTap tenant is called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +29,8 @@ impl Default for OmnioTapApiSettings {
     }
 }
 
-impl Connect for OmnioTapApiSettings {
-    fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules> {
+impl ApiSettings for OmnioTapApiSettings {
+    fn account(&self, keys: &mut SecretLoader<'_>) -> Option<AccountRules> {
         let key = keys.only("key", &self.key)?;
         let (base_url, rate) = (keys.base_url("base_url", &self.base_url), keys.rate("calls_per_minute", self.calls_per_minute));
         Some(AccountRules {

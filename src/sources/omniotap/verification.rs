@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::secret::{Keyring, Secret, SecretRef, places};
+use crate::sources::secret::{Secret, SecretLoader, SecretRef, places};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
-use crate::sources::url_secret::{Anybody, UrlSecret};
-use crate::sources::webhook::{Incoming, Proof, Refused, SecretIn};
+use crate::sources::url_secret::{NoVerification, UrlSecret};
+use crate::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
 
 /// What proves that a webhook is OmnioTap's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ impl OmnioTapAlgorithm {
 }
 
 impl OmnioTapWebhookSettings {
-    pub(crate) fn proof(&self, keys: &mut Keyring<'_>) -> Option<Box<dyn Proof>> {
+    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Proof>> {
         let header = keys.header("header", &self.header);
         match self.verification {
             OmnioTapVerification::Unset => {
@@ -104,7 +104,7 @@ impl OmnioTapWebhookSettings {
             OmnioTapVerification::Secret => Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in))),
             OmnioTapVerification::None => {
                 keys.unused("none", "secrets", &self.secrets);
-                Some(Box::new(Anybody))
+                Some(Box::new(NoVerification))
             }
         }
     }
@@ -120,10 +120,10 @@ struct Signature {
 }
 
 impl Proof for Signature {
-    fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused> {
-        let given = incoming.headers.get(&self.header).ok_or(Refused::Missing("signature header"))?;
-        let given = self.encoding.decode_list(given, &self.prefix).ok_or(Refused::Malformed("signature header"))?;
-        if is_signed(self.method, &self.secrets, &[incoming.body], &given) { Ok(()) } else { Err(Refused::Wrong("signature")) }
+    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
+        let given = incoming.headers.get(&self.header).ok_or(VerificationError::Missing("signature header"))?;
+        let given = self.encoding.decode_list(given, &self.prefix).ok_or(VerificationError::Malformed("signature header"))?;
+        if is_signed(self.method, &self.secrets, &[incoming.body], &given) { Ok(()) } else { Err(VerificationError::Wrong("signature")) }
     }
 
     fn name(&self) -> &'static str {

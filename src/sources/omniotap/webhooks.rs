@@ -10,7 +10,7 @@ use crate::customer::model::field_versions::Scope;
 use crate::customer::model::text::canonical_id;
 use crate::sources::extract::{Fields, id_at, text_at};
 use crate::sources::said_at::{SaidAt, said_at};
-use crate::sources::webhook::{Label, Sameness, Urgency};
+use crate::sources::webhook::{DedupKey, DeliveryMeta, Priority};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
 impl Reader for OmnioTapSettings {
@@ -45,14 +45,14 @@ impl Reader for OmnioTapSettings {
         Ok(Reading::Ignored("answers of this API are not read"))
     }
 
-    fn kept_headers(&self) -> &'static [&'static str] {
+    fn required_headers(&self) -> &'static [&'static str] {
         &[]
     }
 
-    fn label(&self, delivery: &Delivery) -> Label {
+    fn label(&self, delivery: &Delivery) -> DeliveryMeta {
         let body = delivery.json().unwrap_or_default();
         let event = text_at(&body, "/entity_type").zip(text_at(&body, "/action")).map(|(entity, action)| format!("{entity}.{action}"));
-        let sameness = id_at(&body, "/event_id").map_or_else(|| Sameness::of_content("", &delivery.body), Sameness::Id);
-        Label::new(event.as_deref(), sameness, Urgency::Usual)
+        let sameness = id_at(&body, "/event_id").map_or_else(|| DedupKey::of_content("", &delivery.body), DedupKey::Id);
+        DeliveryMeta::new(event.as_deref(), sameness, Priority::Normal)
     }
 }

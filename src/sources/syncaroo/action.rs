@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::webhook::Urgency;
+use crate::sources::webhook::Priority;
 
 /// Stands for every type.
 const ANY: &str = "*";
@@ -22,23 +22,23 @@ pub struct SyncarooAction {
     /// `meeting-room`, `hot-desk`, ... or `*`.
     pub resource: String,
     /// When it is their turn.
-    pub action: Urgency,
+    pub action: Priority,
 }
 
 /// Nothing but bookings says anything about a person.
 impl Default for SyncarooActions {
     fn default() -> Self {
-        Self(vec![SyncarooAction { attribute: "bookings".to_owned(), resource: ANY.to_owned(), action: Urgency::First }])
+        Self(vec![SyncarooAction { attribute: "bookings".to_owned(), resource: ANY.to_owned(), action: Priority::High }])
     }
 }
 
 impl SyncarooActions {
     /// When it is the turn of a webhook. One that doesn't say what it is about is never dropped: somebody should see it.
-    pub(super) fn urgency(&self, attribute: Option<&str>, resource: Option<&str>) -> Urgency {
-        let Some(attribute) = attribute else { return Urgency::Usual };
+    pub(super) fn priority(&self, attribute: Option<&str>, resource: Option<&str>) -> Priority {
+        let Some(attribute) = attribute else { return Priority::Normal };
         let fits = |wanted: &str, found: &str| wanted == ANY || wanted == found;
         let found = self.0.iter().find(|action| fits(&action.attribute, attribute) && fits(&action.resource, resource.unwrap_or_default()));
-        found.map_or(Urgency::Usual, |action| action.action)
+        found.map_or(Priority::Normal, |action| action.action)
     }
 }
 
@@ -46,8 +46,8 @@ impl SyncarooActions {
 mod tests {
     use super::*;
 
-    fn actions(all: &[(&str, &str, Urgency)]) -> SyncarooActions {
-        let action = |(attribute, resource, action): &(&str, &str, Urgency)| SyncarooAction {
+    fn actions(all: &[(&str, &str, Priority)]) -> SyncarooActions {
+        let action = |(attribute, resource, action): &(&str, &str, Priority)| SyncarooAction {
             attribute: (*attribute).to_owned(),
             resource: (*resource).to_owned(),
             action: *action,
@@ -58,36 +58,36 @@ mod tests {
     #[test]
     fn bookings_come_first_unless_the_settings_say_otherwise() {
         let default = SyncarooActions::default();
-        assert_eq!(default.urgency(Some("bookings"), Some("meeting-room")), Urgency::First);
-        assert_eq!(default.urgency(Some("bookings"), None), Urgency::First);
-        assert_eq!(default.urgency(Some("resources"), Some("meeting-room")), Urgency::Usual);
-        assert_eq!(actions(&[]).urgency(Some("bookings"), None), Urgency::Usual);
+        assert_eq!(default.priority(Some("bookings"), Some("meeting-room")), Priority::High);
+        assert_eq!(default.priority(Some("bookings"), None), Priority::High);
+        assert_eq!(default.priority(Some("resources"), Some("meeting-room")), Priority::Normal);
+        assert_eq!(actions(&[]).priority(Some("bookings"), None), Priority::Normal);
     }
 
     #[test]
     fn the_first_action_that_fits_counts() {
         let actions = actions(&[
-            ("resources", "meeting-room", Urgency::First),
-            ("resources", "*", Urgency::Later),
-            ("*", "hot-desk", Urgency::Drop),
-            ("bookings", "*", Urgency::First),
+            ("resources", "meeting-room", Priority::High),
+            ("resources", "*", Priority::Low),
+            ("*", "hot-desk", Priority::Drop),
+            ("bookings", "*", Priority::High),
         ]);
-        for (attribute, resource, urgency) in [
-            ("resources", Some("meeting-room"), Urgency::First),
-            ("resources", Some("hot-desk"), Urgency::Later),
-            ("resources", None, Urgency::Later),
-            ("bookings", Some("hot-desk"), Urgency::Drop),
-            ("bookings", Some(""), Urgency::First),
-            ("locations", None, Urgency::Usual),
-            ("Resources", Some("meeting-room"), Urgency::Usual),
+        for (attribute, resource, priority) in [
+            ("resources", Some("meeting-room"), Priority::High),
+            ("resources", Some("hot-desk"), Priority::Low),
+            ("resources", None, Priority::Low),
+            ("bookings", Some("hot-desk"), Priority::Drop),
+            ("bookings", Some(""), Priority::High),
+            ("locations", None, Priority::Normal),
+            ("Resources", Some("meeting-room"), Priority::Normal),
         ] {
-            assert_eq!(actions.urgency(Some(attribute), resource), urgency, "{attribute} {resource:?}");
+            assert_eq!(actions.priority(Some(attribute), resource), priority, "{attribute} {resource:?}");
         }
     }
 
     #[test]
     fn what_does_not_say_what_it_is_about_is_never_dropped() {
-        assert_eq!(actions(&[("*", "*", Urgency::Drop)]).urgency(None, None), Urgency::Usual);
-        assert_eq!(actions(&[("*", "*", Urgency::Drop)]).urgency(Some(""), None), Urgency::Drop);
+        assert_eq!(actions(&[("*", "*", Priority::Drop)]).priority(None, None), Priority::Normal);
+        assert_eq!(actions(&[("*", "*", Priority::Drop)]).priority(Some(""), None), Priority::Drop);
     }
 }

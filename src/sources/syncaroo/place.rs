@@ -8,7 +8,7 @@ use crate::customer::model::text;
 use crate::sources::api::{Ask, Place};
 
 /// A sort of place.
-pub(super) struct Sort {
+pub(super) struct PlaceKind {
     /// One of it, and the question about it.
     pub(super) one: &'static str,
     /// All of it, in URLs too.
@@ -18,11 +18,13 @@ pub(super) struct Sort {
 }
 
 /// Those that a booking shows.
-pub(super) const SHOWN: [Sort; 2] =
-    [Sort { one: "resource", all: "resources", shown_as: "data.resource" }, Sort { one: "location", all: "locations", shown_as: "data.location" }];
+pub(super) const SHOWN: [PlaceKind; 2] = [
+    PlaceKind { one: "resource", all: "resources", shown_as: "data.resource" },
+    PlaceKind { one: "location", all: "locations", shown_as: "data.location" },
+];
 
 /// A place that a URL is about or leads through.
-pub(super) struct Spot {
+pub(super) struct PlaceRef {
     sort: &'static str,
     /// Its id here.
     pub(super) id: String,
@@ -30,14 +32,14 @@ pub(super) struct Spot {
     pub(super) ask: Ask,
 }
 
-impl Spot {
+impl PlaceRef {
     /// The event's field that holds the id.
     pub(super) fn field(&self) -> String {
         format!("{}{}", field::PLACE, self.sort)
     }
 }
 
-impl Sort {
+impl PlaceKind {
     /// The id here of a place with an id there: a room's may be the same as a location's.
     fn id(&self, id: &str) -> Option<String> {
         text::id(&format!("{}/{id}", self.one))
@@ -49,7 +51,7 @@ impl Sort {
     }
 
     /// The place of this sort in a URL.
-    pub(super) fn in_url(&self, url: &str) -> Option<Spot> {
+    pub(super) fn in_url(&self, url: &str) -> Option<PlaceRef> {
         let mut url = Url::parse(url).ok()?;
         let mut segments = url.path_segments()?;
         let mut path: Vec<String> = segments.by_ref().take_while(|segment| *segment != self.all).map(str::to_owned).collect();
@@ -59,6 +61,6 @@ impl Sort {
         url.set_fragment(None);
         url.set_path(&path.join("/"));
         let id = self.id(&percent_decode_str(&id).decode_utf8().ok()?)?;
-        Some(Spot { sort: self.one, id, ask: Ask::about(self.one, url.as_str()) })
+        Some(PlaceRef { sort: self.one, id, ask: Ask::about(self.one, url.as_str()) })
     }
 }

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::SyncarooSettings;
 use super::webhooks::{API_URL, booking_key};
-use crate::customer::model::field_versions::Versions;
+use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::SourceKind;
-use crate::sources::api::{Api, Ask, Heard, Holds, Reply, Request, Stream, Target, Walk, Whom};
+use crate::sources::api::{Api, Ask, ListCoverage, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
 use crate::sources::extract::{id_at, text_at};
 use crate::sources::path::Path;
 use crate::sources::{Delivery, Unreadable};
@@ -20,8 +20,10 @@ const LOCATIONS: &str = "locations";
 const RESOURCES: &str = "resources";
 
 /// Names before what shows them.
-const STREAMS: [Stream; 2] =
-    [Stream { name: LOCATIONS, walk: Walk::List(Holds::Neither) }, Stream { name: BOOKINGS, walk: Walk::EachEvent("booking") }];
+const STREAMS: [Stream; 2] = [
+    Stream { name: LOCATIONS, traversal: Traversal::List(ListCoverage::Neither) },
+    Stream { name: BOOKINGS, traversal: Traversal::EachEvent("booking") },
+];
 
 /// The question about a booking: its id here, and where it is asked for. Where it is can't be told from the id.
 fn booking(id: &str, url: &str) -> Ask {
@@ -47,12 +49,12 @@ impl Api for SyncarooSettings {
     }
 
     /// A booking of which no webhook ever came can't be found.
-    fn each(&self, stream: &str, id: &str, known: &Versions) -> Option<Ask> {
+    fn each(&self, stream: &str, id: &str, known: &FieldVersions) -> Option<Ask> {
         let url = known.text(API_URL).filter(|_| stream == BOOKINGS)?;
         Some(booking(id, url))
     }
 
-    fn find(&self, _: &Whom, _: &[Record]) -> Vec<Ask> {
+    fn find(&self, _: &LookupTarget, _: &[Record]) -> Vec<Ask> {
         Vec::new()
     }
 
@@ -85,7 +87,7 @@ impl Api for SyncarooSettings {
         Some(Request::get(target))
     }
 
-    fn read(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+    fn read(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         self.heard(ask, reply)
     }
 }

@@ -5,43 +5,43 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::SyncarooSettings;
-use super::place::{SHOWN, Sort};
+use super::place::{PlaceKind, SHOWN};
 use super::requests::{BOOKING, resources_of};
 use super::webhooks::booking_key;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::Change;
 use crate::sources::Unreadable;
-use crate::sources::api::{Ask, Heard, Place, Reply, Unnamed};
+use crate::sources::api::{Ask, MissingName, ParsedReply, Place, Reply};
 use crate::sources::extract::{id_at, text_at};
 use crate::sources::listing::Listing;
 
 impl SyncarooSettings {
-    pub(super) fn heard(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+    pub(super) fn heard(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         if ask.what == BOOKING {
             return self.booking_heard(ask, reply);
         }
         if let Some(sort) = SHOWN.iter().find(|sort| sort.one == ask.what) {
             let spot = sort.in_url(&ask.about).ok_or(Unreadable::Missing("place"))?;
             let name = if reply.is_missing { None } else { text_at(&reply.body, &self.pointers.place_name) };
-            return Ok(Heard { places: name.map(|name| Place { id: spot.id, name }).into_iter().collect(), ..Heard::default() });
+            return Ok(ParsedReply { places: name.map(|name| Place { id: spot.id, name }).into_iter().collect(), ..ParsedReply::default() });
         }
         let sort = SHOWN.iter().find(|sort| sort.all == ask.what).ok_or(Unreadable::Missing("question"))?;
         self.places_heard(sort, ask, reply)
     }
 
     /// A booking has the id that it was asked for by, which is the webhook's.
-    fn booking_heard(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+    fn booking_heard(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         let (id, url) = ask.about.split_once('\n').ok_or(Unreadable::Missing("booking id"))?;
         let key = booking_key(id)?;
         if reply.is_missing {
             let (at, received_at) = (reply.received_at, reply.received_at);
             let update = Update { at, received_at, scope: Scope::Deletion, fields: BTreeMap::new() };
-            return Ok(Heard { changes: vec![Change::Event { key, update }], ..Heard::default() });
+            return Ok(ParsedReply { changes: vec![Change::Event { key, update }], ..ParsedReply::default() });
         }
         if !reply.body.is_object() {
             return Err(Unreadable::Missing("booking"));
         }
-        let mut heard = Heard { there: vec![key.to_string()], ..Heard::default() };
+        let mut heard = ParsedReply { there: vec![key.to_string()], ..ParsedReply::default() };
         heard.changes = self.booking(&reply.body, key.clone(), reply.received_at);
         let Some(Change::Event { update, .. }) = heard.changes.last_mut() else { return Ok(heard) };
         for sort in &SHOWN {
@@ -49,20 +49,20 @@ impl SyncarooSettings {
             update.fields.insert(spot.field(), Some(Value::from(spot.id.clone())));
             // What a booking calls its room may be what it was called then, so that isn't remembered.
             if update.fields.get(sort.shown_as).is_none_or(Option::is_none) {
-                heard.unnamed.push(Unnamed { event: key.clone(), field: sort.shown_as, place: spot.id, ask: spot.ask });
+                heard.unnamed.push(MissingName { event: key.clone(), field: sort.shown_as, place: spot.id, ask: spot.ask });
             }
         }
         Ok(heard)
     }
 
-    fn places_heard(&self, sort: &Sort, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable> {
+    fn places_heard(&self, sort: &PlaceKind, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         // A location without rooms may have no list of them.
         if reply.is_missing && !ask.about.is_empty() {
-            return Ok(Heard::default());
+            return Ok(ParsedReply::default());
         }
         let body = if reply.is_missing { None } else { Some(&reply.body) };
         let listing = body.and_then(|body| Listing::find(body, sort.all)).ok_or(Unreadable::Missing("list"))?;
-        let mut heard = Heard::default();
+        let mut heard = ParsedReply::default();
         for item in listing.items {
             let Some(id) = id_at(item, &self.pointers.place) else { continue };
             heard.places.extend(text_at(item, &self.pointers.place_name).and_then(|name| sort.place(&id, name)));

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::object;
 use super::object::Serialization;
-use crate::sources::secret::{Keyring, Secret, SecretRef, places};
+use crate::sources::secret::{Secret, SecretLoader, SecretRef, places};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
-use crate::sources::url_secret::{Anybody, UrlSecret};
-use crate::sources::webhook::{Incoming, Proof, Refused, SecretIn};
+use crate::sources::url_secret::{NoVerification, UrlSecret};
+use crate::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
 
 /// What proves that a webhook is Syncaroo's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ pub enum KeyPosition {
 }
 
 impl SyncarooWebhookSettings {
-    pub(crate) fn proof(&self, keys: &mut Keyring<'_>) -> Option<Box<dyn Proof>> {
+    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Proof>> {
         match self.verification {
             SyncarooVerification::Unset => {
                 keys.unused("", "secrets", &self.secrets);
@@ -104,7 +104,7 @@ impl SyncarooWebhookSettings {
             SyncarooVerification::Secret => Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in))),
             SyncarooVerification::None => {
                 keys.unused("none", "secrets", &self.secrets);
-                Some(Box::new(Anybody))
+                Some(Box::new(NoVerification))
             }
         }
     }
@@ -133,11 +133,11 @@ struct Hashed {
 }
 
 impl Proof for Hashed {
-    fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused> {
-        let (hash, object) = object::split(incoming.body).ok_or(Refused::Malformed("body"))?;
-        let given = self.encoding.decode(&hash.ok_or(Refused::Missing("hash"))?).ok_or(Refused::Malformed("hash"))?;
+    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
+        let (hash, object) = object::split(incoming.body).ok_or(VerificationError::Malformed("body"))?;
+        let given = self.encoding.decode(&hash.ok_or(VerificationError::Missing("hash"))?).ok_or(VerificationError::Malformed("hash"))?;
         let text = object.text(self.serialization);
-        if is_signed(self.method, &self.secrets, &[text.as_bytes()], &[given]) { Ok(()) } else { Err(Refused::Wrong("hash")) }
+        if is_signed(self.method, &self.secrets, &[text.as_bytes()], &[given]) { Ok(()) } else { Err(VerificationError::Wrong("hash")) }
     }
 
     fn name(&self) -> &'static str {

@@ -11,10 +11,10 @@ use crate::customer::model::event::EventKey;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey, field};
 use crate::customer::model::source::{Source, SourceKind};
-use crate::sources::extract::{Fields, Picker, id_at, text_at};
+use crate::sources::extract::{FieldExtractor, Fields, id_at, text_at};
 use crate::sources::said_at::said_at;
 use crate::sources::time::{Moment, moment};
-use crate::sources::webhook::{Label, Sameness};
+use crate::sources::webhook::{DedupKey, DeliveryMeta};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
 impl Reader for SyncarooSettings {
@@ -29,7 +29,7 @@ impl Reader for SyncarooSettings {
         }
         let id = id_at(&body, "/metaData/syncarooId").ok_or(Unreadable::Missing("usable syncarooId"))?;
         let key = booking_key(&id)?;
-        let fields = slot(Picker::new(&body), &key.id)
+        let fields = slot(FieldExtractor::new(&body), &key.id)
             .pick_text(&[
                 ("/metaData/resourceType", "data.resource_type"),
                 ("/metaData/resourceId", "data.resource_id"),
@@ -52,15 +52,15 @@ impl Reader for SyncarooSettings {
         Ok(Reading::Changes(self.booking(&body, key, delivery.received_at)))
     }
 
-    fn kept_headers(&self) -> &'static [&'static str] {
+    fn required_headers(&self) -> &'static [&'static str] {
         &[]
     }
 
-    fn label(&self, delivery: &Delivery) -> Label {
+    fn label(&self, delivery: &Delivery) -> DeliveryMeta {
         let body = delivery.json().unwrap_or_default();
         let event = text_at(&body, "/metaData/attributeType");
-        let urgency = self.actions.urgency(event.as_deref(), text_at(&body, "/metaData/resourceType").as_deref());
-        Label::new(event.as_deref(), Sameness::None, urgency)
+        let priority = self.actions.priority(event.as_deref(), text_at(&body, "/metaData/resourceType").as_deref());
+        DeliveryMeta::new(event.as_deref(), DedupKey::None, priority)
     }
 }
 
@@ -76,13 +76,13 @@ impl SyncarooSettings {
         let member = id_at(body, &places.member).and_then(|id| RecordKey::new(SourceKind::SyncarooMember, &id));
         let mut changes = Vec::new();
         if let Some(member) = &member {
-            let fields = Picker::new(body)
+            let fields = FieldExtractor::new(body)
                 .pick_name(&[(&places.first_name, field::FIRST_NAME), (&places.last_name, field::LAST_NAME), (&places.full_name, field::FULL_NAME)])
                 .pick_address(&[(&places.email, "email.main"), (&places.phone, "phone.main")])
                 .finish();
             changes.push(Change::Record { key: member.clone(), update: Update { at, received_at, scope: Scope::Partial, fields } });
         }
-        let fields = slot(Picker::new(body), &key.id)
+        let fields = slot(FieldExtractor::new(body), &key.id)
             .pick(&[(&places.status, "data.status"), (&places.resource, "data.resource"), (&places.location, "data.location")])
             .pick_known_time(&[
                 (&places.starts_at, "data.starts_at"),
@@ -102,9 +102,9 @@ pub(super) fn booking_key(id: &str) -> Result<EventKey, Unreadable> {
 }
 
 /// The slot that the booking's id names, if it does.
-fn slot<'a>(picker: Picker<'a>, id: &str) -> Picker<'a> {
+fn slot<'a>(extractor: FieldExtractor<'a>, id: &str) -> FieldExtractor<'a> {
     let mut parts = id.split('*').skip(1);
     let mut time = || parts.next().and_then(|ms| ms.parse::<i64>().ok()).and_then(|ms| moment(&Value::from(ms)).ok()?).map(Moment::text);
     let (starts_at, ends_at) = (time(), time());
-    picker.set_known("data.starts_at", starts_at.clone()).set_known(event::field::OCCURRED_AT, starts_at).set_known("data.ends_at", ends_at)
+    extractor.set_known("data.starts_at", starts_at.clone()).set_known(event::field::OCCURRED_AT, starts_at).set_known("data.ends_at", ends_at)
 }

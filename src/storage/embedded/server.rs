@@ -152,9 +152,9 @@ fn watch(child: &mut Child, orders: &mpsc::Receiver<()>) -> Option<std::process:
 
 /// Fast shutdown, then, if that takes too long, immediate shutdown: the next start recovers.
 fn end(child: &mut Child) {
-    for (signal, patience) in [(libc::SIGINT, STOP_DEADLINE), (libc::SIGQUIT, Duration::from_secs(5))] {
+    for (signal, timeout) in [(libc::SIGINT, STOP_DEADLINE), (libc::SIGQUIT, Duration::from_secs(5))] {
         signal_process(child.id(), signal);
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         while Instant::now() < deadline {
             if !matches!(child.try_wait(), Ok(None)) {
                 return;

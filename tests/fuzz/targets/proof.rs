@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use hookpoint::customer::kind::Source;
 use hookpoint::sources::SourceSettings;
-use hookpoint::sources::secret::Keyring;
-use hookpoint::sources::webhook::{Incoming, Proof};
+use hookpoint::sources::secret::ApiKeyCache;
+use hookpoint::sources::webhook::{Proof, UnverifiedWebhook};
 use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -39,7 +39,7 @@ pub fn check(data: &[u8]) {
     for proof in PROOFS.iter() {
         for seconds in [1_793_610_000, 1_614_265_330] {
             let received_at = Timestamp::from_second(seconds).expect("a time");
-            let outcome = proof.check(&Incoming { headers: &headers, secret: secret.as_deref(), body, received_at });
+            let outcome = proof.check(&UnverifiedWebhook { headers: &headers, secret: secret.as_deref(), body, received_at });
             let refused = outcome.expect_err("somebody came in without the secret");
             assert!(refused.to_string().len() < 60, "the texts of errors are fixed");
         }
@@ -52,7 +52,7 @@ fn proof(source: Source, table: &str) -> Box<dyn Proof> {
     let text = format!("[{}.webhook]\n{}", source.as_str(), table.replace(" = S", " = [{ env = \"A\" }]"));
     let settings: SourceSettings = toml::from_str(&text).expect("settings");
     let fetch = |_: &_| Ok(SECRET.to_vec());
-    let mut keys = Keyring::new(&fetch);
+    let mut keys = ApiKeyCache::new(&fetch);
     let proof = settings.proof(source, &mut keys).expect("a proof");
     assert!(keys.into_mistakes().concat().is_empty());
     proof
@@ -74,7 +74,7 @@ fn hashed(body: &[u8]) {
     object.insert("hash".to_owned(), Value::from(hash));
     let body = serde_json::to_string_pretty(&object).expect("JSON");
     for proof in HASHED.iter() {
-        let incoming = Incoming { headers: &BTreeMap::new(), secret: None, body: body.as_bytes(), received_at: Timestamp::UNIX_EPOCH };
+        let incoming = UnverifiedWebhook { headers: &BTreeMap::new(), secret: None, body: body.as_bytes(), received_at: Timestamp::UNIX_EPOCH };
         assert_eq!(proof.check(&incoming), Ok(()), "another text was hashed than {text}");
     }
 }
@@ -85,7 +85,7 @@ static ANYBODY: LazyLock<Vec<Box<dyn Proof>>> =
 /// Without verification nothing is looked at.
 fn anybody(headers: &BTreeMap<String, String>, body: &[u8]) {
     for proof in ANYBODY.iter() {
-        assert_eq!(proof.check(&Incoming { headers, secret: None, body, received_at: Timestamp::UNIX_EPOCH }), Ok(()));
+        assert_eq!(proof.check(&UnverifiedWebhook { headers, secret: None, body, received_at: Timestamp::UNIX_EPOCH }), Ok(()));
     }
 }
 

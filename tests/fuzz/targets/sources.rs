@@ -10,7 +10,7 @@ use hookpoint::customer::kind::Source;
 use hookpoint::customer::phone::Phone;
 use hookpoint::customer::record::{Change, Record, RecordKey};
 use hookpoint::customer::text::{MAX_CHARS, MAX_ID_CHARS, clean, id as clean_id};
-use hookpoint::customer::versions::{Scope, Update, Versions};
+use hookpoint::customer::versions::{FieldVersions, Scope, Update};
 use hookpoint::sources::omnilab::ExternalIdKinds;
 use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
 use jiff::Timestamp;
@@ -115,7 +115,7 @@ fn judge_record_key(key: &RecordKey) {
 }
 
 /// What is kept of an update is fit for Postgres, comes back as it was, and saying it twice says nothing more.
-fn judge_update(update: &Update) -> Versions {
+fn judge_update(update: &Update) -> FieldVersions {
     let is_told = |name: &String| name.starts_with("unread.");
     assert!(update.scope != Scope::Deletion || update.fields.keys().all(is_told), "what is gone has no fields but those that tell what is unclear");
     assert!((-2_208_988_800..7_258_118_400).contains(&update.at.as_second()), "a time that would push everything else away");
@@ -127,9 +127,9 @@ fn judge_update(update: &Update) -> Versions {
             None => {}
         }
     }
-    let versions = Versions::from(update.clone());
+    let versions = FieldVersions::from(update.clone());
     let text = serde_json::to_string(&versions).expect("JSON");
-    let back: Versions = serde_json::from_str(&text).expect("what was written can be read");
+    let back: FieldVersions = serde_json::from_str(&text).expect("what was written can be read");
     assert!(back == versions && serde_json::to_string(&back).expect("JSON") == text, "what is kept comes back otherwise");
     let mut twice = versions.clone();
     twice.join(back);

@@ -27,18 +27,18 @@ macro_rules! prints {
 
 #[test]
 fn what_holds_a_body_or_a_secret_has_no_debug_output() {
-    use hookpoint::sources::extract::Picker;
+    use hookpoint::sources::extract::FieldExtractor;
     use hookpoint::sources::{Delivery, webhook};
     use hookpoint::storage::deliveries::ShownRow;
     use hookpoint::storage::delivery_queue;
     assert!(prints!(String) && !prints!(Sent), "the macro tells them apart");
     let printing = [
         prints!(Delivery),
-        prints!(Picker<'static>),
-        prints!(webhook::Incoming<'static>),
-        prints!(webhook::Admitted),
-        prints!(webhook::Label),
-        prints!(webhook::Sameness),
+        prints!(FieldExtractor<'static>),
+        prints!(webhook::UnverifiedWebhook<'static>),
+        prints!(webhook::VerifiedWebhook),
+        prints!(webhook::DeliveryMeta),
+        prints!(webhook::DedupKey),
         prints!(delivery_queue::DeliveryRow),
         prints!(delivery_queue::ClaimedRow),
         prints!(ShownRow),
@@ -51,7 +51,7 @@ fn what_holds_a_body_or_a_secret_has_no_debug_output() {
 #[tokio::test]
 async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
     use hookpoint::sources::secret::{Secret, SecretRef};
-    use hookpoint::sources::webhook::{Door, Incoming};
+    use hookpoint::sources::webhook::{Door, UnverifiedWebhook};
     use hookpoint::webhooks::handler::WebhookTrace;
     let app = app_with_canaries(Options { replace: doors(), ..Options::default() }).await;
     let secret: String = app.brand.row.secret.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -62,7 +62,7 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
     for sent in webhooks("debug", now()) {
         let headers = sent.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
         for (source, door) in &app.brand.rules.doors {
-            let incoming = Incoming { headers: &headers, secret: Some(WRONG), body: &sent.body, received_at: now() };
+            let incoming = UnverifiedWebhook { headers: &headers, secret: Some(WRONG), body: &sent.body, received_at: now() };
             shown.push(format!("{:?} {:?}", Door::admit(door, app.brand.rules.sources.reader(*source), &incoming).err(), door));
             let delivery = hookpoint::sources::Delivery { headers: headers.clone(), body: sent.body.clone(), received_at: now() };
             shown.push(format!("{:?}", app.brand.rules.sources.reader(*source).read_webhook(&delivery)));

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hookpoint::app::tasks::Background;
+use hookpoint::app::tasks::BackgroundTasks;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -78,7 +78,7 @@ async fn panic_everywhere() {
     ARMED.store(false, Ordering::SeqCst);
     assert_eq!(app.ask(&format!("key={KEY}&channelAddressType=email&address={}", encode(EMAIL))).await.status, 200, "and others are answered");
     app.stop().await;
-    let background = Background::new();
+    let background = BackgroundTasks::new();
     background.spawn(async { panic!("{EMAIL} {PHONE}") });
     background.spawn_endless(async { std::panic::panic_any(ID.to_owned()) });
     // An endless task that never began would be dropped.

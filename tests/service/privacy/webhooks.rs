@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hookpoint::customer::model::source::Source;
 use hookpoint::storage::database::Place;
-use hookpoint::storage::deliveries::{Which, replay_deliveries};
+use hookpoint::storage::deliveries::{DeliveryFilter, replay_deliveries};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
@@ -215,7 +215,7 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
     statuses.extend(send_webhooks(address, "third", app.clock.now()).await);
     restore(&app).await;
     app.heard().await;
-    replay_deliveries(app.pool(), app.brand.id(), &Which::default(), app.clock.now()).await.unwrap();
+    replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now()).await.unwrap();
     work_is_done(&app).await;
     for status in [202, 400, 401, 404, 405, 413, 503] {
         assert!(statuses.contains(&status), "{status} was never driven: {statuses:?}");

@@ -68,8 +68,8 @@ impl Tries {
     /// Waits until all goes well that is begun since a moment, or says that it doesn't in time.
     async fn until_well(&self, what: &str, since: Instant, bound: Duration, broken: &mut Vec<String>) {
         // The others of the row come later.
-        let patience = since + bound + Duration::from_secs(3);
-        while self.well_since(since).is_none() && Instant::now() < patience {
+        let timeout = since + bound + Duration::from_secs(3);
+        while self.well_since(since).is_none() && Instant::now() < timeout {
             tokio::time::sleep(PACE).await;
         }
         let well_after = self.well_since(since).map(|at| at - since);

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use hookpoint::demo::systems::Thing;
 use hookpoint::demo::webhook_signer::Secrets;
 
-use super::asking::{self, Asked, STRANGERS};
+use super::asking::{self, LookupQuery, STRANGERS};
 use super::trouble::Field;
-use super::{Chaos, Flow, HEALED, demo, forger, wait_until, walk};
+use super::{Chaos, Flow, HEALED, demo, forger, traversal, wait_until};
 use crate::stand::collecting::differences;
 use crate::stand::inbox::apply_in_order;
 use crate::stand::outcome::{ask_for_answers, look_at_deliveries_but, waiting};
@@ -25,7 +25,7 @@ pub async fn look_at_all(
     url: &str,
     secrets: &Secrets,
     (flow, story, order, versions): (Flow, &[Webhook], &[usize], &[Webhook]),
-    (asked, calm): (&Asked, &[(Instant, Instant)]),
+    (asked, calm): (&LookupQuery, &[(Instant, Instant)]),
     report: &mut Report,
 ) {
     let begin = Instant::now();
@@ -58,7 +58,7 @@ pub async fn look_at_all(
 
     // What a source has is known in the end, and who only it knows is found.
     field.systems.webhooks_settled().await;
-    if !walk(&field.stand.directory("walk"), url, field.systems, secrets).await {
+    if !traversal(&field.stand.directory("walk"), url, field.systems, secrets).await {
         let said = std::fs::read_to_string(field.stand.directory("walk").join("walk.log")).unwrap_or_default();
         report.broken.push(format!("`hookpoint sync run` failed in the end: {said}"));
     }

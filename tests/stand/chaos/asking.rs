@@ -27,7 +27,7 @@ pub const STRANGERS: usize = 1_000_000;
 
 /// Whom a lookup is about.
 #[derive(Clone, Copy, Debug)]
-enum Whom {
+enum LookupTarget {
     Still,
     Moving,
     Nobody,
@@ -36,7 +36,7 @@ enum Whom {
 
 /// What is known of lookups.
 #[derive(Clone, Default)]
-pub struct Asked {
+pub struct LookupQuery {
     seen: Arc<Mutex<Seen>>,
     /// How many strangers there are.
     pub strangers: Arc<AtomicUsize>,
@@ -69,10 +69,12 @@ struct Seen {
     shown: BTreeMap<(usize, usize), u64>,
 }
 
-impl Asked {
+impl LookupQuery {
     /// Asks a replica until it is over, several at once.
     pub fn start(&self, replica: usize, record: &Arc<Record>) {
-        for (whom, every, of) in [(Whom::Still, 20, 2), (Whom::Moving, 25, 1), (Whom::Nobody, 100, 1), (Whom::Stranger, 200, 1)] {
+        for (whom, every, of) in
+            [(LookupTarget::Still, 20, 2), (LookupTarget::Moving, 25, 1), (LookupTarget::Nobody, 100, 1), (LookupTarget::Stranger, 200, 1)]
+        {
             for n in 0..of {
                 let (asked, record) = (self.clone(), Arc::clone(record));
                 tokio::spawn(async move { asked.go_on(whom, replica, &record, Duration::from_millis(every), Dice(replica as u64 * 10 + n)).await });
@@ -80,7 +82,7 @@ impl Asked {
         }
     }
 
-    async fn go_on(&self, whom: Whom, replica: usize, record: &Record, every: Duration, mut dice: Dice) {
+    async fn go_on(&self, whom: LookupTarget, replica: usize, record: &Record, every: Duration, mut dice: Dice) {
         let mut connection = Connection::new(record.address);
         let mut due = tokio::time::interval(every);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -96,18 +98,18 @@ impl Asked {
         }
     }
 
-    fn somebody(&self, whom: Whom, dice: &mut Dice) -> Option<usize> {
+    fn somebody(&self, whom: LookupTarget, dice: &mut Dice) -> Option<usize> {
         match whom {
-            Whom::Still => Some(dice.roll(STILL)),
-            Whom::Moving => Some(STILL + dice.roll(MOVING)),
-            Whom::Nobody => Some(dice.roll(1_000_000_000)),
-            Whom::Stranger => Some(self.strangers.load(Ordering::SeqCst)).filter(|of| *of > 0).map(|of| STRANGERS + dice.roll(of)),
+            LookupTarget::Still => Some(dice.roll(STILL)),
+            LookupTarget::Moving => Some(STILL + dice.roll(MOVING)),
+            LookupTarget::Nobody => Some(dice.roll(1_000_000_000)),
+            LookupTarget::Stranger => Some(self.strangers.load(Ordering::SeqCst)).filter(|of| *of > 0).map(|of| STRANGERS + dice.roll(of)),
         }
     }
 
     fn judge(
         &self,
-        whom: Whom,
+        whom: LookupTarget,
         person: usize,
         (replica, life): (usize, Option<u64>),
         (begin, end): (Instant, Instant),
@@ -127,7 +129,7 @@ impl Asked {
             None => seen.missed.push(missed(format!("{name} {person}: no answer"))),
             Some((200, body)) => match self.reads(whom, person, &body) {
                 Ok(version) => {
-                    if let (Whom::Still, Some(life)) = (whom, life) {
+                    if let (LookupTarget::Still, Some(life)) = (whom, life) {
                         seen.remembered.insert((replica, life, person));
                     }
                     if let Some(version) = version {
@@ -141,7 +143,7 @@ impl Asked {
             },
             Some((status @ (500 | 503), _)) => {
                 *seen.refused.entry(name).or_default() += 1;
-                if let (Whom::Still, Some(life)) = (whom, life)
+                if let (LookupTarget::Still, Some(life)) = (whom, life)
                     && seen.remembered.contains(&(replica, life, person))
                 {
                     seen.wrong.push(format!("replica {replica}: {status} for {person} at {}, who was answered by it before", jiff::Timestamp::now()));
@@ -153,15 +155,15 @@ impl Asked {
     }
 
     /// The version that an answer shows, if it is of somebody who has versions; else what is wrong with it.
-    fn reads(&self, whom: Whom, person: usize, body: &[u8]) -> Result<Option<u64>, String> {
+    fn reads(&self, whom: LookupTarget, person: usize, body: &[u8]) -> Result<Option<u64>, String> {
         let text = || String::from_utf8_lossy(body).chars().take(300).collect::<String>();
         match whom {
-            Whom::Nobody => (body == b"[]").then_some(None).ok_or_else(text),
-            Whom::Stranger if body == b"[]" => Ok(None),
-            Whom::Stranger => is_of("demo", person, body).then_some(None).ok_or_else(text),
-            Whom::Still | Whom::Moving => {
+            LookupTarget::Nobody => (body == b"[]").then_some(None).ok_or_else(text),
+            LookupTarget::Stranger if body == b"[]" => Ok(None),
+            LookupTarget::Stranger => is_of("demo", person, body).then_some(None).ok_or_else(text),
+            LookupTarget::Still | LookupTarget::Moving => {
                 let version = changes::version(person, body).filter(|_| is_of("desk", person, body)).ok_or_else(text)?;
-                let most = if matches!(whom, Whom::Still) { 0 } else { self.versions.load(Ordering::SeqCst) as u64 };
+                let most = if matches!(whom, LookupTarget::Still) { 0 } else { self.versions.load(Ordering::SeqCst) as u64 };
                 if version > most { Err(format!("version {version}, of which nobody has told yet")) } else { Ok(Some(version)) }
             }
         }
@@ -193,20 +195,20 @@ fn tell(what: &str, all: &[String]) -> Option<String> {
     (!first.is_empty()).then(|| format!("{} {what}, among them: {}", all.len(), first.join("; ")))
 }
 
-fn name(whom: Whom) -> &'static str {
+fn name(whom: LookupTarget) -> &'static str {
     match whom {
-        Whom::Still => "known people",
-        Whom::Moving => "people who change",
-        Whom::Nobody => "people whom nobody knows",
-        Whom::Stranger => "people whom only the source knows",
+        LookupTarget::Still => "known people",
+        LookupTarget::Moving => "people who change",
+        LookupTarget::Nobody => "people whom nobody knows",
+        LookupTarget::Stranger => "people whom only the source knows",
     }
 }
 
-fn request(whom: Whom, person: usize) -> Vec<u8> {
+fn request(whom: LookupTarget, person: usize) -> Vec<u8> {
     let (key, address) = match whom {
-        Whom::Still | Whom::Moving => ("desk", format!("p{person}")),
-        Whom::Nobody => ("desk", format!("nobody{person}")),
-        Whom::Stranger => ("demo", format!("p{person}")),
+        LookupTarget::Still | LookupTarget::Moving => ("desk", format!("p{person}")),
+        LookupTarget::Nobody => ("desk", format!("nobody{person}")),
+        LookupTarget::Stranger => ("demo", format!("p{person}")),
     };
     let query = format!("key={key}&channelAddressType=email&address={address}%40example.org");
     format!("GET /omnidesk/customerlookup?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
@@ -224,14 +226,14 @@ pub fn is_of(brand: &str, person: usize, body: &[u8]) -> bool {
 /// Whether a replica finds somebody whom the source knows.
 pub async fn finds_stranger(record: &Record, person: usize) -> bool {
     let mut connection = Connection::new(record.address);
-    let asked = connection.ask(&request(Whom::Stranger, person)).await;
+    let asked = connection.ask(&request(LookupTarget::Stranger, person)).await;
     asked.is_ok_and(|response| response.status == 200 && is_of("demo", person, response.body))
 }
 
 /// Whether a replica answers about people whom nobody knows.
 pub async fn answers_about_nobody(record: &Record, person: usize) -> bool {
     let mut connection = Connection::new(record.address);
-    let request = request(Whom::Nobody, person);
+    let request = request(LookupTarget::Nobody, person);
     let asked = connection.ask(&request);
     tokio::time::timeout(DEADLINE + SLACK, asked).await.is_ok_and(|asked| asked.is_ok_and(|response| response.body == b"[]"))
 }

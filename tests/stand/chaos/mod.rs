@@ -32,7 +32,7 @@ use super::webhooks::sender::Sender;
 use super::webhooks::story::Story;
 use super::webhooks::{Webhook, signing};
 use super::{Stand, changes, inbox, parent};
-use asking::{Asked, DEADLINE, MOVING, STILL, STRANGERS};
+use asking::{DEADLINE, LookupQuery, MOVING, STILL, STRANGERS};
 use crew::Member;
 use forger::Forger;
 use schedule::{Round, draw};
@@ -103,7 +103,7 @@ impl Flow {
     }
 
     /// Lets webhooks go at their rates, for ever.
-    async fn release(&self, forger: &Forger, asked: &Asked) {
+    async fn release(&self, forger: &Forger, asked: &LookupQuery) {
         let mut due = tokio::time::interval(Duration::from_secs(1) / STORY_A_SECOND);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
         for n in 1_u32.. {
@@ -175,7 +175,7 @@ pub async fn run(chaos: Chaos) -> Report {
     }
     shop.database.close().await;
 
-    let (asked, forger) = (Asked::default(), Forger::default());
+    let (asked, forger) = (LookupQuery::default(), Forger::default());
     records.iter().enumerate().for_each(|(n, record)| asked.start(n, record));
     forger.start("shop", Arc::clone(&story), Arc::clone(&order), addresses.clone(), chaos.seed);
     let mut field = Field::new(&mut stand, members, &systems, disk.clone());
@@ -260,12 +260,12 @@ pub fn faketime() -> Option<&'static str> {
 async fn walk_again_and_again(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) {
     loop {
         tokio::time::sleep(Duration::from_secs(40)).await;
-        walk(directory, url, systems, secrets).await;
+        traversal(directory, url, systems, secrets).await;
     }
 }
 
 /// Gives whether all was compared.
-async fn walk(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) -> bool {
+async fn traversal(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) -> bool {
     let settings = directory.join("walk.toml");
     std::fs::write(&settings, demo(systems)).unwrap();
     let log = std::fs::File::create(directory.join("walk.log")).unwrap();

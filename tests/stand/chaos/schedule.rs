@@ -68,14 +68,14 @@ pub enum OfServer {
     ReadOnly,
     DiskFull,
     /// All its sessions are ended by an administrator.
-    Ended,
+    RunEnd,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OfVendor {
     Silent,
     Unfinished,
-    Endless,
+    TooManyFollowUps,
     Slow,
     Throttles,
     Fails,
@@ -171,13 +171,13 @@ fn fault(track: usize, dice: &mut Dice, with_full_disks: bool) -> (Fault, Durati
                 3..5 => (OfServer::Frozen, 30),
                 5 => (OfServer::ReadOnly, 30),
                 6 if with_full_disks => (OfServer::DiskFull, 25),
-                _ => (OfServer::Ended, 5),
+                _ => (OfServer::RunEnd, 5),
             };
             (Fault::Server(fault), roll(dice, 1, most))
         }
         _ => {
-            use OfVendor::{Closed, Endless, Fails, Garbage, Page, Silent, Slow, Throttles, Truncated, Unfinished};
-            let faults = [Silent, Unfinished, Endless, Slow, Throttles, Fails, Garbage, Truncated, Page, Closed];
+            use OfVendor::{Closed, Fails, Garbage, Page, Silent, Slow, Throttles, TooManyFollowUps, Truncated, Unfinished};
+            let faults = [Silent, Unfinished, TooManyFollowUps, Slow, Throttles, Fails, Garbage, Truncated, Page, Closed];
             (Fault::Vendor(*dice.pick(&faults)), roll(dice, 2, 30))
         }
     }

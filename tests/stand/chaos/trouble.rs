@@ -64,7 +64,7 @@ impl<'a> Field<'a> {
                 OfServer::Frozen => self.held = self.stand.hold_postgres(),
                 OfServer::ReadOnly => self.set_read_only(true).await,
                 OfServer::DiskFull => fill(self.disk.as_ref().unwrap()),
-                OfServer::Ended => {
+                OfServer::RunEnd => {
                     let all =
                         "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'";
                     self.administer(all).await;
@@ -88,7 +88,7 @@ impl<'a> Field<'a> {
             }
             Fault::Wire(n, _) => self.members[n].wire.heal(),
             Fault::Server(fault) => match fault {
-                OfServer::Crashed | OfServer::Ended => {}
+                OfServer::Crashed | OfServer::RunEnd => {}
                 OfServer::Stopped => self.stand.start_postgres().await,
                 OfServer::Frozen => self.held.clear(),
                 OfServer::ReadOnly => self.set_read_only(false).await,
@@ -124,7 +124,7 @@ fn of_vendor(fault: OfVendor) -> VendorFault {
     match fault {
         OfVendor::Silent => VendorFault::Silent,
         OfVendor::Unfinished => VendorFault::Unfinished,
-        OfVendor::Endless => VendorFault::Endless,
+        OfVendor::TooManyFollowUps => VendorFault::TooManyFollowUps,
         OfVendor::Slow => VendorFault::Slow(Duration::from_millis(1_500)),
         OfVendor::Throttles => VendorFault::TooMany(Some(5)),
         OfVendor::Fails => VendorFault::Status(500),

@@ -106,13 +106,13 @@ impl Sender {
     }
 
     /// Waits until all are acknowledged, or time is over. Gives the numbers of those that are.
-    pub async fn end(self, patience: Duration) -> Vec<usize> {
+    pub async fn end(self, timeout: Duration) -> Vec<usize> {
         let all = async {
             while self.acknowledgements() < self.of() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        let _ = tokio::time::timeout(patience, all).await;
+        let _ = tokio::time::timeout(timeout, all).await;
         self.post.told_to_end.store(true, Ordering::SeqCst);
         let Self { post, thread } = self;
         tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
