@@ -20,7 +20,7 @@ pub struct BrandRules {
     /// The brand's name in URLs, settings and commands.
     pub slug: String,
     /// Networks that may use its keys; empty allows all.
-    pub allow: Vec<IpNet>,
+    pub allowed_networks: Vec<IpNet>,
     /// Who is who.
     pub identity: IdentityRules,
     /// Preferences per field.

@@ -145,7 +145,7 @@ fn rules_that_are_too_trusting_are_found_out() {
         let census = InMemoryIdentity::take(POPULATION.changes.clone(), &[], rules);
         Accuracy::measure(&POPULATION, &census).overall
     };
-    assert!(false_merges(&IdentityRules { email_needs_names: false, ..rules() }).plain.false_merges > 10);
+    assert!(false_merges(&IdentityRules { email_link_requires_compatible_names: false, ..rules() }).plain.false_merges > 10);
     let usual = MEASURED.overall.all().pairs_wrong;
-    assert!(false_merges(&IdentityRules { email_needs_first_name: false, ..rules() }).all().pairs_wrong > usual);
+    assert!(false_merges(&IdentityRules { email_link_requires_first_name: false, ..rules() }).all().pairs_wrong > usual);
 }

@@ -113,7 +113,7 @@ pub async fn cancel(
 /// Whether the source may have done it all the same.
 const fn may_be_done(error: &CallError) -> bool {
     match error {
-        CallError::TimedOut | CallError::Unreachable | CallError::TooLarge | CallError::NotJson(_) | CallError::Ending => true,
+        CallError::TimedOut | CallError::Unreachable | CallError::TooLarge | CallError::NotJson(_) | CallError::ShuttingDown => true,
         CallError::Status(status) => *status >= 500,
         _ => false,
     }

@@ -128,7 +128,7 @@ fn finds_not(found: &Resolved, own: &BTreeSet<usize>, profile: &Profile, brand: 
     const ASSERTED: &str = "only a form names it: a trusted record, or a person, must confirm it";
     let lost = found.resolution.moved.iter().filter(|moved| moved.from.iter().any(|member| own.contains(member)));
     let lost = lost.filter_map(|moved| moved.evidence.address()).filter(|number| !profile.addresses.contains(number));
-    let asserted = profile.asserted.iter().filter(|_| !brand.rules.identity.self_asserted_finds);
+    let asserted = profile.asserted.iter().filter(|_| !brand.rules.identity.lookup_by_self_asserted);
     lost.map(|number| (number.clone(), MOVED)).chain(asserted.map(|address| (address.clone(), ASSERTED))).collect()
 }
 

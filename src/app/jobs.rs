@@ -62,7 +62,7 @@ impl BackgroundJobs<'_> {
         background.spawn_endless(maintenance::forget_looks(pool.clone()));
         background.spawn_endless(maintenance::sweep_brands(pool.clone(), all()));
         background.spawn_endless(maintenance::count_reviews(pool.clone(), all()));
-        background.spawn_endless(maintenance::reconcile_suppressions(pool.clone(), all(), (ledger, file.erasure.max_percent), clock.clone()));
+        background.spawn_endless(maintenance::reconcile_suppressions(pool.clone(), all(), (ledger, file.erasure.max_erased_percent), clock.clone()));
         background.spawn_endless(maintenance::drain_histograms());
     }
 

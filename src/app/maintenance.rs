@@ -44,13 +44,13 @@ pub async fn sweep_brands(pool: Pool, brands: Vec<Arc<Brand>>) {
 const ERASING: SignedDuration = SignedDuration::from_mins(10);
 
 /// Keeps the ledger of erasures and its file alike, and erases again who came back with a database that was restored meanwhile.
-pub async fn reconcile_suppressions(pool: Pool, brands: Vec<Arc<Brand>>, (ledger, max_percent): (SuppressionFile, u32), clock: Clock) {
+pub async fn reconcile_suppressions(pool: Pool, brands: Vec<Arc<Brand>>, (ledger, max_erased_percent): (SuppressionFile, u32), clock: Clock) {
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
         for brand in &brands {
             let now = clock.now();
             let began_by = now.checked_sub(ERASING).unwrap_or(now);
-            if let Err(error) = reconcile(&pool, brand, (&ledger, max_percent), now, began_by).await {
+            if let Err(error) = reconcile(&pool, brand, (&ledger, max_erased_percent), now, began_by).await {
                 tracing::error!(brand = brand.rules.slug, %error, "the ledger of erasures and its file are not alike yet");
             }
         }
@@ -62,7 +62,7 @@ pub async fn count_reviews(pool: Pool, brands: Vec<Arc<Brand>>) {
     loop {
         for brand in &brands {
             if let Ok(reviews) = brands::count_reviews(&pool, brand.id()).await {
-                metrics::gauge!("hookpoint_reviews", "brand" => brand.rules.slug.clone()).set(reviews);
+                metrics::gauge!("hookpoint_match_reviews", "brand" => brand.rules.slug.clone()).set(reviews);
             }
         }
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -85,7 +85,7 @@ pub async fn watch_inboxes(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
         for brand in &brands {
             let Ok(watches) = watch(&pool, brand).await else { continue };
             watches.iter().for_each(|watch| show(&brand.rules.slug, watch, clock.now()));
-            metrics::gauge!("hookpoint_inbox_watched_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds(&clock));
+            metrics::gauge!("hookpoint_inbox_last_check_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds(&clock));
         }
         tokio::time::sleep(Duration::from_secs(10)).await;
     }
@@ -101,8 +101,8 @@ fn show(brand: &str, watch: &SourceHealth, now: Timestamp) {
     metrics::gauge!("hookpoint_inbox_pending", "brand" => brand.clone(), "source" => source).set(watch.pending);
     let waited = watch.oldest_pending(now).as_secs_f64();
     metrics::gauge!("hookpoint_inbox_oldest_pending_seconds", "brand" => brand.clone(), "source" => source).set(waited);
-    metrics::gauge!("hookpoint_inbox_dead", "brand" => brand.clone(), "source" => source).set(watch.dead);
-    metrics::gauge!("hookpoint_webhooks_failing", "brand" => brand.clone(), "source" => source).set(f64::from(watch.is_failing()));
+    metrics::gauge!("hookpoint_inbox_dead_letters", "brand" => brand.clone(), "source" => source).set(watch.dead);
+    metrics::gauge!("hookpoint_webhook_verification_failing", "brand" => brand.clone(), "source" => source).set(f64::from(watch.is_failing()));
     if let Some(silence) = watch.silence(now) {
         metrics::gauge!("hookpoint_webhooks_silence_seconds", "brand" => brand.clone(), "source" => source).set(silence.as_secs_f64());
     }
@@ -118,7 +118,7 @@ pub async fn forget_deliveries(pool: Pool, brands: Vec<Arc<Brand>>, settings: In
         for brand in &brands {
             let now = clock.now();
             let before = |time| now.checked_sub(time).unwrap_or(Timestamp::UNIX_EPOCH);
-            let (finished, known) = (before(days(settings.keep_days)), before(days(settings.keep_ids_days)));
+            let (finished, known) = (before(days(settings.retention_days)), before(days(settings.dedup_retention_days)));
             while delete_old_deliveries(&pool, brand.id(), finished, known, 1_000).await.is_ok_and(|more| more) {
                 // Lookups and changes come first.
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -134,7 +134,7 @@ pub async fn watch_streams(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
         for brand in brands.iter().filter(|brand| !brand.rules.accounts.is_empty()) {
             let Ok(rows) = list_streams(&pool, brand.id()).await else { continue };
             rows.iter().for_each(|row| show_stream(&brand.rules.slug, row, clock.now()));
-            metrics::gauge!("hookpoint_sync_watched_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds(&clock));
+            metrics::gauge!("hookpoint_sync_last_check_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds(&clock));
         }
         tokio::time::sleep(Duration::from_secs(10)).await;
     }
@@ -144,13 +144,13 @@ fn show_stream(brand: &str, row: &StreamRow, now: Timestamp) {
     let label = || (brand.to_owned(), row.source.clone(), row.stream.clone());
     let (brand, source, stream) = label();
     let scanned = u32::try_from(row.scanned).unwrap_or(u32::MAX);
-    metrics::gauge!("hookpoint_sync_walked", "brand" => brand, "source" => source, "stream" => stream).set(scanned);
+    metrics::gauge!("hookpoint_sync_scanned", "brand" => brand, "source" => source, "stream" => stream).set(scanned);
     let (brand, source, stream) = label();
     metrics::gauge!("hookpoint_sync_failing", "brand" => brand, "source" => source, "stream" => stream).set(f64::from(row.is_failing()));
     if let Some(complete_at) = row.complete_at {
         let (brand, source, stream) = label();
         let age = now.duration_since(complete_at).as_secs_f64();
-        metrics::gauge!("hookpoint_sync_age_seconds", "brand" => brand, "source" => source, "stream" => stream).set(age);
+        metrics::gauge!("hookpoint_sync_full_run_age_seconds", "brand" => brand, "source" => source, "stream" => stream).set(age);
         let (brand, source, stream) = label();
         let drift = row.drift.map_or(0.0, f64::from);
         metrics::gauge!("hookpoint_sync_drift_ratio", "brand" => brand, "source" => source, "stream" => stream).set(drift);

@@ -124,11 +124,11 @@ pub async fn find_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
 async fn reconcile_all(
     database: &Database,
     brands: &HashMap<i32, Arc<Brand>>,
-    (ledger, max_percent): (&SuppressionFile, u32),
+    (ledger, max_erased_percent): (&SuppressionFile, u32),
     clock: &Clock,
 ) -> Result<(), StartError> {
     for brand in brands.values() {
-        match reconcile(&database.pool, brand, (ledger, max_percent), clock.now(), clock.now()).await {
+        match reconcile(&database.pool, brand, (ledger, max_erased_percent), clock.now(), clock.now()).await {
             Err(ErasureError::Ledger(error @ SuppressionFileError::Write(..))) => {
                 tracing::error!(brand = brand.rules.slug, %error, "a restored backup would not know who was erased");
             }
@@ -164,9 +164,14 @@ impl Application {
         adopt_keys(&database.pool, &ledger, &rules.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
         let brands = open_brands(&database, rules).await?;
         // Before anybody is answered: an old backup may have brought back who was erased.
-        reconcile_all(&database, &brands, (&ledger, file.erasure.max_percent), &clock).await?;
+        reconcile_all(&database, &brands, (&ledger, file.erasure.max_erased_percent), &clock).await?;
         warn_about_open_doors(file, &brands);
-        let needed = file.database.connections.saturating_add(file.lookup.connections).saturating_add(file.inbox.connections).saturating_add(1);
+        let needed = file
+            .database
+            .max_connections
+            .saturating_add(file.lookup.database_connections)
+            .saturating_add(file.inbox.database_connections)
+            .saturating_add(1);
         if let Some(had) = database.lacks_connections(needed).await {
             tracing::warn!(
                 needed,
@@ -187,7 +192,10 @@ impl Application {
         let api_keys = Arc::new(ApiKeyCache::new(brands.clone(), rates(file)));
         api_keys.refresh(&database.pool).await?;
         let cache = Arc::new(AnswerCache::new(cache_limits(file), brands.keys().copied()));
-        let rules = ReadRules { max_customers: usize::try_from(file.lookup.max_customers).unwrap_or(usize::MAX), several: file.lookup.several };
+        let rules = ReadRules {
+            max_customers: usize::try_from(file.lookup.max_customers).unwrap_or(usize::MAX),
+            multiple_matches: file.lookup.multiple_matches,
+        };
         let limits = CoalescingLimits { deadline: Duration::from_millis(file.lookup.deadline_ms), max_waiting: file.lookup.max_waiting };
         let store = LookupRepository::new(database.pool.beside(lookups(file, limits.deadline)), rules, limits.deadline);
         let coalescer = LookupCoalescer::new(store, Arc::clone(&cache), background.clone(), limits);
@@ -200,10 +208,10 @@ impl Application {
         });
         let live = ReadThrough::new(searcher, limits.deadline, background.clone());
         let hookpoint = Data::new(LookupService {
-            allow: file.server.allow.clone(),
+            allowed_networks: file.server.allowed_networks.clone(),
             proxies: Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header },
             key_parameter: file.lookup.key_parameter.clone(),
-            refuse_misses: file.limits.refuse_misses,
+            enforce_not_found_limit: file.limits.enforce_not_found_limit,
             api_keys: Arc::clone(&api_keys),
             wrong_keys: WrongKeys::new(rates(file)),
             cache: Arc::clone(&cache),
@@ -330,15 +338,15 @@ fn local(listener: &TcpListener, file: &SettingsFile) -> SocketAddr {
 
 /// Connections that only receiving webhooks uses, so that no work keeps them from being stored. Nobody waits longer for a receipt.
 fn delivery_writer(file: &SettingsFile) -> Use {
-    let timeout = Duration::from_millis(file.inbox.answer_ms);
-    Use { connections: file.inbox.connections, timeout, statement: Some(RECEIPT), setup: "" }
+    let timeout = Duration::from_millis(file.inbox.ack_timeout_ms);
+    Use { connections: file.inbox.database_connections, timeout, statement: Some(RECEIPT), setup: "" }
 }
 
 /// Connections that only lookups use, so that no other work makes them wait. Plans that fit any address are made once for each.
 fn lookups(file: &SettingsFile, deadline: Duration) -> Use {
     let setup = "set plan_cache_mode = force_generic_plan; set jit = off";
     // Nobody waits that long: it only frees Postgres from what was given up.
-    Use { connections: file.lookup.connections, timeout: Duration::ZERO, statement: Some(deadline.saturating_mul(2)), setup }
+    Use { connections: file.lookup.database_connections, timeout: Duration::ZERO, statement: Some(deadline.saturating_mul(2)), setup }
 }
 
 fn rates(file: &SettingsFile) -> Rates {
@@ -346,8 +354,8 @@ fn rates(file: &SettingsFile) -> Rates {
     Rates {
         lookups_per_second: limits.lookups_per_second,
         wrong_keys_per_minute: limits.wrong_keys_per_minute,
-        misses_per_minute: limits.misses_per_minute,
-        max_networks: limits.max_networks,
+        not_found_per_minute: limits.not_found_per_minute,
+        max_tracked_networks: limits.max_tracked_networks,
     }
 }
 
@@ -356,14 +364,14 @@ fn cache_limits(file: &SettingsFile) -> CacheLimits {
     CacheLimits {
         bytes: lookup.cache_megabytes.saturating_mul(1024 * 1024),
         fresh: Duration::from_secs(lookup.cache_seconds),
-        unknown_fresh: Duration::from_secs(lookup.unknown_cache_seconds),
-        stale: Duration::from_secs(lookup.stale_seconds),
+        unknown_fresh: Duration::from_secs(lookup.negative_cache_seconds),
+        stale: Duration::from_secs(lookup.stale_if_error_seconds),
     }
 }
 
 fn warn_about_open_doors(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>) {
-    let open = brands.values().filter(|brand| brand.rules.allow.is_empty());
-    for brand in open.filter(|_| file.server.allow.is_empty()) {
+    let open = brands.values().filter(|brand| brand.rules.allowed_networks.is_empty());
+    for brand in open.filter(|_| file.server.allowed_networks.is_empty()) {
         tracing::warn!(brand = brand.rules.slug, "any network may use this brand's keys: server.allow and the brand's allow are empty");
     }
     for brand in brands.values() {

@@ -101,7 +101,7 @@ pub(super) fn public_server(
             connections.add(stream, data);
         }
     });
-    let server = server.shutdown_timeout(file.server.shutdown_seconds).disable_signals();
+    let server = server.shutdown_timeout(file.server.shutdown_timeout_seconds).disable_signals();
     Ok(server.listen(listener)?.run())
 }
 

@@ -85,12 +85,12 @@ async fn with(database: &Database, command: CustomerCommand, settings: Settings)
     let (CustomerCommand::Erase { whom, .. } | CustomerCommand::Unerase { whom, .. } | CustomerCommand::Export { whom, .. }) = &command;
     let brand = lookup::choose(&brands, whom.brand.as_deref(), &names)?;
     let question = lookup::question(brand, whom.email.as_deref(), whom.phone.as_deref(), whom.id.clone())?;
-    let person = Person { database, brand, question: &question, rules: ReadRules { max_customers: most, several: MultipleMatches::All } };
+    let person = Person { database, brand, question: &question, rules: ReadRules { max_customers: most, multiple_matches: MultipleMatches::All } };
     match command {
         CustomerCommand::Erase { yes, by, .. } => {
             // One that was interrupted is finished first.
             let now = Clock::system().now();
-            reconcile(&database.pool, brand, (&ledger, settings.file.erasure.max_percent), now, now).await?;
+            reconcile(&database.pool, brand, (&ledger, settings.file.erasure.max_erased_percent), now, now).await?;
             let records = person.find(!yes).await?;
             if !yes && !confirm()? {
                 say("Nothing was erased.");

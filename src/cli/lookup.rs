@@ -44,7 +44,8 @@ pub(super) struct LookupArguments {
 
 pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyhow::Result<()> {
     let database = look(&settings).await?;
-    let rules = ReadRules { max_customers: usize::try_from(settings.file.lookup.max_customers)?, several: settings.file.lookup.several };
+    let rules =
+        ReadRules { max_customers: usize::try_from(settings.file.lookup.max_customers)?, multiple_matches: settings.file.lookup.multiple_matches };
     let names = crate::cli::names_of(&settings.brands);
     let brands = find_brands(&database, settings.brands).await?;
     let brand = choose(&brands, arguments.brand.as_deref(), &names)?;

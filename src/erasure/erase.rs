@@ -27,7 +27,7 @@ pub enum ErasureError {
     Storage(#[from] StorageError),
     /// The ledger names more than is believed.
     #[error(
-        "the ledger of erasures names {named} of the {all} {what} of {brand}, which nobody erased in this database: is it this brand's file? If it is right, raise erasure.max_percent for this start"
+        "the ledger of erasures names {named} of the {all} {what} of {brand}, which nobody erased in this database: is it this brand's file? If it is right, raise erasure.max_erased_percent for this start"
     )]
     TooMany {
         /// Of which brand.

@@ -52,7 +52,7 @@ pub async fn adopt_keys(pool: &Pool, file: &SuppressionFile, slugs: &[&str]) -> 
 pub async fn reconcile(
     pool: &Pool,
     brand: &Brand,
-    (file, max_percent): (&SuppressionFile, u32),
+    (file, max_erased_percent): (&SuppressionFile, u32),
     now: Timestamp,
     began_by: Timestamp,
 ) -> Result<usize, ErasureError> {
@@ -67,7 +67,7 @@ pub async fn reconcile(
         }
         read => Some(read?),
     };
-    let rows = take_in(pool, brand, of_file.as_ref(), max_percent).await?;
+    let rows = take_in(pool, brand, of_file.as_ref(), max_erased_percent).await?;
     // What is not finished is finished first: the file may be on a disk that is full.
     let is_open = |row: &&ErasureRow| row.completed_at.is_none() && row.unerased_at.is_none() && row.erased_at <= began_by;
     let open: BTreeSet<Uuid> = rows.iter().filter(is_open).map(|row| row.erasure_id).collect();
@@ -92,7 +92,7 @@ fn digest(hashes: &BTreeSet<SuppressionHash>) -> [u8; 32] {
 }
 
 /// Enters into the tables what only the file knows, unless that names more than is believed. Gives back what the tables hold then.
-async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandSuppressions>, max_percent: u32) -> Result<Vec<ErasureRow>, ErasureError> {
+async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandSuppressions>, max_erased_percent: u32) -> Result<Vec<ErasureRow>, ErasureError> {
     // Without the lock, for nearly always there is nothing to do.
     let rows = list_erasures(&mut *pool.acquire().await?, brand.id()).await?;
     let known: BTreeMap<Uuid, &ErasureRow> = rows.iter().map(|row| (row.erasure_id, row)).collect();
@@ -114,7 +114,7 @@ async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandSuppressions>
         }
     }
     let rows = list_erasures(&mut transaction, brand.id()).await?;
-    must_be_few(&mut transaction, brand, max_percent).await?;
+    must_be_few(&mut transaction, brand, max_erased_percent).await?;
     transaction.commit().await?;
     Ok(rows)
 }
@@ -147,7 +147,7 @@ async fn write_out(pool: &Pool, brand: &Brand, file: &SuppressionFile, of_file: 
 const FEW: usize = 10;
 
 /// Nobody erases a large part of a brand between two backups.
-async fn must_be_few(db: &mut Connection, brand: &Brand, max_percent: u32) -> Result<(), ErasureError> {
+async fn must_be_few(db: &mut Connection, brand: &Brand, max_erased_percent: u32) -> Result<(), ErasureError> {
     let hasher = SuppressionHasher::new(&brand.row.ledger_key);
     let (mut named, mut of_named, mut all, mut after) = (0_usize, 0_usize, 0_usize, String::new());
     while let Some(page) = named_after(db, brand, &after).await? {
@@ -156,7 +156,7 @@ async fn must_be_few(db: &mut Connection, brand: &Brand, max_percent: u32) -> Re
         named = named.saturating_add(page.erased.len());
         of_named = of_named.saturating_add(list_event_keys(db, brand.id(), &page.erased.into_keys().collect()).await?.len());
     }
-    are_few(brand, "records", named, all, max_percent)?;
+    are_few(brand, "records", named, all, max_erased_percent)?;
     let (mut named, mut all, mut after) = (0_usize, 0_usize, String::new());
     loop {
         let keys = list_events_after(db, brand.id(), &after, PAGE).await?;
@@ -166,11 +166,11 @@ async fn must_be_few(db: &mut Connection, brand: &Brand, max_percent: u32) -> Re
         let found = find_erased(db, brand.id(), keys.iter().map(|key| hasher.event(key))).await?;
         named = named.saturating_add(keys.iter().filter(|key| found.contains_key(&hasher.event(key))).count());
     }
-    are_few(brand, "events", named.saturating_sub(of_named), all, max_percent)
+    are_few(brand, "events", named.saturating_sub(of_named), all, max_erased_percent)
 }
 
-fn are_few(brand: &Brand, what: &'static str, named: usize, all: usize, max_percent: u32) -> Result<(), ErasureError> {
-    let most = all.saturating_mul(usize::try_from(max_percent).unwrap_or(100)) / 100;
+fn are_few(brand: &Brand, what: &'static str, named: usize, all: usize, max_erased_percent: u32) -> Result<(), ErasureError> {
+    let most = all.saturating_mul(usize::try_from(max_erased_percent).unwrap_or(100)) / 100;
     if named <= most.max(FEW) {
         return Ok(());
     }

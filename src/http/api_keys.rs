@@ -86,8 +86,8 @@ impl KeyCounters {
     fn new(brand: &str, key_id: Uuid) -> Self {
         let (brand, key) = (brand.to_owned(), key_id.to_string());
         Self {
-            misses: metrics::counter!("hookpoint_misses_total", "brand" => brand.clone(), "key" => key.clone()),
-            miss_alarms: metrics::counter!("hookpoint_miss_alarms_total", "brand" => brand, "key" => key),
+            misses: metrics::counter!("hookpoint_lookups_not_found_total", "brand" => brand.clone(), "key" => key.clone()),
+            miss_alarms: metrics::counter!("hookpoint_not_found_alarms_total", "brand" => brand, "key" => key),
         }
     }
 }

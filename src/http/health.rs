@@ -103,7 +103,7 @@ impl Gauges {
         let (entries, bytes) = self.cache.size();
         metrics::gauge!("hookpoint_cache_entries").set(float(entries));
         metrics::gauge!("hookpoint_cache_bytes").set(float(bytes));
-        metrics::gauge!("hookpoint_deaf").set(f64::from(self.cache.is_listener_disconnected()));
+        metrics::gauge!("hookpoint_listener_disconnected").set(f64::from(self.cache.is_listener_disconnected()));
         for (part, fails) in parts(&self.coalescer, &self.cache, &self.alarms) {
             metrics::gauge!("hookpoint_failing", "part" => part).set(f64::from(fails));
         }
@@ -116,10 +116,10 @@ impl Gauges {
         for (pool, state, number) in [
             ("lookups", "used", count(used)),
             ("lookups", "idle", count(idle)),
-            ("receipts", "used", count(used_for_receipts)),
-            ("receipts", "idle", count(idle_for_receipts)),
-            ("work", "used", count(used_for_work)),
-            ("work", "idle", count(idle_for_work)),
+            ("webhooks", "used", count(used_for_receipts)),
+            ("webhooks", "idle", count(idle_for_receipts)),
+            ("general", "used", count(used_for_work)),
+            ("general", "idle", count(idle_for_work)),
         ] {
             metrics::gauge!("hookpoint_database_connections", "pool" => pool, "state" => state).set(number);
         }

@@ -164,7 +164,7 @@ fn count(route: Route, status: StatusCode, outcome: Option<Outcome>, seconds: f6
         let answered = answered.get_or_init(|| {
             let status = if STATUSES.contains(&status.as_u16()) { status.as_str().to_owned() } else { "other".to_owned() };
             let requests = metrics::counter!("hookpoint_requests_total", "route" => route.as_str(), "status" => status.clone());
-            Answered { requests, seconds: metrics::histogram!("hookpoint_request_seconds", "route" => route.as_str(), "status" => status) }
+            Answered { requests, seconds: metrics::histogram!("hookpoint_request_duration_seconds", "route" => route.as_str(), "status" => status) }
         });
         answered.requests.increment(1);
         answered.seconds.record(seconds);

@@ -40,8 +40,8 @@ macro_rules! catalogue {
                     $(Self::$variant => ($code, $title, $help),)+
                     Self::TooManyRequests(_) => ("too-many-requests", "Too many requests with this key", "Wait as long as Retry-After says. The limit is limits.lookups_per_second."),
                     Self::TooManyWrongKeys(_) => ("too-many-wrong-keys", "Too many requests with wrong keys from this network", "Check the key in the CRM sync url. Requests with a valid key are not affected."),
-                    Self::TooManyMisses(_) => ("too-many-misses", "Too many lookups of unknown people with this key", "Wait as long as Retry-After says. The limit is limits.misses_per_minute."),
-                    Self::TooManyWebhooks(_) => ("too-many-webhooks", "The same webhook comes too often", "Send it again after as long as Retry-After says. The limit is limits.same_webhook_per_minute."),
+                    Self::TooManyMisses(_) => ("too-many-misses", "Too many lookups of unknown people with this key", "Wait as long as Retry-After says. The limit is limits.not_found_per_minute."),
+                    Self::TooManyWebhooks(_) => ("too-many-webhooks", "The same webhook comes too often", "Send it again after as long as Retry-After says. The limit is limits.identical_webhooks_per_minute."),
                 }
             }
         }

@@ -23,9 +23,9 @@ pub struct Rates {
     /// Requests with wrong keys of one network in a minute.
     pub wrong_keys_per_minute: u32,
     /// Lookups of unknown people with one key in a minute.
-    pub misses_per_minute: u32,
+    pub not_found_per_minute: u32,
     /// How many networks are kept count of.
-    pub max_networks: u64,
+    pub max_tracked_networks: u64,
 }
 
 fn at_least_one(number: u32) -> NonZeroU32 {
@@ -51,7 +51,7 @@ impl KeyLimits {
         let burst = at_least_one(rates.lookups_per_second.saturating_mul(2));
         Self {
             lookups: RateLimiter::direct(Quota::per_second(at_least_one(rates.lookups_per_second)).allow_burst(burst)),
-            misses: RateLimiter::direct(Quota::per_minute(at_least_one(rates.misses_per_minute))),
+            misses: RateLimiter::direct(Quota::per_minute(at_least_one(rates.not_found_per_minute))),
         }
     }
 
@@ -83,7 +83,7 @@ impl WrongKeys {
     /// Nobody has tried anything yet.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
-        let networks = Cache::builder().max_capacity(rates.max_networks).time_to_idle(Duration::from_secs(120)).build();
+        let networks = Cache::builder().max_capacity(rates.max_tracked_networks).time_to_idle(Duration::from_secs(120)).build();
         Self { quota: Quota::per_minute(at_least_one(rates.wrong_keys_per_minute)), networks }
     }
 
@@ -139,7 +139,7 @@ fn network_of(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    const RATES: Rates = Rates { lookups_per_second: 1, wrong_keys_per_minute: 2, misses_per_minute: 1, max_networks: 10 };
+    const RATES: Rates = Rates { lookups_per_second: 1, wrong_keys_per_minute: 2, not_found_per_minute: 1, max_tracked_networks: 10 };
 
     #[test]
     fn an_ipv6_network_is_one_caller_and_another_is_not() {

@@ -98,7 +98,7 @@ impl Worker {
     pub const fn new(pool: Pool, brand: Arc<Brand>, settings: &InboxSettings, clock: Clock) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
         let (is_outgrown, is_held) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { pool, brand, clock, lease, batch: settings.batch, max_attempts: settings.max_attempts, is_outgrown, is_held }
+        Self { pool, brand, clock, lease, batch: settings.batch_size, max_attempts: settings.max_attempts, is_outgrown, is_held }
     }
 
     /// Goes on until the service ends, and then finishes what it has begun. At most as many brands at once as there are slots.
@@ -179,7 +179,7 @@ impl Worker {
         let token = Uuid::new_v4();
         let claim = Claim { token, frozen_at: self.clock.frozen_at(), lease: self.lease, limit: self.batch };
         let rows = claim_deliveries(&self.pool, self.brand.id(), &claim).await?;
-        rows.iter().filter(|row| row.was_late).for_each(|row| self.count(row.source, "late"));
+        rows.iter().filter(|row| row.was_late).for_each(|row| self.count(row.source, "lease_expired"));
         let at = rows.first().map(|row| row.claimed_at);
         Ok(Claimed { token, at, items: rows.into_iter().map(ClaimedDelivery::from).collect() })
     }
@@ -257,7 +257,7 @@ impl Worker {
         unread.save(&mut transaction, &self.brand).await?;
         transaction.commit().await?;
         unread.count(&self.brand);
-        lost.iter().for_each(|read| self.count(read.item.source, "late"));
+        lost.iter().for_each(|read| self.count(read.item.source, "lease_expired"));
         for (read, (_, disposition)) in held.iter().zip(&verdicts) {
             self.count_verdict(read.item.source, disposition);
         }

@@ -157,9 +157,9 @@ pub(crate) fn scope(brand: &Brand, follow: Option<usize>) -> LoadLimits<'_> {
     let shown = brand.rules.presenter.rules();
     let rules = &brand.rules.identity;
     LoadLimits {
-        unique: &rules.unique,
+        one_record_per_person: &rules.one_record_per_person,
         self_asserted: &rules.self_asserted,
-        shared_above: rules.shared_above,
+        shared_value_threshold: rules.shared_value_threshold,
         most_names: rules.most_names(),
         timeline: shown.timeline_limit,
         hidden: &shown.hidden_events,

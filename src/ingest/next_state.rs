@@ -168,14 +168,15 @@ impl NextState {
             let mut records = others.records.clone();
             let is_held = others.held || !holders.is_empty();
             for (kind, name) in holders {
-                if rules.unique.contains(&kind) {
+                if rules.one_record_per_person.contains(&kind) {
                     let count = records.entry(kind).or_default();
                     *count = count.saturating_add(1);
                 } else if !name.is_empty() {
                     names.insert(name);
                 }
             }
-            let is_shared = (others.decided && is_held) || rules.are_too_many(&names) || records.values().any(|count| *count > rules.shared_above);
+            let is_shared =
+                (others.decided && is_held) || rules.are_too_many(&names) || records.values().any(|count| *count > rules.shared_value_threshold);
             let was_shared = known.shared.contains(value);
             if is_shared && !was_shared {
                 self.shared.insert(value.clone());

@@ -101,7 +101,8 @@ pub async fn sweep(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> {
     while let Some(progress) = rebuild.step().await? {
         save_sweep(pool, brand.id(), rules, &rebuild.after).await?;
         let left = progress.total.saturating_sub(progress.done);
-        metrics::gauge!("hookpoint_sweep_records_left", "brand" => brand.rules.slug.clone()).set(f64::from(u32::try_from(left).unwrap_or(u32::MAX)));
+        metrics::gauge!("hookpoint_rederive_records_left", "brand" => brand.rules.slug.clone())
+            .set(f64::from(u32::try_from(left).unwrap_or(u32::MAX)));
         // Lookups and changes come first.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

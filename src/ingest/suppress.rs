@@ -88,7 +88,7 @@ impl Filtered {
     pub(crate) async fn apply_suppressions(&self, db: &mut Connection, brand: &Brand) -> Result<bool, StorageError> {
         if !self.dropped.is_empty() {
             let dropped = u64::try_from(self.dropped.len()).unwrap_or(u64::MAX);
-            metrics::counter!("hookpoint_erased_changes_total", "brand" => brand.rules.slug.clone()).increment(dropped);
+            metrics::counter!("hookpoint_suppressed_changes_total", "brand" => brand.rules.slug.clone()).increment(dropped);
         }
         let has_learned = !self.learned.is_empty() && insert_hashes(db, brand.id(), &self.learned).await?;
         for (erasure, (records, events)) in &self.stored {

@@ -40,7 +40,7 @@ impl UnreadCounts {
         for (source, counts) in &self.0 {
             for (field, count) in counts {
                 let (brand, field) = (brand.rules.slug.clone(), field.clone());
-                metrics::counter!("hookpoint_unread_values_total", "brand" => brand, "source" => source.as_str(), "field" => field)
+                metrics::counter!("hookpoint_invalid_values_total", "brand" => brand, "source" => source.as_str(), "field" => field)
                     .increment(u64::try_from(*count).unwrap_or_default());
             }
         }

@@ -188,6 +188,6 @@ struct BatchMetrics {
 fn batch_metrics() -> &'static BatchMetrics {
     static METRICS: OnceLock<BatchMetrics> = OnceLock::new();
     let register =
-        || BatchMetrics { lookups: metrics::histogram!("hookpoint_batch_lookups"), seconds: metrics::histogram!("hookpoint_batch_seconds") };
+        || BatchMetrics { lookups: metrics::histogram!("hookpoint_batch_lookups"), seconds: metrics::histogram!("hookpoint_batch_duration_seconds") };
     METRICS.get_or_init(register)
 }

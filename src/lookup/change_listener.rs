@@ -112,7 +112,7 @@ impl ChangeListener {
         let Some(Heartbeat { number, .. }) = beat.filter(|beat| beat.replica == self.replica) else { return };
         let (last, sent_at) = *self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         if number == last {
-            metrics::gauge!("hookpoint_hearing_seconds").set(sent_at.elapsed().as_secs_f64());
+            metrics::gauge!("hookpoint_notification_lag_seconds").set(sent_at.elapsed().as_secs_f64());
         }
         self.heard.send_if_modified(|heard| {
             let changed = number > *heard;

@@ -22,13 +22,13 @@ use crate::storage::invalidation::{Invalidation, LookupHash};
 /// What a lookup needs.
 pub struct LookupService {
     /// Networks that may use the service.
-    pub allow: Vec<ipnet::IpNet>,
+    pub allowed_networks: Vec<ipnet::IpNet>,
     /// Who is believed about callers' addresses.
     pub proxies: Proxies,
     /// The name of the key's parameter.
     pub key_parameter: String,
     /// Whether too many misses are refused.
-    pub refuse_misses: bool,
+    pub enforce_not_found_limit: bool,
     /// Live keys.
     pub api_keys: Arc<ApiKeyCache>,
     /// Wrong keys, by network.
@@ -109,7 +109,7 @@ impl LookupService {
         let query = Query::split(request.query_string(), &self.key_parameter)?;
         let key = self.live_key(&query, caller)?;
         trace.brand = Some(Arc::clone(&key.brand));
-        if !caller.is_allowed(&key.brand.rules.allow) {
+        if !caller.is_allowed(&key.brand.rules.allowed_networks) {
             return Err(Problem::BrandNetworkForbidden);
         }
         key.limits.take_lookup().map_err(Problem::TooManyRequests)?;
@@ -175,7 +175,7 @@ impl LookupService {
     fn caller(&self, request: &HttpRequest) -> Result<Caller, Problem> {
         let peer = request.peer_addr().ok_or(Problem::NetworkForbidden)?;
         let caller = self.proxies.caller(peer.ip(), request.headers());
-        if caller.is_allowed(&self.allow) { Ok(caller) } else { Err(Problem::NetworkForbidden) }
+        if caller.is_allowed(&self.allowed_networks) { Ok(caller) } else { Err(Problem::NetworkForbidden) }
     }
 
     fn live_key(&self, query: &Query<'_>, caller: Caller) -> Result<Arc<LiveKey>, Problem> {
@@ -198,7 +198,7 @@ impl LookupService {
         }
         key.counters.misses.increment(1);
         match key.limits.take_miss() {
-            Err(seconds) if self.refuse_misses => Err(Problem::TooManyMisses(seconds)),
+            Err(seconds) if self.enforce_not_found_limit => Err(Problem::TooManyMisses(seconds)),
             Err(_) => {
                 key.counters.miss_alarms.increment(1);
                 Ok(())

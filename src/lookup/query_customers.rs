@@ -24,20 +24,20 @@ pub struct ReadRules {
     /// More than this are nobody.
     pub max_customers: usize,
     /// All of them or none.
-    pub several: MultipleMatches,
+    pub multiple_matches: MultipleMatches,
 }
 
 impl ReadRules {
     /// The most customers that an address may have.
     const fn most_by_address(self) -> usize {
-        match self.several {
+        match self.multiple_matches {
             MultipleMatches::None => 1,
             MultipleMatches::All => self.max_customers,
         }
     }
 
     const fn why_ambiguous(self) -> &'static str {
-        match self.several {
+        match self.multiple_matches {
             MultipleMatches::None => "an address has several customers",
             MultipleMatches::All => "an address has more customers than lookup.max_customers",
         }
@@ -183,7 +183,7 @@ async fn find_once(db: &mut Connection, brand: &Brand, question: &Question, rule
 /// Too many customers are nobody, and a matter for the admin.
 fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> FoundCustomer {
     tracing::warn!(brand = brand.rules.slug, reason = why, "lookup.answer.ambiguous");
-    metrics::counter!("hookpoint_ambiguous_total", "brand" => brand.rules.slug.clone()).increment(1);
+    metrics::counter!("hookpoint_lookups_ambiguous_total", "brand" => brand.rules.slug.clone()).increment(1);
     FoundCustomer::new(&[], may_be_cached)
 }
 

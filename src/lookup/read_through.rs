@@ -106,10 +106,10 @@ impl ReadThrough {
         let outcome = match came {
             Ok(LiveSearchOutcome { changed: true, .. }) => "changed",
             Ok(LiveSearchOutcome { incomplete: true, .. }) => "unavailable",
-            Ok(_) => "same",
-            Err(_) => "late",
+            Ok(_) => "unchanged",
+            Err(_) => "timed_out",
         };
-        metrics::counter!("hookpoint_live_total", "brand" => brand.rules.slug.clone(), "outcome" => outcome).increment(1);
+        metrics::counter!("hookpoint_read_through_total", "brand" => brand.rules.slug.clone(), "outcome" => outcome).increment(1);
         // What came first may be stored already.
         came.unwrap_or(LiveSearchOutcome { changed: true, incomplete: true })
     }
@@ -195,7 +195,7 @@ fn last_query(looks: &[LastQuery], source: Source) -> Option<&LastQuery> {
 /// Given whether anybody is known here, and whether by what this source said.
 fn is_stale(account: &AccountRules, (is_found, is_present): (bool, bool), look: Option<&LastQuery>) -> bool {
     let is_older = |look: &LastQuery, seconds: u64| look.age_seconds >= Duration::from_secs(seconds).as_secs_f64();
-    let is_unknown = || look.is_none_or(|look| is_older(look, account.live.unknown_seconds));
+    let is_unknown = || look.is_none_or(|look| is_older(look, account.live.negative_ttl_seconds));
     match account.live.when {
         LiveWhen::Off => false,
         LiveWhen::Unknown => !is_found && is_unknown(),
@@ -217,7 +217,7 @@ mod tests {
             origins: Vec::new(),
             credential: Credential::Bearer(Secret::new(Vec::new())),
             calls_per_minute: 60,
-            live: LiveSettings { when, max_age_seconds: 900, unknown_seconds: 300 },
+            live: LiveSettings { when, max_age_seconds: 900, negative_ttl_seconds: 300 },
         };
         let look = |age_seconds| Some(LastQuery { source: Source::Omneo, age_seconds, is_known: false });
         for (when, known, look, expected) in [

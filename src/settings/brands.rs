@@ -32,8 +32,11 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, s
     let locale = settings.locale.parse().map_err(|_| found.push(("locale".to_owned(), "must be \"en\" or \"nl\"".to_owned())));
     let region = region(&settings.default_region).map_err(|what| found.push(("default_region".to_owned(), what)));
     let identity = identity(&settings.identity, region.ok().flatten(), &mut found);
-    let precedence =
-        settings.precedence.iter().map(|(field, order)| (field.clone(), kinds(order, &format!("precedence.{field}"), &mut found))).collect();
+    let precedence = settings
+        .precedence
+        .iter()
+        .map(|(field, precedence)| (field.clone(), kinds(precedence, &format!("precedence.{field}"), &mut found)))
+        .collect();
     check_sources(&settings.sources, &mut found);
     check_fields(settings, &mut found);
     let doors = webhooks::open(&settings.sources, fetch, &mut found, secrets);
@@ -50,12 +53,12 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, s
         timeline_type: settings.timeline.kind.clone(),
         timeline_limit: settings.timeline.limit,
         hidden_events: settings.timeline.hide.clone(),
-        merging: format!("{:?}|{:?}|{}", settings.precedence, settings.identity.order, settings.default_region),
+        merging: format!("{:?}|{:?}|{}", settings.precedence, settings.identity.precedence, settings.default_region),
     };
     let presenter = Presenter::compile(presentation).map_err(|error| vec![(error.template.clone(), error.to_string())])?;
     Ok(BrandRules {
         slug: slug.to_owned(),
-        allow: settings.allow.clone(),
+        allowed_networks: settings.allowed_networks.clone(),
         identity,
         precedence,
         presenter,
@@ -89,11 +92,11 @@ fn kinds(names: &[String], key: &str, found: &mut Found) -> Vec<SourceKind> {
 }
 
 fn identity(settings: &IdentitySettings, region: Option<Region>, found: &mut Found) -> IdentityRules {
-    let mut order = kinds(&settings.order, "identity.order", found);
-    order.extend(SourceKind::ALL.into_iter().filter(|kind| !settings.order.iter().any(|name| name == kind.as_str())));
-    let unique = kinds(&settings.unique, "identity.unique", found).into_iter().collect();
+    let mut precedence = kinds(&settings.precedence, "identity.precedence", found);
+    precedence.extend(SourceKind::ALL.into_iter().filter(|kind| !settings.precedence.iter().any(|name| name == kind.as_str())));
+    let one_record_per_person = kinds(&settings.one_record_per_person, "identity.one_record_per_person", found).into_iter().collect();
     let self_asserted = kinds(&settings.self_asserted, "identity.self_asserted", found).into_iter().collect();
-    for (key, number) in [("identity.shared_above", settings.shared_above), ("identity.component_cap", settings.component_cap)] {
+    for (key, number) in [("identity.shared_value_threshold", settings.shared_value_threshold), ("identity.component_cap", settings.component_cap)] {
         if number == 0 {
             found.push((key.to_owned(), "must be at least 1".to_owned()));
         }
@@ -111,18 +114,18 @@ fn identity(settings: &IdentitySettings, region: Option<Region>, found: &mut Fou
     }
     let mailboxes = settings.blocked_mailboxes.iter().map(|name| name.to_lowercase()).collect();
     IdentityRules {
-        order,
-        unique,
+        precedence,
+        one_record_per_person,
         self_asserted,
-        self_asserted_finds: settings.self_asserted_finds,
+        lookup_by_self_asserted: settings.lookup_by_self_asserted,
         region,
-        shared_above: settings.shared_above,
+        shared_value_threshold: settings.shared_value_threshold,
         component_cap: settings.component_cap,
-        email_links: settings.email_links,
-        phone_links: settings.phone_links,
-        email_needs_names: settings.email_needs_names,
-        email_needs_first_name: settings.email_needs_first_name,
-        phone_moves_after_years: settings.phone_moves_after_years,
+        link_by_email: settings.link_by_email,
+        link_by_phone: settings.link_by_phone,
+        email_link_requires_compatible_names: settings.email_link_requires_compatible_names,
+        email_link_requires_first_name: settings.email_link_requires_first_name,
+        phone_reassigned_after_years: settings.phone_reassigned_after_years,
         blocklist: Blocklist { mailboxes, values },
     }
 }
@@ -143,16 +146,16 @@ fn check_sources(sources: &SourceSettings, found: &mut Found) {
     match &sources.omnilab.external_id_kind {
         ExternalIdKinds::One(name) if !kind(name) => found.push((external_id_kind.to_owned(), format!("must be \"\" or one of {choices}"))),
         ExternalIdKinds::One(_) => {}
-        ExternalIdKinds::MultipleMatches(names) => drop(kinds(names, external_id_kind, found)),
+        ExternalIdKinds::Several(names) => drop(kinds(names, external_id_kind, found)),
     }
     time_zone("sources.omneo.time_zone", &sources.omneo.time_zone, found);
     for (handle, name) in sources.omneo.identity_kinds.iter().filter(|(_, name)| !kind(name)) {
         found.push((format!("sources.omneo.identity_kinds.{handle}"), format!("\"{name}\" is not a kind of record; those are {choices}")));
     }
-    for (n, action) in sources.syncaroo.actions.0.iter().enumerate() {
+    for (n, action) in sources.syncaroo.webhook_priorities.0.iter().enumerate() {
         for (key, value) in [("attribute", &action.attribute), ("resource", &action.resource)] {
             if value.is_empty() {
-                found.push((format!("sources.syncaroo.actions.{n}.{key}"), "must not be empty; \"*\" stands for any".to_owned()));
+                found.push((format!("sources.syncaroo.webhook_priorities.{n}.{key}"), "must not be empty; \"*\" stands for any".to_owned()));
             }
         }
     }

@@ -86,7 +86,7 @@ impl Settings {
     /// How large the pool is.
     #[must_use]
     pub fn pool_size(&self) -> PoolSize {
-        PoolSize { connections: self.file.database.connections, acquire_timeout: ACQUIRE_TIMEOUT, statement: Some(STATEMENT) }
+        PoolSize { connections: self.file.database.max_connections, acquire_timeout: ACQUIRE_TIMEOUT, statement: Some(STATEMENT) }
     }
 }
 
@@ -123,14 +123,14 @@ fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) 
     let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
     let postgres_bin = (!database.postgres_bin.is_empty()).then(|| PathBuf::from(&database.postgres_bin));
     let cache_dir = default_cache_dir();
-    let fetch = database.fetch && cache_dir.is_some();
+    let fetch = database.download_postgres && cache_dir.is_some();
     Some(Place::Embedded(Layout { data_dir, postgres_bin, cache_dir: cache_dir.unwrap_or_default(), fetch, durable: true }))
 }
 
 /// A ledger that is restored together with the data would forget with it.
 fn check_suppression_file(file: &SettingsFile, place: Option<&Place>, mistakes: &mut Vec<Mistake>, source: &Source<'_>) {
     let Some(ledger) = chosen_suppression_file(file) else {
-        mistakes.push(source.at("erasure.ledger_file", "must be set: neither XDG_STATE_HOME nor HOME says where it may be kept".to_owned()));
+        mistakes.push(source.at("erasure.suppression_file", "must be set: neither XDG_STATE_HOME nor HOME says where it may be kept".to_owned()));
         return;
     };
     let ledger = std::path::absolute(&ledger).unwrap_or(ledger);
@@ -138,7 +138,8 @@ fn check_suppression_file(file: &SettingsFile, place: Option<&Place>, mistakes: 
         && ledger.starts_with(&layout.data_dir)
     {
         let data = layout.data_dir.display();
-        mistakes.push(source.at("erasure.ledger_file", format!("must not be below {data}, or a restored backup of the data takes it back as well")));
+        mistakes
+            .push(source.at("erasure.suppression_file", format!("must not be below {data}, or a restored backup of the data takes it back as well")));
     }
 }
 
@@ -150,51 +151,51 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
     for (key, number, least, most) in [
         ("server.workers", count(server.workers), 0, 512),
         ("server.drain_seconds", server.drain_seconds, 0, 3_600),
-        ("server.shutdown_seconds", server.shutdown_seconds, 0, 3_600),
+        ("server.shutdown_timeout_seconds", server.shutdown_timeout_seconds, 0, 3_600),
         ("lookup.deadline_ms", lookup.deadline_ms, 50, 60_000),
         ("lookup.max_customers", lookup.max_customers, 1, 1_000),
         ("lookup.cache_megabytes", lookup.cache_megabytes, 0, 1 << 20),
         ("lookup.cache_seconds", lookup.cache_seconds, 0, YEAR),
-        ("lookup.unknown_cache_seconds", lookup.unknown_cache_seconds, 0, YEAR),
-        ("lookup.stale_seconds", lookup.stale_seconds, 0, YEAR),
+        ("lookup.negative_cache_seconds", lookup.negative_cache_seconds, 0, YEAR),
+        ("lookup.stale_if_error_seconds", lookup.stale_if_error_seconds, 0, YEAR),
         ("lookup.max_waiting", lookup.max_waiting, 1, 1 << 20),
-        ("lookup.connections", count(lookup.connections), 1, 100),
+        ("lookup.database_connections", count(lookup.database_connections), 1, 100),
         ("limits.lookups_per_second", u64::from(limits.lookups_per_second), 1, u64::from(u32::MAX)),
         ("limits.wrong_keys_per_minute", u64::from(limits.wrong_keys_per_minute), 1, u64::from(u32::MAX)),
-        ("limits.misses_per_minute", u64::from(limits.misses_per_minute), 1, u64::from(u32::MAX)),
-        ("limits.same_webhook_per_minute", u64::from(limits.same_webhook_per_minute), 1, 1_000_000),
-        ("inbox.keep_contents", u64::from(inbox.keep_contents), 0, 100),
-        ("limits.max_networks", limits.max_networks, 1, 1 << 32),
+        ("limits.not_found_per_minute", u64::from(limits.not_found_per_minute), 1, u64::from(u32::MAX)),
+        ("limits.identical_webhooks_per_minute", u64::from(limits.identical_webhooks_per_minute), 1, 1_000_000),
+        ("inbox.dedup_history_size", u64::from(inbox.dedup_history_size), 0, 100),
+        ("limits.max_tracked_networks", limits.max_tracked_networks, 1, 1 << 32),
         ("inbox.max_body_kilobytes", inbox.max_body_kilobytes, 1, 16 * 1024),
-        ("inbox.answer_ms", inbox.answer_ms, 50, 900),
-        ("inbox.waiting_megabytes", inbox.waiting_megabytes, 1, 1 << 20),
-        ("inbox.connections", count(inbox.connections), 1, 100),
+        ("inbox.ack_timeout_ms", inbox.ack_timeout_ms, 50, 900),
+        ("inbox.body_memory_megabytes", inbox.body_memory_megabytes, 1, 1 << 20),
+        ("inbox.database_connections", count(inbox.database_connections), 1, 100),
         ("inbox.workers", count(inbox.workers), 0, 100),
-        ("inbox.batch", u64::from(inbox.batch), 1, 2_000),
+        ("inbox.batch_size", u64::from(inbox.batch_size), 1, 2_000),
         ("inbox.lease_seconds", inbox.lease_seconds, 1, 3_600),
         ("inbox.max_attempts", u64::from(inbox.max_attempts), 1, 1_000),
-        ("inbox.keep_days", u64::from(inbox.keep_days), 1, 36_500),
-        ("inbox.keep_ids_days", u64::from(inbox.keep_ids_days), u64::from(inbox.keep_days), 36_500),
-        ("calls.connect_ms", file.calls.connect_ms, 10, 60_000),
-        ("calls.first_byte_ms", file.calls.first_byte_ms, 10, 300_000),
-        ("calls.whole_ms", file.calls.whole_ms, file.calls.first_byte_ms, 600_000),
-        ("calls.max_body_kilobytes", file.calls.max_body_kilobytes, 1, 256 * 1024),
-        ("calls.at_once", count(file.calls.at_once), 1, 1_000),
-        ("calls.break_after", u64::from(file.calls.break_after), 1, 1_000),
-        ("calls.break_seconds", file.calls.break_seconds, 1, 3_600),
+        ("inbox.retention_days", u64::from(inbox.retention_days), 1, 36_500),
+        ("inbox.dedup_retention_days", u64::from(inbox.dedup_retention_days), u64::from(inbox.retention_days), 36_500),
+        ("calls.connect_timeout_ms", file.calls.connect_timeout_ms, 10, 60_000),
+        ("calls.response_timeout_ms", file.calls.response_timeout_ms, 10, 300_000),
+        ("calls.total_timeout_ms", file.calls.total_timeout_ms, file.calls.response_timeout_ms, 600_000),
+        ("calls.max_response_kilobytes", file.calls.max_response_kilobytes, 1, 256 * 1024),
+        ("calls.max_concurrent", count(file.calls.max_concurrent), 1, 1_000),
+        ("calls.breaker_failures", u64::from(file.calls.breaker_failures), 1, 1_000),
+        ("calls.breaker_open_seconds", file.calls.breaker_open_seconds, 1, 3_600),
         ("sync.reconcile_hours", u64::from(file.sync.reconcile_hours), 0, 24 * 366),
-        ("sync.changes_minutes", u64::from(file.sync.changes_minutes), 0, 24 * 60),
+        ("sync.incremental_minutes", u64::from(file.sync.incremental_minutes), 0, 24 * 60),
         ("sync.lease_seconds", file.sync.lease_seconds, 5, 3_600),
-        ("sync.max_gone_percent", u64::from(file.sync.max_gone_percent), 0, 100),
-        ("sync.max_attempts", u64::from(file.sync.max_attempts), 1, 1_000),
+        ("sync.max_deletions_percent", u64::from(file.sync.max_deletions_percent), 0, 100),
+        ("sync.follow_up_max_attempts", u64::from(file.sync.follow_up_max_attempts), 1, 1_000),
         ("server.max_connections", count(server.max_connections), 1, 100_000),
-        ("erasure.max_percent", u64::from(file.erasure.max_percent), 0, 100),
-        ("database.connections", u64::try_from(file.database.connections).unwrap_or(u64::MAX), 2, 10_000),
+        ("erasure.max_erased_percent", u64::from(file.erasure.max_erased_percent), 0, 100),
+        ("database.max_connections", u64::try_from(file.database.max_connections).unwrap_or(u64::MAX), 2, 10_000),
     ] {
         if number < least {
             let other = match key {
-                "calls.whole_ms" => ", which is calls.first_byte_ms",
-                "inbox.keep_ids_days" => ", which is inbox.keep_days",
+                "calls.total_timeout_ms" => ", which is calls.response_timeout_ms",
+                "inbox.dedup_retention_days" => ", which is inbox.retention_days",
                 _ => "",
             };
             mistakes.push(source.at(key, format!("must be at least {least}{other}")));

@@ -287,12 +287,12 @@ pub struct LiveSettings {
     /// How old what the source said about a caller may be, for [`LiveWhen::Stale`].
     pub max_age_seconds: u64,
     /// For how long somebody whom the source doesn't know isn't asked about again.
-    pub unknown_seconds: u64,
+    pub negative_ttl_seconds: u64,
 }
 
 impl Default for LiveSettings {
     fn default() -> Self {
-        Self { when: LiveWhen::Unknown, max_age_seconds: 900, unknown_seconds: 300 }
+        Self { when: LiveWhen::Unknown, max_age_seconds: 900, negative_ttl_seconds: 300 }
     }
 }
 

@@ -76,7 +76,7 @@ pub enum Unreadable {
     #[error("it belongs to another {0}")]
     Foreign(&'static str),
     /// What removes something must be proved by more than a header that anybody could have changed.
-    #[error("only a header that nobody signed says that it is gone (see believe_removals)")]
+    #[error("only a header that nobody signed says that it is gone (see trust_deletion_header)")]
     Unconfirmed,
 }
 

@@ -65,7 +65,7 @@ pub async fn insert_deliveries(
     pool: &Pool,
     brand_id: i32,
     rows: &[DeliveryRow],
-    keep_contents: u32,
+    dedup_history_size: u32,
     frozen_at: Option<Timestamp>,
 ) -> Result<Inserted, StorageError> {
     let numbered = || rows.iter().zip(0_i32..);
@@ -85,7 +85,7 @@ pub async fn insert_deliveries(
         .bind(about().map(|(_, subject, _)| subject.as_slice()).collect::<Vec<_>>())
         .bind(about().map(|(.., content)| content.as_slice()).collect::<Vec<_>>())
         .bind(frozen_at.map(Time::from))
-        .bind(i32::try_from(keep_contents).unwrap_or(i32::MAX))
+        .bind(i32::try_from(dedup_history_size).unwrap_or(i32::MAX))
         .fetch_all(pool)
         .await?;
     let of = |fate: &str| found.iter().filter(|(_, found)| found == fate).map(|(id, _)| *id).collect();

@@ -74,11 +74,11 @@ impl ComponentQuery {
 #[derive(Debug, Clone)]
 pub struct LoadLimits<'a> {
     /// Kinds whose source keeps people unique.
-    pub unique: &'a BTreeSet<SourceKind>,
+    pub one_record_per_person: &'a BTreeSet<SourceKind>,
     /// Kinds whose records anybody may write: they don't count among the holders of a value.
     pub self_asserted: &'a BTreeSet<SourceKind>,
     /// A value held by more is shared.
-    pub shared_above: usize,
+    pub shared_value_threshold: usize,
     /// So many names of a value are enough.
     pub most_names: usize,
     /// The newest events per record.
@@ -342,8 +342,10 @@ pub async fn load_component(db: &mut Connection, brand_id: i32, ask: &ComponentQ
     let texts = |keys: &BTreeSet<RecordKey>| keys.iter().map(ToString::to_string).collect::<Vec<String>>();
     let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let limit = scope.follow.unwrap_or(usize::MAX);
-    let trusted = |unique: bool| {
-        let kinds = SourceKind::ALL.iter().filter(|kind| scope.unique.contains(kind) == unique && !scope.self_asserted.contains(kind));
+    let trusted = |one_record_per_person: bool| {
+        let kinds = SourceKind::ALL
+            .iter()
+            .filter(|kind| scope.one_record_per_person.contains(kind) == one_record_per_person && !scope.self_asserted.contains(kind));
         kinds.map(|kind| kind.as_str()).collect::<Vec<_>>()
     };
     let rows: Vec<(String, String)> = sqlx::query_as(READ)
@@ -359,7 +361,7 @@ pub async fn load_component(db: &mut Connection, brand_id: i32, ask: &ComponentQ
         .bind(number(limit))
         .bind(trusted(true))
         .bind(trusted(false))
-        .bind(number(scope.shared_above.saturating_add(1)))
+        .bind(number(scope.shared_value_threshold.saturating_add(1)))
         .bind(number(scope.timeline))
         .bind(scope.hidden)
         .bind(SourceKind::ALL.map(SourceKind::as_str).as_slice())

@@ -36,9 +36,9 @@ impl SyncRunner {
         let unmet: Vec<Record> = unmet.into_iter().filter(|record| record.versions.asserted_at().is_none_or(|at| at < run.row.started_at)).collect();
         let count = u64::try_from(unmet.len()).unwrap_or(u64::MAX);
         let known = met.saturating_add(count);
-        let most = known.saturating_mul(u64::from(self.max_gone_percent)).checked_div(100).unwrap_or_default();
-        if count > most.max(if self.max_gone_percent == 0 { 0 } else { FEW }) {
-            let remark = format!("{count} of {known} are not in the list: too many to be believed (sync.max_gone_percent)");
+        let most = known.saturating_mul(u64::from(self.max_deletions_percent)).checked_div(100).unwrap_or_default();
+        if count > most.max(if self.max_deletions_percent == 0 { 0 } else { FEW }) {
+            let remark = format!("{count} of {known} are not in the list: too many to be believed (sync.max_deletions_percent)");
             tracing::warn!(brand = self.account.brand.rules.slug, source = %self.account.source, stream = run.which.stream, count, known, "sync.gone.disbelieved");
             return Ok(remark);
         }

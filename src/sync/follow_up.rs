@@ -79,7 +79,7 @@ impl FollowUps {
     #[must_use]
     pub const fn new(pool: Pool, account: Arc<UpstreamClient>, settings: &SyncSettings, clock: Clock) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
-        Self { pool, account, clock, lease, max_attempts: settings.max_attempts }
+        Self { pool, account, clock, lease, max_attempts: settings.follow_up_max_attempts }
     }
 
     /// Goes on until the service ends. What is being asked then is due again when its lease ends.
@@ -145,7 +145,7 @@ impl FollowUps {
     fn outcome(&self, failure: &Failure, attempts: u32, token: Uuid, now: Timestamp) -> Outcome {
         let words = failure.to_string();
         let is_retryable = match failure {
-            Failure::Call(CallError::NoBudget | CallError::Broken | CallError::Ending | CallError::Storage(_)) => {
+            Failure::Call(CallError::RateLimited | CallError::CircuitOpen | CallError::ShuttingDown | CallError::Storage(_)) => {
                 return Outcome::Unasked(now.checked_add(UNASKED).unwrap_or(now), words);
             }
             Failure::Call(error) => error.is_retryable(),
@@ -201,7 +201,7 @@ impl FollowUps {
         let outcome = match outcome {
             Outcome::Answered => "answered",
             Outcome::Again(..) => "retried",
-            Outcome::Unasked(..) => "unasked",
+            Outcome::Unasked(..) => "deferred",
             Outcome::Dead(_) => "dead",
         };
         let (brand, source) = (self.account.brand.rules.slug.clone(), self.account.source.as_str());

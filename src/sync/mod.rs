@@ -39,7 +39,7 @@ pub struct SyncRunner {
     pub(crate) account: Arc<UpstreamClient>,
     pub(crate) clock: Clock,
     pub(crate) lease: Duration,
-    pub(crate) max_gone_percent: u32,
+    pub(crate) max_deletions_percent: u32,
     token: Uuid,
 }
 
@@ -137,7 +137,7 @@ impl SyncRunner {
             account,
             clock,
             lease: Duration::from_secs(settings.lease_seconds),
-            max_gone_percent: settings.max_gone_percent,
+            max_deletions_percent: settings.max_deletions_percent,
             token: Uuid::new_v4(),
         }
     }

@@ -104,9 +104,9 @@ impl<'a> RunContext<'a> {
         loop {
             let remark = match self.walker.account.call(ask, self.priority(), timeout).await {
                 Ok(heard) => return Ok(heard),
-                Err(CallError::Ending) => return Err(RunAbort::Ending),
+                Err(CallError::ShuttingDown) => return Err(RunAbort::Ending),
                 // It is not our turn yet, which is nothing wrong.
-                Err(error @ CallError::NoBudget) => {
+                Err(error @ CallError::RateLimited) => {
                     self.tell(&error.to_string());
                     String::new()
                 }
@@ -180,7 +180,7 @@ impl<'a> RunContext<'a> {
         if self.row.is_reconcile && missed > 0 {
             let (brand, stream) = (self.walker.account.brand.rules.slug.clone(), self.which.stream.to_owned());
             let source = self.which.source.as_str();
-            metrics::counter!("hookpoint_sync_missed_total", "brand" => brand, "source" => source, "stream" => stream).increment(missed);
+            metrics::counter!("hookpoint_sync_missed_changes_total", "brand" => brand, "source" => source, "stream" => stream).increment(missed);
         }
     }
 

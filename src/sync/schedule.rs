@@ -120,7 +120,7 @@ fn due(row: Option<&StreamRow>, can_tell: bool, settings: &SyncSettings, now: Ti
     let Some(ended_at) = ended_at else { return Some(SyncMode::of(row)) };
     let is_past = |at: Timestamp, time: SignedDuration| now.duration_since(at) > time;
     // Somebody cancelled it, or the source can't be walked through now. What changed is asked for again when it would be anyway.
-    let every = SignedDuration::from_mins(i64::from(settings.changes_minutes));
+    let every = SignedDuration::from_mins(i64::from(settings.incremental_minutes));
     let rest = if SyncMode::of(row) == SyncMode::Full { AFTER_BREAKING } else { AFTER_BREAKING.min(every) };
     if !row.is_complete() && !is_past(ended_at, rest) {
         return None;
@@ -133,7 +133,7 @@ fn due(row: Option<&StreamRow>, can_tell: bool, settings: &SyncSettings, now: Ti
         return Some(SyncMode::Full);
     }
     let caught_up_at = row.caught_up_at.unwrap_or(complete_at);
-    let is_behind = settings.changes_minutes > 0 && is_past(caught_up_at, every);
+    let is_behind = settings.incremental_minutes > 0 && is_past(caught_up_at, every);
     (can_tell && is_behind).then(|| SyncMode::Incremental { since: caught_up_at.checked_sub(OVERLAP).unwrap_or(caught_up_at) })
 }
 
@@ -181,7 +181,7 @@ mod tests {
     fn everything_is_walked_once_and_again_when_it_is_time() {
         let settings = SyncSettings::default();
         let nobody = SyncSettings { backfill: false, ..SyncSettings::default() };
-        let never = SyncSettings { reconcile_hours: 0, changes_minutes: 0, ..SyncSettings::default() };
+        let never = SyncSettings { reconcile_hours: 0, incremental_minutes: 0, ..SyncSettings::default() };
         assert_eq!(due(None, true, &settings, ago(0)), Some(SyncMode::Full));
         assert_eq!(due(None, true, &nobody, ago(0)), None);
         assert_eq!(due_now(&scanned(25 * HOUR), &settings), Some(SyncMode::Full));
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn what_changed_is_walked_in_between_where_the_source_can_tell() {
         let settings = SyncSettings::default();
-        let off = SyncSettings { changes_minutes: 0, ..SyncSettings::default() };
+        let off = SyncSettings { incremental_minutes: 0, ..SyncSettings::default() };
         let alone = SyncSettings { reconcile_hours: 0, ..SyncSettings::default() };
         let since = |minutes| Some(SyncMode::Incremental { since: ago(minutes) });
         for (row, expected) in [
@@ -222,7 +222,7 @@ mod tests {
         let broken = |minutes| StreamRow { finished_at: Some(ago(minutes)), complete_at: Some(ago(200)), ..left.clone() };
         assert_eq!(due_now(&broken(14), &settings), None);
         assert_eq!(due_now(&broken(16), &settings), Some(SyncMode::Incremental { since: ago(122) }));
-        let often = SyncSettings { changes_minutes: 1, ..SyncSettings::default() };
+        let often = SyncSettings { incremental_minutes: 1, ..SyncSettings::default() };
         assert_eq!([due_now(&broken(1), &often), due_now(&broken(2), &often)], [None, Some(SyncMode::Incremental { since: ago(122) })]);
         let first = |minutes| StreamRow { finished_at: Some(ago(minutes)), ..StreamRow::begun(ago(90)) };
         assert_eq!([due_now(&first(14), &settings), due_now(&first(16), &settings)], [None, Some(SyncMode::Full)]);

@@ -24,7 +24,7 @@ impl AllowedOrigins {
             Target::Below(path) => self.below(path),
             Target::Given(url) => plain(url),
         };
-        url.filter(|url| self.origins.iter().any(|known| is_same_origin(known, url) && is_below(known, url))).ok_or(CallError::Foreign)
+        url.filter(|url| self.origins.iter().any(|known| is_same_origin(known, url) && is_below(known, url))).ok_or(CallError::BlockedOrigin)
     }
 
     fn below(&self, path: &str) -> Option<Url> {

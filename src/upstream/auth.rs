@@ -78,7 +78,7 @@ impl Authenticator {
     /// When there is none to be had.
     pub(super) async fn proof(&self) -> Result<AuthHeader, CallError> {
         match self {
-            Self::Fixed(proof) => proof.clone().ok_or_else(|| CallError::NoToken(Arc::new(CallError::Unaskable))),
+            Self::Fixed(proof) => proof.clone().ok_or_else(|| CallError::NoToken(Arc::new(CallError::Unsupported))),
             Self::Tokens(tokens) => tokens.proof().await,
         }
     }
@@ -175,7 +175,7 @@ impl Tokens {
         self.background.spawn(async move {
             let fetched = tokio::select! {
                 fetched = tokens.fetch() => fetched,
-                () = tokens.background.until_ending() => Err(CallError::Ending),
+                () = tokens.background.until_ending() => Err(CallError::ShuttingDown),
             };
             let outcome = tokens.keep(fetched);
             sender.send_replace(Some(outcome));
@@ -209,11 +209,11 @@ impl Tokens {
 
     /// Asks for a token: everybody waits for it, so it goes before all others.
     async fn fetch(&self) -> Result<(HeaderValue, Duration), CallError> {
-        let url = self.url.clone().ok_or(CallError::Unaskable)?;
+        let url = self.url.clone().ok_or(CallError::Unsupported)?;
         let permit = loop {
             let until = Arc::new(Mutex::new(Instant::now() + A_WHILE));
             let waiting = tokio::time::timeout(self.client.whole(), self.budget.permit(CallPriority::Live, false, until));
-            let permit = waiting.await.unwrap_or(Err(CallError::NoBudget))?;
+            let permit = waiting.await.unwrap_or(Err(CallError::RateLimited))?;
             if permit.is_fresh() {
                 break permit;
             }
@@ -255,6 +255,6 @@ impl Tokens {
 async fn wait(mut renewal: watch::Receiver<Outcome>) -> Result<(), CallError> {
     match renewal.wait_for(Option::is_some).await {
         Ok(outcome) => outcome.clone().unwrap_or(Ok(())),
-        Err(_) => Err(CallError::Ending),
+        Err(_) => Err(CallError::ShuttingDown),
     }
 }

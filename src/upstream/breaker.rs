@@ -104,7 +104,7 @@ impl Breaker {
         let is_open = health.open_until.is_some();
         let (brand, source) = (self.brand.as_str(), self.key.source.as_str());
         if is_open != was_open {
-            metrics::gauge!("hookpoint_account_open", "brand" => brand.to_owned(), "source" => source).set(f64::from(is_open));
+            metrics::gauge!("hookpoint_circuit_open", "brand" => brand.to_owned(), "source" => source).set(f64::from(is_open));
         }
         if is_open && !was_open {
             tracing::warn!(brand, source, "this source's API fails and is left alone for a while");

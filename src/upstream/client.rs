@@ -24,7 +24,7 @@ impl UpstreamClient {
     /// When nothing is heard.
     pub async fn call(self: &Arc<Self>, ask: &Ask, priority: CallPriority, timeout: Duration) -> Result<Arc<ParsedReply>, CallError> {
         let heard = self.admit(ask, priority, timeout).await;
-        if let Err(error @ (CallError::NoBudget | CallError::Broken)) = &heard {
+        if let Err(error @ (CallError::RateLimited | CallError::CircuitOpen)) = &heard {
             self.count(priority, error.outcome());
         }
         heard
@@ -32,32 +32,32 @@ impl UpstreamClient {
 
     async fn admit(self: &Arc<Self>, ask: &Ask, priority: CallPriority, timeout: Duration) -> Outcome {
         if self.background.is_ending() {
-            return Err(CallError::Ending);
+            return Err(CallError::ShuttingDown);
         }
         if priority == CallPriority::Live && self.budget.live_in() > timeout {
-            return Err(CallError::NoBudget);
+            return Err(CallError::RateLimited);
         }
         let probe = match self.breaker.admit() {
-            Admission::Refused => return Err(CallError::Broken),
+            Admission::Refused => return Err(CallError::CircuitOpen),
             Admission::Probe(probe) => Some(probe),
             Admission::Granted => None,
         };
         let passenger = self.join(ask, priority, Instant::now() + timeout, probe);
         let mut progress = passenger.call().progress.subscribe();
         match tokio::time::timeout(timeout, progress.wait_for(|progress| !progress.is_waiting())).await {
-            Ok(begun) => begun.map_err(|_| CallError::Ending)?,
-            Err(_) => return Err(CallError::NoBudget),
+            Ok(begun) => begun.map_err(|_| CallError::ShuttingDown)?,
+            Err(_) => return Err(CallError::RateLimited),
         };
-        let over = progress.wait_for(Progress::is_over).await.map_err(|_| CallError::Ending)?;
+        let over = progress.wait_for(Progress::is_over).await.map_err(|_| CallError::ShuttingDown)?;
         match &*over {
             Progress::Over(outcome) => outcome.clone(),
-            Progress::Waiting | Progress::UnderWay => Err(CallError::Ending),
+            Progress::Waiting | Progress::UnderWay => Err(CallError::ShuttingDown),
         }
     }
 
     /// Sends a question, and reads what comes back.
     pub(super) async fn execute(self: &Arc<Self>, ask: &Ask, call: &SharedCall) -> Outcome {
-        let request = self.api().request(ask).ok_or(CallError::Unaskable)?;
+        let request = self.api().request(ask).ok_or(CallError::Unsupported)?;
         let url = self.places.find(&request.target)?;
         let (mut was_lost, mut was_refused) = (false, false);
         let (answer, permit) = loop {
@@ -86,7 +86,7 @@ impl UpstreamClient {
         let reply = Reply { body, is_missing, received_at };
         let heard = self.api().read(ask, &reply)?;
         drop((reply, room));
-        self.count(*call.priority.borrow(), if is_missing { "missing" } else { "answered" });
+        self.count(*call.priority.borrow(), if is_missing { "not_found" } else { "answered" });
         Ok(Arc::new(ParsedReply { asked_at, is_missing, ..heard }))
     }
 
@@ -102,7 +102,7 @@ impl UpstreamClient {
             };
             if permit.is_fresh() {
                 let waited = began.elapsed().as_secs_f64();
-                metrics::histogram!("hookpoint_call_waits_seconds", "source" => self.source.as_str(), "class" => now.as_str()).record(waited);
+                metrics::histogram!("hookpoint_call_wait_seconds", "source" => self.source.as_str(), "priority" => now.as_str()).record(waited);
                 return Ok(permit);
             }
         }
@@ -112,7 +112,7 @@ impl UpstreamClient {
         let began = Instant::now();
         let body = request.body.as_ref().map_or(Body::Nothing, Body::Json);
         let sent = self.client.send(url, body, Some(proof.header.clone())).await;
-        metrics::histogram!("hookpoint_call_seconds", "source" => self.source.as_str()).record(began.elapsed().as_secs_f64());
+        metrics::histogram!("hookpoint_call_duration_seconds", "source" => self.source.as_str()).record(began.elapsed().as_secs_f64());
         self.budget.note_sent(permit, sent.as_ref().map_or_else(|lost| lost.sent_by, |answer| Some(answer.sent_by))).await;
         if let Ok(answer) = &sent {
             self.budget.correct(permit, RateLimitHeaders::read(answer.status, &answer.headers, self.clock.now())).await;
@@ -122,7 +122,7 @@ impl UpstreamClient {
 
     pub(super) fn count(&self, priority: CallPriority, outcome: &'static str) {
         let (brand, source) = (self.brand.rules.slug.clone(), self.source.as_str());
-        metrics::counter!("hookpoint_calls_total", "brand" => brand, "source" => source, "class" => priority.as_str(), "outcome" => outcome)
+        metrics::counter!("hookpoint_calls_total", "brand" => brand, "source" => source, "priority" => priority.as_str(), "outcome" => outcome)
             .increment(1);
     }
 }

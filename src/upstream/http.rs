@@ -82,9 +82,9 @@ impl Client {
         });
         Self {
             http: http.ok(),
-            first_byte: Duration::from_millis(settings.first_byte_ms),
-            whole: Duration::from_millis(settings.whole_ms),
-            max_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
+            first_byte: Duration::from_millis(settings.response_timeout_ms),
+            whole: Duration::from_millis(settings.total_timeout_ms),
+            max_bytes: usize::try_from(settings.max_response_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
             room: Arc::new(Semaphore::new(ROOM / PIECE)),
         }
     }
@@ -180,10 +180,10 @@ impl Failure {
 }
 
 fn build(settings: &CallSettings, adapt: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> reqwest::Result<reqwest::Client> {
-    let unheard = Duration::from_millis(settings.first_byte_ms) / 2;
+    let unheard = Duration::from_millis(settings.response_timeout_ms) / 2;
     let builder = reqwest::Client::builder()
         .user_agent(concat!("omnidesk-hookpoint/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(Duration::from_millis(settings.connect_ms))
+        .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)

@@ -122,9 +122,9 @@ impl UpstreamClientFactory {
         let (pool, background, settings) = (&self.pool, &self.background, &self.settings);
         let key = AccountKey { brand_id: brand.id(), source };
         let slug = brand.rules.slug.as_str();
-        let limits = Limits { calls: rules.calls_per_minute, window: self.window, at_once: settings.at_once };
+        let limits = Limits { calls: rules.calls_per_minute, window: self.window, at_once: settings.max_concurrent };
         let budget = DistributedRateLimiter::new(pool, key, limits, background);
-        let rest = Duration::from_secs(settings.break_seconds);
+        let rest = Duration::from_secs(settings.breaker_open_seconds);
         Arc::new(UpstreamClient {
             brand: Arc::clone(brand),
             source,
@@ -133,7 +133,7 @@ impl UpstreamClientFactory {
             places: AllowedOrigins::new(&rules.base_url, &rules.origins),
             authenticator: Authenticator::new(rules, &self.client, &budget, rest, background, &self.clock),
             client: self.client.clone(),
-            breaker: Breaker::new(pool, key, slug, settings.break_after, rest, background),
+            breaker: Breaker::new(pool, key, slug, settings.breaker_failures, rest, background),
             budget,
             shared_calls: SharedCalls::default(),
             background: background.clone(),
@@ -170,7 +170,7 @@ impl UpstreamClients {
                 let used = row.granted.iter().fold(0_u32, |sum, number| sum.saturating_add(*number));
                 let ratio = f64::from(used) / f64::from(account.calls_per_minute.max(1));
                 let (brand, source) = (account.brand.rules.slug.clone(), account.source.as_str());
-                metrics::gauge!("hookpoint_budget_used_ratio", "brand" => brand, "source" => source).set(ratio);
+                metrics::gauge!("hookpoint_rate_limit_used_ratio", "brand" => brand, "source" => source).set(ratio);
             }
         }
     }

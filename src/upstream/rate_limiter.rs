@@ -113,7 +113,7 @@ impl DistributedRateLimiter {
         let (seat, permit) = oneshot::channel();
         self.enter(priority, Waiter { seat, takes_place, until });
         // Nobody answers when the service is ending.
-        permit.await.unwrap_or(Err(CallError::Ending))
+        permit.await.unwrap_or(Err(CallError::ShuttingDown))
     }
 
     fn enter(self: &Arc<Self>, priority: CallPriority, waiter: Waiter) {
@@ -220,7 +220,7 @@ impl DistributedRateLimiter {
             let _ = seat.send(Ok(permit));
         }
         for waiter in late {
-            let _ = waiter.seat.send(Err(CallError::NoBudget));
+            let _ = waiter.seat.send(Err(CallError::RateLimited));
         }
     }
 

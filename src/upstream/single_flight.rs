@@ -113,13 +113,13 @@ impl CallGuard {
         let outcome = tokio::select! {
             outcome = account.execute(&self.ask, &self.call) => outcome,
             () = self.given_up() => return,
-            () = account.background.until_ending() => Err(CallError::Ending),
+            () = account.background.until_ending() => Err(CallError::ShuttingDown),
         };
         account.breaker.note(outcome.as_ref().err());
         drop(probe);
         if let Err(error) = &outcome {
             // Those who waited for a budget count that themselves.
-            if !matches!(error, CallError::NoBudget) {
+            if !matches!(error, CallError::RateLimited) {
                 account.count(*self.call.priority.borrow(), error.outcome());
             }
         }
@@ -155,7 +155,7 @@ impl Drop for CallGuard {
     fn drop(&mut self) {
         let is_over = self.call.progress.borrow().is_over();
         if !is_over {
-            self.complete(Err(CallError::Ending));
+            self.complete(Err(CallError::ShuttingDown));
         }
     }
 }

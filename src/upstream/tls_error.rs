@@ -44,9 +44,9 @@ impl From<&CertificateError> for CertificateProblem {
 /// HTTP/2 that doesn't get here.
 pub(super) fn fault(error: &reqwest::Error) -> Option<CallError> {
     match find(error)? {
-        rustls::Error::InvalidCertificate(why) => Some(CallError::Untrusted(why.into())),
-        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => Some(CallError::NoTls),
-        _ => error.is_connect().then_some(CallError::NoTls),
+        rustls::Error::InvalidCertificate(why) => Some(CallError::UntrustedCertificate(why.into())),
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => Some(CallError::TlsFailed),
+        _ => error.is_connect().then_some(CallError::TlsFailed),
     }
 }
 

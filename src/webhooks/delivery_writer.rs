@@ -77,7 +77,7 @@ impl Queue {
 /// The brands' queues.
 pub struct DeliveryWriter {
     pool: Pool,
-    keep_contents: u32,
+    dedup_history_size: u32,
     background: BackgroundTasks,
     clock: Clock,
     queues: HashMap<i32, Mutex<Queue>>,
@@ -92,7 +92,7 @@ impl DeliveryWriter {
     /// Queues for some brands.
     pub fn new(
         pool: Pool,
-        keep_contents: u32,
+        dedup_history_size: u32,
         alarm: Arc<Alarm>,
         background: BackgroundTasks,
         clock: Clock,
@@ -100,7 +100,7 @@ impl DeliveryWriter {
     ) -> Arc<Self> {
         Arc::new(Self {
             pool,
-            keep_contents,
+            dedup_history_size,
             background,
             clock,
             queues: brands.into_iter().map(|brand_id| (brand_id, Mutex::default())).collect(),
@@ -137,7 +137,7 @@ impl DeliveryWriter {
         loop {
             tokio::time::sleep(TRIAL).await;
             let Some(brand_id) = self.queues.keys().next().filter(|_| self.alarm.is_raised_and_quiet(QUIET)) else { continue };
-            if insert_deliveries(&self.pool, *brand_id, &[], self.keep_contents, self.clock.frozen_at()).await.is_ok() {
+            if insert_deliveries(&self.pool, *brand_id, &[], self.dedup_history_size, self.clock.frozen_at()).await.is_ok() {
                 self.alarm.clear();
             }
         }
@@ -145,7 +145,7 @@ impl DeliveryWriter {
 
     async fn write(&self, brand_id: i32, parcels: Vec<PendingInsert>) {
         let (rows, delivery_writer): (Vec<_>, Vec<_>) = parcels.into_iter().map(|parcel| (parcel.row, (parcel.receipt, parcel._room))).unzip();
-        let written = insert_deliveries(&self.pool, brand_id, &rows, self.keep_contents, self.clock.frozen_at()).await;
+        let written = insert_deliveries(&self.pool, brand_id, &rows, self.dedup_history_size, self.clock.frozen_at()).await;
         let inserted: Result<Inserted, NotStored> = match written {
             Ok(inserted) => {
                 self.alarm.clear();

@@ -20,21 +20,21 @@ pub enum Outcome {
     /// Stored.
     Received,
     /// The same had been stored before.
-    Known,
+    Duplicate,
     /// Another one with the same id had been stored before: the sender's ids are broken.
     ConflictingDuplicate,
     /// The same had been stored before, and something else about the same things since.
-    Repeated,
+    StaleDuplicate,
     /// The same came too often.
-    TooOften,
+    RateLimited,
     /// The settings say that it is not wanted.
     Dropped,
     /// It is not proved to be the source's.
-    VerificationError,
+    Unverified,
     /// Its body is larger than bodies may be.
     TooLarge,
     /// The source sent it incompletely.
-    Broken,
+    Incomplete,
     /// It could not be stored; the source sends it again.
     Unavailable,
 }
@@ -42,28 +42,28 @@ pub enum Outcome {
 impl Outcome {
     const ALL: [Self; 10] = [
         Self::Received,
-        Self::Known,
+        Self::Duplicate,
         Self::ConflictingDuplicate,
-        Self::Repeated,
-        Self::TooOften,
+        Self::StaleDuplicate,
+        Self::RateLimited,
         Self::Dropped,
-        Self::VerificationError,
+        Self::Unverified,
         Self::TooLarge,
-        Self::Broken,
+        Self::Incomplete,
         Self::Unavailable,
     ];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Received => "received",
-            Self::Known => "known",
+            Self::Duplicate => "duplicate",
             Self::ConflictingDuplicate => "conflicting_duplicate",
-            Self::Repeated => "repeated",
-            Self::TooOften => "too_often",
+            Self::StaleDuplicate => "stale_duplicate",
+            Self::RateLimited => "rate_limited",
             Self::Dropped => "dropped",
-            Self::VerificationError => "refused",
+            Self::Unverified => "unverified",
             Self::TooLarge => "too_large",
-            Self::Broken => "broken",
+            Self::Incomplete => "incomplete",
             Self::Unavailable => "unavailable",
         }
     }
@@ -102,8 +102,8 @@ impl WebhookEndpoint {
         }
         let mut news = self.news();
         match outcome {
-            Outcome::Received | Outcome::Known | Outcome::ConflictingDuplicate | Outcome::Repeated | Outcome::Dropped => {
-                let is_duplicate = matches!(outcome, Outcome::Known | Outcome::ConflictingDuplicate | Outcome::Repeated);
+            Outcome::Received | Outcome::Duplicate | Outcome::ConflictingDuplicate | Outcome::StaleDuplicate | Outcome::Dropped => {
+                let is_duplicate = matches!(outcome, Outcome::Duplicate | Outcome::ConflictingDuplicate | Outcome::StaleDuplicate);
                 news.duplicates = news.duplicates.saturating_add(i64::from(is_duplicate));
                 if outcome == Outcome::ConflictingDuplicate {
                     news.conflicting_duplicates = news.conflicting_duplicates.saturating_add(1);
@@ -113,13 +113,13 @@ impl WebhookEndpoint {
                 news.accepted = news.accepted.saturating_add(1);
                 (news.refused_in_a_row, news.refused_since) = (0, None);
             }
-            Outcome::VerificationError => {
+            Outcome::Unverified => {
                 news.refused_at = Some(now);
                 news.refused = news.refused.saturating_add(1);
                 news.refused_in_a_row = news.refused_in_a_row.saturating_add(1);
                 news.refused_since.get_or_insert(now);
             }
-            Outcome::TooOften | Outcome::TooLarge | Outcome::Broken | Outcome::Unavailable => {}
+            Outcome::RateLimited | Outcome::TooLarge | Outcome::Incomplete | Outcome::Unavailable => {}
         }
     }
 

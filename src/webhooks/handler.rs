@@ -75,18 +75,18 @@ impl WebhookService {
             endpoints: Arc::new(WebhookEndpoints::new(brands)),
             delivery_writer: DeliveryWriter::new(
                 pool.clone(),
-                settings.keep_contents,
+                settings.dedup_history_size,
                 alarm,
                 background,
                 clock.clone(),
                 brands.iter().map(|brand| brand.id()),
             ),
             pool,
-            same: SameWebhooks::new(limits.same_webhook_per_minute),
+            same: SameWebhooks::new(limits.identical_webhooks_per_minute),
             large: Arc::new(Semaphore::new(1)),
-            body_memory: BodyMemoryBudget::new(settings.waiting_megabytes),
+            body_memory: BodyMemoryBudget::new(settings.body_memory_megabytes),
             most_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
-            answer: Duration::from_millis(settings.answer_ms),
+            answer: Duration::from_millis(settings.ack_timeout_ms),
             wakes,
             clock,
         }
@@ -152,14 +152,14 @@ impl WebhookService {
         };
         let admitted = self.verify(brand, endpoint.source, letter).await?.map_err(|refused| {
             endpoint.warn(refused, self.clock.now());
-            (Outcome::VerificationError, Problem::WebhookUnproved)
+            (Outcome::Unverified, Problem::WebhookUnproved)
         })?;
         let Some(priority) = place_in_line(admitted.label.priority) else { return Ok(Outcome::Dropped) };
         // A second one of the same id, or the same content as the last, changes nothing; what bears neither is work each time.
         let content = (admitted.label.sameness == DedupKey::None)
             .then(|| LookupHash::new(&brand.row.secret, &format!("same {}", endpoint.source), &normalized(&admitted.delivery.body)).0);
         if let Some(content) = content {
-            self.same.take(content).map_err(|seconds| (Outcome::TooOften, Problem::TooManyWebhooks(seconds)))?;
+            self.same.take(content).map_err(|seconds| (Outcome::RateLimited, Problem::TooManyWebhooks(seconds)))?;
         }
         let about = about(&admitted);
         let stored = self.delivery_writer.store(brand.id(), row(brand, endpoint.source, admitted, priority), body_memory).await;
@@ -167,13 +167,13 @@ impl WebhookService {
             Ok(InsertResult::Repeated) => {
                 // It may be so again, or somebody sends again what was so once: only the source knows.
                 self.ask_about(brand, endpoint.source, about).await.map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
-                Ok(Outcome::Repeated)
+                Ok(Outcome::StaleDuplicate)
             }
             Ok(InsertResult::New) => {
                 self.wakes.wake(brand.id());
                 Ok(Outcome::Received)
             }
-            Ok(InsertResult::Known) => Ok(Outcome::Known),
+            Ok(InsertResult::Known) => Ok(Outcome::Duplicate),
             Ok(InsertResult::Conflicting) => Ok(Outcome::ConflictingDuplicate),
             Err(_) => {
                 // Whoever is asked to send it again may do so.
@@ -215,7 +215,7 @@ impl WebhookService {
         // A signature is made of the bytes that were packed, and nobody says with what.
         let mut encodings = request.headers().get_all(header::CONTENT_ENCODING).flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
         if !encodings.all(|encoding| encoding.trim_ascii().is_empty() || encoding.trim_ascii().eq_ignore_ascii_case(b"identity")) {
-            return Err((Outcome::Broken, Problem::BodyEncoded));
+            return Err((Outcome::Incomplete, Problem::BodyEncoded));
         }
         let too_large = (Outcome::TooLarge, Problem::BodyTooLarge);
         let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -224,7 +224,7 @@ impl WebhookService {
         }
         let mut body = Body::default();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| (Outcome::Broken, Problem::BadRequest))?;
+            let chunk = chunk.map_err(|_| (Outcome::Incomplete, Problem::BadRequest))?;
             if body.bytes.len().saturating_add(chunk.len()) > self.most_bytes {
                 return Err(too_large);
             }

@@ -32,7 +32,7 @@ async fn traversal(replica: Arc<Replica>, priority: CallPriority, is_over: Arc<A
         page += 1;
         let ask = Ask::about("get", &format!("{}-{page}", priority.as_str()));
         match replica.account.call(&ask, priority, Duration::from_secs(20)).await {
-            Ok(_) | Err(CallError::NoBudget) => {}
+            Ok(_) | Err(CallError::RateLimited) => {}
             Err(error) => panic!("{error}"),
         }
     }
@@ -52,7 +52,7 @@ async fn ring(replica: Arc<Replica>, per_second: u32, is_over: Arc<AtomicBool>, 
             let ask = Ask::about("get", &format!("live-{n}-{per_second}"));
             match replica.account.call(&ask, CallPriority::Live, Duration::from_millis(300)).await {
                 Ok(_) => drop(answered.fetch_add(1, Ordering::SeqCst)),
-                Err(CallError::NoBudget) => {}
+                Err(CallError::RateLimited) => {}
                 Err(error) => panic!("{error}"),
             }
         });
@@ -130,7 +130,7 @@ async fn a_restart_does_not_begin_a_new_minute() {
         let replica = Replica::start_on(&name, &vendor.url(), options.clone()).await;
         for n in 0..8 {
             let asked = replica.account.call(&Ask::about("get", &n.to_string()), CallPriority::Live, timeout).await;
-            assert!(matches!(asked, Ok(_) | Err(CallError::NoBudget)));
+            assert!(matches!(asked, Ok(_) | Err(CallError::RateLimited)));
         }
         replica.stop().await;
     }

@@ -153,7 +153,7 @@ async fn a_url_is_followed_to_the_origins_of_the_account_and_nowhere_else() {
         format!("{}@127.0.0.1:{port}/", vendor.url()),
         format!("https://{}/", vendor.address),
     ] {
-        assert!(matches!(replica.ask("given", &url).await, Err(CallError::Foreign)), "{url}");
+        assert!(matches!(replica.ask("given", &url).await, Err(CallError::BlockedOrigin)), "{url}");
     }
     assert_eq!((vendor.arrivals().len(), files.arrivals().len(), foreign.arrivals().len(), foreign.connections()), (1, 1, 0, 0));
     let granted: i64 = sqlx::query_scalar("select sum(number)::bigint from calls").fetch_one(replica.pool()).await.unwrap();
@@ -177,7 +177,8 @@ async fn only_what_may_be_sent_twice_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_used_again_and_none_is_left() {
     let vendor = Vendor::start(|arrival| json(if arrival.target == "/0" { 404 } else { 200 }, "1")).await;
-    let options = Options { settings: CallSettings { first_byte_ms: 200, break_after: 1_000, ..Options::default().settings }, ..Options::default() };
+    let options =
+        Options { settings: CallSettings { response_timeout_ms: 200, breaker_failures: 1_000, ..Options::default().settings }, ..Options::default() };
     let replica = Replica::start(&vendor.url(), options).await;
     for n in 0..20 {
         replica.ask("get", &n.to_string()).await.unwrap();
@@ -195,7 +196,7 @@ async fn connections_are_used_again_and_none_is_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
     let vendor = Vendor::start(|arrival| if arrival.target.contains("page") { Act::Hang(Vec::new()) } else { json(200, "1") }).await;
-    let settings = CallSettings { first_byte_ms: 5_000, whole_ms: 5_000, ..Options::default().settings };
+    let settings = CallSettings { response_timeout_ms: 5_000, total_timeout_ms: 5_000, ..Options::default().settings };
     let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
     let pages: Vec<Ask> = (0..20).map(|n| Ask::about("get", &format!("page-{n}"))).collect();
     let backfill = futures_util::future::join_all(pages.iter().map(|ask| replica.account.call(ask, CallPriority::Backfill, Duration::from_secs(60))));
@@ -243,7 +244,7 @@ async fn without_postgres_no_call_is_made() {
 async fn what_the_api_does_not_know_is_not_asked() {
     let vendor = Vendor::start(|_| json(200, "1")).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
-    assert!(matches!(replica.ask("dance", "a").await, Err(CallError::Unaskable)));
-    assert!(matches!(replica.ask("get", "../../b").await, Err(CallError::Foreign)));
+    assert!(matches!(replica.ask("dance", "a").await, Err(CallError::Unsupported)));
+    assert!(matches!(replica.ask("get", "../../b").await, Err(CallError::BlockedOrigin)));
     replica.stop().await;
 }

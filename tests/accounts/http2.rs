@@ -54,7 +54,7 @@ async fn calls_that_begin_before_there_is_a_connection_are_all_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_hangs_leaves_the_others_alone() {
     let hangs = |arrival: &Arrival| if arrival.path.contains("hangs") { Deed::Hang } else { Deed::Answer(200, "1") };
-    let settings = CallSettings { first_byte_ms: 5_000, whole_ms: 5_000, ..Options::default().settings };
+    let settings = CallSettings { response_timeout_ms: 5_000, total_timeout_ms: 5_000, ..Options::default().settings };
     let (vendor, replica) = start(Options { settings, ..Options::default() }, hangs).await;
     let hanging = Ask::about("get", "hangs");
     let hanging = replica.account.call(&hanging, CallPriority::Backfill, Duration::from_secs(20));
@@ -107,7 +107,7 @@ async fn a_connection_that_the_source_leaves_fails_no_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_on_which_nothing_is_heard_any_more_is_left() {
-    let settings = CallSettings { first_byte_ms: 300, whole_ms: 1_000, break_after: 1_000, ..Options::default().settings };
+    let settings = CallSettings { response_timeout_ms: 300, total_timeout_ms: 1_000, breaker_failures: 1_000, ..Options::default().settings };
     let (vendor, replica) = start(Options { settings, ..Options::default() }, |_| Deed::Answer(200, "1")).await;
     replica.ask("get", "first").await.unwrap();
     vendor.behave(|arrival| if arrival.connection == 0 { Deed::Freeze } else { Deed::Answer(200, "1") });
@@ -125,7 +125,7 @@ async fn too_many_calls_are_too_many_over_http2() {
     let (vendor, replica) = start(Options::default(), |_| Deed::Headed(429, "retry-after", "30")).await;
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Status(429))));
     let heard = replica.account.call(&Ask::about("get", "b"), CallPriority::Live, Duration::from_millis(300)).await;
-    assert!(matches!(heard, Err(CallError::NoBudget)));
+    assert!(matches!(heard, Err(CallError::RateLimited)));
     assert_eq!(vendor.arrivals().len(), 1);
     replica.stop().await;
 }
@@ -145,7 +145,11 @@ async fn postgres_says(replica: &Replica) -> Timestamp {
 /// A minute whose margin a slow connection exceeds.
 fn narrow(options: Options) -> Options {
     let window = Window { length: Duration::from_secs(60), margin: Duration::from_millis(200) };
-    Options { window, settings: CallSettings { first_byte_ms: 10_000, whole_ms: 10_000, connect_ms: 5_000, ..options.settings }, ..options }
+    Options {
+        window,
+        settings: CallSettings { response_timeout_ms: 10_000, total_timeout_ms: 10_000, connect_timeout_ms: 5_000, ..options.settings },
+        ..options
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

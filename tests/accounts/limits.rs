@@ -50,7 +50,7 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
         let blocked = blocked(&one).await;
         assert!((least..=most).contains(&blocked), "{blocked}");
         for replica in [&one, &two] {
-            assert!(matches!(try_call(replica, "b").await, Err(CallError::NoBudget)));
+            assert!(matches!(try_call(replica, "b").await, Err(CallError::RateLimited)));
         }
         assert_eq!(vendor.arrivals().len(), 1);
         assert!(one.account.is_open(), "that is no fault");
@@ -70,7 +70,7 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
         let called = replica.account.call(&ask, CallPriority::Live, Duration::from_secs(timeout));
         // Long before its time is up.
         let called = tokio::time::timeout(Duration::from_secs(20), called).await.expect("it is told");
-        assert!(if is_had { called.is_ok() } else { matches!(called, Err(CallError::NoBudget)) });
+        assert!(if is_had { called.is_ok() } else { matches!(called, Err(CallError::RateLimited)) });
         assert_eq!(vendor.arrivals().len(), 1 + usize::from(is_had));
         replica.stop().await;
     }
@@ -88,7 +88,7 @@ async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
     let replica = Replica::start(&vendor.url(), Options { calls: 60, ..Options::default() }).await;
     let mut refused = 0;
     for n in 0..10 {
-        refused += usize::from(matches!(try_call(&replica, &n.to_string()).await, Err(CallError::NoBudget)));
+        refused += usize::from(matches!(try_call(&replica, &n.to_string()).await, Err(CallError::RateLimited)));
     }
     assert_eq!((vendor.arrivals().len(), refused), (6, 4));
     assert!(row(&replica).await.spent_until.is_some(), "that is shown");
@@ -128,7 +128,7 @@ async fn a_source_that_has_as_many_left_as_believed_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_fails_is_left_alone_until_one_call_finds_it_well() {
-    let settings = CallSettings { break_after: 3, break_seconds: 1, ..Options::default().settings };
+    let settings = CallSettings { breaker_failures: 3, breaker_open_seconds: 1, ..Options::default().settings };
     let vendor = Vendor::start(|_| json(503, "{}")).await;
     let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
     for n in 0..3 {
@@ -137,7 +137,7 @@ async fn an_account_that_fails_is_left_alone_until_one_call_finds_it_well() {
     }
     assert!(!replica.account.is_open());
     for n in 0..20 {
-        assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::Broken)));
+        assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::CircuitOpen)));
     }
     assert_eq!(vendor.arrivals().len(), 3);
     until("it may be tried", || replica.account.is_open()).await;
@@ -145,7 +145,7 @@ async fn an_account_that_fails_is_left_alone_until_one_call_finds_it_well() {
     let names: Vec<String> = (0..5).map(|n| n.to_string()).collect();
     let tried = futures_util::future::join_all(names.iter().map(|name| replica.ask("get", name))).await;
     assert_eq!(tried.iter().filter(|tried| matches!(tried, Err(CallError::Status(503)))).count(), 1);
-    assert_eq!(tried.iter().filter(|tried| matches!(tried, Err(CallError::Broken))).count(), 4);
+    assert_eq!(tried.iter().filter(|tried| matches!(tried, Err(CallError::CircuitOpen))).count(), 4);
     assert_eq!(vendor.arrivals().len(), 4);
     assert!(!replica.account.is_open());
     vendor.behave(|_| json(200, "1"));

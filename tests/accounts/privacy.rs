@@ -59,7 +59,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
     tracing::subscriber::set_global_default(hookpoint::telemetry::subscriber(&settings, move || writer.clone())).unwrap();
     hookpoint::telemetry::metrics();
     let mut shown = String::new();
-    let settings = CallSettings { whole_ms: 500, break_after: 2, ..Options::default().settings };
+    let settings = CallSettings { total_timeout_ms: 500, breaker_failures: 2, ..Options::default().settings };
     for act in acts() {
         let vendor = Vendor::start(move |arrival| match arrival.target.as_str() {
             "/oauth:token" => json(200, "{\"access_token\":\"canary-of-the-token\"}"),

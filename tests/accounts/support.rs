@@ -160,7 +160,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let settings = CallSettings { connect_ms: 1_000, first_byte_ms: 500, whole_ms: 1_000, max_body_kilobytes: 64, ..CallSettings::default() };
+        let settings = CallSettings {
+            connect_timeout_ms: 1_000,
+            response_timeout_ms: 500,
+            total_timeout_ms: 1_000,
+            max_body_kilobytes: 64,
+            ..CallSettings::default()
+        };
         let credential = Credential::Bearer(Secret::new(TOKEN.into()));
         Self { calls: 60_000, window: Window::MINUTE, credential, origins: Vec::new(), settings, authority: None }
     }

@@ -77,7 +77,7 @@ async fn a_token_is_fetched_in_secret_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
     let (known, foreign) = (Authority::new(), Authority::new());
-    let settings = CallSettings { break_after: 3, ..Options::default().settings };
+    let settings = CallSettings { breaker_failures: 3, ..Options::default().settings };
     for (by, claim, expected, words) in [
         (&foreign, SOUND, CertificateProblem::UnknownAuthority, "its certificate is not trusted: no authority known here has issued it"),
         (
@@ -94,17 +94,20 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
             let replica = Replica::start(&vendor.url(), Options { settings: settings.clone(), ..trusting(&known) }).await;
             for n in 0..3 {
                 let heard = replica.ask("get", &n.to_string()).await;
-                assert!(matches!(heard, Err(CallError::Untrusted(why)) if why == expected), "{words}: {heard:?}");
+                assert!(matches!(heard, Err(CallError::UntrustedCertificate(why)) if why == expected), "{words}: {heard:?}");
                 assert!(heard.unwrap_err().is_retryable(), "a certificate can be renewed");
             }
-            assert!(matches!(replica.ask("get", "3").await, Err(CallError::Broken)), "it is left alone");
+            assert!(matches!(replica.ask("get", "3").await, Err(CallError::CircuitOpen)), "it is left alone");
             assert_eq!(failure(&replica).await, words);
             assert!(vendor.arrivals().is_empty());
             replica.stop().await;
 
             let replica = Replica::start(&vendor.url(), Options { credential: token_at("/oauth:token"), ..trusting(&known) }).await;
             let heard = replica.ask("get", "a").await;
-            assert!(matches!(&heard, Err(CallError::NoToken(why)) if matches!(**why, CallError::Untrusted(why) if why == expected)), "{heard:?}");
+            assert!(
+                matches!(&heard, Err(CallError::NoToken(why)) if matches!(**why, CallError::UntrustedCertificate(why) if why == expected)),
+                "{heard:?}"
+            );
             assert!(vendor.arrivals().is_empty());
             replica.stop().await;
         }
@@ -115,7 +118,7 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
 async fn without_an_authority_besides_the_machine_s_nobody_of_ours_is_trusted() {
     let vendor = Vendor::secure(&Authority::new().greeting(SOUND, "http/1.1"), Duration::ZERO, |_| json(200, "1")).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
-    assert!(matches!(replica.ask("get", "a").await, Err(CallError::Untrusted(CertificateProblem::UnknownAuthority))));
+    assert!(matches!(replica.ask("get", "a").await, Err(CallError::UntrustedCertificate(CertificateProblem::UnknownAuthority))));
     replica.stop().await;
 }
 
@@ -126,7 +129,7 @@ async fn a_source_without_tls_or_with_an_old_one_gets_nothing() {
     for words in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"SSH-2.0-OpenSSH\r\n", b"\x15\x03\x01\x00\x02\x02\x46"] {
         let replica = Replica::start(&blurt(words).await, trusting(&authority)).await;
         let heard = replica.ask("get", "a").await;
-        assert!(matches!(heard, Err(CallError::NoTls)), "{heard:?}");
+        assert!(matches!(heard, Err(CallError::TlsFailed)), "{heard:?}");
         replica.stop().await;
     }
     for protocol in PROTOCOLS {
@@ -134,7 +137,7 @@ async fn a_source_without_tls_or_with_an_old_one_gets_nothing() {
         let replica = Replica::start(&vendor.url(), trusting(&authority)).await;
         let heard = replica.ask("get", "a").await;
         // It says so after the handshake: whether that is read depends on who is faster.
-        assert!(matches!(heard, Err(CallError::NoTls | CallError::Unreachable)), "{protocol}: {heard:?}");
+        assert!(matches!(heard, Err(CallError::TlsFailed | CallError::Unreachable)), "{protocol}: {heard:?}");
         assert!(vendor.arrivals().is_empty());
         replica.stop().await;
     }
@@ -144,7 +147,7 @@ async fn a_source_without_tls_or_with_an_old_one_gets_nothing() {
 async fn a_handshake_that_hangs_ends_when_connecting_has_to() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("https://{}", listener.local_addr().unwrap());
-    let settings = CallSettings { connect_ms: 200, first_byte_ms: 120_000, whole_ms: 120_000, ..CallSettings::default() };
+    let settings = CallSettings { connect_timeout_ms: 200, response_timeout_ms: 120_000, total_timeout_ms: 120_000, ..CallSettings::default() };
     let replica = Replica::start(&base_url, Options { settings, ..Options::default() }).await;
     let heard = tokio::time::timeout(Duration::from_secs(60), replica.ask("get", "a")).await.expect("it ends");
     assert!(matches!(heard, Err(CallError::TimedOut)));

@@ -114,7 +114,7 @@ async fn where_there_is_no_token_nobody_asks_again_and_again() {
         let asks: Vec<String> = (0..20).map(|n| n.to_string()).collect();
         for _ in 0..3 {
             let all = futures_util::future::join_all(asks.iter().map(|about| replica.ask("get", about))).await;
-            assert!(all.iter().all(|heard| matches!(heard, Err(CallError::NoToken(_) | CallError::Broken))), "{body}: {all:?}");
+            assert!(all.iter().all(|heard| matches!(heard, Err(CallError::NoToken(_) | CallError::CircuitOpen))), "{body}: {all:?}");
         }
         assert_eq!((tokens(&vendor).len(), vendor.arrivals().len()), (1, 1), "{body}");
         replica.stop().await;
@@ -124,13 +124,13 @@ async fn where_there_is_no_token_nobody_asks_again_and_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_finds_out_whether_an_account_is_back_asks_for_a_token_however_often_there_was_none() {
     let vendor = Vendor::start(|_| json(500, "{}")).await;
-    let settings = CallSettings { break_after: 1, break_seconds: 1, ..CallSettings::default() };
+    let settings = CallSettings { breaker_failures: 1, breaker_open_seconds: 1, ..CallSettings::default() };
     let replica = Replica::start(&vendor.url(), Options { settings, ..options("/oauth:token", TokenStyle::Json) }).await;
     let mut without = 0;
     while without < 4 {
         match replica.ask("get", "a").await {
             Err(CallError::NoToken(_)) => without += 1,
-            Err(CallError::Broken) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(CallError::CircuitOpen) => tokio::time::sleep(Duration::from_millis(20)).await,
             heard => panic!("{heard:?}"),
         }
         assert_eq!(tokens(&vendor).len(), without, "nobody finds anything out without asking");
@@ -143,7 +143,7 @@ async fn a_key_that_is_refused_leaves_the_account_alone() {
     let vendor = Vendor::start(|_| json(401, "{}")).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     for n in 0..10 {
-        assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::Status(401) | CallError::Broken)));
+        assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::Status(401) | CallError::CircuitOpen)));
     }
     assert_eq!(vendor.arrivals().len(), 5);
     until("it is left alone", || !replica.account.is_open()).await;

@@ -59,7 +59,7 @@ impl World {
                 }
             }
         }
-        let above = self.rules.shared_above;
+        let above = self.rules.shared_value_threshold;
         let by_records = records.into_iter().filter(|(_, holders)| *holders > above).map(|((value, _), _)| value);
         let by_names = names.into_iter().filter(|(_, names)| are_of_more_than(above, names)).map(|(value, _)| value);
         by_records.chain(by_names).collect()

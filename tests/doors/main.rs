@@ -14,7 +14,7 @@ use base64::Engine;
 use hmac::{Hmac, KeyInit, Mac};
 use hookpoint::customer::model::source::Source;
 use hookpoint::sources::SourceSettings;
-use hookpoint::sources::secret::{ApiKeyCache, SecretRef};
+use hookpoint::sources::secret::{SecretLoader, SecretRef};
 use hookpoint::sources::webhook::{Proof, UnverifiedWebhook, VerificationError};
 use jiff::Timestamp;
 use sha2::Sha256;
@@ -30,7 +30,7 @@ fn settled(source: Source, webhook: &str) -> (Option<Box<dyn Proof>>, Vec<(Strin
         SecretRef::Env(name) => Ok(name.clone().into_bytes()),
         SecretRef::File(_) => Err("names no file".to_owned()),
     };
-    let mut keys = ApiKeyCache::new(&fetch);
+    let mut keys = SecretLoader::new(&fetch);
     let proof = settings.proof(source, &mut keys);
     (proof, keys.into_mistakes().concat())
 }

@@ -443,11 +443,11 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[lookup]\nkey_parameter = \"address\"", 2, "lookup.key_parameter", "such as \"key\""),
     ("[limits]\nlookups_per_second = 0", 2, "limits.lookups_per_second", "at least 1"),
     ("[limits]\nwrong_keys_per_minute = 0", 2, "limits.wrong_keys_per_minute", "at least 1"),
-    ("[limits]\nmisses_per_minute = 0", 2, "limits.misses_per_minute", "at least 1"),
-    ("[limits]\nmax_networks = 0", 2, "limits.max_networks", "at least 1"),
+    ("[limits]\nmisses_per_minute = 0", 2, "limits.not_found_per_minute", "at least 1"),
+    ("[limits]\nmax_networks = 0", 2, "limits.max_tracked_networks", "at least 1"),
     ("[telemetry]\nlevel = \"verbose\"", 2, "telemetry.level", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
     ("[telemetry]\nformat = \"xml\"", 2, "telemetry.format", "expected one of `auto`, `human`, `json`"),
-    ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nledger_file = \"/srv/data/ledger.jsonl\"", 4, "erasure.ledger_file", "must not be below /srv/data"),
+    ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nledger_file = \"/srv/data/ledger.jsonl\"", 4, "erasure.suppression_file", "must not be below /srv/data"),
     // Brands.
     ("[limits]\n[brands.Demo]", 2, "brands.Demo", "lower-case letters, digits, - and _"),
     ("[brands.\"a.b\"]", 1, "brands.a.b", "lower-case letters, digits, - and _"),
@@ -473,7 +473,7 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     // Identity and sources.
     ("[brands.demo.identity]\norder = [\n \"omneo.profile\",\n \"crm\",\n]", 4, "brands.demo.identity.order.1", KINDS),
     ("[brands.demo.identity]\nunique = [\"crm\"]", 2, "brands.demo.identity.unique.0", KINDS),
-    ("[brands.demo.identity]\nshared_above = 0", 2, "brands.demo.identity.shared_above", "at least 1"),
+    ("[brands.demo.identity]\nshared_above = 0", 2, "brands.demo.identity.shared_value_threshold", "at least 1"),
     ("[brands.demo.identity]\ncomponent_cap = 0", 2, "brands.demo.identity.component_cap", "at least 1"),
     ("[brands.demo.identity]\nblocked_values = [\n \"a@example.org\",\n \"hello\",\n]", 4, "brands.demo.identity.blocked_values.1", "e-mail address nor a phone number"),
     ("[brands.demo.sources.omnilab]\nexternal_id_kind = \"crm\"", 2, "brands.demo.sources.omnilab.external_id_kind", "must be \"\" or one of omneo.profile"),
@@ -540,8 +540,12 @@ fn a_credential_of_an_api_may_be_as_short_as_its_vendor_makes_it() {
 fn mistakes_of_all_brands_are_told_at_once() {
     let told = mistakes("[limits]\nmax_networks = 0\n[brands.one]\nlocale = \"de\"\ntime_zone = \"X\"\n[brands.two]\nlocale = \"fr\"");
     let places: Vec<String> = told.iter().map(|told| told.split(": ").take(2).collect::<Vec<_>>().join(" ")).collect();
-    let expected =
-        ["brand.toml:2 limits.max_networks", "brand.toml:5 brands.one.time_zone", "brand.toml:4 brands.one.locale", "brand.toml:7 brands.two.locale"];
+    let expected = [
+        "brand.toml:2 limits.max_tracked_networks",
+        "brand.toml:5 brands.one.time_zone",
+        "brand.toml:4 brands.one.locale",
+        "brand.toml:7 brands.two.locale",
+    ];
     assert_eq!(places, expected);
 }
 

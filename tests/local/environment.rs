@@ -49,11 +49,11 @@ fn nothing_is_kept_in_a_shared_directory_when_the_environment_is_empty() {
     for arguments in [&["settings", "check"][..], &["serve"], &["brand", "list"], &["customer", "erase", "--id", "1", "--yes"]] {
         let own_server = run_bare(&scratch, &settings, arguments, &url);
         assert_eq!((own_server.code, own_server.out.as_str()), (Some(2), ""), "{arguments:?}");
-        assert!(own_server.error.contains("erasure.ledger_file: must be set"), "{}", own_server.error);
+        assert!(own_server.error.contains("erasure.suppression_file: must be set"), "{}", own_server.error);
         assert!(!own_server.error.contains("data_dir"), "{}", own_server.error);
         let embedded = run_bare(&scratch, &settings, arguments, &[]);
         assert_eq!((embedded.code, embedded.out.as_str()), (Some(2), ""), "{arguments:?}");
-        for key in ["erasure.ledger_file: must be set", "database.data_dir: must be set"] {
+        for key in ["erasure.suppression_file: must be set", "database.data_dir: must be set"] {
             assert!(embedded.error.contains(key), "{}", embedded.error);
         }
         // Whom else it could ask is said as well.

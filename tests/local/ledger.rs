@@ -47,7 +47,7 @@ fn count(desk: &Desk) -> [String; 3] {
 fn refused(ended: &RunEnd) {
     assert_eq!(ended.code, Some(1), "{}", ended.error);
     let sentence = "the ledger of erasures names 12 of the 12 records of shop, which nobody erased in this database";
-    assert!(ended.error.contains(sentence) && ended.error.contains("raise erasure.max_percent"), "{}", ended.error);
+    assert!(ended.error.contains(sentence) && ended.error.contains("raise erasure.max_erased_percent"), "{}", ended.error);
 }
 
 #[test]

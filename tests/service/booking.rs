@@ -56,7 +56,7 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
         let lookup = "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]";
         let replace = vec![("[lookup]", lookup.to_owned()), (webhook, api)];
         let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
-        let calls = CallSettings { first_byte_ms: 500, whole_ms: 500, ..CallSettings::default() };
+        let calls = CallSettings { response_timeout_ms: 500, total_timeout_ms: 500, ..CallSettings::default() };
         let background = BackgroundTasks::new();
         let accounts = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
         let account = Arc::clone(accounts.get(app.brand.id(), source).unwrap());

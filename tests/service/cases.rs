@@ -292,8 +292,8 @@ fn some_case() -> impl Strategy<Value = Case> {
             }
         },
     );
-    let rules = (1..4_i64, prop::sample::select(vec![2_i64, 4, 1_000])).prop_map(|(shared_above, cap)| {
-        toml::Table::from_iter([("shared_above".to_owned(), shared_above.into()), ("component_cap".to_owned(), cap.into())])
+    let rules = (1..4_i64, prop::sample::select(vec![2_i64, 4, 1_000])).prop_map(|(shared_value_threshold, cap)| {
+        toml::Table::from_iter([("shared_value_threshold".to_owned(), shared_value_threshold.into()), ("component_cap".to_owned(), cap.into())])
     });
     let both = |left: &str, right: &str| Some([left.to_owned(), right.to_owned()]);
     let decisions = vec![

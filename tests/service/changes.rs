@@ -103,7 +103,7 @@ async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
     assert!(row.is_complete() && !row.is_failing() && row.is_reconcile);
     assert_eq!((row.complete_at, row.drift), (all.complete_at, None));
     assert_eq!(row.caught_up_at, Some(row.started_at));
-    let missed = "hookpoint_sync_missed_total{brand=\"demo\",source=\"omneo\",stream=\"profiles\"}";
+    let missed = "hookpoint_sync_missed_changes_total{brand=\"demo\",source=\"omneo\",stream=\"profiles\"}";
     assert!(hookpoint::telemetry::metrics().render().contains(missed));
     assert!(traversal.walk_due(Source::Omneo, Line::Changes).await.is_empty(), "it was just done");
     traversal.stop().await;

@@ -52,7 +52,7 @@ fn api(systems: &Systems, source: Source) -> String {
 
 impl Office {
     async fn open(source: Source) -> Self {
-        Self::open_with(source, CallSettings { break_after: 1_000, ..CallSettings::default() }).await
+        Self::open_with(source, CallSettings { breaker_failures: 1_000, ..CallSettings::default() }).await
     }
 
     async fn open_with(source: Source, calls: CallSettings) -> Self {
@@ -239,7 +239,8 @@ async fn what_fails_while_it_is_hinted_at_again_waits_once() {
 
 #[tokio::test]
 async fn an_account_that_is_left_alone_uses_up_no_attempt() {
-    let office = Office::open_with(Source::Syncaroo, CallSettings { break_after: 1, break_seconds: 600, ..CallSettings::default() }).await;
+    let office =
+        Office::open_with(Source::Syncaroo, CallSettings { breaker_failures: 1, breaker_open_seconds: 600, ..CallSettings::default() }).await;
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
     office.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
     office.hint_at_booking().await;

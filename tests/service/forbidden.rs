@@ -23,11 +23,14 @@ impl Oracle {
         let (lefts, rights) = (of(view, left), of(view, right));
         let mailbox = mailbox_of(view, on);
         let borne = mailbox.as_deref();
-        let needs_first = self.rules.email_needs_first_name;
+        let needs_first = self.rules.email_link_requires_first_name;
         decided_different(view, left, right)
             || (tie >= Tie::Referred && two_ids(&lefts, &rights))
-            || (tie == Tie::Mailed && self.rules.email_needs_names && names_disagree_on_mailbox(&lefts, &rights, borne))
-            || (tie == Tie::Mailed && self.rules.email_needs_names && needs_first && borne.is_some_and(|borne| bears_nobody(borne, &lefts, &rights)))
+            || (tie == Tie::Mailed && self.rules.email_link_requires_compatible_names && names_disagree_on_mailbox(&lefts, &rights, borne))
+            || (tie == Tie::Mailed
+                && self.rules.email_link_requires_compatible_names
+                && needs_first
+                && borne.is_some_and(|borne| bears_nobody(borne, &lefts, &rights)))
             || (tie == Tie::Phoned && (names_disagree_on_line(&lefts, &rights, on.map(|(value, _)| value)) || strangers_by_email(&lefts, &rights)))
     }
 
@@ -89,11 +92,11 @@ impl Oracle {
         });
         let have_phone = view.ties[&Tie::Phoned].iter().any(|piece| (&piece.holders & members).len() > 1);
         if mailed.len() == 1 && !(phone && have_phone) {
-            if self.rules.email_needs_names {
+            if self.rules.email_link_requires_compatible_names {
                 let on_mailbox = |a: &FoldedName, b: &FoldedName| a.agrees_on_mailbox(b, true) || !a.has_first() || !b.has_first();
                 check(&referred, "names disagree on the e-mail", &|a, b| no_names_agree(&of(view, a), &of(view, b), on_mailbox));
             }
-            if self.rules.email_needs_first_name && referred.len() > 1 {
+            if self.rules.email_link_requires_first_name && referred.len() > 1 {
                 let without = referred.iter().filter(|group| !bears_somebody(view, group, &(members - group)));
                 faults.extend(without.map(|group| format!("a mailbox that bears no name is all that ties {group:?}")));
             }

@@ -101,7 +101,7 @@ async fn many_receipts_of_the_same_and_of_others_at_once_are_stored_once_each() 
 
 #[tokio::test]
 async fn without_an_id_what_says_a_then_b_then_a_ends_as_a() {
-    let app = receiver_with("keep_contents = 0").await;
+    let app = receiver_with("dedup_history_size = 0").await;
     let omneo = [("x-omneo-event", "profile.updated")];
     let profile = |points: i32| json!({"id": "p-1", "email": "p-1@example.org", "first_name": "Piet", "point_balance": points});
     let points = |customers: Vec<Value>| customers[0]["customFields"].to_string();

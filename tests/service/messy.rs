@@ -116,7 +116,7 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
     let metrics = hookpoint::telemetry::metrics().render();
     for (source, field) in told.keys() {
         let is_counted = metrics.lines().any(|line| {
-            line.starts_with("hookpoint_unread_values_total{")
+            line.starts_with("hookpoint_invalid_values_total{")
                 && line.contains(&format!("source=\"{source}\""))
                 && line.contains(&format!("field=\"{field}\""))
         });

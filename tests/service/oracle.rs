@@ -330,7 +330,7 @@ impl Oracle {
                 }
             }
         }
-        let above = self.rules.shared_above;
+        let above = self.rules.shared_value_threshold;
         let shared = holders.into_iter().filter(|(_, (records, names))| records.values().any(|n| *n > above) || are_of_more_than(above, names));
         shared.map(|(value, _)| value.clone()).collect()
     }
@@ -430,8 +430,8 @@ impl Oracle {
         let has_moved = |n: &usize| piece.value.clone().is_some_and(|value| view.moved.contains(&(*n, value)));
         let may_link = |n: &usize| match tie {
             Tie::Decided | Tie::Merged | Tie::Referred => true,
-            Tie::Mailed => self.rules.email_links && view.people[*n].may_link.0,
-            Tie::Phoned => self.rules.phone_links && view.people[*n].may_link.1 && !has_moved(n),
+            Tie::Mailed => self.rules.link_by_email && view.people[*n].may_link.0,
+            Tie::Phoned => self.rules.link_by_phone && view.people[*n].may_link.1 && !has_moved(n),
         };
         piece.holders.iter().copied().filter(may_link).collect()
     }
@@ -467,18 +467,18 @@ impl Oracle {
 
     /// Whether a form gave a number years before somebody else did.
     fn was_said_long_before(&self, view: &View, number: &Identifier, party: &Cluster, cluster: &Cluster) -> bool {
-        let years = SignedDuration::from_hours(24 * 365 * i64::from(self.rules.phone_moves_after_years));
+        let years = SignedDuration::from_hours(24 * 365 * i64::from(self.rules.phone_reassigned_after_years));
         let holders = |of: &Cluster| of.iter().map(|n| &view.people[*n]).filter(|person| person.links.contains(number)).collect::<Vec<_>>();
         let newest = |of: &Cluster| holders(of).into_iter().filter_map(|person| person.said_at.get(number)).max().copied();
         let is_later = newest(party).zip(newest(cluster)).is_some_and(|(one, two)| two.duration_since(one) >= years);
-        self.rules.phone_moves_after_years > 0 && is_later && !Self::may_share_for_years(view, party, cluster)
+        self.rules.phone_reassigned_after_years > 0 && is_later && !Self::may_share_for_years(view, party, cluster)
     }
 
     /// Notes who no longer has a number, because somebody else whose name doesn't agree said it years later.
     fn find_moved(&self, view: &mut View, piece: &Piece, clusters: &[Cluster]) {
-        let Some(number) = piece.value.clone().filter(|_| self.rules.phone_moves_after_years > 0) else { return };
+        let Some(number) = piece.value.clone().filter(|_| self.rules.phone_reassigned_after_years > 0) else { return };
         let holders = self.usable(view, Tie::Phoned, piece);
-        let years = SignedDuration::from_hours(24 * 365 * i64::from(self.rules.phone_moves_after_years));
+        let years = SignedDuration::from_hours(24 * 365 * i64::from(self.rules.phone_reassigned_after_years));
         let holding: Vec<Cluster> = clusters.iter().map(|cluster| cluster & &holders).filter(|held| !held.is_empty()).collect();
         let newest = |held: &Cluster| held.iter().filter_map(|n| view.people[*n].said_at.get(&number)).max().copied();
         let whole = |held: &Cluster| clusters.iter().find(|cluster| held.is_subset(cluster)).unwrap();

@@ -244,7 +244,7 @@ async fn until_parts(stage: &Stage, since: Instant, expected: impl Fn(&[(&'stati
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_and_metrics_tell_of_a_silence_and_of_its_end() {
-    const WATCHED: &str = "hookpoint_inbox_watched_timestamp_seconds";
+    const WATCHED: &str = "hookpoint_inbox_last_check_timestamp_seconds";
     let is_whole = |parts: &[(&'static str, String)]| parts.iter().all(|(_, told)| told == "ok");
     let stage = Stage::start("watched", &["watched"]).await;
     let mut traffic = stage.traffic("watched");

@@ -44,7 +44,13 @@ impl Line {
         let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
         let background = BackgroundTasks::new();
         // Faults are to be met, not avoided.
-        let calls = CallSettings { first_byte_ms: 500, whole_ms: 1_000, max_body_kilobytes: 1_024, break_after: 10_000, ..CallSettings::default() };
+        let calls = CallSettings {
+            response_timeout_ms: 500,
+            total_timeout_ms: 1_000,
+            max_body_kilobytes: 1_024,
+            breaker_failures: 10_000,
+            ..CallSettings::default()
+        };
         let accounts = UpstreamClients::new(&database.pool, &[Arc::clone(&brand)], &calls, &background, &stage.clock);
         Self { stage, brand, accounts, background, database }
     }

@@ -133,6 +133,6 @@ fn configure(settings: &mut Settings, arguments: &DemoArguments) {
     if let Some(limit) = arguments.limit_per_second {
         file.limits.lookups_per_second = limit;
         file.limits.wrong_keys_per_minute = limit.saturating_mul(60);
-        file.limits.misses_per_minute = limit.saturating_mul(60);
+        file.limits.not_found_per_minute = limit.saturating_mul(60);
     }
 }

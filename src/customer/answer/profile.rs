@@ -129,7 +129,7 @@ impl Profile {
     /// What the customer is found by, and whether only self-asserted records name it. A lookup prefers customers of trusted records.
     #[must_use]
     pub fn found_by(&self, rules: &IdentityRules) -> BTreeMap<Identifier, bool> {
-        let asserted = self.asserted.iter().filter(|_| rules.self_asserted_finds).map(|address| (address.clone(), true));
+        let asserted = self.asserted.iter().filter(|_| rules.lookup_by_self_asserted).map(|address| (address.clone(), true));
         asserted.chain(self.addresses.iter().map(|address| (address.clone(), self.is_self_asserted))).collect()
     }
 

@@ -283,7 +283,7 @@ fn have_mailbox_of_both(a: &Cluster<'_>, b: &Cluster<'_>) -> bool {
 /// Whether names speak against one person on a level.
 const fn names_count(level: Level, rules: &IdentityRules) -> bool {
     match level {
-        Level::Email => rules.email_needs_names,
+        Level::Email => rules.email_link_requires_compatible_names,
         Level::Phone => true,
         Level::Decision | Level::SourceMerge | Level::Reference => false,
     }
@@ -301,7 +301,7 @@ fn on_mailbox(ours: &Names<'_>, theirs: &Names<'_>, borne: Option<&Borne<'_>>, r
     if !agrees(true) {
         let is_half = a.iter().chain(&b).any(|name| !name.has_first());
         Verdict::Disagree(Conflict::FirstNames, if is_half { Unless::OfBoth } else { Unless::Never })
-    } else if rules.email_needs_first_name && borne.is_some_and(|borne| borne.is_nobodys(ours, theirs)) {
+    } else if rules.email_link_requires_first_name && borne.is_some_and(|borne| borne.is_nobodys(ours, theirs)) {
         Verdict::Disagree(Conflict::NoFirstName, Unless::OfBoth)
     } else if agrees(false) || borne.is_none_or(|borne| borne.bears_one_of(ours, theirs)) {
         Verdict::Agree { in_full: a.iter().any(|a| b.iter().any(|b| a.first_is_known_to_agree(b))) }

@@ -201,7 +201,7 @@ pub(crate) fn people<'a>(facts: &RecordFacts<'a>) -> Vec<PersonFacts<'a>> {
         let referred = if is_loser { Vec::new() } else { referred_by(member, |key| known(key).is_some()) };
         let mut ids: BTreeMap<SourceKind, BTreeSet<&RecordKey>> = BTreeMap::new();
         let borne = std::iter::once(&member.key).chain(referred.iter().filter_map(known));
-        for key in borne.filter(|key| facts.rules.unique.contains(&key.kind)) {
+        for key in borne.filter(|key| facts.rules.one_record_per_person.contains(&key.kind)) {
             let id = facts.aliases.canonical(key);
             ids.entry(key.kind).or_default().insert(same_ids.least(id).unwrap_or(id));
         }

@@ -70,7 +70,7 @@ fn joined(changes: impl IntoIterator<Item = Change>) -> (BTreeMap<RecordKey, Fie
 /// Who holds a value: how many records of each unique kind, and under which names the others.
 #[derive(Debug, Default)]
 struct Holders {
-    unique: BTreeMap<SourceKind, usize>,
+    one_record_per_person: BTreeMap<SourceKind, usize>,
     names: BTreeSet<String>,
 }
 
@@ -83,14 +83,15 @@ fn shared_values<'a>(members: &'a [Member], aliases: &Aliases, rules: &IdentityR
         let name = member.name.key();
         for identifier in member.linking.iter().filter(|identifier| identifier.kind.is_address()) {
             let held = holders.entry(identifier).or_default();
-            if rules.unique.contains(&member.key.kind) {
-                *held.unique.entry(member.key.kind).or_default() += 1;
+            if rules.one_record_per_person.contains(&member.key.kind) {
+                *held.one_record_per_person.entry(member.key.kind).or_default() += 1;
             } else if !name.is_empty() && held.names.len() < rules.most_names() && !held.names.contains(&name) {
                 held.names.insert(name.clone());
             }
         }
     }
-    let is_shared = |held: &Holders| rules.are_too_many(&held.names) || held.unique.values().any(|count| *count > rules.shared_above);
+    let is_shared =
+        |held: &Holders| rules.are_too_many(&held.names) || held.one_record_per_person.values().any(|count| *count > rules.shared_value_threshold);
     holders.into_iter().filter(|(_, held)| is_shared(held)).map(|(identifier, _)| identifier).collect()
 }
 

@@ -42,6 +42,6 @@ pub(crate) fn said_at(facts: &RecordFacts<'_>, number: Held<'_>, members: &[usiz
 
 /// Whether something was said too long before something else.
 pub(crate) fn is_long_before(facts: &RecordFacts<'_>, at: Timestamp, since: Timestamp) -> bool {
-    let years = i64::from(facts.rules.phone_moves_after_years);
+    let years = i64::from(facts.rules.phone_reassigned_after_years);
     years > 0 && since.duration_since(at) >= SignedDuration::from_hours(HOURS_OF_A_YEAR.saturating_mul(years))
 }

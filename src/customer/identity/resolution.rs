@@ -200,8 +200,8 @@ impl<'a> Resolver<'a> {
     /// Whether the rules use evidence of a level.
     pub(crate) const fn uses(&self, level: Level) -> bool {
         match level {
-            Level::Email => self.facts.rules.email_links,
-            Level::Phone => self.facts.rules.phone_links,
+            Level::Email => self.facts.rules.link_by_email,
+            Level::Phone => self.facts.rules.link_by_phone,
             Level::Decision | Level::SourceMerge | Level::Reference => true,
         }
     }

@@ -22,7 +22,7 @@ pub struct OmneoWebhookSettings {
     /// Where the URL holds a secret.
     pub secret_in: SecretIn,
     /// Whether a header alone may remove something.
-    pub believe_removals: bool,
+    pub trust_deletion_header: bool,
 }
 
 /// How a webhook is proved to be Omneo's own.

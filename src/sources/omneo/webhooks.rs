@@ -136,7 +136,7 @@ struct Context<'a> {
 impl Context<'_> {
     fn is_deleted(&self) -> Gone {
         match self.by.settings {
-            settings if says_gone(self.body) || settings.webhook.believe_removals => Gone::Surely,
+            settings if says_gone(self.body) || settings.webhook.trust_deletion_header => Gone::Surely,
             settings if !settings.api.token.is_empty() => Gone::Perhaps,
             _ => Gone::Unknown,
         }

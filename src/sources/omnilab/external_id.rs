@@ -16,7 +16,7 @@ pub enum ExternalIdKinds {
     /// One, or none where it is empty.
     One(String),
     /// Some of them have one id, others another.
-    MultipleMatches(Vec<String>),
+    Several(Vec<String>),
 }
 
 impl Default for ExternalIdKinds {
@@ -30,7 +30,7 @@ impl ExternalIdKinds {
         match self {
             Self::One(name) if name.is_empty() => &[],
             Self::One(name) => slice::from_ref(name),
-            Self::MultipleMatches(names) => names,
+            Self::Several(names) => names,
         }
     }
 

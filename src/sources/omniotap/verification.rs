@@ -20,9 +20,9 @@ pub struct OmnioTapWebhookSettings {
     /// Where the URL holds a secret.
     pub secret_in: SecretIn,
     /// The header that holds the signature.
-    pub header: String,
+    pub signature_header: String,
     /// What stands in front of it.
-    pub prefix: String,
+    pub signature_prefix: String,
     /// What it is made with.
     pub algorithm: OmnioTapAlgorithm,
     /// How it is written.
@@ -35,8 +35,8 @@ impl Default for OmnioTapWebhookSettings {
             verification: OmnioTapVerification::Unset,
             secrets: Vec::new(),
             secret_in: SecretIn::Path,
-            header: "x-omniotap-signature".to_owned(),
-            prefix: String::new(),
+            signature_header: "x-omniotap-signature".to_owned(),
+            signature_prefix: String::new(),
             algorithm: OmnioTapAlgorithm::HmacSha256,
             encoding: Encoding::Hex,
         }
@@ -88,7 +88,7 @@ impl OmnioTapAlgorithm {
 
 impl OmnioTapWebhookSettings {
     pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Proof>> {
-        let header = keys.header("header", &self.header);
+        let signature_header = keys.header("signature_header", &self.signature_header);
         match self.verification {
             OmnioTapVerification::Unset => {
                 keys.unused("", "secrets", &self.secrets);
@@ -96,8 +96,8 @@ impl OmnioTapWebhookSettings {
             }
             OmnioTapVerification::Signature => Some(Box::new(Signature {
                 secrets: keys.secrets("signature", &self.secrets, Ok),
-                header,
-                prefix: self.prefix.clone(),
+                signature_header,
+                signature_prefix: self.signature_prefix.clone(),
                 method: self.algorithm.method(),
                 encoding: self.encoding,
             })),
@@ -113,16 +113,16 @@ impl OmnioTapWebhookSettings {
 #[derive(Debug)]
 struct Signature {
     secrets: Vec<Secret>,
-    header: String,
-    prefix: String,
+    signature_header: String,
+    signature_prefix: String,
     method: Method,
     encoding: Encoding,
 }
 
 impl Proof for Signature {
     fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
-        let given = incoming.headers.get(&self.header).ok_or(VerificationError::Missing("signature header"))?;
-        let given = self.encoding.decode_list(given, &self.prefix).ok_or(VerificationError::Malformed("signature header"))?;
+        let given = incoming.headers.get(&self.signature_header).ok_or(VerificationError::Missing("signature header"))?;
+        let given = self.encoding.decode_list(given, &self.signature_prefix).ok_or(VerificationError::Malformed("signature header"))?;
         if is_signed(self.method, &self.secrets, &[incoming.body], &given) { Ok(()) } else { Err(VerificationError::Wrong("signature")) }
     }
 

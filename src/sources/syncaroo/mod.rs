@@ -1,8 +1,8 @@
 //! Syncaroo, workspace bookings: rooms and desks (docs: <https://syncaroo.com/docs/>).
 
-mod action;
 mod object;
 mod place;
+mod priorities;
 mod requests;
 mod responses;
 mod settings;
@@ -11,7 +11,7 @@ mod webhooks;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::action::{SyncarooAction, SyncarooActions};
+pub use self::priorities::{SyncarooPriorities, SyncarooPriority};
 pub use self::settings::SyncarooApiSettings;
 pub use self::verification::SyncarooWebhookSettings;
 
@@ -28,7 +28,7 @@ pub struct SyncarooSettings {
     /// How its API is called.
     pub api: SyncarooApiSettings,
     /// What is processed first, and what is not needed.
-    pub actions: SyncarooActions,
+    pub webhook_priorities: SyncarooPriorities,
     /// Where the values are in an answer about a booking or a place, whose shape isn't published.
     pub pointers: SyncarooPointers,
 }

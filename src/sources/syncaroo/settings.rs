@@ -21,7 +21,7 @@ pub struct SyncarooApiSettings {
     /// Whom tokens are for; empty for nobody in particular.
     pub audience: String,
     /// How a token is asked for.
-    pub token_style: TokenStyle,
+    pub token_request_format: TokenStyle,
     /// Calls in any minute.
     pub calls_per_minute: u32,
     /// When lookups call.
@@ -36,7 +36,7 @@ impl Default for SyncarooApiSettings {
             client_id: String::new(),
             client_secret: Vec::new(),
             audience: String::new(),
-            token_style: TokenStyle::Form,
+            token_request_format: TokenStyle::Form,
             calls_per_minute: 120,
             live: LiveSettings::default(),
         }
@@ -60,7 +60,7 @@ impl ApiSettings for SyncarooApiSettings {
                 client_id: client_id?,
                 client_secret,
                 audience: self.audience.clone(),
-                style: self.token_style,
+                style: self.token_request_format,
             }),
             calls_per_minute: rate?,
             live: self.live.clone(),

@@ -59,7 +59,7 @@ impl Reader for SyncarooSettings {
     fn label(&self, delivery: &Delivery) -> DeliveryMeta {
         let body = delivery.json().unwrap_or_default();
         let event = text_at(&body, "/metaData/attributeType");
-        let priority = self.actions.priority(event.as_deref(), text_at(&body, "/metaData/resourceType").as_deref());
+        let priority = self.webhook_priorities.priority(event.as_deref(), text_at(&body, "/metaData/resourceType").as_deref());
         DeliveryMeta::new(event.as_deref(), DedupKey::None, priority)
     }
 }

@@ -40,7 +40,7 @@ async fn an_update_that_is_sent_again_as_a_deletion_removes_nobody() {
     for (event, n) in ["profile.deleted", "transaction.deleted"].into_iter().zip(1..) {
         let body = if event == "profile.deleted" { profile(10) } else { transaction() };
         omneo(&app, event, &body).await;
-        assert_eq!(dead(&app, "believe_removals").await, n, "{event}");
+        assert_eq!(dead(&app, "trust_deletion_header").await, n, "{event}");
     }
     let customers = found(&app).await;
     assert_eq!((customers.len(), customers[0]["timeline"].as_array().unwrap().len()), (1, 1));

@@ -15,7 +15,7 @@ use crate::stand::report::Report;
 use crate::stand::webhooks::{Webhook, signing};
 
 /// What is said of a deletion that only a header tells of.
-pub const REFUSED: &str = "only a header that nobody signed says that it is gone (see believe_removals)";
+pub const REFUSED: &str = "only a header that nobody signed says that it is gone (see trust_deletion_header)";
 
 /// How many requests he keeps.
 const KEPT: usize = 500;

@@ -82,7 +82,7 @@ calls_per_minute = 60000
 page_size = 100
 [brands.demo.sources.omniotap.api.live]
 when = \"unknown\"
-unknown_seconds = 1
+negative_ttl_seconds = 1
 ",
         systems.base_url(Source::OmnioTap)
     )

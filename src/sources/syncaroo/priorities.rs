@@ -11,34 +11,34 @@ const ANY: &str = "*";
 /// The actions of a brand; the first that fits counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct SyncarooActions(pub Vec<SyncarooAction>);
+pub struct SyncarooPriorities(pub Vec<SyncarooPriority>);
 
 /// What is done with the webhooks about one attribute type and one resource type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SyncarooAction {
+pub struct SyncarooPriority {
     /// `bookings`, `resources`, ... or `*`. The vendor's pages differ in which there are.
     pub attribute: String,
     /// `meeting-room`, `hot-desk`, ... or `*`.
     pub resource: String,
     /// When it is their turn.
-    pub action: Priority,
+    pub priority: Priority,
 }
 
 /// Nothing but bookings says anything about a person.
-impl Default for SyncarooActions {
+impl Default for SyncarooPriorities {
     fn default() -> Self {
-        Self(vec![SyncarooAction { attribute: "bookings".to_owned(), resource: ANY.to_owned(), action: Priority::High }])
+        Self(vec![SyncarooPriority { attribute: "bookings".to_owned(), resource: ANY.to_owned(), priority: Priority::High }])
     }
 }
 
-impl SyncarooActions {
+impl SyncarooPriorities {
     /// When it is the turn of a webhook. One that doesn't say what it is about is never dropped: somebody should see it.
     pub(super) fn priority(&self, attribute: Option<&str>, resource: Option<&str>) -> Priority {
         let Some(attribute) = attribute else { return Priority::Normal };
         let fits = |wanted: &str, found: &str| wanted == ANY || wanted == found;
-        let found = self.0.iter().find(|action| fits(&action.attribute, attribute) && fits(&action.resource, resource.unwrap_or_default()));
-        found.map_or(Priority::Normal, |action| action.action)
+        let found = self.0.iter().find(|priority| fits(&priority.attribute, attribute) && fits(&priority.resource, resource.unwrap_or_default()));
+        found.map_or(Priority::Normal, |priority| priority.priority)
     }
 }
 
@@ -46,27 +46,27 @@ impl SyncarooActions {
 mod tests {
     use super::*;
 
-    fn actions(all: &[(&str, &str, Priority)]) -> SyncarooActions {
-        let action = |(attribute, resource, action): &(&str, &str, Priority)| SyncarooAction {
+    fn webhook_priorities(all: &[(&str, &str, Priority)]) -> SyncarooPriorities {
+        let priority = |(attribute, resource, priority): &(&str, &str, Priority)| SyncarooPriority {
             attribute: (*attribute).to_owned(),
             resource: (*resource).to_owned(),
-            action: *action,
+            priority: *priority,
         };
-        SyncarooActions(all.iter().map(action).collect())
+        SyncarooPriorities(all.iter().map(priority).collect())
     }
 
     #[test]
     fn bookings_come_first_unless_the_settings_say_otherwise() {
-        let default = SyncarooActions::default();
+        let default = SyncarooPriorities::default();
         assert_eq!(default.priority(Some("bookings"), Some("meeting-room")), Priority::High);
         assert_eq!(default.priority(Some("bookings"), None), Priority::High);
         assert_eq!(default.priority(Some("resources"), Some("meeting-room")), Priority::Normal);
-        assert_eq!(actions(&[]).priority(Some("bookings"), None), Priority::Normal);
+        assert_eq!(webhook_priorities(&[]).priority(Some("bookings"), None), Priority::Normal);
     }
 
     #[test]
     fn the_first_action_that_fits_counts() {
-        let actions = actions(&[
+        let webhook_priorities = webhook_priorities(&[
             ("resources", "meeting-room", Priority::High),
             ("resources", "*", Priority::Low),
             ("*", "hot-desk", Priority::Drop),
@@ -81,13 +81,13 @@ mod tests {
             ("locations", None, Priority::Normal),
             ("Resources", Some("meeting-room"), Priority::Normal),
         ] {
-            assert_eq!(actions.priority(Some(attribute), resource), priority, "{attribute} {resource:?}");
+            assert_eq!(webhook_priorities.priority(Some(attribute), resource), priority, "{attribute} {resource:?}");
         }
     }
 
     #[test]
     fn what_does_not_say_what_it_is_about_is_never_dropped() {
-        assert_eq!(actions(&[("*", "*", Priority::Drop)]).priority(None, None), Priority::Normal);
-        assert_eq!(actions(&[("*", "*", Priority::Drop)]).priority(Some(""), None), Priority::Drop);
+        assert_eq!(webhook_priorities(&[("*", "*", Priority::Drop)]).priority(None, None), Priority::Normal);
+        assert_eq!(webhook_priorities(&[("*", "*", Priority::Drop)]).priority(Some(""), None), Priority::Drop);
     }
 }
