@@ -15,25 +15,25 @@
     clippy::disallowed_methods
 )]
 
-#[path = "../tests/stand/mod.rs"]
-mod stand;
+#[path = "../tests/harness/mod.rs"]
+mod harness;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use harness::baselines::{self, Floor};
+use harness::client::{Answer, Asker, Load};
+use harness::figures::Figures;
+use harness::freshness::{self, Way};
+use harness::inbox::BRAND;
+use harness::replica::{Plan, Replica};
+use harness::report::Scale;
+use harness::rounds::{self, Rounds};
+use harness::webhooks::signing;
+use harness::webhooks::story::Story;
+use harness::{Shop, Stand, machine};
 use hookpoint::storage::delivery_queue::{DeliveryRow, insert_deliveries, new_id};
-use stand::client::{Answer, Asker, Load};
-use stand::figures::Figures;
-use stand::floors::{self, Floor};
-use stand::freshness::{self, Way};
-use stand::inbox::BRAND;
-use stand::replica::{Plan, Replica};
-use stand::report::Scale;
-use stand::rounds::{self, Rounds};
-use stand::webhooks::signing;
-use stand::webhooks::story::Story;
-use stand::{Shop, Stand, machine};
 
 // The floors get the allocator that the service has.
 #[global_allocator]
@@ -52,7 +52,7 @@ struct Bench {
 }
 
 fn main() {
-    floors::be_one_if_asked();
+    baselines::be_one_if_asked();
     let arguments: Vec<String> = std::env::args().collect();
     let number = |name: &str, usual: u64| {
         let Some(at) = arguments.iter().position(|argument| argument == name) else { return usual };
@@ -70,25 +70,25 @@ fn main() {
 
 impl Bench {
     async fn run(&mut self, parts: &[&str]) {
-        let stand = Stand::start_durable().await;
-        let shop = stand.shop_of("receipt", BRAND).await;
+        let harness = Stand::start_durable().await;
+        let shop = harness.shop_of("receipt", BRAND).await;
         println!("{}, fsync and synchronous_commit on", machine::describe(&shop.database.pool).await);
         if parts.contains(&"receipt") {
-            self.receipt(&stand, &shop).await;
+            self.receipt(&harness, &shop).await;
         }
         shop.database.close().await;
         if parts.contains(&"apply") {
-            self.apply(&stand).await;
+            self.apply(&harness).await;
         }
         if parts.contains(&"freshness") {
-            self.freshness(&stand).await;
+            self.freshness(&harness).await;
         }
-        stand.stop().await;
+        harness.stop().await;
     }
 
     /// Received and committed by a service that leaves the applying to others, as the floor does.
-    async fn receipt(&mut self, stand: &Stand, shop: &Shop) {
-        let mut replica = Replica::start(stand, "receiving", &Plan::receiving(BRAND, "workers = 0"), &shop.url).await;
+    async fn receipt(&mut self, harness: &Stand, shop: &Shop) {
+        let mut replica = Replica::start(harness, "receiving", &Plan::receiving(BRAND, "workers = 0"), &shop.url).await;
         let floor = Floor::committing(&shop.database.pool, &shop.url).await;
         let mut story = Story::new(1, 1_000);
         println!("\nwebhooks of four systems received, {} rounds of {} s, one worker", self.rounds, self.seconds);
@@ -147,8 +147,8 @@ impl Bench {
     }
 
     /// What waits in an inbox is applied by one service.
-    async fn apply(&mut self, stand: &Stand) {
-        let shop = stand.shop_of("applied", BRAND).await;
+    async fn apply(&mut self, harness: &Stand) {
+        let shop = harness.shop_of("applied", BRAND).await;
         let started = Instant::now();
         fill(&shop, self.deliveries).await;
         let people = (self.deliveries / 6).max(3);
@@ -157,7 +157,7 @@ impl Bench {
             self.deliveries,
             started.elapsed().as_secs_f64()
         );
-        let replica = Replica::start(stand, "applying", &Plan::receiving(BRAND, ""), &shop.url).await;
+        let replica = Replica::start(harness, "applying", &Plan::receiving(BRAND, ""), &shop.url).await;
         let is_waiting = "select exists (select from deliveries where brand_id = 1 and state = 'pending')";
         while sqlx::query_as::<_, (bool,)>(is_waiting).fetch_one(&shop.database.pool).await.unwrap().0 {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -182,10 +182,10 @@ impl Bench {
         shop.database.close().await;
     }
 
-    async fn freshness(&mut self, stand: &Stand) {
+    async fn freshness(&mut self, harness: &Stand) {
         println!("\nfrom the 2xx to the changed answer, two replicas, 200 webhooks and 1000 lookups a second");
         let scale = Scale::full(Duration::from_secs(self.seconds.max(10)));
-        let report = freshness::run(stand, scale, Way::Webhooks).await;
+        let report = freshness::run(harness, scale, Way::Webhooks).await;
         report.figures.iter().for_each(|figure| println!("  {figure}"));
         self.problems.extend(report.broken);
         let late = report.late.join(", ");
@@ -209,7 +209,7 @@ async fn fill(shop: &Shop, deliveries: usize) {
     let mut story = Story::of(2, deliveries).peekable();
     while story.peek().is_some() {
         let now = jiff::Timestamp::now();
-        let row = |webhook: stand::webhooks::Webhook| {
+        let row = |webhook: harness::webhooks::Webhook| {
             let headers: BTreeMap<String, String> = webhook.header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             let delivery = hookpoint::sources::Delivery { headers, body: webhook.body, received_at: now };
             let event = reader(webhook.source).label(&delivery).event;

@@ -14,21 +14,21 @@
     clippy::disallowed_methods
 )]
 
-#[path = "../tests/stand/mod.rs"]
-mod stand;
+#[path = "../tests/harness/mod.rs"]
+mod harness;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use stand::client::{CONNECTIONS, Load};
-use stand::figures::Figures;
-use stand::floors::{self, Floor};
-use stand::lookups::{LookupTarget, Lookups};
-use stand::replica::{Plan, Replica};
-use stand::rounds::{self, Rounds};
-use stand::{Shop, Stand, customers, machine};
+use harness::baselines::{self, Floor};
+use harness::client::{CONNECTIONS, Load};
+use harness::figures::Figures;
+use harness::lookups::{LookupTarget, Lookups};
+use harness::replica::{Plan, Replica};
+use harness::rounds::{self, Rounds};
+use harness::{Shop, Stand, customers, machine};
 
 // The floors get the allocator that the service has.
 #[global_allocator]
@@ -67,7 +67,7 @@ struct Bench {
 }
 
 fn main() {
-    floors::be_one_if_asked();
+    baselines::be_one_if_asked();
     let mut bench = Bench { size: Size::read(), problems: Vec::new(), goals: Vec::new() };
     tokio::runtime::Runtime::new().unwrap().block_on(bench.run());
     println!();
@@ -77,8 +77,8 @@ fn main() {
 
 impl Bench {
     async fn run(&mut self) {
-        let stand = Stand::start().await;
-        let shop = stand.shop("shop").await;
+        let harness = Stand::start().await;
+        let shop = harness.shop("shop").await;
         println!("{}", machine::describe(&shop.database.pool).await);
         let started = Instant::now();
         customers::load(&shop.database.pool, &shop.brand, self.size.customers).await;
@@ -89,19 +89,19 @@ impl Bench {
             customers::body(customers / 2).len()
         );
         println!("{}", rounds::head());
-        self.remembered(&stand, &shop).await;
-        self.not_remembered(&stand, &shop).await;
-        self.memory(&stand, &shop).await;
+        self.remembered(&harness, &shop).await;
+        self.not_remembered(&harness, &shop).await;
+        self.memory(&harness, &shop).await;
         shop.database.close().await;
-        stand.stop().await;
+        harness.stop().await;
     }
 
     /// One customer whom everybody asks for.
-    async fn remembered(&mut self, stand: &Stand, shop: &Shop) {
+    async fn remembered(&mut self, harness: &Stand, shop: &Shop) {
         println!("one customer, remembered");
         let customer = self.size.customers / 2;
-        let replica = Replica::start(stand, "remembering", &Plan::default(), &shop.url).await;
-        let floor = Floor::bare(&stand.directory("floor"), &customers::body(customer));
+        let replica = Replica::start(harness, "remembering", &Plan::default(), &shop.url).await;
+        let floor = Floor::bare(&harness.directory("floor"), &customers::body(customer));
         self.look_closely(replica.address, &[customer]).await;
         let (mut service, mut bare) = (Rounds::default(), Rounds::default());
         let before = replica.log_bytes();
@@ -120,15 +120,15 @@ impl Bench {
     }
 
     /// Another customer each time, so that Postgres is asked each time.
-    async fn not_remembered(&mut self, stand: &Stand, shop: &Shop) {
+    async fn not_remembered(&mut self, harness: &Stand, shop: &Shop) {
         let forgetful = Plan { lookup: "cache_megabytes = 0".to_owned(), ..Plan::default() };
-        let replica = Replica::start(stand, "forgetful", &forgetful, &shop.url).await;
+        let replica = Replica::start(harness, "forgetful", &forgetful, &shop.url).await;
         let floor = Floor::sqlx(&shop.url, shop.brand.id());
         let of = self.size.customers;
         self.look_closely(replica.address, &[0, 1, of / 3, of / 2, of - 1]).await;
         self.look_closely(floor.address, &[0, of - 1]).await;
         println!("another customer each time, not remembered");
-        let pgbench = machine::find_program("pgbench").map(|program| Pgbench::new(program, stand, shop, of));
+        let pgbench = machine::find_program("pgbench").map(|program| Pgbench::new(program, harness, shop, of));
         let (mut service, mut sqlx, mut postgres, mut asked) = (Rounds::default(), Rounds::default(), Rounds::default(), 0);
         for _ in 0..self.size.rounds {
             let more = self.race("not remembered", replica.address, LookupTarget::Each(of), asked, &mut service).await;
@@ -158,9 +158,9 @@ impl Bench {
     }
 
     /// Memory at rest, and when very many have been asked for.
-    async fn memory(&mut self, stand: &Stand, shop: &Shop) {
+    async fn memory(&mut self, harness: &Stand, shop: &Shop) {
         const MB: f64 = 1024.0 * 1024.0;
-        let replica = Replica::start(stand, "remembering-all", &Plan::default(), &shop.url).await;
+        let replica = Replica::start(harness, "remembering-all", &Plan::default(), &shop.url).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let idle = replica.process.memory("VmRSS") as f64 / MB;
         let everybody = Lookups::new(LookupTarget::Everybody(self.size.customers));
@@ -199,7 +199,7 @@ impl Bench {
     /// The whole answer, byte by byte, of some customers.
     async fn look_closely(&mut self, address: SocketAddr, customers: &[u64]) {
         for customer in customers {
-            let asker = stand::lookups::Exactly { lookups: Lookups::new(LookupTarget::One(*customer)), body: customers::body(*customer) };
+            let asker = harness::lookups::Exactly { lookups: Lookups::new(LookupTarget::One(*customer)), body: customers::body(*customer) };
             let (figures, _) = Load::as_fast_as_possible(address, Duration::from_secs(10)).requests(1).start(asker).wait().await;
             self.expect_right("a whole answer", &figures);
         }
@@ -224,11 +224,11 @@ struct Pgbench {
 }
 
 impl Pgbench {
-    fn new(program: PathBuf, stand: &Stand, shop: &Shop, customers: u64) -> Self {
-        let script = stand.directory("pgbench").join("script.sql");
-        let query = floors::ONE_ROW.replace("$1", &shop.brand.id().to_string()).replace("$2", "'c' || :n || '@example.org'").replace('\n', " ");
+    fn new(program: PathBuf, harness: &Stand, shop: &Shop, customers: u64) -> Self {
+        let script = harness.directory("pgbench").join("script.sql");
+        let query = baselines::ONE_ROW.replace("$1", &shop.brand.id().to_string()).replace("$2", "'c' || :n || '@example.org'").replace('\n', " ");
         std::fs::write(&script, format!("\\set n random(0, {})\n{query};\n", customers - 1)).unwrap();
-        Self { program, script, socket: stand.socket() }
+        Self { program, script, socket: harness.socket() }
     }
 
     fn run(&self, seconds: u64) -> f64 {

@@ -164,22 +164,22 @@ impl Dice {
 }
 
 /// Up to three times: a digit changed, put in, taken out or doubled, or a prefix or country code put somewhere.
-fn mutated(line: &Line, dice: &mut Dice) -> String {
+fn mutated(line: &Line, rng: &mut Dice) -> String {
     const PREFIXES: [&str; 10] = ["0", "00", "1", "8", "9", "011", "06", "+", "15", "90"];
-    let code = &line.e164[1..=1 + dice.roll(3)];
+    let code = &line.e164[1..=1 + rng.roll(3)];
     let mut text: Vec<char> = line.spelling.chars().collect();
-    for _ in 0..=dice.roll(3) {
+    for _ in 0..=rng.roll(3) {
         let places: Vec<usize> = (0..text.len()).filter(|&i| text[i].is_ascii_digit()).collect();
-        let Some(&place) = places.get(dice.roll(places.len().max(1))) else { break };
-        let digit = char::from(b'0' + dice.roll(10) as u8);
-        match dice.roll(8) {
+        let Some(&place) = places.get(rng.roll(places.len().max(1))) else { break };
+        let digit = char::from(b'0' + rng.roll(10) as u8);
+        match rng.roll(8) {
             0 | 1 => text[place] = digit,
             2 => text.insert(place, digit),
             3 => drop(text.remove(place)),
             4 => text.insert(place, text[place]),
             5 => drop(text.splice(0..0, code.chars())),
-            6 => drop(text.splice(place..place, PREFIXES[dice.roll(PREFIXES.len())].chars())),
-            _ => drop(text.splice(0..0, PREFIXES[dice.roll(PREFIXES.len())].chars())),
+            6 => drop(text.splice(place..place, PREFIXES[rng.roll(PREFIXES.len())].chars())),
+            _ => drop(text.splice(0..0, PREFIXES[rng.roll(PREFIXES.len())].chars())),
         }
     }
     text.into_iter().collect()
@@ -205,12 +205,12 @@ fn disagreement(spelling: &str, region: &str) -> Result<bool, String> {
 #[test]
 fn a_mutated_spelling_is_never_another_number_than_the_oracles() {
     let corpus = corpus();
-    let mut dice = Dice(20_240_229);
+    let mut rng = Dice(20_240_229);
     let (mut agreed, mut wrong) = (0, Vec::new());
     // One region after another: the plans' expressions are compiled into a cache that holds a few regions only.
     for line in &corpus {
         for _ in 0..MUTATIONS {
-            let spelling = mutated(line, &mut dice);
+            let spelling = mutated(line, &mut rng);
             match disagreement(&spelling, &line.region) {
                 Ok(both) => agreed += usize::from(both),
                 Err(what) => wrong.push(what),

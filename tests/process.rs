@@ -24,7 +24,7 @@ use hookpoint::customer::model::source::Source;
 use hookpoint::demo::systems::{CLIENT_ID, Systems, Terms, Thing, World, omnilab};
 use hookpoint::demo::webhook_signer::Secrets;
 
-#[path = "accounts/authority.rs"]
+#[path = "upstream/authority.rs"]
 #[allow(dead_code, reason = "of the accounts' tests, this needs only who vouches for a host")]
 mod authority;
 
@@ -348,7 +348,7 @@ fn insert_people(scratch: &Scratch) {
             let insert = "insert into records select brand_id, 'omniotap.contact:' || $1, $2::json, true from brands";
             sqlx::query(insert).bind(id).bind(state.to_string()).execute(&pool).await.unwrap();
             let insert =
-                "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, state, due_at, finished_at)
+                "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, state, due_at, finished_at)
                 select brand_id, gen_random_uuid(), 'omniotap', 'contact.created', '{}', $1, now(), 1, 'dead', now(), now() from brands";
             sqlx::query(insert).bind(format!("not json {mail}").into_bytes()).execute(&pool).await.unwrap();
         }

@@ -1,4 +1,4 @@
-//! The README's settings for nginx and haproxy, as they stand there, in real ones: their logs hold no key, no address and no secret of a
+//! The settings of deploy/operate.md for nginx and haproxy, as they stand there, in real ones: their logs hold no key, no address and no secret of a
 //! webhook. Where a proxy isn't installed there is nothing to try, unless `HOOKPOINT_NEEDS_PROXIES` says that there must be.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::disallowed_methods)]
 
@@ -47,12 +47,12 @@ fn scratch(name: &str) -> PathBuf {
     dir
 }
 
-/// The README's blocks of a language that hold some words.
+/// The blocks of deploy/operate.md of a language that hold some words.
 fn block(language: &str, with: &str) -> String {
-    let readme = std::fs::read_to_string("README.md").unwrap();
+    let readme = std::fs::read_to_string("deploy/operate.md").unwrap();
     let fence = format!("```{language}\n");
     let mut blocks = readme.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
-    blocks.find(|block| block.contains(with)).unwrap_or_else(|| panic!("the README has no {language} with {with}"))
+    blocks.find(|block| block.contains(with)).unwrap_or_else(|| panic!("deploy/operate.md has no {language} with {with}"))
 }
 
 fn is_installed(name: &str) -> bool {

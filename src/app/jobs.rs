@@ -60,7 +60,7 @@ impl BackgroundJobs<'_> {
         background.spawn_endless(maintenance::watch_streams(pool.clone(), all(), clock.clone()));
         background.spawn_endless(maintenance::forget_deliveries(pool.clone(), all(), file.inbox.clone(), clock.clone()));
         background.spawn_endless(maintenance::forget_looks(pool.clone()));
-        background.spawn_endless(maintenance::sweep_brands(pool.clone(), all()));
+        background.spawn_endless(maintenance::rederive_brands(pool.clone(), all()));
         background.spawn_endless(maintenance::count_reviews(pool.clone(), all()));
         background.spawn_endless(maintenance::reconcile_suppressions(pool.clone(), all(), (ledger, file.erasure.max_erased_percent), clock.clone()));
         background.spawn_endless(maintenance::drain_histograms());

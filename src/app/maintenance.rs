@@ -12,7 +12,7 @@ use crate::erasure::reconcile::reconcile;
 use crate::erasure::suppression_file::SuppressionFile;
 use crate::http::api_keys::ApiKeyCache;
 use crate::inbox::source_health::{SourceHealth, watch};
-use crate::ingest::rebuild::sweep;
+use crate::ingest::rebuild::rederive;
 use crate::settings::file::InboxSettings;
 use crate::storage::brands;
 use crate::storage::delivery_queue::delete_old_deliveries;
@@ -31,9 +31,9 @@ pub async fn write_last_used(pool: Pool, api_keys: Arc<ApiKeyCache>) {
 }
 
 /// Makes customers anew that other settings made, one brand after the other.
-pub async fn sweep_brands(pool: Pool, brands: Vec<Arc<Brand>>) {
+pub async fn rederive_brands(pool: Pool, brands: Vec<Arc<Brand>>) {
     for brand in brands {
-        while let Err(error) = sweep(&pool, &brand).await {
+        while let Err(error) = rederive(&pool, &brand).await {
             tracing::warn!(brand = brand.rules.slug, %error, "customers of earlier settings are not made anew yet");
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
@@ -147,9 +147,9 @@ fn show_stream(brand: &str, row: &StreamRow, now: Timestamp) {
     metrics::gauge!("hookpoint_sync_scanned", "brand" => brand, "source" => source, "stream" => stream).set(scanned);
     let (brand, source, stream) = label();
     metrics::gauge!("hookpoint_sync_failing", "brand" => brand, "source" => source, "stream" => stream).set(f64::from(row.is_failing()));
-    if let Some(complete_at) = row.complete_at {
+    if let Some(last_full_started_at) = row.last_full_started_at {
         let (brand, source, stream) = label();
-        let age = now.duration_since(complete_at).as_secs_f64();
+        let age = now.duration_since(last_full_started_at).as_secs_f64();
         metrics::gauge!("hookpoint_sync_full_run_age_seconds", "brand" => brand, "source" => source, "stream" => stream).set(age);
         let (brand, source, stream) = label();
         let drift = row.drift.map_or(0.0, f64::from);

@@ -114,7 +114,7 @@ pub async fn find_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
     let mut found = HashMap::new();
     for (rules, n) in rules.into_iter().zip(1_i32..) {
         let row = brands::find_brand(&database.pool, &rules.slug).await?;
-        let row = row.unwrap_or(brands::BrandRow { brand_id: n.saturating_neg(), secret: [0; 16], ledger_key: SuppressionKey([0; 32]) });
+        let row = row.unwrap_or(brands::BrandRow { brand_id: n.saturating_neg(), secret: [0; 16], suppression_key: SuppressionKey([0; 32]) });
         found.insert(row.brand_id, Arc::new(Brand { rules, row }));
     }
     Ok(found)

@@ -67,7 +67,7 @@ impl ActorArguments {
 
     /// Writes down what is about to be done.
     pub(super) async fn begin<'a>(&self, pool: &'a Pool, brand: &Brand, act: Act<'_>) -> anyhow::Result<Begun<'a>> {
-        let hasher = SuppressionHasher::new(&brand.row.ledger_key);
+        let hasher = SuppressionHasher::new(&brand.row.suppression_key);
         let subjects = act.records.into_iter().flatten().map(|key| hasher.record(key)).collect();
         self.write(pool, brand.id(), act, subjects).await
     }

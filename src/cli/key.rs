@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::customer::model::text;
 use crate::http::api_keys::{NewKey, hash_key};
 use crate::settings::Settings;
-use crate::storage::keys::{KeyRow, insert_key, list_keys, revoke_key};
+use crate::storage::api_keys::{KeyRow, insert_key, list_keys, revoke_key};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {

@@ -112,7 +112,7 @@ pub(super) fn line(text: &str) {
 fn show_why(why: &Explanation) {
     say("\n  One customer of these records:");
     why.records.iter().for_each(|(key, name)| line(&format!("    {key}  {name}")));
-    why.remarks.iter().for_each(|remark| say(&format!("    {remark}")));
+    why.remarks.iter().for_each(|note| say(&format!("    {note}")));
     if !why.links.is_empty() {
         say("\n  Because of what they have in common:");
     }

@@ -32,7 +32,7 @@ const MOST_CHARS: usize = 320;
 /// # Errors
 /// When Postgres fails.
 pub async fn mentions_erased(db: &mut Connection, brand: &Brand, deliveries: &[&Delivery]) -> Result<Vec<bool>, StorageError> {
-    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let mentions: Vec<BTreeSet<SuppressionHash>> =
         deliveries.iter().map(|delivery| mentions_of(&delivery.body, &hasher, brand.rules.identity.region)).collect();
     let all: BTreeSet<SuppressionHash> = mentions.iter().flatten().copied().collect();

@@ -103,7 +103,7 @@ pub(crate) async fn list_entries(
     brand: &Brand,
     records: &BTreeSet<RecordKey>,
 ) -> Result<BTreeSet<SuppressionHash>, StorageError> {
-    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let mut entries: BTreeSet<SuppressionHash> = records.iter().map(|key| hasher.record(key)).collect();
     entries.extend(list_event_keys(db, brand.id(), records).await?.iter().map(|key| hasher.event(key)));
     let suppression_hashes = list_traces(db, brand.id(), records).await?;
@@ -166,9 +166,9 @@ pub async fn add_suppressions(
     let entries = hashes.len();
     insert_erasure(&mut transaction, brand.id(), erasure_id, now).await?;
     insert_hashes(&mut transaction, brand.id(), &hashes.iter().map(|hash| (*hash, erasure_id)).collect()).await?;
-    let has_key = file.read_brand(&brand.rules.slug, &brand.row.ledger_key)?.key.is_some();
+    let has_key = file.read_brand(&brand.rules.slug, &brand.row.suppression_key)?.key.is_some();
     let entry = Entry { erased_at: now, unerased_at: None, hashes };
-    let news = BrandSuppressions { key: (!has_key).then_some(brand.row.ledger_key), erasures: [(erasure_id, entry)].into() };
+    let news = BrandSuppressions { key: (!has_key).then_some(brand.row.suppression_key), erasures: [(erasure_id, entry)].into() };
     file.append(&brand.rules.slug, &news)?;
     transaction.commit().await?;
     Ok((erasure_id, records, entries))
@@ -179,7 +179,7 @@ pub async fn add_suppressions(
 /// # Errors
 /// When the ledger's file can't be written, or Postgres fails.
 pub async fn revoke_erasure(pool: &Pool, brand: &Brand, file: &SuppressionFile, whom: &ErasureTarget, now: Timestamp) -> Result<usize, ErasureError> {
-    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let hashes: BTreeSet<SuppressionHash> = match whom {
         ErasureTarget::Address(address) => [hasher.own(address), hasher.common(address)].into(),
         ErasureTarget::Id(_) => whom.record_keys().iter().map(|key| hasher.record(key)).collect(),
@@ -188,7 +188,7 @@ pub async fn revoke_erasure(pool: &Pool, brand: &Brand, file: &SuppressionFile, 
     let erasures = find_erasures(&mut transaction, brand.id(), &hashes).await?;
     let taken_back = Entry { erased_at: now, unerased_at: Some(now), hashes: BTreeSet::new() };
     let mut news = BrandSuppressions { key: None, erasures: erasures.iter().map(|id| (*id, taken_back.clone())).collect() };
-    let known = file.read_brand(&brand.rules.slug, &brand.row.ledger_key)?;
+    let known = file.read_brand(&brand.rules.slug, &brand.row.suppression_key)?;
     for (id, entry) in &mut news.erasures {
         entry.erased_at = known.erasures.get(id).map_or(now, |known| known.erased_at);
         unerase_row(&mut transaction, brand.id(), *id, now).await?;

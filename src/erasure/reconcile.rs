@@ -56,11 +56,11 @@ pub async fn reconcile(
     now: Timestamp,
     began_by: Timestamp,
 ) -> Result<usize, ErasureError> {
-    if get_suppression_key(pool, brand.id()).await? != brand.row.ledger_key {
+    if get_suppression_key(pool, brand.id()).await? != brand.row.suppression_key {
         tracing::error!(brand = brand.rules.slug, "this is another database than at the start: until a restart, the erased may be seen");
         return Ok(0);
     }
-    let of_file = match file.read_brand(&brand.rules.slug, &brand.row.ledger_key) {
+    let of_file = match file.read_brand(&brand.rules.slug, &brand.row.suppression_key) {
         Err(error @ SuppressionFileError::Foreign(_)) => {
             tracing::error!(brand = brand.rules.slug, %error, "whoever it names is not known to be erased");
             None
@@ -137,7 +137,7 @@ async fn write_out(pool: &Pool, brand: &Brand, file: &SuppressionFile, of_file: 
         news.erasures.extend(is_news.then_some((row.erasure_id, entry)));
     }
     if !news.erasures.is_empty() {
-        news.key = of_file.key.is_none().then_some(brand.row.ledger_key);
+        news.key = of_file.key.is_none().then_some(brand.row.suppression_key);
         file.append(&brand.rules.slug, &news)?;
     }
     Ok(())
@@ -148,7 +148,7 @@ const FEW: usize = 10;
 
 /// Nobody erases a large part of a brand between two backups.
 async fn must_be_few(db: &mut Connection, brand: &Brand, max_erased_percent: u32) -> Result<(), ErasureError> {
-    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let (mut named, mut of_named, mut all, mut after) = (0_usize, 0_usize, 0_usize, String::new());
     while let Some(page) = named_after(db, brand, &after).await? {
         after = page.last.to_string();
@@ -207,7 +207,7 @@ struct Named {
 
 /// Looks at the next page of records; `None` at the end.
 async fn named_after(db: &mut Connection, brand: &Brand, after: &str) -> Result<Option<Named>, ErasureError> {
-    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let keys = list_named_after(db, brand.id(), after, PAGE).await?;
     let Some(last) = keys.last().cloned() else { return Ok(None) };
     let own = |key: &RecordKey| Identifier::reference(key.kind.as_str(), &key.id);
@@ -251,7 +251,7 @@ async fn forget_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Optio
 
 /// Forgets those of the next page of events that the ledger names. Gives back the page's last one.
 async fn forget_events(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<EventKey>, ErasureError> {
-    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let mut transaction = begin(pool, brand.id()).await?;
     let keys = list_events_after(&mut transaction, brand.id(), after, PAGE).await?;
     let Some(last) = keys.last().cloned() else { return Ok(None) };

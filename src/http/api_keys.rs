@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::rate_limits::{KeyLimits, Rates};
 use crate::brand::Brand;
 use crate::storage::StorageError;
-use crate::storage::keys::{KeyRow, list_keys, update_last_used};
+use crate::storage::api_keys::{KeyRow, list_keys, update_last_used};
 
 /// How every key begins, so that one is recognised where it doesn't belong.
 const PREFIX: &str = "hkp_";

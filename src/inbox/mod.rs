@@ -330,7 +330,7 @@ impl Worker {
 
     fn count_verdict(&self, source: Source, disposition: &Disposition) {
         let outcome = match disposition {
-            Disposition::Done(remark) if remark.starts_with(IGNORED) => "ignored",
+            Disposition::Done(note) if note.starts_with(IGNORED) => "ignored",
             Disposition::Done(_) => "applied",
             Disposition::DeadLetter(_) => "dead",
             Disposition::Retry(..) => "retried",

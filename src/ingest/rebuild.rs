@@ -12,7 +12,7 @@ use super::apply::run;
 use super::batch::{Applied, ChangeBatch};
 use crate::brand::Brand;
 use crate::storage::StorageError;
-use crate::storage::brands::{count_keys_after, finish_sweep, get_sweep, list_keys_after, save_sweep};
+use crate::storage::brands::{count_keys_after, finish_rederive, get_rederive, list_keys_after, save_rederive};
 
 /// Records per transaction: short, so that changes never wait long.
 const PAGE: usize = 200;
@@ -54,7 +54,7 @@ impl<'a> Rebuild<'a> {
     pub async fn step(&mut self) -> Result<Option<Progress>, StorageError> {
         let keys = list_keys_after(self.pool, self.brand.id(), &self.after, PAGE).await?;
         let Some(last) = keys.last().map(ToString::to_string) else {
-            finish_sweep(self.pool, self.brand.id(), self.brand.rules.hash()).await?;
+            finish_rederive(self.pool, self.brand.id(), self.brand.rules.hash()).await?;
             return Ok(None);
         };
         self.after = last;
@@ -85,21 +85,21 @@ pub async fn rebuild(pool: &Pool, brand: &Brand, on_progress: &mut (dyn FnMut(Pr
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn sweep(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> {
+pub async fn rederive(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> {
     let rules = brand.rules.hash();
-    let row = get_sweep(pool, brand.id()).await?;
-    if row.derived_with.as_deref() == Some(rules.as_slice()) {
+    let row = get_rederive(pool, brand.id()).await?;
+    if row.derivation_hash.as_deref() == Some(rules.as_slice()) {
         return Ok(false);
     }
-    let resumes = row.sweep_with.as_deref() == Some(rules.as_slice());
-    let after = row.sweep_after.filter(|_| resumes).unwrap_or_default();
+    let resumes = row.rederive_hash.as_deref() == Some(rules.as_slice());
+    let after = row.rederive_after.filter(|_| resumes).unwrap_or_default();
     let mut rebuild = Rebuild::begin(pool, brand, after).await?;
     let records = rebuild.progress.total;
     if records > 0 {
         tracing::info!(brand = brand.rules.slug, records, "settings changed: customers are made anew in the background");
     }
     while let Some(progress) = rebuild.step().await? {
-        save_sweep(pool, brand.id(), rules, &rebuild.after).await?;
+        save_rederive(pool, brand.id(), rules, &rebuild.after).await?;
         let left = progress.total.saturating_sub(progress.done);
         metrics::gauge!("hookpoint_rederive_records_left", "brand" => brand.rules.slug.clone())
             .set(f64::from(u32::try_from(left).unwrap_or(u32::MAX)));

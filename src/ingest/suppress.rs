@@ -33,7 +33,7 @@ pub(crate) struct Filtered {
 /// Holds some work against the ledger, inside a transaction that holds the brand's lock. Nothing is written.
 pub(crate) async fn filter(db: &mut Connection, brand: &Brand, work: &ChangeBatch) -> Result<Filtered, StorageError> {
     let region = brand.rules.identity.region;
-    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let ends = work.merges.keys().flat_map(|(loser, winner)| [loser, winner]);
     let keys: BTreeSet<&RecordKey> = work.records.keys().chain(ends).collect();
     let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
@@ -133,7 +133,7 @@ pub(crate) async fn match_candidates(
     suspects: &[Candidate],
     found: &BTreeMap<SuppressionHash, Uuid>,
 ) -> Result<BTreeMap<RecordKey, Uuid>, StorageError> {
-    let hasher = SuppressionHasher::new(&brand.row.ledger_key);
+    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let mut convicted = BTreeMap::new();
     let mut by_name: Vec<(SuppressionHash, &RecordKey)> = Vec::new();
     for suspect in suspects {

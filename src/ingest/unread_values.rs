@@ -7,7 +7,7 @@ use crate::storage::pool::Connection;
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
 use crate::storage::StorageError;
-use crate::storage::unread_values::add_unread_values;
+use crate::storage::invalid_values::add_invalid_values;
 
 /// How often fields could not be read, of each source.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ impl UnreadCounts {
     /// Writes them down, for `inbox status`.
     pub(crate) async fn save(&self, db: &mut Connection, brand: &Brand) -> Result<(), StorageError> {
         for (source, counts) in &self.0 {
-            add_unread_values(&mut *db, brand.id(), *source, counts).await?;
+            add_invalid_values(&mut *db, brand.id(), *source, counts).await?;
         }
         Ok(())
     }

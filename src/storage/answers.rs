@@ -98,8 +98,8 @@ pub async fn find_known_addresses(
         "select asked.n, found.customer_key, found.settings_hash, found.body, found.sources, looked.sources, looked.ages, looked.known
         from unnest($2::text[], $3::text[], $4::bytea[]) with ordinality as asked (kind, address, question, n)
         left join lateral (
-            select array_agg(source) as sources, array_agg(extract(epoch from now() - looked_at)::float8) as ages, array_agg(is_known) as known
-            from looks where brand_id = $1 and question = asked.question
+            select array_agg(source) as sources, array_agg(extract(epoch from now() - queried_at)::float8) as ages, array_agg(is_known) as known
+            from live_queries where brand_id = $1 and question = asked.question
         ) as looked on true
         left join lateral (
             select answer.customer_key, answer.settings_hash, answer.body, (

@@ -41,7 +41,7 @@ pub struct ActionRow {
 /// When Postgres fails; then it must not be done.
 pub async fn insert_action(pool: &Pool, brand_id: i32, row: &ActionRow) -> Result<(), StorageError> {
     sqlx::query(
-        "insert into actions (brand_id, action_id, source, action, subjects, target, done_by, reason, begun_at, outcome)
+        "insert into audit_log (brand_id, action_id, source, action, subjects, target, done_by, reason, begun_at, outcome)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(brand_id)
@@ -68,7 +68,7 @@ fn bytes(hashes: &BTreeSet<SuppressionHash>) -> Vec<Vec<u8>> {
 /// # Errors
 /// When Postgres fails.
 pub async fn finish_action(pool: &Pool, brand_id: i32, action_id: Uuid, outcome: &str) -> Result<(), StorageError> {
-    let query = sqlx::query("update actions set outcome = $3 where brand_id = $1 and action_id = $2");
+    let query = sqlx::query("update audit_log set outcome = $3 where brand_id = $1 and action_id = $2");
     query.bind(brand_id).bind(action_id).bind(outcome).execute(pool).await?;
     Ok(())
 }
@@ -93,7 +93,7 @@ impl TryFrom<Columns> for ActionRow {
 pub async fn list_actions(pool: &Pool, brand_id: i32, limit: u32) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
-        from actions
+        from audit_log
         where brand_id = $1 order by begun_at desc, action_id limit $2",
     )
     .bind(brand_id)
@@ -110,7 +110,7 @@ pub async fn list_actions(pool: &Pool, brand_id: i32, limit: u32) -> Result<Vec<
 pub async fn list_actions_about(db: &mut Connection, brand_id: i32, subjects: &BTreeSet<SuppressionHash>) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
-        from actions
+        from audit_log
         where brand_id = $1 and (subject = any($2) or subjects && $2) order by begun_at desc, action_id",
     )
     .bind(brand_id)

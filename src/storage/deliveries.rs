@@ -48,7 +48,7 @@ pub struct ListedRow {
     /// When it is tried again, or the lease of who tries it ends.
     pub due_at: Timestamp,
     /// What came of it, or what is wrong with it.
-    pub remark: String,
+    pub note: String,
 }
 
 macro_rules! which {
@@ -88,14 +88,14 @@ const CLOCKS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 /// When Postgres fails.
 pub async fn list_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, limit: u32) -> Result<Vec<ListedRow>, StorageError> {
     let query = sqlx::query_as(which!(
-        "select delivery_id, source, event, received_at, state, attempts, due_at, remark from deliveries",
+        "select delivery_id, source, event, received_at, state, attempts, due_at, note from deliveries",
         " order by delivery_id desc limit $9"
     ));
     let rows: Vec<(Uuid, String, String, Time, String, i32, Time, String)> =
         bound!(query, brand_id, which).bind(i64::from(limit)).fetch_all(pool).await?;
     let listed =
-        |(delivery_id, source, event, received_at, state, attempts, due_at, remark): (Uuid, String, String, Time, String, i32, Time, String)| {
-            ListedRow { delivery_id, source, event, received_at: received_at.to_jiff(), state, attempts, due_at: due_at.to_jiff(), remark }
+        |(delivery_id, source, event, received_at, state, attempts, due_at, note): (Uuid, String, String, Time, String, i32, Time, String)| {
+            ListedRow { delivery_id, source, event, received_at: received_at.to_jiff(), state, attempts, due_at: due_at.to_jiff(), note }
         };
     Ok(rows.into_iter().map(listed).collect())
 }
@@ -129,7 +129,7 @@ pub async fn find_delivery(pool: &Pool, brand_id: i32, delivery_id: Uuid) -> Res
 /// When Postgres fails.
 pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
     let query = sqlx::query(which!(
-        "update deliveries set state = 'pending', attempts = 0, due_at = $9, finished_at = null, remark = 'replayed'",
+        "update deliveries set state = 'pending', attempts = 0, due_at = $9, finished_at = null, note = 'replayed'",
         " and claim is null"
     ));
     Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
@@ -164,7 +164,7 @@ pub struct BacklogRow {
 /// When Postgres fails.
 pub async fn list_backlog(pool: &Pool, brand_id: i32) -> Result<Vec<BacklogRow>, StorageError> {
     let rows: Vec<(String, String, f64, Time)> = sqlx::query_as(
-        "select source, state, count(*)::float8, min(case when remark = 'replayed' and claim is null then due_at else received_at end)
+        "select source, state, count(*)::float8, min(case when note = 'replayed' and claim_token is null then due_at else received_at end)
         from deliveries where brand_id = $1 and state = 'pending' group by source, state
         union all
         select source, state, count(*)::float8, min(received_at) from deliveries where brand_id = $1 and state = 'dead' group by source, state",

@@ -153,22 +153,22 @@ pub async fn claim_deliveries(pool: &Pool, brand_id: i32, claim: &Claim) -> Resu
             select coalesce($2::timestamptz, clock_timestamp()) as at
         ),
         candidates as materialized (
-            select brand_id, delivery_id, urgency, claim is not null as was_late, octet_length(body) as bytes
+            select brand_id, delivery_id, priority, claim_token is not null as was_late, octet_length(body) as bytes
             from deliveries
             where brand_id = $1 and state = 'pending' and due_at <= (select at from clock)
-            order by urgency, delivery_id
+            order by priority, delivery_id
             limit $3
             for update skip locked
         ),
         summed as (
-            select brand_id, delivery_id, was_late, bytes, sum(bytes) over (order by urgency, delivery_id) as bytes_so_far from candidates
+            select brand_id, delivery_id, was_late, bytes, sum(bytes) over (order by priority, delivery_id) as bytes_so_far from candidates
         ),
         -- The first in any case, however large it is.
         due as (
             select brand_id, delivery_id, was_late from summed where bytes_so_far <= $6 or bytes_so_far = bytes
         )
         update deliveries as claimed
-        set claim = $4, due_at = clock.at + make_interval(secs => $5), attempts = claimed.attempts + 1
+        set claim_token = $4, due_at = clock.at + make_interval(secs => $5), attempts = claimed.attempts + 1
         from due, clock
         where claimed.brand_id = due.brand_id and claimed.delivery_id = due.delivery_id
         returning claimed.delivery_id, claimed.source, claimed.headers, claimed.body, claimed.received_at, claimed.attempts, due.was_late, clock.at",
@@ -198,7 +198,7 @@ pub async fn lock_claimed(db: &mut Connection, brand_id: i32, token: Uuid, ids: 
         )
         select held.delivery_id
         from named join deliveries as held using (brand_id, delivery_id)
-        where held.claim = $3
+        where held.claim_token = $3
         order by held.delivery_id
         for update of held",
     )
@@ -244,31 +244,31 @@ pub async fn finish_deliveries(
             )
             delete from deliveries as row
             using named
-            where row.brand_id = named.brand_id and row.delivery_id = named.delivery_id and row.claim = $3",
+            where row.brand_id = named.brand_id and row.delivery_id = named.delivery_id and row.claim_token = $3",
         );
         query.bind(brand_id).bind(erased).bind(token).execute(&mut *db).await?;
     }
     let words = |verdict: &Disposition| match verdict {
-        Disposition::Done(remark) => ("done", remark.clone(), at),
-        Disposition::DeadLetter(remark) => ("dead", remark.clone(), at),
-        Disposition::Retry(due_at, remark) => ("pending", remark.clone(), *due_at),
+        Disposition::Done(note) => ("done", note.clone(), at),
+        Disposition::DeadLetter(note) => ("dead", note.clone(), at),
+        Disposition::Retry(due_at, note) => ("pending", note.clone(), *due_at),
         Disposition::Released | Disposition::Erased => ("pending", String::new(), at),
     };
     let kept = || verdicts.iter().filter(|(_, verdict)| *verdict != Disposition::Erased);
     sqlx::query(
         "with verdicts as materialized (
             select $1::integer as brand_id, verdict.*
-            from unnest($2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[]) as verdict (delivery_id, state, remark, due_at, untried)
+            from unnest($2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[]) as verdict (delivery_id, state, note, due_at, untried)
         )
         update deliveries as row
         set state = verdict.state,
-            remark = verdict.remark,
+            note = verdict.note,
             due_at = verdict.due_at,
-            claim = null,
+            claim_token = null,
             attempts = row.attempts - verdict.untried,
             finished_at = case when verdict.state <> 'pending' then $8::timestamptz end
         from verdicts as verdict
-        where row.brand_id = verdict.brand_id and row.delivery_id = verdict.delivery_id and row.claim = $7",
+        where row.brand_id = verdict.brand_id and row.delivery_id = verdict.delivery_id and row.claim_token = $7",
     )
     .bind(brand_id)
     .bind(kept().map(|(id, _)| *id).collect::<Vec<_>>())
@@ -324,8 +324,8 @@ pub async fn delete_old_deliveries(pool: &Pool, brand_id: i32, finished: Timesta
     // Only by the time, whose index is a rough one.
     let mut transaction = pool.begin_with("begin; set local enable_seqscan = off; set local enable_indexscan = off").await?;
     for statement in [
-        "delete from delivery_keys where ctid = any(array(select ctid from delivery_keys where brand_id = $1 and received_at < $2 limit $3))",
-        "delete from delivery_subjects where ctid = any(array(select ctid from delivery_subjects where brand_id = $1 and received_at < $2 limit $3))",
+        "delete from delivery_dedup where ctid = any(array(select ctid from delivery_dedup where brand_id = $1 and received_at < $2 limit $3))",
+        "delete from delivery_latest_content where ctid = any(array(select ctid from delivery_latest_content where brand_id = $1 and received_at < $2 limit $3))",
     ] {
         let query = sqlx::query(statement).bind(brand_id).bind(Time::from(known)).bind(i64::from(limit));
         more |= query.execute(&mut *transaction).await?.rows_affected() >= u64::from(limit);

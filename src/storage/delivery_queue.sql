@@ -2,7 +2,7 @@
 -- No key and no subject is in it twice.
 with new as (
     select * from unnest($2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::smallint[], $9::bytea[], $10::bytea[])
-        as new (n, delivery_id, source, event, headers, body, urgency, key, content)
+        as new (n, delivery_id, source, event, headers, body, priority, key, content)
 ),
 about as (
     select * from unnest($11::integer[], $12::bytea[], $13::bytea[]) as about (n, subject, content)
@@ -13,7 +13,7 @@ clock as materialized (
 ),
 -- In order, so that two statements never wait for each other.
 keys_new as (
-    insert into delivery_keys (brand_id, key, received_at, content)
+    insert into delivery_dedup (brand_id, key, received_at, content)
     select $1, new.key, clock.at, new.content from new, clock where new.key is not null order by new.key
     on conflict do nothing
     returning key
@@ -22,12 +22,12 @@ keys_new as (
 -- again, under the name of another event too. Nothing of it is kept, but that it was the last.
 repeated as (
     select about.n, about.subject
-    from about join delivery_subjects as known on known.brand_id = $1 and known.subject = about.subject
+    from about join delivery_latest_content as known on known.brand_id = $1 and known.subject = about.subject
     where known.content <> about.content and about.content = any(known.earlier)
 ),
 -- What comes later about a thing also bears a later time. It is due at once all the same.
 subjects_new as (
-    insert into delivery_subjects as known (brand_id, subject, content, received_at)
+    insert into delivery_latest_content as known (brand_id, subject, content, received_at)
     select $1, about.subject, about.content, clock.at + about.n * interval '1 microsecond' from about, clock
     where about.n not in (select n from repeated) or (about.n, about.subject) in (select n, subject from repeated)
     order by about.subject
@@ -49,8 +49,8 @@ news as (
     group by about.n
 ),
 inserted as (
-    insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, due_at)
-    select $1, new.delivery_id, new.source, new.event, new.headers::json, new.body, news.received_at, new.urgency, clock.at
+    insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, due_at)
+    select $1, new.delivery_id, new.source, new.event, new.headers::json, new.body, news.received_at, new.priority, clock.at
     from new join news using (n), clock
     returning delivery_id
 )
@@ -62,5 +62,5 @@ where new.n in (select n from repeated)
 union all
 -- The same id, and another content: the sender's ids are broken.
 select new.delivery_id, 'conflicting'
-from new join delivery_keys as known on known.brand_id = $1 and known.key = new.key
+from new join delivery_dedup as known on known.brand_id = $1 and known.key = new.key
 where known.content <> new.content

@@ -58,8 +58,8 @@ fn bytes(hashes: impl IntoIterator<Item = SuppressionHash>) -> Vec<Vec<u8>> {
 /// # Errors
 /// When Postgres fails.
 pub async fn adopt_suppression_key(pool: &Pool, brand_id: i32, key: &SuppressionKey) -> Result<SuppressionKey, StorageError> {
-    let adopt = "update brands set ledger_key = $2
-        where brand_id = $1 and ledger_key <> $2 and not exists (select from erasures where brand_id = $1)";
+    let adopt = "update brands set suppression_key = $2
+        where brand_id = $1 and suppression_key <> $2 and not exists (select from erasures where brand_id = $1)";
     sqlx::query(adopt).bind(brand_id).bind(key.0.as_slice()).execute(pool).await?;
     get_suppression_key(pool, brand_id).await
 }
@@ -69,7 +69,7 @@ pub async fn adopt_suppression_key(pool: &Pool, brand_id: i32, key: &Suppression
 /// # Errors
 /// When Postgres fails.
 pub async fn get_suppression_key(pool: &Pool, brand_id: i32) -> Result<SuppressionKey, StorageError> {
-    let (key,): (Vec<u8>,) = sqlx::query_as("select ledger_key from brands where brand_id = $1").bind(brand_id).fetch_one(pool).await?;
+    let (key,): (Vec<u8>,) = sqlx::query_as("select suppression_key from brands where brand_id = $1").bind(brand_id).fetch_one(pool).await?;
     key.try_into().map(SuppressionKey).map_err(|_| StorageError::Corrupt("brands"))
 }
 
@@ -80,7 +80,7 @@ pub async fn get_suppression_key(pool: &Pool, brand_id: i32) -> Result<Suppressi
 pub async fn list_erasures(db: &mut Connection, brand_id: i32) -> Result<Vec<ErasureRow>, StorageError> {
     let rows: Vec<(Uuid, Time, Option<Time>, Option<Time>, Vec<u8>)> = sqlx::query_as(
         "select erasure_id, erased_at, completed_at, unerased_at, sha256(coalesce((
-            select string_agg(hash, ''::bytea order by hash) from erased where erased.brand_id = $1 and erased.erasure_id = erasures.erasure_id
+            select string_agg(hash, ''::bytea order by hash) from suppression_hashes where suppression_hashes.brand_id = $1 and suppression_hashes.erasure_id = erasures.erasure_id
         ), ''))
         from erasures where brand_id = $1 order by erasure_id",
     )
@@ -104,7 +104,7 @@ pub async fn list_erasures(db: &mut Connection, brand_id: i32) -> Result<Vec<Era
 /// # Errors
 /// When Postgres fails.
 pub async fn list_hashes(db: &mut Connection, brand_id: i32, erasure_id: Uuid) -> Result<BTreeSet<SuppressionHash>, StorageError> {
-    let query = sqlx::query_as("select hash from erased where brand_id = $1 and erasure_id = $2");
+    let query = sqlx::query_as("select hash from suppression_hashes where brand_id = $1 and erasure_id = $2");
     let rows: Vec<(Vec<u8>,)> = query.bind(brand_id).bind(erasure_id).fetch_all(db).await?;
     rows.into_iter().map(|(hash,)| SuppressionHash::try_from(hash)).collect()
 }
@@ -124,7 +124,7 @@ pub async fn find_erased(
     }
     let rows: Vec<(Vec<u8>, Uuid)> = sqlx::query_as(
         "select asked.hash, found.erasure_id from unnest($2::bytea[]) as asked (hash)
-        cross join lateral (select erasure_id from erased where brand_id = $1 and hash = asked.hash order by erasure_id limit 1) as found",
+        cross join lateral (select erasure_id from suppression_hashes where brand_id = $1 and hash = asked.hash order by erasure_id limit 1) as found",
     )
     .bind(brand_id)
     .bind(hashes)
@@ -138,7 +138,7 @@ pub async fn find_erased(
 /// # Errors
 /// When Postgres fails.
 pub async fn find_erasures(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<SuppressionHash>) -> Result<BTreeSet<Uuid>, StorageError> {
-    let query = sqlx::query_as("select distinct erasure_id from erased where brand_id = $1 and hash = any($2)");
+    let query = sqlx::query_as("select distinct erasure_id from suppression_hashes where brand_id = $1 and hash = any($2)");
     let rows: Vec<(Uuid,)> = query.bind(brand_id).bind(bytes(hashes.iter().copied())).fetch_all(db).await?;
     Ok(rows.into_iter().map(|(erasure_id,)| erasure_id).collect())
 }
@@ -160,7 +160,7 @@ pub async fn insert_erasure(db: &mut Connection, brand_id: i32, erasure_id: Uuid
 pub async fn insert_hashes(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<(SuppressionHash, Uuid)>) -> Result<bool, StorageError> {
     let (named, erasures): (Vec<Vec<u8>>, Vec<Uuid>) = hashes.iter().map(|(hash, erasure_id)| (hash.0.to_vec(), *erasure_id)).unzip();
     let done = sqlx::query(
-        "insert into erased (brand_id, hash, erasure_id)
+        "insert into suppression_hashes (brand_id, hash, erasure_id)
         select $1, new.hash, new.erasure_id from unnest($2::bytea[], $3::uuid[]) as new (hash, erasure_id)
         join erasures as erasure on erasure.brand_id = $1 and erasure.erasure_id = new.erasure_id and erasure.unerased_at is null
         on conflict do nothing",
@@ -176,7 +176,7 @@ pub async fn insert_hashes(db: &mut Connection, brand_id: i32, hashes: &BTreeSet
 pub async fn unerase(db: &mut Connection, brand_id: i32, erasure_id: Uuid, at: Timestamp) -> Result<bool, StorageError> {
     let query = sqlx::query("update erasures set unerased_at = $3 where brand_id = $1 and erasure_id = $2 and unerased_at is null");
     let done = query.bind(brand_id).bind(erasure_id).bind(Time::from(at)).execute(&mut *db).await?;
-    sqlx::query("delete from erased where brand_id = $1 and erasure_id = $2").bind(brand_id).bind(erasure_id).execute(db).await?;
+    sqlx::query("delete from suppression_hashes where brand_id = $1 and erasure_id = $2").bind(brand_id).bind(erasure_id).execute(db).await?;
     Ok(done.rows_affected() > 0)
 }
 
@@ -218,10 +218,10 @@ pub async fn complete_erasures(db: &mut Connection, brand_id: i32, erasures: &BT
     let ids: Vec<Uuid> = erasures.iter().copied().collect();
     // Why somebody did something about them is text that nobody else wrote.
     let reasons = sqlx::query(
-        "update actions as row set reason = ''
+        "update audit_log as row set reason = ''
         where row.brand_id = $1 and row.reason <> '' and exists (
-            select from erased
-            where erased.brand_id = $1 and erased.erasure_id = any($2) and (erased.hash = row.subject or erased.hash = any(row.subjects))
+            select from suppression_hashes
+            where suppression_hashes.brand_id = $1 and suppression_hashes.erasure_id = any($2) and (suppression_hashes.hash = row.subject or suppression_hashes.hash = any(row.subjects))
         )",
     );
     reasons.bind(brand_id).bind(&ids).execute(&mut *db).await?;

@@ -34,7 +34,7 @@ pub struct NewFollowUpRow {
 pub async fn insert_follow_ups(db: &mut Connection, brand_id: i32, due_at: Timestamp, hints: &[NewFollowUpRow]) -> Result<(), StorageError> {
     for hint in hints {
         sqlx::query(
-            "insert into follow_ups (brand_id, follow_up_id, source, ask, subjects, due_at) values ($1, $2, $3, $4, $5, $6)
+            "insert into follow_ups (brand_id, follow_up_id, source, request, subjects, due_at) values ($1, $2, $3, $4, $5, $6)
             on conflict do nothing",
         )
         .bind(brand_id)
@@ -77,10 +77,10 @@ pub async fn claim_follow_ups(pool: &Pool, brand_id: i32, source: Source, claim:
             for update skip locked
         )
         update follow_ups as claimed
-        set claim = $5, due_at = clock.at + make_interval(secs => $6), attempts = claimed.attempts + 1
+        set claim_token = $5, due_at = clock.at + make_interval(secs => $6), attempts = claimed.attempts + 1
         from due, clock
         where claimed.brand_id = due.brand_id and claimed.follow_up_id = due.follow_up_id
-        returning claimed.follow_up_id, claimed.ask, claimed.attempts",
+        returning claimed.follow_up_id, claimed.request, claimed.attempts",
     )
     .bind(brand_id)
     .bind(source.as_str())
@@ -102,7 +102,7 @@ pub async fn claim_follow_ups(pool: &Pool, brand_id: i32, source: Source, claim:
 pub async fn renew_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid, until: (Option<Timestamp>, Duration)) -> Result<bool, StorageError> {
     let query = sqlx::query(
         "update follow_ups set due_at = coalesce($4::timestamptz, clock_timestamp()) + make_interval(secs => $5)
-        where brand_id = $1 and follow_up_id = $2 and claim = $3",
+        where brand_id = $1 and follow_up_id = $2 and claim_token = $3",
     );
     let (frozen_at, lease) = until;
     let query = query.bind(brand_id).bind(id).bind(token).bind(frozen_at.map(Time::from)).bind(lease.as_secs_f64());
@@ -127,14 +127,14 @@ pub enum Outcome {
 /// # Errors
 /// When Postgres fails.
 pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid, outcome: &Outcome) -> Result<(), StorageError> {
-    let delete = "delete from follow_ups where brand_id = $1 and follow_up_id = $2 and claim = $3";
-    let (due_at, untried, is_dead, remark) = match outcome {
+    let delete = "delete from follow_ups where brand_id = $1 and follow_up_id = $2 and claim_token = $3";
+    let (due_at, untried, is_dead, note) = match outcome {
         Outcome::Answered => {
             // Nobody needs to look any more at those that could not be asked before.
             sqlx::query(
                 "delete from follow_ups as dead using follow_ups as answered
-                where answered.brand_id = $1 and answered.follow_up_id = $2 and answered.claim = $3 and dead.brand_id = $1
-                    and dead.source = answered.source and dead.ask = answered.ask and dead.is_dead",
+                where answered.brand_id = $1 and answered.follow_up_id = $2 and answered.claim_token = $3 and dead.brand_id = $1
+                    and dead.source = answered.source and dead.request = answered.request and dead.is_dead",
             )
             .bind(brand_id)
             .bind(id)
@@ -144,13 +144,13 @@ pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid,
             sqlx::query(delete).bind(brand_id).bind(id).bind(token).execute(pool).await?;
             return Ok(());
         }
-        Outcome::Again(due_at, remark) => (Some(Time::from(*due_at)), 0, false, remark),
-        Outcome::Unasked(due_at, remark) => (Some(Time::from(*due_at)), 1, false, remark),
-        Outcome::Dead(remark) => (None, 0, true, remark),
+        Outcome::Again(due_at, note) => (Some(Time::from(*due_at)), 0, false, note),
+        Outcome::Unasked(due_at, note) => (Some(Time::from(*due_at)), 1, false, note),
+        Outcome::Dead(note) => (None, 0, true, note),
     };
     let updated = sqlx::query(
-        "update follow_ups set claim = null, due_at = coalesce($4, due_at), attempts = attempts - $5, is_dead = $6, remark = $7
-        where brand_id = $1 and follow_up_id = $2 and claim = $3",
+        "update follow_ups set claim_token = null, due_at = coalesce($4, due_at), attempts = attempts - $5, is_dead = $6, note = $7
+        where brand_id = $1 and follow_up_id = $2 and claim_token = $3",
     )
     .bind(brand_id)
     .bind(id)
@@ -158,7 +158,7 @@ pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid,
     .bind(due_at)
     .bind(untried)
     .bind(is_dead)
-    .bind(remark)
+    .bind(note)
     .execute(pool)
     .await;
     match updated {
@@ -181,7 +181,7 @@ pub async fn delete_erased_follow_ups(db: &mut Connection, brand_id: i32) -> Res
             select brand_id, follow_up_id, unnest(subjects) as hash from follow_ups where brand_id = $1
         ),
         hinted as materialized (
-            select distinct brand_id, follow_up_id from subjects join erased using (brand_id, hash)
+            select distinct brand_id, follow_up_id from subjects join suppression_hashes using (brand_id, hash)
         )
         delete from follow_ups as row
         using hinted
@@ -203,7 +203,7 @@ pub struct FollowUpCounts {
     /// How many can't be asked.
     pub dead: i64,
     /// Why one of those can't.
-    pub remark: String,
+    pub note: String,
 }
 
 /// What waits to be asked at the sources of a brand, and what can't be.
@@ -212,9 +212,9 @@ pub struct FollowUpCounts {
 /// When Postgres fails.
 pub async fn count_follow_ups(pool: &Pool, brand_id: i32) -> Result<Vec<FollowUpCounts>, StorageError> {
     let query = sqlx::query_as(
-        "select source, count(*) filter (where not is_dead), count(*) filter (where is_dead), coalesce(max(remark) filter (where is_dead), '')
+        "select source, count(*) filter (where not is_dead), count(*) filter (where is_dead), coalesce(max(note) filter (where is_dead), '')
         from follow_ups where brand_id = $1 group by source order by source",
     );
     let rows: Vec<(String, i64, i64, String)> = query.bind(brand_id).fetch_all(pool).await?;
-    Ok(rows.into_iter().map(|(source, waiting, dead, remark)| FollowUpCounts { source, waiting, dead, remark }).collect())
+    Ok(rows.into_iter().map(|(source, waiting, dead, note)| FollowUpCounts { source, waiting, dead, note }).collect())
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::invalidation::{CHANNEL, Invalidation};
-use super::keys::KEYS_CHANNEL;
+use super::api_keys::KEYS_CHANNEL;
 use super::pool::Pool;
 
 /// How long the channels may be silent before notifications count as lost. Every replica beats more often than that.

@@ -34,7 +34,7 @@ pub(super) fn looks(sources: Option<Vec<String>>, ages: Option<Vec<f64>>, known:
 /// # Errors
 /// When Postgres fails.
 pub async fn list_live_queries(db: &mut Connection, brand_id: i32, question: LookupHash) -> Result<Vec<LastQuery>, StorageError> {
-    let query = "select source, extract(epoch from now() - looked_at)::float8, is_known from looks where brand_id = $1 and question = $2";
+    let query = "select source, extract(epoch from now() - queried_at)::float8, is_known from live_queries where brand_id = $1 and question = $2";
     let rows: Vec<(String, f64, bool)> = sqlx::query_as(query).bind(brand_id).bind(question.0.as_slice()).fetch_all(db).await?;
     let look = |(source, age_seconds, is_known): (String, f64, bool)| {
         Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("looks"))?, age_seconds, is_known })
@@ -48,8 +48,8 @@ pub async fn list_live_queries(db: &mut Connection, brand_id: i32, question: Loo
 /// When Postgres fails.
 pub async fn save_live_query(pool: &Pool, brand_id: i32, source: Source, question: LookupHash, is_known: bool) -> Result<(), StorageError> {
     sqlx::query(
-        "insert into looks (brand_id, source, question, looked_at, is_known) values ($1, $2, $3, now(), $4)
-        on conflict (brand_id, question, source) do update set looked_at = excluded.looked_at, is_known = excluded.is_known",
+        "insert into live_queries (brand_id, source, question, queried_at, is_known) values ($1, $2, $3, now(), $4)
+        on conflict (brand_id, question, source) do update set queried_at = excluded.queried_at, is_known = excluded.is_known",
     )
     .bind(brand_id)
     .bind(source.as_str())
@@ -65,6 +65,6 @@ pub async fn save_live_query(pool: &Pool, brand_id: i32, source: Source, questio
 /// # Errors
 /// When Postgres fails.
 pub async fn delete_old_live_queries(pool: &Pool) -> Result<(), StorageError> {
-    sqlx::query("delete from looks where looked_at < now() - make_interval(days => $1)").bind(KEPT_DAYS).execute(pool).await?;
+    sqlx::query("delete from live_queries where queried_at < now() - make_interval(days => $1)").bind(KEPT_DAYS).execute(pool).await?;
     Ok(())
 }

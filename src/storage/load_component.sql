@@ -94,7 +94,7 @@ select 'cut off', '' from (select count(*) as followed from followed) as counted
 union all
 select 'erased', to_json(encode(asked.hash, 'hex'))::text
 from unnest($17::bytea[]) as asked (hash)
-cross join lateral (select true from erased where erased.brand_id = $1 and erased.hash = asked.hash limit 1) as found
+cross join lateral (select true from suppression_hashes where suppression_hashes.brand_id = $1 and suppression_hashes.hash = asked.hash limit 1) as found
 union all
 select 'key', to_json(record_key)::text from keys
 union all
@@ -135,7 +135,7 @@ select 'holding', json_build_object(
     'kind', counted.kind,
     'value', counted.value,
     'decided', (
-        select true from shared_lines as line
+        select true from shared_value_decisions as line
         where line.brand_id = $1 and line.kind = counted.kind and line.value = counted.value and line.undone_at is null
         limit 1
     ) is not null,
@@ -211,7 +211,7 @@ select 'customer', json_build_object(
 from stored join customers as customer on customer.brand_id = $1 and customer.customer_key = stored.customer_key
 union all
 select 'review', json_build_array(review.level, review.kind, review.value, review.grounds, review.customer_keys)::text
-from stored join reviews as review on review.brand_id = $1 and review.first_key = stored.customer_key
+from stored join match_reviews as review on review.brand_id = $1 and review.first_key = stored.customer_key
 union all
 select 'namesake', json_build_array(namesake.record_key, namesake.state)::text
 from keys

@@ -1,6 +1,7 @@
 //! Everything that is kept, and the only place with SQL. A row becomes a type of the domain here.
 
 pub mod answers;
+pub mod api_keys;
 pub mod audit_log;
 pub mod bodies;
 pub mod brands;
@@ -16,8 +17,8 @@ pub mod export;
 mod failure;
 pub mod follow_ups;
 pub mod hosts;
+pub mod invalid_values;
 pub mod invalidation;
-pub mod keys;
 pub mod listener;
 pub mod live_queries;
 pub mod load_component;
@@ -31,7 +32,6 @@ pub mod seen_keys;
 pub mod suppressions;
 pub mod sync_runs;
 pub mod sync_streams;
-pub mod unread_values;
 pub mod upstream_accounts;
 pub mod webhook_stats;
 pub mod write_changes;

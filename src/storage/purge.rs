@@ -148,7 +148,7 @@ pub async fn list_same_names(db: &mut Connection, brand_id: i32, keys: &BTreeSet
         "select distinct on (other.record_key) other.record_key, other.kind, review.grounds
         from identifiers as own
         join identifiers as other on other.brand_id = $1 and other.kind = own.kind and other.value = own.value and other.name_key = own.name_key
-        left join reviews as review on review.brand_id = $1 and review.kind = own.kind and review.value = own.value
+        left join match_reviews as review on review.brand_id = $1 and review.kind = own.kind and review.value = own.value
         where own.brand_id = $1 and own.record_key = any($2) and own.name_key <> '' and other.record_key <> all($2)
             and own.kind in ('email', 'telephone', 'facebook', 'twitter')
         order by other.record_key, other.kind",
@@ -228,7 +228,7 @@ pub async fn delete_facts(
 pub async fn delete_lines(db: &mut Connection, brand_id: i32, addresses: &BTreeSet<Identifier>) -> Result<(), StorageError> {
     let (kinds, values) = columns(addresses);
     for delete in [
-        "delete from shared_lines as line using unnest($2::text[], $3::text[]) as gone (kind, value)
+        "delete from shared_value_decisions as line using unnest($2::text[], $3::text[]) as gone (kind, value)
         where line.brand_id = $1 and line.kind = gone.kind and line.value = gone.value
             and (select true from customer_addresses as held where held.brand_id = $1 and held.kind = gone.kind and held.address = gone.value limit 1) is null",
         "delete from shared_values as line using unnest($2::text[], $3::text[]) as gone (kind, value)

@@ -100,11 +100,11 @@ pub async fn reserve_calls(
     let entry = decide(&usage);
     if entry.granted != [0; CLASSES] {
         sqlx::query(
-            "insert into calls as known (brand_id, source, granted_at, class, number)
-            select $1, $2, $3, new.class, new.number
-            from unnest($4::smallint[], $5::integer[]) as new (class, number)
+            "insert into call_grants as known (brand_id, source, granted_at, priority, number)
+            select $1, $2, $3, new.priority, new.number
+            from unnest($4::smallint[], $5::integer[]) as new (priority, number)
             where new.number > 0
-            on conflict (brand_id, source, granted_at, class) do update set number = known.number + excluded.number",
+            on conflict (brand_id, source, granted_at, priority) do update set number = known.number + excluded.number",
         )
         .bind(key.brand_id)
         .bind(key.source.as_str())
@@ -116,7 +116,7 @@ pub async fn reserve_calls(
     }
     if entry.live_wanted || entry.other_wanted {
         sqlx::query(
-            "update accounts
+            "update upstream_accounts
             set live_wanted_at = case when $4 then $3 else live_wanted_at end,
                 other_wanted_at = case when $5 then $3 else other_wanted_at end
             where brand_id = $1 and source = $2",
@@ -134,7 +134,7 @@ pub async fn reserve_calls(
 }
 
 async fn lock_account(db: &mut Connection, key: AccountKey) -> Result<(), StorageError> {
-    let lock = "select 1 from accounts where brand_id = $1 and source = $2 for no key update";
+    let lock = "select 1 from upstream_accounts where brand_id = $1 and source = $2 for no key update";
     let locked = sqlx::query(lock).bind(key.brand_id).bind(key.source.as_str()).execute(&mut *db).await?;
     if locked.rows_affected() == 0 {
         insert_account(&mut *db, key).await?;
@@ -144,7 +144,7 @@ async fn lock_account(db: &mut Connection, key: AccountKey) -> Result<(), Storag
 }
 
 async fn insert_account(db: &mut Connection, key: AccountKey) -> Result<(), StorageError> {
-    let query = sqlx::query("insert into accounts (brand_id, source) values ($1, $2) on conflict do nothing");
+    let query = sqlx::query("insert into upstream_accounts (brand_id, source) values ($1, $2) on conflict do nothing");
     query.bind(key.brand_id).bind(key.source.as_str()).execute(db).await?;
     Ok(())
 }
@@ -157,7 +157,7 @@ async fn read_usage(db: &mut Connection, key: AccountKey, counting: Counting) ->
             extract(epoch from account.blocked_until - now.at)::float8,
             case when account.allowance_until > now.at then account.allowance - (
                 select coalesce(sum(later.number), 0)
-                from calls as later
+                from call_grants as later
                 where later.brand_id = $1 and later.source = $2 and later.granted_at >= account.allowance_since
             ) end,
             extract(epoch from account.allowance_until - now.at)::float8,
@@ -167,16 +167,16 @@ async fn read_usage(db: &mut Connection, key: AccountKey, counting: Counting) ->
             coalesce(lately.classes, '{}'),
             coalesce(lately.numbers, '{}')
         from now
-        cross join accounts as account
+        cross join upstream_accounts as account
         cross join lateral (
             select array_agg(extract(epoch from now.at - call.granted_at)::float8) as ages,
-                array_agg(call.class) as classes,
+                array_agg(call.priority) as classes,
                 array_agg(call.number) as numbers
             from (
-                select granted_at, class, number
-                from calls
+                select granted_at, priority, number
+                from call_grants
                 where brand_id = $1 and source = $2 and granted_at > now.at - $3 * interval '1 second'
-                order by granted_at, class
+                order by granted_at, priority
             ) as call
         ) as lately
         where account.brand_id = $1 and account.source = $2",
@@ -205,7 +205,7 @@ async fn read_usage(db: &mut Connection, key: AccountKey, counting: Counting) ->
 /// When Postgres fails.
 pub async fn block_account(pool: &Pool, key: AccountKey, time: Duration) -> Result<(), StorageError> {
     let query = sqlx::query(
-        "update accounts set blocked_until = greatest(blocked_until, clock_timestamp() + $3 * interval '1 second') where brand_id = $1 and source = $2",
+        "update upstream_accounts set blocked_until = greatest(blocked_until, clock_timestamp() + $3 * interval '1 second') where brand_id = $1 and source = $2",
     );
     query.bind(key.brand_id).bind(key.source.as_str()).bind(time.as_secs_f64()).execute(pool).await?;
     Ok(())
@@ -218,7 +218,7 @@ pub async fn block_account(pool: &Pool, key: AccountKey, time: Duration) -> Resu
 /// When Postgres fails.
 pub async fn set_allowance(pool: &Pool, key: AccountKey, granted_at: Timestamp, allowance: Allowance) -> Result<(), StorageError> {
     sqlx::query(
-        "update accounts
+        "update upstream_accounts
         set allowance = $3,
             allowance_since = $4,
             allowance_until = clock_timestamp() + $5 * interval '1 second'
@@ -242,13 +242,13 @@ pub async fn set_allowance(pool: &Pool, key: AccountKey, granted_at: Timestamp, 
 pub async fn postpone_call(pool: &Pool, key: AccountKey, granted_at: Timestamp, priority: usize) -> Result<(), StorageError> {
     sqlx::query(
         "with early as (
-            update calls set number = number - 1
-            where brand_id = $1 and source = $2 and granted_at = $3 and class = $4 and number > 0
-            returning class
+            update call_grants set number = number - 1
+            where brand_id = $1 and source = $2 and granted_at = $3 and priority = $4 and number > 0
+            returning priority
         )
-        insert into calls as known (brand_id, source, granted_at, class, number)
-        select $1, $2, clock_timestamp(), early.class, 1 from early
-        on conflict (brand_id, source, granted_at, class) do update set number = known.number + excluded.number",
+        insert into call_grants as known (brand_id, source, granted_at, priority, number)
+        select $1, $2, clock_timestamp(), early.priority, 1 from early
+        on conflict (brand_id, source, granted_at, priority) do update set number = known.number + excluded.number",
     )
     .bind(key.brand_id)
     .bind(key.source.as_str())
@@ -264,7 +264,7 @@ pub async fn postpone_call(pool: &Pool, key: AccountKey, granted_at: Timestamp, 
 /// # Errors
 /// When Postgres fails.
 pub async fn delete_old_calls(pool: &Pool, key: AccountKey) -> Result<(), StorageError> {
-    let query = sqlx::query("delete from calls where brand_id = $1 and source = $2 and granted_at < clock_timestamp() - interval '1 hour'");
+    let query = sqlx::query("delete from call_grants where brand_id = $1 and source = $2 and granted_at < clock_timestamp() - interval '1 hour'");
     query.bind(key.brand_id).bind(key.source.as_str()).execute(pool).await?;
     Ok(())
 }

@@ -11,12 +11,12 @@ use super::sync_runs::StreamKey;
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_seen(pool: &Pool, which: StreamKey<'_>, pass_id: Uuid) -> Result<u64, StorageError> {
-    let (count,): (i64,) = sqlx::query_as("select count(*) from sightings where brand_id = $1 and source = $2 and stream = $3 and pass_id = $4")
+pub async fn count_seen(pool: &Pool, which: StreamKey<'_>, run_id: Uuid) -> Result<u64, StorageError> {
+    let (count,): (i64,) = sqlx::query_as("select count(*) from sync_seen_keys where brand_id = $1 and source = $2 and stream = $3 and run_id = $4")
         .bind(which.brand_id)
         .bind(which.source.as_str())
         .bind(which.stream)
-        .bind(pass_id)
+        .bind(run_id)
         .fetch_one(pool)
         .await?;
     Ok(u64::try_from(count).unwrap_or_default())
@@ -26,14 +26,14 @@ pub async fn count_seen(pool: &Pool, which: StreamKey<'_>, pass_id: Uuid) -> Res
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_seen(db: &mut Connection, which: StreamKey<'_>, pass_id: Uuid, keys: &[[u8; 16]]) -> Result<Vec<[u8; 16]>, StorageError> {
+pub async fn find_seen(db: &mut Connection, which: StreamKey<'_>, run_id: Uuid, keys: &[[u8; 16]]) -> Result<Vec<[u8; 16]>, StorageError> {
     let keys: Vec<&[u8]> = keys.iter().map(<[u8; 16]>::as_slice).collect();
     let rows: Vec<(Vec<u8>,)> =
-        sqlx::query_as("select key from sightings where brand_id = $1 and source = $2 and stream = $3 and pass_id = $4 and key = any($5)")
+        sqlx::query_as("select key from sync_seen_keys where brand_id = $1 and source = $2 and stream = $3 and run_id = $4 and key = any($5)")
             .bind(which.brand_id)
             .bind(which.source.as_str())
             .bind(which.stream)
-            .bind(pass_id)
+            .bind(run_id)
             .bind(keys)
             .fetch_all(db)
             .await?;

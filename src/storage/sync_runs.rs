@@ -50,23 +50,23 @@ pub struct Beginning {
 /// When Postgres fails.
 pub async fn claim_stream(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, beginning: &Beginning) -> Result<Option<StreamRow>, StorageError> {
     let row: Option<Columns> = sqlx::query_as(
-        "insert into streams as known (brand_id, source, stream, pass_id, is_reconcile, since, cursor, started_at, runner, lease_until)
+        "insert into sync_streams as known (brand_id, source, stream, run_id, is_reconcile, since, cursor, started_at, lease_owner, lease_until)
         values ($1, $2, $3, $4, false, $8, $7, $5, $4, $6)
         on conflict (brand_id, source, stream) do update
-        set runner = excluded.runner,
+        set lease_owner = excluded.lease_owner,
             lease_until = excluded.lease_until,
             is_cancelled = false,
             finished_at = null,
-            remark = '',
-            (pass_id, is_reconcile, since, cursor, started_at, walked, news, total, gone, round) = (
-                select known.pass_id, known.is_reconcile, known.since, known.cursor, known.started_at, known.walked, known.news, known.total,
-                    known.gone, known.round
+            note = '',
+            (run_id, is_reconcile, since, cursor, started_at, scanned, changed, total, deleted, restart_count) = (
+                select known.run_id, known.is_reconcile, known.since, known.cursor, known.started_at, known.scanned, known.changed, known.total,
+                    known.deleted, known.restart_count
                 where known.finished_at is null and not known.is_cancelled
                 union all
-                select excluded.pass_id, known.complete_at is not null, excluded.since, excluded.cursor, excluded.started_at, 0, 0, null, 0, 0
+                select excluded.run_id, known.last_full_started_at is not null, excluded.since, excluded.cursor, excluded.started_at, 0, 0, null, 0, 0
                 where known.finished_at is not null or known.is_cancelled
             )
-        where known.runner is null or known.lease_until <= $5
+        where known.lease_owner is null or known.lease_until <= $5
         returning *",
     )
     .bind(which.brand_id)
@@ -90,13 +90,13 @@ pub struct Step<'a> {
     /// What was walked.
     pub scanned: usize,
     /// What of it was news.
-    pub news: usize,
+    pub changed: usize,
     /// What was gone.
-    pub gone: usize,
+    pub deleted: usize,
     /// How many there are, if that is known.
     pub total: Option<u64>,
     /// The list is begun again.
-    pub round: usize,
+    pub restart_count: usize,
     /// What was met, as keyed hashes.
     pub sightings: &'a [[u8; 16]],
 }
@@ -131,17 +131,17 @@ fn count(number: usize) -> i64 {
 pub async fn save_step(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, step: &Step<'_>) -> Result<LeaseStatus, StorageError> {
     let mut transaction = pool.begin().await?;
     let row: Option<(bool, Uuid)> = sqlx::query_as(
-        "update streams
+        "update sync_streams
         set cursor = $5,
-            walked = case when $10 > 0 then 0 else walked + $6 end,
-            news = news + $7,
-            gone = gone + $8,
+            scanned = case when $10 > 0 then 0 else scanned + $6 end,
+            changed = changed + $7,
+            deleted = deleted + $8,
             total = coalesce($9, total),
-            round = round + $10,
+            restart_count = restart_count + $10,
             lease_until = $11,
-            remark = ''
-        where brand_id = $1 and source = $2 and stream = $3 and runner = $4
-        returning is_cancelled, pass_id",
+            note = ''
+        where brand_id = $1 and source = $2 and stream = $3 and lease_owner = $4
+        returning is_cancelled, run_id",
     )
     .bind(which.brand_id)
     .bind(which.source.as_str())
@@ -149,23 +149,23 @@ pub async fn save_step(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, st
     .bind(runner.token)
     .bind(&step.cursor)
     .bind(count(step.scanned))
-    .bind(count(step.news))
-    .bind(count(step.gone))
+    .bind(count(step.changed))
+    .bind(count(step.deleted))
     .bind(step.total.map(|total| i64::try_from(total).unwrap_or(i64::MAX)))
-    .bind(i32::try_from(step.round).unwrap_or(i32::MAX))
+    .bind(i32::try_from(step.restart_count).unwrap_or(i32::MAX))
     .bind(Time::from(runner.until))
     .fetch_optional(&mut *transaction)
     .await?;
-    let Some((is_cancelled, pass_id)) = row else { return Ok(LeaseStatus::Lost) };
+    let Some((is_cancelled, run_id)) = row else { return Ok(LeaseStatus::Lost) };
     if !step.sightings.is_empty() {
         let keys: Vec<&[u8]> = step.sightings.iter().map(<[u8; 16]>::as_slice).collect();
         sqlx::query(
-            "insert into sightings (brand_id, source, stream, pass_id, key) select $1, $2, $3, $4, unnest($5::bytea[]) on conflict do nothing",
+            "insert into sync_seen_keys (brand_id, source, stream, run_id, key) select $1, $2, $3, $4, unnest($5::bytea[]) on conflict do nothing",
         )
         .bind(which.brand_id)
         .bind(which.source.as_str())
         .bind(which.stream)
-        .bind(pass_id)
+        .bind(run_id)
         .bind(keys)
         .execute(&mut *transaction)
         .await?;
@@ -178,16 +178,16 @@ pub async fn save_step(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, st
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn renew_lease(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, remark: &str) -> Result<LeaseStatus, StorageError> {
+pub async fn renew_lease(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, note: &str) -> Result<LeaseStatus, StorageError> {
     let row: Option<(bool,)> = sqlx::query_as(
-        "update streams set lease_until = $5, remark = $6 where brand_id = $1 and source = $2 and stream = $3 and runner = $4 returning is_cancelled",
+        "update sync_streams set lease_until = $5, note = $6 where brand_id = $1 and source = $2 and stream = $3 and lease_owner = $4 returning is_cancelled",
     )
     .bind(which.brand_id)
     .bind(which.source.as_str())
     .bind(which.stream)
     .bind(runner.token)
     .bind(Time::from(runner.until))
-    .bind(remark)
+    .bind(note)
     .fetch_optional(pool)
     .await?;
     Ok(standing(row.map(|(is_cancelled,)| is_cancelled)))
@@ -201,7 +201,7 @@ pub enum End<'a> {
         /// A share of 1; `None` where nothing was known before.
         drift: Option<f32>,
         /// What should be known of it.
-        remark: &'a str,
+        note: &'a str,
     },
     /// Before.
     Broken(&'a str),
@@ -212,27 +212,27 @@ pub enum End<'a> {
 /// # Errors
 /// When Postgres fails.
 pub async fn finish_stream(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, end: End<'_>) -> Result<(), StorageError> {
-    let (is_complete, drift, remark) = match end {
-        End::Complete { drift, remark } => (true, drift, remark),
-        End::Broken(remark) => (false, None, remark),
+    let (is_complete, drift, note) = match end {
+        End::Complete { drift, note } => (true, drift, note),
+        End::Broken(note) => (false, None, note),
     };
     sqlx::query(
         "with ended as (
-            update streams
-            set runner = null,
+            update sync_streams
+            set lease_owner = null,
                 lease_until = null,
                 cursor = null,
                 finished_at = $5,
-                caught_up_at = case when $8 then started_at else caught_up_at end,
-                complete_at = case when $8 and since is null then started_at else complete_at end,
+                incremental_watermark = case when $8 then started_at else incremental_watermark end,
+                last_full_started_at = case when $8 and since is null then started_at else last_full_started_at end,
                 drift = case when $8 and since is null then $6 else drift end,
-                finding = case when $8 and since is null then $7 else finding end,
-                remark = case when $8 then '' else $7 end
-            where brand_id = $1 and source = $2 and stream = $3 and runner = $4
+                last_full_result = case when $8 and since is null then $7 else last_full_result end,
+                note = case when $8 then '' else $7 end
+            where brand_id = $1 and source = $2 and stream = $3 and lease_owner = $4
             returning brand_id, source, stream
         )
-        delete from sightings using ended
-        where sightings.brand_id = ended.brand_id and sightings.source = ended.source and sightings.stream = ended.stream",
+        delete from sync_seen_keys using ended
+        where sync_seen_keys.brand_id = ended.brand_id and sync_seen_keys.source = ended.source and sync_seen_keys.stream = ended.stream",
     )
     .bind(which.brand_id)
     .bind(which.source.as_str())
@@ -240,7 +240,7 @@ pub async fn finish_stream(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner
     .bind(runner.token)
     .bind(Time::from(runner.at))
     .bind(drift)
-    .bind(remark)
+    .bind(note)
     .bind(is_complete)
     .execute(pool)
     .await?;
@@ -252,7 +252,7 @@ pub async fn finish_stream(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner
 /// # Errors
 /// When Postgres fails.
 pub async fn release_streams(pool: &Pool, brand_id: i32, token: Uuid) -> Result<(), StorageError> {
-    sqlx::query("update streams set runner = null, lease_until = null where brand_id = $1 and runner = $2")
+    sqlx::query("update sync_streams set lease_owner = null, lease_until = null where brand_id = $1 and lease_owner = $2")
         .bind(brand_id)
         .bind(token)
         .execute(pool)
@@ -266,10 +266,10 @@ pub async fn release_streams(pool: &Pool, brand_id: i32, token: Uuid) -> Result<
 /// When Postgres fails.
 pub async fn cancel_streams(pool: &Pool, brand_id: i32, source: Option<Source>, stream: Option<&str>, now: Timestamp) -> Result<u64, StorageError> {
     let done = sqlx::query(
-        "update streams
+        "update sync_streams
         set is_cancelled = true,
-            finished_at = case when runner is null or lease_until <= $4 then $4 end,
-            remark = case when runner is null or lease_until <= $4 then 'cancelled' else remark end
+            finished_at = case when lease_owner is null or lease_until <= $4 then $4 end,
+            note = case when lease_owner is null or lease_until <= $4 then 'cancelled' else note end
         where brand_id = $1 and ($2::text is null or source = $2) and ($3::text is null or stream = $3) and finished_at is null",
     )
     .bind(brand_id)

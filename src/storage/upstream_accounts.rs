@@ -44,7 +44,7 @@ pub struct HealthRow {
 /// When Postgres fails.
 pub async fn add_health(pool: &Pool, key: AccountKey, news: &HealthRow) -> Result<(), StorageError> {
     sqlx::query(
-        "insert into accounts as known (brand_id, source, succeeded_at, failed_at, failure, failures_in_a_row, open_until)
+        "insert into upstream_accounts as known (brand_id, source, succeeded_at, failed_at, failure, failures_in_a_row, open_until)
         select $1, $2,
             clock_timestamp() - $3 * interval '1 second',
             clock_timestamp() - $4 * interval '1 second',
@@ -100,18 +100,18 @@ pub async fn get_account(pool: &Pool, brand_id: i32, source: Source) -> Result<A
     let query = sqlx::query_as(
         "select succeeded_at, failed_at, failure, failures_in_a_row, open_until, blocked_until,
             case when allowance <= (
-                select coalesce(sum(calls.number), 0)
-                from calls
-                where calls.brand_id = $1 and calls.source = $2 and calls.granted_at >= accounts.allowance_since
+                select coalesce(sum(call_grants.number), 0)
+                from call_grants
+                where call_grants.brand_id = $1 and call_grants.source = $2 and call_grants.granted_at >= upstream_accounts.allowance_since
             ) then allowance_until end
-        from accounts
+        from upstream_accounts
         where brand_id = $1 and source = $2",
     );
     let columns: Option<AccountColumns> = query.bind(brand_id).bind(source.as_str()).fetch_optional(pool).await?;
     let query = sqlx::query_as(
-        "select class, sum(number) from calls
+        "select priority, sum(number) from call_grants
         where brand_id = $1 and source = $2 and granted_at > clock_timestamp() - interval '1 minute'
-        group by class",
+        group by priority",
     );
     let sums: Vec<(i16, i64)> = query.bind(brand_id).bind(source.as_str()).fetch_all(pool).await?;
     let Some((succeeded_at, failed_at, failure, failures, open_until, blocked_until, spent_until)) = columns else {

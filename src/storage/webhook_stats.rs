@@ -54,7 +54,7 @@ impl WebhookStatsRow {
 /// When Postgres fails.
 pub async fn add_webhook_stats(pool: &Pool, brand_id: i32, source: Source, news: &WebhookStatsRow) -> Result<(), StorageError> {
     sqlx::query(
-        "insert into doors as known (
+        "insert into webhook_stats as known (
             brand_id, source, accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at
         )
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
@@ -104,7 +104,7 @@ impl From<Columns> for WebhookStatsRow {
 pub async fn get_webhook_stats(pool: &Pool, brand_id: i32, source: Source) -> Result<WebhookStatsRow, StorageError> {
     let query = sqlx::query_as(
         "select accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at
-        from doors where brand_id = $1 and source = $2",
+        from webhook_stats where brand_id = $1 and source = $2",
     );
     let row: Option<Columns> = query.bind(brand_id).bind(source.as_str()).fetch_optional(pool).await?;
     Ok(row.map(WebhookStatsRow::from).unwrap_or_default())

@@ -79,7 +79,7 @@ addresses_new as (
     on conflict (brand_id, kind, address, customer_key) do update set self_asserted = excluded.self_asserted
 ),
 reviews_gone as (
-    delete from reviews as old using unnest($45::text[], $46::text[], $47::text[]) as gone (level, kind, value)
+    delete from match_reviews as old using unnest($45::text[], $46::text[], $47::text[]) as gone (level, kind, value)
     where old.brand_id = $1 and old.level = gone.level and old.kind = gone.kind and old.value = gone.value
         and not exists (
             select from unnest($48::text[], $49::text[], $50::text[]) as kept (level, kind, value)
@@ -87,7 +87,7 @@ reviews_gone as (
         )
 ),
 reviews_new as (
-    insert into reviews (brand_id, level, kind, value, grounds, customer_keys, first_key)
+    insert into match_reviews (brand_id, level, kind, value, grounds, customer_keys, first_key)
     select $1, new.level, new.kind, new.value, new.grounds, array(select json_array_elements_text(new.customers::json)),
         new.customers::json ->> 0
     from unnest($48::text[], $49::text[], $50::text[], $51::text[], $52::text[]) as new (level, kind, value, grounds, customers)

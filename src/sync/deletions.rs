@@ -38,9 +38,9 @@ impl SyncRunner {
         let known = met.saturating_add(count);
         let most = known.saturating_mul(u64::from(self.max_deletions_percent)).checked_div(100).unwrap_or_default();
         if count > most.max(if self.max_deletions_percent == 0 { 0 } else { FEW }) {
-            let remark = format!("{count} of {known} are not in the list: too many to be believed (sync.max_deletions_percent)");
+            let note = format!("{count} of {known} are not in the list: too many to be believed (sync.max_deletions_percent)");
             tracing::warn!(brand = self.account.brand.rules.slug, source = %self.account.source, stream = run.which.stream, count, known, "sync.gone.disbelieved");
-            return Ok(remark);
+            return Ok(note);
         }
         let mut unsettled: usize = 0;
         for record in unmet {
@@ -49,7 +49,7 @@ impl SyncRunner {
                     let at = database_now(&self.pool, self.clock.frozen_at()).await?;
                     let update = Update { at, received_at: at, scope: Scope::Deletion, fields: BTreeMap::new() };
                     apply(&self.pool, &self.account.brand, vec![Change::Record { key: record.key, update }]).await?;
-                    run.save(Step { gone: 1, ..Step::default() }).await?;
+                    run.save(Step { deleted: 1, ..Step::default() }).await?;
                 }
                 Ok(Some(false)) => {}
                 Ok(None) | Err(RunAbort::Broken(_)) => unsettled = unsettled.saturating_add(1),
@@ -68,7 +68,7 @@ impl SyncRunner {
             let Some(last) = keys.last() else { return Ok(count) };
             after.clone_from(&last.id);
             let hashes: Vec<[u8; 16]> = keys.iter().map(|key| run.seen_key(&key.to_string())).collect();
-            let met = find_seen(&mut db, run.which, run.row.pass_id, &hashes).await?;
+            let met = find_seen(&mut db, run.which, run.row.run_id, &hashes).await?;
             count = count.saturating_add(u64::try_from(met.len()).unwrap_or(u64::MAX));
             // Whoever has a connection doesn't wait for another.
             drop(db);
@@ -85,7 +85,7 @@ impl SyncRunner {
             let Some(last) = records.last() else { return Ok(diff) };
             after.clone_from(&last.key.id);
             let hashes: Vec<[u8; 16]> = records.iter().map(|record| run.seen_key(&record.key.to_string())).collect();
-            let met: BTreeSet<[u8; 16]> = find_seen(&mut db, run.which, run.row.pass_id, &hashes).await?.into_iter().collect();
+            let met: BTreeSet<[u8; 16]> = find_seen(&mut db, run.which, run.row.run_id, &hashes).await?.into_iter().collect();
             drop(db);
             run.renew("").await?;
             diff.met = diff.met.saturating_add(u64::try_from(met.len()).unwrap_or(u64::MAX));

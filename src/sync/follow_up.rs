@@ -215,7 +215,7 @@ pub(crate) fn hints(brand: &Brand, source: Source, delivery: &Delivery, changes:
         return Vec::new();
     }
     let asks = brand.rules.sources.api(source).after_webhook(delivery);
-    let subjects = if asks.is_empty() { Vec::new() } else { subjects(changes, &SuppressionHasher::new(&brand.row.ledger_key)) };
+    let subjects = if asks.is_empty() { Vec::new() } else { subjects(changes, &SuppressionHasher::new(&brand.row.suppression_key)) };
     asks.iter().map(|ask| NewFollowUpRow { source, ask: json!(ask), subjects: subjects.clone() }).collect()
 }
 
@@ -224,7 +224,7 @@ pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Ve
     if !brand.rules.accounts.contains_key(&source) {
         return Vec::new();
     }
-    let (api, hasher) = (brand.rules.sources.api(source), SuppressionHasher::new(&brand.row.ledger_key));
+    let (api, hasher) = (brand.rules.sources.api(source), SuppressionHasher::new(&brand.row.suppression_key));
     // What is known of them isn't read for this.
     let nothing = Update { at: Timestamp::MIN, received_at: Timestamp::MIN, scope: Scope::Partial, fields: BTreeMap::new() };
     let hint = |key: &RecordKey| {

@@ -36,7 +36,7 @@ impl SyncRunner {
     /// Walks through a list, and looks for what is gone; or through what changed. Gives back what should be known of it.
     pub(crate) async fn scan_list(&self, run: &RunContext<'_>, holds: ListCoverage) -> Result<String, RunAbort> {
         let mut seen = 0;
-        let mut round = run.row.round;
+        let mut restart_count = run.row.restart_count;
         let first = || self.api().first(run.which.stream, run.row.since);
         let mut cursor = run.row.cursor.as_ref().and_then(|cursor| Ask::of_json(cursor).or_else(first));
         // What a pass goes on from was counted before it was left.
@@ -48,10 +48,10 @@ impl SyncRunner {
             }
             let met = self.count_met(run, holds).await?;
             let is_short = run.progress().total.is_some_and(|total| met < total);
-            if is_short && round < MOST_ROUNDS && met > seen {
-                (seen, round) = (met, round.saturating_add(1));
+            if is_short && restart_count < MOST_ROUNDS && met > seen {
+                (seen, restart_count) = (met, restart_count.saturating_add(1));
                 cursor = first();
-                run.save(Step { cursor: cursor.as_ref().map(Ask::to_json), round: 1, ..Step::default() }).await?;
+                run.save(Step { cursor: cursor.as_ref().map(Ask::to_json), restart_count: 1, ..Step::default() }).await?;
             }
         }
         match holds {
@@ -65,10 +65,10 @@ impl SyncRunner {
         match holds {
             ListCoverage::Records(kind) => {
                 self.wait_for_webhooks(run).await?;
-                let met = count_seen(&self.pool, run.which, run.row.pass_id).await?;
+                let met = count_seen(&self.pool, run.which, run.row.run_id).await?;
                 Ok(met.saturating_sub(self.count_deleted(run, kind).await?))
             }
-            ListCoverage::Events(_) | ListCoverage::Neither => Ok(count_seen(&self.pool, run.which, run.row.pass_id).await?),
+            ListCoverage::Events(_) | ListCoverage::Neither => Ok(count_seen(&self.pool, run.which, run.row.run_id).await?),
         }
     }
 
@@ -121,7 +121,7 @@ impl SyncRunner {
     /// Applies a page and writes down that it is. The page itself is kept as the place to go on from: when some of it is gone by
     /// then, what moved up to it is not missed.
     async fn keep(&self, run: &RunContext<'_>, ask: &Ask, heard: &ParsedReply, is_counted: bool) -> Result<(), RunAbort> {
-        let news = run.take(heard).await?;
+        let changed = run.take(heard).await?;
         let sightings: Vec<[u8; 16]> = match run.pass() {
             SyncMode::Full => heard.there.iter().map(|key| run.seen_key(key)).collect(),
             SyncMode::Incremental { .. } => Vec::new(),
@@ -129,7 +129,7 @@ impl SyncRunner {
         run.save(Step {
             cursor: Some(ask.to_json()),
             scanned: if is_counted { 0 } else { heard.there.len().max(heard.places.len()) },
-            news,
+            changed,
             total: heard.total,
             sightings: &sightings,
             ..Step::default()

@@ -5,7 +5,7 @@
 //! whoever goes on after a kill begins there; what is applied twice changes nothing. What the source says is held against what
 //! webhooks said by the source's own time stamps, so that both may come at once.
 //!
-//! `list` goes from page to page, `each` asks about one thing after the other, `gone` looks for what a list no longer has.
+//! `list` goes from page to page, `each` asks about one thing after the other, `deleted` looks for what a list no longer has.
 
 mod deletions;
 pub mod follow_up;
@@ -76,7 +76,7 @@ pub struct Progress {
     /// What was walked.
     pub scanned: u64,
     /// What of it was news.
-    pub news: u64,
+    pub changed: u64,
     /// How many there are, where that is known.
     pub total: Option<u64>,
 }
@@ -87,7 +87,7 @@ pub struct ProgressEvent<'a> {
     /// How far it is.
     pub progress: Progress,
     /// Why it stands still; empty while it goes on.
-    pub remark: &'a str,
+    pub note: &'a str,
 }
 
 /// Hears how a pass goes.
@@ -103,11 +103,11 @@ pub enum RunEnd {
         /// What was walked.
         progress: Progress,
         /// What was gone at the source.
-        gone: u64,
+        deleted: u64,
         /// What of that was not as it should be, as a share of 1; `None` for the first pass, before which nothing was known.
         drift: Option<f32>,
         /// What should be known of it; empty for nothing.
-        remark: String,
+        note: String,
     },
     /// Somebody wanted it to end.
     Cancelled,
@@ -209,11 +209,11 @@ impl SyncRunner {
         };
         let finish = |end| finish_stream(&self.pool, run.which, self.runner(), end);
         match scanned {
-            Ok(remark) => {
-                let (progress, gone) = (run.progress(), run.gone());
+            Ok(note) => {
+                let (progress, deleted) = (run.progress(), run.deleted());
                 let drift = run.drift();
-                finish(End::Complete { drift, remark: &remark }).await?;
-                Ok(RunEnd::Complete { pass: run.pass(), progress, gone, drift, remark })
+                finish(End::Complete { drift, note: &note }).await?;
+                Ok(RunEnd::Complete { pass: run.pass(), progress, deleted, drift, note })
             }
             Err(RunAbort::Cancelled) => {
                 finish(End::Broken("cancelled")).await?;
@@ -221,9 +221,9 @@ impl SyncRunner {
             }
             Err(RunAbort::Lost) => Ok(RunEnd::LeaseHeldElsewhere),
             Err(RunAbort::Broken(error)) => {
-                let remark = error.to_string();
-                finish(End::Broken(&remark)).await?;
-                Ok(RunEnd::Broken(remark))
+                let note = error.to_string();
+                finish(End::Broken(&note)).await?;
+                Ok(RunEnd::Broken(note))
             }
             Err(RunAbort::Storage(error)) => Err(error.into()),
             Err(RunAbort::Ending) => Err(SyncError::Ending),

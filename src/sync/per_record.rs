@@ -34,10 +34,10 @@ impl SyncRunner {
             let asks: Vec<Ask> = known.iter().filter_map(|(id, versions)| self.api().each(stream.name, id, versions)).collect();
             let asked: Vec<_> = asks.into_iter().map(|ask| self.ask_about(run, ask)).collect();
             let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
-            let mut news: usize = 0;
+            let mut changed: usize = 0;
             while let Some(done) = asked.next().await {
                 match done {
-                    Ok(more) => news = news.saturating_add(more),
+                    Ok(more) => changed = changed.saturating_add(more),
                     // One that can't be asked about keeps nobody else from it.
                     Err(RunAbort::Broken(_)) => failed = failed.saturating_add(1),
                     Err(stop) => return Err(stop),
@@ -45,7 +45,7 @@ impl SyncRunner {
             }
             drop(asked);
             let cursor = Some(Ask::about(AFTER, last).to_json());
-            run.save(Step { cursor, scanned: known.len(), news, total: Some(total), ..Step::default() }).await?;
+            run.save(Step { cursor, scanned: known.len(), changed, total: Some(total), ..Step::default() }).await?;
             after.clone_from(last);
         }
         Ok(if failed == 0 { String::new() } else { format!("{failed} could not be asked about") })
@@ -53,13 +53,13 @@ impl SyncRunner {
 
     /// All pages of what is said about one thing.
     async fn ask_about(&self, run: &RunContext<'_>, first: Ask) -> Result<usize, RunAbort> {
-        let (mut news, mut ask): (usize, Option<Ask>) = (0, Some(first));
+        let (mut changed, mut ask): (usize, Option<Ask>) = (0, Some(first));
         while let Some(asked) = ask.take() {
             let heard = run.ask(&asked).await?;
-            news = news.saturating_add(run.take(&heard).await?);
+            changed = changed.saturating_add(run.take(&heard).await?);
             ask = heard.next.clone().filter(|next| *next != asked);
         }
-        Ok(news)
+        Ok(changed)
     }
 
     async fn count_each(&self, stream: Stream) -> Result<u64, RunAbort> {

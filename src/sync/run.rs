@@ -46,7 +46,7 @@ pub(crate) struct RunContext<'a> {
 #[derive(Clone, Copy, Default)]
 struct Tally {
     progress: Progress,
-    gone: u64,
+    deleted: u64,
 }
 
 impl SyncRunner {
@@ -61,9 +61,9 @@ impl SyncRunner {
 impl<'a> RunContext<'a> {
     pub(crate) fn new(walker: &'a SyncRunner, which: StreamKey<'a>, row: StreamRow, listener: Listener<'a>) -> Self {
         let count = |number: i64| u64::try_from(number).unwrap_or_default();
-        let progress = Progress { scanned: count(row.scanned), news: count(row.news), total: row.total.map(count) };
-        listener(ProgressEvent { progress, remark: "" });
-        let tally = Tally { progress, gone: count(row.gone) };
+        let progress = Progress { scanned: count(row.scanned), changed: count(row.changed), total: row.total.map(count) };
+        listener(ProgressEvent { progress, note: "" });
+        let tally = Tally { progress, deleted: count(row.deleted) };
         Self { walker, which, row, listener, tally: Mutex::new(tally) }
     }
 
@@ -83,18 +83,18 @@ impl<'a> RunContext<'a> {
         self.tally().progress
     }
 
-    pub(crate) fn gone(&self) -> u64 {
-        self.tally().gone
+    pub(crate) fn deleted(&self) -> u64 {
+        self.tally().deleted
     }
 
     /// What of that which was walked was not as it should be. Before the first pass nothing was known.
     pub(crate) fn drift(&self) -> Option<f32> {
-        let Tally { progress, gone } = *self.tally();
+        let Tally { progress, deleted } = *self.tally();
         let share = |part: u64, whole: u64| {
             let parts = u16::try_from(part.saturating_mul(10_000).checked_div(whole).unwrap_or_default().min(10_000)).unwrap_or_default();
             f32::from(parts) / 10_000.0
         };
-        self.row.is_reconcile.then(|| share(progress.news.saturating_add(gone), progress.scanned.saturating_add(gone)))
+        self.row.is_reconcile.then(|| share(progress.changed.saturating_add(deleted), progress.scanned.saturating_add(deleted)))
     }
 
     /// Asks until there is an answer. What may heal is waited for, the lease renewed meanwhile.
@@ -102,7 +102,7 @@ impl<'a> RunContext<'a> {
         let timeout = self.walker.lease / 4;
         let mut failures: u32 = 0;
         loop {
-            let remark = match self.walker.account.call(ask, self.priority(), timeout).await {
+            let note = match self.walker.account.call(ask, self.priority(), timeout).await {
                 Ok(heard) => return Ok(heard),
                 Err(CallError::ShuttingDown) => return Err(RunAbort::Ending),
                 // It is not our turn yet, which is nothing wrong.
@@ -118,37 +118,37 @@ impl<'a> RunContext<'a> {
                 }
                 Err(error) => return Err(error.into()),
             };
-            self.renew(&remark).await?;
+            self.renew(&note).await?;
         }
     }
 
     /// Says why it stands still.
-    fn tell(&self, remark: &str) {
-        (self.listener)(ProgressEvent { progress: self.progress(), remark });
+    fn tell(&self, note: &str) {
+        (self.listener)(ProgressEvent { progress: self.progress(), note });
     }
 
-    pub(crate) async fn renew(&self, remark: &str) -> Result<(), RunAbort> {
-        if !remark.is_empty() {
-            self.tell(remark);
+    pub(crate) async fn renew(&self, note: &str) -> Result<(), RunAbort> {
+        if !note.is_empty() {
+            self.tell(note);
         }
-        checked(renew_lease(&self.walker.pool, self.which, self.walker.runner(), remark).await?)
+        checked(renew_lease(&self.walker.pool, self.which, self.walker.runner(), note).await?)
     }
 
     /// Takes in what was heard, and what it leads to. Gives back how much of it was news.
     pub(crate) async fn take(&self, heard: &ParsedReply) -> Result<usize, RunAbort> {
-        let mut news = self.take_one(heard).await?;
+        let mut changed = self.take_one(heard).await?;
         let mut asks: Vec<(Ask, u32)> = heard.follow.iter().map(|ask| (ask.clone(), 1)).collect();
         while let Some((ask, depth)) = asks.pop() {
             let heard = match self.ask(&ask).await {
                 Err(RunAbort::Broken(_)) => continue,
                 heard => heard?,
             };
-            news = news.saturating_add(self.take_one(&heard).await?);
+            changed = changed.saturating_add(self.take_one(&heard).await?);
             self.renew("").await?;
             asks.extend(heard.next.iter().filter(|next| **next != ask).map(|next| (next.clone(), depth)));
             asks.extend(heard.follow.iter().filter(|_| depth < DEPTH).map(|ask| (ask.clone(), depth.saturating_add(1))));
         }
-        Ok(news)
+        Ok(changed)
     }
 
     async fn take_one(&self, heard: &ParsedReply) -> Result<usize, RunAbort> {
@@ -161,17 +161,17 @@ impl<'a> RunContext<'a> {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let progress = {
             let mut tally = self.tally();
-            let Progress { scanned, news, total } = tally.progress;
+            let Progress { scanned, changed, total } = tally.progress;
             tally.progress = Progress {
                 scanned: scanned.saturating_add(count(step.scanned)),
-                news: news.saturating_add(count(step.news)),
+                changed: changed.saturating_add(count(step.changed)),
                 total: step.total.or(total),
             };
-            tally.gone = tally.gone.saturating_add(count(step.gone));
+            tally.deleted = tally.deleted.saturating_add(count(step.deleted));
             tally.progress
         };
-        (self.listener)(ProgressEvent { progress, remark: "" });
-        self.count_missed(count(step.news).saturating_add(count(step.gone)));
+        (self.listener)(ProgressEvent { progress, note: "" });
+        self.count_missed(count(step.changed).saturating_add(count(step.deleted)));
         checked(standing)
     }
 

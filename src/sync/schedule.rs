@@ -94,7 +94,7 @@ fn waits_for_others(walker: &SyncRunner, stream: Stream, rows: &[StreamRow]) -> 
 /// Whether all those of a list who are to be asked about one by one became known only after the last pass had begun.
 fn is_overtaken(walker: &SyncRunner, stream: Stream, row: Option<&StreamRow>, rows: &[StreamRow]) -> bool {
     let Some(own) = row.filter(|own| own.is_complete()) else { return false };
-    let is_later = |others: &StreamRow| others.is_complete() && !others.is_reconcile && others.finished_at > own.complete_at;
+    let is_later = |others: &StreamRow| others.is_complete() && !others.is_reconcile && others.finished_at > own.last_full_started_at;
     others(walker, stream, rows).into_iter().flatten().any(is_later)
 }
 
@@ -125,26 +125,26 @@ fn due(row: Option<&StreamRow>, can_tell: bool, settings: &SyncSettings, now: Ti
     if !row.is_complete() && !is_past(ended_at, rest) {
         return None;
     }
-    let Some(complete_at) = row.complete_at else {
+    let Some(last_full_started_at) = row.last_full_started_at else {
         // Who cancelled the first pass will say when to go on.
         return (settings.backfill && !row.is_cancelled).then_some(SyncMode::Full);
     };
-    if settings.reconcile_hours > 0 && is_past(complete_at, SignedDuration::from_hours(i64::from(settings.reconcile_hours))) {
+    if settings.reconcile_hours > 0 && is_past(last_full_started_at, SignedDuration::from_hours(i64::from(settings.reconcile_hours))) {
         return Some(SyncMode::Full);
     }
-    let caught_up_at = row.caught_up_at.unwrap_or(complete_at);
-    let is_behind = settings.incremental_minutes > 0 && is_past(caught_up_at, every);
-    (can_tell && is_behind).then(|| SyncMode::Incremental { since: caught_up_at.checked_sub(OVERLAP).unwrap_or(caught_up_at) })
+    let incremental_watermark = row.incremental_watermark.unwrap_or(last_full_started_at);
+    let is_behind = settings.incremental_minutes > 0 && is_past(incremental_watermark, every);
+    (can_tell && is_behind).then(|| SyncMode::Incremental { since: incremental_watermark.checked_sub(OVERLAP).unwrap_or(incremental_watermark) })
 }
 
 fn report(walker: &SyncRunner, stream: Stream, ended: &RunEnd) {
     let (brand, source, stream) = (walker.account.brand.rules.slug.as_str(), walker.account.source.as_str(), stream.name);
     match ended {
-        RunEnd::Complete { pass: SyncMode::Full, progress, gone, drift, .. } => {
-            tracing::info!(brand, source, stream, scanned = progress.scanned, news = progress.news, gone, drift, "sync.pass.complete");
+        RunEnd::Complete { pass: SyncMode::Full, progress, deleted, drift, .. } => {
+            tracing::info!(brand, source, stream, scanned = progress.scanned, changed = progress.changed, deleted, drift, "sync.pass.complete");
         }
         RunEnd::Complete { pass: SyncMode::Incremental { .. }, progress, drift, .. } => {
-            tracing::info!(brand, source, stream, changed = progress.scanned, missed = progress.news, share = drift, "sync.changes.complete");
+            tracing::info!(brand, source, stream, changed = progress.scanned, missed = progress.changed, share = drift, "sync.changes.complete");
         }
         RunEnd::Cancelled => tracing::info!(brand, source, stream, "sync.pass.cancelled"),
         RunEnd::Broken(reason) => tracing::warn!(brand, source, stream, reason, "sync.pass.broken"),
@@ -169,12 +169,17 @@ mod tests {
     /// A pass through everything that began so many minutes ago, and took one.
     fn scanned(minutes: i64) -> StreamRow {
         let began_at = Some(ago(minutes));
-        StreamRow { finished_at: Some(ago(minutes - 1)), complete_at: began_at, caught_up_at: began_at, ..StreamRow::begun(ago(minutes)) }
+        StreamRow {
+            finished_at: Some(ago(minutes - 1)),
+            last_full_started_at: began_at,
+            incremental_watermark: began_at,
+            ..StreamRow::begun(ago(minutes))
+        }
     }
 
     /// A pass of what changed, of which the same holds, after one through everything.
     fn caught_up(minutes: i64, all: i64) -> StreamRow {
-        StreamRow { complete_at: Some(ago(all)), since: Some(ago(minutes + 17)), is_reconcile: true, ..scanned(minutes) }
+        StreamRow { last_full_started_at: Some(ago(all)), since: Some(ago(minutes + 17)), is_reconcile: true, ..scanned(minutes) }
     }
 
     #[test]
@@ -213,13 +218,13 @@ mod tests {
     #[test]
     fn what_was_left_is_gone_on_with_as_it_is_and_what_broke_is_left_alone() {
         let settings = SyncSettings::default();
-        let left = StreamRow { finished_at: None, started_at: ago(90), caught_up_at: Some(ago(107)), ..caught_up(90, 25 * HOUR) };
+        let left = StreamRow { finished_at: None, started_at: ago(90), incremental_watermark: Some(ago(107)), ..caught_up(90, 25 * HOUR) };
         assert_eq!(due_now(&left, &settings), Some(SyncMode::Incremental { since: ago(107) }), "it is short");
         assert_eq!(due_now(&StreamRow { since: None, ..left.clone() }, &settings), Some(SyncMode::Full));
-        let held = StreamRow { runner: Some(uuid::Uuid::nil()), lease_until: Some(ago(-1)), ..left.clone() };
+        let held = StreamRow { lease_owner: Some(uuid::Uuid::nil()), lease_until: Some(ago(-1)), ..left.clone() };
         assert_eq!(due_now(&held, &settings), None);
         assert_eq!(due_now(&StreamRow { lease_until: Some(ago(1)), ..held }, &settings), Some(SyncMode::Incremental { since: ago(107) }));
-        let broken = |minutes| StreamRow { finished_at: Some(ago(minutes)), complete_at: Some(ago(200)), ..left.clone() };
+        let broken = |minutes| StreamRow { finished_at: Some(ago(minutes)), last_full_started_at: Some(ago(200)), ..left.clone() };
         assert_eq!(due_now(&broken(14), &settings), None);
         assert_eq!(due_now(&broken(16), &settings), Some(SyncMode::Incremental { since: ago(122) }));
         let often = SyncSettings { incremental_minutes: 1, ..SyncSettings::default() };

@@ -25,7 +25,7 @@ fn tables(desk: &Desk) -> Vec<String> {
 
 /// A delivery whose body nobody could read.
 fn insert_delivery(desk: &Desk) -> String {
-    let insert = "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, state, due_at, finished_at)
+    let insert = "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, state, due_at, finished_at)
         select brand_id, gen_random_uuid(), 'omniotap', 'contact.created', '{}', 'not json', now(), 1, 'dead', now(), now() from brands
         returning delivery_id::text";
     desk.texts(insert).remove(0)

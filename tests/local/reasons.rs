@@ -26,7 +26,7 @@ fn cancel(desk: &Desk) {
                 action_id: Uuid::new_v4(),
                 source: Some(Source::OmniLab),
                 action: "cancel booking".to_owned(),
-                subjects: [SuppressionHasher::new(&brand.row.ledger_key).event(&event)].into(),
+                subjects: [SuppressionHasher::new(&brand.row.suppression_key).event(&event)].into(),
                 target: String::new(),
                 done_by: "Femke".to_owned(),
                 reason: reason.to_owned(),
@@ -38,9 +38,9 @@ fn cancel(desk: &Desk) {
     });
     // One that an earlier version wrote down.
     desk.sql(&format!(
-        "insert into actions (brand_id, action_id, source, action, subject, done_by, reason, begun_at, outcome)
+        "insert into audit_log (brand_id, action_id, source, action, subject, done_by, reason, begun_at, outcome)
         select brand_id, gen_random_uuid(), source, action, subjects[1], done_by, '{OF_ANNA_BEFORE}', begun_at, outcome
-        from actions where reason = '{OF_ANNA}'"
+        from audit_log where reason = '{OF_ANNA}'"
     ));
 }
 
@@ -62,7 +62,7 @@ fn assert_hers_are_gone(desk: &Desk) {
         assert!(!dump.contains(text), "{text}");
     }
     assert!(dump.contains(OF_BERT) && dump.contains("Kuipers"));
-    let kept = "select action || ' ' || done_by || ' ' || outcome from actions where reason = '' and action = 'cancel booking'";
+    let kept = "select action || ' ' || done_by || ' ' || outcome from audit_log where reason = '' and action = 'cancel booking'";
     assert_eq!(desk.texts(kept), ["cancel booking Femke cancelled"; 2], "that it was done is still known");
 }
 

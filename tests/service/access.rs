@@ -1,6 +1,6 @@
 //! Who may ask, and how often.
 
-use hookpoint::storage::keys::{list_keys, revoke_key};
+use hookpoint::storage::api_keys::{list_keys, revoke_key};
 use jiff::ToSpan;
 
 use crate::support::{KEY, Options, TestApp, now};

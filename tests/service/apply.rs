@@ -79,10 +79,10 @@ async fn any_order_batching_and_repetition_of_the_story_gives_the_same_bytes() {
     let (pool, brand) = (app.pool().clone(), app.brand.clone());
     let runtime = tokio::runtime::Handle::current();
     let result = tokio::task::block_in_place(|| {
-        runner.run(&orders, |(order, dice)| {
+        runner.run(&orders, |(order, rng)| {
             runtime.block_on(async {
                 clear(&pool).await;
-                for batch in batches(&changes, &order, dice, 60) {
+                for batch in batches(&changes, &order, rng, 60) {
                     apply(&pool, &brand, batch).await.unwrap();
                 }
                 assert_same(&expected, &dump(&pool, brand.id()).await, "another order");
@@ -95,10 +95,10 @@ async fn any_order_batching_and_repetition_of_the_story_gives_the_same_bytes() {
 }
 
 /// Splits an order into batches of 1 to `largest` changes, and repeats about a third of them later.
-pub fn batches(changes: &[Change], order: &[usize], mut dice: u64, largest: u64) -> Vec<Vec<Change>> {
+pub fn batches(changes: &[Change], order: &[usize], mut rng: u64, largest: u64) -> Vec<Vec<Change>> {
     let mut roll = move |sides: u64| {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (dice >> 33) % sides
+        rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (rng >> 33) % sides
     };
     let mut queue: Vec<usize> = order.to_vec();
     let again: Vec<usize> = order.iter().copied().filter(|_| roll(3) == 0).collect();

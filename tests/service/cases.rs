@@ -184,10 +184,10 @@ impl Run {
     fn batches(&self, order: u64) -> Vec<Vec<(String, Change)>> {
         let mut changes = self.changes.clone();
         changes.reverse();
-        let mut dice = order.wrapping_mul(1_000).wrapping_add(self.number as u64);
+        let mut rng = order.wrapping_mul(1_000).wrapping_add(self.number as u64);
         let mut roll = move |sides: usize| {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (dice >> 33) as usize % sides
+            rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (rng >> 33) as usize % sides
         };
         if order > 0 {
             (1..changes.len()).rev().for_each(|n| changes.swap(n, roll(n + 1)));

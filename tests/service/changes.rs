@@ -59,7 +59,7 @@ impl Traversal {
     /// A pass of what changed that was killed after two pages.
     async fn kill_in_the_middle(&self) -> Timestamp {
         self.pass_time(MINUTE * 16);
-        let since = self.row().await.caught_up_at.unwrap() - MINUTE;
+        let since = self.row().await.incremental_watermark.unwrap() - MINUTE;
         self.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Slow(Duration::from_millis(200))));
         self.systems.forget_arrivals();
         let reached = Notify::new();
@@ -101,8 +101,8 @@ async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
     let row = traversal.row().await;
     assert_eq!((row.scanned, row.news, row.gone, row.since), (1, 1, 0, Some(all.started_at - MINUTE * 15)));
     assert!(row.is_complete() && !row.is_failing() && row.is_reconcile);
-    assert_eq!((row.complete_at, row.drift), (all.complete_at, None));
-    assert_eq!(row.caught_up_at, Some(row.started_at));
+    assert_eq!((row.last_full_started_at, row.drift), (all.last_full_started_at, None));
+    assert_eq!(row.incremental_watermark, Some(row.started_at));
     let missed = "hookpoint_sync_missed_changes_total{brand=\"demo\",source=\"omneo\",stream=\"profiles\"}";
     assert!(hookpoint::telemetry::metrics().render().contains(missed));
     assert!(traversal.walk_due(Source::Omneo, Line::Changes).await.is_empty(), "it was just done");
@@ -124,12 +124,12 @@ async fn everything_is_walked_as_often_as_before_and_its_drift_is_kept() {
     assert!(traversal.walk_due(Source::Omneo, Line::Whole).await.len() >= 3, "two pages, and a look at who is gone");
     assert!(!traversal.is_known("b7@example.org").await && traversal.is_known("new4@example.org").await);
     let all = traversal.row().await;
-    assert_eq!((all.since, all.complete_at, all.gone), (None, Some(all.started_at), 1));
+    assert_eq!((all.since, all.last_full_started_at, all.gone), (None, Some(all.started_at), 1));
     assert!((all.drift.unwrap() - 2.0 / 30.0).abs() < 0.001, "{:?}", all.drift);
     traversal.pass_time(MINUTE * 16);
     assert_eq!(traversal.walk_due(Source::Omneo, Line::Changes).await.len(), 1);
     let row = traversal.row().await;
-    assert_eq!((row.drift, row.complete_at), (all.drift, all.complete_at));
+    assert_eq!((row.drift, row.last_full_started_at), (all.drift, all.last_full_started_at));
     traversal.stop().await;
 }
 
@@ -141,7 +141,7 @@ async fn what_should_be_known_of_everything_outlives_a_pass_of_what_changed() {
     traversal.pass_time(MINUTE * 16);
     assert_eq!(traversal.walk_due(Source::Omneo, Line::Changes).await.len(), 1);
     let row = traversal.row().await;
-    assert!(row.since.is_some() && row.finding.contains("15 of 30") && row.remark.is_empty(), "{} {}", row.finding, row.remark);
+    assert!(row.since.is_some() && row.finding.contains("15 of 30") && row.note.is_empty(), "{} {}", row.finding, row.note);
     traversal.stop().await;
 }
 
@@ -169,14 +169,14 @@ async fn a_killed_pass_of_what_changed_goes_on_where_it_stood() {
     let traversal = Traversal::with_profiles(90).await;
     (0..90).for_each(|n| traversal.change(n));
     let since = traversal.kill_in_the_middle().await;
-    let met: i64 = sqlx::query_scalar("select count(*) from sightings").fetch_one(traversal.app.pool()).await.unwrap();
+    let met: i64 = sqlx::query_scalar("select count(*) from sync_seen_keys").fetch_one(traversal.app.pool()).await.unwrap();
     assert_eq!(met, 0, "nobody is looked for as gone, so nobody need be remembered");
     assert!(traversal.walk_due(Source::Omneo, Line::Changes).await.is_empty(), "its lease holds still");
     traversal.pass_time(SignedDuration::from_secs(61));
     assert!(traversal.walk_due(Source::Omneo, Line::Whole).await.is_empty());
     assert!(traversal.walk_due(Source::Omneo, Line::Changes).await.len() <= 4);
     let row = traversal.row().await;
-    assert!(row.is_complete() && row.since == Some(since) && row.scanned == 90 && row.complete_at < Some(row.started_at));
+    assert!(row.is_complete() && row.since == Some(since) && row.scanned == 90 && row.last_full_started_at < Some(row.started_at));
     assert!(traversal.is_known("new0@example.org").await && traversal.is_known("new89@example.org").await);
     traversal.stop().await;
 }
@@ -212,8 +212,12 @@ async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
     assert_eq!(traversal.walk_due(Source::Omneo, Line::Changes).await.len(), 1);
     traversal.systems.clear_faults();
     let row = traversal.row().await;
-    assert!(row.is_failing() && !row.is_complete() && row.since.is_some() && !row.remark.is_empty());
-    assert_eq!((row.caught_up_at, row.complete_at), (all.caught_up_at, all.complete_at), "the next one asks from there again");
+    assert!(row.is_failing() && !row.is_complete() && row.since.is_some() && !row.note.is_empty());
+    assert_eq!(
+        (row.incremental_watermark, row.last_full_started_at),
+        (all.incremental_watermark, all.last_full_started_at),
+        "the next one asks from there again"
+    );
     traversal.pass_time(MINUTE * 16);
     assert_eq!(traversal.walk_due(Source::Omneo, Line::Changes).await.len(), 5);
     assert!(traversal.is_known("new89@example.org").await && !traversal.row().await.is_failing());

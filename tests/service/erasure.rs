@@ -351,7 +351,7 @@ fn body(entity: &str, data: &Value) -> Vec<u8> {
 async fn insert_delivery(app: &TestApp, state: &str, body: &[u8]) -> Uuid {
     let id = Uuid::now_v7();
     sqlx::query(
-        "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, state, due_at, finished_at)
+        "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, state, due_at, finished_at)
         values ($1, $2, 'omniotap', 'contact.updated', '{}', $3, $4, 1, $5, $4, case when $5 <> 'pending' then $4 end)",
     )
     .bind(app.brand.id())
@@ -518,7 +518,7 @@ async fn a_database_that_was_made_anew_knows_its_erased_again() {
     let place = (fresh.place.clone(), fresh.database.clone());
     fresh.stop().await;
     let fresh = TestApp::start_with(Options { place: Some(place), ..Options::default() }).await;
-    assert_eq!(fresh.brand.row.ledger_key, app.brand.row.ledger_key);
+    assert_eq!(fresh.brand.row.suppression_key, app.brand.row.suppression_key);
     assert_ne!(fresh.brand.row.secret, app.brand.row.secret);
     let applied = apply(fresh.pool(), &fresh.brand, person()).await.unwrap();
     assert_eq!((applied.changed, applied.erased.len()), (0, 5));
@@ -567,31 +567,31 @@ async fn an_export_gives_everything_and_nothing_of_others() {
 }
 
 /// Much about the person and the other half, every record of the person with the address that only the person has.
-fn world(dice: &mut Dice) -> Vec<Change> {
+fn world(rng: &mut Dice) -> Vec<Change> {
     let mut changes = Vec::new();
     // Of a unique kind, two records would be two people.
     let kinds = &SourceKind::ALL[1..];
     for n in 0..14_i64 {
-        let kind = *dice.pick(kinds);
-        let id = format!("own-{}", dice.roll(4));
-        let phone = *dice.pick(&[PHONE, SHARED_PHONE]);
+        let kind = *rng.pick(kinds);
+        let id = format!("own-{}", rng.roll(4));
+        let phone = *rng.pick(&[PHONE, SHARED_PHONE]);
         let fields = [("name.first", "Erasmina"), ("name.last", "Kwikstaart"), ("email.main", EMAIL), ("phone.main", phone)];
-        changes.push(record(kind, &id, n, &fields[dice.roll(2)..]));
+        changes.push(record(kind, &id, n, &fields[rng.roll(2)..]));
         changes.push(ticket(&format!("t{n}"), &format!("{kind}:{id}"), &format!("N{n}")));
-        let kind = *dice.pick(kinds);
-        let id = format!("other-{}", dice.roll(4));
-        let (first, email) = *dice.pick(&[("Bertolf", PARTNER), ("Bertolf", SHARED_MAILBOX), ("Jan", "jan@example.org")]);
+        let kind = *rng.pick(kinds);
+        let id = format!("other-{}", rng.roll(4));
+        let (first, email) = *rng.pick(&[("Bertolf", PARTNER), ("Bertolf", SHARED_MAILBOX), ("Jan", "jan@example.org")]);
         changes.push(record(kind, &id, n, &[("name.first", first), ("email.main", email), ("phone.main", SHARED_PHONE)]));
         changes.push(ticket(&format!("o{n}"), &format!("{kind}:{id}"), &format!("M{n}")));
     }
     changes.extend([merge("own-8", "own-9"), merge("own-9", "erase-profile-0002"), merge("other-0", "other-1")]);
-    dice.shuffled(changes)
+    rng.shuffled(changes)
 }
 
-async fn apply_all(pool: &Pool, brand: &Brand, changes: &[Change], dice: &mut Dice) {
+async fn apply_all(pool: &Pool, brand: &Brand, changes: &[Change], rng: &mut Dice) {
     let mut rest = changes;
     while !rest.is_empty() {
-        let (batch, later) = rest.split_at((1 + dice.roll(5)).min(rest.len()));
+        let (batch, later) = rest.split_at((1 + rng.roll(5)).min(rest.len()));
         apply(pool, brand, batch.to_vec()).await.unwrap();
         rest = later;
     }
@@ -600,19 +600,19 @@ async fn apply_all(pool: &Pool, brand: &Brand, changes: &[Change], dice: &mut Di
 #[tokio::test]
 async fn erasing_in_the_middle_of_any_order_ends_as_erasing_at_the_end() {
     for seed in 0..4 {
-        let mut dice = Dice(seed);
-        let changes = world(&mut dice);
+        let mut rng = Dice(seed);
+        let changes = world(&mut rng);
         let [middle, end] = [TestApp::start().await, TestApp::start().await];
         // Both are known by then: an address of one cannot be known to be another's as well.
         let known = [person(), partner()].concat();
         for app in [&middle, &end] {
             app.apply(known.clone()).await;
         }
-        let (before, after) = changes.split_at(dice.roll(changes.len()));
-        apply_all(middle.pool(), &middle.brand, before, &mut dice).await;
+        let (before, after) = changes.split_at(rng.roll(changes.len()));
+        apply_all(middle.pool(), &middle.brand, before, &mut rng).await;
         erase_person(&middle).await;
-        apply_all(middle.pool(), &middle.brand, after, &mut dice).await;
-        apply_all(end.pool(), &end.brand, &changes, &mut dice).await;
+        apply_all(middle.pool(), &middle.brand, after, &mut rng).await;
+        apply_all(end.pool(), &end.brand, &changes, &mut rng).await;
         assert_eq!(end.by_email(EMAIL).await.len(), 1, "seed {seed}: the person is one customer");
         erase_person(&end).await;
         assert_same_facts(&end, &middle, &format!("seed {seed}, after {} of {} changes", before.len(), changes.len())).await;

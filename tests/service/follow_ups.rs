@@ -210,8 +210,8 @@ async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
         office.follow().await;
         assert_eq!(office.counts().await, counts, "{seconds}");
     }
-    let FollowUpCounts { remark, .. } = count_follow_ups(office.app.pool(), office.app.brand.id()).await.unwrap().remove(0);
-    assert_eq!(remark, "it answered 500 (tried 3 times)");
+    let FollowUpCounts { note, .. } = count_follow_ups(office.app.pool(), office.app.brand.id()).await.unwrap().remove(0);
+    assert_eq!(note, "it answered 500 (tried 3 times)");
     assert_eq!(office.systems.arrivals(Source::Syncaroo).iter().filter(|arrival| arrival.path.contains("bookings")).count(), 3);
     // The next hint finds that it is well again, and nobody needs to look any more.
     office.systems.clear_faults();

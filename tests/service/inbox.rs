@@ -56,7 +56,7 @@ pub async fn deliveries(app: &TestApp) -> Vec<ListedRow> {
 }
 
 pub async fn states(app: &TestApp) -> Vec<(String, String)> {
-    deliveries(app).await.into_iter().map(|row| (row.state, row.remark)).collect()
+    deliveries(app).await.into_iter().map(|row| (row.state, row.note)).collect()
 }
 
 async fn name(app: &TestApp, id: &str) -> String {
@@ -144,7 +144,7 @@ async fn what_cannot_be_read_is_kept_and_ends_as_dead_with_the_reason() {
     work_off(&app).await;
     let mut states = states(&app).await;
     states.sort();
-    let dead = |remark: &str| ("dead".to_owned(), remark.to_owned());
+    let dead = |note: &str| ("dead".to_owned(), note.to_owned());
     let not_json = [
         "bytes that are not UTF-8 at byte 0",
         "it is empty",
@@ -212,7 +212,7 @@ async fn one_that_always_fails_keeps_nobody_else_and_heals_by_replay() {
     work_off(&app).await;
     let dead: Vec<_> = deliveries(&app).await.into_iter().filter(|row| row.state != "done").collect();
     assert_eq!(dead.len(), 1);
-    assert_eq!((dead[0].state.as_str(), dead[0].remark.as_str()), ("dead", "database: SQLSTATE 23514"));
+    assert_eq!((dead[0].state.as_str(), dead[0].note.as_str()), ("dead", "database: SQLSTATE 23514"));
     assert_eq!(name(&app, "c-19").await, "Anna");
     assert_eq!(name(&app, "c-7").await, "");
     sqlx::raw_sql("drop trigger poison on records").execute(app.pool()).await.unwrap();
@@ -234,12 +234,12 @@ async fn what_may_heal_is_tried_again_later_and_later_and_given_up_in_the_end() 
         assert_eq!(worker(&app).step().await.unwrap(), 1, "{attempt}");
         assert_eq!(worker(&app).step().await.unwrap(), 0, "not before its time");
         let row = deliveries(&app).await.remove(0);
-        assert_eq!((row.attempts, row.state.as_str()), (attempt, if attempt < 3 { "pending" } else { "dead" }), "{}", row.remark);
+        assert_eq!((row.attempts, row.state.as_str()), (attempt, if attempt < 3 { "pending" } else { "dead" }), "{}", row.note);
         pauses.push(row.due_at.duration_since(app.clock.now()));
         app.clock.set(row.due_at);
     }
     assert!(pauses[0] < pauses[1], "{pauses:?}");
-    assert_eq!(deliveries(&app).await[0].remark, "database: SQLSTATE 40001 (tried 3 times)");
+    assert_eq!(deliveries(&app).await[0].note, "database: SQLSTATE 40001 (tried 3 times)");
     app.stop().await;
 }
 

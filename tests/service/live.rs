@@ -119,7 +119,7 @@ async fn whom_nobody_knows_is_asked_about_once() {
     let other = TestApp::start_with(Options { place, ..crm.options("unknown", "") }).await;
     assert!(other.by_email("nobody@example.org").await.is_empty());
     assert_eq!(crm.calls(), calls);
-    sqlx::query("update looks set looked_at = looked_at - interval '1 hour'").execute(app.pool()).await.unwrap();
+    sqlx::query("update live_queries set queried_at = queried_at - interval '1 hour'").execute(app.pool()).await.unwrap();
     assert!(app.by_email("nobody@example.org").await.is_empty());
     assert!(crm.calls() > calls);
     other.stop().await;
@@ -158,7 +158,7 @@ async fn known_people_are_asked_about_again_when_what_is_known_is_too_old() {
     changed["updatedAt"] = json!("2026-02-01T09:00:00.000Z");
     crm.world.put(Thing::Contact, changed);
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"], "it was asked a moment ago");
-    sqlx::query("update looks set looked_at = looked_at - interval '20 minutes'").execute(app.pool()).await.unwrap();
+    sqlx::query("update live_queries set queried_at = queried_at - interval '20 minutes'").execute(app.pool()).await.unwrap();
     assert_eq!(names(&app.by_email(EMAIL).await), ["Anna"]);
     crm.stop(app).await;
 }
@@ -196,7 +196,7 @@ async fn who_was_erased_is_not_brought_back_by_asking() {
     let record = RecordKey::new(SourceKind::OmnioTapContact, "c1").unwrap();
     let ledger = SuppressionFile::new(ledger_of(&app.database));
     erase(app.pool(), &app.brand, &ledger, (&[record].into(), now()), &mut |_| ()).await.unwrap();
-    sqlx::query("delete from looks").execute(app.pool()).await.unwrap();
+    sqlx::query("delete from live_queries").execute(app.pool()).await.unwrap();
     let calls = crm.calls();
     assert!(app.by_email(EMAIL).await.is_empty() && app.by_phone(PHONE).await.is_empty());
     assert!(crm.calls() > calls, "the source still knows her");

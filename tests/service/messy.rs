@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hookpoint::admin::explain::explain;
 use hookpoint::customer::model::source::Source;
-use hookpoint::storage::unread_values::list_unread_values;
+use hookpoint::storage::invalid_values::list_invalid_values;
 use jiff::SignedDuration;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -97,8 +97,8 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
     let rows = deliveries(&app).await;
     assert!(rows.iter().all(|row| row.state == "done"), "everything else of it is applied");
     let mut told: BTreeMap<(String, String), i64> = BTreeMap::new();
-    for row in rows.iter().filter(|row| !row.remark.is_empty()) {
-        let fields = row.remark.strip_prefix("applied; could not be read: ").unwrap();
+    for row in rows.iter().filter(|row| !row.note.is_empty()) {
+        let fields = row.note.strip_prefix("applied; could not be read: ").unwrap();
         fields.split(", ").for_each(|field| *told.entry((row.source.clone(), field.to_owned())).or_default() += 1);
     }
     let unclear = people.iter().filter(|person| person.phone.meaning == Meaning::Unclear).count();
@@ -107,7 +107,7 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
     // ... counted for `inbox status`, ...
     let mut counted = BTreeMap::new();
     for source in Source::ALL {
-        for row in list_unread_values(app.pool(), app.brand.id(), source).await.unwrap() {
+        for row in list_invalid_values(app.pool(), app.brand.id(), source).await.unwrap() {
             counted.insert((source.as_str().to_owned(), row.field), row.count);
         }
     }

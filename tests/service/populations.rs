@@ -24,14 +24,14 @@ struct Arrival {
 
 impl Arrival {
     fn new(seed: u64, turn: u64, population: &Population, largest: &[u64]) -> Self {
-        let mut dice = Dice(seed.wrapping_mul(1_000).wrapping_add(turn));
-        let mut order = dice.shuffled((0..population.changes.len()).collect::<Vec<usize>>());
+        let mut rng = Dice(seed.wrapping_mul(1_000).wrapping_add(turn));
+        let mut order = rng.shuffled((0..population.changes.len()).collect::<Vec<usize>>());
         if turn % 2 == 1 {
             // Roughly as it happened: then nearly every word counts for a while.
-            order.sort_by_cached_key(|n| second(&population.changes[*n]) + dice.roll(4) as i64);
+            order.sort_by_cached_key(|n| second(&population.changes[*n]) + rng.roll(4) as i64);
         }
-        let largest = *dice.pick(largest);
-        Self { why: format!("population {seed}, order {turn}"), batches: batches(&population.changes, &order, dice.0, largest) }
+        let largest = *rng.pick(largest);
+        Self { why: format!("population {seed}, order {turn}"), batches: batches(&population.changes, &order, rng.0, largest) }
     }
 
     async fn apply(&self, app: &TestApp, n: usize) {

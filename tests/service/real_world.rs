@@ -457,7 +457,7 @@ async fn what_happened_at_a_time_that_nobody_can_read_is_told_and_not_shown_as_o
     for id in ["p-1", "c-1", "o-1"] {
         assert_eq!(customer(&app, &format!("primaryID={id}")).await.unwrap()["timeline"], json!([]), "{id}");
     }
-    assert!(deliveries(&app).await.iter().filter(|row| row.remark.contains("could not be read: ")).count() >= 15);
+    assert!(deliveries(&app).await.iter().filter(|row| row.note.contains("could not be read: ")).count() >= 15);
     // A day alone is that day, whoever says it.
     let ticket = json!({"id": "k-9", "contactId": "c-1", "subject": "Hi", "updatedAt": "2023-01-15"});
     omniotap(&app, "ticket", "created", json!({"event_id": "k9"}), ticket).await;
@@ -505,11 +505,11 @@ async fn whose_it_is_where_that_cannot_be_read_is_told() {
     let ticket = json!({"id": "k-1", "contactId": {"id": "c-1"}, "subject": "Hi", "updatedAt": ago(1)});
     omniotap(&app, "ticket", "created", json!({"event_id": "k1"}), ticket).await;
     omneo(&app, "transaction.created", json!({"id": "t-1", "profile_id": true, "total": 5, "updated_at": ago(1)})).await;
-    let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.remark).collect();
-    assert!(remarks.iter().all(|remark| remark.contains("record")), "{remarks:?}");
+    let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.note).collect();
+    assert!(remarks.iter().all(|note| note.contains("record")), "{remarks:?}");
     let attributes = json!([{"handle": "size", "value": {"eu": 38}}, {"handle": "colour", "value": "blue"}]);
     omneo(&app, "profile.created", json!({"id": "p-1", "first_name": "Anna", "custom_attributes": attributes, "updated_at": ago(1)})).await;
-    let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.remark).collect();
-    assert!(remarks.iter().any(|remark| remark == "applied; could not be read: attribute.custom"), "{remarks:?}");
+    let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.note).collect();
+    assert!(remarks.iter().any(|note| note == "applied; could not be read: attribute.custom"), "{remarks:?}");
     app.stop().await;
 }

@@ -9,7 +9,7 @@ use hookpoint::customer::model::identifier::Identifier;
 use hookpoint::customer::model::record::{Change, RecordKey};
 use hookpoint::customer::model::source::SourceKind;
 use hookpoint::ingest::rebuild::{Progress, rebuild, sweep};
-use hookpoint::storage::brands::{get_sweep, save_sweep};
+use hookpoint::storage::brands::{get_rederive, save_rederive};
 use hookpoint::storage::pool::Pool;
 
 use crate::apply::{assert_same, clear, clear_what_is_derived, dump};
@@ -48,7 +48,7 @@ async fn execute(pool: &Pool, sql: &'static str) {
 
 async fn wait_for_the_sweep(app: &TestApp) {
     for _ in 0..400 {
-        if get_sweep(app.pool(), app.brand.id()).await.unwrap().derived_with.as_deref() == Some(app.brand.rules.hash().as_slice()) {
+        if get_rederive(app.pool(), app.brand.id()).await.unwrap().derivation_hash.as_deref() == Some(app.brand.rules.hash().as_slice()) {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
@@ -133,19 +133,19 @@ async fn a_sweep_goes_on_where_it_was_interrupted() {
     let app = TestApp::demo().await;
     wait_for_the_sweep(&app).await;
     let expected = dump(app.pool(), app.brand.id()).await;
-    execute(app.pool(), "update answers set body = '{}'; update brands set derived_with = null").await;
-    save_sweep(app.pool(), app.brand.id(), app.brand.rules.hash(), "omniotap").await.unwrap();
+    execute(app.pool(), "update answers set body = '{}'; update brands set derivation_hash = null").await;
+    save_rederive(app.pool(), app.brand.id(), app.brand.rules.hash(), "omniotap").await.unwrap();
     assert!(sweep(app.pool(), &app.brand).await.unwrap());
     let broken: Vec<(String,)> = sqlx::query_as("select customer_key from answers where body = '{}'").fetch_all(app.pool()).await.unwrap();
     assert!(!broken.is_empty() && broken.iter().all(|(key,)| key.as_str() < "omniotap"), "{broken:?}");
-    execute(app.pool(), "update brands set derived_with = null").await;
+    execute(app.pool(), "update brands set derivation_hash = null").await;
     assert!(sweep(app.pool(), &app.brand).await.unwrap());
     assert_same(&expected, &dump(app.pool(), app.brand.id()).await, "made anew");
     app.stop().await;
 }
 
 async fn reviews(app: &TestApp) -> Vec<(String, String, String, Vec<String>)> {
-    let query = "select level, value, grounds, customer_keys from reviews where brand_id = $1 order by 1, 2";
+    let query = "select level, value, grounds, customer_keys from match_reviews where brand_id = $1 order by 1, 2";
     sqlx::query_as(query).bind(app.brand.id()).fetch_all(app.pool()).await.unwrap()
 }
 
@@ -191,7 +191,7 @@ async fn a_line_that_a_person_decided_to_be_shared_links_nobody() {
     assert_eq!(app.by_phone("+31644556677").await.len(), 1);
     execute(
         app.pool(),
-        "insert into shared_lines (brand_id, line_id, kind, value, decided_by, reason, decided_at)
+        "insert into shared_value_decisions (brand_id, decision_id, kind, value, decided_by, reason, decided_at)
         select brand_id, gen_random_uuid(), 'telephone', '+31644556677', 't', 't', now() from brands",
     )
     .await;
@@ -199,7 +199,7 @@ async fn a_line_that_a_person_decided_to_be_shared_links_nobody() {
     let query = format!("key={KEY}&channelAddressType=phoneNumber&address=%2B31644556677");
     let customers = |response: &Response| serde_json::from_str::<Vec<serde_json::Value>>(&response.body).map(|found| found.len()).unwrap_or_default();
     app.until(&query, |response| customers(response) == 2).await;
-    execute(app.pool(), "update shared_lines set undone_at = now()").await;
+    execute(app.pool(), "update shared_value_decisions set undone_at = now()").await;
     run(app.pool(), &app.brand).await;
     app.until(&query, |response| customers(response) == 1).await;
     app.stop().await;

@@ -19,9 +19,9 @@ use hookpoint::settings::Settings;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use hookpoint::sources::secret::SecretRef;
 use hookpoint::sources::webhook::{Door, Proof, SecretIn, UnverifiedWebhook, VerificationError};
+use hookpoint::storage::api_keys::{KeyRow, insert_key};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
-use hookpoint::storage::keys::{KeyRow, insert_key};
 use hookpoint::storage::pool::Pool;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -248,7 +248,7 @@ impl TestApp {
         tokio::time::timeout(Duration::from_secs(30), readiness.until_ready()).await.expect("the service gets ready");
         let brand = application.brands.values().find(|brand| brand.rules.slug == "demo").unwrap();
         let app = Self { brand: Arc::clone(brand), clock, place, database: name, application };
-        if hookpoint::storage::keys::list_keys(app.pool()).await.unwrap().is_empty() {
+        if hookpoint::storage::api_keys::list_keys(app.pool()).await.unwrap().is_empty() {
             app.key(&app.brand, KEY, None).await;
         }
         app

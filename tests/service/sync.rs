@@ -100,7 +100,7 @@ client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"
 
     async fn contacts(&self) -> (u64, u64, u64, Option<f32>, String) {
         match self.traversal(Source::OmnioTap, "contacts").await {
-            RunEnd::Complete { progress, gone, drift, remark, .. } => (progress.scanned, progress.news, gone, drift, remark),
+            RunEnd::Complete { progress, gone, drift, note, .. } => (progress.scanned, progress.news, gone, drift, note),
             other => panic!("{other:?}"),
         }
     }
@@ -161,14 +161,14 @@ async fn who_is_missing_from_a_list_but_still_there_stays() {
     for statement in [
         "create table noticed (key bytea)",
         "create function notice() returns trigger language plpgsql as $$ begin insert into noticed values (new.key); return new; end $$",
-        "create trigger notices before insert on sightings for each row execute function notice()",
+        "create trigger notices before insert on sync_seen_keys for each row execute function notice()",
     ] {
         sqlx::query(statement).execute(traversal.app.pool()).await.unwrap();
     }
     traversal.contacts().await;
-    sqlx::query("drop trigger notices on sightings").execute(traversal.app.pool()).await.unwrap();
+    sqlx::query("drop trigger notices on sync_seen_keys").execute(traversal.app.pool()).await.unwrap();
     sqlx::query(forget).execute(traversal.app.pool()).await.unwrap();
-    sqlx::query("create trigger forgets before insert on sightings for each row execute function forget()")
+    sqlx::query("create trigger forgets before insert on sync_seen_keys for each row execute function forget()")
         .execute(traversal.app.pool())
         .await
         .unwrap();
@@ -184,9 +184,9 @@ async fn when_too_many_are_gone_a_fault_is_believed() {
     let traversal = Traversal::start(60).await;
     traversal.contacts().await;
     (0..30).for_each(|n| drop(traversal.world.remove(Thing::Contact, &format!("c{n}"))));
-    let (_, _, gone, _, remark) = traversal.contacts().await;
+    let (_, _, gone, _, note) = traversal.contacts().await;
     assert_eq!(gone, 0);
-    assert!(remark.contains("30 of 60"), "{remark}");
+    assert!(note.contains("30 of 60"), "{note}");
     assert!(traversal.is_known("p0@example.org").await);
     traversal.stop().await;
 }
@@ -257,7 +257,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     traversal.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
     let RunEnd::Broken(reason) = traversal.traversal(Source::OmnioTap, "contacts").await else { panic!() };
     let rows = list_streams(&pool, brand_id).await.unwrap();
-    assert!(rows.iter().any(|row| row.remark == reason && row.is_failing() && row.complete_at.is_some()), "{reason}");
+    assert!(rows.iter().any(|row| row.note == reason && row.is_failing() && row.last_full_started_at.is_some()), "{reason}");
     assert!(traversal.is_known("p0@example.org").await, "nobody is gone because of that");
     traversal.stop().await;
 }

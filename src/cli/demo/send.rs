@@ -16,7 +16,7 @@ use crate::demo::examples;
 use crate::demo::systems::Systems;
 use crate::demo::webhook_signer::Secrets;
 use crate::http::api_keys::NewKey;
-use crate::storage::keys::insert_key;
+use crate::storage::api_keys::insert_key;
 
 /// What there is to tell of.
 pub(super) struct Told<'a> {

@@ -193,10 +193,9 @@ async fn list(pool: &Pool, brand: &Brand, which: &DeliveryFilter, limit: u32) ->
         say(&format!("  {:<38}{:<21}{:<10}{:<11}{:>5}  {}", "id", "received (UTC)", "source", "state", "tries", "about, and what came of it"));
     }
     for row in rows {
-        let (at, remark) =
-            (row.received_at.strftime("%F %T").to_string(), if row.remark.is_empty() { String::new() } else { format!("  {}", row.remark) });
+        let (at, note) = (row.received_at.strftime("%F %T").to_string(), if row.note.is_empty() { String::new() } else { format!("  {}", row.note) });
         say(&plain(&format!(
-            "  {:<38}{at:<21}{:<10}{:<11}{:>5}  {}{remark}",
+            "  {:<38}{at:<21}{:<10}{:<11}{:>5}  {}{note}",
             row.delivery_id.to_string(),
             row.source,
             row.state,
@@ -225,7 +224,7 @@ async fn show(pool: &Pool, brands: &[Arc<Brand>], id: Uuid, reveal: Option<&Acto
         ("about", listed.event.clone()),
         ("received", time(listed.received_at)),
         ("state", listed.state.clone()),
-        ("remark", listed.remark.clone()),
+        ("remark", listed.note.clone()),
         ("tries", listed.attempts.to_string()),
         ("next try", if listed.state == "pending" { time(listed.due_at) } else { "-".to_owned() }),
     ] {

@@ -7,7 +7,7 @@ use crate::brand::Brand;
 use crate::cli::{say, span};
 use crate::inbox::source_health::{SourceHealth, watch};
 use crate::storage::deliveries::count_deliveries;
-use crate::storage::unread_values::{UnreadValueRow, list_unread_values};
+use crate::storage::invalid_values::{InvalidValueRow, list_invalid_values};
 
 pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow::Result<()> {
     say(&format!("{}\n", brand.rules.slug));
@@ -37,9 +37,9 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
     }
     say("");
     for watch in &watches {
-        remarks(watch, now).iter().for_each(|remark| say(&format!("  {remark}")));
-        let unread = list_unread_values(pool, brand.id(), watch.source).await?;
-        unread_values(watch.source.as_str(), &unread).iter().for_each(|remark| say(&format!("  {remark}")));
+        remarks(watch, now).iter().for_each(|note| say(&format!("  {note}")));
+        let unread = list_invalid_values(pool, brand.id(), watch.source).await?;
+        unread_values(watch.source.as_str(), &unread).iter().for_each(|note| say(&format!("  {note}")));
     }
     Ok(())
 }
@@ -77,7 +77,7 @@ fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
 const MOST_FIELDS: usize = 8;
 
 /// What was left out because it could not be read.
-fn unread_values(source: &str, rows: &[UnreadValueRow]) -> Option<String> {
+fn unread_values(source: &str, rows: &[InvalidValueRow]) -> Option<String> {
     let last_at = rows.iter().map(|row| row.last_at).max()?;
     let named: Vec<String> = rows.iter().take(MOST_FIELDS).map(|row| format!("{} {}", row.field, row.count)).collect();
     let more = if rows.len() > MOST_FIELDS { format!(" and {} more fields", rows.len().saturating_sub(MOST_FIELDS)) } else { String::new() };

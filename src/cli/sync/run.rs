@@ -105,18 +105,18 @@ async fn follow(walker: &SyncRunner, stream: Stream, shown: &Shown) -> anyhow::R
         let Some(row) = rows.into_iter().find(|row| row.source == walker.source().as_str() && row.stream == stream.name) else {
             return Ok(Some(RunEnd::Cancelled));
         };
-        let progress = Progress { scanned: count(row.scanned), news: count(row.news), total: row.total.map(count) };
+        let progress = Progress { scanned: count(row.scanned), changed: count(row.changed), total: row.total.map(count) };
         if scanned.replace(row.scanned) != Some(row.scanned) {
             moved_at = Instant::now();
         }
-        let is_still = moved_at.elapsed() >= STILL || !row.remark.is_empty();
-        let remark = if is_still { whose(&row) } else { String::new() };
-        shown.tell(ProgressEvent { progress, remark: &remark });
+        let is_still = moved_at.elapsed() >= STILL || !row.note.is_empty();
+        let note = if is_still { whose(&row) } else { String::new() };
+        shown.tell(ProgressEvent { progress, note: &note });
         let (pass, is_complete) = (SyncMode::of(&row), row.is_complete());
         if row.finished_at.is_some() && (pass == SyncMode::Full || (row.is_cancelled && !is_complete)) {
-            let (gone, drift) = (count(row.gone), row.drift.filter(|_| row.is_reconcile));
-            let complete = || RunEnd::Complete { pass, progress, gone, drift, remark: row.finding.clone() };
-            return Ok(Some(if is_complete { complete() } else { RunEnd::Broken(row.remark.clone()) }));
+            let (deleted, drift) = (count(row.deleted), row.drift.filter(|_| row.is_reconcile));
+            let complete = || RunEnd::Complete { pass, progress, deleted, drift, note: row.last_full_result.clone() };
+            return Ok(Some(if is_complete { complete() } else { RunEnd::Broken(row.note.clone()) }));
         }
         if !row.is_walked(Clock::system().now()) {
             return Ok(None);
@@ -127,6 +127,6 @@ async fn follow(walker: &SyncRunner, stream: Stream, shown: &Shown) -> anyhow::R
 
 /// Why somebody else's pass stands still. The words stay the same for as long as the reason does, so that they are said once.
 fn whose(row: &StreamRow) -> String {
-    let remark = if row.remark.is_empty() { String::new() } else { format!(", and said: {}", row.remark) };
-    format!("another runner has it; one that was killed loses it after sync.lease_seconds{remark}")
+    let note = if row.note.is_empty() { String::new() } else { format!(", and said: {}", row.note) };
+    format!("another runner has it; one that was killed loses it after sync.lease_seconds{note}")
 }

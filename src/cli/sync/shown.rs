@@ -57,9 +57,9 @@ impl Shown {
         Self { name, bar, begun: Mutex::new(Begun { at: now, scanned: None, said_at: now, reasons: Reasons::default() }) }
     }
 
-    pub(super) fn tell(&self, ProgressEvent { progress, remark }: ProgressEvent<'_>) {
+    pub(super) fn tell(&self, ProgressEvent { progress, note }: ProgressEvent<'_>) {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = if remark.is_empty() { String::new() } else { format!("waits: {}", plain(remark)) };
+        let waits = if note.is_empty() { String::new() } else { format!("waits: {}", plain(note)) };
         let is_first = begun.scanned.is_none();
         let walked_before = *begun.scanned.get_or_insert(progress.scanned);
         if let Some(bar) = &self.bar {
@@ -89,13 +89,13 @@ impl Shown {
             bar.finish_and_clear();
         }
         let text = match ended {
-            RunEnd::Complete { progress, gone, drift, remark, .. } => {
+            RunEnd::Complete { progress, deleted, drift, note, .. } => {
                 let found = drift.map_or_else(
-                    || format!("{} were news", progress.news),
-                    |drift| format!("{:.2} % drift: {} were not as they should be, {gone} were gone", f64::from(drift) * 100.0, progress.news),
+                    || format!("{} were news", progress.changed),
+                    |drift| format!("{:.2} % drift: {} were not as they should be, {deleted} were gone", f64::from(drift) * 100.0, progress.changed),
                 );
-                let remark = if remark.is_empty() { String::new() } else { format!("; {remark}") };
-                format!("{} walked through, {found}{remark}", progress.scanned)
+                let note = if note.is_empty() { String::new() } else { format!("; {note}") };
+                format!("{} walked through, {found}{note}", progress.scanned)
             }
             RunEnd::Cancelled => "cancelled".to_owned(),
             RunEnd::LeaseHeldElsewhere => "somebody else walks it".to_owned(),
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn what_is_left_is_told_in_words() {
-        let progress = Progress { scanned: 1_000, news: 0, total: Some(10_000) };
+        let progress = Progress { scanned: 1_000, changed: 0, total: Some(10_000) };
         assert_eq!(amount(progress), "1000 of 10000");
         assert_eq!(remaining(progress, 0.5), ", 30 a minute, 5.0 h left");
         assert_eq!(remaining(progress, 100.0), ", 100 a second, 90 s left".replace("90 s", "2 min"));

@@ -74,7 +74,7 @@ fn show_streams(brand: &Brand, source: Source, rows: &[StreamRow], now: Timestam
 
 /// What webhooks hinted at and isn't known yet.
 fn line_of_hints(hints: &FollowUpCounts) -> String {
-    let dead = if hints.dead == 0 { String::new() } else { format!(", {} can't be asked: {}", hints.dead, plain(&hints.remark)) };
+    let dead = if hints.dead == 0 { String::new() } else { format!(", {} can't be asked: {}", hints.dead, plain(&hints.note)) };
     format!("{} to be asked{dead}", hints.waiting)
 }
 
@@ -97,15 +97,15 @@ fn line(row: &StreamRow, now: Timestamp) -> String {
         Some(at) => format!("{pass} ended {} at {}{of}", ago(at), row.scanned),
     };
     let missed =
-        row.since.filter(|_| row.scanned > 0).map_or_else(String::new, |_| format!(", missed {:.2} % of that", percent(row.news, row.scanned)));
-    let drift = row.drift.filter(|_| row.complete_at.is_some());
+        row.since.filter(|_| row.scanned > 0).map_or_else(String::new, |_| format!(", missed {:.2} % of that", percent(row.changed, row.scanned)));
+    let drift = row.drift.filter(|_| row.last_full_started_at.is_some());
     let drift = drift.map_or_else(String::new, |drift| format!(", drift {:.2} %", f64::from(drift) * 100.0));
-    let gone = if row.gone == 0 { String::new() } else { format!(", {} gone", row.gone) };
-    let oldest = row.complete_at.filter(|at| row.finished_at.is_none() || *at != row.started_at);
+    let deleted = if row.deleted == 0 { String::new() } else { format!(", {} gone", row.deleted) };
+    let oldest = row.last_full_started_at.filter(|at| row.finished_at.is_none() || *at != row.started_at);
     let oldest = oldest.map_or_else(String::new, |at| format!(", all as of {}", ago(at)));
-    let remarks: Vec<String> = [&row.remark, &row.finding].into_iter().filter(|remark| !remark.is_empty()).map(|remark| plain(remark)).collect();
-    let remark = if remarks.is_empty() { String::new() } else { format!(": {}", remarks.join("; ")) };
-    format!("{state}{missed}{drift}{gone}{oldest}{remark}")
+    let remarks: Vec<String> = [&row.note, &row.last_full_result].into_iter().filter(|note| !note.is_empty()).map(|note| plain(note)).collect();
+    let note = if remarks.is_empty() { String::new() } else { format!(": {}", remarks.join("; ")) };
+    format!("{state}{missed}{drift}{deleted}{oldest}{note}")
 }
 
 fn percent(part: i64, whole: i64) -> f64 {
@@ -126,31 +126,31 @@ mod tests {
         let all = StreamRow {
             is_reconcile: true,
             scanned: 20_412,
-            gone: 1,
+            deleted: 1,
             finished_at: Some(ago(170)),
-            complete_at: Some(ago(180)),
-            caught_up_at: Some(ago(180)),
+            last_full_started_at: Some(ago(180)),
+            incremental_watermark: Some(ago(180)),
             drift: Some(0.0022),
             ..StreamRow::begun(ago(180))
         };
         assert_eq!(line(&all, now), "reconcile done 2h ago, 20412 walked, drift 0.22 %, 1 gone");
-        let finding = "7 are not in the list".to_owned();
+        let last_full_result = "7 are not in the list".to_owned();
         let changes = StreamRow {
             since: Some(ago(182)),
             started_at: ago(5),
             scanned: 12,
-            news: 3,
-            gone: 0,
+            changed: 3,
+            deleted: 0,
             finished_at: Some(ago(4)),
-            caught_up_at: Some(ago(5)),
-            finding,
+            incremental_watermark: Some(ago(5)),
+            last_full_result,
             ..all
         };
         let known = "drift 0.22 %, all as of 3h ago: 7 are not in the list";
         assert_eq!(line(&changes, now), format!("changes done 4m ago, 12 walked, missed 25.00 % of that, {known}"));
-        let nothing = StreamRow { scanned: 0, news: 0, ..changes.clone() };
+        let nothing = StreamRow { scanned: 0, changed: 0, ..changes.clone() };
         assert_eq!(line(&nothing, now), format!("changes done 4m ago, 0 walked, {known}"));
-        let broken = StreamRow { caught_up_at: Some(ago(20)), remark: "it said 400".to_owned(), scanned: 0, ..changes };
+        let broken = StreamRow { incremental_watermark: Some(ago(20)), note: "it said 400".to_owned(), scanned: 0, ..changes };
         let known = "drift 0.22 %, all as of 3h ago: it said 400; 7 are not in the list";
         assert_eq!(line(&broken, now), format!("changes ended 4m ago at 0, {known}"));
     }

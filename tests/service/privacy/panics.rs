@@ -68,7 +68,7 @@ async fn panic_everywhere() {
     }
     let received = send_webhooks(app.application.address, "panic", now()).await;
     assert!(received.iter().filter(|status| **status == 0).count() > 50, "{received:?}");
-    let panicked = || async { states(&app).await.iter().filter(|(_, remark)| remark.contains("a mistake of this program")).count() };
+    let panicked = || async { states(&app).await.iter().filter(|(_, note)| note.contains("a mistake of this program")).count() };
     let mut tries = 0;
     while panicked().await == 0 && tries < 400 {
         tries += 1;

@@ -171,7 +171,7 @@ pub fn signatures(id: &str, at: Timestamp) -> Wanted {
 
 /// Waits until nothing is to be done at once.
 async fn work_is_done(app: &TestApp) {
-    let left = "select count(*) from deliveries where state = 'pending' and (claim is not null or due_at <= $1)";
+    let left = "select count(*) from deliveries where state = 'pending' and (claim_token is not null or due_at <= $1)";
     for _ in 0..1_200 {
         let now = jiff_sqlx::Timestamp::from(app.clock.now());
         let (left,): (i64,) = sqlx::query_as(left).bind(now).fetch_one(app.pool()).await.unwrap();
@@ -221,13 +221,13 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
         assert!(statuses.contains(&status), "{status} was never driven: {statuses:?}");
     }
     let states = states(&app).await;
-    assert!(retried.iter().any(|(state, remark)| state == "pending" && remark.contains("40001")), "{retried:?}");
+    assert!(retried.iter().any(|(state, note)| state == "pending" && note.contains("40001")), "{retried:?}");
     for expected in ["database: SQLSTATE 23514", "the body is not JSON", "it belongs to another tenant"] {
-        assert!(states.iter().any(|(state, remark)| state == "dead" && remark.contains(expected)), "{expected}: {states:?}");
+        assert!(states.iter().any(|(state, note)| state == "dead" && note.contains(expected)), "{expected}: {states:?}");
     }
-    assert!(states.iter().any(|(_, remark)| remark.starts_with("ignored: ")) && states.contains(&("done".to_owned(), String::new())), "{states:?}");
-    for (state, remark) in &states {
-        assert_eq!(everything().find(remark), None, "the remark of what is {state}");
+    assert!(states.iter().any(|(_, note)| note.starts_with("ignored: ")) && states.contains(&("done".to_owned(), String::new())), "{states:?}");
+    for (state, note) in &states {
+        assert_eq!(everything().find(note), None, "the remark of what is {state}");
     }
 
     tracing::trace!(target: "hookpoint::canary", LEAKED);
@@ -274,7 +274,7 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
 async fn one_of_each(app: &TestApp) -> Vec<uuid::Uuid> {
     let mut kinds = std::collections::BTreeMap::new();
     for row in deliveries(app).await {
-        kinds.insert((row.source, row.state, row.remark), row.delivery_id);
+        kinds.insert((row.source, row.state, row.note), row.delivery_id);
     }
     kinds.into_values().collect()
 }

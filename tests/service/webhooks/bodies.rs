@@ -19,15 +19,15 @@ async fn outcome(app: &TestApp, letter: Letter) -> (String, String) {
     let mut new: Vec<_> = deliveries(app).await.into_iter().filter(|row| !known.contains(&row.delivery_id)).collect();
     assert_eq!(new.len(), 1, "it is stored");
     let row = new.remove(0);
-    (row.state, row.remark)
+    (row.state, row.note)
 }
 
-fn done(remark: &str) -> (String, String) {
-    ("done".to_owned(), remark.to_owned())
+fn done(note: &str) -> (String, String) {
+    ("done".to_owned(), note.to_owned())
 }
 
-fn dead(remark: &str) -> (String, String) {
-    ("dead".to_owned(), remark.to_owned())
+fn dead(note: &str) -> (String, String) {
+    ("dead".to_owned(), note.to_owned())
 }
 
 /// The recorded webhooks of a source, by name.
@@ -54,10 +54,10 @@ async fn every_recorded_webhook_ends_as_its_name_suggests() {
         let recorded = recorded(source);
         assert!(recorded.len() > 5, "{source}");
         for (name, letter) in recorded {
-            let (state, remark) = outcome(&app, letter).await;
-            assert_eq!(state, "done", "{source}/{name}: {remark}");
-            if !remark.is_empty() {
-                ignored.push(format!("{source}/{name}: {remark}"));
+            let (state, note) = outcome(&app, letter).await;
+            assert_eq!(state, "done", "{source}/{name}: {note}");
+            if !note.is_empty() {
+                ignored.push(format!("{source}/{name}: {note}"));
             }
         }
     }
@@ -128,8 +128,8 @@ async fn what_is_signed_and_not_json_is_kept_and_ends_as_dead_with_the_reason() 
     for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
         for (n, body) in (1..).zip(unreadable()) {
             let what = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
-            let (state, remark) = outcome(&app, Letter::new(source, n, body)).await;
-            assert!(state == "dead" && remark.starts_with("the body is not JSON: "), "{source} {what}: {remark}");
+            let (state, note) = outcome(&app, Letter::new(source, n, body)).await;
+            assert!(state == "dead" && note.starts_with("the body is not JSON: "), "{source} {what}: {note}");
         }
     }
     app.stop().await;
@@ -152,7 +152,7 @@ async fn what_is_no_object_has_no_hash_and_so_proves_nothing() {
     for (n, body) in (1..).zip(unreadable()) {
         is_acknowledged(&Letter::new(Source::Syncaroo, 1, body).bare().at("/webhooks/demo/syncaroo/a-secret-of-ours-1").to(&app).await);
         work_off(&app).await;
-        assert_eq!(deliveries(&app).await.iter().filter(|row| row.state == "dead" && row.remark.starts_with("the body is not JSON: ")).count(), n);
+        assert_eq!(deliveries(&app).await.iter().filter(|row| row.state == "dead" && row.note.starts_with("the body is not JSON: ")).count(), n);
     }
     app.stop().await;
 }
@@ -160,7 +160,7 @@ async fn what_is_no_object_has_no_hash_and_so_proves_nothing() {
 #[tokio::test]
 async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
     let app = receiver(vec![]).await;
-    for (source, body, remark) in [
+    for (source, body, note) in [
         (Source::OmnioTap, "[]", "there is no tenant_id"),
         (Source::OmnioTap, "\u{feff}{}", "there is no tenant_id"),
         (Source::OmnioTap, "{\"tenant_id\":\"x\"}", "it belongs to another tenant"),
@@ -170,8 +170,8 @@ async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
         (Source::OmniLab, "null", "there is no event type"),
         (Source::Syncaroo, "{\"connectionId\":555}", "there is no attributeType"),
     ] {
-        assert_eq!(outcome(&app, Letter::new(source, 1, body).with("x-sent", body)).await, dead(remark), "{source} {body}");
-        sqlx::query("delete from delivery_keys").execute(app.pool()).await.unwrap();
+        assert_eq!(outcome(&app, Letter::new(source, 1, body).with("x-sent", body)).await, dead(note), "{source} {body}");
+        sqlx::query("delete from delivery_dedup").execute(app.pool()).await.unwrap();
     }
     let nameless = Letter { source: Source::Omneo, headers: vec![], body: b"{\"id\":\"p-1\"}".to_vec() };
     assert_eq!(outcome(&app, nameless).await, dead("there is no x-omneo-event header"));

@@ -25,7 +25,7 @@ async fn what_a_source_signed_is_acknowledged_stored_and_applied() {
         assert_eq!((rows.len(), rows.iter().filter(|row| row.source == source.as_str()).count()), (n, 1), "{source}");
     }
     work_off(&app).await;
-    assert!(states(&app).await.iter().all(|(state, remark)| state == "done" && remark.is_empty()));
+    assert!(states(&app).await.iter().all(|(state, note)| state == "done" && note.is_empty()));
     app.heard().await;
     for email in ["c-1@example.org", "p-1@example.org"] {
         assert_eq!(app.by_email(email).await[0]["customerFirstname"], "Anna");

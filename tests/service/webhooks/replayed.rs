@@ -16,7 +16,7 @@ async fn omneo(app: &TestApp, event: &str, body: &Value) {
 
 /// How many deliveries are dead for a reason.
 async fn dead(app: &TestApp, reason: &str) -> usize {
-    states(app).await.iter().filter(|(state, remark)| state == "dead" && remark.contains(reason)).count()
+    states(app).await.iter().filter(|(state, note)| state == "dead" && note.contains(reason)).count()
 }
 
 async fn found(app: &TestApp) -> Vec<Value> {

@@ -1,0 +1,55 @@
+//! How often the fields of a source's webhooks and answers could not be read.
+
+use std::collections::BTreeMap;
+
+use super::pool::Pool;
+use jiff::Timestamp;
+use sqlx::PgExecutor;
+
+use super::StorageError;
+use crate::customer::model::source::Source;
+
+/// A field that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidValueRow {
+    /// The field's name here.
+    pub field: String,
+    /// How often.
+    pub count: i64,
+    /// When last.
+    pub last_at: Timestamp,
+}
+
+/// Counts fields of a source that could not be read.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn add_invalid_values(db: impl PgExecutor<'_>, brand_id: i32, source: Source, counts: &BTreeMap<String, i64>) -> Result<(), StorageError> {
+    sqlx::query(
+        "insert into invalid_values as known (brand_id, source, field, count, last_at)
+        select $1, $2, new.field, new.count, clock_timestamp()
+        from unnest($3::text[], $4::bigint[]) as new (field, count)
+        order by new.field
+        on conflict (brand_id, source, field) do update
+        set count = known.count + excluded.count,
+            last_at = excluded.last_at",
+    )
+    .bind(brand_id)
+    .bind(source.as_str())
+    .bind(counts.keys().cloned().collect::<Vec<_>>())
+    .bind(counts.values().copied().collect::<Vec<_>>())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The fields of a source that could not be read, the most frequent first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_invalid_values(pool: &Pool, brand_id: i32, source: Source) -> Result<Vec<InvalidValueRow>, StorageError> {
+    let query =
+        sqlx::query_as("select field, count, last_at from invalid_values where brand_id = $1 and source = $2 order by count desc, field limit 100");
+    let rows: Vec<(String, i64, jiff_sqlx::Timestamp)> = query.bind(brand_id).bind(source.as_str()).fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|(field, count, last_at)| InvalidValueRow { field, count, last_at: last_at.to_jiff() }).collect())
+}

@@ -1,0 +1,360 @@
+//! Everything at once: replicas are killed, frozen and told wrong times, connections are forgotten, silent, slow and cut, Postgres
+//! crashes, stops, hangs, is read-only and full, a source hangs, throttles and lies, webhooks come twice, in no order and forged, and
+//! all the while people are looked up and webhooks sent. What was acknowledged is there once in the end, no answer was ever wrong or
+//! another brand's or late, and within a minute of the last fault of each round all is as if nothing had happened.
+
+mod aftermath;
+mod asking;
+mod forger;
+mod replicas;
+pub mod schedule;
+mod trouble;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use hookpoint::clock::Clock;
+use hookpoint::customer::model::source::Source;
+use hookpoint::demo::systems::{Systems, Thing};
+use hookpoint::demo::webhook_signer::Secrets;
+use hookpoint::storage::brands::get_or_insert_brand;
+
+use super::collecting::{Life, contact, environment, generous, world};
+use super::outcome::waiting;
+use super::process::Process;
+use super::replica::Plan;
+use super::report::Report;
+use super::rng::Dice;
+use super::webhooks::sender::Sender;
+use super::webhooks::story::Story;
+use super::webhooks::{Webhook, signing};
+use super::{Stand, changes, inbox, parent};
+use asking::{DEADLINE, LookupQuery, MOVING, STILL, STRANGERS};
+use forger::WebhookForger;
+use replicas::Member;
+use schedule::{Round, draw};
+use trouble::Field;
+
+/// How soon all is well after the last fault of a round.
+const HEALED: Duration = Duration::from_secs(60);
+
+/// How much goes on.
+const STORY_A_SECOND: u32 = 30;
+const VERSIONS_A_SECOND: u32 = 10;
+const CONTACTS: usize = 300;
+
+/// How large the disk is that is filled.
+const DISK: &str = "size=4g";
+
+/// How long it lasts, and what follows from its seed.
+#[derive(Clone, Copy)]
+pub struct Chaos {
+    pub rounds: usize,
+    pub round: Round,
+    pub seed: u64,
+    /// Whether we may mount a disk of our own, which can be filled.
+    pub has_mounts: bool,
+    /// What happens is told here, while it does.
+    pub tell: fn(String),
+}
+
+/// A brand whose people are told of by webhooks, all of them by the contacts of one system.
+fn desk() -> String {
+    "[brands.desk]\ncustom_fields = [{ name = \"brand\", value = \"desk\" }, { name = \"version\", value = \"{{ omniotap.job_title }}\" }]\n"
+        .to_owned()
+}
+
+/// A brand whose system is called.
+fn demo(systems: &Systems) -> String {
+    format!(
+        "[brands.demo]
+custom_fields = [{{ name = \"brand\", value = \"demo\" }}, {{ name = \"company\", value = \"{{{{ omniotap.company }}}}\" }}]
+[brands.demo.sources.omniotap.webhook]
+verification = \"signature\"
+secrets = [{{ env = \"OMNIOTAP_SECRET\" }}]
+[brands.demo.sources.omniotap.api]
+base_url = \"{}\"
+key = [{{ env = \"OMNIOTAP_API\" }}]
+calls_per_minute = 60000
+page_size = 100
+[brands.demo.sources.omniotap.api.live]
+when = \"unknown\"
+negative_ttl_seconds = 1
+",
+        systems.base_url(Source::OmnioTap)
+    )
+}
+
+/// What goes in, and how far it is.
+struct Flow {
+    story: Sender,
+    versions: Sender,
+    story_released: AtomicUsize,
+    versions_released: AtomicUsize,
+}
+
+impl Flow {
+    fn is_acknowledged(&self, but: usize) -> bool {
+        let missing = |sender: &Sender, released: &AtomicUsize| released.load(Ordering::SeqCst).saturating_sub(sender.acknowledgements());
+        missing(&self.story, &self.story_released) + missing(&self.versions, &self.versions_released) <= but
+    }
+
+    /// Lets webhooks go at their rates, for ever.
+    async fn release(&self, forger: &WebhookForger, asked: &LookupQuery) {
+        let mut due = tokio::time::interval(Duration::from_secs(1) / STORY_A_SECOND);
+        due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
+        for n in 1_u32.. {
+            due.tick().await;
+            if self.story_released.load(Ordering::SeqCst) < self.story.of() {
+                self.story.release(1);
+                forger.sent.store(self.story_released.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+            }
+            if n.is_multiple_of(STORY_A_SECOND / VERSIONS_A_SECOND) && self.versions_released.load(Ordering::SeqCst) < self.versions.of() {
+                let released = self.versions_released.fetch_add(1, Ordering::SeqCst);
+                asked.versions.store(released.saturating_sub(STILL) / MOVING + 1, Ordering::SeqCst);
+                self.versions.release(1);
+            }
+        }
+    }
+}
+
+/// Numbers in an order that is somewhat mixed up, one in twelve of them twice.
+fn disorder(of: usize, rng: &mut Dice) -> Vec<usize> {
+    let mut order = Vec::new();
+    let all: Vec<usize> = (0..of).collect();
+    for some in all.chunks(120) {
+        let twice: Vec<usize> = (0..some.len() / 12).map(|_| *rng.pick(some)).collect();
+        order.extend(rng.shuffled([some, &twice].concat()));
+    }
+    order
+}
+
+pub async fn run(chaos: Chaos) -> Report {
+    let mut report = Report::default();
+    let directory = parent().join(format!("hookpoint-chaos-{}", std::process::id()));
+    let (disk, files) = (directory.join("disk"), directory.join("files"));
+    std::fs::create_dir_all(&disk).unwrap();
+    if chaos.has_mounts {
+        mount(&disk);
+    }
+    let mut harness = Stand::start_in(disk.join("data"), files, true).await;
+    let disk = chaos.has_mounts.then_some(disk);
+    let secrets = Secrets::known();
+    let world = world(CONTACTS);
+    let mut systems = Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
+    let shop = harness.shop_of("chaos", inbox::BRAND).await;
+    let desk_id = get_or_insert_brand(&shop.database.pool, "desk").await.unwrap().brand_id;
+    let demo_id = get_or_insert_brand(&shop.database.pool, "demo").await.unwrap().brand_id;
+    shop.open_brand_with(desk_id, "desk").await;
+    shop.open_brand_with(demo_id, "demo").await;
+    let url = shop.url.clone();
+    let walks_in = harness.directory("walk");
+    let members = [start(&harness, 0, &systems, &secrets).await, start(&harness, 1, &systems, &secrets).await];
+    systems.send_webhooks_to(format!("http://{}", members[0].record.address)).unwrap();
+
+    let (records, mut rng) = (members.each_ref().map(|member| Arc::clone(&member.record)), Dice(chaos.seed));
+    let addresses: Vec<_> = records.iter().map(|record| record.address).collect();
+    let seconds = chaos.rounds * chaos.round.lasts.as_secs() as usize;
+    let story: Arc<Vec<Webhook>> = Arc::new(Story::of(chaos.seed, seconds * STORY_A_SECOND as usize).collect());
+    let order = Arc::new(disorder(story.len(), &mut rng));
+    let still = (0..STILL + MOVING).map(|person| changes::webhook(person, 0));
+    let moving = (0..seconds * VERSIONS_A_SECOND as usize).map(|n| changes::webhook(STILL + n % MOVING, (n / MOVING) as u64 + 1));
+    let versions: Arc<Vec<Webhook>> = Arc::new(still.chain(moving).collect());
+    let flow = Flow {
+        story: Sender::start_in_order("shop", Arc::clone(&story), order.to_vec(), addresses.clone(), 32),
+        versions: Sender::start_in_order("desk", Arc::clone(&versions), (0..versions.len()).collect(), addresses.clone(), 16),
+        story_released: AtomicUsize::new(0),
+        versions_released: AtomicUsize::new(STILL + MOVING),
+    };
+    flow.versions.release(STILL + MOVING);
+    while !flow.is_acknowledged(0) || waiting(&shop.database.pool).await > 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    shop.database.close().await;
+
+    let (asked, forger) = (LookupQuery::default(), WebhookForger::default());
+    records.iter().enumerate().for_each(|(n, record)| asked.start(n, record));
+    forger.start("shop", Arc::clone(&story), Arc::clone(&order), addresses.clone(), chaos.seed);
+    let mut field = Field::new(&mut harness, members, &systems, disk.clone());
+    let mut life = Life { rng: Dice(chaos.seed), born: 0, contacts: CONTACTS, version: 0 };
+    let mut calm = Vec::new();
+    {
+        let walks = walk_again_and_again(&walks_in, &url, &systems, &secrets);
+        let living = async {
+            for second in 0.. {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                // The last ones have to be told before it is over.
+                if second < seconds.saturating_sub(HEALED.as_secs() as usize).max(seconds / 2) {
+                    life.step(&world);
+                    world.put(Thing::Contact, contact(STRANGERS + second, 0, world.now()));
+                    asked.strangers.store(second + 1, Ordering::SeqCst);
+                }
+            }
+        };
+        tokio::select! {
+            () = flow.release(&forger, &asked) => unreachable!("it goes on for ever"),
+            () = living => unreachable!("it goes on for ever"),
+            () = walks => unreachable!("it goes on for ever"),
+            () = go_through(&mut field, chaos, &flow, &url, &mut calm, &mut report) => {}
+        }
+    }
+    forger.end(&mut report);
+    report.figure("acknowledged when the last round was over", flow.is_acknowledged(100));
+    aftermath::look_at_all(field, &url, &secrets, (flow, &story, &order, &versions), (&asked, &calm), &mut report).await;
+    asked.end();
+    aftermath::look_for_people_in_logs(&directory, &mut report);
+    if !report.broken.is_empty() || !report.late.is_empty() {
+        aftermath::keep_logs(&directory, chaos, &mut report);
+    }
+    systems.stop().await;
+    harness.stop().await;
+    if let Some(disk) = disk {
+        let _ = Command::new("umount").arg(disk).status();
+    }
+    let _ = std::fs::remove_dir_all(&directory);
+    report
+}
+
+/// A disk of our own, in memory, where a directory is.
+fn mount(directory: &Path) {
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(directory).status().unwrap();
+    assert!(mounted.success(), "no disk of our own can be mounted");
+}
+
+async fn start(harness: &Stand, n: usize, systems: &Systems, secrets: &Secrets) -> Member {
+    let name = format!("chaos-{n}");
+    let tables =
+        [inbox::BRAND, &desk(), &demo(systems), &signing::settings("shop"), &signing::settings("desk"), "[sync]\nlease_seconds = 5\n"].concat();
+    let other = tables.replace("{{ omniotap.company }}", "Company: {{ omniotap.company }}");
+    assert_ne!(tables, other);
+    let mut environment = environment(secrets);
+    environment.extend(signing::secrets());
+    environment.extend(wrong_times(&replicas::clock_of(harness, &name)));
+    let plan = Plan { tables, environment, lookup: format!("deadline_ms = {}", DEADLINE.as_millis()), ..Plan::default() };
+    Member::start(harness, &name, plan, other, "chaos").await
+}
+
+/// How a program is told wrong times from a file, where the machine can do that.
+fn wrong_times(clock: &Path) -> Vec<(String, String)> {
+    let Some(library) = faketime() else { return Vec::new() };
+    let of = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    vec![
+        of("LD_PRELOAD", library),
+        of("FAKETIME_TIMESTAMP_FILE", &clock.display().to_string()),
+        of("FAKETIME_CACHE_DURATION", "1"),
+        of("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ]
+}
+
+/// The library that tells programs wrong times.
+pub fn faketime() -> Option<&'static str> {
+    ["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"]
+        .into_iter()
+        .find(|library| Path::new(library).exists())
+}
+
+/// Compares everything with the source again and again, as is done every night.
+async fn walk_again_and_again(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        traversal(directory, url, systems, secrets).await;
+    }
+}
+
+/// Gives whether all was compared.
+async fn traversal(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) -> bool {
+    let settings = directory.join("walk.toml");
+    std::fs::write(&settings, demo(systems)).unwrap();
+    let log = std::fs::File::create(directory.join("walk.log")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
+    command.arg("--settings").arg(settings).args(["sync", "run", "--source", "omniotap"]);
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    command.env("DATABASE_URL", url).envs(environment(secrets));
+    let (mut process, begin) = (Process::start(&mut command), Instant::now());
+    while begin.elapsed() < HEALED {
+        if let Some(status) = process.ended() {
+            return status.success();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    false
+}
+
+/// Lets all faults happen.
+async fn go_through(field: &mut Field<'_>, chaos: Chaos, flow: &Flow, url: &str, calm: &mut Vec<(Instant, Instant)>, report: &mut Report) {
+    let rounds = draw(chaos.seed, chaos.rounds, chaos.round, field.disk.is_some());
+    let faults = rounds.iter().flatten().filter(|event| event.begins).count();
+    report.figure("faults", format!("{faults} in {} rounds", chaos.rounds));
+    let mut longest = Duration::ZERO;
+    for (n, events) in rounds.into_iter().enumerate() {
+        let begin = Instant::now();
+        (chaos.tell)(format!("  round {n}"));
+        for event in events {
+            wait_until(field, begin + event.at, report).await;
+            let what = if event.begins { "begins" } else { "ends" };
+            (chaos.tell)(format!("    {:5.1} s: {} {what}", event.at.as_secs_f64(), event.fault));
+            if event.begins {
+                field.begin(event.fault, report).await;
+            } else {
+                field.end(event.fault, report).await;
+            }
+        }
+        wait_until(field, begin + chaos.round.trouble, report).await;
+        let last = Instant::now();
+        let mut complaint = Some(String::new());
+        while complaint.is_some() && last.elapsed() < HEALED {
+            wait_until(field, Instant::now() + Duration::from_millis(200), report).await;
+            complaint = complaints(field, flow, url).await;
+        }
+        let took = last.elapsed();
+        longest = longest.max(took);
+        match complaint {
+            Some(complaint) => report.late.push(format!("round {n}: not all was well {HEALED:?} after its last fault: {complaint}")),
+            None => (chaos.tell)(format!("    all is well {:.1} s after the last fault", took.as_secs_f64())),
+        }
+        let from = Instant::now();
+        wait_until(field, begin + chaos.round.lasts, report).await;
+        calm.push((from, Instant::now()));
+    }
+    report.figure("until all was well after the last fault of a round, the longest", format!("{:.1} s", longest.as_secs_f64()));
+}
+
+/// Lets time go by, and looks after the replicas.
+async fn wait_until(field: &mut Field<'_>, until: Instant, report: &mut Report) {
+    loop {
+        field.watch(report);
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.min(Duration::from_millis(100))).await;
+    }
+}
+
+/// What is not as if nothing had happened, if anything.
+async fn complaints(field: &Field<'_>, flow: &Flow, url: &str) -> Option<String> {
+    for member in &field.members {
+        if let Some(complaint) = member.complaint().await {
+            return Some(complaint);
+        }
+        if !asking::answers_about_nobody(&member.record, 0).await {
+            return Some("nobody is looked up in Postgres".to_owned());
+        }
+    }
+    // Some are always under way.
+    if !flow.is_acknowledged(60) {
+        return Some("webhooks are not acknowledged".to_owned());
+    }
+    let waiting = async {
+        use sqlx::Connection;
+        let mut connection = sqlx::postgres::PgConnection::connect(url).await.ok()?;
+        super::recovery::waiting(&mut connection).await
+    };
+    match waiting.await {
+        Some(0..100) => None,
+        waiting => Some(format!("{waiting:?} webhooks wait to be applied")),
+    }
+}
