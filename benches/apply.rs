@@ -142,7 +142,7 @@ async fn one_change(server: &Server, records: u32) {
         trips = trips.max(turnstile.trips() - before);
     }
     // Lookups read no table from end to end either.
-    let rules = ReadRules { max_customers: 10, several: MultipleMatches::All };
+    let rules = ReadRules { max_customers: 10, multiple_matches: MultipleMatches::All };
     for n in (1..=people).step_by((people / 50).max(1) as usize) {
         let email = Email::parse(&format!("p{n}@example.org")).unwrap();
         let phone = Phone::parse_e164(&format!("+316{n:08}")).unwrap();

@@ -149,7 +149,7 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship,
         );
     }
     if is_asked("walk") {
-        print("walk: a backfill with nothing in its way, and one with 60 calls a minute", collecting::walk(&harness, 50_000, 3).await, &mut broken);
+        print("walk: a backfill with nothing in its way, and one with 60 calls a minute", collecting::scan(&harness, 50_000, 3).await, &mut broken);
     }
     if is_asked("budget") {
         let lasts = Duration::from_secs(200);

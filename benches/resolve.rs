@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use divan::{Bencher, black_box};
 use hookpoint::customer::answer::aliases::Aliases;
-use hookpoint::customer::identity::resolution::{Facts, Member, resolve};
+use hookpoint::customer::identity::resolution::{Member, RecordFacts, resolve};
 use hookpoint::customer::identity::rules::IdentityRules;
 use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
 use hookpoint::customer::model::name::PersonName;
@@ -54,7 +54,7 @@ fn two_on_one_phone(bencher: Bencher<'_, '_>, size: usize) {
 
 fn bench(bencher: Bencher<'_, '_>, members: &[Member], customers: usize) {
     let (aliases, rules) = (Aliases::default(), IdentityRules::default());
-    let facts = Facts { members, aliases: &aliases, decisions: &[], rules: &rules };
+    let facts = RecordFacts { members, aliases: &aliases, decisions: &[], rules: &rules };
     assert_eq!(resolve(&facts).clusters.len(), customers, "what is measured is right");
     bencher.bench(|| resolve(black_box(&facts)));
 }

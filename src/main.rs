@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::cli::Cli;
 use clap::Parser;
+use hookpoint::cli::Cli;
 
 // Every answer allocates on the worker's own thread, where this allocator takes no lock.
 #[global_allocator]

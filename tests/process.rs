@@ -215,7 +215,7 @@ fn read(mut stream: TcpStream) -> String {
 }
 
 /// The first line that says what was looked for. The rest is read on, so that the process never waits for us.
-fn first(lines: std::io::TestWriter<impl BufRead + Send + 'static>, find: impl Fn(&str) -> Option<String> + Send + 'static) -> String {
+fn first(lines: std::io::Lines<impl BufRead + Send + 'static>, find: impl Fn(&str) -> Option<String> + Send + 'static) -> String {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {

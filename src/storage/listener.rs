@@ -6,8 +6,8 @@ use sqlx::postgres::{PgListener, PgPoolOptions};
 use uuid::Uuid;
 
 use super::StorageError;
-use super::invalidation::{CHANNEL, Invalidation};
 use super::api_keys::KEYS_CHANNEL;
+use super::invalidation::{CHANNEL, Invalidation};
 use super::pool::Pool;
 
 /// How long the channels may be silent before notifications count as lost. Every replica beats more often than that.

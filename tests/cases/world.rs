@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hookpoint::customer::answer::aliases::Aliases;
-use hookpoint::customer::identity::resolution::{Decision, Facts, Member, resolve};
+use hookpoint::customer::identity::resolution::{Decision, Member, RecordFacts, resolve};
 use hookpoint::customer::identity::rules::IdentityRules;
 use hookpoint::customer::model::identifier::{Identifier, identifiers_of};
 use hookpoint::customer::model::name::FoldedName;
@@ -52,7 +52,7 @@ impl World {
             let linking = identifiers.values.iter().filter(|value| value.kind.is_address() && identifiers.may_link(value) && self.may_link(value));
             for value in linking.cloned() {
                 let name = record.name().folded();
-                if self.rules.unique.contains(&record.key.kind) {
+                if self.rules.one_record_per_person.contains(&record.key.kind) {
                     *records.entry((value, record.key.kind)).or_default() += 1;
                 } else if name.is_known() {
                     names.entry(value).or_default().insert(name.key(), name);
@@ -82,7 +82,7 @@ impl World {
     }
 
     pub fn customers_of(&self, members: &[Member]) -> Customers {
-        let resolution = resolve(&Facts { members, aliases: &self.aliases, decisions: &self.decisions, rules: &self.rules });
+        let resolution = resolve(&RecordFacts { members, aliases: &self.aliases, decisions: &self.decisions, rules: &self.rules });
         resolution.clusters.iter().map(|cluster| cluster.iter().map(|index| name(&self.brand, &members[*index].key)).collect()).collect()
     }
 }

@@ -208,9 +208,10 @@ pub async fn backfill(harness: &Stand, collection: Collection) -> Report {
         let share = collection.contacts * kill / (collection.kills + 1);
         let deadline = Instant::now() + PATIENCE;
         // Far enough for a kill to matter, and never waiting for a pass that is over.
-        let walked =
-            async || stream_of(&shop.database.pool, shop.brand.id()).await.map_or((0, false), |row| (row.walked as usize, row.finished_at.is_some()));
-        while let (so_far, false) = walked().await
+        let scanned = async || {
+            stream_of(&shop.database.pool, shop.brand.id()).await.map_or((0, false), |row| (row.scanned as usize, row.finished_at.is_some()))
+        };
+        while let (so_far, false) = scanned().await
             && so_far < share
             && Instant::now() < deadline
         {
@@ -218,7 +219,7 @@ pub async fn backfill(harness: &Stand, collection: Collection) -> Report {
         }
         (0..collection.changes / (collection.kills + 1)).for_each(|_| life.step(&world));
         if kill < collection.kills {
-            let (so_far, is_over) = walked().await;
+            let (so_far, is_over) = scanned().await;
             in_the_middle += usize::from(!is_over && so_far < collection.contacts);
             for (n, (plan, replica)) in replicas.iter_mut().enumerate() {
                 replica.process.kill();
@@ -253,7 +254,7 @@ pub async fn backfill(harness: &Stand, collection: Collection) -> Report {
     let said = sync_run(harness, &plan, &shop).await;
     report.figure("`hookpoint sync run`", said.lines().rfind(|line| line.contains("contacts")).unwrap_or(&said));
     let row = stream_of(&shop.database.pool, shop.brand.id()).await.unwrap();
-    let found = (row.news + row.gone) as usize;
+    let found = (row.changed + row.deleted) as usize;
     let share = f64::from(row.drift.unwrap_or_default());
     report.figure("of them found by the reconcile, drift", format!("{found}, {:.3} %", share * 100.0));
     if found != lost || lost == 0 || share <= 0.0 {
@@ -355,7 +356,7 @@ pub async fn budget(harness: &Stand, duration: Duration, per_second: u32) -> Rep
 }
 
 /// How fast a backfill is when nothing is in its way, what it costs, and how much of a small budget it uses.
-pub async fn traversal(harness: &Stand, contacts: usize, minutes: u64) -> Report {
+pub async fn scan(harness: &Stand, contacts: usize, minutes: u64) -> Report {
     const LIMIT: u32 = 60;
     let mut report = Report::default();
     let secrets = Secrets::known();

@@ -31,15 +31,15 @@ fn record_key(n: u64) -> String {
 pub fn shuffled(n: u64, of: u64) -> u64 {
     let half = of.max(2).next_power_of_two().ilog2().div_ceil(2);
     let mask = (1 << half) - 1;
-    let mut walked = n % of;
+    let mut scanned = n % of;
     loop {
-        let (mut left, mut right) = (walked >> half, walked & mask);
+        let (mut left, mut right) = (scanned >> half, scanned & mask);
         for round in 0..4 {
             (left, right) = (right, left ^ (chance(right + (round << 48)) & mask));
         }
-        walked = left << half | right;
-        if walked < of {
-            return walked;
+        scanned = left << half | right;
+        if scanned < of {
+            return scanned;
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hookpoint::customer::model::event::EventKey;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::erasure::suppression_file::{BrandLedger, Entry, SuppressionFile};
+use hookpoint::erasure::suppression_file::{BrandSuppressions, Entry, SuppressionFile};
 use hookpoint::storage::suppressions::{SuppressionHash, SuppressionHasher, SuppressionKey};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -36,7 +36,7 @@ fn plant(desk: &Desk, count: usize) {
     let hasher = SuppressionHasher::new(&key_of_theirs);
     let hashes: BTreeSet<SuppressionHash> = (0..count).map(|n| hasher.record(&key(n))).collect();
     let entry = Entry { erased_at: Timestamp::UNIX_EPOCH, unerased_at: None, hashes };
-    let ledger = BrandLedger { key: Some(key_of_theirs), erasures: [(Uuid::new_v4(), entry)].into() };
+    let ledger = BrandSuppressions { key: Some(key_of_theirs), erasures: [(Uuid::new_v4(), entry)].into() };
     SuppressionFile::new(desk.ledger()).append("shop", &ledger).unwrap();
 }
 
@@ -106,7 +106,7 @@ fn a_ledger_that_names_most_events_of_a_brand_erases_none() {
     let hasher = SuppressionHasher::new(&theirs);
     let event = |n: usize| EventKey::new(Source::OmniLab, "booking", &format!("bk_{n}")).unwrap();
     let entry = Entry { erased_at: Timestamp::UNIX_EPOCH, unerased_at: None, hashes: (0..20).map(|n| hasher.event(&event(n))).collect() };
-    let ledger = BrandLedger { key: Some(theirs), erasures: [(Uuid::new_v4(), entry)].into() };
+    let ledger = BrandSuppressions { key: Some(theirs), erasures: [(Uuid::new_v4(), entry)].into() };
     SuppressionFile::new(desk.ledger()).append("shop", &ledger).unwrap();
     assert!(!starts(&mut desk.command(&["serve"])));
     assert_eq!(events(), before);

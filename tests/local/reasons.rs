@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hookpoint::customer::model::event::EventKey;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::erasure::erase::enter;
+use hookpoint::erasure::erase::add_suppressions;
 use hookpoint::storage::audit_log::{ActionRow, insert_action};
 use hookpoint::storage::suppressions::SuppressionHasher;
 use jiff::Timestamp;
@@ -99,7 +99,7 @@ async fn begin(
     ledger: &hookpoint::erasure::suppression_file::SuppressionFile,
 ) {
     let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-    enter(&database.pool, brand, ledger, &anna(), now).await.unwrap();
+    add_suppressions(&database.pool, brand, ledger, &anna(), now).await.unwrap();
 }
 
 #[test]

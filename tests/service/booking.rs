@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookpoint::admin::cancel_booking::{CancelError, Mandate, Refreshed, cancel};
+use hookpoint::admin::cancel_booking::{Attribution, CancelError, Refreshed, cancel};
 use hookpoint::app::tasks::BackgroundTasks;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
@@ -76,7 +76,7 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
 
     async fn cancel(&self, booking: &str) -> Result<Refreshed, CancelError> {
         let what = self.app.brand.rules.sources.cancelling(booking).unwrap();
-        let mandate = Mandate { by: "Femke", reason: "the customer is ill" };
+        let mandate = Attribution { by: "Femke", reason: "the customer is ill" };
         cancel(self.app.pool(), &self.account, &what, mandate, &self.app.clock).await
     }
 
@@ -140,7 +140,7 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     let desk = Desk::open().await;
     // It is known here, and no longer there.
     desk.book("bk_gone").await;
-    assert!(matches!(desk.cancel("bk_gone").await, Err(CancelError::VerificationError(_))));
+    assert!(matches!(desk.cancel("bk_gone").await, Err(CancelError::Refused(_))));
     for (n, fault) in [Fault::Closed, Fault::Silent, Fault::Status(500), Fault::Cut].into_iter().enumerate() {
         let (booking, tried) = (format!("bk_fault{n}"), desk.cancellations());
         desk.systems.world().put(Thing::Appointment, appointment(&booking));
@@ -156,7 +156,7 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     assert!(!outcomes.iter().any(|outcome| outcome.contains("bk_")), "{outcomes:?}");
     desk.book(BOOKING).await;
     desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(409));
-    assert!(matches!(desk.cancel(BOOKING).await, Err(CancelError::VerificationError(_))));
+    assert!(matches!(desk.cancel(BOOKING).await, Err(CancelError::Refused(_))));
     desk.close().await;
 }
 

@@ -248,7 +248,7 @@ impl Run {
             _ => panic!("{}: a lookup is by one of email, phone, id", self.case),
         };
         let brand = &brands[asked.brand.as_deref().unwrap_or(FIRST)];
-        let found = find(&self.pool, brand, &question, ReadRules { max_customers: 10, several: MultipleMatches::All }).await.unwrap();
+        let found = find(&self.pool, brand, &question, ReadRules { max_customers: 10, multiple_matches: MultipleMatches::All }).await.unwrap();
         let answers: Vec<Value> = serde_json::from_str(&found.body).unwrap();
         let ids: BTreeSet<String> = answers.iter().map(|answer| answer["customerID"].as_str().unwrap().to_owned()).collect();
         self.compare(wrong, &format!("{asked:?}"), &asked.gives, &ids);

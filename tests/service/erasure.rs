@@ -9,7 +9,7 @@ use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge};
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::erasure::body_scan::mentions_erased;
-use hookpoint::erasure::erase::{LookupTarget, Receipt, enter, erase, revoke_erasure};
+use hookpoint::erasure::erase::{ErasureTarget, Receipt, add_suppressions, erase, revoke_erasure};
 use hookpoint::erasure::export::export;
 use hookpoint::erasure::reconcile::{adopt_keys, reconcile};
 use hookpoint::erasure::suppression_file::SuppressionFile;
@@ -466,7 +466,7 @@ async fn a_restored_backup_of_yesterday_does_not_bring_anybody_back() {
 async fn an_erasure_that_was_killed_after_the_ledger_is_finished_by_the_next_start() {
     let app = app().await;
     insert_delivery(&app, "pending", &body("contact", &json!({"id": "erase-contact-0001", "firstName": "Erasmina"}))).await;
-    enter(app.pool(), &app.brand, &file(&app), &contact(), now()).await.unwrap();
+    add_suppressions(app.pool(), &app.brand, &file(&app), &contact(), now()).await.unwrap();
     assert_eq!(app.by_email(EMAIL).await.len(), 1, "nothing is deleted yet");
     let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::OmnioTapContact, "erase-contact-0001", 9, &[("name.last", "X")])]).await;
     assert_eq!(applied.unwrap().erased.len(), 1, "from the ledger on, nobody writes what was read before");
@@ -495,8 +495,8 @@ async fn an_erasure_that_is_taken_back_lets_later_deliveries_count() {
     let app = app().await;
     erase_person(&app).await;
     let email = hookpoint::customer::model::email::Email::parse(EMAIL).unwrap();
-    assert_eq!(revoke_erasure(app.pool(), &app.brand, &file(&app), &LookupTarget::Address(email.into()), now()).await.unwrap(), 1);
-    assert_eq!(revoke_erasure(app.pool(), &app.brand, &file(&app), &LookupTarget::Id("erase-contact-0001".to_owned()), now()).await.unwrap(), 0);
+    assert_eq!(revoke_erasure(app.pool(), &app.brand, &file(&app), &ErasureTarget::Address(email.into()), now()).await.unwrap(), 1);
+    assert_eq!(revoke_erasure(app.pool(), &app.brand, &file(&app), &ErasureTarget::Id("erase-contact-0001".to_owned()), now()).await.unwrap(), 0);
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0);
     app.apply(person()).await;
     app.heard().await;

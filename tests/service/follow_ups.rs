@@ -71,7 +71,7 @@ impl Office {
     }
 
     fn follow_ups(&self) -> FollowUps {
-        let settings = SyncSettings { max_attempts: 3, ..SyncSettings::default() };
+        let settings = SyncSettings { follow_up_max_attempts: 3, ..SyncSettings::default() };
         FollowUps::new(self.app.pool().clone(), Arc::clone(&self.account), &settings, self.app.clock.clone())
     }
 

@@ -228,7 +228,7 @@ impl Oracle {
             }
             let mut unique_ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
             let stands_for = std::iter::once(key.clone()).chain(links.iter().filter_map(Identifier::referred_record));
-            for id in stands_for.filter(|id| self.rules.unique.contains(&id.kind)) {
+            for id in stands_for.filter(|id| self.rules.one_record_per_person.contains(&id.kind)) {
                 if !is_known(&id) && id != *key {
                     hard.dangling.insert(key.clone());
                     continue;
@@ -323,7 +323,7 @@ impl Oracle {
         for person in people.iter().filter(|person| !self.rules.self_asserted.contains(&person.key.kind)) {
             for value in person.links.iter().filter(|value| value.kind.is_address()) {
                 let (records, names) = holders.entry(value).or_default();
-                if self.rules.unique.contains(&person.key.kind) {
+                if self.rules.one_record_per_person.contains(&person.key.kind) {
                     *records.entry(person.key.kind).or_default() += 1;
                 } else if person.name.is_known() {
                     names.insert(person.name.key(), person.name.clone());

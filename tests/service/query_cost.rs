@@ -66,7 +66,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
         let trips = turnstile.trips() - trips;
         assert!(trips <= most, "the holder number {n}: {trips} round trips");
     }
-    let rules = ReadRules { max_customers: 10, several: MultipleMatches::All };
+    let rules = ReadRules { max_customers: 10, multiple_matches: MultipleMatches::All };
     let phone = hookpoint::customer::model::phone::Phone::parse_e164("+31600000100").unwrap();
     assert_eq!(find(&database.pool, &brand, &Question::Address(phone.into()), rules).await.unwrap().customers, 1);
     for id in ["omneo:p200", "p201", "t1"] {
@@ -120,7 +120,7 @@ async fn what_waits_is_worked_off_at_a_cost_that_does_not_depend_on_how_much_wai
         let database = Database::open(&place, size, false).await.unwrap();
         match what {
             "claimed and finished" => {
-                let settings = InboxSettings { batch: 20, ..InboxSettings::default() };
+                let settings = InboxSettings { batch_size: 20, ..InboxSettings::default() };
                 let worker = Worker::new(database.pool.clone(), Arc::clone(&brand), &settings, Clock::system());
                 assert_eq!(worker.step().await.unwrap(), 20);
             }

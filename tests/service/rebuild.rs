@@ -8,7 +8,7 @@ use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::identifier::Identifier;
 use hookpoint::customer::model::record::{Change, RecordKey};
 use hookpoint::customer::model::source::SourceKind;
-use hookpoint::ingest::rebuild::{Progress, rebuild, sweep};
+use hookpoint::ingest::rebuild::{Progress, rebuild, rederive};
 use hookpoint::storage::brands::{get_rederive, save_rederive};
 use hookpoint::storage::pool::Pool;
 
@@ -124,7 +124,7 @@ async fn changed_rules_reach_stored_customers_in_the_background() {
     let app = TestApp::start_with(Options { replace: vec![rule], place: Some(place), ..Default::default() }).await;
     wait_for_the_sweep(&app).await;
     assert_eq!(app.by_phone("+31644556677").await.len(), 2, "nobody had to say anything about them again");
-    assert!(!sweep(app.pool(), &app.brand).await.unwrap(), "there is nothing left to do");
+    assert!(!rederive(app.pool(), &app.brand).await.unwrap(), "there is nothing left to do");
     app.stop().await;
 }
 
@@ -135,11 +135,11 @@ async fn a_sweep_goes_on_where_it_was_interrupted() {
     let expected = dump(app.pool(), app.brand.id()).await;
     execute(app.pool(), "update answers set body = '{}'; update brands set derivation_hash = null").await;
     save_rederive(app.pool(), app.brand.id(), app.brand.rules.hash(), "omniotap").await.unwrap();
-    assert!(sweep(app.pool(), &app.brand).await.unwrap());
+    assert!(rederive(app.pool(), &app.brand).await.unwrap());
     let broken: Vec<(String,)> = sqlx::query_as("select customer_key from answers where body = '{}'").fetch_all(app.pool()).await.unwrap();
     assert!(!broken.is_empty() && broken.iter().all(|(key,)| key.as_str() < "omniotap"), "{broken:?}");
     execute(app.pool(), "update brands set derivation_hash = null").await;
-    assert!(sweep(app.pool(), &app.brand).await.unwrap());
+    assert!(rederive(app.pool(), &app.brand).await.unwrap());
     assert_same(&expected, &dump(app.pool(), app.brand.id()).await, "made anew");
     app.stop().await;
 }

@@ -17,7 +17,7 @@ use hookpoint::sources::{Delivery, Reading};
 use hookpoint::storage::events::list_events_after;
 use hookpoint::storage::sync_runs::cancel_streams;
 use hookpoint::storage::sync_streams::{StreamRow, list_streams};
-use hookpoint::sync::schedule::{Line, walk_due};
+use hookpoint::sync::schedule::{ScheduleKind, walk_due};
 use hookpoint::sync::{ProgressEvent, RunEnd, SyncMode, SyncRunner};
 use hookpoint::upstream::UpstreamClients;
 use serde_json::{Value, json};
@@ -92,15 +92,15 @@ client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"
         *self.app.brand.rules.sources.api(source).streams().iter().find(|stream| stream.name == name).unwrap()
     }
 
-    pub async fn traversal(&self, source: Source, name: &str) -> RunEnd {
+    pub async fn scan(&self, source: Source, name: &str) -> RunEnd {
         // Whatever was said before a pass began can be gone at its end.
         self.app.clock.set(Clock::system().now());
-        self.walker(source).traversal(self.stream(source, name), SyncMode::Full, &|_| {}).await.unwrap()
+        self.walker(source).scan(self.stream(source, name), SyncMode::Full, &|_| {}).await.unwrap()
     }
 
     async fn contacts(&self) -> (u64, u64, u64, Option<f32>, String) {
-        match self.traversal(Source::OmnioTap, "contacts").await {
-            RunEnd::Complete { progress, gone, drift, note, .. } => (progress.scanned, progress.news, gone, drift, note),
+        match self.scan(Source::OmnioTap, "contacts").await {
+            RunEnd::Complete { progress, deleted, drift, note, .. } => (progress.scanned, progress.changed, deleted, drift, note),
             other => panic!("{other:?}"),
         }
     }
@@ -123,38 +123,38 @@ client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"
 
 #[tokio::test]
 async fn every_page_is_walked_through_and_a_second_pass_finds_nothing_to_mend() {
-    let traversal = Traversal::start(47).await;
-    assert_eq!(traversal.contacts().await, (47, 47, 0, None, String::new()));
-    assert!(traversal.is_known("p46@example.org").await);
+    let scan = Traversal::start(47).await;
+    assert_eq!(scan.contacts().await, (47, 47, 0, None, String::new()));
+    assert!(scan.is_known("p46@example.org").await);
     for envelope in [Envelope::Bare, Envelope::Named, Envelope::Items, Envelope::Pagination] {
-        traversal.systems.change_terms(|terms| terms.envelope = envelope);
-        assert_eq!(traversal.contacts().await, (47, 0, 0, Some(0.0), String::new()), "{envelope:?}");
+        scan.systems.change_terms(|terms| terms.envelope = envelope);
+        assert_eq!(scan.contacts().await, (47, 0, 0, Some(0.0), String::new()), "{envelope:?}");
     }
-    traversal.stop().await;
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn what_webhooks_missed_is_found_repaired_and_told() {
-    let traversal = Traversal::start(40).await;
-    traversal.contacts().await;
+    let scan = Traversal::start(40).await;
+    scan.contacts().await;
     let mut changed = contact(3);
     changed["email"] = json!("new@example.org");
     changed["updatedAt"] = json!("2026-02-01T09:00:00.000Z");
-    traversal.world.put(Thing::Contact, changed);
-    traversal.world.put(Thing::Contact, contact(40));
-    traversal.world.remove(Thing::Contact, "c7");
-    let (scanned, news, gone, drift, _) = traversal.contacts().await;
-    assert_eq!((scanned, news, gone), (40, 2, 1));
+    scan.world.put(Thing::Contact, changed);
+    scan.world.put(Thing::Contact, contact(40));
+    scan.world.remove(Thing::Contact, "c7");
+    let (scanned, changed, deleted, drift, _) = scan.contacts().await;
+    assert_eq!((scanned, changed, deleted), (40, 2, 1));
     assert!((drift.unwrap() - 3.0 / 41.0).abs() < 0.001, "{drift:?}");
-    assert!(traversal.is_known("new@example.org").await && traversal.is_known("p40@example.org").await);
-    assert!(!traversal.is_known("p3@example.org").await && !traversal.is_known("p7@example.org").await);
-    traversal.stop().await;
+    assert!(scan.is_known("new@example.org").await && scan.is_known("p40@example.org").await);
+    assert!(!scan.is_known("p3@example.org").await && !scan.is_known("p7@example.org").await);
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn who_is_missing_from_a_list_but_still_there_stays() {
-    let traversal = Traversal::start(30).await;
-    traversal.contacts().await;
+    let scan = Traversal::start(30).await;
+    scan.contacts().await;
     // One of the list is not noticed: as if the list had moved while it was read.
     let forget = "create function forget() returns trigger language plpgsql as
         $$ begin if new.key = (select key from noticed order by key limit 1) then return null; end if; return new; end $$";
@@ -163,56 +163,56 @@ async fn who_is_missing_from_a_list_but_still_there_stays() {
         "create function notice() returns trigger language plpgsql as $$ begin insert into noticed values (new.key); return new; end $$",
         "create trigger notices before insert on sync_seen_keys for each row execute function notice()",
     ] {
-        sqlx::query(statement).execute(traversal.app.pool()).await.unwrap();
+        sqlx::query(statement).execute(scan.app.pool()).await.unwrap();
     }
-    traversal.contacts().await;
-    sqlx::query("drop trigger notices on sync_seen_keys").execute(traversal.app.pool()).await.unwrap();
-    sqlx::query(forget).execute(traversal.app.pool()).await.unwrap();
+    scan.contacts().await;
+    sqlx::query("drop trigger notices on sync_seen_keys").execute(scan.app.pool()).await.unwrap();
+    sqlx::query(forget).execute(scan.app.pool()).await.unwrap();
     sqlx::query("create trigger forgets before insert on sync_seen_keys for each row execute function forget()")
-        .execute(traversal.app.pool())
+        .execute(scan.app.pool())
         .await
         .unwrap();
-    let (_, _, gone, ..) = traversal.contacts().await;
-    assert_eq!(gone, 0);
-    let live: i64 = sqlx::query_scalar("select count(*) from records where live").fetch_one(traversal.app.pool()).await.unwrap();
+    let (_, _, deleted, ..) = scan.contacts().await;
+    assert_eq!(deleted, 0);
+    let live: i64 = sqlx::query_scalar("select count(*) from records where live").fetch_one(scan.app.pool()).await.unwrap();
     assert_eq!(live, 30);
-    traversal.stop().await;
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn when_too_many_are_gone_a_fault_is_believed() {
-    let traversal = Traversal::start(60).await;
-    traversal.contacts().await;
-    (0..30).for_each(|n| drop(traversal.world.remove(Thing::Contact, &format!("c{n}"))));
-    let (_, _, gone, _, note) = traversal.contacts().await;
-    assert_eq!(gone, 0);
+    let scan = Traversal::start(60).await;
+    scan.contacts().await;
+    (0..30).for_each(|n| drop(scan.world.remove(Thing::Contact, &format!("c{n}"))));
+    let (_, _, deleted, _, note) = scan.contacts().await;
+    assert_eq!(deleted, 0);
     assert!(note.contains("30 of 60"), "{note}");
-    assert!(traversal.is_known("p0@example.org").await);
-    traversal.stop().await;
+    assert!(scan.is_known("p0@example.org").await);
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn whom_the_source_merged_away_is_not_gone() {
-    let traversal = Traversal::start(0).await;
-    traversal.world.put(Thing::Profile, profile(1));
-    traversal.world.put(Thing::Profile, profile(2));
-    traversal.traversal(Source::Omneo, "profiles").await;
+    let scan = Traversal::start(0).await;
+    scan.world.put(Thing::Profile, profile(1));
+    scan.world.put(Thing::Profile, profile(2));
+    scan.scan(Source::Omneo, "profiles").await;
     let key = |n: usize| RecordKey::new(SourceKind::OmneoProfile, &format!("00000000-0000-4000-8000-{n:012}")).unwrap();
     let at = "2026-02-01T09:00:00Z".parse().unwrap();
-    traversal.app.apply(vec![Change::Merge(SourceMerge { loser: key(2), winner: key(1), at })]).await;
-    traversal.world.remove(Thing::Profile, &key(2).id);
-    assert!(traversal.is_known("b2@example.org").await);
-    assert!(matches!(traversal.traversal(Source::Omneo, "profiles").await, RunEnd::Complete { gone: 0, .. }));
-    assert!(traversal.is_known("b2@example.org").await, "the loser's address still finds the winner");
-    traversal.stop().await;
+    scan.app.apply(vec![Change::Merge(SourceMerge { loser: key(2), winner: key(1), at })]).await;
+    scan.world.remove(Thing::Profile, &key(2).id);
+    assert!(scan.is_known("b2@example.org").await);
+    assert!(matches!(scan.scan(Source::Omneo, "profiles").await, RunEnd::Complete { deleted: 0, .. }));
+    assert!(scan.is_known("b2@example.org").await, "the loser's address still finds the winner");
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
-    let traversal = Traversal::start(90).await;
-    let stream = traversal.stream(Source::OmnioTap, "contacts");
-    let (first, second) = (traversal.walker(Source::OmnioTap), traversal.walker(Source::OmnioTap));
-    traversal.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
+    let scan = Traversal::start(90).await;
+    let stream = scan.stream(Source::OmnioTap, "contacts");
+    let (first, second) = (scan.walker(Source::OmnioTap), scan.walker(Source::OmnioTap));
+    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
     let reached = tokio::sync::Notify::new();
     let listener = |sign: hookpoint::sync::ProgressEvent<'_>| {
         if sign.progress.scanned >= 40 {
@@ -220,130 +220,128 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
         }
     };
     tokio::select! {
-        ended = first.traversal(stream, SyncMode::Full, &listener) => panic!("{ended:?}"),
+        ended = first.scan(stream, SyncMode::Full, &listener) => panic!("{ended:?}"),
         () = reached.notified() => {}
     }
     // It was dropped, as by a kill: its lease holds still.
-    assert_eq!(second.traversal(stream, SyncMode::Full, &|_| {}).await.unwrap(), RunEnd::LeaseHeldElsewhere);
-    assert!(traversal.row_of("contacts").await.is_first_under_way());
-    traversal.systems.clear_faults();
-    traversal.app.clock.set(traversal.app.clock.now() + jiff::SignedDuration::from_secs(61));
-    traversal.systems.forget_arrivals();
-    let RunEnd::Complete { progress, drift: None, .. } = second.traversal(stream, SyncMode::Full, &|_| {}).await.unwrap() else { panic!() };
-    assert!(progress.scanned == 90 && traversal.systems.arrivals(Source::OmnioTap).len() <= 4, "{progress:?}");
-    assert!(traversal.is_known("p0@example.org").await && traversal.is_known("p89@example.org").await);
-    traversal.stop().await;
+    assert_eq!(second.scan(stream, SyncMode::Full, &|_| {}).await.unwrap(), RunEnd::LeaseHeldElsewhere);
+    assert!(scan.row_of("contacts").await.is_first_under_way());
+    scan.systems.clear_faults();
+    scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
+    scan.systems.forget_arrivals();
+    let RunEnd::Complete { progress, drift: None, .. } = second.scan(stream, SyncMode::Full, &|_| {}).await.unwrap() else { panic!() };
+    assert!(progress.scanned == 90 && scan.systems.arrivals(Source::OmnioTap).len() <= 4, "{progress:?}");
+    assert!(scan.is_known("p0@example.org").await && scan.is_known("p89@example.org").await);
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
-    let traversal = Traversal::start(90).await;
-    let stream = traversal.stream(Source::OmnioTap, "contacts");
-    let (pool, brand_id) = (traversal.app.pool().clone(), traversal.app.brand.id());
-    traversal.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(100))));
+    let scan = Traversal::start(90).await;
+    let stream = scan.stream(Source::OmnioTap, "contacts");
+    let (pool, brand_id) = (scan.app.pool().clone(), scan.app.brand.id());
+    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(100))));
     let begun = tokio::sync::Notify::new();
-    let walker = traversal.walker(Source::OmnioTap);
+    let walker = scan.walker(Source::OmnioTap);
     let cancel = async {
         begun.notified().await;
-        cancel_streams(&pool, brand_id, None, Some("contacts"), traversal.app.clock.now()).await.unwrap()
+        cancel_streams(&pool, brand_id, None, Some("contacts"), scan.app.clock.now()).await.unwrap()
     };
     let listener = |_: ProgressEvent<'_>| begun.notify_one();
-    let (ended, cancelled) = tokio::join!(walker.traversal(stream, SyncMode::Full, &listener), cancel);
+    let (ended, cancelled) = tokio::join!(walker.scan(stream, SyncMode::Full, &listener), cancel);
     assert_eq!((ended.unwrap(), cancelled), (RunEnd::Cancelled, 1));
-    assert!(!traversal.row_of("contacts").await.is_first_under_way());
-    traversal.systems.clear_faults();
-    assert!(matches!(traversal.traversal(Source::OmnioTap, "contacts").await, RunEnd::Complete { .. }));
+    assert!(!scan.row_of("contacts").await.is_first_under_way());
+    scan.systems.clear_faults();
+    assert!(matches!(scan.scan(Source::OmnioTap, "contacts").await, RunEnd::Complete { .. }));
     // 404 for the whole list: somebody mistyped the address.
-    traversal.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
-    let RunEnd::Broken(reason) = traversal.traversal(Source::OmnioTap, "contacts").await else { panic!() };
+    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
+    let RunEnd::Broken(reason) = scan.scan(Source::OmnioTap, "contacts").await else { panic!() };
     let rows = list_streams(&pool, brand_id).await.unwrap();
     assert!(rows.iter().any(|row| row.note == reason && row.is_failing() && row.last_full_started_at.is_some()), "{reason}");
-    assert!(traversal.is_known("p0@example.org").await, "nobody is gone because of that");
-    traversal.stop().await;
+    assert!(scan.is_known("p0@example.org").await, "nobody is gone because of that");
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn who_was_gone_and_is_there_again_is_known_again_and_the_list_is_walked_once() {
-    let traversal = Traversal::start(40).await;
-    traversal.contacts().await;
-    traversal.world.remove(Thing::Contact, "c7");
-    assert_eq!(traversal.contacts().await.2, 1);
-    assert!(!traversal.is_known("p7@example.org").await);
+    let scan = Traversal::start(40).await;
+    scan.contacts().await;
+    scan.world.remove(Thing::Contact, "c7");
+    assert_eq!(scan.contacts().await.2, 1);
+    assert!(!scan.is_known("p7@example.org").await);
     // With the time stamp that it always had.
-    traversal.world.put(Thing::Contact, contact(7));
-    let (scanned, news, _, drift, _) = traversal.contacts().await;
-    assert_eq!((scanned, news), (40, 1));
+    scan.world.put(Thing::Contact, contact(7));
+    let (scanned, changed, _, drift, _) = scan.contacts().await;
+    assert_eq!((scanned, changed), (40, 1));
     assert!(drift.unwrap() > 0.0);
-    assert!(traversal.is_known("p7@example.org").await);
-    assert_eq!(traversal.contacts().await, (40, 0, 0, Some(0.0), String::new()));
-    traversal.stop().await;
+    assert!(scan.is_known("p7@example.org").await);
+    assert_eq!(scan.contacts().await, (40, 0, 0, Some(0.0), String::new()));
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn a_list_with_somebody_erased_in_it_is_walked_once_and_brings_nobody_back() {
-    let traversal = Traversal::start(40).await;
-    traversal.contacts().await;
+    let scan = Traversal::start(40).await;
+    scan.contacts().await;
     let record = RecordKey::new(SourceKind::OmnioTapContact, "c7").unwrap();
-    let ledger = SuppressionFile::new(ledger_of(&traversal.app.database));
-    erase(traversal.app.pool(), &traversal.app.brand, &ledger, (&[record].into(), traversal.app.clock.now()), &mut |_| ()).await.unwrap();
-    assert_eq!(traversal.contacts().await, (40, 0, 0, Some(0.0), String::new()));
-    assert!(!traversal.is_known("p7@example.org").await);
-    traversal.stop().await;
+    let ledger = SuppressionFile::new(ledger_of(&scan.app.database));
+    erase(scan.app.pool(), &scan.app.brand, &ledger, (&[record].into(), scan.app.clock.now()), &mut |_| ()).await.unwrap();
+    assert_eq!(scan.contacts().await, (40, 0, 0, Some(0.0), String::new()));
+    assert!(!scan.is_known("p7@example.org").await);
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_with() {
-    let traversal = Traversal::start(90).await;
-    let stream = traversal.stream(Source::OmnioTap, "contacts");
-    traversal.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
+    let scan = Traversal::start(90).await;
+    let stream = scan.stream(Source::OmnioTap, "contacts");
+    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
     let reached = tokio::sync::Notify::new();
     let listener = |sign: hookpoint::sync::ProgressEvent<'_>| {
         if sign.progress.scanned >= 40 {
             reached.notify_one();
         }
     };
-    let killed = traversal.walker(Source::OmnioTap);
+    let killed = scan.walker(Source::OmnioTap);
     tokio::select! {
-        ended = killed.traversal(stream, SyncMode::Full, &listener) => panic!("{ended:?}"),
+        ended = killed.scan(stream, SyncMode::Full, &listener) => panic!("{ended:?}"),
         () = reached.notified() => {}
     }
-    assert_eq!(cancel_streams(traversal.app.pool(), traversal.app.brand.id(), None, None, traversal.app.clock.now()).await.unwrap(), 1);
-    traversal.systems.clear_faults();
-    traversal.app.clock.set(traversal.app.clock.now() + jiff::SignedDuration::from_secs(61));
-    traversal.systems.forget_arrivals();
-    let RunEnd::Complete { progress, .. } = traversal.walker(Source::OmnioTap).traversal(stream, SyncMode::Full, &|_| {}).await.unwrap() else {
-        panic!()
-    };
+    assert_eq!(cancel_streams(scan.app.pool(), scan.app.brand.id(), None, None, scan.app.clock.now()).await.unwrap(), 1);
+    scan.systems.clear_faults();
+    scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
+    scan.systems.forget_arrivals();
+    let RunEnd::Complete { progress, .. } = scan.walker(Source::OmnioTap).scan(stream, SyncMode::Full, &|_| {}).await.unwrap() else { panic!() };
     assert_eq!(progress.scanned, 90, "a new pass, from the beginning");
-    traversal.stop().await;
+    scan.stop().await;
 }
 
 /// Walks through what is due at a source, as the service does. Gives back how many calls that took.
-async fn walk_due_at(traversal: &Traversal, source: Source) -> usize {
-    traversal.systems.forget_arrivals();
-    walk_due(&traversal.walker(source), &SyncSettings::default(), Line::Whole).await.unwrap();
-    traversal.systems.arrivals(source).len()
+async fn walk_due_at(scan: &Traversal, source: Source) -> usize {
+    scan.systems.forget_arrivals();
+    walk_due(&scan.walker(source), &SyncSettings::default(), ScheduleKind::Full).await.unwrap();
+    scan.systems.arrivals(source).len()
 }
 
 #[tokio::test]
 async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_and_is_asked_about_once_it_is_there() {
-    let traversal = Traversal::start(3).await;
-    assert_eq!(walk_due_at(&traversal, Source::OmniLab).await, 0, "the list comes first");
+    let scan = Traversal::start(3).await;
+    assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "the list comes first");
     // 404 for the whole list: somebody mistyped the address.
-    traversal.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
-    walk_due_at(&traversal, Source::OmnioTap).await;
-    assert!(!traversal.row_of("contacts").await.is_complete());
-    walk_due_at(&traversal, Source::OmniLab).await;
-    let row = traversal.row_of("bookings").await;
+    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
+    walk_due_at(&scan, Source::OmnioTap).await;
+    assert!(!scan.row_of("contacts").await.is_complete());
+    walk_due_at(&scan, Source::OmniLab).await;
+    let row = scan.row_of("bookings").await;
     assert!(row.is_complete() && row.scanned == 0, "nobody is known yet");
-    traversal.systems.clear_faults();
-    traversal.app.clock.set(traversal.app.clock.now() + jiff::SignedDuration::from_mins(16));
-    walk_due_at(&traversal, Source::OmnioTap).await;
-    assert!(walk_due_at(&traversal, Source::OmniLab).await >= 3, "they are asked about at once");
-    let row = traversal.row_of("bookings").await;
+    scan.systems.clear_faults();
+    scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_mins(16));
+    walk_due_at(&scan, Source::OmnioTap).await;
+    assert!(walk_due_at(&scan, Source::OmniLab).await >= 3, "they are asked about at once");
+    let row = scan.row_of("bookings").await;
     assert!(row.is_complete() && row.scanned == 3, "{}", row.scanned);
-    assert_eq!(walk_due_at(&traversal, Source::OmniLab).await, 0, "and once");
-    traversal.stop().await;
+    assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "and once");
+    scan.stop().await;
 }
 
 /// A webhook and an object of OmniLab's for a booking of somebody's, as it was made.
@@ -358,26 +356,26 @@ fn appointment(booking: &str, external_id: &str) -> (Delivery, Value) {
 
 #[tokio::test]
 async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked_about_twice() {
-    let traversal = Traversal::start(2).await;
-    traversal.contacts().await;
+    let scan = Traversal::start(2).await;
+    scan.contacts().await;
     for (booking, external_id) in [("bk_1", "OWN-1"), ("bk_2", "c0")] {
         let (webhook, mut object) = appointment(booking, external_id);
-        let reading = traversal.app.brand.rules.sources.reader(Source::OmniLab).read_webhook(&webhook).unwrap();
+        let reading = scan.app.brand.rules.sources.reader(Source::OmniLab).read_webhook(&webhook).unwrap();
         let Reading::Changes(changes) = reading else { panic!("{reading:?}") };
-        traversal.app.apply(changes).await;
+        scan.app.apply(changes).await;
         // The webhook that says so is lost.
         object["booking_status"] = json!("CANCELLED");
         object["cancelled_at"] = json!("2026-04-03T09:00:00.000Z");
-        traversal.world.put(Thing::Appointment, object);
+        scan.world.put(Thing::Appointment, object);
     }
-    traversal.systems.forget_arrivals();
-    let ended = traversal.traversal(Source::OmniLab, "bookings").await;
+    scan.systems.forget_arrivals();
+    let ended = scan.scan(Source::OmniLab, "bookings").await;
     let RunEnd::Complete { progress, .. } = ended else { panic!("{ended:?}") };
-    let mut db = traversal.app.pool().acquire().await.unwrap();
-    let bookings = list_events_after(&mut db, traversal.app.brand.id(), (Source::OmniLab, "booking"), "", 10).await.unwrap();
+    let mut db = scan.app.pool().acquire().await.unwrap();
+    let bookings = list_events_after(&mut db, scan.app.brand.id(), (Source::OmniLab, "booking"), "", 10).await.unwrap();
     drop(db);
     let cancelled: Vec<&str> = bookings.iter().filter(|booking| is_cancelled(booking)).map(|booking| booking.key.id.as_str()).collect();
     assert_eq!(cancelled, ["bk_1", "bk_2"]);
     assert_eq!((progress.scanned, progress.total), (3, Some(3)), "two contacts, one of them also a participant, and another participant");
-    traversal.stop().await;
+    scan.stop().await;
 }

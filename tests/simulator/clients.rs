@@ -71,11 +71,11 @@ async fn every_page_of_a_list_is_walked_in_every_envelope() {
     for envelope in [Envelope::Pagination, Envelope::Bare, Envelope::Named, Envelope::Items] {
         let line = Line::open(Stage::open()).await;
         line.stage.systems.change_terms(|terms| terms.envelope = envelope);
-        let traversal = async || line.traversal(OmnioTap, line.first(OmnioTap, "contacts")).await;
-        assert_eq!(traversal().await, (Vec::new(), 1), "{envelope:?}: nobody");
+        let scan = async || line.scan(OmnioTap, line.first(OmnioTap, "contacts")).await;
+        assert_eq!(scan().await, (Vec::new(), 1), "{envelope:?}: nobody");
         for (count, most) in [(1, 1), (199, 1), (200, 1), (201, 2), (450, 3)] {
             contacts(&line.stage, count);
-            let (there, pages) = traversal().await;
+            let (there, pages) = scan().await;
             assert_eq!(there.len(), count, "{envelope:?}");
             // Where nothing says how many pages there are, the last one may be found empty.
             let more = usize::from(envelope != Envelope::Pagination);
@@ -91,7 +91,7 @@ async fn a_list_whose_pages_are_smaller_than_asked_for_is_walked_to_its_end() {
         let line = Line::open(Stage::open()).await;
         contacts(&line.stage, 100);
         line.stage.systems.change_terms(|terms| (terms.max_page, terms.envelope) = (30, envelope));
-        let (there, pages) = line.traversal(OmnioTap, line.first(OmnioTap, "contacts")).await;
+        let (there, pages) = line.scan(OmnioTap, line.first(OmnioTap, "contacts")).await;
         assert!(there.len() == 100 && pages <= 5, "{envelope:?}: {} on {pages}", there.len());
         line.close().await;
     }
@@ -103,9 +103,9 @@ async fn links_are_followed_to_the_last_page() {
     for n in 1..=1_000 {
         line.stage.world.put(Thing::Transaction, json!({"id": n, "profile_id": "p1", "total": 1, "updated_at": "2026-01-01 00:00:00"}));
     }
-    let (there, pages) = line.traversal(Omneo, line.first(Omneo, "transactions")).await;
+    let (there, pages) = line.scan(Omneo, line.first(Omneo, "transactions")).await;
     assert_eq!((there.len(), pages), (1_000, 2));
-    assert_eq!(line.traversal(Omneo, line.first(Omneo, "rewards")).await, (Vec::new(), 1));
+    assert_eq!(line.scan(Omneo, line.first(Omneo, "rewards")).await, (Vec::new(), 1));
     line.close().await;
 }
 
@@ -114,7 +114,7 @@ async fn the_bookings_of_a_participant_are_walked() {
     let line = Line::open(Stage::open()).await;
     for (count, most) in [(0, 1), (1, 1), (50, 1), (51, 2), (120, 3)] {
         appointments(&line.stage, count);
-        let (there, pages) = line.traversal(OmniLab, question(&line, OmniLab)).await;
+        let (there, pages) = line.scan(OmniLab, question(&line, OmniLab)).await;
         // A full page whose count is the total may be a page's count only.
         assert!(there.len() == count && (most..=most + 1).contains(&pages), "{} of {count} on {pages}", there.len());
     }
@@ -182,16 +182,9 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
 #[tokio::test]
 async fn who_gives_no_token_is_told_and_waited_for_not_at_all() {
     for source in [OmniLab, Syncaroo] {
-        for fault in [
-            Fault::Silent,
-            Fault::Unfinished,
-            Fault::TooManyFollowUps,
-            Fault::Garbage,
-            Fault::Truncated,
-            Fault::Html,
-            Fault::Closed,
-            Fault::Status(401),
-        ] {
+        for fault in
+            [Fault::Silent, Fault::Unfinished, Fault::Endless, Fault::Garbage, Fault::Truncated, Fault::Html, Fault::Closed, Fault::Status(401)]
+        {
             let line = Line::open(stage()).await;
             line.stage.systems.set_fault(source, Part::Tokens, Some(fault.clone()));
             let called = line.call(source, &question(&line, source)).await;
@@ -209,7 +202,7 @@ async fn who_gives_no_token_is_told_and_waited_for_not_at_all() {
 fn is_expected(fault: &Fault, source: Source, error: Option<&CallError>) -> bool {
     match (fault, error) {
         (Fault::Slow(_), None) | (Fault::Silent | Fault::Unfinished, Some(CallError::TimedOut)) => true,
-        (Fault::TooManyFollowUps, Some(CallError::TooLarge | CallError::TimedOut)) => true,
+        (Fault::Endless, Some(CallError::TooLarge | CallError::TimedOut)) => true,
         (Fault::Status(status), Some(CallError::Status(met))) => status == met,
         (Fault::Garbage | Fault::Truncated | Fault::Html, Some(CallError::NotJson(_))) => true,
         (Fault::Closed, Some(CallError::Unreachable)) => true,
@@ -229,7 +222,7 @@ async fn each_fault_is_met_and_the_next_call_is_as_always() {
         Fault::Slow(Duration::from_millis(50)),
         Fault::Silent,
         Fault::Unfinished,
-        Fault::TooManyFollowUps,
+        Fault::Endless,
         Fault::Status(500),
         Fault::Status(503),
         Fault::Status(403),
@@ -303,7 +296,7 @@ async fn links_that_lead_elsewhere_are_not_followed() {
     }
     let away = origin(&elsewhere, Omneo);
     line.stage.systems.change_terms(|terms| terms.links_lead_to = Some(away));
-    let (there, pages) = line.traversal(Omneo, line.first(Omneo, "transactions")).await;
+    let (there, pages) = line.scan(Omneo, line.first(Omneo, "transactions")).await;
     assert_eq!((there.len(), pages), (1_200, 3), "pages are numbered as well");
     assert_no_visitor(&elsewhere);
     line.close().await;
@@ -329,7 +322,7 @@ async fn a_url_of_a_webhook_that_leads_elsewhere_is_not_called() {
     ] {
         for ask in hint(&line, &url) {
             let called = line.call(Syncaroo, &ask).await;
-            assert!(matches!(called, Err(CallError::Foreign)), "{url}: {:?}", called.err());
+            assert!(matches!(called, Err(CallError::BlockedOrigin)), "{url}: {:?}", called.err());
         }
     }
     assert_no_visitor(&elsewhere);

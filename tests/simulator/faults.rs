@@ -29,7 +29,7 @@ async fn each_fault_is_as_it_is_named_and_ends_when_it_is_taken_away() {
     set(Fault::Silent);
     assert!(tokio::time::timeout(A_WHILE, get()).await.is_err(), "no headers come");
 
-    for (fault, has_end) in [(Fault::Unfinished, false), (Fault::TooManyFollowUps, false), (Fault::Cut, true)] {
+    for (fault, has_end) in [(Fault::Unfinished, false), (Fault::Endless, false), (Fault::Cut, true)] {
         set(fault.clone());
         let answer = get().await.unwrap();
         assert_eq!(answer.status(), 200);
@@ -37,7 +37,7 @@ async fn each_fault_is_as_it_is_named_and_ends_when_it_is_taken_away() {
         assert_eq!(matches!(read, Ok(Err(_))), has_end, "{fault:?}");
         assert!(!matches!(read, Ok(Ok(_))), "{fault:?}");
     }
-    set(Fault::TooManyFollowUps);
+    set(Fault::Endless);
     let mut body = get().await.unwrap();
     let mut length = 0;
     while length < 20_000_000 {
@@ -95,7 +95,7 @@ async fn faults_meet_one_request_or_one_part() {
 async fn systems_end_with_everything_they_hold() {
     let stage = stage();
     stage.systems.set_fault(OmnioTap, Part::Api, Some(Fault::Silent));
-    stage.systems.set_fault(OmniLab, Part::Tokens, Some(Fault::TooManyFollowUps));
+    stage.systems.set_fault(OmniLab, Part::Tokens, Some(Fault::Endless));
     let request = stage.request(OmnioTap, reqwest::Method::GET, "/contacts").await;
     let endless = stage.ask_for_token(OmniLab, "any").await;
     let (client, url) = (stage.client.clone(), stage.systems.base_url(OmnioTap));

@@ -47,7 +47,7 @@ impl Line {
         let calls = CallSettings {
             response_timeout_ms: 500,
             total_timeout_ms: 1_000,
-            max_body_kilobytes: 1_024,
+            max_response_kilobytes: 1_024,
             breaker_failures: 10_000,
             ..CallSettings::default()
         };
@@ -69,7 +69,7 @@ impl Line {
     }
 
     /// All pages of a list: what is there, and how many pages it took.
-    pub async fn traversal(&self, source: Source, first: Ask) -> (Vec<String>, usize) {
+    pub async fn scan(&self, source: Source, first: Ask) -> (Vec<String>, usize) {
         let (mut there, mut pages, mut ask, mut asked) = (Vec::new(), 0, Some(first), BTreeSet::new());
         while let Some(next) = ask {
             assert!(asked.insert(next.clone()), "a page is asked for once");

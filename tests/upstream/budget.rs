@@ -26,7 +26,7 @@ fn options() -> Options {
 }
 
 /// Asks one after the other until it is told to stop.
-async fn traversal(replica: Arc<Replica>, priority: CallPriority, is_over: Arc<AtomicBool>) {
+async fn scan(replica: Arc<Replica>, priority: CallPriority, is_over: Arc<AtomicBool>) {
     let mut page = 0;
     while !is_over.load(Ordering::SeqCst) {
         page += 1;
@@ -76,7 +76,7 @@ async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups
     let (is_over, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut all = tokio::task::JoinSet::new();
     for (replica, priority) in [(&one, CallPriority::Backfill), (&two, CallPriority::Backfill), (&two, CallPriority::Reconcile)] {
-        all.spawn(traversal(Arc::clone(replica), priority, Arc::clone(&is_over)));
+        all.spawn(scan(Arc::clone(replica), priority, Arc::clone(&is_over)));
     }
     // First the backfill alone, then thousands of lookups beside it.
     tokio::time::sleep(WINDOW.length * 2).await;
@@ -108,7 +108,7 @@ async fn a_backfill_alone_uses_what_there_is() {
     let vendor = Vendor::start(|_| json(200, "{}")).await;
     let replica = Arc::new(Replica::start(&vendor.url(), options()).await);
     let is_over = Arc::new(AtomicBool::new(false));
-    let walking = tokio::spawn(traversal(Arc::clone(&replica), CallPriority::Backfill, Arc::clone(&is_over)));
+    let walking = tokio::spawn(scan(Arc::clone(&replica), CallPriority::Backfill, Arc::clone(&is_over)));
     tokio::time::sleep(WINDOW.length * 4).await;
     is_over.store(true, Ordering::SeqCst);
     walking.await.unwrap();

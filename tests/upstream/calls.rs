@@ -39,11 +39,7 @@ async fn every_fault_has_its_error_and_the_next_call_is_answered() {
             || Act::Hang([chunked("application/json"), b"1\r\n{\r\n".to_vec()].concat()),
             |error| matches!(error, CallError::TimedOut),
         ),
-        (
-            "never ends",
-            || Act::TooManyFollowUps(chunked("application/json"), b"4\r\n    \r\n".repeat(1000)),
-            |error| matches!(error, CallError::TooLarge),
-        ),
+        ("never ends", || Act::Endless(chunked("application/json"), b"4\r\n    \r\n".repeat(1000)), |error| matches!(error, CallError::TooLarge)),
         (
             "is a page",
             || answer(200, &[("Content-Type", "text/html")], b"<!doctype html><title>Sign in</title>"),

@@ -164,7 +164,7 @@ impl Default for Options {
             connect_timeout_ms: 1_000,
             response_timeout_ms: 500,
             total_timeout_ms: 1_000,
-            max_body_kilobytes: 64,
+            max_response_kilobytes: 64,
             ..CallSettings::default()
         };
         let credential = Credential::Bearer(Secret::new(TOKEN.into()));

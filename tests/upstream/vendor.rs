@@ -38,7 +38,7 @@ pub enum Act {
     /// Sent as it is, and then nothing more.
     Hang(Vec<u8>),
     /// Sent, then the last piece again and again, until nobody reads it any more.
-    TooManyFollowUps(Vec<u8>, Vec<u8>),
+    Endless(Vec<u8>, Vec<u8>),
     /// First some time passes.
     After(Duration, Box<Act>),
 }
@@ -159,7 +159,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, arrivals: Arc<Mu
                 let _ = stream.read(&mut [0]).await;
                 return;
             }
-            Act::TooManyFollowUps(head, piece) => {
+            Act::Endless(head, piece) => {
                 let mut sent = stream.write_all(&head).await;
                 while sent.is_ok() {
                     sent = stream.write_all(&piece).await;

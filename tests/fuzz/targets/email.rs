@@ -1,6 +1,6 @@
 //! E-mail addresses.
 
-use hookpoint::customer::email::Email;
+use hookpoint::customer::model::email::Email;
 use unicode_normalization::UnicodeNormalization;
 
 pub fn check(data: &[u8]) {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use hookpoint::access::network::{Caller, Proxies};
+use hookpoint::http::client_ip::{Caller, Proxies};
 use hookpoint::settings::file::ForwardedHeader;
 
 pub fn check(data: &[u8]) {

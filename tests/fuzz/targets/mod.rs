@@ -10,7 +10,7 @@ mod sources;
 
 use std::path::PathBuf;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 
 /// One target.
 pub struct Target {

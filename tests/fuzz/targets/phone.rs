@@ -1,6 +1,6 @@
 //! Phone numbers in any spelling: a region (or anything else for none), a tab, the spelling. Lines of `fixtures/phone` are so.
 
-use hookpoint::customer::phone::{Phone, Region};
+use hookpoint::customer::model::phone::{Phone, Region};
 
 const TEXTS: [&str; 3] = ["not in E.164 form", "not a possible number of a known country code", "the spelling leaves a doubt which number is meant"];
 

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::sources::SourceSettings;
-use hookpoint::sources::secret::ApiKeyCache;
+use hookpoint::sources::secret::SecretLoader;
 use hookpoint::sources::webhook::{Proof, UnverifiedWebhook};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -52,7 +52,7 @@ fn proof(source: Source, table: &str) -> Box<dyn Proof> {
     let text = format!("[{}.webhook]\n{}", source.as_str(), table.replace(" = S", " = [{ env = \"A\" }]"));
     let settings: SourceSettings = toml::from_str(&text).expect("settings");
     let fetch = |_: &_| Ok(SECRET.to_vec());
-    let mut keys = ApiKeyCache::new(&fetch);
+    let mut keys = SecretLoader::new(&fetch);
     let proof = settings.proof(source, &mut keys).expect("a proof");
     assert!(keys.into_mistakes().concat().is_empty());
     proof

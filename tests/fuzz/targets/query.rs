@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use hookpoint::http::problem::Problem;
 use hookpoint::lookup::query::{MAX_QUERY, Query, Question};
-use hookpoint::problem::Problem;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 pub fn check(data: &[u8]) {

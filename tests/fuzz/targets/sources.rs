@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use hookpoint::customer::email::Email;
-use hookpoint::customer::event::EventKey;
-use hookpoint::customer::identifier::{IdentifierKind, identifiers_of};
-use hookpoint::customer::kind::Source;
-use hookpoint::customer::phone::Phone;
-use hookpoint::customer::record::{Change, Record, RecordKey};
-use hookpoint::customer::text::{MAX_CHARS, MAX_ID_CHARS, clean, id as clean_id};
-use hookpoint::customer::versions::{FieldVersions, Scope, Update};
+use hookpoint::customer::model::email::Email;
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::field_versions::{FieldVersions, Scope, Update};
+use hookpoint::customer::model::identifier::{IdentifierKind, identifiers_of};
+use hookpoint::customer::model::phone::Phone;
+use hookpoint::customer::model::record::{Change, Record, RecordKey};
+use hookpoint::customer::model::source::Source;
+use hookpoint::customer::model::text::{MAX_CHARS, MAX_ID_CHARS, clean, id as clean_id};
 use hookpoint::sources::omnilab::ExternalIdKinds;
 use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
 use jiff::Timestamp;

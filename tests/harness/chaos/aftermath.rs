@@ -11,7 +11,7 @@ use hookpoint::demo::webhook_signer::Secrets;
 
 use super::asking::{self, LookupQuery, STRANGERS};
 use super::trouble::Field;
-use super::{Chaos, Flow, HEALED, demo, forger, traversal, wait_until};
+use super::{Chaos, Flow, HEALED, demo, forger, scan, wait_until};
 use crate::harness::collecting::differences;
 use crate::harness::inbox::apply_in_order;
 use crate::harness::outcome::{ask_for_answers, look_at_deliveries_but, waiting};
@@ -58,7 +58,7 @@ pub async fn look_at_all(
 
     // What a source has is known in the end, and who only it knows is found.
     field.systems.webhooks_settled().await;
-    if !traversal(&field.harness.directory("walk"), url, field.systems, secrets).await {
+    if !scan(&field.harness.directory("walk"), url, field.systems, secrets).await {
         let said = std::fs::read_to_string(field.harness.directory("walk").join("walk.log")).unwrap_or_default();
         report.broken.push(format!("`hookpoint sync run` failed in the end: {said}"));
     }

@@ -260,12 +260,12 @@ pub fn faketime() -> Option<&'static str> {
 async fn walk_again_and_again(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) {
     loop {
         tokio::time::sleep(Duration::from_secs(40)).await;
-        traversal(directory, url, systems, secrets).await;
+        scan(directory, url, systems, secrets).await;
     }
 }
 
 /// Gives whether all was compared.
-async fn traversal(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) -> bool {
+async fn scan(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) -> bool {
     let settings = directory.join("walk.toml");
     std::fs::write(&settings, demo(systems)).unwrap();
     let log = std::fs::File::create(directory.join("walk.log")).unwrap();

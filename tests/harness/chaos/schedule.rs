@@ -75,7 +75,7 @@ pub enum OfServer {
 pub enum OfVendor {
     Silent,
     Unfinished,
-    TooManyFollowUps,
+    Endless,
     Slow,
     Throttles,
     Fails,
@@ -176,8 +176,8 @@ fn fault(track: usize, rng: &mut Dice, with_full_disks: bool) -> (Fault, Duratio
             (Fault::Server(fault), roll(rng, 1, most))
         }
         _ => {
-            use OfVendor::{Closed, Fails, Garbage, Page, Silent, Slow, Throttles, TooManyFollowUps, Truncated, Unfinished};
-            let faults = [Silent, Unfinished, TooManyFollowUps, Slow, Throttles, Fails, Garbage, Truncated, Page, Closed];
+            use OfVendor::{Closed, Endless, Fails, Garbage, Page, Silent, Slow, Throttles, Truncated, Unfinished};
+            let faults = [Silent, Unfinished, Endless, Slow, Throttles, Fails, Garbage, Truncated, Page, Closed];
             (Fault::Vendor(*rng.pick(&faults)), roll(rng, 2, 30))
         }
     }

@@ -124,7 +124,7 @@ fn of_vendor(fault: OfVendor) -> VendorFault {
     match fault {
         OfVendor::Silent => VendorFault::Silent,
         OfVendor::Unfinished => VendorFault::Unfinished,
-        OfVendor::TooManyFollowUps => VendorFault::TooManyFollowUps,
+        OfVendor::Endless => VendorFault::Endless,
         OfVendor::Slow => VendorFault::Slow(Duration::from_millis(1_500)),
         OfVendor::Throttles => VendorFault::TooMany(Some(5)),
         OfVendor::Fails => VendorFault::Status(500),

@@ -63,7 +63,7 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
         let headers = sent.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
         for (source, door) in &app.brand.rules.doors {
             let incoming = UnverifiedWebhook { headers: &headers, secret: Some(WRONG), body: &sent.body, received_at: now() };
-            shown.push(format!("{:?} {:?}", Door::admit(door, app.brand.rules.sources.reader(*source), &incoming).err(), door));
+            shown.push(format!("{:?} {:?}", Door::verify(door, app.brand.rules.sources.reader(*source), &incoming).err(), door));
             let delivery = hookpoint::sources::Delivery { headers: headers.clone(), body: sent.body.clone(), received_at: now() };
             shown.push(format!("{:?}", app.brand.rules.sources.reader(*source).read_webhook(&delivery)));
         }
