@@ -6,12 +6,12 @@ use crate::storage::pool::Pool;
 use tokio::sync::Semaphore;
 
 use super::maintenance;
-use super::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::erasure::suppression_file::SuppressionFile;
 use crate::http::api_keys::ApiKeyCache;
 use crate::inbox::{WakeHandles, Worker};
+use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::change_listener::ChangeListener;
 use crate::settings::SettingsFile;
 use crate::sync::follow_up::FollowUps;

@@ -2,10 +2,7 @@
 
 mod jobs;
 pub mod maintenance;
-pub mod readiness;
-pub mod route;
 mod server;
-pub mod tasks;
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
@@ -18,10 +15,8 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use self::jobs::BackgroundJobs;
-use self::readiness::Readiness;
 pub use self::server::PATHS;
 use self::server::{metrics_server, public_server, raise_file_limit, run};
-use self::tasks::BackgroundTasks;
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;
 use crate::erasure::erase::ErasureError;
@@ -31,8 +26,10 @@ use crate::http::api_keys::ApiKeyCache;
 use crate::http::client_ip::Proxies;
 use crate::http::health::{Gauges, Health};
 use crate::http::rate_limits::{Rates, WrongKeys};
+use crate::http::readiness::Readiness;
 use crate::inbox::WakeHandles;
 use crate::ingest::live_search::{LiveSearch, Wanted};
+use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::change_listener::ChangeListener;
 use crate::lookup::coalescing::{CoalescingLimits, LookupCoalescer};

@@ -14,13 +14,13 @@ use socket2::SockRef;
 use tokio::sync::oneshot;
 use tracing_actix_web::TracingLogger;
 
-use super::route;
-use super::tasks::BackgroundTasks;
 use crate::http::health;
 use crate::http::health::{Gauges, Health};
 use crate::http::idle_connections::Connections;
 use crate::http::middleware::{HookpointSpan, HttpContext, finish};
 use crate::http::problem::Problem;
+use crate::http::route;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::handler::{LookupService, lookup};
 use crate::settings::SettingsFile;
 use crate::webhooks::handler::{WebhookService, options, receive};

@@ -9,11 +9,11 @@ use clap::{Args, Subcommand};
 
 use super::{audit, look, lookup, open, plain, say};
 use crate::admin::cancel_booking::{Attribution, Refreshed, cancel, is_done, known};
-use crate::app::tasks::BackgroundTasks;
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::event::{Event, field};
+use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::{Settings, user_name};
 use crate::sources::booking::Cancelling;
 use crate::storage::audit_log::list_actions;

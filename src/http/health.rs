@@ -8,8 +8,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Map;
 
 use super::problem::Problem;
-use crate::app::readiness::Readiness;
-use crate::app::tasks::BackgroundTasks;
+use crate::http::readiness::Readiness;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::cache::AnswerCache;
 use crate::lookup::coalescing::LookupCoalescer;
 use crate::telemetry::alarm::{Alarms, Part};

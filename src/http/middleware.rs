@@ -18,8 +18,8 @@ use super::idle_connections;
 use super::problem::Problem;
 use super::request_body_guard;
 use super::request_body_guard::HeldBody;
-use crate::app::route::Route;
-use crate::app::tasks::BackgroundTasks;
+use crate::http::route::Route;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::handler::{LookupTrace, Outcome};
 use crate::webhooks::handler::WebhookTrace;
 

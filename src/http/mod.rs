@@ -1,4 +1,4 @@
-//! Who may ask: networks, keys, limits.
+//! What every HTTP request passes: client address, API keys, rate limits, problems, health.
 
 pub mod api_keys;
 pub mod client_ip;
@@ -7,4 +7,6 @@ pub mod idle_connections;
 pub mod middleware;
 pub mod problem;
 pub mod rate_limits;
+pub mod readiness;
 pub mod request_body_guard;
+pub mod route;

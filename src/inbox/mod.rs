@@ -22,7 +22,6 @@ use uuid::Uuid;
 
 use self::claimed_delivery::{ClaimedDelivery, IGNORED, ParsedDelivery};
 use self::retry::{Failure, disposition};
-use crate::app::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::record::Change;
@@ -32,6 +31,7 @@ use crate::ingest::apply::{analyze_if_grown, apply_in};
 use crate::ingest::batch::{Applied, ChangeBatch};
 use crate::ingest::load::LoadFrom;
 use crate::ingest::unread_values::UnreadCounts;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::file::InboxSettings;
 use crate::sources::Delivery;
 use crate::storage::StorageError;

@@ -14,9 +14,9 @@ use super::cache::{AnswerCache, CacheGeneration, CacheKey};
 use super::query::Question;
 use super::query_customers::FoundCustomer;
 use super::repository::LookupRepository;
-use crate::app::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::storage::invalidation::Invalidation;
 
 /// An answer from the store.

@@ -15,7 +15,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::app::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::event::field;
@@ -24,6 +23,7 @@ use crate::customer::model::record::{Change, Record, RecordKey};
 use crate::customer::model::source::Source;
 use crate::inbox::retry::due_after;
 use crate::ingest::apply_reply::apply_reply;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::file::SyncSettings;
 use crate::sources::Delivery;
 use crate::sources::Unreadable;

@@ -8,9 +8,9 @@ use crate::storage::pool::Pool;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{RunEnd, SyncError, SyncMode, SyncRunner};
-use crate::app::tasks::BackgroundTasks;
 use crate::clock::Clock;
 use crate::customer::model::source::SourceKind;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::file::SyncSettings;
 use crate::sources::api::{ListCoverage, Stream, Traversal};
 use crate::storage::sync_streams::{StreamRow, list_streams};

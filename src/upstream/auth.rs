@@ -14,8 +14,8 @@ use super::queue::A_WHILE;
 use super::rate_limit_headers::RateLimitHeaders;
 use super::rate_limiter::DistributedRateLimiter;
 use super::{CallError, CallPriority, lock};
-use crate::app::tasks::BackgroundTasks;
 use crate::clock::Clock;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::sources::api::{AccountRules, ClientCredentials, Credential, TokenStyle};
 use crate::sources::extract::text_at;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::storage::pool::Pool;
 
 use super::{CallError, lock};
-use crate::app::tasks::BackgroundTasks;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::storage::upstream_accounts::{AccountKey, HealthRow, add_health};
 
 /// How often at most what happened is written down, unless it changes something.

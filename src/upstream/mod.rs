@@ -36,10 +36,10 @@ use self::rate_limiter::{DistributedRateLimiter, Limits};
 use self::single_flight::SharedCalls;
 pub use self::tls_error::CertificateProblem;
 
-use crate::app::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::file::CallSettings;
 use crate::sources::api::{AccountRules, Api};
 use crate::storage::upstream_accounts::{AccountKey, get_account};

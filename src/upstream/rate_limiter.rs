@@ -14,7 +14,7 @@ use super::fair_share::{Allocations, Window, share};
 use super::queue::{Deadline, NextGrant, Queue, Waiter};
 use super::rate_limit_headers::Backoff;
 use super::{CallError, CallPriority, lock};
-use crate::app::tasks::BackgroundTasks;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::storage::StorageError;
 use crate::storage::rate_limit::{Counting, Grant, UsageWindow, Written, delete_old_calls, reserve_calls};
 use crate::storage::upstream_accounts::{AccountKey, CLASSES};

@@ -11,8 +11,8 @@ use crate::storage::pool::Pool;
 use tokio::sync::oneshot;
 
 use super::body_memory::Body;
-use crate::app::tasks::BackgroundTasks;
 use crate::clock::Clock;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::storage::delivery_queue::{DeliveryRow, Inserted, insert_deliveries};
 use crate::telemetry::alarm::Alarm;
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookpoint::admin::cancel_booking::{Attribution, CancelError, Refreshed, cancel};
-use hookpoint::app::tasks::BackgroundTasks;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
 use hookpoint::demo::systems::{CLIENT_ID, Fault, Part, Systems, Terms, Thing, World, omnilab};
 use hookpoint::demo::webhook_signer::Secrets;
+use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::booking::NotCancellable;

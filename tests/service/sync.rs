@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hookpoint::app::tasks::BackgroundTasks;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge};
 use hookpoint::customer::model::source::{Source, SourceKind};
@@ -10,6 +9,7 @@ use hookpoint::demo::systems::{CLIENT_ID, Envelope, Fault, PARTICIPANT, Part, Sy
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
+use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
 use hookpoint::sources::api::Stream;
 use hookpoint::sources::omnilab::is_cancelled;

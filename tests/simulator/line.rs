@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookpoint::app::open_brands;
-use hookpoint::app::tasks::BackgroundTasks;
 use hookpoint::brand::Brand;
 use hookpoint::customer::model::source::Source;
 use hookpoint::demo;
+use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::{Api, Ask, ParsedReply};
 use hookpoint::storage::database::{Database, PoolSize};

@@ -6,12 +6,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hookpoint::app::open_brands;
-use hookpoint::app::tasks::BackgroundTasks;
 use hookpoint::brand::Brand;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::field_versions::FieldVersions;
 use hookpoint::customer::model::record::Record;
 use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::{AccountRules, Api, Ask, Credential, LiveSettings, LookupTarget, ParsedReply, Reply, Request, Stream, Target};

@@ -8,7 +8,6 @@ use anyhow::Context;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::app::Application;
-use crate::app::tasks::BackgroundTasks;
 use crate::cli::sync::run::walk_account;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
@@ -16,6 +15,7 @@ use crate::demo::http_post::Sender;
 use crate::demo::recorded_deliveries::Recorded;
 use crate::demo::systems::{Systems, syncaroo};
 use crate::demo::webhook_signer::Secrets;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::SettingsFile;
 use crate::storage::deliveries::list_backlog;
 use crate::sync::SyncRunner;

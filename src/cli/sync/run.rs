@@ -9,12 +9,12 @@ use indicatif::MultiProgress;
 
 use super::WhichArguments;
 use super::shown::Shown;
-use crate::app::tasks::BackgroundTasks;
 use crate::brand::Brand;
 use crate::cli::say;
 use crate::cli::serve::ShutdownSignal;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::SettingsFile;
 use crate::sources::api::Stream;
 use crate::storage::sync_streams::{StreamRow, list_streams};

@@ -10,8 +10,8 @@ use super::request_log::Arrivals;
 use super::token::Tokens;
 use super::window::Window;
 use super::{omneo, omnilab, omniotap, syncaroo};
-use crate::app::tasks::BackgroundTasks;
 use crate::customer::model::source::Source;
+use crate::jobs::tasks::BackgroundTasks;
 
 /// One system's.
 pub(super) struct Desk {

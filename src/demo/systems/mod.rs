@@ -37,9 +37,9 @@ use self::webhook_sender::Hooks;
 pub use self::webhook_sender::{Action, Webhook};
 use super::http_post::{NotTaken, Sender};
 use super::webhook_signer::Secrets;
-use crate::app::tasks::BackgroundTasks;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
+use crate::jobs::tasks::BackgroundTasks;
 
 /// Four running systems.
 pub struct Systems {

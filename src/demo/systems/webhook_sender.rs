@@ -9,11 +9,11 @@ use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
 use super::endpoint::Desk;
-use crate::app::tasks::BackgroundTasks;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::demo::http_post::Sender;
 use crate::demo::webhook_signer::Secrets;
+use crate::jobs::tasks::BackgroundTasks;
 
 /// How many are under way at once.
 const AT_ONCE: usize = 16;

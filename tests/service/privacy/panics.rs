@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hookpoint::app::tasks::BackgroundTasks;
+use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};

@@ -1,0 +1,3 @@
+//! Work beside requests: tasks that a shutdown ends or waits for.
+
+pub mod tasks;
