@@ -361,7 +361,7 @@ fn insert_people(scratch: &Scratch) {
 fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     let scratch = Scratch::new();
     let ledger = scratch.0.join("ledger.jsonl");
-    let settings = scratch.settings(&format!("[erasure]\nledger_file = {ledger:?}"));
+    let settings = scratch.settings(&format!("[erasure]\nsuppression_file = {ledger:?}"));
     let service = Running::serve(&settings);
     let key = key_of(&settings);
     insert_people(&scratch);

@@ -3,6 +3,7 @@
 //! [`SettingsFile`] is the file as it may be written; this module turns it into what the program uses. Nothing else reads the
 //! environment.
 
+mod brand_file;
 pub mod brands;
 pub mod file;
 mod mistake;

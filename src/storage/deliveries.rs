@@ -130,7 +130,7 @@ pub async fn find_delivery(pool: &Pool, brand_id: i32, delivery_id: Uuid) -> Res
 pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
     let query = sqlx::query(which!(
         "update deliveries set state = 'pending', attempts = 0, due_at = $9, finished_at = null, note = 'replayed'",
-        " and claim is null"
+        " and claim_token is null"
     ));
     Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
 }
@@ -141,7 +141,7 @@ pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilte
 /// When Postgres fails.
 pub async fn discard_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
     let query =
-        sqlx::query(which!("update deliveries set state = 'discarded', finished_at = $9", " and claim is null and state in ('pending', 'dead')"));
+        sqlx::query(which!("update deliveries set state = 'discarded', finished_at = $9", " and claim_token is null and state in ('pending', 'dead')"));
     Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
 }
 

@@ -56,7 +56,7 @@ impl UpstreamClient {
     }
 
     /// Sends a question, and reads what comes back.
-    pub(super) async fn execute(self: &Arc<Self>, ask: &Ask, call: &SharedCall) -> Outcome {
+    pub(super) async fn perform(self: &Arc<Self>, ask: &Ask, call: &SharedCall) -> Outcome {
         let request = self.api().request(ask).ok_or(CallError::Unsupported)?;
         let url = self.places.find(&request.target)?;
         let (mut was_lost, mut was_refused) = (false, false);

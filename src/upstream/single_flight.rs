@@ -111,7 +111,7 @@ impl CallGuard {
     async fn run(self, probe: Option<Probe>) {
         let account = &self.account;
         let outcome = tokio::select! {
-            outcome = account.execute(&self.ask, &self.call) => outcome,
+            outcome = account.perform(&self.ask, &self.call) => outcome,
             () = self.given_up() => return,
             () = account.background.until_ending() => Err(CallError::ShuttingDown),
         };

@@ -341,7 +341,7 @@ fn vendors_words_stay_where_they_belong() {
         // The roots of templates.
         "src/customer/answer/presentation.rs",
         // The names of settings, and their defaults.
-        "src/settings/file.rs",
+        "src/settings/brand_file.rs",
         "src/settings/brands.rs",
         // What the demo says that it shows.
         "src/cli/demo/",
@@ -427,16 +427,16 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[server]\nworkers = 1\nworkers = 2", 3, "workers", "duplicate key"),
     ("[server]\n\n[server]", 3, "[server]", "duplicate key"),
     ("[server]\nworkers = -1", 2, "server.workers", "expected"),
-    ("[server]\nallow = \"10.0.0.0/8\"", 2, "server.allow", "expected a sequence"),
-    ("[server]\nallow = [\"10.0.0.0/40\"]", 2, "server.allow", "is not a network"),
+    ("[server]\nallowed_networks = \"10.0.0.0/8\"", 2, "server.allowed_networks", "expected a sequence"),
+    ("[server]\nallowed_networks = [\"10.0.0.0/40\"]", 2, "server.allowed_networks", "is not a network"),
     ("[server]\ntrusted_proxies = [\"proxy.internal\"]", 2, "server.trusted_proxies", "is not a network"),
     ("[server]\nforwarded_header = \"x-real-ip\"", 2, "server.forwarded_header", "expected `x-forwarded-for` or `forwarded`"),
     ("[server]\npublic_url = \"api.brand.nl\"", 2, "server.public_url", "such as \"https://api.brand.nl\""),
-    ("[database]\nfetch = \"yes\"", 2, "database.fetch", "expected a boolean"),
-    ("[database]\nconnections = 0", 2, "database.connections", "at least 2"),
-    ("[lookup]\nconnections = 4000000000", 2, "lookup.connections", "at most 100"),
+    ("[database]\ndownload_postgres = \"yes\"", 2, "database.download_postgres", "expected a boolean"),
+    ("[database]\nmax_connections = 0", 2, "database.max_connections", "at least 2"),
+    ("[lookup]\ndatabase_connections = 4000000000", 2, "lookup.database_connections", "at most 100"),
     ("[lookup]\ndeadline_ms = 9000000000000000000", 2, "lookup.deadline_ms", "at most 60000"),
-    ("[lookup]\nseveral = \"some\"", 2, "lookup.several", "expected `all` or `none`"),
+    ("[lookup]\nmultiple_matches = \"some\"", 2, "lookup.multiple_matches", "expected `all` or `none`"),
     ("[lookup]\ndeadline_ms = 0", 2, "lookup.deadline_ms", "at least 50"),
     ("[lookup]\nmax_customers = 0", 2, "lookup.max_customers", "at least 1"),
     ("[lookup]\nmax_waiting = 0", 2, "lookup.max_waiting", "at least 1"),
@@ -444,11 +444,11 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[lookup]\nkey_parameter = \"address\"", 2, "lookup.key_parameter", "such as \"key\""),
     ("[limits]\nlookups_per_second = 0", 2, "limits.lookups_per_second", "at least 1"),
     ("[limits]\nwrong_keys_per_minute = 0", 2, "limits.wrong_keys_per_minute", "at least 1"),
-    ("[limits]\nmisses_per_minute = 0", 2, "limits.not_found_per_minute", "at least 1"),
-    ("[limits]\nmax_networks = 0", 2, "limits.max_tracked_networks", "at least 1"),
+    ("[limits]\nnot_found_per_minute = 0", 2, "limits.not_found_per_minute", "at least 1"),
+    ("[limits]\nmax_tracked_networks = 0", 2, "limits.max_tracked_networks", "at least 1"),
     ("[telemetry]\nlevel = \"verbose\"", 2, "telemetry.level", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
     ("[telemetry]\nformat = \"xml\"", 2, "telemetry.format", "expected one of `auto`, `human`, `json`"),
-    ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nledger_file = \"/srv/data/ledger.jsonl\"", 4, "erasure.suppression_file", "must not be below /srv/data"),
+    ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nsuppression_file = \"/srv/data/ledger.jsonl\"", 4, "erasure.suppression_file", "must not be below /srv/data"),
     // Brands.
     ("[limits]\n[brands.Demo]", 2, "brands.Demo", "lower-case letters, digits, - and _"),
     ("[brands.\"a.b\"]", 1, "brands.a.b", "lower-case letters, digits, - and _"),
@@ -472,9 +472,9 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[brands.demo.timeline]\nlimit = 0", 2, "brands.demo.timeline.limit", "between 1 and 1000"),
     ("[brands.demo.sources.omneo]\nevent_url = \"https://x/{{ events.id }}\"", 2, "brands.demo.sources.omneo.event_url", ROOTS),
     // Identity and sources.
-    ("[brands.demo.identity]\norder = [\n \"omneo.profile\",\n \"crm\",\n]", 4, "brands.demo.identity.order.1", KINDS),
-    ("[brands.demo.identity]\nunique = [\"crm\"]", 2, "brands.demo.identity.unique.0", KINDS),
-    ("[brands.demo.identity]\nshared_above = 0", 2, "brands.demo.identity.shared_value_threshold", "at least 1"),
+    ("[brands.demo.identity]\nprecedence = [\n \"omneo.profile\",\n \"crm\",\n]", 4, "brands.demo.identity.precedence.1", KINDS),
+    ("[brands.demo.identity]\none_record_per_person = [\"crm\"]", 2, "brands.demo.identity.one_record_per_person.0", KINDS),
+    ("[brands.demo.identity]\nshared_value_threshold = 0", 2, "brands.demo.identity.shared_value_threshold", "at least 1"),
     ("[brands.demo.identity]\ncomponent_cap = 0", 2, "brands.demo.identity.component_cap", "at least 1"),
     ("[brands.demo.identity]\nblocked_values = [\n \"a@example.org\",\n \"hello\",\n]", 4, "brands.demo.identity.blocked_values.1", "e-mail address nor a phone number"),
     ("[brands.demo.sources.omnilab]\nexternal_id_kind = \"crm\"", 2, "brands.demo.sources.omnilab.external_id_kind", "must be \"\" or one of omneo.profile"),
@@ -484,9 +484,9 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[brands.demo.sources.omnilab]\nexternal_id_kind = 5", 2, "brands.demo.sources.omnilab.external_id_kind", "such as \"omneo.profile\", or a list"),
     ("[brands.demo.sources.omneo.identity_kinds]\ncrm = \"crm\"", 2, "brands.demo.sources.omneo.identity_kinds.crm", KINDS),
     ("[brands.demo.sources.omnilab.pointers]\nemail = \"data.email\"", 2, "brands.demo.sources.omnilab.pointers.email", "starts with /, as in \"/data/email\""),
-    ("[brands.demo.sources.syncaroo]\nactions = [\n { attribute = \"\", resource = \"*\", action = \"drop\" },\n]", 3, "brands.demo.sources.syncaroo.actions.0.attribute", "\"*\" stands for any"),
-    ("[brands.demo.sources.syncaroo]\nactions = [\n { attribute = \"*\", resource = \"*\", action = \"now\" },\n]", 3, "brands.demo.sources.syncaroo.actions.0", "expected one of `first`, `usual`, `later`, `drop`"),
-    ("[brands.demo.sources.syncaroo]\nactions = [\n { attribute = \"*\", action = \"drop\" },\n]", 3, "brands.demo.sources.syncaroo.actions.0", "missing field `resource`"),
+    ("[brands.demo.sources.syncaroo]\nwebhook_priorities = [\n { attribute = \"\", resource = \"*\", priority = \"drop\" },\n]", 3, "brands.demo.sources.syncaroo.webhook_priorities.0.attribute", "\"*\" stands for any"),
+    ("[brands.demo.sources.syncaroo]\nwebhook_priorities = [\n { attribute = \"*\", resource = \"*\", priority = \"now\" },\n]", 3, "brands.demo.sources.syncaroo.webhook_priorities.0", "expected one of `first`, `usual`, `later`, `drop`"),
+    ("[brands.demo.sources.syncaroo]\nwebhook_priorities = [\n { attribute = \"*\", priority = \"drop\" },\n]", 3, "brands.demo.sources.syncaroo.webhook_priorities.0", "missing field `resource`"),
     // Doors.
     ("[brands.demo.sources.omneo.webhook]\nverification = \"hash\"", 2, "brands.demo.sources.omneo.webhook.verification", "expected one of ``, `signature`, `secret`, `none`"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"", 2, "brands.demo.sources.omneo.webhook.verification", "\"signature\" needs secrets, such as secrets = [{ env = \"NAME\" }]"),
@@ -505,7 +505,7 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[brands.demo.sources.omnilab.webhook]\nverification = \"signature\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omnilab.webhook.secrets.0", "key_encoding = \"raw\""),
     ("[brands.demo.sources.omnilab.webhook]\ntolerance_seconds = 0", 2, "brands.demo.sources.omnilab.webhook.tolerance_seconds", "between 1 and 86400"),
     ("[brands.demo.sources.omnilab.webhook]\nauthorization_header = \"x auth\"", 2, "brands.demo.sources.omnilab.webhook.authorization_header", "such as \"x-signature\""),
-    ("[brands.demo.sources.omniotap.webhook]\nheader = \"\"", 2, "brands.demo.sources.omniotap.webhook.header", "such as \"x-signature\""),
+    ("[brands.demo.sources.omniotap.webhook]\nsignature_header = \"\"", 2, "brands.demo.sources.omniotap.webhook.signature_header", "such as \"x-signature\""),
     ("[brands.demo.sources.omniotap.webhook]\nalgorithm = \"sha256\"", 2, "brands.demo.sources.omniotap.webhook.algorithm", "expected one of `hmac-sha256`, `hmac-sha512`, `hmac-sha1`, `hmac-md5`"),
     ("[brands.demo.sources.syncaroo.webhook]\nserialization = \"ruby\"", 2, "brands.demo.sources.syncaroo.webhook.serialization", "expected one of `compact`, `php`, `python`, `sorted`"),
     ("[brands.demo.sources.syncaroo.webhook]\nsecret_in = \"body\"", 2, "brands.demo.sources.syncaroo.webhook.secret_in", "expected one of `path`, `query`, `header`"),
@@ -539,7 +539,7 @@ fn a_credential_of_an_api_may_be_as_short_as_its_vendor_makes_it() {
 
 #[test]
 fn mistakes_of_all_brands_are_told_at_once() {
-    let told = mistakes("[limits]\nmax_networks = 0\n[brands.one]\nlocale = \"de\"\ntime_zone = \"X\"\n[brands.two]\nlocale = \"fr\"");
+    let told = mistakes("[limits]\nmax_tracked_networks = 0\n[brands.one]\nlocale = \"de\"\ntime_zone = \"X\"\n[brands.two]\nlocale = \"fr\"");
     let places: Vec<String> = told.iter().map(|told| told.split(": ").take(2).collect::<Vec<_>>().join(" ")).collect();
     let expected = [
         "brand.toml:2 limits.max_tracked_networks",
@@ -554,7 +554,7 @@ fn mistakes_of_all_brands_are_told_at_once() {
 fn a_mistake_never_repeats_the_database_url() {
     for text in [
         "[database]\nurl = 5\nurl_file = \"secret\"",
-        "[database]\nurl = \"postgres://u:secret@h/d\"\nconnections = 0",
+        "[database]\nurl = \"postgres://u:secret@h/d\"\nmax_connections = 0",
         "[database]\nurl = \"postgres://u:secret@h/d",
     ] {
         assert!(!mistakes(text).join("\n").contains("secret"), "{text}");

@@ -67,7 +67,7 @@ fn a_service_that_is_told_where_needs_no_environment() {
     let scratch = Scratch::new();
     let before = guessed();
     let told = format!(
-        "[database]\ndata_dir = {:?}\nfetch = true\n[erasure]\nledger_file = {:?}\n[brands.shop]\n",
+        "[database]\ndata_dir = {:?}\ndownload_postgres = true\n[erasure]\nsuppression_file = {:?}\n[brands.shop]\n",
         scratch.0.join("data"),
         scratch.0.join("ledger.jsonl")
     );

@@ -65,7 +65,7 @@ fn a_ledger_that_names_most_of_a_brand_keeps_the_service_from_starting_until_som
     refused(&desk.run(&["customer", "erase", "--id", "omneo.profile:profile-0", "--yes"]));
     assert_eq!(count(&desk), before);
     let text = std::fs::read_to_string(&desk.settings).unwrap();
-    std::fs::write(&desk.settings, text.replace("[erasure]", "[erasure]\nmax_percent = 100")).unwrap();
+    std::fs::write(&desk.settings, text.replace("[erasure]", "[erasure]\nmax_erased_percent = 100")).unwrap();
     desk.serve().stop();
     assert_eq!(count(&desk), ["0", "0", "0"], "now they are");
 }

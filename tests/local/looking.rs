@@ -83,7 +83,7 @@ fn who_looks_at_an_empty_database_is_told_what_to_do_and_it_stays_empty() {
         assert_eq!(tables(&desk), Vec::<String>::new(), "{arguments:?}");
     }
     desk.run(&["migrate"]).well();
-    assert!(tables(&desk).contains(&"public.actions".to_owned()));
+    assert!(tables(&desk).contains(&"public.audit_log".to_owned()));
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn while_a_secret_is_changed_both_are_valid() {
 fn a_missing_header_is_refused() {
     let signature = hex(&hmac_sha256(NEW.as_bytes(), BODY));
     assert_eq!(check(&*door(Source::Omneo, "", &[NEW]), &[("x-omneo-event", "profile.updated")], BODY), Err(VerificationError::Missing(OMNEO)));
-    let door = door(Source::OmnioTap, "header = \"X-Signature\"", &[NEW]);
+    let door = door(Source::OmnioTap, "signature_header = \"X-Signature\"", &[NEW]);
     assert_eq!(check(&*door, &[("x-omniotap-signature", &signature)], BODY), Err(VerificationError::Missing("signature header")));
     assert_eq!(check(&*door, &[("x-signature", &signature)], BODY), Ok(()));
 }
@@ -55,7 +55,7 @@ fn hex_has_either_case_and_nothing_else() {
 
 #[test]
 fn base64_is_of_the_standard_alphabet_with_padding_or_without() {
-    let door = door(Source::OmnioTap, "encoding = \"base64\"\nheader = \"h\"", &[NEW]);
+    let door = door(Source::OmnioTap, "encoding = \"base64\"\nsignature_header = \"h\"", &[NEW]);
     // A body whose signature has letters that the alphabets differ in.
     let body = (0_u32..).map(|n| n.to_string()).find(|body| base64(&hmac_sha256(NEW.as_bytes(), body.as_bytes())).contains('+')).unwrap();
     let right = base64(&hmac_sha256(NEW.as_bytes(), body.as_bytes()));
@@ -69,7 +69,7 @@ fn base64_is_of_the_standard_alphabet_with_padding_or_without() {
 
 #[test]
 fn what_stands_in_front_of_a_signature_has_to_stand_there() {
-    let door = door(Source::OmnioTap, "prefix = \"sha256=\"\nheader = \"h\"", &[NEW]);
+    let door = door(Source::OmnioTap, "signature_prefix = \"sha256=\"\nsignature_header = \"h\"", &[NEW]);
     let right = hex(&hmac_sha256(NEW.as_bytes(), BODY));
     assert_eq!(check(&*door, &[("h", &format!("sha256={right}"))], BODY), Ok(()));
     for odd in [right.clone(), format!("SHA256={right}"), format!("sha256=sha256={right}"), "sha256".to_owned()] {

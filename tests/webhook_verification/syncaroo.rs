@@ -131,9 +131,9 @@ fn the_settings_say_what_is_processed_first_and_what_is_dropped() {
     let about = |attribute: &str, resource: &str| format!(r#"{{"metaData":{{"attributeType":"{attribute}","resourceType":"{resource}"}}}}"#);
     assert_eq!(priority("", &about("bookings", "hot-desk")), Priority::High);
     assert_eq!(priority("", &about("resources", "hot-desk")), Priority::Normal);
-    let drop_desks = r#"syncaroo.actions = [{ attribute = "*", resource = "hot-desk", action = "drop" }]"#;
+    let drop_desks = r#"syncaroo.webhook_priorities = [{ attribute = "*", resource = "hot-desk", priority = "drop" }]"#;
     assert_eq!(priority(drop_desks, &about("bookings", "hot-desk")), Priority::Drop);
     assert_eq!(priority(drop_desks, &about("bookings", "office")), Priority::Normal);
-    let drop_all = r#"syncaroo.actions = [{ attribute = "*", resource = "*", action = "drop" }]"#;
+    let drop_all = r#"syncaroo.webhook_priorities = [{ attribute = "*", resource = "*", priority = "drop" }]"#;
     assert_eq!(priority(drop_all, "not JSON"), Priority::Normal);
 }

@@ -22,7 +22,7 @@ const TABLES: [(Source, &str); 12] = [
     (Source::Omneo, "verification = \"signature\"\nsecrets = S"),
     (Source::Omneo, "verification = \"secret\"\nsecrets = S"),
     (Source::OmnioTap, "verification = \"signature\"\nsecrets = S"),
-    (Source::OmnioTap, "verification = \"signature\"\nalgorithm = \"hmac-sha1\"\nprefix = \"sha1=\"\nsecrets = S"),
+    (Source::OmnioTap, "verification = \"signature\"\nalgorithm = \"hmac-sha1\"\nsignature_prefix = \"sha1=\"\nsecrets = S"),
     (Source::OmnioTap, "verification = \"signature\"\nalgorithm = \"hmac-sha512\"\nencoding = \"base64\"\nsecrets = S"),
     (Source::Syncaroo, "verification = \"hash\"\nsecrets = S"),
     (Source::Syncaroo, "verification = \"hash\"\nserialization = \"php\"\nalgorithm = \"hmac-md5\"\nsecrets = S"),
