@@ -103,8 +103,8 @@ impl Worker {
         Self { pool, brand, clock, lease, batch: settings.batch_size, max_attempts: settings.max_attempts, is_outgrown, is_held }
     }
 
-    /// Runs until the service shuts down, and finishes its current batch. The slots limit how many brands are processed
-    /// at once.
+    /// Runs until the service shuts down, then finishes its current batch. The slots limit how many brands are
+    /// processed at once.
     pub async fn run(self, wakes: WakeHandles, slots: Arc<Semaphore>, alarm: Arc<Alarm>, background: BackgroundTasks) {
         let mut held_since = None;
         let looks = Arc::new(Semaphore::new(1));

@@ -71,8 +71,8 @@ pub(super) struct TransportError {
 }
 
 impl Client {
-    /// Creates the client. It makes no connection yet. If the machine has no certificates of authorities, only calls
-    /// without TLS are possible. The given authorities are trusted besides those of the machine.
+    /// Creates the client. It makes no connection yet. If the machine has no root certificates, only calls without TLS
+    /// are possible. The given authorities are trusted besides those of the machine.
     pub(super) fn new(settings: &CallSettings, authorities: &[Certificate]) -> Self {
         // Fails if a provider is already installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -1,7 +1,7 @@
 //! Stores deliveries in batches, by brand.
 //!
-//! While a batch of a brand is written, further deliveries wait. They form the next batch, in one statement. So many
-//! deliveries share one wait for the disk.
+//! While a batch of a brand is written, further deliveries wait. They form the next batch, in one statement. In this
+//! way, many deliveries share one wait for the disk.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
