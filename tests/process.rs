@@ -542,7 +542,7 @@ fn an_authority_of_ones_own_is_trusted_where_the_environment_names_it() {
     let status = || text(&command(&arguments("sync status")).output().unwrap().stdout);
     let mut service = Running::serve(&file);
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !status().contains("its certificate is not trusted: no authority known here has issued it") {
+    while !status().contains("the TLS certificate of the source is not trusted: no trusted authority has issued it") {
         assert!(Instant::now() < deadline, "{}", status());
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0, "nobody gets the key who isn't trusted");

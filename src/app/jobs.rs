@@ -1,4 +1,4 @@
-//! The work beside requests, begun.
+//! Starts the background jobs of a replica.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::telemetry::alarm::{Alarms, Part};
 use crate::upstream::UpstreamClients;
 use crate::webhooks::handler::WebhookService;
 
-/// What all of it needs.
+/// The dependencies of the background jobs.
 pub(super) struct BackgroundJobs<'a> {
     pub file: &'a SettingsFile,
     pub pool: &'a Pool,
@@ -31,7 +31,7 @@ pub(super) struct BackgroundJobs<'a> {
 }
 
 impl BackgroundJobs<'_> {
-    /// Applies what came in, asks what webhooks hinted at, and walks through what the sources have.
+    /// Starts the jobs that fetch and apply data: inbox workers, follow-ups and scheduled sync runs.
     pub(super) fn collect(&self, accounts: &UpstreamClients, wakes: &WakeHandles) {
         let Self { file, pool, brands, background, clock, alarms } = *self;
         if file.inbox.workers > 0 {
@@ -50,7 +50,7 @@ impl BackgroundJobs<'_> {
         }
     }
 
-    /// Counts, forgets, reconciles.
+    /// Starts the maintenance jobs: counters, gauges, deletion of old rows, and reconciliation of the suppression list.
     pub(super) fn keep_up(&self, reception: &WebhookService, ledger: SuppressionFile) {
         let Self { file, pool, brands, background, clock, .. } = *self;
         let all = || brands.to_vec();
@@ -66,7 +66,7 @@ impl BackgroundJobs<'_> {
         background.spawn_endless(maintenance::drain_histograms());
     }
 
-    /// Keeps what is remembered true.
+    /// Starts the jobs that keep cached answers and API keys up to date.
     pub(super) fn answer(&self, change_listener: &Arc<ChangeListener>, api_keys: &Arc<ApiKeyCache>) {
         let Self { pool, background, .. } = *self;
         background.spawn_endless(Arc::clone(change_listener).listen());

@@ -1,4 +1,4 @@
-//! What goes on beside requests for as long as the service runs.
+//! Jobs that run for as long as the service runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,30 +20,30 @@ use crate::storage::live_queries::delete_old_live_queries;
 use crate::storage::sync_streams::{StreamRow, list_streams};
 use crate::webhooks::endpoints::WebhookEndpoints;
 
-/// Writes down when keys were last used.
+/// Saves the time of the last use of each API key, every 30 seconds.
 pub async fn write_last_used(pool: Pool, api_keys: Arc<ApiKeyCache>) {
     loop {
         tokio::time::sleep(Duration::from_secs(30)).await;
         if let Err(error) = api_keys.write_last_used(&pool).await {
-            tracing::warn!(%error, "when keys were last used is not written down yet");
+            tracing::warn!(%error, "failed to save last use of API keys; retrying");
         }
     }
 }
 
-/// Makes customers anew that other settings made, one brand after the other.
+/// Derives customers again that were derived with other settings, one brand after the other.
 pub async fn rederive_brands(pool: Pool, brands: Vec<Arc<Brand>>) {
     for brand in brands {
         while let Err(error) = rederive(&pool, &brand).await {
-            tracing::warn!(brand = brand.rules.slug, %error, "customers of earlier settings are not made anew yet");
+            tracing::warn!(brand = brand.rules.slug, %error, "failed to derive customers again with the current settings; retrying");
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
     }
 }
 
-/// So long a command may take to erase somebody, before the service takes over.
+/// How long an erasure by a command may take. After that, the service completes it.
 const ERASING: SignedDuration = SignedDuration::from_mins(10);
 
-/// Keeps the ledger of erasures and its file alike, and erases again who came back with a database that was restored meanwhile.
+/// Keeps the suppression list and its file in sync. Erases people again whom a restored backup brought back.
 pub async fn reconcile_suppressions(pool: Pool, brands: Vec<Arc<Brand>>, (ledger, max_erased_percent): (SuppressionFile, u32), clock: Clock) {
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -51,13 +51,13 @@ pub async fn reconcile_suppressions(pool: Pool, brands: Vec<Arc<Brand>>, (ledger
             let now = clock.now();
             let began_by = now.checked_sub(ERASING).unwrap_or(now);
             if let Err(error) = reconcile(&pool, brand, (&ledger, max_erased_percent), now, began_by).await {
-                tracing::error!(brand = brand.rules.slug, %error, "the ledger of erasures and its file are not alike yet");
+                tracing::error!(brand = brand.rules.slug, %error, "suppression list and its file are out of sync; retrying");
             }
         }
     }
 }
 
-/// Counts what waits for somebody to decide.
+/// Counts the possible matches that a person must decide.
 pub async fn count_reviews(pool: Pool, brands: Vec<Arc<Brand>>) {
     loop {
         for brand in &brands {
@@ -69,17 +69,17 @@ pub async fn count_reviews(pool: Pool, brands: Vec<Arc<Brand>>) {
     }
 }
 
-/// Writes down what was let in and turned away at the doors.
+/// Saves the counters of webhook endpoints, every 2 seconds.
 pub async fn save_webhook_stats(pool: Pool, endpoints: Arc<WebhookEndpoints>) {
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;
         if let Err(error) = endpoints.write_down(&pool).await {
-            tracing::warn!(%error, "what came to the doors is not written down yet");
+            tracing::warn!(%error, "failed to save webhook counters; retrying");
         }
     }
 }
 
-/// Measures how the sources' webhooks are doing.
+/// Updates the gauges of each source's webhooks, every 10 seconds.
 pub async fn watch_inboxes(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
     loop {
         for brand in &brands {
@@ -91,7 +91,7 @@ pub async fn watch_inboxes(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
     }
 }
 
-/// When something was last looked at: what is shown is as old as that.
+/// The time of a check, in seconds since 1970. The gauges of the check have the values of that time.
 fn unix_seconds(clock: &Clock) -> f64 {
     clock.now().duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
 }
@@ -111,7 +111,7 @@ fn show(brand: &str, watch: &SourceHealth, now: Timestamp) {
     }
 }
 
-/// Removes deliveries that have been kept long enough, a small batch at a time.
+/// Deletes deliveries whose retention has ended, in small batches.
 pub async fn forget_deliveries(pool: Pool, brands: Vec<Arc<Brand>>, settings: InboxSettings, clock: Clock) {
     let days = |count: u32| SignedDuration::from_hours(24 * i64::from(count));
     loop {
@@ -120,7 +120,7 @@ pub async fn forget_deliveries(pool: Pool, brands: Vec<Arc<Brand>>, settings: In
             let before = |time| now.checked_sub(time).unwrap_or(Timestamp::UNIX_EPOCH);
             let (finished, known) = (before(days(settings.retention_days)), before(days(settings.dedup_retention_days)));
             while delete_old_deliveries(&pool, brand.id(), finished, known, 1_000).await.is_ok_and(|more| more) {
-                // Lookups and changes come first.
+                // The pause leaves Postgres to lookups and changes.
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
@@ -128,7 +128,7 @@ pub async fn forget_deliveries(pool: Pool, brands: Vec<Arc<Brand>>, settings: In
     }
 }
 
-/// Measures how far the sources are walked through.
+/// Updates the gauges of sync runs, every 10 seconds.
 pub async fn watch_streams(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
     loop {
         for brand in brands.iter().filter(|brand| !brand.rules.accounts.is_empty()) {
@@ -157,16 +157,16 @@ fn show_stream(brand: &str, row: &StreamRow, now: Timestamp) {
     }
 }
 
-/// Forgets whom sources were asked about long ago.
+/// Deletes old entries about live queries, every hour.
 pub async fn forget_looks(pool: Pool) {
     loop {
-        // What is not forgotten now is forgotten the next time.
+        // If this fails, the next run deletes them.
         let _ = delete_old_live_queries(&pool).await;
         tokio::time::sleep(Duration::from_secs(3_600)).await;
     }
 }
 
-/// What is measured waits in memory until it is added up: here, if nobody reads the metrics.
+/// Adds up the samples of histograms, which otherwise grow in memory while nobody reads the metrics.
 pub async fn drain_histograms() {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;

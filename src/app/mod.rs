@@ -48,13 +48,13 @@ use crate::webhooks::handler::WebhookService;
 
 /// A running application.
 pub struct Application {
-    /// Where it listens.
+    /// Address of lookups and webhooks.
     pub address: SocketAddr,
-    /// Where the metrics are, if anywhere.
+    /// Address of the metrics, if they are served.
     pub metrics_address: Option<SocketAddr>,
-    /// The brands, by number.
+    /// The brands, by their id.
     pub brands: HashMap<i32, Arc<Brand>>,
-    /// The store.
+    /// The database.
     pub database: Database,
     coalescer: Arc<LookupCoalescer>,
     api_keys: Arc<ApiKeyCache>,
@@ -65,32 +65,33 @@ pub struct Application {
     drain: Duration,
 }
 
-/// How long the end waits for each of the last things to do, once nobody asks any more.
+/// How long each of the last steps of a shutdown may take, after the servers have stopped.
 const SHUTDOWN_STEP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long storing webhooks may take. Whoever sent them has been told to send them again by then: it only frees the connection.
+/// Statement timeout for storing webhooks. By then the sender already has an answer that asks it to send the webhook
+/// again, so the timeout only frees the connection.
 const RECEIPT: Duration = Duration::from_secs(5);
 
-/// The application can't start.
+/// Why the application cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The store fails.
+    /// Postgres failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// It isn't known who was erased.
+    /// The suppression list cannot be read or reconciled.
     #[error(transparent)]
     Erasure(#[from] ErasureError),
-    /// An address can't be listened on.
+    /// The service cannot listen on an address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// As the settings have it.
+        /// The address, as in the settings.
         address: String,
-        /// Why not.
+        /// The reason.
         source: std::io::Error,
     },
 }
 
-/// Gives every brand of the settings its number and secret.
+/// Loads each brand of the settings with its id and its secrets. Inserts a brand that is new.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -103,7 +104,8 @@ pub async fn open_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
     Ok(open)
 }
 
-/// The brands of the settings, for whoever only looks: one that has no number yet has one that nothing is stored under.
+/// Loads the brands of the settings without writing. A brand that is not in the database gets a negative id, which has
+/// no data.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -117,7 +119,8 @@ pub async fn find_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
     Ok(found)
 }
 
-/// Erases again who is in the ledger and not in its tables. That its file can't be written keeps nobody from being answered.
+/// Erases people again who are on the suppression list but have data. If only writing the suppression file fails, the
+/// service still starts.
 async fn reconcile_all(
     database: &Database,
     brands: &HashMap<i32, Arc<Brand>>,
@@ -127,7 +130,7 @@ async fn reconcile_all(
     for brand in brands.values() {
         match reconcile(&database.pool, brand, (ledger, max_erased_percent), clock.now(), clock.now()).await {
             Err(ErasureError::Ledger(error @ SuppressionFileError::Write(..))) => {
-                tracing::error!(brand = brand.rules.slug, %error, "a restored backup would not know who was erased");
+                tracing::error!(brand = brand.rules.slug, %error, "failed to write the suppression file; a restored backup would bring back erased people");
             }
             done => {
                 done?;
@@ -138,20 +141,21 @@ async fn reconcile_all(
 }
 
 impl Application {
-    /// Starts to listen, migrates the store and begins to answer.
+    /// Listens, migrates the database, and starts to answer.
     ///
     /// # Errors
-    /// When an address is taken or the store fails.
+    /// When an address is in use, or Postgres fails.
     pub async fn start(file: &SettingsFile, rules: Vec<BrandRules>, database: Database, clock: Clock) -> Result<Self, StartError> {
         let application = Self::start_unprepared(file, rules, database, clock).await?;
         application.set_prepared();
         Ok(application)
     }
 
-    /// Like [`start`](Self::start), but not ready before [`set_prepared`](Self::set_prepared): somebody wants to fill the store first.
+    /// Like [`start`](Self::start), but the service is not ready before [`set_prepared`](Self::set_prepared). The demo
+    /// fills the database in between.
     ///
     /// # Errors
-    /// When an address is taken or the store fails.
+    /// When an address is in use, or Postgres fails.
     pub async fn start_unprepared(file: &SettingsFile, rules: Vec<BrandRules>, database: Database, clock: Clock) -> Result<Self, StartError> {
         raise_file_limit();
         let listener = bind(&file.server.listen)?;
@@ -160,7 +164,7 @@ impl Application {
         let ledger = SuppressionFile::new(suppression_file(file));
         adopt_keys(&database.pool, &ledger, &rules.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
         let brands = open_brands(&database, rules).await?;
-        // Before anybody is answered: an old backup may have brought back who was erased.
+        // This must come before the first answer: a restored backup may have brought back erased people.
         reconcile_all(&database, &brands, (&ledger, file.erasure.max_erased_percent), &clock).await?;
         warn_about_open_doors(file, &brands);
         let needed = file
@@ -173,17 +177,14 @@ impl Application {
             tracing::warn!(
                 needed,
                 had,
-                "Postgres, or the pooler in between, gives this replica fewer connections than its settings use: the rest fails when it is busy"
+                "Postgres or its pooler allows fewer connections than the settings need, so work fails under load; raise its limit or lower the settings"
             );
         }
         if let Some(exposure) = database.exposure() {
-            tracing::warn!(
-                exposure,
-                "the connection to Postgres is not protected as well as it could be: use sslmode=verify-full in the database URL"
-            );
+            tracing::warn!(exposure, "connection to Postgres is not fully protected; set sslmode=verify-full in the database URL");
         }
         if database.logs_values().await? {
-            tracing::warn!("this Postgres writes customers' addresses into its own log: the README says which settings end that");
+            tracing::warn!("Postgres writes addresses of customers into its log; deploy/operate.md lists the settings that prevent it");
         }
         let background = BackgroundTasks::new();
         let api_keys = Arc::new(ApiKeyCache::new(brands.clone(), rates(file)));
@@ -271,18 +272,19 @@ impl Application {
         Ok(Self { address, metrics_address, brands, database, coalescer, api_keys, change_listener, readiness, servers, background, drain })
     }
 
-    /// Nothing is left to prepare: as soon as changes are heard, the service is ready.
+    /// Marks the preparation as done. The service is ready as soon as the change listener is connected.
     pub fn set_prepared(&self) {
         self.readiness.set_prepared();
     }
 
-    /// Whether the service may be asked.
+    /// The readiness of the service.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         self.readiness.clone()
     }
 
-    /// Tells balancers to look elsewhere, goes on answering until they do, finishes the requests in flight, and stops.
+    /// Shuts down. Reports "not ready" to load balancers, answers for the drain period, finishes requests in flight,
+    /// and stops.
     pub async fn stop(self) {
         self.background.drain();
         tokio::time::sleep(self.drain).await;
@@ -292,16 +294,16 @@ impl Application {
         for (_, stopped) in self.servers {
             let _ = stopped.await;
         }
-        // A store that hangs must not keep us from ending.
+        // A Postgres that does not answer must not block the shutdown.
         let written = tokio::time::timeout(SHUTDOWN_STEP_TIMEOUT, self.api_keys.write_last_used(&self.database.pool)).await;
         if !matches!(written, Ok(Ok(()))) {
-            tracing::warn!("when keys were last used is not written down");
+            tracing::warn!("failed to save last use of API keys");
         }
         let _ = tokio::time::timeout(SHUTDOWN_STEP_TIMEOUT, self.background.end()).await;
         self.database.close().await;
     }
 
-    /// Waits until everything that changed before is heard here.
+    /// Waits until this replica has received all earlier change notifications.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -309,13 +311,13 @@ impl Application {
         self.change_listener.catch_up().await
     }
 
-    /// How many lookups wait for the store.
+    /// The number of lookups that wait for Postgres.
     #[must_use]
     pub fn lookups_waiting(&self) -> u64 {
         self.coalescer.waiting()
     }
 
-    /// Completes when the server ended without being told to.
+    /// Completes when the server has ended without a shutdown.
     pub async fn ended(&mut self) {
         if let Some((_, stopped)) = self.servers.first_mut() {
             let _ = stopped.await;
@@ -333,16 +335,18 @@ fn local(listener: &TcpListener, file: &SettingsFile) -> SocketAddr {
     listener.local_addr().unwrap_or_else(|_| fallback())
 }
 
-/// Connections that only receiving webhooks uses, so that no work keeps them from being stored. Nobody waits longer for a receipt.
+/// Connections that only the storing of webhooks uses, so that other work cannot block it. Waiting for a connection
+/// ends when the webhook must be answered.
 fn delivery_writer(file: &SettingsFile) -> Use {
     let timeout = Duration::from_millis(file.inbox.ack_timeout_ms);
     Use { connections: file.inbox.database_connections, timeout, statement: Some(RECEIPT), setup: "" }
 }
 
-/// Connections that only lookups use, so that no other work makes them wait. Plans that fit any address are made once for each.
+/// Connections that only lookups use, so that other work cannot block them. Postgres plans each statement once, for any
+/// address.
 fn lookups(file: &SettingsFile, deadline: Duration) -> Use {
     let setup = "set plan_cache_mode = force_generic_plan; set jit = off";
-    // Nobody waits that long: it only frees Postgres from what was given up.
+    // No lookup waits that long. The timeout only stops statements in Postgres that were abandoned.
     Use { connections: file.lookup.database_connections, timeout: Duration::ZERO, statement: Some(deadline.saturating_mul(2)), setup }
 }
 
@@ -369,20 +373,20 @@ fn cache_limits(file: &SettingsFile) -> CacheLimits {
 fn warn_about_open_doors(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>) {
     let open = brands.values().filter(|brand| brand.rules.allowed_networks.is_empty());
     for brand in open.filter(|_| file.server.allowed_networks.is_empty()) {
-        tracing::warn!(brand = brand.rules.slug, "any network may use this brand's keys: server.allow and the brand's allow are empty");
+        tracing::warn!(brand = brand.rules.slug, "any network may use this brand's API keys; allowed_networks of server and brand are empty");
     }
     for brand in brands.values() {
         for door in brand.rules.doors.values().filter(|door| door.proof.name() == "none") {
             let (brand, source) = (brand.rules.slug.as_str(), door.source.as_str());
-            tracing::warn!(brand, source, "whoever knows the URL of this source's webhooks can write into the brand: verification is \"none\"");
+            tracing::warn!(brand, source, "webhooks are not verified (verification is \"none\"); anyone who knows the URL can send data");
         }
     }
     if brands.is_empty() {
-        tracing::warn!("there is no brand in the settings, so every key is unknown");
+        tracing::warn!("the settings have no brand; every API key is rejected");
     }
 }
 
-/// Lets operators see whether replicas run with the same settings.
+/// Sets the metric of the settings' hash, so that operators see whether replicas run with the same settings.
 fn tell_settings(brands: &HashMap<i32, Arc<Brand>>) {
     for brand in brands.values() {
         let hash: String = brand.rules.hash().iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,4 +1,4 @@
-//! The HTTP server of the service: the route table, and the order of what every request goes through.
+//! The HTTP server: the route table, and the middleware in its order.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -25,13 +25,13 @@ use crate::lookup::handler::{LookupService, lookup};
 use crate::settings::SettingsFile;
 use crate::webhooks::handler::{WebhookService, options, receive};
 
-/// How long a client may take nothing of what it is sent before its connection is closed.
+/// How long a client may read nothing of a response before the connection is closed.
 const UNREAD: Duration = Duration::from_secs(30);
 
-/// How many may ask for the metrics at once.
+/// The most connections to the metrics server.
 const METRICS_CONNECTIONS: usize = 32;
 
-/// Lets this process have as many files and connections open as the system allows: what it is given at first is often too little.
+/// Raises the limit of open files of this process as far as the system allows. The initial limit is often too low.
 pub(super) fn raise_file_limit() {
     const ENOUGH: u64 = 65_536;
     let limit = getrlimit(rustix::process::Resource::Nofile);
@@ -69,7 +69,7 @@ pub const PATHS: [&str; 6] = [
     "/webhooks/{brand}/{source}/{secret}",
 ];
 
-/// The server of lookups and webhooks.
+/// Builds the server of lookups and webhooks.
 pub(super) fn public_server(
     file: &SettingsFile,
     listener: TcpListener,
@@ -95,7 +95,7 @@ pub(super) fn public_server(
             .configure(move |config| routes(config, &path))
     });
     let server = server.workers(workers).max_connections((file.server.max_connections / workers).max(1)).on_connect(move |connection, data| {
-        // Whoever takes nothing of an answer for so long gets no more of it.
+        // Closes a connection whose client reads nothing for that long.
         if let Some(stream) = connection.downcast_ref::<TcpStream>() {
             let _ = SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD));
             connections.add(stream, data);
@@ -105,20 +105,20 @@ pub(super) fn public_server(
     Ok(server.listen(listener)?.run())
 }
 
-/// Runs a server in the background, and tells when it ended.
+/// Runs a server in the background. The receiver completes when the server has ended.
 pub(super) fn run(server: Server, background: &BackgroundTasks) -> (ServerHandle, oneshot::Receiver<()>) {
     let handle = server.handle();
     let (sender, stopped) = oneshot::channel();
     background.spawn(async move {
         if let Err(error) = server.await {
-            tracing::error!(kind = %error.kind(), "the server ended");
+            tracing::error!(kind = %error.kind(), "HTTP server failed");
         }
         let _ = sender.send(());
     });
     (handle, stopped)
 }
 
-/// The server of the metrics.
+/// Builds the server of the metrics.
 pub(super) fn metrics_server(listener: TcpListener, gauges: Data<Gauges>) -> std::io::Result<Server> {
     let app = move || App::new().app_data(gauges.clone()).service(Resource::new("/metrics").get(health::metrics));
     Ok(HttpServer::new(app).workers(1).max_connections(METRICS_CONNECTIONS).disable_signals().listen(listener)?.run())

@@ -1,6 +1,7 @@
-//! Keys: 256 random bits, kept as hashes, looked up in memory.
+//! API keys: 256 random bits. The database and the memory hold only their hashes.
 //!
-//! A request's key is hashed first and then looked up by its hash, so the time that takes says nothing about any key.
+//! The key of a request is hashed first, then found by its hash. So the time of the search reveals nothing about any
+//! key.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -20,24 +21,24 @@ use crate::brand::Brand;
 use crate::storage::StorageError;
 use crate::storage::api_keys::{KeyRow, list_keys, update_last_used};
 
-/// How every key begins, so that one is recognised where it doesn't belong.
+/// The prefix of every key, so that people and scanners recognise a leaked key.
 const PREFIX: &str = "hkp_";
 
-/// A new key, shown once.
+/// A new key, which is shown once.
 pub struct NewKey(String);
 
 impl NewKey {
-    /// 256 random bits.
+    /// Creates a key of 256 random bits.
     ///
     /// # Errors
-    /// When the system has no randomness to give.
+    /// When the system provides no random bits.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut bits = [0_u8; 32];
         getrandom::fill(&mut bits)?;
         Ok(Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bits))))
     }
 
-    /// The key itself, for printing it once.
+    /// The key as text, to print it once.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -50,7 +51,7 @@ impl std::fmt::Debug for NewKey {
     }
 }
 
-/// What is kept of a key.
+/// The hash of a key, which is all that is stored.
 #[must_use]
 pub fn hash_key(key: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
@@ -58,27 +59,27 @@ pub fn hash_key(key: &[u8]) -> [u8; 32] {
     hash
 }
 
-/// A key that opens a brand.
+/// A valid key, with its brand.
 #[derive(Debug)]
 pub struct LiveKey {
-    /// The brand.
+    /// The brand of the key.
     pub brand: Arc<Brand>,
-    /// Its public id.
+    /// The public id of the key.
     pub key_id: Uuid,
-    /// How often it may ask.
+    /// The rate limits of the key.
     pub limits: KeyLimits,
-    /// What is counted of it.
+    /// The counters of the key.
     pub counters: KeyCounters,
     hash: [u8; 32],
     expires_at: Option<Timestamp>,
     last_used_at: AtomicI64,
 }
 
-/// What is counted of a key. Looked up once, since that takes longer than counting.
+/// Counters of a key. They are registered once, because that takes longer than counting.
 pub struct KeyCounters {
     /// Lookups that found nobody.
     pub misses: Counter,
-    /// Those above the limit.
+    /// Lookups that found nobody and were above the limit.
     pub miss_alarms: Counter,
 }
 
@@ -98,7 +99,7 @@ impl std::fmt::Debug for KeyCounters {
     }
 }
 
-/// The live keys of all brands, in memory.
+/// The valid keys of all brands, in memory.
 #[derive(Debug)]
 pub struct ApiKeyCache {
     brands: HashMap<i32, Arc<Brand>>,
@@ -107,16 +108,16 @@ pub struct ApiKeyCache {
 }
 
 impl ApiKeyCache {
-    /// An empty ring for some brands.
+    /// An empty cache for these brands.
     #[must_use]
     pub fn new(brands: HashMap<i32, Arc<Brand>>, rates: Rates) -> Self {
         Self { brands, rates, keys: RwLock::default() }
     }
 
-    /// Reads the keys again. Limits of keys that stay go on where they are.
+    /// Reads the keys from the database. A key that stays keeps the state of its limits.
     ///
     /// # Errors
-    /// When Postgres fails; the ring stays as it was.
+    /// When Postgres fails. The cache then keeps its keys.
     pub async fn refresh(&self, pool: &Pool) -> Result<(), StorageError> {
         let rows = list_keys(pool).await?;
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
@@ -134,7 +135,7 @@ impl ApiKeyCache {
         Some(Arc::new(LiveKey { brand, key_id: row.key_id, limits, counters, hash: row.hash, expires_at: row.expires_at, last_used_at }))
     }
 
-    /// The brand that a key opens now.
+    /// Finds a valid key. `None` if the key is unknown, revoked or expired.
     #[must_use]
     pub fn authenticate(&self, key: &[u8], now: Timestamp) -> Option<Arc<LiveKey>> {
         let hash = hash_key(key);
@@ -147,10 +148,10 @@ impl ApiKeyCache {
         Some(Arc::clone(live))
     }
 
-    /// Writes down when keys were last used.
+    /// Saves the time of the last use of each key.
     ///
     /// # Errors
-    /// When Postgres fails; the uses are written next time.
+    /// When Postgres fails. The times are then saved at the next call.
     pub async fn write_last_used(&self, pool: &Pool) -> Result<(), StorageError> {
         let used: Vec<(Arc<LiveKey>, i64)> = {
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! From which network a request comes: the socket's peer, or what trusted proxies wrote, and only they.
+//! The address of the caller: the peer of the socket, or the address that trusted proxies wrote into the header.
 
 use std::net::IpAddr;
 
@@ -7,23 +7,23 @@ use ipnet::IpNet;
 
 use crate::settings::file::ForwardedHeader;
 
-/// Where a request comes from.
+/// The origin of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
-    /// The caller; unknown when a trusted proxy's header makes no sense, and then on no allow-list.
+    /// The address of the caller. `None` if a trusted proxy sent a malformed header. Such a caller is on no allow-list.
     pub address: Option<IpAddr>,
-    /// The socket's peer.
+    /// The peer of the socket.
     pub peer: IpAddr,
 }
 
 impl Caller {
-    /// Whether an allow-list lets the caller in; an empty one lets everybody in.
+    /// Whether an allow-list contains the caller. An empty list allows every caller.
     #[must_use]
     pub fn is_allowed(&self, allow: &[IpNet]) -> bool {
         allow.is_empty() || self.address.is_some_and(|address| contains(allow, address))
     }
 
-    /// Whom limits count.
+    /// The address that rate limits count.
     #[must_use]
     pub fn for_limits(&self) -> IpAddr {
         self.address.unwrap_or(self.peer)
@@ -34,17 +34,18 @@ fn contains(networks: &[IpNet], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&address))
 }
 
-/// Which proxies are trusted, and in which header they write.
+/// The trusted proxies, and the header that they write.
 #[derive(Debug, Clone)]
 pub struct Proxies {
-    /// Their networks.
+    /// The networks of the proxies.
     pub trusted: Vec<IpNet>,
-    /// Their header.
+    /// The header that the proxies write.
     pub header: ForwardedHeader,
 }
 
 impl Proxies {
-    /// The caller: walking the header from the right, past every trusted proxy, to the first address that isn't one.
+    /// Determines the caller. It reads the header from right to left and skips trusted proxies. The first other address
+    /// is the caller.
     #[must_use]
     pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Caller {
         let peer = peer.to_canonical();
@@ -61,7 +62,8 @@ impl Proxies {
         Caller { address: here, peer }
     }
 
-    /// The header's addresses, in order; `None` for one that is none. Empty elements are nothing (RFC 9110, section 5.6.1.2).
+    /// The addresses in the header, in order. `None` stands for a malformed one. Empty elements are ignored (RFC 9110,
+    /// section 5.6.1.2).
     fn hops(&self, headers: &HeaderMap) -> Vec<Option<IpAddr>> {
         let (name, forwarded) = match self.header {
             ForwardedHeader::XForwardedFor => ("x-forwarded-for", false),
@@ -76,20 +78,20 @@ fn elements<'a>(split: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item 
     split.into_iter().map(str::trim).filter(|element| !element.is_empty())
 }
 
-/// The `for` of each element of a line of `Forwarded` (RFC 7239, section 4). A quotation mark without its counterpart leaves it open
-/// who wrote what behind it, so nothing on that line is believed.
+/// The `for` of each element of a `Forwarded` line (RFC 7239, section 4). If a quotation mark is not closed, it is
+/// unclear who wrote the rest, so the whole line counts as one malformed element.
 fn forwarded_nodes(line: &str) -> Vec<Option<IpAddr>> {
     split_unquoted(line, ',').map_or_else(|| vec![None], |split| elements(split).map(forwarded_for).collect())
 }
 
-/// The address of the first `for` of an element.
+/// The address in the first `for` of an element.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
     let pairs = split_unquoted(element, ';')?.into_iter().filter_map(|pair| pair.split_once('='));
     let (_, node) = pairs.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
     parse_node(&unquoted(node.trim())?)
 }
 
-/// The parts between separators outside of quoted strings; `None` where one isn't closed.
+/// Splits at separators outside of quoted strings. `None` if a quoted string is not closed.
 fn split_unquoted(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut parts, mut start) = (Vec::new(), 0_usize);
     let (mut is_quoted, mut is_escaped) = (false, false);
@@ -109,7 +111,7 @@ fn split_unquoted(text: &str, separator: char) -> Option<Vec<&str>> {
     (!is_quoted).then_some(parts)
 }
 
-/// A token, or what a quoted string stands for; `None` for neither.
+/// The value of a token or of a quoted string. `None` if it is neither.
 fn unquoted(value: &str) -> Option<String> {
     let Some(quoted) = value.strip_prefix('"') else { return (!value.contains('"')).then(|| value.to_owned()) };
     let mut out = String::new();
@@ -124,8 +126,8 @@ fn unquoted(value: &str) -> Option<String> {
     Some(out)
 }
 
-/// An address with or without a port, which may be a name that begins with an underscore (RFC 7239, section 6); IPv6 with or
-/// without brackets.
+/// Parses an address with or without a port. The port may be a name that begins with an underscore (RFC 7239, section
+/// 6). IPv6 may have brackets.
 fn parse_node(node: &str) -> Option<IpAddr> {
     let is_name = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     if let Some((address, port)) = node.rsplit_once(":_") {

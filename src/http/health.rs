@@ -1,4 +1,4 @@
-//! What can be asked besides a lookup: health, the catalogue of problems, metrics.
+//! Health endpoints, problem pages and metrics.
 
 use std::sync::Arc;
 
@@ -14,30 +14,30 @@ use crate::lookup::cache::AnswerCache;
 use crate::lookup::coalescing::LookupCoalescer;
 use crate::telemetry::alarm::{Alarms, Part};
 
-/// What health depends on.
+/// The state that the health endpoints report.
 pub struct Health {
-    /// Tells whether the store answers.
+    /// Knows whether Postgres answers lookups.
     pub coalescer: Arc<LookupCoalescer>,
-    /// Tells whether changes are heard.
+    /// Knows whether the change listener is connected.
     pub cache: Arc<AnswerCache>,
-    /// Tell whether webhooks are stored and applied.
+    /// Know whether webhooks are stored and applied.
     pub alarms: Alarms,
-    /// Tells whether the service is ending.
+    /// Knows whether the service is draining.
     pub background: BackgroundTasks,
-    /// Tells whether the service may be asked already.
+    /// Knows whether the start is complete.
     pub readiness: Readiness,
 }
 
-/// The process runs.
+/// `GET /health/live`: the process runs.
 pub async fn live() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "status": "live" }))
 }
 
-/// The service answers: its keys are loaded, and it hears of changes. Losing the store later shows as degraded: remembered answers
-/// still go out.
+/// `GET /health/ready`: the API keys are loaded and the change listener was connected. If Postgres fails later, the
+/// service stays ready but degraded, because it still returns cached answers.
 ///
 /// # Errors
-/// When the service is still starting, or is ending.
+/// When the service is starting or shutting down.
 pub async fn ready(health: Data<Health>) -> Result<HttpResponse, Problem> {
     if health.background.is_draining() {
         return Err(Problem::ShuttingDown);
@@ -51,8 +51,8 @@ pub async fn ready(health: Data<Health>) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(body))
 }
 
-/// What the service is there for, and whether it fails: lookups find what is in Postgres, changes are heard, webhooks are stored,
-/// and what was stored is applied.
+/// The parts of the service, and whether each fails: lookups, change notifications, storing of webhooks, applying of
+/// webhooks.
 fn parts(coalescer: &LookupCoalescer, cache: &AnswerCache, alarms: &Alarms) -> [(&'static str, bool); 4] {
     let (storing, applying) = (alarms.is_raised(Part::Storing), alarms.is_raised(Part::Applying));
     [
@@ -63,10 +63,10 @@ fn parts(coalescer: &LookupCoalescer, cache: &AnswerCache, alarms: &Alarms) -> [
     ]
 }
 
-/// The page behind a problem's `type`.
+/// The page of a problem, to which its `type` links.
 ///
 /// # Errors
-/// When there is no such problem.
+/// When no problem has that code.
 pub async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let code = request.match_info().query("code");
     let problem = Problem::ALL.iter().find(|problem| problem.code() == code).ok_or(Problem::NotFound)?;
@@ -80,19 +80,19 @@ pub async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().insert_header(policy).content_type("text/html; charset=utf-8").body(page))
 }
 
-/// What is looked at when somebody reads the metrics.
+/// Gauges that are updated at each request for the metrics.
 pub struct Gauges {
-    /// Connections for all but lookups and receipts.
+    /// Connections for all but lookups and storing webhooks.
     pub pool: Pool,
     /// Connections for storing webhooks.
     pub delivery_writer: Pool,
-    /// Lookups under way.
+    /// Lookups in flight.
     pub coalescer: Arc<LookupCoalescer>,
-    /// Remembered answers.
+    /// Cached answers.
     pub cache: Arc<AnswerCache>,
-    /// What fails.
+    /// The parts that fail.
     pub alarms: Alarms,
-    /// Work beside requests.
+    /// Background tasks.
     pub background: BackgroundTasks,
 }
 

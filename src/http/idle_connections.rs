@@ -1,5 +1,6 @@
-//! Connections on which no request comes for too long are closed. The server itself limits how long the first request's head may take,
-//! and how long nothing at all may come after an answer; but once the next head has begun, it would wait for its end for ever.
+//! Closes connections that have no complete request for too long. The HTTP server itself limits the time until the head
+//! of the first request, and the idle time after a response. But once a later request has begun, it would wait for the
+//! end of its head without limit.
 
 use std::net::Shutdown;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -9,15 +10,15 @@ use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::rt::net::TcpStream;
 use socket2::{SockRef, Socket};
 
-/// How long a connection may be without a request: longer than both limits of the server itself.
+/// How long a connection may be without a request. This is longer than both limits of the HTTP server.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// How often it is looked.
+/// How often the connections are checked.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// An open connection.
 pub struct Connection {
-    // Another handle of the same connection, closed with it.
+    // A second handle of the same connection. Both are closed together.
     socket: Socket,
     state: Mutex<State>,
 }
@@ -33,10 +34,10 @@ impl Connection {
     }
 }
 
-/// A request that is under way on a connection.
+/// Marks a request as in flight on its connection, until it is dropped.
 pub struct UnderWay(Arc<Connection>);
 
-/// Notes that a request is under way, until what is returned is dropped.
+/// Marks a request as in flight until the result is dropped.
 #[must_use]
 pub fn under_way(request: &ServiceRequest) -> Option<UnderWay> {
     let connection = Arc::clone(request.conn_data::<Arc<Connection>>()?);
@@ -58,7 +59,7 @@ impl Drop for UnderWay {
 pub struct Connections(Arc<Mutex<Vec<Weak<Connection>>>>);
 
 impl Connections {
-    /// Looks after a new connection; without it, where the system allows no more handles.
+    /// Watches a new connection. If the system allows no more handles, the connection is not watched.
     pub fn add(&self, stream: &TcpStream, data: &mut Extensions) {
         let Ok(socket) = SockRef::from(stream).try_clone() else { return };
         let connection = Arc::new(Connection { socket, state: Mutex::new(State { under_way: 0, quiet_since: Instant::now() }) });
@@ -66,7 +67,7 @@ impl Connections {
         data.insert(connection);
     }
 
-    /// Closes those on which nothing is asked for too long, for ever.
+    /// Closes idle connections, in a loop without end.
     pub async fn look(self) {
         loop {
             tokio::time::sleep(LOOK).await;

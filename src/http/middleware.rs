@@ -1,4 +1,4 @@
-//! What every request gets: a span, an id, headers, a problem's body, metrics, and one log line.
+//! Middleware of every request: a span, an id, headers, the body of a problem, metrics, and one log line.
 
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -23,7 +23,7 @@ use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::handler::{LookupTrace, Outcome};
 use crate::webhooks::handler::WebhookTrace;
 
-/// The root span of a request: method, route, request id. No path, no query, no address.
+/// The root span of a request: method, route, request id. It has no path, no query, no address.
 #[derive(Debug)]
 pub struct HookpointSpan;
 
@@ -38,11 +38,11 @@ impl RootSpanBuilder for HookpointSpan {
         )
     }
 
-    // The default records errors' internals; what is worth knowing is in the log line.
+    // The default records internal error text. The log line has what is needed.
     fn on_request_end<B: MessageBody>(_: Span, _: &Result<ServiceResponse<B>, Error>) {}
 }
 
-/// One of the methods there are: what else a client invents is not worth a label.
+/// The method, if it is a known one. Any other is "other", because a client could invent any number of labels.
 fn method(request: &ServiceRequest) -> &'static str {
     match request.method().as_str() {
         "GET" => "GET",
@@ -56,14 +56,14 @@ fn method(request: &ServiceRequest) -> &'static str {
     }
 }
 
-/// What the middleware needs to know of the service.
+/// The part of the application's state that the middleware uses.
 #[derive(Debug)]
 pub struct HttpContext {
-    /// Where lookups are.
+    /// The path of lookups.
     pub lookup_path: String,
-    /// Where the service is reached from outside, for the `type` of problems.
+    /// The public base URL, for the `type` of problems.
     pub public_url: String,
-    /// Tells whether the service is ending.
+    /// Knows whether the service is draining.
     pub background: BackgroundTasks,
 }
 
@@ -73,13 +73,13 @@ impl HttpContext {
     }
 }
 
-/// A response with its own body, or a problem's; it may hold its request's.
+/// A response with its own body or that of a problem. It may also hold the request body.
 type Finished<B> = ServiceResponse<EitherBody<EitherBody<B, String>, HeldBody>>;
 
-/// The one middleware of ours.
+/// The middleware of the service. It completes every response.
 ///
 /// # Errors
-/// None of its own.
+/// Errors of the inner service only.
 pub async fn finish<B: MessageBody + 'static>(mut request: ServiceRequest, next: Next<B>) -> Result<Finished<B>, Error> {
     let _under_way = idle_connections::under_way(&request);
     let held = request_body_guard::hold(&mut request);
@@ -125,7 +125,7 @@ async fn answer<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>
             source = webhook.source.as_str(),
             duration_us,
             request_id = id_text,
-            "http.request.answered"
+            "request answered"
         );
         return Ok(response);
     }
@@ -133,20 +133,11 @@ async fn answer<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>
     let elapsed = started_at.elapsed();
     count(route, status, trace.as_ref().map(|trace| trace.cache), elapsed.as_secs_f64());
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(
-        method,
-        route = route.as_str(),
-        status = status.as_u16(),
-        brand,
-        cache,
-        duration_us,
-        request_id = id_text,
-        "http.request.answered"
-    );
+    tracing::info!(method, route = route.as_str(), status = status.as_u16(), brand, cache, duration_us, request_id = id_text, "request answered");
     Ok(response)
 }
 
-/// Statuses with a place of their own; others share one.
+/// Statuses with metrics of their own. All others share the last position.
 const STATUSES: [u16; 15] = [200, 202, 204, 400, 401, 403, 404, 405, 408, 413, 429, 431, 500, 503, 0];
 
 struct Answered {
@@ -154,7 +145,7 @@ struct Answered {
     seconds: Histogram,
 }
 
-/// Looking a metric up by its labels takes longer than the whole of its use, so each is looked up once.
+/// Metrics that are already registered. To find a metric by its labels takes longer than to use it.
 static ANSWERED: [[OnceLock<Answered>; STATUSES.len()]; Route::COUNT] = [const { [const { OnceLock::new() }; STATUSES.len()] }; Route::COUNT];
 static LOOKUPS: [OnceLock<Counter>; Outcome::COUNT] = [const { OnceLock::new() }; Outcome::COUNT];
 

@@ -1,4 +1,4 @@
-//! What every HTTP request passes: client address, API keys, rate limits, problems, health.
+//! Parts that every HTTP request passes: client address, API keys, rate limits, problems, health.
 
 pub mod api_keys;
 pub mod client_ip;

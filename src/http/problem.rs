@@ -1,6 +1,7 @@
-//! Every error that a client can see: status, stable code, text (RFC 9457). Never the caller's input, never internal text.
+//! Every error that a client can see: status, stable code, text (RFC 9457). It never contains input of the caller, nor
+//! internal text.
 //!
-//! Handlers return a [`Problem`]; the outermost middleware writes the body, because only it knows the request id.
+//! Handlers return a [`Problem`]. The outermost middleware writes the body, because only it knows the request id.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
@@ -11,21 +12,21 @@ macro_rules! catalogue {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Problem {
             $(#[doc = $title] $variant,)+
-            /// Too many requests: seconds to wait.
+            /// Too many requests with one key. The value is the seconds to wait.
             TooManyRequests(u64),
-            /// Too many wrong keys from one network: seconds to wait.
+            /// Too many wrong keys from one network. The value is the seconds to wait.
             TooManyWrongKeys(u64),
-            /// Too many lookups of unknown people with one key: seconds to wait.
+            /// Too many lookups that found nobody, with one key. The value is the seconds to wait.
             TooManyMisses(u64),
-            /// The same webhook too often: seconds to wait.
+            /// Too many identical webhooks. The value is the seconds to wait.
             TooManyWebhooks(u64),
         }
 
         impl Problem {
-            /// Every problem there is.
+            /// All problems.
             pub const ALL: &[Self] = &[$(Self::$variant,)+ Self::TooManyRequests(1), Self::TooManyWrongKeys(1), Self::TooManyMisses(1), Self::TooManyWebhooks(1)];
 
-            /// The status.
+            /// The HTTP status.
             #[must_use]
             pub const fn status(self) -> StatusCode {
                 match self {
@@ -34,14 +35,14 @@ macro_rules! catalogue {
                 }
             }
 
-            /// Code, title and what to do about it.
+            /// The code, the title and the help text.
             const fn texts(self) -> (&'static str, &'static str, &'static str) {
                 match self {
                     $(Self::$variant => ($code, $title, $help),)+
-                    Self::TooManyRequests(_) => ("too-many-requests", "Too many requests with this key", "Wait as long as Retry-After says. The limit is limits.lookups_per_second."),
-                    Self::TooManyWrongKeys(_) => ("too-many-wrong-keys", "Too many requests with wrong keys from this network", "Check the key in the CRM sync url. Requests with a valid key are not affected."),
-                    Self::TooManyMisses(_) => ("too-many-misses", "Too many lookups of unknown people with this key", "Wait as long as Retry-After says. The limit is limits.not_found_per_minute."),
-                    Self::TooManyWebhooks(_) => ("too-many-webhooks", "The same webhook comes too often", "Send it again after as long as Retry-After says. The limit is limits.identical_webhooks_per_minute."),
+                    Self::TooManyRequests(_) => ("too-many-requests", "Too many requests with this key", "Wait the number of seconds in Retry-After. An operator sets the limit with limits.lookups_per_second."),
+                    Self::TooManyWrongKeys(_) => ("too-many-wrong-keys", "Too many requests with wrong keys from this network", "Check the key in the CRM sync url. Requests with a valid key are still answered."),
+                    Self::TooManyMisses(_) => ("too-many-misses", "Too many lookups with this key found nobody", "Wait the number of seconds in Retry-After. An operator sets the limit with limits.not_found_per_minute."),
+                    Self::TooManyWebhooks(_) => ("too-many-webhooks", "The same webhook was sent too often", "Send it again after the number of seconds in Retry-After. An operator sets the limit with limits.identical_webhooks_per_minute."),
                 }
             }
         }
@@ -49,55 +50,55 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    KeyMissing, BAD_REQUEST, "key-missing", "The key is missing, empty or repeated", "Paste the whole CRM sync url that `hookpoint key create` printed: it holds exactly one key.";
-    ParameterMissing, BAD_REQUEST, "parameter-missing", "A parameter is missing", "Send channelAddressType and address, or primaryID.";
+    KeyMissing, BAD_REQUEST, "key-missing", "The key is missing, empty or repeated", "Paste the whole CRM sync url that `hookpoint key create` printed. It contains exactly one key.";
+    ParameterMissing, BAD_REQUEST, "parameter-missing", "A parameter is missing", "Send channelAddressType and address, or send primaryID.";
     ParameterRepeated, BAD_REQUEST, "parameter-repeated", "A parameter is repeated", "Send channelAddressType, address and primaryID at most once.";
     ParameterEmpty, BAD_REQUEST, "parameter-empty", "A parameter is empty", "Send a value for each parameter.";
-    BothForms, BAD_REQUEST, "both-forms", "Both forms of a lookup at once", "Send either channelAddressType and address, or primaryID.";
-    ChannelUnknown, BAD_REQUEST, "channel-unknown", "Unknown channelAddressType", "It is phoneNumber or email.";
-    PhoneMalformed, BAD_REQUEST, "phone-malformed", "The address is not a phone number", "Send a possible number in E.164 form, with the plus as %2B.";
-    EmailMalformed, BAD_REQUEST, "email-malformed", "The address is not an e-mail address", "Send one address, without a display name.";
-    PrimaryIdMalformed, BAD_REQUEST, "primary-id-malformed", "The primaryID is malformed", "It has 1 to 128 characters and no control characters.";
-    QueryTooLong, BAD_REQUEST, "query-too-long", "The query is too long", "It has at most 4096 bytes.";
-    BadRequest, BAD_REQUEST, "bad-request", "The request is malformed", "Send it as HTTP/1.1 describes.";
-    KeyUnknown, UNAUTHORIZED, "key-unknown", "The key opens nothing", "It is unknown, expired or revoked. `hookpoint key list` shows which keys are live, `hookpoint key create` makes a new one.";
-    NetworkForbidden, FORBIDDEN, "network-forbidden", "Your network may not use this service", "An operator lists the networks in server.allow.";
-    BrandNetworkForbidden, FORBIDDEN, "brand-network-forbidden", "Your network may not use this brand's keys", "An admin lists the networks in the brand's allow setting.";
-    NotFound, NOT_FOUND, "not-found", "There is nothing here", "Check the path of the CRM sync url, or the brand and source in that of a webhook.";
-    MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "Only GET and HEAD", "Lookups are GET requests.";
-    WebhookMethodNotAllowed, METHOD_NOT_ALLOWED, "webhook-method-not-allowed", "Only POST", "Webhooks are POST requests.";
-    WebhookUnproved, UNAUTHORIZED, "webhook-unproved", "Nothing proves that this webhook is the source's own", "Compare the secret there with the one here. Operators find the reason in the log, and `hookpoint inbox status` says since when.";
-    BodyEncoded, UNSUPPORTED_MEDIA_TYPE, "body-encoded", "The body is compressed or otherwise encoded", "Send it as it is, without Content-Encoding.";
+    BothForms, BAD_REQUEST, "both-forms", "The request mixes both forms of a lookup", "Send either channelAddressType and address, or primaryID.";
+    ChannelUnknown, BAD_REQUEST, "channel-unknown", "The channelAddressType is unknown", "Send phoneNumber or email.";
+    PhoneMalformed, BAD_REQUEST, "phone-malformed", "The address is not a phone number", "Send a complete number in E.164 format, with the plus encoded as %2B.";
+    EmailMalformed, BAD_REQUEST, "email-malformed", "The address is not an e-mail address", "Send one e-mail address, without a display name.";
+    PrimaryIdMalformed, BAD_REQUEST, "primary-id-malformed", "The primaryID is malformed", "Send 1 to 128 characters, without control characters. Placeholders of a template must be filled in.";
+    QueryTooLong, BAD_REQUEST, "query-too-long", "The query is too long", "Send at most 4096 bytes after the question mark.";
+    BadRequest, BAD_REQUEST, "bad-request", "The request is malformed", "Send a complete and valid HTTP request.";
+    KeyUnknown, UNAUTHORIZED, "key-unknown", "The key is not valid", "The key is unknown, expired or revoked. `hookpoint key list` shows which keys are valid, and `hookpoint key create` creates a new one.";
+    NetworkForbidden, FORBIDDEN, "network-forbidden", "Your network may not use this service", "An operator lists the allowed networks in server.allowed_networks.";
+    BrandNetworkForbidden, FORBIDDEN, "brand-network-forbidden", "Your network may not use the keys of this brand", "An admin lists the allowed networks in the brand's setting allowed_networks.";
+    NotFound, NOT_FOUND, "not-found", "This path does not exist", "Check the path of the CRM sync url. In the URL of a webhook, check the brand and the source.";
+    MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path accepts only GET and HEAD", "Send a GET request.";
+    WebhookMethodNotAllowed, METHOD_NOT_ALLOWED, "webhook-method-not-allowed", "This path accepts only POST", "Send the webhook as a POST request.";
+    WebhookUnproved, UNAUTHORIZED, "webhook-unproved", "The webhook could not be verified", "Compare the secret at the source with the secret in the settings. The log has the reason, and `hookpoint inbox status` counts the rejected webhooks.";
+    BodyEncoded, UNSUPPORTED_MEDIA_TYPE, "body-encoded", "The body is compressed or otherwise encoded", "Send the body without Content-Encoding.";
     BodyTooLarge, PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large", "An operator sets the limit with inbox.max_body_kilobytes.";
-    SourceNotConnected, SERVICE_UNAVAILABLE, "source-not-connected", "This source is not connected", "An admin sets how its webhooks are verified, in the source's webhook settings.";
-    InboxUnavailable, SERVICE_UNAVAILABLE, "inbox-unavailable", "The webhook could not be stored", "Send it again as Retry-After says.";
-    ReceiptUnknown, SERVICE_UNAVAILABLE, "receipt-unknown", "Storing the webhook took too long", "Send it again as Retry-After says: if it was stored after all, it does not count twice.";
-    LookupFailed, INTERNAL_SERVER_ERROR, "lookup-failed", "The lookup failed", "The store could not be asked in time. Operators find the request id in the log.";
-    Overloaded, SERVICE_UNAVAILABLE, "overloaded", "Too many lookups are waiting", "Try again as Retry-After says.";
-    Starting, SERVICE_UNAVAILABLE, "starting", "The service is still starting", "Try again as Retry-After says.";
-    ShuttingDown, SERVICE_UNAVAILABLE, "shutting-down", "The service is shutting down", "Try again: another replica answers.";
+    SourceNotConnected, SERVICE_UNAVAILABLE, "source-not-connected", "This source is not connected", "An admin sets the verification of webhooks in the settings of the source.";
+    InboxUnavailable, SERVICE_UNAVAILABLE, "inbox-unavailable", "The webhook could not be stored", "Send it again after the number of seconds in Retry-After.";
+    ReceiptUnknown, SERVICE_UNAVAILABLE, "receipt-unknown", "Receiving and storing the webhook took too long", "Send it again after the number of seconds in Retry-After. If it was stored after all, the second one changes nothing.";
+    LookupFailed, INTERNAL_SERVER_ERROR, "lookup-failed", "The lookup failed", "Postgres failed, or did not answer in time. Operators find the request id in the log.";
+    Overloaded, SERVICE_UNAVAILABLE, "overloaded", "Too many lookups are waiting", "Try again after the number of seconds in Retry-After.";
+    Starting, SERVICE_UNAVAILABLE, "starting", "The service is still starting", "Try again after the number of seconds in Retry-After.";
+    ShuttingDown, SERVICE_UNAVAILABLE, "shutting-down", "The service is shutting down", "Try again. Another replica will answer.";
 }
 
 impl Problem {
-    /// The stable code, also the last part of the `type` URL.
+    /// The stable code, which is also the last part of the `type` URL.
     #[must_use]
     pub const fn code(self) -> &'static str {
         self.texts().0
     }
 
-    /// One line on what is wrong.
+    /// The title: what is wrong, in one line.
     #[must_use]
     pub const fn title(self) -> &'static str {
         self.texts().1
     }
 
-    /// What to do about it.
+    /// The help text: what to do.
     #[must_use]
     pub const fn help(self) -> &'static str {
         self.texts().2
     }
 
-    /// Seconds to wait, where waiting helps.
+    /// The seconds to wait. `None` if waiting does not help.
     #[must_use]
     pub const fn retry_after(self) -> Option<u64> {
         match self {
@@ -111,7 +112,7 @@ impl Problem {
         }
     }
 
-    /// The problem that a status without one of ours stands for.
+    /// The problem for an error status that did not come from a [`Problem`].
     #[must_use]
     pub fn of_status(status: StatusCode) -> Self {
         match status {
@@ -122,7 +123,7 @@ impl Problem {
         }
     }
 
-    /// The body: RFC 9457 members, the code and the request's id.
+    /// The response body: the members of RFC 9457, the code and the request id.
     #[must_use]
     pub fn body(self, public_url: &str, request_id: &str) -> String {
         let problem_type = format!("{public_url}/problems/{}", self.code());
@@ -161,7 +162,7 @@ impl ResponseError for Problem {
         match self {
             Self::MethodNotAllowed => drop(response.insert_header((header::ALLOW, "GET, HEAD"))),
             Self::WebhookMethodNotAllowed => drop(response.insert_header((header::ALLOW, "POST"))),
-            // Whatever else comes on this connection belongs to what was given up.
+            // The rest of the abandoned request may still arrive on this connection.
             Self::ReceiptUnknown | Self::BodyTooLarge => drop(response.force_close()),
             // RFC 9110, section 15.5.16.
             Self::BodyEncoded => drop(response.force_close().insert_header((header::ACCEPT_ENCODING, "identity"))),

@@ -1,10 +1,12 @@
-//! How often who may ask. Each limit answers a threat:
+//! Rate limits. Each limit answers a threat:
 //!
-//! - lookups of a key: a runaway client, or a stolen key used to read out the customers;
-//! - wrong keys of a network: guessing. It throttles only wrong keys, since all brands' lookups come from the same
-//!   addresses of the help desk;
-//! - the same webhook: somebody who recorded one and sends it again and again, each time to be stored and asked about;
-//! - misses of a key: somebody trying numbers. It raises an alarm, and refuses only where the settings say so.
+//! - lookups with one key: a client out of control, or a stolen key that reads out the customers;
+//! - wrong keys from one network: guessing. It limits only requests with wrong keys, because the lookups of all brands
+//!   come from the same addresses of the help desk;
+//! - identical webhooks: a sender that replays a recorded webhook again and again. Each one would be stored and cause
+//!   calls to the source;
+//! - lookups that find nobody, by key: a caller that tries numbers. It raises an alarm, and rejects only if the
+//!   settings say so.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -15,16 +17,16 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use moka::sync::Cache;
 
-/// The limits' numbers.
+/// The limits of the settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Rates {
-    /// Lookups of one key in a second; twice as many at once.
+    /// Lookups with one key per second. A burst may have twice as many.
     pub lookups_per_second: u32,
-    /// Requests with wrong keys of one network in a minute.
+    /// Requests with wrong keys from one network per minute.
     pub wrong_keys_per_minute: u32,
-    /// Lookups of unknown people with one key in a minute.
+    /// Lookups with one key that find nobody, per minute.
     pub not_found_per_minute: u32,
-    /// How many networks are kept count of.
+    /// The most networks that are counted at once.
     pub max_tracked_networks: u64,
 }
 
@@ -32,7 +34,7 @@ fn at_least_one(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
 }
 
-/// Takes one from a limit, or says how many seconds to wait.
+/// Uses one unit of a limit. If none is left, returns the seconds to wait.
 fn check(limiter: &DefaultDirectRateLimiter) -> Result<(), u64> {
     limiter.check().map_err(|not_until| not_until.wait_time_from(DefaultClock::default().now()).as_secs().saturating_add(1))
 }
@@ -45,7 +47,7 @@ pub struct KeyLimits {
 }
 
 impl KeyLimits {
-    /// Full limits.
+    /// Limits of which nothing is used.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
         let burst = at_least_one(rates.lookups_per_second.saturating_mul(2));
@@ -55,24 +57,24 @@ impl KeyLimits {
         }
     }
 
-    /// Takes a lookup.
+    /// Counts a lookup.
     ///
     /// # Errors
-    /// The seconds to wait.
+    /// The seconds to wait, if the limit is reached.
     pub fn take_lookup(&self) -> Result<(), u64> {
         check(&self.lookups)
     }
 
-    /// Takes a lookup of somebody unknown.
+    /// Counts a lookup that found nobody.
     ///
     /// # Errors
-    /// The seconds to wait.
+    /// The seconds to wait, if the limit is reached.
     pub fn take_miss(&self) -> Result<(), u64> {
         check(&self.misses)
     }
 }
 
-/// Wrong keys by network: an IPv4 address, or the /64 of an IPv6 address. Holds a bounded number of them.
+/// Wrong keys by network: an IPv4 address, or the /64 of an IPv6 address. It holds a bounded number of networks.
 #[derive(Debug)]
 pub struct WrongKeys {
     quota: Quota,
@@ -80,23 +82,23 @@ pub struct WrongKeys {
 }
 
 impl WrongKeys {
-    /// Nobody has tried anything yet.
+    /// A counter without any network.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
         let networks = Cache::builder().max_capacity(rates.max_tracked_networks).time_to_idle(Duration::from_secs(120)).build();
         Self { quota: Quota::per_minute(at_least_one(rates.wrong_keys_per_minute)), networks }
     }
 
-    /// Takes a request with a wrong key.
+    /// Counts a request with a wrong key.
     ///
     /// # Errors
-    /// The seconds to wait.
+    /// The seconds to wait, if the limit is reached.
     pub fn take(&self, caller: IpAddr) -> Result<(), u64> {
         check(&self.networks.get_with(network_of(caller), || Arc::new(RateLimiter::direct(self.quota))))
     }
 }
 
-/// Webhooks by their content. Holds a bounded number of them.
+/// Identical webhooks, by their content. It holds a bounded number of contents.
 #[derive(Debug)]
 pub struct SameWebhooks {
     quota: Quota,
@@ -104,28 +106,28 @@ pub struct SameWebhooks {
 }
 
 impl SameWebhooks {
-    /// None has come yet.
+    /// A counter without any webhook.
     #[must_use]
     pub fn new(per_minute: u32) -> Self {
         let contents = Cache::builder().max_capacity(MAX_CONTENTS).time_to_idle(Duration::from_secs(120)).build();
         Self { quota: Quota::per_minute(at_least_one(per_minute)), contents }
     }
 
-    /// Takes a webhook, by the hash of its content and of where it came.
+    /// Counts a webhook, by the hash of its source and content.
     ///
     /// # Errors
-    /// The seconds to wait.
+    /// The seconds to wait, if the limit is reached.
     pub fn take(&self, content: [u8; 16]) -> Result<(), u64> {
         check(&self.contents.get_with(content, || Arc::new(RateLimiter::direct(self.quota))))
     }
 
-    /// What came so far didn't count: it was not stored.
+    /// Removes the count of a content, because the webhook was not stored.
     pub fn forget(&self, content: [u8; 16]) {
         self.contents.invalidate(&content);
     }
 }
 
-/// How many contents are kept count of: some ten megabytes of them.
+/// The most contents that are counted at once. They take some ten megabytes.
 const MAX_CONTENTS: u64 = 50_000;
 
 fn network_of(address: IpAddr) -> IpAddr {

@@ -1,7 +1,8 @@
-//! Bodies that nobody reads to their end.
+//! Request bodies that no handler reads to their end.
 //!
-//! When such a body comes in chunks and is dropped, the server goes on reading until it ends, which is when its sender likes. One
-//! that is still held when the response has gone out ends the connection, as one of known length does.
+//! If such a body is chunked and dropped, the HTTP server reads on until it ends, and the sender decides when that is.
+//! If the body still exists when the response has been sent, the server closes the connection, as it does for a body of
+//! known length. So the response holds the request body.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -15,7 +16,7 @@ use actix_web::error::PayloadError;
 use actix_web::web::Bytes;
 use futures_util::Stream;
 
-/// A request's body as its reader has it.
+/// The request body, as the handler reads it.
 struct Lent(Rc<RefCell<Payload>>);
 
 impl Stream for Lent {
@@ -26,7 +27,7 @@ impl Stream for Lent {
     }
 }
 
-/// A response's body that holds its request's.
+/// A response body that also holds the request body.
 pub struct HeldBody {
     body: BoxBody,
     _request_body: Rc<RefCell<Payload>>,
@@ -44,10 +45,10 @@ impl MessageBody for HeldBody {
     }
 }
 
-/// A request's body, held.
+/// A request body that is kept until the response has been sent.
 pub struct Held(Rc<RefCell<Payload>>);
 
-/// Holds a request's body, if it has one; whoever reads it does so through us.
+/// Takes over the body of a request, if it has one. The handler reads it through a shared reference.
 pub fn hold(request: &mut ServiceRequest) -> Option<Held> {
     let payload = request.take_payload();
     if matches!(payload, Payload::None) {
@@ -58,7 +59,7 @@ pub fn hold(request: &mut ServiceRequest) -> Option<Held> {
     Some(Held(held))
 }
 
-/// The response, which holds that body until it has gone out.
+/// The response, which now holds the request body until it has been sent.
 pub fn holding<B: MessageBody + 'static>(response: ServiceResponse<B>, held: Option<Held>) -> ServiceResponse<EitherBody<B, HeldBody>> {
     match held {
         None => response.map_into_left_body(),

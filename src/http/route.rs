@@ -1,33 +1,33 @@
-//! Where a request goes, as log lines, spans and metrics name it: never by its path, in which anything can stand.
+//! Routes, as log lines, spans and metrics name them. They never contain the path, because a path may contain anything.
 
 /// A route of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
-    /// The hookpoint.
+    /// A customer lookup.
     Lookup,
-    /// Whether the process runs.
+    /// Liveness: the process runs.
     Live,
-    /// Whether it should be asked.
+    /// Readiness: the service can answer.
     Ready,
-    /// The page of a problem.
+    /// A page about a problem.
     Problem,
-    /// A source's way in.
+    /// A webhook endpoint.
     Webhook,
-    /// None of ours.
+    /// No route of the service.
     Unmatched,
 }
 
-/// Whether the process runs.
+/// Liveness: the process runs.
 pub const LIVE: &str = "/health/live";
-/// Whether it should be asked.
+/// Readiness: the service can answer.
 pub const READY: &str = "/health/ready";
-/// What the paths of webhooks begin with.
+/// The prefix of the paths of webhooks.
 pub const WEBHOOKS: &str = "/webhooks/";
-/// What the pages of problems begin with.
+/// The prefix of the paths of problem pages.
 pub const PROBLEMS: &str = "/problems/";
 
 impl Route {
-    /// How many there are.
+    /// The number of routes.
     pub const COUNT: usize = 6;
 
     /// The route of a path.
@@ -43,7 +43,7 @@ impl Route {
         }
     }
 
-    /// Its name.
+    /// The name in logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl Route {
         }
     }
 
-    /// Its place among all.
+    /// The position in arrays with one element for each route.
     #[must_use]
     pub const fn index(self) -> usize {
         match self {

@@ -1,4 +1,4 @@
-//! A claimed delivery, and what it says.
+//! A claimed delivery, and the parsed one.
 
 use std::collections::BTreeSet;
 
@@ -26,17 +26,17 @@ impl From<ClaimedRow> for ClaimedDelivery {
     }
 }
 
-/// How the remark begins of what says nothing about a customer.
+/// The note of a delivery begins with this word if the delivery has no data about a customer.
 pub(crate) const IGNORED: &str = "ignored";
 
-/// What it says.
+/// A delivery after parsing.
 pub(crate) struct ParsedDelivery<'a> {
     pub item: &'a ClaimedDelivery,
     pub reading: Result<Reading, Unreadable>,
 }
 
 impl ParsedDelivery<'_> {
-    /// The changes in it, if it was read and says something.
+    /// The changes in the delivery. `None` if it could not be parsed or has no data about a customer.
     pub(crate) fn changes(&self) -> Option<&[Change]> {
         match &self.reading {
             Ok(Reading::Changes(changes)) => Some(changes),
@@ -44,12 +44,12 @@ impl ParsedDelivery<'_> {
         }
     }
 
-    /// The fields in it that could not be read.
+    /// The fields whose values could not be parsed.
     pub(crate) fn unread(&self, region: Option<Region>) -> BTreeSet<String> {
         self.changes().unwrap_or_default().iter().filter_map(Change::update).flat_map(|update| unread_fields(update, region)).collect()
     }
 
-    /// What comes of it once its changes are applied.
+    /// The final state of the delivery, after its changes are applied.
     pub(crate) fn disposition(&self, unread: &BTreeSet<String>) -> Disposition {
         match &self.reading {
             Ok(Reading::Changes(_)) if !unread.is_empty() => {
@@ -57,7 +57,7 @@ impl ParsedDelivery<'_> {
             }
             Ok(Reading::Changes(_)) => Disposition::Done(String::new()),
             Ok(Reading::Ignored(why)) => Disposition::Done(format!("{IGNORED}: {why}")),
-            // It would be just as unreadable the next time.
+            // A new attempt would fail in the same way.
             Err(unreadable) => Disposition::DeadLetter(unreadable.to_string()),
         }
     }

@@ -1,8 +1,8 @@
-//! The inbox's worker: claims what is due of a brand, applies it, and finishes it in the same transaction.
+//! The worker of the inbox. It claims the due deliveries of a brand, and applies and finishes them in one transaction.
 //!
-//! A claim is committed before anything is read, with a lease: who dies with it leaves it to others when that ends. Who is
-//! merely slow finds inside the transaction that the claims are no longer its own, and leaves those out. What fails in
-//! company is tried again in halves, so that what can't be applied keeps nobody else from it.
+//! A claim has a lease and is committed before the work begins. If the worker dies, others take over when the lease
+//! ends. If the worker is only slow, it finds inside the transaction that others took over its claims, and leaves those
+//! out. A batch that fails is divided in halves and tried again, so that a bad delivery does not block the others.
 
 mod claimed_delivery;
 pub mod retry;
@@ -42,30 +42,32 @@ use crate::storage::write_changes::{PATIENCE, try_begin};
 use crate::sync::follow_up::hints;
 use crate::telemetry::alarm::Alarm;
 
-/// What was tried this often is tried alone: it may be what ends the whole process, or Postgres.
+/// From this number of attempts on, a delivery is applied alone: it may be the one that crashes the process or
+/// Postgres.
 const ALONE_FROM: u32 = 4;
 
-/// How long a brand's inbox is left alone when nothing is due and nobody says that something came.
+/// The pause after an empty claim, unless a new delivery wakes the worker.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a worker looks elsewhere while another session writes for its brand, and after how long that is told.
+/// The pause while another session writes for the brand, and the time after which that raises the alarm.
 const WHILE_HELD: Duration = Duration::from_millis(250);
 const LONG_HELD: Duration = Duration::from_secs(15);
 
-/// How long it then waits in Postgres's own line, so that a writer of batch after batch lets it through.
+/// After such a pause, the worker waits this long in the lock queue of Postgres. So a session that writes batch after
+/// batch cannot keep it out.
 const WHEN_HELD: Duration = Duration::from_secs(1);
 
-/// Wakes the worker of a brand on this replica.
+/// Handles that wake the workers of this replica, by brand.
 #[derive(Clone)]
 pub struct WakeHandles(Arc<HashMap<i32, Notify>>);
 
 impl WakeHandles {
-    /// For some brands.
+    /// Handles for these brands.
     pub fn new(brands: impl IntoIterator<Item = i32>) -> Self {
         Self(Arc::new(brands.into_iter().map(|brand_id| (brand_id, Notify::new())).collect()))
     }
 
-    /// Something came.
+    /// Wakes the worker of a brand, because a delivery arrived.
     pub fn wake(&self, brand_id: i32) {
         self.0.get(&brand_id).into_iter().for_each(Notify::notify_one);
     }
@@ -78,7 +80,7 @@ impl WakeHandles {
     }
 }
 
-/// Works off the inbox of one brand.
+/// Processes the inbox of one brand.
 pub struct Worker {
     pool: Pool,
     brand: Arc<Brand>,
@@ -86,14 +88,14 @@ pub struct Worker {
     lease: Duration,
     batch: u32,
     max_attempts: u32,
-    // Tables have grown so much that Postgres should look at them again.
+    // Tables have grown so much that Postgres needs new statistics.
     is_outgrown: AtomicBool,
-    // Somebody else wrote for the brand when it was last tried.
+    // At the last attempt, another session wrote for the brand.
     is_held: AtomicBool,
 }
 
 impl Worker {
-    /// A worker for a brand.
+    /// Creates a worker for a brand.
     #[must_use]
     pub const fn new(pool: Pool, brand: Arc<Brand>, settings: &InboxSettings, clock: Clock) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
@@ -101,12 +103,13 @@ impl Worker {
         Self { pool, brand, clock, lease, batch: settings.batch_size, max_attempts: settings.max_attempts, is_outgrown, is_held }
     }
 
-    /// Goes on until the service ends, and then finishes what it has begun. At most as many brands at once as there are slots.
+    /// Runs until the service shuts down, then finishes its current batch. The slots limit how many brands are
+    /// processed at once.
     pub async fn run(self, wakes: WakeHandles, slots: Arc<Semaphore>, alarm: Arc<Alarm>, background: BackgroundTasks) {
         let mut held_since = None;
         let looks = Arc::new(Semaphore::new(1));
         while !background.is_ending() {
-            // Beside the work, which would wait for it otherwise.
+            // In a task of its own, so that deliveries do not wait for it.
             if self.is_outgrown.swap(false, Ordering::Relaxed)
                 && let Ok(look) = Arc::clone(&looks).try_acquire_owned()
             {
@@ -136,7 +139,7 @@ impl Worker {
                     held_since = None;
                     continue;
                 }
-                // Somebody else writes for this brand: others go on meanwhile.
+                // Another session writes for this brand. The slot is free for other brands meanwhile.
                 Err(error) if error.is_held() => {
                     if held_since.get_or_insert_with(Instant::now).elapsed() > LONG_HELD {
                         alarm.raise(&error);
@@ -155,15 +158,15 @@ impl Worker {
         }
     }
 
-    /// A step that takes longer than its lease is given up: what it claimed is somebody else's by then.
+    /// Runs a step, but no longer than its lease. After that, others may have claimed its deliveries.
     async fn step_in_time(&self) -> Result<usize, StorageError> {
         tokio::time::timeout(self.lease, self.step()).await.unwrap_or(Err(StorageError::Database(sqlx::Error::PoolTimedOut)))
     }
 
-    /// Claims and works off one batch. Gives back how many deliveries were in it.
+    /// Claims and processes one batch. Returns the number of deliveries in it.
     ///
     /// # Errors
-    /// When Postgres fails. What was claimed is due again when its lease ends.
+    /// When Postgres fails. Claimed deliveries are due again when their lease ends.
     pub async fn step(&self) -> Result<usize, StorageError> {
         let claimed = self.claim().await?;
         let count = claimed.items.len();
@@ -171,7 +174,7 @@ impl Worker {
         Ok(count)
     }
 
-    /// Claims what is due.
+    /// Claims due deliveries.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -184,7 +187,7 @@ impl Worker {
         Ok(Claimed { token, at, items: rows.into_iter().map(ClaimedDelivery::from).collect() })
     }
 
-    /// Works off what was claimed.
+    /// Processes claimed deliveries.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -198,7 +201,7 @@ impl Worker {
         let mut parts = std::iter::once(items.as_slice()).chain(suspects.iter().map(std::slice::from_ref));
         while let Some(part) = parts.next() {
             if let Err(error) = self.apply_or_split(token, at, part).await {
-                // What was not begun needn't wait for the end of its lease, and was not tried.
+                // Deliveries that were not started are released at once, and this attempt does not count for them.
                 self.release((token, at), parts).await?;
                 return Err(error);
             }
@@ -230,7 +233,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Applies some deliveries and finishes them: all of it, or nothing.
+    /// Applies and finishes deliveries in one transaction.
     async fn apply(&self, token: Uuid, now: Timestamp, items: &[ClaimedDelivery]) -> Result<(), StorageError> {
         let read: Vec<ParsedDelivery<'_>> = items.iter().map(|item| self.read(item)).collect();
         let timeout = if self.is_held.load(Ordering::Relaxed) { WHEN_HELD } else { PATIENCE };
@@ -265,8 +268,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Those that are about somebody who was erased: as the write path found, or, where nothing was applied, as what they hold
-    /// says.
+    /// The deliveries about erased people. The write path reports them for deliveries with changes. For the others,
+    /// their bodies are searched.
     async fn erased(&self, db: &mut Connection, held: &[&ParsedDelivery<'_>], applied: &Applied) -> Result<BTreeSet<Uuid>, StorageError> {
         let is_erased = |change: &Change| change.keys().iter().any(|key| applied.erased.contains(key));
         let (changing, silent): (Vec<&ParsedDelivery<'_>>, Vec<&ParsedDelivery<'_>>) = held.iter().partition(|read| read.changes().is_some());
@@ -280,7 +283,7 @@ impl Worker {
         Ok(erased)
     }
 
-    /// What is to be asked because of those that are done: by this replica or another.
+    /// The follow-ups of the finished deliveries. Any replica may run them.
     fn hints(&self, held: &[&ParsedDelivery<'_>], verdicts: &[(Uuid, Disposition)]) -> Vec<NewFollowUpRow> {
         let done = held.iter().zip(verdicts).filter(|(_, (_, disposition))| matches!(disposition, Disposition::Done(_)));
         done.flat_map(|(read, _)| hints(&self.brand, read.item.source, &read.item.delivery, read.changes().unwrap_or_default())).collect()
@@ -290,7 +293,7 @@ impl Worker {
         ParsedDelivery { item, reading: self.brand.rules.sources.reader(item.source).read_webhook(&item.delivery) }
     }
 
-    /// Leaves a delivery for later, or gives it up.
+    /// Schedules a failed delivery for another attempt, or makes it a dead letter.
     async fn fail(&self, token: Uuid, item: &ClaimedDelivery, failure: &Failure) -> Result<(), StorageError> {
         let now = database_now(&self.pool, self.clock.frozen_at()).await?;
         let disposition = disposition(failure, item.attempts, self.max_attempts, token, now);
@@ -298,7 +301,8 @@ impl Worker {
         self.finish((token, now), &[(item.id, disposition)]).await
     }
 
-    /// Leaves everything for later, because Postgres is away; what was not begun needn't even wait for the end of its lease.
+    /// Schedules all deliveries for another attempt, because Postgres is unavailable. Those that were not started are
+    /// released at once.
     async fn leave(
         &self,
         (token, now): (Uuid, Timestamp),
@@ -317,7 +321,7 @@ impl Worker {
         }
     }
 
-    /// As if they had not been claimed: nothing was tried.
+    /// Releases claimed deliveries that were not started. The attempt does not count.
     async fn release(&self, (token, now): (Uuid, Timestamp), items: impl Iterator<Item = &[ClaimedDelivery]>) -> Result<(), StorageError> {
         let verdicts: Vec<_> = items.flatten().map(|item| (item.id, Disposition::Released)).collect();
         self.finish((token, now), &verdicts).await
@@ -349,7 +353,7 @@ impl Worker {
 /// Deliveries that a worker has claimed.
 pub struct Claimed {
     token: Uuid,
-    // When, by Postgres's clock; `None` if nothing was due.
+    // When they were claimed, by the clock of Postgres. `None` if nothing was due.
     at: Option<Timestamp>,
     items: Vec<ClaimedDelivery>,
 }

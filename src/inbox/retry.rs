@@ -1,4 +1,4 @@
-//! When what failed is tried again, and when it is given up.
+//! Decides between retry and dead letter, and computes the time of a retry.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use uuid::Uuid;
 use crate::storage::StorageError;
 use crate::storage::delivery_queue::Disposition;
 
-/// The first pause; each further one is twice as long.
+/// The first pause. Each further one is twice as long.
 const FIRST: Duration = Duration::from_secs(1);
 
-/// No pause is longer.
+/// The longest pause.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
-/// What went wrong with a delivery on its own.
+/// Why a delivery failed when it was applied alone.
 #[derive(Debug)]
 pub enum Failure {
-    /// The store refused it.
+    /// Postgres rejected it.
     Storage(StorageError),
-    /// A mistake of this program.
+    /// The program panicked.
     Panicked,
-    /// Whoever began it never came back, time after time.
+    /// Every attempt was lost: its worker did not finish before the lease ended.
     LeaseExpiredRepeatedly,
 }
 
@@ -37,13 +37,13 @@ impl Failure {
     fn in_words(&self) -> String {
         match self {
             Self::Storage(error) => error.to_string(),
-            Self::Panicked => "a mistake of this program: please report it".to_owned(),
-            Self::LeaseExpiredRepeatedly => "each time it was begun, the service ended or took too long".to_owned(),
+            Self::Panicked => "internal error (panic); please report it".to_owned(),
+            Self::LeaseExpiredRepeatedly => "the service stopped or took too long at every attempt".to_owned(),
         }
     }
 }
 
-/// What becomes of a delivery that failed at its so-manieth attempt.
+/// Decides between retry and dead letter after a failed attempt.
 #[must_use]
 pub fn disposition(failure: &Failure, attempts: u32, max_attempts: u32, token: Uuid, now: Timestamp) -> Disposition {
     let words = failure.in_words();
@@ -56,12 +56,12 @@ pub fn disposition(failure: &Failure, attempts: u32, max_attempts: u32, token: U
     Disposition::Retry(due_after(attempts, token, now), words)
 }
 
-/// When something is tried again that failed at its so-manieth attempt. The claim's token lends the chance that keeps many from
-/// coming back at once.
+/// The time of the next attempt. The claim token serves as the random part, which spreads the retries of many
+/// deliveries.
 #[must_use]
 pub fn due_after(attempts: u32, token: Uuid, now: Timestamp) -> Timestamp {
     let longest = FIRST.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1))).min(LONGEST);
-    // Between half and all of it.
+    // Between half of the pause and all of it.
     let chance = u32::try_from(token.as_u128() & 0xff).unwrap_or_default();
     let pause = (longest / 512).saturating_mul(256_u32.saturating_add(chance));
     SignedDuration::try_from(pause).ok().and_then(|pause| now.checked_add(pause).ok()).unwrap_or(now)

@@ -1,4 +1,4 @@
-//! How a source's webhooks are doing: what waits, what is dead, whether it has fallen silent, whether its secret is right.
+//! The health of a source's webhooks: pending and dead deliveries, silence, failed verification.
 
 use std::time::Duration;
 
@@ -11,60 +11,60 @@ use crate::storage::StorageError;
 use crate::storage::deliveries::{BacklogRow, list_backlog, list_receipts};
 use crate::storage::webhook_stats::{WebhookStatsRow, get_webhook_stats};
 
-/// A rhythm is taken from so many deliveries at most.
+/// The usual interval is computed from at most this many deliveries.
 const RHYTHM: u32 = 200;
 
-/// From so few, no rhythm can be told.
+/// With fewer deliveries, no usual interval is computed.
 const FEWEST: usize = 10;
 
-/// No gap shorter than this is a silence.
+/// The shortest usual silence. A shorter one would raise false alarms.
 const SHORTEST: SignedDuration = SignedDuration::from_secs(60);
 
-/// So many refusals in a row, over so long a time, and the secret here is probably another one than there.
+/// After this many failures in a row, over at least this long, the secret in the settings is probably wrong.
 const REFUSALS: i64 = 3;
 const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
 
-/// How a source is doing.
+/// The state of the webhooks of one source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceHealth {
-    /// Which.
+    /// The source.
     pub source: Source,
-    /// How its webhooks are proved, as the settings name it; `None` when it isn't connected.
+    /// How its webhooks are verified, as the settings name it. `None` if the source is not connected.
     pub proof: Option<&'static str>,
-    /// How many wait.
+    /// The number of pending deliveries.
     pub pending: f64,
-    /// When the oldest of them came.
+    /// When the oldest pending delivery was received.
     pub oldest_pending_at: Option<Timestamp>,
-    /// How many are dead.
+    /// The number of dead letters.
     pub dead: f64,
-    /// When the newest came.
+    /// When the newest delivery was received.
     pub last_received_at: Option<Timestamp>,
-    /// How long it is usually silent at most; `None` before there is a rhythm.
+    /// The longest usual pause between deliveries. `None` if there are too few deliveries.
     pub usual_silence: Option<SignedDuration>,
-    /// What happened at its door.
+    /// The counters of its webhook endpoint.
     pub door: WebhookStatsRow,
 }
 
 impl SourceHealth {
-    /// How long the oldest has waited.
+    /// The age of the oldest pending delivery.
     #[must_use]
     pub fn oldest_pending(&self, now: Timestamp) -> Duration {
         self.oldest_pending_at.map_or(Duration::ZERO, |at| unsigned(now.duration_since(at)))
     }
 
-    /// How long nothing has come.
+    /// The time since the newest delivery.
     #[must_use]
     pub fn silence(&self, now: Timestamp) -> Option<SignedDuration> {
         self.last_received_at.map(|at| now.duration_since(at).max(SignedDuration::ZERO))
     }
 
-    /// The silence against the source's own rhythm: above 1 it is longer than usual.
+    /// The silence divided by the usual silence of the source. Above 1, it is longer than usual.
     #[must_use]
     pub fn silence_ratio(&self, now: Timestamp) -> Option<f64> {
         Some(self.silence(now)?.as_secs_f64() / self.usual_silence?.as_secs_f64())
     }
 
-    /// Nothing is believed any more that comes from it: our secret is probably wrong.
+    /// Whether the verification of all recent webhooks failed. The secret in the settings is then probably wrong.
     #[must_use]
     pub fn is_failing(&self) -> bool {
         let door = &self.door;
@@ -77,7 +77,7 @@ fn unsigned(time: SignedDuration) -> Duration {
     Duration::try_from(time).unwrap_or(Duration::ZERO)
 }
 
-/// How all sources of a brand are doing.
+/// Loads the state of all sources of a brand.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -102,7 +102,7 @@ pub async fn watch(pool: &Pool, brand: &Brand) -> Result<Vec<SourceHealth>, Stor
     Ok(all)
 }
 
-/// The longest gap but for the longest twentieth of them, doubled.
+/// Twice the longest gap between deliveries, without the longest 5% of the gaps.
 fn usual_silence(mut receipts: Vec<Timestamp>) -> Option<SignedDuration> {
     if receipts.len() < FEWEST {
         return None;

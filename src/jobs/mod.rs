@@ -1,3 +1,3 @@
-//! Work beside requests: tasks that a shutdown ends or waits for.
+//! Background tasks, which a shutdown cancels or waits for.
 
 pub mod tasks;

@@ -1,4 +1,4 @@
-//! Work beside requests: started in one place, told to end, waited for.
+//! Background tasks: one place starts them, cancels them, and waits for them.
 
 use std::future::Future;
 
@@ -16,18 +16,18 @@ pub struct BackgroundTasks {
 }
 
 impl BackgroundTasks {
-    /// Tasks will run on the current runtime.
+    /// A task set that uses the current runtime.
     #[must_use]
     pub fn new() -> Self {
         Self { runtime: Handle::current(), tasks: TaskTracker::new(), draining: CancellationToken::new(), ending: CancellationToken::new() }
     }
 
-    /// Starts a task that ends by itself soon.
+    /// Starts a task that ends by itself. A shutdown waits for it.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         drop(self.tasks.spawn_on(task, &self.runtime));
     }
 
-    /// Starts a task that is dropped at its next await when the service ends.
+    /// Starts a task without an end. A shutdown drops it at its next await.
     pub fn spawn_endless(&self, task: impl Future<Output = ()> + Send + 'static) {
         let ending = self.ending.clone();
         self.spawn(async move {
@@ -35,35 +35,35 @@ impl BackgroundTasks {
         });
     }
 
-    /// How many tasks have not ended.
+    /// The number of tasks that have not ended.
     #[must_use]
     pub fn tasks(&self) -> usize {
         self.tasks.len()
     }
 
-    /// From now on balancers should look elsewhere; requests are still answered.
+    /// Starts to drain: `/health/ready` fails, so that load balancers use other replicas. Requests are still answered.
     pub fn drain(&self) {
         self.draining.cancel();
     }
 
-    /// Whether balancers should look elsewhere.
+    /// Whether the service is draining.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.is_cancelled()
     }
 
-    /// Whether the service is ending.
+    /// Whether the service is shutting down.
     #[must_use]
     pub fn is_ending(&self) -> bool {
         self.ending.is_cancelled()
     }
 
-    /// Completes when the service is ending.
+    /// Completes when the service starts to shut down.
     pub async fn until_ending(&self) {
         self.ending.cancelled().await;
     }
 
-    /// Ends endless tasks and waits for all.
+    /// Cancels tasks without an end, and waits for all others.
     pub async fn end(&self) {
         self.ending.cancel();
         self.tasks.close();

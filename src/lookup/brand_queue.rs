@@ -1,8 +1,8 @@
-//! Flights of a brand that travel together.
+//! Runs the lookups of a brand in batches.
 //!
-//! While a brand's flights are under way, further ones wait at its gate and depart together when those are back: one
-//! statement, one connection, however many ask. Nobody waits longer than [`SLOW_BATCH_AFTER`] for a slow batch, unless two are stuck,
-//! and what fails together is asked again one by one.
+//! While a batch of a brand runs, further lookups wait and form the next batch: one statement on one connection. After
+//! [`SLOW_BATCH_AFTER`], a second batch starts. At most [`MAX_BATCHES_IN_FLIGHT`] run per brand. If a batch fails, its
+//! lookups run one by one.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -15,21 +15,21 @@ use super::repository::{BatchMode, QueryError};
 use crate::brand::Brand;
 use crate::customer::model::identifier::Identifier;
 
-/// How long others of the brand wait for those that are under way before they depart on a connection of their own.
+/// If a batch takes longer than this, the next one starts on another connection.
 const SLOW_BATCH_AFTER: Duration = Duration::from_millis(5);
 
-/// The most that travel together.
+/// The most lookups in a batch.
 const MAX_BATCH_SIZE: usize = 256;
 
-/// How many batches of a brand may be under way at once: when all are stuck, other brands still get through.
+/// The most batches of a brand in flight. If all are stuck, other brands still have connections.
 const MAX_BATCHES_IN_FLIGHT: usize = 2;
 
-/// Where a brand's flights wait for departure.
+/// The lookups of a brand that wait for a batch.
 #[derive(Default)]
 pub(crate) struct BrandQueue {
     pub(crate) waiting: Vec<Arc<InFlightLookup>>,
     under_way: usize,
-    // A batch is under way that isn't late yet.
+    // A batch is in flight that is not slow yet. The next batch waits for it.
     is_held: bool,
 }
 
@@ -45,7 +45,7 @@ impl BrandQueue {
 }
 
 impl LookupCoalescer {
-    /// Brings those who wait at a brand's gate to the store, batch after batch, until nobody waits.
+    /// Runs batches of a brand until no lookup waits.
     pub(crate) fn dispatch(self: &Arc<Self>, brand: Arc<Brand>) {
         let coalescer = Arc::clone(self);
         self.background.spawn(async move {
@@ -65,7 +65,7 @@ impl LookupCoalescer {
                 landed.into_iter().for_each(|(lookup, found)| self.complete(&lookup, journey.generation, found.ok_or(LookupFailed::Failed)));
                 others.into_iter().map(|(lookup, _)| lookup).collect()
             }
-            // Perhaps only one of them can't be answered.
+            // Perhaps only one lookup causes the failure.
             Err(QueryError::Failed) if journey.coalescer.len() > 1 => std::mem::take(&mut journey.coalescer),
             Err(QueryError::Failed | QueryError::Unavailable) => Vec::new(),
         };
@@ -109,17 +109,18 @@ impl LookupCoalescer {
     }
 }
 
-/// A place among a brand's batches that are under way.
+/// A slot for a batch of a brand in flight.
 struct BatchSlot<'a> {
     coalescer: &'a Arc<LookupCoalescer>,
     brand: &'a Arc<Brand>,
-    // Whether further flights of the brand wait for this one.
+    // Whether further lookups of the brand wait for this batch.
     holds_gate: bool,
     is_over: bool,
 }
 
 impl BatchSlot<'_> {
-    /// Who waits, at most [`MAX_BATCH_SIZE`]. `None` when nobody does, or others have departed meanwhile; then the place is given up.
+    /// Takes the next batch, of at most [`MAX_BATCH_SIZE`] lookups. `None` if no lookup waits, or another batch has
+    /// started meanwhile. Then the slot is released.
     fn next_batch(&mut self) -> Option<Vec<Arc<InFlightLookup>>> {
         let mut in_flight = lock(&self.coalescer.in_flight);
         let InFlightMap { in_air, queues } = &mut *in_flight;
@@ -141,7 +142,7 @@ impl BatchSlot<'_> {
         None
     }
 
-    /// The store takes its time: others go without waiting for us.
+    /// Lets the next batch start, because Postgres is slow to answer this one.
     fn release_early(&mut self) {
         self.holds_gate = false;
         let mut in_flight = lock(&self.coalescer.in_flight);
@@ -164,14 +165,14 @@ impl BatchSlot<'_> {
 }
 
 impl Drop for BatchSlot<'_> {
-    /// However it ended: a bug must not close the gate for good.
+    /// Releases the slot after any end, also after a panic, so that the queue is never blocked.
     fn drop(&mut self) {
         let mut in_flight = lock(&self.coalescer.in_flight);
         self.release(in_flight.queues.entry(self.brand.id()).or_default());
     }
 }
 
-/// While the store is away, an old answer now is better than perhaps a new one later.
+/// While Postgres is unavailable, lookups with an expired cached answer stop waiting and return it.
 fn release_those_with_stale(coalescer: &[Arc<InFlightLookup>]) {
     for lookup in coalescer {
         for waiter in lock(&lookup.waiters).extract_if(.., |waiter| waiter.has_stale) {

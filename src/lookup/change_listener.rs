@@ -1,4 +1,4 @@
-//! Hearing what changed on any replica: what is remembered is as true as this is quick.
+//! Receives change notifications from all replicas. Cache freshness is bounded by the notification lag.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,27 +13,27 @@ use crate::http::api_keys::ApiKeyCache;
 use crate::storage::StorageError;
 use crate::storage::listener::{BEAT, Changes, Heartbeat, Notification, beat};
 
-/// How long Postgres may take for what changes can't be heard without.
+/// How long Postgres may take to start the listening, and to load the API keys.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long after a loss it is tried to hear again.
+/// The pause before the listener connects again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// A replica's ear.
+/// Listens to change notifications, and invalidates cached answers.
 pub struct ChangeListener {
     pool: Pool,
     coalescer: Arc<LookupCoalescer>,
     cache: Arc<AnswerCache>,
     api_keys: Arc<ApiKeyCache>,
     replica: Uuid,
-    /// The number of our last beat, and when it was sent.
+    /// The number of this replica's last heartbeat, and when it was sent.
     sent: Mutex<(u64, Instant)>,
-    /// The number of the last beat of ours that was heard.
+    /// The number of this replica's last heartbeat that was received.
     heard: watch::Sender<u64>,
 }
 
 impl ChangeListener {
-    /// Hears nothing yet.
+    /// A listener that is not connected.
     #[must_use]
     pub fn new(pool: &Pool, coalescer: &Arc<LookupCoalescer>, cache: &Arc<AnswerCache>, api_keys: &Arc<ApiKeyCache>) -> Self {
         Self {
@@ -47,16 +47,16 @@ impl ChangeListener {
         }
     }
 
-    /// Hears what changed. Whenever something may have been missed, everything remembered counts as expired.
+    /// Listens without end. If a notification may have been missed, all cached answers are treated as expired.
     pub async fn listen(self: Arc<Self>) {
         let mut is_said = false;
         loop {
             let lost = self.listen_until_lost().await;
-            // Said once, not for every attempt.
+            // Logged once, not at every attempt.
             if !self.cache.is_listener_disconnected() || !is_said {
                 is_said = true;
-                let reason = lost.err().map_or_else(|| "silence, or the connection broke".to_owned(), |error| error.to_string());
-                tracing::warn!(reason, "changes are not heard: remembered answers count as expired until they are again");
+                let reason = lost.err().map_or_else(|| "no heartbeat arrived, or the connection broke".to_owned(), |error| error.to_string());
+                tracing::warn!(reason, "change listener disconnected; cached answers treated as expired");
             }
             self.cache.set_listener_disconnected(true);
             tokio::time::sleep(PAUSE).await;
@@ -69,10 +69,10 @@ impl ChangeListener {
             return Ok(());
         }
         while let Some(heard) = changes.next().await {
-            // A pooler in between may take the wish to listen and pass nothing on: what arrives counts.
+            // A pooler may accept LISTEN and forward no notification. So only a notification proves the connection.
             if self.cache.is_listener_disconnected() {
                 self.cache.set_listener_disconnected(false);
-                tracing::info!("changes are heard");
+                tracing::info!("change listener connected");
             }
             match heard {
                 Notification::Changed(invalidation) => {
@@ -80,7 +80,7 @@ impl ChangeListener {
                     metrics::counter!("hookpoint_invalidations_total", "scope" => scope).increment(1);
                     self.coalescer.invalidate(&invalidation);
                 }
-                // Changes are not heard while keys are read, so that must not take long.
+                // No notification is processed while keys are loaded, so that must not take long.
                 Notification::Keys if in_time(self.api_keys.refresh(&self.pool)).await?.is_none() => return Ok(()),
                 Notification::Keys => {}
                 Notification::Heartbeat(beat) => self.receive_heartbeat(beat),
@@ -89,10 +89,10 @@ impl ChangeListener {
         Ok(())
     }
 
-    /// Lets every replica hear that notifications arrive.
+    /// Sends heartbeats without end, so that every replica sees that notifications arrive.
     pub async fn send_heartbeats(self: Arc<Self>) {
         loop {
-            // A beat that fails shows as silence.
+            // If a heartbeat fails, the listener notices that none arrives.
             let _ = self.send_heartbeat().await;
             tokio::time::sleep(BEAT).await;
         }
@@ -121,26 +121,26 @@ impl ChangeListener {
         });
     }
 
-    /// Waits until anything of ours was heard: notifications arrive.
+    /// Waits until the first heartbeat of this replica was received.
     pub async fn until_connected(&self) {
-        // It can't be closed while we are here.
+        // The channel cannot close, because `self` holds its sender.
         let _ = self.heard.subscribe().wait_for(|heard| *heard > 0).await;
     }
 
-    /// Waits until everything that changed before is heard here: notifications arrive in order.
+    /// Waits until this replica has received all earlier change notifications. Notifications arrive in order.
     ///
     /// # Errors
     /// When Postgres fails.
     pub async fn catch_up(&self) -> Result<(), StorageError> {
         let mut heard = self.heard.subscribe();
         let number = self.send_heartbeat().await?;
-        // It can't be closed while we are here.
+        // The channel cannot close, because `self` holds its sender.
         let _ = heard.wait_for(|heard| *heard >= number).await;
         Ok(())
     }
 }
 
-/// `None` when the store took too long.
+/// `None` if Postgres took too long.
 async fn in_time<T>(asked: impl Future<Output = Result<T, StorageError>>) -> Result<Option<T>, StorageError> {
     tokio::time::timeout(PATIENCE, asked).await.map_or(Ok(None), |done| done.map(Some))
 }

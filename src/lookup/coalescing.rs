@@ -1,5 +1,4 @@
-//! Lookups of the store that are under way: equal questions are one flight, and an answer that was overtaken by a change is
-//! given but not remembered.
+//! Coalesces identical in-flight lookups. A result that was invalidated meanwhile is returned but not cached.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,29 +18,29 @@ use crate::customer::model::source::Source;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::storage::invalidation::Invalidation;
 
-/// An answer from the store.
+/// An answer from Postgres.
 #[derive(Clone)]
 pub struct LookupResult {
     /// The response body.
     pub body: Bytes,
-    /// Whether anybody was found.
+    /// Whether the lookup found a customer.
     pub found: bool,
-    /// The sources that may know more.
+    /// The sources that may have more data.
     pub sources_to_query: Arc<[Source]>,
 }
 
-/// Why there is no answer.
+/// Why a lookup has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LookupFailed {
-    /// The store failed or took too long.
+    /// Postgres failed or took too long.
     Failed,
-    /// Too many are waiting already.
+    /// Too many lookups are waiting.
     Overloaded,
-    /// The service is ending.
+    /// The service is shutting down.
     ShuttingDown,
 }
 
-/// A question under way, with those who wait for its answer.
+/// A lookup in flight, with the requests that wait for its answer.
 pub(crate) struct InFlightLookup {
     pub(crate) key: CacheKey,
     pub(crate) question: Question,
@@ -50,14 +49,14 @@ pub(crate) struct InFlightLookup {
 
 pub(crate) struct Waiter {
     pub(crate) reply_tx: oneshot::Sender<Result<LookupResult, LookupFailed>>,
-    // Has an old answer to fall back on, and won't wait while the store is away.
+    // The request has an expired cached answer. It stops waiting while Postgres is unavailable.
     pub(crate) has_stale: bool,
 }
 
-/// Which flights there are.
+/// All lookups in flight.
 #[derive(Default)]
 pub(crate) struct InFlightMap {
-    // Those that nothing has overtaken yet.
+    // The lookups that were not invalidated since they started. A new request can join them.
     pub(crate) in_air: HashMap<CacheKey, Arc<InFlightLookup>>,
     pub(crate) queues: HashMap<i32, BrandQueue>,
 }
@@ -66,40 +65,40 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Asks the store, once per question at a time.
+/// Sends lookups to Postgres, once for identical ones.
 pub struct LookupCoalescer {
     pub(crate) store: LookupRepository,
     cache: Arc<AnswerCache>,
     pub(crate) background: BackgroundTasks,
     limits: CoalescingLimits,
     waiting: AtomicU64,
-    // Those that need more than a seat in a batch must not take every connection.
+    // Limits the lookups outside of batches, so that they cannot take every connection.
     pub(crate) alone: Semaphore,
     pub(crate) in_flight: Mutex<InFlightMap>,
 }
 
-/// How the store is asked.
+/// The limits of lookups.
 #[derive(Debug, Clone, Copy)]
 pub struct CoalescingLimits {
-    /// How long a lookup may take.
+    /// The deadline of a lookup.
     pub deadline: Duration,
-    /// How many lookups may wait at once.
+    /// The most lookups that wait at once.
     pub max_waiting: u64,
 }
 
 impl LookupCoalescer {
-    /// Nothing is under way.
+    /// A coalescer with no lookup in flight.
     #[must_use]
     pub fn new(store: LookupRepository, cache: Arc<AnswerCache>, background: BackgroundTasks, limits: CoalescingLimits) -> Arc<Self> {
         let alone = Semaphore::new((store.most_connections() / 2).max(1));
         Arc::new(Self { store, cache, background, limits, waiting: AtomicU64::new(0), alone, in_flight: Mutex::default() })
     }
 
-    /// The answer to a question, within the deadline. Who has an old answer gets none while the store is away, and doesn't
-    /// wait to learn it.
+    /// Answers a lookup within the deadline. A request with an expired cached answer fails at once while Postgres is
+    /// unavailable, so that it can return that answer.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is no answer within the deadline, too many lookups wait, or the service is shutting down.
     pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question, has_stale: bool) -> Result<LookupResult, LookupFailed> {
         if self.background.is_ending() {
             return Err(LookupFailed::ShuttingDown);
@@ -117,14 +116,14 @@ impl LookupCoalescer {
         }
     }
 
-    /// Finds out whether the store is back: by one flight at a time, for which nobody waits.
+    /// Checks whether Postgres answers again, with one lookup at a time. No request waits for it.
     fn check_database(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question) {
         if lock(&self.in_flight).in_air.is_empty() {
             self.enqueue(key, brand, question, None);
         }
     }
 
-    /// Joins the flight of an equal question, or starts one.
+    /// Joins the lookup in flight for the same question, or starts one.
     fn enqueue(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question, waiter: Option<Waiter>) {
         let mut in_flight = lock(&self.in_flight);
         if let Some(lookup) = in_flight.in_air.get(&key) {
@@ -147,7 +146,7 @@ impl LookupCoalescer {
         }
     }
 
-    /// Brings the passengers home. What was asked for in an older epoch, or changed meanwhile, is not remembered.
+    /// Sends the answer to all waiting requests. It is cached only if it was not invalidated since the query started.
     pub(crate) fn complete(&self, lookup: &Arc<InFlightLookup>, generation: CacheGeneration, found: Result<FoundCustomer, LookupFailed>) {
         let may_be_cached = found.as_ref().is_ok_and(|found| found.may_be_cached);
         let landed = found.map(|found| LookupResult {
@@ -155,7 +154,7 @@ impl LookupCoalescer {
             body: Bytes::from(found.body),
             sources_to_query: found.sources_to_query.into(),
         });
-        // Invalidations take the same lock: either they find the flight, or what it left in the cache.
+        // Invalidations take the same lock. So they find either the lookup in flight or its cached answer.
         let mut in_flight = lock(&self.in_flight);
         let is_current = in_flight.in_air.get(&lookup.key).is_some_and(|current| Arc::ptr_eq(current, lookup));
         if is_current {
@@ -170,8 +169,8 @@ impl LookupCoalescer {
         }
     }
 
-    /// Forgets what changed. A flight that this overtakes brings its passengers home, but what it brings is not remembered,
-    /// and whoever asks from now on takes a new one.
+    /// Removes cached answers. A lookup in flight that this invalidates is still answered, but not cached. Later
+    /// requests start a new one.
     pub fn invalidate(&self, invalidation: &Invalidation) {
         let mut in_flight = lock(&self.in_flight);
         self.cache.invalidate(invalidation);
@@ -181,19 +180,19 @@ impl LookupCoalescer {
         }
     }
 
-    /// Whether the store is away.
+    /// Whether Postgres is unavailable.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
         self.store.is_unavailable()
     }
 
-    /// How many lookups wait.
+    /// The number of waiting lookups.
     #[must_use]
     pub fn waiting(&self) -> u64 {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Connections in use, and idle.
+    /// The number of connections in use, and of idle ones.
     #[must_use]
     pub fn connections(&self) -> (usize, usize) {
         self.store.connections()
@@ -201,14 +200,16 @@ impl LookupCoalescer {
 }
 
 impl InFlightLookup {
-    /// Whether somebody waits still, or nobody ever did: then it is to find out whether the store is back.
+    /// Whether a request still waits. Also true if none ever did, because such a lookup checks whether Postgres is
+    /// back.
     pub(crate) fn is_wanted(&self) -> bool {
         let waiters = lock(&self.waiters);
         waiters.is_empty() || waiters.iter().any(|waiter| !waiter.reply_tx.is_closed())
     }
 }
 
-/// Flights on their way, with the epoch in which they departed. Those that don't land crash when it ends.
+/// Lookups that are being queried, with the cache generation at the start. Those without a result fail when the guard
+/// is dropped.
 pub(crate) struct InFlightGuard<'a> {
     of: &'a LookupCoalescer,
     pub(crate) generation: CacheGeneration,
@@ -229,7 +230,7 @@ impl Drop for InFlightGuard<'_> {
     }
 }
 
-/// One of the lookups that wait.
+/// Counts one waiting lookup, until it is dropped.
 struct Waiting<'a>(&'a AtomicU64);
 
 impl<'a> Waiting<'a> {

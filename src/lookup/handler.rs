@@ -1,4 +1,4 @@
-//! The lookup's way through: networks, query, key, limit, parse, cache, store.
+//! Handles a lookup: networks, query, key, limits, parsing, cache, Postgres, sources.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,57 +19,57 @@ use crate::http::problem::Problem;
 use crate::http::rate_limits::WrongKeys;
 use crate::storage::invalidation::{Invalidation, LookupHash};
 
-/// What a lookup needs.
+/// The state of the lookup handler.
 pub struct LookupService {
     /// Networks that may use the service.
     pub allowed_networks: Vec<ipnet::IpNet>,
-    /// Who is believed about callers' addresses.
+    /// The proxies that are trusted to name the caller's address.
     pub proxies: Proxies,
-    /// The name of the key's parameter.
+    /// The name of the query parameter with the API key.
     pub key_parameter: String,
-    /// Whether too many misses are refused.
+    /// Whether a key is rejected after too many lookups that found nobody.
     pub enforce_not_found_limit: bool,
-    /// Live keys.
+    /// The valid API keys.
     pub api_keys: Arc<ApiKeyCache>,
-    /// Wrong keys, by network.
+    /// The counter of wrong keys by network.
     pub wrong_keys: WrongKeys,
-    /// Remembered answers.
+    /// The cached answers.
     pub cache: Arc<AnswerCache>,
-    /// The way to the store.
+    /// Sends lookups to Postgres.
     pub coalescer: Arc<LookupCoalescer>,
-    /// The way to the sources.
+    /// Asks sources.
     pub live: Arc<ReadThrough>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }
 
-/// What a request's log line says about a lookup.
+/// The lookup fields in the log line of a request.
 #[derive(Debug, Clone)]
 pub struct LookupTrace {
-    /// The brand that the key opened.
+    /// The brand of the key, if the key is valid.
     pub brand: Option<Arc<Brand>>,
-    /// What the cache had.
+    /// The result of the cache.
     pub cache: Outcome,
 }
 
-/// What the cache had for a lookup.
+/// The result of the cache for a lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// A fresh answer.
+    /// A fresh cached answer was returned.
     Hit,
-    /// Nothing fresh: the store was asked.
+    /// There was no fresh answer, so Postgres was queried.
     Miss,
-    /// An old answer, which was given because the store had none.
+    /// An expired answer was returned, because Postgres had none in time.
     Stale,
-    /// It didn't come that far.
+    /// The request was rejected before the cache was read.
     None,
 }
 
 impl Outcome {
-    /// How many there are.
+    /// The number of results.
     pub const COUNT: usize = 4;
 
-    /// Its name.
+    /// The name in logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl Outcome {
         }
     }
 
-    /// Its place among all.
+    /// The position in arrays with one element for each result.
     #[must_use]
     pub const fn index(self) -> usize {
         match self {
@@ -95,7 +95,7 @@ impl Outcome {
 /// Answers a lookup.
 ///
 /// # Errors
-/// Every [`Problem`] of the contract.
+/// Every [`Problem`] that can answer a lookup.
 pub async fn lookup(request: HttpRequest, hookpoint: Data<LookupService>) -> Result<HttpResponse, Problem> {
     let mut trace = LookupTrace { brand: None, cache: Outcome::None };
     let answered = hookpoint.answer(&request, &mut trace).await;
@@ -115,7 +115,7 @@ impl LookupService {
         key.limits.take_lookup().map_err(Problem::TooManyRequests)?;
         let (brand_id, secret) = (key.brand.id(), &key.brand.row.secret);
         let asked = query.asked()?;
-        // Only canonical forms are remembered: what is found as it was sent has been validated before.
+        // Only canonical forms are cached. So a value that is found as it was sent was validated before.
         let hash = |(kind, text): (&str, &str)| (brand_id, LookupHash::new(secret, kind, text));
         let as_sent = hash(asked.parts());
         if let Some(entry) = self.cache.fresh(&as_sent)
@@ -149,7 +149,8 @@ impl LookupService {
         }
     }
 
-    /// What the store knows; after the sources were asked that may know more, as far as there is time.
+    /// Queries Postgres. If sources may have more data, asks them within the deadline, and queries Postgres again if
+    /// they sent any.
     async fn ask(&self, key: CacheKey, brand: &Arc<Brand>, question: Question, has_stale: bool) -> Result<LookupResult, LookupFailed> {
         let begun = Instant::now();
         if !brand.rules.asks_live() {
@@ -157,7 +158,7 @@ impl LookupService {
         }
         let landed = self.coalescer.ask(key, brand, question.clone(), has_stale).await?;
         let learned = self.live.ask(key, brand, &question, &landed, begun).await;
-        // Who asked before what is new was stored must not be joined.
+        // Later requests must not join a lookup that started before the new data was stored.
         let forget = || self.coalescer.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) });
         let landed = if learned.changed {
             forget();
@@ -166,7 +167,7 @@ impl LookupService {
             landed
         };
         if learned.incomplete && !landed.found {
-            // Somebody may be known there: the next lookup is to ask again.
+            // A source that was not asked may know the person, so "nobody" must not stay cached.
             forget();
         }
         Ok(landed)
@@ -191,7 +192,7 @@ impl LookupService {
         self.count_miss(key, found).map(|()| body)
     }
 
-    /// Somebody who asks for many unknown people may be trying numbers.
+    /// Counts a lookup that found nobody. Many of them may mean that the caller tries numbers.
     fn count_miss(&self, key: &LiveKey, found: bool) -> Result<(), Problem> {
         if found {
             return Ok(());

@@ -1,4 +1,5 @@
-//! Asking the store: one round trip for text that is ready. An answer that other settings rendered is rendered anew.
+//! Queries for lookups. A rendered answer takes one round trip. An answer that other settings rendered is rendered
+//! again.
 
 use std::collections::BTreeSet;
 
@@ -18,17 +19,17 @@ use crate::storage::answers::{AnswerRow, StoredAddress, find_by_addresses, find_
 use crate::storage::invalidation::LookupHash;
 use crate::storage::{StorageError, customers, events, records};
 
-/// What is answered when several customers have an address.
+/// The rules for an address that several customers have.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadRules {
-    /// More than this are nobody.
+    /// If more customers match, the answer is empty.
     pub max_customers: usize,
-    /// All of them or none.
+    /// Whether the answer has all matching customers, or is empty if several match.
     pub multiple_matches: MultipleMatches,
 }
 
 impl ReadRules {
-    /// The most customers that an address may have.
+    /// The most customers that the answer to an address may have.
     const fn most_by_address(self) -> usize {
         match self.multiple_matches {
             MultipleMatches::None => 1,
@@ -38,26 +39,28 @@ impl ReadRules {
 
     const fn why_ambiguous(self) -> &'static str {
         match self.multiple_matches {
-            MultipleMatches::None => "an address has several customers",
-            MultipleMatches::All => "an address has more customers than lookup.max_customers",
+            MultipleMatches::None => "the address matches several customers",
+            MultipleMatches::All => "the address matches more customers than lookup.max_customers",
         }
     }
 }
 
-/// What the store knows.
+/// The result of a lookup in Postgres.
 pub struct FoundCustomer {
     /// The response body: a JSON array.
     pub body: String,
-    /// How many customers are in it.
+    /// The number of customers in the body.
     pub customers: usize,
-    /// The sources that may know more.
+    /// The sources that may have more data.
     pub sources_to_query: Vec<Source>,
-    /// An id of an event isn't told to the caches when it changes, so its answer isn't remembered.
+    /// Whether the answer may be cached. Notifications do not name the ids of events, so an answer found by such an id
+    /// is not cached.
     pub may_be_cached: bool,
 }
 
 impl FoundCustomer {
-    /// Remembered bodies must not take more room than they need, so the text is made in one piece.
+    /// Builds the text in one allocation of the exact size, because cached bodies must not take more memory than
+    /// needed.
     fn new(bodies: &[String], may_be_cached: bool) -> Self {
         let length = bodies.iter().map(|body| body.len().saturating_add(1)).sum::<usize>().saturating_add(1).max(2);
         let mut body = String::with_capacity(length);
@@ -77,7 +80,7 @@ impl FoundCustomer {
     }
 }
 
-/// Answers a question on a connection of a pool.
+/// Answers a lookup on a connection of a pool.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -85,25 +88,25 @@ pub async fn find(pool: &Pool, brand: &Brand, question: &Question, rules: ReadRu
     find_on(&mut *pool.acquire().await?, brand, question, rules).await
 }
 
-/// Answers a question.
+/// Answers a lookup.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn find_on(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<FoundCustomer, StorageError> {
     for _ in 0..MAX_RESTARTS {
-        // A customer that was made anew between two statements is asked for again.
+        // If a customer was replaced between two statements, the lookup starts again.
         if let Some(found) = find_once(db, brand, question, rules).await? {
             return Ok(found);
         }
     }
-    // Made anew again and again means that it never can be.
+    // So many restarts are not a coincidence: the customer can never be loaded.
     Err(StorageError::Corrupt("customers"))
 }
 
 const MAX_RESTARTS: u32 = 10;
 
-/// Answers which addresses mean whom, all in one round trip; `None` for what other settings rendered, which [`find_on`] renders
-/// anew.
+/// Answers the lookups of several addresses in one round trip. `None` stands for an answer that other settings
+/// rendered, which [`find_on`] renders again.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -126,7 +129,7 @@ pub async fn find_batch(
     Ok(known.into_iter().zip(addresses).map(read).collect())
 }
 
-/// What is known of some addresses; where sources can be asked, also what they know.
+/// Loads the answers of some addresses. If sources can be asked, it also loads which sources have data.
 async fn list_known(db: &mut Connection, brand: &Brand, addresses: &[&Identifier], rules: ReadRules) -> Result<Vec<StoredAddress>, StorageError> {
     let limit = rules.max_customers.saturating_add(1);
     if !brand.rules.asks_live() {
@@ -138,7 +141,7 @@ async fn list_known(db: &mut Connection, brand: &Brand, addresses: &[&Identifier
     find_known_addresses(db, brand.id(), &asked, limit).await
 }
 
-/// The keys of the customers that a question finds, at most as many as an answer holds.
+/// Finds the keys of the customers that match a lookup, at most as many as an answer may have.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -150,9 +153,10 @@ pub async fn find_keys(db: &mut Connection, brand: &Brand, question: &Question, 
     Ok(rows.into_iter().map(|row| row.customer_key).collect())
 }
 
-/// `None` when a customer was made anew between two statements.
+/// One attempt at a lookup. `None` if a customer was replaced between two statements.
 async fn find_once(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Option<FoundCustomer>, StorageError> {
-    // By id, only what the caches are told about may be remembered: not "nobody", and not what an order number found.
+    // A result by id may be cached only if notifications name that id. So "nobody" is not cached, nor a customer found
+    // by an order number.
     let (rows, sources_to_query, may_be_cached, most, why) = match question {
         Question::Address(address) => {
             let known = list_known(db, brand, &[address], rules).await?.pop().unwrap_or_default();
@@ -162,9 +166,9 @@ async fn find_once(db: &mut Connection, brand: &Brand, question: &Question, rule
         Question::Id(id) => {
             let (rows, by_reference) = find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?;
             let may_be_cached = rows.len() == 1 && !by_reference;
-            // Whoever an id finds is known by it already.
+            // A customer found by an id has that id, so no source needs to be asked.
             let sources_to_query = if rows.is_empty() { sources_to_query_by_id(db, brand, id).await? } else { Vec::new() };
-            (rows, sources_to_query, may_be_cached, 1, "an id means several customers")
+            (rows, sources_to_query, may_be_cached, 1, "the id matches several customers")
         }
     };
     if rows.len() > most {
@@ -180,14 +184,14 @@ async fn find_once(db: &mut Connection, brand: &Brand, question: &Question, rule
     Ok(Some(FoundCustomer::new(&bodies, may_be_cached).needing(sources_to_query)))
 }
 
-/// Too many customers are nobody, and a matter for the admin.
+/// The answer if too many customers match: it is empty. An admin should know about it.
 fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> FoundCustomer {
-    tracing::warn!(brand = brand.rules.slug, reason = why, "lookup.answer.ambiguous");
+    tracing::warn!(brand = brand.rules.slug, reason = why, "lookup matches too many customers; the answer is empty");
     metrics::counter!("hookpoint_lookups_ambiguous_total", "brand" => brand.rules.slug.clone()).increment(1);
     FoundCustomer::new(&[], may_be_cached)
 }
 
-/// The answer as today's settings render it.
+/// The answer, rendered with the current settings. `None` if the customer was replaced meanwhile.
 async fn current(db: &mut Connection, brand: &Brand, row: AnswerRow) -> Result<Option<String>, StorageError> {
     if row.settings_hash == brand.rules.presenter.hash() {
         return Ok(Some(row.body));
@@ -195,7 +199,7 @@ async fn current(db: &mut Connection, brand: &Brand, row: AnswerRow) -> Result<O
     render(db, brand, &row.customer_key).await
 }
 
-/// Renders a customer from what is stored; `None` when it is gone meanwhile.
+/// Renders a customer from stored records. `None` if the customer was removed meanwhile.
 async fn render(db: &mut Connection, brand: &Brand, customer_key: &str) -> Result<Option<String>, StorageError> {
     let Some((customer_id, keys)) = customers::find_customer(db, brand.id(), customer_key).await? else { return Ok(None) };
     let known = records::list_records(db, brand.id(), &keys).await?;
@@ -208,7 +212,7 @@ async fn render(db: &mut Connection, brand: &Brand, customer_key: &str) -> Resul
     let rules = MergeRules { identity, precedence: &brand.rules.precedence, aliases: &aliases, guests: &guests, moved: &moved };
     let Some(mut profile) = Profile::merge(&live, others, rules) else { return Ok(None) };
     profile.customer_id = customer_id;
-    // What a customer is found by depends on others as well: that stands.
+    // The addresses that find a customer depend on other customers too, so the stored ones stay.
     let own = customers::list_addresses(db, brand.id(), customer_key).await?;
     profile.addresses.retain(|address| own.contains(address));
     let presenter = &brand.rules.presenter;

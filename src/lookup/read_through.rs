@@ -1,7 +1,7 @@
-//! Read-through: sources that may know more than the store are asked while the agent's phone rings, as far as the deadline lets.
+//! Read-through: asks sources that may have more data than Postgres, while the request waits, within its deadline.
 //!
-//! Who asks about the same person at the same time waits for the same answers. What is late is stored all the same, and there
-//! the next time. Who is under way is bounded; beyond that, what the store knows is the answer.
+//! Requests about the same person share one search. A late reply is stored all the same, for the next lookup. The
+//! number of searches in flight is limited. Above that, the answer has only stored data.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,49 +24,49 @@ use crate::storage::answers::StoredAddress;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::live_queries::{LastQuery, list_live_queries};
 
-/// So many people may be asked about at once.
+/// The most searches in flight.
 const MAX_BATCHES_IN_FLIGHT: usize = 2_000;
 
-/// What is left of the deadline for asking the store once more.
+/// The part of the deadline that is kept for a second query to Postgres.
 const RESERVE: Duration = Duration::from_millis(30);
 
-/// Whom sources are asked about.
+/// A search for a person at sources.
 pub struct LiveSearchRequest {
-    /// Of which brand.
+    /// The brand.
     pub brand: Arc<Brand>,
-    /// Whom.
+    /// The person to search.
     pub whom: LookupTarget,
-    /// The question's hash.
+    /// The hash of the lookup.
     pub question: LookupHash,
-    /// Whether anybody is known by it here.
+    /// Whether the lookup found a customer in Postgres.
     pub is_known: bool,
-    /// Which sources.
+    /// The sources to ask.
     pub sources: Arc<[Source]>,
-    /// How long somebody waits for it.
+    /// How long the request waits for the result.
     pub timeout: Duration,
 }
 
-/// What came of asking.
+/// The result of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveSearchOutcome {
-    /// Whether more may be known now.
+    /// Whether new data may be stored now.
     pub changed: bool,
-    /// Whether some source could not be asked, or not in time.
+    /// Whether a source could not be asked, or did not answer in time.
     pub incomplete: bool,
 }
 
-/// Asks sources, and stores what they say.
+/// The function that asks sources and stores their replies.
 pub type LiveSearcher = Box<dyn Fn(LiveSearchRequest) -> BoxFuture<'static, LiveSearchOutcome> + Send + Sync>;
 
 type Waiting = Shared<BoxFuture<'static, LiveSearchOutcome>>;
 
-/// Lets sources be asked.
+/// Runs searches, and shares them between requests.
 pub struct ReadThrough {
     searcher: LiveSearcher,
     deadline: Duration,
     background: BackgroundTasks,
     under_way: Mutex<HashMap<CacheKey, Waiting>>,
-    // So that nobody need take the lock while nothing is under way.
+    // The number of searches in flight. While it is 0, requests need no lock.
     count: AtomicUsize,
 }
 
@@ -80,18 +80,18 @@ impl From<&Question> for LookupTarget {
 }
 
 impl ReadThrough {
-    /// Nobody is asked about yet.
+    /// A read-through with no search in flight.
     #[must_use]
     pub fn new(searcher: LiveSearcher, deadline: Duration, background: BackgroundTasks) -> Arc<Self> {
         Arc::new(Self { searcher, deadline, background, under_way: Mutex::default(), count: AtomicUsize::new(0) })
     }
 
-    /// Whether sources are being asked about somebody: what is remembered then is about to change.
+    /// Whether a search is in flight for a lookup. Its cached answer may then change soon.
     pub fn is_under_way(&self, key: &CacheKey) -> bool {
         self.count.load(Ordering::Relaxed) > 0 && lock(&self.under_way).contains_key(key)
     }
 
-    /// Has sources asked, or waits for those that are being asked.
+    /// Starts a search, or joins the one in flight, and waits for it within the deadline.
     pub async fn ask(
         self: &Arc<Self>,
         key: CacheKey,
@@ -110,7 +110,7 @@ impl ReadThrough {
             Err(_) => "timed_out",
         };
         metrics::counter!("hookpoint_read_through_total", "brand" => brand.rules.slug.clone(), "outcome" => outcome).increment(1);
-        // What came first may be stored already.
+        // Some replies may already be stored.
         came.unwrap_or(LiveSearchOutcome { changed: true, incomplete: true })
     }
 
@@ -140,7 +140,7 @@ impl ReadThrough {
         under_way.insert(key, waiting.clone());
         self.count.store(under_way.len(), Ordering::Relaxed);
         drop(under_way);
-        // It goes on when nobody waits any more.
+        // The search continues even if no request waits for it.
         let task = waiting.clone();
         self.background.spawn(async move {
             let _ = task.await;
@@ -149,7 +149,7 @@ impl ReadThrough {
     }
 }
 
-/// A place among those under way.
+/// Removes a search from those in flight when it is dropped.
 struct Place {
     of: Arc<ReadThrough>,
     key: CacheKey,
@@ -165,17 +165,17 @@ impl Drop for Place {
     }
 }
 
-/// The sources that may know more about an address than what is known here.
+/// The sources that may have more data about an address than Postgres.
 pub(crate) fn sources_to_query(brand: &Brand, whom: &LookupTarget, known: &StoredAddress) -> Vec<Source> {
     let accounts = brand.rules.accounts.iter();
     let needed = accounts
         .filter(|(source, account)| is_stale(account, (!known.rows.is_empty(), known.sources.contains(source)), last_query(&known.looks, **source)));
-    // Some sources know nobody by an address.
+    // Some sources cannot find a person by an address.
     let can_tell = |source: Source| !known.rows.is_empty() || !brand.rules.sources.api(source).find(whom, &[]).is_empty();
     needed.map(|(source, _)| *source).filter(|source| can_tell(*source)).collect()
 }
 
-/// The sources that may know an id that nobody has here.
+/// The sources that may know an id that matches no customer in Postgres.
 pub(crate) async fn sources_to_query_by_id(db: &mut Connection, brand: &Brand, id: &str) -> Result<Vec<Source>, StorageError> {
     let whom = LookupTarget::Id(id.to_owned());
     let accounts = brand.rules.accounts.iter().filter(|(_, account)| account.live.when != LiveWhen::Off);
@@ -192,7 +192,8 @@ fn last_query(looks: &[LastQuery], source: Source) -> Option<&LastQuery> {
     looks.iter().find(|look| look.source == source)
 }
 
-/// Given whether anybody is known here, and whether by what this source said.
+/// Whether a source should be asked. `is_found`: a customer was found. `is_present`: that customer has data from this
+/// source.
 fn is_stale(account: &AccountRules, (is_found, is_present): (bool, bool), look: Option<&LastQuery>) -> bool {
     let is_older = |look: &LastQuery, seconds: u64| look.age_seconds >= Duration::from_secs(seconds).as_secs_f64();
     let is_unknown = || look.is_none_or(|look| is_older(look, account.live.negative_ttl_seconds));

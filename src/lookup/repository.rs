@@ -1,4 +1,5 @@
-//! Asking Postgres for a lookup: a connection, another when it breaks, until the deadline; and whether Postgres is away.
+//! Queries Postgres for lookups: gets a connection, retries on another one if it breaks, until the deadline. It also
+//! knows whether Postgres is unavailable.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,59 +12,60 @@ use crate::customer::model::identifier::Identifier;
 use crate::storage::StorageError;
 use crate::storage::pool::{Connection, Pool};
 
-/// Where lookups are answered when nothing is remembered.
+/// Answers lookups from Postgres if the cache has no answer.
 pub struct LookupRepository {
     pool: Pool,
     rules: ReadRules,
     deadline: Duration,
-    // Since when nothing asked has been answered.
+    // Since when no query was answered.
     unavailable_since: Mutex<Option<Instant>>,
 }
 
-/// What is asked in one go.
+/// The lookups of one query.
 #[derive(Clone, Copy)]
 pub enum BatchMode<'a> {
-    /// Addresses of one brand: a round trip for all. What other settings rendered stays unanswered.
+    /// Addresses of one brand, in one round trip. An answer that other settings rendered is left out.
     Batch(&'a [&'a Identifier]),
-    /// One question, whatever it takes.
+    /// One lookup, with as many round trips as it needs.
     Single(&'a Question),
 }
 
-/// Why there is no answer.
+/// Why a query failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueryError {
-    /// The store refused this, or failed at it.
+    /// Postgres rejected the query, or failed.
     Failed,
-    /// Nobody is there, or not in time.
+    /// Postgres cannot be reached, or did not answer in time.
     Unavailable,
 }
 
-/// How long to wait before Postgres, which just couldn't be reached, is tried again.
+/// The pause before Postgres is tried again after a failed connection.
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl LookupRepository {
-    /// Nothing has been asked yet.
+    /// A repository that has made no query.
     #[must_use]
     pub const fn new(pool: Pool, rules: ReadRules, deadline: Duration) -> Self {
         Self { pool, rules, deadline, unavailable_since: Mutex::new(None) }
     }
 
-    /// The answers, in the order of what was asked. `on_away` is called whenever Postgres turns out to be away. It is tried
-    /// again until the deadline, so that nobody notices a restart; once it has been away for longer than that, not any more.
+    /// Returns the answers in the order of the lookups. If Postgres is unavailable, it calls `on_away` and retries
+    /// until the deadline, so that a restart of Postgres goes unnoticed. If Postgres has been unavailable for longer
+    /// than the deadline, it does not retry.
     ///
     /// # Errors
-    /// When it refused or failed, or is away.
+    /// When Postgres failed or is unavailable.
     pub async fn ask(&self, brand: &Brand, asked: BatchMode<'_>, on_away: impl Fn() + Sync) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
         match tokio::time::timeout(self.deadline, self.ask_until_answered(brand, asked, &on_away)).await {
             Ok(Ok(found)) => {
                 if self.unavailable_since().take().is_some() {
-                    tracing::info!("the store answers lookups again");
+                    tracing::info!("Postgres answers lookups again");
                 }
                 Ok(found)
             }
             Ok(Err(unanswered)) => Err(unanswered),
             Err(_) => {
-                self.note_unavailable("the store did not answer a lookup within the deadline");
+                self.note_unavailable("no answer within the deadline");
                 on_away();
                 Err(QueryError::Unavailable)
             }
@@ -76,7 +78,7 @@ impl LookupRepository {
         asked: BatchMode<'_>,
         on_away: &(impl Fn() + Sync),
     ) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
-        // A server that came back leaves us with connections that are all dead: they are tried without a pause.
+        // After a restart of Postgres, all pooled connections may be dead. They are tried without a pause.
         let mut dead = self.pool.most();
         loop {
             let error = match self.pool.acquire().await.map_err(StorageError::from) {
@@ -84,7 +86,7 @@ impl LookupRepository {
                     Ok(found) => return Ok(found),
                     Err(error) if error.is_unavailable() => error,
                     Err(error) => {
-                        tracing::error!(%error, "the store could not answer a lookup");
+                        tracing::error!(%error, "lookup query failed");
                         return Err(QueryError::Failed);
                     }
                 },
@@ -112,11 +114,11 @@ impl LookupRepository {
         }
     }
 
-    /// For how long it has been away. Said once, not once for every lookup.
+    /// Records that Postgres is unavailable, and returns for how long. It is logged once, not at every lookup.
     fn note_unavailable(&self, reason: &str) -> Duration {
         let mut unavailable_since = self.unavailable_since();
         if unavailable_since.is_none() {
-            tracing::error!(reason, "the store could not answer a lookup: remembered answers are given until it can");
+            tracing::error!(reason, "Postgres does not answer lookups; expired cached answers are returned");
         }
         unavailable_since.get_or_insert_with(Instant::now).elapsed()
     }
@@ -125,19 +127,19 @@ impl LookupRepository {
         self.unavailable_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the last thing asked was not answered.
+    /// Whether the last query was not answered.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         self.unavailable_since().is_some()
     }
 
-    /// The most connections there may be.
+    /// The largest number of connections.
     #[must_use]
     pub fn most_connections(&self) -> usize {
         self.pool.most()
     }
 
-    /// Connections in use, and idle.
+    /// The number of connections in use, and of idle ones.
     #[must_use]
     pub fn connections(&self) -> (usize, usize) {
         self.pool.counts()

@@ -1,4 +1,4 @@
-//! Whether webhooks are stored and applied: said in the log once when that fails and once when it works again, and shown by
+//! Alarms for storing and applying webhooks. Each is logged once when it starts and once when it ends, and is shown by
 //! `/health/ready` and the metrics.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 /// A part of the service that can fail by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// Webhooks are stored; while they are not, their sources are asked to send them again.
+    /// Webhooks are stored. If this fails, the sources must send them again.
     Storing,
-    /// What was stored is applied; while it is not, it waits.
+    /// Stored webhooks are applied. If this fails, they wait in the inbox.
     Applying,
 }
 
 impl Part {
-    /// Its name in `/health/ready` and in the metrics.
+    /// The name in `/health/ready` and in the metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -25,13 +25,13 @@ impl Part {
 
     const fn texts(self) -> (&'static str, &'static str) {
         match self {
-            Self::Storing => ("webhooks are not stored: their sources are asked to send them again", "webhooks are stored again"),
-            Self::Applying => ("what came in is not applied: it waits", "what came in is applied again"),
+            Self::Storing => ("webhooks are not stored; sources must send them again", "webhooks are stored again"),
+            Self::Applying => ("stored webhooks are not applied; they wait in the inbox", "stored webhooks are applied again"),
         }
     }
 }
 
-/// Whether one part works, or one brand's share of it.
+/// The alarm of one part, or of one brand's share of it.
 #[derive(Debug)]
 pub struct Alarm {
     part: Part,
@@ -39,7 +39,7 @@ pub struct Alarm {
     failing: Mutex<Option<Failing>>,
 }
 
-/// Since when something fails, and when it did last.
+/// When a failure began, and when it happened last.
 #[derive(Debug, Clone, Copy)]
 struct Failing {
     since: Instant,
@@ -51,7 +51,7 @@ impl Alarm {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It fails. Said once, not for every attempt.
+    /// Raises the alarm. It is logged once, not at every attempt.
     pub fn raise(&self, reason: &(impl std::fmt::Display + ?Sized)) {
         let is_news = {
             let (mut failing, now) = (self.failing(), Instant::now());
@@ -64,7 +64,7 @@ impl Alarm {
         }
     }
 
-    /// It works.
+    /// Ends the alarm.
     pub fn clear(&self) {
         let failing = self.failing().take();
         if let Some(Failing { since, .. }) = failing {
@@ -72,20 +72,20 @@ impl Alarm {
         }
     }
 
-    /// Whether it fails.
+    /// Whether the alarm is raised.
     #[must_use]
     pub fn is_raised(&self) -> bool {
         self.failing().is_some()
     }
 
-    /// Whether it failed, and did not fail again for a while.
+    /// Whether the alarm is raised, and the last failure is longer ago than this.
     #[must_use]
     pub fn is_raised_and_quiet(&self, quiet: Duration) -> bool {
         self.failing().is_some_and(|failing| failing.last.elapsed() > quiet)
     }
 }
 
-/// The alarms of all parts.
+/// All alarms of the process.
 #[derive(Clone, Default)]
 pub struct Alarms(Arc<Mutex<Vec<Arc<Alarm>>>>);
 
@@ -94,7 +94,7 @@ impl Alarms {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One of a part, or of one brand's share of it.
+    /// Creates the alarm of a part, or of one brand's share of it.
     #[must_use]
     pub fn of(&self, part: Part, brand: Option<&str>) -> Arc<Alarm> {
         let alarm = Arc::new(Alarm { part, brand: brand.map(str::to_owned), failing: Mutex::default() });
@@ -102,7 +102,7 @@ impl Alarms {
         alarm
     }
 
-    /// Whether a part fails, for any brand.
+    /// Whether an alarm of a part is raised, for any brand.
     #[must_use]
     pub fn is_raised(&self, part: Part) -> bool {
         self.all().iter().any(|alarm| alarm.part == part && alarm.is_raised())

@@ -1,7 +1,7 @@
-//! How a log line looks: an object for machines, a sentence for people.
+//! The formats of log lines: JSON for machines, text for people.
 //!
-//! The library's own formatter writes each span's fields to text, reads them back and writes them again, for every line; a
-//! request's line took longer than its answer. Of a span only the request's id is kept here.
+//! The formatter of the library writes the fields of each span to text, parses them, and writes them again, for every
+//! line. That took longer than answering a request. This formatter keeps only the request id of a span.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write};
@@ -15,10 +15,10 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::clock::Clock;
 
-/// The span's field that its lines bear too.
+/// The field of a span that its log lines contain too.
 const REQUEST_ID: &str = "request_id";
 
-/// What is kept of a span's fields: the request's id, as it is.
+/// Formats only the request id of a span.
 #[derive(Debug)]
 pub(crate) struct RequestIdOnly;
 
@@ -50,13 +50,14 @@ impl Visit for KeepRequestId<'_> {
 }
 
 thread_local! {
-    /// The line that this thread writes. Pieces are added to it directly: through the library's writer each costs a call.
+    /// The line that this thread writes. Parts are added directly, because each call of the library's writer takes
+    /// time.
     static LINE: RefCell<String> = const { RefCell::new(String::new()) };
-    /// The second in which this thread wrote last, as text: most lines are of the same one.
+    /// The second of this thread's last line, as text. Most lines have the same one.
     static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
 }
 
-/// Writes a line in one piece. What is in it may write a line of its own meanwhile.
+/// Writes a whole line at once. The values of a line may themselves write a log line meanwhile.
 fn write_line(writer: &mut Writer<'_>, push: impl FnOnce(&mut String)) -> fmt::Result {
     let mut line = LINE.take();
     line.clear();
@@ -67,7 +68,7 @@ fn write_line(writer: &mut Writer<'_>, push: impl FnOnce(&mut String)) -> fmt::R
     written
 }
 
-/// An object a line.
+/// Writes one JSON object for each line.
 #[derive(Debug)]
 pub(crate) struct Json;
 
@@ -146,12 +147,12 @@ fn push_text(line: &mut String, name: &str, text: &str) {
     line.push('"');
 }
 
-/// Whether a text can stand in a JSON string as it is.
+/// Whether a text needs no escaping in JSON.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
 }
 
-/// What a terminal or a careless viewer could take for a command is escaped too.
+/// Escapes a text for JSON. Control characters are escaped too, because a terminal could execute them.
 fn push_escaped(line: &mut String, text: &str) {
     for c in text.chars() {
         let _ = match c {
@@ -162,7 +163,7 @@ fn push_escaped(line: &mut String, text: &str) {
     }
 }
 
-/// Now, in UTC, to the microsecond.
+/// Appends the current time in UTC, with microseconds.
 fn push_time(line: &mut String) {
     let now = Clock::system().now();
     SECOND.with_borrow_mut(|(second, text)| {
@@ -174,10 +175,10 @@ fn push_time(line: &mut String) {
     let _ = write!(line, ".{:06}Z", now.subsec_microsecond());
 }
 
-/// A sentence a line.
+/// Writes one line of text for people.
 #[derive(Debug)]
 pub(crate) struct Human {
-    /// Whether levels are coloured.
+    /// Whether the level has a colour.
     pub(crate) colours: bool,
 }
 
@@ -227,12 +228,12 @@ impl Visit for HumanFields<'_> {
     }
 }
 
-/// Whose words it is: lines of other people's code name it.
+/// Whether a line comes from another crate. Such lines name their crate.
 fn is_foreign(target: &str) -> bool {
     !target.starts_with("hookpoint")
 }
 
-/// The id of the request that this happened in, unless the event itself names it.
+/// Passes on the request id of the current span, unless the event has one itself.
 fn with_request_id<S>(event: &Event<'_>, context: &FmtContext<'_, S, RequestIdOnly>, push: impl FnOnce(&str))
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -303,8 +304,8 @@ mod tests {
 
     #[test]
     fn people_read_a_sentence() {
-        let text = written(false, || tracing::info!(status = 200, text = "a\u{1b}b", "http.request.answered"));
-        assert!(text.trim_end().ends_with("  INFO http.request.answered status=200 text=a\\u{1b}b"), "{text}");
+        let text = written(false, || tracing::info!(status = 200, text = "a\u{1b}b", "request answered"));
+        assert!(text.trim_end().ends_with("  INFO request answered status=200 text=a\\u{1b}b"), "{text}");
         let foreign = written(false, || tracing::error!(target: "sqlx", "lost"));
         assert!(foreign.trim_end().ends_with(" ERROR sqlx lost"), "{foreign}");
     }

@@ -1,32 +1,32 @@
-//! Every metric there is. `deploy/metrics.md` explains them to operators; a test holds both complete.
+//! All metrics. `deploy/metrics.md` explains them to operators. A test keeps both complete.
 //!
-//! No label ever bears what a caller sent or a customer is known by.
+//! Labels never contain data from a request or about a customer.
 
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// How a metric behaves.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows.
+    /// It only grows.
     Counter,
-    /// Goes up and down.
+    /// It goes up and down.
     Gauge,
-    /// Counts by size.
+    /// It counts values by size.
     Histogram,
 }
 
 /// A metric.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// How it behaves.
+    /// The kind.
     pub kind: Kind,
-    /// What it is told apart by.
+    /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// What it says.
+    /// The description.
     pub help: &'static str,
 }
 
@@ -42,7 +42,7 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'
     Metric { name, kind: Kind::Histogram, labels, help }
 }
 
-/// All of them.
+/// All metrics.
 pub const CATALOGUE: &[Metric] = &[
     counter("hookpoint_requests_total", &["route", "status"], "Requests answered."),
     histogram("hookpoint_request_duration_seconds", &["route", "status"], "Time to answer a request, in seconds."),
@@ -191,13 +191,13 @@ pub const CATALOGUE: &[Metric] = &[
 /// Upper bounds of durations, in seconds.
 const SECONDS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
 
-/// Upper bounds of the time that sources take, and that calls of them wait, in seconds.
+/// Upper bounds of the duration of calls to sources, and of their waiting time, in seconds.
 const CALL_SECONDS: [f64; 12] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0];
 
-/// Upper bounds of batches.
+/// Upper bounds of the number of lookups in a batch.
 const LOOKUPS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// The metrics of this process.
+/// The metrics recorder of this process. The first call installs it.
 pub fn metrics() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
@@ -206,7 +206,7 @@ pub fn metrics() -> &'static PrometheusHandle {
         let builder = builder.and_then(|builder| builder.set_buckets_for_metric(Matcher::Prefix("hookpoint_call_".to_owned()), &CALL_SECONDS));
         let recorder = builder.unwrap_or_else(|_| PrometheusBuilder::new()).build_recorder();
         let handle = recorder.handle();
-        // Only fails if there is one already, which then goes on.
+        // Fails only if a recorder is already installed, which then stays.
         let _ = metrics::set_global_recorder(recorder);
         for Metric { name, kind, help, .. } in CATALOGUE {
             match kind {

@@ -1,8 +1,8 @@
-//! Standard error without a system call per line.
+//! A buffered writer for standard error.
 //!
-//! Lines gather for some milliseconds and are written at once by a thread of their own, so that a slow reader of the log
-//! never holds up a lookup. When more waits than there is room for, lines are lost and counted rather than remembered
-//! without bound. A process that is killed loses the last few milliseconds.
+//! Lines are collected for some milliseconds, then a thread of its own writes them at once. So a slow reader of the log
+//! never delays a lookup. If the buffer is full, lines are dropped and counted. A process that is killed loses the last
+//! few milliseconds.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,23 +10,23 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes that may wait to be written.
+/// The most bytes that wait to be written.
 const ROOM: usize = 4 << 20;
 
-/// How long lines gather.
+/// How long lines are collected.
 const GATHER: Duration = Duration::from_millis(10);
 
-/// What is kept of a buffer that was larger once.
+/// A larger buffer shrinks to this size after use.
 const USUAL: usize = 256 << 10;
 
-/// Where lines go.
+/// The destination of log lines.
 #[derive(Clone)]
 pub(crate) struct Output(Arc<BufferedLines>);
 
 struct BufferedLines {
     lines: Mutex<Vec<u8>>,
     first: Condvar,
-    // Held while writing, so that lines stay in order.
+    // Locked during a write, so that lines stay in order.
     sink: Mutex<Sink>,
 }
 
@@ -40,12 +40,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Output {
-    /// Starts the thread that writes.
+    /// Starts the writer thread.
     pub(crate) fn new(to: impl Write + Send + 'static) -> Self {
         let sink = Mutex::new(Sink { to: Box::new(to), spare: Vec::new() });
         let output = Self(Arc::new(BufferedLines { lines: Mutex::default(), first: Condvar::new(), sink }));
         let writing = output.clone();
-        // Where no thread can be started, no service can either.
+        // If no thread can start, the service cannot start either.
         let _ = std::thread::Builder::new().name("log".to_owned()).spawn(move || writing.write_for_ever());
         output
     }
@@ -59,7 +59,7 @@ impl Output {
         }
     }
 
-    /// Writes what has gathered.
+    /// Writes the collected lines.
     pub(crate) fn write(&self) {
         let Sink { to, spare } = &mut *lock(&self.0.sink);
         std::mem::swap(&mut *lock(&self.0.lines), spare);
@@ -83,12 +83,12 @@ impl Output {
     }
 }
 
-/// There is nowhere else to complain to.
+/// Counts lost lines. They cannot be logged.
 fn lose(lines: usize) {
     metrics::counter!("hookpoint_log_lines_lost_total").increment(u64::try_from(lines).unwrap_or(u64::MAX));
 }
 
-/// Takes a line at a time, whole.
+/// Each call writes one whole line.
 impl Write for &Output {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.add(line);
@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    /// Says what was written in one go.
+    /// Reports each write to the test.
     struct Told(mpsc::Sender<String>);
 
     impl Write for Told {
@@ -142,7 +142,7 @@ mod tests {
         assert!(text.lines().map(|line| line.parse::<u32>().unwrap()).eq(0..1_000));
     }
 
-    /// Never takes anything.
+    /// A writer that never returns.
     struct Stuck;
 
     impl Write for Stuck {

@@ -1,12 +1,12 @@
-//! Where calls may go: below an account's base URL, and below the other URLs that its settings name. Nothing that a source says can
-//! lead a call, and the token in it, elsewhere.
+//! Limits calls to the base URL of an account and the other URLs in its settings. A source cannot redirect a call, with
+//! its token, to another place.
 
 use reqwest::Url;
 
 use super::CallError;
 use crate::sources::api::Target;
 
-/// The places of an account.
+/// The URLs that an account may call.
 pub(super) struct AllowedOrigins {
     base_url: String,
     origins: Vec<Url>,
@@ -18,7 +18,7 @@ impl AllowedOrigins {
         Self { base_url: base_url.trim_end_matches('/').to_owned(), origins: all.filter_map(|origin| Url::parse(origin).ok()).collect() }
     }
 
-    /// The URL that a target means, if calls may go there.
+    /// The URL of a target, if it is allowed.
     pub(super) fn find(&self, target: &Target) -> Result<Url, CallError> {
         let url = match target {
             Target::Below(path) => self.below(path),
@@ -33,8 +33,8 @@ impl AllowedOrigins {
     }
 }
 
-/// Whether a segment leads upwards, for whoever reads it: parsers take an encoded dot for a dot, some decode twice, and some leave out
-/// what stands behind a semicolon.
+/// Whether a segment of a path leads upwards, for any parser. Parsers treat an encoded dot as a dot, some decode twice,
+/// and some drop the text after a semicolon.
 fn climbs(path: &str) -> bool {
     let mut plain = path.to_ascii_lowercase();
     while plain.contains("%25") {
@@ -50,14 +50,14 @@ fn is_same_origin(known: &Url, url: &Url) -> bool {
     known.scheme() == url.scheme() && known.host() == url.host() && known.port_or_known_default() == url.port_or_known_default()
 }
 
-/// Whether a URL leads below the path of another one: a host may be shared with others, and have doors of its own.
+/// Whether a URL is below the path of another one. A host may be shared with other customers, on other paths.
 fn is_below(known: &Url, url: &Url) -> bool {
     let base = known.path().trim_end_matches('/');
     url.path().strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && !climbs(url.path())
 }
 
-/// A URL whose host is written so that everybody reads the same one: no user, no encoding, no letters of other scripts, and
-/// nothing that some parsers skip or turn round.
+/// Parses a URL if all parsers read the same host in it: it has no user, no encoding, no letters of other scripts, and
+/// no character that some parsers skip or replace.
 fn plain(text: &str) -> Option<Url> {
     let (scheme, rest) = text.split_once("://")?;
     let is_scheme = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));

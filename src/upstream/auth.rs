@@ -1,5 +1,5 @@
-//! What proves whose calls are: a secret of the settings, or a token that is fetched with one, kept, and renewed in time, once
-//! for all who need it.
+//! The credentials of calls: a secret of the settings, or an access token. A token is fetched with the secret, cached,
+//! and renewed in time, once for all callers.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -19,24 +19,24 @@ use crate::jobs::tasks::BackgroundTasks;
 use crate::sources::api::{AccountRules, ClientCredentials, Credential, TokenStyle};
 use crate::sources::extract::text_at;
 
-/// For how long a token is believed to be good when nobody says so. A 401 tells sooner.
+/// How long a token is used if the reply does not state its lifetime. A 401 ends it earlier.
 const UNSAID: Duration = Duration::from_secs(3_600);
 
-/// No token is believed to be good for longer, in seconds.
+/// The longest accepted lifetime of a token, in seconds.
 const LONGEST: f64 = 366.0 * 86_400.0;
 
-/// How long before its end a token is renewed, at most.
+/// A token is renewed at most this long before its end.
 const MOST_EARLY: Duration = Duration::from_secs(60);
 
-/// What proves whose calls are.
+/// The source of credentials.
 pub(super) enum Authenticator {
-    /// Always the same header.
+    /// A fixed header. `None` if the secret cannot be a header.
     Fixed(Option<AuthHeader>),
-    /// A token.
+    /// An access token.
     Tokens(Arc<Tokens>),
 }
 
-/// A header, and which of the tokens it bears.
+/// A header with a credential, and the number of its token.
 #[derive(Clone)]
 pub(super) struct AuthHeader {
     pub(super) header: (HeaderName, HeaderValue),
@@ -44,7 +44,8 @@ pub(super) struct AuthHeader {
 }
 
 impl Authenticator {
-    /// Fetches nothing yet. After a renewal that failed, the next one waits no longer than the pause.
+    /// Creates the authenticator. It fetches no token yet. After a failed renewal, the next one waits for at most
+    /// `longest_pause`.
     pub(super) fn new(
         rules: &AccountRules,
         client: &Client,
@@ -72,10 +73,10 @@ impl Authenticator {
         }))
     }
 
-    /// What a call is to bear; waits for a token where there is none.
+    /// The header for a call. Waits for a token if there is none.
     ///
     /// # Errors
-    /// When there is none to be had.
+    /// When no token can be obtained.
     pub(super) async fn proof(&self) -> Result<AuthHeader, CallError> {
         match self {
             Self::Fixed(proof) => proof.clone().ok_or_else(|| CallError::NoToken(Arc::new(CallError::Unsupported))),
@@ -83,7 +84,7 @@ impl Authenticator {
         }
     }
 
-    /// A call with this proof was refused. Whether there may be a better one.
+    /// Reports that the source rejected a header. Returns whether another one may be accepted.
     pub(super) fn reject(&self, proof: &AuthHeader) -> bool {
         match self {
             Self::Fixed(_) => false,
@@ -102,20 +103,20 @@ const fn fixed(name: HeaderName, value: HeaderValue) -> AuthHeader {
     AuthHeader { header: (name, value), number: 0 }
 }
 
-/// A header's value, which no library shows; `None` where it can't be one.
+/// A header value that libraries never print. `None` if the secret cannot be a header value.
 fn value(scheme: &str, secret: &[u8]) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_bytes(&[scheme.as_bytes(), secret.trim_ascii()].concat()).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
-/// The tokens of an account, one after the other.
+/// Fetches and renews the access token of an account.
 pub(super) struct Tokens {
     url: Option<Url>,
     of: ClientCredentials,
     client: Client,
     budget: Arc<DistributedRateLimiter>,
-    /// As long as the account is left alone when it fails: who is to find out whether it is back must get a token.
+    /// The time for which the circuit breaker stays open: the call that checks the account afterwards must get a token.
     longest_pause: Duration,
     background: BackgroundTasks,
     clock: Clock,
@@ -127,11 +128,11 @@ type Outcome = Option<Result<(), CallError>>;
 #[derive(Default)]
 struct State {
     token: Option<Token>,
-    /// How many there have been.
+    /// The number of tokens so far.
     number: u64,
     renewal: Option<watch::Receiver<Outcome>>,
     failures: u32,
-    /// After a failure: what it was, and until when it counts.
+    /// The last failure, and until when it is returned without a new attempt.
     failed: Option<(Instant, CallError)>,
 }
 
@@ -151,7 +152,7 @@ impl Tokens {
                 let failed = state.failed.as_ref().filter(|(until, _)| now < *until).map(|(_, error)| error.clone());
                 match (known, failed) {
                     (Some((proof, true)), _) | (Some((proof, false)), Some(_)) => return Ok(proof),
-                    // It is renewed before it ends, and nobody waits for that.
+                    // It is renewed before it ends, and no caller waits for that.
                     (Some((proof, false)), None) => {
                         drop(self.renew(&mut state));
                         return Ok(proof);
@@ -164,7 +165,7 @@ impl Tokens {
         }
     }
 
-    /// Joins the renewal under way, or begins one.
+    /// Joins the renewal in flight, or starts one.
     fn renew(self: &Arc<Self>, state: &mut State) -> watch::Receiver<Outcome> {
         if let Some(renewal) = state.renewal.as_ref().filter(|renewal| renewal.has_changed().is_ok()) {
             return renewal.clone();
@@ -183,7 +184,7 @@ impl Tokens {
         renewal
     }
 
-    /// Keeps what was fetched, or for how long it isn't tried again.
+    /// Stores the new token, or the failure with the time until the next attempt.
     fn keep(&self, fetched: Result<(HeaderValue, Duration), CallError>) -> Result<(), CallError> {
         let mut state = lock(&self.state);
         state.renewal = None;
@@ -207,7 +208,7 @@ impl Tokens {
         }
     }
 
-    /// Asks for a token: everybody waits for it, so it goes before all others.
+    /// Requests a token. All callers wait for it, so it has the highest priority.
     async fn fetch(&self) -> Result<(HeaderValue, Duration), CallError> {
         let url = self.url.clone().ok_or(CallError::Unsupported)?;
         let permit = loop {

@@ -1,4 +1,5 @@
-//! An account that fails again and again is left alone for a while; then one call finds out whether it is back.
+//! The circuit breaker of an account. After several failures in a row, calls stop for a while. Then one call checks
+//! whether the source is back.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -9,10 +10,10 @@ use super::{CallError, lock};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::storage::upstream_accounts::{AccountKey, HealthRow, add_health};
 
-/// How often at most what happened is written down, unless it changes something.
+/// The shortest time between two saves of the health of an account, unless the circuit opens or closes.
 const NEWS: Duration = Duration::from_secs(5);
 
-/// Whether an account is called.
+/// The circuit breaker of an account.
 pub(super) struct Breaker {
     pool: Pool,
     key: AccountKey,
@@ -33,7 +34,7 @@ struct Health {
     will_be_written: bool,
 }
 
-/// What was not written down yet.
+/// Results that are not saved yet.
 #[derive(Default)]
 struct News {
     succeeded_at: Option<Instant>,
@@ -41,17 +42,17 @@ struct News {
     failure: String,
 }
 
-/// Whether a call may be made.
+/// The decision about a call.
 pub(super) enum Admission {
-    /// As usual.
+    /// The circuit is closed: the call may be made.
     Granted,
-    /// As the one that finds out whether the account is back.
+    /// The call checks whether the source is back.
     Probe(Probe),
-    /// It is left alone.
+    /// The circuit is open: the call is rejected.
     Refused,
 }
 
-/// Only one of them is out at a time.
+/// The permission to check the source. Only one exists at a time.
 pub(super) struct Probe(Arc<Breaker>);
 
 impl Drop for Probe {
@@ -78,13 +79,13 @@ impl Breaker {
         }
     }
 
-    /// Whether a call would be made, or tell whether the account is back.
+    /// Whether a call would be made, also as the one that checks the source.
     pub(super) fn is_closed(&self) -> bool {
         let health = lock(&self.health);
         health.open_until.is_none_or(|until| !health.is_probing && Instant::now() >= until)
     }
 
-    /// Takes notice of what became of a call.
+    /// Records the result of a call.
     pub(super) fn note(self: &Arc<Self>, error: Option<&CallError>) {
         let mut health = lock(&self.health);
         let was_open = health.open_until.is_some();
@@ -107,9 +108,9 @@ impl Breaker {
             metrics::gauge!("hookpoint_circuit_open", "brand" => brand.to_owned(), "source" => source).set(f64::from(is_open));
         }
         if is_open && !was_open {
-            tracing::warn!(brand, source, "this source's API fails and is left alone for a while");
+            tracing::warn!(brand, source, "circuit breaker opened; calls to this source fail and are stopped for a while");
         } else if was_open && !is_open {
-            tracing::info!(brand, source, "this source's API is well again");
+            tracing::info!(brand, source, "circuit breaker closed; this source answers again");
         }
         self.write_soon(&mut health, is_open != was_open || (is_open && error.is_some()));
     }
@@ -140,7 +141,7 @@ impl Breaker {
                 open: health.open_until.map(|until| until.saturating_duration_since(Instant::now())),
             }
         };
-        // It is for people to look at; the next one says it anew.
+        // The row is only shown to people. If this fails, the next save has the same data.
         let _ = add_health(&self.pool, self.key, &row).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Calls of an account: asked, waited for, sent, and read.
+//! Makes calls: checks the circuit breaker, waits for the rate limit, sends the request, parses the reply.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,11 +17,11 @@ use super::{CallError, CallPriority, UpstreamClient};
 use crate::sources::api::{Ask, ParsedReply, Reply, Request};
 
 impl UpstreamClient {
-    /// Asks, and waits for what is heard: at most `timeout` for the budget, and then for as long as a call may take. A call
-    /// that has begun goes on when nobody waits for it any more.
+    /// Makes a call and returns the parsed reply. It waits for the rate limit for at most `timeout`, and then as long
+    /// as a call may take. A call that has started continues even if no caller waits for it.
     ///
     /// # Errors
-    /// When nothing is heard.
+    /// When there is no valid reply.
     pub async fn call(self: &Arc<Self>, ask: &Ask, priority: CallPriority, timeout: Duration) -> Result<Arc<ParsedReply>, CallError> {
         let heard = self.admit(ask, priority, timeout).await;
         if let Err(error @ (CallError::RateLimited | CallError::CircuitOpen)) = &heard {
@@ -55,7 +55,8 @@ impl UpstreamClient {
         }
     }
 
-    /// Sends a question, and reads what comes back.
+    /// Sends the request and parses the reply. Repeats it once after a broken connection, and once with a new token
+    /// after a 401.
     pub(super) async fn perform(self: &Arc<Self>, ask: &Ask, call: &SharedCall) -> Outcome {
         let request = self.api().request(ask).ok_or(CallError::Unsupported)?;
         let url = self.places.find(&request.target)?;
@@ -71,7 +72,7 @@ impl UpstreamClient {
                 Ok(answer) => break (answer, permit),
             }
         };
-        // The memory of what was said is given back once it is read.
+        // The memory of the answer is released once it is parsed.
         let Answer { status, body, room, .. } = answer;
         let (body, is_missing) = match status {
             200..300 => (body?, false),
@@ -79,7 +80,8 @@ impl UpstreamClient {
             300..400 => return Err(CallError::Redirected),
             status => return Err(CallError::Status(status)),
         };
-        // By Postgres's clock, as webhooks have it: a replica whose clock is wrong must not say when something was heard.
+        // These times use the clock of Postgres, as webhooks do. A replica with a wrong clock must not set the time of
+        // a change.
         let asked_at = self.clock.or_frozen(permit.granted_at);
         let elapsed = SignedDuration::try_from(permit.since.elapsed()).unwrap_or_default();
         let received_at = self.clock.or_frozen(permit.granted_at.checked_add(elapsed).unwrap_or(permit.granted_at));
@@ -90,7 +92,8 @@ impl UpstreamClient {
         Ok(Arc::new(ParsedReply { asked_at, is_missing, ..heard }))
     }
 
-    /// Waits for the budget in the class of whoever waits; when somebody of a higher one joins, in that.
+    /// Waits for the rate limit with the highest priority of all waiting callers. If a caller with a higher one joins,
+    /// it starts again with that.
     async fn permit(&self, call: &SharedCall) -> Result<Permit, CallError> {
         let began = Instant::now();
         let mut priority = call.priority.subscribe();

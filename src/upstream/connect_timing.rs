@@ -1,5 +1,6 @@
-//! When a connection was made, with the handshake of TLS. A request that had to wait for its connection reaches the source later
-//! than its grant says, and only the layer that connects can tell that from a source that takes its time to answer.
+//! Records when a connection was made, including its TLS handshake. A request that waited for its connection reaches
+//! the source later than its grant assumes. Only the layer that connects can tell this from a source that answers
+//! slowly.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -11,24 +12,24 @@ use tower_service::Service;
 
 use super::lock;
 
-/// How far the connection of a request is.
+/// The state of the connection of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum ConnectState {
-    /// None had to be made.
+    /// The request needed no new connection.
     #[default]
     No,
-    /// One is being made.
+    /// A connection is being made.
     Begun,
-    /// It was there then.
+    /// The connection was made at this time.
     Done(Instant),
 }
 
 impl ConnectState {
-    /// When a request was sent, at the latest, that began then and is answered now.
+    /// The latest time at which a request was sent. The request began at `began` and is answered now.
     pub(super) fn sent_by(self, began: Instant) -> Instant {
         match self {
             Self::No => began,
-            // Another connection was free before this one was there.
+            // Another connection became free before this one was made.
             Self::Begun => Instant::now(),
             Self::Done(at) => at,
         }
@@ -39,12 +40,12 @@ tokio::task_local! {
     static DIALLED: Arc<Mutex<ConnectState>>;
 }
 
-/// Sends something, and says of its connection.
+/// Sends a request, and records the state of its connection.
 pub(super) async fn watched<T>(dialled: &Arc<Mutex<ConnectState>>, sending: impl Future<Output = T>) -> T {
     DIALLED.scope(Arc::clone(dialled), sending).await
 }
 
-/// Notes when connections are made. Those that are made ahead are nobody's.
+/// The layer that records when connections are made. Connections that are made in advance belong to no request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ConnectTiming;
 
@@ -56,7 +57,7 @@ impl<S> Layer<S> for ConnectTiming {
     }
 }
 
-/// Connects, and notes when.
+/// The service that connects, and records the time.
 #[derive(Debug, Clone)]
 pub(super) struct ConnectTimingLayer<S>(S);
 
@@ -93,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    /// A connection that is there when somebody says so.
+    /// A connection that the test completes.
     struct Connector(Option<oneshot::Receiver<()>>);
 
     impl Service<()> for Connector {

@@ -1,4 +1,4 @@
-//! Why a call says nothing.
+//! Why a call to a source failed.
 
 use std::sync::Arc;
 
@@ -6,82 +6,82 @@ use super::CertificateProblem;
 use crate::sources::{Fault, Unreadable};
 use crate::storage::StorageError;
 
-/// Why there is no reading. The text never holds what was asked, sent or heard.
+/// Why a call failed. The text never contains personal data: nothing of the request or the reply.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CallError {
-    /// The budget allows no call within the time that the caller has.
+    /// The rate limit allows no call within the caller's time.
     #[error("rate limit: no call is allowed in time")]
     RateLimited,
-    /// It failed too often lately.
+    /// The circuit breaker is open, because recent calls failed.
     #[error("circuit breaker open: recent calls failed")]
     CircuitOpen,
-    /// Nothing came in time.
-    #[error("no answer in time")]
+    /// The source did not answer in time.
+    #[error("the source did not answer in time")]
     TimedOut,
-    /// There was nobody, or the connection broke.
-    #[error("not reachable")]
+    /// No connection could be made, or it broke.
+    #[error("the source cannot be reached, or the connection broke")]
     Unreachable,
-    /// Whoever is there doesn't prove to be the source. Nothing was sent.
-    #[error("its TLS certificate is not trusted: {0}")]
+    /// The certificate is not trusted. Nothing was sent.
+    #[error("the TLS certificate of the source is not trusted: {0}")]
     UntrustedCertificate(CertificateProblem),
-    /// There is no TLS, none that is still safe, or it wants to see a certificate. Nothing was sent.
-    #[error("TLS connection failed")]
+    /// The server has no TLS or only an unsafe version, or it requires a client certificate. Nothing was sent.
+    #[error("the TLS connection to the source failed")]
     TlsFailed,
-    /// A status that isn't an answer.
-    #[error("it answered {0}{hint}", hint = hint(*.0))]
+    /// The source answered with an error status.
+    #[error("the source answered with status {0}{hint}", hint = hint(*.0))]
     Status(u16),
-    /// It wants us to go elsewhere.
-    #[error("it answered with a redirect, which is not followed")]
+    /// The source answered with a redirect.
+    #[error("the source answered with a redirect, which is not followed")]
     Redirected,
-    /// A URL that leads away from the account, or nowhere.
-    #[error("a URL points to another server than the configured one")]
+    /// The URL is malformed, or points outside of the allowed origins.
+    #[error("the URL does not point to the configured server and path")]
     BlockedOrigin,
-    /// More than anybody needs.
+    /// The answer exceeds the limit of size or memory.
     #[error("the answer is too large")]
     TooLarge,
-    /// Something else than JSON, such as the page of a proxy; of what can't be unpacked nobody knows more.
+    /// The answer is not JSON, for example the page of a proxy. If it could not be unpacked, there is no detail.
     #[error("the answer is not JSON{detail}", detail = .0.map_or_else(String::new, |fault| format!(": {fault}")))]
     NotJson(Option<Fault>),
-    /// JSON that says nothing.
+    /// The answer is JSON, but not as the source documents it.
     #[error("the answer is not as expected: {0}")]
     Unreadable(#[from] Unreadable),
-    /// There is no token to be had.
+    /// No access token could be obtained.
     #[error("no access token: {0}")]
     NoToken(Arc<Self>),
-    /// This API can't be asked that.
+    /// The API has no such request.
     #[error("this API does not support that request")]
     Unsupported,
-    /// The budget is kept in Postgres.
-    #[error("the rate limit in Postgres cannot be read: {0}")]
+    /// The rate limit is stored in Postgres, which failed.
+    #[error("cannot read the rate limit from Postgres: {0}")]
     Storage(Arc<StorageError>),
-    /// The service is ending.
+    /// The service is shutting down.
     #[error("the service is shutting down")]
     ShuttingDown,
 }
 
 const fn hint(status: u16) -> &'static str {
     match status {
-        401 | 403 => ": is the secret still right, and may it read this?",
+        401 | 403 => "; check the secret and its permissions",
         _ => "",
     }
 }
 
 impl CallError {
-    /// Whether the same question may be answered later.
+    /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
             Self::RateLimited | Self::CircuitOpen | Self::TimedOut | Self::Unreachable | Self::NoToken(_) | Self::Storage(_) | Self::ShuttingDown => {
                 true
             }
-            // Also a key that is wrong today.
+            // A wrong key may be corrected.
             Self::Status(status) => matches!(status, 401 | 403 | 408 | 425 | 429) || *status >= 500,
-            // Also a certificate that is renewed too late.
+            // An expired certificate may be renewed.
             Self::UntrustedCertificate(_) | Self::TlsFailed | Self::NotJson(_) | Self::Redirected => true,
             Self::BlockedOrigin | Self::TooLarge | Self::Unreadable(_) | Self::Unsupported => false,
         }
     }
-    /// What becomes of a call, in metrics.
+    /// The outcome in metrics.
     pub(super) const fn outcome(&self) -> &'static str {
         match self {
             Self::RateLimited => "rate_limited",
@@ -104,18 +104,18 @@ impl CallError {
         }
     }
 
-    /// Whether the account isn't well: after some of these in a row it is left alone. Too many calls are the budget's matter.
+    /// Whether the error counts for the circuit breaker. Exceeded rate limits do not: the rate limiter handles them.
     pub(super) fn is_fault(&self) -> bool {
         match self {
             Self::TimedOut | Self::Unreachable | Self::UntrustedCertificate(_) | Self::TlsFailed | Self::NotJson(_) | Self::Redirected => true,
-            // A key that is wrong stays wrong for a while.
+            // A wrong key usually stays wrong for a while.
             Self::Status(status) => *status == 401 || *status >= 500,
             Self::NoToken(why) => why.is_fault() || matches!(**why, Self::Status(_) | Self::Unreadable(_)),
             _ => false,
         }
     }
 
-    /// Whether the source said something, be it that it doesn't want to.
+    /// Whether the source answered, also with a rejection.
     pub(super) const fn is_answer(&self) -> bool {
         matches!(self, Self::Status(_) | Self::TooLarge | Self::Unreadable(_))
     }

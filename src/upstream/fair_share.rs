@@ -1,7 +1,7 @@
-//! Who may call now: what the calls of the last minute leave of the budget, shared among the classes.
+//! Divides the calls that the rate limit still allows among the priorities.
 //!
-//! Live calls come first. The others leave some calls free for them; and when live calls were wanted in vain lately, the others
-//! use no more than a quarter. While the others wait, live calls leave them a sixth.
+//! Live calls come first. Other calls leave some calls free for them. If live calls were rejected recently, the others
+//! use at most a quarter of the limit. While others wait, live calls leave them a sixth.
 
 use std::time::Duration;
 
@@ -9,44 +9,44 @@ use super::CallPriority;
 use crate::storage::rate_limit::{GrantRow, UsageWindow};
 use crate::storage::upstream_accounts::CLASSES;
 
-/// How long the time is in which calls are counted.
+/// The time in which calls are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// The time for which the limit is: a minute, but for tests.
+    /// The window of the limit: a minute, except in tests.
     pub length: Duration,
-    /// The longest time from a call's being granted to its reaching the source.
+    /// The longest time from the grant of a call until it reaches the source.
     pub margin: Duration,
 }
 
 impl Window {
-    /// The one that sources have.
+    /// The window of all sources.
     pub const MINUTE: Self = Self { length: Duration::from_secs(60), margin: Duration::from_secs(1) };
 
-    /// For how long grants count. Those of any such time are at most the limit; so are calls that reach the source in any
-    /// window, since each does so at most the margin after it was granted.
+    /// How long a grant counts. The grants in any such period are at most the limit. A call reaches the source at most
+    /// the margin after its grant, so the calls that reach it in any window are at most the limit too.
     pub(super) const fn counted(self) -> Duration {
         self.length.saturating_add(self.margin)
     }
 
-    /// For how long it counts that calls were wanted in vain.
+    /// How long a rejected call counts as a recent one.
     pub(super) fn memory(self) -> Duration {
         self.length / 12
     }
 }
 
-/// What is granted, and when there may be more.
+/// The granted calls, and when more may be granted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Allocations {
     pub(super) granted: [u32; CLASSES],
-    /// Calls that are left after that.
+    /// The calls that are left after these grants.
     pub(super) free: u32,
-    /// Until a further live call may be granted, at the earliest.
+    /// The time until another live call may be granted, at the earliest.
     pub(super) live_in: Duration,
-    /// Until another one may be.
+    /// The time until another call of the other kinds may be granted.
     pub(super) others_in: Duration,
 }
 
-/// Shares out what is left among what is wanted, by class.
+/// Divides the calls that are left among the wanted calls, by priority.
 pub(super) fn share(usage: &UsageWindow, limit: u32, window: Window, wanted: [u32; CLASSES]) -> Allocations {
     let is_recent = |ago: Option<Duration>| ago.is_some_and(|ago| ago < window.memory());
     let [live_wanted, others_wanted @ ..] = wanted;
@@ -67,12 +67,12 @@ pub(super) fn share(usage: &UsageWindow, limit: u32, window: Window, wanted: [u3
     }
 }
 
-/// A part of the limit that is at least one call, unless there is only one.
+/// A part of the limit. It is at least one call, unless the limit is one.
 const fn at_least_one(part: u32, limit: u32) -> u32 {
     if part == 0 && limit > 1 { 1 } else { part }
 }
 
-/// What has been granted, and is being.
+/// The state of a division: earlier grants and new ones.
 struct Allocation<'a> {
     usage: &'a UsageWindow,
     limit: u32,
@@ -90,7 +90,7 @@ impl Allocation<'_> {
         number
     }
 
-    /// All calls that count, the oldest first.
+    /// All calls that count, from the oldest to the newest.
     fn calls(&self) -> impl Iterator<Item = GrantRow> {
         let now = self.granted.into_iter().enumerate().map(|(priority, number)| GrantRow { age: Duration::ZERO, priority, number });
         self.usage.granted.iter().copied().chain(now)
@@ -101,13 +101,13 @@ impl Allocation<'_> {
         if self.usage.blocked.is_zero() { left } else { 0 }
     }
 
-    /// How many the source itself still allows.
+    /// The number of calls that the source itself still allows.
     fn allowed(&self) -> u32 {
         let now = self.granted.iter().fold(0_u32, |sum, number| sum.saturating_add(*number));
         self.usage.allowance.map_or(u32::MAX, |allowance| allowance.left.saturating_sub(now))
     }
 
-    /// How many it leaves free.
+    /// The number of calls that a priority leaves free.
     const fn reserve(&self, priority: CallPriority) -> u32 {
         match priority {
             CallPriority::Live => 0,
@@ -115,7 +115,7 @@ impl Allocation<'_> {
         }
     }
 
-    /// How many of its kind may count.
+    /// The most calls of its kind (live or other).
     const fn most(&self, priority: CallPriority) -> u32 {
         match priority {
             CallPriority::Live => self.live_most,
@@ -123,7 +123,7 @@ impl Allocation<'_> {
         }
     }
 
-    /// Until another one of that class may be granted, if nothing else is.
+    /// The time until another call of a priority may be granted, if no other call is granted before.
     fn next_in(&self, priority: CallPriority) -> Duration {
         let reserve = self.reserve(priority);
         let told = self.usage.allowance.filter(|_| self.allowed() <= reserve).map_or(Duration::ZERO, |allowance| allowance.lasts);
@@ -143,7 +143,7 @@ fn sum(calls: impl Iterator<Item = GrantRow>) -> u32 {
     calls.fold(0, |sum: u32, row| sum.saturating_add(row.number))
 }
 
-/// Until no more than `most` of these calls count.
+/// The time until at most `most` of these calls count.
 fn frees_in(calls: &[GrantRow], most: u32, window: Window) -> Duration {
     let mut surplus = sum(calls.iter().copied()).saturating_sub(most);
     let mut frees = Duration::ZERO;
@@ -163,10 +163,10 @@ mod tests {
 
     const LIMIT: u32 = 60;
 
-    /// Who wants how many calls at each moment.
+    /// The wanted calls by priority, at each second.
     type Wants = fn(second: u64) -> [u32; CLASSES];
 
-    /// Ten minutes of a source, looked at ten times a second: what was granted when, by class.
+    /// Simulates ten minutes in steps of 0.1 seconds. Returns the time, priority and number of each grant.
     fn ten_minutes(limit: u32, wants: Wants) -> Vec<(Duration, usize, u32)> {
         let mut granted: Vec<(Duration, usize, u32)> = Vec::new();
         let (mut live_wanted_at, mut other_wanted_at) = (None, None);

@@ -1,5 +1,5 @@
-//! THE client of everything that goes out over HTTP: bounded in time and size, without redirects and proxies. Nothing of a
-//! request or a reply is logged, and no error of the library leaves this file: they show the URL.
+//! The one HTTP client of the service. It has limits of time and size, and uses no redirects and no proxies. It logs no
+//! part of a request or a reply. Errors of the library do not leave this file, because they contain the URL.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -15,69 +15,69 @@ use crate::settings::file::CallSettings;
 use crate::sources::weight::weight;
 use crate::sources::{Unreadable, json};
 
-/// Of an answer that isn't wanted so much is read, in the hope that the connection can be used again.
+/// The most bytes that are read of an answer whose body is not needed, so that the connection can be used again.
 const MOST_UNWANTED: usize = 64 * 1024;
 
-/// For so long.
+/// How long such a body is read.
 const UNWANTED: Duration = Duration::from_millis(250);
 
-/// Pooled connections, and how long everything may take.
+/// Pooled connections, with the limits of time and size.
 #[derive(Clone)]
 pub(super) struct Client {
     http: Option<reqwest::Client>,
     first_byte: Duration,
     whole: Duration,
     max_bytes: usize,
-    // Memory for answers that are read and not yet taken in, of all accounts together.
+    // The memory for answers that are parsed but not applied yet, of all accounts.
     room: Arc<Semaphore>,
 }
 
-/// The memory for answers of all accounts, and how much of it one may take, once it is read.
+/// The memory for answers of all accounts, and the most that one parsed answer may use.
 const ROOM: usize = 64 * 1024 * 1024;
 const MOST_OF_ONE: usize = 48 * 1024 * 1024;
 
-/// Memory is handed out in pieces of so many bytes.
+/// Memory is counted in units of this many bytes.
 const PIECE: usize = 64 * 1024;
 
-/// What is sent, besides where to.
+/// The body of a request.
 pub(super) enum Body<'a> {
-    /// Nothing: a GET.
+    /// No body: a GET.
     Nothing,
-    /// JSON: a POST.
+    /// A POST with JSON.
     Json(&'a Value),
-    /// A form: a POST.
+    /// A POST with a form.
     Form(&'a [(&'a str, &'a str)]),
 }
 
-/// What came back.
+/// An answer of the source.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
-    /// What it says, of 2xx only; else null.
+    /// The body of a 2xx. For other statuses it is null.
     pub(super) body: Result<Value, CallError>,
-    /// The memory that it takes.
+    /// The share of the memory that the body holds.
     pub(super) room: Option<OwnedSemaphorePermit>,
-    /// When the request was sent, at the latest.
+    /// The latest time at which the request was sent.
     pub(super) sent_by: Instant,
 }
 
-/// Nothing came back.
+/// Why there is no answer.
 pub(super) struct TransportError {
     pub(super) error: CallError,
-    /// There was a connection, and it broke: perhaps only this one.
+    /// The connection broke. Another one may work.
     pub(super) is_broken: bool,
-    /// When the request was sent, at the latest; `None` if it wasn't.
+    /// The latest time at which the request was sent. `None` if it was not sent.
     pub(super) sent_by: Option<Instant>,
 }
 
 impl Client {
-    /// Connects to nobody yet. A machine without certificates of authorities can only call without TLS. The authorities that are
-    /// given are trusted besides the machine's.
+    /// Creates the client. It makes no connection yet. If the machine has no root certificates, only calls without TLS
+    /// are possible. The given authorities are trusted besides those of the machine.
     pub(super) fn new(settings: &CallSettings, authorities: &[Certificate]) -> Self {
-        // Fails where there is one already, which will do.
+        // Fails if a provider is already installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = build(settings, |builder| builder.tls_certs_merge(authorities.iter().cloned())).or_else(|_| {
-            tracing::warn!("no certificates of authorities are found: sources can't be called over https");
+            tracing::warn!("no trusted certificate authorities found; sources cannot be called over https");
             build(settings, |builder| builder.tls_certs_only([]))
         });
         Self {
@@ -89,12 +89,12 @@ impl Client {
         }
     }
 
-    /// How long a call may take.
+    /// The timeout of a whole call.
     pub(super) const fn whole(&self) -> Duration {
         self.whole
     }
 
-    /// Sends one request and reads what comes back.
+    /// Sends one request and reads the answer.
     pub(super) async fn send(&self, url: Url, body: Body<'_>, proof: Option<(HeaderName, HeaderValue)>) -> Result<Answer, TransportError> {
         let http = self.http.as_ref().ok_or(TransportError { error: CallError::Unreachable, is_broken: false, sent_by: None })?;
         let may_be_empty = !matches!(body, Body::Nothing);
@@ -106,7 +106,7 @@ impl Client {
         let request = proof.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         let dialled = Arc::default();
         let exchanged = tokio::time::timeout(self.whole, self.exchange(request, &dialled, may_be_empty)).await;
-        // Without an answer nobody knows whether it waited for its turn.
+        // Without an answer, it is unknown whether the request waited before it was sent.
         let lost = |Failure { error, was_sent, is_broken }| TransportError { error, is_broken, sent_by: was_sent.then(Instant::now) };
         exchanged.unwrap_or(Err(Failure::TIMED_OUT)).map_err(lost)
     }
@@ -116,7 +116,7 @@ impl Client {
         let sending = watched(dialled, request.header(ACCEPT, "application/json").send());
         let sent = tokio::time::timeout(self.first_byte, sending).await.map_err(|_| Failure::TIMED_OUT)?;
         let mut response = sent.map_err(|error| failure(&error))?;
-        // Over HTTP/2 it may have waited for its turn on a connection that was there, and nobody tells.
+        // Over HTTP/2, a request may wait for its turn on an existing connection, and the library does not report that.
         let sent_by = if response.version() == Version::HTTP_2 { Instant::now() } else { lock(dialled).sent_by(began) };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let (body, room) = if !response.status().is_success() {
@@ -133,7 +133,7 @@ impl Client {
         if bytes.is_empty() && may_be_empty {
             return Ok((Ok(Value::Null), None));
         }
-        // Small ones at once: to go elsewhere takes longer.
+        // Small answers are parsed here, because moving them to another thread takes longer.
         if bytes.len() <= SMALL {
             return Ok((parse(&bytes), None));
         }
@@ -141,24 +141,24 @@ impl Client {
         let (weighed, bytes) = elsewhere(move || (weight(&bytes, MOST_OF_ONE), bytes)).await?;
         let Some(weight) = weighed else { return Ok((Err(CallError::TooLarge), None)) };
         let pieces = u32::try_from(weight.div_ceil(PIECE)).unwrap_or(u32::MAX);
-        // As long as the call may take: others give their room back when what they heard is taken in.
+        // This waits within the timeout of the call. Other calls release their memory when their answers are applied.
         let room = room.acquire_many_owned(pieces).await.map_err(|_| Failure::TIMED_OUT)?;
         Ok((elsewhere(move || parse(&bytes)).await?, Some(room)))
     }
 }
 
-/// What was read, and the memory that it takes.
+/// The parsed body, and the memory that it holds.
 type Read = (Result<Value, CallError>, Option<OwnedSemaphorePermit>);
 
-/// An answer of so many bytes can't take much memory, nor long to be read.
+/// An answer of at most this size needs little memory and little time to parse.
 const SMALL: usize = 16 * 1024;
 
-/// Does something on a thread that nobody waits for.
+/// Runs work on a thread for blocking tasks.
 async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Failure::TIMED_OUT)
 }
 
-/// Whatever it is called: JSON is JSON.
+/// Parses the body as JSON, whatever its content type.
 fn parse(bytes: &[u8]) -> Result<Value, CallError> {
     json(bytes).map_err(|unreadable| match unreadable {
         Unreadable::NotJson(fault) => CallError::NotJson(Some(fault)),
@@ -166,12 +166,12 @@ fn parse(bytes: &[u8]) -> Result<Value, CallError> {
     })
 }
 
-/// Why nothing came back.
+/// Why there is no answer.
 struct Failure {
     error: CallError,
-    /// As far as is known: there may have been a connection.
+    /// Whether the request may have been sent.
     was_sent: bool,
-    /// There was one, and it broke.
+    /// Whether the connection broke.
     is_broken: bool,
 }
 
@@ -188,16 +188,16 @@ fn build(settings: &CallSettings, adapt: impl FnOnce(reqwest::ClientBuilder) -> 
         .retry(reqwest::retry::never())
         .referer(false)
         .connector_layer(ConnectTiming)
-        // All calls share a connection of HTTP/2, and one that times out doesn't end it: if nothing is heard there, not even
-        // the answer to a ping, the next one has another.
+        // All calls share one HTTP/2 connection, and a call that times out does not close it. If the connection is
+        // silent, even to a ping, later calls use another one.
         .http2_keep_alive_interval(unheard)
         .http2_keep_alive_timeout(unheard)
-        // What the environment says of proxies is not in the settings.
+        // Proxies in environment variables are ignored, because they are not in the settings.
         .no_proxy();
     adapt(builder).build()
 }
 
-/// Only what kind of error it is.
+/// Keeps only the kind of an error.
 fn failure(error: &reqwest::Error) -> Failure {
     let was_sent = !error.is_connect() && !error.is_builder();
     let (error, is_broken) = if error.is_timeout() {
@@ -212,7 +212,7 @@ fn failure(error: &reqwest::Error) -> Failure {
     Failure { error, was_sent, is_broken }
 }
 
-/// The body, unpacked, piece by piece; `None` if it has more bytes than that.
+/// Reads the body, decompressed. `None` if it has more bytes than `most`.
 async fn read(response: &mut Response, most: usize) -> Result<Option<Vec<u8>>, Failure> {
     let mut bytes = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(|error| failure(&error))? {

@@ -1,7 +1,9 @@
-//! The accounts of brands at their sources: everything that goes out to a source's API goes through one of these.
+//! The clients of the sources' APIs, one for each account of a brand at a source. Every request to a source goes
+//! through them.
 //!
-//! A call waits for the budget that all replicas share, is made once for all who ask the same at the same time, and is read by
-//! the source's own words ([`Api`]). An account that fails again and again is left alone for a while.
+//! A call waits for the rate limit that all replicas share. Identical calls at the same time are made once. The
+//! source's own [`Api`] builds the request and parses the reply. If calls fail again and again, a circuit breaker stops
+//! them for a while.
 
 mod allowed_origins;
 mod auth;
@@ -48,7 +50,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An account of a brand at a source.
+/// The client of one account of a brand at a source.
 pub struct UpstreamClient {
     /// The brand.
     pub brand: Arc<Brand>,
@@ -67,30 +69,30 @@ pub struct UpstreamClient {
     turns: Semaphore,
 }
 
-/// How many replies of an account are taken in at once.
+/// The most replies of an account that are applied at once.
 const TURNS: usize = 2;
 
 impl UpstreamClient {
-    /// Who words the questions and reads the replies.
+    /// The connector that builds requests and parses replies.
     fn api(&self) -> &dyn Api {
         self.api.as_deref().unwrap_or_else(|| self.brand.rules.sources.api(self.source))
     }
 
-    /// Whose turn it is to take in what was heard.
+    /// The permits to apply a reply. They limit how many replies are applied at once.
     #[must_use]
     pub const fn turns(&self) -> &Semaphore {
         &self.turns
     }
 
-    /// Whether calls are likely to be made at all now: not while it is left alone because it fails. A call to find out whether
-    /// it is back is made beside whoever asks.
+    /// Whether calls are likely to be made now. False while the circuit is open. Then one call at a time checks whether
+    /// the source is back.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.breaker.is_closed()
     }
 }
 
-/// What the accounts of a process have in common.
+/// Creates upstream clients, with the parts that they share.
 pub struct UpstreamClientFactory {
     pool: Pool,
     client: Client,
@@ -101,22 +103,22 @@ pub struct UpstreamClientFactory {
 }
 
 impl UpstreamClientFactory {
-    /// Connects to nobody yet. The window is a minute, but for tests.
+    /// A factory. It makes no connection yet. The window is a minute, except in tests.
     #[must_use]
     pub fn new(pool: &Pool, settings: &CallSettings, window: Window, background: &BackgroundTasks, clock: &Clock) -> Self {
         let (pool, background, clock) = (pool.clone(), background.clone(), clock.clone());
         Self { pool, client: Client::new(settings, &[]), settings: settings.clone(), window, background, clock }
     }
 
-    /// Trusts an authority besides those that the machine trusts. No setting does: it is for tests, whose sources have made their
-    /// certificates themselves.
+    /// Trusts one more certificate authority. No setting does this. It is for tests, whose sources have certificates of
+    /// their own.
     #[must_use]
     pub fn trusting(mut self, authority: reqwest::Certificate) -> Self {
         self.client = Client::new(&self.settings, &[authority]);
         self
     }
 
-    /// An account by these rules; its API is the source's own unless there is another one.
+    /// Creates the client of an account. It uses the connector of the source, unless another one is given.
     #[must_use]
     pub fn open(&self, brand: &Arc<Brand>, source: Source, rules: &AccountRules, api: Option<Arc<dyn Api>>) -> Arc<UpstreamClient> {
         let (pool, background, settings) = (&self.pool, &self.background, &self.settings);
@@ -143,12 +145,12 @@ impl UpstreamClientFactory {
     }
 }
 
-/// The accounts of all brands.
+/// The clients of all accounts.
 #[derive(Clone, Default)]
 pub struct UpstreamClients(Arc<BTreeMap<(i32, Source), Arc<UpstreamClient>>>);
 
 impl UpstreamClients {
-    /// The accounts of some brands; nothing is called yet.
+    /// Creates the clients of these brands. They make no call yet.
     #[must_use]
     pub fn new(pool: &Pool, brands: &[Arc<Brand>], settings: &CallSettings, background: &BackgroundTasks, clock: &Clock) -> Self {
         let board = UpstreamClientFactory::new(pool, settings, Window::MINUTE, background, clock);
@@ -161,7 +163,7 @@ impl UpstreamClients {
         accounts
     }
 
-    /// Measures how much of the budgets is used.
+    /// Updates the gauge of used rate limits, every 10 seconds.
     async fn measure(self, pool: Pool) {
         loop {
             tokio::time::sleep(Duration::from_secs(10)).await;
@@ -175,13 +177,13 @@ impl UpstreamClients {
         }
     }
 
-    /// A brand's account at a source.
+    /// The client of a brand for a source.
     #[must_use]
     pub fn get(&self, brand_id: i32, source: Source) -> Option<&Arc<UpstreamClient>> {
         self.0.get(&(brand_id, source))
     }
 
-    /// All accounts of a brand.
+    /// All clients of a brand.
     pub fn of_brand(&self, brand_id: i32) -> impl Iterator<Item = &Arc<UpstreamClient>> {
         self.0.iter().filter(move |((brand, _), _)| *brand == brand_id).map(|(_, account)| account)
     }

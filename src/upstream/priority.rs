@@ -1,23 +1,23 @@
-//! What calls are for, and which of them have precedence.
+//! The purpose of a call, which decides its priority.
 
-/// What a call is for. The first have precedence.
+/// The purpose of a call, from the highest priority to the lowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CallPriority {
-    /// Somebody is on the phone.
+    /// A lookup waits for the reply.
     Live,
-    /// A webhook hinted at something.
+    /// A webhook asked for it.
     FollowUp,
-    /// What is known is compared with what there is.
+    /// A reconcile run compares stored data with the source.
     Reconcile,
-    /// What there is gets to be known.
+    /// A backfill loads the data of a source.
     Backfill,
 }
 
 impl CallPriority {
-    /// All of them, by precedence.
+    /// All purposes, from the highest priority to the lowest.
     pub const ALL: [Self; 4] = [Self::Live, Self::FollowUp, Self::Reconcile, Self::Backfill];
 
-    /// Its name in metrics and commands.
+    /// The name in metrics and commands.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ impl CallPriority {
         }
     }
 
-    /// Its number in the store.
+    /// The number in Postgres.
     pub(super) const fn number(self) -> usize {
         match self {
             Self::Live => 0,

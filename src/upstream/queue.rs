@@ -1,4 +1,4 @@
-//! Who waits for the budget of an account on this replica, in which order, and how many calls are under way.
+//! The queue for the rate limit of an account on this replica, and the number of calls in flight.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -12,21 +12,22 @@ use super::rate_limiter::Permit;
 use super::{CallError, CallPriority, lock};
 use crate::storage::upstream_accounts::CLASSES;
 
-/// Somebody who waits.
+/// A caller that waits for a permit.
 pub(super) struct Waiter {
     pub(super) seat: oneshot::Sender<Result<Permit, CallError>>,
-    /// A token's call needs no place of its own: it is made for one that has it.
+    /// Whether it counts as a call in flight. A token request does not, because a call that already counts needs the
+    /// token.
     pub(super) takes_place: bool,
     pub(super) until: Deadline,
 }
 
-/// Until when somebody wants it: later, when somebody more patient joins.
+/// When the last waiting caller gives up. A caller with more time extends it.
 pub(super) type Deadline = Arc<Mutex<Instant>>;
 
-/// Longer than a budget can take to be there.
+/// A time that no wait for the rate limit exceeds.
 pub(super) const A_WHILE: Duration = Duration::from_secs(2 * 3_600);
 
-/// Who waits, and what is under way.
+/// The waiting callers by priority, and the numbers of calls in flight.
 pub(super) struct Queue {
     waiting: [VecDeque<Waiter>; CLASSES],
     pub(super) is_driven: bool,
@@ -46,18 +47,19 @@ impl Queue {
         }
     }
 
-    /// Takes everybody out.
+    /// Removes all waiting callers.
     pub(super) fn clear(&mut self) -> impl Iterator<Item = Waiter> + use<> {
         std::mem::take(&mut self.waiting).into_iter().flatten()
     }
 
-    /// Forgets who has gone. Whether anybody is left.
+    /// Removes callers that have stopped waiting. Returns whether any are left.
     pub(super) fn is_wanted(&mut self) -> bool {
         self.waiting.iter_mut().for_each(|waiting| waiting.retain(|waiter| !waiter.seat.is_closed()));
         self.waiting.iter().any(|waiting| !waiting.is_empty())
     }
 
-    /// How many calls could begin, by class, if they were granted: of the kinds for which it is time to ask.
+    /// The number of calls by priority that could start if they were granted. It counts only the kinds that may be
+    /// requested now.
     pub(super) fn wanted(&self, [ask_live, ask_others]: [bool; 2]) -> [u32; CLASSES] {
         let (mut free, mut free_for_live, mut free_for_others) =
             (self.at_once.saturating_sub(self.all_under_way()), self.free(CallPriority::Live), self.free(CallPriority::Backfill));
@@ -77,13 +79,14 @@ impl Queue {
         wanted
     }
 
-    /// Whether live calls wait, and whether others do.
+    /// Whether live calls wait, and whether other calls wait.
     pub(super) fn kinds(&self) -> [bool; 2] {
         let [live, others @ ..] = &self.waiting;
         [!live.is_empty(), others.iter().any(|waiting| !waiting.is_empty())]
     }
 
-    /// Who is next of a class, with a place: of live ones the newest, who has the most of its time left, of others the oldest.
+    /// Takes the next caller of a priority for which a slot is free. For live calls that is the newest, which has the
+    /// most time left. For others it is the oldest.
     pub(super) fn next(&mut self, priority: CallPriority) -> Option<Waiter> {
         let has_place = self.free(priority) > 0;
         let waiting = self.waiting.get_mut(priority.number())?;
@@ -95,7 +98,7 @@ impl Queue {
         Some(waiter)
     }
 
-    /// Takes out the live ones who won't want it any more at a time.
+    /// Removes the live callers whose deadline is before a time.
     pub(super) fn take_late(&mut self, at: Instant) -> Vec<Waiter> {
         let Some(waiting) = self.waiting.get_mut(CallPriority::Live.number()) else { return Vec::new() };
         let (late, others): (Vec<_>, Vec<_>) = std::mem::take(waiting).into_iter().partition(|waiter| *lock(&waiter.until) < at);
@@ -103,7 +106,7 @@ impl Queue {
         late
     }
 
-    /// Gives back the place of a call.
+    /// Releases the slot of a call.
     pub(super) fn leave(&mut self, priority: CallPriority) {
         let under_way = self.under_way(priority);
         *under_way = under_way.saturating_sub(1);
@@ -113,7 +116,7 @@ impl Queue {
         self.live_under_way.saturating_add(self.others_under_way)
     }
 
-    /// How many wait.
+    /// The number of waiting callers.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.iter().flatten().filter(|waiter| !waiter.seat.is_closed()).count()
     }
@@ -125,8 +128,8 @@ impl Queue {
         }
     }
 
-    /// Places for further calls of a class. Live calls have some for themselves, so that hanging ones of other classes can't take
-    /// all; and the others have one.
+    /// The free slots for calls of a priority. Some slots are reserved for live calls, so that other calls that hang
+    /// cannot take all. One slot is reserved for the others.
     fn free(&self, priority: CallPriority) -> usize {
         let free = self.at_once.saturating_sub(self.all_under_way());
         let for_live = if self.at_once < 4 { self.at_once / 2 } else { self.at_once / 4 };
@@ -138,11 +141,11 @@ impl Queue {
     }
 }
 
-/// When what can be asked for next.
+/// When the next permits can be requested, for live calls and for others.
 pub(super) struct NextGrant {
     pub(super) live_at: Instant,
     pub(super) others_at: Instant,
-    /// How many others the pace lets through, and when it will let one through.
+    /// How many other calls the pacing allows, and when it allows the next one.
     paced: u32,
     paced_at: Instant,
 }
@@ -155,12 +158,12 @@ impl Default for NextGrant {
 }
 
 impl NextGrant {
-    /// For which kinds it is time to ask.
+    /// For which kinds permits can be requested now: live calls, others.
     pub(super) fn is_time(&self, now: Instant) -> [bool; 2] {
         [now >= self.live_at, now >= self.others_at]
     }
 
-    /// Takes away what the pace doesn't let through.
+    /// Reduces the wanted calls to what the pacing allows.
     pub(super) fn limit(&mut self, wanted: &mut [u32; CLASSES], pace: &DefaultDirectRateLimiter, now: Instant) {
         let [_, others @ ..] = wanted;
         while self.paced < others.iter().sum() {
@@ -179,13 +182,14 @@ impl NextGrant {
         }
     }
 
-    /// Takes notice of what was granted.
+    /// Subtracts granted calls from the pacing.
     pub(super) fn spend(&mut self, granted: [u32; CLASSES]) {
         let [_, others @ ..] = granted;
         self.paced = self.paced.saturating_sub(others.iter().sum());
     }
 
-    /// When to look again without being told to. What could be asked for already lacks a free place: that is told.
+    /// When to request permits again without a notification. A kind that could already be requested lacks a free slot.
+    /// A released slot sends a notification.
     pub(super) fn soonest(&self, now: Instant, [live, others]: [bool; 2]) -> Instant {
         let times = [live.then_some(self.live_at), others.then(|| self.others_at.max(self.paced_at))];
         let soonest = times.into_iter().flatten().filter(|at| *at > now).min();

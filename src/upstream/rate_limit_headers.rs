@@ -1,8 +1,8 @@
-//! What a reply says of the budget: somebody else may spend it too, and the source knows best.
+//! Reads the rate limit headers of a reply. Another client may use the same limit, so the source knows best.
 //!
-//! `X-RateLimit-*` as OmnioTap documents them, with the reset as the epoch's seconds; `RateLimit-*` (an IETF draft) with the
-//! seconds until it; `Retry-After` (RFC 9110, section 10.2.3) with seconds or a date. Others write the reset in smaller units, as a
-//! date, or as a time such as `1m30s`.
+//! It reads `X-RateLimit-*` as OmnioTap documents them, with the reset in seconds since 1970; `RateLimit-*` (an IETF
+//! draft) with the seconds until the reset; and `Retry-After` (RFC 9110, section 10.2.3) with seconds or a date. Other
+//! sources write the reset in smaller units, as a date, or as a duration such as `1m30s`.
 
 use std::time::{Duration, Instant};
 
@@ -17,28 +17,28 @@ use crate::sources::extract::time_of;
 use crate::storage::StorageError;
 use crate::storage::rate_limit::{Allowance, block_account, postpone_call, set_allowance};
 
-/// Nobody is believed for longer.
+/// The longest pause or reset that is accepted.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
-/// A reset that is further away was meant in another way, nobody knows in which: then it is taken to be this far away.
+/// A reset that is further away has an unknown format. It is then replaced by this time.
 const IMPLAUSIBLE: Duration = Duration::from_secs(60);
 
-/// For so long a reply waits until what it says of the limits is written down.
+/// How long a reply may wait for the saving of its limits.
 const LONGEST_WRITE: Duration = Duration::from_secs(1);
 
-/// What a reply says.
+/// The limits in a reply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct RateLimitHeaders {
-    /// So many calls are left.
+    /// The calls that are left, and until when.
     pub(super) allowance: Option<Allowance>,
-    /// No calls for so long.
+    /// The pause before the next call.
     pub(super) pause: Option<Duration>,
-    /// There were too many.
+    /// The source rejected the call with status 429.
     pub(super) is_throttled: bool,
 }
 
 impl RateLimitHeaders {
-    /// Reads a reply that came now. Its own date is believed where it has one: clocks differ.
+    /// Reads the headers of a reply. Times are relative to the reply's own date if it has one, because clocks differ.
     pub(super) fn read(status: u16, headers: &HeaderMap, now: Timestamp) -> Self {
         let now = text(headers, DATE.as_str()).and_then(date).unwrap_or(now);
         let told = ["x-ratelimit", "ratelimit"].into_iter().filter_map(|prefix| allowance(headers, prefix, now));
@@ -54,7 +54,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-/// A date in any of HTTP's three forms (RFC 9110, section 5.6.7), or another one that sources write.
+/// Parses a date in one of HTTP's three formats (RFC 9110, section 5.6.7), or in another one that sources use.
 fn date(text: &str) -> Option<Timestamp> {
     let http = httpdate::parse_http_date(text).ok().and_then(|at| Timestamp::try_from(at).ok());
     let is_number = number(text).is_some();
@@ -65,7 +65,7 @@ fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// How many are left until when; `None` where it doesn't say both, or that time has come.
+/// The calls that are left, and until when. `None` if a header is missing, or that time has passed.
 fn allowance(headers: &HeaderMap, prefix: &str, now: Timestamp) -> Option<Allowance> {
     let left = number(text(headers, &format!("{prefix}-remaining"))?)?;
     let lasts = reset_in(text(headers, &format!("{prefix}-reset"))?, now)?;
@@ -73,16 +73,16 @@ fn allowance(headers: &HeaderMap, prefix: &str, now: Timestamp) -> Option<Allowa
     Some(Allowance { left, lasts })
 }
 
-/// How long it is until a reset; `None` if that time has come, or can't be read. A time that can't be meant lasts as long as a
-/// budget usually does.
+/// The time until a reset. `None` if it has passed or cannot be parsed. An implausible time is replaced by the usual
+/// length of a window.
 fn reset_in(text: &str, now: Timestamp) -> Option<Duration> {
     let seconds = match number(text) {
-        // A time, in seconds or smaller units, ...
+        // A time since 1970, in seconds or smaller units, ...
         Some(reset) if reset > 1e17 => reset / 1e9 - seconds_of(now),
         Some(reset) if reset > 1e14 => reset / 1e6 - seconds_of(now),
         Some(reset) if reset > 1e11 => reset / 1e3 - seconds_of(now),
         Some(reset) if reset > 1e8 => reset - seconds_of(now),
-        // ... or how long it takes.
+        // ... or the seconds until the reset.
         Some(reset) => reset,
         None => match date(text) {
             Some(at) => at.duration_since(now).as_secs_f64(),
@@ -96,7 +96,7 @@ fn seconds_of(now: Timestamp) -> f64 {
     now.duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
 }
 
-/// No source asks for so long a pause: such a number is a time, or a mistake.
+/// A longer pause in `Retry-After` is a time since 1970, or an error.
 const LONGEST_ASKED: Duration = Duration::from_secs(7 * 86_400);
 
 fn time_until(text: &str, now: Timestamp) -> Option<Duration> {
@@ -112,7 +112,7 @@ fn bounded(seconds: f64) -> Option<Duration> {
     time.filter(|time| !time.is_zero())
 }
 
-/// How often in a row there were too many calls, and nobody said for how long.
+/// The number of 429s in a row without a stated pause.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     in_a_row: u32,
@@ -120,14 +120,14 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// The next pause, twice as long as the last one; `None` for a call that began before that.
+    /// The next pause, twice as long as the last one. `None` for a call that started before the last pause.
     fn pause(&mut self, began: Instant, first: Duration, longest: Duration) -> Option<Duration> {
         if self.since.is_some_and(|since| began <= since) {
             return None;
         }
         let pause = first.saturating_mul(1 << self.in_a_row.min(16)).min(longest);
         (self.in_a_row, self.since) = (self.in_a_row.saturating_add(1), Some(Instant::now()));
-        // So that replicas don't all come back at once.
+        // The random part keeps replicas from all calling at the same time.
         Some(pause.mul_f64(0.75 + 0.5 * chance()))
     }
 
@@ -138,14 +138,14 @@ impl Backoff {
     }
 }
 
-/// A number from 0 to 1.
+/// A random number from 0 to 1.
 fn chance() -> f64 {
     let (high, _) = Uuid::new_v4().as_u64_pair();
     f64::from(u32::try_from(high >> 32).unwrap_or_default()) / f64::from(u32::MAX)
 }
 
 impl DistributedRateLimiter {
-    /// Takes notice of what a reply says, on all replicas, where it is less than was believed.
+    /// Saves the limits of a reply for all replicas, if they allow less than was assumed.
     pub(super) async fn correct(&self, permit: &Permit, said: RateLimitHeaders) {
         let pause = said.pause.or_else(|| {
             let mut throttled = lock(&self.throttled);
@@ -156,11 +156,11 @@ impl DistributedRateLimiter {
             None
         });
         let under_way = u32::try_from(self.under_way()).unwrap_or(u32::MAX);
-        // What is under way may have been counted before this call, though it was granted after it.
+        // Calls in flight may have been counted by the source before this call, though they were granted after it.
         let is_less = |allowance: &Allowance| allowance.left == 0 || allowance.left.saturating_add(under_way) < permit.free;
         match (pause, said.allowance.filter(is_less)) {
             (Some(pause), _) => self.write_down(block_account(&self.pool, self.key, pause)).await,
-            // This call is one of those granted since.
+            // This call itself counts as granted since then, so it is added.
             (None, Some(Allowance { left, lasts })) => {
                 let allowance = Allowance { left: left.saturating_add(1), lasts };
                 self.write_down(set_allowance(&self.pool, self.key, permit.granted_at, allowance)).await;
@@ -169,21 +169,21 @@ impl DistributedRateLimiter {
         }
     }
 
-    /// Takes notice of when a call was sent at the latest, if it was: one that had to wait for its connection reaches the source
-    /// later than its grant allows for.
+    /// Records when a call was sent at the latest. A call that waited for its connection reaches the source later than
+    /// its grant assumes.
     pub(super) async fn note_sent(&self, permit: &Permit, sent_by: Option<Instant>) {
         if sent_by.is_some_and(|sent_by| sent_by.saturating_duration_since(permit.since) > self.limits.window.margin) {
             self.write_down(postpone_call(&self.pool, self.key, permit.granted_at, permit.priority.number())).await;
         }
     }
 
-    /// Somebody waits for what the source said besides.
+    /// Waits only for a limited time, because a caller waits for the reply.
     async fn write_down(&self, writing: impl Future<Output = Result<(), StorageError>>) {
         let source = self.key.source.as_str();
         match tokio::time::timeout(LONGEST_WRITE, writing).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(source, %error, "what a source says of its limits is not written down"),
-            Err(_) => tracing::warn!(source, "what a source says of its limits is not written down in time"),
+            Ok(Err(error)) => tracing::warn!(source, %error, "failed to save the rate limit reported by a source"),
+            Err(_) => tracing::warn!(source, "timed out saving the rate limit reported by a source"),
         }
     }
 }
@@ -219,7 +219,7 @@ mod tests {
         let reset = epoch.to_string();
         let both = [("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", &reset), ("ratelimit-remaining", "7"), ("ratelimit-reset", "20")];
         assert_eq!(said(200, &both).allowance, expected, "the smaller one counts");
-        // Its clock is ten minutes ahead of ours.
+        // The source's clock is ten minutes ahead.
         let ahead = (epoch + 600).to_string();
         let dated = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", &ahead), ("date", "Sat, 21 Nov 2026 12:10:00 GMT")];
         assert_eq!(said(200, &dated).allowance, expected);

@@ -1,5 +1,5 @@
-//! The budget of an account, as far as this replica goes: one task asks Postgres for all who wait, and sleeps until there can be
-//! another answer. It ends when nobody waits.
+//! The rate limit of an account, which all replicas share through Postgres. On each replica, one task requests permits
+//! for all waiting callers, and sleeps until the result can change. It ends when no caller waits.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -19,59 +19,61 @@ use crate::storage::StorageError;
 use crate::storage::rate_limit::{Counting, Grant, UsageWindow, Written, delete_old_calls, reserve_calls};
 use crate::storage::upstream_accounts::{AccountKey, CLASSES};
 
-/// Longer than any of Postgres's own limits for it.
+/// The timeout of a reservation. It is longer than Postgres's own timeouts for it.
 const LONGEST_WRITE: Duration = Duration::from_secs(5);
 
-/// Above so many calls in a window they are added up in steps of a six-hundredth of it, or there would be a row for each.
+/// With more calls in a window than this, calls are counted in steps of 1/600 of the window. Otherwise each call would
+/// be a row.
 const MOST_ROWS: u32 = 600;
 
-/// How often calls are forgotten that are of no use any more.
+/// How often old calls are deleted.
 const FORGETTING: Duration = Duration::from_secs(60);
 
-/// For how long it is believed that no live call will be granted: others may have learnt otherwise meanwhile.
+/// How long a rejection of live calls is cached. Other replicas may have newer information.
 const LONGEST_HINT: Duration = Duration::from_secs(2);
 
-/// What an account may spend.
+/// The limits of an account.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Calls in any window.
+    /// The most calls in any window.
     pub(super) calls: u32,
     pub(super) window: Window,
-    /// How many may be under way at once.
+    /// The most calls in flight on this replica.
     pub(super) at_once: usize,
 }
 
-/// The budget of an account.
+/// The rate limiter of an account.
 pub(super) struct DistributedRateLimiter {
     pub(super) pool: Pool,
     pub(super) key: AccountKey,
     pub(super) limits: Limits,
     pub(super) throttled: Mutex<Backoff>,
     background: BackgroundTasks,
-    /// Spreads all but live calls over the time, so that they don't spend a minute's budget in its first second.
+    /// Spreads all calls except live ones over the window, so that they do not use up a minute's limit in its first
+    /// second.
     pace: DefaultDirectRateLimiter,
     queue: Mutex<Queue>,
     changed: Notify,
     forgot_at: Mutex<Option<Instant>>,
-    /// Before this no live call will be granted, as far as is known.
+    /// No live call can be granted before this time, as far as this replica knows.
     live_at: Mutex<Option<Instant>>,
 }
 
-/// The right to make one call, soon; and, until it is dropped, a place among those under way.
+/// The permission to make one call soon. Until it is dropped, it counts as a call in flight.
 pub(super) struct Permit {
     budget: Arc<DistributedRateLimiter>,
     pub(super) priority: CallPriority,
     takes_place: bool,
-    /// A time before which it was not granted.
+    /// A local time that is not after the grant.
     pub(super) since: Instant,
-    /// When it counts as granted, by Postgres's clock.
+    /// The time of the grant, by the clock of Postgres.
     pub(super) granted_at: Timestamp,
-    /// Calls that were left then.
+    /// The calls that were left after the grant.
     pub(super) free: u32,
 }
 
 impl Permit {
-    /// Whether a call that begins now reaches the source before its grant stops to count.
+    /// Whether a call that starts now reaches the source within the margin of its grant.
     pub(super) fn is_fresh(&self) -> bool {
         self.since.elapsed() < self.budget.limits.window.margin.mul_f32(0.8)
     }
@@ -105,14 +107,14 @@ impl DistributedRateLimiter {
         })
     }
 
-    /// Waits for the right to make a call, for as long as it takes; a live one no longer than it can be had in time.
+    /// Waits for a permit without limit. A live call stops waiting when it cannot get one in time.
     ///
     /// # Errors
-    /// When there is none in time, the budget isn't known, or the service is ending.
+    /// When there is no permit in time, Postgres fails, or the service is shutting down.
     pub(super) async fn permit(self: &Arc<Self>, priority: CallPriority, takes_place: bool, until: Deadline) -> Result<Permit, CallError> {
         let (seat, permit) = oneshot::channel();
         self.enter(priority, Waiter { seat, takes_place, until });
-        // Nobody answers when the service is ending.
+        // During a shutdown the sender is dropped without an answer.
         permit.await.unwrap_or(Err(CallError::ShuttingDown))
     }
 
@@ -128,17 +130,17 @@ impl DistributedRateLimiter {
         }
     }
 
-    /// How long a live call would have to wait at least: nobody on the phone needs to, if that is too long.
+    /// The least time that a live call would wait. If it is too long for the caller, the call need not wait at all.
     pub(super) fn live_in(&self) -> Duration {
         lock(&self.live_at).map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
     }
 
-    /// How many calls are under way.
+    /// The number of calls in flight.
     pub(super) fn under_way(&self) -> usize {
         lock(&self.queue).all_under_way()
     }
 
-    /// How many wait.
+    /// The number of waiting callers.
     pub(super) fn waiting(&self) -> usize {
         lock(&self.queue).waiting()
     }
@@ -172,7 +174,7 @@ impl DistributedRateLimiter {
         }
     }
 
-    /// What is to be asked for now, and who waits at all; `None` when nobody does any more.
+    /// The permits to request now, and which kinds wait. `None` if no caller waits.
     fn wanted(&self, now: Instant, next: &mut NextGrant) -> Option<([u32; CLASSES], [bool; 2])> {
         let mut queue = lock(&self.queue);
         if !queue.is_wanted() {
@@ -213,7 +215,7 @@ impl DistributedRateLimiter {
                 handed.push((seat, Permit { budget: Arc::clone(self), priority, takes_place, since, granted_at, free: shares.free }));
             }
         }
-        // Nobody on the phone waits in vain.
+        // Live calls that cannot get a permit in time stop waiting.
         let late = if is_short { queue.take_late(now + shares.live_in) } else { Vec::new() };
         drop(queue);
         for (seat, permit) in handed {
@@ -224,7 +226,7 @@ impl DistributedRateLimiter {
         }
     }
 
-    /// Tells all who wait that there is nothing to wait for.
+    /// Ends the wait of all callers with an error.
     fn refuse(&self, error: StorageError) {
         let error = CallError::Storage(Arc::new(error));
         let waiting = lock(&self.queue).clear();
@@ -236,20 +238,20 @@ impl DistributedRateLimiter {
         if forgot_at.is_none_or(|at| at.elapsed() > FORGETTING) {
             *forgot_at = Some(Instant::now());
             let (pool, key) = (self.pool.clone(), self.key);
-            // What isn't forgotten now is the next time.
+            // If this fails, the next run deletes them.
             self.background.spawn_endless(async move { drop(delete_old_calls(&pool, key).await) });
         }
     }
 }
 
 impl Limits {
-    /// How long to sleep at most before Postgres is asked again: it must not forget that somebody waits.
+    /// Limits the sleep before the next request to Postgres, where a waiting call is recorded only for a short time.
     fn pause(self, time: Duration) -> Duration {
         time.min(self.window.memory() * 2 / 5)
     }
 }
 
-/// However the driver ends, another one can begin.
+/// Marks the task as running, so that another one can start after any end.
 struct Driver<'a> {
     budget: &'a DistributedRateLimiter,
     is_over: bool,
@@ -258,7 +260,7 @@ struct Driver<'a> {
 impl Drop for Driver<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            // Whoever still waits hears that nobody will answer.
+            // Dropping the senders ends the wait of all callers.
             let mut queue = lock(&self.budget.queue);
             queue.is_driven = false;
             let waiting = queue.clear();

@@ -1,4 +1,5 @@
-//! One call for all who ask the same at the same time. It goes on when nobody waits for it any more, unless it has not begun.
+//! Makes one call for all callers with the same request at the same time. A call that has started continues even if no
+//! caller waits. A call that has not started is cancelled.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,13 +13,13 @@ use super::queue::{A_WHILE, Deadline};
 use super::{CallError, CallPriority, UpstreamClient, lock};
 use crate::sources::api::{Ask, ParsedReply};
 
-/// The calls of an account that wait or are under way.
+/// The calls of an account that wait or are in flight.
 pub(super) type SharedCalls = Mutex<HashMap<Ask, Arc<SharedCall>>>;
 
-/// What came of a call.
+/// The result of a call.
 pub(super) type Outcome = Result<Arc<ParsedReply>, CallError>;
 
-/// How far a call is.
+/// The progress of a call.
 pub(super) enum Progress {
     Waiting,
     UnderWay,
@@ -35,20 +36,20 @@ impl Progress {
     }
 }
 
-/// A call, and how many wait for it.
+/// A call that several callers share.
 pub(super) struct SharedCall {
     pub(super) progress: watch::Sender<Progress>,
-    /// The highest class of those who wait.
+    /// The highest priority of the callers.
     pub(super) priority: watch::Sender<CallPriority>,
-    /// Until when somebody waits for it to begin.
+    /// When the last caller gives up waiting for its start.
     pub(super) until: Deadline,
     passengers: AtomicUsize,
     left: Notify,
-    /// Made even if nobody waits.
+    /// Whether it checks an open circuit. Such a call is made even if no caller waits.
     is_probe: bool,
 }
 
-/// Somebody who waits for a call.
+/// A caller that waits for a call, until it is dropped.
 pub(super) struct Waiter(Arc<SharedCall>);
 
 impl Waiter {
@@ -66,7 +67,7 @@ impl Drop for Waiter {
 }
 
 impl UpstreamClient {
-    /// Joins the call for an equal question, or begins one.
+    /// Joins the call for the same request, or starts one.
     pub(super) fn join(self: &Arc<Self>, ask: &Ask, priority: CallPriority, until: Instant, probe: Option<Probe>) -> Waiter {
         let mut shared_calls = lock(&self.shared_calls);
         if let Some(call) = shared_calls.get(ask) {
@@ -80,7 +81,7 @@ impl UpstreamClient {
         let call = Arc::new(SharedCall {
             progress: watch::Sender::new(Progress::Waiting),
             priority: watch::Sender::new(priority),
-            // What finds out whether the source is back is made in any case.
+            // A call that checks an open circuit must be made in any case.
             until: Arc::new(Mutex::new(if probe.is_some() { until + A_WHILE } else { until })),
             passengers: AtomicUsize::new(1),
             left: Notify::new(),
@@ -93,14 +94,14 @@ impl UpstreamClient {
         Waiter(call)
     }
 
-    /// How many calls wait or are under way. After everything has ended there is none.
+    /// The number of calls that wait or are in flight. It is 0 after everything has ended.
     #[must_use]
     pub fn calls_under_way(&self) -> usize {
         lock(&self.shared_calls).len().max(self.budget.under_way()).max(self.budget.waiting())
     }
 }
 
-/// A call on its way. However it ends, those who wait hear of it, and nobody joins it any more.
+/// A running call. After any end, the callers get a result, and no caller can join it.
 struct CallGuard {
     account: Arc<UpstreamClient>,
     ask: Ask,
@@ -118,7 +119,7 @@ impl CallGuard {
         account.breaker.note(outcome.as_ref().err());
         drop(probe);
         if let Err(error) = &outcome {
-            // Those who waited for a budget count that themselves.
+            // Callers that waited for the rate limit count this error themselves.
             if !matches!(error, CallError::RateLimited) {
                 account.count(*self.call.priority.borrow(), error.outcome());
             }
@@ -126,7 +127,7 @@ impl CallGuard {
         self.complete(outcome);
     }
 
-    /// Completes when nobody waits for a call that has not begun.
+    /// Completes when no caller waits for a call that has not started.
     async fn given_up(&self) {
         loop {
             self.call.left.notified().await;

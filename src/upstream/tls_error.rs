@@ -1,4 +1,4 @@
-//! What was wrong when a source was there, and no secure connection to it could be made.
+//! Why no secure connection to a source could be made.
 
 use std::error::Error;
 use std::io;
@@ -10,27 +10,27 @@ use super::CallError;
 /// Why a certificate is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateProblem {
-    /// Nobody known here vouches for it.
-    #[error("no authority known here has issued it")]
+    /// No trusted authority has issued it.
+    #[error("no trusted authority has issued it")]
     UnknownAuthority,
-    /// It is somebody else's.
-    #[error("it is for another host")]
+    /// It was issued for another host.
+    #[error("it was issued for another host")]
     OtherHost,
-    /// Its time is over.
+    /// It has expired.
     #[error("it has expired")]
     Expired,
-    /// Its time is to come.
+    /// It is not valid yet.
     #[error("it is not valid yet")]
     NotYetValid,
-    /// Withdrawn, for another use, or not what it says.
-    #[error("it is not sound")]
+    /// It is revoked, for another use, or malformed.
+    #[error("it is malformed, revoked or for another use")]
     Unsound,
 }
 
 impl From<&CertificateError> for CertificateProblem {
     fn from(error: &CertificateError) -> Self {
         match error {
-            // An authority that is made anew has the same name, and another key.
+            // An authority that was replaced has the same name and another key.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownAuthority,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Self::OtherHost,
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
@@ -40,8 +40,8 @@ impl From<&CertificateError> for CertificateProblem {
     }
 }
 
-/// What the handshake failed of, if it did. A source that wants to see a certificate of ours says so only afterwards, and over
-/// HTTP/2 that doesn't get here.
+/// The TLS error, if the handshake failed. A source that requires a client certificate reports it only after the
+/// handshake, and over HTTP/2 that report does not arrive here.
 pub(super) fn fault(error: &reqwest::Error) -> Option<CallError> {
     match find(error)? {
         rustls::Error::InvalidCertificate(why) => Some(CallError::UntrustedCertificate(why.into())),
@@ -50,7 +50,7 @@ pub(super) fn fault(error: &reqwest::Error) -> Option<CallError> {
     }
 }
 
-/// Goes down to TLS's own error. The library's error of reading and writing leaves out what is directly below it.
+/// Finds the error of the TLS library in the chain. An I/O error hides its direct cause from `source`.
 fn find<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {

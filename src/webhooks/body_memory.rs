@@ -1,24 +1,25 @@
-//! Memory for bodies that are not stored yet: bounded, whoever sends how much how slowly.
+//! A limit for the memory of webhook bodies that are not stored yet. It holds for any number of senders, also slow
+//! ones.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes are counted in units of this many.
+/// Memory is counted in units of this many bytes.
 const UNIT: usize = 1024;
 
-/// A bounded amount of memory.
+/// The memory that bodies may use together.
 #[derive(Debug, Clone)]
 pub(super) struct BodyMemoryBudget(Arc<Semaphore>);
 
-/// A body, and the room that it takes until it is dropped.
+/// A body, with the share of the budget that it holds until it is dropped.
 #[derive(Default)]
 pub(super) struct Body {
     pub bytes: Vec<u8>,
     taken: Option<OwnedSemaphorePermit>,
 }
 
-/// There is no room left.
+/// The budget is used up.
 pub(super) struct Full;
 
 impl BodyMemoryBudget {
@@ -27,7 +28,7 @@ impl BodyMemoryBudget {
         Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
     }
 
-    /// Adds bytes to a body, if there is room.
+    /// Adds bytes to a body, if the budget allows it.
     pub(super) fn add(&self, body: &mut Body, bytes: &[u8]) -> Result<(), Full> {
         let held = body.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let units = (body.bytes.len().saturating_add(bytes.len())).div_ceil(UNIT).saturating_sub(held);

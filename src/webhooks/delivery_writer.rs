@@ -1,7 +1,7 @@
-//! Receipts of a brand that share a commit.
+//! Stores deliveries in batches, by brand.
 //!
-//! While a brand's receipts are being written, further ones wait and are written together in one statement when those are
-//! back: one wait for the disk, however many.
+//! While a batch of a brand is written, further deliveries wait. They form the next batch, in one statement. In this
+//! way, many deliveries share one wait for the disk.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,45 +16,45 @@ use crate::jobs::tasks::BackgroundTasks;
 use crate::storage::delivery_queue::{DeliveryRow, Inserted, insert_deliveries};
 use crate::telemetry::alarm::Alarm;
 
-/// The most that are written together.
+/// The most deliveries in a batch.
 const MOST_ROWS: usize = 128;
 
-/// The most bytes of bodies that are written together, unless a single one has more.
+/// The most bytes of bodies in a batch. A single body may be larger.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long the next ones wait for those that are being written before they are written beside them: the more share a wait
-/// for the disk the better, unless it is stuck.
+/// If a batch takes longer than this, a second one starts. A longer wait makes larger batches, but a batch may also be
+/// stuck.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// How many statements of a brand may be under way at once.
+/// The most batches of a brand in flight.
 const MOST_UNDER_WAY: usize = 2;
 
-/// How often it is tried whether webhooks would be stored again.
+/// How often the writer checks whether webhooks can be stored again.
 const TRIAL: Duration = Duration::from_secs(2);
 
-/// For how long none may have failed before that.
+/// The check runs only if no delivery failed for this long.
 const QUIET: Duration = Duration::from_secs(6);
 
-/// What became of a delivery.
+/// The result of storing a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InsertResult {
-    /// It is stored.
+    /// The delivery is stored.
     New,
-    /// The same was stored before.
+    /// The same delivery was stored before.
     Known,
-    /// Another one with the same id was stored before.
+    /// Another delivery with the same id was stored before.
     Conflicting,
-    /// The same was stored before, and something else about the same things since.
+    /// The same content was stored before, and later another content about the same records.
     Repeated,
 }
 
-/// It could not be stored, or it is not known whether it was.
+/// The delivery was not stored, or the result is unknown.
 #[derive(Debug, Clone, Copy)]
 pub struct NotStored;
 
 struct PendingInsert {
     row: DeliveryRow,
-    // Its room comes free when it is written.
+    // Holds the memory budget until the delivery is written.
     _room: Body,
     receipt: oneshot::Sender<Result<InsertResult, NotStored>>,
 }
@@ -63,7 +63,7 @@ struct PendingInsert {
 struct Queue {
     waiting: VecDeque<PendingInsert>,
     under_way: usize,
-    // When the latest batch departed.
+    // When the latest batch started.
     departed_at: Option<Instant>,
 }
 
@@ -74,7 +74,7 @@ impl Queue {
     }
 }
 
-/// The brands' queues.
+/// Stores the deliveries of all brands, with one queue for each brand.
 pub struct DeliveryWriter {
     pool: Pool,
     dedup_history_size: u32,
@@ -89,7 +89,7 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 }
 
 impl DeliveryWriter {
-    /// Queues for some brands.
+    /// A writer for these brands.
     pub fn new(
         pool: Pool,
         dedup_history_size: u32,
@@ -108,7 +108,7 @@ impl DeliveryWriter {
         })
     }
 
-    /// Stores a delivery, together with others that arrive now. It is stored even if nobody waits for that any more.
+    /// Stores a delivery, in a batch with others that arrive now. It is stored even if the caller stops waiting.
     pub(super) async fn store(self: &Arc<Self>, brand_id: i32, row: DeliveryRow, body_memory: Body) -> Result<InsertResult, NotStored> {
         let (receipt, stored) = oneshot::channel();
         {
@@ -131,8 +131,9 @@ impl DeliveryWriter {
         }
     }
 
-    /// While webhooks are not stored and none comes any more, tries whether they would be: nobody should need to send one for that.
-    /// Those that come know better, since a trial writes nothing that could find a full disk.
+    /// If storing fails and no webhook arrives, checks whether Postgres accepts writes again. So the alarm ends without
+    /// a new webhook. While webhooks arrive, their results decide, because this check writes no rows and cannot detect
+    /// a full disk.
     pub async fn find_out_when_they_are_stored(self: Arc<Self>) {
         loop {
             tokio::time::sleep(TRIAL).await;
@@ -168,18 +169,18 @@ impl DeliveryWriter {
     }
 }
 
-/// One that writes what waits. It doesn't count as under way any more once it is over, whatever ends it.
+/// A task that writes batches. When it ends, for any reason, it no longer counts as in flight.
 struct Writer<'a> {
     queue: &'a Mutex<Queue>,
     is_over: bool,
 }
 
 impl Writer<'_> {
-    /// The next to be written together: none of which could be the same as another. `None`, and it is over, when nobody waits.
+    /// Takes the next batch. No two deliveries in it can be the same. `None` if the queue is empty: the writer ends.
     fn next_batch(&mut self) -> Option<Vec<PendingInsert>> {
         let mut queue = lock(self.queue);
         if queue.waiting.is_empty() {
-            // Under the same lock, so that whoever comes next either is in the batch or starts a writer.
+            // Under the same lock, so that a new delivery is either in this batch or starts a writer.
             queue.under_way = queue.under_way.saturating_sub(1);
             self.is_over = true;
             return None;

@@ -1,4 +1,4 @@
-//! What is counted at each door, and who should hear of it.
+//! The webhook endpoints: their counters, and the warnings about failed verification.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,28 +14,28 @@ use crate::sources::webhook::VerificationError;
 use crate::storage::StorageError;
 use crate::storage::webhook_stats::{WebhookStatsRow, add_webhook_stats};
 
-/// What becomes of a webhook at the door.
+/// The result of receiving a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Stored.
+    /// The webhook is stored.
     Received,
-    /// The same had been stored before.
+    /// The same webhook was stored before.
     Duplicate,
-    /// Another one with the same id had been stored before: the sender's ids are broken.
+    /// Another webhook with the same id was stored before. The ids of the sender are not unique.
     ConflictingDuplicate,
-    /// The same had been stored before, and something else about the same things since.
+    /// The same content was stored before, and later another content about the same records.
     StaleDuplicate,
-    /// The same came too often.
+    /// The same webhook was sent too often.
     RateLimited,
-    /// The settings say that it is not wanted.
+    /// The settings say that such webhooks are dropped.
     Dropped,
-    /// It is not proved to be the source's.
+    /// The verification failed.
     Unverified,
-    /// Its body is larger than bodies may be.
+    /// The body is larger than `inbox.max_body_kilobytes`.
     TooLarge,
-    /// The source sent it incompletely.
+    /// The body is incomplete or compressed.
     Incomplete,
-    /// It could not be stored; the source sends it again.
+    /// The webhook could not be stored. The source sends it again.
     Unavailable,
 }
 
@@ -69,13 +69,13 @@ impl Outcome {
     }
 }
 
-/// A source's way in, of one brand.
+/// The webhook endpoint of one source of one brand.
 pub struct WebhookEndpoint {
-    /// Whose.
+    /// The brand.
     pub brand: Arc<Brand>,
-    /// Of which source.
+    /// The source.
     pub source: Source,
-    // Looked up once, since that takes longer than counting.
+    // Registered once, because that takes longer than counting.
     counters: Vec<(Outcome, Counter)>,
     news: Mutex<WebhookStatsRow>,
     warned_at: AtomicI64,
@@ -95,7 +95,7 @@ impl WebhookEndpoint {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts what became of a webhook.
+    /// Counts the result of a webhook.
     pub fn count(&self, outcome: Outcome, now: Timestamp) {
         if let Some((_, counter)) = self.counters.iter().find(|(counted, _)| *counted == outcome) {
             counter.increment(1);
@@ -123,37 +123,37 @@ impl WebhookEndpoint {
         }
     }
 
-    /// Says that a webhook was refused; once a minute, since anybody can send many.
+    /// Logs a failed verification, at most once a minute, because anybody can send many such webhooks.
     pub fn warn(&self, refused: VerificationError, now: Timestamp) {
         let (now, last) = (now.as_second(), self.warned_at.load(Ordering::Relaxed));
         let is_due = now.saturating_sub(last) >= 60;
         if is_due && self.warned_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             let (brand, source) = (self.brand.rules.slug.as_str(), self.source.as_str());
-            tracing::warn!(brand, source, reason = %refused, "a webhook was refused (said once a minute); if it is the source's own, its secret is another one here");
+            tracing::warn!(brand, source, reason = %refused, "webhook verification failed; compare the secret at the source with the settings (logged at most once a minute)");
         }
     }
 }
 
-/// All ways in.
+/// All webhook endpoints.
 pub struct WebhookEndpoints(HashMap<(String, Source), WebhookEndpoint>);
 
 impl WebhookEndpoints {
-    /// One for each source of each brand, also for those that are not connected.
+    /// Creates an endpoint for each source of each brand, also for sources that are not connected.
     pub fn new<'a>(brands: impl IntoIterator<Item = &'a Arc<Brand>>) -> Self {
         let endpoints = brands.into_iter().flat_map(|brand| Source::ALL.map(|source| (Arc::clone(brand), source)));
         Self(endpoints.map(|(brand, source)| ((brand.rules.slug.clone(), source), WebhookEndpoint::new(brand, source))).collect())
     }
 
-    /// The way in of a source.
+    /// Finds the endpoint of a source.
     #[must_use]
     pub fn find(&self, brand: &str, source: &str) -> Option<&WebhookEndpoint> {
         self.0.get(&(brand.to_owned(), source.parse().ok()?))
     }
 
-    /// Writes down what happened, for `inbox status` and for all replicas' metrics.
+    /// Saves the counters, for `inbox status` and for the metrics of all replicas.
     ///
     /// # Errors
-    /// When Postgres fails; what happened is written down next time.
+    /// When Postgres fails. The counters are then saved at the next call.
     pub async fn write_down(&self, pool: &Pool) -> Result<(), StorageError> {
         for endpoint in self.0.values() {
             let news = std::mem::take(&mut *endpoint.news());

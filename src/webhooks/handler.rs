@@ -1,5 +1,5 @@
-//! A webhook's way in: the door, the body, the proof, the inbox. It is acknowledged when it is committed, and answered in time
-//! whatever happens: what is not known by then is sent again, and dropped if it was stored after all.
+//! Handles a webhook: endpoint, body, verification, inbox. It is acknowledged after the commit. The answer always comes
+//! in time: if the result is unknown by then, the source sends the webhook again, and a duplicate is dropped.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,14 +35,14 @@ use crate::storage::invalidation::LookupHash;
 use crate::sync::follow_up::confirmations;
 use crate::telemetry::alarm::Alarm;
 
-/// What receiving needs.
+/// The state of the webhook endpoints' handler.
 pub struct WebhookService {
-    /// The ways in.
+    /// The webhook endpoints.
     pub endpoints: Arc<WebhookEndpoints>,
     pub(crate) delivery_writer: Arc<DeliveryWriter>,
     pool: Pool,
     same: SameWebhooks,
-    // One of the large bodies at a time whose proof takes them apart.
+    // Only one large body at a time is verified if its verification parses the body.
     large: Arc<Semaphore>,
     body_memory: BodyMemoryBudget,
     most_bytes: usize,
@@ -51,17 +51,17 @@ pub struct WebhookService {
     clock: Clock,
 }
 
-/// What a request's log line says about a webhook.
+/// The webhook fields in the log line of a request.
 #[derive(Debug, Clone)]
 pub struct WebhookTrace {
-    /// To whom it came.
+    /// The brand in the path.
     pub brand: Arc<Brand>,
-    /// From which source, as far as its path says.
+    /// The source in the path.
     pub source: Source,
 }
 
 impl WebhookService {
-    /// For some brands.
+    /// A service for these brands.
     pub fn new(
         (pool, alarm): (Pool, Arc<Alarm>),
         brands: &[Arc<Brand>],
@@ -96,7 +96,7 @@ impl WebhookService {
 /// Receives a webhook.
 ///
 /// # Errors
-/// Every [`Problem`] that a source can meet.
+/// Every [`Problem`] that can answer a webhook.
 pub async fn receive(request: HttpRequest, payload: Payload, reception: Data<WebhookService>) -> Result<HttpResponse, Problem> {
     let place = |name| request.match_info().query(name);
     let endpoint = reception.endpoints.find(place("brand"), place("source")).ok_or(Problem::NotFound)?;
@@ -105,7 +105,7 @@ pub async fn receive(request: HttpRequest, payload: Payload, reception: Data<Web
     let (outcome, answer) = match came {
         Ok(Ok(outcome)) => (outcome, Ok(HttpResponse::Accepted().finish())),
         Ok(Err((outcome, problem))) => (outcome, Err(problem)),
-        // It may be stored all the same: then the next attempt finds it known.
+        // It may be stored all the same. Then the next attempt is a duplicate.
         Err(_) => (Outcome::Unavailable, Err(Problem::ReceiptUnknown)),
     };
     endpoint.count(outcome, reception.clock.now());
@@ -114,15 +114,15 @@ pub async fn receive(request: HttpRequest, payload: Payload, reception: Data<Web
 
 type Rejection = (Outcome, Problem);
 
-/// A body without what JSON leaves free, such as blanks: with one more it is the same webhook.
+/// A body in normal form, for example without optional blanks. Two bodies that differ only there are the same webhook.
 fn normalized(body: &[u8]) -> Vec<u8> {
     serde_json::from_slice::<serde_json::Value>(body).and_then(|value| serde_json::to_vec(&value)).unwrap_or_else(|_| body.to_vec())
 }
 
-/// A body of more bytes takes milliseconds to be proved and read.
+/// Bodies above this size take milliseconds to verify and parse.
 const LARGE: usize = 16 * 1024;
 
-/// A webhook as it came, before anybody vouched for it.
+/// A webhook that is not verified yet.
 struct Letter {
     headers: BTreeMap<String, String>,
     secret: Option<String>,
@@ -133,7 +133,7 @@ struct Letter {
 impl Letter {
     fn verify(&self, brand: &Brand, source: Source) -> Result<VerifiedWebhook, VerificationError> {
         let Self { headers, secret, body, received_at } = self;
-        let door = brand.rules.doors.get(&source).ok_or(VerificationError::Missing("proof in the settings"))?;
+        let door = brand.rules.doors.get(&source).ok_or(VerificationError::Missing("verification in the settings"))?;
         let incoming = UnverifiedWebhook { headers, secret: secret.as_deref(), body, received_at: *received_at };
         door.verify(brand.rules.sources.reader(source), &incoming)
     }
@@ -155,7 +155,8 @@ impl WebhookService {
             (Outcome::Unverified, Problem::WebhookUnproved)
         })?;
         let Some(priority) = place_in_line(admitted.label.priority) else { return Ok(Outcome::Dropped) };
-        // A second one of the same id, or the same content as the last, changes nothing; what bears neither is work each time.
+        // A duplicate by id or content changes nothing. A webhook without a deduplication key is work each time, so a
+        // limit applies.
         let content = (admitted.label.sameness == DedupKey::None)
             .then(|| LookupHash::new(&brand.row.secret, &format!("same {}", endpoint.source), &normalized(&admitted.delivery.body)).0);
         if let Some(content) = content {
@@ -165,7 +166,7 @@ impl WebhookService {
         let stored = self.delivery_writer.store(brand.id(), row(brand, endpoint.source, admitted, priority), body_memory).await;
         match stored {
             Ok(InsertResult::Repeated) => {
-                // It may be so again, or somebody sends again what was so once: only the source knows.
+                // The state may be the same again, or somebody replays an old webhook. Only the source knows.
                 self.ask_about(brand, endpoint.source, about).await.map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
                 Ok(Outcome::StaleDuplicate)
             }
@@ -176,17 +177,17 @@ impl WebhookService {
             Ok(InsertResult::Known) => Ok(Outcome::Duplicate),
             Ok(InsertResult::Conflicting) => Ok(Outcome::ConflictingDuplicate),
             Err(_) => {
-                // Whoever is asked to send it again may do so.
+                // The source is asked to send it again, so this attempt does not count for the limit.
                 content.into_iter().for_each(|content| self.same.forget(content));
                 Err((Outcome::Unavailable, Problem::InboxUnavailable))
             }
         }
     }
 
-    /// At once, but for large bodies whose proof takes them apart: elsewhere, one after the other. Whoever can't prove anything
-    /// could have the threads that answer lookups do nothing but read them.
+    /// Verifies small bodies at once. Large bodies whose verification parses them are verified on another thread, one
+    /// after the other. Otherwise anybody could block the threads that answer lookups.
     async fn verify(&self, brand: &Arc<Brand>, source: Source, letter: Letter) -> Result<Result<VerifiedWebhook, VerificationError>, Rejection> {
-        // Only a hash over the object takes long before anything is proved.
+        // Only the verification by hash parses the body first.
         let is_hashed = brand.rules.doors.get(&source).is_some_and(|door| door.proof.name() == "hash");
         if letter.body.len() <= LARGE || !is_hashed {
             return Ok(letter.verify(brand, source));
@@ -212,7 +213,7 @@ impl WebhookService {
     }
 
     async fn read(&self, request: &HttpRequest, mut payload: Payload) -> Result<Body, Rejection> {
-        // A signature is made of the bytes that were packed, and nobody says with what.
+        // The signature covers the encoded bytes, and the sources do not document an encoding.
         let mut encodings = request.headers().get_all(header::CONTENT_ENCODING).flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
         if !encodings.all(|encoding| encoding.trim_ascii().is_empty() || encoding.trim_ascii().eq_ignore_ascii_case(b"identity")) {
             return Err((Outcome::Incomplete, Problem::BodyEncoded));
@@ -234,7 +235,7 @@ impl WebhookService {
     }
 }
 
-/// The records that a webhook is about.
+/// The records that a webhook names.
 fn about(admitted: &VerifiedWebhook) -> Vec<RecordKey> {
     match &admitted.label.sameness {
         DedupKey::Last { about, .. } => about.iter().filter_map(|about| about.parse().ok()).collect(),
@@ -251,7 +252,8 @@ const fn place_in_line(priority: Priority) -> Option<i16> {
     }
 }
 
-/// As it is stored. What tells two deliveries apart is kept as keyed hashes, which say nothing of whom they are about.
+/// The row of a delivery. The values that identify a delivery are stored as keyed hashes, which reveal nothing about a
+/// person.
 fn row(brand: &Brand, source: Source, VerifiedWebhook { delivery, label }: VerifiedWebhook, priority: i16) -> DeliveryRow {
     let hash = |kind: &str, value: &[u8]| LookupHash::new(&brand.row.secret, &format!("{kind} {source}"), value).0;
     let (key, last) = match &label.sameness {
@@ -274,7 +276,8 @@ fn row(brand: &Brand, source: Source, VerifiedWebhook { delivery, label }: Verif
     }
 }
 
-/// A repeated header's values are joined, as HTTP says; those that are no text are none of any vendor's.
+/// The headers as text. Values of a repeated header are joined, as HTTP defines. Values that are not text are left out,
+/// because no source sends any.
 fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in map {
@@ -282,7 +285,7 @@ fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
             let joined = headers.entry(name.as_str().to_owned()).or_default();
             match joined.as_str() {
                 "" => *joined = value.to_owned(),
-                // Said twice is said once.
+                // An identical repeated value counts once.
                 known if known == value => {}
                 known => *joined = format!("{known}, {value}"),
             }
@@ -291,7 +294,7 @@ fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
     headers
 }
 
-/// The path's last segment, the query's parameter, or the header.
+/// The secret of a webhook: from the last segment of the path, the parameter of the query, or the header.
 fn secret(request: &HttpRequest, place: SecretIn) -> Option<String> {
     let given = match place {
         SecretIn::Path => request.path().trim_start_matches('/').split('/').nth(3).filter(|segment| !segment.is_empty()),
@@ -301,7 +304,7 @@ fn secret(request: &HttpRequest, place: SecretIn) -> Option<String> {
     percent_decode_str(given?).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
-/// What a vendor asks before it sends anything.
+/// Answers the OPTIONS request that a vendor sends before its webhooks.
 pub async fn options() -> HttpResponse {
     HttpResponse::NoContent().insert_header((header::ALLOW, "POST")).finish()
 }

@@ -1,5 +1,5 @@
-//! How webhooks come in: proved on the raw bytes, stored with what makes a second one the same, committed, and only then
-//! acknowledged.
+//! Receives webhooks. Each is verified on its raw bytes, stored together with its deduplication key, committed, and
+//! only then acknowledged.
 
 mod body_memory;
 pub mod delivery_writer;

@@ -211,7 +211,7 @@ async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
         assert_eq!(office.counts().await, counts, "{seconds}");
     }
     let FollowUpCounts { note, .. } = count_follow_ups(office.app.pool(), office.app.brand.id()).await.unwrap().remove(0);
-    assert_eq!(note, "it answered 500 (tried 3 times)");
+    assert_eq!(note, "the source answered with status 500 (tried 3 times)");
     assert_eq!(office.systems.arrivals(Source::Syncaroo).iter().filter(|arrival| arrival.path.contains("bookings")).count(), 3);
     // The next hint finds that it is well again, and nobody needs to look any more.
     office.systems.clear_faults();
@@ -230,7 +230,7 @@ async fn what_fails_while_it_is_hinted_at_again_waits_once() {
     let claimed = claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().remove(0);
     office.hint_at_booking().await;
     assert_eq!(office.counts().await, (2, 0));
-    let again = Outcome::Again(now + 1.hours(), "it answered 500".to_owned());
+    let again = Outcome::Again(now + 1.hours(), "the source answered with status 500".to_owned());
     finish_follow_up(pool, brand_id, claimed.follow_up_id, claim.token, &again).await.unwrap();
     assert_eq!(office.counts().await, (1, 0));
     assert_eq!(claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().len(), 1, "the new one, at once");

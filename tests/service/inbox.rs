@@ -252,7 +252,7 @@ async fn what_ends_every_worker_that_begins_it_is_given_up() {
         app.clock.set(now() + (61 * n).seconds());
     }
     work_off(&app).await;
-    assert_eq!(states(&app).await, [("dead".to_owned(), "each time it was begun, the service ended or took too long".to_owned())]);
+    assert_eq!(states(&app).await, [("dead".to_owned(), "the service stopped or took too long at every attempt".to_owned())]);
     app.stop().await;
 }
 

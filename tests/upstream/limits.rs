@@ -173,7 +173,7 @@ async fn how_an_account_is_doing_is_kept() {
         tokio::time::sleep(Duration::from_millis(10)).await;
         kept = row(&replica).await;
     }
-    assert_eq!((kept.granted, kept.failure.as_str(), kept.failures_in_a_row), ([1, 0, 0, 5], "it answered 500", 5));
+    assert_eq!((kept.granted, kept.failure.as_str(), kept.failures_in_a_row), ([1, 0, 0, 5], "the source answered with status 500", 5));
     let (succeeded_at, failed_at, open_until) = (kept.succeeded_at.unwrap(), kept.failed_at.unwrap(), kept.open_until.unwrap());
     assert!(succeeded_at <= failed_at && open_until.duration_since(failed_at) > SignedDuration::from_secs(8));
     replica.stop().await;

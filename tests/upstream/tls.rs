@@ -79,15 +79,25 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
     let (known, foreign) = (Authority::new(), Authority::new());
     let settings = CallSettings { breaker_failures: 3, ..Options::default().settings };
     for (by, claim, expected, words) in [
-        (&foreign, SOUND, CertificateProblem::UnknownAuthority, "its certificate is not trusted: no authority known here has issued it"),
+        (
+            &foreign,
+            SOUND,
+            CertificateProblem::UnknownAuthority,
+            "the TLS certificate of the source is not trusted: no trusted authority has issued it",
+        ),
         (
             &known,
             Claim { host: "elsewhere.example", ..SOUND },
             CertificateProblem::OtherHost,
-            "its certificate is not trusted: it is for another host",
+            "the TLS certificate of the source is not trusted: it was issued for another host",
         ),
-        (&known, Claim { to: 2001, ..SOUND }, CertificateProblem::Expired, "its certificate is not trusted: it has expired"),
-        (&known, Claim { from: 2999, ..SOUND }, CertificateProblem::NotYetValid, "its certificate is not trusted: it is not valid yet"),
+        (&known, Claim { to: 2001, ..SOUND }, CertificateProblem::Expired, "the TLS certificate of the source is not trusted: it has expired"),
+        (
+            &known,
+            Claim { from: 2999, ..SOUND },
+            CertificateProblem::NotYetValid,
+            "the TLS certificate of the source is not trusted: it is not valid yet",
+        ),
     ] {
         for protocol in PROTOCOLS {
             let vendor = Vendor::secure(&by.greeting(claim, protocol), Duration::ZERO, |_| json(200, "1")).await;

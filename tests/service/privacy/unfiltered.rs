@@ -95,10 +95,10 @@ async fn listen_to_everything() {
     for expected in [
         "http.request",
         "http.route",
-        "the store could not answer",
+        "Postgres does not answer lookups",
         "within the deadline",
         "debug output of changes",
-        "a webhook was refused",
+        "webhook verification failed",
         "webhooks are not stored",
         "later=leaked",
         "hookpoint::telemetry",

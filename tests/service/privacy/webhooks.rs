@@ -233,7 +233,7 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
     tracing::trace!(target: "hookpoint::canary", LEAKED);
     metrics::counter!("hookpoint_canary_total", "leaked" => LEAKED).increment(1);
     let (seen, metrics) = (logs().text(), hookpoint::telemetry::metrics().render());
-    for expected in ["a webhook was refused", "webhooks are not stored", "\"route\":\"webhook\"", "\"status\":413"] {
+    for expected in ["webhook verification failed", "webhooks are not stored", "\"route\":\"webhook\"", "\"status\":413"] {
         assert!(seen.contains(expected), "nothing was captured of {expected}");
     }
     for expected in ["hookpoint_webhooks_total", "hookpoint_deliveries_total", "outcome=\"too_large\"", "outcome=\"retried\"", "outcome=\"dead\""] {
