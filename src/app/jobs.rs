@@ -51,18 +51,18 @@ impl BackgroundJobs<'_> {
     }
 
     /// Starts the maintenance jobs: counters, gauges, deletion of old rows, and reconciliation of the suppression list.
-    pub(super) fn keep_up(&self, reception: &WebhookService, ledger: SuppressionFile) {
+    pub(super) fn start_maintenance(&self, webhook_service: &WebhookService, suppressions: SuppressionFile) {
         let Self { file, pool, brands, background, clock, .. } = *self;
         let all = || brands.to_vec();
-        background.spawn_endless(maintenance::save_webhook_stats(pool.clone(), Arc::clone(&reception.endpoints)));
-        background.spawn_endless(Arc::clone(&reception.delivery_writer).find_out_when_they_are_stored());
+        background.spawn_endless(maintenance::save_webhook_stats(pool.clone(), Arc::clone(&webhook_service.endpoints)));
+        background.spawn_endless(Arc::clone(&webhook_service.delivery_writer).check_storing());
         background.spawn_endless(maintenance::watch_inboxes(pool.clone(), all(), clock.clone()));
         background.spawn_endless(maintenance::watch_streams(pool.clone(), all(), clock.clone()));
-        background.spawn_endless(maintenance::forget_deliveries(pool.clone(), all(), file.inbox.clone(), clock.clone()));
-        background.spawn_endless(maintenance::forget_looks(pool.clone()));
+        background.spawn_endless(maintenance::prune_deliveries(pool.clone(), all(), file.inbox.clone(), clock.clone()));
+        background.spawn_endless(maintenance::prune_live_queries(pool.clone()));
         background.spawn_endless(maintenance::rederive_brands(pool.clone(), all()));
         background.spawn_endless(maintenance::count_reviews(pool.clone(), all()));
-        background.spawn_endless(maintenance::reconcile_suppressions(pool.clone(), all(), (ledger, file.erasure.max_erased_percent), clock.clone()));
+        background.spawn_endless(maintenance::reconcile_suppressions(pool.clone(), all(), (suppressions, file.erasure.max_erased_percent), clock.clone()));
         background.spawn_endless(maintenance::drain_histograms());
     }
 

@@ -44,13 +44,13 @@ pub async fn rederive_brands(pool: Pool, brands: Vec<Arc<Brand>>) {
 const ERASING: SignedDuration = SignedDuration::from_mins(10);
 
 /// Keeps the suppression list and its file in sync. Erases people again whom a restored backup brought back.
-pub async fn reconcile_suppressions(pool: Pool, brands: Vec<Arc<Brand>>, (ledger, max_erased_percent): (SuppressionFile, u32), clock: Clock) {
+pub async fn reconcile_suppressions(pool: Pool, brands: Vec<Arc<Brand>>, (suppressions, max_erased_percent): (SuppressionFile, u32), clock: Clock) {
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
         for brand in &brands {
             let now = clock.now();
             let began_by = now.checked_sub(ERASING).unwrap_or(now);
-            if let Err(error) = reconcile(&pool, brand, (&ledger, max_erased_percent), now, began_by).await {
+            if let Err(error) = reconcile(&pool, brand, (&suppressions, max_erased_percent), now, began_by).await {
                 tracing::error!(brand = brand.rules.slug, %error, "suppression list and its file are out of sync; retrying");
             }
         }
@@ -73,7 +73,7 @@ pub async fn count_reviews(pool: Pool, brands: Vec<Arc<Brand>>) {
 pub async fn save_webhook_stats(pool: Pool, endpoints: Arc<WebhookEndpoints>) {
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        if let Err(error) = endpoints.write_down(&pool).await {
+        if let Err(error) = endpoints.save(&pool).await {
             tracing::warn!(%error, "failed to save webhook counters; retrying");
         }
     }
@@ -112,7 +112,7 @@ fn show(brand: &str, watch: &SourceHealth, now: Timestamp) {
 }
 
 /// Deletes deliveries whose retention has ended, in small batches.
-pub async fn forget_deliveries(pool: Pool, brands: Vec<Arc<Brand>>, settings: InboxSettings, clock: Clock) {
+pub async fn prune_deliveries(pool: Pool, brands: Vec<Arc<Brand>>, settings: InboxSettings, clock: Clock) {
     let days = |count: u32| SignedDuration::from_hours(24 * i64::from(count));
     loop {
         for brand in &brands {
@@ -158,7 +158,7 @@ fn show_stream(brand: &str, row: &StreamRow, now: Timestamp) {
 }
 
 /// Deletes old entries about live queries, every hour.
-pub async fn forget_looks(pool: Pool) {
+pub async fn prune_live_queries(pool: Pool) {
     loop {
         // If this fails, the next run deletes them.
         let _ = delete_old_live_queries(&pool).await;

@@ -70,7 +70,7 @@ const SHUTDOWN_STEP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Statement timeout for storing webhooks. By then the sender already has an answer that asks it to send the webhook
 /// again, so the timeout only frees the connection.
-const RECEIPT: Duration = Duration::from_secs(5);
+const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why the application cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -124,11 +124,11 @@ pub async fn find_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
 async fn reconcile_all(
     database: &Database,
     brands: &HashMap<i32, Arc<Brand>>,
-    (ledger, max_erased_percent): (&SuppressionFile, u32),
+    (suppressions, max_erased_percent): (&SuppressionFile, u32),
     clock: &Clock,
 ) -> Result<(), StartError> {
     for brand in brands.values() {
-        match reconcile(&database.pool, brand, (ledger, max_erased_percent), clock.now(), clock.now()).await {
+        match reconcile(&database.pool, brand, (suppressions, max_erased_percent), clock.now(), clock.now()).await {
             Err(ErasureError::Ledger(error @ SuppressionFileError::Write(..))) => {
                 tracing::error!(brand = brand.rules.slug, %error, "failed to write the suppression file; a restored backup would bring back erased people");
             }
@@ -161,12 +161,12 @@ impl Application {
         let listener = bind(&file.server.listen)?;
         let metrics_listener = if file.server.metrics_listen.is_empty() { None } else { Some(bind(&file.server.metrics_listen)?) };
         migrate(&database.pool).await?;
-        let ledger = SuppressionFile::new(suppression_file(file));
-        adopt_keys(&database.pool, &ledger, &rules.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
+        let suppressions = SuppressionFile::new(suppression_file(file));
+        adopt_keys(&database.pool, &suppressions, &rules.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
         let brands = open_brands(&database, rules).await?;
         // This must come before the first answer: a restored backup may have brought back erased people.
-        reconcile_all(&database, &brands, (&ledger, file.erasure.max_erased_percent), &clock).await?;
-        warn_about_open_doors(file, &brands);
+        reconcile_all(&database, &brands, (&suppressions, file.erasure.max_erased_percent), &clock).await?;
+        warn_about_open_access(file, &brands);
         let needed = file
             .database
             .max_connections
@@ -205,7 +205,7 @@ impl Application {
             searched.map(|searched| LiveSearchOutcome { changed: searched.has_changed, incomplete: searched.incomplete }).boxed()
         });
         let live = ReadThrough::new(searcher, limits.deadline, background.clone());
-        let hookpoint = Data::new(LookupService {
+        let lookup_service = Data::new(LookupService {
             allowed_networks: file.server.allowed_networks.clone(),
             proxies: Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header },
             key_parameter: file.lookup.key_parameter.clone(),
@@ -221,7 +221,7 @@ impl Application {
         let wakes = WakeHandles::new(brands.keys().copied());
         let alarms = Alarms::default();
         let (delivery_writer, alarm) = (pool.beside(delivery_writer(file)), alarms.of(Part::Storing, None));
-        let reception = Data::new(WebhookService::new(
+        let webhook_service = Data::new(WebhookService::new(
             (delivery_writer.clone(), alarm),
             &all,
             (&file.inbox, &file.limits),
@@ -231,10 +231,10 @@ impl Application {
         ));
         let work = BackgroundJobs { file, pool, brands: &all, background: &background, clock: &clock, alarms: &alarms };
         work.collect(&accounts, &wakes);
-        work.keep_up(&reception, ledger);
+        work.start_maintenance(&webhook_service, suppressions);
         let change_listener = Arc::new(ChangeListener::new(pool, &coalescer, &cache, &api_keys));
         work.answer(&change_listener, &api_keys);
-        tell_settings(&brands);
+        report_settings_hash(&brands);
         let gauges = Data::new(Gauges {
             pool: pool.clone(),
             delivery_writer,
@@ -259,14 +259,14 @@ impl Application {
             readiness: readiness.clone(),
         });
         let (address, metrics_address) = (local(&listener, file), metrics_listener.as_ref().map(|listener| local(listener, file)));
-        let unheard = |address: &str| {
+        let listen_error = |address: &str| {
             let address = address.to_owned();
             move |source| StartError::Listen { address, source }
         };
-        let public = public_server(file, listener, hookpoint, reception, health).map_err(unheard(&file.server.listen))?;
+        let public = public_server(file, listener, lookup_service, webhook_service, health).map_err(listen_error(&file.server.listen))?;
         let mut servers = vec![run(public, &background)];
         if let Some(listener) = metrics_listener {
-            servers.push(run(metrics_server(listener, gauges).map_err(unheard(&file.server.metrics_listen))?, &background));
+            servers.push(run(metrics_server(listener, gauges).map_err(listen_error(&file.server.metrics_listen))?, &background));
         }
         let drain = Duration::from_secs(file.server.drain_seconds);
         Ok(Self { address, metrics_address, brands, database, coalescer, api_keys, change_listener, readiness, servers, background, drain })
@@ -339,7 +339,7 @@ fn local(listener: &TcpListener, file: &SettingsFile) -> SocketAddr {
 /// ends when the webhook must be answered.
 fn delivery_writer(file: &SettingsFile) -> Use {
     let timeout = Duration::from_millis(file.inbox.ack_timeout_ms);
-    Use { connections: file.inbox.database_connections, timeout, statement: Some(RECEIPT), setup: "" }
+    Use { connections: file.inbox.database_connections, timeout, statement: Some(STORE_TIMEOUT), setup: "" }
 }
 
 /// Connections that only lookups use, so that other work cannot block them. Postgres plans each statement once, for any
@@ -365,12 +365,12 @@ fn cache_limits(file: &SettingsFile) -> CacheLimits {
     CacheLimits {
         bytes: lookup.cache_megabytes.saturating_mul(1024 * 1024),
         fresh: Duration::from_secs(lookup.cache_seconds),
-        unknown_fresh: Duration::from_secs(lookup.negative_cache_seconds),
+        negative_fresh: Duration::from_secs(lookup.negative_cache_seconds),
         stale: Duration::from_secs(lookup.stale_if_error_seconds),
     }
 }
 
-fn warn_about_open_doors(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>) {
+fn warn_about_open_access(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>) {
     let open = brands.values().filter(|brand| brand.rules.allowed_networks.is_empty());
     for brand in open.filter(|_| file.server.allowed_networks.is_empty()) {
         tracing::warn!(brand = brand.rules.slug, "any network may use this brand's API keys; allowed_networks of server and brand are empty");
@@ -387,7 +387,7 @@ fn warn_about_open_doors(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>)
 }
 
 /// Sets the metric of the settings' hash, so that operators see whether replicas run with the same settings.
-fn tell_settings(brands: &HashMap<i32, Arc<Brand>>) {
+fn report_settings_hash(brands: &HashMap<i32, Arc<Brand>>) {
     for brand in brands.values() {
         let hash: String = brand.rules.hash().iter().map(|byte| format!("{byte:02x}")).collect();
         metrics::gauge!("hookpoint_settings_info", "brand" => brand.rules.slug.clone(), "hash" => hash).set(1.0);

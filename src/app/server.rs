@@ -73,8 +73,8 @@ pub const PATHS: [&str; 6] = [
 pub(super) fn public_server(
     file: &SettingsFile,
     listener: TcpListener,
-    hookpoint: Data<LookupService>,
-    reception: Data<WebhookService>,
+    lookup_service: Data<LookupService>,
+    webhook_service: Data<WebhookService>,
     health: Data<Health>,
 ) -> std::io::Result<Server> {
     let public_url = file.server.public_url.trim_end_matches('/').to_owned();
@@ -82,13 +82,13 @@ pub(super) fn public_server(
     let path = file.lookup.path.clone();
     let workers = if file.server.workers == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { file.server.workers };
     let connections = Connections::default();
-    health.background.spawn_endless(connections.clone().look());
+    health.background.spawn_endless(connections.clone().close_idle());
     let server = HttpServer::new(move || {
         let path = path.clone();
         App::new()
             .app_data(front.clone())
-            .app_data(hookpoint.clone())
-            .app_data(reception.clone())
+            .app_data(lookup_service.clone())
+            .app_data(webhook_service.clone())
             .app_data(health.clone())
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<HookpointSpan>::new())

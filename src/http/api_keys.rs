@@ -78,17 +78,17 @@ pub struct LiveKey {
 /// Counters of a key. They are registered once, because that takes longer than counting.
 pub struct KeyCounters {
     /// Lookups that found nobody.
-    pub misses: Counter,
+    pub not_found: Counter,
     /// Lookups that found nobody and were above the limit.
-    pub miss_alarms: Counter,
+    pub not_found_alarms: Counter,
 }
 
 impl KeyCounters {
     fn new(brand: &str, key_id: Uuid) -> Self {
         let (brand, key) = (brand.to_owned(), key_id.to_string());
         Self {
-            misses: metrics::counter!("hookpoint_lookups_not_found_total", "brand" => brand.clone(), "key" => key.clone()),
-            miss_alarms: metrics::counter!("hookpoint_not_found_alarms_total", "brand" => brand, "key" => key),
+            not_found: metrics::counter!("hookpoint_lookups_not_found_total", "brand" => brand.clone(), "key" => key.clone()),
+            not_found_alarms: metrics::counter!("hookpoint_not_found_alarms_total", "brand" => brand, "key" => key),
         }
     }
 }

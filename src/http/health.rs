@@ -97,7 +97,7 @@ pub struct Gauges {
 }
 
 impl Gauges {
-    fn look(&self) {
+    fn update(&self) {
         let float = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
         let count = |number: usize| float(u64::try_from(number).unwrap_or(u64::MAX));
         let (entries, bytes) = self.cache.size();
@@ -128,6 +128,6 @@ impl Gauges {
 
 /// The metrics, in Prometheus's text format.
 pub async fn metrics(gauges: Data<Gauges>) -> HttpResponse {
-    gauges.look();
+    gauges.update();
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(crate::telemetry::metrics().render())
 }

@@ -14,7 +14,7 @@ use socket2::{SockRef, Socket};
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// How often the connections are checked.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// An open connection.
 pub struct Connection {
@@ -24,7 +24,7 @@ pub struct Connection {
 }
 
 struct State {
-    under_way: u32,
+    in_flight: u32,
     quiet_since: Instant,
 }
 
@@ -35,22 +35,22 @@ impl Connection {
 }
 
 /// Marks a request as in flight on its connection, until it is dropped.
-pub struct UnderWay(Arc<Connection>);
+pub struct RequestInFlight(Arc<Connection>);
 
 /// Marks a request as in flight until the result is dropped.
 #[must_use]
-pub fn under_way(request: &ServiceRequest) -> Option<UnderWay> {
+pub fn in_flight(request: &ServiceRequest) -> Option<RequestInFlight> {
     let connection = Arc::clone(request.conn_data::<Arc<Connection>>()?);
     let mut state = connection.state();
-    state.under_way = state.under_way.saturating_add(1);
+    state.in_flight = state.in_flight.saturating_add(1);
     drop(state);
-    Some(UnderWay(connection))
+    Some(RequestInFlight(connection))
 }
 
-impl Drop for UnderWay {
+impl Drop for RequestInFlight {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        *state = State { under_way: state.under_way.saturating_sub(1), quiet_since: Instant::now() };
+        *state = State { in_flight: state.in_flight.saturating_sub(1), quiet_since: Instant::now() };
     }
 }
 
@@ -62,19 +62,19 @@ impl Connections {
     /// Watches a new connection. If the system allows no more handles, the connection is not watched.
     pub fn add(&self, stream: &TcpStream, data: &mut Extensions) {
         let Ok(socket) = SockRef::from(stream).try_clone() else { return };
-        let connection = Arc::new(Connection { socket, state: Mutex::new(State { under_way: 0, quiet_since: Instant::now() }) });
+        let connection = Arc::new(Connection { socket, state: Mutex::new(State { in_flight: 0, quiet_since: Instant::now() }) });
         self.all().push(Arc::downgrade(&connection));
         data.insert(connection);
     }
 
     /// Closes idle connections, in a loop without end.
-    pub async fn look(self) {
+    pub async fn close_idle(self) {
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
             self.all().retain(|connection| {
                 let Some(connection) = connection.upgrade() else { return false };
                 let state = connection.state();
-                if state.under_way == 0 && state.quiet_since.elapsed() > LONGEST {
+                if state.in_flight == 0 && state.quiet_since.elapsed() > LONGEST {
                     let _ = connection.socket.shutdown(Shutdown::Both);
                 }
                 true

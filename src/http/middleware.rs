@@ -81,7 +81,7 @@ type Finished<B> = ServiceResponse<EitherBody<EitherBody<B, String>, HeldBody>>;
 /// # Errors
 /// Errors of the inner service only.
 pub async fn finish<B: MessageBody + 'static>(mut request: ServiceRequest, next: Next<B>) -> Result<Finished<B>, Error> {
-    let _under_way = idle_connections::under_way(&request);
+    let _under_way = idle_connections::in_flight(&request);
     let held = request_body_guard::hold(&mut request);
     answer(request, next).await.map(|response| request_body_guard::holding(response, held))
 }

@@ -43,7 +43,7 @@ fn check(limiter: &DefaultDirectRateLimiter) -> Result<(), u64> {
 #[derive(Debug)]
 pub struct KeyLimits {
     lookups: DefaultDirectRateLimiter,
-    misses: DefaultDirectRateLimiter,
+    not_found: DefaultDirectRateLimiter,
 }
 
 impl KeyLimits {
@@ -53,7 +53,7 @@ impl KeyLimits {
         let burst = at_least_one(rates.lookups_per_second.saturating_mul(2));
         Self {
             lookups: RateLimiter::direct(Quota::per_second(at_least_one(rates.lookups_per_second)).allow_burst(burst)),
-            misses: RateLimiter::direct(Quota::per_minute(at_least_one(rates.not_found_per_minute))),
+            not_found: RateLimiter::direct(Quota::per_minute(at_least_one(rates.not_found_per_minute))),
         }
     }
 
@@ -61,7 +61,7 @@ impl KeyLimits {
     ///
     /// # Errors
     /// The seconds to wait, if the limit is reached.
-    pub fn take_lookup(&self) -> Result<(), u64> {
+    pub fn check_lookup(&self) -> Result<(), u64> {
         check(&self.lookups)
     }
 
@@ -69,8 +69,8 @@ impl KeyLimits {
     ///
     /// # Errors
     /// The seconds to wait, if the limit is reached.
-    pub fn take_miss(&self) -> Result<(), u64> {
-        check(&self.misses)
+    pub fn check_not_found(&self) -> Result<(), u64> {
+        check(&self.not_found)
     }
 }
 

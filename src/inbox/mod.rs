@@ -107,16 +107,16 @@ impl Worker {
     /// processed at once.
     pub async fn run(self, wakes: WakeHandles, slots: Arc<Semaphore>, alarm: Arc<Alarm>, background: BackgroundTasks) {
         let mut held_since = None;
-        let looks = Arc::new(Semaphore::new(1));
+        let analyze_slots = Arc::new(Semaphore::new(1));
         while !background.is_ending() {
             // In a task of its own, so that deliveries do not wait for it.
             if self.is_outgrown.swap(false, Ordering::Relaxed)
-                && let Ok(look) = Arc::clone(&looks).try_acquire_owned()
+                && let Ok(analyze_slot) = Arc::clone(&analyze_slots).try_acquire_owned()
             {
                 let pool = self.pool.clone();
                 background.spawn(async move {
                     analyze_if_grown(&pool).await;
-                    drop(look);
+                    drop(analyze_slot);
                 });
             }
             let Ok(slot) = slots.acquire().await else { return };

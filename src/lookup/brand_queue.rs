@@ -49,7 +49,7 @@ impl LookupCoalescer {
     pub(crate) fn dispatch(self: &Arc<Self>, brand: Arc<Brand>) {
         let coalescer = Arc::clone(self);
         self.background.spawn(async move {
-            let mut slot = BatchSlot { coalescer: &coalescer, brand: &brand, holds_gate: true, is_over: false };
+            let mut slot = BatchSlot { coalescer: &coalescer, brand: &brand, holds_next: true, is_over: false };
             while let Some(batch) = slot.next_batch() {
                 coalescer.run_batch(&brand, batch, &mut slot).await;
             }
@@ -57,16 +57,16 @@ impl LookupCoalescer {
     }
 
     async fn run_batch(self: &Arc<Self>, brand: &Arc<Brand>, batch: Vec<Arc<InFlightLookup>>, slot: &mut BatchSlot<'_>) {
-        let mut journey = InFlightGuard::begin(self, brand, batch);
-        let alone = match self.query_batch(brand, &journey.coalescer, slot).await {
+        let mut guard = InFlightGuard::begin(self, brand, batch);
+        let alone = match self.query_batch(brand, &guard.coalescer, slot).await {
             Ok(found) => {
-                let landing = journey.coalescer.drain(..).zip(found);
-                let (landed, others): (Vec<_>, Vec<_>) = landing.partition(|(_, found)| found.is_some());
-                landed.into_iter().for_each(|(lookup, found)| self.complete(&lookup, journey.generation, found.ok_or(LookupFailed::Failed)));
+                let results = guard.coalescer.drain(..).zip(found);
+                let (answered, others): (Vec<_>, Vec<_>) = results.partition(|(_, found)| found.is_some());
+                answered.into_iter().for_each(|(lookup, found)| self.complete(&lookup, guard.generation, found.ok_or(LookupFailed::Failed)));
                 others.into_iter().map(|(lookup, _)| lookup).collect()
             }
             // Perhaps only one lookup causes the failure.
-            Err(QueryError::Failed) if journey.coalescer.len() > 1 => std::mem::take(&mut journey.coalescer),
+            Err(QueryError::Failed) if guard.coalescer.len() > 1 => std::mem::take(&mut guard.coalescer),
             Err(QueryError::Failed | QueryError::Unavailable) => Vec::new(),
         };
         alone.into_iter().for_each(|lookup| self.run_single(Arc::clone(brand), lookup));
@@ -99,12 +99,12 @@ impl LookupCoalescer {
         let coalescer = Arc::clone(self);
         self.background.spawn(async move {
             let _permit = coalescer.alone.acquire().await;
-            let mut journey = InFlightGuard::begin(&coalescer, &brand, vec![lookup]);
-            let Some(lookup) = journey.coalescer.first().filter(|lookup| lookup.is_wanted()) else { return };
-            let asking = coalescer.store.ask(&brand, BatchMode::Single(&lookup.question), || release_those_with_stale(&journey.coalescer));
+            let mut guard = InFlightGuard::begin(&coalescer, &brand, vec![lookup]);
+            let Some(lookup) = guard.coalescer.first().filter(|lookup| lookup.is_wanted()) else { return };
+            let asking = coalescer.store.ask(&brand, BatchMode::Single(&lookup.question), || release_those_with_stale(&guard.coalescer));
             let Ok(found) = asking.await else { return };
-            let landing: Vec<_> = journey.coalescer.drain(..).zip(found).collect();
-            landing.into_iter().for_each(|(lookup, found)| coalescer.complete(&lookup, journey.generation, found.ok_or(LookupFailed::Failed)));
+            let results: Vec<_> = guard.coalescer.drain(..).zip(found).collect();
+            results.into_iter().for_each(|(lookup, found)| coalescer.complete(&lookup, guard.generation, found.ok_or(LookupFailed::Failed)));
         });
     }
 }
@@ -114,7 +114,7 @@ struct BatchSlot<'a> {
     coalescer: &'a Arc<LookupCoalescer>,
     brand: &'a Arc<Brand>,
     // Whether further lookups of the brand wait for this batch.
-    holds_gate: bool,
+    holds_next: bool,
     is_over: bool,
 }
 
@@ -123,18 +123,18 @@ impl BatchSlot<'_> {
     /// started meanwhile. Then the slot is released.
     fn next_batch(&mut self) -> Option<Vec<Arc<InFlightLookup>>> {
         let mut in_flight = lock(&self.coalescer.in_flight);
-        let InFlightMap { in_air, queues } = &mut *in_flight;
+        let InFlightMap { joinable, queues } = &mut *in_flight;
         let queue = queues.entry(self.brand.id()).or_default();
-        while (self.holds_gate || !queue.is_held) && !queue.waiting.is_empty() {
+        while (self.holds_next || !queue.is_held) && !queue.waiting.is_empty() {
             let seats = queue.waiting.len().min(MAX_BATCH_SIZE);
             let (batch, unwanted): (Vec<_>, Vec<_>) = queue.waiting.drain(..seats).partition(|lookup| lookup.is_wanted());
             for lookup in unwanted {
-                if in_air.get(&lookup.key).is_some_and(|current| Arc::ptr_eq(current, &lookup)) {
-                    in_air.remove(&lookup.key);
+                if joinable.get(&lookup.key).is_some_and(|current| Arc::ptr_eq(current, &lookup)) {
+                    joinable.remove(&lookup.key);
                 }
             }
             if !batch.is_empty() {
-                (queue.is_held, self.holds_gate) = (true, true);
+                (queue.is_held, self.holds_next) = (true, true);
                 return Some(batch);
             }
         }
@@ -144,7 +144,7 @@ impl BatchSlot<'_> {
 
     /// Lets the next batch start, because Postgres is slow to answer this one.
     fn release_early(&mut self) {
-        self.holds_gate = false;
+        self.holds_next = false;
         let mut in_flight = lock(&self.coalescer.in_flight);
         let queue = in_flight.queues.entry(self.brand.id()).or_default();
         queue.is_held = false;
@@ -159,7 +159,7 @@ impl BatchSlot<'_> {
         if !self.is_over {
             self.is_over = true;
             queue.under_way = queue.under_way.saturating_sub(1);
-            queue.is_held &= !self.holds_gate;
+            queue.is_held &= !self.holds_next;
         }
     }
 }

@@ -39,7 +39,7 @@ pub struct CacheLimits {
     /// How long an answer with a customer is fresh.
     pub fresh: Duration,
     /// How long an answer without a customer is fresh.
-    pub unknown_fresh: Duration,
+    pub negative_fresh: Duration,
     /// How long an expired answer may still be returned while Postgres is unavailable.
     pub stale: Duration,
 }
@@ -50,7 +50,7 @@ pub struct AnswerCache {
     limits: CacheLimits,
     // Increased when all entries must count as expired.
     generation: AtomicU64,
-    brand_epochs: HashMap<i32, AtomicU64>,
+    brand_generations: HashMap<i32, AtomicU64>,
     // True while the change listener is disconnected.
     listener_disconnected: AtomicBool,
 }
@@ -76,7 +76,7 @@ impl AnswerCache {
             entries,
             limits,
             generation: AtomicU64::new(0),
-            brand_epochs: brands.map(|brand| (brand, AtomicU64::new(0))).collect(),
+            brand_generations: brands.map(|brand| (brand, AtomicU64::new(0))).collect(),
             listener_disconnected: AtomicBool::new(true),
         }
     }
@@ -85,7 +85,7 @@ impl AnswerCache {
     #[must_use]
     pub fn fresh(&self, key: &CacheKey) -> Option<Entry> {
         self.entries.get(key).filter(|entry| {
-            let fresh_for = if entry.found { self.limits.fresh } else { self.limits.unknown_fresh };
+            let fresh_for = if entry.found { self.limits.fresh } else { self.limits.negative_fresh };
             entry.stored_at.elapsed() < fresh_for && !self.listener_disconnected.load(Ordering::Relaxed) && entry.generation == self.generation(key.0)
         })
     }
@@ -99,7 +99,7 @@ impl AnswerCache {
     /// The current generation of a brand. An answer that was queried in an older generation must not be cached.
     #[must_use]
     pub fn generation(&self, brand_id: i32) -> CacheGeneration {
-        let of_brand = self.brand_epochs.get(&brand_id).map_or(0, |generation| generation.load(Ordering::SeqCst));
+        let of_brand = self.brand_generations.get(&brand_id).map_or(0, |generation| generation.load(Ordering::SeqCst));
         CacheGeneration(self.generation.load(Ordering::SeqCst), of_brand)
     }
 
@@ -113,7 +113,7 @@ impl AnswerCache {
         match &invalidation.hashes {
             Some(hashes) => hashes.iter().for_each(|hash| self.entries.invalidate(&(invalidation.brand_id, *hash))),
             None => {
-                if let Some(generation) = self.brand_epochs.get(&invalidation.brand_id) {
+                if let Some(generation) = self.brand_generations.get(&invalidation.brand_id) {
                     generation.fetch_add(1, Ordering::SeqCst);
                 }
             }
@@ -155,7 +155,7 @@ mod tests {
 
     fn cache(bytes: u64) -> AnswerCache {
         let hour = Duration::from_secs(3_600);
-        let cache = AnswerCache::new(CacheLimits { bytes, fresh: hour, unknown_fresh: hour, stale: hour }, [1, 2].into_iter());
+        let cache = AnswerCache::new(CacheLimits { bytes, fresh: hour, negative_fresh: hour, stale: hour }, [1, 2].into_iter());
         cache.set_listener_disconnected(false);
         cache
     }

@@ -29,7 +29,7 @@ pub struct ChangeListener {
     /// The number of this replica's last heartbeat, and when it was sent.
     sent: Mutex<(u64, Instant)>,
     /// The number of this replica's last heartbeat that was received.
-    heard: watch::Sender<u64>,
+    received: watch::Sender<u64>,
 }
 
 impl ChangeListener {
@@ -43,7 +43,7 @@ impl ChangeListener {
             api_keys: Arc::clone(api_keys),
             replica: Uuid::new_v4(),
             sent: Mutex::new((0, Instant::now())),
-            heard: watch::Sender::new(0),
+            received: watch::Sender::new(0),
         }
     }
 
@@ -68,13 +68,13 @@ impl ChangeListener {
         if in_time(self.api_keys.refresh(&self.pool)).await?.is_none() || in_time(self.send_heartbeat()).await?.is_none() {
             return Ok(());
         }
-        while let Some(heard) = changes.next().await {
+        while let Some(received) = changes.next().await {
             // A pooler may accept LISTEN and forward no notification. So only a notification proves the connection.
             if self.cache.is_listener_disconnected() {
                 self.cache.set_listener_disconnected(false);
                 tracing::info!("change listener connected");
             }
-            match heard {
+            match received {
                 Notification::Changed(invalidation) => {
                     let scope = if invalidation.hashes.is_some() { "keys" } else { "brand" };
                     metrics::counter!("hookpoint_invalidations_total", "scope" => scope).increment(1);
@@ -114,9 +114,9 @@ impl ChangeListener {
         if number == last {
             metrics::gauge!("hookpoint_notification_lag_seconds").set(sent_at.elapsed().as_secs_f64());
         }
-        self.heard.send_if_modified(|heard| {
-            let changed = number > *heard;
-            *heard = number.max(*heard);
+        self.received.send_if_modified(|received| {
+            let changed = number > *received;
+            *received = number.max(*received);
             changed
         });
     }
@@ -124,7 +124,7 @@ impl ChangeListener {
     /// Waits until the first heartbeat of this replica was received.
     pub async fn until_connected(&self) {
         // The channel cannot close, because `self` holds its sender.
-        let _ = self.heard.subscribe().wait_for(|heard| *heard > 0).await;
+        let _ = self.received.subscribe().wait_for(|received| *received > 0).await;
     }
 
     /// Waits until this replica has received all earlier change notifications. Notifications arrive in order.
@@ -132,10 +132,10 @@ impl ChangeListener {
     /// # Errors
     /// When Postgres fails.
     pub async fn catch_up(&self) -> Result<(), StorageError> {
-        let mut heard = self.heard.subscribe();
+        let mut received = self.received.subscribe();
         let number = self.send_heartbeat().await?;
         // The channel cannot close, because `self` holds its sender.
-        let _ = heard.wait_for(|heard| *heard >= number).await;
+        let _ = received.wait_for(|received| *received >= number).await;
         Ok(())
     }
 }

@@ -57,7 +57,7 @@ pub(crate) struct Waiter {
 #[derive(Default)]
 pub(crate) struct InFlightMap {
     // The lookups that were not invalidated since they started. A new request can join them.
-    pub(crate) in_air: HashMap<CacheKey, Arc<InFlightLookup>>,
+    pub(crate) joinable: HashMap<CacheKey, Arc<InFlightLookup>>,
     pub(crate) queues: HashMap<i32, BrandQueue>,
 }
 
@@ -108,17 +108,17 @@ impl LookupCoalescer {
             return Err(LookupFailed::Failed);
         }
         let _waiting = Waiting::enter(self)?;
-        let (reply_tx, landing) = oneshot::channel();
+        let (reply_tx, reply_rx) = oneshot::channel();
         self.enqueue(key, brand, question, Some(Waiter { reply_tx, has_stale }));
-        match tokio::time::timeout(self.limits.deadline, landing).await {
-            Ok(Ok(landed)) => landed,
+        match tokio::time::timeout(self.limits.deadline, reply_rx).await {
+            Ok(Ok(result)) => result,
             Ok(Err(_)) | Err(_) => Err(LookupFailed::Failed),
         }
     }
 
     /// Checks whether Postgres answers again, with one lookup at a time. No request waits for it.
     fn check_database(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question) {
-        if lock(&self.in_flight).in_air.is_empty() {
+        if lock(&self.in_flight).joinable.is_empty() {
             self.enqueue(key, brand, question, None);
         }
     }
@@ -126,13 +126,13 @@ impl LookupCoalescer {
     /// Joins the lookup in flight for the same question, or starts one.
     fn enqueue(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question, waiter: Option<Waiter>) {
         let mut in_flight = lock(&self.in_flight);
-        if let Some(lookup) = in_flight.in_air.get(&key) {
+        if let Some(lookup) = in_flight.joinable.get(&key) {
             lock(&lookup.waiters).extend(waiter);
             return;
         }
         let needs_own = matches!(question, Question::Id(_));
         let lookup = Arc::new(InFlightLookup { key, question, waiters: Mutex::new(waiter.into_iter().collect()) });
-        in_flight.in_air.insert(key, Arc::clone(&lookup));
+        in_flight.joinable.insert(key, Arc::clone(&lookup));
         if needs_own {
             drop(in_flight);
             return self.run_single(Arc::clone(brand), lookup);
@@ -149,23 +149,23 @@ impl LookupCoalescer {
     /// Sends the answer to all waiting requests. It is cached only if it was not invalidated since the query started.
     pub(crate) fn complete(&self, lookup: &Arc<InFlightLookup>, generation: CacheGeneration, found: Result<FoundCustomer, LookupFailed>) {
         let may_be_cached = found.as_ref().is_ok_and(|found| found.may_be_cached);
-        let landed = found.map(|found| LookupResult {
+        let result = found.map(|found| LookupResult {
             found: found.customers > 0,
             body: Bytes::from(found.body),
             sources_to_query: found.sources_to_query.into(),
         });
         // Invalidations take the same lock. So they find either the lookup in flight or its cached answer.
         let mut in_flight = lock(&self.in_flight);
-        let is_current = in_flight.in_air.get(&lookup.key).is_some_and(|current| Arc::ptr_eq(current, lookup));
+        let is_current = in_flight.joinable.get(&lookup.key).is_some_and(|current| Arc::ptr_eq(current, lookup));
         if is_current {
-            in_flight.in_air.remove(&lookup.key);
-            if let (Ok(landed), true) = (&landed, may_be_cached && generation == self.cache.generation(lookup.key.0)) {
-                self.cache.store(lookup.key, landed.body.clone(), landed.found, generation);
+            in_flight.joinable.remove(&lookup.key);
+            if let (Ok(result), true) = (&result, may_be_cached && generation == self.cache.generation(lookup.key.0)) {
+                self.cache.store(lookup.key, result.body.clone(), result.found, generation);
             }
         }
         drop(in_flight);
         for waiter in lock(&lookup.waiters).drain(..) {
-            let _ = waiter.reply_tx.send(landed.clone());
+            let _ = waiter.reply_tx.send(result.clone());
         }
     }
 
@@ -175,8 +175,8 @@ impl LookupCoalescer {
         let mut in_flight = lock(&self.in_flight);
         self.cache.invalidate(invalidation);
         match &invalidation.hashes {
-            Some(hashes) => hashes.iter().for_each(|hash| drop(in_flight.in_air.remove(&(invalidation.brand_id, *hash)))),
-            None => in_flight.in_air.retain(|(brand_id, _), _| *brand_id != invalidation.brand_id),
+            Some(hashes) => hashes.iter().for_each(|hash| drop(in_flight.joinable.remove(&(invalidation.brand_id, *hash)))),
+            None => in_flight.joinable.retain(|(brand_id, _), _| *brand_id != invalidation.brand_id),
         }
     }
 

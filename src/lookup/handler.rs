@@ -96,9 +96,9 @@ impl Outcome {
 ///
 /// # Errors
 /// Every [`Problem`] that can answer a lookup.
-pub async fn lookup(request: HttpRequest, hookpoint: Data<LookupService>) -> Result<HttpResponse, Problem> {
+pub async fn lookup(request: HttpRequest, lookup_service: Data<LookupService>) -> Result<HttpResponse, Problem> {
     let mut trace = LookupTrace { brand: None, cache: Outcome::None };
-    let answered = hookpoint.answer(&request, &mut trace).await;
+    let answered = lookup_service.answer(&request, &mut trace).await;
     request.extensions_mut().insert(trace);
     answered.map(|body| HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8")).body(body))
 }
@@ -112,7 +112,7 @@ impl LookupService {
         if !caller.is_allowed(&key.brand.rules.allowed_networks) {
             return Err(Problem::BrandNetworkForbidden);
         }
-        key.limits.take_lookup().map_err(Problem::TooManyRequests)?;
+        key.limits.check_lookup().map_err(Problem::TooManyRequests)?;
         let (brand_id, secret) = (key.brand.id(), &key.brand.row.secret);
         let asked = query.asked()?;
         // Only canonical forms are cached. So a value that is found as it was sent was validated before.
@@ -134,13 +134,13 @@ impl LookupService {
         trace.cache = Outcome::Miss;
         let has_stale = self.cache.stale(&canonical).is_some();
         match self.ask(canonical, &key.brand, question, has_stale).await {
-            Ok(landed) => self.count_miss(&key, landed.found).map(|()| landed.body),
-            Err(crashed) => match self.cache.stale(&canonical) {
+            Ok(result) => self.count_not_found(&key, result.found).map(|()| result.body),
+            Err(error) => match self.cache.stale(&canonical) {
                 Some(entry) => {
                     trace.cache = Outcome::Stale;
-                    self.count_miss(&key, entry.found).map(|()| entry.body)
+                    self.count_not_found(&key, entry.found).map(|()| entry.body)
                 }
-                None => Err(match crashed {
+                None => Err(match error {
                     LookupFailed::Failed => Problem::LookupFailed,
                     LookupFailed::Overloaded => Problem::Overloaded,
                     LookupFailed::ShuttingDown => Problem::ShuttingDown,
@@ -152,25 +152,25 @@ impl LookupService {
     /// Queries Postgres. If sources may have more data, asks them within the deadline, and queries Postgres again if
     /// they sent any.
     async fn ask(&self, key: CacheKey, brand: &Arc<Brand>, question: Question, has_stale: bool) -> Result<LookupResult, LookupFailed> {
-        let begun = Instant::now();
+        let started_at = Instant::now();
         if !brand.rules.asks_live() {
             return self.coalescer.ask(key, brand, question, has_stale).await;
         }
-        let landed = self.coalescer.ask(key, brand, question.clone(), has_stale).await?;
-        let learned = self.live.ask(key, brand, &question, &landed, begun).await;
+        let result = self.coalescer.ask(key, brand, question.clone(), has_stale).await?;
+        let learned = self.live.ask(key, brand, &question, &result, started_at).await;
         // Later requests must not join a lookup that started before the new data was stored.
         let forget = || self.coalescer.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) });
-        let landed = if learned.changed {
+        let result = if learned.changed {
             forget();
-            self.coalescer.ask(key, brand, question, has_stale).await.unwrap_or(landed)
+            self.coalescer.ask(key, brand, question, has_stale).await.unwrap_or(result)
         } else {
-            landed
+            result
         };
-        if learned.incomplete && !landed.found {
+        if learned.incomplete && !result.found {
             // A source that was not asked may know the person, so "nobody" must not stay cached.
             forget();
         }
-        Ok(landed)
+        Ok(result)
     }
 
     fn caller(&self, request: &HttpRequest) -> Result<Caller, Problem> {
@@ -189,19 +189,19 @@ impl LookupService {
 
     fn cached(&self, key: &LiveKey, found: bool, body: Bytes, trace: &mut LookupTrace) -> Result<Bytes, Problem> {
         trace.cache = Outcome::Hit;
-        self.count_miss(key, found).map(|()| body)
+        self.count_not_found(key, found).map(|()| body)
     }
 
     /// Counts a lookup that found nobody. Many of them may mean that the caller tries numbers.
-    fn count_miss(&self, key: &LiveKey, found: bool) -> Result<(), Problem> {
+    fn count_not_found(&self, key: &LiveKey, found: bool) -> Result<(), Problem> {
         if found {
             return Ok(());
         }
-        key.counters.misses.increment(1);
-        match key.limits.take_miss() {
+        key.counters.not_found.increment(1);
+        match key.limits.check_not_found() {
             Err(seconds) if self.enforce_not_found_limit => Err(Problem::TooManyMisses(seconds)),
             Err(_) => {
-                key.counters.miss_alarms.increment(1);
+                key.counters.not_found_alarms.increment(1);
                 Ok(())
             }
             Ok(()) => Ok(()),

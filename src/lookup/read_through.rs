@@ -97,11 +97,11 @@ impl ReadThrough {
         key: CacheKey,
         brand: &Arc<Brand>,
         question: &Question,
-        landed: &LookupResult,
-        begun: Instant,
+        result: &LookupResult,
+        started_at: Instant,
     ) -> LiveSearchOutcome {
-        let timeout = self.deadline.saturating_sub(RESERVE).saturating_sub(begun.elapsed());
-        let Some(waiting) = self.join(key, brand, question, landed, timeout) else { return LiveSearchOutcome { changed: false, incomplete: false } };
+        let timeout = self.deadline.saturating_sub(RESERVE).saturating_sub(started_at.elapsed());
+        let Some(waiting) = self.join(key, brand, question, result, timeout) else { return LiveSearchOutcome { changed: false, incomplete: false } };
         let came = tokio::time::timeout(timeout, waiting).await;
         let outcome = match came {
             Ok(LiveSearchOutcome { changed: true, .. }) => "changed",
@@ -114,20 +114,20 @@ impl ReadThrough {
         came.unwrap_or(LiveSearchOutcome { changed: true, incomplete: true })
     }
 
-    fn join(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, landed: &LookupResult, timeout: Duration) -> Option<Waiting> {
+    fn join(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, result: &LookupResult, timeout: Duration) -> Option<Waiting> {
         let mut under_way = lock(&self.under_way);
         if let Some(waiting) = under_way.get(&key) {
             return Some(waiting.clone());
         }
-        if landed.sources_to_query.is_empty() || timeout.is_zero() || under_way.len() >= MAX_BATCHES_IN_FLIGHT {
+        if result.sources_to_query.is_empty() || timeout.is_zero() || under_way.len() >= MAX_BATCHES_IN_FLIGHT {
             return None;
         }
         let search = LiveSearchRequest {
             brand: Arc::clone(brand),
             whom: question.into(),
             question: key.1,
-            is_known: landed.found,
-            sources: Arc::clone(&landed.sources_to_query),
+            is_known: result.found,
+            sources: Arc::clone(&result.sources_to_query),
             timeout,
         };
         let searching = (self.searcher)(search);

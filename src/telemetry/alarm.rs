@@ -53,13 +53,13 @@ impl Alarm {
 
     /// Raises the alarm. It is logged once, not at every attempt.
     pub fn raise(&self, reason: &(impl std::fmt::Display + ?Sized)) {
-        let is_news = {
+        let is_first = {
             let (mut failing, now) = (self.failing(), Instant::now());
-            let is_news = failing.is_none();
+            let is_first = failing.is_none();
             *failing = Some(Failing { since: failing.map_or(now, |failing| failing.since), last: now });
-            is_news
+            is_first
         };
-        if is_news {
+        if is_first {
             tracing::error!(part = self.part.as_str(), brand = self.brand, %reason, "{}", self.part.texts().0);
         }
     }

@@ -115,9 +115,9 @@ mod tests {
     use super::*;
 
     /// Reports each write to the test.
-    struct Told(mpsc::Sender<String>);
+    struct Recorder(mpsc::Sender<String>);
 
-    impl Write for Told {
+    impl Write for Recorder {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let _ = self.0.send(String::from_utf8_lossy(bytes).into_owned());
             Ok(bytes.len())
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn lines_are_written_in_order_and_by_themselves() {
         let (sender, written) = mpsc::channel();
-        let output = Output::new(Told(sender));
+        let output = Output::new(Recorder(sender));
         for n in 0..1_000 {
             (&output).write_all(format!("{n}\n").as_bytes()).unwrap();
         }

@@ -220,9 +220,9 @@ impl Tokens {
             }
         };
         let answer = self.ask(url).await?;
-        let said = RateLimitHeaders::read(answer.status, &answer.headers, self.clock.now());
+        let reported = RateLimitHeaders::read(answer.status, &answer.headers, self.clock.now());
         if self.of.token_url.starts_with('/') {
-            self.budget.correct(&permit, said).await;
+            self.budget.correct(&permit, reported).await;
         }
         drop(permit);
         if !(200..300).contains(&answer.status) {

@@ -20,7 +20,7 @@ pub(super) struct Breaker {
     brand: String,
     background: BackgroundTasks,
     after: u32,
-    rest: Duration,
+    open_duration: Duration,
     health: Mutex<Health>,
 }
 
@@ -29,14 +29,14 @@ struct Health {
     failures_in_a_row: u32,
     open_until: Option<Instant>,
     is_probing: bool,
-    news: News,
+    unsaved: Unsaved,
     written_at: Option<Instant>,
     will_be_written: bool,
 }
 
 /// Results that are not saved yet.
 #[derive(Default)]
-struct News {
+struct Unsaved {
     succeeded_at: Option<Instant>,
     failed_at: Option<Instant>,
     failure: String,
@@ -62,9 +62,9 @@ impl Drop for Probe {
 }
 
 impl Breaker {
-    pub(super) fn new(pool: &Pool, key: AccountKey, brand: &str, after: u32, rest: Duration, background: &BackgroundTasks) -> Arc<Self> {
+    pub(super) fn new(pool: &Pool, key: AccountKey, brand: &str, after: u32, open_duration: Duration, background: &BackgroundTasks) -> Arc<Self> {
         let (pool, brand, background) = (pool.clone(), brand.to_owned(), background.clone());
-        Arc::new(Self { pool, key, brand, background, after, rest, health: Mutex::default() })
+        Arc::new(Self { pool, key, brand, background, after, open_duration, health: Mutex::default() })
     }
 
     pub(super) fn admit(self: &Arc<Self>) -> Admission {
@@ -96,11 +96,11 @@ impl Breaker {
         }
         let now = Instant::now();
         match error {
-            Some(error) => (health.news.failed_at, health.news.failure) = (Some(now), error.to_string()),
-            None => health.news.succeeded_at = Some(now),
+            Some(error) => (health.unsaved.failed_at, health.unsaved.failure) = (Some(now), error.to_string()),
+            None => health.unsaved.succeeded_at = Some(now),
         }
         if health.failures_in_a_row >= self.after {
-            health.open_until = Some(now + self.rest);
+            health.open_until = Some(now + self.open_duration);
         }
         let is_open = health.open_until.is_some();
         let (brand, source) = (self.brand.as_str(), self.key.source.as_str());
@@ -132,11 +132,11 @@ impl Breaker {
         let row = {
             let mut health = lock(&self.health);
             (health.will_be_written, health.written_at) = (false, Some(Instant::now()));
-            let news = std::mem::take(&mut health.news);
+            let unsaved = std::mem::take(&mut health.unsaved);
             HealthRow {
-                succeeded_ago: news.succeeded_at.map(|at| at.elapsed()),
-                failed_ago: news.failed_at.map(|at| at.elapsed()),
-                failure: news.failure,
+                succeeded_ago: unsaved.succeeded_at.map(|at| at.elapsed()),
+                failed_ago: unsaved.failed_at.map(|at| at.elapsed()),
+                failure: unsaved.failure,
                 failures_in_a_row: health.failures_in_a_row,
                 open: health.open_until.map(|until| until.saturating_duration_since(Instant::now())),
             }

@@ -23,11 +23,11 @@ impl UpstreamClient {
     /// # Errors
     /// When there is no valid reply.
     pub async fn call(self: &Arc<Self>, ask: &Ask, priority: CallPriority, timeout: Duration) -> Result<Arc<ParsedReply>, CallError> {
-        let heard = self.admit(ask, priority, timeout).await;
-        if let Err(error @ (CallError::RateLimited | CallError::CircuitOpen)) = &heard {
+        let parsed = self.admit(ask, priority, timeout).await;
+        if let Err(error @ (CallError::RateLimited | CallError::CircuitOpen)) = &parsed {
             self.count(priority, error.outcome());
         }
-        heard
+        parsed
     }
 
     async fn admit(self: &Arc<Self>, ask: &Ask, priority: CallPriority, timeout: Duration) -> Outcome {
@@ -42,8 +42,8 @@ impl UpstreamClient {
             Admission::Probe(probe) => Some(probe),
             Admission::Granted => None,
         };
-        let passenger = self.join(ask, priority, Instant::now() + timeout, probe);
-        let mut progress = passenger.call().progress.subscribe();
+        let waiter = self.join(ask, priority, Instant::now() + timeout, probe);
+        let mut progress = waiter.call().progress.subscribe();
         match tokio::time::timeout(timeout, progress.wait_for(|progress| !progress.is_waiting())).await {
             Ok(begun) => begun.map_err(|_| CallError::ShuttingDown)?,
             Err(_) => return Err(CallError::RateLimited),
@@ -86,10 +86,10 @@ impl UpstreamClient {
         let elapsed = SignedDuration::try_from(permit.since.elapsed()).unwrap_or_default();
         let received_at = self.clock.or_frozen(permit.granted_at.checked_add(elapsed).unwrap_or(permit.granted_at));
         let reply = Reply { body, is_missing, received_at };
-        let heard = self.api().read(ask, &reply)?;
+        let parsed = self.api().read(ask, &reply)?;
         drop((reply, room));
         self.count(*call.priority.borrow(), if is_missing { "not_found" } else { "answered" });
-        Ok(Arc::new(ParsedReply { asked_at, is_missing, ..heard }))
+        Ok(Arc::new(ParsedReply { asked_at, is_missing, ..parsed }))
     }
 
     /// Waits for the rate limit with the highest priority of all waiting callers. If a caller with a higher one joins,

@@ -41,8 +41,8 @@ tokio::task_local! {
 }
 
 /// Sends a request, and records the state of its connection.
-pub(super) async fn watched<T>(dialled: &Arc<Mutex<ConnectState>>, sending: impl Future<Output = T>) -> T {
-    DIALLED.scope(Arc::clone(dialled), sending).await
+pub(super) async fn watched<T>(connect_state: &Arc<Mutex<ConnectState>>, sending: impl Future<Output = T>) -> T {
+    DIALLED.scope(Arc::clone(connect_state), sending).await
 }
 
 /// The layer that records when connections are made. Connections that are made in advance belong to no request.
@@ -75,13 +75,13 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let dialled = DIALLED.try_with(Arc::clone).unwrap_or_default();
-        *lock(&dialled) = ConnectState::Begun;
+        let connect_state = DIALLED.try_with(Arc::clone).unwrap_or_default();
+        *lock(&connect_state) = ConnectState::Begun;
         let connecting = self.0.call(request);
         Box::pin(async move {
             let connected = connecting.await;
             if connected.is_ok() {
-                *lock(&dialled) = ConnectState::Done(Instant::now());
+                *lock(&connect_state) = ConnectState::Done(Instant::now());
             }
             connected
         })
@@ -115,17 +115,17 @@ mod tests {
     async fn a_request_was_sent_when_its_connection_was_there() {
         let (sender, receiver) = oneshot::channel();
         let mut dialler = ConnectTiming.layer(Connector(Some(receiver)));
-        let (began, dialled) = (Instant::now(), Arc::default());
-        let is = |expected: ConnectState| assert_eq!(*lock(&dialled), expected);
+        let (began, connect_state) = (Instant::now(), Arc::default());
+        let is = |expected: ConnectState| assert_eq!(*lock(&connect_state), expected);
         is(ConnectState::No);
-        watched(&dialled, async {
+        watched(&connect_state, async {
             let connecting = dialler.call(());
             is(ConnectState::Begun);
             sender.send(()).unwrap();
             connecting.await.unwrap();
         })
         .await;
-        let sent_by = lock(&dialled).sent_by(began);
+        let sent_by = lock(&connect_state).sent_by(began);
         assert!(sent_by > began);
     }
 
@@ -133,10 +133,10 @@ mod tests {
     async fn one_whose_own_connection_never_was_there_was_sent_before_its_answer() {
         let (sender, receiver) = oneshot::channel();
         let mut dialler = ConnectTiming.layer(Connector(Some(receiver)));
-        let dialled = Arc::default();
+        let connect_state = Arc::default();
         drop(sender);
-        assert!(watched(&dialled, async { dialler.call(()).await }).await.is_err());
+        assert!(watched(&connect_state, async { dialler.call(()).await }).await.is_err());
         let began = Instant::now();
-        assert!(lock(&dialled).sent_by(began) > began);
+        assert!(lock(&connect_state).sent_by(began) > began);
     }
 }

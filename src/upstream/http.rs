@@ -104,20 +104,20 @@ impl Client {
             Body::Form(fields) => http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form(fields)),
         };
         let request = proof.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-        let dialled = Arc::default();
-        let exchanged = tokio::time::timeout(self.whole, self.exchange(request, &dialled, may_be_empty)).await;
+        let connect_state = Arc::default();
+        let exchanged = tokio::time::timeout(self.whole, self.exchange(request, &connect_state, may_be_empty)).await;
         // Without an answer, it is unknown whether the request waited before it was sent.
         let lost = |Failure { error, was_sent, is_broken }| TransportError { error, is_broken, sent_by: was_sent.then(Instant::now) };
         exchanged.unwrap_or(Err(Failure::TIMED_OUT)).map_err(lost)
     }
 
-    async fn exchange(&self, request: RequestBuilder, dialled: &Arc<Mutex<ConnectState>>, may_be_empty: bool) -> Result<Answer, Failure> {
+    async fn exchange(&self, request: RequestBuilder, connect_state: &Arc<Mutex<ConnectState>>, may_be_empty: bool) -> Result<Answer, Failure> {
         let began = Instant::now();
-        let sending = watched(dialled, request.header(ACCEPT, "application/json").send());
+        let sending = watched(connect_state, request.header(ACCEPT, "application/json").send());
         let sent = tokio::time::timeout(self.first_byte, sending).await.map_err(|_| Failure::TIMED_OUT)?;
         let mut response = sent.map_err(|error| failure(&error))?;
         // Over HTTP/2, a request may wait for its turn on an existing connection, and the library does not report that.
-        let sent_by = if response.version() == Version::HTTP_2 { Instant::now() } else { lock(dialled).sent_by(began) };
+        let sent_by = if response.version() == Version::HTTP_2 { Instant::now() } else { lock(connect_state).sent_by(began) };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let (body, room) = if !response.status().is_success() {
             let _ = tokio::time::timeout(UNWANTED, read(&mut response, MOST_UNWANTED)).await;

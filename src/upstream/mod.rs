@@ -126,16 +126,16 @@ impl UpstreamClientFactory {
         let slug = brand.rules.slug.as_str();
         let limits = Limits { calls: rules.calls_per_minute, window: self.window, at_once: settings.max_concurrent };
         let budget = DistributedRateLimiter::new(pool, key, limits, background);
-        let rest = Duration::from_secs(settings.breaker_open_seconds);
+        let open_duration = Duration::from_secs(settings.breaker_open_seconds);
         Arc::new(UpstreamClient {
             brand: Arc::clone(brand),
             source,
             calls_per_minute: rules.calls_per_minute,
             api,
             places: AllowedOrigins::new(&rules.base_url, &rules.origins),
-            authenticator: Authenticator::new(rules, &self.client, &budget, rest, background, &self.clock),
+            authenticator: Authenticator::new(rules, &self.client, &budget, open_duration, background, &self.clock),
             client: self.client.clone(),
-            breaker: Breaker::new(pool, key, slug, settings.breaker_failures, rest, background),
+            breaker: Breaker::new(pool, key, slug, settings.breaker_failures, open_duration, background),
             budget,
             shared_calls: SharedCalls::default(),
             background: background.clone(),

@@ -14,7 +14,7 @@ use crate::storage::upstream_accounts::CLASSES;
 
 /// A caller that waits for a permit.
 pub(super) struct Waiter {
-    pub(super) seat: oneshot::Sender<Result<Permit, CallError>>,
+    pub(super) reply_tx: oneshot::Sender<Result<Permit, CallError>>,
     /// Whether it counts as a call in flight. A token request does not, because a call that already counts needs the
     /// token.
     pub(super) takes_place: bool,
@@ -54,7 +54,7 @@ impl Queue {
 
     /// Removes callers that have stopped waiting. Returns whether any are left.
     pub(super) fn is_wanted(&mut self) -> bool {
-        self.waiting.iter_mut().for_each(|waiting| waiting.retain(|waiter| !waiter.seat.is_closed()));
+        self.waiting.iter_mut().for_each(|waiting| waiting.retain(|waiter| !waiter.reply_tx.is_closed()));
         self.waiting.iter().any(|waiting| !waiting.is_empty())
     }
 
@@ -90,7 +90,7 @@ impl Queue {
     pub(super) fn next(&mut self, priority: CallPriority) -> Option<Waiter> {
         let has_place = self.free(priority) > 0;
         let waiting = self.waiting.get_mut(priority.number())?;
-        let is_next = |waiter: &Waiter| !waiter.seat.is_closed() && (has_place || !waiter.takes_place);
+        let is_next = |waiter: &Waiter| !waiter.reply_tx.is_closed() && (has_place || !waiter.takes_place);
         let at = if priority == CallPriority::Live { waiting.iter().rposition(is_next) } else { waiting.iter().position(is_next) };
         let waiter = waiting.remove(at?)?;
         let under_way = self.under_way(priority);
@@ -118,7 +118,7 @@ impl Queue {
 
     /// The number of waiting callers.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.iter().flatten().filter(|waiter| !waiter.seat.is_closed()).count()
+        self.waiting.iter().flatten().filter(|waiter| !waiter.reply_tx.is_closed()).count()
     }
 
     const fn under_way(&mut self, priority: CallPriority) -> &mut usize {

@@ -146,10 +146,10 @@ fn chance() -> f64 {
 
 impl DistributedRateLimiter {
     /// Saves the limits of a reply for all replicas, if they allow less than was assumed.
-    pub(super) async fn correct(&self, permit: &Permit, said: RateLimitHeaders) {
-        let pause = said.pause.or_else(|| {
+    pub(super) async fn correct(&self, permit: &Permit, reported: RateLimitHeaders) {
+        let pause = reported.pause.or_else(|| {
             let mut throttled = lock(&self.throttled);
-            if said.is_throttled {
+            if reported.is_throttled {
                 return throttled.pause(permit.since, self.limits.window.memory(), self.limits.window.length);
             }
             throttled.end(permit.since);
@@ -158,7 +158,7 @@ impl DistributedRateLimiter {
         let under_way = u32::try_from(self.under_way()).unwrap_or(u32::MAX);
         // Calls in flight may have been counted by the source before this call, though they were granted after it.
         let is_less = |allowance: &Allowance| allowance.left == 0 || allowance.left.saturating_add(under_way) < permit.free;
-        match (pause, said.allowance.filter(is_less)) {
+        match (pause, reported.allowance.filter(is_less)) {
             (Some(pause), _) => self.write_down(block_account(&self.pool, self.key, pause)).await,
             // This call itself counts as granted since then, so it is added.
             (None, Some(Allowance { left, lasts })) => {
@@ -199,7 +199,7 @@ mod tests {
         "2026-11-21T12:00:00Z".parse().unwrap()
     }
 
-    fn said(status: u16, headers: &[(&str, &str)]) -> RateLimitHeaders {
+    fn reported(status: u16, headers: &[(&str, &str)]) -> RateLimitHeaders {
         let header = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap());
         RateLimitHeaders::read(status, &headers.iter().map(header).collect(), now())
     }
@@ -214,17 +214,17 @@ mod tests {
         let expected = Some(Allowance { left: 7, lasts: seconds(20) });
         for (prefix, reset) in [("x-ratelimit", epoch.to_string()), ("x-ratelimit", format!("{epoch}000")), ("ratelimit", "20".to_owned())] {
             let (left, until) = (format!("{prefix}-remaining"), format!("{prefix}-reset"));
-            assert_eq!(said(200, &[(&left, "7"), (&until, &reset)]).allowance, expected, "{prefix}: {reset}");
+            assert_eq!(reported(200, &[(&left, "7"), (&until, &reset)]).allowance, expected, "{prefix}: {reset}");
         }
         let reset = epoch.to_string();
         let both = [("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", &reset), ("ratelimit-remaining", "7"), ("ratelimit-reset", "20")];
-        assert_eq!(said(200, &both).allowance, expected, "the smaller one counts");
+        assert_eq!(reported(200, &both).allowance, expected, "the smaller one counts");
         // The source's clock is ten minutes ahead.
         let ahead = (epoch + 600).to_string();
         let dated = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", &ahead), ("date", "Sat, 21 Nov 2026 12:10:00 GMT")];
-        assert_eq!(said(200, &dated).allowance, expected);
+        assert_eq!(reported(200, &dated).allowance, expected);
         let dated = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", &ahead), ("date", "Saturday, 21-Nov-26 12:10:00 GMT")];
-        assert_eq!(said(200, &dated).allowance, expected);
+        assert_eq!(reported(200, &dated).allowance, expected);
         for reset in [
             format!("{epoch}000000"),
             format!("{epoch}000000000"),
@@ -236,14 +236,14 @@ mod tests {
             "0m20s".to_owned(),
         ] {
             let headers = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", reset.as_str())];
-            assert_eq!(said(200, &headers).allowance, expected, "{reset}");
+            assert_eq!(reported(200, &headers).allowance, expected, "{reset}");
         }
         for implausible in ["86400", "20000000", "4102444800", "1e300", "Sat, 21 Nov 2099 12:00:20 GMT"] {
             let headers = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", implausible)];
-            assert_eq!(said(429, &headers).pause, Some(seconds(60)), "{implausible}");
+            assert_eq!(reported(429, &headers).pause, Some(seconds(60)), "{implausible}");
         }
         for unclear in ["soon", "", "NaN", "yesterday", "-5"] {
-            assert_eq!(said(200, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", unclear)]).allowance, None, "{unclear}");
+            assert_eq!(reported(200, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", unclear)]).allowance, None, "{unclear}");
         }
         let over = (epoch - 30).to_string();
         for nothing in [
@@ -251,7 +251,7 @@ mod tests {
             &[("x-ratelimit-remaining", "0")],
             &[("x-ratelimit-reset", "9")],
         ] {
-            assert_eq!(said(200, nothing), RateLimitHeaders::default());
+            assert_eq!(reported(200, nothing), RateLimitHeaders::default());
         }
     }
 
@@ -275,12 +275,12 @@ mod tests {
             ("inf", None),
             ("", None),
         ] {
-            assert_eq!(said(429, &[("retry-after", text)]).pause, pause, "{text}");
-            assert_eq!(said(200, &[("retry-after", text)]).pause, None);
+            assert_eq!(reported(429, &[("retry-after", text)]).pause, pause, "{text}");
+            assert_eq!(reported(200, &[("retry-after", text)]).pause, None);
         }
-        assert_eq!(said(503, &[("retry-after", "30")]), RateLimitHeaders { pause: Some(seconds(30)), ..RateLimitHeaders::default() });
+        assert_eq!(reported(503, &[("retry-after", "30")]), RateLimitHeaders { pause: Some(seconds(30)), ..RateLimitHeaders::default() });
         let reset = (now().as_second() + 9).to_string();
-        assert_eq!(said(429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &reset)]).pause, Some(seconds(9)));
+        assert_eq!(reported(429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &reset)]).pause, Some(seconds(9)));
     }
 
     proptest! {
@@ -288,8 +288,8 @@ mod tests {
         fn whatever_it_says_it_is_bounded(status in 100_u16..600, values in proptest::collection::vec("[ -~]{0,40}|[0-9]{1,25}|-?[0-9]{1,12}(\\.[0-9]{1,9})?(e[0-9]{1,3})?", 6)) {
             let names = ["x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit-remaining", "ratelimit-reset", "retry-after", "date"];
             let headers: Vec<_> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
-            let said = said(status, &headers);
-            for time in said.allowance.map(|allowance| allowance.lasts).into_iter().chain(said.pause) {
+            let reported = reported(status, &headers);
+            for time in reported.allowance.map(|allowance| allowance.lasts).into_iter().chain(reported.pause) {
                 prop_assert!(!time.is_zero() && time <= LONGEST);
             }
         }

@@ -112,8 +112,8 @@ impl DistributedRateLimiter {
     /// # Errors
     /// When there is no permit in time, Postgres fails, or the service is shutting down.
     pub(super) async fn permit(self: &Arc<Self>, priority: CallPriority, takes_place: bool, until: Deadline) -> Result<Permit, CallError> {
-        let (seat, permit) = oneshot::channel();
-        self.enter(priority, Waiter { seat, takes_place, until });
+        let (reply_tx, permit) = oneshot::channel();
+        self.enter(priority, Waiter { reply_tx, takes_place, until });
         // During a shutdown the sender is dropped without an answer.
         permit.await.unwrap_or(Err(CallError::ShuttingDown))
     }
@@ -210,19 +210,19 @@ impl DistributedRateLimiter {
         let mut queue = lock(&self.queue);
         for (priority, number) in CallPriority::ALL.into_iter().zip(shares.granted) {
             for _ in 0..number {
-                let Some(Waiter { seat, takes_place, .. }) = queue.next(priority) else { break };
+                let Some(Waiter { reply_tx, takes_place, .. }) = queue.next(priority) else { break };
                 let (since, granted_at) = (written.since, written.granted_at);
-                handed.push((seat, Permit { budget: Arc::clone(self), priority, takes_place, since, granted_at, free: shares.free }));
+                handed.push((reply_tx, Permit { budget: Arc::clone(self), priority, takes_place, since, granted_at, free: shares.free }));
             }
         }
         // Live calls that cannot get a permit in time stop waiting.
         let late = if is_short { queue.take_late(now + shares.live_in) } else { Vec::new() };
         drop(queue);
-        for (seat, permit) in handed {
-            let _ = seat.send(Ok(permit));
+        for (reply_tx, permit) in handed {
+            let _ = reply_tx.send(Ok(permit));
         }
         for waiter in late {
-            let _ = waiter.seat.send(Err(CallError::RateLimited));
+            let _ = waiter.reply_tx.send(Err(CallError::RateLimited));
         }
     }
 
@@ -230,7 +230,7 @@ impl DistributedRateLimiter {
     fn refuse(&self, error: StorageError) {
         let error = CallError::Storage(Arc::new(error));
         let waiting = lock(&self.queue).clear();
-        waiting.for_each(|waiter| drop(waiter.seat.send(Err(error.clone()))));
+        waiting.for_each(|waiter| drop(waiter.reply_tx.send(Err(error.clone()))));
     }
 
     fn forget_soon(&self) {

@@ -43,7 +43,7 @@ pub(super) struct SharedCall {
     pub(super) priority: watch::Sender<CallPriority>,
     /// When the last caller gives up waiting for its start.
     pub(super) until: Deadline,
-    passengers: AtomicUsize,
+    waiters: AtomicUsize,
     left: Notify,
     /// Whether it checks an open circuit. Such a call is made even if no caller waits.
     is_probe: bool,
@@ -60,7 +60,7 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        if self.0.passengers.fetch_sub(1, Ordering::SeqCst) == 1 {
+        if self.0.waiters.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.0.left.notify_one();
         }
     }
@@ -71,7 +71,7 @@ impl UpstreamClient {
     pub(super) fn join(self: &Arc<Self>, ask: &Ask, priority: CallPriority, until: Instant, probe: Option<Probe>) -> Waiter {
         let mut shared_calls = lock(&self.shared_calls);
         if let Some(call) = shared_calls.get(ask) {
-            call.passengers.fetch_add(1, Ordering::SeqCst);
+            call.waiters.fetch_add(1, Ordering::SeqCst);
             let mut latest = lock(&call.until);
             *latest = until.max(*latest);
             drop(latest);
@@ -83,14 +83,14 @@ impl UpstreamClient {
             priority: watch::Sender::new(priority),
             // A call that checks an open circuit must be made in any case.
             until: Arc::new(Mutex::new(if probe.is_some() { until + A_WHILE } else { until })),
-            passengers: AtomicUsize::new(1),
+            waiters: AtomicUsize::new(1),
             left: Notify::new(),
             is_probe: probe.is_some(),
         });
         shared_calls.insert(ask.clone(), Arc::clone(&call));
         drop(shared_calls);
-        let journey = CallGuard { account: Arc::clone(self), ask: ask.clone(), call: Arc::clone(&call) };
-        self.background.spawn(journey.run(probe));
+        let guard = CallGuard { account: Arc::clone(self), ask: ask.clone(), call: Arc::clone(&call) };
+        self.background.spawn(guard.run(probe));
         Waiter(call)
     }
 
@@ -132,7 +132,7 @@ impl CallGuard {
         loop {
             self.call.left.notified().await;
             let mut shared_calls = lock(&self.account.shared_calls);
-            let is_left = self.call.passengers.load(Ordering::SeqCst) == 0 && !self.call.is_probe;
+            let is_left = self.call.waiters.load(Ordering::SeqCst) == 0 && !self.call.is_probe;
             if is_left && self.call.progress.borrow().is_waiting() {
                 self.remove(&mut shared_calls);
                 return;

@@ -24,10 +24,10 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// If a batch takes longer than this, a second one starts. A longer wait makes larger batches, but a batch may also be
 /// stuck.
-const PATIENCE: Duration = Duration::from_millis(50);
+const SLOW_BATCH_AFTER: Duration = Duration::from_millis(50);
 
 /// The most batches of a brand in flight.
-const MOST_UNDER_WAY: usize = 2;
+const MAX_BATCHES_IN_FLIGHT: usize = 2;
 
 /// How often the writer checks whether webhooks can be stored again.
 const TRIAL: Duration = Duration::from_secs(2);
@@ -41,7 +41,7 @@ pub enum InsertResult {
     /// The delivery is stored.
     New,
     /// The same delivery was stored before.
-    Known,
+    Duplicate,
     /// Another delivery with the same id was stored before.
     Conflicting,
     /// The same content was stored before, and later another content about the same records.
@@ -64,13 +64,13 @@ struct Queue {
     waiting: VecDeque<PendingInsert>,
     under_way: usize,
     // When the latest batch started.
-    departed_at: Option<Instant>,
+    started_at: Option<Instant>,
 }
 
 impl Queue {
-    fn may_depart(&self) -> bool {
-        let is_late = self.departed_at.is_none_or(|at| at.elapsed() > PATIENCE);
-        self.under_way == 0 || (is_late && self.under_way < MOST_UNDER_WAY)
+    fn has_slot(&self) -> bool {
+        let is_late = self.started_at.is_none_or(|at| at.elapsed() > SLOW_BATCH_AFTER);
+        self.under_way == 0 || (is_late && self.under_way < MAX_BATCHES_IN_FLIGHT)
     }
 }
 
@@ -114,7 +114,7 @@ impl DeliveryWriter {
         {
             let mut queue = lock(self.queues.get(&brand_id).ok_or(NotStored)?);
             queue.waiting.push_back(PendingInsert { row, _room: body_memory, receipt });
-            if queue.may_depart() {
+            if queue.has_slot() {
                 queue.under_way = queue.under_way.saturating_add(1);
                 let delivery_writer = Arc::clone(self);
                 self.background.spawn(async move { delivery_writer.write_all(brand_id).await });
@@ -126,15 +126,15 @@ impl DeliveryWriter {
     async fn write_all(&self, brand_id: i32) {
         let Some(queue) = self.queues.get(&brand_id) else { return };
         let mut writer = Writer { queue, is_over: false };
-        while let Some(parcels) = writer.next_batch() {
-            self.write(brand_id, parcels).await;
+        while let Some(inserts) = writer.next_batch() {
+            self.write(brand_id, inserts).await;
         }
     }
 
     /// If storing fails and no webhook arrives, checks whether Postgres accepts writes again. So the alarm ends without
     /// a new webhook. While webhooks arrive, their results decide, because this check writes no rows and cannot detect
     /// a full disk.
-    pub async fn find_out_when_they_are_stored(self: Arc<Self>) {
+    pub async fn check_storing(self: Arc<Self>) {
         loop {
             tokio::time::sleep(TRIAL).await;
             let Some(brand_id) = self.queues.keys().next().filter(|_| self.alarm.is_raised_and_quiet(QUIET)) else { continue };
@@ -144,8 +144,8 @@ impl DeliveryWriter {
         }
     }
 
-    async fn write(&self, brand_id: i32, parcels: Vec<PendingInsert>) {
-        let (rows, delivery_writer): (Vec<_>, Vec<_>) = parcels.into_iter().map(|parcel| (parcel.row, (parcel.receipt, parcel._room))).unzip();
+    async fn write(&self, brand_id: i32, inserts: Vec<PendingInsert>) {
+        let (rows, delivery_writer): (Vec<_>, Vec<_>) = inserts.into_iter().map(|insert| (insert.row, (insert.receipt, insert._room))).unzip();
         let written = insert_deliveries(&self.pool, brand_id, &rows, self.dedup_history_size, self.clock.frozen_at()).await;
         let inserted: Result<Inserted, NotStored> = match written {
             Ok(inserted) => {
@@ -162,7 +162,7 @@ impl DeliveryWriter {
                 id if inserted.new.contains(&id) => InsertResult::New,
                 id if inserted.conflicting.contains(&id) => InsertResult::Conflicting,
                 id if inserted.repeated.contains(&id) => InsertResult::Repeated,
-                _ => InsertResult::Known,
+                _ => InsertResult::Duplicate,
             };
             let _ = receipt.send(inserted.as_ref().map(stored).map_err(|_| NotStored));
         }
@@ -185,7 +185,7 @@ impl Writer<'_> {
             self.is_over = true;
             return None;
         }
-        queue.departed_at = Some(Instant::now());
+        queue.started_at = Some(Instant::now());
         let (mut batch, mut bytes, mut seen) = (Vec::new(), 0_usize, HashSet::new());
         while let Some(next) = queue.waiting.front() {
             bytes = bytes.saturating_add(next.row.body.len());

@@ -77,7 +77,7 @@ pub struct WebhookEndpoint {
     pub source: Source,
     // Registered once, because that takes longer than counting.
     counters: Vec<(Outcome, Counter)>,
-    news: Mutex<WebhookStatsRow>,
+    unsaved: Mutex<WebhookStatsRow>,
     warned_at: AtomicI64,
 }
 
@@ -88,11 +88,11 @@ impl WebhookEndpoint {
             metrics::counter!("hookpoint_webhooks_total", "brand" => brand, "source" => source.as_str(), "outcome" => outcome.as_str())
         };
         let counters = Outcome::ALL.into_iter().map(|outcome| (outcome, counter(outcome))).collect();
-        Self { brand, source, counters, news: Mutex::default(), warned_at: AtomicI64::new(i64::MIN) }
+        Self { brand, source, counters, unsaved: Mutex::default(), warned_at: AtomicI64::new(i64::MIN) }
     }
 
-    fn news(&self) -> MutexGuard<'_, WebhookStatsRow> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unsaved(&self) -> MutexGuard<'_, WebhookStatsRow> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts the result of a webhook.
@@ -100,24 +100,24 @@ impl WebhookEndpoint {
         if let Some((_, counter)) = self.counters.iter().find(|(counted, _)| *counted == outcome) {
             counter.increment(1);
         }
-        let mut news = self.news();
+        let mut unsaved = self.unsaved();
         match outcome {
             Outcome::Received | Outcome::Duplicate | Outcome::ConflictingDuplicate | Outcome::StaleDuplicate | Outcome::Dropped => {
                 let is_duplicate = matches!(outcome, Outcome::Duplicate | Outcome::ConflictingDuplicate | Outcome::StaleDuplicate);
-                news.duplicates = news.duplicates.saturating_add(i64::from(is_duplicate));
+                unsaved.duplicates = unsaved.duplicates.saturating_add(i64::from(is_duplicate));
                 if outcome == Outcome::ConflictingDuplicate {
-                    news.conflicting_duplicates = news.conflicting_duplicates.saturating_add(1);
-                    news.conflicting_at = Some(now);
+                    unsaved.conflicting_duplicates = unsaved.conflicting_duplicates.saturating_add(1);
+                    unsaved.conflicting_at = Some(now);
                 }
-                news.accepted_at = Some(now);
-                news.accepted = news.accepted.saturating_add(1);
-                (news.refused_in_a_row, news.refused_since) = (0, None);
+                unsaved.accepted_at = Some(now);
+                unsaved.accepted = unsaved.accepted.saturating_add(1);
+                (unsaved.refused_in_a_row, unsaved.refused_since) = (0, None);
             }
             Outcome::Unverified => {
-                news.refused_at = Some(now);
-                news.refused = news.refused.saturating_add(1);
-                news.refused_in_a_row = news.refused_in_a_row.saturating_add(1);
-                news.refused_since.get_or_insert(now);
+                unsaved.refused_at = Some(now);
+                unsaved.refused = unsaved.refused.saturating_add(1);
+                unsaved.refused_in_a_row = unsaved.refused_in_a_row.saturating_add(1);
+                unsaved.refused_since.get_or_insert(now);
             }
             Outcome::RateLimited | Outcome::TooLarge | Outcome::Incomplete | Outcome::Unavailable => {}
         }
@@ -154,15 +154,15 @@ impl WebhookEndpoints {
     ///
     /// # Errors
     /// When Postgres fails. The counters are then saved at the next call.
-    pub async fn write_down(&self, pool: &Pool) -> Result<(), StorageError> {
+    pub async fn save(&self, pool: &Pool) -> Result<(), StorageError> {
         for endpoint in self.0.values() {
-            let news = std::mem::take(&mut *endpoint.news());
-            if news == WebhookStatsRow::default() {
+            let unsaved = std::mem::take(&mut *endpoint.unsaved());
+            if unsaved == WebhookStatsRow::default() {
                 continue;
             }
-            let written = add_webhook_stats(pool, endpoint.brand.id(), endpoint.source, &news).await;
+            let written = add_webhook_stats(pool, endpoint.brand.id(), endpoint.source, &unsaved).await;
             if written.is_err() {
-                endpoint.news().follow(&news);
+                endpoint.unsaved().follow(&unsaved);
             }
             written?;
         }

@@ -97,18 +97,18 @@ impl WebhookService {
 ///
 /// # Errors
 /// Every [`Problem`] that can answer a webhook.
-pub async fn receive(request: HttpRequest, payload: Payload, reception: Data<WebhookService>) -> Result<HttpResponse, Problem> {
+pub async fn receive(request: HttpRequest, payload: Payload, webhook_service: Data<WebhookService>) -> Result<HttpResponse, Problem> {
     let place = |name| request.match_info().query(name);
-    let endpoint = reception.endpoints.find(place("brand"), place("source")).ok_or(Problem::NotFound)?;
+    let endpoint = webhook_service.endpoints.find(place("brand"), place("source")).ok_or(Problem::NotFound)?;
     request.extensions_mut().insert(WebhookTrace { brand: Arc::clone(&endpoint.brand), source: endpoint.source });
-    let came = tokio::time::timeout(reception.answer, reception.take(&request, payload, endpoint)).await;
+    let came = tokio::time::timeout(webhook_service.answer, webhook_service.take(&request, payload, endpoint)).await;
     let (outcome, answer) = match came {
         Ok(Ok(outcome)) => (outcome, Ok(HttpResponse::Accepted().finish())),
         Ok(Err((outcome, problem))) => (outcome, Err(problem)),
         // It may be stored all the same. Then the next attempt is a duplicate.
         Err(_) => (Outcome::Unavailable, Err(Problem::ReceiptUnknown)),
     };
-    endpoint.count(outcome, reception.clock.now());
+    endpoint.count(outcome, webhook_service.clock.now());
     answer
 }
 
@@ -123,14 +123,14 @@ fn normalized(body: &[u8]) -> Vec<u8> {
 const LARGE: usize = 16 * 1024;
 
 /// A webhook that is not verified yet.
-struct Letter {
+struct ReceivedWebhook {
     headers: BTreeMap<String, String>,
     secret: Option<String>,
     body: Vec<u8>,
     received_at: Timestamp,
 }
 
-impl Letter {
+impl ReceivedWebhook {
     fn verify(&self, brand: &Brand, source: Source) -> Result<VerifiedWebhook, VerificationError> {
         let Self { headers, secret, body, received_at } = self;
         let door = brand.rules.doors.get(&source).ok_or(VerificationError::Missing("verification in the settings"))?;
@@ -144,26 +144,26 @@ impl WebhookService {
         let brand = &endpoint.brand;
         let Some(door) = brand.rules.doors.get(&endpoint.source) else { return Err((Outcome::Unavailable, Problem::SourceNotConnected)) };
         let mut body_memory = self.read(request, payload).await?;
-        let letter = Letter {
+        let received = ReceivedWebhook {
             headers: headers(request.headers()),
             secret: door.proof.secret_in().and_then(|place| secret(request, place)),
             body: std::mem::take(&mut body_memory.bytes),
             received_at: self.clock.now(),
         };
-        let admitted = self.verify(brand, endpoint.source, letter).await?.map_err(|refused| {
+        let verified = self.verify(brand, endpoint.source, received).await?.map_err(|refused| {
             endpoint.warn(refused, self.clock.now());
             (Outcome::Unverified, Problem::WebhookUnproved)
         })?;
-        let Some(priority) = place_in_line(admitted.label.priority) else { return Ok(Outcome::Dropped) };
+        let Some(priority) = priority_number(verified.label.priority) else { return Ok(Outcome::Dropped) };
         // A duplicate by id or content changes nothing. A webhook without a deduplication key is work each time, so a
         // limit applies.
-        let content = (admitted.label.sameness == DedupKey::None)
-            .then(|| LookupHash::new(&brand.row.secret, &format!("same {}", endpoint.source), &normalized(&admitted.delivery.body)).0);
+        let content = (verified.label.sameness == DedupKey::None)
+            .then(|| LookupHash::new(&brand.row.secret, &format!("same {}", endpoint.source), &normalized(&verified.delivery.body)).0);
         if let Some(content) = content {
             self.same.take(content).map_err(|seconds| (Outcome::RateLimited, Problem::TooManyWebhooks(seconds)))?;
         }
-        let about = about(&admitted);
-        let stored = self.delivery_writer.store(brand.id(), row(brand, endpoint.source, admitted, priority), body_memory).await;
+        let about = about(&verified);
+        let stored = self.delivery_writer.store(brand.id(), row(brand, endpoint.source, verified, priority), body_memory).await;
         match stored {
             Ok(InsertResult::Repeated) => {
                 // The state may be the same again, or somebody replays an old webhook. Only the source knows.
@@ -174,7 +174,7 @@ impl WebhookService {
                 self.wakes.wake(brand.id());
                 Ok(Outcome::Received)
             }
-            Ok(InsertResult::Known) => Ok(Outcome::Duplicate),
+            Ok(InsertResult::Duplicate) => Ok(Outcome::Duplicate),
             Ok(InsertResult::Conflicting) => Ok(Outcome::ConflictingDuplicate),
             Err(_) => {
                 // The source is asked to send it again, so this attempt does not count for the limit.
@@ -186,19 +186,19 @@ impl WebhookService {
 
     /// Verifies small bodies at once. Large bodies whose verification parses them are verified on another thread, one
     /// after the other. Otherwise anybody could block the threads that answer lookups.
-    async fn verify(&self, brand: &Arc<Brand>, source: Source, letter: Letter) -> Result<Result<VerifiedWebhook, VerificationError>, Rejection> {
+    async fn verify(&self, brand: &Arc<Brand>, source: Source, received: ReceivedWebhook) -> Result<Result<VerifiedWebhook, VerificationError>, Rejection> {
         // Only the verification by hash parses the body first.
         let is_hashed = brand.rules.doors.get(&source).is_some_and(|door| door.proof.name() == "hash");
-        if letter.body.len() <= LARGE || !is_hashed {
-            return Ok(letter.verify(brand, source));
+        if received.body.len() <= LARGE || !is_hashed {
+            return Ok(received.verify(brand, source));
         }
         let unavailable = (Outcome::Unavailable, Problem::InboxUnavailable);
         let permit = Arc::clone(&self.large).acquire_owned().await.map_err(|_| unavailable)?;
         let brand = Arc::clone(brand);
         let reading = tokio::task::spawn_blocking(move || {
-            let admitted = letter.verify(&brand, source);
+            let verified = received.verify(&brand, source);
             drop(permit);
-            admitted
+            verified
         });
         reading.await.map_err(|_| unavailable)
     }
@@ -236,14 +236,14 @@ impl WebhookService {
 }
 
 /// The records that a webhook names.
-fn about(admitted: &VerifiedWebhook) -> Vec<RecordKey> {
-    match &admitted.label.sameness {
+fn about(verified: &VerifiedWebhook) -> Vec<RecordKey> {
+    match &verified.label.sameness {
         DedupKey::Last { about, .. } => about.iter().filter_map(|about| about.parse().ok()).collect(),
         DedupKey::None | DedupKey::Id(_) => Vec::new(),
     }
 }
 
-const fn place_in_line(priority: Priority) -> Option<i16> {
+const fn priority_number(priority: Priority) -> Option<i16> {
     match priority {
         Priority::High => Some(0),
         Priority::Normal => Some(1),
