@@ -44,7 +44,7 @@ pub async fn adopt_keys(pool: &Pool, file: &SuppressionFile, slugs: &[&str]) -> 
     Ok(())
 }
 
-/// Makes the file and the database equal, and finishes the interrupted erasures that began before a time: a command may
+/// Makes the file and the database equal, and finishes the interrupted erasures that began by a given time: a command may
 /// still be working on a later one. Returns how many erasures it finished.
 ///
 /// # Errors
@@ -73,11 +73,7 @@ pub async fn reconcile(
     let open: BTreeSet<Uuid> = rows.iter().filter(is_open).map(|row| row.erasure_id).collect();
     if !open.is_empty() {
         resume(pool, brand, &open, now).await?;
-        tracing::info!(
-            brand = brand.rules.slug,
-            erasures = open.len(),
-            "finished erasures that were interrupted, or undone by a restored backup"
-        );
+        tracing::info!(brand = brand.rules.slug, erasures = open.len(), "finished erasures that were interrupted, or undone by a restored backup");
     }
     if let Some(of_file) = of_file {
         write_out(pool, brand, file, &of_file, &rows).await?;
