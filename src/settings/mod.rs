@@ -1,5 +1,5 @@
-//! Makes typed, checked settings from one TOML file and the environment. It reports all mistakes at once, before the
-//! service starts.
+//! Makes typed, checked settings from one TOML file and the environment. It reports all mistakes before the service
+//! starts, and at once; only a mistake of syntax or type is reported alone.
 //!
 //! [`SettingsFile`] is the content of the file. This module turns it into the values that the program uses. Nothing
 //! else reads the environment.
@@ -208,7 +208,7 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
     }
     let taken = ["/health/", "/problems/", "/webhooks/"].iter().any(|taken| file.lookup.path.starts_with(taken));
     if taken || file.lookup.path.contains(['?', '#', '{', '}']) || !file.lookup.path.starts_with('/') || file.lookup.path == "/" {
-        mistakes.push(source.at("lookup.path", "must begin with / and be no other path, such as \"/omnidesk/customerlookup\"".to_owned()));
+        mistakes.push(source.at("lookup.path", "must be a path that no other endpoint uses, such as \"/omnidesk/customerlookup\"".to_owned()));
     }
     for (key, address) in [("server.listen", &file.server.listen), ("server.metrics_listen", &file.server.metrics_listen)] {
         let off = key == "server.metrics_listen" && address.is_empty();
@@ -225,9 +225,8 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
     }
     let word = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if !word(&file.lookup.key_parameter) || ["channelAddressType", "address", "ticketID", "primaryID"].contains(&file.lookup.key_parameter.as_str()) {
-        mistakes.push(
-            source.at("lookup.key_parameter", "must be letters, digits, - and _, but no parameter of Omnidesk; write one such as \"key\"".to_owned()),
-        );
+        let what = "must have only letters, digits, - and _, and must not be a parameter of Omnidesk; write a name such as \"key\"";
+        mistakes.push(source.at("lookup.key_parameter", what.to_owned()));
     }
     if tracing::Level::from_str_checked(&file.telemetry.level).is_none() {
         mistakes.push(source.at("telemetry.level", "must be \"error\", \"warn\", \"info\", \"debug\" or \"trace\"".to_owned()));
