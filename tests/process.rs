@@ -499,7 +499,12 @@ audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]
     assert!(done.status.success() && text(&done.stdout).contains("\nCancelled.\n"), "{} {}", text(&done.stdout), text(&done.stderr));
     assert_eq!(world.get(Thing::Appointment, "bk_1").unwrap()["booking_status"], "CANCELLED");
     let again = run(&settings, &at_once);
-    assert!(again.status.success() && text(&again.stdout).contains("The booking is already cancelled"), "{} {}", text(&again.stdout), text(&again.stderr));
+    assert!(
+        again.status.success() && text(&again.stdout).contains("The booking is already cancelled"),
+        "{} {}",
+        text(&again.stdout),
+        text(&again.stderr)
+    );
     let actions = text(&run(&settings, &["booking", "actions"]).stdout);
     assert_eq!(actions.matches("cancel booking").count(), 1, "{actions}");
     assert!(actions.contains("shop  omnilab  cancel booking #") && actions.contains("  cancelled\n    by Femke: the customer is ill"), "{actions}");

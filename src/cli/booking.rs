@@ -55,8 +55,7 @@ pub(super) struct CancelArguments {
 }
 
 /// The message for a booking that is already cancelled.
-const CANCELLED_BEFORE: &str =
-    "The booking is already cancelled, so nothing was sent. If its source shows it as active, run `hookpoint sync run`.";
+const CANCELLED_BEFORE: &str = "The booking is already cancelled, so nothing was sent. If its source shows it as active, run `hookpoint sync run`.";
 
 pub(super) async fn run(command: BookingCommand, settings: Settings) -> anyhow::Result<()> {
     let only_looks = matches!(command, BookingCommand::Actions { .. });
@@ -78,7 +77,7 @@ async fn with(database: &Database, command: BookingCommand, settings: Settings) 
             let (background, clock) = (BackgroundTasks::new(), Clock::system());
             let accounts = UpstreamClients::new(&database.pool, std::slice::from_ref(brand), &settings.file.calls, &background, &clock);
             let account = accounts.get(brand.id(), what.source);
-            let account = account.with_context(|| format!("{0} cannot be called: sources.{0}.api is not set, or its secret is missing", what.source))?;
+            let account = account.with_context(|| format!("{0} cannot be called; set sources.{0}.api and its secret", what.source))?;
             let done = cancel_booking(database, account, &what, &arguments, &clock).await;
             background.end().await;
             done

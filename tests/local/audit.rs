@@ -128,10 +128,7 @@ fn who_does_not_say_who_they_are_is_whoever_is_logged_in() {
     let who = desk.texts("select done_by from audit_log order by begun_at");
     assert_eq!(who, ["lotte", "femke", "unknown"]);
     let listed = desk.run(&["audit", "list", "--limit", "1"]).well();
-    assert!(
-        listed.contains("create key") && listed.contains("by unknown: no reason given") && !listed.contains("lotte"),
-        "{listed}"
-    );
+    assert!(listed.contains("create key") && listed.contains("by unknown: no reason given") && !listed.contains("lotte"), "{listed}");
     assert_eq!(desk.run(&["customer", "export", "--email", "anna@example.org", "--by", ""]).code, Some(2), "an empty name is none");
 }
 

@@ -55,14 +55,15 @@ fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
     }
     if watch.is_failing() {
         let since = watch.door.refused_since.map_or_else(String::new, |at| format!(" since {}", at.strftime("%F %T UTC")));
-        remarks.push(format!("{name}: the last {} webhooks were all refused{since}. Compare the secret with the source's", watch.door.refused_in_a_row));
+        let count = watch.door.refused_in_a_row;
+        remarks.push(format!("{name}: the last {count} webhooks were all refused{since}. Compare the secret here with the one at the source"));
     }
     if watch.dead > 0.0 {
         remarks.push(format!("{name}: {} could not be applied. `hookpoint inbox list --source {name} --state dead` shows the reasons", watch.dead));
     }
     if let Some(at) = watch.door.conflicting_at {
         remarks.push(format!(
-            "{name}: {} dropped, because another webhook has the same id (last {}). Report this to the source",
+            "{name}: {} dropped: another webhook with other content has the same id (last {}). Report this to the source",
             watch.door.conflicting_duplicates,
             at.strftime("%F %T UTC")
         ));

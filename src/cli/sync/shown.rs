@@ -66,7 +66,7 @@ impl Shown {
             bar.set_length(progress.total.unwrap_or(progress.scanned).max(progress.scanned));
             bar.set_position(progress.scanned);
             if is_first {
-                // Items of an earlier part of this run say nothing about the present speed.
+                // Items that were read before this process started do not count for its speed.
                 bar.reset_eta();
             }
             if bar.message() != waits {
