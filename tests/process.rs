@@ -381,10 +381,10 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     let (code, out, error) = run(&["customer", "erase", "--phone", "06-12312311", "--yes"]);
     assert_eq!(code, 1);
     assert!(out.contains("anna@example.org") && out.contains("key         omniotap.contact:crm-2"), "{out}");
-    assert!(error.contains("say which, with --id"), "{error}");
+    assert!(error.contains("choose one: --id"), "{error}");
     assert_eq!(run(&["customer", "erase", "--email", "nobody@example.org", "--yes"]), (1, String::new(), "hookpoint: nobody matches\n".to_owned()));
     let (code, out, error) = run(&["customer", "erase", "--email", "anna@example.org"]);
-    assert!(code == 1 && out.contains("Anna") && error.contains("say --yes"), "{out}{error}");
+    assert!(code == 1 && out.contains("Anna") && error.contains("add --yes"), "{out}{error}");
     assert!(lookup("anna%40example.org").contains("Anna") && !ledger.exists());
 
     let (code, out, _) = run(&["customer", "export", "--email", "anna@example.org"]);
@@ -439,7 +439,7 @@ fn keys_are_made_listed_and_revoked() {
     let key = key_of(&settings);
     assert!(key.starts_with("hkp_") && key.len() == 47);
     let list = text(&run(&settings, &["key", "list"]).stdout);
-    assert!(list.contains("shop") && list.contains("live") && !list.contains(&key), "{list}");
+    assert!(list.contains("shop") && list.contains("valid") && !list.contains(&key), "{list}");
     let id = list.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
     assert!(run(&settings, &["key", "revoke", &id]).status.success());
     assert!(text(&run(&settings, &["key", "list"]).stdout).contains("revoked"));
@@ -451,7 +451,7 @@ fn keys_are_made_listed_and_revoked() {
     assert_eq!((nobody.status.success(), text(&nobody.stdout).trim()), (true, "Nobody matches."));
     assert_eq!(text(&run(&settings, &["lookup", "--phone", "06 12312311", "--json"]).stdout).trim(), "[]");
     assert_eq!(text(&run(&settings, &["lookup", "--id", "42", "--why"]).stdout).trim(), "Nobody matches.");
-    assert_eq!(text(&run(&settings, &["rebuild"]).stdout).trim(), "shop: 0 records looked at, 0 customers are new or different.");
+    assert_eq!(text(&run(&settings, &["rebuild"]).stdout).trim(), "shop: 0 records processed, 0 customers new or changed.");
     let wrong = run(&settings, &["rebuild", "--brand", "other"]);
     assert!(!wrong.status.success() && text(&wrong.stderr).contains("brands: shop"), "{}", text(&wrong.stderr));
     scratch.wait_for_no_postgres();
@@ -486,20 +486,25 @@ audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]
         omnilab::AUDIENCE
     ));
     let at_once = [&cancel[..], &["--yes"]].concat();
-    refused(&settings, &at_once, "the booking is not known here");
+    refused(&settings, &at_once, "the booking is not stored here");
     let mut service = Running::serve(&settings);
     service.tell_of_booking("bk_1");
     let deadline = Instant::now() + Duration::from_secs(30);
-    while text(&run(&settings, &cancel).stderr).contains("not known here") {
+    while text(&run(&settings, &cancel).stderr).contains("not stored here") {
         assert!(Instant::now() < deadline, "the webhook is not applied");
     }
-    refused(&settings, &cancel, "there is nobody to ask");
-    assert_eq!(text(&run(&settings, &["booking", "actions"]).stdout).trim(), "Nobody had anything done.");
+    refused(&settings, &cancel, "cannot ask for confirmation");
+    assert_eq!(text(&run(&settings, &["booking", "actions"]).stdout).trim(), "No bookings were cancelled through hookpoint.");
     let done = run(&settings, &at_once);
     assert!(done.status.success() && text(&done.stdout).contains("\nCancelled.\n"), "{} {}", text(&done.stdout), text(&done.stderr));
     assert_eq!(world.get(Thing::Appointment, "bk_1").unwrap()["booking_status"], "CANCELLED");
     let again = run(&settings, &at_once);
-    assert!(again.status.success() && text(&again.stdout).contains("It is cancelled already"), "{} {}", text(&again.stdout), text(&again.stderr));
+    assert!(
+        again.status.success() && text(&again.stdout).contains("The booking is already cancelled"),
+        "{} {}",
+        text(&again.stdout),
+        text(&again.stderr)
+    );
     let actions = text(&run(&settings, &["booking", "actions"]).stdout);
     assert_eq!(actions.matches("cancel booking").count(), 1, "{actions}");
     assert!(actions.contains("shop  omnilab  cancel booking #") && actions.contains("  cancelled\n    by Femke: the customer is ill"), "{actions}");
@@ -577,7 +582,7 @@ fn walking_through_a_source_that_is_down_says_so_and_ends_when_told() {
             command(&["--settings", settings.to_str().unwrap(), "sync", "run"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut walking = Running { child, address: String::new() };
-        first(lines, |line| (line == "shop omniotap contacts: waits: it could not be reached").then(String::new));
+        first(lines, |line| (line == "shop omniotap contacts: waiting: it could not be reached").then(String::new));
         walking.signal(signal);
         assert!(walking.wait().success());
     }

@@ -1,4 +1,5 @@
-//! Cancelling a booking for a customer who asked for it: tried once, written down before and after, and looked at again.
+//! Cancels a customer's booking at its source. The call is made once. The audit log has an entry from before the call;
+//! the outcome is added after it. Then the customer's bookings are read again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,63 +18,64 @@ use crate::storage::events::find_event;
 use crate::storage::suppressions::SuppressionHasher;
 use crate::upstream::{CallError, CallPriority, UpstreamClient};
 
-/// How long it may wait for the budget.
+/// How long each call may wait for the rate limit of the account.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The pages of somebody's bookings that are looked at again at most.
+/// The most pages of a customer's bookings that are read again.
 const MOST_PAGES: usize = 40;
 
-/// A booking was not cancelled, or nobody knows.
+/// A booking was not cancelled, or the result is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelError {
-    /// The source said no, or could not be asked.
+    /// The source refused, or could not be called.
     #[error("not cancelled: {0}")]
     Refused(CallError),
-    /// Nobody can see whose it is.
-    #[error("not cancelled: the booking is not known here, so nobody sees whose it is. Its webhook, or `hookpoint sync run`, tells of it")]
+    /// The booking is not stored, so its customer is unknown.
+    #[error("not cancelled: the booking is not stored here. Wait for its webhook, or run `hookpoint sync run`")]
     NotKnown,
-    /// It was asked, and then nothing was heard.
-    #[error("whether it is cancelled is not known: {0}")]
+    /// The call was sent, but no clear reply came back.
+    #[error("the booking may or may not be cancelled; check at the source: {0}")]
     Unknown(CallError),
-    /// Postgres fails.
+    /// Postgres failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
 
-/// Who wants it, and why.
+/// The person who wants an action, and the reason, for the audit log.
 #[derive(Clone, Copy)]
 pub struct Attribution<'a> {
-    /// Who.
+    /// The person's name.
     pub by: &'a str,
-    /// Why.
+    /// The reason.
     pub reason: &'a str,
 }
 
-/// Whether what is known of the bookings is as new as the cancellation.
+/// Whether the customer's bookings were read again after the cancellation.
 #[derive(Debug, Clone)]
 pub enum Refreshed {
-    /// It is.
+    /// They were read.
     Done,
-    /// It was cancelled before: nothing was sent.
+    /// Not needed: the booking was already cancelled, and nothing was sent.
     Needless,
-    /// Whose booking it is isn't known here.
+    /// The customer of the booking is unknown.
     NobodyKnown,
-    /// The source could not be asked.
+    /// The source could not be called.
     Failed(CallError),
 }
 
-/// Whether a booking is cancelled already, by what is known here.
+/// Whether the stored booking is already cancelled.
 ///
 /// # Errors
-/// When it isn't known.
+/// If the booking is not stored.
 pub fn is_done(what: &Cancelling, known: Option<&Event>) -> Result<bool, CancelError> {
     known.map(|event| what.is_done(event)).ok_or(CancelError::NotKnown)
 }
 
-/// Cancels a booking that is known here, unless it is cancelled, and looks at the bookings of whoever made it again, also when it failed.
+/// Cancels a stored booking, unless it is already cancelled. Then it reads the customer's bookings again, also if the
+/// call failed.
 ///
 /// # Errors
-/// When it was not cancelled, nobody knows whether it was, or Postgres fails.
+/// If the booking was not cancelled, if the result is unknown, or if Postgres fails.
 pub async fn cancel(
     pool: &Pool,
     account: &Arc<UpstreamClient>,
@@ -104,13 +106,13 @@ pub async fn cancel(
     let refreshed = refresh(pool, account, what).await?;
     let is_unheard = matches!((&called, &refreshed), (Err(CancelError::Unknown(_)), Refreshed::Done));
     if is_unheard && is_done(what, known(pool, account, what).await?.as_ref()).unwrap_or_default() {
-        finish_action(pool, brand.id(), row.action_id, "cancelled, as its bookings show").await?;
+        finish_action(pool, brand.id(), row.action_id, "cancelled, as the bookings at the source show").await?;
         return Ok(refreshed);
     }
     called.map(|_| refreshed)
 }
 
-/// Whether the source may have done it all the same.
+/// Whether the source may have cancelled the booking although the call failed.
 const fn may_be_done(error: &CallError) -> bool {
     match error {
         CallError::TimedOut | CallError::Unreachable | CallError::TooLarge | CallError::NotJson(_) | CallError::ShuttingDown => true,
@@ -135,10 +137,10 @@ async fn refresh(pool: &Pool, account: &Arc<UpstreamClient>, what: &Cancelling) 
     Ok(Refreshed::Done)
 }
 
-/// The booking as it is known here.
+/// The stored booking.
 ///
 /// # Errors
-/// When Postgres fails.
+/// If Postgres fails.
 pub async fn known(pool: &Pool, account: &UpstreamClient, what: &Cancelling) -> Result<Option<Event>, StorageError> {
     let mut connection = pool.acquire().await?;
     find_event(&mut connection, account.brand.id(), &what.event).await

@@ -1,4 +1,4 @@
-//! Why a customer is one customer, why it is not one with others, and where each field comes from.
+//! Explains a customer: what joins its records, what keeps other records apart, and where each field comes from.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,43 +18,41 @@ use crate::storage::StorageError;
 use crate::storage::customers::find_customer;
 use crate::storage::load_component::{ComponentQuery, load_component};
 
-/// Everything that speaks for and against a customer. All of it is about people: for the eyes of an admin only, so it
-/// can't be printed for debugging.
+/// The explanation of a customer. It is personal data, for an admin only. So it does not implement `Debug`.
 #[derive(Default)]
 pub struct Explanation {
-    /// As answers show the customer.
+    /// The customer id, as answers show it.
     pub customer_id: String,
-    /// Its live records, with the name that each gives.
+    /// The customer's records that are not deleted, with the name in each.
     pub records: Vec<(RecordKey, String)>,
-    /// What joined them: how strong it is, what it is, and whose.
+    /// The links that joined the records: level, evidence, and the records that have it.
     pub links: Vec<(&'static str, String, Vec<RecordKey>)>,
-    /// What people decided about its records: whether they are one, and which.
+    /// Decisions of people about the records: whether the two records are the same person, and the records.
     pub decisions: Vec<(bool, RecordKey, RecordKey)>,
-    /// What didn't join it with others: how strong it would have been, what it is, what keeps those who have it apart, and
-    /// who the others are.
+    /// The links that were refused: level, evidence, the reason, and the other customers.
     pub doubts: Vec<(&'static str, String, &'static str, Vec<String>)>,
-    /// What finds it, but says nothing about who it is, and why.
+    /// Addresses that find the customer but join no records, with the reason.
     pub finds_only: Vec<(Identifier, &'static str)>,
-    /// What its records name, and doesn't find it, and why.
+    /// Addresses in the records that do not find the customer, with the reason.
     pub finds_not: Vec<(Identifier, &'static str)>,
-    /// What could not be read, of each record and of the events that are shown: the field's name, and what stands there.
+    /// Values that could not be parsed, for each record and each event of the timeline: the field's name and its text.
     pub unread: BTreeMap<String, BTreeMap<String, String>>,
-    /// The templates that failed: what they should show is missing.
+    /// The templates that failed. Their fields or events are missing in the answer.
     pub failed_templates: BTreeSet<String>,
-    /// What each record says: the name in templates, the value, and since when.
+    /// The values of each record: name in templates, value, and time.
     pub said: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>>,
-    /// What else there is to know about how it was found.
+    /// Notes about the limits of this explanation.
     pub remarks: Vec<&'static str>,
 }
 
-const PARTIAL: &str = "So much hangs together with it that only its own records were looked at (identity.component_cap).";
-const OVERSIZED: &str = "More hangs together with it than identity.component_cap: phone numbers, or addresses too, link nobody there.";
-const OUTDATED: &str = "Other settings made it, and it is not made anew yet: this is how it will be.";
+const PARTIAL: &str = "More records are connected than identity.component_cap, so only the records of this customer were examined.";
+const OVERSIZED: &str = "More records are connected than identity.component_cap, so phone numbers, or e-mail addresses too, join no records there.";
+const OUTDATED: &str = "The stored customer is outdated: it is from other settings. This explanation uses the present ones.";
 
-/// Explains a customer; `None` when there is no such customer any more.
+/// Explains a customer. Returns `None` if the customer no longer exists.
 ///
 /// # Errors
-/// When Postgres fails.
+/// If Postgres fails.
 pub async fn explain(db: &mut Connection, brand: &Brand, customer_key: &str) -> Result<Option<Explanation>, StorageError> {
     let rules = &brand.rules.identity;
     let Some((_, keys)) = find_customer(db, brand.id(), customer_key).await? else { return Ok(None) };
@@ -101,11 +99,11 @@ pub async fn explain(db: &mut Connection, brand: &Brand, customer_key: &str) -> 
     let lines = load_component(db, brand.id(), &ComponentQuery { values, ..ComponentQuery::default() }, &scope(brand, None)).await?;
     for address in &profile.addresses {
         let why = if !rules.may_link(address) {
-            "blocked: it names nobody"
+            "blocked: it identifies nobody"
         } else if lines.holdings.get(address).is_some_and(|holding| holding.decided) {
-            "shared: a person decided so"
+            "shared: a person decided this"
         } else if now.shared.contains(address) {
-            "shared: too many hold it"
+            "shared: too many people have it"
         } else {
             continue;
         };
@@ -122,18 +120,18 @@ pub async fn explain(db: &mut Connection, brand: &Brand, customer_key: &str) -> 
     Ok(Some(explanation))
 }
 
-/// Numbers that are somebody else's by now, and addresses that only a form names.
+/// Phone numbers that have a new owner, and addresses that only a form contains.
 fn finds_not(found: &Resolved, own: &BTreeSet<usize>, profile: &Profile, brand: &Brand) -> Vec<(Identifier, &'static str)> {
-    const MOVED: &str = "it moved: somebody else's record said it years later";
-    const ASSERTED: &str = "only a form names it: a trusted record, or a person, must confirm it";
+    const MOVED: &str = "it has a new owner: another person's record had it years later";
+    const ASSERTED: &str = "only a form contains it: a trusted record or a person must confirm it";
     let lost = found.resolution.moved.iter().filter(|moved| moved.from.iter().any(|member| own.contains(member)));
     let lost = lost.filter_map(|moved| moved.evidence.address()).filter(|number| !profile.addresses.contains(number));
     let asserted = profile.asserted.iter().filter(|_| !brand.rules.identity.lookup_by_self_asserted);
     lost.map(|number| (number.clone(), MOVED)).chain(asserted.map(|address| (address.clone(), ASSERTED))).collect()
 }
 
-/// Every value of a profile, under the record that it comes from: addresses as the source has them, the rest by its name in
-/// templates.
+/// The values of a profile, for each record that they come from. Addresses have the source's spelling, the other values
+/// their names in templates.
 fn said(records: &[&Record], profile: &Profile) -> BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> {
     let mut said: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> = BTreeMap::new();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);

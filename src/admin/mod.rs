@@ -1,4 +1,4 @@
-//! Actions by people. Each writes its row to the audit log.
+//! Actions and explanations for people: cancel a booking, explain a lookup. Each action writes an audit entry.
 
 pub mod cancel_booking;
 pub mod explain;

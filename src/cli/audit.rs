@@ -1,5 +1,5 @@
-//! `hookpoint audit`: who did what. Commands that show, change or delete what is somebody's, or who may ask, write that down before they
-//! do it.
+//! `hookpoint audit`: who did what. Commands that show, change or delete personal data, or change keys, write an audit
+//! entry before they act.
 
 use std::collections::BTreeSet;
 
@@ -21,38 +21,39 @@ use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
-    /// What people did: exports, erasures, deliveries revealed, replayed and discarded, keys, cancellations; the newest first
+    /// List actions, the newest first: exports, erasures, revealed, replayed and discarded deliveries, keys,
+    /// cancellations
     List {
-        /// Only of this brand
+        /// Only this brand
         #[arg(long)]
         brand: Option<String>,
-        /// At most so many of a brand
+        /// The most entries for each brand
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
     },
 }
 
-/// Who does something, and why.
+/// The arguments that name the person and the reason for the audit log.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ActorArguments {
-    /// Who wants it, for the audit; whoever is logged in, if left out
+    /// Name of the person who wants this, for the audit log. Default: the login name
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     by: Option<String>,
-    /// Why, for the audit
+    /// The reason, for the audit log
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
 }
 
-/// What is about to be done.
+/// An action that a command is about to do.
 pub(super) struct Act<'a> {
     pub(super) action: &'static str,
-    /// Whose records.
+    /// The records that the action is about. The entry has their hashes.
     pub(super) records: Option<&'a BTreeSet<RecordKey>>,
-    /// By an id of ours, or how many.
+    /// An id of this service, or a count. Never personal data.
     pub(super) target: String,
 }
 
-/// Something that was written down and is being done.
+/// An action with an audit entry, before its outcome is known.
 pub(super) struct Begun<'a> {
     pool: &'a Pool,
     brand_id: i32,
@@ -60,19 +61,19 @@ pub(super) struct Begun<'a> {
 }
 
 impl ActorArguments {
-    /// Somebody who needn't say why.
+    /// A person without a reason.
     pub(super) fn of(by: &Option<String>) -> Self {
         Self { by: by.clone(), reason: String::new() }
     }
 
-    /// Writes down what is about to be done.
+    /// Writes the audit entry of an action that is about to start.
     pub(super) async fn begin<'a>(&self, pool: &'a Pool, brand: &Brand, act: Act<'_>) -> anyhow::Result<Begun<'a>> {
         let hasher = SuppressionHasher::new(&brand.row.suppression_key);
         let subjects = act.records.into_iter().flatten().map(|key| hasher.record(key)).collect();
         self.write(pool, brand.id(), act, subjects).await
     }
 
-    /// As [`begin`](Self::begin), of what is about nobody's records, also where the brand is no longer in the settings.
+    /// As [`begin`](Self::begin), for an action without records. The brand does not have to be in the settings.
     pub(super) async fn begin_for<'a>(&self, pool: &'a Pool, brand_id: i32, act: Act<'_>) -> anyhow::Result<Begun<'a>> {
         self.write(pool, brand_id, act, BTreeSet::new()).await
     }
@@ -84,7 +85,7 @@ impl ActorArguments {
             action: act.action.to_owned(),
             subjects,
             target: act.target,
-            done_by: text::clean(&self.by.clone().or_else(user_name).unwrap_or_else(|| "somebody who did not say".to_owned())),
+            done_by: text::clean(&self.by.clone().or_else(user_name).unwrap_or_else(|| "unknown".to_owned())),
             reason: text::clean(&self.reason),
             begun_at: Clock::system().now(),
             outcome: String::new(),
@@ -95,7 +96,7 @@ impl ActorArguments {
 }
 
 impl Begun<'_> {
-    /// Writes down what became of it.
+    /// Adds the outcome to the audit entry.
     pub(super) async fn end(self, outcome: &str) -> anyhow::Result<()> {
         Ok(finish_action(self.pool, self.brand_id, self.action_id, outcome).await?)
     }
@@ -125,14 +126,14 @@ async fn list(database: &Database, settings: Settings, slug: Option<&str>, limit
         }
     }
     if is_empty {
-        say("Nobody did anything that is written down.");
+        say("The audit log has no entries.");
     }
     Ok(())
 }
 
-/// One thing that was done, in two lines.
+/// Prints an audit entry, in two lines.
 pub(super) fn show(brand: &Brand, row: &ActionRow) {
-    let outcome = if row.outcome.is_empty() { "what became of it is not known" } else { row.outcome.as_str() };
+    let outcome = if row.outcome.is_empty() { "outcome unknown" } else { row.outcome.as_str() };
     let at = row.begun_at.to_zoned(TimeZone::UTC).strftime("%F %T UTC");
     let source = row.source.map(|source| format!("  {source}")).unwrap_or_default();
     let about: String = row.subjects.first().into_iter().flat_map(|subject| subject.0).take(4).map(|byte| format!("{byte:02x}")).collect();

@@ -10,7 +10,7 @@ use crate::storage::brands::count_brand;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BrandCommand {
-    /// The brands of the settings, with what is known about each
+    /// List the brands of the settings, with counts of customers, records, events and valid keys
     List,
 }
 
@@ -24,7 +24,7 @@ pub(super) async fn run(command: BrandCommand, settings: Settings) -> anyhow::Re
         lines.push(format!("{:<24}{:>12}{:>12}{:>12}{:>12}", brand.rules.slug, counts.customers, counts.records, counts.events, counts.live_keys));
     }
     lines.sort();
-    say(&format!("{:<24}{:>12}{:>12}{:>12}{:>12}", "brand", "customers", "records", "events", "live keys"));
+    say(&format!("{:<24}{:>12}{:>12}{:>12}{:>12}", "brand", "customers", "records", "events", "valid keys"));
     lines.iter().for_each(|line| say(line));
     database.close().await;
     Ok(())

@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyh
         let made = rebuild(&database.pool, brand, &mut |progress| {
             bar.set_length(progress.total.max(progress.done));
             bar.set_position(progress.done);
-            // Where nobody watches, a line for every tenth.
+            // Without a terminal, print a line after each 10 %.
             let tenth = progress.done.saturating_mul(10).checked_div(progress.total).unwrap_or_default();
             if bar.is_hidden() && tenth > lines {
                 lines = tenth;
@@ -39,13 +39,13 @@ pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyh
         })
         .await?;
         bar.finish_and_clear();
-        say(&format!("{}: {} records looked at, {} customers are new or different.", brand.rules.slug, made.done, made.customers));
+        say(&format!("{}: {} records processed, {} customers new or changed.", brand.rules.slug, made.done, made.customers));
     }
     database.close().await;
     Ok(())
 }
 
-/// A bar that shows how many of some things are done, where somebody watches.
+/// A progress bar; hidden if there is no terminal.
 pub(super) fn bar(name: &str, things: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

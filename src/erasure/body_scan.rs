@@ -1,4 +1,4 @@
-//! Whether a delivery that says nothing we can read is about somebody erased.
+//! Searches the body of a delivery for an erased person. It is for deliveries that the parsers cannot read.
 
 use std::collections::BTreeSet;
 
@@ -17,20 +17,21 @@ use crate::storage::StorageError;
 use crate::storage::erasures::find_erased;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
-/// A shorter id says too little: an order of three pieces would name the third customer.
+/// The shortest text that counts as an id. A shorter one, such as a quantity, would match an id by chance.
 const LEAST_ID_CHARS: usize = 8;
 
-/// Nothing shorter is an address.
+/// The shortest text that counts as an address.
 const LEAST_CHARS: usize = 5;
 
-/// A longer one is a text.
+/// Texts of this length or longer are neither an address nor an id.
 const MOST_CHARS: usize = 320;
 
-/// Which of some deliveries hold, as a value or as a word, an address that only somebody erased had, or the id of one of
-/// that person's records. For those that can't be read or say nothing: what can be read is dropped by the write path.
+/// Tells for each delivery whether its body contains an address that only an erased person had, or the id of one of
+/// that person's records. This is for deliveries that cannot be parsed, or that contain no change: from the others, the
+/// write path drops the erased data.
 ///
 /// # Errors
-/// When Postgres fails.
+/// If Postgres fails.
 pub async fn mentions_erased(db: &mut Connection, brand: &Brand, deliveries: &[&Delivery]) -> Result<Vec<bool>, StorageError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let mentions: Vec<BTreeSet<SuppressionHash>> =
@@ -40,7 +41,7 @@ pub async fn mentions_erased(db: &mut Connection, brand: &Brand, deliveries: &[&
     Ok(mentions.iter().map(|mentions| mentions.iter().any(|hash| found.contains_key(hash))).collect())
 }
 
-/// Everything in a body that the ledger may name.
+/// The hashes of all texts in a body that the suppression list could contain.
 pub(crate) fn mentions_of(body: &[u8], hasher: &SuppressionHasher, region: Option<Region>) -> BTreeSet<SuppressionHash> {
     let mut texts = BTreeSet::new();
     match serde_json::from_slice(body) {
@@ -61,7 +62,7 @@ fn leaves(json: &Value, texts: &mut BTreeSet<String>) {
         }
         Value::Array(values) => values.iter().for_each(|value| leaves(value, texts)),
         Value::Object(fields) => fields.iter().for_each(|(name, value)| {
-            // Some write ids as names.
+            // Some senders write ids as member names.
             texts.insert(name.clone());
             leaves(value, texts);
         }),
@@ -74,7 +75,7 @@ fn words(text: &str, texts: &mut BTreeSet<String>) {
     for word in text.split(is_apart) {
         let word = word.trim_matches(|c: char| ".:'!?".contains(c));
         texts.insert(word.to_owned());
-        // key:value, mailto:…, and what was escaped for a form.
+        // Also the part after a colon (key:value, mailto:…), and the text without percent-encoding.
         texts.extend(word.split_once(':').map(|(_, rest)| rest.to_owned()));
         if word.contains('%') {
             texts.insert(percent_encoding::percent_decode_str(word).decode_utf8_lossy().into_owned());
@@ -92,7 +93,7 @@ fn hashes(text: &str, hasher: &SuppressionHasher, region: Option<Region>) -> Vec
         hashes.extend(EmailField::read(text).emails.into_iter().map(|email| hasher.own(&email.into())));
     }
     if text.chars().filter(|c| c.is_numeric()).count() >= 6 {
-        // Also without the sign of the country code.
+        // Also numbers with a country code but without the plus.
         let numbers = PhoneField::read(text, region).numbers.into_iter().chain(PhoneField::read_e164(text).numbers);
         hashes.extend(numbers.map(|number| hasher.own(&number.phone.into())));
     }

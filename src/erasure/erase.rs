@@ -1,4 +1,4 @@
-//! Erasing one person, and taking it back.
+//! Erases a person, and revokes an erasure.
 
 use std::collections::BTreeSet;
 
@@ -19,27 +19,27 @@ use crate::storage::purge::{list_common, list_event_keys, list_namesakes, list_p
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher, given_name};
 use crate::storage::write_changes::begin;
 
-/// An erasure failed. It goes on with the next start of the service, if it had begun.
+/// An erasure failed. If the suppression list already contains it, the running service, or its next start, finishes it.
 #[derive(Debug, thiserror::Error)]
 pub enum ErasureError {
-    /// The store fails.
+    /// Postgres failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The ledger names more than is believed.
+    /// The suppression list would erase more of the brand than `erasure.max_erased_percent` allows.
     #[error(
-        "the ledger of erasures names {named} of the {all} {what} of {brand}, which nobody erased in this database: is it this brand's file? If it is right, raise erasure.max_erased_percent for this start"
+        "the suppression file would erase {named} of the {all} {what} of brand {brand}. Check that the file belongs to this database. If it does, raise erasure.max_erased_percent for this start"
     )]
     TooMany {
-        /// Of which brand.
+        /// The brand.
         brand: String,
-        /// Records, or events of others.
+        /// "records", or "events": those of records that are not erased.
         what: &'static str,
-        /// How many it names.
+        /// How many the list would erase.
         named: usize,
-        /// How many there are.
+        /// How many the brand has.
         all: usize,
     },
-    /// The ledger's file fails.
+    /// The suppression file cannot be used.
     #[error(transparent)]
     Ledger(#[from] SuppressionFileError),
 }
@@ -50,39 +50,39 @@ impl From<sqlx::Error> for ErasureError {
     }
 }
 
-/// How many deliveries of the inbox were looked at.
+/// How many deliveries of the inbox an erasure has checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// So many.
+    /// The checked deliveries.
     pub done: u64,
-    /// Of so many that there were at the beginning.
+    /// The deliveries that existed at the beginning.
     pub total: u64,
 }
 
-/// What was erased, without whom.
+/// The result of an erasure. It does not say who was erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// Names the erasure in the ledger.
+    /// Id of the erasure in the suppression list.
     pub erasure_id: Uuid,
     /// When it began.
     pub erased_at: Timestamp,
-    /// What was deleted.
+    /// How much was deleted.
     pub counts: ErasedCounts,
-    /// How many hashes the ledger holds of it.
+    /// How many hashes the suppression list has for this erasure.
     pub entries: usize,
 }
 
-/// Whom a command is about.
+/// The person whose erasure is revoked.
 #[derive(Clone)]
 pub enum ErasureTarget {
-    /// Who has an address.
+    /// The person with this address.
     Address(Identifier),
-    /// Whose record has an id.
+    /// The person with a record of this id.
     Id(String),
 }
 
 impl ErasureTarget {
-    /// The records that an id may be that of: of any kind, alone or after a kind or a source.
+    /// The record keys that the id may mean. The id may stand alone, or after a kind or a source.
     #[must_use]
     pub fn record_keys(&self) -> BTreeSet<RecordKey> {
         let Self::Id(id) = self else { return BTreeSet::new() };
@@ -94,10 +94,10 @@ impl ErasureTarget {
     }
 }
 
-/// Everything that the ledger is to name of a person.
+/// The hashes that the suppression list needs for a person.
 ///
 /// # Errors
-/// When Postgres fails.
+/// If Postgres fails.
 pub(crate) async fn list_entries(
     db: &mut Connection,
     brand: &Brand,
@@ -108,13 +108,13 @@ pub(crate) async fn list_entries(
     entries.extend(list_event_keys(db, brand.id(), records).await?.iter().map(|key| hasher.event(key)));
     let suppression_hashes = list_traces(db, brand.id(), records).await?;
     let full: BTreeSet<String> = suppression_hashes.iter().map(|trace| trace.name_key.clone()).filter(|name| !name.is_empty()).collect();
-    // Some records say only what somebody is called.
+    // Some records have the given name only.
     let given = full.iter().map(|name| given_name(name)).filter(|given| !given.is_empty()).map(|given| format!("{given}\u{1f}"));
     let names: BTreeSet<String> = given.chain(full.iter().cloned()).collect();
     let mut values: BTreeSet<Identifier> = suppression_hashes.iter().map(|trace| trace.identifier.clone()).filter(Identifier::could_link).collect();
     values.extend(records.iter().filter_map(|key| Identifier::reference(key.kind.as_str(), &key.id)));
     let common = list_common(db, brand.id(), records, &values).await?;
-    // A father and his son on one phone: there the name says nothing.
+    // If somebody with the same name has the address too (father and son on one phone), the name proves nothing.
     let namesakes = list_namesakes(db, brand.id(), records, &values, &names).await?;
     for value in &values {
         let is_own = !common.contains(value) && brand.rules.identity.may_link(value);
@@ -126,11 +126,11 @@ pub(crate) async fn list_entries(
     Ok(entries)
 }
 
-/// Erases whoever the records stand for. The ledger comes first, file and table; from then on it is only a matter of time,
-/// whatever is killed when.
+/// Erases the person of some records. It writes the suppression list first, in the file and in the database. If it is
+/// interrupted after that, the service finishes the erasure.
 ///
 /// # Errors
-/// When the ledger's file can't be written, and nothing is erased; or when Postgres fails.
+/// If the suppression file cannot be written (then nothing is erased), or if Postgres fails.
 pub async fn erase(
     pool: &Pool,
     brand: &Brand,
@@ -148,7 +148,8 @@ pub async fn erase(
     Ok(Receipt { erasure_id, erased_at: now, counts, entries })
 }
 
-/// Enters a person into the ledger. Gives back the erasure, the person's records, and how many entries there are.
+/// Adds a person to the suppression list. Returns the id of the erasure, the person's records, and the number of
+/// hashes.
 ///
 /// # Errors
 /// As [`erase`].
@@ -174,10 +175,11 @@ pub async fn add_suppressions(
     Ok((erasure_id, records, entries))
 }
 
-/// Takes every erasure back that names somebody: what comes in from now on counts again. Gives back how many there were.
+/// Revokes every erasure that contains an address or an id: from now on, new data of that person is accepted. Returns
+/// how many erasures were revoked.
 ///
 /// # Errors
-/// When the ledger's file can't be written, or Postgres fails.
+/// If the suppression file cannot be written, or if Postgres fails.
 pub async fn revoke_erasure(pool: &Pool, brand: &Brand, file: &SuppressionFile, whom: &ErasureTarget, now: Timestamp) -> Result<usize, ErasureError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let hashes: BTreeSet<SuppressionHash> = match whom {

@@ -1,4 +1,4 @@
-//! Everything that is held about a person, for that person.
+//! Exports all stored data about a person, for that person.
 
 use std::collections::BTreeSet;
 
@@ -20,11 +20,11 @@ use crate::storage::export::get_everything;
 use crate::storage::purge::list_person;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
-/// What is held about whoever some records stand for: what sources said, every value with its time; what happened; what people
-/// decided and are asked; the answer; and the deliveries that an erasure would delete.
+/// All stored data about the person of some records: the records with every value and its time, events, merges,
+/// decisions, open questions, the answer, audit entries, and the deliveries that an erasure would delete.
 ///
 /// # Errors
-/// When Postgres fails.
+/// If Postgres fails.
 pub async fn export(pool: &Pool, brand: &Brand, records: &BTreeSet<RecordKey>) -> Result<Value, StorageError> {
     let mut connection = pool.acquire().await?;
     let records = list_person(&mut connection, brand.id(), records).await?;
@@ -53,7 +53,7 @@ pub async fn export(pool: &Pool, brand: &Brand, records: &BTreeSet<RecordKey>) -
     Ok(everything)
 }
 
-/// What of a person's entries makes a delivery the person's.
+/// The hashes of a delivery's content. If one of them is among the person's, the delivery belongs to the export.
 fn says(work: &ChangeBatch, hasher: &SuppressionHasher, brand: &Brand) -> BTreeSet<SuppressionHash> {
     let mut said = BTreeSet::new();
     for (key, versions) in &work.records {

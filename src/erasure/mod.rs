@@ -1,14 +1,18 @@
-//! Erasing a person for good.
+//! Erases a person for good.
 //!
-//! A ledger names who was erased, by keyed hashes only: their records, events and addresses. It is written before the first
-//! delete, in a file (`file`) and in the database, and from then on:
+//! The suppression list contains keyed hashes of the erased persons: of their records, events and addresses. It is
+//! written before the first delete, in a file ([`suppression_file`]) and in the database. From then on:
 //!
-//! - the write path drops what the ledger names (`sieve`), under the brand's lock, so that nobody writes what was read before;
-//! - what is there of them is deleted, and whoever is touched is made anew (`forgetting`), inbox included (`inbox`);
-//! - the file and the database are kept alike, and what came back with an old backup is erased again (`reconcile`).
+//! - the write path drops data that the list contains (`ingest::suppress`). It does so under the lock of the brand, so
+//!   a change that was read before the erasure is not written after it;
+//! - stored data of the person is deleted, also from the inbox (`purge_inbox`), and the customers that had something in
+//!   common with it are computed again ([`purge`]);
+//! - the file and the database are kept equal, and data that a restored backup brought back is erased again
+//!   ([`reconcile`]).
 //!
-//! An address that only the erased person had is enough to be dropped by. One that others have as well, or may have (a
-//! role's mailbox), is so only together with the person's name: the other half of a couple must not vanish with the first.
+//! If only the erased person had an address, a record with that address is dropped. If others have it too, or may have
+//! it (the mailbox of a department), it is dropped only together with the person's name: erasing one person of a couple
+//! must not remove the other.
 
 pub mod body_scan;
 pub mod erase;

@@ -1,4 +1,4 @@
-//! Deleting what is known of some records, and making anew whoever is touched.
+//! Deletes the stored data of some records, and computes the affected customers again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +17,11 @@ use crate::storage::erasures::ErasedCounts;
 use crate::storage::purge::{delete_facts, delete_lines, list_traces};
 use crate::storage::records::list_records;
 
-/// Forgets some records with their events, merges and decisions, and some events wherever they hang, inside a transaction
-/// that holds the brand's lock.
+/// Deletes some records with their events, merges and decisions, and some events of other records. The transaction must
+/// hold the lock of the brand.
 ///
-/// First the records are deleted as if their sources had: that way everybody who has something in common with them is made
-/// anew, and the caches are told, by the write path itself. What then still stands of them has no effect and just goes.
+/// First the write path applies a deletion of the records, as if their sources had deleted them. So it computes the
+/// other customers again, and notifies the caches. The rows that are left after that have no effect, and are deleted.
 pub(crate) async fn purge(
     db: &mut Connection,
     brand: &Brand,

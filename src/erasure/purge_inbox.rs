@@ -1,4 +1,4 @@
-//! Deleting the deliveries that are about somebody erased: waiting, done, dead and discarded ones alike.
+//! Deletes the deliveries about erased persons, in any state: pending, done, dead and discarded.
 
 use std::collections::BTreeSet;
 
@@ -20,15 +20,16 @@ use crate::storage::follow_ups::delete_erased_follow_ups;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 use crate::storage::write_changes::begin;
 
-/// Deliveries per transaction, and how many bytes of them: short, so that changes never wait long.
+/// The most deliveries in a transaction, and their most bytes. Short transactions do not delay other changes.
 pub(crate) const PAGE: (usize, u64) = (200, 4 * 1024 * 1024);
 
-/// What is to be known of a delivery.
+/// The content of a delivery, with the hashes to compare with the suppression list.
 pub(crate) struct Look {
-    /// What it says, if that can be read.
+    /// Its changes, if it can be parsed.
     pub work: Option<ChangeBatch>,
-    /// What the ledger may name of it: of what it says, or of its body.
+    /// The hashes of its changes.
     pub said: BTreeSet<SuppressionHash>,
+    /// The hashes of texts in its body.
     pub mentioned: BTreeSet<SuppressionHash>,
 }
 
@@ -41,7 +42,7 @@ impl Look {
             Some(Ok(Reading::Changes(changes))) if !changes.is_empty() => Some(ChangeBatch::from(changes)),
             _ => None,
         };
-        // What waits and can be read must be read: it may say something about others as well.
+        // A pending delivery that can be parsed is judged by its changes only: it may also be about other people.
         let is_left = work.is_some() && row.state == PENDING;
         Self {
             said: work.as_ref().map(|work| work.suppression_hashes(hasher, region)).unwrap_or_default(),
@@ -53,15 +54,15 @@ impl Look {
 
 const PENDING: &str = "pending";
 
-/// Deletes the deliveries that touch or mention anybody whom the ledger names, on the account of an erasure. What one that
-/// waits says about others is applied first.
+/// Deletes the deliveries that are about any person of the suppression list, and counts them for an erasure. If a
+/// pending delivery is also about other people, that part is applied first.
 pub(crate) async fn purge_deliveries(
     pool: &Pool,
     brand: &Brand,
     erasure: Uuid,
     on_progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), StorageError> {
-    // What waits to be asked about them was hinted at by such deliveries.
+    // Pending follow-ups come from such deliveries, so they are deleted too.
     let mut transaction = begin(pool, brand.id()).await?;
     delete_erased_follow_ups(&mut transaction, brand.id()).await?;
     transaction.commit().await?;

@@ -1,4 +1,4 @@
-//! Keeping the ledger's file and tables alike, and erasing again what an old backup brought back.
+//! Keeps the suppression file and the database equal, and erases again the persons whom a restored backup brought back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,11 +29,11 @@ use crate::storage::write_changes::begin;
 /// Records or events per transaction.
 const PAGE: usize = 500;
 
-/// Gives every brand the key that the file's hashes were made with, unless the database has hashes of its own: a database
-/// that was made anew knows its erased again. To be called before brands are opened.
+/// Stores, for each brand, the key of the file's hashes, unless the database already has hashes of the brand. So a new
+/// database recognises the persons that were erased before. Call this before brands are opened.
 ///
 /// # Errors
-/// When the file can't be read, or Postgres fails.
+/// If the file cannot be read, or if Postgres fails.
 pub async fn adopt_keys(pool: &Pool, file: &SuppressionFile, slugs: &[&str]) -> Result<(), ErasureError> {
     for (slug, ledger) in file.read()? {
         if let Some(key) = ledger.key.filter(|_| slugs.contains(&slug.as_str())) {
@@ -44,11 +44,11 @@ pub async fn adopt_keys(pool: &Pool, file: &SuppressionFile, slugs: &[&str]) -> 
     Ok(())
 }
 
-/// Brings file and tables to the same, and finishes every erasure that isn't finished in this database and began by some time:
-/// a command may be at work on a later one. Gives back how many those were.
+/// Makes the file and the database equal, and finishes the interrupted erasures that began by a given time: a command may
+/// still be working on a later one. Returns how many erasures it finished.
 ///
 /// # Errors
-/// When the file fails, or Postgres.
+/// If the file or Postgres fails.
 pub async fn reconcile(
     pool: &Pool,
     brand: &Brand,
@@ -57,27 +57,23 @@ pub async fn reconcile(
     began_by: Timestamp,
 ) -> Result<usize, ErasureError> {
     if get_suppression_key(pool, brand.id()).await? != brand.row.suppression_key {
-        tracing::error!(brand = brand.rules.slug, "this is another database than at the start: until a restart, the erased may be seen");
+        tracing::error!(brand = brand.rules.slug, "database was replaced; restart the service, or erased persons may be visible");
         return Ok(0);
     }
     let of_file = match file.read_brand(&brand.rules.slug, &brand.row.suppression_key) {
         Err(error @ SuppressionFileError::Foreign(_)) => {
-            tracing::error!(brand = brand.rules.slug, %error, "whoever it names is not known to be erased");
+            tracing::error!(brand = brand.rules.slug, %error, "suppression file ignored; persons in it count as not erased");
             None
         }
         read => Some(read?),
     };
     let rows = take_in(pool, brand, of_file.as_ref(), max_erased_percent).await?;
-    // What is not finished is finished first: the file may be on a disk that is full.
+    // First finish the erasures, then write the file: its disk may be full.
     let is_open = |row: &&ErasureRow| row.completed_at.is_none() && row.unerased_at.is_none() && row.erased_at <= began_by;
     let open: BTreeSet<Uuid> = rows.iter().filter(is_open).map(|row| row.erasure_id).collect();
     if !open.is_empty() {
         resume(pool, brand, &open, now).await?;
-        tracing::info!(
-            brand = brand.rules.slug,
-            erasures = open.len(),
-            "erasures are finished that had been interrupted, or undone by an old backup"
-        );
+        tracing::info!(brand = brand.rules.slug, erasures = open.len(), "finished erasures that were interrupted, or undone by a restored backup");
     }
     if let Some(of_file) = of_file {
         write_out(pool, brand, file, &of_file, &rows).await?;
@@ -91,9 +87,10 @@ fn digest(hashes: &BTreeSet<SuppressionHash>) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// Enters into the tables what only the file knows, unless that names more than is believed. Gives back what the tables hold then.
+/// Copies erasures from the file to the database, unless they would erase too much of the brand. Returns all erasures
+/// of the database.
 async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandSuppressions>, max_erased_percent: u32) -> Result<Vec<ErasureRow>, ErasureError> {
-    // Without the lock, for nearly always there is nothing to do.
+    // Without the lock of the brand: usually there is nothing to copy.
     let rows = list_erasures(&mut *pool.acquire().await?, brand.id()).await?;
     let known: BTreeMap<Uuid, &ErasureRow> = rows.iter().map(|row| (row.erasure_id, row)).collect();
     let is_alike = |id: &Uuid, entry: &Entry| {
@@ -119,7 +116,7 @@ async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandSuppressions>
     Ok(rows)
 }
 
-/// Writes into the file what only the tables know.
+/// Copies erasures from the database to the file.
 async fn write_out(pool: &Pool, brand: &Brand, file: &SuppressionFile, of_file: &BrandSuppressions, rows: &[ErasureRow]) -> Result<(), ErasureError> {
     let mut news = BrandSuppressions::default();
     for row in rows {
@@ -143,10 +140,11 @@ async fn write_out(pool: &Pool, brand: &Brand, file: &SuppressionFile, of_file: 
     Ok(())
 }
 
-/// So many records, and so many events of others, may be erased again whatever share of the brand they are.
+/// This many records, and this many events of other records, may always be erased again, whatever their percentage.
 const FEW: usize = 10;
 
-/// Nobody erases a large part of a brand between two backups.
+/// Refuses a suppression list that would erase a large part of the brand: it probably belongs to another database,
+/// because few persons are erased between two backups.
 async fn must_be_few(db: &mut Connection, brand: &Brand, max_erased_percent: u32) -> Result<(), ErasureError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let (mut named, mut of_named, mut all, mut after) = (0_usize, 0_usize, 0_usize, String::new());
@@ -177,7 +175,7 @@ fn are_few(brand: &Brand, what: &'static str, named: usize, all: usize, max_eras
     Err(ErasureError::TooMany { brand: brand.rules.slug.clone(), what, named, all })
 }
 
-/// Looks through everything that is kept for whom the ledger names, and erases it.
+/// Searches all stored data for persons of the suppression list, and erases them.
 async fn resume(pool: &Pool, brand: &Brand, open: &BTreeSet<Uuid>, now: Timestamp) -> Result<(), ErasureError> {
     let mut after = String::new();
     while let Some(last) = forget_records(pool, brand, &after).await? {
@@ -194,18 +192,19 @@ async fn resume(pool: &Pool, brand: &Brand, open: &BTreeSet<Uuid>, now: Timestam
     Ok(())
 }
 
-/// Those of a page of records that the ledger names.
+/// A page of records, with those that the suppression list contains.
 struct Named {
-    /// The page's last one, and how many are on it.
+    /// The last record of the page.
     last: RecordKey,
+    /// The number of records on the page.
     number: usize,
-    /// Whom it names, and which erasure does.
+    /// The records of erased persons, each with its erasure.
     erased: BTreeMap<RecordKey, Uuid>,
-    /// Record ids that it doesn't name yet, of people whom it names by their addresses.
+    /// Hashes of record ids to add to the list: records that it recognised by their addresses.
     learned: BTreeSet<(SuppressionHash, Uuid)>,
 }
 
-/// Looks at the next page of records; `None` at the end.
+/// Reads and checks the next page of records. Returns `None` at the end.
 async fn named_after(db: &mut Connection, brand: &Brand, after: &str) -> Result<Option<Named>, ErasureError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let keys = list_named_after(db, brand.id(), after, PAGE).await?;
@@ -232,7 +231,7 @@ async fn named_after(db: &mut Connection, brand: &Brand, after: &str) -> Result<
     Ok(Some(Named { last, number: keys.len(), erased, learned }))
 }
 
-/// Forgets those of the next page of records that the ledger names. Gives back the page's last one.
+/// Erases the records of the next page that the suppression list contains. Returns the last record of the page.
 async fn forget_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<RecordKey>, ErasureError> {
     let mut transaction = begin(pool, brand.id()).await?;
     let Some(Named { last, erased, learned, .. }) = named_after(&mut transaction, brand, after).await? else { return Ok(None) };
@@ -249,7 +248,7 @@ async fn forget_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Optio
     Ok(Some(last))
 }
 
-/// Forgets those of the next page of events that the ledger names. Gives back the page's last one.
+/// Erases the events of the next page that the suppression list contains. Returns the last event of the page.
 async fn forget_events(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<EventKey>, ErasureError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let mut transaction = begin(pool, brand.id()).await?;

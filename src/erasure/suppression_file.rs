@@ -1,8 +1,9 @@
-//! The ledger's copy outside Postgres: a backup of yesterday doesn't know who was erased today.
+//! The copy of the suppression list outside Postgres. It is needed because a backup of yesterday does not contain the
+//! erasures of today.
 //!
-//! Lines of JSON, only ever added to, each on the disk before anything is deleted on its account. They hold hashes, and the
-//! key that they were made with: a database that was made anew has another key, and could do nothing with the hashes. So
-//! whoever can read the file can try out addresses, as whoever can read the database can read them; it is its owner's only.
+//! The file has lines of JSON. Lines are only appended, and each is on disk before the first delete of its erasure.
+//! They contain hashes and the key of the hashes: a new database has another key, and could not use the hashes without
+//! it. So a reader of the file can test whether an address was erased. Therefore only the owner can read the file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -18,45 +19,45 @@ use uuid::Uuid;
 
 use crate::storage::suppressions::{SuppressionHash, SuppressionKey};
 
-/// The ledger's file.
+/// The file of the suppression list.
 #[derive(Debug, Clone)]
 pub struct SuppressionFile(PathBuf);
 
-/// The ledger's file can't be used.
+/// The suppression file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SuppressionFileError {
-    /// What it holds isn't known.
-    #[error("the ledger of erasures {0} cannot be read: {1}")]
+    /// The file cannot be read.
+    #[error("the suppression file {0} cannot be read: {1}")]
     Read(PathBuf, ErrorKind),
-    /// Nothing can be added.
-    #[error("the ledger of erasures {0} cannot be written: {1}")]
+    /// The file cannot be written.
+    #[error("the suppression file {0} cannot be written: {1}")]
     Write(PathBuf, ErrorKind),
-    /// It belongs to another database.
-    #[error("the ledger of erasures {0} was made with another key than this database's")]
+    /// The file belongs to another database.
+    #[error("the suppression file {0} belongs to another database: its key is not the one of this database")]
     Foreign(PathBuf),
 }
 
-/// What the file says of one brand.
+/// The part of the file about one brand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BrandSuppressions {
-    /// What the hashes were made with.
+    /// The key of the hashes.
     pub key: Option<SuppressionKey>,
-    /// Who was erased.
+    /// The erasures, by id.
     pub erasures: BTreeMap<Uuid, Entry>,
 }
 
 /// An erasure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// When.
+    /// When the person was erased.
     pub erased_at: Timestamp,
-    /// When somebody took it back, which counts for ever.
+    /// When the erasure was revoked. This is final.
     pub unerased_at: Option<Timestamp>,
-    /// Whom and what it names.
+    /// The hashes of the person's records, events and addresses.
     pub hashes: BTreeSet<SuppressionHash>,
 }
 
-/// A line of the file: the key, something erased, or something taken back.
+/// A line of the file: a key, an erasure, or a revoked erasure.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileRecord {
@@ -78,7 +79,7 @@ fn bytes(text: &str) -> Option<[u8; 32]> {
 }
 
 impl SuppressionFile {
-    /// The file at a path, which need not be there yet.
+    /// The file at a path. It does not have to exist yet.
     #[must_use]
     pub const fn new(path: PathBuf) -> Self {
         Self(path)
@@ -92,10 +93,10 @@ impl SuppressionFile {
         move |error| SuppressionFileError::Write(self.0.clone(), error.kind())
     }
 
-    /// Everything it says, by brand. A line that was cut off says nothing: nothing was deleted on its account.
+    /// Reads the whole file, by brand. It ignores incomplete lines: for these, nothing was deleted.
     ///
     /// # Errors
-    /// When the file is there and can't be read.
+    /// If the file exists and cannot be read.
     pub fn read(&self) -> Result<BTreeMap<String, BrandSuppressions>, SuppressionFileError> {
         let text = match std::fs::read(&self.0) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -109,24 +110,24 @@ impl SuppressionFile {
             cut_off = cut_off.saturating_add(usize::from(read.is_none()));
         }
         if cut_off > 0 {
-            tracing::warn!(lines = cut_off, "the ledger of erasures has lines that can't be read: they count for nothing");
+            tracing::warn!(lines = cut_off, "suppression file has unreadable lines, which are ignored");
         }
         Ok(ledger)
     }
 
-    /// What it says of a brand whose hashes are made with a key.
+    /// Reads the part of a brand, and checks its key.
     ///
     /// # Errors
-    /// When it was made with another one, or can't be read.
+    /// If the file has another key for the brand, or if it cannot be read.
     pub fn read_brand(&self, brand: &str, key: &SuppressionKey) -> Result<BrandSuppressions, SuppressionFileError> {
         let ledger = self.read()?.remove(brand).unwrap_or_default();
         if ledger.key.is_some_and(|known| known != *key) { Err(SuppressionFileError::Foreign(self.0.clone())) } else { Ok(ledger) }
     }
 
-    /// Adds to what it says of a brand, and returns once that is on the disk.
+    /// Appends erasures of a brand, and returns when they are on disk.
     ///
     /// # Errors
-    /// When the file can't be written; nothing may be deleted then.
+    /// If the file cannot be written. Then the caller must not delete anything.
     pub fn append(&self, brand: &str, news: &BrandSuppressions) -> Result<(), SuppressionFileError> {
         let mut text = String::new();
         for line in news.lines(brand) {
@@ -141,20 +142,21 @@ impl SuppressionFile {
         if let Some(directory) = directory {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
-        // The directory may be another user's, who may have left a link there: what it leads to is nobody's ledger.
+        // The directory may belong to another user, who may have put a link there. So links are not followed.
         let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&self.0)?;
         if let Some(owner) = directory.map(std::fs::metadata).transpose()? {
-            // A command of root's must not make a file that the service can't read. Anybody else can't give it away.
+            // If root runs the command, the service's user must still be able to read the file. For other users, this
+            // fails.
             let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
         }
-        // A service and a command may both write.
+        // A service and a command may write at the same time.
         file.lock()?;
         let mut last = [b'\n'];
         if file.seek(SeekFrom::End(0))? > 0 {
             file.seek(SeekFrom::End(-1))?;
             file.read_exact(&mut last)?;
         }
-        // What was cut off must not take the next line with it.
+        // After an incomplete line, start a new one.
         let start = if last == [b'\n'] { "" } else { "\n" };
         file.write_all(format!("{start}{text}").as_bytes())?;
         file.sync_all()?;
@@ -163,11 +165,11 @@ impl SuppressionFile {
 }
 
 impl BrandSuppressions {
-    /// `None` for a line that says nothing.
+    /// Adds a line. Returns `None` if the line has no meaning.
     fn add(&mut self, line: &FileRecord) -> Option<()> {
         if let Some(key) = &line.key {
             let key = SuppressionKey(bytes(key)?);
-            // The first counts: hashes were made with it.
+            // The first key wins: the hashes are made with it.
             self.key.get_or_insert(key);
         }
         let Some(id) = line.erasure else { return line.key.as_ref().map(|_| ()) };

@@ -53,7 +53,7 @@ pub struct CustomFieldSettings {
     pub value: String,
 }
 
-/// What agents read about what happened.
+/// The timeline of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -71,7 +71,7 @@ impl Default for TimelineSettings {
     }
 }
 
-/// Who is who.
+/// Identity resolution: which records are one person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]

@@ -1,4 +1,4 @@
-//! A brand's settings, validated into its rules.
+//! Checks the settings of a brand, and makes its rules from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,15 +18,15 @@ use crate::sources::SourceSettings;
 use crate::sources::omnilab::ExternalIdKinds;
 use crate::sources::secret::Fetch;
 
-/// Keys, with what is wrong there.
+/// Mistakes: the key of each, and what is wrong.
 pub(super) type Found = Vec<(String, String)>;
 
-/// Checks a brand; on failure gives every key with what is wrong. Secrets that are not where they should be are told apart.
+/// Checks the settings of a brand. On failure, returns all mistakes. Missing secrets go to `secrets` instead.
 pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, secrets: &mut Secrets) -> Result<BrandRules, Found> {
     let mut found = Found::new();
     let starts_well = slug.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
     if !starts_well || slug.len() > 63 || !slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_') {
-        found.push((String::new(), "a brand's name is up to 63 lower-case letters, digits, - and _, beginning with a letter or digit".to_owned()));
+        found.push((String::new(), "a brand's name has 1 to 63 lower-case letters, digits, - and _, and begins with a letter or digit".to_owned()));
     }
     let time_zone = time_zone("time_zone", &settings.time_zone, &mut found);
     let locale = settings.locale.parse().map_err(|_| found.push(("locale".to_owned(), "must be \"en\" or \"nl\"".to_owned())));
@@ -73,18 +73,18 @@ fn region(name: &str) -> Result<Option<Region>, String> {
     if name.is_empty() {
         return Ok(None);
     }
-    name.parse().map(Some).map_err(|_| "is not a region; two capital letters such as \"NL\" are one, and \"\" is none".to_owned())
+    name.parse().map(Some).map_err(|_| "is not a region; write two capital letters such as \"NL\", or \"\" for none".to_owned())
 }
 
 fn kinds(names: &[String], key: &str, found: &mut Found) -> Vec<SourceKind> {
     let mut kinds = Vec::new();
     for (n, name) in names.iter().enumerate() {
         match name.parse::<SourceKind>() {
-            Ok(kind) if kinds.contains(&kind) => found.push((format!("{key}.{n}"), format!("\"{name}\" is there twice"))),
+            Ok(kind) if kinds.contains(&kind) => found.push((format!("{key}.{n}"), format!("\"{name}\" is listed twice"))),
             Ok(kind) => kinds.push(kind),
             Err(_) => found.push((
                 format!("{key}.{n}"),
-                format!("\"{name}\" is not a kind of record; those are {}", SourceKind::ALL.map(SourceKind::as_str).join(", ")),
+                format!("\"{name}\" is not a kind of record; the kinds are {}", SourceKind::ALL.map(SourceKind::as_str).join(", ")),
             )),
         }
     }
@@ -130,11 +130,11 @@ fn identity(settings: &IdentitySettings, region: Option<Region>, found: &mut Fou
     }
 }
 
-/// From the bundled database, so that every machine renders the same bytes.
+/// Finds a time zone in the bundled database, so that every machine renders the same bytes.
 fn time_zone(key: &str, name: &str, found: &mut Found) -> Option<TimeZone> {
     let zone = TimeZoneDatabase::bundled().get(name).ok();
     if zone.is_none() {
-        found.push((key.to_owned(), "is not a time zone; an IANA name such as \"Europe/Amsterdam\" is one".to_owned()));
+        found.push((key.to_owned(), "is not a time zone; write an IANA name such as \"Europe/Amsterdam\"".to_owned()));
     }
     zone
 }
@@ -150,12 +150,12 @@ fn check_sources(sources: &SourceSettings, found: &mut Found) {
     }
     time_zone("sources.omneo.time_zone", &sources.omneo.time_zone, found);
     for (handle, name) in sources.omneo.identity_kinds.iter().filter(|(_, name)| !kind(name)) {
-        found.push((format!("sources.omneo.identity_kinds.{handle}"), format!("\"{name}\" is not a kind of record; those are {choices}")));
+        found.push((format!("sources.omneo.identity_kinds.{handle}"), format!("\"{name}\" is not a kind of record; the kinds are {choices}")));
     }
     for (n, action) in sources.syncaroo.webhook_priorities.0.iter().enumerate() {
         for (key, value) in [("attribute", &action.attribute), ("resource", &action.resource)] {
             if value.is_empty() {
-                found.push((format!("sources.syncaroo.webhook_priorities.{n}.{key}"), "must not be empty; \"*\" stands for any".to_owned()));
+                found.push((format!("sources.syncaroo.webhook_priorities.{n}.{key}"), "must not be empty; \"*\" matches any value".to_owned()));
             }
         }
     }
@@ -178,7 +178,7 @@ fn check_fields(settings: &BrandSettings, found: &mut Found) {
         if field.name.is_empty() {
             found.push((format!("custom_fields.{n}.name"), "must not be empty".to_owned()));
         } else if !names.insert(&field.name) {
-            found.push((format!("custom_fields.{n}.name"), format!("\"{}\" is there twice; each name may be used once", field.name)));
+            found.push((format!("custom_fields.{n}.name"), format!("\"{}\" is used twice; each name may be used once", field.name)));
         }
     }
     if !(1..=1_000).contains(&settings.timeline.limit) {

@@ -1,5 +1,5 @@
-//! The settings file as it may be written: strict, every key with a default. What each is for is in
-//! `deploy/settings.example.toml`; a test holds that file complete.
+//! The content of the settings file. Unknown keys are mistakes, and every key has a default. The file
+//! `deploy/settings.example.toml` explains each key; a test makes sure that it has all of them.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +13,21 @@ use super::networks;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SettingsFile {
-    /// Listening, networks, shutting down.
+    /// Addresses, networks, shutdown.
     pub server: ServerSettings,
-    /// Where the data is.
+    /// The database.
     pub database: DatabaseSettings,
-    /// The hookpoint.
+    /// The lookup endpoint, which Omnidesk calls.
     pub lookup: LookupSettings,
-    /// Webhooks and what becomes of them.
+    /// Webhooks: how they are received, stored and applied.
     pub inbox: InboxSettings,
-    /// Calling the sources' APIs.
+    /// Calls to the APIs of the sources.
     pub calls: CallSettings,
-    /// Walking through what the sources have.
+    /// Sync runs and follow-up calls.
     pub sync: SyncSettings,
-    /// How often who may ask.
+    /// Rate limits for clients.
     pub limits: LimitsSettings,
-    /// Erasing people.
+    /// Erasure of persons.
     pub erasure: ErasureSettings,
     /// Logs.
     pub telemetry: TelemetrySettings,
@@ -35,7 +35,7 @@ pub struct SettingsFile {
     pub brands: BTreeMap<String, BrandSettings>,
 }
 
-/// Listening, networks, shutting down.
+/// Addresses, networks, shutdown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -54,13 +54,13 @@ pub struct ServerSettings {
     pub shutdown_timeout_seconds: u64,
 }
 
-/// The header in which trusted proxies write whom they speak for.
+/// The header in which trusted proxies write the client address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ForwardedHeader {
-    /// The common one.
+    /// The common header.
     #[serde(rename = "x-forwarded-for")]
     XForwardedFor,
-    /// RFC 7239.
+    /// The header of RFC 7239.
     #[serde(rename = "forwarded")]
     Forwarded,
 }
@@ -82,7 +82,7 @@ impl Default for ServerSettings {
     }
 }
 
-/// Where the data is.
+/// The database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -108,7 +108,7 @@ impl Default for DatabaseSettings {
     }
 }
 
-/// The hookpoint.
+/// The lookup endpoint, which Omnidesk calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -126,13 +126,13 @@ pub struct LookupSettings {
     pub database_connections: usize,
 }
 
-/// What is answered when several customers have an address.
+/// The answer to a lookup if several customers have the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MultipleMatches {
-    /// All of them.
+    /// All customers.
     All,
-    /// None.
+    /// No customer.
     None,
 }
 
@@ -154,7 +154,7 @@ impl Default for LookupSettings {
     }
 }
 
-/// Webhooks and what becomes of them.
+/// Webhooks: how they are received, stored and applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -190,7 +190,7 @@ impl Default for InboxSettings {
     }
 }
 
-/// Calling the sources' APIs.
+/// Calls to the APIs of the sources.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -218,7 +218,7 @@ impl Default for CallSettings {
     }
 }
 
-/// Walking through what the sources have.
+/// Sync runs and follow-up calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -246,7 +246,7 @@ impl Default for SyncSettings {
     }
 }
 
-/// How often who may ask.
+/// Rate limits for clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -272,7 +272,7 @@ impl Default for LimitsSettings {
     }
 }
 
-/// Erasing people.
+/// Erasure of persons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -302,14 +302,14 @@ impl Default for TelemetrySettings {
     }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people in a terminal, JSON elsewhere.
+    /// Text in a terminal, JSON elsewhere.
     Auto,
-    /// For people.
+    /// Text for people.
     Human,
-    /// A JSON object a line.
+    /// One JSON object in each line.
     Json,
 }

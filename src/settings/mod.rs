@@ -1,7 +1,8 @@
-//! One TOML file and the environment, into typed and validated settings. Every mistake is found at start.
+//! Makes typed, checked settings from one TOML file and the environment. It reports all mistakes before the service
+//! starts, and at once; only a mistake of syntax or type is reported alone.
 //!
-//! [`SettingsFile`] is the file as it may be written; this module turns it into what the program uses. Nothing else reads the
-//! environment.
+//! [`SettingsFile`] is the content of the file. This module turns it into the values that the program uses. Nothing
+//! else reads the environment.
 
 mod brand_file;
 pub mod brands;
@@ -24,23 +25,24 @@ use crate::storage::embedded::Layout;
 /// The settings of a service.
 #[derive(Debug)]
 pub struct Settings {
-    /// The parts that need no translation.
+    /// The file, for the values that are used as they are.
     pub file: SettingsFile,
-    /// Where the data is.
+    /// The database: a server, or the embedded Postgres.
     pub place: Place,
-    /// The brands.
+    /// The rules of each brand.
     pub brands: Vec<BrandRules>,
-    /// Secrets that are not where the file says: whose doors let nobody in. Only who opens doors need mind.
+    /// Secrets that could not be read. Their webhook endpoints refuse everything, and their APIs are not called. So
+    /// only commands that need the secrets treat these as mistakes.
     pub missing: Vec<Mistake>,
-    /// Secrets that may not be what was meant.
+    /// Secrets that look wrong, for example with spaces around them.
     pub warnings: Vec<Mistake>,
 }
 
 impl Settings {
-    /// Reads a settings file, or the defaults where there is none.
+    /// Reads the settings file. Without a file, uses the defaults.
     ///
     /// # Errors
-    /// Every mistake that was found.
+    /// All mistakes in the file.
     pub fn load(path: Option<&Path>) -> Result<Self, Vec<Mistake>> {
         let found = path.map(Path::to_owned).or_else(find_file);
         let Some(path) = found else { return Self::parse("", Path::new("hookpoint.toml")) };
@@ -48,18 +50,18 @@ impl Settings {
         Self::parse(&text, &path)
     }
 
-    /// Reads settings from text; `path` is for the messages.
+    /// Reads settings from text. `path` is for the messages only.
     ///
     /// # Errors
-    /// Every mistake that was found.
+    /// All mistakes in the text.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Vec<Mistake>> {
         Self::parse_with(text, path, &webhooks::fetch)
     }
 
-    /// Reads settings from text, and secrets from elsewhere.
+    /// Reads settings from text, and secrets with the given function.
     ///
     /// # Errors
-    /// Every mistake that was found.
+    /// All mistakes in the text.
     pub fn parse_with(text: &str, path: &Path, fetch: Fetch<'_>) -> Result<Self, Vec<Mistake>> {
         let source = Source::new(text, path);
         let file: SettingsFile = toml::from_str(text).map_err(|error| vec![source.of_syntax(&error)])?;
@@ -84,20 +86,20 @@ impl Settings {
         }
     }
 
-    /// How large the pool is.
+    /// The size and timeouts of the connection pool.
     #[must_use]
     pub fn pool_size(&self) -> PoolSize {
         PoolSize { connections: self.file.database.max_connections, acquire_timeout: ACQUIRE_TIMEOUT, statement: Some(STATEMENT) }
     }
 }
 
-/// How long work besides lookups waits for a free connection.
+/// How long all work except lookups waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a statement of the service may take. None of them needs a tenth of that; what hangs is given up.
+/// The timeout of a statement. No statement needs a tenth of this, so a statement that reaches it hangs.
 const STATEMENT: Duration = Duration::from_secs(10);
 
-/// `DATABASE_URL` wins over the file; a URL over the embedded server.
+/// Chooses the database: `DATABASE_URL`, else the URL of the settings, else the embedded server.
 fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) -> Option<Place> {
     let database = &file.database;
     if let Some(url) = environment("DATABASE_URL") {
@@ -117,10 +119,10 @@ fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) 
     }
     let data_dir = if database.data_dir.is_empty() { default_data_dir() } else { Some(PathBuf::from(&database.data_dir)) };
     let Some(data_dir) = data_dir else {
-        mistakes.push(source.at("database.data_dir", "must be set: neither XDG_DATA_HOME nor HOME says where data may be kept".to_owned()));
+        mistakes.push(source.at("database.data_dir", "must be set, because neither XDG_DATA_HOME nor HOME is set".to_owned()));
         return None;
     };
-    // Postgres runs elsewhere.
+    // The working directory of Postgres is another one, so the path must be absolute.
     let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
     let postgres_bin = (!database.postgres_bin.is_empty()).then(|| PathBuf::from(&database.postgres_bin));
     let cache_dir = default_cache_dir();
@@ -128,10 +130,11 @@ fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) 
     Some(Place::Embedded(Layout { data_dir, postgres_bin, cache_dir: cache_dir.unwrap_or_default(), fetch, durable: true }))
 }
 
-/// A ledger that is restored together with the data would forget with it.
+/// Refuses a suppression file inside the data directory: a restored backup of the data would replace the file with an
+/// old copy.
 fn check_suppression_file(file: &SettingsFile, place: Option<&Place>, mistakes: &mut Vec<Mistake>, source: &Source<'_>) {
     let Some(ledger) = chosen_suppression_file(file) else {
-        mistakes.push(source.at("erasure.suppression_file", "must be set: neither XDG_STATE_HOME nor HOME says where it may be kept".to_owned()));
+        mistakes.push(source.at("erasure.suppression_file", "must be set, because neither XDG_STATE_HOME nor HOME is set".to_owned()));
         return;
     };
     let ledger = std::path::absolute(&ledger).unwrap_or(ledger);
@@ -140,11 +143,11 @@ fn check_suppression_file(file: &SettingsFile, place: Option<&Place>, mistakes: 
     {
         let data = layout.data_dir.display();
         mistakes
-            .push(source.at("erasure.suppression_file", format!("must not be below {data}, or a restored backup of the data takes it back as well")));
+            .push(source.at("erasure.suppression_file", format!("must not be below {data}: a restored backup of it would replace this file too")));
     }
 }
 
-/// Numbers that would make no sense.
+/// Checks the numbers against their bounds, and the addresses, paths and URLs.
 fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) {
     let (server, lookup, limits, inbox) = (&file.server, &file.lookup, &file.limits, &file.inbox);
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
@@ -206,32 +209,31 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
     }
     let taken = ["/health/", "/problems/", "/webhooks/"].iter().any(|taken| file.lookup.path.starts_with(taken));
     if taken || file.lookup.path.contains(['?', '#', '{', '}']) || !file.lookup.path.starts_with('/') || file.lookup.path == "/" {
-        mistakes.push(source.at("lookup.path", "must be a path of its own such as \"/omnidesk/customerlookup\"".to_owned()));
+        mistakes.push(source.at("lookup.path", "must be a path that no other endpoint uses, such as \"/omnidesk/customerlookup\"".to_owned()));
     }
     for (key, address) in [("server.listen", &file.server.listen), ("server.metrics_listen", &file.server.metrics_listen)] {
         let off = key == "server.metrics_listen" && address.is_empty();
         if !off && address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
-            mistakes.push(source.at(key, "must be an address and a port such as \"127.0.0.1:8080\"".to_owned()));
+            mistakes.push(source.at(key, "must be an address and a port, such as \"127.0.0.1:8080\"".to_owned()));
         }
     }
     if file.server.listen == file.server.metrics_listen {
-        mistakes.push(source.at("server.metrics_listen", "must be another port than server.listen".to_owned()));
+        mistakes.push(source.at("server.metrics_listen", "must differ from server.listen".to_owned()));
     }
     let url = &file.database.url;
     if !url.is_empty() && !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-        mistakes.push(source.at("database.url", "must be a URL such as \"postgres://user@host/database\"".to_owned()));
+        mistakes.push(source.at("database.url", "must be a URL, such as \"postgres://user@host/database\"".to_owned()));
     }
     let word = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if !word(&file.lookup.key_parameter) || ["channelAddressType", "address", "ticketID", "primaryID"].contains(&file.lookup.key_parameter.as_str()) {
-        mistakes.push(
-            source.at("lookup.key_parameter", "must be a word of letters and digits that Omnidesk doesn't use itself, such as \"key\"".to_owned()),
-        );
+        let what = "must have only letters, digits, - and _, and must not be a parameter of Omnidesk; write a name such as \"key\"";
+        mistakes.push(source.at("lookup.key_parameter", what.to_owned()));
     }
     if tracing::Level::from_str_checked(&file.telemetry.level).is_none() {
         mistakes.push(source.at("telemetry.level", "must be \"error\", \"warn\", \"info\", \"debug\" or \"trace\"".to_owned()));
     }
     if !file.server.public_url.is_empty() && !["http://", "https://"].iter().any(|scheme| file.server.public_url.starts_with(scheme)) {
-        mistakes.push(source.at("server.public_url", "must be a URL such as \"https://api.brand.nl\"".to_owned()));
+        mistakes.push(source.at("server.public_url", "must be a URL, such as \"https://api.brand.nl\"".to_owned()));
     }
 }
 
@@ -255,7 +257,7 @@ fn find_file() -> Option<PathBuf> {
     named.or_else(|| ["hookpoint.toml", "/etc/hookpoint/hookpoint.toml"].into_iter().map(PathBuf::from).find(|path| path.is_file()))
 }
 
-/// The name of whoever is logged in.
+/// The login name of the person who runs the command.
 #[must_use]
 pub fn user_name() -> Option<String> {
     ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(environment)
@@ -266,8 +268,8 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }
 
-/// A directory of ours; `None` where the environment names none. A shared temporary directory would do for nothing: whoever comes
-/// first chooses what is in it.
+/// A directory of this program. Returns `None` if the environment names none. A shared temporary directory is never
+/// used instead: another user could put files there first.
 fn home(xdg: &str, below_home: &str, of_root: &str) -> Option<PathBuf> {
     if is_root() {
         return Some(PathBuf::from(of_root));
@@ -280,7 +282,7 @@ fn default_data_dir() -> Option<PathBuf> {
     home("XDG_DATA_HOME", ".local/share", "/var/lib/hookpoint")
 }
 
-/// Where the ledger of erasures has its copy. Settings that were read have one.
+/// The path of the suppression file. Settings that passed the checks always have one.
 #[must_use]
 pub fn suppression_file(file: &SettingsFile) -> PathBuf {
     chosen_suppression_file(file).unwrap_or_default()
@@ -294,12 +296,13 @@ fn chosen_suppression_file(file: &SettingsFile) -> Option<PathBuf> {
     }
 }
 
-/// Where binaries fetched through npm are kept; `None` where nothing says, and none are fetched.
+/// The directory for binaries that npm downloads. `None` if the environment names none: then nothing is downloaded.
 #[must_use]
 pub fn default_cache_dir() -> Option<PathBuf> {
     environment("HOOKPOINT_CACHE_DIR").map(PathBuf::from).or_else(|| home("XDG_CACHE_HOME", ".cache", "/var/cache/hookpoint"))
 }
-/// The directories that commands are looked for in.
+
+/// The directories of the `PATH`.
 #[must_use]
 pub fn search_path() -> Vec<PathBuf> {
     environment("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The doors of a brand's sources and its accounts there, with the secrets that its settings name.
+//! Makes a brand's webhook verifiers and API accounts, with the secrets that its settings name.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -11,11 +11,11 @@ use crate::sources::api::AccountRules;
 use crate::sources::secret::{Fetch, SecretLoader, SecretRef};
 use crate::sources::webhook::Door;
 
-/// More than any secret has: a wrong path must not fill the memory.
+/// The most bytes of a secret. The limit exists because a wrong path could name a huge file.
 const MAX_SECRET_BYTES: u64 = 4_096;
 
-/// The doors that the settings describe; every mistake is told by its key, and never by what it holds. A door whose secrets
-/// are missing lets nobody in.
+/// Makes the webhook verifiers of a brand. A mistake names its key, never its value. A verifier whose secrets are
+/// missing refuses every webhook.
 pub(super) fn open(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found, secrets: &mut Secrets) -> BTreeMap<Source, Door> {
     let mut doors = BTreeMap::new();
     for source in Source::ALL {
@@ -32,7 +32,7 @@ pub(super) fn open(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found
     doors
 }
 
-/// The accounts that the settings describe. One whose secret is missing isn't called.
+/// Makes the API accounts of a brand. An account whose secret is missing is left out, so its API is not called.
 pub(super) fn connect(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found, secrets: &mut Secrets) -> BTreeMap<Source, AccountRules> {
     let mut accounts = BTreeMap::new();
     for source in Source::ALL {
@@ -47,28 +47,28 @@ pub(super) fn connect(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Fo
     accounts
 }
 
-/// What there is to say of the secrets that the settings name.
+/// Problems with the secrets that the settings name.
 #[derive(Default)]
 pub(super) struct Secrets {
-    /// They are not where they should be.
+    /// Secrets that could not be read.
     pub(super) missing: Found,
-    /// They may not be what was meant.
+    /// Secrets that look wrong.
     pub(super) warnings: Found,
 }
 
-/// A file's last line ends with a line break that isn't meant, and so does what a shell puts into the environment.
+/// Reads a secret from its place, without line breaks at its end: editors and shells add these.
 pub(super) fn fetch(place: &SecretRef) -> Result<Vec<u8>, String> {
     match place {
         SecretRef::Env(name) => {
-            let kept = environment(name).ok_or_else(|| "names an environment variable that is not set".to_owned())?;
+            let kept = environment(name).ok_or_else(|| "names an environment variable that is not set or is empty".to_owned())?;
             Ok(without_line_break(kept.into_bytes()))
         }
         SecretRef::File(path) => {
             let mut kept = Vec::new();
             let file = std::fs::File::open(path).and_then(|file| file.take(MAX_SECRET_BYTES.saturating_add(1)).read_to_end(&mut kept));
-            file.map_err(|error| format!("names a file that can't be read: {error}"))?;
+            file.map_err(|error| format!("names a file that cannot be read: {error}"))?;
             if u64::try_from(kept.len()).unwrap_or(u64::MAX) > MAX_SECRET_BYTES {
-                return Err(format!("names a file of more than {MAX_SECRET_BYTES} bytes: that is no secret"));
+                return Err(format!("names a file of more than {MAX_SECRET_BYTES} bytes, which is too long for a secret"));
             }
             Ok(without_line_break(kept))
         }

@@ -411,7 +411,7 @@ fn mistakes(text: &str) -> Vec<String> {
     parsed.map_or_else(|mistakes| mistakes, |settings| settings.missing).iter().map(ToString::to_string).collect()
 }
 
-const KINDS: &str = "those are omneo.profile, omniotap.customer, omniotap.contact, omnilab.participant, syncaroo.member";
+const KINDS: &str = "the kinds are omneo.profile, omniotap.customer, omniotap.contact, omnilab.participant, syncaroo.member";
 const ROOTS: &str = "this template can use customer, attributes, omneo, omniotap, omnilab, syncaroo";
 
 /// A settings text with one mistake, the line and key that the message names, and what it says would be right.
@@ -463,7 +463,7 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[brands.demo]\ncustom_fields = [\n { name = \"a\", value = \"{{ omneo.tier }\" },\n]", 3, "brands.demo.custom_fields.0.value", "expected end of variable block"),
     ("[brands.demo]\ncustom_fields = [\n { name = \"a\", value = \"{{ omneo.tier | shout }}\" },\n]", 3, "brands.demo.custom_fields.0.value", "there is no filter `shout`"),
     ("[brands.demo]\ncustom_fields = [\n { name = \"a\", value = \"{{ 1 is wonderful }}\" },\n]", 3, "brands.demo.custom_fields.0.value", "there is no test `wonderful`"),
-    ("[brands.demo]\ncustom_fields = [\n { name = \"a\", value = \"1\" },\n { name = \"a\", value = \"2\" },\n]", 4, "brands.demo.custom_fields.1.name", "is there twice"),
+    ("[brands.demo]\ncustom_fields = [\n { name = \"a\", value = \"1\" },\n { name = \"a\", value = \"2\" },\n]", 4, "brands.demo.custom_fields.1.name", "is used twice"),
     ("[[brands.demo.custom_fields]]\nname = \"\"\nvalue = \"1\"", 2, "brands.demo.custom_fields.0.name", "must not be empty"),
     ("[brands.demo]\ncustom_fields = [\n { name = \"a\" },\n]", 3, "brands.demo.custom_fields.0", "missing field `value`"),
     ("[brands.demo.timeline.messages]\n\"omneo.order\" = \"{{ event.total | monney }}\"", 2, "brands.demo.timeline.messages.omneo.order", "there is no filter `monney`"),
@@ -480,12 +480,12 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[brands.demo.sources.omnilab]\nexternal_id_kind = \"crm\"", 2, "brands.demo.sources.omnilab.external_id_kind", "must be \"\" or one of omneo.profile"),
     ("[brands.demo.sources.omnilab]\nexternal_id_kind = [\n \"omneo.profile\",\n \"crm\",\n]", 4, "brands.demo.sources.omnilab.external_id_kind.1", KINDS),
     ("[brands.demo.sources.omnilab]\nexternal_id_kind = [\"\"]", 2, "brands.demo.sources.omnilab.external_id_kind.0", KINDS),
-    ("[brands.demo.sources.omnilab]\nexternal_id_kind = [\n \"omneo.profile\",\n \"omneo.profile\",\n]", 4, "brands.demo.sources.omnilab.external_id_kind.1", "is there twice"),
+    ("[brands.demo.sources.omnilab]\nexternal_id_kind = [\n \"omneo.profile\",\n \"omneo.profile\",\n]", 4, "brands.demo.sources.omnilab.external_id_kind.1", "is listed twice"),
     ("[brands.demo.sources.omnilab]\nexternal_id_kind = 5", 2, "brands.demo.sources.omnilab.external_id_kind", "such as \"omneo.profile\", or a list"),
     ("[brands.demo.sources.omneo.identity_kinds]\ncrm = \"crm\"", 2, "brands.demo.sources.omneo.identity_kinds.crm", KINDS),
     ("[brands.demo.sources.omnilab.pointers]\nemail = \"data.email\"", 2, "brands.demo.sources.omnilab.pointers.email", "starts with /, as in \"/data/email\""),
-    ("[brands.demo.sources.syncaroo]\nwebhook_priorities = [\n { attribute = \"\", resource = \"*\", priority = \"drop\" },\n]", 3, "brands.demo.sources.syncaroo.webhook_priorities.0.attribute", "\"*\" stands for any"),
-    ("[brands.demo.sources.syncaroo]\nwebhook_priorities = [\n { attribute = \"*\", resource = \"*\", priority = \"now\" },\n]", 3, "brands.demo.sources.syncaroo.webhook_priorities.0", "expected one of `first`, `usual`, `later`, `drop`"),
+    ("[brands.demo.sources.syncaroo]\nwebhook_priorities = [\n { attribute = \"\", resource = \"*\", priority = \"drop\" },\n]", 3, "brands.demo.sources.syncaroo.webhook_priorities.0.attribute", "\"*\" matches any value"),
+    ("[brands.demo.sources.syncaroo]\nwebhook_priorities = [\n { attribute = \"*\", resource = \"*\", priority = \"now\" },\n]", 3, "brands.demo.sources.syncaroo.webhook_priorities.0", "expected one of `high`, `normal`, `low`, `drop`"),
     ("[brands.demo.sources.syncaroo]\nwebhook_priorities = [\n { attribute = \"*\", priority = \"drop\" },\n]", 3, "brands.demo.sources.syncaroo.webhook_priorities.0", "missing field `resource`"),
     // Doors.
     ("[brands.demo.sources.omneo.webhook]\nverification = \"hash\"", 2, "brands.demo.sources.omneo.webhook.verification", "expected one of ``, `signature`, `secret`, `none`"),

@@ -46,7 +46,7 @@ fn count(desk: &Desk) -> [String; 3] {
 
 fn refused(ended: &RunEnd) {
     assert_eq!(ended.code, Some(1), "{}", ended.error);
-    let sentence = "the ledger of erasures names 12 of the 12 records of shop, which nobody erased in this database";
+    let sentence = "the suppression file would erase 12 of the 12 records of brand shop";
     assert!(ended.error.contains(sentence) && ended.error.contains("raise erasure.max_erased_percent"), "{}", ended.error);
 }
 

@@ -102,5 +102,5 @@ fn a_brand_of_the_settings_that_nothing_is_known_of_yet_is_not_denied() {
 fn who_looks_at_what_was_cancelled_writes_nothing() {
     let desk = Desk::open();
     refuse_writing(&desk);
-    assert!(desk.run(&["booking", "actions"]).well().contains("Nobody had anything done."));
+    assert!(desk.run(&["booking", "actions"]).well().contains("No bookings were cancelled through hookpoint."));
 }

@@ -169,7 +169,7 @@ async fn what_was_cancelled_although_nothing_was_heard_is_seen() {
     assert!(matches!(desk.cancel(BOOKING).await.unwrap(), Refreshed::Done));
     let shown = desk.shown().await;
     assert!(shown.len() == 2 && shown[0].ends_with("(cancelled)"), "{shown:?}");
-    assert_eq!(desk.outcomes().await, ["cancelled, as its bookings show"]);
+    assert_eq!(desk.outcomes().await, ["cancelled, as the bookings at the source show"]);
     desk.close().await;
 }
 

@@ -28,27 +28,27 @@ use crate::telemetry;
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
-    /// Where to listen
+    /// Address and port to listen on
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// The key that lookups need; "demo" when only this machine can ask, else a new one
+    /// API key for lookups. Default: "demo" if only this machine can reach the demo, otherwise a random key
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     key: Option<String>,
-    /// Raise every limit to this many, for load tests
+    /// Set the rate limits to this many requests per second, for load tests
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit_per_second: Option<u32>,
 }
 
 pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let mut shutdown = ShutdownSignal::listen()?;
-    // As with the key: what only this machine can reach needs no secret that nobody knows.
+    // As with the key: if only this machine can reach the demo, well-known secrets are safe.
     let secrets = if arguments.listen.ip().is_loopback() { Ok(Secrets::known()) } else { Secrets::random() };
-    let secrets = secrets.map_err(|_| anyhow::anyhow!("the system has no random numbers to give"))?;
+    let secrets = secrets.map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?;
     let clock = Clock::system();
     let world = Arc::new(World::new(clock.clone()));
     let systems = Systems::start(Arc::clone(&world), &secrets, Terms::default(), clock)?;
     let shown = show(&arguments, &secrets, systems, &mut shutdown).await;
-    // What they hold holds them.
+    // The systems hold a reference to the data, and the data to the systems: break this circle.
     drop(world);
     shown
 }
@@ -61,10 +61,10 @@ async fn show(arguments: &DemoArguments, secrets: &Secrets, systems: Systems, sh
     configure(&mut settings, arguments);
     telemetry::start(&settings.file.telemetry);
     telemetry::metrics();
-    say("Starting an embedded Postgres, the four systems and a brand with customers …");
+    say("Starting an embedded Postgres, simulators of the four systems, and a brand with customers …");
     sweep_abandoned(&std::env::temp_dir(), PREFIX);
     let data_dir = make_directory(&std::env::temp_dir(), PREFIX)?;
-    // Whoever is erased here is gone with the demo.
+    // The suppression list is deleted together with the demo's data.
     settings.file.erasure.suppression_file = data_dir.join("ledger.jsonl").display().to_string();
     let cache_dir = crate::settings::default_cache_dir();
     let fetch = cache_dir.is_some();
@@ -93,7 +93,7 @@ async fn live(
         newcomer::arrive(&world);
         systems.send_webhooks_to(format!("http://{}", application.address))?;
         let key = send::make_key(&application, arguments).await?;
-        // Whoever waits for it can ask now.
+        // First the listener must know the key and the data. Then the demo is ready.
         application.catch_up().await?;
         application.set_prepared();
         application.readiness().until_ready().await;
@@ -128,7 +128,7 @@ fn configure(settings: &mut Settings, arguments: &DemoArguments) {
     file.server.metrics_listen = "127.0.0.1:0".to_owned();
     file.server.drain_seconds = 0;
     file.telemetry.level = "warn".to_owned();
-    // It is walked through where its progress can be seen.
+    // `fill` runs the backfill itself, to show its progress.
     file.sync.backfill = false;
     if let Some(limit) = arguments.limit_per_second {
         file.limits.lookups_per_second = limit;

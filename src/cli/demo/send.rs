@@ -1,4 +1,4 @@
-//! What the demo prints: what to try.
+//! Prints how to use the demo: commands to try, addresses, data directory.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,31 +18,31 @@ use crate::demo::webhook_signer::Secrets;
 use crate::http::api_keys::NewKey;
 use crate::storage::api_keys::insert_key;
 
-/// What there is to tell of.
+/// The parts that the printed instructions describe.
 pub(super) struct Told<'a> {
-    /// The key of lookups.
+    /// The API key for lookups.
     pub(super) key: String,
     pub(super) application: &'a Application,
     pub(super) systems: &'a Systems,
     pub(super) secrets: &'a Secrets,
     pub(super) data_dir: Option<PathBuf>,
-    /// The brand's settings, as a file would have them.
+    /// The brand's settings, as TOML text.
     pub(super) settings: &'a str,
 }
 
-/// Makes the key of lookups.
+/// Creates the API key for lookups.
 pub(super) async fn make_key(application: &Application, arguments: &DemoArguments) -> anyhow::Result<String> {
     let (brand, clock) = (application.brands.values().next().context("the demo has no brand")?, Clock::system());
     let key = match &arguments.key {
         Some(key) => key.clone(),
         None if arguments.listen.ip().is_loopback() => "demo".to_owned(),
-        None => NewKey::generate().map_err(|_| anyhow::anyhow!("the system has no random numbers to give"))?.reveal().to_owned(),
+        None => NewKey::generate().map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?.reveal().to_owned(),
     };
     insert_key(&application.database.pool, &key::new_row(brand, "demo", &key, clock.now(), None)?).await?;
     Ok(key)
 }
 
-/// Prints what to try.
+/// Prints the instructions.
 pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
     let Told { key, application, systems, secrets, .. } = told;
     let (brand, clock) = (application.brands.values().next().context("the demo has no brand")?, Clock::system());
@@ -55,15 +55,15 @@ pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
         "\nReady: {} customers from {} records and {} events of OmnioTap, Omneo, OmniLab and Syncaroo.\n",
         counts.customers, counts.records, counts.events
     ));
-    say("Try:");
+    say("Look up a customer by e-mail address, phone number or order number:");
     by_email("thomas@example.org");
     say(&format!("  curl '{url}&channelAddressType=phoneNumber&address=%2B31612312311'"));
     say(&format!("  curl '{url}&primaryID=NL-2026-00042'"));
-    say(&format!("\nNobody told of {}, who came after everything was asked for: the systems are asked while she is on the phone:", newcomer::EMAIL));
+    say(&format!("\n{} is in no webhook and no backfill. The lookup itself fetches her from the systems:", newcomer::EMAIL));
     by_email(newcomer::EMAIL);
-    say(&format!("\nEvery {} seconds somebody buys, books or asks something; {REGULAR} buys most:", PAUSE.as_secs()));
+    say(&format!("\nEvery {} seconds a customer buys, books or asks something. {REGULAR} buys most often:", PAUSE.as_secs()));
     by_email(REGULAR);
-    say(&format!("\nSend what the four systems would send, and ask again who {} is:", examples::EMAIL));
+    say(&format!("\nSend one webhook of each system, and look up {} after each:", examples::EMAIL));
     for (_, request) in examples::examples(secrets, &systems.base_url(Source::Syncaroo), clock.now()) {
         say(&format!("  {}", request.as_curl(&base)));
     }
@@ -71,7 +71,7 @@ pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
     if let Some(data_dir) = &told.data_dir {
         let file = write_settings(data_dir, told.settings, secrets)?;
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hookpoint"));
-        say("\nSee how the sources are doing:");
+        say("\nShow the state of the APIs and the webhooks, and explain a lookup:");
         for command in ["sync status".to_owned(), "inbox status".to_owned(), format!("lookup --email {REGULAR} --why")] {
             say(&format!("  {} --settings {} {command}", program.display(), file.display()));
         }
@@ -79,16 +79,16 @@ pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
     if let Some(metrics) = application.metrics_address {
         say(&format!("\nMetrics: http://{metrics}/metrics"));
     }
-    say("Systems:");
+    say("Simulators:");
     for source in Source::ALL {
         say(&format!("  {:9}{}", source.as_str(), systems.base_url(source)));
     }
-    say(&format!("Data:    {} (gone when the demo ends)", told.data_dir.as_deref().map(|dir| dir.display().to_string()).unwrap_or_default()));
-    say("End it with Ctrl-C.");
+    say(&format!("Data:    {} (deleted when the demo ends)", told.data_dir.as_deref().map(|dir| dir.display().to_string()).unwrap_or_default()));
+    say("Press Ctrl-C to stop the demo.");
     Ok(())
 }
 
-/// The settings as a file, for commands that work beside the service, and the secrets as files of their own.
+/// Writes the settings to a file, for commands that run beside the demo. Each secret gets a file of its own.
 fn write_settings(data_dir: &Path, brand: &str, secrets: &Secrets) -> anyhow::Result<PathBuf> {
     let mut text = format!("[database]\ndata_dir = {:?}\n\n{brand}", data_dir.display().to_string());
     for (name, secret) in secrets.by_name() {

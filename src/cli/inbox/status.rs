@@ -12,8 +12,8 @@ use crate::storage::invalid_values::{InvalidValueRow, list_invalid_values};
 pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow::Result<()> {
     say(&format!("{}\n", brand.rules.slug));
     say(&format!(
-        "  {:<9} {:<11}{:>9}{:>8}{:>7}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
-        "source", "verified by", "received", "refused", "twice", "pending", "oldest", "done", "retried", "dead", "last came", "usual gap"
+        "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
+        "source", "verified by", "received", "refused", "duplicates", "pending", "oldest", "done", "retried", "dead", "last seen", "usual gap"
     ));
     let counts = count_deliveries(pool, brand.id()).await?;
     let watches = watch(pool, brand).await?;
@@ -25,7 +25,7 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
         let silence = watch.silence(now).map_or_else(|| "never".to_owned(), |silence| format!("{} ago", span(silence)));
         let usual = watch.usual_silence.map_or_else(|| "-".to_owned(), |usual| format!("up to {}", span(usual)));
         say(&format!(
-            "  {:<9} {:<11}{:>9}{:>8}{:>7}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
+            "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
             watch.source.as_str(),
             watch.proof.unwrap_or("-"),
             watch.door.accepted,
@@ -44,43 +44,44 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
     Ok(())
 }
 
-/// What somebody should do something about.
+/// The problems of a source that a person should solve.
 fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
     let mut remarks = Vec::new();
     let name = watch.source.as_str();
     match watch.proof {
-        None => remarks.push(format!("{name}: not connected: its webhooks get 503 until sources.{name}.webhook says how they are verified")),
-        Some("none") => remarks.push(format!("{name}: not verified: whoever knows the URL can write into this brand (verification = \"none\")")),
+        None => remarks.push(format!("{name}: not connected. Its webhooks get 503 until sources.{name}.webhook sets their verification")),
+        Some("none") => remarks.push(format!("{name}: webhooks are not verified (verification = \"none\"): anybody can write data of this brand")),
         Some(_) => {}
     }
     if watch.is_failing() {
         let since = watch.door.refused_since.map_or_else(String::new, |at| format!(" since {}", at.strftime("%F %T UTC")));
-        remarks.push(format!("{name}: the last {} were all refused{since}: its secret is probably another one here", watch.door.refused_in_a_row));
+        let count = watch.door.refused_in_a_row;
+        remarks.push(format!("{name}: the last {count} webhooks were all refused{since}. Compare the secret here with the one at the source"));
     }
     if watch.dead > 0.0 {
-        remarks.push(format!("{name}: {} could not be applied: `hookpoint inbox list --source {name} --state dead` says why", watch.dead));
+        remarks.push(format!("{name}: {} could not be applied. `hookpoint inbox list --source {name} --state dead` shows the reasons", watch.dead));
     }
     if let Some(at) = watch.door.conflicting_at {
         remarks.push(format!(
-            "{name}: {} dropped whose id another webhook with different content had (last {}): the sender's ids are broken",
+            "{name}: {} dropped: another webhook with other content has the same id (last {}). Report this to the source",
             watch.door.conflicting_duplicates,
             at.strftime("%F %T UTC")
         ));
     }
     if watch.silence_ratio(now).is_some_and(|ratio| ratio > 3.0) {
-        remarks.push(format!("{name}: silent for much longer than usual: does it still send to the right URL?"));
+        remarks.push(format!("{name}: silent for much longer than usual. Check that the source still sends to the right URL"));
     }
     remarks
 }
 
-/// So many fields are named.
+/// The most fields in a line.
 const MOST_FIELDS: usize = 8;
 
-/// What was left out because it could not be read.
+/// The line about values that were left out because they could not be parsed.
 fn unread_values(source: &str, rows: &[InvalidValueRow]) -> Option<String> {
     let last_at = rows.iter().map(|row| row.last_at).max()?;
     let named: Vec<String> = rows.iter().take(MOST_FIELDS).map(|row| format!("{} {}", row.field, row.count)).collect();
     let more = if rows.len() > MOST_FIELDS { format!(" and {} more fields", rows.len().saturating_sub(MOST_FIELDS)) } else { String::new() };
     let (named, last_at) = (named.join(", "), last_at.strftime("%F %T UTC"));
-    Some(format!("{source}: could not be read and was left out: {named}{more} (last {last_at}); `inbox list` and `lookup --why` show where"))
+    Some(format!("{source}: values left out that could not be parsed: {named}{more} (last {last_at}). See `inbox list`, `lookup --why`"))
 }

@@ -21,27 +21,27 @@ use crate::storage::sync_runs::cancel_streams;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SyncCommand {
-    /// Walk through what the sources have now: where it was left, or all of it
+    /// Read all data from the APIs of the sources, or continue an interrupted run
     Run(WhichArguments),
-    /// How each account is doing: budget, health, how far each stream is, drift
+    /// Show the API calls and the health of each source, and the progress and drift of each stream
     Status {
-        /// Only of this brand
+        /// Only this brand
         #[arg(long)]
         brand: Option<String>,
     },
-    /// End what is being walked through, wherever it runs
+    /// Cancel unfinished runs, on any replica
     Cancel(WhichArguments),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WhichArguments {
-    /// Only of this brand
+    /// Only this brand
     #[arg(long)]
     brand: Option<String>,
-    /// Only of this source
+    /// Only this source
     #[arg(long, value_name = "SOURCE")]
     source: Option<Source>,
-    /// Only this stream, as `sync status` names it
+    /// Only this stream, as `sync status` shows it
     #[arg(long, value_name = "STREAM")]
     stream: Option<String>,
 }
@@ -51,13 +51,13 @@ impl WhichArguments {
         self.source.is_none_or(|wanted| wanted == source)
     }
 
-    /// The streams of a source that are meant.
+    /// The selected streams of a source.
     fn streams(&self, brand: &Brand, source: Source) -> Vec<Stream> {
         let all = brand.rules.sources.api(source).streams().iter();
         all.filter(|stream| self.stream.as_deref().is_none_or(|wanted| wanted == stream.name)).copied().collect()
     }
 
-    /// A stream that no source has is a mistake, not nothing to do.
+    /// Refuses the name of a stream that no selected source has.
     fn check(&self) -> anyhow::Result<()> {
         let sources = crate::sources::SourceSettings::default();
         let Some(wanted) = &self.stream else { return Ok(()) };
@@ -69,7 +69,7 @@ impl WhichArguments {
             .collect();
         anyhow::ensure!(
             names.contains(wanted.as_str()),
-            "there is no stream of that name; those are {}",
+            "there is no such stream; the streams are {}",
             names.into_iter().collect::<Vec<_>>().join(", ")
         );
         Ok(())
@@ -103,9 +103,9 @@ async fn cancel(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArguments) -> a
         count = count.saturating_add(cancel_streams(pool, brand.id(), which.source, which.stream.as_deref(), Clock::system().now()).await?);
     }
     match count {
-        0 => say("Nothing was being walked through."),
-        1 => say("One pass ends. `hookpoint sync run` begins anew."),
-        count => say(&format!("{count} passes end. `hookpoint sync run` begins anew.")),
+        0 => say("There was no unfinished run."),
+        1 => say("1 run cancelled. `hookpoint sync run` starts a new one."),
+        count => say(&format!("{count} runs cancelled. `hookpoint sync run` starts new ones.")),
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::storage::sync_streams::{StreamRow, list_streams};
 use crate::sync::{Progress, ProgressEvent, RunEnd, SyncError, SyncMode, SyncRunner};
 use crate::upstream::UpstreamClients;
 
-/// After so long without a step it is said why somebody else's pass stands still.
+/// If a run of another process makes no progress for this long, its reason is shown.
 const STILL: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArguments, file: &SettingsFile) -> anyhow::Result<()> {
@@ -34,7 +34,7 @@ pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArgumen
         for source in Source::ALL.into_iter().filter(|source| which.means(*source)) {
             let Some(account) = accounts.get(brand.id(), source) else {
                 if which.source.is_some() {
-                    anyhow::bail!("{}: {source} is not connected: sources.{source}.api says where its API is and how it is called", brand.rules.slug);
+                    anyhow::bail!("{}: the API of {source} is not connected; set sources.{source}.api", brand.rules.slug);
                 }
                 continue;
             };
@@ -43,10 +43,10 @@ pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArgumen
         }
     }
     if walks.is_empty() {
-        say("No source is connected: sources.<source>.api says where its API is and how it is called.");
+        say("No API is connected. Set sources.<source>.api in the settings of a brand.");
         return Ok(());
     }
-    // Who is asked about one by one must be known first.
+    // Streams that are read record by record come last: the records must be stored first.
     let (first, then): (Vec<_>, Vec<_>) = walks.iter().partition(|(walker, streams)| streams.iter().all(|stream| walker.needs(*stream).is_empty()));
     let walk_all = async |walks: Vec<&(SyncRunner, Vec<Stream>)>| {
         join_all(walks.into_iter().map(|(walker, streams)| walk_account(walker, streams, &bars))).await
@@ -63,23 +63,23 @@ pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArgumen
             for (walker, _) in &walks {
                 walker.release().await?;
             }
-            say("Left where it is: `hookpoint sync run`, or the service, goes on from there.");
+            say("Stopped. `hookpoint sync run`, or the service, continues from here.");
             0
         }
     };
     background.end().await;
-    anyhow::ensure!(broken == 0, "{broken} could not be walked through");
+    anyhow::ensure!(broken == 0, "{broken} of the streams could not be read; the reasons are above");
     Ok(())
 }
 
-/// Walks through an account's streams, one after the other. Gives back how many couldn't be.
+/// Reads the streams of an account, one after the other. Returns how many could not be read.
 pub(crate) async fn walk_account(walker: &SyncRunner, streams: &[Stream], bars: &MultiProgress) -> anyhow::Result<usize> {
     let mut broken: usize = 0;
     for stream in streams {
         let shown = Shown::new(walker, *stream, bars);
         let ended = loop {
             match walker.scan(*stream, SyncMode::Full, &|sign| shown.tell(sign)).await {
-                // Whoever walks it may be killed meanwhile: then it is our turn.
+                // The other process may be killed: then this one takes the run over.
                 Ok(RunEnd::LeaseHeldElsewhere) => {
                     if let Some(ended) = follow(walker, *stream, &shown).await? {
                         break ended;
@@ -96,7 +96,8 @@ pub(crate) async fn walk_account(walker: &SyncRunner, streams: &[Stream], bars: 
     Ok(broken)
 }
 
-/// Shows how somebody else's pass goes, until it ends; `None` when nobody walks it any more, or it was only of what changed.
+/// Shows the progress of another process's run until it ends. Returns `None` if the lease of that process ended, or if
+/// that run was an incremental one: then this process can run.
 async fn follow(walker: &SyncRunner, stream: Stream, shown: &Shown) -> anyhow::Result<Option<RunEnd>> {
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
     let (mut scanned, mut moved_at) = (None, Instant::now());
@@ -125,8 +126,8 @@ async fn follow(walker: &SyncRunner, stream: Stream, shown: &Shown) -> anyhow::R
     }
 }
 
-/// Why somebody else's pass stands still. The words stay the same for as long as the reason does, so that they are said once.
+/// Why a run of another process makes no progress. The text contains no time, so an unchanged reason is shown once.
 fn whose(row: &StreamRow) -> String {
-    let note = if row.note.is_empty() { String::new() } else { format!(", and said: {}", row.note) };
-    format!("another runner has it; one that was killed loses it after sync.lease_seconds{note}")
+    let note = if row.note.is_empty() { String::new() } else { format!("; it reported: {}", row.note) };
+    format!("another process is syncing this; if it was killed, its lease ends after sync.lease_seconds{note}")
 }

@@ -1,4 +1,4 @@
-//! How `hookpoint sync run` shows passes: a bar in a terminal, lines elsewhere, and why a pass stands still.
+//! Shows the progress of `hookpoint sync run`: a bar in a terminal, lines elsewhere, and why a run waits.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -11,13 +11,13 @@ use crate::cli::{plain, say};
 use crate::sources::api::Stream;
 use crate::sync::{Progress, ProgressEvent, RunEnd, SyncRunner};
 
-/// How often a line is printed where there is no terminal.
+/// How often a line is printed if there is no terminal.
 const LINES: Duration = Duration::from_secs(5);
 
-/// After how long a reason is said again.
+/// How long the same reason is not repeated.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// A pass on the screen: a bar in a terminal, lines elsewhere.
+/// The display of one run.
 pub(super) struct Shown {
     name: String,
     bar: Option<ProgressBar>,
@@ -31,12 +31,12 @@ struct Begun {
     reasons: Reasons,
 }
 
-/// Why it stood still, and when that was said.
+/// The reasons why the run waited, and when each was printed last.
 #[derive(Default)]
 struct Reasons(BTreeMap<String, Instant>);
 
 impl Reasons {
-    /// Whether a reason was not said yet, or long ago. What fails now so and now so is not said each time.
+    /// Whether a reason was not printed recently. Two reasons that alternate are not printed each time.
     fn is_to_be_said(&mut self, reason: &str, now: Instant) -> bool {
         let is_due = self.0.get(reason).is_none_or(|at| now.duration_since(*at) >= AGAIN);
         if is_due {
@@ -59,14 +59,14 @@ impl Shown {
 
     pub(super) fn tell(&self, ProgressEvent { progress, note }: ProgressEvent<'_>) {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = if note.is_empty() { String::new() } else { format!("waits: {}", plain(note)) };
+        let waits = if note.is_empty() { String::new() } else { format!("waiting: {}", plain(note)) };
         let is_first = begun.scanned.is_none();
         let walked_before = *begun.scanned.get_or_insert(progress.scanned);
         if let Some(bar) = &self.bar {
             bar.set_length(progress.total.unwrap_or(progress.scanned).max(progress.scanned));
             bar.set_position(progress.scanned);
             if is_first {
-                // What was walked before says nothing about how fast it goes.
+                // Items that were read before this process started do not count for its speed.
                 bar.reset_eta();
             }
             if bar.message() != waits {
@@ -91,15 +91,15 @@ impl Shown {
         let text = match ended {
             RunEnd::Complete { progress, deleted, drift, note, .. } => {
                 let found = drift.map_or_else(
-                    || format!("{} were news", progress.changed),
-                    |drift| format!("{:.2} % drift: {} were not as they should be, {deleted} were gone", f64::from(drift) * 100.0, progress.changed),
+                    || format!("{} new or changed", progress.changed),
+                    |drift| format!("{:.2} % drift: {} new or changed, {deleted} deleted", f64::from(drift) * 100.0, progress.changed),
                 );
                 let note = if note.is_empty() { String::new() } else { format!("; {note}") };
-                format!("{} walked through, {found}{note}", progress.scanned)
+                format!("{} read, {found}{note}", progress.scanned)
             }
             RunEnd::Cancelled => "cancelled".to_owned(),
-            RunEnd::LeaseHeldElsewhere => "somebody else walks it".to_owned(),
-            RunEnd::Broken(reason) => format!("could not be walked through: {reason}"),
+            RunEnd::LeaseHeldElsewhere => "another process is syncing this".to_owned(),
+            RunEnd::Broken(reason) => format!("could not be read: {reason}"),
         };
         say(&format!("{}: {text}", self.name));
     }
@@ -109,7 +109,7 @@ fn amount(progress: Progress) -> String {
     progress.total.map_or_else(|| progress.scanned.to_string(), |total| format!("{} of {total}", progress.scanned))
 }
 
-/// `, 58 a minute, 12 m left`
+/// The speed and the time left: `, 58 a minute, 12 min left`.
 fn remaining(progress: Progress, rate: f64) -> String {
     if rate <= 0.0 {
         return String::new();
@@ -138,8 +138,8 @@ mod tests {
         let (mut reasons, begin) = (Reasons::default(), Instant::now());
         let said: Vec<bool> = (0..60).map(|n| reasons.is_to_be_said("it could not be reached", begin + Duration::from_secs(n))).collect();
         assert_eq!(said.iter().enumerate().filter(|(_, is_said)| **is_said).map(|(n, _)| n).collect::<Vec<_>>(), [0, 30]);
-        assert!(reasons.is_to_be_said("it answered 500", begin + Duration::from_secs(31)), "another reason is news");
-        assert!(!reasons.is_to_be_said("it could not be reached", begin + Duration::from_secs(32)), "it was said a moment ago");
+        assert!(reasons.is_to_be_said("it answered 500", begin + Duration::from_secs(31)), "another reason is shown at once");
+        assert!(!reasons.is_to_be_said("it could not be reached", begin + Duration::from_secs(32)), "it was shown a moment ago");
     }
 
     #[test]
