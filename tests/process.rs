@@ -197,7 +197,7 @@ impl Running {
     }
 
     /// The webhook that tells of a booking.
-    fn tell_of_booking(&self, booking: &str) {
+    fn send_booking_webhook(&self, booking: &str) {
         let data = serde_json::json!({"external_id": "CONTACT-123", "booking": booking, "booking_status": "CONFIRMED"});
         let body = serde_json::json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": data}).to_string();
         let mut stream = TcpStream::connect(&self.address).unwrap();
@@ -488,7 +488,7 @@ audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]
     let at_once = [&cancel[..], &["--yes"]].concat();
     refused(&settings, &at_once, "the booking is not stored here");
     let mut service = Running::serve(&settings);
-    service.tell_of_booking("bk_1");
+    service.send_booking_webhook("bk_1");
     let deadline = Instant::now() + Duration::from_secs(30);
     while text(&run(&settings, &cancel).stderr).contains("not stored here") {
         assert!(Instant::now() < deadline, "the webhook is not applied");

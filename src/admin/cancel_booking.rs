@@ -19,7 +19,7 @@ use crate::storage::suppressions::SuppressionHasher;
 use crate::upstream::{CallError, CallPriority, UpstreamClient};
 
 /// How long each call may wait for the rate limit of the account.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most pages of a customer's bookings that are read again.
 const MOST_PAGES: usize = 40;
@@ -58,7 +58,7 @@ pub enum Refreshed {
     /// Not needed: the booking was already cancelled, and nothing was sent.
     Needless,
     /// The customer of the booking is unknown.
-    NobodyKnown,
+    CustomerUnknown,
     /// The source could not be called.
     Failed(CallError),
 }
@@ -80,7 +80,7 @@ pub async fn cancel(
     pool: &Pool,
     account: &Arc<UpstreamClient>,
     what: &Cancelling,
-    mandate: Attribution<'_>,
+    attribution: Attribution<'_>,
     clock: &Clock,
 ) -> Result<Refreshed, CancelError> {
     if is_done(what, known(pool, account, what).await?.as_ref())? {
@@ -93,13 +93,13 @@ pub async fn cancel(
         action: "cancel booking".to_owned(),
         subjects: [SuppressionHasher::new(&brand.row.suppression_key).event(&what.event)].into(),
         target: String::new(),
-        done_by: text::clean(mandate.by),
-        reason: text::clean(mandate.reason),
+        done_by: text::clean(attribution.by),
+        reason: text::clean(attribution.reason),
         begun_at: clock.now(),
         outcome: String::new(),
     };
     insert_action(pool, brand.id(), &row).await?;
-    let called = account.call(&what.ask, CallPriority::Live, PATIENCE).await;
+    let called = account.call(&what.ask, CallPriority::Live, CALL_TIMEOUT).await;
     let called = called.map_err(|error| if may_be_done(&error) { CancelError::Unknown(error) } else { CancelError::Refused(error) });
     let outcome = called.as_ref().err().map_or_else(|| "cancelled".to_owned(), ToString::to_string);
     finish_action(pool, brand.id(), row.action_id, &outcome).await?;
@@ -122,14 +122,14 @@ const fn may_be_done(error: &CallError) -> bool {
 }
 
 async fn refresh(pool: &Pool, account: &Arc<UpstreamClient>, what: &Cancelling) -> Result<Refreshed, StorageError> {
-    let Some(mut ask) = known(pool, account, what).await?.and_then(|event| what.refresh(&event.record()?)) else { return Ok(Refreshed::NobodyKnown) };
+    let Some(mut ask) = known(pool, account, what).await?.and_then(|event| what.refresh(&event.record()?)) else { return Ok(Refreshed::CustomerUnknown) };
     for _ in 0..MOST_PAGES {
-        let heard = match account.call(&ask, CallPriority::Live, PATIENCE).await {
-            Ok(heard) => heard,
+        let reply = match account.call(&ask, CallPriority::Live, CALL_TIMEOUT).await {
+            Ok(reply) => reply,
             Err(error) => return Ok(Refreshed::Failed(error)),
         };
-        apply_reply(pool, account, CallPriority::Live, PATIENCE, &heard).await?;
-        match &heard.next {
+        apply_reply(pool, account, CallPriority::Live, CALL_TIMEOUT, &reply).await?;
+        match &reply.next {
             Some(next) if *next != ask => ask = next.clone(),
             _ => break,
         }

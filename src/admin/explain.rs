@@ -40,7 +40,7 @@ pub struct Explanation {
     /// The templates that failed. Their fields or events are missing in the answer.
     pub failed_templates: BTreeSet<String>,
     /// The values of each record: name in templates, value, and time.
-    pub said: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>>,
+    pub record_values: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>>,
     /// Notes about the limits of this explanation.
     pub remarks: Vec<&'static str>,
 }
@@ -111,7 +111,7 @@ pub async fn explain(db: &mut Connection, brand: &Brand, customer_key: &str) -> 
     }
     explanation.finds_not = finds_not(&found, &own, profile, brand);
     let records: Vec<&Record> = own.iter().filter_map(key_of).filter_map(|key| now.live.get(&key)).collect();
-    explanation.said = said(&records, profile);
+    explanation.record_values = record_values(&records, profile);
     let events = timeline(profile, &now, &known, brand);
     explanation.failed_templates = brand.rules.presenter.answer(profile, &events).failed_templates;
     let of_records = records.iter().map(|record| (record.key.to_string(), unread_values(&record.versions, rules.region)));
@@ -132,26 +132,26 @@ fn finds_not(found: &Resolved, own: &BTreeSet<usize>, profile: &Profile, brand: 
 
 /// The values of a profile, for each record that they come from. Addresses have the source's spelling, the other values
 /// their names in templates.
-fn said(records: &[&Record], profile: &Profile) -> BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> {
-    let mut said: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> = BTreeMap::new();
+fn record_values(records: &[&Record], profile: &Profile) -> BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> {
+    let mut record_values: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> = BTreeMap::new();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     for (name, field) in [("customer.first_name", &profile.first_name), ("customer.last_name", &profile.last_name)] {
         if let Some(field) = field {
-            said.entry(field.record.clone()).or_default().push((name.to_owned(), field.value.clone(), field.at));
+            record_values.entry(field.record.clone()).or_default().push((name.to_owned(), field.value.clone(), field.at));
         }
     }
     for record in records {
         for prefix in [field::EMAIL, field::PHONE, field::SOCIAL] {
             let addresses = record.versions.with_prefix(prefix).map(|(slot, value, at)| (format!("{prefix}{slot}"), text(value), at));
-            said.entry(record.key.clone()).or_default().extend(addresses);
+            record_values.entry(record.key.clone()).or_default().extend(addresses);
         }
     }
     for (source, attributes) in &profile.by_source {
         for (name, field) in attributes {
             let is_preferred = profile.attributes.get(name).is_some_and(|preferred| preferred.record == field.record);
             let name = if is_preferred { format!("{source}.{name}, attributes.{name}") } else { format!("{source}.{name}") };
-            said.entry(field.record.clone()).or_default().push((name, text(&field.value), field.at));
+            record_values.entry(field.record.clone()).or_default().push((name, text(&field.value), field.at));
         }
     }
-    said
+    record_values
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::say;
+use super::print_line;
 use crate::customer::identity::in_memory::InMemoryIdentity;
 use crate::customer::identity::rules::IdentityRules;
 use crate::demo::accuracy::{Accuracy, Forged, Parts};
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &AccuracyArguments) -> anyhow::Result<()> {
     let accuracy = Accuracy::measure(&population, &census);
     let forged = Forged::measure(&population, &census, &InMemoryIdentity::take(honest, &[], &rules));
     let measured = Measured { population: &population, seed: arguments.seed, accuracy: &accuracy, forged, took: [generated, resolved] };
-    say(&measured.report()?);
+    print_line(&measured.report()?);
     Ok(())
 }
 

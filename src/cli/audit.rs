@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
-use super::{look, lookup, plain, say};
+use super::{open_read_only, lookup, plain, print_line};
 use crate::app::find_brands;
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -54,7 +54,7 @@ pub(super) struct Act<'a> {
 }
 
 /// An action with an audit entry, before its outcome is known.
-pub(super) struct Begun<'a> {
+pub(super) struct OpenEntry<'a> {
     pool: &'a Pool,
     brand_id: i32,
     action_id: Uuid,
@@ -67,18 +67,18 @@ impl ActorArguments {
     }
 
     /// Writes the audit entry of an action that is about to start.
-    pub(super) async fn begin<'a>(&self, pool: &'a Pool, brand: &Brand, act: Act<'_>) -> anyhow::Result<Begun<'a>> {
+    pub(super) async fn begin<'a>(&self, pool: &'a Pool, brand: &Brand, act: Act<'_>) -> anyhow::Result<OpenEntry<'a>> {
         let hasher = SuppressionHasher::new(&brand.row.suppression_key);
         let subjects = act.records.into_iter().flatten().map(|key| hasher.record(key)).collect();
         self.write(pool, brand.id(), act, subjects).await
     }
 
     /// As [`begin`](Self::begin), for an action without records. The brand does not have to be in the settings.
-    pub(super) async fn begin_for<'a>(&self, pool: &'a Pool, brand_id: i32, act: Act<'_>) -> anyhow::Result<Begun<'a>> {
+    pub(super) async fn begin_for<'a>(&self, pool: &'a Pool, brand_id: i32, act: Act<'_>) -> anyhow::Result<OpenEntry<'a>> {
         self.write(pool, brand_id, act, BTreeSet::new()).await
     }
 
-    async fn write<'a>(&self, pool: &'a Pool, brand_id: i32, act: Act<'_>, subjects: BTreeSet<SuppressionHash>) -> anyhow::Result<Begun<'a>> {
+    async fn write<'a>(&self, pool: &'a Pool, brand_id: i32, act: Act<'_>, subjects: BTreeSet<SuppressionHash>) -> anyhow::Result<OpenEntry<'a>> {
         let row = ActionRow {
             action_id: Uuid::new_v4(),
             source: None,
@@ -91,11 +91,11 @@ impl ActorArguments {
             outcome: String::new(),
         };
         insert_action(pool, brand_id, &row).await?;
-        Ok(Begun { pool, brand_id, action_id: row.action_id })
+        Ok(OpenEntry { pool, brand_id, action_id: row.action_id })
     }
 }
 
-impl Begun<'_> {
+impl OpenEntry<'_> {
     /// Adds the outcome to the audit entry.
     pub(super) async fn end(self, outcome: &str) -> anyhow::Result<()> {
         Ok(finish_action(self.pool, self.brand_id, self.action_id, outcome).await?)
@@ -103,7 +103,7 @@ impl Begun<'_> {
 }
 
 pub(super) async fn run(command: AuditCommand, settings: Settings) -> anyhow::Result<()> {
-    let database = look(&settings).await?;
+    let database = open_read_only(&settings).await?;
     let AuditCommand::List { brand, limit } = command;
     let done = list(&database, settings, brand.as_deref(), limit).await;
     database.close().await;
@@ -126,7 +126,7 @@ async fn list(database: &Database, settings: Settings, slug: Option<&str>, limit
         }
     }
     if is_empty {
-        say("The audit log has no entries.");
+        print_line("The audit log has no entries.");
     }
     Ok(())
 }
@@ -139,7 +139,7 @@ pub(super) fn show(brand: &Brand, row: &ActionRow) {
     let about: String = row.subjects.first().into_iter().flat_map(|subject| subject.0).take(4).map(|byte| format!("{byte:02x}")).collect();
     let about = if about.is_empty() { String::new() } else { format!(" #{about}") };
     let target = if row.target.is_empty() { String::new() } else { format!(" {}", plain(&row.target)) };
-    say(&format!("{at}  {}{source}  {}{target}{about}  {outcome}", brand.rules.slug, row.action));
+    print_line(&format!("{at}  {}{source}  {}{target}{about}  {outcome}", brand.rules.slug, row.action));
     let reason = if row.reason.is_empty() { "no reason given" } else { row.reason.as_str() };
-    say(&format!("    by {}: {}", plain(&row.done_by), plain(reason)));
+    print_line(&format!("    by {}: {}", plain(&row.done_by), plain(reason)));
 }

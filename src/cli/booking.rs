@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
-use super::{audit, look, lookup, open, plain, say};
+use super::{audit, open_read_only, lookup, open, plain, print_line};
 use crate::admin::cancel_booking::{Attribution, Refreshed, cancel, is_done, known};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
@@ -58,8 +58,8 @@ pub(super) struct CancelArguments {
 const CANCELLED_BEFORE: &str = "The booking is already cancelled, so nothing was sent. If its source shows it as active, run `hookpoint sync run`.";
 
 pub(super) async fn run(command: BookingCommand, settings: Settings) -> anyhow::Result<()> {
-    let only_looks = matches!(command, BookingCommand::Actions { .. });
-    let database = if only_looks { look(&settings).await? } else { open(&settings).await? };
+    let is_read_only = matches!(command, BookingCommand::Actions { .. });
+    let database = if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
     let done = with(&database, command, settings).await;
     database.close().await;
     done
@@ -67,8 +67,8 @@ pub(super) async fn run(command: BookingCommand, settings: Settings) -> anyhow::
 
 async fn with(database: &Database, command: BookingCommand, settings: Settings) -> anyhow::Result<()> {
     let names = crate::cli::names_of(&settings.brands);
-    let only_looks = matches!(command, BookingCommand::Actions { .. });
-    let brands = if only_looks { find_brands(database, settings.brands).await? } else { open_brands(database, settings.brands).await? };
+    let is_read_only = matches!(command, BookingCommand::Actions { .. });
+    let brands = if is_read_only { find_brands(database, settings.brands).await? } else { open_brands(database, settings.brands).await? };
     match command {
         BookingCommand::Actions { brand, limit } => actions(database, lookup::choose(&brands, brand.as_deref(), &names)?, limit).await,
         BookingCommand::Cancel(arguments) => {
@@ -97,29 +97,29 @@ async fn cancel_booking(
     let is_done = is_done(what, booking.as_ref())?;
     show(booking.as_ref(), &account.brand);
     if is_done {
-        say(CANCELLED_BEFORE);
+        print_line(CANCELLED_BEFORE);
         return Ok(());
     }
     if !arguments.yes && !confirm()? {
-        say("Nothing was cancelled.");
+        print_line("Nothing was cancelled.");
         return Ok(());
     }
-    let mandate = Attribution { by: &by, reason: &arguments.reason };
-    let refreshed = cancel(&database.pool, account, what, mandate, clock).await?;
+    let attribution = Attribution { by: &by, reason: &arguments.reason };
+    let refreshed = cancel(&database.pool, account, what, attribution, clock).await?;
     if !matches!(refreshed, Refreshed::Needless) {
-        say("\nCancelled.");
+        print_line("\nCancelled.");
     }
     match refreshed {
         Refreshed::Done => {
             let booking = known(&database.pool, account, what).await?;
             show(booking.as_ref(), &account.brand);
             if !booking.is_some_and(|booking| what.is_done(&booking)) {
-                say("The source accepted this, but its list of bookings does not show it yet. Run `hookpoint sync run` to read it again.");
+                print_line("The source accepted this, but its list of bookings does not show it yet. Run `hookpoint sync run` to read it again.");
             }
         }
-        Refreshed::Needless => say(CANCELLED_BEFORE),
-        Refreshed::NobodyKnown => say("The customer of this booking is unknown, so the bookings were not read again."),
-        Refreshed::Failed(error) => say(&format!("The bookings could not be read again: {error}. Agents may see the old state for a while.")),
+        Refreshed::Needless => print_line(CANCELLED_BEFORE),
+        Refreshed::CustomerUnknown => print_line("The customer of this booking is unknown, so the bookings were not read again."),
+        Refreshed::Failed(error) => print_line(&format!("The bookings could not be read again: {error}. Agents may see the old state for a while.")),
     }
     Ok(())
 }
@@ -129,13 +129,13 @@ fn show(event: Option<&Event>, brand: &Brand) {
     let Some(event) = event else { return };
     let zone = brand.rules.presenter.rules().time_zone.clone();
     if let Some(activity) = event.versions.text(&format!("{}activity", field::DATA)) {
-        say(&format!("  what        {}", plain(activity)));
+        print_line(&format!("  what        {}", plain(activity)));
     }
     if let Some(at) = event.versions.time(&format!("{}starts_at", field::DATA)) {
-        say(&format!("  when        {}", at.to_zoned(zone).strftime("%F %R %Z")));
+        print_line(&format!("  when        {}", at.to_zoned(zone).strftime("%F %R %Z")));
     }
     if let Some(status) = event.versions.text(&format!("{}status", field::DATA)) {
-        say(&format!("  status      {}", plain(status)));
+        print_line(&format!("  status      {}", plain(status)));
     }
 }
 
@@ -143,7 +143,7 @@ async fn actions(database: &Database, brand: &Brand, limit: u32) -> anyhow::Resu
     let mut rows = list_actions(&database.pool, brand.id(), limit).await?;
     rows.retain(|row| row.source.is_some());
     if rows.is_empty() {
-        say("No bookings were cancelled through hookpoint.");
+        print_line("No bookings were cancelled through hookpoint.");
     }
     rows.iter().for_each(|row| audit::show(brand, row));
     Ok(())

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::audit::{Act, ActorArguments};
-use super::{lookup, open, plain, plain_json, rebuild, say};
+use super::{lookup, open, plain, plain_json, rebuild, print_line};
 use crate::app::open_brands;
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -29,7 +29,7 @@ pub(super) enum CustomerCommand {
     /// Erase a person for good: delete the stored data, and drop data that arrives later. The service may keep running
     Erase {
         #[command(flatten)]
-        whom: WhomArguments,
+        target: TargetArguments,
         /// Name of the person who wants this, for the audit log (an erasure has no reason there). Default: the login
         /// name
         #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -41,14 +41,14 @@ pub(super) enum CustomerCommand {
     /// Revoke an erasure: accept new data about the person again
     Unerase {
         #[command(flatten)]
-        whom: WhomArguments,
+        target: TargetArguments,
         #[command(flatten)]
         actor: ActorArguments,
     },
     /// Print all stored data about a person, as JSON
     Export {
         #[command(flatten)]
-        whom: WhomArguments,
+        target: TargetArguments,
         #[command(flatten)]
         actor: ActorArguments,
     },
@@ -56,7 +56,7 @@ pub(super) enum CustomerCommand {
 
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("whom").required(true)))]
-pub(super) struct WhomArguments {
+pub(super) struct TargetArguments {
     /// The brand. Needed if the settings have several brands
     #[arg(long)]
     brand: Option<String>,
@@ -79,52 +79,52 @@ pub(super) async fn run(command: CustomerCommand, settings: Settings) -> anyhow:
 }
 
 async fn with(database: &Database, command: CustomerCommand, settings: Settings) -> anyhow::Result<()> {
-    let (names, ledger) = (crate::cli::names_of(&settings.brands), SuppressionFile::new(suppression_file(&settings.file)));
-    adopt_keys(&database.pool, &ledger, &settings.brands.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
+    let (names, suppressions) = (crate::cli::names_of(&settings.brands), SuppressionFile::new(suppression_file(&settings.file)));
+    adopt_keys(&database.pool, &suppressions, &settings.brands.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
     let most = usize::try_from(settings.file.lookup.max_customers)?;
     let brands = open_brands(database, settings.brands).await?;
-    let (CustomerCommand::Erase { whom, .. } | CustomerCommand::Unerase { whom, .. } | CustomerCommand::Export { whom, .. }) = &command;
-    let brand = lookup::choose(&brands, whom.brand.as_deref(), &names)?;
-    let question = lookup::question(brand, whom.email.as_deref(), whom.phone.as_deref(), whom.id.clone())?;
+    let (CustomerCommand::Erase { target, .. } | CustomerCommand::Unerase { target, .. } | CustomerCommand::Export { target, .. }) = &command;
+    let brand = lookup::choose(&brands, target.brand.as_deref(), &names)?;
+    let question = lookup::question(brand, target.email.as_deref(), target.phone.as_deref(), target.id.clone())?;
     let person = Person { database, brand, question: &question, rules: ReadRules { max_customers: most, multiple_matches: MultipleMatches::All } };
     match command {
         CustomerCommand::Erase { yes, by, .. } => {
             // First, finish erasures that were interrupted.
             let now = Clock::system().now();
-            reconcile(&database.pool, brand, (&ledger, settings.file.erasure.max_erased_percent), now, now).await?;
+            reconcile(&database.pool, brand, (&suppressions, settings.file.erasure.max_erased_percent), now, now).await?;
             let records = person.find(!yes).await?;
             if !yes && !confirm()? {
-                say("Nothing was erased.");
+                print_line("Nothing was erased.");
                 return Ok(());
             }
             let namesakes = list_same_names(&mut *database.pool.acquire().await?, brand.id(), &records).await?;
             // The entry names no records: after an erasure, nothing may lead to the person.
             let act = Act { action: "erase customer", records: None, target: format!("{} records", records.len()) };
-            let begun = ActorArguments::of(&by).begin(&database.pool, brand, act).await?;
+            let entry = ActorArguments::of(&by).begin(&database.pool, brand, act).await?;
             let bar = rebuild::bar("inbox", "deliveries");
             let mut on_progress = |progress: Progress| {
                 bar.set_length(progress.total.max(progress.done));
                 bar.set_position(progress.done);
             };
-            let receipt = erase(&database.pool, brand, &ledger, (&records, Clock::system().now()), &mut on_progress).await?;
+            let receipt = erase(&database.pool, brand, &suppressions, (&records, Clock::system().now()), &mut on_progress).await?;
             bar.finish_and_clear();
-            begun.end(&format!("erased: {}", receipt.erasure_id)).await?;
+            entry.end(&format!("erased: {}", receipt.erasure_id)).await?;
             show(brand, &receipt);
             show_namesakes(&namesakes);
         }
         CustomerCommand::Unerase { actor, .. } => {
             let act = Act { action: "revoke erasure", records: None, target: String::new() };
-            let begun = actor.begin(&database.pool, brand, act).await?;
-            let taken_back = revoke_erasure(&database.pool, brand, &ledger, &person.whom(), Clock::system().now()).await?;
-            begun.end(&format!("erasures: {taken_back}")).await?;
+            let entry = actor.begin(&database.pool, brand, act).await?;
+            let taken_back = revoke_erasure(&database.pool, brand, &suppressions, &person.target(), Clock::system().now()).await?;
+            entry.end(&format!("erasures: {taken_back}")).await?;
             anyhow::ensure!(taken_back > 0, "no erasure was found: nothing with this address or id was erased, or its erasure is already revoked");
-            say("Erasure revoked. New data about this person is accepted again. The erased data does not come back by itself.");
+            print_line("Erasure revoked. New data about this person is accepted again. The erased data does not come back by itself.");
         }
         CustomerCommand::Export { actor, .. } => {
             let records = person.find(false).await?;
             let act = Act { action: "export customer", records: Some(&records), target: String::new() };
             actor.begin(&database.pool, brand, act).await?.end("exported").await?;
-            say(&plain_json(&serde_json::to_string_pretty(&export(&database.pool, brand, &records).await?)?));
+            print_line(&plain_json(&serde_json::to_string_pretty(&export(&database.pool, brand, &records).await?)?));
         }
     }
     Ok(())
@@ -139,7 +139,7 @@ struct Person<'a> {
 }
 
 impl Person<'_> {
-    fn whom(&self) -> ErasureTarget {
+    fn target(&self) -> ErasureTarget {
         match self.question {
             Question::Address(address) => ErasureTarget::Address(address.clone()),
             Question::Id(id) => ErasureTarget::Id(id.clone()),
@@ -173,10 +173,10 @@ impl Person<'_> {
             return Ok(records);
         }
         // If the source deleted the records, their events may still be stored.
-        let remains = list_remains(&mut connection, brand.id(), &record.map_or_else(|| self.whom().record_keys(), |record| [record].into())).await?;
+        let remains = list_remains(&mut connection, brand.id(), &record.map_or_else(|| self.target().record_keys(), |record| [record].into())).await?;
         anyhow::ensure!(!remains.is_empty(), "nobody matches");
         if shows {
-            say("No customer has this id, but some data of a deleted record with this id is left.");
+            print_line("No customer has this id, but some data of a deleted record with this id is left.");
         }
         Ok(remains)
     }
@@ -205,23 +205,23 @@ fn show_namesakes(namesakes: &[NamesakeRow]) {
     if namesakes.is_empty() {
         return;
     }
-    say("\nNot erased: these records have the same name and an address in common with that customer, but are kept apart:");
+    print_line("\nNot erased: these records have the same name and an address in common with that customer, but are kept apart:");
     for row in namesakes {
         let why = row.grounds.as_deref().unwrap_or("another customer");
-        say(&plain(&format!("  {}: the same {} ({why})", row.record, row.kind)));
+        print_line(&plain(&format!("  {}: the same {} ({why})", row.record, row.kind)));
     }
-    say("If one of them is the same person, erase it too: hookpoint customer erase --id KEY.");
+    print_line("If one of them is the same person, erase it too: hookpoint customer erase --id KEY.");
 }
 
 /// Prints the receipt. It names no person, so it may be kept.
 fn show(brand: &Brand, receipt: &Receipt) {
     let counts = receipt.counts;
-    say("\nErased.");
-    say(&format!("  erasure         {}", receipt.erasure_id));
-    say(&format!("  time            {}", receipt.erased_at.strftime("%F %T UTC")));
-    say(&format!("  brand           {}", brand.rules.slug));
-    say(&format!("  records         {}", counts.records));
-    say(&format!("  events          {}", counts.events));
-    say(&format!("  deliveries      {}", counts.deliveries));
-    say(&format!("  suppressions    {}", receipt.entries));
+    print_line("\nErased.");
+    print_line(&format!("  erasure         {}", receipt.erasure_id));
+    print_line(&format!("  time            {}", receipt.erased_at.strftime("%F %T UTC")));
+    print_line(&format!("  brand           {}", brand.rules.slug));
+    print_line(&format!("  records         {}", counts.records));
+    print_line(&format!("  events          {}", counts.events));
+    print_line(&format!("  deliveries      {}", counts.deliveries));
+    print_line(&format!("  suppressions    {}", receipt.entries));
 }

@@ -6,7 +6,7 @@ use jiff::{Span, Timestamp};
 use uuid::Uuid;
 
 use super::audit::{Act, ActorArguments};
-use super::{look, open, say};
+use super::{open_read_only, open, print_line};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -47,11 +47,11 @@ pub(super) enum KeyCommand {
 }
 
 pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Result<()> {
-    let only_looks = matches!(command, KeyCommand::List { .. });
-    let database = if only_looks { look(&settings).await? } else { open(&settings).await? };
+    let is_read_only = matches!(command, KeyCommand::List { .. });
+    let database = if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
     let now = Clock::system().now();
     let (file, names) = (settings.file, crate::cli::names_of(&settings.brands));
-    let brands = if only_looks { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
+    let brands = if is_read_only { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
     let find = |slug: &str| {
         brands.values().find(|brand| brand.rules.slug == slug).with_context(|| format!("there is no brand {slug} in the settings; brands: {names}"))
     };
@@ -62,28 +62,28 @@ pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Resu
             let expires_at = expires.map(|days| now.checked_add(Span::new().hours(24 * i64::from(days)))).transpose()?;
             let row = new_row(brand, &label, key.reveal(), now, expires_at)?;
             let act = Act { action: "create key", records: None, target: row.key_id.to_string() };
-            let begun = actor.begin(&database.pool, brand, act).await?;
+            let entry = actor.begin(&database.pool, brand, act).await?;
             insert_key(&database.pool, &row).await?;
-            begun.end("created").await?;
+            entry.end("created").await?;
             let base = if file.server.public_url.is_empty() {
                 format!("http://{}", file.server.listen)
             } else {
                 file.server.public_url.trim_end_matches('/').to_owned()
             };
-            say("Paste this URL into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n");
-            say(&format!("  {base}{}?{}={}\n", file.lookup.path, file.lookup.key_parameter, key.reveal()));
+            print_line("Paste this URL into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n");
+            print_line(&format!("  {base}{}?{}={}\n", file.lookup.path, file.lookup.key_parameter, key.reveal()));
             if file.server.public_url.is_empty() {
-                say("The URL begins with the listening address. Set server.public_url to the address that Omnidesk can reach.");
+                print_line("The URL begins with the listening address. Set server.public_url to the address that Omnidesk can reach.");
             }
-            say(&format!("Key id: {}", row.key_id));
+            print_line(&format!("Key id: {}", row.key_id));
         }
         KeyCommand::List { brand } => {
             let wanted = brand.as_deref().map(find).transpose()?.map(|brand| brand.id());
-            say(&format!("{:<38}{:<18} {:<20} {:<10}{:<22}{:<22}", "id", "brand", "label", "state", "expires", "last used"));
+            print_line(&format!("{:<38}{:<18} {:<20} {:<10}{:<22}{:<22}", "id", "brand", "label", "state", "expires", "last used"));
             for row in list_keys(&database.pool).await?.iter().filter(|row| wanted.is_none_or(|id| id == row.brand_id)) {
                 let slug = brands.get(&row.brand_id).map_or("(not in settings)", |brand| brand.rules.slug.as_str());
                 let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string());
-                say(&format!(
+                print_line(&format!(
                     "{:<38}{slug:<18} {:<20} {:<10}{:<22}{:<22}",
                     row.key_id.to_string(),
                     row.label,
@@ -97,10 +97,10 @@ pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Resu
             let row = list_keys(&database.pool).await?.into_iter().find(|row| row.key_id == id);
             let row = row.context("there is no key with this id; `hookpoint key list` shows the ids")?;
             let act = Act { action: "revoke key", records: None, target: id.to_string() };
-            let begun = actor.begin_for(&database.pool, row.brand_id, act).await?;
+            let entry = actor.begin_for(&database.pool, row.brand_id, act).await?;
             let revoked = revoke_key(&database.pool, row.brand_id, id, now).await?;
-            begun.end(if revoked { "revoked" } else { "already revoked" }).await?;
-            say(if revoked { "The key is revoked." } else { "The key was already revoked." });
+            entry.end(if revoked { "revoked" } else { "already revoked" }).await?;
+            print_line(if revoked { "The key is revoked." } else { "The key was already revoked." });
         }
     }
     database.close().await;

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
 
-use super::{look, plain, plain_json, say};
+use super::{open_read_only, plain, plain_json, print_line};
 use crate::admin::explain::{Explanation, explain};
 use crate::app::find_brands;
 use crate::brand::Brand;
@@ -43,7 +43,7 @@ pub(super) struct LookupArguments {
 }
 
 pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyhow::Result<()> {
-    let database = look(&settings).await?;
+    let database = open_read_only(&settings).await?;
     let rules =
         ReadRules { max_customers: usize::try_from(settings.file.lookup.max_customers)?, multiple_matches: settings.file.lookup.multiple_matches };
     let names = crate::cli::names_of(&settings.brands);
@@ -54,15 +54,15 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
     let explanations = if arguments.why { explanations(&database.pool, brand, &question, rules).await? } else { Vec::new() };
     database.close().await;
     if arguments.json {
-        say(&plain_json(&found.body));
+        print_line(&plain_json(&found.body));
         return Ok(());
     }
     let customers: Vec<Value> = serde_json::from_str(&found.body)?;
     match (customers.len(), explanations.len()) {
-        (0, 0) => say("Nobody matches."),
-        (0, n) => say(&format!("At least {n} customers match. This is ambiguous, so Omnidesk gets none of them.")),
+        (0, 0) => print_line("Nobody matches."),
+        (0, n) => print_line(&format!("At least {n} customers match. This is ambiguous, so Omnidesk gets none of them.")),
         (1, _) => {}
-        (n, _) => say(&format!("{n} customers match. All are sent; Omnidesk decides what the agent sees.\n")),
+        (n, _) => print_line(&format!("{n} customers match. All are sent; Omnidesk decides what the agent sees.\n")),
     }
     let mut explanations = explanations.into_iter();
     for customer in &customers {
@@ -106,29 +106,29 @@ async fn explanations(pool: &Pool, brand: &Brand, question: &Question, rules: Re
 
 /// Prints a line with text of the sources.
 pub(super) fn line(text: &str) {
-    say(&plain(text));
+    print_line(&plain(text));
 }
 
 fn show_why(why: &Explanation) {
-    say("\n  Records of this customer:");
+    print_line("\n  Records of this customer:");
     why.records.iter().for_each(|(key, name)| line(&format!("    {key}  {name}")));
-    why.remarks.iter().for_each(|note| say(&format!("    {note}")));
+    why.remarks.iter().for_each(|note| print_line(&format!("    {note}")));
     if !why.links.is_empty() {
-        say("\n  Joined by:");
+        print_line("\n  Joined by:");
     }
     for (level, evidence, records) in &why.links {
         line(&format!("    {level:<13} {evidence}"));
         records.iter().for_each(|key| line(&format!("      {key}")));
     }
     if !why.decisions.is_empty() {
-        say("\n  Decisions of people:");
+        print_line("\n  Decisions of people:");
     }
     for (same, left, right) in &why.decisions {
         line(&format!("    {left}"));
         line(&format!("      {} {right}", if *same { "is the same person as" } else { "is not the same person as" }));
     }
     if !why.doubts.is_empty() {
-        say("\n  Kept apart from others that have the same value:");
+        print_line("\n  Kept apart from others that have the same value:");
     }
     for (level, evidence, grounds, others) in &why.doubts {
         line(&format!("    {level:<13} {evidence}  (reason: {grounds})"));
@@ -136,31 +136,31 @@ fn show_why(why: &Explanation) {
     }
     for (heading, addresses) in [("Finds this customer, but joins no records:", &why.finds_only), ("Does not find this customer:", &why.finds_not)] {
         if !addresses.is_empty() {
-            say(&format!("\n  {heading}"));
+            print_line(&format!("\n  {heading}"));
         }
         for (address, why) in addresses {
             line(&format!("    {:<13} {}  ({why})", address.kind.as_str(), address.value));
         }
     }
     if !why.unread.is_empty() {
-        say("\n  Left out, because the value could not be parsed:");
+        print_line("\n  Left out, because the value could not be parsed:");
     }
     for (key, unread) in &why.unread {
         line(&format!("    {key}"));
         unread.iter().for_each(|(name, value)| line(&format!("      {name}: '{value}' could not be parsed")));
     }
     if !why.failed_templates.is_empty() {
-        say("\n  Left out, because the template in the settings fails:");
+        print_line("\n  Left out, because the template in the settings fails:");
         why.failed_templates.iter().for_each(|template| line(&format!("    {template}")));
     }
-    say("\n  Values of each record, with their time (UTC):");
-    for (record, said) in &why.said {
+    print_line("\n  Values of each record, with their time (UTC):");
+    for (record, record_values) in &why.record_values {
         line(&format!("    {record}"));
-        for (name, value, at) in said {
+        for (name, value, at) in record_values {
             line(&format!("      {name} = {value}  ({})", at.strftime("%F %T")));
         }
     }
-    say("");
+    print_line("");
 }
 
 /// Prints a customer as an agent sees it.

@@ -111,8 +111,8 @@ pub fn run(cli: Cli) -> ExitCode {
             (Command::Serve, Some(settings)) => serve::run(settings).await,
             (Command::Migrate, Some(settings)) => migrate(settings).await,
             (Command::Settings(SettingsCommand::Check), Some(settings)) => {
-                settings.warnings.iter().for_each(|warning| say(&format!("Warning: {warning}.")));
-                say(&format!("The settings are valid. Brands: {}.", names_of(&settings.brands)));
+                settings.warnings.iter().for_each(|warning| print_line(&format!("Warning: {warning}.")));
+                print_line(&format!("The settings are valid. Brands: {}.", names_of(&settings.brands)));
                 Ok(())
             }
             (Command::Brand(command), Some(settings)) => brand::run(command, settings).await,
@@ -140,7 +140,7 @@ fn names_of(brands: &[BrandRules]) -> String {
 
 async fn migrate(settings: Settings) -> anyhow::Result<()> {
     let database = open(&settings).await?;
-    say("The database is up to date.");
+    print_line("The database is up to date.");
     database.close().await;
     Ok(())
 }
@@ -155,13 +155,13 @@ async fn open(settings: &Settings) -> anyhow::Result<Database> {
 }
 
 /// Opens the database for a command that only reads. It does not update the schema.
-async fn look(settings: &Settings) -> anyhow::Result<Database> {
+async fn open_read_only(settings: &Settings) -> anyhow::Result<Database> {
     let size = PoolSize { statement: None, ..settings.pool_size() };
     Ok(Database::open(&settings.place, size, true).await?)
 }
 
 /// Prints a line of a command's output.
-fn say(text: &str) {
+fn print_line(text: &str) {
     use std::io::Write;
     // The reader may close the pipe early (`| head`). That is no error.
     let _ = writeln!(std::io::stdout(), "{text}");

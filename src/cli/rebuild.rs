@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{open, say};
+use super::{open, print_line};
 use crate::app::open_brands;
 use crate::ingest::rebuild::rebuild;
 use crate::settings::Settings;
@@ -34,12 +34,12 @@ pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyh
             let tenth = progress.done.saturating_mul(10).checked_div(progress.total).unwrap_or_default();
             if bar.is_hidden() && tenth > lines {
                 lines = tenth;
-                say(&format!("{}: {} of {} records", brand.rules.slug, progress.done, progress.total));
+                print_line(&format!("{}: {} of {} records", brand.rules.slug, progress.done, progress.total));
             }
         })
         .await?;
         bar.finish_and_clear();
-        say(&format!("{}: {} records processed, {} customers new or changed.", brand.rules.slug, made.done, made.customers));
+        print_line(&format!("{}: {} records processed, {} customers new or changed.", brand.rules.slug, made.done, made.customers));
     }
     database.close().await;
     Ok(())

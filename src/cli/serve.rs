@@ -27,7 +27,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     for warning in &warnings {
         tracing::warn!(%warning, "a secret in the settings may be wrong");
     }
-    until_told_to_end(application, &mut shutdown).await
+    run_until_signal(application, &mut shutdown).await
 }
 
 /// Receives SIGTERM and SIGINT, from the moment when it is created.
@@ -51,11 +51,11 @@ impl ShutdownSignal {
 }
 
 /// Runs the service until a signal arrives, then finishes the requests in flight.
-pub(super) async fn until_told_to_end(mut application: Application, shutdown: &mut ShutdownSignal) -> anyhow::Result<()> {
+pub(super) async fn run_until_signal(mut application: Application, shutdown: &mut ShutdownSignal) -> anyhow::Result<()> {
     let (address, metrics) = (application.address, application.metrics_address.map(|address| address.to_string()));
     let readiness = application.readiness();
     let mut is_ready = false;
-    let told = loop {
+    let by_signal = loop {
         tokio::select! {
             () = shutdown.received() => break true,
             () = application.ended() => break false,
@@ -67,5 +67,5 @@ pub(super) async fn until_told_to_end(mut application: Application, shutdown: &m
     };
     tracing::info!("shutting down; finishing requests in flight");
     application.stop().await;
-    if told { Ok(()) } else { anyhow::bail!("the HTTP server stopped unexpectedly") }
+    if by_signal { Ok(()) } else { anyhow::bail!("the HTTP server stopped unexpectedly") }
 }

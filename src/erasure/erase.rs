@@ -169,8 +169,8 @@ pub async fn add_suppressions(
     insert_hashes(&mut transaction, brand.id(), &hashes.iter().map(|hash| (*hash, erasure_id)).collect()).await?;
     let has_key = file.read_brand(&brand.rules.slug, &brand.row.suppression_key)?.key.is_some();
     let entry = Entry { erased_at: now, unerased_at: None, hashes };
-    let news = BrandSuppressions { key: (!has_key).then_some(brand.row.suppression_key), erasures: [(erasure_id, entry)].into() };
-    file.append(&brand.rules.slug, &news)?;
+    let additions = BrandSuppressions { key: (!has_key).then_some(brand.row.suppression_key), erasures: [(erasure_id, entry)].into() };
+    file.append(&brand.rules.slug, &additions)?;
     transaction.commit().await?;
     Ok((erasure_id, records, entries))
 }
@@ -180,22 +180,22 @@ pub async fn add_suppressions(
 ///
 /// # Errors
 /// If the suppression file cannot be written, or if Postgres fails.
-pub async fn revoke_erasure(pool: &Pool, brand: &Brand, file: &SuppressionFile, whom: &ErasureTarget, now: Timestamp) -> Result<usize, ErasureError> {
+pub async fn revoke_erasure(pool: &Pool, brand: &Brand, file: &SuppressionFile, target: &ErasureTarget, now: Timestamp) -> Result<usize, ErasureError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
-    let hashes: BTreeSet<SuppressionHash> = match whom {
+    let hashes: BTreeSet<SuppressionHash> = match target {
         ErasureTarget::Address(address) => [hasher.own(address), hasher.common(address)].into(),
-        ErasureTarget::Id(_) => whom.record_keys().iter().map(|key| hasher.record(key)).collect(),
+        ErasureTarget::Id(_) => target.record_keys().iter().map(|key| hasher.record(key)).collect(),
     };
     let mut transaction = begin(pool, brand.id()).await?;
     let erasures = find_erasures(&mut transaction, brand.id(), &hashes).await?;
     let taken_back = Entry { erased_at: now, unerased_at: Some(now), hashes: BTreeSet::new() };
-    let mut news = BrandSuppressions { key: None, erasures: erasures.iter().map(|id| (*id, taken_back.clone())).collect() };
+    let mut additions = BrandSuppressions { key: None, erasures: erasures.iter().map(|id| (*id, taken_back.clone())).collect() };
     let known = file.read_brand(&brand.rules.slug, &brand.row.suppression_key)?;
-    for (id, entry) in &mut news.erasures {
+    for (id, entry) in &mut additions.erasures {
         entry.erased_at = known.erasures.get(id).map_or(now, |known| known.erased_at);
         unerase_row(&mut transaction, brand.id(), *id, now).await?;
     }
-    file.append(&brand.rules.slug, &news)?;
+    file.append(&brand.rules.slug, &additions)?;
     transaction.commit().await?;
     Ok(erasures.len())
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::erase::list_entries;
-use super::purge_inbox::{Look, PAGE};
+use super::purge_inbox::{DeliveryContent, PAGE};
 use crate::brand::Brand;
 use crate::customer::model::event::Event;
 use crate::customer::model::record::{Record, RecordKey};
@@ -38,9 +38,9 @@ pub async fn export(pool: &Pool, brand: &Brand, records: &BTreeSet<RecordKey>) -
         let Some(last) = rows.last() else { break };
         after = last.delivery_id;
         for row in &rows {
-            let look = Look::at(row, brand, &hasher);
-            let said = look.work.as_ref().map(|work| says(work, &hasher, brand)).unwrap_or_default();
-            if !entries.is_disjoint(&said) || !entries.is_disjoint(&look.mentioned) {
+            let content = DeliveryContent::at(row, brand, &hasher);
+            let said = content.work.as_ref().map(|work| says(work, &hasher, brand)).unwrap_or_default();
+            if !entries.is_disjoint(&said) || !entries.is_disjoint(&content.text_hashes) {
                 deliveries.push(shown(row));
             }
         }

@@ -24,16 +24,16 @@ use crate::storage::write_changes::begin;
 pub(crate) const PAGE: (usize, u64) = (200, 4 * 1024 * 1024);
 
 /// The content of a delivery, with the hashes to compare with the suppression list.
-pub(crate) struct Look {
+pub(crate) struct DeliveryContent {
     /// Its changes, if it can be parsed.
     pub work: Option<ChangeBatch>,
     /// The hashes of its changes.
-    pub said: BTreeSet<SuppressionHash>,
+    pub change_hashes: BTreeSet<SuppressionHash>,
     /// The hashes of texts in its body.
-    pub mentioned: BTreeSet<SuppressionHash>,
+    pub text_hashes: BTreeSet<SuppressionHash>,
 }
 
-impl Look {
+impl DeliveryContent {
     pub(crate) fn at(row: &BodyRow, brand: &Brand, hasher: &SuppressionHasher) -> Self {
         let region = brand.rules.identity.region;
         let delivery = Delivery { headers: row.headers.clone(), body: row.body.clone(), received_at: row.received_at };
@@ -45,8 +45,8 @@ impl Look {
         // A pending delivery that can be parsed is judged by its changes only: it may also be about other people.
         let is_left = work.is_some() && row.state == PENDING;
         Self {
-            said: work.as_ref().map(|work| work.suppression_hashes(hasher, region)).unwrap_or_default(),
-            mentioned: if is_left { BTreeSet::new() } else { mentions_of(&row.body, hasher, region) },
+            change_hashes: work.as_ref().map(|work| work.suppression_hashes(hasher, region)).unwrap_or_default(),
+            text_hashes: if is_left { BTreeSet::new() } else { mentions_of(&row.body, hasher, region) },
             work,
         }
     }
@@ -74,14 +74,14 @@ pub(crate) async fn purge_deliveries(
         let rows = list_bodies_after(&mut transaction, brand.id(), after, PAGE).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.delivery_id;
-        let looks: Vec<(&BodyRow, Look)> = rows.iter().map(|row| (row, Look::at(row, brand, &hasher))).collect();
-        let suppression_hashes: BTreeSet<SuppressionHash> = looks.iter().flat_map(|(_, look)| look.said.union(&look.mentioned)).copied().collect();
+        let looks: Vec<(&BodyRow, DeliveryContent)> = rows.iter().map(|row| (row, DeliveryContent::at(row, brand, &hasher))).collect();
+        let suppression_hashes: BTreeSet<SuppressionHash> = looks.iter().flat_map(|(_, content)| content.change_hashes.union(&content.text_hashes)).copied().collect();
         let found = find_erased(&mut transaction, brand.id(), suppression_hashes).await?;
         let is_named = |hashes: &BTreeSet<SuppressionHash>| hashes.iter().any(|hash| found.contains_key(hash));
         let mut gone = Vec::new();
-        for (row, look) in &looks {
-            let mut is_about = is_named(&look.mentioned);
-            if let Some(work) = look.work.as_ref().filter(|_| is_named(&look.said)) {
+        for (row, content) in &looks {
+            let mut is_about = is_named(&content.text_hashes);
+            if let Some(work) = content.work.as_ref().filter(|_| is_named(&content.change_hashes)) {
                 let filtered = filter(&mut transaction, brand, work).await?;
                 if !filtered.dropped.is_empty() {
                     is_about = true;

@@ -35,8 +35,8 @@ const PAGE: usize = 500;
 /// # Errors
 /// If the file cannot be read, or if Postgres fails.
 pub async fn adopt_keys(pool: &Pool, file: &SuppressionFile, slugs: &[&str]) -> Result<(), ErasureError> {
-    for (slug, ledger) in file.read()? {
-        if let Some(key) = ledger.key.filter(|_| slugs.contains(&slug.as_str())) {
+    for (slug, suppressions) in file.read()? {
+        if let Some(key) = suppressions.key.filter(|_| slugs.contains(&slug.as_str())) {
             let row = get_or_insert_brand(pool, &slug).await?;
             adopt_suppression_key(pool, row.brand_id, &key).await?;
         }
@@ -67,7 +67,7 @@ pub async fn reconcile(
         }
         read => Some(read?),
     };
-    let rows = take_in(pool, brand, of_file.as_ref(), max_erased_percent).await?;
+    let rows = import_from_file(pool, brand, of_file.as_ref(), max_erased_percent).await?;
     // First finish the erasures, then write the file: its disk may be full.
     let is_open = |row: &&ErasureRow| row.completed_at.is_none() && row.unerased_at.is_none() && row.erased_at <= began_by;
     let open: BTreeSet<Uuid> = rows.iter().filter(is_open).map(|row| row.erasure_id).collect();
@@ -76,7 +76,7 @@ pub async fn reconcile(
         tracing::info!(brand = brand.rules.slug, erasures = open.len(), "finished erasures that were interrupted, or undone by a restored backup");
     }
     if let Some(of_file) = of_file {
-        write_out(pool, brand, file, &of_file, &rows).await?;
+        export_to_file(pool, brand, file, &of_file, &rows).await?;
     }
     Ok(open.len())
 }
@@ -89,7 +89,7 @@ fn digest(hashes: &BTreeSet<SuppressionHash>) -> [u8; 32] {
 
 /// Copies erasures from the file to the database, unless they would erase too much of the brand. Returns all erasures
 /// of the database.
-async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandSuppressions>, max_erased_percent: u32) -> Result<Vec<ErasureRow>, ErasureError> {
+async fn import_from_file(pool: &Pool, brand: &Brand, of_file: Option<&BrandSuppressions>, max_erased_percent: u32) -> Result<Vec<ErasureRow>, ErasureError> {
     // Without the lock of the brand: usually there is nothing to copy.
     let rows = list_erasures(&mut *pool.acquire().await?, brand.id()).await?;
     let known: BTreeMap<Uuid, &ErasureRow> = rows.iter().map(|row| (row.erasure_id, row)).collect();
@@ -97,12 +97,12 @@ async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandSuppressions>
         let row = known.get(id);
         row.is_some_and(|row| row.unerased_at.is_some() || (entry.unerased_at.is_none() && row.digest == digest(&entry.hashes)))
     };
-    let news: Vec<(&Uuid, &Entry)> = of_file.iter().flat_map(|ledger| &ledger.erasures).filter(|(id, entry)| !is_alike(id, entry)).collect();
-    if news.is_empty() {
+    let additions: Vec<(&Uuid, &Entry)> = of_file.iter().flat_map(|suppressions| &suppressions.erasures).filter(|(id, entry)| !is_alike(id, entry)).collect();
+    if additions.is_empty() {
         return Ok(rows);
     }
     let mut transaction = begin(pool, brand.id()).await?;
-    for (id, entry) in news {
+    for (id, entry) in additions {
         insert_erasure(&mut transaction, brand.id(), *id, entry.erased_at).await?;
         if let Some(at) = entry.unerased_at {
             unerase(&mut transaction, brand.id(), *id, at).await?;
@@ -111,14 +111,14 @@ async fn take_in(pool: &Pool, brand: &Brand, of_file: Option<&BrandSuppressions>
         }
     }
     let rows = list_erasures(&mut transaction, brand.id()).await?;
-    must_be_few(&mut transaction, brand, max_erased_percent).await?;
+    check_erased_share(&mut transaction, brand, max_erased_percent).await?;
     transaction.commit().await?;
     Ok(rows)
 }
 
 /// Copies erasures from the database to the file.
-async fn write_out(pool: &Pool, brand: &Brand, file: &SuppressionFile, of_file: &BrandSuppressions, rows: &[ErasureRow]) -> Result<(), ErasureError> {
-    let mut news = BrandSuppressions::default();
+async fn export_to_file(pool: &Pool, brand: &Brand, file: &SuppressionFile, of_file: &BrandSuppressions, rows: &[ErasureRow]) -> Result<(), ErasureError> {
+    let mut additions = BrandSuppressions::default();
     for row in rows {
         let known = of_file.erasures.get(&row.erasure_id);
         let is_alike = |known: &Entry| known.unerased_at.is_some() || (row.unerased_at.is_none() && row.digest == digest(&known.hashes));
@@ -131,11 +131,11 @@ async fn write_out(pool: &Pool, brand: &Brand, file: &SuppressionFile, of_file: 
         }
         let is_news = known.is_none() || row.unerased_at.is_some() || !hashes.is_empty();
         let entry = Entry { erased_at: row.erased_at, unerased_at: row.unerased_at, hashes };
-        news.erasures.extend(is_news.then_some((row.erasure_id, entry)));
+        additions.erasures.extend(is_news.then_some((row.erasure_id, entry)));
     }
-    if !news.erasures.is_empty() {
-        news.key = of_file.key.is_none().then_some(brand.row.suppression_key);
-        file.append(&brand.rules.slug, &news)?;
+    if !additions.erasures.is_empty() {
+        additions.key = of_file.key.is_none().then_some(brand.row.suppression_key);
+        file.append(&brand.rules.slug, &additions)?;
     }
     Ok(())
 }
@@ -145,7 +145,7 @@ const FEW: usize = 10;
 
 /// Refuses a suppression list that would erase a large part of the brand: it probably belongs to another database,
 /// because few persons are erased between two backups.
-async fn must_be_few(db: &mut Connection, brand: &Brand, max_erased_percent: u32) -> Result<(), ErasureError> {
+async fn check_erased_share(db: &mut Connection, brand: &Brand, max_erased_percent: u32) -> Result<(), ErasureError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let (mut named, mut of_named, mut all, mut after) = (0_usize, 0_usize, 0_usize, String::new());
     while let Some(page) = named_after(db, brand, &after).await? {
@@ -154,7 +154,7 @@ async fn must_be_few(db: &mut Connection, brand: &Brand, max_erased_percent: u32
         named = named.saturating_add(page.erased.len());
         of_named = of_named.saturating_add(list_event_keys(db, brand.id(), &page.erased.into_keys().collect()).await?.len());
     }
-    are_few(brand, "records", named, all, max_erased_percent)?;
+    check_share(brand, "records", named, all, max_erased_percent)?;
     let (mut named, mut all, mut after) = (0_usize, 0_usize, String::new());
     loop {
         let keys = list_events_after(db, brand.id(), &after, PAGE).await?;
@@ -164,10 +164,10 @@ async fn must_be_few(db: &mut Connection, brand: &Brand, max_erased_percent: u32
         let found = find_erased(db, brand.id(), keys.iter().map(|key| hasher.event(key))).await?;
         named = named.saturating_add(keys.iter().filter(|key| found.contains_key(&hasher.event(key))).count());
     }
-    are_few(brand, "events", named.saturating_sub(of_named), all, max_erased_percent)
+    check_share(brand, "events", named.saturating_sub(of_named), all, max_erased_percent)
 }
 
-fn are_few(brand: &Brand, what: &'static str, named: usize, all: usize, max_erased_percent: u32) -> Result<(), ErasureError> {
+fn check_share(brand: &Brand, what: &'static str, named: usize, all: usize, max_erased_percent: u32) -> Result<(), ErasureError> {
     let most = all.saturating_mul(usize::try_from(max_erased_percent).unwrap_or(100)) / 100;
     if named <= most.max(FEW) {
         return Ok(());
@@ -178,11 +178,11 @@ fn are_few(brand: &Brand, what: &'static str, named: usize, all: usize, max_eras
 /// Searches all stored data for persons of the suppression list, and erases them.
 async fn resume(pool: &Pool, brand: &Brand, open: &BTreeSet<Uuid>, now: Timestamp) -> Result<(), ErasureError> {
     let mut after = String::new();
-    while let Some(last) = forget_records(pool, brand, &after).await? {
+    while let Some(last) = erase_records(pool, brand, &after).await? {
         after = last.to_string();
     }
     let mut after = String::new();
-    while let Some(last) = forget_events(pool, brand, &after).await? {
+    while let Some(last) = erase_events(pool, brand, &after).await? {
         after = last.to_string();
     }
     if let Some(erasure) = open.first() {
@@ -210,20 +210,20 @@ async fn named_after(db: &mut Connection, brand: &Brand, after: &str) -> Result<
     let keys = list_named_after(db, brand.id(), after, PAGE).await?;
     let Some(last) = keys.last().cloned() else { return Ok(None) };
     let own = |key: &RecordKey| Identifier::reference(key.kind.as_str(), &key.id);
-    let suspect = |key: &RecordKey| Candidate { key: key.clone(), name_key: String::new(), links: own(key).into_iter().collect() };
-    let mut suspects: BTreeMap<RecordKey, Candidate> = keys.iter().map(|key| (key.clone(), suspect(key))).collect();
+    let candidate = |key: &RecordKey| Candidate { key: key.clone(), name_key: String::new(), links: own(key).into_iter().collect() };
+    let mut candidates: BTreeMap<RecordKey, Candidate> = keys.iter().map(|key| (key.clone(), candidate(key))).collect();
     for trace in list_traces(db, brand.id(), &keys).await? {
-        if let Some(suspect) = suspects.get_mut(&trace.record) {
-            suspect.name_key = trace.name_key;
-            suspect.links.insert(trace.identifier);
+        if let Some(candidate) = candidates.get_mut(&trace.record) {
+            candidate.name_key = trace.name_key;
+            candidate.links.insert(trace.identifier);
         }
     }
-    let suppression_hashes: BTreeSet<SuppressionHash> = suspects.values().flat_map(|suspect| suspect.suppression_hashes(&hasher)).collect();
+    let suppression_hashes: BTreeSet<SuppressionHash> = candidates.values().flat_map(|candidate| candidate.suppression_hashes(&hasher)).collect();
     let found = find_erased(db, brand.id(), suppression_hashes).await?;
-    let suspects: Vec<Candidate> = suspects.into_values().collect();
+    let candidates: Vec<Candidate> = candidates.into_values().collect();
     let mut erased: BTreeMap<RecordKey, Uuid> = keys.iter().filter_map(|key| Some((key.clone(), *found.get(&hasher.record(key))?))).collect();
     let mut learned = BTreeSet::new();
-    for (key, erasure) in match_candidates(db, brand, &suspects, &found).await? {
+    for (key, erasure) in match_candidates(db, brand, &candidates, &found).await? {
         if erased.insert(key.clone(), erasure).is_none() {
             learned.insert((hasher.record(&key), erasure));
         }
@@ -232,7 +232,7 @@ async fn named_after(db: &mut Connection, brand: &Brand, after: &str) -> Result<
 }
 
 /// Erases the records of the next page that the suppression list contains. Returns the last record of the page.
-async fn forget_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<RecordKey>, ErasureError> {
+async fn erase_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<RecordKey>, ErasureError> {
     let mut transaction = begin(pool, brand.id()).await?;
     let Some(Named { last, erased, learned, .. }) = named_after(&mut transaction, brand, after).await? else { return Ok(None) };
     insert_hashes(&mut transaction, brand.id(), &learned).await?;
@@ -249,7 +249,7 @@ async fn forget_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Optio
 }
 
 /// Erases the events of the next page that the suppression list contains. Returns the last event of the page.
-async fn forget_events(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<EventKey>, ErasureError> {
+async fn erase_events(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<EventKey>, ErasureError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let mut transaction = begin(pool, brand.id()).await?;
     let keys = list_events_after(&mut transaction, brand.id(), after, PAGE).await?;

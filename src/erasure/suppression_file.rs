@@ -103,16 +103,16 @@ impl SuppressionFile {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
             Err(error) => return Err(self.unread()(error)),
         };
-        let mut ledger: BTreeMap<String, BrandSuppressions> = BTreeMap::new();
+        let mut suppressions: BTreeMap<String, BrandSuppressions> = BTreeMap::new();
         let mut cut_off = 0_usize;
         for line in text.lines().filter(|line| !line.is_empty()) {
-            let read = serde_json::from_str::<FileRecord>(line).ok().and_then(|line| ledger.entry(line.brand.clone()).or_default().add(&line));
+            let read = serde_json::from_str::<FileRecord>(line).ok().and_then(|line| suppressions.entry(line.brand.clone()).or_default().add(&line));
             cut_off = cut_off.saturating_add(usize::from(read.is_none()));
         }
         if cut_off > 0 {
             tracing::warn!(lines = cut_off, "suppression file has unreadable lines, which are ignored");
         }
-        Ok(ledger)
+        Ok(suppressions)
     }
 
     /// Reads the part of a brand, and checks its key.
@@ -120,17 +120,17 @@ impl SuppressionFile {
     /// # Errors
     /// If the file has another key for the brand, or if it cannot be read.
     pub fn read_brand(&self, brand: &str, key: &SuppressionKey) -> Result<BrandSuppressions, SuppressionFileError> {
-        let ledger = self.read()?.remove(brand).unwrap_or_default();
-        if ledger.key.is_some_and(|known| known != *key) { Err(SuppressionFileError::Foreign(self.0.clone())) } else { Ok(ledger) }
+        let suppressions = self.read()?.remove(brand).unwrap_or_default();
+        if suppressions.key.is_some_and(|known| known != *key) { Err(SuppressionFileError::Foreign(self.0.clone())) } else { Ok(suppressions) }
     }
 
     /// Appends erasures of a brand, and returns when they are on disk.
     ///
     /// # Errors
     /// If the file cannot be written. Then the caller must not delete anything.
-    pub fn append(&self, brand: &str, news: &BrandSuppressions) -> Result<(), SuppressionFileError> {
+    pub fn append(&self, brand: &str, additions: &BrandSuppressions) -> Result<(), SuppressionFileError> {
         let mut text = String::new();
-        for line in news.lines(brand) {
+        for line in additions.lines(brand) {
             text.push_str(&serde_json::to_string(&line).unwrap_or_default());
             text.push('\n');
         }
@@ -220,10 +220,10 @@ mod tests {
             .unwrap();
         let taken_back = Entry { unerased_at: Some(Timestamp::UNIX_EPOCH), hashes: BTreeSet::new(), ..entry(0) };
         file.append("demo", &BrandSuppressions { key: None, erasures: [(second, taken_back)].into() }).unwrap();
-        let ledger = file.read().unwrap().remove("demo").unwrap();
-        assert_eq!(ledger.key, Some(SuppressionKey([1; 32])), "the first key counts");
-        assert_eq!(ledger.erasures[&first].hashes, [SuppressionHash([1; 32]), SuppressionHash([3; 32])].into());
-        assert_eq!(ledger.erasures[&second].unerased_at, Some(Timestamp::UNIX_EPOCH));
+        let suppressions = file.read().unwrap().remove("demo").unwrap();
+        assert_eq!(suppressions.key, Some(SuppressionKey([1; 32])), "the first key counts");
+        assert_eq!(suppressions.erasures[&first].hashes, [SuppressionHash([1; 32]), SuppressionHash([3; 32])].into());
+        assert_eq!(suppressions.erasures[&second].unerased_at, Some(Timestamp::UNIX_EPOCH));
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
@@ -236,8 +236,8 @@ mod tests {
         let (ours, link) = (directory.join("ours"), directory.join("ledger.jsonl"));
         std::fs::write(&ours, "ours").unwrap();
         std::os::unix::fs::symlink(&ours, &link).unwrap();
-        let news = BrandSuppressions { key: Some(SuppressionKey([1; 32])), erasures: BTreeMap::new() };
-        assert!(SuppressionFile::new(link).append("demo", &news).is_err());
+        let additions = BrandSuppressions { key: Some(SuppressionKey([1; 32])), erasures: BTreeMap::new() };
+        assert!(SuppressionFile::new(link).append("demo", &additions).is_err());
         assert_eq!(std::fs::read_to_string(&ours).unwrap(), "ours");
         std::fs::remove_dir_all(directory).unwrap();
     }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::app::Application;
-use crate::cli::sync::run::walk_account;
+use crate::cli::sync::run::sync_account;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::demo::http_post::Sender;
@@ -67,7 +67,7 @@ async fn ask(application: &Application, file: &SettingsFile) -> anyhow::Result<(
     let brands: Vec<_> = application.brands.values().cloned().collect();
     let accounts = UpstreamClients::new(pool, &brands, &file.calls, &background, &clock);
     let bars = MultiProgress::new();
-    let walkers: Vec<SyncRunner> = brands
+    let runners: Vec<SyncRunner> = brands
         .iter()
         .flat_map(|brand| accounts.of_brand(brand.id()))
         .map(|account| SyncRunner::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone()))
@@ -75,8 +75,8 @@ async fn ask(application: &Application, file: &SettingsFile) -> anyhow::Result<(
     let mut broken: usize = 0;
     // One after the other. At the same time, they would take the few database connections from each other and the
     // inbox.
-    for walker in &walkers {
-        broken = broken.saturating_add(walk_account(walker, walker.api().streams(), &bars).await?);
+    for runner in &runners {
+        broken = broken.saturating_add(sync_account(runner, runner.api().streams(), &bars).await?);
     }
     background.end().await;
     anyhow::ensure!(broken == 0, "{broken} of the streams of the simulated systems could not be read");

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use self::send::Told;
-use super::say;
+use self::send::Instructions;
+use super::print_line;
 use super::serve;
 use super::serve::ShutdownSignal;
 use crate::app::Application;
@@ -61,7 +61,7 @@ async fn show(arguments: &DemoArguments, secrets: &Secrets, systems: Systems, sh
     configure(&mut settings, arguments);
     telemetry::start(&settings.file.telemetry);
     telemetry::metrics();
-    say("Starting an embedded Postgres, simulators of the four systems, and a brand with customers …");
+    print_line("Starting an embedded Postgres, simulators of the four systems, and a brand with customers …");
     sweep_abandoned(&std::env::temp_dir(), PREFIX);
     let data_dir = make_directory(&std::env::temp_dir(), PREFIX)?;
     // The suppression list is deleted together with the demo's data.
@@ -69,9 +69,9 @@ async fn show(arguments: &DemoArguments, secrets: &Secrets, systems: Systems, sh
     let cache_dir = crate::settings::default_cache_dir();
     let fetch = cache_dir.is_some();
     let layout = Layout { data_dir: data_dir.clone(), postgres_bin: None, cache_dir: cache_dir.unwrap_or_default(), fetch, durable: false };
-    let lived = live(settings, &Place::Embedded(layout), (arguments, secrets), systems, &text, shutdown).await;
+    let result = live(settings, &Place::Embedded(layout), (arguments, secrets), systems, &text, shutdown).await;
     let _ = std::fs::remove_dir_all(&data_dir);
-    lived
+    result
 }
 
 async fn live(
@@ -86,7 +86,7 @@ async fn live(
     let data_dir = database.data_dir();
     let application = Application::start_unprepared(&settings.file, settings.brands, database, Clock::system()).await?;
     let background = BackgroundTasks::new();
-    let begun = async {
+    let started = async {
         let world = Arc::clone(systems.world());
         let to_send = seed::settle(&world)?;
         fill::fill(&application, &systems, to_send, secrets, &settings.file).await?;
@@ -97,16 +97,16 @@ async fn live(
         application.catch_up().await?;
         application.set_prepared();
         application.readiness().until_ready().await;
-        send::tell(&Told { key, application: &application, systems: &systems, secrets, data_dir, settings: text }).await?;
+        send::print_instructions(&Instructions { key, application: &application, systems: &systems, secrets, data_dir, settings: text }).await?;
         background.spawn_endless(Life::new(world).go_on());
         Ok(true)
     };
-    let begun = tokio::select! {
-        begun = begun => begun,
+    let started = tokio::select! {
+        started = started => started,
         () = shutdown.received() => Ok(false),
     };
-    let ended = match begun {
-        Ok(true) => serve::until_told_to_end(application, shutdown).await,
+    let ended = match started {
+        Ok(true) => serve::run_until_signal(application, shutdown).await,
         Ok(false) => {
             application.stop().await;
             Ok(())

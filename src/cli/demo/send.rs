@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use super::DemoArguments;
 use crate::app::Application;
-use crate::cli::{key, say};
+use crate::cli::{key, print_line};
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::demo::background_activity::{PAUSE, REGULAR, newcomer};
@@ -19,7 +19,7 @@ use crate::http::api_keys::NewKey;
 use crate::storage::api_keys::insert_key;
 
 /// The parts that the printed instructions describe.
-pub(super) struct Told<'a> {
+pub(super) struct Instructions<'a> {
     /// The API key for lookups.
     pub(super) key: String,
     pub(super) application: &'a Application,
@@ -43,48 +43,48 @@ pub(super) async fn make_key(application: &Application, arguments: &DemoArgument
 }
 
 /// Prints the instructions.
-pub(super) async fn tell(told: &Told<'_>) -> anyhow::Result<()> {
-    let Told { key, application, systems, secrets, .. } = told;
+pub(super) async fn print_instructions(instructions: &Instructions<'_>) -> anyhow::Result<()> {
+    let Instructions { key, application, systems, secrets, .. } = instructions;
     let (brand, clock) = (application.brands.values().next().context("the demo has no brand")?, Clock::system());
     let counts = crate::storage::brands::count_brand(&application.database.pool, brand.id(), clock.now()).await?;
     let encoded = percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC);
     let base = format!("http://{}", application.address);
     let url = format!("{base}/omnidesk/customerlookup?key={encoded}");
-    let by_email = |email: &str| say(&format!("  curl '{url}&channelAddressType=email&address={}'", email.replace('@', "%40")));
-    say(&format!(
+    let by_email = |email: &str| print_line(&format!("  curl '{url}&channelAddressType=email&address={}'", email.replace('@', "%40")));
+    print_line(&format!(
         "\nReady: {} customers from {} records and {} events of OmnioTap, Omneo, OmniLab and Syncaroo.\n",
         counts.customers, counts.records, counts.events
     ));
-    say("Look up a customer by e-mail address, phone number or order number:");
+    print_line("Look up a customer by e-mail address, phone number or order number:");
     by_email("thomas@example.org");
-    say(&format!("  curl '{url}&channelAddressType=phoneNumber&address=%2B31612312311'"));
-    say(&format!("  curl '{url}&primaryID=NL-2026-00042'"));
-    say(&format!("\n{} is in no webhook and no backfill. The lookup itself fetches her from the systems:", newcomer::EMAIL));
+    print_line(&format!("  curl '{url}&channelAddressType=phoneNumber&address=%2B31612312311'"));
+    print_line(&format!("  curl '{url}&primaryID=NL-2026-00042'"));
+    print_line(&format!("\n{} is in no webhook and no backfill. The lookup itself fetches her from the systems:", newcomer::EMAIL));
     by_email(newcomer::EMAIL);
-    say(&format!("\nEvery {} seconds a customer buys, books or asks something. {REGULAR} buys most often:", PAUSE.as_secs()));
+    print_line(&format!("\nEvery {} seconds a customer buys, books or asks something. {REGULAR} buys most often:", PAUSE.as_secs()));
     by_email(REGULAR);
-    say(&format!("\nSend one webhook of each system, and look up {} after each:", examples::EMAIL));
+    print_line(&format!("\nSend one webhook of each system, and look up {} after each:", examples::EMAIL));
     for (_, request) in examples::examples(secrets, &systems.base_url(Source::Syncaroo), clock.now()) {
-        say(&format!("  {}", request.as_curl(&base)));
+        print_line(&format!("  {}", request.as_curl(&base)));
     }
     by_email(examples::EMAIL);
-    if let Some(data_dir) = &told.data_dir {
-        let file = write_settings(data_dir, told.settings, secrets)?;
+    if let Some(data_dir) = &instructions.data_dir {
+        let file = write_settings(data_dir, instructions.settings, secrets)?;
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hookpoint"));
-        say("\nShow the state of the APIs and the webhooks, and explain a lookup:");
+        print_line("\nShow the state of the APIs and the webhooks, and explain a lookup:");
         for command in ["sync status".to_owned(), "inbox status".to_owned(), format!("lookup --email {REGULAR} --why")] {
-            say(&format!("  {} --settings {} {command}", program.display(), file.display()));
+            print_line(&format!("  {} --settings {} {command}", program.display(), file.display()));
         }
     }
     if let Some(metrics) = application.metrics_address {
-        say(&format!("\nMetrics: http://{metrics}/metrics"));
+        print_line(&format!("\nMetrics: http://{metrics}/metrics"));
     }
-    say("Simulators:");
+    print_line("Simulators:");
     for source in Source::ALL {
-        say(&format!("  {:9}{}", source.as_str(), systems.base_url(source)));
+        print_line(&format!("  {:9}{}", source.as_str(), systems.base_url(source)));
     }
-    say(&format!("Data:    {} (deleted when the demo ends)", told.data_dir.as_deref().map(|dir| dir.display().to_string()).unwrap_or_default()));
-    say("Press Ctrl-C to stop the demo.");
+    print_line(&format!("Data:    {} (deleted when the demo ends)", instructions.data_dir.as_deref().map(|dir| dir.display().to_string()).unwrap_or_default()));
+    print_line("Press Ctrl-C to stop the demo.");
     Ok(())
 }
 

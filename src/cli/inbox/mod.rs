@@ -14,7 +14,7 @@ use uuid::Uuid;
 use self::status::status;
 use super::audit::{Act, ActorArguments};
 use super::mask::{masked, revealed};
-use super::{look, open, plain, plain_json, say};
+use super::{open_read_only, open, plain, plain_json, print_line};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -33,7 +33,7 @@ pub(crate) enum InboxCommand {
     /// List deliveries, the newest first
     List {
         #[command(flatten)]
-        which: WhichArguments,
+        which: FilterArguments,
         /// The most deliveries for each brand
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
@@ -49,18 +49,18 @@ pub(crate) enum InboxCommand {
         actor: ActorArguments,
     },
     /// Apply deliveries again. Correct data stays the same
-    Replay(SomeArguments),
+    Replay(SelectionArguments),
     /// Discard deliveries that are dead or pending: they are not applied
-    Discard(SomeArguments),
+    Discard(SelectionArguments),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct SomeArguments {
+pub(crate) struct SelectionArguments {
     /// Ids of deliveries, from `inbox list`
     #[arg(value_name = "ID")]
     ids: Vec<Uuid>,
     #[command(flatten)]
-    which: WhichArguments,
+    which: FilterArguments,
     #[command(flatten)]
     actor: ActorArguments,
     /// Select all deliveries. Needed if no id and no filter is given
@@ -69,7 +69,7 @@ pub(crate) struct SomeArguments {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct WhichArguments {
+pub(crate) struct FilterArguments {
     /// Only this brand
     #[arg(long)]
     brand: Option<String>,
@@ -98,7 +98,7 @@ enum State {
     Discarded,
 }
 
-impl WhichArguments {
+impl FilterArguments {
     fn is_everything(&self) -> bool {
         self.source.is_none() && self.state.is_empty() && self.event.is_none() && self.since.is_none() && self.until.is_none()
     }
@@ -132,13 +132,13 @@ fn time(text: &str) -> Result<Timestamp, String> {
 
 pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Result<()> {
     let names = crate::cli::names_of(&settings.brands);
-    let only_looks = match &command {
+    let is_read_only = match &command {
         InboxCommand::Status { .. } | InboxCommand::List { .. } => true,
         InboxCommand::Show { reveal, .. } => !reveal,
         InboxCommand::Replay(_) | InboxCommand::Discard(_) => false,
     };
-    let database = if only_looks { look(&settings).await? } else { open(&settings).await? };
-    let brands = if only_looks { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
+    let database = if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
+    let brands = if is_read_only { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
     let (pool, now) = (&database.pool, Clock::system().now());
     let of = |slug: &Option<String>| {
         let mut wanted: Vec<Arc<Brand>> =
@@ -159,26 +159,26 @@ pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Re
         }
         InboxCommand::Show { id, reveal, actor } => show(pool, &of(&None)?, *id, reveal.then_some(actor)).await?,
         InboxCommand::Replay(some) | InboxCommand::Discard(some) => {
-            let is_said = !some.ids.is_empty() || !some.which.is_everything() || some.all;
-            anyhow::ensure!(is_said, "select deliveries: by ids, --source, --state, --event, --since, --until, or --all");
+            let is_selected = !some.ids.is_empty() || !some.which.is_everything() || some.all;
+            anyhow::ensure!(is_selected, "select deliveries: by ids, --source, --state, --event, --since, --until, or --all");
             let which = some.which.which(&some.ids);
             let mut count = 0_u64;
             for brand in of(&some.which.brand)? {
                 let is_discard = matches!(command, InboxCommand::Discard(_));
                 let target = if some.ids.is_empty() { "selected by filter".to_owned() } else { words(&some.ids) };
                 let act = Act { action: if is_discard { "discard deliveries" } else { "replay deliveries" }, records: None, target };
-                let begun = some.actor.begin(pool, &brand, act).await?;
+                let entry = some.actor.begin(pool, &brand, act).await?;
                 let of_brand = if is_discard {
                     discard_deliveries(pool, brand.id(), &which, now).await?
                 } else {
                     replay_deliveries(pool, brand.id(), &which, now).await?
                 };
-                begun.end(&format!("deliveries: {of_brand}")).await?;
+                entry.end(&format!("deliveries: {of_brand}")).await?;
                 count = count.saturating_add(of_brand);
             }
             match command {
-                InboxCommand::Discard(_) => say(&format!("Discarded: {count}.")),
-                _ => say(&format!("To be applied again: {count}. A running service starts at once; `hookpoint inbox status` shows pending ones.")),
+                InboxCommand::Discard(_) => print_line(&format!("Discarded: {count}.")),
+                _ => print_line(&format!("To be applied again: {count}. A running service starts at once; `hookpoint inbox status` shows pending ones.")),
             }
         }
     }
@@ -188,13 +188,13 @@ pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Re
 
 async fn list(pool: &Pool, brand: &Brand, which: &DeliveryFilter, limit: u32) -> anyhow::Result<()> {
     let rows = list_deliveries(pool, brand.id(), which, limit).await?;
-    say(&format!("{}: {}\n", brand.rules.slug, if rows.is_empty() { "no matching deliveries" } else { "the newest first" }));
+    print_line(&format!("{}: {}\n", brand.rules.slug, if rows.is_empty() { "no matching deliveries" } else { "the newest first" }));
     if !rows.is_empty() {
-        say(&format!("  {:<38}{:<21}{:<10}{:<11}{:>5}  {}", "id", "received (UTC)", "source", "state", "tries", "event and note"));
+        print_line(&format!("  {:<38}{:<21}{:<10}{:<11}{:>5}  {}", "id", "received (UTC)", "source", "state", "tries", "event and note"));
     }
     for row in rows {
         let (at, note) = (row.received_at.strftime("%F %T").to_string(), if row.note.is_empty() { String::new() } else { format!("  {}", row.note) });
-        say(&plain(&format!(
+        print_line(&plain(&format!(
             "  {:<38}{at:<21}{:<10}{:<11}{:>5}  {}{note}",
             row.delivery_id.to_string(),
             row.source,
@@ -228,20 +228,20 @@ async fn show(pool: &Pool, brands: &[Arc<Brand>], id: Uuid, reveal: Option<&Acto
         ("tries", listed.attempts.to_string()),
         ("next try", if listed.state == "pending" { time(listed.due_at) } else { "-".to_owned() }),
     ] {
-        say(&plain(&format!("{name:<10}{value}")));
+        print_line(&plain(&format!("{name:<10}{value}")));
     }
     for (name, value) in &row.headers {
-        say(&plain(&format!("{name}: {}", if reveal { value } else { "‹text›" })));
+        print_line(&plain(&format!("{name}: {}", if reveal { value } else { "‹text›" })));
     }
-    say("");
+    print_line("");
     let body = if reveal { revealed(&row.body) } else { masked(&row.body) };
-    say(&if serde_json::from_slice::<serde::de::IgnoredAny>(&row.body).is_ok() {
+    print_line(&if serde_json::from_slice::<serde::de::IgnoredAny>(&row.body).is_ok() {
         plain_json(&body)
     } else {
         body.lines().map(plain).collect::<Vec<_>>().join("\n")
     });
     if !reveal {
-        say("\nThe content is masked; --reveal shows it.");
+        print_line("\nThe content is masked; --reveal shows it.");
     }
     Ok(())
 }

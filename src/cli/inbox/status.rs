@@ -4,14 +4,14 @@ use crate::storage::pool::Pool;
 use jiff::Timestamp;
 
 use crate::brand::Brand;
-use crate::cli::{say, span};
+use crate::cli::{print_line, span};
 use crate::inbox::source_health::{SourceHealth, watch};
 use crate::storage::deliveries::count_deliveries;
 use crate::storage::invalid_values::{InvalidValueRow, list_invalid_values};
 
 pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow::Result<()> {
-    say(&format!("{}\n", brand.rules.slug));
-    say(&format!(
+    print_line(&format!("{}\n", brand.rules.slug));
+    print_line(&format!(
         "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
         "source", "verified by", "received", "refused", "duplicates", "pending", "oldest", "done", "retried", "dead", "last seen", "usual gap"
     ));
@@ -24,7 +24,7 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
         let oldest = watch.oldest_pending_at.map_or_else(|| "-".to_owned(), |at| span(now.duration_since(at)));
         let silence = watch.silence(now).map_or_else(|| "never".to_owned(), |silence| format!("{} ago", span(silence)));
         let usual = watch.usual_silence.map_or_else(|| "-".to_owned(), |usual| format!("up to {}", span(usual)));
-        say(&format!(
+        print_line(&format!(
             "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
             watch.source.as_str(),
             watch.proof.unwrap_or("-"),
@@ -35,11 +35,11 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
             watch.dead
         ));
     }
-    say("");
+    print_line("");
     for watch in &watches {
-        remarks(watch, now).iter().for_each(|note| say(&format!("  {note}")));
+        remarks(watch, now).iter().for_each(|note| print_line(&format!("  {note}")));
         let unread = list_invalid_values(pool, brand.id(), watch.source).await?;
-        unread_values(watch.source.as_str(), &unread).iter().for_each(|note| say(&format!("  {note}")));
+        unread_values(watch.source.as_str(), &unread).iter().for_each(|note| print_line(&format!("  {note}")));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::{look, open, say};
+use super::{open_read_only, open, print_line};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -22,7 +22,7 @@ use crate::storage::sync_runs::cancel_streams;
 #[derive(Debug, Subcommand)]
 pub(crate) enum SyncCommand {
     /// Read all data from the APIs of the sources, or continue an interrupted run
-    Run(WhichArguments),
+    Run(FilterArguments),
     /// Show the API calls and the health of each source, and the progress and drift of each stream
     Status {
         /// Only this brand
@@ -30,11 +30,11 @@ pub(crate) enum SyncCommand {
         brand: Option<String>,
     },
     /// Cancel unfinished runs, on any replica
-    Cancel(WhichArguments),
+    Cancel(FilterArguments),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct WhichArguments {
+pub(crate) struct FilterArguments {
     /// Only this brand
     #[arg(long)]
     brand: Option<String>,
@@ -46,7 +46,7 @@ pub(crate) struct WhichArguments {
     stream: Option<String>,
 }
 
-impl WhichArguments {
+impl FilterArguments {
     fn means(&self, source: Source) -> bool {
         self.source.is_none_or(|wanted| wanted == source)
     }
@@ -77,9 +77,9 @@ impl WhichArguments {
 }
 
 pub(super) async fn run(command: SyncCommand, settings: Settings) -> anyhow::Result<()> {
-    let only_looks = matches!(command, SyncCommand::Status { .. });
-    let database = if only_looks { look(&settings).await? } else { open(&settings).await? };
-    let brands = if only_looks { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
+    let is_read_only = matches!(command, SyncCommand::Status { .. });
+    let database = if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
+    let brands = if is_read_only { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
     let brands: Vec<Arc<Brand>> = brands.into_values().collect();
     let done = match command {
         SyncCommand::Run(which) => run::run(&database.pool, &wanted(&brands, which.brand.as_deref())?, &which, &settings.file).await,
@@ -96,16 +96,16 @@ fn wanted(brands: &[Arc<Brand>], name: Option<&str>) -> anyhow::Result<Vec<Arc<B
     (!wanted.is_empty()).then_some(wanted).context("there is no such brand in the settings")
 }
 
-async fn cancel(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArguments) -> anyhow::Result<()> {
+async fn cancel(pool: &Pool, brands: &[Arc<Brand>], which: &FilterArguments) -> anyhow::Result<()> {
     which.check()?;
     let mut count: u64 = 0;
     for brand in brands {
         count = count.saturating_add(cancel_streams(pool, brand.id(), which.source, which.stream.as_deref(), Clock::system().now()).await?);
     }
     match count {
-        0 => say("There was no unfinished run."),
-        1 => say("1 run cancelled. `hookpoint sync run` starts a new one."),
-        count => say(&format!("{count} runs cancelled. `hookpoint sync run` starts new ones.")),
+        0 => print_line("There was no unfinished run."),
+        1 => print_line("1 run cancelled. `hookpoint sync run` starts a new one."),
+        count => print_line(&format!("{count} runs cancelled. `hookpoint sync run` starts new ones.")),
     }
     Ok(())
 }

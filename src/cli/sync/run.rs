@@ -7,10 +7,10 @@ use crate::storage::pool::Pool;
 use futures_util::future::join_all;
 use indicatif::MultiProgress;
 
-use super::WhichArguments;
-use super::shown::Shown;
+use super::FilterArguments;
+use super::shown::RunDisplay;
 use crate::brand::Brand;
-use crate::cli::say;
+use crate::cli::print_line;
 use crate::cli::serve::ShutdownSignal;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
@@ -22,14 +22,14 @@ use crate::sync::{Progress, ProgressEvent, RunEnd, SyncError, SyncMode, SyncRunn
 use crate::upstream::UpstreamClients;
 
 /// If a run of another process makes no progress for this long, its reason is shown.
-const STILL: Duration = Duration::from_secs(3);
+const STALLED_AFTER: Duration = Duration::from_secs(3);
 
-pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArguments, file: &SettingsFile) -> anyhow::Result<()> {
+pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &FilterArguments, file: &SettingsFile) -> anyhow::Result<()> {
     which.check()?;
     let (background, clock) = (BackgroundTasks::new(), Clock::system());
     let accounts = UpstreamClients::new(pool, brands, &file.calls, &background, &clock);
     let bars = MultiProgress::new();
-    let mut walks = Vec::new();
+    let mut runs = Vec::new();
     for brand in brands {
         for source in Source::ALL.into_iter().filter(|source| which.means(*source)) {
             let Some(account) = accounts.get(brand.id(), source) else {
@@ -38,32 +38,32 @@ pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArgumen
                 }
                 continue;
             };
-            let walker = SyncRunner::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone());
-            walks.push((walker, which.streams(brand, source)));
+            let runner = SyncRunner::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone());
+            runs.push((runner, which.streams(brand, source)));
         }
     }
-    if walks.is_empty() {
-        say("No API is connected. Set sources.<source>.api in the settings of a brand.");
+    if runs.is_empty() {
+        print_line("No API is connected. Set sources.<source>.api in the settings of a brand.");
         return Ok(());
     }
     // Streams that are read record by record come last: the records must be stored first.
-    let (first, then): (Vec<_>, Vec<_>) = walks.iter().partition(|(walker, streams)| streams.iter().all(|stream| walker.needs(*stream).is_empty()));
-    let walk_all = async |walks: Vec<&(SyncRunner, Vec<Stream>)>| {
-        join_all(walks.into_iter().map(|(walker, streams)| walk_account(walker, streams, &bars))).await
+    let (first, then): (Vec<_>, Vec<_>) = runs.iter().partition(|(runner, streams)| streams.iter().all(|stream| runner.needs(*stream).is_empty()));
+    let run_all = async |runs: Vec<&(SyncRunner, Vec<Stream>)>| {
+        join_all(runs.into_iter().map(|(runner, streams)| sync_account(runner, streams, &bars))).await
     };
     let all = async {
-        let mut broken = walk_all(first).await;
-        broken.extend(walk_all(then).await);
+        let mut broken = run_all(first).await;
+        broken.extend(run_all(then).await);
         broken
     };
     let mut shutdown = ShutdownSignal::listen()?;
     let broken: usize = tokio::select! {
         broken = all => broken.into_iter().sum::<anyhow::Result<usize>>()?,
         () = shutdown.received() => {
-            for (walker, _) in &walks {
-                walker.release().await?;
+            for (runner, _) in &runs {
+                runner.release().await?;
             }
-            say("Stopped. `hookpoint sync run`, or the service, continues from here.");
+            print_line("Stopped. `hookpoint sync run`, or the service, continues from here.");
             0
         }
     };
@@ -73,15 +73,15 @@ pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArgumen
 }
 
 /// Reads the streams of an account, one after the other. Returns how many could not be read.
-pub(crate) async fn walk_account(walker: &SyncRunner, streams: &[Stream], bars: &MultiProgress) -> anyhow::Result<usize> {
+pub(crate) async fn sync_account(runner: &SyncRunner, streams: &[Stream], bars: &MultiProgress) -> anyhow::Result<usize> {
     let mut broken: usize = 0;
     for stream in streams {
-        let shown = Shown::new(walker, *stream, bars);
+        let shown = RunDisplay::new(runner, *stream, bars);
         let ended = loop {
-            match walker.scan(*stream, SyncMode::Full, &|sign| shown.tell(sign)).await {
+            match runner.scan(*stream, SyncMode::Full, &|sign| shown.update(sign)).await {
                 // The other process may be killed: then this one takes the run over.
                 Ok(RunEnd::LeaseHeldElsewhere) => {
-                    if let Some(ended) = follow(walker, *stream, &shown).await? {
+                    if let Some(ended) = watch_other_run(runner, *stream, &shown).await? {
                         break ended;
                     }
                 }
@@ -98,21 +98,21 @@ pub(crate) async fn walk_account(walker: &SyncRunner, streams: &[Stream], bars: 
 
 /// Shows the progress of another process's run until it ends. Returns `None` if the lease of that process ended, or if
 /// that run was an incremental one: then this process can run.
-async fn follow(walker: &SyncRunner, stream: Stream, shown: &Shown) -> anyhow::Result<Option<RunEnd>> {
+async fn watch_other_run(runner: &SyncRunner, stream: Stream, shown: &RunDisplay) -> anyhow::Result<Option<RunEnd>> {
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
-    let (mut scanned, mut moved_at) = (None, Instant::now());
+    let (mut scanned, mut progressed_at) = (None, Instant::now());
     loop {
-        let rows = list_streams(walker.pool(), walker.brand().id()).await?;
-        let Some(row) = rows.into_iter().find(|row| row.source == walker.source().as_str() && row.stream == stream.name) else {
+        let rows = list_streams(runner.pool(), runner.brand().id()).await?;
+        let Some(row) = rows.into_iter().find(|row| row.source == runner.source().as_str() && row.stream == stream.name) else {
             return Ok(Some(RunEnd::Cancelled));
         };
         let progress = Progress { scanned: count(row.scanned), changed: count(row.changed), total: row.total.map(count) };
         if scanned.replace(row.scanned) != Some(row.scanned) {
-            moved_at = Instant::now();
+            progressed_at = Instant::now();
         }
-        let is_still = moved_at.elapsed() >= STILL || !row.note.is_empty();
-        let note = if is_still { whose(&row) } else { String::new() };
-        shown.tell(ProgressEvent { progress, note: &note });
+        let is_stalled = progressed_at.elapsed() >= STALLED_AFTER || !row.note.is_empty();
+        let note = if is_stalled { lease_note(&row) } else { String::new() };
+        shown.update(ProgressEvent { progress, note: &note });
         let (pass, is_complete) = (SyncMode::of(&row), row.is_complete());
         if row.finished_at.is_some() && (pass == SyncMode::Full || (row.is_cancelled && !is_complete)) {
             let (deleted, drift) = (count(row.deleted), row.drift.filter(|_| row.is_reconcile));
@@ -127,7 +127,7 @@ async fn follow(walker: &SyncRunner, stream: Stream, shown: &Shown) -> anyhow::R
 }
 
 /// Why a run of another process makes no progress. The text contains no time, so an unchanged reason is shown once.
-fn whose(row: &StreamRow) -> String {
+fn lease_note(row: &StreamRow) -> String {
     let note = if row.note.is_empty() { String::new() } else { format!("; it reported: {}", row.note) };
     format!("another process is syncing this; if it was killed, its lease ends after sync.lease_seconds{note}")
 }

@@ -7,27 +7,27 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::cli::{plain, say};
+use crate::cli::{plain, print_line};
 use crate::sources::api::Stream;
 use crate::sync::{Progress, ProgressEvent, RunEnd, SyncRunner};
 
 /// How often a line is printed if there is no terminal.
-const LINES: Duration = Duration::from_secs(5);
+const PRINT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long the same reason is not repeated.
-const AGAIN: Duration = Duration::from_secs(30);
+const REPEAT_AFTER: Duration = Duration::from_secs(30);
 
 /// The display of one run.
-pub(super) struct Shown {
+pub(super) struct RunDisplay {
     name: String,
     bar: Option<ProgressBar>,
-    begun: Mutex<Begun>,
+    state: Mutex<DisplayState>,
 }
 
-struct Begun {
+struct DisplayState {
     at: Instant,
     scanned: Option<u64>,
-    said_at: Instant,
+    printed_at: Instant,
     reasons: Reasons,
 }
 
@@ -37,8 +37,8 @@ struct Reasons(BTreeMap<String, Instant>);
 
 impl Reasons {
     /// Whether a reason was not printed recently. Two reasons that alternate are not printed each time.
-    fn is_to_be_said(&mut self, reason: &str, now: Instant) -> bool {
-        let is_due = self.0.get(reason).is_none_or(|at| now.duration_since(*at) >= AGAIN);
+    fn should_print(&mut self, reason: &str, now: Instant) -> bool {
+        let is_due = self.0.get(reason).is_none_or(|at| now.duration_since(*at) >= REPEAT_AFTER);
         if is_due {
             self.0.insert(reason.to_owned(), now);
         }
@@ -46,22 +46,22 @@ impl Reasons {
     }
 }
 
-impl Shown {
-    pub(super) fn new(walker: &SyncRunner, stream: Stream, bars: &MultiProgress) -> Self {
-        let name = format!("{} {} {}", walker.brand().rules.slug, walker.source(), stream.name);
+impl RunDisplay {
+    pub(super) fn new(runner: &SyncRunner, stream: Stream, bars: &MultiProgress) -> Self {
+        let name = format!("{} {} {}", runner.brand().rules.slug, runner.source(), stream.name);
         let style = ProgressStyle::with_template("{prefix}  {wide_bar}  {human_pos} of {human_len}  {per_sec}  {eta} left  {msg}").ok();
         let bar = style
             .filter(|_| std::io::stderr().is_terminal())
             .map(|style| bars.add(ProgressBar::no_length().with_style(style).with_prefix(name.clone())));
         let now = Instant::now();
-        Self { name, bar, begun: Mutex::new(Begun { at: now, scanned: None, said_at: now, reasons: Reasons::default() }) }
+        Self { name, bar, state: Mutex::new(DisplayState { at: now, scanned: None, printed_at: now, reasons: Reasons::default() }) }
     }
 
-    pub(super) fn tell(&self, ProgressEvent { progress, note }: ProgressEvent<'_>) {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn update(&self, ProgressEvent { progress, note }: ProgressEvent<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let waits = if note.is_empty() { String::new() } else { format!("waiting: {}", plain(note)) };
-        let is_first = begun.scanned.is_none();
-        let walked_before = *begun.scanned.get_or_insert(progress.scanned);
+        let is_first = state.scanned.is_none();
+        let scanned_before = *state.scanned.get_or_insert(progress.scanned);
         if let Some(bar) = &self.bar {
             bar.set_length(progress.total.unwrap_or(progress.scanned).max(progress.scanned));
             bar.set_position(progress.scanned);
@@ -73,14 +73,14 @@ impl Shown {
                 bar.set_message(waits);
             }
         } else if !waits.is_empty() {
-            if begun.reasons.is_to_be_said(&waits, Instant::now()) {
-                say(&format!("{}: {waits}", self.name));
+            if state.reasons.should_print(&waits, Instant::now()) {
+                print_line(&format!("{}: {waits}", self.name));
             }
-        } else if begun.said_at.elapsed() >= LINES {
-            begun.said_at = Instant::now();
-            let scanned = u32::try_from(progress.scanned.saturating_sub(walked_before)).unwrap_or(u32::MAX);
-            let rate = f64::from(scanned) / begun.at.elapsed().as_secs_f64();
-            say(&format!("{}: {}{}", self.name, amount(progress), remaining(progress, rate)));
+        } else if state.printed_at.elapsed() >= PRINT_INTERVAL {
+            state.printed_at = Instant::now();
+            let scanned = u32::try_from(progress.scanned.saturating_sub(scanned_before)).unwrap_or(u32::MAX);
+            let rate = f64::from(scanned) / state.at.elapsed().as_secs_f64();
+            print_line(&format!("{}: {}{}", self.name, amount(progress), remaining(progress, rate)));
         }
     }
 
@@ -101,7 +101,7 @@ impl Shown {
             RunEnd::LeaseHeldElsewhere => "another process is syncing this".to_owned(),
             RunEnd::Broken(reason) => format!("could not be read: {reason}"),
         };
-        say(&format!("{}: {text}", self.name));
+        print_line(&format!("{}: {text}", self.name));
     }
 }
 
@@ -134,16 +134,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn why_it_stands_still_is_said_once_and_again_from_time_to_time() {
+    fn a_reason_is_printed_once_and_repeated_after_a_while() {
         let (mut reasons, begin) = (Reasons::default(), Instant::now());
-        let said: Vec<bool> = (0..60).map(|n| reasons.is_to_be_said("it could not be reached", begin + Duration::from_secs(n))).collect();
+        let said: Vec<bool> = (0..60).map(|n| reasons.should_print("it could not be reached", begin + Duration::from_secs(n))).collect();
         assert_eq!(said.iter().enumerate().filter(|(_, is_said)| **is_said).map(|(n, _)| n).collect::<Vec<_>>(), [0, 30]);
-        assert!(reasons.is_to_be_said("it answered 500", begin + Duration::from_secs(31)), "another reason is shown at once");
-        assert!(!reasons.is_to_be_said("it could not be reached", begin + Duration::from_secs(32)), "it was shown a moment ago");
+        assert!(reasons.should_print("it answered 500", begin + Duration::from_secs(31)), "another reason is shown at once");
+        assert!(!reasons.should_print("it could not be reached", begin + Duration::from_secs(32)), "it was shown a moment ago");
     }
 
     #[test]
-    fn what_is_left_is_told_in_words() {
+    fn the_remaining_time_is_shown_in_words() {
         let progress = Progress { scanned: 1_000, changed: 0, total: Some(10_000) };
         assert_eq!(amount(progress), "1000 of 10000");
         assert_eq!(remaining(progress, 0.5), ", 30 a minute, 5.0 h left");

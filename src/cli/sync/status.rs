@@ -6,7 +6,7 @@ use crate::storage::pool::Pool;
 use jiff::Timestamp;
 
 use crate::brand::Brand;
-use crate::cli::{plain, say, span};
+use crate::cli::{plain, print_line, span};
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::sources::api::{AccountRules, Ask};
@@ -19,20 +19,20 @@ pub(super) async fn status(pool: &Pool, brands: &[Arc<Brand>]) -> anyhow::Result
     let now = Clock::system().now();
     for (n, brand) in brands.iter().enumerate() {
         if n > 0 {
-            say("");
+            print_line("");
         }
-        say(&format!("{}\n", brand.rules.slug));
+        print_line(&format!("{}\n", brand.rules.slug));
         let rows = list_streams(pool, brand.id()).await?;
         let hints = count_follow_ups(pool, brand.id()).await?;
         for source in Source::ALL {
             let Some(rules) = brand.rules.accounts.get(&source) else {
-                say(&format!("  {source}: not connected: sources.{source}.api is not set, or this shell lacks its secret"));
+                print_line(&format!("  {source}: not connected: sources.{source}.api is not set, or this shell lacks its secret"));
                 continue;
             };
-            say(&format!("  {:<9} {}", source.as_str(), health(&get_account(pool, brand.id(), source).await?, rules, now)));
+            print_line(&format!("  {:<9} {}", source.as_str(), health(&get_account(pool, brand.id(), source).await?, rules, now)));
             show_streams(brand, source, &rows, now);
             if let Some(hints) = hints.iter().find(|hints| hints.source == source.as_str()) {
-                say(&format!("            {:<14}{}", "follow-ups", line_of_hints(hints)));
+                print_line(&format!("            {:<14}{}", "follow-ups", follow_up_line(hints)));
             }
         }
     }
@@ -68,12 +68,12 @@ fn health(account: &AccountRow, rules: &AccountRules, now: Timestamp) -> String 
 fn show_streams(brand: &Brand, source: Source, rows: &[StreamRow], now: Timestamp) {
     for stream in brand.rules.sources.api(source).streams() {
         let row = rows.iter().find(|row| row.source == source.as_str() && row.stream == stream.name);
-        say(&format!("            {:<14}{}", stream.name, row.map_or_else(|| "never read".to_owned(), |row| line(row, now))));
+        print_line(&format!("            {:<14}{}", stream.name, row.map_or_else(|| "never read".to_owned(), |row| line(row, now))));
     }
 }
 
 /// The line about requests that follow webhooks.
-fn line_of_hints(hints: &FollowUpCounts) -> String {
+fn follow_up_line(hints: &FollowUpCounts) -> String {
     let dead = if hints.dead == 0 { String::new() } else { format!(", {} dead: {}", hints.dead, plain(&hints.note)) };
     format!("{} pending{dead}", hints.waiting)
 }
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changed_is_told_beside_what_is_known_of_everything() {
+    fn an_incremental_run_is_shown_with_the_last_full_run() {
         let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
         let ago = |minutes| now - SignedDuration::from_mins(minutes);
         let all = StreamRow {
