@@ -122,7 +122,9 @@ const fn may_be_done(error: &CallError) -> bool {
 }
 
 async fn refresh(pool: &Pool, account: &Arc<UpstreamClient>, what: &Cancelling) -> Result<Refreshed, StorageError> {
-    let Some(mut ask) = known(pool, account, what).await?.and_then(|event| what.refresh(&event.record()?)) else { return Ok(Refreshed::CustomerUnknown) };
+    let Some(mut ask) = known(pool, account, what).await?.and_then(|event| what.refresh(&event.record()?)) else {
+        return Ok(Refreshed::CustomerUnknown);
+    };
     for _ in 0..MOST_PAGES {
         let reply = match account.call(&ask, CallPriority::Live, CALL_TIMEOUT).await {
             Ok(reply) => reply,

@@ -62,7 +62,12 @@ impl BackgroundJobs<'_> {
         background.spawn_endless(maintenance::prune_live_queries(pool.clone()));
         background.spawn_endless(maintenance::rederive_brands(pool.clone(), all()));
         background.spawn_endless(maintenance::count_reviews(pool.clone(), all()));
-        background.spawn_endless(maintenance::reconcile_suppressions(pool.clone(), all(), (suppressions, file.erasure.max_erased_percent), clock.clone()));
+        background.spawn_endless(maintenance::reconcile_suppressions(
+            pool.clone(),
+            all(),
+            (suppressions, file.erasure.max_erased_percent),
+            clock.clone(),
+        ));
         background.spawn_endless(maintenance::drain_histograms());
     }
 

@@ -15,7 +15,6 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use self::jobs::BackgroundJobs;
-pub use self::server::PATHS;
 use self::server::{metrics_server, public_server, raise_file_limit, run};
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;

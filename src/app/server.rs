@@ -19,7 +19,7 @@ use crate::http::health::{Gauges, Health};
 use crate::http::idle_connections::Connections;
 use crate::http::middleware::{HookpointSpan, HttpContext, finish};
 use crate::http::problem::Problem;
-use crate::http::route;
+use crate::http::route::{ROUTES, Route};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::handler::{LookupService, lookup};
 use crate::settings::SettingsFile;
@@ -41,33 +41,30 @@ pub(super) fn raise_file_limit() {
     }
 }
 
-/// THE route table.
+/// Registers the route table.
 fn routes(config: &mut ServiceConfig, lookup_path: &str) {
-    let get = |path: &str| Resource::new(path).default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::MethodNotAllowed) }));
-    let post = |path: &str| {
-        let refused = || async { Err::<HttpResponse, _>(Problem::WebhookMethodNotAllowed) };
-        let accepted = Resource::new(path).route(web::post().to(receive)).route(web::method(Method::OPTIONS).to(options));
-        accepted.default_service(web::to(refused))
-    };
-    config
-        .service(post(&format!("{}{{brand}}/{{source}}", route::WEBHOOKS)))
-        .service(post(&format!("{}{{brand}}/{{source}}/{{secret:[^/]*/?}}", route::WEBHOOKS)))
-        .service(get(lookup_path).route(web::get().to(lookup)).route(web::head().to(lookup)))
-        .service(get(route::LIVE).route(web::get().to(health::live)).route(web::head().to(health::live)))
-        .service(get(route::READY).route(web::get().to(health::ready)).route(web::head().to(health::ready)))
-        .service(get(&format!("{}{{code}}", route::PROBLEMS)).route(web::get().to(health::problem)).route(web::head().to(health::problem)))
-        .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::NotFound) }));
+    for (route, pattern) in ROUTES {
+        let resource = Resource::new(if route == Route::Lookup { lookup_path } else { pattern });
+        config.service(handled(resource, route));
+    }
+    config.default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::NotFound) }));
 }
 
-/// The paths of the route table, for tests that must drive every route.
-pub const PATHS: [&str; 6] = [
-    "/omnidesk/customerlookup",
-    "/health/live",
-    "/health/ready",
-    "/problems/{code}",
-    "/webhooks/{brand}/{source}",
-    "/webhooks/{brand}/{source}/{secret}",
-];
+/// A resource with the handlers of its route.
+fn handled(resource: Resource, route: Route) -> Resource {
+    if route == Route::Webhook {
+        let accepted = resource.route(web::post().to(receive)).route(web::method(Method::OPTIONS).to(options));
+        return accepted.default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::WebhookMethodNotAllowed) }));
+    }
+    let resource = match route {
+        Route::Lookup => resource.route(web::get().to(lookup)).route(web::head().to(lookup)),
+        Route::Live => resource.route(web::get().to(health::live)).route(web::head().to(health::live)),
+        Route::Ready => resource.route(web::get().to(health::ready)).route(web::head().to(health::ready)),
+        Route::Problem => resource.route(web::get().to(health::problem)).route(web::head().to(health::problem)),
+        Route::Webhook | Route::Unmatched => resource,
+    };
+    resource.default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::MethodNotAllowed) }))
+}
 
 /// Builds the server of lookups and webhooks.
 pub(super) fn public_server(

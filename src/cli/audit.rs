@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
-use super::{open_read_only, lookup, plain, print_line};
+use super::{lookup, open_read_only, plain, print_line};
 use crate::app::find_brands;
 use crate::brand::Brand;
 use crate::clock::Clock;

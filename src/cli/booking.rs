@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
-use super::{audit, open_read_only, lookup, open, plain, print_line};
+use super::{audit, lookup, open, open_read_only, plain, print_line};
 use crate::admin::cancel_booking::{Attribution, Refreshed, cancel, is_done, known};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::audit::{Act, ActorArguments};
-use super::{lookup, open, plain, plain_json, rebuild, print_line};
+use super::{lookup, open, plain, plain_json, print_line, rebuild};
 use crate::app::open_brands;
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -173,7 +173,8 @@ impl Person<'_> {
             return Ok(records);
         }
         // If the source deleted the records, their events may still be stored.
-        let remains = list_remains(&mut connection, brand.id(), &record.map_or_else(|| self.target().record_keys(), |record| [record].into())).await?;
+        let remains =
+            list_remains(&mut connection, brand.id(), &record.map_or_else(|| self.target().record_keys(), |record| [record].into())).await?;
         anyhow::ensure!(!remains.is_empty(), "nobody matches");
         if shows {
             print_line("No customer has this id, but some data of a deleted record with this id is left.");

@@ -6,7 +6,7 @@ use jiff::{Span, Timestamp};
 use uuid::Uuid;
 
 use super::audit::{Act, ActorArguments};
-use super::{open_read_only, open, print_line};
+use super::{open, open_read_only, print_line};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
 use crate::clock::Clock;

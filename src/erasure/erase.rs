@@ -180,7 +180,13 @@ pub async fn add_suppressions(
 ///
 /// # Errors
 /// If the suppression file cannot be written, or if Postgres fails.
-pub async fn revoke_erasure(pool: &Pool, brand: &Brand, file: &SuppressionFile, target: &ErasureTarget, now: Timestamp) -> Result<usize, ErasureError> {
+pub async fn revoke_erasure(
+    pool: &Pool,
+    brand: &Brand,
+    file: &SuppressionFile,
+    target: &ErasureTarget,
+    now: Timestamp,
+) -> Result<usize, ErasureError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let hashes: BTreeSet<SuppressionHash> = match target {
         ErasureTarget::Address(address) => [hasher.own(address), hasher.common(address)].into(),

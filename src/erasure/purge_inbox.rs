@@ -75,7 +75,8 @@ pub(crate) async fn purge_deliveries(
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.delivery_id;
         let looks: Vec<(&BodyRow, DeliveryContent)> = rows.iter().map(|row| (row, DeliveryContent::at(row, brand, &hasher))).collect();
-        let suppression_hashes: BTreeSet<SuppressionHash> = looks.iter().flat_map(|(_, content)| content.change_hashes.union(&content.text_hashes)).copied().collect();
+        let suppression_hashes: BTreeSet<SuppressionHash> =
+            looks.iter().flat_map(|(_, content)| content.change_hashes.union(&content.text_hashes)).copied().collect();
         let found = find_erased(&mut transaction, brand.id(), suppression_hashes).await?;
         let is_named = |hashes: &BTreeSet<SuppressionHash>| hashes.iter().any(|hash| found.contains_key(hash));
         let mut gone = Vec::new();

@@ -89,7 +89,12 @@ fn digest(hashes: &BTreeSet<SuppressionHash>) -> [u8; 32] {
 
 /// Copies erasures from the file to the database, unless they would erase too much of the brand. Returns all erasures
 /// of the database.
-async fn import_from_file(pool: &Pool, brand: &Brand, of_file: Option<&BrandSuppressions>, max_erased_percent: u32) -> Result<Vec<ErasureRow>, ErasureError> {
+async fn import_from_file(
+    pool: &Pool,
+    brand: &Brand,
+    of_file: Option<&BrandSuppressions>,
+    max_erased_percent: u32,
+) -> Result<Vec<ErasureRow>, ErasureError> {
     // Without the lock of the brand: usually there is nothing to copy.
     let rows = list_erasures(&mut *pool.acquire().await?, brand.id()).await?;
     let known: BTreeMap<Uuid, &ErasureRow> = rows.iter().map(|row| (row.erasure_id, row)).collect();
@@ -97,7 +102,8 @@ async fn import_from_file(pool: &Pool, brand: &Brand, of_file: Option<&BrandSupp
         let row = known.get(id);
         row.is_some_and(|row| row.unerased_at.is_some() || (entry.unerased_at.is_none() && row.digest == digest(&entry.hashes)))
     };
-    let additions: Vec<(&Uuid, &Entry)> = of_file.iter().flat_map(|suppressions| &suppressions.erasures).filter(|(id, entry)| !is_alike(id, entry)).collect();
+    let additions: Vec<(&Uuid, &Entry)> =
+        of_file.iter().flat_map(|suppressions| &suppressions.erasures).filter(|(id, entry)| !is_alike(id, entry)).collect();
     if additions.is_empty() {
         return Ok(rows);
     }
@@ -117,7 +123,13 @@ async fn import_from_file(pool: &Pool, brand: &Brand, of_file: Option<&BrandSupp
 }
 
 /// Copies erasures from the database to the file.
-async fn export_to_file(pool: &Pool, brand: &Brand, file: &SuppressionFile, of_file: &BrandSuppressions, rows: &[ErasureRow]) -> Result<(), ErasureError> {
+async fn export_to_file(
+    pool: &Pool,
+    brand: &Brand,
+    file: &SuppressionFile,
+    of_file: &BrandSuppressions,
+    rows: &[ErasureRow],
+) -> Result<(), ErasureError> {
     let mut additions = BrandSuppressions::default();
     for row in rows {
         let known = of_file.erasures.get(&row.erasure_id);

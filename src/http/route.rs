@@ -17,30 +17,43 @@ pub enum Route {
     Unmatched,
 }
 
-/// Liveness: the process runs.
-pub const LIVE: &str = "/health/live";
-/// Readiness: the service can answer.
-pub const READY: &str = "/health/ready";
-/// The prefix of the paths of webhooks.
-pub const WEBHOOKS: &str = "/webhooks/";
-/// The prefix of the paths of problem pages.
-pub const PROBLEMS: &str = "/problems/";
+/// THE route table: it registers the routes, names them in logs and metrics, and reserves their paths. The lookup's path is a
+/// setting, so its default stands here.
+pub const ROUTES: [(Route, &str); 6] = [
+    (Route::Lookup, "/omnidesk/customerlookup"),
+    (Route::Live, "/health/live"),
+    (Route::Ready, "/health/ready"),
+    (Route::Problem, "/problems/{code}"),
+    (Route::Webhook, "/webhooks/{brand}/{source}"),
+    (Route::Webhook, "/webhooks/{brand}/{source}/{secret:[^/]*/?}"),
+];
+
+/// Whether a path of a setting is below a path that the table reserves.
+#[must_use]
+pub fn is_reserved(path: &str) -> bool {
+    let first = |path: &str| path.split('/').nth(1).unwrap_or_default().to_owned();
+    let of_table = ROUTES.iter().filter(|(route, _)| *route != Route::Lookup);
+    path.trim_start_matches('/').contains('/') && of_table.map(|(_, pattern)| first(pattern)).any(|reserved| reserved == first(path))
+}
 
 impl Route {
     /// The number of routes.
     pub const COUNT: usize = 6;
 
-    /// The route of a path.
+    /// The route of a path. Any path below that of the webhooks counts as theirs.
     #[must_use]
     pub fn of(path: &str, lookup_path: &str) -> Self {
-        match path {
-            path if path == lookup_path => Self::Lookup,
-            LIVE => Self::Live,
-            READY => Self::Ready,
-            path if path.strip_prefix(PROBLEMS).is_some_and(|code| !code.is_empty() && !code.contains('/')) => Self::Problem,
-            path if path.starts_with(WEBHOOKS) => Self::Webhook,
-            _ => Self::Unmatched,
+        if path == lookup_path {
+            return Self::Lookup;
         }
+        let is_of = |pattern: &str| match pattern.split_once('{') {
+            None => path == pattern,
+            Some((prefix, variables)) => {
+                path.strip_prefix(prefix).is_some_and(|rest| variables.contains('{') || (!rest.is_empty() && !rest.contains('/')))
+            }
+        };
+        let found = ROUTES.iter().filter(|(route, _)| *route != Self::Lookup).find(|(_, pattern)| is_of(pattern));
+        found.map_or(Self::Unmatched, |(route, _)| *route)
     }
 
     /// The name in logs and metrics.

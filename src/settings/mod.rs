@@ -18,6 +18,7 @@ pub use self::file::SettingsFile;
 pub use self::mistake::Mistake;
 use self::mistake::Source;
 use crate::brand::BrandRules;
+use crate::http::route::is_reserved;
 use crate::sources::secret::Fetch;
 use crate::storage::database::{Place, PoolSize, Url};
 use crate::storage::embedded::Layout;
@@ -207,8 +208,11 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
             mistakes.push(source.at(key, format!("must be at most {most}")));
         }
     }
-    let taken = ["/health/", "/problems/", "/webhooks/"].iter().any(|taken| file.lookup.path.starts_with(taken));
-    if taken || file.lookup.path.contains(['?', '#', '{', '}']) || !file.lookup.path.starts_with('/') || file.lookup.path == "/" {
+    if is_reserved(&file.lookup.path)
+        || file.lookup.path.contains(['?', '#', '{', '}'])
+        || !file.lookup.path.starts_with('/')
+        || file.lookup.path == "/"
+    {
         mistakes.push(source.at("lookup.path", "must be a path that no other endpoint uses, such as \"/omnidesk/customerlookup\"".to_owned()));
     }
     for (key, address) in [("server.listen", &file.server.listen), ("server.metrics_listen", &file.server.metrics_listen)] {

@@ -140,8 +140,10 @@ pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilte
 /// # Errors
 /// When Postgres fails.
 pub async fn discard_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
-    let query =
-        sqlx::query(which!("update deliveries set state = 'discarded', finished_at = $9", " and claim_token is null and state in ('pending', 'dead')"));
+    let query = sqlx::query(which!(
+        "update deliveries set state = 'discarded', finished_at = $9",
+        " and claim_token is null and state in ('pending', 'dead')"
+    ));
     Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
 }
 

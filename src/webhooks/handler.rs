@@ -186,7 +186,12 @@ impl WebhookService {
 
     /// Verifies small bodies at once. Large bodies whose verification parses them are verified on another thread, one
     /// after the other. Otherwise anybody could block the threads that answer lookups.
-    async fn verify(&self, brand: &Arc<Brand>, source: Source, received: ReceivedWebhook) -> Result<Result<VerifiedWebhook, VerificationError>, Rejection> {
+    async fn verify(
+        &self,
+        brand: &Arc<Brand>,
+        source: Source,
+        received: ReceivedWebhook,
+    ) -> Result<Result<VerifiedWebhook, VerificationError>, Rejection> {
         // Only the verification by hash parses the body first.
         let is_hashed = brand.rules.doors.get(&source).is_some_and(|door| door.proof.name() == "hash");
         if received.body.len() <= LARGE || !is_hashed {

@@ -83,7 +83,10 @@ pub(super) async fn print_instructions(instructions: &Instructions<'_>) -> anyho
     for source in Source::ALL {
         print_line(&format!("  {:9}{}", source.as_str(), systems.base_url(source)));
     }
-    print_line(&format!("Data:    {} (deleted when the demo ends)", instructions.data_dir.as_deref().map(|dir| dir.display().to_string()).unwrap_or_default()));
+    print_line(&format!(
+        "Data:    {} (deleted when the demo ends)",
+        instructions.data_dir.as_deref().map(|dir| dir.display().to_string()).unwrap_or_default()
+    ));
     print_line("Press Ctrl-C to stop the demo.");
     Ok(())
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use self::status::status;
 use super::audit::{Act, ActorArguments};
 use super::mask::{masked, revealed};
-use super::{open_read_only, open, plain, plain_json, print_line};
+use super::{open, open_read_only, plain, plain_json, print_line};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -178,7 +178,9 @@ pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Re
             }
             match command {
                 InboxCommand::Discard(_) => print_line(&format!("Discarded: {count}.")),
-                _ => print_line(&format!("To be applied again: {count}. A running service starts at once; `hookpoint inbox status` shows pending ones.")),
+                _ => print_line(&format!(
+                    "To be applied again: {count}. A running service starts at once; `hookpoint inbox status` shows pending ones."
+                )),
             }
         }
     }

@@ -48,9 +48,8 @@ pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &FilterArgume
     }
     // Streams that are read record by record come last: the records must be stored first.
     let (first, then): (Vec<_>, Vec<_>) = runs.iter().partition(|(runner, streams)| streams.iter().all(|stream| runner.needs(*stream).is_empty()));
-    let run_all = async |runs: Vec<&(SyncRunner, Vec<Stream>)>| {
-        join_all(runs.into_iter().map(|(runner, streams)| sync_account(runner, streams, &bars))).await
-    };
+    let run_all =
+        async |runs: Vec<&(SyncRunner, Vec<Stream>)>| join_all(runs.into_iter().map(|(runner, streams)| sync_account(runner, streams, &bars))).await;
     let all = async {
         let mut broken = run_all(first).await;
         broken.extend(run_all(then).await);

@@ -11,12 +11,12 @@ mod webhooks;
 
 use std::net::SocketAddr;
 
-use hookpoint::app::PATHS;
 use hookpoint::brand::Brand;
 use hookpoint::customer::model::record::Change;
 use hookpoint::customer::model::source::Source;
 use hookpoint::demo::recorded_deliveries;
 use hookpoint::demo::recorded_deliveries::Recorded;
+use hookpoint::http::route::ROUTES;
 use hookpoint::storage::database::Place;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -88,8 +88,8 @@ const HEADERS: [(&str, &str); 4] = [("X-Forwarded-For", PHONE), ("User-Agent", E
 async fn drive(address: SocketAddr, suffix: &str) -> Vec<u16> {
     let mut statuses = Vec::new();
     for query in queries(suffix) {
-        for path in PATHS {
-            let path = path.replace("{code}", &format!("{NAME}-{ID}"));
+        for (_, path) in ROUTES {
+            let path = path.replace("{code}", &format!("{NAME}-{ID}")).replace("{secret:[^/]*/?}", "{secret}");
             for method in ["GET", "HEAD", "POST", NAME] {
                 statuses.push(send(address, method, &format!("{path}?{query}"), &HEADERS).await.status);
             }
