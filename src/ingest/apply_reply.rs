@@ -57,9 +57,9 @@ pub async fn apply_reply(
     Ok(applied)
 }
 
-/// Of two values with the same time, the one received later wins. Replies are read again and again: capping the
-/// time of receipt makes a repeated reply no new value. One hour after a moment, the source no longer changes
-/// what it says about that moment.
+/// Caps the time of receipt at one hour after the time of the value. Of two values with the same time, the one
+/// received later wins. The same reply is read again and again, and with the cap it does not count as a new value
+/// each time. One hour after a moment, the source no longer changes what it says about that moment.
 const LATEST_RECEIPT: SignedDuration = SignedDuration::from_hours(1);
 
 fn limit_receipt(change: &mut Change) {

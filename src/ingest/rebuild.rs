@@ -98,7 +98,7 @@ pub async fn rederive(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> 
     let mut rebuild = Rebuild::begin(pool, brand, after).await?;
     let records = rebuild.progress.total;
     if records > 0 {
-        tracing::info!(brand = brand.rules.slug, records, "settings changed; deriving customers again in the background");
+        tracing::info!(brand = brand.rules.slug, records, "settings or rules changed; deriving customers again in the background");
     }
     while let Some(progress) = rebuild.step().await? {
         save_rederive(pool, brand.id(), rules, &rebuild.after).await?;
@@ -109,7 +109,7 @@ pub async fn rederive(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> 
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     if records > 0 {
-        tracing::info!(brand = brand.rules.slug, customers = rebuild.progress.customers, "all customers derived with the current settings");
+        tracing::info!(brand = brand.rules.slug, customers = rebuild.progress.customers, "all customers derived with the current settings and rules");
     }
     Ok(records > 0)
 }

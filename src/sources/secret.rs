@@ -138,8 +138,9 @@ impl<'a> SecretLoader<'a> {
         if places.len() > 1 {
             self.mistake(key, "names several secrets, but a call can use only one");
         }
-        let fits =
-            |kept: Vec<u8>| if kept.iter().all(u8::is_ascii_graphic) { Ok(kept) } else { Err("contains blanks, line breaks or other characters than ASCII") };
+        let fits = |kept: Vec<u8>| {
+            if kept.iter().all(u8::is_ascii_graphic) { Ok(kept) } else { Err("contains blanks, line breaks or other characters than ASCII") }
+        };
         self.fetch(key, places, 1, fits).pop()
     }
 

@@ -14,8 +14,9 @@ impl UrlSecret {
     /// The secrets must be usable in a URL without encoding.
     pub(super) fn new(keys: &mut SecretLoader<'_>, places: &[SecretRef], place: SecretIn) -> Self {
         let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-        let read =
-            |kept: Vec<u8>| if kept.iter().all(fits) { Ok(kept) } else { Err("may contain only letters, digits, -, ., _ and ~, because it is part of a URL") };
+        let read = |kept: Vec<u8>| {
+            if kept.iter().all(fits) { Ok(kept) } else { Err("may contain only letters, digits, -, ., _ and ~, because it is part of a URL") }
+        };
         let secrets = keys.secrets("secret", places, read);
         Self { secrets, place }
     }

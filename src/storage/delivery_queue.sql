@@ -20,7 +20,8 @@ keys_new as (
     returning key
 ),
 -- Content that was received before about the same subject, with other content since. Somebody who recorded a
--- webhook could send it again, also with another event name. It is not stored.
+-- webhook could send it again, also with another event name. It is not stored as a delivery, but counts as the
+-- latest content.
 repeated as (
     select about.n, about.subject
     from about join delivery_latest_content as known on known.brand_id = $1 and known.subject = about.subject

@@ -114,7 +114,9 @@ impl Hosts {
                 PgSslMode::Allow | PgSslMode::Prefer => {
                     (3, Some("an attacker in the network can turn TLS off, get the password, and read and change everything"))
                 }
-                PgSslMode::Disable => (4, Some("nothing is encrypted: an attacker in the network gets the password, and can read and change everything")),
+                PgSslMode::Disable => {
+                    (4, Some("nothing is encrypted: an attacker in the network gets the password, and can read and change everything"))
+                }
             })
             .max_by_key(|(rank, _)| *rank)
             .and_then(|(_, exposure)| exposure)

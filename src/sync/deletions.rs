@@ -41,7 +41,8 @@ impl SyncRunner {
         let known = met.saturating_add(count);
         let most = known.saturating_mul(u64::from(self.max_deletions_percent)).checked_div(100).unwrap_or_default();
         if count > most.max(if self.max_deletions_percent == 0 { 0 } else { FEW }) {
-            let note = format!("{count} of {known} records are missing from the list: more than sync.max_deletions_percent allows, so nothing was deleted");
+            let note =
+                format!("{count} of {known} records are missing from the list: more than sync.max_deletions_percent allows, so nothing was deleted");
             tracing::warn!(brand = self.account.brand.rules.slug, source = %self.account.source, stream = run.which.stream, count, known, "too many records missing from the list; nothing deleted");
             return Ok(note);
         }
@@ -59,7 +60,11 @@ impl SyncRunner {
                 Err(stop) => return Err(stop),
             }
         }
-        Ok(if unsettled == 0 { String::new() } else { format!("{unsettled} records are missing from the list and could not be checked, so they were not deleted") })
+        Ok(if unsettled == 0 {
+            String::new()
+        } else {
+            format!("{unsettled} records are missing from the list and could not be checked, so they were not deleted")
+        })
     }
 
     /// Counts the records that the run has seen and that were deleted since.

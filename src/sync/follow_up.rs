@@ -55,7 +55,7 @@ enum Failure {
     Call(#[from] CallError),
     #[error(transparent)]
     Storage(#[from] StorageError),
-    #[error("internal error (panic): please report it")]
+    #[error("internal error (panic); please report it")]
     Panicked,
     #[error("the lease ended at every attempt: the service stopped, or the calls took too long")]
     NeverEnded,
@@ -157,7 +157,7 @@ impl FollowUps {
         if !is_retryable {
             Outcome::Dead(words)
         } else if attempts >= self.max_attempts {
-            Outcome::Dead(format!("{words} (after {attempts} attempts)"))
+            Outcome::Dead(format!("{words} (tried {attempts} times)"))
         } else {
             Outcome::Again(due_after(attempts, token, now), words)
         }

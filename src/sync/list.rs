@@ -122,8 +122,8 @@ impl SyncRunner {
         }
     }
 
-    /// Applies a page and saves the progress. The cursor stays on this page, not on the next one: if items are
-    /// deleted before the run resumes, later items move up to this page, and the run would miss them.
+    /// Applies a page and saves the progress. The cursor stays on this page: if items are deleted before the run
+    /// resumes, later items move up to it, and a run that continues on the next page would miss them.
     async fn keep(&self, run: &RunContext<'_>, ask: &Ask, heard: &ParsedReply, is_counted: bool) -> Result<(), RunAbort> {
         let changed = run.take(heard).await?;
         let sightings: Vec<[u8; 16]> = match run.pass() {

@@ -104,7 +104,7 @@ pub enum RunEnd {
         pass: SyncMode,
         /// How far it came.
         progress: Progress,
-        /// Records that no longer exist at the source.
+        /// Records that were deleted, because they no longer exist at the source.
         deleted: u64,
         /// Share of items that were wrong here, from 0 to 1. `None` for the first run, before which nothing was
         /// stored.

@@ -145,7 +145,15 @@ fn report(walker: &SyncRunner, stream: Stream, ended: &RunEnd) {
             tracing::info!(brand, source, stream, scanned = progress.scanned, changed = progress.changed, deleted, drift, "full sync run complete");
         }
         RunEnd::Complete { pass: SyncMode::Incremental { .. }, progress, drift, .. } => {
-            tracing::info!(brand, source, stream, changed = progress.scanned, missed = progress.changed, share = drift, "incremental sync run complete");
+            tracing::info!(
+                brand,
+                source,
+                stream,
+                changed = progress.scanned,
+                missed = progress.changed,
+                share = drift,
+                "incremental sync run complete"
+            );
         }
         RunEnd::Cancelled => tracing::info!(brand, source, stream, "sync run cancelled"),
         RunEnd::Broken(reason) => tracing::warn!(brand, source, stream, reason, "sync run failed"),

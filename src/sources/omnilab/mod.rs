@@ -1,4 +1,5 @@
-//! OmniLab, engagement and bookings: touchpoints, rewards, bookings (docs: <https://www.21factory.com/docs/developers>).
+//! OmniLab, engagement and bookings: touchpoints, rewards, bookings
+//! (docs: <https://www.21factory.com/docs/developers>).
 
 mod external_id;
 mod requests;

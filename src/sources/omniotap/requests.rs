@@ -115,7 +115,7 @@ impl Api for OmnioTapSettings {
     }
 
     fn read(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
-        let (entity, sort) = known request(ask).ok_or(Unreadable::Missing("question"))?;
+        let (entity, sort) = question(ask).ok_or(Unreadable::Missing("known request"))?;
         // A missing list does not mean that the list is empty.
         let body = if reply.is_missing { None } else { Some(&reply.body) };
         let listing = body.and_then(|body| Listing::find(body, entity.list())).ok_or(Unreadable::Missing("list"))?;

@@ -23,7 +23,8 @@ const MAP: &str = "hookpoint";
 /// its next start.
 pub(super) fn write(cluster: &Path, role: &str, run_as: Option<RunAs>) -> Result<Rules, EmbeddedError> {
     let rules = Rules { hba: cluster.join("hookpoint_hba.conf"), ident: cluster.join("hookpoint_ident.conf") };
-    let us = our_user().ok_or_else(|| at(cluster)(io::Error::new(io::ErrorKind::NotFound, "the user of this process has no name in the password file")))?;
+    let us = our_user()
+        .ok_or_else(|| at(cluster)(io::Error::new(io::ErrorKind::NotFound, "the user of this process has no name in the password file")))?;
     let mut users = vec!["root".to_owned()];
     users.extend((us != "root").then_some(us));
     let ident: String = users.iter().map(|user| format!("{MAP} {} {role}\n", quoted(user))).collect();

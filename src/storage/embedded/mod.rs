@@ -66,7 +66,9 @@ pub enum EmbeddedError {
         source: io::Error,
     },
     /// Postgres refuses to run as root.
-    #[error("Postgres refuses to run as root, and there is no other user for it: create one (useradd --system hookpoint), or run hookpoint as another user")]
+    #[error(
+        "Postgres refuses to run as root, and there is no other user for it: create one (useradd --system hookpoint), or run hookpoint as another user"
+    )]
     NoUser,
     /// Postgres did not start.
     #[error("Postgres did not start: {0}")]
