@@ -58,7 +58,7 @@ pub enum SecretRef {
     File(String),
 }
 
-const PLACES: &str = "must be a list of places where secrets are kept, such as [{ env = \"NAME\" }, { file = \"/run/secrets/name\" }]";
+const PLACES: &str = "must be a list of places where secrets are stored, such as [{ env = \"NAME\" }, { file = \"/run/secrets/name\" }]";
 
 /// Parses a list of places. The error never repeats the value: it may be a secret, written there by mistake.
 pub(super) fn places<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SecretRef>, D::Error> {

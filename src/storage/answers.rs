@@ -40,7 +40,7 @@ pub async fn find_by_addresses(
             select answer.customer_key, answer.settings_hash, answer.body from customer_addresses as held
             join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
             where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
-                -- What anybody may have written finds only where nothing trusted does.
+                -- A self-asserted value counts only if no trusted record has it.
                 and (not held.self_asserted or (
                     select true from customer_addresses as trusted
                     where trusted.brand_id = $1 and trusted.kind = asked.kind and trusted.address = asked.address and not trusted.self_asserted
@@ -109,7 +109,7 @@ pub async fn find_known_addresses(
             from customer_addresses as held
             join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
             where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
-                -- What anybody may have written finds only where nothing trusted does.
+                -- A self-asserted value counts only if no trusted record has it.
                 and (not held.self_asserted or (
                     select true from customer_addresses as trusted
                     where trusted.brand_id = $1 and trusted.kind = asked.kind and trusted.address = asked.address and not trusted.self_asserted

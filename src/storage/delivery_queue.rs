@@ -166,7 +166,7 @@ pub async fn claim_deliveries(pool: &Pool, brand_id: i32, claim: &Claim) -> Resu
         summed as (
             select brand_id, delivery_id, was_late, bytes, sum(bytes) over (order by priority, delivery_id) as bytes_so_far from candidates
         ),
-        -- The first in any case, however large it is.
+        -- The first one always, whatever its size.
         due as (
             select brand_id, delivery_id, was_late from summed where bytes_so_far <= $6 or bytes_so_far = bytes
         )

@@ -1,5 +1,5 @@
-//! Follow-up calls after webhooks. A call that is already waiting is not stored again. While it is being made,
-//! it is: its answer may be older than the new webhook.
+//! Follow-up calls after webhooks. A call that is already waiting is not stored again. A call that is running just then is
+//! stored again, because its answer may be older than the new webhook.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ pub async fn claim_follow_ups(pool: &Pool, brand_id: i32, source: Source, claim:
         "with clock as materialized (
             select coalesce($3::timestamptz, clock_timestamp()) as at
         ),
-        -- By both from the list, as in the inbox, and in the order of the index.
+        -- Joined by brand and id from a list, as in the inbox, and in the order of the index.
         due as materialized (
             select brand_id, follow_up_id from follow_ups
             where brand_id = $1 and source = $2 and due_at <= (select at from clock) and not is_dead

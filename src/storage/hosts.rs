@@ -1,6 +1,6 @@
 //! The servers of a database URL, and which of them is the primary.
 //!
-//! Like with libpq, a URL may name several hosts (`postgres://one,two:5433/name`). The primary among them is
+//! As with libpq, a URL may name several hosts (`postgres://one,two:5433/name`). The primary among them is
 //! used, and found again after a failover. A standby is never used: it lags behind, and cannot send
 //! notifications.
 

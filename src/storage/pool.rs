@@ -271,14 +271,14 @@ impl Drop for Pooled {
 impl Deref for Pooled {
     type Target = Connection;
 
-    #[expect(clippy::expect_used, reason = "it is taken when this is dropped, and not before")]
+    #[expect(clippy::expect_used, reason = "the connection is only taken on drop")]
     fn deref(&self) -> &Connection {
         self.connection.as_ref().expect("a connection until it is dropped")
     }
 }
 
 impl DerefMut for Pooled {
-    #[expect(clippy::expect_used, reason = "it is taken when this is dropped, and not before")]
+    #[expect(clippy::expect_used, reason = "the connection is only taken on drop")]
     fn deref_mut(&mut self) -> &mut Connection {
         self.connection.as_mut().expect("a connection until it is dropped")
     }

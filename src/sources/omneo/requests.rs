@@ -138,7 +138,7 @@ impl Api for OmneoSettings {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "so that every question of a match comes to the same")]
+#[expect(clippy::unnecessary_wraps, reason = "all arms of the match have the same type")]
 fn below(path: Path) -> Option<Request> {
     Some(Request::get(Target::Below(path.finish())))
 }

@@ -11,7 +11,7 @@ use crate::sources::extract::Fields;
 
 /// The kinds of record whose ids OmniLab has: a text for one or none, a list for several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a kind of record such as \"omneo.profile\", or a list of some")]
+#[serde(untagged, expecting = "expected a kind of record such as \"omneo.profile\", or a list of them")]
 pub enum ExternalIdKinds {
     /// One kind, or none if empty.
     One(String),

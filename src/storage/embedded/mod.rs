@@ -57,7 +57,7 @@ pub enum EmbeddedError {
         /// The binaries' version.
         have: u32,
     },
-    /// A file or directory can't be used.
+    /// A file or directory cannot be used.
     #[error("{}: {source}", .path.display())]
     File {
         /// The path.

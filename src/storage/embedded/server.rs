@@ -210,7 +210,7 @@ fn postgres(binaries: &Binaries, cluster: &Path, socket_dir: &Path, layout: &Lay
 }
 
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "the death signal must be asked for between fork and exec")]
+#[expect(unsafe_code, reason = "the death signal must be requested between fork and exec")]
 fn die_with_parent(command: &mut Command) {
     let parent = std::process::id();
     let ask = move || {
