@@ -41,7 +41,7 @@ impl TryFrom<Columns> for KeyRow {
             brand_id,
             key_id,
             label,
-            hash: hash.try_into().map_err(|_| StorageError::Corrupt("keys"))?,
+            hash: hash.try_into().map_err(|_| StorageError::Corrupt("api_keys"))?,
             created_at: created_at.to_jiff(),
             expires_at: expires_at.map(Time::to_jiff),
             revoked_at: revoked_at.map(Time::to_jiff),

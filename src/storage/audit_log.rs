@@ -80,8 +80,8 @@ impl TryFrom<Columns> for ActionRow {
     type Error = StorageError;
 
     fn try_from((action_id, source, action, subjects, target, done_by, reason, begun_at, outcome): Columns) -> Result<Self, StorageError> {
-        let source = source.map(|source| source.parse().map_err(StorageError::corrupt("actions"))).transpose()?;
-        let hash = |hash: Vec<u8>| hash.try_into().map(SuppressionHash).map_err(|_| StorageError::Corrupt("actions"));
+        let source = source.map(|source| source.parse().map_err(StorageError::corrupt("audit_log"))).transpose()?;
+        let hash = |hash: Vec<u8>| hash.try_into().map(SuppressionHash).map_err(|_| StorageError::Corrupt("audit_log"));
         let subjects = subjects.into_iter().map(hash).collect::<Result<_, _>>()?;
         Ok(Self { action_id, source, action, subjects, target, done_by, reason, begun_at: begun_at.to_jiff(), outcome })
     }

@@ -93,7 +93,7 @@ pub async fn list_erasures(db: &mut Connection, brand_id: i32) -> Result<Vec<Era
             erased_at: erased_at.to_jiff(),
             completed_at: completed_at.map(Time::to_jiff),
             unerased_at: unerased_at.map(Time::to_jiff),
-            digest: digest.try_into().map_err(|_| StorageError::Corrupt("erased"))?,
+            digest: digest.try_into().map_err(|_| StorageError::Corrupt("suppression_hashes"))?,
         })
     };
     rows.into_iter().map(row).collect()

@@ -1,5 +1,5 @@
-//! Follow-up calls after webhooks. A call that is already waiting is not stored again. A call that is running just then is
-//! stored again, because its answer may be older than the new webhook.
+//! Follow-up calls after webhooks. A call that is already waiting is not stored again. A call that is running just then
+//! is stored again, because its answer may be older than the new webhook.
 
 use std::time::Duration;
 

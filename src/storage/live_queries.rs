@@ -24,7 +24,7 @@ pub struct LastQuery {
 pub(super) fn looks(sources: Option<Vec<String>>, ages: Option<Vec<f64>>, known: Option<Vec<bool>>) -> Result<Vec<LastQuery>, StorageError> {
     let rows = sources.unwrap_or_default().into_iter().zip(ages.unwrap_or_default()).zip(known.unwrap_or_default());
     let look = |((source, age_seconds), is_known): ((String, f64), bool)| {
-        Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("looks"))?, age_seconds, is_known })
+        Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("live_queries"))?, age_seconds, is_known })
     };
     rows.map(look).collect()
 }
@@ -37,7 +37,7 @@ pub async fn list_live_queries(db: &mut Connection, brand_id: i32, question: Loo
     let query = "select source, extract(epoch from now() - queried_at)::float8, is_known from live_queries where brand_id = $1 and question = $2";
     let rows: Vec<(String, f64, bool)> = sqlx::query_as(query).bind(brand_id).bind(question.0.as_slice()).fetch_all(db).await?;
     let look = |(source, age_seconds, is_known): (String, f64, bool)| {
-        Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("looks"))?, age_seconds, is_known })
+        Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("live_queries"))?, age_seconds, is_known })
     };
     rows.into_iter().map(look).collect()
 }

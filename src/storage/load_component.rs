@@ -280,7 +280,7 @@ impl ComponentRows {
                     self.namesakes.insert(key(&text)?);
                 }
             }
-            _ => return Err(StorageError::Corrupt("neighbourhood")),
+            _ => return Err(StorageError::Corrupt("load_component.sql")),
         }
         Ok(())
     }
@@ -307,7 +307,7 @@ struct CustomerRow {
 }
 
 fn parse<T: DeserializeOwned>(row: &str) -> Result<T, StorageError> {
-    serde_json::from_str(row).map_err(|_| StorageError::Corrupt("neighbourhood"))
+    serde_json::from_str(row).map_err(|_| StorageError::Corrupt("load_component.sql"))
 }
 
 fn key(text: &str) -> Result<RecordKey, StorageError> {

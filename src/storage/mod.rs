@@ -49,7 +49,7 @@ pub enum StorageError {
     #[error("database: {}", failure::in_words(.0))]
     Database(sqlx::Error),
     /// A row has content that this program never writes.
-    #[error("a row in table {0} is invalid: it was not written by this program")]
+    #[error("a row in {0} is invalid: it was not written by this program")]
     Corrupt(&'static str),
 }
 

@@ -37,5 +37,5 @@ pub async fn find_seen(db: &mut Connection, which: StreamKey<'_>, run_id: Uuid, 
             .bind(keys)
             .fetch_all(db)
             .await?;
-    rows.into_iter().map(|(key,)| key.try_into().map_err(|_| StorageError::Corrupt("sightings"))).collect()
+    rows.into_iter().map(|(key,)| key.try_into().map_err(|_| StorageError::Corrupt("sync_seen_keys"))).collect()
 }

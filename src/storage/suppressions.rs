@@ -28,7 +28,7 @@ impl TryFrom<Vec<u8>> for SuppressionHash {
     type Error = StorageError;
 
     fn try_from(bytes: Vec<u8>) -> Result<Self, StorageError> {
-        bytes.try_into().map(Self).map_err(|_| StorageError::Corrupt("erased"))
+        bytes.try_into().map(Self).map_err(|_| StorageError::Corrupt("suppression_hashes"))
     }
 }
 
