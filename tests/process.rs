@@ -466,7 +466,7 @@ fn a_booking_is_cancelled_by_a_command_that_asks_first_and_keeps_who_wanted_it()
         assert!(!output.status.success() && text(&output.stderr).contains(why), "{}", text(&output.stderr));
     };
     let settings = scratch.settings("");
-    refused(&settings, &cancel, "cancelling bookings is off: sources.omnilab.api.cancel_bookings = true allows it");
+    refused(&settings, &cancel, "cancelling bookings is off: set sources.omnilab.api.cancel_bookings = true to allow it");
     refused(&settings, &cancel[..6], "--reason");
     refused(&scratch.settings("[brands.shop.sources.omnilab.api]\ncancel_bookings = true\n"), &cancel, "client_secret: is needed to call the API");
 

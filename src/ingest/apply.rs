@@ -1,16 +1,20 @@
-//! The one write path: changes in, customers and answers out, in one transaction per batch and brand.
+//! The one write path: changes go in, customers and answers come out, in one transaction for each batch and
+//! brand.
 //!
-//! 1. The brand is locked, so that two replicas never resolve the same people at once.
-//! 2. Everything that hangs together with what is said is read (`storage::neighbourhood`).
-//! 3. What that comes to is decided here, without a database: what is news (`after`), and which customers differ (`derive`).
-//! 4. Facts, customers and answers are written, and the caches told, with the commit (`storage::outcome`).
+//! 1. Lock the brand, so that two replicas never resolve the same people at once.
+//! 2. Load everything that is connected with the batch (`storage::load_component`).
+//! 3. Compute the result without a database: what changes (`next_state`), and which customers differ
+//!    (`derive`).
+//! 4. Write facts, customers, answers and the notification for the caches in one statement
+//!    (`storage::write_changes`).
 //!
-//! What is about somebody erased is dropped in between, under the same lock (`erasure::sieve`): the second step also says
-//! whether the ledger names anything of it, and only then is it looked at again.
+//! Changes about an erased person are dropped in between, under the same lock (`suppress`). Step 2 also says
+//! whether the suppression list names anything in the batch. Only then are steps 2 and 3 repeated with the
+//! rest.
 //!
-//! That makes four round trips, whatever the tables hold. A fifth is needed where a first look shows that more is
-//! touched: a value that ceases to be shared frees its other holders, and an id that another system uses as well must be
-//! told apart from then on. Only what hangs together in numbers near the cap takes the longer way (`capped`).
+//! This makes four round trips, whatever the tables hold. A fifth is needed if the first load shows that more
+//! is affected: a value that is no longer shared affects its other holders, and an id that another system also
+//! uses needs a qualifier. Only components near the cap take a longer way (`oversized`).
 
 use std::collections::BTreeSet;
 
@@ -28,23 +32,24 @@ use crate::customer::model::record::Change;
 use crate::storage::StorageError;
 use crate::storage::write_changes::{analyze, begin, write_changes};
 
-/// Applies changes of one brand; either all of them, or none.
+/// Applies changes of one brand: either all of them, or none.
 ///
 /// # Errors
-/// When Postgres fails; nothing is changed then.
+/// When Postgres fails. Nothing is changed then.
 pub async fn apply(pool: &Pool, brand: &Brand, changes: Vec<Change>) -> Result<Applied, StorageError> {
     run(pool, brand, &ChangeBatch::from(changes)).await
 }
 
-/// Applies what a source's API said, as [`apply`] does. What is stored with a later time than `not_after` can't be so, and gives way.
+/// Applies the changes of an API reply, as [`apply`] does. A stored time after `not_after` must be an error, so
+/// the reply replaces the value.
 ///
 /// # Errors
-/// When Postgres fails; nothing is changed then.
+/// When Postgres fails. Nothing is changed then.
 pub async fn apply_changes_of_reply(pool: &Pool, brand: &Brand, changes: Vec<Change>, not_after: Timestamp) -> Result<Applied, StorageError> {
     run(pool, brand, &ChangeBatch { not_after: Some(not_after), ..ChangeBatch::from(changes) }).await
 }
 
-/// Does some work in a transaction of its own.
+/// Applies a batch in its own transaction.
 pub(crate) async fn run(pool: &Pool, brand: &Brand, work: &ChangeBatch) -> Result<Applied, StorageError> {
     if work.is_empty() {
         return Ok(Applied::default());
@@ -62,7 +67,8 @@ pub(crate) async fn run(pool: &Pool, brand: &Brand, work: &ChangeBatch) -> Resul
     Ok(applied)
 }
 
-/// Does some work inside a transaction that holds the brand's lock ([`begin`]) and has written nothing that matters here.
+/// Applies a batch inside a transaction that holds the brand's lock ([`begin`]) and has written nothing that
+/// matters here.
 pub(crate) async fn apply_in(mut from: LoadFrom<'_>, brand: &Brand, work: &ChangeBatch) -> Result<Applied, StorageError> {
     let resolve = resolve(&mut from, brand, work).await?;
     let db = from.db;
@@ -75,7 +81,7 @@ pub(crate) async fn apply_in(mut from: LoadFrom<'_>, brand: &Brand, work: &Chang
     Ok(Applied { wrote: applied.wrote || has_learned, erased: filtered.dropped, ..applied })
 }
 
-/// Does some work that the ledger of erasures has no say in any more.
+/// Applies a batch that was already checked against the suppression list.
 pub(crate) async fn apply_unsuppressed(db: &mut Connection, brand: &Brand, work: &ChangeBatch) -> Result<Applied, StorageError> {
     if work.is_empty() {
         return Ok(Applied::default());
@@ -84,7 +90,7 @@ pub(crate) async fn apply_unsuppressed(db: &mut Connection, brand: &Brand, work:
     write(db, brand, work, resolve).await
 }
 
-/// What is known around some work, and whether that is everything that hangs together with it.
+/// Loads what is connected with a batch. The flag says whether the whole component was loaded.
 async fn resolve(from: &mut LoadFrom<'_>, brand: &Brand, work: &ChangeBatch) -> Result<Option<(LoadedComponent, bool)>, StorageError> {
     Ok(match load(from, brand, work, true).await? {
         Some(loaded) => Some((loaded, true)),
@@ -106,10 +112,10 @@ async fn write(db: &mut Connection, brand: &Brand, work: &ChangeBatch, resolve: 
     Ok(Applied { changed, different, customers, erased: BTreeSet::new(), wrote: true, is_outgrown })
 }
 
-/// Has Postgres look at tables that have grown, so that statements are planned anew for them.
+/// Runs ANALYZE on tables that have grown, so that Postgres plans statements with current statistics.
 pub(crate) async fn analyze_if_grown(pool: &Pool) {
     if let Err(error) = analyze(pool).await {
-        // What was applied is applied.
-        tracing::warn!(%error, "statements are not planned anew for tables that have grown");
+        // The batch is already committed, so a failure here is only logged.
+        tracing::warn!(%error, "ANALYZE failed; query plans may be outdated");
     }
 }

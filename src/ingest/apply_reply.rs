@@ -1,4 +1,5 @@
-//! Taking in what a source's API said: everything goes through the one write path, and what only has a place's id gets its name.
+//! Applies replies of a source's API through the one write path. Places that have only an id in the reply get
+//! their name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,14 +21,14 @@ use crate::storage::StorageError;
 use crate::storage::records::list_gone;
 use crate::upstream::{CallPriority, UpstreamClient};
 
-/// Far more than lies between a question and the taking in of its answer: what is stored with a later time is a mistake.
+/// Far longer than any reply needs from the request to the write. A stored time that is later must be an error.
 const MOST_BETWEEN: SignedDuration = SignedDuration::from_hours(1);
 
-/// Applies what was heard. Names of places that aren't known are asked for; one that can't be had now is left out, until somebody
-/// hears it.
+/// Applies a reply. Unknown names of places are fetched. If that fails, the name is left out until a later
+/// reply has it.
 ///
 /// # Errors
-/// When Postgres fails; nothing of what was said about people is changed then.
+/// When Postgres fails. No change about a person is stored then.
 pub async fn apply_reply(
     pool: &Pool,
     account: &Arc<UpstreamClient>,
@@ -37,7 +38,7 @@ pub async fn apply_reply(
 ) -> Result<Applied, StorageError> {
     learn(pool, &account.brand, account.source, &heard.places).await?;
     let names = if heard.unnamed.is_empty() { BTreeMap::new() } else { names(pool, account, (priority, timeout), &heard.unnamed).await? };
-    // Only one of a brand gets to write at a time: those that wait for it must not take every connection.
+    // Only one transaction of a brand can write at a time. Those that wait must not occupy all connections.
     let _turn = account.turns().acquire().await;
     let mut changes = named(heard, &names);
     let gone = list_gone(pool, account.brand.id(), &heard.there).await?;
@@ -48,7 +49,7 @@ pub async fn apply_reply(
     changes.iter_mut().for_each(limit_receipt);
     let not_after = heard.asked_at.checked_add(MOST_BETWEEN).unwrap_or(heard.asked_at);
     let applied = apply_changes_of_reply(pool, &account.brand, changes, not_after).await?;
-    // What was said again, and was known, was counted when it came.
+    // Values of an unchanged reply were counted when they first arrived.
     if applied.changed > 0 && !unread.is_empty() {
         unread.save(&mut *pool.acquire().await?, &account.brand).await?;
         unread.count(&account.brand);
@@ -56,9 +57,9 @@ pub async fn apply_reply(
     Ok(applied)
 }
 
-/// Between two words with the same time the later receipt counts. An answer is read again and again: how much later than this it
-/// was received doesn't count, so that what is read once more says nothing new. By then the source can't change what it says of
-/// that moment.
+/// Caps the time of receipt at one hour after the time of the value. Of two values with the same time, the one
+/// received later wins. The same reply is read again and again, and with the cap it does not count as a new value
+/// each time. One hour after a moment, the source no longer changes what it says about that moment.
 const LATEST_RECEIPT: SignedDuration = SignedDuration::from_hours(1);
 
 fn limit_receipt(change: &mut Change) {
@@ -70,8 +71,8 @@ fn limit_receipt(change: &mut Change) {
     }
 }
 
-/// Who was taken for gone, and is there all the same: what is said of them is so at the time of asking, however long ago the
-/// source last changed it.
+/// Changes about records that are stored as deleted but are in the reply. They count from the time of the
+/// request, however long ago the source last changed the record.
 fn revived(changes: &[Change], gone: &BTreeSet<RecordKey>, asked_at: Timestamp) -> Vec<Change> {
     let revive = |change: &Change| match change {
         Change::Record { key, update } if gone.contains(key) && update.scope != Scope::Deletion => {
@@ -82,7 +83,7 @@ fn revived(changes: &[Change], gone: &BTreeSet<RecordKey>, asked_at: Timestamp) 
     changes.iter().filter_map(revive).collect()
 }
 
-/// The names of the places, asked for where they aren't known yet.
+/// Names of places. Unknown ones are fetched.
 async fn names(
     pool: &Pool,
     account: &Arc<UpstreamClient>,
@@ -100,7 +101,7 @@ async fn names(
     Ok(names)
 }
 
-/// What was said, with the names of the places.
+/// The changes of a reply, with the names of places filled in.
 fn named(heard: &ParsedReply, names: &BTreeMap<String, String>) -> Vec<Change> {
     let mut changes = heard.changes.clone();
     for change in &mut changes {

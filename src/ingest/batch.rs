@@ -1,5 +1,5 @@
-//! What is to be done in one transaction: changes with repetitions already joined, and records to look at again; how far to
-//! look for that, and what it came to.
+//! A batch of changes for one transaction: repeated changes are joined; records to resolve again are listed.
+//! Also the limits for loading, and the result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,20 +15,20 @@ use crate::customer::model::record::{Change, Record, RecordKey};
 use crate::storage::load_component::{ComponentQuery, LoadLimits};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
-/// What a batch did.
+/// The result of a batch.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Records and events whose state changed, and merges that were news.
+    /// Records and events whose state changed, and new merges.
     pub changed: usize,
-    /// Those of them that are new, gone, or say something else than before.
+    /// Those of them that are new, deleted, or have other values than before.
     pub different: usize,
-    /// Customers that are new or different.
+    /// New or different customers.
     pub customers: usize,
-    /// The keys of what was dropped because it is about somebody erased, as [`Change::keys`] has them.
+    /// Keys of changes that were dropped because the person is erased, as [`Change::keys`] has them.
     pub erased: BTreeSet<String>,
-    /// Anything was written.
+    /// Whether anything was written.
     pub(crate) wrote: bool,
-    /// Tables have grown so much that statements should be planned anew.
+    /// Whether tables have grown so much that ANALYZE should run.
     pub(crate) is_outgrown: bool,
 }
 
@@ -44,20 +44,21 @@ impl fmt::Debug for Applied {
     }
 }
 
-/// Changes of one brand, and what is to be made anew although nothing was said about it.
+/// Changes of one brand, and records that must be resolved again without a change.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ChangeBatch {
-    /// What is said about records.
+    /// Changes of records.
     pub records: BTreeMap<RecordKey, FieldVersions>,
-    /// What is said about events.
+    /// Changes of events.
     pub events: BTreeMap<EventKey, FieldVersions>,
-    /// Merges of sources, loser and winner; of one pair the latest.
+    /// Merges at the source, as loser and winner; for each pair the latest.
     pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
-    /// Records to be looked at again.
+    /// Records to resolve again.
     pub again: BTreeSet<RecordKey>,
-    /// It was held against the ledger of erasures before, or is an erasure itself.
+    /// Whether the batch was already checked against the suppression list, or is an erasure itself.
     pub is_filtered: bool,
-    /// Nothing that is stored can be later than this; what says so was stored before times were bounded by their receipt.
+    /// No stored time can be later than this. Later ones were stored before times were capped at their time of
+    /// receipt.
     pub not_after: Option<Timestamp>,
 }
 
@@ -89,19 +90,19 @@ impl From<Vec<Change>> for ChangeBatch {
     }
 }
 
-/// A time as Postgres keeps it: to the microsecond.
+/// A time with the precision of Postgres: microseconds.
 fn stored(at: Timestamp) -> Timestamp {
     at.round(TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor)).unwrap_or(at)
 }
 
 impl ChangeBatch {
-    /// Whether there is nothing to do.
+    /// Whether the batch is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.records.is_empty() && self.events.is_empty() && self.merges.is_empty() && self.again.is_empty()
     }
 
-    /// Everything that the work can touch directly. What a record will be found by is among what it is found by and what is
-    /// said of it now, so values are asked for before it is known which of them count.
+    /// The query for everything that the batch can affect directly. A record's future identifiers are among its
+    /// stored ones and those in the batch. So the query names all of them, before it is known which ones count.
     pub(crate) fn ask(&self, brand: &Brand) -> ComponentQuery {
         let region = brand.rules.identity.region;
         let said = self.records.iter().map(|(key, versions)| Record { key: key.clone(), versions: versions.clone() });
@@ -124,7 +125,7 @@ impl ChangeBatch {
         }
     }
 
-    /// What the ledger of erasures may name of all that is said.
+    /// All hashes in the batch that the suppression list may contain.
     pub(crate) fn suppression_hashes(&self, hasher: &SuppressionHasher, region: Option<Region>) -> BTreeSet<SuppressionHash> {
         let mut suppression_hashes = BTreeSet::new();
         for (key, versions) in &self.records {
@@ -145,14 +146,15 @@ impl ChangeBatch {
     }
 }
 
-/// Everything that may say whose record it is: its addresses, its references to records, and those to itself.
+/// All values that may identify the person of a record: its addresses, its references to records, and a
+/// reference to itself.
 pub(crate) fn links_of(record: &Record, region: Option<Region>) -> BTreeSet<Identifier> {
     let mut links: BTreeSet<Identifier> = identifiers_of(record, region).values.into_iter().filter(Identifier::could_link).collect();
     links.extend(Identifier::reference(record.key.kind.as_str(), &record.key.id));
     links
 }
 
-/// How much is read for a brand.
+/// The limits for loading, for a brand.
 pub(crate) fn scope(brand: &Brand, follow: Option<usize>) -> LoadLimits<'_> {
     let shown = brand.rules.presenter.rules();
     let rules = &brand.rules.identity;
@@ -167,18 +169,18 @@ pub(crate) fn scope(brand: &Brand, follow: Option<usize>) -> LoadLimits<'_> {
     }
 }
 
-/// Tells the operator that something hangs together that shouldn't, and which templates fail.
+/// Logs and counts oversized components and failed templates.
 pub(crate) fn report(brand: &Brand, oversized: usize, failed_templates: &BTreeSet<String>) {
     for template in failed_templates {
         let labels = (brand.rules.slug.clone(), template.clone());
         metrics::counter!("hookpoint_template_failures_total", "brand" => labels.0, "template" => labels.1).increment(1);
         if brand.rules.presenter.is_first_failure(template) {
             let brand = brand.rules.slug.as_str();
-            tracing::warn!(brand, template, "template failed; what it should show is missing (logged once per template)");
+            tracing::warn!(brand, template, "template failed; its field or message is left out (logged once per template)");
         }
     }
     if oversized > 0 {
-        tracing::warn!(brand = brand.rules.slug, "more records hang together than identity.component_cap: not everything in them links");
+        tracing::warn!(brand = brand.rules.slug, "identity component exceeds identity.component_cap; weak links ignored");
         metrics::counter!("hookpoint_oversized_components_total", "brand" => brand.rules.slug.clone())
             .increment(u64::try_from(oversized).unwrap_or(u64::MAX));
     }

@@ -1,4 +1,5 @@
-//! From what is known to customers: resolved, merged, rendered, and compared with what stands there. Pure.
+//! Derives customers from records: resolves identities, merges profiles, renders answers, and compares with the
+//! stored customers. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,10 +22,10 @@ use crate::storage::invalidation::{Invalidation, LookupHash};
 use crate::storage::load_component::{ComponentRows, ReviewRow, StoredCustomer};
 use crate::storage::write_changes::{CustomerRow, Derived};
 
-/// Which sorts of values may link some records, because of the cap.
+/// Kinds of identifier that may not link a record, because of the cap.
 pub(crate) type LinkRestrictions = BTreeMap<RecordKey, Vec<IdentifierKind>>;
 
-/// Who is who in a neighbourhood: clusters, and the profile of each.
+/// The resolved records of a component: clusters, and the profile of each.
 pub(crate) struct Resolved {
     pub members: Vec<Member>,
     pub resolution: Resolution,
@@ -32,7 +33,7 @@ pub(crate) struct Resolved {
     pub profiles: Vec<Profile>,
 }
 
-/// Resolves and merges everybody in the neighbourhood.
+/// Resolves and merges all records of the component.
 pub(crate) fn resolve_all(after: &NextState, known: &ComponentRows, barred: &LinkRestrictions, brand: &Brand) -> Resolved {
     let identity = &brand.rules.identity;
     let records: Vec<&Record> = after.live.values().collect();
@@ -53,7 +54,7 @@ pub(crate) fn resolve_all(after: &NextState, known: &ComponentRows, barred: &Lin
     Resolved { members, resolution, profiles }
 }
 
-/// Makes the customers of the neighbourhood, and tells how they differ from those that stand there.
+/// Derives the customers of the component, and the difference to the stored customers.
 pub(crate) fn derive(after: &NextState, known: &ComponentRows, barred: &LinkRestrictions, brand: &Brand) -> Derived {
     let resolved = resolve_all(after, known, barred, brand);
     let profiles = &resolved.profiles;
@@ -88,14 +89,15 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A live record as resolution sees it.
+/// A live record as input of the resolution.
 fn member(record: &Record, shared: &BTreeSet<Identifier>, barred: &LinkRestrictions, rules: &IdentityRules) -> Member {
     let barred = barred.get(&record.key).map_or(&[][..], Vec::as_slice);
     Member::new(record, rules, |identifier| !shared.contains(identifier) && !barred.contains(&identifier.kind))
 }
 
-/// Keys without a live record: each stands for the customer of the record that it was merged into; should that not be live
-/// either, for the customer of the first live record that was.
+/// Keys without a live record. Each is an alias of the customer of the record that it was merged into. If that
+/// record is not live either, it is an alias of the customer of the first live record that was merged into the
+/// same one.
 fn aliases_by_cluster(records: &[&Record], aliases: &Aliases, clusters: &[Vec<usize>]) -> Vec<Vec<RecordKey>> {
     let numbered = clusters.iter().zip(0_usize..).flat_map(|(cluster, n)| cluster.iter().map(move |index| (*index, n)));
     let live: BTreeMap<&RecordKey, usize> = numbered.filter_map(|(index, n)| Some((&records.get(index)?.key, n))).collect();
@@ -113,8 +115,8 @@ fn aliases_by_cluster(records: &[&Record], aliases: &Aliases, clusters: &[Vec<us
     by_cluster
 }
 
-/// An id that a live record of another kind bears as well, and that is another customer's, is shown with its source's name, or its
-/// kind's where that is the same source. What anybody may have written changes no trusted customer's id.
+/// If a record of another kind and customer has the same id, the id is shown with the name of its source, or of
+/// its kind if both are of the same source. A self-asserted record never changes the id of a trusted customer.
 fn qualify_duplicate_id(profiles: &mut [Profile], live: &BTreeSet<RecordKey>, rules: &IdentityRules) {
     for profile in profiles {
         let others = SourceKind::ALL.into_iter().filter(|kind| *kind != profile.key.kind);
@@ -128,7 +130,7 @@ fn qualify_duplicate_id(profiles: &mut [Profile], live: &BTreeSet<RecordKey>, ru
     }
 }
 
-/// The newest events of all its records: those that were stored, and those of the work.
+/// The newest events of all records of a customer: the stored ones, and those in the batch.
 pub(crate) fn timeline(profile: &Profile, after: &NextState, known: &ComponentRows, brand: &Brand) -> Vec<Event> {
     let rules = brand.rules.presenter.rules();
     let own: BTreeSet<&RecordKey> = profile.record_keys.iter().collect();
@@ -141,7 +143,7 @@ pub(crate) fn timeline(profile: &Profile, after: &NextState, known: &ComponentRo
     events
 }
 
-/// What only a person can answer: one question about each value, of all whom it concerns.
+/// Questions that only a person can answer: one for each value, about all customers with it.
 fn reviews(resolved: &Resolved, aliases: &Aliases) -> BTreeSet<ReviewRow> {
     let Resolved { members, resolution, profiles } = resolved;
     let mut questions: BTreeMap<(Level, &'static str, String), (Conflict, BTreeSet<String>)> = BTreeMap::new();
@@ -155,7 +157,7 @@ fn reviews(resolved: &Resolved, aliases: &Aliases) -> BTreeSet<ReviewRow> {
         ask(doubt.level, doubt.evidence.in_words(), doubt.grounds, customers);
     }
     for (profile, cluster) in profiles.iter().zip(&resolution.clusters) {
-        // Of a value that doesn't link nobody knows here who else has it.
+        // For a value that does not link, the other holders are not loaded here.
         let linking =
             cluster.iter().filter_map(|n| members.get(*n)).filter(|member| !aliases.is_loser(&member.key)).flat_map(|member| &member.linking);
         let linking: BTreeSet<&Identifier> = linking.collect();
@@ -171,10 +173,11 @@ fn reviews(resolved: &Resolved, aliases: &Aliases) -> BTreeSet<ReviewRow> {
     questions.into_iter().map(row).collect()
 }
 
-/// The most customers that a question names: nobody can answer it about more.
+/// The most customers in one question. Nobody can answer it about more.
 const MOST_CONCERNED: usize = 100;
 
-/// What must be written so that the new customers stand where the old ones did, and those that differ, before and after.
+/// The rows to write so that the stored customers become the new ones. Also all customers that differ, before
+/// and after.
 fn difference(old: &BTreeMap<String, StoredCustomer>, new: BTreeMap<String, (StoredCustomer, String)>) -> (Derived, Vec<StoredCustomer>) {
     let mut derived = Derived::default();
     let mut touched = Vec::new();
@@ -207,7 +210,7 @@ fn difference(old: &BTreeMap<String, StoredCustomer>, new: BTreeMap<String, (Sto
     (derived, touched)
 }
 
-/// Everything that could be asked about these people, before or after.
+/// The cache keys of every lookup that could find these customers, before or after.
 fn invalidation(brand: &Brand, touched: &[StoredCustomer]) -> Invalidation {
     let secret = &brand.row.secret;
     let addresses = touched.iter().flat_map(|customer| customer.addresses.keys()).map(|address| LookupHash::of_address(secret, address));

@@ -1,4 +1,4 @@
-//! Asking sources about somebody who is on the phone now.
+//! Asks sources about one person, during a lookup.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,31 +17,31 @@ use crate::storage::live_queries::save_live_query;
 use crate::storage::records::list_records_of_address;
 use crate::upstream::{CallPriority, UpstreamClient, UpstreamClients};
 
-/// How many records a customer may have for its sources to be asked about each.
+/// The most records of a customer about which the sources are asked.
 const MOST_RECORDS: i64 = 50;
 
-/// How many questions may follow from one.
+/// The most further calls that may follow from one search.
 const MOST_FOLLOWING: usize = 40;
 
-/// How long questions that nobody waits for any more may wait for the budget.
+/// How long calls may wait for the rate limit after the lookup has ended.
 const AFTERWARDS: Duration = Duration::from_secs(20);
 
-/// Whom a lookup wants to know more about.
+/// A search that a lookup requests.
 pub struct Wanted {
-    /// Whom.
+    /// The person, by address or id.
     pub whom: LookupTarget,
-    /// The question's hash.
+    /// Hash of the lookup.
     pub question: LookupHash,
-    /// Whether anybody is known by it here.
+    /// Whether a stored customer matches.
     pub is_known: bool,
 }
 
-/// What came of a search.
+/// The result of a search.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Searched {
     /// Whether any customer is new or different.
     pub has_changed: bool,
-    /// Whether some source could not be asked.
+    /// Whether a source could not be asked.
     pub incomplete: bool,
 }
 
@@ -56,14 +56,14 @@ impl Searched {
 /// Asks sources about people.
 #[derive(Clone)]
 pub struct LiveSearch {
-    /// Where what they say is stored.
+    /// Connections, to store the replies.
     pub pool: Pool,
-    /// How they are asked.
+    /// Clients of the sources.
     pub accounts: UpstreamClients,
 }
 
 impl LiveSearch {
-    /// Asks some sources about somebody, all at once, and stores what they say.
+    /// Asks sources about a person, all at the same time, and stores their replies.
     pub async fn search(self, brand: Arc<Brand>, wanted: Wanted, sources: Arc<[Source]>, timeout: Duration) -> Searched {
         let until = Instant::now().checked_add(timeout).unwrap_or_else(Instant::now);
         let Ok(known) = self.known(&brand, &wanted).await else { return Searched::NOTHING };
@@ -77,12 +77,14 @@ impl LiveSearch {
         list_records_of_address(&mut *self.pool.acquire().await?, brand.id(), address, MOST_RECORDS).await
     }
 
-    /// What goes wrong is told by the account's metrics and its status; the lookup goes on with what was heard.
+    /// Errors appear in the metrics and status of the account. The lookup continues with the replies that
+    /// arrived.
     async fn search_one(&self, account: &Arc<UpstreamClient>, wanted: &Wanted, known: &[Record], until: Instant) -> Searched {
         let asks = account.brand.rules.sources.api(account.source).find(&wanted.whom, known);
         let (mut heard, mut unheard) = ask_all(account, &asks, until).await;
         if !heard.is_empty() && !unheard.is_empty() && account.is_open() {
-            // One of them was to find out whether the source is back.
+            // One call tested whether the source is back. The others were refused meanwhile, so they are made
+            // now.
             let (more, still_unheard) = ask_all(account, &unheard, until).await;
             heard.extend(more);
             unheard = still_unheard;
@@ -105,7 +107,7 @@ impl LiveSearch {
         apply_reply(&self.pool, account, priority, timeout, heard).await.is_ok_and(|applied| applied.customers > 0)
     }
 
-    /// What should be asked to know them better; also when nobody waits for it any more.
+    /// Makes the calls that follow from replies, also after the lookup has ended.
     async fn follow(&self, account: &Arc<UpstreamClient>, heard: Vec<Arc<ParsedReply>>, until: Instant) -> bool {
         let (mut has_changed, mut count, mut newest) = (false, 0, heard);
         loop {
@@ -129,7 +131,7 @@ impl LiveSearch {
     }
 }
 
-/// Asks all at once. What could not be asked is given back.
+/// Makes all calls at the same time. Returns the replies, and the requests that failed.
 async fn ask_all(account: &Arc<UpstreamClient>, asks: &[Ask], until: Instant) -> (Vec<Arc<ParsedReply>>, Vec<Ask>) {
     let answers = join_all(asks.iter().map(|ask| account.call(ask, CallPriority::Live, until.saturating_duration_since(Instant::now())))).await;
     let (mut heard, mut unheard) = (Vec::new(), Vec::new());
@@ -142,7 +144,7 @@ async fn ask_all(account: &Arc<UpstreamClient>, asks: &[Ask], until: Instant) ->
     (heard, unheard)
 }
 
-/// Who doesn't wait any more must not take the place of who does.
+/// Priority and timeout of a call. Calls for which no lookup waits must not delay those for which one waits.
 fn priority(until: Instant) -> (CallPriority, Duration) {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() { (CallPriority::FollowUp, AFTERWARDS) } else { (CallPriority::Live, left) }

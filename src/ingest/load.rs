@@ -1,4 +1,4 @@
-//! Reading what a piece of work needs to know, until nothing is missing.
+//! Loads everything that a batch needs, until nothing is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,24 +12,24 @@ use crate::storage::StorageError;
 use crate::storage::load_component::{ComponentQuery, ComponentRows, LoadLimits, load_component};
 use crate::storage::write_changes::try_begin_concurrent;
 
-/// What is known around some work, and what will be.
+/// The stored state around a batch, and the next state.
 pub(crate) struct LoadedComponent {
     pub known: ComponentRows,
     pub after: NextState,
-    /// The values that were asked for.
+    /// The values that the query named.
     pub asked: BTreeSet<Identifier>,
 }
 
-/// Where to read from.
+/// The connections to read from.
 pub(crate) struct LoadFrom<'a> {
     /// The connection that holds the brand's lock.
     pub db: &'a mut Connection,
-    /// Another one may read beside it, as long as the first has written nothing.
+    /// A second connection may read too, as long as the first one has written nothing.
     pub beside: Option<&'a Pool>,
 }
 
 impl LoadFrom<'_> {
-    /// Reads on two connections where there is much to read, since Postgres answers a statement on one processor.
+    /// Reads large queries on two connections, because Postgres runs a statement on one processor.
     async fn read(&mut self, brand: &Brand, ask: &ComponentQuery, scope: &LoadLimits<'_>) -> Result<ComponentRows, StorageError> {
         let Some((pool, [one, other])) = self.beside.zip(ask.halves()) else { return load_component(self.db, brand.id(), ask, scope).await };
         let Some(mut transaction) = try_begin_concurrent(pool).await? else { return load_component(self.db, brand.id(), ask, scope).await };
@@ -44,13 +44,14 @@ impl LoadFrom<'_> {
     }
 }
 
-/// Reads what the work touches and, if told to follow, everything that hangs together with it. `None` when more hangs
-/// together than is followed in one go. What the ledger of erasures names something of is not read to the end.
+/// Loads what the batch affects and, if `follows` is set, everything that is connected with it. `None` if the
+/// connected records are too many to load at once. If the suppression list names anything in the batch, loading
+/// stops early.
 pub(crate) async fn load(from: &mut LoadFrom<'_>, brand: &Brand, work: &ChangeBatch, follows: bool) -> Result<Option<LoadedComponent>, StorageError> {
     let rules = &brand.rules.identity;
     let mut ask = work.ask(brand);
     let events = ask.events.clone();
-    // Ordinary people are a few records each: far more than that means that a component may be above the cap.
+    // Most people have a few records. Far more than that means that a component may exceed the cap.
     let most = rules.component_cap.saturating_add(ask.changing.len().saturating_mul(10)).saturating_add(1);
     let scope = scope(brand, follows.then_some(most));
     let mut known = ComponentRows::default();
@@ -65,7 +66,7 @@ pub(crate) async fn load(from: &mut LoadFrom<'_>, brand: &Brand, work: &ChangeBa
         if after.missing.is_empty() || !known.erased.is_empty() {
             return Ok(Some(LoadedComponent { known, after, asked: asked.into_keys().collect() }));
         }
-        // What changes has been read; it only doesn't count.
+        // The changing records are loaded already. They are left out of the counts.
         ask = ComponentQuery { changing_elsewhere: known.changing.clone(), events_elsewhere: events.clone(), ..after.missing };
     }
 }

@@ -1,4 +1,4 @@
-//! How what the sources say becomes customers.
+//! The write path: turns the changes from sources into customers.
 
 pub mod apply;
 pub mod apply_reply;

@@ -1,4 +1,4 @@
-//! What will be known once some work is done: pure, from what is known around it.
+//! Computes the state after a batch from the stored state. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,27 +15,27 @@ use crate::customer::model::source::SourceKind;
 use crate::storage::load_component::{ComponentQuery, ComponentRows, Found};
 use crate::storage::write_changes::{IdentifierRow, IdentityChanges};
 
-/// The state after the work, as far as the neighbourhood reaches.
+/// The state after the batch, for the loaded component.
 pub(crate) struct NextState {
     /// Live records.
     pub live: BTreeMap<RecordKey, Record>,
-    /// Who is an alias of whom.
+    /// Which record is an alias of which.
     pub aliases: Aliases,
-    /// Values that don't link.
+    /// Values that are shared, and so do not link.
     pub shared: BTreeSet<Identifier>,
-    /// Live records of the brand that bear the id of one of the neighbourhood's.
+    /// Live records of the brand that have the same id as a record of the component.
     pub namesakes: BTreeSet<RecordKey>,
-    /// The events that the work is about, as they will be.
+    /// The events of the batch, in their next state.
     pub events: BTreeMap<EventKey, Event>,
-    /// What must be written.
+    /// The rows to write.
     pub facts: IdentityChanges,
-    /// How many of the facts say something else than what was known.
+    /// How many of the records and events have other values than before.
     pub different: usize,
-    /// What must be read before this can be relied on.
+    /// What must be loaded before this result is valid.
     pub missing: ComponentQuery,
 }
 
-/// What is known together with what is said; `None` when that is nothing new.
+/// The stored state joined with the change; `None` if nothing changes.
 fn joined(known: Option<&FieldVersions>, said: &FieldVersions, not_after: Option<Timestamp>) -> Option<FieldVersions> {
     let Some(known) = known else { return Some(said.clone()) };
     if let Some(mut healed) = not_after.and_then(|now| known.without_future(now)) {
@@ -102,12 +102,12 @@ impl NextState {
         after
     }
 
-    /// Whether nothing changes and nothing needs another look.
+    /// Whether nothing changes and no record must be resolved again.
     pub(crate) fn is_nothing_new(&self, work: &ChangeBatch) -> bool {
         work.again.is_empty() && self.facts.records.is_empty() && self.facts.events.is_empty() && self.facts.merges.is_empty()
     }
 
-    /// What the changing records will be found by, and how that differs from what they are found by.
+    /// The identifiers of the changing records, and the difference to the stored ones.
     fn identifiers(&mut self, known: &ComponentRows, rules: &IdentityRules) -> BTreeMap<(RecordKey, Identifier), Found> {
         let mut rows = BTreeMap::new();
         for record in known.changing.iter().filter_map(|key| self.live.get(key)) {
@@ -128,8 +128,8 @@ impl NextState {
         rows
     }
 
-    /// Asks who else has a value that links a record from now on and did not before: a record that is no longer merged into another one
-    /// links by its addresses again.
+    /// Queries the other holders of values that begin to link. For example, a record that is no longer merged
+    /// into another one links by its addresses again.
     fn ask_about_new_links(&mut self, known: &ComponentRows, rows: &BTreeMap<(RecordKey, Identifier), Found>, asked: &BTreeMap<Identifier, bool>) {
         let did_link = |row: &(RecordKey, Identifier)| known.identifiers.get(row).is_some_and(|found| found.links);
         let new = rows.iter().filter(|(row, found)| found.links && !did_link(row)).map(|((_, value), _)| value);
@@ -137,8 +137,8 @@ impl NextState {
         self.missing.values.extend(unknown.map(|value| (value.clone(), false)));
     }
 
-    /// Which values are shared: held by more records of one unique kind than the rules allow, or by records of the other
-    /// kinds under more different names, or because a person decided so.
+    /// Decides which values are shared: too many records of one unique kind have them, or records of the other
+    /// kinds with too many different names, or a person decided so.
     fn share(
         &mut self,
         known: &ComponentRows,
@@ -192,8 +192,9 @@ impl NextState {
     }
 }
 
-/// Records whose customers must be made anew as well: bearers of an id that came or went, because an id that several bear
-/// is shown with its source's name; and whatever a stored customer has outside, left over from other rules.
+/// Records whose customers must be derived again as well: those with an id that was added or removed, because
+/// an id with several holders is shown with its source's name; and records of a stored customer that are
+/// outside the component, left over from other rules.
 fn missing_records(known: &ComponentRows, live: &BTreeMap<RecordKey, Record>) -> BTreeSet<RecordKey> {
     let was_live = |key: &RecordKey| known.records.get(key).is_some_and(|record| record.versions.is_live());
     let flipped: BTreeSet<&str> = known.changing.iter().filter(|key| was_live(key) != live.contains_key(*key)).map(|key| key.id.as_str()).collect();

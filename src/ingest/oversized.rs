@@ -1,10 +1,10 @@
-//! The longer way, for changes near components above the cap: those are never read whole.
+//! Applies changes near components above the cap. Such components are never loaded whole.
 //!
-//! Who can be touched is found out twice, before the facts are written and after: for every record and value of the work
-//! its component, if that is within the cap; else its component without phone links; else without e-mail links. Records in
-//! between are made anew with just those links. It comes to the same as reading everything, as far as it can differ: a
-//! component that lost or won a record, or the right to its links, contains a record or value of the work on one of the
-//! two occasions.
+//! The affected records are found twice, before and after the facts are written. For every record and value of
+//! the batch: its component, if that is within the cap; else its component without phone links; else without
+//! e-mail links. The records in between are derived again with just those links. The result is the same as with
+//! a whole load: a component that lost or gained a record, or the right to its links, contains a record or
+//! value of the batch before or after.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,8 @@ use crate::storage::load_component::{ComponentQuery, ComponentRows, load_compone
 use crate::storage::oversized_components::{Guests, Node, list_components, list_holders};
 use crate::storage::write_changes::{Derived, IdentityChanges, write_changes};
 
-/// Does some work inside a transaction that holds the brand's lock. Gives back how many customers are new or different.
+/// Applies a batch inside a transaction that holds the brand's lock. Returns how many customers are new or
+/// different.
 pub(crate) async fn apply(db: &mut Connection, brand: &Brand, loaded: LoadedComponent) -> Result<usize, StorageError> {
     let LoadedComponent { known, after, asked } = loaded;
     let values = known.identifiers.keys().filter(|(record, _)| known.changing.contains(record)).map(|(_, value)| value.clone());
@@ -61,15 +62,15 @@ pub(crate) async fn apply(db: &mut Connection, brand: &Brand, loaded: LoadedComp
     }
 }
 
-/// The parts of components that may be resolved on their own.
+/// The parts of components that can be resolved on their own.
 #[derive(Debug, Default)]
 struct Parts {
-    /// The last level that may link each record.
+    /// The weakest level that may link each record.
     last: BTreeMap<RecordKey, Level>,
     oversized: usize,
 }
 
-/// Values that link a record.
+/// Values that link each record.
 type Linking = BTreeMap<RecordKey, BTreeSet<Identifier>>;
 
 fn add(linking: &mut Linking, record: &RecordKey, value: &Identifier) {
@@ -77,7 +78,7 @@ fn add(linking: &mut Linking, record: &RecordKey, value: &Identifier) {
 }
 
 impl Parts {
-    /// The parts that some nodes are in, as Postgres has them now. `linking` only saves questions.
+    /// The parts that contain some nodes, as Postgres has them now. `linking` only saves queries.
     async fn find(db: &mut Connection, brand: &Brand, nodes: &BTreeSet<Node>, linking: &Linking) -> Result<Self, StorageError> {
         let cap = brand.rules.identity.component_cap;
         let confirmed = list_confirmed(db, brand.id()).await?.iter().map(ToString::to_string).collect();
@@ -85,13 +86,14 @@ impl Parts {
         let beside = beside(linking);
         let mut parts = Self::default();
         let mut left: Vec<&Node> = nodes.iter().collect();
-        // Values lead to many, so they come first and few at a time; phone numbers are what most may have in common.
+        // Values lead to many records, so they come first, in small chunks. Phone numbers come before other
+        // values, because they have the most holders.
         left.sort_by_key(|node| match node {
             Node::Value(value) => u8::from(value.kind != IdentifierKind::Phone),
             Node::Record(_) => 2,
         });
         for level in [Level::Phone, Level::Email] {
-            // What is above the cap on this level.
+            // Nodes of components that exceed the cap on this level.
             let mut above: BTreeSet<Node> = BTreeSet::new();
             let mut next_level: Vec<&Node> = Vec::new();
             let values = left.iter().filter(|node| matches!(node, Node::Value(_))).count();
@@ -119,7 +121,7 @@ impl Parts {
 
     fn add(&mut self, parts: Vec<BTreeSet<RecordKey>>, last: Level) {
         for key in parts.into_iter().flatten() {
-            // What anybody may have written may be found from several parts, and is no reason to keep it from any.
+            // A self-asserted record may be in several parts. The weakest level counts.
             let known = self.last.entry(key).or_insert(last);
             *known = last.max(*known);
         }
@@ -134,7 +136,7 @@ impl Parts {
         self.last.keys()
     }
 
-    /// Which values may not link whom.
+    /// The kinds of identifier that may not link each record.
     fn reach(&self) -> LinkRestrictions {
         const ADDRESSES: [IdentifierKind; 4] = [IdentifierKind::Phone, IdentifierKind::Email, IdentifierKind::Facebook, IdentifierKind::Twitter];
         let barred = |last: Level| match last {
@@ -146,8 +148,7 @@ impl Parts {
     }
 }
 
-/// What records that anybody may have written have in common with others: they lead to nobody, but who else has it decides where
-/// they belong.
+/// Values of self-asserted records. They link nobody, but the other holders decide where such a record belongs.
 fn beyond_guests(brand: &Brand, known: &ComponentRows) -> impl Iterator<Item = Node> {
     let kinds = &brand.rules.identity.self_asserted;
     let links =
@@ -155,7 +156,7 @@ fn beyond_guests(brand: &Brand, known: &ComponentRows) -> impl Iterator<Item = N
     links.map(|((_, value), _)| Node::Value(value.clone()))
 }
 
-/// For every record its values, and for every value those that a record has beside it.
+/// For every record its values, and for every value the other values of its records.
 fn beside(linking: &Linking) -> BTreeMap<Node, BTreeSet<Node>> {
     let mut beside: BTreeMap<Node, BTreeSet<Node>> = BTreeMap::new();
     for (record, values) in linking {

@@ -1,4 +1,4 @@
-//! What rooms and the like are called, and that events say so.
+//! Names of rooms and other places, and the events that show them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +17,10 @@ use crate::storage::StorageError;
 use crate::storage::events::list_events_at;
 use crate::storage::places::{list_names, save_names};
 
-/// Events that get another name in one transaction.
+/// Events that are renamed in one transaction.
 const STRIDE: i64 = 200;
 
-/// Nothing that a source says comes between a name and the next.
+/// The shortest time step. A source cannot say anything in between.
 const MOMENT: SignedDuration = SignedDuration::from_micros(1);
 
 /// The names of those places that have one.
@@ -28,7 +28,7 @@ pub(crate) async fn names_of(pool: &Pool, brand: &Brand, source: Source, places:
     list_names(pool, brand.id(), source, &places.iter().copied().collect::<Vec<_>>()).await
 }
 
-/// Remembers what places are called. Events that show another name, or none yet, get it.
+/// Stores names of places. Events that show another name, or none yet, get the new one.
 pub(crate) async fn learn(pool: &Pool, brand: &Brand, source: Source, places: &[Place]) -> Result<(), StorageError> {
     if places.is_empty() {
         return Ok(());
@@ -39,7 +39,7 @@ pub(crate) async fn learn(pool: &Pool, brand: &Brand, source: Source, places: &[
     if news.is_empty() {
         return Ok(());
     }
-    // The events first: who is stopped in between finds the same news the next time.
+    // The events come first: after an interruption, the next call finds the same new names again.
     rename(pool, brand, source, &news).await?;
     save_names(pool, brand.id(), source, &news).await
 }
@@ -55,8 +55,8 @@ async fn rename(pool: &Pool, brand: &Brand, source: Source, names: &BTreeMap<Str
     }
 }
 
-/// What gives an event the names of its places. A name counts from the moment after the one that it takes the place of, so that
-/// whatever the source says later about the event wins.
+/// The changes that give an event the names of its places. A new name has the time of the old one plus one
+/// step, so that any later value of the source wins.
 fn renamed(event: &Event, names: &BTreeMap<String, String>) -> Vec<Change> {
     let fields = event.versions.with_prefix(field::PLACE).filter_map(|(slot, place, placed_at)| {
         let (name, shown) = (names.get(place.as_str()?)?, format!("{}{slot}", field::DATA));

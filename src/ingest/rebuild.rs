@@ -1,7 +1,8 @@
-//! Making customers and answers anew from records: by command, and beside the service after a change of its settings.
+//! Derives customers and answers again from the stored records: by command, and in the background after a
+//! change of settings.
 //!
-//! Record by record, everything is looked at again as if it had just arrived, in the same transactions that changes are
-//! applied in. So it can run beside them, be interrupted anywhere and begin again, and writes only what differs.
+//! Every record is resolved again as if it had just arrived, in the same kind of transaction as changes. So a
+//! rebuild can run beside changes and be interrupted and restarted at any time. It writes only what differs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,17 +15,17 @@ use crate::brand::Brand;
 use crate::storage::StorageError;
 use crate::storage::brands::{count_keys_after, finish_rederive, get_rederive, list_keys_after, save_rederive};
 
-/// Records per transaction: short, so that changes never wait long.
+/// Records in one transaction. It is short, so that changes do not wait long.
 const PAGE: usize = 200;
 
-/// How far a rebuild has come.
+/// How far a rebuild is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Record keys looked at.
+    /// Record keys resolved so far.
     pub done: u64,
-    /// As many as there were at the beginning.
+    /// Record keys at the start.
     pub total: u64,
-    /// Customers that came out different.
+    /// Customers that changed.
     pub customers: usize,
 }
 
@@ -38,7 +39,7 @@ pub struct Rebuild<'a> {
 }
 
 impl<'a> Rebuild<'a> {
-    /// Begins after a record key; after `""`, at the beginning.
+    /// Starts after a record key; `""` starts at the beginning.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -47,7 +48,8 @@ impl<'a> Rebuild<'a> {
         Ok(Self { pool, brand, after, progress: Progress { total, ..Progress::default() } })
     }
 
-    /// Makes the next page of records anew. `None` at the end: then every customer was made with today's rules.
+    /// Derives the customers of the next page of records. `None` at the end: then all customers have the
+    /// current rules.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -67,7 +69,7 @@ impl<'a> Rebuild<'a> {
     }
 }
 
-/// Makes every customer of a brand anew, and tells how far it is after each page.
+/// Derives all customers of a brand again, and reports the progress after each page.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -80,8 +82,8 @@ pub async fn rebuild(pool: &Pool, brand: &Brand, on_progress: &mut (dyn FnMut(Pr
     Ok(rebuild.progress)
 }
 
-/// Makes every customer anew that other settings made; goes on where an earlier sweep with the same settings ended. Gives
-/// back whether there was anything to do.
+/// Derives all customers again that other settings derived. Resumes an earlier run with the same settings.
+/// Returns whether there was anything to do.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -96,7 +98,7 @@ pub async fn rederive(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> 
     let mut rebuild = Rebuild::begin(pool, brand, after).await?;
     let records = rebuild.progress.total;
     if records > 0 {
-        tracing::info!(brand = brand.rules.slug, records, "settings changed: customers are made anew in the background");
+        tracing::info!(brand = brand.rules.slug, records, "settings or rules changed; deriving customers again in the background");
     }
     while let Some(progress) = rebuild.step().await? {
         save_rederive(pool, brand.id(), rules, &rebuild.after).await?;
@@ -107,7 +109,7 @@ pub async fn rederive(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> 
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     if records > 0 {
-        tracing::info!(brand = brand.rules.slug, customers = rebuild.progress.customers, "all customers are made with today's settings");
+        tracing::info!(brand = brand.rules.slug, customers = rebuild.progress.customers, "all customers derived with the current settings and rules");
     }
     Ok(records > 0)
 }

@@ -1,4 +1,4 @@
-//! What the ledger drops of some work.
+//! Drops changes about erased persons from a batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,20 +17,22 @@ use crate::storage::erasures::{count_erased, find_erased, insert_hashes};
 use crate::storage::records::list_records;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
-/// Some work, and what of it is about somebody erased.
+/// A batch, and the changes that were dropped because the person is erased.
 #[derive(Default)]
 pub(crate) struct Filtered {
-    /// What is left.
+    /// The remaining batch.
     pub work: ChangeBatch,
-    /// The keys of what isn't, as texts.
+    /// Keys of the dropped changes, as texts.
     pub dropped: BTreeSet<String>,
-    /// Keys that the ledger didn't name yet.
+    /// Keys that are new for the suppression list.
     learned: BTreeSet<(SuppressionHash, Uuid)>,
-    /// What may have been stored before it was clear whose it is, and is to be deleted on the account of an erasure.
+    /// Records and events that were stored before it was clear that they belong to an erased person. They are
+    /// deleted, under their erasure.
     stored: BTreeMap<Uuid, (BTreeSet<RecordKey>, BTreeSet<EventKey>)>,
 }
 
-/// Holds some work against the ledger, inside a transaction that holds the brand's lock. Nothing is written.
+/// Checks a batch against the suppression list, inside a transaction that holds the brand's lock. It writes
+/// nothing.
 pub(crate) async fn filter(db: &mut Connection, brand: &Brand, work: &ChangeBatch) -> Result<Filtered, StorageError> {
     let region = brand.rules.identity.region;
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
@@ -56,7 +58,7 @@ pub(crate) async fn filter(db: &mut Connection, brand: &Brand, work: &ChangeBatc
         if !is_named {
             filtered.learned.insert((hasher.record(key), *erasure));
         }
-        // Of one that wasn't known, events may have been.
+        // Events of an unknown record may be stored already.
         if !is_named || known.contains_key(key) {
             filtered.stored.entry(*erasure).or_default().0.insert(key.clone());
         }
@@ -84,7 +86,8 @@ pub(crate) async fn filter(db: &mut Connection, brand: &Brand, work: &ChangeBatc
 }
 
 impl Filtered {
-    /// Lets the ledger learn the new keys, and deletes what was stored under them. Gives back whether anything was written.
+    /// Adds the new keys to the suppression list, and deletes what was stored under them. Returns whether
+    /// anything was written.
     pub(crate) async fn apply_suppressions(&self, db: &mut Connection, brand: &Brand) -> Result<bool, StorageError> {
         if !self.dropped.is_empty() {
             let dropped = u64::try_from(self.dropped.len()).unwrap_or(u64::MAX);
@@ -99,16 +102,16 @@ impl Filtered {
     }
 }
 
-/// A record that may be about somebody erased.
+/// A record that may belong to an erased person.
 pub(crate) struct Candidate {
     pub key: RecordKey,
-    /// Its folded name; empty when unknown.
+    /// Its folded name; empty if unknown.
     pub name_key: String,
     pub links: BTreeSet<Identifier>,
 }
 
 impl Candidate {
-    /// What the ledger may name of it.
+    /// All hashes of the record that the suppression list may contain.
     pub(crate) fn suppression_hashes(&self, hasher: &SuppressionHasher) -> BTreeSet<SuppressionHash> {
         let links = self.links.iter().flat_map(|value| [hasher.own(value), hasher.common(value)]);
         links.chain([hasher.record(&self.key)]).collect()
@@ -124,9 +127,9 @@ impl Candidate {
     }
 }
 
-/// Which records are the erased person's: those that bear an address which only the person had, unless under a given name
-/// that begins with another letter, since numbers and mailboxes change hands; and those that bear an address which others had as well,
-/// under the person's name.
+/// Decides which records belong to an erased person. First, those with an address that only the person had,
+/// unless their given name begins with another letter: numbers and mailboxes change hands. Second, those with
+/// an address that others had as well, if they also have the person's name.
 pub(crate) async fn match_candidates(
     db: &mut Connection,
     brand: &Brand,
@@ -140,7 +143,7 @@ pub(crate) async fn match_candidates(
         for value in &suspect.links {
             let initial = hasher.initial(value, &suspect.name_key);
             match (found.get(&hasher.own(value)), initial) {
-                // It may have become somebody else's.
+                // The address may belong to somebody else now, so the initial must match too.
                 (Some(_), Some(initial)) => by_name.push((initial, &suspect.key)),
                 (Some(erasure), _) => {
                     convicted.insert(suspect.key.clone(), *erasure);
@@ -161,7 +164,7 @@ pub(crate) async fn match_candidates(
     Ok(convicted)
 }
 
-/// What a source merges with an erased record is the same person, unless it is known as somebody else.
+/// A record that a source merges with an erased one is the same person, unless it is already stored.
 fn follow_merges(work: &ChangeBatch, known: &BTreeMap<RecordKey, Record>, erased: &mut BTreeMap<RecordKey, Uuid>) {
     loop {
         let before = erased.len();

@@ -1,4 +1,4 @@
-//! Counting what could not be read, so that somebody notices.
+//! Counts values that could not be parsed, so that somebody notices them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::customer::model::source::Source;
 use crate::storage::StorageError;
 use crate::storage::invalid_values::add_invalid_values;
 
-/// How often fields could not be read, of each source.
+/// How often each field could not be parsed, for each source.
 #[derive(Debug, Default)]
 pub(crate) struct UnreadCounts(BTreeMap<Source, BTreeMap<String, i64>>);
 
@@ -22,12 +22,12 @@ impl UnreadCounts {
         }
     }
 
-    /// Whether everything could be read.
+    /// Whether all values could be parsed.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Writes them down, for `inbox status`.
+    /// Saves the counts, for `inbox status`.
     pub(crate) async fn save(&self, db: &mut Connection, brand: &Brand) -> Result<(), StorageError> {
         for (source, counts) in &self.0 {
             add_invalid_values(&mut *db, brand.id(), *source, counts).await?;
@@ -35,7 +35,7 @@ impl UnreadCounts {
         Ok(())
     }
 
-    /// Counts them in the metrics.
+    /// Adds the counts to the metrics.
     pub(crate) fn count(&self, brand: &Brand) {
         for (source, counts) in &self.0 {
             for (field, count) in counts {

@@ -1,4 +1,4 @@
-//! Whether what a source says is about somebody who has an address: searches of sources find more than what was asked for.
+//! Decides whether an item of a search result really has the address: sources return more than exact matches.
 
 use crate::customer::model::email::Email;
 use crate::customer::model::field_versions::Update;
@@ -6,10 +6,10 @@ use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::phone::Phone;
 use crate::customer::model::record::field;
 
-/// Digits that are enough to tell lines apart where the country isn't said.
+/// If the country is unknown, two numbers with this many equal last digits are the same line.
 const TELLING_DIGITS: usize = 8;
 
-/// Whether an update gives the record this e-mail address or phone number.
+/// Whether an update contains this e-mail address or phone number.
 pub(super) fn has(update: &Update, address: &Identifier) -> bool {
     let prefix = match address.kind {
         IdentifierKind::Email => field::EMAIL,
@@ -24,7 +24,7 @@ pub(super) fn has(update: &Update, address: &Identifier) -> bool {
     })
 }
 
-/// A number without a country code is of the line that ends in the same digits.
+/// Whether a number is a line. Without a country code, the last digits decide.
 fn is_line(raw: &str, line: &str) -> bool {
     match Phone::normalise(raw, None) {
         Ok(phone) => phone.as_str() == line,
@@ -37,7 +37,7 @@ fn last_digits(raw: &str) -> Option<String> {
     (digits.len() == TELLING_DIGITS).then_some(digits)
 }
 
-/// The address in canonical form that a text is, if it is one: for questions that carry nothing else.
+/// Parses a text as an address, for requests that contain nothing else.
 pub(super) fn address(text: &str) -> Option<Identifier> {
     let phone = Phone::parse_e164(text).ok().map(Identifier::from);
     phone.or_else(|| Email::parse(text).ok().map(Identifier::from))

@@ -1,5 +1,5 @@
-//! Picks values out of a vendor's JSON into fields of ours, keeping apart what is absent (unknown), what is null, empty or a
-//! placeholder (cleared), and what is there and can't be read (cleared, and kept beside it to be shown).
+//! Extracts values from a vendor's JSON into fields. It distinguishes: absent (unknown); null, empty or a
+//! placeholder (cleared); present but not parsable (cleared, and the original kept in a separate field).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,29 +15,30 @@ use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::SourceKind;
 use crate::customer::model::{text, unread};
 
-/// Values longer than a list of this length are cut.
+/// Longer lists are cut to this length.
 const MAX_ITEMS: usize = 100;
 
 /// Fields of an update.
 pub type Fields = BTreeMap<String, Option<Value>>;
 
-/// Fields picked so far.
+/// Collects fields from a JSON value.
 pub struct FieldExtractor<'a> {
     body: &'a Value,
     fields: Fields,
 }
 
-/// What a value says: something, nothing, or something that can't be read.
+/// The result for a value: a value, nothing, or a value that cannot be parsed.
 type Read<T> = Result<Option<T>, Unclear>;
 
 impl<'a> FieldExtractor<'a> {
-    /// Starts to pick from a JSON value.
+    /// Starts with a JSON value.
     #[must_use]
     pub const fn new(body: &'a Value) -> Self {
         Self { body, fields: BTreeMap::new() }
     }
 
-    /// Takes each value at a JSON pointer (RFC 6901; empty for "not sent") as the field of that name.
+    /// Takes the value at each JSON pointer (RFC 6901; an empty one means "not sent") as the field of that
+    /// name.
     #[must_use]
     pub fn pick(self, places: &[(&str, &str)]) -> Self {
         self.pick_with(places, tidy)
@@ -75,13 +76,14 @@ impl<'a> FieldExtractor<'a> {
         self
     }
 
-    /// Like [`pick`](Self::pick), for points in time: kept as RFC 3339, and a day as a day.
+    /// Like [`pick`](Self::pick), for times: stored as RFC 3339; a day stays a day.
     #[must_use]
     pub fn pick_time(self, places: &[(&str, &str)]) -> Self {
         self.pick_with(places, |value| Ok(moment(value)?.map(|moment| Value::from(moment.text()))))
     }
 
-    /// Like [`pick_time`](Self::pick_time), but what can't be read clears nothing: something else says the time as well.
+    /// Like [`pick_time`](Self::pick_time), but an unparsable time clears nothing, because another field has
+    /// the time too.
     #[must_use]
     pub fn pick_known_time(mut self, places: &[(&str, &str)]) -> Self {
         for (pointer, field) in places {
@@ -94,25 +96,25 @@ impl<'a> FieldExtractor<'a> {
         self
     }
 
-    /// Like [`pick`](Self::pick), for what is or isn't so.
+    /// Like [`pick`](Self::pick), for booleans.
     #[must_use]
     pub fn pick_truth(self, places: &[(&str, &str)]) -> Self {
         self.pick_with(places, |value| Ok(truth_of(value)?.map(Value::from)))
     }
 
-    /// Like [`pick`](Self::pick), for amounts and counts: what is no number is nothing.
+    /// Like [`pick`](Self::pick), for amounts and counts. A value that is not a number is unparsable.
     #[must_use]
     pub fn pick_number(self, places: &[(&str, &str)]) -> Self {
         self.pick_with(places, number_of)
     }
 
-    /// Like [`pick_text`](Self::pick_text), for currencies: ISO 4217's numbers count as its letters.
+    /// Like [`pick_text`](Self::pick_text), for currencies. Numbers of ISO 4217 become letters.
     #[must_use]
     pub fn pick_currency(self, places: &[(&str, &str)]) -> Self {
         self.pick_with(places, |value| Ok(currency_of(value)?.map(Value::from)))
     }
 
-    /// Sets a field to the key of the first record of those kinds whose id is given.
+    /// Sets a field to the key of the first record, in the order of the kinds, whose id is present.
     #[must_use]
     pub fn pick_owner(mut self, field: &str, places: &[(&str, SourceKind)]) -> Self {
         for (pointer, kind) in places {
@@ -144,14 +146,14 @@ impl<'a> FieldExtractor<'a> {
         self
     }
 
-    /// Keeps what can't be read of a field, which is cleared.
+    /// Clears a field and keeps the unparsable original.
     #[must_use]
     pub fn set_unread(mut self, field: &str, raw: &Value) -> Self {
         self.fields.extend([(field.to_owned(), None), unread::kept(field, raw)]);
         self
     }
 
-    /// Sets a field, if there is something to set it to.
+    /// Sets a field, unless the value is `None`.
     #[must_use]
     pub fn set_known(self, field: &str, value: Option<impl Into<Value>>) -> Self {
         match value {
@@ -160,7 +162,7 @@ impl<'a> FieldExtractor<'a> {
         }
     }
 
-    /// Adds fields that were picked elsewhere.
+    /// Adds fields that were extracted elsewhere.
     #[must_use]
     pub fn with(mut self, fields: Fields) -> Self {
         self.fields.extend(fields);
@@ -174,7 +176,7 @@ impl<'a> FieldExtractor<'a> {
     }
 }
 
-/// The value at a JSON pointer; an empty pointer points to nothing.
+/// The value at a JSON pointer; an empty pointer finds nothing.
 #[must_use]
 pub fn at<'a>(body: &'a Value, pointer: &str) -> Option<&'a Value> {
     if pointer.is_empty() { None } else { body.pointer(pointer) }
@@ -192,42 +194,42 @@ pub fn text_at(body: &Value, pointer: &str) -> Option<String> {
     at(body, pointer).and_then(text_of)
 }
 
-/// The addresses at a JSON pointer, as they are written there; `None` where there is none, or a placeholder.
+/// The addresses at a JSON pointer, as they are written; `None` if there are none, or only a placeholder.
 #[must_use]
 pub fn address_at(body: &Value, pointer: &str) -> Option<String> {
     at(body, pointer).and_then(|value| addresses_of(value).0)
 }
 
-/// The id at a JSON pointer, in the form in which ids are compared; `None` where there is none, or a placeholder.
+/// The id at a JSON pointer, in canonical form; `None` if there is none, or a placeholder.
 #[must_use]
 pub fn id_at(body: &Value, pointer: &str) -> Option<String> {
     read_id(body, pointer).ok().flatten()
 }
 
-/// Like [`id_at`], for those who must know whether there is one that can't be used.
+/// Like [`id_at`], for callers that must detect an unusable id.
 ///
 /// # Errors
-/// When there is one that is too long, or no text.
+/// When the id is too long, or not a text.
 pub fn read_id(body: &Value, pointer: &str) -> Result<Option<String>, Unclear> {
     at(body, pointer).map_or(Ok(None), id_of)
 }
 
-/// The point in time at a JSON pointer; `None` where there is none, or none that can be read.
+/// The time at a JSON pointer; `None` if there is none, or if it cannot be parsed.
 #[must_use]
 pub fn time_at(body: &Value, pointer: &str) -> Option<Timestamp> {
     at(body, pointer).and_then(time_of)
 }
 
-/// A point in time; `None` where it is none, or none that can be read.
+/// Parses a time; `None` if there is none, or if it cannot be parsed.
 #[must_use]
 pub fn time_of(value: &Value) -> Option<Timestamp> {
     moment(value).ok().flatten().and_then(Moment::timestamp)
 }
 
-/// Whether a value says "yes" or "no", in one of the ways in which programs do.
+/// Parses a boolean in one of the common spellings.
 ///
 /// # Errors
-/// When it says neither.
+/// When the value is neither true nor false.
 pub fn truth_of(value: &Value) -> Result<Option<bool>, Unclear> {
     let Some(text) = scalar_or_bool(value)? else { return Ok(None) };
     match text::visible(&text).to_lowercase().as_str() {
@@ -242,7 +244,7 @@ fn scalar_or_bool(value: &Value) -> Read<String> {
     if let Value::Bool(truth) = value { Ok(Some(truth.to_string())) } else { scalar(value) }
 }
 
-/// A text as it is, or a number's digits; a whole number may have come through a float.
+/// A text as it is, or the digits of a number. A whole number may have been converted to a float.
 fn scalar(value: &Value) -> Read<String> {
     match value {
         Value::Null => Ok(None),
@@ -255,7 +257,7 @@ fn scalar(value: &Value) -> Read<String> {
     }
 }
 
-/// A number as it was sent, or as text in the same spelling.
+/// A number as it was sent, or a text with the spelling of a number.
 fn number_of(value: &Value) -> Read<Value> {
     match value {
         Value::Number(_) => Ok(Some(value.clone())),
@@ -281,18 +283,18 @@ fn currency_of(value: &Value) -> Read<String> {
 
 fn id_of(value: &Value) -> Read<String> {
     let Some(raw) = scalar(value)? else { return Ok(None) };
-    // What is too long, or has characters that are none, can't be asked for; cutting it could mix up two people.
+    // An id that is too long or has control characters cannot be looked up. Cutting it could mix up two people.
     if text::is_possible_id(&raw) { Ok(text::id(&raw)) } else { Err(Unclear) }
 }
 
-/// HTML entities are decoded, once: whoever wrote `&amp;amp;` meant `&amp;`.
+/// Decodes HTML entities, once: `&amp;amp;` means `&amp;`.
 fn name(raw: &str) -> Option<String> {
     let raw = text::visible(raw);
     let decoded: Cow<'_, str> = html_escape::decode_html_entities(&raw);
     Some(text::visible(&decoded)).filter(|name| !is_placeholder(Sort::Name, name))
 }
 
-/// The addresses of a list, or the only one; and whether every one could be read.
+/// The addresses of a list or of a single value, and whether all could be parsed.
 fn addresses_of(value: &Value) -> (Option<String>, bool) {
     let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     let read: Vec<Read<String>> = items.iter().take(MAX_ITEMS).map(address_of).collect();
@@ -303,7 +305,7 @@ fn addresses_of(value: &Value) -> (Option<String>, bool) {
 
 fn address_of(value: &Value) -> Read<String> {
     let Some(raw) = scalar(value)? else { return Ok(None) };
-    // Lines are the items of a list; folding white space would make one of them.
+    // Each line is an item of a list. Folding white space first would join them.
     let raw = text::trimmed(&raw).replace('\t', " ").replace(['\n', '\r'], ", ");
     if raw.contains(char::is_control) {
         return Err(Unclear);
@@ -312,7 +314,7 @@ fn address_of(value: &Value) -> Read<String> {
     Ok((!is_placeholder(Sort::Address, &address)).then_some(address))
 }
 
-/// Scalars and lists of scalars, with clean texts; `None` when null or empty.
+/// Scalars and lists of scalars, with cleaned texts; `None` if null or empty.
 fn tidy(value: &Value) -> Read<Value> {
     match value {
         Value::String(raw) => Ok(text::non_empty(raw).map(Value::from)),

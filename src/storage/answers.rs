@@ -1,4 +1,4 @@
-//! Looking up: one round trip for text that is ready.
+//! Reads stored answers for lookups, in one round trip.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,18 @@ use super::live_queries::{LastQuery, looks};
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::source::{Source, SourceKind};
 
-/// An answer as it was rendered.
+/// A rendered answer.
 #[derive(Clone)]
 pub struct AnswerRow {
-    /// The customer inside the product.
+    /// The internal key of the customer.
     pub customer_key: String,
-    /// What rendered it.
+    /// Hash of the settings that rendered it.
     pub settings_hash: Vec<u8>,
     /// One object of the response array.
     pub body: String,
 }
 
-/// The customers that have each of some addresses, at most `limit` for each, in the addresses' order.
+/// The customers with each of some addresses, at most `limit` for each, in the order of the addresses.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -40,7 +40,7 @@ pub async fn find_by_addresses(
             select answer.customer_key, answer.settings_hash, answer.body from customer_addresses as held
             join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
             where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
-                -- What anybody may have written finds only where nothing trusted does.
+                -- A self-asserted value counts only if no trusted record has it.
                 and (not held.self_asserted or (
                     select true from customer_addresses as trusted
                     where trusted.brand_id = $1 and trusted.kind = asked.kind and trusted.address = asked.address and not trusted.self_asserted
@@ -66,22 +66,22 @@ pub async fn find_by_addresses(
     Ok(found)
 }
 
-/// What is known of an address where sources can be asked as well.
+/// The stored data of an address, for brands with read-through.
 #[derive(Clone, Default)]
 pub struct StoredAddress {
-    /// The customers that have it.
+    /// The customers with the address.
     pub rows: Vec<AnswerRow>,
-    /// The sources that say something of them.
+    /// The sources that have records of them.
     pub sources: BTreeSet<Source>,
-    /// When which sources were asked about it.
+    /// When each source was last asked about the address.
     pub looks: Vec<LastQuery>,
 }
 
 type KnownColumns =
     (i64, Option<String>, Option<Vec<u8>>, Option<String>, Option<Vec<String>>, Option<Vec<String>>, Option<Vec<f64>>, Option<Vec<bool>>);
 
-/// Like [`find_by_addresses`], with the sources that speak of those customers, and were asked about the addresses. Of each
-/// address also the hash of the question is given.
+/// Like [`find_by_addresses`], with the sources of those customers, and the last live queries about the
+/// addresses. Each address comes with its lookup hash.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -109,7 +109,7 @@ pub async fn find_known_addresses(
             from customer_addresses as held
             join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
             where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
-                -- What anybody may have written finds only where nothing trusted does.
+                -- A self-asserted value counts only if no trusted record has it.
                 and (not held.self_asserted or (
                     select true from customer_addresses as trusted
                     where trusted.brand_id = $1 and trusted.kind = asked.kind and trusted.address = asked.address and not trusted.self_asserted
@@ -142,9 +142,9 @@ pub async fn find_known_addresses(
     Ok(known)
 }
 
-/// The customers that an id may mean, of the first tier that has any: (1) customer ids, (2) record ids of any source,
-/// merged-away ones included, (3) references of the configured namespaces. At most two of them: more than one is
-/// ambiguous. Also says whether it was the third tier.
+/// The customers that an id may mean, from the first tier with a match: (1) customer ids, (2) record ids of any
+/// source, also of records that were merged into others, (3) references of the configured namespaces. At most
+/// two are returned: more than one is ambiguous. Also says whether it was the third tier.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,4 +1,4 @@
-//! Keys of the hookpoint. Only their hashes are kept.
+//! API keys. Only their hashes are stored.
 
 use super::pool::Pool;
 use jiff::Timestamp;
@@ -6,23 +6,23 @@ use uuid::Uuid;
 
 use super::StorageError;
 
-/// The channel that tells every replica to read the keys again.
+/// The channel on which every replica learns that it must load the keys again.
 pub const KEYS_CHANNEL: &str = "hookpoint_keys";
 
-/// A key, as far as it is kept.
+/// A stored API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRow {
-    /// The brand it opens.
+    /// The brand that it gives access to.
     pub brand_id: i32,
     /// Its public id, for listing and revoking.
     pub key_id: Uuid,
-    /// What an admin calls it.
+    /// The name that an admin gave it.
     pub label: String,
     /// SHA-256 of the key.
     pub hash: [u8; 32],
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// From when on it opens nothing.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
@@ -41,7 +41,7 @@ impl TryFrom<Columns> for KeyRow {
             brand_id,
             key_id,
             label,
-            hash: hash.try_into().map_err(|_| StorageError::Corrupt("keys"))?,
+            hash: hash.try_into().map_err(|_| StorageError::Corrupt("api_keys"))?,
             created_at: created_at.to_jiff(),
             expires_at: expires_at.map(Time::to_jiff),
             revoked_at: revoked_at.map(Time::to_jiff),
@@ -62,7 +62,7 @@ pub async fn list_keys(pool: &Pool) -> Result<Vec<KeyRow>, StorageError> {
     rows.into_iter().map(KeyRow::try_from).collect()
 }
 
-/// Keeps a new key and tells every replica.
+/// Stores a new key and notifies every replica.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -84,7 +84,7 @@ pub async fn insert_key(pool: &Pool, key: &KeyRow) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// Revokes a key and tells every replica; `false` when there is no such live key.
+/// Revokes a key and notifies every replica; `false` if no such live key exists.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -98,7 +98,7 @@ pub async fn revoke_key(pool: &Pool, brand_id: i32, key_id: Uuid, now: Timestamp
     Ok(done.rows_affected() > 0)
 }
 
-/// Notes when keys were last used.
+/// Saves when keys were last used.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,4 +1,5 @@
-//! What people did with this service, or had it do at a source: written down before it is done, and what became of it after.
+//! The audit log: what people did with this service, or at a source through it. An action is stored before it
+//! begins; its outcome is added later.
 
 use std::collections::BTreeSet;
 
@@ -12,33 +13,33 @@ use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
-/// Something that somebody did.
+/// An action of a person.
 #[derive(Clone)]
 pub struct ActionRow {
     /// Its id.
     pub action_id: Uuid,
-    /// At which source, if at any.
+    /// The source at which it happened, if any.
     pub source: Option<Source>,
-    /// What, such as `cancel booking`.
+    /// The action, such as `cancel booking`.
     pub action: String,
-    /// Whom or what it is about.
+    /// The people and things that it is about, as hashes.
     pub subjects: BTreeSet<SuppressionHash>,
-    /// What it is done to, by an id of ours, or how many; never what anybody is known by.
+    /// The target: one of our own ids, or a count; never personal data.
     pub target: String,
-    /// Who wanted it.
+    /// The person who requested it.
     pub done_by: String,
-    /// Why; empty where nobody said, or where it was about somebody who is erased.
+    /// The reason. Empty if none was given, or if the action was about a person who is erased.
     pub reason: String,
-    /// When it was begun.
+    /// When it began.
     pub begun_at: Timestamp,
-    /// What became of it; empty while that isn't known.
+    /// The outcome; empty while it is unknown.
     pub outcome: String,
 }
 
-/// Writes down what is about to be done.
+/// Stores an action before it begins.
 ///
 /// # Errors
-/// When Postgres fails; then it must not be done.
+/// When Postgres fails. Then the action must not begin.
 pub async fn insert_action(pool: &Pool, brand_id: i32, row: &ActionRow) -> Result<(), StorageError> {
     sqlx::query(
         "insert into audit_log (brand_id, action_id, source, action, subjects, target, done_by, reason, begun_at, outcome)
@@ -63,7 +64,7 @@ fn bytes(hashes: &BTreeSet<SuppressionHash>) -> Vec<Vec<u8>> {
     hashes.iter().map(|hash| hash.0.to_vec()).collect()
 }
 
-/// Writes down what became of it.
+/// Stores the outcome of an action.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -79,17 +80,17 @@ impl TryFrom<Columns> for ActionRow {
     type Error = StorageError;
 
     fn try_from((action_id, source, action, subjects, target, done_by, reason, begun_at, outcome): Columns) -> Result<Self, StorageError> {
-        let source = source.map(|source| source.parse().map_err(StorageError::corrupt("actions"))).transpose()?;
-        let hash = |hash: Vec<u8>| hash.try_into().map(SuppressionHash).map_err(|_| StorageError::Corrupt("actions"));
+        let source = source.map(|source| source.parse().map_err(StorageError::corrupt("audit_log"))).transpose()?;
+        let hash = |hash: Vec<u8>| hash.try_into().map(SuppressionHash).map_err(|_| StorageError::Corrupt("audit_log"));
         let subjects = subjects.into_iter().map(hash).collect::<Result<_, _>>()?;
         Ok(Self { action_id, source, action, subjects, target, done_by, reason, begun_at: begun_at.to_jiff(), outcome })
     }
 }
 
-/// What was done, the newest first.
+/// The actions of a brand, newest first.
 ///
 /// # Errors
-/// When Postgres fails, or a row is not as this program writes it.
+/// When Postgres fails, or a row is invalid.
 pub async fn list_actions(pool: &Pool, brand_id: i32, limit: u32) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
@@ -103,10 +104,10 @@ pub async fn list_actions(pool: &Pool, brand_id: i32, limit: u32) -> Result<Vec<
     rows.into_iter().map(ActionRow::try_from).collect()
 }
 
-/// What was done that is about any of these, the newest first.
+/// The actions about any of these subjects, newest first.
 ///
 /// # Errors
-/// When Postgres fails, or a row is not as this program writes it.
+/// When Postgres fails, or a row is invalid.
 pub async fn list_actions_about(db: &mut Connection, brand_id: i32, subjects: &BTreeSet<SuppressionHash>) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome

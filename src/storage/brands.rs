@@ -1,4 +1,4 @@
-//! Brands: the walls between customers.
+//! Brands. Their data is kept strictly apart.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use super::StorageError;
 use super::suppressions::SuppressionKey;
 use crate::customer::model::record::RecordKey;
 
-/// A brand as the store knows it.
+/// A stored brand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BrandRow {
-    /// Its number in every table.
+    /// Its id in every table.
     pub brand_id: i32,
-    /// Keys the hashes of notifications.
+    /// Secret of the hashes in notifications.
     pub secret: [u8; 16],
-    /// Keys the hashes of the erased.
+    /// Secret of the hashes in the suppression list.
     pub suppression_key: SuppressionKey,
 }
 
@@ -26,7 +26,7 @@ impl fmt::Debug for BrandRow {
     }
 }
 
-/// The brand of that slug, if it was ever made.
+/// The brand with a slug, if it is stored.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -39,7 +39,7 @@ pub async fn find_brand(pool: &Pool, slug: &str) -> Result<Option<BrandRow>, Sto
     Ok(Some(BrandRow { brand_id, secret, suppression_key }))
 }
 
-/// The brand of that slug, made if there is none yet.
+/// The brand with a slug. It is created if it is not stored yet.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -69,7 +69,7 @@ pub struct BrandCounts {
     pub live_keys: i64,
 }
 
-/// Counts what a brand holds.
+/// Counts the contents of a brand.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -85,7 +85,7 @@ pub async fn count_brand(pool: &Pool, brand_id: i32, now: jiff::Timestamp) -> Re
     Ok(BrandCounts { customers, records, events, live_keys })
 }
 
-/// How many questions of who is who are open. A gauge wants it with a point.
+/// Counts the open questions about identities. Floating point, for the gauge.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -95,18 +95,18 @@ pub async fn count_reviews(pool: &Pool, brand_id: i32) -> Result<f64, StorageErr
     Ok(count)
 }
 
-/// How far making all customers of a brand anew has come.
+/// How far the derivation of all customers of a brand has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RederiveRow {
-    /// The rules that all of them were made with; `None` before the first time.
+    /// Rules with which all customers were last derived; `None` before the first time.
     pub derivation_hash: Option<Vec<u8>>,
-    /// The rules that are being swept in.
+    /// Rules of the derivation that is running.
     pub rederive_hash: Option<Vec<u8>>,
-    /// The last record that was looked at for that.
+    /// The last record that it has processed.
     pub rederive_after: Option<String>,
 }
 
-/// How far the sweep is.
+/// Loads the progress of the derivation.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -116,7 +116,7 @@ pub async fn get_rederive(pool: &Pool, brand_id: i32) -> Result<RederiveRow, Sto
     Ok(RederiveRow { derivation_hash, rederive_hash, rederive_after })
 }
 
-/// Keeps how far the sweep has come.
+/// Saves the progress of the derivation.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -126,7 +126,7 @@ pub async fn save_rederive(pool: &Pool, brand_id: i32, rules: [u8; 16], after: &
     Ok(())
 }
 
-/// Keeps that every customer was made with these rules. Values that count as shared although nobody holds them go.
+/// Saves that all customers are derived with these rules. Deletes shared values without a holder.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -141,7 +141,8 @@ pub async fn finish_rederive(pool: &Pool, brand_id: i32, rules: [u8; 16]) -> Res
     Ok(transaction.commit().await?)
 }
 
-/// Record keys that there are or that something derived is left of, in order, after a key; at most `limit`.
+/// Record keys in order, after a key; at most `limit`. It includes keys without a record that still have
+/// derived data.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -163,7 +164,7 @@ pub async fn list_keys_after(pool: &Pool, brand_id: i32, after: &str, limit: usi
     keys.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
 }
 
-/// How many record keys there are beyond one.
+/// Counts the record keys after a key.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,4 +1,4 @@
-//! Customers: what is derived from records.
+//! Customers, which are derived from records.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{RecordKey, SourceMerge};
 use crate::customer::model::source::SourceKind;
 
-/// A customer's id in answers and every record key that stands for it; `None` when there is no such customer (any more).
+/// A customer's id in answers and all its record keys; `None` if the customer does not exist (any more).
 ///
 /// # Errors
 /// When Postgres fails.
@@ -22,7 +22,7 @@ pub async fn find_customer(db: &mut Connection, brand_id: i32, customer_key: &st
     Ok(found.bind(brand_id).bind(customer_key).fetch_optional(db).await?)
 }
 
-/// The customer that a record stands for.
+/// The customer of a record.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -32,7 +32,7 @@ pub async fn find_owner(db: &mut Connection, brand_id: i32, key: &RecordKey) -> 
     Ok(found.map(|(key,)| key))
 }
 
-/// Those of some records that anybody may have written and no person confirmed.
+/// The self-asserted records among some records that no person has confirmed.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -53,8 +53,8 @@ pub async fn list_guests(
     Ok(guests)
 }
 
-/// The records that a decision about one person stands for: those that it names, or whoever they were merged into where they are
-/// gone.
+/// The records that a person confirmed with a decision: those that the decision names or, if one is deleted,
+/// the record that it was merged into.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -97,7 +97,7 @@ pub async fn list_confirmed(db: &mut Connection, brand_id: i32) -> Result<BTreeS
     Ok(named.iter().map(|key| if live.contains(key) { key.clone() } else { aliases.canonical(key).clone() }).collect())
 }
 
-/// What finds a customer.
+/// The identifiers by which lookups find a customer.
 ///
 /// # Errors
 /// When Postgres fails.

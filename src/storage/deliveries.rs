@@ -1,4 +1,4 @@
-//! Deliveries as admins look at them: counted, listed, shown, replayed, discarded.
+//! Deliveries, for the commands of admins: count, list, show, replay, discard.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,20 @@ use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
-/// Which deliveries are meant. What isn't said doesn't matter.
+/// A selection of deliveries. An empty field does not restrict it.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
-    /// These.
+    /// With these ids.
     pub ids: Option<Vec<Uuid>>,
-    /// Of this source.
+    /// From this source.
     pub source: Option<Source>,
     /// In one of these states.
     pub states: Option<Vec<String>>,
-    /// About this.
+    /// With this event.
     pub event: Option<String>,
-    /// Received then or later.
+    /// Received at this time or later.
     pub since: Option<Timestamp>,
-    /// Received before then.
+    /// Received before this time.
     pub until: Option<Timestamp>,
 }
 
@@ -35,19 +35,19 @@ pub struct DeliveryFilter {
 pub struct ListedRow {
     /// Its id.
     pub delivery_id: Uuid,
-    /// Whose it is.
+    /// The source that sent it.
     pub source: String,
-    /// What it is about.
+    /// The event.
     pub event: String,
-    /// When it came.
+    /// When it was received.
     pub received_at: Timestamp,
     /// `pending`, `done`, `dead` or `discarded`.
     pub state: String,
-    /// How often it was tried.
+    /// How often it was processed.
     pub attempts: i32,
-    /// When it is tried again, or the lease of who tries it ends.
+    /// When it is processed next, or when the lease of the worker ends.
     pub due_at: Timestamp,
-    /// What came of it, or what is wrong with it.
+    /// The result, or the error.
     pub note: String,
 }
 
@@ -79,10 +79,10 @@ macro_rules! bound {
     };
 }
 
-/// What a source says of the time of receipt may be later than the id's, so that much earlier ids are looked at too.
+/// The time of receipt may be later than the time in the id, so ids that are this much older are included.
 const CLOCKS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
-/// Deliveries of a brand, the newest first.
+/// Deliveries of a brand, newest first.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -100,17 +100,17 @@ pub async fn list_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter,
     Ok(rows.into_iter().map(listed).collect())
 }
 
-/// A delivery with what it holds.
+/// A delivery with its content.
 pub struct ShownRow {
-    /// As in lists.
+    /// The columns of the list.
     pub listed: ListedRow,
-    /// Those that reading it needs.
+    /// The headers that its parser needs.
     pub headers: BTreeMap<String, String>,
-    /// The bytes as they came.
+    /// The bytes as they arrived.
     pub body: Vec<u8>,
 }
 
-/// A delivery of a brand.
+/// One delivery of a brand.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -122,8 +122,8 @@ pub async fn find_delivery(pool: &Pool, brand_id: i32, delivery_id: Uuid) -> Res
     Ok(held.map(|(Json(headers), body)| ShownRow { listed, headers, body }))
 }
 
-/// Has deliveries applied again that are done, dead or discarded, and at once those that wait for another attempt. Gives back
-/// how many.
+/// Sets finished, dead and discarded deliveries to pending, and makes waiting ones due now. Returns how many
+/// there are.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -135,7 +135,8 @@ pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilte
     Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
 }
 
-/// Gives deliveries up that are dead or wait. Gives back how many. What gives its deliveries no id may send the same once more.
+/// Discards dead and pending deliveries. Returns how many there are. A source whose webhooks have no id may
+/// send the same one again.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -147,20 +148,20 @@ pub async fn discard_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilt
     Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
 }
 
-/// What waits and what is dead, of a source.
+/// Pending and dead deliveries of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BacklogRow {
-    /// Whose.
+    /// The source.
     pub source: String,
     /// `pending` or `dead`.
     pub state: String,
-    /// How many.
+    /// Number of deliveries.
     pub count: f64,
-    /// When the oldest of them came, or was replayed.
+    /// When the oldest one was received or replayed.
     pub oldest_at: Timestamp,
 }
 
-/// What waits and what is dead in a brand's inbox. A gauge wants the counts with a point.
+/// Pending and dead deliveries in the inbox of a brand. Floating-point counts, for the gauge.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -179,7 +180,7 @@ pub async fn list_backlog(pool: &Pool, brand_id: i32) -> Result<Vec<BacklogRow>,
     Ok(rows.into_iter().map(backlog).collect())
 }
 
-/// How many deliveries there are of each source in each state, and how many of those took more than one attempt.
+/// Counts the deliveries by source and state, and how many of them took more than one attempt.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -190,7 +191,7 @@ pub async fn count_deliveries(pool: &Pool, brand_id: i32) -> Result<Vec<(String,
     Ok(query.bind(brand_id).fetch_all(pool).await?)
 }
 
-/// When the newest deliveries of a source came, the newest first.
+/// The times of receipt of a source's newest deliveries, newest first.
 ///
 /// # Errors
 /// When Postgres fails.

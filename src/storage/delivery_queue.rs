@@ -1,12 +1,13 @@
-//! The inbox: what came in and is to be applied, exactly once in effect.
+//! The inbox: received deliveries. Each is applied exactly once in effect.
 //!
-//! Not a library: those at hand keep a job, and would be told of it after it was received or apart from what it does. Here the
-//! id of a delivery, the delivery and its place in the queue are one statement; and what it does and that it is done are one
-//! transaction. A claim is committed with a lease and a token of its own, so nothing is open while a delivery is read, and a
-//! worker whose lease has ended finds that its token isn't the row's any more.
+//! No job queue library is used: the available ones store a job after the webhook was received, or apart from
+//! the changes of the job. Here, one statement stores the deduplication key, the delivery and its place in the
+//! queue. One transaction applies a delivery and marks it as done. A claim is committed with a lease and a
+//! token, so no transaction is open while a delivery is parsed. A worker whose lease has ended finds another
+//! token in the row.
 //!
-//! Rows that are known by their ids are joined by brand *and* id, both from a materialized list. Given the brand itself, Postgres
-//! may read all that the brand has instead: it takes a brand that it has no statistics about for empty.
+//! Rows with known ids are joined by brand *and* id, both from a materialized list. With only the brand as a
+//! constant, Postgres may read all rows of the brand: without statistics, it takes the brand for empty.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,46 +22,48 @@ use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
-/// A delivery that is to be kept.
+/// A delivery to store.
 pub struct DeliveryRow {
-    /// Its id, made in order of time.
+    /// Its id, which increases with time.
     pub delivery_id: Uuid,
-    /// Whose it is.
+    /// The source that sent it.
     pub source: Source,
-    /// What it is about, in the vendor's words.
+    /// The event, in the vendor's words.
     pub event: String,
-    /// Those that reading it needs.
+    /// The headers that its parser needs.
     pub headers: BTreeMap<String, String>,
-    /// The bytes as they came.
+    /// The bytes as they arrived.
     pub body: Vec<u8>,
-    /// 0 before all others, 1 in order, 2 when nothing else waits.
+    /// 0: before all others; 1: in order; 2: when nothing else is pending.
     pub priority: i16,
-    /// The hash of its id, if a second one is to be dropped.
+    /// Hash of the webhook's id, to drop a second one with the same id.
     pub key: Option<[u8; 16]>,
-    /// The hash of its content: a second one with another content has its id by mistake.
+    /// Hash of the content. A second webhook with the same id and other content has a wrong id.
     pub content: [u8; 16],
-    /// The hashes of its content and of what it is about, if a second one is to be dropped only while it is the last.
+    /// Hashes of the content and of the subjects. A second webhook is dropped only while it equals the latest
+    /// one of its subjects.
     pub last: Option<([u8; 16], BTreeSet<[u8; 16]>)>,
 }
 
 const INSERT: &str = include_str!("delivery_queue.sql");
 
-/// What became of deliveries that were to be kept; those that are in no set were just received before.
+/// The result of storing deliveries. Ids in none of the sets are plain duplicates.
 #[derive(Debug, Default)]
 pub struct Inserted {
-    /// They are kept.
+    /// Stored.
     pub new: BTreeSet<Uuid>,
-    /// Dropped, although only their id was received before, and not their content.
+    /// Dropped: the id was received before, but with other content.
     pub conflicting: BTreeSet<Uuid>,
-    /// Dropped, although something else was received about the same things since.
+    /// Dropped: the content was received before, and something else about the same subjects came since.
     pub repeated: BTreeSet<Uuid>,
 }
 
-/// Keeps deliveries of a brand. No two of them may have a key or a subject in common. They are received now by Postgres's clock,
-/// or at the time of a frozen one. Of what bears no id, so many contents of a thing are known besides the last.
+/// Stores deliveries of a brand. No two of them may share a key or a subject. The time of receipt is Postgres's
+/// clock, or the frozen one. For webhooks without an id, so many earlier contents of a subject are remembered
+/// besides the latest.
 ///
 /// # Errors
-/// When Postgres fails; then none of them is kept.
+/// When Postgres fails. Then none of them is stored.
 pub async fn insert_deliveries(
     pool: &Pool,
     brand_id: i32,
@@ -96,17 +99,17 @@ pub async fn insert_deliveries(
 pub struct ClaimedRow {
     /// Its id.
     pub delivery_id: Uuid,
-    /// Whose it is.
+    /// The source that sent it.
     pub source: Source,
-    /// Those that reading it needs.
+    /// The headers that its parser needs.
     pub headers: BTreeMap<String, String>,
-    /// The bytes as they came.
+    /// The bytes as they arrived.
     pub body: Vec<u8>,
-    /// When it came.
+    /// When it was received.
     pub received_at: Timestamp,
-    /// How often it was claimed, this time included.
+    /// How often it was claimed, including this time.
     pub attempts: u32,
-    /// Another worker had it and didn't come back in time.
+    /// The lease of an earlier claim ended before the delivery was finished.
     pub was_late: bool,
     /// When it was claimed.
     pub claimed_at: Timestamp,
@@ -125,28 +128,28 @@ impl TryFrom<Columns> for ClaimedRow {
     }
 }
 
-/// What is claimed, how, and for how long.
+/// The parameters of a claim.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim {
-    /// The token: another one for each claim.
+    /// The token, unique for each claim.
     pub token: Uuid,
-    /// Now, where a clock is frozen; else it is Postgres's.
+    /// The time of a frozen clock; `None` to use Postgres's clock.
     pub frozen_at: Option<Timestamp>,
-    /// For how long nobody else may claim the same.
+    /// How long no other worker may claim the same rows.
     pub lease: Duration,
-    /// How many at most.
+    /// The most rows to claim.
     pub limit: u32,
 }
 
-/// The most bytes of bodies that are claimed together, unless a single one has more.
+/// The most bytes of bodies in one claim. A single larger body is allowed.
 const MOST_CLAIMED_BYTES: i64 = 4 * 1024 * 1024;
 
-/// Claims deliveries of a brand that are due: the urgent ones first, the oldest first.
+/// Claims due deliveries of a brand: by priority, then oldest first.
 ///
 /// # Errors
-/// When Postgres fails, or a row is not as this program writes it.
+/// When Postgres fails, or a row is invalid.
 pub async fn claim_deliveries(pool: &Pool, brand_id: i32, claim: &Claim) -> Result<Vec<ClaimedRow>, StorageError> {
-    // A claim that is lost with the server is no claim: it needn't reach the disk before the work begins.
+    // A claim that is lost in a crash of the server does no harm, so it does not wait for the disk.
     let mut transaction = pool.begin_with("begin; set local enable_seqscan = off; set local synchronous_commit = off").await?;
     let rows: Vec<Columns> = sqlx::query_as(
         "with clock as materialized (
@@ -163,7 +166,7 @@ pub async fn claim_deliveries(pool: &Pool, brand_id: i32, claim: &Claim) -> Resu
         summed as (
             select brand_id, delivery_id, was_late, bytes, sum(bytes) over (order by priority, delivery_id) as bytes_so_far from candidates
         ),
-        -- The first in any case, however large it is.
+        -- The first one always, whatever its size.
         due as (
             select brand_id, delivery_id, was_late from summed where bytes_so_far <= $6 or bytes_so_far = bytes
         )
@@ -185,13 +188,14 @@ pub async fn claim_deliveries(pool: &Pool, brand_id: i32, claim: &Claim) -> Resu
     rows.into_iter().map(ClaimedRow::try_from).collect()
 }
 
-/// Of those deliveries the ones whose claim is still this one; nobody else can claim or finish them until the transaction
-/// ends.
+/// Those of some deliveries that still have this claim token. No one else can claim or finish them until the
+/// transaction ends.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn lock_claimed(db: &mut Connection, brand_id: i32, token: Uuid, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, StorageError> {
-    // Only what is pending has a claim. To say so here would lead to the index of what is pending.
+    // Only pending rows have a token. A condition on the state would make Postgres use the index of pending
+    // rows.
     let held: Vec<(Uuid,)> = sqlx::query_as(
         "with named as materialized (
             select $1::integer as brand_id, unnest($2::uuid[]) as delivery_id
@@ -210,22 +214,22 @@ pub async fn lock_claimed(db: &mut Connection, brand_id: i32, token: Uuid, ids: 
     Ok(held.into_iter().map(|(id,)| id).collect())
 }
 
-/// How a claimed delivery goes on.
+/// What happens to a claimed delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Disposition {
-    /// It is done: what came of it.
+    /// It is done. The text is the result.
     Done(String),
-    /// It can't be done: what is wrong with it.
+    /// It failed for good. The text is the error.
     DeadLetter(String),
-    /// It is tried again at that time: what went wrong.
+    /// It is retried at this time. The text is the error.
     Retry(Timestamp, String),
-    /// It was never tried: as if it had not been claimed.
+    /// It was not tried. The claim does not count.
     Released,
-    /// It is about somebody who was erased: nothing is kept of it.
+    /// It is about an erased person, and is deleted.
     Erased,
 }
 
-/// Finishes deliveries, or leaves them for later. Those whose claim is another one by now stay as they are.
+/// Finishes deliveries, or schedules their retry. Rows with another token by now stay unchanged.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -283,13 +287,13 @@ pub async fn finish_deliveries(
     Ok(())
 }
 
-/// The smallest id that a delivery of that time can have: what was finished before then came in before then.
+/// The smallest id that a delivery of that time can have.
 #[must_use]
 pub fn first_id_at(at: Timestamp) -> Uuid {
     id_at(at, [0; 10])
 }
 
-/// The id of a delivery: in order of time, and among those of a millisecond as chance has it.
+/// A new delivery id: ordered by time, and random within a millisecond.
 #[must_use]
 pub fn new_id(at: Timestamp) -> Uuid {
     let chance = Uuid::new_v4().into_bytes();
@@ -302,8 +306,8 @@ fn id_at(at: Timestamp, rest: [u8; 10]) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(u64::try_from(at.as_millisecond()).unwrap_or_default(), &rest).into_uuid()
 }
 
-/// Removes what was finished before a time, and the ids of what came before another, a small batch of each. Gives back
-/// whether there may be more.
+/// Deletes deliveries that were finished before a time, and deduplication keys from before another time, a
+/// small batch of each. Returns whether there may be more.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -321,7 +325,7 @@ pub async fn delete_old_deliveries(pool: &Pool, brand_id: i32, finished: Timesta
     );
     let query = query.bind(brand_id).bind(Time::from(finished)).bind(i64::from(limit)).bind(first_id_at(finished));
     more |= query.execute(pool).await?.rows_affected() >= u64::from(limit);
-    // Only by the time, whose index is a rough one.
+    // Only by the time, which has a BRIN index.
     let mut transaction = pool.begin_with("begin; set local enable_seqscan = off; set local enable_indexscan = off").await?;
     for statement in [
         "delete from delivery_dedup where ctid = any(array(select ctid from delivery_dedup where brand_id = $1 and received_at < $2 limit $3))",

@@ -1,5 +1,5 @@
--- What is new is kept, all of it in this one statement: what would be known as received but not stand in the inbox would be lost.
--- No key and no subject is in it twice.
+-- Stores new deliveries in one statement. A webhook must never be known as received without being in the inbox.
+-- No key and no subject occurs twice in the input.
 with new as (
     select * from unnest($2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::smallint[], $9::bytea[], $10::bytea[])
         as new (n, delivery_id, source, event, headers, body, priority, key, content)
@@ -7,7 +7,8 @@ with new as (
 about as (
     select * from unnest($11::integer[], $12::bytea[], $13::bytea[]) as about (n, subject, content)
 ),
--- By the clock that all replicas share, unless a test has its own: a replica whose clock is wrong must not say when something came.
+-- The clock that all replicas share, unless a test sets its own. A replica with a wrong clock must not set the
+-- time of receipt.
 clock as materialized (
     select coalesce($14::timestamptz, clock_timestamp()) as at
 ),
@@ -18,14 +19,15 @@ keys_new as (
     on conflict do nothing
     returning key
 ),
--- What was said before about one of the things that it is about, and something else since: whoever recorded a webhook could send it
--- again, under the name of another event too. Nothing of it is kept, but that it was the last.
+-- Content that was received before about the same subject, with other content since. Somebody who recorded a
+-- webhook could send it again, also with another event name. It is not stored as a delivery, but counts as the
+-- latest content.
 repeated as (
     select about.n, about.subject
     from about join delivery_latest_content as known on known.brand_id = $1 and known.subject = about.subject
     where known.content <> about.content and about.content = any(known.earlier)
 ),
--- What comes later about a thing also bears a later time. It is due at once all the same.
+-- Later content of a subject also has a later time of receipt. It is due immediately all the same.
 subjects_new as (
     insert into delivery_latest_content as known (brand_id, subject, content, received_at)
     select $1, about.subject, about.content, clock.at + about.n * interval '1 microsecond' from about, clock
@@ -39,7 +41,7 @@ subjects_new as (
     returning subject, received_at
 ),
 news as (
-    -- Those that are received together keep their order.
+    -- Deliveries that are received together keep their order.
     select n, clock.at + n * interval '1 microsecond' as received_at from new, clock where key is null and not exists (select from about where about.n = new.n)
     union all
     select n, clock.at + n * interval '1 microsecond' from new, clock where key in (select key from keys_new)
@@ -60,7 +62,7 @@ select new.delivery_id, 'repeated'
 from new
 where new.n in (select n from repeated)
 union all
--- The same id, and another content: the sender's ids are broken.
+-- The same id with other content: the ids of the sender are broken.
 select new.delivery_id, 'conflicting'
 from new join delivery_dedup as known on known.brand_id = $1 and known.key = new.key
 where known.content <> new.content

@@ -1,4 +1,4 @@
-//! The ledger of erasures, as the database holds it.
+//! The suppression list of erased persons, in the database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,34 +11,34 @@ use super::suppressions::{SuppressionHash, SuppressionKey};
 
 type Time = jiff_sqlx::Timestamp;
 
-/// An erasure, without what it names.
+/// An erasure, without its hashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErasureRow {
     /// Its public id.
     pub erasure_id: Uuid,
-    /// When the person was erased.
+    /// When the erasure was requested.
     pub erased_at: Timestamp,
-    /// When nothing was left in this database.
+    /// When nothing of the person was left in this database.
     pub completed_at: Option<Timestamp>,
-    /// When somebody took it back.
+    /// When the erasure was revoked.
     pub unerased_at: Option<Timestamp>,
-    /// SHA-256 over its hashes in order, to compare without reading them.
+    /// SHA-256 over its hashes in order, to compare without loading them.
     pub digest: [u8; 32],
 }
 
-/// What an erasure deleted.
+/// What an erasure has deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ErasedCounts {
     /// Source records.
     pub records: u64,
     /// Events.
     pub events: u64,
-    /// Webhooks of the inbox.
+    /// Webhooks in the inbox.
     pub deliveries: u64,
 }
 
 impl ErasedCounts {
-    /// Both together.
+    /// The sum of both.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self {
@@ -53,7 +53,7 @@ fn bytes(hashes: impl IntoIterator<Item = SuppressionHash>) -> Vec<Vec<u8>> {
     hashes.into_iter().map(|hash| hash.0.to_vec()).collect()
 }
 
-/// Gives a brand the ledger's key of a file, unless hashes were made with its own. Gives back the key that counts.
+/// Gives a brand the suppression key of a file, unless hashes with its own key exist. Returns the key in use.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -64,7 +64,7 @@ pub async fn adopt_suppression_key(pool: &Pool, brand_id: i32, key: &Suppression
     get_suppression_key(pool, brand_id).await
 }
 
-/// The brand's key for the ledger's hashes.
+/// The brand's key for the hashes of the suppression list.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -73,7 +73,7 @@ pub async fn get_suppression_key(pool: &Pool, brand_id: i32) -> Result<Suppressi
     key.try_into().map(SuppressionKey).map_err(|_| StorageError::Corrupt("brands"))
 }
 
-/// Every erasure of a brand.
+/// All erasures of a brand.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -93,13 +93,13 @@ pub async fn list_erasures(db: &mut Connection, brand_id: i32) -> Result<Vec<Era
             erased_at: erased_at.to_jiff(),
             completed_at: completed_at.map(Time::to_jiff),
             unerased_at: unerased_at.map(Time::to_jiff),
-            digest: digest.try_into().map_err(|_| StorageError::Corrupt("erased"))?,
+            digest: digest.try_into().map_err(|_| StorageError::Corrupt("suppression_hashes"))?,
         })
     };
     rows.into_iter().map(row).collect()
 }
 
-/// What an erasure names.
+/// The hashes of an erasure.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -109,7 +109,7 @@ pub async fn list_hashes(db: &mut Connection, brand_id: i32, erasure_id: Uuid) -
     rows.into_iter().map(|(hash,)| SuppressionHash::try_from(hash)).collect()
 }
 
-/// Which of some hashes the ledger holds, each with one of the erasures that name it.
+/// Those of some hashes that the suppression list contains, each with one of its erasures.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -133,7 +133,7 @@ pub async fn find_erased(
     rows.into_iter().map(|(hash, erasure_id)| Ok((SuppressionHash::try_from(hash)?, erasure_id))).collect()
 }
 
-/// Every erasure that names one of some hashes.
+/// All erasures that contain one of some hashes.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -143,7 +143,7 @@ pub async fn find_erasures(db: &mut Connection, brand_id: i32, hashes: &BTreeSet
     Ok(rows.into_iter().map(|(erasure_id,)| erasure_id).collect())
 }
 
-/// Keeps an erasure, or knows it already.
+/// Stores an erasure, unless it is stored already.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -153,7 +153,7 @@ pub async fn insert_erasure(db: &mut Connection, brand_id: i32, erasure_id: Uuid
     Ok(())
 }
 
-/// Adds to what erasures name, unless they were taken back. Gives back whether anything was news.
+/// Adds hashes to erasures that are not revoked. Returns whether any hash was new.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -169,7 +169,7 @@ pub async fn insert_hashes(db: &mut Connection, brand_id: i32, hashes: &BTreeSet
     Ok(done.rows_affected() > 0)
 }
 
-/// Takes an erasure back: it names nobody any more. Gives back whether it did.
+/// Revokes an erasure and deletes its hashes. Returns whether it was in force.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -180,7 +180,7 @@ pub async fn unerase(db: &mut Connection, brand_id: i32, erasure_id: Uuid, at: T
     Ok(done.rows_affected() > 0)
 }
 
-/// Something of whom it names may be there (again).
+/// Marks an erasure as incomplete, because data of the person may be stored (again).
 ///
 /// # Errors
 /// When Postgres fails.
@@ -210,13 +210,13 @@ pub async fn count_erased(db: &mut Connection, brand_id: i32, erasure_id: Uuid, 
     Ok(())
 }
 
-/// Keeps that nothing is left of whom some erasures name. Gives back what each of them has deleted.
+/// Marks erasures as complete: no data of the persons is left. Returns the totals that each has deleted.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn complete_erasures(db: &mut Connection, brand_id: i32, erasures: &BTreeSet<Uuid>, at: Timestamp) -> Result<ErasedCounts, StorageError> {
     let ids: Vec<Uuid> = erasures.iter().copied().collect();
-    // Why somebody did something about them is text that nobody else wrote.
+    // The reason of an action is free text and may contain personal data, so it is deleted too.
     let reasons = sqlx::query(
         "update audit_log as row set reason = ''
         where row.brand_id = $1 and row.reason <> '' and exists (

@@ -1,4 +1,4 @@
-//! Events: what happened to records.
+//! Events of records.
 
 use super::pool::Connection;
 use sqlx::types::Json;
@@ -15,7 +15,7 @@ fn event((key, Json(versions)): (String, Json<FieldVersions>)) -> Result<Event, 
     Ok(Event { key: key.parse().map_err(StorageError::corrupt("events"))?, versions })
 }
 
-/// An event, deleted or not.
+/// An event, also a deleted one.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -25,7 +25,7 @@ pub async fn find_event(db: &mut Connection, brand_id: i32, key: &EventKey) -> R
     row.map(event).transpose()
 }
 
-/// Live events of a source and type, in the order of their ids, after one of them.
+/// Live events of a source and type after an id, in the order of their ids.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -43,7 +43,7 @@ pub async fn list_events_after(
     )
     .bind(brand_id)
     .bind(format!("{source}.{what}:{after}"))
-    // The character after the colon.
+    // `;` is the character after the colon.
     .bind(format!("{source}.{what};"))
     .bind(limit)
     .fetch_all(db)
@@ -51,8 +51,8 @@ pub async fn list_events_after(
     rows.into_iter().map(event).collect()
 }
 
-/// Live events of a source that happen at some places, in the order of their keys, after one of them. Places get other names
-/// so rarely that no index is kept for this.
+/// Live events of a source at some places, after a key, in the order of their keys. Places change their names
+/// so rarely that there is no index for it.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -73,7 +73,7 @@ pub async fn list_events_at(
     .bind(brand_id)
     .bind(after)
     .bind(format!("{source}."))
-    // The character after the point.
+    // `/` is the character after the point.
     .bind(format!("{source}/"))
     .bind(field::PLACE)
     .bind(places)
@@ -83,7 +83,7 @@ pub async fn list_events_at(
     rows.into_iter().map(event).collect()
 }
 
-/// How many live events of a source and type there are.
+/// Counts the live events of a source and type.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -94,7 +94,7 @@ pub async fn count_events(db: &mut Connection, brand_id: i32, (source, what): (S
     Ok(u64::try_from(row.0).unwrap_or_default())
 }
 
-/// The newest events of some customers, each given by all its record keys, in timeline order.
+/// The newest events of some customers, in timeline order. Each customer is given by all its record keys.
 ///
 /// # Errors
 /// When Postgres fails.

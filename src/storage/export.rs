@@ -1,4 +1,4 @@
-//! Everything that the tables hold about somebody, as JSON.
+//! Everything that the tables contain about a person, as JSON.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::StorageError;
 use super::records::texts;
 use crate::customer::model::record::RecordKey;
 
-/// What sources and people said of some records, and what follows from it.
+/// All data about some records, from sources and from people, and everything derived from it.
 ///
 /// # Errors
 /// When Postgres fails.

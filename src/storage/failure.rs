@@ -1,15 +1,15 @@
-//! What is wrong with Postgres where it says nothing itself, and what its codes mean to an operator.
+//! Database errors in words that help an operator: failures of connections, and the meaning of SQLSTATE codes.
 
 use std::io;
 
-/// What is wrong with a connection, or with where it leads.
+/// A failure of a connection, or a server that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum DatabaseFailure {
-    /// Nothing came back in time.
+    /// No answer in time.
     #[error("Postgres did not answer in time")]
     Silent,
-    /// It can only be read, and lags behind.
-    #[error("this Postgres is a standby, which can only be read")]
+    /// A standby: read-only, and behind the primary.
+    #[error("this Postgres is a read-only standby; name the primary in the database URL")]
     Standby,
 }
 
@@ -23,7 +23,8 @@ impl From<DatabaseFailure> for sqlx::Error {
     }
 }
 
-/// An error's kind and code. Postgres's own text can quote rows ("Key (value)=(…) already exists"), so it isn't used.
+/// Kind and code of an error. Postgres's own text can quote rows ("Key (value)=(…) already exists"), so it is
+/// not used.
 pub(super) fn in_words(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => match error.code() {
@@ -34,41 +35,41 @@ pub(super) fn in_words(error: &sqlx::Error) -> String {
             Some(trouble) => trouble.to_string(),
             None => format!("connection: {}", error.kind()),
         },
-        sqlx::Error::Protocol(_) => "the connection was closed, or an answer on it was not understood".to_owned(),
+        sqlx::Error::Protocol(_) => "the connection was closed, or Postgres sent an unexpected answer".to_owned(),
         sqlx::Error::PoolTimedOut => "no connection became free in time".to_owned(),
         sqlx::Error::PoolClosed => "the pool is closed".to_owned(),
-        sqlx::Error::Tls(_) => "TLS: the server has none, or its certificate is not for this host, or of an authority that is not trusted \
-            (sslmode and sslrootcert in the database URL say what is expected)"
+        sqlx::Error::Tls(_) => "TLS: the server has no TLS, or its certificate is for another host, or its authority is not trusted \
+            (see sslmode and sslrootcert in the database URL)"
             .to_owned(),
-        sqlx::Error::Configuration(_) => "the database URL is not understood".to_owned(),
+        sqlx::Error::Configuration(_) => "the database URL is malformed".to_owned(),
         sqlx::Error::Migrate(error) => format!("migration: {error}"),
-        _ => "an answer that was not expected".to_owned(),
+        _ => "unexpected answer".to_owned(),
     }
 }
 
-/// What an operator can do something about, in words of ours.
+/// What an operator can do something about, in plain words.
 fn meaning(code: &str) -> &'static str {
     match code {
         "28P01" => "the password is wrong: ",
         "28000" => "this user may not connect: ",
-        "3D000" => "there is no such database: ",
-        "42P01" | "42703" => "the database has no schema yet, or one of an earlier version (`hookpoint migrate` brings it up to date): ",
+        "3D000" => "this database does not exist: ",
+        "42P01" | "42703" => "the database has no schema, or an outdated one (run `hookpoint migrate`): ",
         "42501" => "this user may not do that: ",
         "53100" => "the disk is full: ",
         "53200" => "Postgres is out of memory: ",
-        "53300" => "Postgres has no connection to spare: ",
+        "53300" => "Postgres has no free connections: ",
         "25006" => "this Postgres is read-only, perhaps a standby: ",
-        "25P03" => "this service hung in the middle of a transaction: ",
-        "55P03" => "another session keeps what is to be written: ",
-        "57014" => "Postgres took too long: ",
-        "57P01" | "57P02" => "Postgres ended the connection: ",
-        "57P03" => "Postgres is starting or ending: ",
-        "08P01" | "42P05" | "26000" => "a pooler in transaction mode is in between, and this service needs session mode: ",
+        "25P03" => "this service was idle in a transaction for too long: ",
+        "55P03" => "another session holds a lock on these rows: ",
+        "57014" => "the statement took too long or was cancelled: ",
+        "57P01" | "57P02" => "Postgres closed the connection: ",
+        "57P03" => "Postgres is starting or stopping: ",
+        "08P01" | "42P05" | "26000" => "a pooler in transaction mode is in use, but this service needs session mode: ",
         _ => "",
     }
 }
 
-/// Whether a connection can't be used again after an error: it broke, the server ends it or can't be written to.
+/// Whether a connection is unusable after an error: it broke, or the server closed it or is read-only.
 pub(super) fn breaks(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => {

@@ -1,5 +1,5 @@
-//! What webhooks hinted at and is to be asked. A question that waits already isn't written down again; while it is being asked
-//! it is, since the answer may be older than the hint.
+//! Follow-up calls after webhooks. A call that is already waiting is not stored again. A call that is running just then
+//! is stored again, because its answer may be older than the new webhook.
 
 use std::time::Duration;
 
@@ -16,18 +16,18 @@ use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
-/// Something that is to be asked.
+/// A follow-up to store.
 #[derive(Clone)]
 pub struct NewFollowUpRow {
-    /// Whom.
+    /// The source to call.
     pub source: Source,
-    /// What: the question as JSON.
+    /// The request as JSON.
     pub ask: Value,
-    /// What the webhook was about.
+    /// Hashes of the subjects of the webhook.
     pub subjects: Vec<SuppressionHash>,
 }
 
-/// Writes down what is to be asked from a time on.
+/// Stores follow-ups that are due from a time on.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -49,17 +49,17 @@ pub async fn insert_follow_ups(db: &mut Connection, brand_id: i32, due_at: Times
     Ok(())
 }
 
-/// A question that somebody has claimed.
+/// A claimed follow-up.
 pub struct FollowUpRow {
     /// Its id.
     pub follow_up_id: Uuid,
-    /// The question as JSON.
+    /// The request as JSON.
     pub ask: Value,
-    /// How often it was claimed, this time included.
+    /// How often it was claimed, including this time.
     pub attempts: u32,
 }
 
-/// Claims what is due at a source, the oldest first.
+/// Claims due follow-ups of a source, oldest first.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -68,7 +68,7 @@ pub async fn claim_follow_ups(pool: &Pool, brand_id: i32, source: Source, claim:
         "with clock as materialized (
             select coalesce($3::timestamptz, clock_timestamp()) as at
         ),
-        -- By both from the list, as in the inbox, and in the order of the index.
+        -- Joined by brand and id from a list, as in the inbox, and in the order of the index.
         due as materialized (
             select brand_id, follow_up_id from follow_ups
             where brand_id = $1 and source = $2 and due_at <= (select at from clock) and not is_dead
@@ -94,8 +94,8 @@ pub async fn claim_follow_ups(pool: &Pool, brand_id: i32, source: Source, claim:
     Ok(rows.into_iter().map(row).collect())
 }
 
-/// Says that a claimed question is still being asked: for so long from now on, by Postgres's clock or a frozen one. Gives back
-/// whether it is still ours.
+/// Extends the lease of a claimed follow-up, by Postgres's clock or a frozen one. Returns whether the claim is
+/// still valid.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -109,20 +109,20 @@ pub async fn renew_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid, 
     Ok(query.execute(pool).await?.rows_affected() > 0)
 }
 
-/// How a claimed question goes on.
+/// What happens to a claimed follow-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was answered.
+    /// The source answered.
     Answered,
-    /// It is asked again at that time: what went wrong.
+    /// It is retried at this time. The text is the error.
     Again(Timestamp, String),
-    /// It could not be asked before that time: as if it had not been claimed.
+    /// No call was possible; it is due again at this time. The claim does not count as an attempt.
     Unasked(Timestamp, String),
-    /// It can't be asked: what is wrong.
+    /// It failed for good. The text is the error.
     Dead(String),
 }
 
-/// Finishes a claimed question, or leaves it for later. One whose claim is another one by now stays as it is.
+/// Finishes a claimed follow-up, or schedules its retry. A row with another token by now stays unchanged.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -130,7 +130,7 @@ pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid,
     let delete = "delete from follow_ups where brand_id = $1 and follow_up_id = $2 and claim_token = $3";
     let (due_at, untried, is_dead, note) = match outcome {
         Outcome::Answered => {
-            // Nobody needs to look any more at those that could not be asked before.
+            // Dead follow-ups with the same request are no longer needed.
             sqlx::query(
                 "delete from follow_ups as dead using follow_ups as answered
                 where answered.brand_id = $1 and answered.follow_up_id = $2 and answered.claim_token = $3 and dead.brand_id = $1
@@ -162,7 +162,7 @@ pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid,
     .execute(pool)
     .await;
     match updated {
-        // The same was hinted at again meanwhile, and waits.
+        // The same follow-up was stored again meanwhile, and waits.
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
             sqlx::query(delete).bind(brand_id).bind(id).bind(token).execute(pool).await?;
             Ok(())
@@ -171,7 +171,7 @@ pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid,
     }
 }
 
-/// Deletes what was hinted at about anybody whom the ledger names.
+/// Deletes follow-ups about persons on the suppression list.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -193,20 +193,20 @@ pub async fn delete_erased_follow_ups(db: &mut Connection, brand_id: i32) -> Res
     Ok(())
 }
 
-/// What waits to be asked at a source, and what can't be.
+/// Waiting and dead follow-ups of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FollowUpCounts {
-    /// Whom.
+    /// The source.
     pub source: String,
-    /// How many wait.
+    /// Follow-ups that wait.
     pub waiting: i64,
-    /// How many can't be asked.
+    /// Dead follow-ups.
     pub dead: i64,
-    /// Why one of those can't.
+    /// The error of one dead follow-up.
     pub note: String,
 }
 
-/// What waits to be asked at the sources of a brand, and what can't be.
+/// Waiting and dead follow-ups of a brand, by source.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,4 +1,4 @@
-//! How often the fields of a source's webhooks and answers could not be read.
+//! Counts values of webhooks and API replies that could not be parsed, by field.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,18 @@ use sqlx::PgExecutor;
 use super::StorageError;
 use crate::customer::model::source::Source;
 
-/// A field that could not be read.
+/// A field with values that could not be parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidValueRow {
     /// The field's name here.
     pub field: String,
     /// How often.
     pub count: i64,
-    /// When last.
+    /// When it last happened.
     pub last_at: Timestamp,
 }
 
-/// Counts fields of a source that could not be read.
+/// Adds to the counts of a source's fields.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -43,7 +43,7 @@ pub async fn add_invalid_values(db: impl PgExecutor<'_>, brand_id: i32, source: 
     Ok(())
 }
 
-/// The fields of a source that could not be read, the most frequent first.
+/// The fields of a source with unparsable values, most frequent first.
 ///
 /// # Errors
 /// When Postgres fails.

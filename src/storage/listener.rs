@@ -1,4 +1,4 @@
-//! Hearing what changed on any replica, and knowing when something may have been missed.
+//! Receives change notifications from all replicas, and detects when some may be lost.
 
 use std::time::Duration;
 
@@ -10,53 +10,53 @@ use super::api_keys::KEYS_CHANNEL;
 use super::invalidation::{CHANNEL, Invalidation};
 use super::pool::Pool;
 
-/// How long the channels may be silent before notifications count as lost. Every replica beats more often than that.
+/// After this time without any notification, some may be lost. Every replica sends heartbeats more often.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// How often a replica beats.
+/// How often a replica sends a heartbeat.
 pub const BEAT: Duration = Duration::from_secs(2);
 
 const BEAT_CHANNEL: &str = "hookpoint_beat";
 
-/// What was heard.
+/// A received notification.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Notification {
     /// Customers changed.
     Changed(Invalidation),
-    /// Keys were made or revoked.
+    /// API keys were created or revoked.
     Keys,
-    /// Nothing, but the channels work.
+    /// A heartbeat. It only shows that notifications arrive.
     Heartbeat(Option<Heartbeat>),
 }
 
-/// A replica's sign that the channels work.
+/// A replica's heartbeat, which shows that notifications arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// Whose.
+    /// The replica that sent it.
     pub replica: Uuid,
-    /// Which of its beats.
+    /// Its sequence number.
     pub number: u64,
 }
 
 impl Heartbeat {
-    /// `None` for what another version beats.
+    /// `None` for the format of another version.
     fn parse(payload: &str) -> Option<Self> {
         let (replica, number) = payload.split_once(' ')?;
         Some(Self { replica: replica.parse().ok()?, number: number.parse().ok()? })
     }
 }
 
-/// A connection that listens. Once it gave `None`, notifications may have been lost.
+/// A connection with LISTEN. After it returned `None`, notifications may have been lost.
 #[derive(Debug)]
 pub struct Changes(PgListener);
 
 impl Changes {
-    /// Begins to listen.
+    /// Starts to listen.
     ///
     /// # Errors
     /// When Postgres fails.
     pub async fn listen(pool: &Pool) -> Result<Self, StorageError> {
-        // A connection of its own: the pool's may all be dead when Postgres comes back.
+        // A separate connection: the pool's connections may all be dead when Postgres comes back.
         let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
         let own = own.connect_with(pool.connect_options()).await?;
         let mut listener = PgListener::connect_with(&own).await?;
@@ -64,11 +64,11 @@ impl Changes {
         Ok(Self(listener))
     }
 
-    /// The next thing heard; `None` after silence or when the connection broke.
+    /// The next notification; `None` after silence, or if the connection broke.
     pub async fn next(&mut self) -> Option<Notification> {
         let notification = tokio::time::timeout(SILENCE, self.0.try_recv()).await.ok()?.ok()??;
         Some(match notification.channel() {
-            // A payload that can't be read may have named anything.
+            // An unknown payload may name anything, so it counts as a loss.
             CHANNEL => Notification::Changed(Invalidation::parse(notification.payload())?),
             KEYS_CHANNEL => Notification::Keys,
             _ => Notification::Heartbeat(Heartbeat::parse(notification.payload())),
@@ -76,7 +76,7 @@ impl Changes {
     }
 }
 
-/// Lets every replica hear that the channels work.
+/// Sends a heartbeat to all replicas.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,4 +1,4 @@
-//! Whom a source was asked about for a lookup, and when.
+//! When each source was last asked about a person, during lookups.
 
 use super::pool::{Connection, Pool};
 
@@ -6,30 +6,30 @@ use super::StorageError;
 use super::invalidation::LookupHash;
 use crate::customer::model::source::Source;
 
-/// How long it is known that a source was asked: longer than the settings can want, in days.
+/// How many days an entry is kept: longer than any setting needs.
 const KEPT_DAYS: i32 = 8;
 
-/// That a source was asked about somebody.
+/// The last live query of a source about a person.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LastQuery {
     /// The source.
     pub source: Source,
     /// How long ago, in seconds.
     pub age_seconds: f64,
-    /// Whether it knew whom.
+    /// Whether the source knew the person.
     pub is_known: bool,
 }
 
-/// Rows as parallel lists, as a statement that finds other things as well brings them.
+/// Builds entries from parallel lists, as returned by a statement that also reads other data.
 pub(super) fn looks(sources: Option<Vec<String>>, ages: Option<Vec<f64>>, known: Option<Vec<bool>>) -> Result<Vec<LastQuery>, StorageError> {
     let rows = sources.unwrap_or_default().into_iter().zip(ages.unwrap_or_default()).zip(known.unwrap_or_default());
     let look = |((source, age_seconds), is_known): ((String, f64), bool)| {
-        Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("looks"))?, age_seconds, is_known })
+        Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("live_queries"))?, age_seconds, is_known })
     };
     rows.map(look).collect()
 }
 
-/// When which sources were asked about an address or id.
+/// When each source was last asked about an address or id.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -37,12 +37,12 @@ pub async fn list_live_queries(db: &mut Connection, brand_id: i32, question: Loo
     let query = "select source, extract(epoch from now() - queried_at)::float8, is_known from live_queries where brand_id = $1 and question = $2";
     let rows: Vec<(String, f64, bool)> = sqlx::query_as(query).bind(brand_id).bind(question.0.as_slice()).fetch_all(db).await?;
     let look = |(source, age_seconds, is_known): (String, f64, bool)| {
-        Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("looks"))?, age_seconds, is_known })
+        Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("live_queries"))?, age_seconds, is_known })
     };
     rows.into_iter().map(look).collect()
 }
 
-/// Writes down that a source was asked now.
+/// Saves that a source was asked now.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -60,7 +60,7 @@ pub async fn save_live_query(pool: &Pool, brand_id: i32, source: Source, questio
     Ok(())
 }
 
-/// Forgets what was asked long ago.
+/// Deletes old entries.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,5 +1,5 @@
-//! Everything that hangs together with some records and values, in one round trip: what a change can touch. What holds
-//! names and addresses as plain text here can't be printed for debugging.
+//! Loads everything that is connected with some records and values, in one round trip: everything that a change
+//! can affect. Types with names and addresses in plain text have no Debug here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,36 +17,37 @@ use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::{Record, RecordKey, SourceMerge};
 use crate::customer::model::source::SourceKind;
 
-/// Where to begin.
+/// Where to start.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ComponentQuery {
-    /// Records, known or not.
+    /// Records, stored or not.
     pub records: BTreeSet<RecordKey>,
-    /// Values; `true` leads on to its holders even where the value is shared.
+    /// Values. `true`: also follow it to its holders if the value is shared.
     pub values: BTreeMap<Identifier, bool>,
-    /// Records whose identifiers may change: they don't count among the holders of a value.
+    /// Records whose identifiers may change. They do not count among the holders of a value.
     pub changing: BTreeSet<RecordKey>,
-    /// Ends of merges that may be news: whoever is in a chain with them may change as well.
+    /// Records of merges that may be new. All records in the same chain of merges may change as well.
     pub merge_ends: BTreeSet<RecordKey>,
-    /// Events that may change, with the records that they hang on.
+    /// Events that may change, with their records.
     pub events: BTreeSet<EventKey>,
-    /// What the ledger of erasures may name of all that.
+    /// The hashes of all these that the suppression list may contain.
     pub suppression_hashes: BTreeSet<SuppressionHash>,
-    /// Records that may change as well, and are read by another question.
+    /// Records that may change as well, but are loaded by another query.
     pub changing_elsewhere: BTreeSet<RecordKey>,
-    /// Events that may change as well, and are read by another question.
+    /// Events that may change as well, but are loaded by another query.
     pub events_elsewhere: BTreeSet<EventKey>,
 }
 
 impl ComponentQuery {
-    /// Two questions that come to the same together, for two connections to answer at once. `None` where that isn't worth it.
+    /// Splits the query in two that have the same result together, for two connections. `None` if the query is
+    /// too small.
     #[must_use]
     pub fn halves(&self) -> Option<[Self; 2]> {
         const WORTH_IT: usize = 64;
         if self.records.len().saturating_add(self.changing.len()).saturating_add(self.events.len()) < WORTH_IT {
             return None;
         }
-        // Neighbours in order are mostly of one kind, so that every other one makes fair halves.
+        // Neighbours in the order are mostly of one kind, so taking every other one makes equal halves.
         fn every_other<T: Clone>(all: impl IntoIterator<Item = T>, half: usize) -> impl Iterator<Item = T> {
             all.into_iter().skip(half).step_by(2)
         }
@@ -54,7 +55,7 @@ impl ComponentQuery {
             records: every_other(&self.records, half).cloned().collect(),
             values: every_other(&self.values, half).map(|(value, forced)| (value.clone(), *forced)).collect(),
             changing: every_other(&self.changing, half).cloned().collect(),
-            // Whoever is in a chain with them changes for both.
+            // Both halves need all merges: each may change any record in the chain.
             merge_ends: self.merge_ends.clone(),
             events: every_other(&self.events, half).cloned().collect(),
             suppression_hashes: every_other(&self.suppression_hashes, half).copied().collect(),
@@ -63,123 +64,123 @@ impl ComponentQuery {
         }))
     }
 
-    /// Whether there is nothing to ask.
+    /// Whether the query is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// How much is read, and by which rules.
+/// How much is loaded, and by which rules.
 #[derive(Debug, Clone)]
 pub struct LoadLimits<'a> {
-    /// Kinds whose source keeps people unique.
+    /// Kinds of record whose source has one record for each person.
     pub one_record_per_person: &'a BTreeSet<SourceKind>,
-    /// Kinds whose records anybody may write: they don't count among the holders of a value.
+    /// Kinds of self-asserted records: they do not count among the holders of a value.
     pub self_asserted: &'a BTreeSet<SourceKind>,
-    /// A value held by more is shared.
+    /// A value with more holders is shared.
     pub shared_value_threshold: usize,
-    /// So many names of a value are enough.
+    /// Loading stops at so many names of a value.
     pub most_names: usize,
-    /// The newest events per record.
+    /// How many of the newest events are loaded for each record.
     pub timeline: usize,
-    /// Event types that nobody sees.
+    /// Event types that answers do not show.
     pub hidden: &'a [String],
-    /// At most this many records are followed; `None` reads only those asked for.
+    /// The most connected records to follow; `None` loads only the named ones.
     pub follow: Option<usize>,
 }
 
-/// Who holds a value, besides the records that may change: as much as decides whether it is shared.
+/// The holders of a value, without the records that may change: just enough to decide whether it is shared.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ValueHolder {
-    /// A person decided that it is shared.
+    /// A person decided that the value is shared.
     pub decided: bool,
-    /// Anybody holds it.
+    /// At least one record has the value.
     pub held: bool,
-    /// Records per unique kind.
+    /// Number of records, for each unique kind.
     pub records: BTreeMap<SourceKind, usize>,
-    /// Different names over the other kinds.
+    /// Different names in records of the other kinds.
     pub names: BTreeSet<String>,
 }
 
-/// How a record is found by a value.
+/// How a value identifies a record.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Found {
     /// Whether the value may link.
     pub links: bool,
-    /// The record's folded name; empty when unknown.
+    /// The record's folded name; empty if unknown.
     pub name_key: String,
 }
 
-/// A customer as it is stored.
+/// A stored customer.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct StoredCustomer {
-    /// As answers show it.
+    /// Its id in answers.
     pub customer_id: String,
-    /// Every record key that stands for it.
+    /// All its record keys.
     pub records: BTreeSet<RecordKey>,
-    /// What it is found by, and whether only self-asserted records say so.
+    /// Its identifiers, and whether only self-asserted records have them.
     pub addresses: BTreeMap<Identifier, bool>,
     /// SHA-256 of the answer, in hexadecimal digits.
     pub answer: String,
-    /// The settings that rendered it, in hexadecimal digits.
+    /// Hash of the settings that rendered it, in hexadecimal digits.
     pub settings_hash: String,
 }
 
-/// A question for a person, as it is stored.
+/// A stored question for a person.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReviewRow {
-    /// How strong the evidence would be.
+    /// The level of the evidence.
     pub level: String,
-    /// Its sort.
+    /// The kind of the value.
     pub kind: String,
-    /// Its text.
+    /// The value.
     pub value: String,
-    /// What keeps the customers apart.
+    /// Why the customers are kept apart.
     pub grounds: String,
-    /// Whom it is about, in order.
+    /// The customers in question, in order.
     pub customers: Vec<String>,
 }
 
-/// What was found.
+/// The loaded rows.
 #[derive(Default)]
 pub struct ComponentRows {
-    /// Every record key, known or not.
+    /// All record keys, with or without a stored record.
     pub keys: BTreeSet<RecordKey>,
     /// The keys whose identifiers may change.
     pub changing: BTreeSet<RecordKey>,
-    /// Known records, deleted ones included.
+    /// Stored records, also deleted ones.
     pub records: BTreeMap<RecordKey, Record>,
-    /// What they are found by.
+    /// Their identifiers.
     pub identifiers: BTreeMap<(RecordKey, Identifier), Found>,
-    /// Merges of their sources.
+    /// Merges at the sources.
     pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
-    /// People's decisions.
+    /// Decisions of people.
     pub decisions: BTreeMap<(RecordKey, RecordKey), bool>,
     /// Which of their values are shared.
     pub shared: BTreeSet<Identifier>,
-    /// Who else holds the values asked for and those of the changing records.
+    /// The other holders of the queried values, and of the values of the changing records.
     pub holdings: BTreeMap<Identifier, ValueHolder>,
-    /// The events asked for, deleted ones included.
+    /// The queried events, also deleted ones.
     pub events: BTreeMap<EventKey, Event>,
-    /// The newest events of each record, without those asked for.
+    /// The newest events of each record, without the queried ones.
     pub timelines: BTreeMap<RecordKey, BTreeMap<EventKey, Event>>,
-    /// The customers that stand there.
+    /// The stored customers.
     pub customers: BTreeMap<String, StoredCustomer>,
-    /// The reviews about them.
+    /// The stored questions about them.
     pub reviews: BTreeSet<ReviewRow>,
-    /// Records of other kinds that bear the id of one of the keys and are live.
+    /// Live records of other kinds that have the id of one of the keys.
     pub namesakes: BTreeSet<RecordKey>,
-    /// What the ledger of erasures names of what was asked for.
+    /// Those of the queried hashes that the suppression list contains.
     pub erased: BTreeSet<SuppressionHash>,
-    /// There is more than the scope follows: nothing here can be relied on.
+    /// More records are connected than the limit allows: the result is incomplete and must not be used.
     pub is_cut_off: bool,
-    /// Tables have grown fourfold since Postgres last looked at what is in them.
+    /// A table has grown fourfold since the last ANALYZE.
     pub is_outgrown: bool,
 }
 
 impl ComponentRows {
-    /// Adds what was read later.
+    /// Adds rows that were loaded later.
     pub fn extend(&mut self, other: Self) {
         self.keys.extend(other.keys);
         self.changing.extend(other.changing);
@@ -199,13 +200,13 @@ impl ComponentRows {
         self.is_outgrown |= other.is_outgrown;
     }
 
-    /// The merges, as facts.
+    /// The merges, as domain values.
     #[must_use]
     pub fn source_merges(&self) -> Vec<SourceMerge> {
         self.merges.iter().map(|((loser, winner), at)| SourceMerge { loser: loser.clone(), winner: winner.clone(), at: *at }).collect()
     }
 
-    /// The decisions, as facts.
+    /// The decisions, as domain values.
     #[must_use]
     pub fn all_decisions(&self) -> Vec<Decision> {
         self.decisions.iter().map(|((left, right), same)| Decision { left: left.clone(), right: right.clone(), same: *same }).collect()
@@ -279,7 +280,7 @@ impl ComponentRows {
                     self.namesakes.insert(key(&text)?);
                 }
             }
-            _ => return Err(StorageError::Corrupt("neighbourhood")),
+            _ => return Err(StorageError::Corrupt("load_component.sql")),
         }
         Ok(())
     }
@@ -306,7 +307,7 @@ struct CustomerRow {
 }
 
 fn parse<T: DeserializeOwned>(row: &str) -> Result<T, StorageError> {
-    serde_json::from_str(row).map_err(|_| StorageError::Corrupt("neighbourhood"))
+    serde_json::from_str(row).map_err(|_| StorageError::Corrupt("load_component.sql"))
 }
 
 fn key(text: &str) -> Result<RecordKey, StorageError> {
@@ -334,7 +335,7 @@ fn event((key, versions): (String, FieldVersions)) -> Result<Event, StorageError
 
 const READ: &str = include_str!("load_component.sql");
 
-/// Reads what hangs together with what is asked.
+/// Loads everything that is connected with the query.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -376,7 +377,7 @@ pub async fn load_component(db: &mut Connection, brand_id: i32, ask: &ComponentQ
         found.add(&what, &row)?;
     }
     let asked = ask.values.keys().filter(|value| value.kind != IdentifierKind::Reference);
-    // A value that nobody holds is held by nobody.
+    // A value without a row has no holders.
     asked.for_each(|value| {
         found.holdings.entry(value.clone()).or_default();
     });

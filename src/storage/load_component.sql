@@ -1,9 +1,13 @@
--- Whether a row is there is asked with "limit 1", not with "exists": that could be planned as a look at all rows of the brand.
+-- The statement tests for a row with "limit 1", not with "exists": Postgres could plan "exists" as a scan of
+-- all rows of the brand.
 --
--- $1 brand, $2 records, $3 $4 $5 values (kind, text, through it even if shared), $6 changing records, $7 ends of merges,
--- $8 events, $9 whether to follow, $10 at most this many records, $11 unique kinds, $12 other kinds, both without those
--- that anybody may write, $13 a value held by so many is shared, $14 events per record, $15 hidden event types, $16 all kinds, $17 what the ledger of
--- erasures may name, $18 records and $19 events that change as well, but are read by another statement, $20 at most so many names of a value
+-- $1 brand, $2 records, $3 $4 $5 values (kind, text, follow even if shared), $6 changing records,
+-- $7 records of merges, $8 events, $9 whether to follow connections, $10 the most records to follow,
+-- $11 unique kinds, $12 other kinds, both without self-asserted ones, $13 a value with so many holders is
+-- shared,
+-- $14 events for each record, $15 hidden event types, $16 all kinds, $17 hashes for the suppression list,
+-- $18 records and $19 events that change as well, but are read by another statement, $20 the most names of a
+-- value
 with recursive asked (kind, value, forced) as materialized (
     select * from unnest($3::text[], $4::text[], $5::boolean[])
 ),
@@ -20,12 +24,12 @@ chain (record_key) as (
 changing (record_key) as materialized (
     select unnest($6::text[]) collate "C" union select record_key from chain
 ),
--- They don't count among the holders of a value.
+-- These do not count among the holders of a value.
 uncounted (record_key) as materialized (
     select record_key from changing union select unnest($18::text[]) collate "C"
 ),
--- Two sorts of nodes, records and values, so that each value is expanded once, however many hold it. A record is also the
--- value of the references to it.
+-- Two kinds of nodes, records and values, so that each value is expanded once, however many holders it has. A
+-- record is also the value of the references to it.
 component (kind, value) as (
     select 'record' collate "C", unnest($2::text[]) collate "C"
     union
@@ -73,7 +77,7 @@ component (kind, value) as (
 followed (record_key) as materialized (
     select value from component where kind = 'record' limit $10
 ),
--- Too many are as good as none: what hangs together must be known whole.
+-- Too many records are the same as none: a component must be loaded whole.
 keys (record_key) as materialized (
     select record_key from followed where (select count(*) from followed) < $10
 ),
@@ -86,7 +90,7 @@ counted (kind, value) as materialized (
 stored (customer_key) as materialized (
     select distinct owner.customer_key from keys join customer_records as owner on owner.brand_id = $1 and owner.record_key = keys.record_key
 )
--- Statements were planned for much smaller tables.
+-- The tables have grown since Postgres last collected statistics.
 select 'outgrown', '' from pg_class
 where oid = any(array['records', 'identifiers', 'events', 'customers']::regclass[]) and pg_relation_size(oid) > 32768 * greatest(relpages, 4)
 union all
@@ -130,7 +134,7 @@ cross join lateral (
     limit 1
 ) as shared
 union all
--- Names are counted by skipping from one to the next, so that it doesn't matter how many hold a value.
+-- Counts names by skipping from one to the next, so that the cost does not depend on the number of holders.
 select 'holding', json_build_object(
     'kind', counted.kind,
     'value', counted.value,

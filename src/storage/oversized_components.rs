@@ -1,4 +1,4 @@
-//! Parts of what hangs together, for components that are too large to be read whole.
+//! Loads parts of components that are too large to be loaded whole.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +9,16 @@ use crate::customer::identity::evidence::Level;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
 
-/// A record, or a value that records may have in common.
+/// A record, or a value that several records may have.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Node {
-    /// A value: it leads to many, so it comes first.
+    /// A value. It comes first in the order, because it leads to many records.
     Value(Identifier),
-    /// A record, known or not.
+    /// A record, stored or not.
     Record(RecordKey),
 }
 
-/// Sorts of values that connect records up to a level.
+/// The kinds of value that connect records up to a level.
 fn connecting(last: Level) -> Vec<&'static str> {
     let used = |kind: &IdentifierKind| match kind {
         IdentifierKind::Reference => true,
@@ -28,17 +28,17 @@ fn connecting(last: Level) -> Vec<&'static str> {
     IdentifierKind::ALL.into_iter().filter(used).map(IdentifierKind::as_str).collect()
 }
 
-/// Which records are self-asserted and not confirmed: they lead to nobody.
+/// Self-asserted records without a confirmation: they do not connect others.
 #[derive(Debug, Default)]
 pub struct Guests {
     /// Their kinds.
     pub kinds: Vec<&'static str>,
-    /// Records of such kinds that are trusted all the same.
+    /// Records of these kinds that are trusted, because a person confirmed them.
     pub confirmed: Vec<String>,
 }
 
-/// The records that hang together with each of some nodes over decisions, merges, references and values up to a level: all
-/// that are known by key or, with a limit, so many live ones that are trusted.
+/// The records that are connected with each of some nodes, through decisions, merges, references and values up
+/// to a level. All known keys; or, with a limit, so many trusted live records.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -77,7 +77,7 @@ pub async fn list_components(
 
 const COMPONENT: &str = include_str!("oversized_components.sql");
 
-/// Every record that a value would link, were it not shared.
+/// All records that have a value which would link them if it were not shared.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,6 +1,9 @@
--- $1 brand, $2 $3 where to begin (kinds, texts), $4 sorts of values that connect, $5 at most this many records of each, $6 only
--- live ones that are trusted, $7 kinds whose records anybody may write, $8 those of them that a person confirmed. The others are
--- found by their values, but lead nowhere from there. Whether a value is shared is asked with "limit 1", not with "exists": that could be planned as a look at all.
+-- $1 brand, $2 $3 start nodes (kinds, texts), $4 kinds of value that connect, $5 the most records for each
+-- node, $6 only
+-- live trusted ones, $7 self-asserted kinds, $8 records of those kinds that a person confirmed.
+-- Other self-asserted records are found by their values, but connect nothing. The statement tests whether a
+-- value is shared
+-- with "limit 1", not with "exists": Postgres could plan "exists" as a scan of all rows.
 select start.n, found.record_key
 from unnest($2::text[], $3::text[]) with ordinality as start (kind, value, n)
 cross join lateral (

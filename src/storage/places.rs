@@ -1,4 +1,4 @@
-//! What places are called, by their id at the source.
+//! Names of places, by their id at the source.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub async fn list_names(pool: &Pool, brand_id: i32, source: Source, places: &[&s
     Ok(rows.into_iter().collect())
 }
 
-/// Writes down what places are called now.
+/// Stores the current names of places.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,4 +1,4 @@
-//! What belongs to a person who is to be erased: finding it by its keys, and deleting it.
+//! Finds the data of a person to erase, by record keys, and deletes it.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use crate::customer::model::event::EventKey;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 
-/// What a live record is found by, with its folded name.
+/// An identifier of a live record, with the record's folded name.
 pub struct Trace {
-    /// Whose.
+    /// The record.
     pub record: RecordKey,
-    /// What.
+    /// The identifier.
     pub identifier: Identifier,
-    /// The record's folded name; empty when unknown.
+    /// The record's folded name; empty if unknown.
     pub name_key: String,
 }
 
@@ -33,7 +33,7 @@ fn columns<'a>(identifiers: impl IntoIterator<Item = &'a Identifier>) -> (Vec<&'
     identifiers.into_iter().map(|identifier| (identifier.kind.as_str(), identifier.value.as_str())).unzip()
 }
 
-/// Every record key that stands for the same customers as some keys do, those included.
+/// All record keys of the customers of some keys, including those keys.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -51,7 +51,7 @@ pub async fn list_person(db: &mut Connection, brand_id: i32, keys: &BTreeSet<Rec
     Ok(all)
 }
 
-/// What some records are found by.
+/// The identifiers of some records.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -64,7 +64,7 @@ pub async fn list_traces(db: &mut Connection, brand_id: i32, keys: &BTreeSet<Rec
     rows.into_iter().map(trace).collect()
 }
 
-/// Those of some values that anybody else has than the customers of some records.
+/// Those of some values that records of other customers also have.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -97,7 +97,7 @@ pub async fn list_common(
     rows.into_iter().map(|(kind, value)| identifier(&kind, value)).collect()
 }
 
-/// Which of some values other records hold under one of some folded names.
+/// Those of some values that other records have together with one of some folded names.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -109,7 +109,7 @@ pub async fn list_namesakes(
     names: &BTreeSet<String>,
 ) -> Result<BTreeSet<(Identifier, String)>, StorageError> {
     let (kinds, texts_of_values) = columns(values);
-    // Those that link are found by their index; what doesn't link is looked for among all, and rarely asked for.
+    // Values that link have an index. Others need a scan, but are rarely needed.
     let rows: Vec<(String, String, String)> = sqlx::query_as(
         "select held.kind, held.value, held.name_key from unnest($3::text[], $4::text[]) as asked (kind, value)
         join identifiers as held on held.brand_id = $1 and held.kind = asked.kind and held.value = asked.value and held.links
@@ -129,17 +129,17 @@ pub async fn list_namesakes(
     rows.into_iter().map(|(kind, value, name)| Ok((identifier(&kind, value)?, name))).collect()
 }
 
-/// A record that has an address in common with some others, under the same name, and is another customer's.
+/// A record of another customer with the same name and a common address.
 pub struct NamesakeRow {
     /// Its key.
     pub record: RecordKey,
-    /// What kind of address that is.
+    /// The kind of the common address.
     pub kind: String,
-    /// What is asked about it, if anything: why it isn't the same customer.
+    /// Why it is another customer, if there is an open question about it.
     pub grounds: Option<String>,
 }
 
-/// Records of the same name and with an address in common, that are not among some records.
+/// Records outside some records that have the same name and a common address.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -160,7 +160,7 @@ pub async fn list_same_names(db: &mut Connection, brand_id: i32, keys: &BTreeSet
     rows.into_iter().map(|(key, kind, grounds)| Ok(NamesakeRow { record: record(&key)?, kind, grounds })).collect()
 }
 
-/// The events that hang on some records.
+/// The events of some records.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -170,7 +170,7 @@ pub async fn list_event_keys(db: &mut Connection, brand_id: i32, keys: &BTreeSet
     rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("events"))).collect()
 }
 
-/// The records of any kind that bear an id although no customer has it: their source deleted them, or never told of them.
+/// Records of any kind that have an id but no customer: their source deleted them, or never sent them.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -184,8 +184,8 @@ pub async fn list_remains(db: &mut Connection, brand_id: i32, candidates: &BTree
     rows.into_iter().map(|(key,)| record(&key)).collect()
 }
 
-/// Deletes what sources and people said of some records, and of some events wherever they hang. Gives back what went, and
-/// the records that were named together with them.
+/// Deletes all data from sources and people about some records, and some events of any record. Returns the
+/// deleted keys, and the other records that were named together with them.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -221,7 +221,7 @@ pub async fn delete_facts(
     Ok((counts, named.collect::<Result<_, _>>()?))
 }
 
-/// Deletes what people decided about addresses that nobody has any more.
+/// Deletes decisions about addresses that no record has any more.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -240,7 +240,7 @@ pub async fn delete_lines(db: &mut Connection, brand_id: i32, addresses: &BTreeS
     Ok(())
 }
 
-/// Every record key that a fact names, in order, after a key; at most `limit`.
+/// All record keys in the data, in order, after a key; at most `limit`.
 ///
 /// # Errors
 /// When Postgres fails.

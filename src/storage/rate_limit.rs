@@ -1,5 +1,5 @@
-//! The calls of accounts: the budget that all replicas share. All times are Postgres's own, since the replicas' clocks may
-//! differ.
+//! The rate limit of accounts, shared by all replicas. All times are from Postgres's clock, because the clocks
+//! of replicas may differ.
 
 use std::time::{Duration, Instant};
 
@@ -14,64 +14,64 @@ type Time = jiff_sqlx::Timestamp;
 /// Calls that were granted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GrantRow {
-    /// How long ago.
+    /// How long ago they were granted.
     pub age: Duration,
-    /// Of which class.
+    /// Their priority.
     pub priority: usize,
     /// How many.
     pub number: u32,
 }
 
-/// What the source said of the calls that are left.
+/// The remaining calls that the source reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
-    /// How many, those granted since counted.
+    /// How many are left, after those granted since.
     pub left: u32,
-    /// For how long.
+    /// How long they are valid.
     pub lasts: Duration,
 }
 
-/// What the budget of an account has been used for, and what speaks against using it.
+/// The usage of an account's rate limit, and its current restrictions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UsageWindow {
-    /// What was granted lately, the oldest first.
+    /// Recent grants, oldest first.
     pub granted: Vec<GrantRow>,
-    /// For how long the source wants no calls.
+    /// How long the source wants no calls.
     pub blocked: Duration,
-    /// How many it allows.
+    /// The remaining calls that the source reported.
     pub allowance: Option<Allowance>,
-    /// How long ago a live call was wanted in vain.
+    /// How long ago a live call was refused.
     pub live_wanted: Option<Duration>,
-    /// How long ago another one was.
+    /// How long ago another call was refused.
     pub other_wanted: Option<Duration>,
 }
 
-/// What is to be written into a ledger.
+/// Grants to store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Grant {
-    /// How many calls are granted, by class.
+    /// Number of calls, by priority.
     pub granted: [u32; CLASSES],
-    /// A live call was wanted in vain.
+    /// A live call was refused.
     pub live_wanted: bool,
-    /// Another one was.
+    /// Another call was refused.
     pub other_wanted: bool,
 }
 
-/// What has been written.
+/// The stored grants.
 #[derive(Debug, Clone, Copy)]
 pub struct Written {
     /// When the calls count as granted, by Postgres's clock.
     pub granted_at: Timestamp,
-    /// A time before that, by ours.
+    /// A time before that, by this replica's clock.
     pub since: Instant,
 }
 
-/// For how long what is granted counts, and in which steps of time it is added up: none, or a whole number of milliseconds.
+/// How long a grant counts, and the step in which grants are added up: zero, or whole milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counting {
-    /// How long.
+    /// How long a grant counts.
     pub time: Duration,
-    /// In which steps.
+    /// The step.
     pub step: Duration,
 }
 
@@ -81,17 +81,17 @@ fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
 }
 
-/// Decides over calls of an account: nobody else does meanwhile, on any replica.
+/// Grants calls of an account, under a lock of the account that holds on all replicas.
 ///
 /// # Errors
-/// When Postgres fails; then nothing is granted.
+/// When Postgres fails. Nothing is granted then.
 pub async fn reserve_calls(
     pool: &Pool,
     key: AccountKey,
     counting: Counting,
     decide: impl FnOnce(&UsageWindow) -> Grant + Send,
 ) -> Result<Written, StorageError> {
-    // A replica that is stopped in the midst of it must not stop the others.
+    // A replica that stops in the middle must not block the others.
     let begin = "begin; set local lock_timeout = '2s'; set local idle_in_transaction_session_timeout = '2s'";
     let mut transaction = pool.begin_with(begin).await?;
     lock_account(&mut transaction, key).await?;
@@ -149,7 +149,7 @@ async fn insert_account(db: &mut Connection, key: AccountKey) -> Result<(), Stor
     Ok(())
 }
 
-/// A statement of its own: it must see what was written while the lock was waited for.
+/// A separate statement: it must see what was written while this session waited for the lock.
 async fn read_usage(db: &mut Connection, key: AccountKey, counting: Counting) -> Result<(Time, UsageWindow), StorageError> {
     let columns: UsageColumns = sqlx::query_as(
         "with now as materialized (select clock_timestamp() as at)
@@ -199,7 +199,7 @@ async fn read_usage(db: &mut Connection, key: AccountKey, counting: Counting) ->
     Ok((at, UsageWindow { granted, blocked: seconds(blocked.unwrap_or_default()), allowance, live_wanted, other_wanted }))
 }
 
-/// Lets no call begin for some time.
+/// Blocks all calls of an account for some time.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -211,8 +211,8 @@ pub async fn block_account(pool: &Pool, key: AccountKey, time: Duration) -> Resu
     Ok(())
 }
 
-/// Keeps what the source said in its reply to a call: how many are left, that call and all since counted, and for how long. What
-/// it said to a later call is better known, unless that is over.
+/// Stores the limit that the source reported in its reply to a call: how many calls are left, including all
+/// calls granted since, and how long. A report about a later call wins, unless it has expired.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -235,7 +235,7 @@ pub async fn set_allowance(pool: &Pool, key: AccountKey, granted_at: Timestamp, 
     Ok(())
 }
 
-/// Has a call count as granted now, and not when it was: it began late.
+/// Counts a call as granted now instead of earlier, because it began late.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -259,7 +259,7 @@ pub async fn postpone_call(pool: &Pool, key: AccountKey, granted_at: Timestamp, 
     Ok(())
 }
 
-/// Removes calls of an account that are of no use any more: after an hour.
+/// Deletes grants of an account that are older than an hour.
 ///
 /// # Errors
 /// When Postgres fails.

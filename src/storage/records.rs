@@ -1,4 +1,4 @@
-//! Source records, what they are found by, and the merges that their sources made.
+//! Source records, their identifiers, and the merges at their sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +15,12 @@ fn record((key, Json(versions)): (String, Json<FieldVersions>)) -> Result<Record
     Ok(Record { key: key.parse().map_err(StorageError::corrupt("records"))?, versions })
 }
 
-/// Keys as Postgres gets them.
+/// Keys as text, for Postgres.
 pub(super) fn texts<'a>(keys: impl IntoIterator<Item = &'a RecordKey>) -> Vec<String> {
     keys.into_iter().map(ToString::to_string).collect()
 }
 
-/// The records of those keys that are known, deleted ones included.
+/// The stored records with these keys, also deleted ones.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -34,7 +34,8 @@ pub async fn list_records(db: &mut Connection, brand_id: i32, keys: &[String]) -
     rows.into_iter().map(|row| record(row).map(|record| (record.key.clone(), record))).collect()
 }
 
-/// Live records of a kind, but those that their source merged away, in the order of their ids, after one of them.
+/// Live records of a kind after an id, in the order of their ids. Records that their source merged into others
+/// are left out.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -47,7 +48,7 @@ pub async fn list_records_after(db: &mut Connection, brand_id: i32, kind: Source
     )
     .bind(brand_id)
     .bind(format!("{kind}:{after}"))
-    // The character after the colon.
+    // `;` is the character after the colon.
     .bind(format!("{kind};"))
     .bind(limit)
     .fetch_all(db)
@@ -55,7 +56,7 @@ pub async fn list_records_after(db: &mut Connection, brand_id: i32, kind: Source
     rows.into_iter().map(record).collect()
 }
 
-/// Which of some records are known, and gone.
+/// Those of some records that are stored as deleted.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -65,7 +66,7 @@ pub async fn list_gone(pool: &Pool, brand_id: i32, keys: &[String]) -> Result<BT
     rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
 }
 
-/// The keys of records of a kind that are gone, in their order, after one of them.
+/// The keys of deleted records of a kind after a key, in order.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -84,7 +85,8 @@ pub async fn list_gone_after(db: &mut Connection, brand_id: i32, kind: SourceKin
     rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
 }
 
-/// The live records of the customers that have an address, but those that their source merged away.
+/// The live records of the customers with an address. Records that their source merged into others are left
+/// out.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -106,7 +108,7 @@ pub async fn list_records_of_address(db: &mut Connection, brand_id: i32, address
     rows.into_iter().map(record).collect()
 }
 
-/// How many ids the live records of some kinds have.
+/// Counts the different ids of live records of some kinds.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -120,7 +122,7 @@ pub async fn count_record_ids(db: &mut Connection, brand_id: i32, kinds: &BTreeS
     Ok(u64::try_from(row.0).unwrap_or_default())
 }
 
-/// The merges that some records take part in.
+/// The merges of some records.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,5 +1,5 @@
-//! What a pass through a stream has met, as keyed hashes. They are written with the step, and forgotten with the pass
-//! ([`passes`](crate::storage::sync_runs)).
+//! The items that a sync run has seen, as keyed hashes. They are stored with each step, and deleted at the end
+//! of the run ([`sync_runs`](crate::storage::sync_runs)).
 
 use super::pool::{Connection, Pool};
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::StorageError;
 use super::sync_runs::StreamKey;
 
-/// How many different things a pass has met.
+/// Counts the different items that a run has seen.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -22,7 +22,7 @@ pub async fn count_seen(pool: &Pool, which: StreamKey<'_>, run_id: Uuid) -> Resu
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
-/// Which of some things a pass has met.
+/// Those of some items that a run has seen.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -37,5 +37,5 @@ pub async fn find_seen(db: &mut Connection, which: StreamKey<'_>, run_id: Uuid, 
             .bind(keys)
             .fetch_all(db)
             .await?;
-    rows.into_iter().map(|(key,)| key.try_into().map_err(|_| StorageError::Corrupt("sightings"))).collect()
+    rows.into_iter().map(|(key,)| key.try_into().map_err(|_| StorageError::Corrupt("sync_seen_keys"))).collect()
 }

@@ -1,4 +1,4 @@
-//! How the ledger of erasures names what it must not hold: by keyed hashes.
+//! The suppression list stores keyed hashes instead of personal data.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::customer::model::event::EventKey;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 
-/// A brand's key for the ledger's hashes.
+/// A brand's key for the hashes of the suppression list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SuppressionKey(pub [u8; 32]);
 
@@ -20,7 +20,7 @@ impl fmt::Debug for SuppressionKey {
     }
 }
 
-/// What the ledger holds of a key or an address: HMAC-SHA256 of what it is and how it reads.
+/// The hash of a key or an address in the suppression list: HMAC-SHA256 of its kind and text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SuppressionHash(pub [u8; 32]);
 
@@ -28,19 +28,19 @@ impl TryFrom<Vec<u8>> for SuppressionHash {
     type Error = StorageError;
 
     fn try_from(bytes: Vec<u8>) -> Result<Self, StorageError> {
-        bytes.try_into().map(Self).map_err(|_| StorageError::Corrupt("erased"))
+        bytes.try_into().map(Self).map_err(|_| StorageError::Corrupt("suppression_hashes"))
     }
 }
 
-/// Makes the hashes of one brand.
+/// Computes the hashes of one brand.
 #[derive(Clone)]
 pub struct SuppressionHasher(Hmac<Sha256>);
 
 impl SuppressionHasher {
-    /// The hashes that a brand's key makes.
+    /// Creates the hasher for a brand's key.
     #[must_use]
     pub fn new(key: &SuppressionKey) -> Self {
-        // As long as a block, which is what the function makes of any shorter key.
+        // The key has the length of a block. HMAC pads any shorter key to that length.
         let mut block = sha2::digest::Key::<Hmac<Sha256>>::default();
         block.iter_mut().zip(key.0).for_each(|(to, from)| *to = from);
         Self(Hmac::new(&block))
@@ -56,37 +56,38 @@ impl SuppressionHasher {
         SuppressionHash(mac.finalize().into_bytes().into())
     }
 
-    /// A record.
+    /// The hash of a record.
     #[must_use]
     pub fn record(&self, key: &RecordKey) -> SuppressionHash {
         self.hash("record", &[key.kind.as_str(), &key.id])
     }
 
-    /// An event.
+    /// The hash of an event.
     #[must_use]
     pub fn event(&self, key: &EventKey) -> SuppressionHash {
         self.hash("event", &[&key.event_type(), &key.id])
     }
 
-    /// A value that only the erased person had: whoever bears it is that person.
+    /// The hash of a value that only the erased person had. A record with it belongs to that person.
     #[must_use]
     pub fn own(&self, value: &Identifier) -> SuppressionHash {
         self.hash("own", &[value.kind.as_str(), &value.value])
     }
 
-    /// A value that others have too, or may have: only with the name is it that person.
+    /// The hash of a value that others have too, or may have. A record with it belongs to the person only if
+    /// the name matches.
     #[must_use]
     pub fn common(&self, value: &Identifier) -> SuppressionHash {
         self.hash("common", &[value.kind.as_str(), &value.value])
     }
 
-    /// A value together with a folded name.
+    /// The hash of a value together with a folded name.
     #[must_use]
     pub fn named(&self, value: &Identifier, name_key: &str) -> SuppressionHash {
         self.hash("named", &[value.kind.as_str(), &value.value, name_key])
     }
 
-    /// A value together with the first letter of a folded name's given name; `None` where that isn't known.
+    /// The hash of a value together with the first letter of the given name; `None` if that is unknown.
     #[must_use]
     pub fn initial(&self, value: &Identifier, name_key: &str) -> Option<SuppressionHash> {
         let initial = given_name(name_key).chars().next()?;
@@ -94,7 +95,7 @@ impl SuppressionHasher {
     }
 }
 
-/// The given name of a folded name's key.
+/// The given name in the key of a folded name.
 #[must_use]
 pub fn given_name(name_key: &str) -> &str {
     name_key.split_once('\u{1f}').map_or("", |(given, _)| given)

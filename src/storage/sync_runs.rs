@@ -1,5 +1,5 @@
-//! Walking through a stream: a pass is taken over, written down step by step, and ended ([`streams`](crate::storage::sync_streams) is what can be
-//! seen of it).
+//! Sync runs: claims a stream, saves each step, and finishes the run.
+//! [`sync_streams`](crate::storage::sync_streams) reads the status.
 
 use super::pool::Pool;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
-/// Which stream of which brand.
+/// A stream of a brand.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamKey<'a> {
     /// The brand.
@@ -23,28 +23,28 @@ pub struct StreamKey<'a> {
     pub stream: &'a str,
 }
 
-/// Who wants to walk, and until when nobody else may.
+/// A runner, and its lease.
 #[derive(Debug, Clone, Copy)]
 pub struct LeaseOwner {
-    /// Who.
+    /// The token of the runner.
     pub token: Uuid,
-    /// When.
+    /// The current time.
     pub at: Timestamp,
-    /// Until when.
+    /// When the lease ends.
     pub until: Timestamp,
 }
 
-/// What a pass that begins asks.
+/// The parameters of a new run.
 #[derive(Debug)]
 pub struct Beginning {
-    /// The first question.
+    /// The first request.
     pub first: Option<Value>,
-    /// It asks what changed from then on; `None` for everything.
+    /// For an incremental run: changes from this time on. `None` for a full run.
     pub since: Option<Timestamp>,
 }
 
-/// Takes a stream over that nobody walks: a pass that was left, whatever it asks, or one from the beginning. `None` when somebody
-/// walks it.
+/// Claims a stream without a runner: resumes an interrupted run of any mode, or starts a new one. `None` if
+/// another runner holds the lease.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -82,33 +82,33 @@ pub async fn claim_stream(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner,
     Ok(row.map(StreamRow::from))
 }
 
-/// What a step of a pass came to.
+/// The results of one step of a run.
 #[derive(Debug, Default)]
 pub struct Step<'a> {
-    /// The question whose answer is applied.
+    /// The request whose reply was applied.
     pub cursor: Option<Value>,
-    /// What was walked.
+    /// Items read.
     pub scanned: usize,
-    /// What of it was news.
+    /// New or different items.
     pub changed: usize,
-    /// What was gone.
+    /// Deleted records.
     pub deleted: usize,
-    /// How many there are, if that is known.
+    /// Number of items at the source, if known.
     pub total: Option<u64>,
-    /// The list is begun again.
+    /// Number of restarts of the list.
     pub restart_count: usize,
-    /// What was met, as keyed hashes.
+    /// Keyed hashes of the items seen.
     pub sightings: &'a [[u8; 16]],
 }
 
-/// Whether a runner may go on.
+/// Whether a runner may continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseStatus {
-    /// It may.
+    /// It may continue.
     Walks,
-    /// Somebody wants it to end.
+    /// A person cancelled the run.
     Cancelled,
-    /// Another one walks.
+    /// Another runner has the lease.
     Lost,
 }
 
@@ -124,7 +124,7 @@ fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Writes down a step: all of it, or nothing where another runner has taken over.
+/// Saves a step completely; or nothing, if another runner has taken over.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -174,7 +174,7 @@ pub async fn save_step(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, st
     Ok(standing(Some(is_cancelled)))
 }
 
-/// Says that a runner still walks, and what keeps it.
+/// Renews a runner's lease, and saves why it waits.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -193,21 +193,22 @@ pub async fn renew_lease(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, 
     Ok(standing(row.map(|(is_cancelled,)| is_cancelled)))
 }
 
-/// How a pass ended.
+/// How a run ended.
 #[derive(Debug, Clone, Copy)]
 pub enum End<'a> {
-    /// At its end, with what it found that was not as it should be.
+    /// It read everything.
     Complete {
-        /// A share of 1; `None` where nothing was known before.
+        /// Share of items that were wrong here, from 0 to 1; `None` for the first run.
         drift: Option<f32>,
-        /// What should be known of it.
+        /// Note for the status.
         note: &'a str,
     },
-    /// Before.
+    /// It failed. The text is the reason.
     Broken(&'a str),
 }
 
-/// Ends a pass. What it has met is forgotten; what is known of the last pass through everything stays when one of what changed ends.
+/// Finishes a run, and deletes the items it has seen. An incremental run keeps the results of the last full
+/// run.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -247,7 +248,7 @@ pub async fn finish_stream(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner
     Ok(())
 }
 
-/// Leaves a pass to others, where it stands.
+/// Releases the leases of a runner, so that others can resume its runs.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -260,7 +261,7 @@ pub async fn release_streams(pool: &Pool, brand_id: i32, token: Uuid) -> Result<
     Ok(())
 }
 
-/// Asks those who walk to end. Where nobody walks, a pass that was left is given up. Gives back how many passes that are.
+/// Cancels runs: a running one ends soon, an interrupted one ends now. Returns how many runs there are.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,4 +1,4 @@
-//! How far the streams of an account have been walked, and by whom; [`passes`](crate::storage::sync_runs) writes that down.
+//! The status of sync streams. [`sync_runs`](crate::storage::sync_runs) writes it.
 
 use super::pool::Pool;
 use jiff::Timestamp;
@@ -10,50 +10,50 @@ use super::StorageError;
 
 type Time = jiff_sqlx::Timestamp;
 
-/// A stream, with the pass under way or the last one.
+/// A stream, with its current run or its last one.
 #[derive(Clone)]
 pub struct StreamRow {
-    /// Whose.
+    /// The source.
     pub source: String,
     /// Its name.
     pub stream: String,
-    /// The pass.
+    /// Id of the run.
     pub run_id: Uuid,
-    /// Whether everything had been walked through before.
+    /// Whether a full run had finished before this one.
     pub is_reconcile: bool,
-    /// It is of what changed from then on; `None` for a pass through everything.
+    /// For an incremental run: changes from this time on. `None` for a full run.
     pub since: Option<Timestamp>,
-    /// The last question whose answer is applied; `None` at the end of a list.
+    /// The last request whose reply was applied; `None` at the end of a list.
     pub cursor: Option<Value>,
-    /// When the pass began.
+    /// When the run began.
     pub started_at: Timestamp,
-    /// What was walked.
+    /// Items read.
     pub scanned: i64,
-    /// What of it was news here.
+    /// Items that were new or different here.
     pub changed: i64,
-    /// How many there are, where that is known.
+    /// Number of items at the source, if known.
     pub total: Option<i64>,
-    /// What was gone at the source, and still known here.
+    /// Records that were deleted here, because they no longer exist at the source.
     pub deleted: i64,
-    /// How often the list was begun again in this pass.
+    /// How often this run restarted the list.
     pub restart_count: i32,
-    /// Who walks.
+    /// The runner that holds the lease.
     pub lease_owner: Option<Uuid>,
-    /// Until when, unless it says again.
+    /// When the lease ends, unless it is renewed.
     pub lease_until: Option<Timestamp>,
-    /// Somebody wants it to end.
+    /// A person cancelled the run.
     pub is_cancelled: bool,
-    /// When it ended, however.
+    /// When the run ended, for any reason.
     pub finished_at: Option<Timestamp>,
-    /// When the last pass through everything began that came to its end.
+    /// When the last complete full run began.
     pub last_full_started_at: Option<Timestamp>,
-    /// What of all that it walked was not as it should be: a share of 1.
+    /// Share of items that were wrong in that run, from 0 to 1.
     pub drift: Option<f32>,
-    /// What should be known of it; empty for nothing.
+    /// Note about that run; empty if there is nothing to say.
     pub last_full_result: String,
-    /// When the last pass of either sort began that came to its end.
+    /// When the last complete run of any mode began.
     pub incremental_watermark: Option<Timestamp>,
-    /// What is wrong.
+    /// Why the run waits or failed.
     pub note: String,
 }
 
@@ -111,7 +111,7 @@ impl From<Columns> for StreamRow {
 }
 
 impl StreamRow {
-    /// A first pass that has just begun, and nobody walks.
+    /// A first run that has just begun, without a runner.
     #[cfg(test)]
     pub(crate) fn begun(at: Timestamp) -> Self {
         Self {
@@ -139,34 +139,33 @@ impl StreamRow {
         }
     }
 
-    /// Whether the pass came to its end.
+    /// Whether the run is complete.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.finished_at.is_some() && self.incremental_watermark == Some(self.started_at)
     }
 
-    /// Whether the pass can't go on now, or broke.
+    /// Whether the run cannot continue now, or failed.
     #[must_use]
     pub fn is_failing(&self) -> bool {
         let is_broken = self.finished_at.is_some() && !self.is_complete() && !self.is_cancelled;
         is_broken || (self.finished_at.is_none() && !self.note.is_empty())
     }
 
-    /// Whether the first pass is still under way, be it that it was left for somebody to go on with. One that broke or was
-    /// cancelled is not.
+    /// Whether the first run is not finished: it is running or interrupted, but neither failed nor cancelled.
     #[must_use]
     pub const fn is_first_under_way(&self) -> bool {
         self.last_full_started_at.is_none() && self.finished_at.is_none() && !self.is_cancelled
     }
 
-    /// Whether somebody walks it at a time.
+    /// Whether a runner holds the lease at a time.
     #[must_use]
     pub fn is_walked(&self, now: Timestamp) -> bool {
         self.lease_owner.is_some() && self.lease_until.is_some_and(|until| until > now)
     }
 }
 
-/// All streams of a brand that have ever been walked.
+/// All streams of a brand that ever had a run.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,5 +1,5 @@
-//! The accounts of brands at their sources, and how they are doing. All times are Postgres's own, since the replicas' clocks may
-//! differ.
+//! The accounts of brands at their sources, and their health. All times are from Postgres's clock, because the
+//! clocks of replicas may differ.
 
 use std::time::Duration;
 
@@ -11,34 +11,34 @@ use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
-/// How many classes of calls there are. They are numbered by their precedence.
+/// Number of call priorities. A lower index has precedence.
 pub const CLASSES: usize = 4;
 
-/// Which account.
+/// An account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountKey {
-    /// Of which brand.
+    /// The brand.
     pub brand_id: i32,
-    /// At which source.
+    /// The source.
     pub source: Source,
 }
 
-/// What happened to calls of an account since the last time.
+/// The health of an account's calls since the last save.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HealthRow {
-    /// How long ago one succeeded.
+    /// How long ago a call last succeeded.
     pub succeeded_ago: Option<Duration>,
-    /// How long ago one failed.
+    /// How long ago a call last failed.
     pub failed_ago: Option<Duration>,
-    /// What went wrong then; never what was sent or came back.
+    /// The error of that call; never the content of a request or reply.
     pub failure: String,
-    /// How many failed in a row.
+    /// Failures in a row.
     pub failures_in_a_row: u32,
-    /// For how long it is left alone.
+    /// How long the circuit breaker stays open.
     pub open: Option<Duration>,
 }
 
-/// Adds what happened to calls of an account on this replica.
+/// Adds the health of calls on this replica.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -69,30 +69,30 @@ pub async fn add_health(pool: &Pool, key: AccountKey, news: &HealthRow) -> Resul
     Ok(())
 }
 
-/// How an account is doing.
+/// The status of an account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountRow {
-    /// Calls granted in the last minute, by class.
+    /// Calls granted in the last minute, by priority.
     pub granted: [u32; CLASSES],
     /// When a call last succeeded.
     pub succeeded_at: Option<Timestamp>,
-    /// When one last failed.
+    /// When a call last failed.
     pub failed_at: Option<Timestamp>,
-    /// What went wrong then; never what was sent or came back.
+    /// The error of that call; never the content of a request or reply.
     pub failure: String,
-    /// How many failed in a row.
+    /// Failures in a row.
     pub failures_in_a_row: u32,
-    /// Not called before this, because it fails.
+    /// No calls before this time: the circuit breaker is open.
     pub open_until: Option<Timestamp>,
-    /// Not called before this, because the source said so.
+    /// No calls before this time: the source asked for a pause.
     pub blocked_until: Option<Timestamp>,
-    /// Not called before this, because no more calls are left of those that the source said.
+    /// No calls before this time: none are left of those that the source allows.
     pub spent_until: Option<Timestamp>,
 }
 
 type AccountColumns = (Option<Time>, Option<Time>, String, i32, Option<Time>, Option<Time>, Option<Time>);
 
-/// How an account is doing, on all replicas; one that was never called is doing nothing.
+/// The status of an account on all replicas. An account that was never called has the default status.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,4 +1,4 @@
-//! What was let in and turned away at the sources' doors.
+//! Counts of accepted and refused webhooks, by source.
 
 use super::pool::Pool;
 use jiff::Timestamp;
@@ -8,31 +8,31 @@ use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
-/// What happened at a door.
+/// The counts of a webhook endpoint.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WebhookStatsRow {
-    /// When something was last let in.
+    /// When a webhook was last accepted.
     pub accepted_at: Option<Timestamp>,
-    /// How many were let in.
+    /// Accepted webhooks.
     pub accepted: i64,
-    /// When something was last turned away.
+    /// When a webhook was last refused.
     pub refused_at: Option<Timestamp>,
-    /// How many were turned away.
+    /// Refused webhooks.
     pub refused: i64,
-    /// How many of them since anything was let in.
+    /// Refused webhooks since the last accepted one.
     pub refused_in_a_row: i64,
     /// When the first of those came.
     pub refused_since: Option<Timestamp>,
-    /// How many of those let in were dropped, because the same had been received before.
+    /// Accepted webhooks that were dropped as duplicates.
     pub duplicates: i64,
-    /// How many of those were the same by their id only.
+    /// Of those, webhooks with the same id but other content.
     pub conflicting_duplicates: i64,
     /// When the last of those came.
     pub conflicting_at: Option<Timestamp>,
 }
 
 impl WebhookStatsRow {
-    /// Adds what happened before.
+    /// Adds the counts of an earlier period.
     pub fn follow(&mut self, before: &Self) {
         if self.accepted_at.is_none() {
             self.refused_in_a_row = self.refused_in_a_row.saturating_add(before.refused_in_a_row);
@@ -48,7 +48,7 @@ impl WebhookStatsRow {
     }
 }
 
-/// Adds what happened at a door of this replica since the last time.
+/// Adds the counts of an endpoint on this replica since the last save.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -97,7 +97,7 @@ impl From<Columns> for WebhookStatsRow {
     }
 }
 
-/// What happened at a source's door, on all replicas.
+/// The counts of an endpoint on all replicas.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,4 +1,4 @@
-//! What a piece of work comes to, written in one round trip: facts that are news, and customers that differ.
+//! Writes the result of a batch in one round trip: changed facts and changed customers.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,65 +15,65 @@ use crate::customer::model::record::{Record, RecordKey, SourceMerge};
 /// An identifier of a live record.
 #[derive(Clone)]
 pub struct IdentifierRow {
-    /// Whose.
+    /// The record.
     pub record: RecordKey,
-    /// What.
+    /// The identifier.
     pub identifier: Identifier,
-    /// How it finds.
+    /// How the value identifies the record.
     pub found: Found,
 }
 
-/// News about what the sources said.
+/// Changes to the facts that sources reported.
 #[derive(Default)]
 pub struct IdentityChanges {
-    /// Records in their new state.
+    /// New and changed records.
     pub records: Vec<Record>,
-    /// What records are no longer found by.
+    /// Identifiers that records no longer have.
     pub identifiers_gone: Vec<(RecordKey, Identifier)>,
-    /// What they are newly found by, or differently.
+    /// New and changed identifiers.
     pub identifiers: Vec<IdentifierRow>,
-    /// Values that ceased to be shared.
+    /// Values that are no longer shared.
     pub shared_gone: Vec<Identifier>,
-    /// Values that became shared.
+    /// Values that are shared now.
     pub shared: Vec<Identifier>,
-    /// Merges that are news.
+    /// New merges.
     pub merges: Vec<SourceMerge>,
-    /// Events in their new state.
+    /// New and changed events.
     pub events: Vec<Event>,
 }
 
-/// A customer that is new or different.
+/// A new or changed customer.
 pub struct CustomerRow {
-    /// Its first record.
+    /// Key of its first record.
     pub key: String,
-    /// As answers show it.
+    /// Its id in answers.
     pub customer_id: String,
     /// The answer as JSON.
     pub answer: String,
 }
 
-/// How customers differ from those that stand there.
+/// The difference to the stored customers.
 #[derive(Default)]
 pub struct Derived {
-    /// Customers that are no more.
+    /// Customers that no longer exist.
     pub customers_gone: Vec<String>,
-    /// New and different ones.
+    /// New and changed customers.
     pub customers: Vec<CustomerRow>,
-    /// What rendered them.
+    /// Hash of the settings that rendered them.
     pub settings_hash: [u8; 16],
-    /// Record keys that stand for nobody any more.
+    /// Record keys without a customer now.
     pub records_gone: Vec<RecordKey>,
-    /// Record keys and whom they stand for.
+    /// Record keys and their customers.
     pub records: Vec<(RecordKey, String)>,
     /// Addresses that customers no longer have.
     pub addresses_gone: Vec<(Identifier, String)>,
-    /// Addresses that they newly have.
+    /// New addresses of customers.
     pub addresses: Vec<(Identifier, String, bool)>,
-    /// Reviews that are settled or different.
+    /// Questions that are settled or changed.
     pub reviews_gone: Vec<ReviewRow>,
-    /// New and different ones.
+    /// New and changed questions.
     pub reviews: Vec<ReviewRow>,
-    /// What the caches must be told.
+    /// The notification for the caches.
     pub notice: Option<Invalidation>,
     /// Components above the cap.
     pub oversized: usize,
@@ -81,11 +81,12 @@ pub struct Derived {
     pub failed_templates: BTreeSet<String>,
 }
 
-/// Begins a transaction that keeps every other writer of the brand out until it ends, as soon as the one at work has ended. Whoever
-/// waits gives the connection back from time to time, so that a writer that hangs keeps nobody from other work.
+/// Begins a transaction with the lock of the brand, which excludes all other writers. While it waits for
+/// another writer, it gives its connection back from time to time, so that a hanging writer does not block
+/// other work.
 ///
 /// # Errors
-/// When Postgres fails, or the other writer doesn't end.
+/// When Postgres fails, or the other writer does not end.
 pub async fn begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageError> {
     let began_at = Instant::now();
     loop {
@@ -96,23 +97,24 @@ pub async fn begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageErr
     }
 }
 
-/// How long a writer waits for another one of the same brand before it gives its connection back, and how long it then pauses.
+/// How long a writer waits for another writer of the brand before it gives its connection back, and the pause
+/// after that.
 pub const PATIENCE: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long it tries in all: Postgres ends the other one before that, if that hangs.
+/// How long it tries in total. Postgres ends a hanging writer before that.
 const MOST_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Like [`begin`], but gives up where another writer of the brand is at work for longer than that: see
+/// Like [`begin`], but gives up if another writer of the brand holds the lock for longer than the timeout: see
 /// [`StorageError::is_held`].
 ///
-/// Whatever the tables hold, every step of the two statements is to find its rows by index: the statements are planned
-/// once per connection, when the tables may still be empty.
+/// Every step of the two statements must find its rows by index, whatever the tables hold. Statements are
+/// planned once for each connection, when the tables may still be empty.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn try_begin(pool: &Pool, brand_id: i32, timeout: Duration) -> Result<Transaction, StorageError> {
-    // The first number names the purpose, so that other users of advisory locks don't meet ours.
+    // The first number names the purpose, so that other users of advisory locks do not collide.
     let begin = format!(
         "begin; {PLANS}; set local lock_timeout = {}; select pg_advisory_xact_lock(1752131440, {brand_id}); set local lock_timeout = '5s'",
         timeout.as_millis()
@@ -120,12 +122,13 @@ pub async fn try_begin(pool: &Pool, brand_id: i32, timeout: Duration) -> Result<
     Ok(pool.begin_with(sqlx::AssertSqlSafe(begin)).await?)
 }
 
-/// How statements are planned, inside a transaction.
+/// How statements are planned inside a transaction.
 const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_material = off; \
      set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; set local plan_cache_mode = force_generic_plan";
 
-/// Begins a transaction that only reads, beside one that keeps the brand's other writers out and hasn't written yet itself: so
-/// both see the same. `None` when no connection is free: whoever has one must not wait for another.
+/// Begins a read-only transaction beside one that holds the brand's lock and has not written yet, so that both
+/// see the same data. `None` if no connection is free: a caller that has a connection must not wait for another
+/// one.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -133,8 +136,8 @@ pub async fn try_begin_concurrent(pool: &Pool) -> Result<Option<Transaction>, St
     Ok(pool.try_begin_with(sqlx::AssertSqlSafe(format!("begin read only; {PLANS}"))).await?)
 }
 
-/// Lets Postgres look at what is in the tables, so that statements are planned anew. It does so by itself only every minute,
-/// and a first backfill would go on with plans for empty tables until then.
+/// Runs ANALYZE, so that statements are planned with current statistics. Postgres does this by itself only
+/// every minute; a first backfill would use plans for empty tables until then.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -153,7 +156,7 @@ pub async fn analyze(pool: &Pool) -> Result<(), StorageError> {
         "reviews",
     ];
     for table in tables {
-        // Another replica may be at it: that is nothing to be told.
+        // Another replica may run it too. That needs no warning.
         let mut transaction = pool.begin_with("begin; set local client_min_messages = error").await?;
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!("analyze (skip_locked) {table}"))).execute(&mut *transaction).await?;
         transaction.commit().await?;
@@ -163,7 +166,7 @@ pub async fn analyze(pool: &Pool) -> Result<(), StorageError> {
 
 const WRITE: &str = include_str!("write_changes.sql");
 
-/// Writes everything, and tells every replica as soon as the transaction commits.
+/// Writes everything. The notification reaches every replica when the transaction commits.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -240,7 +243,7 @@ pub async fn write_changes(db: &mut Connection, brand_id: i32, facts: &IdentityC
 }
 
 impl IdentityChanges {
-    /// How many records, events and merges are news.
+    /// Number of new or changed records, events and merges.
     #[must_use]
     pub const fn news(&self) -> usize {
         self.records.len().saturating_add(self.events.len()).saturating_add(self.merges.len())

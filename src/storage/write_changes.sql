@@ -1,5 +1,5 @@
--- All steps see the tables as they were, so none of them may touch a row that another one touches: what goes and what comes
--- are told apart before.
+-- All steps see the tables as they were before the statement, so no two steps may touch the same row. The
+-- caller separates rows to delete from rows to write.
 with records_new as (
     insert into records (brand_id, record_key, state, live)
     select $1, new.record_key, new.state::json, new.live from unnest($2::text[], $3::text[], $55::boolean[]) as new (record_key, state, live)

@@ -1,4 +1,5 @@
-//! What a list no longer has: looked at once more, one by one, before it counts as gone.
+//! Finds records that a list no longer has. Each is checked with the source once more before it counts as
+//! deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,13 +16,13 @@ use crate::storage::records::{list_gone_after, list_records_after};
 use crate::storage::seen_keys::find_seen;
 use crate::storage::sync_runs::Step;
 
-/// How many records are compared at once.
+/// Records that are compared in one step.
 const STRIDE: i64 = 1_000;
 
-/// So few may always go.
+/// So few deletions are always allowed, whatever the percentage.
 const FEW: u64 = 10;
 
-/// What is known here, held against what a pass has met.
+/// The difference between the stored records and the items that the run has seen.
 #[derive(Default)]
 pub(crate) struct DeletionDiff {
     pub met: u64,
@@ -29,17 +30,20 @@ pub(crate) struct DeletionDiff {
 }
 
 impl SyncRunner {
-    /// Removes what is gone at the source. Gives back what should be known of it.
+    /// Deletes records that no longer exist at the source. Returns a note for the status; empty if there is
+    /// nothing to say.
     pub(crate) async fn find_deleted(&self, run: &RunContext<'_>, kind: SourceKind) -> Result<String, RunAbort> {
         let DeletionDiff { met, unmet } = self.diff(run, kind).await?;
-        // Those of which the source has spoken since are not in the list yet, or are met the next time.
+        // Records that the source mentioned since the run began are not in the list yet, or the next run sees
+        // them.
         let unmet: Vec<Record> = unmet.into_iter().filter(|record| record.versions.asserted_at().is_none_or(|at| at < run.row.started_at)).collect();
         let count = u64::try_from(unmet.len()).unwrap_or(u64::MAX);
         let known = met.saturating_add(count);
         let most = known.saturating_mul(u64::from(self.max_deletions_percent)).checked_div(100).unwrap_or_default();
         if count > most.max(if self.max_deletions_percent == 0 { 0 } else { FEW }) {
-            let note = format!("{count} of {known} are not in the list: too many to be believed (sync.max_deletions_percent)");
-            tracing::warn!(brand = self.account.brand.rules.slug, source = %self.account.source, stream = run.which.stream, count, known, "sync.gone.disbelieved");
+            let note =
+                format!("{count} of {known} records are missing from the list: more than sync.max_deletions_percent allows, so nothing was deleted");
+            tracing::warn!(brand = self.account.brand.rules.slug, source = %self.account.source, stream = run.which.stream, count, known, "too many records missing from the list; nothing deleted");
             return Ok(note);
         }
         let mut unsettled: usize = 0;
@@ -56,10 +60,14 @@ impl SyncRunner {
                 Err(stop) => return Err(stop),
             }
         }
-        Ok(if unsettled == 0 { String::new() } else { format!("{unsettled} are not in the list, and could not be looked at once more") })
+        Ok(if unsettled == 0 {
+            String::new()
+        } else {
+            format!("{unsettled} records are missing from the list and could not be checked, so they were not deleted")
+        })
     }
 
-    /// How many that the pass has met are gone since.
+    /// Counts the records that the run has seen and that were deleted since.
     pub(crate) async fn count_deleted(&self, run: &RunContext<'_>, kind: SourceKind) -> Result<u64, RunAbort> {
         let (mut count, mut after): (u64, String) = (0, String::new());
         loop {
@@ -70,13 +78,13 @@ impl SyncRunner {
             let hashes: Vec<[u8; 16]> = keys.iter().map(|key| run.seen_key(&key.to_string())).collect();
             let met = find_seen(&mut db, run.which, run.row.run_id, &hashes).await?;
             count = count.saturating_add(u64::try_from(met.len()).unwrap_or(u64::MAX));
-            // Whoever has a connection doesn't wait for another.
+            // Release the connection before the next call needs one, or all workers could wait for each other.
             drop(db);
             run.renew("").await?;
         }
     }
 
-    /// Holds the live records of a kind against what the pass has met.
+    /// Compares the live records of a kind with the items that the run has seen.
     pub(crate) async fn diff(&self, run: &RunContext<'_>, kind: SourceKind) -> Result<DeletionDiff, RunAbort> {
         let (mut diff, mut after) = (DeletionDiff::default(), String::new());
         loop {
@@ -93,7 +101,7 @@ impl SyncRunner {
         }
     }
 
-    /// Looks once more: `None` where the source can't be asked that.
+    /// Asks the source about one record. `None` if its API has no such call.
     async fn is_deleted(&self, run: &RunContext<'_>, record: &Record) -> Result<Option<bool>, RunAbort> {
         let key = record.key.to_string();
         let mut ask: Option<Ask> = self.api().confirm(record);

@@ -1,7 +1,8 @@
-//! Asking what webhooks only hinted at: one worker per account, of which any replica may run one.
+//! Calls to a source's API that follow from its webhooks: one worker for each account and replica.
 //!
-//! Like the inbox's: a claim is committed with a lease, who dies with it leaves the question to others, and what fails is asked
-//! again after growing pauses. That the budget allows no call, or that the account is left alone, is no attempt.
+//! As in the inbox, a claim is committed with a lease. If the worker dies, another one takes over when the
+//! lease ends. Failed calls are repeated after growing pauses. An exhausted rate limit or an open circuit
+//! breaker does not count as an attempt.
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -35,37 +36,37 @@ use crate::storage::follow_ups::{FollowUpRow, NewFollowUpRow, Outcome, claim_fol
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 use crate::upstream::{CallError, CallPriority, UpstreamClient};
 
-/// Questions that are asked at once.
+/// Follow-ups that one worker runs at the same time.
 const AT_ONCE: u32 = 8;
 
-/// How many questions may follow from one.
+/// The most further calls that may follow from one follow-up.
 const MOST_FOLLOWING: usize = 100;
 
-/// How often it is looked at what is due.
+/// Pause between two checks for due follow-ups.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a question waits that could not be asked.
+/// How long a follow-up waits if its call was not possible.
 const UNASKED: SignedDuration = SignedDuration::from_secs(5);
 
-/// Why a question has no answer.
+/// Why a follow-up did not succeed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
     Call(#[from] CallError),
     #[error(transparent)]
     Storage(#[from] StorageError),
-    #[error("a mistake of this program: please report it")]
+    #[error("internal error (panic); please report it")]
     Panicked,
-    #[error("each time it was begun, the service ended or took too long")]
+    #[error("the lease ended at every attempt: the service stopped, or the calls took too long")]
     NeverEnded,
-    #[error("more questions follow from it than anybody needs")]
+    #[error("too many further calls follow from it")]
     TooManyFollowUps,
-    /// Somebody else asks, or nobody needs to any more.
-    #[error("it is no longer claimed")]
+    /// Another worker has claimed the row, or it was deleted.
+    #[error("the claim was lost")]
     Lost,
 }
 
-/// Asks what is to be asked of one account.
+/// Runs the follow-ups of one account.
 pub struct FollowUps {
     pool: Pool,
     account: Arc<UpstreamClient>,
@@ -75,14 +76,14 @@ pub struct FollowUps {
 }
 
 impl FollowUps {
-    /// A worker for an account.
+    /// Creates the worker of an account.
     #[must_use]
     pub const fn new(pool: Pool, account: Arc<UpstreamClient>, settings: &SyncSettings, clock: Clock) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
         Self { pool, account, clock, lease, max_attempts: settings.follow_up_max_attempts }
     }
 
-    /// Goes on until the service ends. What is being asked then is due again when its lease ends.
+    /// Runs until the service shuts down. Interrupted follow-ups are due again when their lease ends.
     pub async fn run(self, background: BackgroundTasks) {
         let mut is_failing = false;
         while !background.is_ending() {
@@ -97,10 +98,10 @@ impl FollowUps {
                 }
                 Ok(_) => is_failing = false,
                 Err(error) => {
-                    // Said once, not for every attempt.
+                    // Logged once per outage, not for every attempt.
                     if !is_failing {
                         let (brand, source) = (self.account.brand.rules.slug.as_str(), self.account.source.as_str());
-                        tracing::warn!(brand, source, %error, "what webhooks hinted at is not asked yet");
+                        tracing::warn!(brand, source, %error, "follow-up calls failed; retrying");
                     }
                     is_failing = true;
                 }
@@ -112,12 +113,12 @@ impl FollowUps {
         }
     }
 
-    /// Claims and asks what is due. Gives back how many questions that was.
+    /// Claims due follow-ups and runs them. Returns how many there were.
     ///
     /// # Errors
-    /// When Postgres fails. What was claimed is due again when its lease ends.
+    /// When Postgres fails. The claimed follow-ups are due again when their lease ends.
     pub async fn step(&self) -> Result<usize, StorageError> {
-        // One is enough to find out whether an account is back.
+        // While the circuit breaker is open, one call is enough to test the source.
         let limit = if self.account.is_open() { AT_ONCE } else { 1 };
         let token = Uuid::new_v4();
         let claim = Claim { token, frozen_at: self.clock.frozen_at(), lease: self.lease, limit };
@@ -162,7 +163,7 @@ impl FollowUps {
         }
     }
 
-    /// Asks, and what follows from it. Each answer is taken in as it comes.
+    /// Makes the call, and those that follow from it. Each reply is applied as it comes.
     async fn ask(&self, row: &FollowUpRow, token: Uuid) -> Result<(), Failure> {
         let first = serde_json::from_value(row.ask.clone()).map_err(|_| StorageError::Corrupt("follow_ups"))?;
         let (mut asks, mut count): (Vec<Ask>, usize) = (vec![first], 0);
@@ -176,7 +177,7 @@ impl FollowUps {
             }
             let heard = self.account.call(&ask, CallPriority::FollowUp, self.timeout()).await?;
             if heard.says_nothing() {
-                return Err(CallError::Unreadable(Unreadable::Missing("value where the settings' pointers lead")).into());
+                return Err(CallError::Unreadable(Unreadable::Missing("value at the pointers in the settings")).into());
             }
             self.take(&heard).await?;
             asks.extend(heard.next.iter().chain(&heard.follow).filter(|next| **next != ask).cloned());
@@ -192,7 +193,8 @@ impl FollowUps {
         renew_follow_up(&self.pool, self.account.brand.id(), row.follow_up_id, token, (self.clock.frozen_at(), self.lease)).await
     }
 
-    /// How long a call may wait for the budget, so that what is asked for places as well ends before the lease.
+    /// How long one call may wait for the rate limit. It is a part of the lease, so that calls for names of
+    /// places also end in time.
     fn timeout(&self) -> Duration {
         self.lease / 4
     }
@@ -209,7 +211,7 @@ impl FollowUps {
     }
 }
 
-/// What a webhook hints at, where its source may be asked.
+/// The follow-ups of a webhook. Empty if the source's API is not connected.
 pub(crate) fn hints(brand: &Brand, source: Source, delivery: &Delivery, changes: &[Change]) -> Vec<NewFollowUpRow> {
     if !brand.rules.accounts.contains_key(&source) {
         return Vec::new();
@@ -219,13 +221,14 @@ pub(crate) fn hints(brand: &Brand, source: Source, delivery: &Delivery, changes:
     asks.iter().map(|ask| NewFollowUpRow { source, ask: json!(ask), subjects: subjects.clone() }).collect()
 }
 
-/// What is to be asked of records of which an old word came again, where their source may be asked.
+/// Follow-ups that fetch the current state of records after an old webhook was repeated. Empty if the source's
+/// API is not connected.
 pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Vec<NewFollowUpRow> {
     if !brand.rules.accounts.contains_key(&source) {
         return Vec::new();
     }
     let (api, hasher) = (brand.rules.sources.api(source), SuppressionHasher::new(&brand.row.suppression_key));
-    // What is known of them isn't read for this.
+    // `confirm` only uses the key, so the stored values are not loaded.
     let nothing = Update { at: Timestamp::MIN, received_at: Timestamp::MIN, scope: Scope::Partial, fields: BTreeMap::new() };
     let hint = |key: &RecordKey| {
         let ask = api.confirm(&Record { key: key.clone(), versions: FieldVersions::from(nothing.clone()) })?;
@@ -234,7 +237,7 @@ pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Ve
     records.iter().filter_map(hint).collect()
 }
 
-/// What is spoken of, as the ledger would name it.
+/// The hashes by which an erasure finds the follow-ups of a person.
 fn subjects(changes: &[Change], hasher: &SuppressionHasher) -> Vec<SuppressionHash> {
     let hashes = |change: &Change| match change {
         Change::Record { key, .. } => vec![hasher.record(key)],

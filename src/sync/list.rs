@@ -1,14 +1,16 @@
-//! From page to page of a list.
+//! Reads a list page by page.
 //!
-//! Lists move while they are walked through: when something before us is deleted, what follows moves up and would be missed. So
-//! when the source says that there are fewer things than on the page before, as many pages are walked again; and when in the
-//! end fewer that are still there have been met than there are, the whole list is.
+//! Lists change while they are read. If an item on an earlier page is deleted, later items move up, and the run
+//! would miss them. So if the source reports a smaller total than on the page before, the run reads as many
+//! pages again. If the run ends with fewer existing items than the source reports, it reads the whole list
+//! again.
 //!
-//! The list of what changed since a time moves otherwise: nothing leaves it but what is deleted, and what changes while it is walked
-//! comes in, or moves to where the newest are. The next such pass asks from when this one began, so all of that is in it. It is
-//! walked once, then, and who isn't in it is not gone. One thing can be missed: where the newest are last, and something on a page
-//! before us changes again, what follows moves up. That takes several pages and a lost webhook; the next pass through everything
-//! finds it.
+//! An incremental list (changes since a time) behaves differently: only deletions remove an item, and a change
+//! during the run adds the item or moves it to the newest end. The next incremental run starts from the start
+//! of this one, so it includes all of that. So an incremental run reads the list once, and a missing item does
+//! not count as deleted. One case is missed: the newest items come last, and an item on an earlier page changes
+//! again, so that later items move up. This needs several pages and a lost webhook. The next full run repairs
+//! it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,24 +24,25 @@ use crate::storage::seen_keys::count_seen;
 use crate::storage::sync_runs::Step;
 use crate::upstream::CallError;
 
-/// How often a list is begun again at most, since some sources count what they don't list.
+/// How often a list is read again at most. Some sources count items that they do not list.
 const MOST_ROUNDS: i32 = 2;
 
-/// How often, and how long each time, is waited for webhooks that came meanwhile.
+/// How often, and how long each time, the run waits for pending webhooks.
 const WAITS: u32 = 60;
 const WAIT: Duration = Duration::from_millis(500);
 
-/// How many pages can be walked again without beginning anew.
+/// How many pages back the run can go without a restart.
 const REMEMBERED: usize = 16;
 
 impl SyncRunner {
-    /// Walks through a list, and looks for what is gone; or through what changed. Gives back what should be known of it.
+    /// Reads a list. A full run then looks for deleted records. Returns a note for the status; empty if there
+    /// is nothing to say.
     pub(crate) async fn scan_list(&self, run: &RunContext<'_>, holds: ListCoverage) -> Result<String, RunAbort> {
         let mut seen = 0;
         let mut restart_count = run.row.restart_count;
         let first = || self.api().first(run.which.stream, run.row.since);
         let mut cursor = run.row.cursor.as_ref().and_then(|cursor| Ask::of_json(cursor).or_else(first));
-        // What a pass goes on from was counted before it was left.
+        // The first page of a resumed run was counted before the interruption.
         let mut is_counted = run.row.scanned > 0;
         while let Some(ask) = cursor.take() {
             self.scan_pages(run, ask, std::mem::take(&mut is_counted)).await?;
@@ -60,7 +63,7 @@ impl SyncRunner {
         }
     }
 
-    /// How many things have been met that are still there, as far as webhooks tell.
+    /// Counts the items that the run has seen and that still exist. Webhooks report deletions during the run.
     async fn count_met(&self, run: &RunContext<'_>, holds: ListCoverage) -> Result<u64, RunAbort> {
         match holds {
             ListCoverage::Records(kind) => {
@@ -72,7 +75,8 @@ impl SyncRunner {
         }
     }
 
-    /// What came before the end of the list should count; what keeps failing is not waited for.
+    /// Waits for webhooks that arrived before the end of the list, so that their deletions count. It gives up
+    /// after [`WAITS`] tries: a webhook may keep failing.
     async fn wait_for_webhooks(&self, run: &RunContext<'_>) -> Result<(), RunAbort> {
         let since = self.clock.now();
         let is_pending =
@@ -96,7 +100,7 @@ impl SyncRunner {
             if next.as_ref() == Some(&ask) {
                 return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing("end of the list"))));
             }
-            // The next page is on its way while this one is applied.
+            // Fetches the next page while this one is applied.
             let fetch = async {
                 match &next {
                     Some(next) => run.ask(next).await.map(Some),
@@ -118,8 +122,8 @@ impl SyncRunner {
         }
     }
 
-    /// Applies a page and writes down that it is. The page itself is kept as the place to go on from: when some of it is gone by
-    /// then, what moved up to it is not missed.
+    /// Applies a page and saves the progress. The cursor stays on this page: if items are deleted before the run
+    /// resumes, later items move up to it, and a run that continues on the next page would miss them.
     async fn keep(&self, run: &RunContext<'_>, ask: &Ask, heard: &ParsedReply, is_counted: bool) -> Result<(), RunAbort> {
         let changed = run.take(heard).await?;
         let sightings: Vec<[u8; 16]> = match run.pass() {
@@ -138,7 +142,7 @@ impl SyncRunner {
     }
 }
 
-/// The page to walk next: a page already walked, where so many things went that what follows has moved up to it.
+/// The next page to read. If the total shrank, it is an earlier page, because later items have moved up to it.
 fn next_ask(ask: &Ask, heard: &ParsedReply, scanned: &VecDeque<Ask>, total_before: Option<u64>) -> Option<Ask> {
     let fewer = total_before.zip(heard.total).map_or(0, |(before, now)| before.saturating_sub(now));
     let page = u64::try_from(heard.there.len()).unwrap_or(u64::MAX).max(1);
@@ -164,6 +168,6 @@ mod tests {
         {
             assert_eq!(next_ask(&page(5), &heard(now), &scanned, before), Some(page(expected)), "{before:?} {now:?}");
         }
-        assert_eq!(next_ask(&page(1), &heard(Some(1)), &VecDeque::new(), Some(9)), Some(page(6)), "nothing was walked before");
+        assert_eq!(next_ask(&page(1), &heard(Some(1)), &VecDeque::new(), Some(9)), Some(page(6)), "no earlier page");
     }
 }

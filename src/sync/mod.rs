@@ -1,11 +1,13 @@
-//! Walking through what a source has: once in full (backfill), and from time to time to find and repair what webhooks missed
-//! (reconcile). Where a source can tell what changed since a time, that is walked through in between.
+//! Reads everything that a source has: once in full (backfill), and later again, to find and repair changes
+//! that no webhook reported (reconcile). If a source can list changes since a time, incremental runs read these
+//! in between.
 //!
-//! A stream is walked by one runner at a time over all replicas. After each step it is written down how far it came, so that
-//! whoever goes on after a kill begins there; what is applied twice changes nothing. What the source says is held against what
-//! webhooks said by the source's own time stamps, so that both may come at once.
+//! One runner at a time reads a stream, over all replicas. It saves its progress after each step, so that a
+//! runner that resumes after a crash continues there. Applying a change twice has no effect. Values from the
+//! source and from webhooks are compared by the source's own time stamps, so both may arrive at the same time.
 //!
-//! `list` goes from page to page, `each` asks about one thing after the other, `deleted` looks for what a list no longer has.
+//! `list` reads a list page by page, `per_record` makes a call for each stored item, `deletions` finds records
+//! that a list no longer has.
 
 mod deletions;
 pub mod follow_up;
@@ -33,7 +35,7 @@ use crate::storage::sync_runs::{Beginning, End, StreamKey, claim_stream, finish_
 use crate::storage::sync_streams::StreamRow;
 use crate::upstream::{CallError, UpstreamClient};
 
-/// Walks through the streams of an account.
+/// Runs the syncs of an account's streams.
 pub struct SyncRunner {
     pub(crate) pool: Pool,
     pub(crate) account: Arc<UpstreamClient>,
@@ -43,20 +45,20 @@ pub struct SyncRunner {
     token: Uuid,
 }
 
-/// What a pass walks through.
+/// What a run reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SyncMode {
-    /// Everything.
+    /// All items.
     Full,
-    /// What changed at the source: nobody is looked for as gone.
+    /// Items that changed at the source. Such a run does not look for deletions.
     Incremental {
-        /// From then on.
+        /// The changes from this time on.
         since: Timestamp,
     },
 }
 
 impl SyncMode {
-    /// The pass of a stream that is under way, or the last one.
+    /// The mode of a stream's current run, or of its last one.
     #[must_use]
     pub fn of(row: &StreamRow) -> Self {
         row.since.map_or(Self::Full, |since| Self::Incremental { since })
@@ -70,66 +72,67 @@ impl SyncMode {
     }
 }
 
-/// How far a pass is.
+/// How far a run is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// What was walked.
+    /// Items read so far.
     pub scanned: u64,
-    /// What of it was news.
+    /// Items that were new or different here.
     pub changed: u64,
-    /// How many there are, where that is known.
+    /// Number of items at the source, if known.
     pub total: Option<u64>,
 }
 
-/// What is heard of a pass.
+/// Progress of a run, for a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct ProgressEvent<'a> {
-    /// How far it is.
+    /// How far the run is.
     pub progress: Progress,
-    /// Why it stands still; empty while it goes on.
+    /// Why the run waits; empty while it makes progress.
     pub note: &'a str,
 }
 
-/// Hears how a pass goes.
+/// Callback that receives the progress of a run.
 pub type Listener<'a> = &'a (dyn Fn(ProgressEvent<'_>) + Sync);
 
-/// How a pass ended.
+/// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunEnd {
-    /// It was all walked through.
+    /// It read all items.
     Complete {
-        /// Of what.
+        /// What the run read.
         pass: SyncMode,
-        /// What was walked.
+        /// How far it came.
         progress: Progress,
-        /// What was gone at the source.
+        /// Records that were deleted, because they no longer exist at the source.
         deleted: u64,
-        /// What of that was not as it should be, as a share of 1; `None` for the first pass, before which nothing was known.
+        /// Share of items that were wrong here, from 0 to 1. `None` for the first run, before which nothing was
+        /// stored.
         drift: Option<f32>,
-        /// What should be known of it; empty for nothing.
+        /// Note for the status; empty if there is nothing to say.
         note: String,
     },
-    /// Somebody wanted it to end.
+    /// A person cancelled it.
     Cancelled,
-    /// Somebody else walks.
+    /// Another runner holds the lease of the stream.
     LeaseHeldElsewhere,
-    /// The source can't be walked through.
+    /// The source could not be read. The text is the reason.
     Broken(String),
 }
 
-/// A pass that can't go on now.
+/// Why a run was interrupted. Another runner can resume it.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
-    /// Postgres fails.
+    /// Postgres failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The service is ending.
-    #[error("the service is ending")]
+    /// The service is shutting down.
+    #[error("the service is shutting down")]
     Ending,
 }
 
 impl SyncRunner {
-    /// A walker for an account.
+    /// Creates a runner for an account.
     #[must_use]
     pub fn new(pool: Pool, account: Arc<UpstreamClient>, settings: &SyncSettings, clock: Clock) -> Self {
         Self {
@@ -142,25 +145,25 @@ impl SyncRunner {
         }
     }
 
-    /// Where it is written down how far it came.
+    /// The connections to Postgres.
     #[must_use]
     pub const fn pool(&self) -> &Pool {
         &self.pool
     }
 
-    /// Whose account it is.
+    /// The brand of the account.
     #[must_use]
     pub fn brand(&self) -> &Brand {
         &self.account.brand
     }
 
-    /// At which source.
+    /// The source of the account.
     #[must_use]
     pub fn source(&self) -> Source {
         self.account.source
     }
 
-    /// The kinds of record of other connected sources that a stream asks about one by one.
+    /// Kinds of record, from other connected sources, for each of which a stream makes a call.
     #[must_use]
     pub fn needs(&self, stream: Stream) -> BTreeSet<SourceKind> {
         let is_connected = |source: Source| source != self.source() && self.brand().rules.accounts.contains_key(&source);
@@ -173,19 +176,19 @@ impl SyncRunner {
         self.account.brand.rules.sources.api(self.account.source)
     }
 
-    /// Leaves to others what this one walks.
+    /// Releases the leases of this runner, so that others can resume its runs.
     ///
     /// # Errors
-    /// When Postgres fails: others go on when the lease ends.
+    /// When Postgres fails. The leases then end by themselves.
     pub async fn release(&self) -> Result<(), StorageError> {
         release_streams(&self.pool, self.account.brand.id(), self.token).await
     }
 
-    /// Walks through a stream: from where somebody left it, or from its beginning. Where everything is wanted, and what was left is
-    /// a pass of what changed, that is ended first: it is short.
+    /// Runs a stream: resumes an interrupted run, or starts a new one. If a full run is requested and the
+    /// interrupted run is incremental, it first finishes the incremental one, because that is short.
     ///
     /// # Errors
-    /// When Postgres fails, or the service is ending: somebody goes on from there when the lease ends.
+    /// When Postgres fails, or the service is shutting down. Another runner can resume when the lease ends.
     pub async fn scan(&self, stream: Stream, pass: SyncMode, listener: Listener<'_>) -> Result<RunEnd, SyncError> {
         loop {
             let which = StreamKey { brand_id: self.account.brand.id(), source: self.account.source, stream: stream.name };
@@ -201,7 +204,7 @@ impl SyncRunner {
         }
     }
 
-    /// Walks to the end of a pass.
+    /// Continues a run to its end.
     async fn go_on(&self, run: &RunContext<'_>, stream: Stream) -> Result<RunEnd, SyncError> {
         let scanned = match stream.traversal {
             Traversal::List(holds) => self.scan_list(run, holds).await,

@@ -1,4 +1,4 @@
-//! A question about each thing that is known here.
+//! Makes a call to the source for each stored record or event.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use crate::storage::events::{count_events, list_events_after};
 use crate::storage::records::{count_record_ids, list_records_after};
 use crate::storage::sync_runs::Step;
 
-/// How many things are asked about before it is written down how far that came.
+/// Items after which the progress is saved.
 const STRIDE: u8 = 32;
 
-/// How many questions are put at once.
+/// Calls at the same time.
 const AT_ONCE: usize = 4;
 
-/// What a cursor of ours asks for.
+/// Marks a cursor of this module: the id of the last item.
 const AFTER: &str = "after";
 
 impl SyncRunner {
-    /// Asks about each record or event. Gives back what should be known of it.
+    /// Makes a call for each record or event. Returns a note for the status; empty if there is nothing to say.
     pub(crate) async fn scan_each(&self, run: &RunContext<'_>, stream: Stream) -> Result<String, RunAbort> {
         let mut after = run.row.cursor.as_ref().and_then(Ask::of_json).map(|cursor| cursor.about).unwrap_or_default();
         let total = self.count_each(stream).await?;
@@ -38,7 +38,7 @@ impl SyncRunner {
             while let Some(done) = asked.next().await {
                 match done {
                     Ok(more) => changed = changed.saturating_add(more),
-                    // One that can't be asked about keeps nobody else from it.
+                    // A failed call does not stop the run.
                     Err(RunAbort::Broken(_)) => failed = failed.saturating_add(1),
                     Err(stop) => return Err(stop),
                 }
@@ -48,10 +48,10 @@ impl SyncRunner {
             run.save(Step { cursor, scanned: known.len(), changed, total: Some(total), ..Step::default() }).await?;
             after.clone_from(last);
         }
-        Ok(if failed == 0 { String::new() } else { format!("{failed} could not be asked about") })
+        Ok(if failed == 0 { String::new() } else { format!("calls for {failed} items failed") })
     }
 
-    /// All pages of what is said about one thing.
+    /// Reads all pages of one item.
     async fn ask_about(&self, run: &RunContext<'_>, first: Ask) -> Result<usize, RunAbort> {
         let (mut changed, mut ask): (usize, Option<Ask>) = (0, Some(first));
         while let Some(asked) = ask.take() {

@@ -1,4 +1,4 @@
-//! A runner's turn with a stream: asking as long as it takes, and writing down how far it came.
+//! A sync run of one stream: calls the source with retries, renews the lease, and saves the progress.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,16 +14,16 @@ use crate::storage::sync_runs::{LeaseOwner, LeaseStatus, Step, StreamKey, renew_
 use crate::storage::sync_streams::StreamRow;
 use crate::upstream::{CallError, CallPriority};
 
-/// How often a question is put before the pass is given up; the pauses grow to [`LONGEST_PAUSE`], so that is about an hour.
+/// Failures of one call before the run gives up. With pauses up to [`LONGEST_PAUSE`], this takes about an hour.
 const MOST_FAILURES: u32 = 64;
 
-/// The longest pause before a question is put again.
+/// The longest pause before a call is repeated.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// How deep answers that lead to further questions are followed.
+/// How deep calls that follow from replies are nested.
 const DEPTH: u32 = 3;
 
-/// Why a pass ends before its end.
+/// Why a run ended early.
 #[derive(Debug)]
 pub(crate) enum RunAbort {
     Cancelled,
@@ -33,11 +33,11 @@ pub(crate) enum RunAbort {
     Storage(StorageError),
 }
 
-/// A runner's turn with a stream.
+/// A sync run of one stream.
 pub(crate) struct RunContext<'a> {
     walker: &'a SyncRunner,
     pub(crate) which: StreamKey<'a>,
-    /// The stream as it was found.
+    /// The stream's row when the run claimed it.
     pub(crate) row: StreamRow,
     listener: Listener<'a>,
     tally: Mutex<Tally>,
@@ -50,7 +50,7 @@ struct Tally {
 }
 
 impl SyncRunner {
-    /// This runner, with a lease from now.
+    /// This runner, with a lease that starts now.
     pub(crate) fn runner(&self) -> LeaseOwner {
         let at = self.clock.now();
         let lease = SignedDuration::try_from(self.lease).unwrap_or(SignedDuration::from_secs(60));
@@ -87,7 +87,7 @@ impl<'a> RunContext<'a> {
         self.tally().deleted
     }
 
-    /// What of that which was walked was not as it should be. Before the first pass nothing was known.
+    /// Share of items that were wrong here. `None` for the first run, before which nothing was stored.
     pub(crate) fn drift(&self) -> Option<f32> {
         let Tally { progress, deleted } = *self.tally();
         let share = |part: u64, whole: u64| {
@@ -97,7 +97,7 @@ impl<'a> RunContext<'a> {
         self.row.is_reconcile.then(|| share(progress.changed.saturating_add(deleted), progress.scanned.saturating_add(deleted)))
     }
 
-    /// Asks until there is an answer. What may heal is waited for, the lease renewed meanwhile.
+    /// Calls the source until it answers. Retryable errors are retried; the lease is renewed meanwhile.
     pub(crate) async fn ask(&self, ask: &Ask) -> Result<Arc<ParsedReply>, RunAbort> {
         let timeout = self.walker.lease / 4;
         let mut failures: u32 = 0;
@@ -105,7 +105,7 @@ impl<'a> RunContext<'a> {
             let note = match self.walker.account.call(ask, self.priority(), timeout).await {
                 Ok(heard) => return Ok(heard),
                 Err(CallError::ShuttingDown) => return Err(RunAbort::Ending),
-                // It is not our turn yet, which is nothing wrong.
+                // Waiting for the rate limit is no failure.
                 Err(error @ CallError::RateLimited) => {
                     self.tell(&error.to_string());
                     String::new()
@@ -122,7 +122,7 @@ impl<'a> RunContext<'a> {
         }
     }
 
-    /// Says why it stands still.
+    /// Reports to the listener why the run waits.
     fn tell(&self, note: &str) {
         (self.listener)(ProgressEvent { progress: self.progress(), note });
     }
@@ -134,7 +134,7 @@ impl<'a> RunContext<'a> {
         checked(renew_lease(&self.walker.pool, self.which, self.walker.runner(), note).await?)
     }
 
-    /// Takes in what was heard, and what it leads to. Gives back how much of it was news.
+    /// Applies a reply, and the calls that follow from it. Returns how many items were new or different.
     pub(crate) async fn take(&self, heard: &ParsedReply) -> Result<usize, RunAbort> {
         let mut changed = self.take_one(heard).await?;
         let mut asks: Vec<(Ask, u32)> = heard.follow.iter().map(|ask| (ask.clone(), 1)).collect();
@@ -155,7 +155,7 @@ impl<'a> RunContext<'a> {
         Ok(apply_reply(&self.walker.pool, &self.walker.account, self.priority(), self.walker.lease / 4, heard).await?.different)
     }
 
-    /// Writes down a step.
+    /// Saves the progress after a step.
     pub(crate) async fn save(&self, step: Step<'_>) -> Result<(), RunAbort> {
         let standing = save_step(&self.walker.pool, self.which, self.walker.runner(), &step).await?;
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
@@ -175,7 +175,7 @@ impl<'a> RunContext<'a> {
         checked(standing)
     }
 
-    /// Whatever is news after the first pass, no webhook has brought here.
+    /// Counts changes that no webhook reported: every difference that a run after the first one finds.
     fn count_missed(&self, missed: u64) {
         if self.row.is_reconcile && missed > 0 {
             let (brand, stream) = (self.walker.account.brand.rules.slug.clone(), self.which.stream.to_owned());
@@ -184,7 +184,7 @@ impl<'a> RunContext<'a> {
         }
     }
 
-    /// What stands for a record or event among what was met.
+    /// The hash that stands for a record or event in `sync_seen_keys`.
     pub(crate) fn seen_key(&self, key: &str) -> [u8; 16] {
         LookupHash::new(&self.walker.account.brand.row.secret, "sighting", key).0
     }

@@ -1,5 +1,5 @@
-//! When the service walks through what: once in full, again from time to time, through what changed in between, and on with what
-//! somebody left.
+//! When the service runs which sync: a full run once and then regularly, incremental runs in between.
+//! Interrupted runs are resumed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,28 +16,29 @@ use crate::sources::api::{ListCoverage, Stream, Traversal};
 use crate::storage::sync_streams::{StreamRow, list_streams};
 use crate::upstream::UpstreamClient;
 
-/// How often it is looked at what is due.
+/// Pause between two checks for due runs.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// How long a pass that broke is left alone.
+/// How long a failed run rests.
 const AFTER_BREAKING: SignedDuration = SignedDuration::from_mins(15);
 
-/// How much longer ago than the last pass began it is asked what changed since: the source's clock is theirs, and this one ours.
+/// How much an incremental run overlaps with the one before, because the clocks of the source and of this
+/// service differ.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 
-/// Walks through an account's streams when they are due, until the service ends.
+/// Runs an account's streams when they are due, until the service shuts down.
 pub async fn run_schedule(pool: Pool, account: Arc<UpstreamClient>, settings: SyncSettings, clock: Clock, background: BackgroundTasks) {
     let walker = || SyncRunner::new(pool.clone(), Arc::clone(&account), &settings, clock.clone());
-    // What changed lately doesn't wait for the hours that everything may take.
+    // Incremental runs do not wait for a full run, which may take hours.
     tokio::join!(keep(walker(), &settings, &background, ScheduleKind::Full), keep(walker(), &settings, &background, ScheduleKind::Incremental));
 }
 
-/// What is walked one after the other; the two go side by side, each stream by one of them.
+/// The two schedules. They run at the same time; each stream is in one run at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScheduleKind {
-    /// Everything of each stream.
+    /// Full runs of all streams.
     Full,
-    /// What changed in those whose source can tell.
+    /// Incremental runs of the streams whose source can list changes.
     Incremental,
 }
 
@@ -47,7 +48,7 @@ async fn keep(walker: SyncRunner, settings: &SyncSettings, background: &Backgrou
             worked = walk_due(&walker, settings, line) => {
                 if let Err(error) = worked {
                     release(&walker).await;
-                    tracing::warn!(brand = walker.account.brand.rules.slug, source = %walker.account.source, %error, "sync.pass.left");
+                    tracing::warn!(brand = walker.account.brand.rules.slug, source = %walker.account.source, %error, "sync run interrupted; retrying");
                 }
             }
             () = background.until_ending() => {}
@@ -57,19 +58,19 @@ async fn keep(walker: SyncRunner, settings: &SyncSettings, background: &Backgrou
             () = background.until_ending() => {}
         }
     }
-    // Others needn't wait for the lease to end.
+    // Other replicas need not wait until the leases end.
     release(&walker).await;
 }
 
-/// Postgres may be what failed: then the lease ends by itself.
+/// Ignores errors: if Postgres fails, the leases end by themselves.
 async fn release(walker: &SyncRunner) {
     let _ = walker.release().await;
 }
 
-/// Walks through what is due now.
+/// Runs the streams that are due now.
 ///
 /// # Errors
-/// When Postgres fails, or the service is ending.
+/// When Postgres fails, or the service is shutting down.
 pub async fn walk_due(walker: &SyncRunner, settings: &SyncSettings, line: ScheduleKind) -> Result<(), SyncError> {
     let now = || walker.clock.now();
     let can_tell = |stream: &Stream| walker.api().first(stream.name, Some(now())).is_some();
@@ -85,20 +86,20 @@ pub async fn walk_due(walker: &SyncRunner, settings: &SyncSettings, line: Schedu
     Ok(())
 }
 
-/// Whether those who are to be asked about one by one are still being found out elsewhere. Nobody waits for a list that can't be
-/// walked through: that may be so for good.
+/// Whether a stream must wait for the first run of the lists that it depends on. It does not wait for a list
+/// that failed: the failure may be permanent.
 fn waits_for_others(walker: &SyncRunner, stream: Stream, rows: &[StreamRow]) -> bool {
     others(walker, stream, rows).iter().any(|others| others.is_none_or(StreamRow::is_first_under_way))
 }
 
-/// Whether all those of a list who are to be asked about one by one became known only after the last pass had begun.
+/// Whether a list that a stream depends on finished its first run only after the stream's last full run began.
 fn is_overtaken(walker: &SyncRunner, stream: Stream, row: Option<&StreamRow>, rows: &[StreamRow]) -> bool {
     let Some(own) = row.filter(|own| own.is_complete()) else { return false };
     let is_later = |others: &StreamRow| others.is_complete() && !others.is_reconcile && others.finished_at > own.last_full_started_at;
     others(walker, stream, rows).into_iter().flatten().any(is_later)
 }
 
-/// The lists of those who are to be asked about one by one, as far as they were walked; `None` for one that nobody began with.
+/// The lists on which a stream depends; `None` for a list that has no run yet.
 fn others<'a>(walker: &SyncRunner, stream: Stream, rows: &'a [StreamRow]) -> Vec<Option<&'a StreamRow>> {
     let list_of = |kind: SourceKind| {
         let streams = walker.brand().rules.sources.api(kind.source()).streams();
@@ -108,25 +109,25 @@ fn others<'a>(walker: &SyncRunner, stream: Stream, rows: &'a [StreamRow]) -> Vec
     lists.map(|(source, name)| rows.iter().find(|row| row.source == source.as_str() && row.stream == name)).collect()
 }
 
-/// The pass that somebody should walk now: one that was left, as it is; else everything, when it is time for that; else what
-/// changed, where the source can tell.
+/// The run that is due now: the interrupted one; else a full run, if its time has come; else an incremental
+/// run, if the source can list changes.
 fn due(row: Option<&StreamRow>, can_tell: bool, settings: &SyncSettings, now: Timestamp) -> Option<SyncMode> {
     let Some(row) = row else { return settings.backfill.then_some(SyncMode::Full) };
     if row.is_walked(now) {
         return None;
     }
-    // Whoever walked it may have been killed before hearing that it was cancelled.
+    // The runner may have been killed before it saw the cancellation.
     let ended_at = row.finished_at.or(row.lease_until.filter(|_| row.is_cancelled));
     let Some(ended_at) = ended_at else { return Some(SyncMode::of(row)) };
     let is_past = |at: Timestamp, time: SignedDuration| now.duration_since(at) > time;
-    // Somebody cancelled it, or the source can't be walked through now. What changed is asked for again when it would be anyway.
+    // A cancelled or failed run rests. An incremental run rests no longer than its usual interval.
     let every = SignedDuration::from_mins(i64::from(settings.incremental_minutes));
     let rest = if SyncMode::of(row) == SyncMode::Full { AFTER_BREAKING } else { AFTER_BREAKING.min(every) };
     if !row.is_complete() && !is_past(ended_at, rest) {
         return None;
     }
     let Some(last_full_started_at) = row.last_full_started_at else {
-        // Who cancelled the first pass will say when to go on.
+        // If a person cancelled the first run, a person must start it again.
         return (settings.backfill && !row.is_cancelled).then_some(SyncMode::Full);
     };
     if settings.reconcile_hours > 0 && is_past(last_full_started_at, SignedDuration::from_hours(i64::from(settings.reconcile_hours))) {
@@ -141,13 +142,21 @@ fn report(walker: &SyncRunner, stream: Stream, ended: &RunEnd) {
     let (brand, source, stream) = (walker.account.brand.rules.slug.as_str(), walker.account.source.as_str(), stream.name);
     match ended {
         RunEnd::Complete { pass: SyncMode::Full, progress, deleted, drift, .. } => {
-            tracing::info!(brand, source, stream, scanned = progress.scanned, changed = progress.changed, deleted, drift, "sync.pass.complete");
+            tracing::info!(brand, source, stream, scanned = progress.scanned, changed = progress.changed, deleted, drift, "full sync run complete");
         }
         RunEnd::Complete { pass: SyncMode::Incremental { .. }, progress, drift, .. } => {
-            tracing::info!(brand, source, stream, changed = progress.scanned, missed = progress.changed, share = drift, "sync.changes.complete");
+            tracing::info!(
+                brand,
+                source,
+                stream,
+                changed = progress.scanned,
+                missed = progress.changed,
+                share = drift,
+                "incremental sync run complete"
+            );
         }
-        RunEnd::Cancelled => tracing::info!(brand, source, stream, "sync.pass.cancelled"),
-        RunEnd::Broken(reason) => tracing::warn!(brand, source, stream, reason, "sync.pass.broken"),
+        RunEnd::Cancelled => tracing::info!(brand, source, stream, "sync run cancelled"),
+        RunEnd::Broken(reason) => tracing::warn!(brand, source, stream, reason, "sync run failed"),
         RunEnd::LeaseHeldElsewhere => {}
     }
 }
@@ -166,7 +175,7 @@ mod tests {
         due(Some(row), true, settings, ago(0))
     }
 
-    /// A pass through everything that began so many minutes ago, and took one.
+    /// A full run that began so many minutes ago and took one minute.
     fn scanned(minutes: i64) -> StreamRow {
         let began_at = Some(ago(minutes));
         StreamRow {
@@ -177,7 +186,7 @@ mod tests {
         }
     }
 
-    /// A pass of what changed, of which the same holds, after one through everything.
+    /// An incremental run that began so many minutes ago, after a full run.
     fn caught_up(minutes: i64, all: i64) -> StreamRow {
         StreamRow { last_full_started_at: Some(ago(all)), since: Some(ago(minutes + 17)), is_reconcile: true, ..scanned(minutes) }
     }
@@ -191,7 +200,7 @@ mod tests {
         assert_eq!(due(None, true, &nobody, ago(0)), None);
         assert_eq!(due_now(&scanned(25 * HOUR), &settings), Some(SyncMode::Full));
         assert_eq!(due_now(&scanned(25 * HOUR), &never), None);
-        assert_eq!(due_now(&caught_up(3, 25 * HOUR), &settings), Some(SyncMode::Full), "what changed was walked meanwhile");
+        assert_eq!(due_now(&caught_up(3, 25 * HOUR), &settings), Some(SyncMode::Full), "an incremental run does not replace a full run");
     }
 
     #[test]
@@ -209,7 +218,7 @@ mod tests {
         ] {
             assert_eq!(due_now(&row, &settings), expected);
             assert_eq!(due_now(&row, &alone), expected);
-            assert_eq!(due(Some(&row), false, &settings, ago(0)), None, "it can't tell");
+            assert_eq!(due(Some(&row), false, &settings, ago(0)), None, "the source cannot list changes");
             assert_eq!(due_now(&row, &off), None);
         }
         assert_eq!(due_now(&caught_up(16, 25 * HOUR), &alone), since(31));
@@ -219,7 +228,7 @@ mod tests {
     fn what_was_left_is_gone_on_with_as_it_is_and_what_broke_is_left_alone() {
         let settings = SyncSettings::default();
         let left = StreamRow { finished_at: None, started_at: ago(90), incremental_watermark: Some(ago(107)), ..caught_up(90, 25 * HOUR) };
-        assert_eq!(due_now(&left, &settings), Some(SyncMode::Incremental { since: ago(107) }), "it is short");
+        assert_eq!(due_now(&left, &settings), Some(SyncMode::Incremental { since: ago(107) }), "an interrupted run is resumed");
         assert_eq!(due_now(&StreamRow { since: None, ..left.clone() }, &settings), Some(SyncMode::Full));
         let held = StreamRow { lease_owner: Some(uuid::Uuid::nil()), lease_until: Some(ago(-1)), ..left.clone() };
         assert_eq!(due_now(&held, &settings), None);
@@ -232,7 +241,7 @@ mod tests {
         let first = |minutes| StreamRow { finished_at: Some(ago(minutes)), ..StreamRow::begun(ago(90)) };
         assert_eq!([due_now(&first(14), &settings), due_now(&first(16), &settings)], [None, Some(SyncMode::Full)]);
         let cancelled = StreamRow { is_cancelled: true, ..first(16) };
-        assert_eq!(due_now(&cancelled, &settings), None, "whoever did that will say");
+        assert_eq!(due_now(&cancelled, &settings), None, "a person must start it again");
         let killed = StreamRow { finished_at: None, lease_until: Some(ago(16)), ..cancelled };
         assert_eq!(due_now(&killed, &settings), None);
     }

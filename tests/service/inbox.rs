@@ -148,7 +148,7 @@ async fn what_cannot_be_read_is_kept_and_ends_as_dead_with_the_reason() {
     let not_json = [
         "bytes that are not UTF-8 at byte 0",
         "it is empty",
-        "its end comes too early at byte 6",
+        "it ends too early at byte 6",
         "lists or objects nested too deeply at byte 127",
         "no value where one is expected at byte 0",
     ];
@@ -317,7 +317,7 @@ async fn what_is_done_is_forgotten_after_a_month_and_its_id_later() {
     forget(days(31)).await;
     assert_eq!(
         states(&app).await,
-        [("dead".to_owned(), "the body is not JSON: a word that is no JSON at byte 1".to_owned())],
+        [("dead".to_owned(), "the body is not JSON: a word that JSON does not allow at byte 1".to_owned())],
         "until somebody decides"
     );
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;

@@ -81,7 +81,7 @@ fn nothing_shows_a_secret() {
 #[test]
 fn a_short_secret_is_told_without_what_it_is() {
     let (_, mistakes) = settled(Source::Omneo, &format!("verification = \"signature\"\n{}", secrets(&[NEW, "fifteen-bytes--"])));
-    assert_eq!(mistakes, [("secrets.1".to_owned(), "is too short: a secret has at least 16 bytes".to_owned())]);
+    assert_eq!(mistakes, [("secrets.1".to_owned(), "is too short: a secret needs at least 16 bytes".to_owned())]);
     // Nine bytes, in base64.
     let (_, mistakes) = settled(Source::OmniLab, &format!("verification = \"signature\"\n{}", secrets(&["whsec_bmluZWJ5dGVz"])));
     assert_eq!(mistakes.len(), 1, "its bytes are counted, not its letters");

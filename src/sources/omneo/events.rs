@@ -1,4 +1,4 @@
-//! What can happen to a profile, as it stands in a webhook's context and in the lists of the API alike.
+//! Events of a profile, in the same form in webhooks and in the lists of the API.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,19 +17,19 @@ use crate::sources::said_at::said_at;
 
 type Places = &'static [(&'static str, &'static str)];
 
-/// A sort of things that can happen.
+/// A type of event.
 pub(super) struct EventSpec {
-    /// What it is, as webhooks call it.
+    /// Its name in webhooks.
     pub(super) thing: &'static str,
-    /// The values that messages may show.
+    /// The values that templates may show.
     values: Places,
-    /// Those of them that are amounts and counts.
+    /// Amounts and counts among them.
     numbers: Places,
-    /// Where the time is, the best last.
+    /// The fields with the time, the best one last.
     times: Places,
 }
 
-/// Every sort.
+/// All types of event.
 pub(super) const HAPPENINGS: [EventSpec; 7] = [
     EventSpec {
         thing: "transaction",
@@ -82,7 +82,7 @@ pub(super) const HAPPENINGS: [EventSpec; 7] = [
     },
 ];
 
-/// What it can be looked up by is shown as well.
+/// Ids for lookups. They are also shown.
 const REFERENCES: [(&str, &str); 4] = [
     ("/order_number", "reference.order_number"),
     ("/order_number", "data.order_number"),
@@ -91,12 +91,12 @@ const REFERENCES: [(&str, &str); 4] = [
 ];
 
 impl EventSpec {
-    /// The sort of that name.
+    /// The type with a name.
     pub(super) fn named(thing: &str) -> Option<&'static Self> {
         HAPPENINGS.iter().find(|known| known.thing == thing)
     }
 
-    /// Whether a list of all of them can be walked through, which finds out what is gone.
+    /// Whether the API has a complete list of this type, so that deletions are found.
     pub(super) fn is_listed(&self) -> bool {
         ["transaction", "reward", "benefit", "interaction"].contains(&self.thing)
     }
@@ -106,12 +106,13 @@ impl EventSpec {
         EventKey::new(Source::Omneo, self.thing, &id).ok_or(Unreadable::Missing("usable id"))
     }
 
-    /// That it is no more.
+    /// The deletion of an event.
     pub(super) fn deletion(&self, said: &Value, received_at: Timestamp) -> Result<Change, Unreadable> {
         Ok(Change::Event { key: self.key(said)?, update: profile::deletion(said, received_at) })
     }
 
-    /// What is said of it, and of its profile, or part of it. `owner` is whose it is if it doesn't say.
+    /// The changes of an event and of its profile, or a part of it. `owner` is the profile if the event does
+    /// not name one.
     pub(super) fn changes(&self, by: &ProfileParser<'_>, said: &Value, owner: Option<&str>) -> Result<Vec<Change>, Unreadable> {
         if says_gone(said) {
             return Ok(vec![self.deletion(said, by.received_at)?]);
@@ -128,7 +129,8 @@ impl EventSpec {
         {
             changes.push(by.said(profile, owner, at)?);
         }
-        // Of the times at which it may have happened the best counts that is there; of the others, null clears.
+        // Of the possible times of the event, the best one that is present counts. For other fields, null
+        // clears.
         let (occurred, others): (Vec<_>, Vec<_>) = self.times.iter().copied().partition(|(_, field)| *field == event::field::OCCURRED_AT);
         let fields = FieldExtractor::new(said)
             .pick(self.values)
@@ -148,7 +150,8 @@ impl EventSpec {
     }
 }
 
-/// That a profile reached a tier. A tier has no id, so the profile and the tier stand for it; `None` where it has no handle.
+/// The event of a profile that reached a tier. A tier has no id, so the profile and the tier form the key;
+/// `None` if the tier has no handle.
 pub(super) fn tier(
     by: &ProfileParser<'_>,
     owner: &str,

@@ -17,19 +17,19 @@ use serde::{Deserialize, Serialize};
 pub use self::settings::OmneoApiSettings;
 pub use self::verification::OmneoWebhookSettings;
 
-/// How a brand's Omneo tenant is read.
+/// Settings of a brand's Omneo tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OmneoSettings {
-    /// Identity handles whose identifiers are ids of another system's records: `{ crm = "omniotap.contact" }`.
+    /// Identity handles whose identifiers are ids of records in another system: `{ crm = "omniotap.contact" }`.
     pub identity_kinds: BTreeMap<String, String>,
-    /// The time zone of its times, which are written without one: an IANA name.
+    /// The time zone of its times, which have no zone in the data: an IANA name.
     pub time_zone: String,
-    /// Template of the page that shows an event.
+    /// URL template of an event's page.
     pub event_url: String,
-    /// What proves that a webhook is its own.
+    /// Verification of its webhooks.
     pub webhook: OmneoWebhookSettings,
-    /// How its API is called.
+    /// The account of its API.
     pub api: OmneoApiSettings,
 }
 

@@ -1,6 +1,6 @@
-//! What is said of a profile, in a webhook's context and in answers of the API alike.
+//! Parses profiles, in the same form in webhooks and in replies of the API.
 //!
-//! Times without a zone have been given the tenant's (`zone`).
+//! Times without a zone already have the tenant's zone here (`zone`).
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub(super) fn key(id: &str) -> Result<RecordKey, Unreadable> {
     RecordKey::new(SourceKind::OmneoProfile, id).ok_or(Unreadable::Missing("usable profile id"))
 }
 
-/// Whose words are read, and since when they are known.
+/// Parses profiles of a tenant, with the time of receipt.
 pub(super) struct ProfileParser<'a> {
     pub(super) settings: &'a OmneoSettings,
     pub(super) received_at: Timestamp,
@@ -36,7 +36,7 @@ impl ProfileParser<'_> {
         self.said(profile, id, self.received_at)
     }
 
-    /// What is said of a profile that is part of something else, which was said at `at`.
+    /// A profile that is a part of another body, with the time `at`.
     pub(super) fn said(&self, profile: &Value, id: &str, at: Timestamp) -> Result<Change, Unreadable> {
         self.change(profile, id, (Scope::Partial, at), self.fields(profile))
     }
@@ -46,14 +46,14 @@ impl ProfileParser<'_> {
         Ok(Change::Record { key: key(id)?, update: Update { at, received_at: self.received_at, scope, fields } })
     }
 
-    /// Balances, aggregations and attributes of their own.
+    /// Balances, aggregations and attributes that arrive separately.
     pub(super) fn part(&self, part: &Value, id: &str) -> Result<Change, Unreadable> {
         let mut fields = FieldExtractor::new(part).pick_number(&BALANCES).pick_number(&AGGREGATIONS).finish();
         fields.extend(custom_attribute(part));
         self.change(part, id, (Scope::Part, self.received_at), fields)
     }
 
-    /// An identity of its own; `None` if it has no handle or identifier.
+    /// An identity that arrives separately; `None` if it has no handle or identifier.
     pub(super) fn identity(&self, identity: &Value, id: &str) -> Result<Option<Change>, Unreadable> {
         let fields = self.reference(identity);
         let key = key(id)?;
@@ -63,12 +63,12 @@ impl ProfileParser<'_> {
         self.change(identity, &key.id, (Scope::Part, self.received_at), fields).map(Some)
     }
 
-    /// That a profile is no more.
+    /// The deletion of a profile.
     pub(super) fn deletion(&self, profile: &Value, id: &str) -> Result<Change, Unreadable> {
         Ok(Change::Record { key: key(id)?, update: deletion(profile, self.received_at) })
     }
 
-    /// An identity is a reference; an inactive one is cleared, and so is one of which nobody can tell.
+    /// An identity is a reference. An inactive one, or one whose state cannot be parsed, is cleared.
     fn reference(&self, identity: &Value) -> Fields {
         let (Some(handle), Some(identifier)) = (id_at(identity, "/handle"), id_at(identity, "/identifier")) else { return Fields::new() };
         let namespace = self.settings.identity_kinds.get(&handle).cloned().unwrap_or_else(|| format!("omneo.identity.{handle}"));
@@ -102,24 +102,26 @@ impl ProfileParser<'_> {
     }
 }
 
-/// That something is no more: since when it says, or else since that is known. When it was last changed doesn't say that.
+/// A deletion. Its time is in the body, or else the time of receipt. The time of the last change is not the
+/// time of the deletion.
 pub(super) fn deletion(said: &Value, received_at: Timestamp) -> Update {
     let mut fields = Fields::new();
     let at = said_at(said, &["/deleted_at"], &mut fields).known().and_then(Moment::timestamp).unwrap_or(received_at);
     Update { at, received_at, scope: Scope::Deletion, fields }
 }
 
-/// That one profile went into another; `None` if it is the same.
+/// The merge of one profile into another; `None` if both are the same.
 pub(super) fn merge(loser: &str, winner: &str, at: Timestamp) -> Result<Option<Change>, Unreadable> {
     let merge = SourceMerge { loser: key(loser)?, winner: key(winner)?, at };
     Ok((merge.loser != merge.winner).then_some(Change::Merge(merge)))
 }
 
-/// The mobile number in E.164, where the profile has it so; else, and for the other number, in the country that the profile names.
-/// Where it names one that nobody knows, only what needs none is read: the brand's own country would make it somebody else's.
+/// The mobile number in E.164, if the profile has it. Else, and for the other number, the number in the country
+/// of the profile. If that country is unknown, only numbers with a country code are parsed: with the brand's
+/// own country they could become another person's number.
 fn phone_numbers(profile: &Value) -> Fields {
     let mut extractor = FieldExtractor::new(profile).pick_address(&[("/mobile_phone", "phone.mobile"), ("/secondary_phone", "phone.secondary")]);
-    // Whatever stands there and is no placeholder means some country, and be it one that nobody knows.
+    // Any value that is not a placeholder means some country, even an unknown one.
     let country = at(profile, "/mobile_phone_country").filter(|country| !country.is_null());
     let country = country.map(|country| country.as_str().map_or_else(|| country.to_string(), str::to_owned)).filter(|country| !is_no_value(country));
     if let Some(country) = &country {
@@ -141,14 +143,14 @@ fn phone_numbers(profile: &Value) -> Fields {
     .finish()
 }
 
-/// Sets a field to the numbers that were read, and keeps what was not beside it.
+/// Sets a field to the parsed numbers, and keeps the rest separately.
 fn read_numbers<'a>(extractor: FieldExtractor<'a>, field: &str, read: &PhoneField, raw: &str) -> FieldExtractor<'a> {
     let numbers: Vec<String> = read.numbers.iter().map(PhoneSpelling::text).collect();
     let extractor = if read.has_unread { extractor.set_unread(field, &Value::from(raw)) } else { extractor };
     extractor.set(field, (!numbers.is_empty()).then(|| Value::from(numbers.join(", "))))
 }
 
-/// An attribute that the tenant made up. What can't be read of one is told by a name of ours, not by its handle.
+/// A custom attribute of the tenant. An unparsable one is reported under a fixed name, not under its handle.
 fn custom_attribute(attribute: &Value) -> Fields {
     let Some(handle) = text_at(attribute, "/handle") else { return Fields::new() };
     let (name, told) = (format!("{}custom_{handle}", field::ATTRIBUTE), format!("{}{}custom", unread::PREFIX, field::ATTRIBUTE));

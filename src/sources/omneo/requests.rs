@@ -1,4 +1,4 @@
-//! Omneo's API: lists by page, and everything about one profile below its id.
+//! Omneo's API: lists by page, and everything about a profile below its id.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::sources::extract::id_at;
 use crate::sources::path::Path;
 use crate::sources::{Delivery, Unreadable};
 
-/// People before what happened to them.
+/// Profiles come first, because events belong to them.
 const STREAMS: [Stream; 5] = [
     Stream { name: "profiles", traversal: Traversal::List(ListCoverage::Records(SourceKind::OmneoProfile)) },
     Stream { name: "transactions", traversal: Traversal::List(ListCoverage::Events("transaction")) },
@@ -26,20 +26,20 @@ const STREAMS: [Stream; 5] = [
     Stream { name: "interactions", traversal: Traversal::List(ListCoverage::Events("interaction")) },
 ];
 
-/// A list of profiles, by what it is asked with.
+/// Lists of profiles, by their filter.
 pub(super) const PROFILES: &str = "profiles";
 pub(super) const PROFILES_SINCE: &str = "profiles since";
 pub(super) const PROFILES_WITH_EMAIL: &str = "profiles with email";
 pub(super) const PROFILES_WITH_PHONE: &str = "profiles with phone";
 pub(super) const PROFILES_WITH_IDENTITY: &str = "profiles with identity";
-/// A profile that should be there.
+/// A profile that should exist.
 pub(super) const PROFILE: &str = "profile";
-/// The same, and everything about it.
+/// The same, with all its parts.
 pub(super) const WHOLE_PROFILE: &str = "whole profile";
-/// A profile that may be there.
+/// A profile that may exist.
 pub(super) const PROFILE_WITH_ID: &str = "profile with id";
 
-/// What there is about one profile, and where; the last four are also there of all.
+/// The parts of a profile, and their paths. The last four also exist as lists for all profiles.
 pub(super) const PARTS: [(&str, &str); 9] = [
     ("identities", "identities"),
     ("attributes", "attributes/custom"),
@@ -77,7 +77,7 @@ impl Api for OmneoSettings {
     fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<Ask> {
         let known: Vec<&Record> = known.iter().filter(|record| record.key.kind == SourceKind::OmneoProfile).collect();
         let search = match whom {
-            // Of these Omneo has one holder at most.
+            // At most one profile in Omneo has such an address.
             LookupTarget::Address(address) if known.iter().any(|record| identifiers_of(record, None).values.contains(address)) => Vec::new(),
             LookupTarget::Address(Identifier { kind: IdentifierKind::Email, value }) => vec![Ask::about(PROFILES_WITH_EMAIL, value)],
             LookupTarget::Address(Identifier { kind: IdentifierKind::Phone, value }) => vec![Ask::about(PROFILES_WITH_PHONE, value)],
@@ -95,7 +95,7 @@ impl Api for OmneoSettings {
         (record.key.kind == SourceKind::OmneoProfile).then(|| Ask::about(PROFILE, &record.key.id))
     }
 
-    /// What a merge comes to is in no webhook; nor is who reached a tier, sometimes.
+    /// The result of a merge is in no webhook. The profile that reached a tier is sometimes missing too.
     fn after_webhook(&self, delivery: &Delivery) -> Vec<Ask> {
         let Ok(body) = delivery.json() else { return Vec::new() };
         let profile = |id: Option<String>| id.map(|id| Ask::about(PROFILE, &id));
@@ -138,7 +138,7 @@ impl Api for OmneoSettings {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "so that every question of a match comes to the same")]
+#[expect(clippy::unnecessary_wraps, reason = "all arms of the match have the same type")]
 fn below(path: Path) -> Option<Request> {
     Some(Request::get(Target::Below(path.finish())))
 }

@@ -1,4 +1,4 @@
-//! Answers of Omneo's API: `{"data": ...}`, with `links` and `meta` where a list has pages.
+//! Parses replies of Omneo's API: `{"data": ...}`, with `links` and `meta` for lists with pages.
 
 use serde_json::Value;
 
@@ -14,7 +14,8 @@ use crate::sources::extract::{FieldExtractor, id_at, text_at, time_at};
 use crate::sources::listing::number;
 use crate::sources::{Unreadable, address_match};
 
-/// The columns of a profile: one that isn't in an answer is empty. Everything else may just not be part of it.
+/// Fields of a profile that are empty if a complete reply does not contain them. Other fields may just not be
+/// included.
 const COLUMNS: [&str; 5] = [field::FIRST_NAME, field::LAST_NAME, "email.main", "phone.mobile", "phone.secondary"];
 
 impl OmneoSettings {
@@ -42,7 +43,8 @@ impl OmneoSettings {
         }
     }
 
-    /// `links.next` is a URL, and followed only if it leads to where the API is; else the next number, as long as there are pages.
+    /// The next page: `links.next` is a URL, which is followed only to an allowed origin; else the next number,
+    /// while there are pages.
     fn next(&self, ask: &Ask, reply: &Reply) -> Option<Ask> {
         let body = &reply.body;
         if list(body).ok()?.is_empty() {
@@ -55,7 +57,8 @@ impl OmneoSettings {
         let numbered = || Some(count("current_page")?.saturating_add(1)).filter(|next| count("last_page").is_some_and(|last| *next <= last));
         match (link, url) {
             (_, Some(url)) if origin(url).is_some() && origin(url) == origin(&self.api.base_url) => Some(ask.on_page(url)),
-            // It may not know the name that it is called by; if there is no other way on, whoever calls it says what is wrong.
+            // The API may not know its public name, so the page number is preferred. Without a number, the
+            // caller reports a wrong origin.
             (_, Some(url)) => Some(numbered().map_or_else(|| ask.on_page(url), |number| ask.on_page(number.to_string()))),
             (Some(_), None) => None,
             (None, None) => numbered().map(|number| ask.on_page(number.to_string())),
@@ -69,7 +72,7 @@ fn missing(ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
             let gone = Change::Record { key: profile::key(&ask.about)?, update: profile::deletion(&Value::Null, reply.received_at) };
             Ok(ParsedReply { changes: vec![gone], ..ParsedReply::default() })
         }
-        // That there is no such list doesn't say that nobody is on it.
+        // A missing list does not mean that the list is empty.
         PROFILES | PROFILES_SINCE => Err(Unreadable::Missing("list")),
         _ if ask.about.is_empty() => Err(Unreadable::Missing("list")),
         _ => Ok(ParsedReply::default()),
@@ -91,10 +94,10 @@ fn profiles(by: &ProfileParser<'_>, ask: &Ask, items: &[Value]) -> Result<Parsed
     let address = if is_search { address_match::address(&ask.about) } else { None };
     let mut heard = ParsedReply::default();
     for item in items {
-        // What has no id keeps nobody else from being read.
+        // An item without an id does not stop the others.
         let Some(id) = id_at(item, "/id") else { continue };
         let Ok(Change::Record { key, mut update }) = by.profile(item, &id) else { continue };
-        // A list counts those that it says are deleted.
+        // The total of a list includes profiles that it reports as deleted.
         if update.scope != Scope::Deletion || ask.what.starts_with(PROFILES) {
             heard.there.push(key.to_string());
         }
@@ -114,7 +117,7 @@ fn profiles(by: &ProfileParser<'_>, ask: &Ask, items: &[Value]) -> Result<Parsed
     Ok(heard)
 }
 
-/// What looks like a profile in full says of each column what is in it.
+/// A complete profile clears the columns that it does not contain.
 fn clear_columns(update: &mut Update, item: &Value) {
     if item.get("created_at").is_some() {
         for column in COLUMNS {
@@ -138,7 +141,7 @@ fn events(by: &ProfileParser<'_>, ask: &Ask, sort: &EventSpec, items: &[Value]) 
     Ok(heard)
 }
 
-/// A part of a profile: one thing, or a list of such.
+/// A part of a profile: one item or a list.
 fn part(by: &ProfileParser<'_>, ask: &Ask, body: &Value) -> Result<ParsedReply, Unreadable> {
     let whole = body.get("data").unwrap_or(body);
     let items = whole.as_array().map_or(std::slice::from_ref(whole), Vec::as_slice);

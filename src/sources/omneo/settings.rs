@@ -1,24 +1,24 @@
-//! The account of a brand at Omneo.
+//! API settings of an Omneo tenant.
 
 use serde::{Deserialize, Serialize};
 
 use crate::sources::api::{AccountRules, ApiSettings, Credential, LiveSettings};
 use crate::sources::secret::{SecretLoader, SecretRef, places};
 
-/// How a brand's Omneo tenant is called.
+/// The account of a brand's Omneo tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OmneoApiSettings {
-    /// Where the API is.
+    /// Base URL of the API.
     pub base_url: String,
-    /// Where the token is; none: it isn't called.
+    /// Where the token is stored; empty: the API is not called.
     #[serde(deserialize_with = "places")]
     pub token: Vec<SecretRef>,
-    /// Calls in any minute.
+    /// The most calls in any minute.
     pub calls_per_minute: u32,
-    /// Items of a page.
+    /// Items on a page.
     pub page_size: u32,
-    /// When lookups call.
+    /// When lookups ask Omneo.
     pub live: LiveSettings,
 }
 

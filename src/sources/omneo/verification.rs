@@ -1,5 +1,6 @@
-//! Omneo signs the raw body, if its tenant has a secret: `X-Omneo-Hmac-SHA256` is the lower-case hex of HMAC-SHA256. That is how
-//! its own PHP package and app starter verify it; neither a time stamp nor an id is part of it.
+//! Omneo signs the raw body, if its tenant has a secret: `X-Omneo-Hmac-SHA256` is the lower-case hex of
+//! HMAC-SHA256. Its PHP package and app starter verify it in this way. The signature includes neither a time
+//! stamp nor an id.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,26 +11,26 @@ use crate::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationEr
 
 const HEADER: &str = "x-omneo-hmac-sha256";
 
-/// What proves that a webhook is Omneo's own.
+/// Verification of Omneo's webhooks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OmneoWebhookSettings {
-    /// How it is proved.
+    /// The kind of verification.
     pub verification: OmneoVerification,
-    /// Where the secrets are.
+    /// Where the secrets are stored.
     #[serde(deserialize_with = "places")]
     pub secrets: Vec<SecretRef>,
-    /// Where the URL holds a secret.
+    /// Where the webhook has its secret.
     pub secret_in: SecretIn,
-    /// Whether a header alone may remove something.
+    /// Whether an unsigned header alone may delete something.
     pub trust_deletion_header: bool,
 }
 
-/// How a webhook is proved to be Omneo's own.
+/// The kind of verification.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OmneoVerification {
-    /// Not said: there is no door.
+    /// Not set: webhooks are not accepted.
     #[default]
     #[serde(rename = "")]
     Unset,

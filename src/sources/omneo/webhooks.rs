@@ -1,6 +1,7 @@
-//! Omneo's webhooks: the event's name is in the header `x-omneo-event`, the event context is the body's root.
+//! Omneo's webhooks: the header `x-omneo-event` has the event's name; the event context is the root of the
+//! body.
 //!
-//! A context of something that happened also carries its profile, or part of it.
+//! The context of an event also contains its profile, or a part of it.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -21,7 +22,7 @@ impl Reader for OmneoSettings {
         self.read_context(name, &delivery.json()?, delivery.received_at)
     }
     fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
-        Ok(Reading::Ignored("answers of this API are not read"))
+        Ok(Reading::Ignored("replies of this API are not parsed here"))
     }
 
     fn required_headers(&self) -> &'static [&'static str] {
@@ -31,7 +32,7 @@ impl Reader for OmneoSettings {
     fn label(&self, delivery: &Delivery) -> DeliveryMeta {
         let event = delivery.header("x-omneo-event");
         let name = event.unwrap_or_default();
-        // There is no id of the delivery, and a body may come again because what it says came to be so again.
+        // Webhooks have no id, and the same body may be sent again because the same state has returned.
         let body = delivery.json().unwrap_or_default();
         let about: Vec<String> = match self.read_context(name, &body, delivery.received_at) {
             Ok(Reading::Changes(changes)) => changes.iter().flat_map(Change::keys).collect(),
@@ -48,7 +49,7 @@ impl Reader for OmneoSettings {
 }
 
 impl OmneoSettings {
-    /// What an event's context says.
+    /// Parses an event's context.
     fn read_context(&self, name: &str, body: &Value, received_at: Timestamp) -> Result<Reading, Unreadable> {
         if !body.is_object() {
             return Err(Unreadable::Missing("event context"));
@@ -66,7 +67,7 @@ impl OmneoSettings {
             "tier.achieved" => context.tier_achieved(),
             "tier.lost" | "tier.maintained" | "tier.progressed" => context.owner(),
             _ => match name.split_once('.').map(|(thing, action)| (if thing == "points" { "point" } else { thing }, action)) {
-                // `benefit.code.allocated` and the like are about something inside the thing.
+                // `benefit.code.allocated` and similar events are about something inside the benefit.
                 Some((_, action)) if action.contains('.') => Ok(Reading::Ignored("unknown event")),
                 Some((thing, action)) => match EventSpec::named(thing) {
                     Some(sort) => {
@@ -74,7 +75,7 @@ impl OmneoSettings {
                         match (action, context.is_deleted()) {
                             ("deleted", Gone::Surely) => Ok(Reading::Changes(vec![sort.deletion(body, received_at)?])),
                             ("deleted", Gone::Perhaps) if sort.is_listed() => {
-                                Ok(Reading::Ignored("only its header says that it is gone: the next pass finds out"))
+                                Ok(Reading::Ignored("only an unsigned header reports the deletion; the next full sync run checks it"))
                             }
                             ("deleted", Gone::Perhaps | Gone::Unknown) => Err(Unreadable::Unconfirmed),
                             _ => Ok(Reading::Changes(sort.changes(&context.by, body, None)?)),
@@ -88,16 +89,18 @@ impl OmneoSettings {
     }
 }
 
-/// The event that tells how a profile was: nothing of it is read, but it may not come again as news.
+/// The event with the profile's state before an update. It is not parsed, and must not be accepted again as a
+/// new state.
 const BEFORE: &str = "profile.before.update";
 
-/// Who was so.
+/// The profile in that state.
 fn before(body: &Value) -> Option<String> {
     profile::key(&id_at(body, "/id")?).ok().map(|key| key.to_string())
 }
 
-/// What a body is taken for. The event's name is in no signature, so that another one must not make the same body another content;
-/// but where the body bears its time, an old one changes nothing, and what another event says of it is news.
+/// How a body is interpreted, for deduplication. The event's name is not signed, so another name must not make
+/// the same body new content. But if the body has its own time, an old one changes nothing, and another event
+/// with the same body is new content.
 fn how_it_is_read<'a>(name: &'a str, body: &Value) -> &'a str {
     match name {
         _ if name.ends_with(".deleted") || says_gone(body) => "deleted",
@@ -106,8 +109,8 @@ fn how_it_is_read<'a>(name: &'a str, body: &Value) -> &'a str {
     }
 }
 
-/// What a body is kept under that says nothing to us: names that nobody knows are one, so that nobody can have a body kept once more
-/// by inventing another.
+/// The name under which an unsupported body is stored. All unknown names count as one, so that nobody can store
+/// a body twice with an invented name.
 fn sort_of(name: &str) -> &str {
     match name.split_once('.') {
         Some((thing, action)) if EventSpec::named(thing).is_some() && action != "deleted" => thing,
@@ -118,13 +121,13 @@ fn sort_of(name: &str) -> &str {
     }
 }
 
-/// Whether something is gone whose event's name says so.
+/// Whether a deletion that the event's name reports is certain.
 enum Gone {
-    /// Its body says so too, or the settings believe the name alone.
+    /// The body reports it too, or the settings trust the header.
     Surely,
-    /// Omneo can be asked.
+    /// Omneo can confirm it.
     Perhaps,
-    /// Nobody can be asked.
+    /// Nothing can confirm it now.
     Unknown,
 }
 
@@ -148,7 +151,7 @@ impl Context<'_> {
         Ok(Reading::Changes(vec![self.by.profile(self.body, &id)?]))
     }
 
-    /// Of a tier's context: the profile at the root, or beside the tier.
+    /// For a tier's context: the profile is the root, or beside the tier.
     fn owner(&self) -> Result<Reading, Unreadable> {
         match (owner_of(self.body), self.body.get("profile").filter(|profile| profile.is_object())) {
             (None, _) => self.profile(),
@@ -156,11 +159,11 @@ impl Context<'_> {
                 must_be("tier", self.body)?;
                 Ok(Reading::Changes(vec![self.by.profile(profile, &id)?]))
             }
-            (Some(_), None) => Ok(Reading::Ignored("a tier without its profile")),
+            (Some(_), None) => Ok(Reading::Ignored("a tier without a profile")),
         }
     }
 
-    /// Balances and aggregations come on their own, with the profile's id beside them.
+    /// Balances and aggregations arrive separately, with the profile's id beside them.
     fn profile_part(&self) -> Result<Reading, Unreadable> {
         must_be("part", self.body)?;
         let id = owner_of(self.body).ok_or(Unreadable::Missing("profile_id"))?;
@@ -172,13 +175,13 @@ impl Context<'_> {
         let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
         match self.is_deleted() {
             Gone::Surely => Ok(Reading::Changes(vec![self.by.deletion(self.body, &id)?])),
-            Gone::Perhaps => Ok(Reading::Ignored("only its header says that it is gone: Omneo is asked")),
+            Gone::Perhaps => Ok(Reading::Ignored("only an unsigned header reports the deletion; Omneo is asked")),
             Gone::Unknown => Err(Unreadable::Unconfirmed),
         }
     }
 
-    /// The body isn't documented: the root is taken as the winner's context; losers are named beside it or by the
-    /// identities that came from them.
+    /// The body is not documented: the root is taken as the winner's context. The losers are named beside it,
+    /// or by the identities that came from them.
     fn profile_merged(&self) -> Result<Reading, Unreadable> {
         if self.body.get("destination_profile_id").is_none() {
             must_be("profile", self.body)?;
@@ -207,7 +210,7 @@ impl Context<'_> {
         Ok(identity.map_or(Reading::Ignored("an identity without handle or identifier"), |change| Reading::Changes(vec![change])))
     }
 
-    /// The context is the profile's.
+    /// The context is the one of a profile.
     fn tier_achieved(&self) -> Result<Reading, Unreadable> {
         must_be("profile", self.body)?;
         let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
@@ -220,12 +223,12 @@ impl Context<'_> {
     }
 }
 
-/// Whose a part of a profile is.
+/// The profile that a part belongs to.
 pub(super) fn owner_of(body: &Value) -> Option<String> {
     id_at(body, "/profile_id").or_else(|| id_at(body, "/profile/id"))
 }
 
-/// Who is left of merged profiles.
+/// The profile that remains after a merge.
 pub(super) fn winner_of(body: &Value) -> Option<String> {
     id_at(body, "/destination_profile_id").or_else(|| id_at(body, "/id"))
 }

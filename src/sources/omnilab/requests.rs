@@ -1,4 +1,4 @@
-//! OmniLab's API: the bookings of everybody whose external id is known, and cancelling one.
+//! OmniLab's API: the bookings of every person with a known external id, and cancelling a booking.
 
 use std::collections::BTreeSet;
 
@@ -17,27 +17,27 @@ use crate::sources::{Delivery, Unreadable};
 pub(super) const BOOKINGS: &str = "bookings";
 const CANCEL: &str = "cancel";
 
-/// Nobody is listed: bookings are asked for person by person, by the id that OmniLab knows them by.
+/// The API has no list of people: bookings are requested for each person, by the external id.
 const STREAMS: [Stream; 1] = [Stream { name: BOOKINGS, traversal: Traversal::EachRecord }];
 
-/// The page that is asked for.
+/// The requested page.
 pub(super) fn page(ask: &Ask) -> Option<u64> {
     if ask.page.is_empty() { Some(1) } else { ask.page.parse().ok() }
 }
 
-/// The question that cancels a booking.
+/// The request that cancels a booking.
 #[must_use]
 pub fn cancelling(booking: &str) -> Ask {
     Ask::about(CANCEL, booking)
 }
 
-/// Whether a booking is cancelled, as far as is known here.
+/// Whether a stored booking is cancelled.
 #[must_use]
 pub fn is_cancelled(booking: &Event) -> bool {
     booking.versions.text("data.status").is_some_and(|status| status.eq_ignore_ascii_case("CANCELLED"))
 }
 
-/// The question for the bookings of a participant.
+/// The request for the bookings of a participant.
 #[must_use]
 pub fn bookings_of(external_id: &str) -> Ask {
     Ask::about(BOOKINGS, external_id)
@@ -48,7 +48,7 @@ impl Api for OmniLabSettings {
         &STREAMS
     }
 
-    /// A participant may have an id of OmniLab's own, whatever ids the others have.
+    /// A participant may have an id of OmniLab itself, whatever ids the others have.
     fn records_of(&self, stream: &str) -> BTreeSet<SourceKind> {
         if stream != BOOKINGS {
             return BTreeSet::new();
@@ -64,7 +64,7 @@ impl Api for OmniLabSettings {
         (stream == BOOKINGS).then(|| bookings_of(id))
     }
 
-    /// It can't be asked who has an address; only for the bookings of somebody whose external id is known.
+    /// The API cannot search by address. It only returns the bookings of a known external id.
     fn find(&self, _: &LookupTarget, known: &[Record]) -> Vec<Ask> {
         let kinds = self.records_of(BOOKINGS);
         let ids: BTreeSet<&str> = known.iter().filter(|record| kinds.contains(&record.key.kind)).map(|record| record.key.id.as_str()).collect();
@@ -75,7 +75,7 @@ impl Api for OmniLabSettings {
         None
     }
 
-    /// Webhooks say all there is to say.
+    /// Webhooks are complete: no request follows.
     fn after_webhook(&self, _: &Delivery) -> Vec<Ask> {
         Vec::new()
     }
@@ -100,7 +100,7 @@ impl Api for OmniLabSettings {
             BOOKINGS => self.bookings(ask, reply),
             CANCEL if reply.is_missing => Err(Unreadable::Missing("such booking")),
             CANCEL => Ok(ParsedReply::default()),
-            _ => Err(Unreadable::Missing("question")),
+            _ => Err(Unreadable::Missing("known request")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The bookings of one participant, as OmniLab's API lists them. A booking bears the id that webhooks have for it.
+//! Parses the bookings of a participant. A booking has the same id in the API and in webhooks.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -16,7 +16,7 @@ use crate::sources::extract::{FieldExtractor, Fields, id_at, time_at};
 use crate::sources::listing::Listing;
 
 impl OmniLabSettings {
-    /// Nobody whom it doesn't know has bookings.
+    /// A participant that OmniLab does not know has no bookings.
     pub(super) fn bookings(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         if reply.is_missing {
             return Ok(ParsedReply::default());
@@ -45,13 +45,13 @@ impl OmniLabSettings {
         Ok(heard)
     }
 
-    /// When it last became what it is.
+    /// When the booking last changed.
     fn said_at(&self, item: &Value) -> Option<Timestamp> {
         let places = &self.booking_pointers;
         [&places.booked_at, &places.cancelled_at, &places.checked_in_at].into_iter().filter_map(|pointer| time_at(item, pointer)).max()
     }
 
-    /// The fields have the names that webhooks give them.
+    /// The fields have the same names as those from webhooks.
     fn booking(&self, item: &Value, participant: &RecordKey, occurred_at: Option<Timestamp>) -> Fields {
         let places = &self.booking_pointers;
         FieldExtractor::new(item)
@@ -70,7 +70,7 @@ impl OmniLabSettings {
             .finish()
     }
 
-    /// Whoever is known by another system's id is who has that.
+    /// A participant with an id of another system is linked to that system's record.
     fn participant(&self, key: RecordKey, at: Timestamp, received_at: Timestamp) -> Option<Change> {
         let fields = self.external_id_kind.references(&key.id);
         (!fields.is_empty()).then_some(Change::Record { key, update: Update { at, received_at, scope: Scope::Partial, fields } })

@@ -1,32 +1,32 @@
-//! The account of a brand at OmniLab.
+//! API settings of an OmniLab tenant.
 
 use serde::{Deserialize, Serialize};
 
 use crate::sources::api::{AccountRules, ApiSettings, ClientCredentials, Credential, LiveSettings, TokenStyle};
 use crate::sources::secret::{SecretLoader, SecretRef, places};
 
-/// How a brand's OmniLab tenant is called.
+/// The account of a brand's OmniLab tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OmniLabApiSettings {
-    /// Where the API is.
+    /// Base URL of the API.
     pub base_url: String,
-    /// Where tokens are.
+    /// The token endpoint.
     pub token_url: String,
-    /// Whose they are.
+    /// The id of the client.
     pub client_id: String,
-    /// Where the client's secret is; none: it isn't called.
+    /// Where the client secret is stored; empty: the API is not called.
     #[serde(deserialize_with = "places")]
     pub client_secret: Vec<SecretRef>,
-    /// Whom tokens are for.
+    /// The audience of the token.
     pub audience: String,
-    /// Calls in any minute.
+    /// The most calls in any minute.
     pub calls_per_minute: u32,
-    /// Items of a page.
+    /// Items on a page.
     pub page_size: u32,
     /// Whether supervisors may cancel bookings.
     pub cancel_bookings: bool,
-    /// When lookups call.
+    /// When lookups ask OmniLab.
     pub live: LiveSettings,
 }
 

@@ -1,5 +1,6 @@
-//! OmniLab signs in the manner of Standard Webhooks 1.0: it sends its headers, but doesn't name the specification, and says that
-//! the signatures are "over the raw body". So what is signed, and how the key is written, are settings.
+//! OmniLab signs like Standard Webhooks 1.0: it sends the same headers, but does not name the specification,
+//! and describes the signatures as "over the raw body". So the signed text and the encoding of the key are
+//! settings.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,28 +13,28 @@ const ID: &str = "webhook-id";
 const TIMESTAMP: &str = "webhook-timestamp";
 const SIGNATURE: &str = "webhook-signature";
 
-/// What stands in front of a key that is written in base64.
+/// Prefix of a base64 key.
 const KEY_PREFIX: &[u8] = b"whsec_";
 
-/// What proves that a webhook is OmniLab's own.
+/// Verification of OmniLab's webhooks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OmniLabWebhookSettings {
-    /// How it is proved.
+    /// The kind of verification.
     pub verification: OmniLabVerification,
-    /// Where the secrets are.
+    /// Where the secrets are stored.
     #[serde(deserialize_with = "places")]
     pub secrets: Vec<SecretRef>,
-    /// How far its time stamp may be from now, both ways.
+    /// How far the time stamp may be from the current time, in both directions.
     pub tolerance_seconds: u64,
-    /// What is signed.
+    /// The signed text.
     pub signing_input: SigningInput,
-    /// How the key is written.
+    /// The encoding of the key.
     pub key_encoding: KeyEncoding,
-    /// Where the values are that another header must have one of, besides the signature.
+    /// Where values are stored of which another header must have one, in addition to the signature.
     #[serde(deserialize_with = "places")]
     pub authorization: Vec<SecretRef>,
-    /// That header.
+    /// The name of that header.
     pub authorization_header: String,
 }
 
@@ -51,11 +52,11 @@ impl Default for OmniLabWebhookSettings {
     }
 }
 
-/// How a webhook is proved to be OmniLab's own.
+/// The kind of verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OmniLabVerification {
-    /// Not said: there is no door.
+    /// Not set: webhooks are not accepted.
     #[serde(rename = "")]
     Unset,
     /// By its signature.
@@ -64,23 +65,23 @@ pub enum OmniLabVerification {
     None,
 }
 
-/// What is signed.
+/// The signed text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SigningInput {
     /// `{id}.{timestamp}.{body}`.
     Standard,
-    /// The body alone. Nothing then proves the time stamp.
+    /// The body alone. Then nothing proves the time stamp.
     Body,
 }
 
-/// How a key is written.
+/// The encoding of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyEncoding {
     /// In base64, usually after `whsec_`.
     WhsecBase64,
-    /// As it is.
+    /// The plain key.
     Raw,
 }
 
@@ -90,12 +91,12 @@ impl KeyEncoding {
             return Ok(kept);
         }
         let text = std::str::from_utf8(kept.strip_prefix(KEY_PREFIX).unwrap_or(&kept)).ok();
-        let wrong = "is not base64, as in whsec_MfKQ...; a key that is taken as it is needs key_encoding = \"raw\"";
+        let wrong = "is not base64, as in whsec_MfKQ...; for a plain key set key_encoding = \"raw\"";
         text.and_then(|text| Encoding::Base64.decode(text)).ok_or(wrong)
     }
 }
 
-/// A day: whoever needs more has a clock to set right.
+/// One day. A larger difference is an error of a clock.
 const MOST_TOLERANCE_SECONDS: u64 = 24 * 3_600;
 
 impl OmniLabWebhookSettings {
@@ -144,7 +145,7 @@ impl Proof for Signature {
             return Err(VerificationError::Untimely);
         }
         let head = match self.signing_input {
-            // With dots in it, an id could be continued by what somebody wrote into the body.
+            // If the id contains a dot, its end could be mistaken for the beginning of the body.
             SigningInput::Standard if id.contains('.') => return Err(VerificationError::Malformed(ID)),
             SigningInput::Standard => format!("{id}.{timestamp}."),
             SigningInput::Body => String::new(),
@@ -178,8 +179,8 @@ impl Signature {
     }
 }
 
-/// The signatures of a list that are of the version that is known (`v1a` is another scheme) and can be read. Its entries are separated
-/// by blanks; a list in several lines of the header was joined by commas (RFC 9110, section 5.3).
+/// The signatures of the known version in a list (`v1a` is another scheme), decoded. Entries are separated by
+/// blanks. If the header came in several lines, they were joined by commas (RFC 9110, section 5.3).
 fn signatures_in(list: &str) -> Vec<Vec<u8>> {
     let mut words = list.split([' ', ',']).filter(|word| !word.is_empty());
     let mut signatures = Vec::new();

@@ -1,7 +1,8 @@
-//! OmniLab's webhooks: the raw source event as body, the delivery's id in the header `webhook-id`.
+//! OmniLab's webhooks: the body is the raw source event, the header `webhook-id` has the id of the delivery.
 //!
-//! The event's type may carry an internal transport prefix; the plain type ends in `.v<number>`. A participant is known
-//! by the external id that the brand gave; an event without one, or with a placeholder, can't be tied to anybody.
+//! The event's type may have an internal transport prefix; the plain type ends in `.v<number>`. A participant
+//! is identified by the external id that the brand gave. An event without one, or with a placeholder, belongs
+//! to nobody.
 
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ use crate::sources::time::Moment;
 use crate::sources::webhook::{DedupKey, DeliveryMeta, Priority, digest};
 use crate::sources::{Delivery, Reader, Reading, Unreadable};
 
-/// The parts of OmniLab that events come from, as its event reference lists them.
+/// The parts of OmniLab that send events, as in its event reference.
 const AREAS: [&str; 7] = ["touchpoint", "cta", "question", "feedback", "reward", "booking", "smartlink"];
 
 impl Reader for OmniLabSettings {
@@ -28,7 +29,7 @@ impl Reader for OmniLabSettings {
         let full_type = text_at(&body, &places.event_type).ok_or(Unreadable::Missing("event type"))?;
         let Some((area, what)) = plain_type(&full_type) else { return Ok(Reading::Ignored("unknown event")) };
         let external_id = read_id(&body, &places.external_id).map_err(|_| Unreadable::Missing("usable external id"))?;
-        let Some(external_id) = external_id else { return Ok(Reading::Ignored("it names no participant")) };
+        let Some(external_id) = external_id else { return Ok(Reading::Ignored("it has no participant")) };
         let mut unread = Fields::new();
         let said_at = said_at(&body, &[&places.time], &mut unread);
         let (at, received_at) = (said_at.stamp(delivery.received_at), delivery.received_at);
@@ -36,7 +37,7 @@ impl Reader for OmniLabSettings {
         let booking = if area == "booking" { id_at(&body, &places.booking) } else { None };
         let (what, id) = match booking {
             Some(booking) => ("booking".to_owned(), booking),
-            // Without an id of the delivery, its content tells it apart.
+            // A delivery without an id is identified by its content.
             None => (what, id_of(delivery).unwrap_or_else(|| hex(&digest("", &delivery.body)))),
         };
         let key = EventKey::new(Source::OmniLab, &what, &id).ok_or(Unreadable::Missing("usable id"))?;
@@ -49,7 +50,7 @@ impl Reader for OmniLabSettings {
     }
 
     fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
-        Ok(Reading::Ignored("answers of this API are not read"))
+        Ok(Reading::Ignored("replies of this API are not parsed here"))
     }
 
     fn required_headers(&self) -> &'static [&'static str] {
@@ -63,12 +64,12 @@ impl Reader for OmniLabSettings {
     }
 }
 
-/// The delivery's id, unless it is a placeholder.
+/// The id of the delivery, unless it is a placeholder.
 fn id_of(delivery: &Delivery) -> Option<String> {
     delivery.header("webhook-id").and_then(text::id)
 }
 
-/// Enough of a digest to tell contents apart.
+/// A part of a digest that is long enough to distinguish contents.
 fn hex(digest: &[u8; 32]) -> String {
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -105,7 +106,7 @@ impl OmniLabSettings {
     }
 }
 
-/// `internal.prefix.touchpoint.participated.v1` is `touchpoint.participated` of the area `touchpoint`.
+/// `internal.prefix.touchpoint.participated.v1` becomes `touchpoint.participated` of the area `touchpoint`.
 fn plain_type(full: &str) -> Option<(&'static str, String)> {
     let words: Vec<&str> = full.split(['.', '/', ':']).collect();
     let start = words.iter().position(|word| AREAS.contains(word))?;

@@ -1,4 +1,5 @@
-//! OmnioTap's API: lists by page, and a search whose results are looked at again here, since it isn't published what it looks at.
+//! OmnioTap's API: lists by page, and a search. Search results are checked again here, because the searched
+//! fields are not documented.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ use crate::sources::path::Path;
 use crate::sources::said_at::said_at;
 use crate::sources::{Delivery, Unreadable, address_match};
 
-/// People before what happened to them.
+/// People come first, because the other objects belong to them.
 const STREAMS: [Stream; 5] = [
     Stream { name: "contacts", traversal: Traversal::List(ListCoverage::Records(SourceKind::OmnioTapContact)) },
     Stream { name: "customers", traversal: Traversal::List(ListCoverage::Records(SourceKind::OmnioTapCustomer)) },
@@ -26,18 +27,18 @@ const STREAMS: [Stream; 5] = [
     Stream { name: "tickets", traversal: Traversal::List(ListCoverage::Events("ticket")) },
 ];
 
-/// What is asked about a list.
+/// The kind of request for a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ObjectKind {
-    /// Everything on it.
+    /// All items.
     All,
-    /// Who on it has an address.
+    /// The items with an address.
     With,
-    /// Everything that a search finds.
+    /// All results of a search.
     Like,
 }
 
-/// The questions about lists: everything, whoever has an address, whatever a search finds.
+/// The requests for lists: all items, those with an address, results of a search.
 const QUESTIONS: [(&str, Entity, ObjectKind); 9] = [
     ("contacts", Entity::Contact, ObjectKind::All),
     ("customers", Entity::Customer, ObjectKind::All),
@@ -54,7 +55,7 @@ fn question(ask: &Ask) -> Option<(Entity, ObjectKind)> {
     QUESTIONS.iter().find(|(what, ..)| *what == ask.what).map(|(_, entity, sort)| (*entity, *sort))
 }
 
-/// The page that is asked for.
+/// The requested page.
 fn page(ask: &Ask) -> Option<u64> {
     if ask.page.is_empty() { Some(1) } else { ask.page.parse().ok() }
 }
@@ -68,7 +69,7 @@ impl Api for OmnioTapSettings {
         BTreeSet::new()
     }
 
-    /// It isn't published how to ask for what changed.
+    /// A filter by time of change is not documented.
     fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<Ask> {
         (since.is_none() && STREAMS.iter().any(|known| known.name == stream)).then(|| Ask::all(stream))
     }
@@ -81,7 +82,7 @@ impl Api for OmnioTapSettings {
         let addresses: BTreeSet<String> = match whom {
             LookupTarget::Address(address) if matches!(address.kind, IdentifierKind::Email | IdentifierKind::Phone) => [address.value.clone()].into(),
             LookupTarget::Address(_) => BTreeSet::new(),
-            // There is no question about an id, so those who are known are asked about by what they have.
+            // The API cannot search by id, so known records are searched by their addresses.
             LookupTarget::Id(_) => known.iter().filter_map(address_of).collect(),
         };
         addresses.iter().flat_map(|address| ["contacts with", "customers with"].map(|what| Ask::about(what, address))).collect()
@@ -98,7 +99,7 @@ impl Api for OmnioTapSettings {
         Some(Ask::about(what, telling))
     }
 
-    /// Webhooks say all there is to say.
+    /// Webhooks are complete: no request follows.
     fn after_webhook(&self, _: &Delivery) -> Vec<Ask> {
         Vec::new()
     }
@@ -114,8 +115,8 @@ impl Api for OmnioTapSettings {
     }
 
     fn read(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
-        let (entity, sort) = question(ask).ok_or(Unreadable::Missing("question"))?;
-        // That there is no such list doesn't say that nobody is on it.
+        let (entity, sort) = question(ask).ok_or(Unreadable::Missing("known request"))?;
+        // A missing list does not mean that the list is empty.
         let body = if reply.is_missing { None } else { Some(&reply.body) };
         let listing = body.and_then(|body| Listing::find(body, entity.list())).ok_or(Unreadable::Missing("list"))?;
         let page = page(ask).ok_or(Unreadable::Missing("page"))?;
@@ -125,7 +126,7 @@ impl Api for OmnioTapSettings {
             let mut unread = Fields::new();
             let said_at = said_at(item, &["/updatedAt", "/createdAt"], &mut unread);
             let stamp = Stamp { at: said_at.stamp(reply.received_at), received_at: reply.received_at, unread };
-            // What has no id keeps nobody else from being read.
+            // An item without an id does not stop the others.
             let Ok(change) = entity.change(item, stamp, said_at.known(), Scope::Whole) else { continue };
             heard.there.extend(change.keys());
             let is_meant = match &change {
@@ -144,7 +145,7 @@ impl Api for OmnioTapSettings {
     }
 }
 
-/// The first address that a record has, in the form in which it is compared.
+/// The first address of a record, in canonical form.
 fn address_of(record: &Record) -> Option<String> {
     let texts = [field::EMAIL, field::PHONE].into_iter().flat_map(|prefix| record.versions.with_prefix(prefix));
     texts.filter_map(|(_, value, _)| address_match::address(value.as_str()?)).map(|address| address.value).next()

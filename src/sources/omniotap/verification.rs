@@ -1,5 +1,5 @@
-//! OmnioTap's documentation names no signature at all, so that everything about one is a setting. Its tenant is looked at when
-//! the delivery is read.
+//! OmnioTap's documentation mentions no signature, so all its details are settings. The tenant is checked when
+//! the delivery is parsed.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,24 +8,24 @@ use crate::sources::signature::{Encoding, Hash, Method, is_signed};
 use crate::sources::url_secret::{NoVerification, UrlSecret};
 use crate::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
 
-/// What proves that a webhook is OmnioTap's own.
+/// Verification of OmnioTap's webhooks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OmnioTapWebhookSettings {
-    /// How it is proved.
+    /// The kind of verification.
     pub verification: OmnioTapVerification,
-    /// Where the secrets are.
+    /// Where the secrets are stored.
     #[serde(deserialize_with = "places")]
     pub secrets: Vec<SecretRef>,
-    /// Where the URL holds a secret.
+    /// Where the webhook has its secret.
     pub secret_in: SecretIn,
-    /// The header that holds the signature.
+    /// The header with the signature.
     pub signature_header: String,
-    /// What stands in front of it.
+    /// The text before the signature.
     pub signature_prefix: String,
-    /// What it is made with.
+    /// The algorithm of the signature.
     pub algorithm: OmnioTapAlgorithm,
-    /// How it is written.
+    /// The encoding of the signature.
     pub encoding: Encoding,
 }
 
@@ -43,11 +43,11 @@ impl Default for OmnioTapWebhookSettings {
     }
 }
 
-/// How a webhook is proved to be OmnioTap's own.
+/// The kind of verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OmnioTapVerification {
-    /// Not said: there is no door.
+    /// Not set: webhooks are not accepted.
     #[serde(rename = "")]
     Unset,
     /// By its signature over the raw body.
@@ -58,7 +58,7 @@ pub enum OmnioTapVerification {
     None,
 }
 
-/// What a signature is made with.
+/// The algorithm of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OmnioTapAlgorithm {
     /// HMAC-SHA256.

@@ -1,8 +1,8 @@
 //! OmnioTap's webhook envelope: snake_case outside, camelCase in `data`.
 //!
-//! Only `contact`/`created` is printed in its documentation; the other entities and actions are named there without a
-//! body, so every field is optional. `updatedAt` or `occurred_at` is the time stamp, whichever is later: a contact that was deleted
-//! and restored comes with the former as it was before.
+//! Its documentation shows only the body of `contact`/`created`. Other entities and actions are only named, so
+//! every field is optional. The time stamp is `updatedAt` or `occurred_at`, whichever is later: when a deleted
+//! contact is restored, `updatedAt` is unchanged.
 
 use super::OmnioTapSettings;
 use super::entity::{Entity, Stamp};
@@ -30,7 +30,8 @@ impl Reader for OmnioTapSettings {
         let Some(entity) = Entity::ALL.into_iter().find(|known| known.name() == entity) else { return Ok(Reading::Ignored("unknown entity")) };
         let mut unread = Fields::new();
         let occurred_at = said_at(&body, &["/occurred_at"], &mut unread);
-        // When something was last changed doesn't say when it was deleted; that it is gone counts, also where nobody can read since when.
+        // The time of the last change is not the time of the deletion. The deletion counts even if its time
+        // cannot be parsed.
         let (scope, said_at, happened_at) = if deleted {
             (Scope::Deletion, occurred_at.known().map_or(SaidAt::Unsaid, SaidAt::At), None)
         } else {
@@ -42,7 +43,7 @@ impl Reader for OmnioTapSettings {
     }
 
     fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
-        Ok(Reading::Ignored("answers of this API are not read"))
+        Ok(Reading::Ignored("replies of this API are not parsed here"))
     }
 
     fn required_headers(&self) -> &'static [&'static str] {

@@ -1,31 +1,31 @@
-//! What is done with a webhook, by what it is about: Syncaroo's guide recommends to process at once what is critical, and to queue
-//! or drop the rest.
+//! The priority of webhooks, by their content. Syncaroo's guide recommends to process critical ones at once,
+//! and to queue or drop the rest.
 
 use serde::{Deserialize, Serialize};
 
 use crate::sources::webhook::Priority;
 
-/// Stands for every type.
+/// Matches every type.
 const ANY: &str = "*";
 
-/// The actions of a brand; the first that fits counts.
+/// The rules of a brand. The first rule that matches counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SyncarooPriorities(pub Vec<SyncarooPriority>);
 
-/// What is done with the webhooks about one attribute type and one resource type.
+/// The priority of webhooks with an attribute type and a resource type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SyncarooPriority {
-    /// `bookings`, `resources`, ... or `*`. The vendor's pages differ in which there are.
+    /// `bookings`, `resources`, ... or `*`. The vendor's pages list different ones.
     pub attribute: String,
     /// `meeting-room`, `hot-desk`, ... or `*`.
     pub resource: String,
-    /// When it is their turn.
+    /// The priority.
     pub priority: Priority,
 }
 
-/// Nothing but bookings says anything about a person.
+/// Only bookings contain data about a person.
 impl Default for SyncarooPriorities {
     fn default() -> Self {
         Self(vec![SyncarooPriority { attribute: "bookings".to_owned(), resource: ANY.to_owned(), priority: Priority::High }])
@@ -33,7 +33,7 @@ impl Default for SyncarooPriorities {
 }
 
 impl SyncarooPriorities {
-    /// When it is the turn of a webhook. One that doesn't say what it is about is never dropped: somebody should see it.
+    /// The priority of a webhook. One without a type is never dropped, so that somebody notices it.
     pub(super) fn priority(&self, attribute: Option<&str>, resource: Option<&str>) -> Priority {
         let Some(attribute) = attribute else { return Priority::Normal };
         let fits = |wanted: &str, found: &str| wanted == ANY || wanted == found;

@@ -1,4 +1,5 @@
-//! Syncaroo's API: bookings by the URL that webhooks give, and what rooms and locations are called. It can't be asked about people.
+//! Syncaroo's API: bookings by the URL from a webhook, and names of rooms and locations. It has no requests
+//! about people.
 
 use std::collections::BTreeSet;
 
@@ -19,13 +20,13 @@ const BOOKINGS: &str = "bookings";
 const LOCATIONS: &str = "locations";
 const RESOURCES: &str = "resources";
 
-/// Names before what shows them.
+/// Names come first, because bookings show them.
 const STREAMS: [Stream; 2] = [
     Stream { name: LOCATIONS, traversal: Traversal::List(ListCoverage::Neither) },
     Stream { name: BOOKINGS, traversal: Traversal::EachEvent("booking") },
 ];
 
-/// The question about a booking: its id here, and where it is asked for. Where it is can't be told from the id.
+/// The request for a booking: its id here, and its URL, which cannot be derived from the id.
 fn booking(id: &str, url: &str) -> Ask {
     Ask::about(BOOKING, &format!("{id}\n{url}"))
 }
@@ -43,12 +44,12 @@ impl Api for SyncarooSettings {
         BTreeSet::new()
     }
 
-    /// It isn't published how to ask for what changed.
+    /// A filter by time of change is not documented.
     fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<Ask> {
         (stream == LOCATIONS && since.is_none() && self.connection_id != 0).then(|| Ask::all(LOCATIONS))
     }
 
-    /// A booking of which no webhook ever came can't be found.
+    /// A booking without a webhook cannot be found.
     fn each(&self, stream: &str, id: &str, known: &FieldVersions) -> Option<Ask> {
         let url = known.text(API_URL).filter(|_| stream == BOOKINGS)?;
         Some(booking(id, url))
@@ -62,7 +63,7 @@ impl Api for SyncarooSettings {
         None
     }
 
-    /// A webhook only says what changed, and where to ask.
+    /// A webhook only reports that something changed, and its URL.
     fn after_webhook(&self, delivery: &Delivery) -> Vec<Ask> {
         let Ok(body) = delivery.json() else { return Vec::new() };
         let Some(url) = text_at(&body, "/metaData/apiUrl") else { return Vec::new() };

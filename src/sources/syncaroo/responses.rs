@@ -1,4 +1,4 @@
-//! Answers of Syncaroo's API about bookings and places.
+//! Parses replies of Syncaroo's API about bookings and places.
 
 use std::collections::BTreeMap;
 
@@ -25,11 +25,11 @@ impl SyncarooSettings {
             let name = if reply.is_missing { None } else { text_at(&reply.body, &self.pointers.place_name) };
             return Ok(ParsedReply { places: name.map(|name| Place { id: spot.id, name }).into_iter().collect(), ..ParsedReply::default() });
         }
-        let sort = SHOWN.iter().find(|sort| sort.all == ask.what).ok_or(Unreadable::Missing("question"))?;
+        let sort = SHOWN.iter().find(|sort| sort.all == ask.what).ok_or(Unreadable::Missing("known request"))?;
         self.places_heard(sort, ask, reply)
     }
 
-    /// A booking has the id that it was asked for by, which is the webhook's.
+    /// A booking keeps the id of the request, which is the webhook's id.
     fn booking_heard(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         let (id, url) = ask.about.split_once('\n').ok_or(Unreadable::Missing("booking id"))?;
         let key = booking_key(id)?;
@@ -47,7 +47,7 @@ impl SyncarooSettings {
         for sort in &SHOWN {
             let Some(spot) = sort.in_url(url) else { continue };
             update.fields.insert(spot.field(), Some(Value::from(spot.id.clone())));
-            // What a booking calls its room may be what it was called then, so that isn't remembered.
+            // The name of a room in a booking may be an old one, so it is not stored as the name of the room.
             if update.fields.get(sort.shown_as).is_none_or(Option::is_none) {
                 heard.unnamed.push(MissingName { event: key.clone(), field: sort.shown_as, place: spot.id, ask: spot.ask });
             }
@@ -56,7 +56,7 @@ impl SyncarooSettings {
     }
 
     fn places_heard(&self, sort: &PlaceKind, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
-        // A location without rooms may have no list of them.
+        // A location without rooms may have no list of rooms.
         if reply.is_missing && !ask.about.is_empty() {
             return Ok(ParsedReply::default());
         }

@@ -1,30 +1,30 @@
-//! The account of a brand at Syncaroo.
+//! API settings of a Syncaroo connection.
 
 use serde::{Deserialize, Serialize};
 
 use crate::sources::api::{AccountRules, ApiSettings, ClientCredentials, Credential, LiveSettings, TokenStyle};
 use crate::sources::secret::{SecretLoader, SecretRef, places};
 
-/// How a brand's Syncaroo connection is called.
+/// The account of a brand's Syncaroo connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SyncarooApiSettings {
-    /// Where the API is.
+    /// Base URL of the API.
     pub base_url: String,
-    /// Where tokens are.
+    /// The token endpoint.
     pub token_url: String,
-    /// Whose they are.
+    /// The id of the client.
     pub client_id: String,
-    /// Where the client's secret is; none: it isn't called.
+    /// Where the client secret is stored; empty: the API is not called.
     #[serde(deserialize_with = "places")]
     pub client_secret: Vec<SecretRef>,
-    /// Whom tokens are for; empty for nobody in particular.
+    /// The audience of the token; empty for none.
     pub audience: String,
-    /// How a token is asked for.
+    /// The format of a token request.
     pub token_request_format: TokenStyle,
-    /// Calls in any minute.
+    /// The most calls in any minute.
     pub calls_per_minute: u32,
-    /// When lookups call.
+    /// When lookups ask Syncaroo.
     pub live: LiveSettings,
 }
 

@@ -1,5 +1,5 @@
-//! Syncaroo's `hash` is "an encrypted hash of the whole webhook object (excluding `hash`)". What it is made with, of which text and
-//! with which key isn't published, so that all of it is a setting.
+//! Syncaroo's `hash` is "an encrypted hash of the whole webhook object (excluding `hash`)". The algorithm, the
+//! exact text and the key are not documented, so all of them are settings.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,32 +10,32 @@ use crate::sources::signature::{Encoding, Hash, Method, is_signed};
 use crate::sources::url_secret::{NoVerification, UrlSecret};
 use crate::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
 
-/// What proves that a webhook is Syncaroo's own.
+/// Verification of Syncaroo's webhooks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SyncarooWebhookSettings {
-    /// How it is proved.
+    /// The kind of verification.
     pub verification: SyncarooVerification,
-    /// Where the secrets are.
+    /// Where the secrets are stored.
     #[serde(deserialize_with = "places")]
     pub secrets: Vec<SecretRef>,
-    /// Where the URL holds a secret.
+    /// Where the webhook has its secret.
     pub secret_in: SecretIn,
-    /// What the hash is made with.
+    /// The algorithm of the hash.
     pub algorithm: SyncarooAlgorithm,
-    /// Where a plain hash has its key.
+    /// The position of the key in a plain hash.
     pub key_position: KeyPosition,
-    /// How the hash is written.
+    /// The encoding of the hash.
     pub encoding: Encoding,
-    /// How the object was written that is hashed.
+    /// The serialization of the hashed object.
     pub serialization: Serialization,
 }
 
-/// How a webhook is proved to be Syncaroo's own.
+/// The kind of verification.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SyncarooVerification {
-    /// Not said: there is no door.
+    /// Not set: webhooks are not accepted.
     #[default]
     #[serde(rename = "")]
     Unset,
@@ -47,7 +47,7 @@ pub enum SyncarooVerification {
     None,
 }
 
-/// What a hash is made with.
+/// The algorithm of a hash.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SyncarooAlgorithm {
     /// HMAC-SHA256.
@@ -77,11 +77,12 @@ pub enum SyncarooAlgorithm {
     Md5,
 }
 
-/// Where a plain hash has its key.
+/// The position of the key in a plain hash.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyPosition {
-    /// Before the text. Such a hash can be continued by who doesn't know the key, but not so that the whole is an object.
+    /// Before the text. Somebody without the key can extend such a hash, but the extended text is no longer a
+    /// JSON object.
     Before,
     /// After the text.
     #[default]

@@ -1,6 +1,6 @@
-//! Syncaroo's webhooks say that something changed and where to ask; a booking's slot is in its id:
-//! `<24 hex>*<start, epoch ms>*<end, epoch ms>`, sometimes with a stray apostrophe in front. People are only in the
-//! answers of its API, whose shape is assumed.
+//! Syncaroo's webhooks report that something changed, and its URL. The id of a booking contains its slot:
+//! `<24 hex>*<start, epoch ms>*<end, epoch ms>`, sometimes after a stray apostrophe. Data about people is only
+//! in replies of its API, whose format is assumed.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -25,7 +25,7 @@ impl Reader for SyncarooSettings {
         }
         let attribute = text_at(&body, "/metaData/attributeType").ok_or(Unreadable::Missing("attributeType"))?;
         if attribute != "bookings" {
-            return Ok(Reading::Ignored("it is about no booking"));
+            return Ok(Reading::Ignored("it is not about a booking"));
         }
         let id = id_at(&body, "/metaData/syncarooId").ok_or(Unreadable::Missing("usable syncarooId"))?;
         let key = booking_key(&id)?;
@@ -64,11 +64,11 @@ impl Reader for SyncarooSettings {
     }
 }
 
-/// Where a booking is asked for.
+/// The URL of a booking in the API.
 pub(super) const API_URL: &str = "data.api_url";
 
 impl SyncarooSettings {
-    /// What an answer says of a booking, and of the member who made it.
+    /// The changes of a booking, and of the member who made it.
     pub(super) fn booking(&self, body: &Value, key: EventKey, received_at: Timestamp) -> Vec<Change> {
         let places = &self.pointers;
         let mut unread = Fields::new();
@@ -101,7 +101,7 @@ pub(super) fn booking_key(id: &str) -> Result<EventKey, Unreadable> {
     EventKey::new(Source::Syncaroo, "booking", id.trim_start_matches('\'')).ok_or(Unreadable::Missing("usable booking id"))
 }
 
-/// The slot that the booking's id names, if it does.
+/// The slot in the booking's id, if there is one.
 fn slot<'a>(extractor: FieldExtractor<'a>, id: &str) -> FieldExtractor<'a> {
     let mut parts = id.split('*').skip(1);
     let mut time = || parts.next().and_then(|ms| ms.parse::<i64>().ok()).and_then(|ms| moment(&Value::from(ms)).ok()?).map(Moment::text);

@@ -15,7 +15,7 @@ use crate::harness::rng::Dice;
 use crate::harness::webhooks::{Webhook, signing};
 
 /// What is said of a deletion that only a header tells of.
-pub const REFUSED: &str = "only a header that nobody signed says that it is gone (see trust_deletion_header)";
+pub const REFUSED: &str = "only an unsigned header reports the deletion (see the setting trust_deletion_header)";
 
 /// How many requests he keeps.
 const KEPT: usize = 500;

@@ -69,11 +69,11 @@ async fn every_recorded_webhook_ends_as_its_name_suggests() {
             "omneo/profile.before.update: ignored: the state before an update",
             "omnilab/stamp.collected.v1: ignored: unknown event",
             "omniotap/invoice.created: ignored: unknown entity",
-            "syncaroo/availability: ignored: it is about no booking",
-            "syncaroo/location: ignored: it is about no booking",
-            "syncaroo/resource.new: ignored: it is about no booking",
-            "syncaroo/resource.unmapped: ignored: it is about no booking",
-            "syncaroo/resource.updated: ignored: it is about no booking",
+            "syncaroo/availability: ignored: it is not about a booking",
+            "syncaroo/location: ignored: it is not about a booking",
+            "syncaroo/resource.new: ignored: it is not about a booking",
+            "syncaroo/resource.unmapped: ignored: it is not about a booking",
+            "syncaroo/resource.updated: ignored: it is not about a booking",
         ]
     );
     app.stop().await;
@@ -99,7 +99,7 @@ async fn an_event_that_nobody_knows_is_kept_and_ends_as_ignored() {
         assert_eq!(outcome(&app, event).await, expected, "{name}");
     }
     let weather = json!({"connectionId": 555, "metaData": {"attributeType": "weather"}});
-    assert_eq!(outcome(&app, Letter::new(Source::Syncaroo, 1, weather.to_string())).await, done("ignored: it is about no booking"));
+    assert_eq!(outcome(&app, Letter::new(Source::Syncaroo, 1, weather.to_string())).await, done("ignored: it is not about a booking"));
     app.stop().await;
 }
 
