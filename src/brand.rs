@@ -11,7 +11,7 @@ use crate::customer::identity::rules::IdentityRules;
 use crate::customer::model::source::Source;
 use crate::sources::SourceSettings;
 use crate::sources::api::{AccountRules, LiveWhen};
-use crate::sources::webhook::Door;
+use crate::sources::webhook::WebhookVerifier;
 use crate::storage::brands::BrandRow;
 
 /// What the settings say about a brand, validated.
@@ -30,7 +30,7 @@ pub struct BrandRules {
     /// How webhooks and replies of its sources are parsed.
     pub sources: SourceSettings,
     /// Verifiers of webhooks, for the sources whose settings allow verification.
-    pub doors: BTreeMap<Source, Door>,
+    pub webhook_verifiers: BTreeMap<Source, WebhookVerifier>,
     /// The API accounts of the sources that the service may call.
     pub accounts: BTreeMap<Source, AccountRules>,
     /// Namespaces of ids, such as order numbers, that `primaryID` may name.

@@ -11,9 +11,9 @@ use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
 use hookpoint::customer::model::record::{Change, Record, RecordKey};
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::recorded_deliveries::Recorded;
-use hookpoint::sources::api::{Ask, LookupTarget, ParsedReply, Reply, Target, Traversal};
+use hookpoint::sources::api::{ApiRequest, LookupTarget, ParsedReply, Reply, Target, Traversal};
 use hookpoint::sources::omnilab::{ExternalIdKinds, cancelling};
-use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
+use hookpoint::sources::{Delivery, ParsedWebhook, SourceSettings, Unreadable};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 #[derive(Deserialize)]
 struct Recording {
-    ask: Ask,
+    ask: ApiRequest,
     received_at: Timestamp,
     #[serde(default)]
     is_missing: bool,
@@ -62,13 +62,13 @@ fn settings() -> SourceSettings {
 
 // --------------------------------------------------------------------------------------------------------- questions
 
-fn asked(ask: &Ask) -> String {
+fn asked(ask: &ApiRequest) -> String {
     let page = if ask.page.is_empty() { String::new() } else { format!(", page {}", ask.page) };
     format!("{} <{}>{page}", ask.what, ask.about.replace('\n', " at "))
 }
 
 /// A question as it is sent.
-fn sent(source: Source, settings: &SourceSettings, ask: &Ask) -> String {
+fn sent(source: Source, settings: &SourceSettings, ask: &ApiRequest) -> String {
     let request = settings.api(source).request(ask).unwrap();
     let target = match &request.target {
         Target::Below(path) => path.clone(),
@@ -78,7 +78,7 @@ fn sent(source: Source, settings: &SourceSettings, ask: &Ask) -> String {
     request.body.map_or_else(|| format!("GET {target}"), |body| format!("POST {target} {body}{once}"))
 }
 
-fn sent_all(source: Source, asks: &[Ask]) -> Vec<String> {
+fn sent_all(source: Source, asks: &[ApiRequest]) -> Vec<String> {
     asks.iter().map(|ask| sent(source, &settings(), ask)).collect()
 }
 
@@ -108,7 +108,7 @@ fn streams_begin_with_their_first_page_and_go_on_as_the_vendors_document() {
             }
             assert!(api.first(stream.name, None).is_some() == matches!(stream.traversal, Traversal::List(_)), "{source} {}", stream.name);
         }
-        assert!(api.first("unheard of", None).is_none() && api.request(&Ask::all("unheard of")).is_none(), "{source}");
+        assert!(api.first("unheard of", None).is_none() && api.request(&ApiRequest::all("unheard of")).is_none(), "{source}");
     }
     insta::assert_snapshot!("streams", all);
 }
@@ -116,15 +116,15 @@ fn streams_begin_with_their_first_page_and_go_on_as_the_vendors_document() {
 #[test]
 fn a_second_page_is_asked_for_by_its_number_or_url() {
     let settings = settings();
-    let page = |source, ask: Ask| sent(source, &settings, &ask);
-    assert_eq!(page(Source::OmnioTap, Ask::all("contacts").on_page("2")), "GET /contacts?page=2&limit=50");
+    let page = |source, ask: ApiRequest| sent(source, &settings, &ask);
+    assert_eq!(page(Source::OmnioTap, ApiRequest::all("contacts").on_page("2")), "GET /contacts?page=2&limit=50");
     assert_eq!(
-        page(Source::OmniLab, Ask::about("bookings", "C 1").on_page("2")),
+        page(Source::OmniLab, ApiRequest::about("bookings", "C 1").on_page("2")),
         "GET /v1/interactions:fetchContactBookings?external_id=C%201&page_size=50&page_number=2"
     );
-    assert_eq!(page(Source::Omneo, Ask::about("rewards", "p").on_page("2")), "GET /profiles/p/rewards?page%5Bsize%5D=100&page%5Bnumber%5D=2");
-    assert_eq!(page(Source::Omneo, Ask::all("rewards").on_page("https://x.example/?page=2")), "GET given: https://x.example/?page=2");
-    assert!(settings.api(Source::OmnioTap).request(&Ask::all("contacts").on_page("x&y")).is_none());
+    assert_eq!(page(Source::Omneo, ApiRequest::about("rewards", "p").on_page("2")), "GET /profiles/p/rewards?page%5Bsize%5D=100&page%5Bnumber%5D=2");
+    assert_eq!(page(Source::Omneo, ApiRequest::all("rewards").on_page("https://x.example/?page=2")), "GET given: https://x.example/?page=2");
+    assert!(settings.api(Source::OmnioTap).request(&ApiRequest::all("contacts").on_page("x&y")).is_none());
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn what_a_webhook_only_hints_at_is_asked() {
 fn a_booking_is_asked_for_where_its_webhook_said() {
     let (source, settings) = (Source::Syncaroo, settings());
     let delivery = delivery(source, "booking.x");
-    let Ok(Reading::Changes(changes)) = settings.reader(source).read_webhook(&delivery) else { panic!() };
+    let Ok(ParsedWebhook::Changes(changes)) = settings.reader(source).parse_webhook(&delivery) else { panic!() };
     let [Change::Event { key, update }] = &changes[..] else { panic!() };
     let each = settings.api(source).each("bookings", &key.id, &FieldVersions::from(update.clone()));
     assert!(each.is_some() && each.as_ref() == settings.api(source).after_webhook(&delivery).first(), "the same question is one call");
@@ -238,9 +238,9 @@ fn omneos_times_are_in_the_time_zone_that_the_settings_say() {
     let profile = json!({"id": PROFILE, "first_name": "Bo", "profile_type": "active", "updated_at": "2026-11-21 10:00:00"});
     let headers = [("x-omneo-event".to_owned(), "profile.updated".to_owned())].into();
     let delivery = Delivery { headers, body: profile.to_string().into_bytes(), received_at: Timestamp::MAX };
-    let Ok(Reading::Changes(told)) = settings.reader(Source::Omneo).read_webhook(&delivery) else { panic!() };
+    let Ok(ParsedWebhook::Changes(told)) = settings.reader(Source::Omneo).parse_webhook(&delivery) else { panic!() };
     let reply = Reply { body: json!({"data": profile}), is_missing: false, received_at: Timestamp::MAX };
-    let answered = settings.api(Source::Omneo).read(&Ask::about("profile", PROFILE), &reply).unwrap().changes;
+    let answered = settings.api(Source::Omneo).read(&ApiRequest::about("profile", PROFILE), &reply).unwrap().changes;
     for changes in [told, answered] {
         assert!(matches!(&changes[0], Change::Record { update, .. } if update.at == at));
     }
@@ -332,7 +332,7 @@ fn an_answer_about_what_did_not_change_says_what_the_webhook_said() {
         let settings = settings();
         let mut delivery = delivery(source, webhook);
         delivery.headers.entry("webhook-id".to_owned()).or_insert_with(|| "msg_1".to_owned());
-        let Ok(Reading::Changes(webhook)) = settings.reader(source).read_webhook(&delivery) else { panic!("{webhook}") };
+        let Ok(ParsedWebhook::Changes(webhook)) = settings.reader(source).parse_webhook(&delivery) else { panic!("{webhook}") };
         let recording = recording(source, answer);
         let heard = settings.api(source).read(&recording.ask, &recording.reply()).unwrap();
         let (webhook, answer) = (said(webhook, key), said(heard.changes, key));
@@ -347,9 +347,9 @@ fn an_answer_about_what_did_not_change_says_what_the_webhook_said() {
 // ----------------------------------------------------------------------------------------------------------- hostile
 
 /// Every question that an API can be asked, about something.
-fn questions(source: Source, about: &str) -> Vec<Ask> {
+fn questions(source: Source, about: &str) -> Vec<ApiRequest> {
     let whats: BTreeSet<String> = recordings(source).into_iter().map(|(_, recording)| recording.ask.what).collect();
-    whats.iter().map(|what| Ask::about(what, about)).collect()
+    whats.iter().map(|what| ApiRequest::about(what, about)).collect()
 }
 
 /// Values that readers may trip over, under names that they look for.
@@ -392,7 +392,7 @@ fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
 }
 
 /// What every API keeps to, whatever it answers.
-fn check(source: Source, ask: &Ask, heard: &Result<ParsedReply, Unreadable>) {
+fn check(source: Source, ask: &ApiRequest, heard: &Result<ParsedReply, Unreadable>) {
     let Ok(heard) = heard else { return };
     for change in &heard.changes {
         match change {
@@ -419,7 +419,7 @@ fn check(source: Source, ask: &Ask, heard: &Result<ParsedReply, Unreadable>) {
 
 /// The parts of a request's URL, as whoever receives it takes it apart.
 fn shape(source: Source, what: &str, about: &str) -> Option<Vec<String>> {
-    let Target::Below(path) = settings().api(source).request(&Ask::about(what, about))?.target else { return None };
+    let Target::Below(path) = settings().api(source).request(&ApiRequest::about(what, about))?.target else { return None };
     assert!(path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()));
     let url = url::Url::parse(&format!("https://api.example.org/base{path}")).unwrap();
     assert!(url.host_str() == Some("api.example.org") && url.fragment().is_none());

@@ -11,7 +11,7 @@ use hookpoint::customer::model::source::Source;
 use hookpoint::customer::model::text::{MAX_CHARS, MAX_ID_CHARS};
 use hookpoint::demo::recorded_deliveries::Recorded;
 use hookpoint::sources::omnilab::ExternalIdKinds;
-use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
+use hookpoint::sources::{Delivery, ParsedWebhook, SourceSettings, Unreadable};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -48,10 +48,10 @@ fn recordings(source: Source) -> Vec<(String, String)> {
 }
 
 /// What a reading says, for people to check: Debug is redacted on purpose.
-fn in_lines(reading: Result<Reading, Unreadable>) -> String {
+fn in_lines(reading: Result<ParsedWebhook, Unreadable>) -> String {
     let changes = match reading {
-        Ok(Reading::Changes(changes)) => changes,
-        Ok(Reading::Ignored(why)) => return format!("  ignored: {why}\n"),
+        Ok(ParsedWebhook::Changes(changes)) => changes,
+        Ok(ParsedWebhook::Ignored(why)) => return format!("  ignored: {why}\n"),
         Err(error) => return format!("  unreadable: {error}\n"),
     };
     let mut out = String::new();
@@ -119,20 +119,20 @@ fn delivery(headers: &BTreeMap<String, String>, body: impl Into<Vec<u8>>) -> Del
     Delivery { headers: headers.clone(), body: body.into(), received_at: "2026-11-21T09:00:00Z".parse().unwrap() }
 }
 
-fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, String>, body: &Value) -> Result<Reading, Unreadable> {
-    settings.reader(source).read_webhook(&delivery(headers, serde_json::to_vec(body).unwrap()))
+fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, String>, body: &Value) -> Result<ParsedWebhook, Unreadable> {
+    settings.reader(source).parse_webhook(&delivery(headers, serde_json::to_vec(body).unwrap()))
 }
 
 /// Both ways of reading, since the inbox and the answers of an API meet the same bytes.
-fn read_both(source: Source, delivery: &Delivery) -> [Result<Reading, Unreadable>; 2] {
+fn read_both(source: Source, delivery: &Delivery) -> [Result<ParsedWebhook, Unreadable>; 2] {
     let settings = SourceSettings::default();
     let reader = settings.reader(source);
-    [reader.read_webhook(delivery), reader.read_answer(delivery)]
+    [reader.parse_webhook(delivery), reader.parse_reply(delivery)]
 }
 
-fn changes(reading: Result<Reading, Unreadable>) -> Vec<Change> {
+fn changes(reading: Result<ParsedWebhook, Unreadable>) -> Vec<Change> {
     match reading {
-        Ok(Reading::Changes(changes)) => changes,
+        Ok(ParsedWebhook::Changes(changes)) => changes,
         other => panic!("{other:?}"),
     }
 }
@@ -144,7 +144,7 @@ fn update(change: &Change) -> &Update {
     }
 }
 
-fn is_no_json(read: &Result<Reading, Unreadable>) -> bool {
+fn is_no_json(read: &Result<ParsedWebhook, Unreadable>) -> bool {
     matches!(read, Err(Unreadable::NotJson(_)))
 }
 
@@ -165,7 +165,7 @@ fn a_body_of_another_shape_is_unreadable_or_ignored() {
         let (headers, _) = good(source);
         for body in ["null", "true", "1", "\"text\"", "[]", "[{}]", "{}", "{\"data\": {}}", "{\"metaData\": []}"] {
             for reading in read_both(source, &delivery(&headers, body)) {
-                assert!(matches!(reading, Err(Unreadable::Missing(_)) | Ok(Reading::Ignored(_))), "{source} {body}");
+                assert!(matches!(reading, Err(Unreadable::Missing(_)) | Ok(ParsedWebhook::Ignored(_))), "{source} {body}");
             }
         }
     }
@@ -260,7 +260,7 @@ fn an_id_of_nothing_is_no_id() {
         for nothing in [json!(""), json!("  "), json!("\u{0}\u{202e}"), json!(null), json!(true), json!([1]), json!({"id": 1})] {
             *body.pointer_mut(id_pointer(source)).unwrap() = nothing;
             let reading = read(source, &SourceSettings::default(), &headers, &body);
-            assert!(matches!(reading, Err(Unreadable::Missing(_)) | Ok(Reading::Ignored(_))), "{source}");
+            assert!(matches!(reading, Err(Unreadable::Missing(_)) | Ok(ParsedWebhook::Ignored(_))), "{source}");
         }
     }
 }
@@ -508,8 +508,8 @@ fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
 }
 
 /// What every reader keeps to, whatever it is sent.
-fn check(source: Source, reading: Result<Reading, Unreadable>) {
-    let Ok(Reading::Changes(changes)) = reading else { return };
+fn check(source: Source, reading: Result<ParsedWebhook, Unreadable>) {
+    let Ok(ParsedWebhook::Changes(changes)) = reading else { return };
     for change in &changes {
         let key = match change {
             Change::Record { key, .. } => {
@@ -565,7 +565,7 @@ proptest! {
         let reader = SourceSettings::default();
         let delivery = delivery(&fixture.headers, serde_json::to_vec(&body).unwrap());
         let reader = reader.reader(source);
-        check(source, if fixture.answer_of.is_some() { reader.read_answer(&delivery) } else { reader.read_webhook(&delivery) });
+        check(source, if fixture.answer_of.is_some() { reader.parse_reply(&delivery) } else { reader.parse_webhook(&delivery) });
     }
 
     #[test]

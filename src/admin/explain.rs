@@ -61,7 +61,7 @@ pub async fn explain(db: &mut Connection, brand: &Brand, customer_key: &str) -> 
     let follow = rules.component_cap.saturating_add(keys.len()).saturating_add(1);
     let mut remarks = Vec::new();
     let mut known = load_component(db, brand.id(), &ask, &scope(brand, Some(follow))).await?;
-    if known.is_cut_off {
+    if known.is_truncated {
         remarks.push(PARTIAL);
         known = load_component(db, brand.id(), &ask, &scope(brand, None)).await?;
     }

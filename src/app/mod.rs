@@ -27,7 +27,7 @@ use crate::http::health::{Gauges, Health};
 use crate::http::rate_limits::{Rates, WrongKeys};
 use crate::http::readiness::Readiness;
 use crate::inbox::WakeHandles;
-use crate::ingest::live_search::{LiveSearch, Wanted};
+use crate::ingest::live_search::{LiveSearch, LiveSearchQuery};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::change_listener::ChangeListener;
@@ -200,7 +200,7 @@ impl Application {
         let accounts = UpstreamClients::new(&database.pool, &all, &file.calls, &background, &clock);
         let search = LiveSearch { pool: database.pool.clone(), accounts: accounts.clone() };
         let searcher: LiveSearcher = Box::new(move |LiveSearchRequest { brand, whom, question, is_known, sources, timeout }| {
-            let searched = search.clone().search(brand, Wanted { whom, question, is_known }, sources, timeout);
+            let searched = search.clone().search(brand, LiveSearchQuery { whom, question, is_known }, sources, timeout);
             searched.map(|searched| LiveSearchOutcome { changed: searched.has_changed, incomplete: searched.incomplete }).boxed()
         });
         let live = ReadThrough::new(searcher, limits.deadline, background.clone());
@@ -375,7 +375,7 @@ fn warn_about_open_access(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>
         tracing::warn!(brand = brand.rules.slug, "any network may use this brand's API keys; allowed_networks of server and brand are empty");
     }
     for brand in brands.values() {
-        for door in brand.rules.doors.values().filter(|door| door.proof.name() == "none") {
+        for door in brand.rules.webhook_verifiers.values().filter(|door| door.proof.name() == "none") {
             let (brand, source) = (brand.rules.slug.as_str(), door.source.as_str());
             tracing::warn!(brand, source, "webhooks are not verified (verification is \"none\"); anyone who knows the URL can send data");
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
-use crate::sources::{Delivery, Reading, SourceSettings, Unreadable};
+use crate::sources::{Delivery, ParsedWebhook, SourceSettings, Unreadable};
 
 /// The recorded deliveries of each system, one JSON object a line.
 const RECORDED: [(Source, &str); 4] = [
@@ -67,11 +67,11 @@ impl Recorded {
     ///
     /// # Errors
     /// When the source can't read it.
-    pub fn read(&self, source: Source, settings: &SourceSettings) -> Result<Reading, Unreadable> {
+    pub fn read(&self, source: Source, settings: &SourceSettings) -> Result<ParsedWebhook, Unreadable> {
         let body = serde_json::to_vec(&self.body).unwrap_or_default();
         let delivery = Delivery { headers: self.headers.clone(), body, received_at: self.received_at };
         let reader = settings.reader(source);
-        if self.answer_of.is_some() { reader.read_answer(&delivery) } else { reader.read_webhook(&delivery) }
+        if self.answer_of.is_some() { reader.parse_reply(&delivery) } else { reader.parse_webhook(&delivery) }
     }
 }
 
@@ -115,7 +115,7 @@ pub fn busy_purchases(count: u32) -> Vec<(Source, Recorded)> {
 pub fn changes(deliveries: &[(Source, Recorded)], settings: &SourceSettings) -> Result<Vec<Change>, Unreadable> {
     let mut all = Vec::new();
     for (source, recorded) in deliveries {
-        if let Reading::Changes(changes) = recorded.read(*source, settings)? {
+        if let ParsedWebhook::Changes(changes) = recorded.read(*source, settings)? {
             all.extend(changes);
         }
     }

@@ -12,7 +12,7 @@ use crate::customer::model::source::Source;
 use crate::ingest::apply::apply_unsuppressed;
 use crate::ingest::batch::ChangeBatch;
 use crate::ingest::suppress::filter;
-use crate::sources::{Delivery, Reading};
+use crate::sources::{Delivery, ParsedWebhook};
 use crate::storage::StorageError;
 use crate::storage::bodies::{BodyRow, count_bodies, delete_bodies, list_bodies_after};
 use crate::storage::erasures::{ErasedCounts, count_erased, find_erased};
@@ -37,9 +37,9 @@ impl DeliveryContent {
     pub(crate) fn at(row: &BodyRow, brand: &Brand, hasher: &SuppressionHasher) -> Self {
         let region = brand.rules.identity.region;
         let delivery = Delivery { headers: row.headers.clone(), body: row.body.clone(), received_at: row.received_at };
-        let reading = row.source.parse::<Source>().ok().map(|source| brand.rules.sources.reader(source).read_webhook(&delivery));
+        let reading = row.source.parse::<Source>().ok().map(|source| brand.rules.sources.reader(source).parse_webhook(&delivery));
         let work = match reading {
-            Some(Ok(Reading::Changes(changes))) if !changes.is_empty() => Some(ChangeBatch::from(changes)),
+            Some(Ok(ParsedWebhook::Changes(changes))) if !changes.is_empty() => Some(ChangeBatch::from(changes)),
             _ => None,
         };
         // A pending delivery that can be parsed is judged by its changes only: it may also be about other people.

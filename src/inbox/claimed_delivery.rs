@@ -8,7 +8,7 @@ use crate::customer::model::phone::Region;
 use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
 use crate::customer::model::unread::unread_fields;
-use crate::sources::{Delivery, Reading, Unreadable};
+use crate::sources::{Delivery, ParsedWebhook, Unreadable};
 use crate::storage::delivery_queue::{ClaimedRow, Disposition};
 
 /// A delivery that a worker has claimed.
@@ -32,15 +32,15 @@ pub(crate) const IGNORED: &str = "ignored";
 /// A delivery after parsing.
 pub(crate) struct ParsedDelivery<'a> {
     pub item: &'a ClaimedDelivery,
-    pub reading: Result<Reading, Unreadable>,
+    pub reading: Result<ParsedWebhook, Unreadable>,
 }
 
 impl ParsedDelivery<'_> {
     /// The changes in the delivery. `None` if it could not be parsed or has no data about a customer.
     pub(crate) fn changes(&self) -> Option<&[Change]> {
         match &self.reading {
-            Ok(Reading::Changes(changes)) => Some(changes),
-            Ok(Reading::Ignored(_)) | Err(_) => None,
+            Ok(ParsedWebhook::Changes(changes)) => Some(changes),
+            Ok(ParsedWebhook::Ignored(_)) | Err(_) => None,
         }
     }
 
@@ -52,11 +52,11 @@ impl ParsedDelivery<'_> {
     /// The final state of the delivery, after its changes are applied.
     pub(crate) fn disposition(&self, unread: &BTreeSet<String>) -> Disposition {
         match &self.reading {
-            Ok(Reading::Changes(_)) if !unread.is_empty() => {
+            Ok(ParsedWebhook::Changes(_)) if !unread.is_empty() => {
                 Disposition::Done(format!("applied; could not be read: {}", unread.iter().map(String::as_str).collect::<Vec<_>>().join(", ")))
             }
-            Ok(Reading::Changes(_)) => Disposition::Done(String::new()),
-            Ok(Reading::Ignored(why)) => Disposition::Done(format!("{IGNORED}: {why}")),
+            Ok(ParsedWebhook::Changes(_)) => Disposition::Done(String::new()),
+            Ok(ParsedWebhook::Ignored(why)) => Disposition::Done(format!("{IGNORED}: {why}")),
             // A new attempt would fail in the same way.
             Err(unreadable) => Disposition::DeadLetter(unreadable.to_string()),
         }

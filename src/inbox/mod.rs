@@ -89,7 +89,7 @@ pub struct Worker {
     batch: u32,
     max_attempts: u32,
     // Tables have grown so much that Postgres needs new statistics.
-    is_outgrown: AtomicBool,
+    stats_stale: AtomicBool,
     // At the last attempt, another session wrote for the brand.
     is_held: AtomicBool,
 }
@@ -99,8 +99,8 @@ impl Worker {
     #[must_use]
     pub const fn new(pool: Pool, brand: Arc<Brand>, settings: &InboxSettings, clock: Clock) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
-        let (is_outgrown, is_held) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { pool, brand, clock, lease, batch: settings.batch_size, max_attempts: settings.max_attempts, is_outgrown, is_held }
+        let (stats_stale, is_held) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { pool, brand, clock, lease, batch: settings.batch_size, max_attempts: settings.max_attempts, stats_stale, is_held }
     }
 
     /// Runs until the service shuts down, then finishes its current batch. The slots limit how many brands are
@@ -110,7 +110,7 @@ impl Worker {
         let analyze_slots = Arc::new(Semaphore::new(1));
         while !background.is_ending() {
             // In a task of its own, so that deliveries do not wait for it.
-            if self.is_outgrown.swap(false, Ordering::Relaxed)
+            if self.stats_stale.swap(false, Ordering::Relaxed)
                 && let Ok(analyze_slot) = Arc::clone(&analyze_slots).try_acquire_owned()
             {
                 let pool = self.pool.clone();
@@ -197,8 +197,8 @@ impl Worker {
         for item in &hopeless {
             self.fail(token, item, &Failure::LeaseExpiredRepeatedly).await?;
         }
-        let (suspects, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts >= ALONE_FROM);
-        let mut parts = std::iter::once(items.as_slice()).chain(suspects.iter().map(std::slice::from_ref));
+        let (candidates, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts >= ALONE_FROM);
+        let mut parts = std::iter::once(items.as_slice()).chain(candidates.iter().map(std::slice::from_ref));
         while let Some(part) = parts.next() {
             if let Err(error) = self.apply_or_split(token, at, part).await {
                 // Deliveries that were not started are released at once, and this attempt does not count for them.
@@ -264,7 +264,7 @@ impl Worker {
         for (read, (_, disposition)) in held.iter().zip(&verdicts) {
             self.count_verdict(read.item.source, disposition);
         }
-        self.is_outgrown.fetch_or(applied.is_outgrown, Ordering::Relaxed);
+        self.stats_stale.fetch_or(applied.stats_stale, Ordering::Relaxed);
         Ok(())
     }
 
@@ -290,7 +290,7 @@ impl Worker {
     }
 
     fn read<'a>(&self, item: &'a ClaimedDelivery) -> ParsedDelivery<'a> {
-        ParsedDelivery { item, reading: self.brand.rules.sources.reader(item.source).read_webhook(&item.delivery) }
+        ParsedDelivery { item, reading: self.brand.rules.sources.reader(item.source).parse_webhook(&item.delivery) }
     }
 
     /// Schedules a failed delivery for another attempt, or makes it a dead letter.

@@ -90,7 +90,7 @@ pub async fn watch(pool: &Pool, brand: &Brand) -> Result<Vec<SourceHealth>, Stor
         let count = |row: Option<&BacklogRow>| row.map_or(0.0, |row| row.count);
         all.push(SourceHealth {
             source,
-            proof: brand.rules.doors.get(&source).map(|door| door.proof.name()),
+            proof: brand.rules.webhook_verifiers.get(&source).map(|door| door.proof.name()),
             pending: count(part("pending")),
             oldest_pending_at: part("pending").map(|row| row.oldest_at),
             dead: count(part("dead")),

@@ -61,7 +61,7 @@ pub(crate) async fn run(pool: &Pool, brand: &Brand, work: &ChangeBatch) -> Resul
         return Ok(applied);
     }
     transaction.commit().await?;
-    if applied.is_outgrown {
+    if applied.stats_stale {
         analyze_if_grown(pool).await;
     }
     Ok(applied)
@@ -99,8 +99,8 @@ async fn resolve(from: &mut LoadFrom<'_>, brand: &Brand, work: &ChangeBatch) -> 
 }
 
 async fn write(db: &mut Connection, brand: &Brand, work: &ChangeBatch, resolve: Option<(LoadedComponent, bool)>) -> Result<Applied, StorageError> {
-    let Some((loaded, is_whole)) = resolve.filter(|(loaded, _)| !loaded.after.is_nothing_new(work)) else { return Ok(Applied::default()) };
-    let (changed, different, is_outgrown) = (loaded.after.facts.news(), loaded.after.different, loaded.known.is_outgrown);
+    let Some((loaded, is_whole)) = resolve.filter(|(loaded, _)| !loaded.after.is_unchanged(work)) else { return Ok(Applied::default()) };
+    let (changed, different, stats_stale) = (loaded.after.facts.news(), loaded.after.different, loaded.known.stats_stale);
     let customers = if is_whole {
         let derived = derive(&loaded.after, &loaded.known, &LinkRestrictions::new(), brand);
         write_changes(db, brand.id(), &loaded.after.facts, &derived).await?;
@@ -109,7 +109,7 @@ async fn write(db: &mut Connection, brand: &Brand, work: &ChangeBatch, resolve: 
     } else {
         oversized::apply(db, brand, loaded).await?
     };
-    Ok(Applied { changed, different, customers, erased: BTreeSet::new(), wrote: true, is_outgrown })
+    Ok(Applied { changed, different, customers, erased: BTreeSet::new(), wrote: true, stats_stale })
 }
 
 /// Runs ANALYZE on tables that have grown, so that Postgres plans statements with current statistics.

@@ -16,9 +16,9 @@ use super::unread_values::UnreadCounts;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey};
 use crate::customer::model::unread::unread_fields;
-use crate::sources::api::{Ask, MissingName, ParsedReply};
+use crate::sources::api::{ApiRequest, MissingName, ParsedReply};
 use crate::storage::StorageError;
-use crate::storage::records::list_gone;
+use crate::storage::records::list_deleted;
 use crate::upstream::{CallPriority, UpstreamClient};
 
 /// Far longer than any reply needs from the request to the write. A stored time that is later must be an error.
@@ -34,20 +34,20 @@ pub async fn apply_reply(
     account: &Arc<UpstreamClient>,
     priority: CallPriority,
     timeout: Duration,
-    heard: &ParsedReply,
+    reply: &ParsedReply,
 ) -> Result<Applied, StorageError> {
-    learn(pool, &account.brand, account.source, &heard.places).await?;
-    let names = if heard.unnamed.is_empty() { BTreeMap::new() } else { names(pool, account, (priority, timeout), &heard.unnamed).await? };
+    learn(pool, &account.brand, account.source, &reply.places).await?;
+    let names = if reply.unnamed.is_empty() { BTreeMap::new() } else { names(pool, account, (priority, timeout), &reply.unnamed).await? };
     // Only one transaction of a brand can write at a time. Those that wait must not occupy all connections.
     let _turn = account.turns().acquire().await;
-    let mut changes = named(heard, &names);
-    let gone = list_gone(pool, account.brand.id(), &heard.there).await?;
-    changes.extend(revived(&changes, &gone, heard.asked_at));
+    let mut changes = named(reply, &names);
+    let gone = list_deleted(pool, account.brand.id(), &reply.there).await?;
+    changes.extend(revived(&changes, &gone, reply.asked_at));
     let mut unread = UnreadCounts::default();
     let region = account.brand.rules.identity.region;
     changes.iter().filter_map(Change::update).for_each(|update| unread.add(account.source, &unread_fields(update, region)));
     changes.iter_mut().for_each(limit_receipt);
-    let not_after = heard.asked_at.checked_add(MOST_BETWEEN).unwrap_or(heard.asked_at);
+    let not_after = reply.asked_at.checked_add(MOST_BETWEEN).unwrap_or(reply.asked_at);
     let applied = apply_changes_of_reply(pool, &account.brand, changes, not_after).await?;
     // Values of an unchanged reply were counted when they first arrived.
     if applied.changed > 0 && !unread.is_empty() {
@@ -92,21 +92,21 @@ async fn names(
 ) -> Result<BTreeMap<String, String>, StorageError> {
     let places: BTreeSet<&str> = unnamed.iter().map(|unnamed| unnamed.place.as_str()).collect();
     let mut names = names_of(pool, &account.brand, account.source, &places).await?;
-    let asks: BTreeSet<&Ask> = unnamed.iter().filter(|unnamed| !names.contains_key(&unnamed.place)).map(|unnamed| &unnamed.ask).collect();
+    let asks: BTreeSet<&ApiRequest> = unnamed.iter().filter(|unnamed| !names.contains_key(&unnamed.place)).map(|unnamed| &unnamed.ask).collect();
     let answers = join_all(asks.into_iter().map(|ask| account.call(ask, priority, timeout))).await;
-    for heard in answers.into_iter().flatten() {
-        learn(pool, &account.brand, account.source, &heard.places).await?;
-        names.extend(heard.places.iter().map(|place| (place.id.clone(), place.name.clone())));
+    for reply in answers.into_iter().flatten() {
+        learn(pool, &account.brand, account.source, &reply.places).await?;
+        names.extend(reply.places.iter().map(|place| (place.id.clone(), place.name.clone())));
     }
     Ok(names)
 }
 
 /// The changes of a reply, with the names of places filled in.
-fn named(heard: &ParsedReply, names: &BTreeMap<String, String>) -> Vec<Change> {
-    let mut changes = heard.changes.clone();
+fn named(reply: &ParsedReply, names: &BTreeMap<String, String>) -> Vec<Change> {
+    let mut changes = reply.changes.clone();
     for change in &mut changes {
         let Change::Event { key, update } = change else { continue };
-        for unnamed in heard.unnamed.iter().filter(|unnamed| unnamed.event == *key) {
+        for unnamed in reply.unnamed.iter().filter(|unnamed| unnamed.event == *key) {
             if let Some(name) = names.get(&unnamed.place) {
                 update.fields.insert(unnamed.field.to_owned(), Some(Value::from(name.as_str())));
             }

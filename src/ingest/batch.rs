@@ -29,7 +29,7 @@ pub struct Applied {
     /// Whether anything was written.
     pub(crate) wrote: bool,
     /// Whether tables have grown so much that ANALYZE should run.
-    pub(crate) is_outgrown: bool,
+    pub(crate) stats_stale: bool,
 }
 
 impl fmt::Debug for Applied {
@@ -103,7 +103,7 @@ impl ChangeBatch {
 
     /// The query for everything that the batch can affect directly. A record's future identifiers are among its
     /// stored ones and those in the batch. So the query names all of them, before it is known which ones count.
-    pub(crate) fn ask(&self, brand: &Brand) -> ComponentQuery {
+    pub(crate) fn query(&self, brand: &Brand) -> ComponentQuery {
         let region = brand.rules.identity.region;
         let said = self.records.iter().map(|(key, versions)| Record { key: key.clone(), versions: versions.clone() });
         let values =

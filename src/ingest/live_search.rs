@@ -10,7 +10,7 @@ use super::apply_reply::apply_reply;
 use crate::brand::Brand;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::Source;
-use crate::sources::api::{Ask, LookupTarget, ParsedReply};
+use crate::sources::api::{ApiRequest, LookupTarget, ParsedReply};
 use crate::storage::StorageError;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::live_queries::save_live_query;
@@ -27,7 +27,7 @@ const MOST_FOLLOWING: usize = 40;
 const AFTERWARDS: Duration = Duration::from_secs(20);
 
 /// A search that a lookup requests.
-pub struct Wanted {
+pub struct LiveSearchQuery {
     /// The person, by address or id.
     pub whom: LookupTarget,
     /// Hash of the lookup.
@@ -38,14 +38,14 @@ pub struct Wanted {
 
 /// The result of a search.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Searched {
+pub struct LiveSearchResult {
     /// Whether any customer is new or different.
     pub has_changed: bool,
     /// Whether a source could not be asked.
     pub incomplete: bool,
 }
 
-impl Searched {
+impl LiveSearchResult {
     const NOTHING: Self = Self { has_changed: false, incomplete: true };
 
     const fn and(self, other: Self) -> Self {
@@ -64,54 +64,54 @@ pub struct LiveSearch {
 
 impl LiveSearch {
     /// Asks sources about a person, all at the same time, and stores their replies.
-    pub async fn search(self, brand: Arc<Brand>, wanted: Wanted, sources: Arc<[Source]>, timeout: Duration) -> Searched {
+    pub async fn search(self, brand: Arc<Brand>, wanted: LiveSearchQuery, sources: Arc<[Source]>, timeout: Duration) -> LiveSearchResult {
         let until = Instant::now().checked_add(timeout).unwrap_or_else(Instant::now);
-        let Ok(known) = self.known(&brand, &wanted).await else { return Searched::NOTHING };
+        let Ok(known) = self.known(&brand, &wanted).await else { return LiveSearchResult::NOTHING };
         let accounts = sources.iter().filter_map(|source| self.accounts.get(brand.id(), *source));
         let searches = accounts.map(|account| self.search_one(account, &wanted, &known, until));
-        join_all(searches).await.into_iter().fold(Searched::default(), Searched::and)
+        join_all(searches).await.into_iter().fold(LiveSearchResult::default(), LiveSearchResult::and)
     }
 
-    async fn known(&self, brand: &Brand, wanted: &Wanted) -> Result<Vec<Record>, StorageError> {
-        let Wanted { whom: LookupTarget::Address(address), is_known: true, .. } = wanted else { return Ok(Vec::new()) };
+    async fn known(&self, brand: &Brand, wanted: &LiveSearchQuery) -> Result<Vec<Record>, StorageError> {
+        let LiveSearchQuery { whom: LookupTarget::Address(address), is_known: true, .. } = wanted else { return Ok(Vec::new()) };
         list_records_of_address(&mut *self.pool.acquire().await?, brand.id(), address, MOST_RECORDS).await
     }
 
     /// Errors appear in the metrics and status of the account. The lookup continues with the replies that
     /// arrived.
-    async fn search_one(&self, account: &Arc<UpstreamClient>, wanted: &Wanted, known: &[Record], until: Instant) -> Searched {
+    async fn search_one(&self, account: &Arc<UpstreamClient>, wanted: &LiveSearchQuery, known: &[Record], until: Instant) -> LiveSearchResult {
         let asks = account.brand.rules.sources.api(account.source).find(&wanted.whom, known);
-        let (mut heard, mut unheard) = ask_all(account, &asks, until).await;
-        if !heard.is_empty() && !unheard.is_empty() && account.is_open() {
+        let (mut reply, mut failed) = ask_all(account, &asks, until).await;
+        if !reply.is_empty() && !failed.is_empty() && account.is_callable() {
             // One call tested whether the source is back. The others were refused meanwhile, so they are made
             // now.
-            let (more, still_unheard) = ask_all(account, &unheard, until).await;
-            heard.extend(more);
-            unheard = still_unheard;
+            let (more, still_failed) = ask_all(account, &failed, until).await;
+            reply.extend(more);
+            failed = still_failed;
         }
         let mut has_changed = false;
-        for heard in &heard {
-            has_changed |= self.take(account, heard, until).await;
+        for reply in &reply {
+            has_changed |= self.take(account, reply, until).await;
         }
-        let is_known = heard.iter().any(|heard| !heard.changes.is_empty());
-        has_changed |= self.follow(account, heard, until).await;
-        let incomplete = !unheard.is_empty();
+        let is_known = reply.iter().any(|reply| !reply.changes.is_empty());
+        has_changed |= self.follow(account, reply, until).await;
+        let incomplete = !failed.is_empty();
         if !incomplete {
             let _ = save_live_query(&self.pool, account.brand.id(), account.source, wanted.question, is_known).await;
         }
-        Searched { has_changed, incomplete }
+        LiveSearchResult { has_changed, incomplete }
     }
 
-    async fn take(&self, account: &Arc<UpstreamClient>, heard: &ParsedReply, until: Instant) -> bool {
+    async fn take(&self, account: &Arc<UpstreamClient>, reply: &ParsedReply, until: Instant) -> bool {
         let (priority, timeout) = priority(until);
-        apply_reply(&self.pool, account, priority, timeout, heard).await.is_ok_and(|applied| applied.customers > 0)
+        apply_reply(&self.pool, account, priority, timeout, reply).await.is_ok_and(|applied| applied.customers > 0)
     }
 
     /// Makes the calls that follow from replies, also after the lookup has ended.
-    async fn follow(&self, account: &Arc<UpstreamClient>, heard: Vec<Arc<ParsedReply>>, until: Instant) -> bool {
-        let (mut has_changed, mut count, mut newest) = (false, 0, heard);
+    async fn follow(&self, account: &Arc<UpstreamClient>, reply: Vec<Arc<ParsedReply>>, until: Instant) -> bool {
+        let (mut has_changed, mut count, mut newest) = (false, 0, reply);
         loop {
-            let mut asks: Vec<Ask> = newest.iter().flat_map(|heard| heard.follow.iter().chain(&heard.next)).cloned().collect();
+            let mut asks: Vec<ApiRequest> = newest.iter().flat_map(|reply| reply.follow.iter().chain(&reply.next)).cloned().collect();
             asks.sort();
             asks.dedup();
             asks.truncate(MOST_FOLLOWING.saturating_sub(count));
@@ -124,24 +124,24 @@ impl LiveSearch {
                 account.call(ask, priority, timeout).await
             });
             newest = join_all(answered).await.into_iter().filter_map(Result::ok).collect();
-            for heard in &newest {
-                has_changed |= self.take(account, heard, until).await;
+            for reply in &newest {
+                has_changed |= self.take(account, reply, until).await;
             }
         }
     }
 }
 
 /// Makes all calls at the same time. Returns the replies, and the requests that failed.
-async fn ask_all(account: &Arc<UpstreamClient>, asks: &[Ask], until: Instant) -> (Vec<Arc<ParsedReply>>, Vec<Ask>) {
+async fn ask_all(account: &Arc<UpstreamClient>, asks: &[ApiRequest], until: Instant) -> (Vec<Arc<ParsedReply>>, Vec<ApiRequest>) {
     let answers = join_all(asks.iter().map(|ask| account.call(ask, CallPriority::Live, until.saturating_duration_since(Instant::now())))).await;
-    let (mut heard, mut unheard) = (Vec::new(), Vec::new());
+    let (mut reply, mut failed) = (Vec::new(), Vec::new());
     for (ask, answer) in asks.iter().zip(answers) {
         match answer {
-            Ok(answer) => heard.push(answer),
-            Err(_) => unheard.push(ask.clone()),
+            Ok(answer) => reply.push(answer),
+            Err(_) => failed.push(ask.clone()),
         }
     }
-    (heard, unheard)
+    (reply, failed)
 }
 
 /// Priority and timeout of a call. Calls for which no lookup waits must not delay those for which one waits.

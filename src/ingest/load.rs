@@ -30,9 +30,9 @@ pub(crate) struct LoadFrom<'a> {
 
 impl LoadFrom<'_> {
     /// Reads large queries on two connections, because Postgres runs a statement on one processor.
-    async fn read(&mut self, brand: &Brand, ask: &ComponentQuery, scope: &LoadLimits<'_>) -> Result<ComponentRows, StorageError> {
-        let Some((pool, [one, other])) = self.beside.zip(ask.halves()) else { return load_component(self.db, brand.id(), ask, scope).await };
-        let Some(mut transaction) = try_begin_concurrent(pool).await? else { return load_component(self.db, brand.id(), ask, scope).await };
+    async fn read(&mut self, brand: &Brand, query: &ComponentQuery, scope: &LoadLimits<'_>) -> Result<ComponentRows, StorageError> {
+        let Some((pool, [one, other])) = self.beside.zip(query.halves()) else { return load_component(self.db, brand.id(), query, scope).await };
+        let Some(mut transaction) = try_begin_concurrent(pool).await? else { return load_component(self.db, brand.id(), query, scope).await };
         let beside = async {
             let found = load_component(&mut transaction, brand.id(), &other, scope).await?;
             transaction.rollback().await?;
@@ -49,24 +49,24 @@ impl LoadFrom<'_> {
 /// stops early.
 pub(crate) async fn load(from: &mut LoadFrom<'_>, brand: &Brand, work: &ChangeBatch, follows: bool) -> Result<Option<LoadedComponent>, StorageError> {
     let rules = &brand.rules.identity;
-    let mut ask = work.ask(brand);
-    let events = ask.events.clone();
+    let mut query = work.query(brand);
+    let events = query.events.clone();
     // Most people have a few records. Far more than that means that a component may exceed the cap.
-    let most = rules.component_cap.saturating_add(ask.changing.len().saturating_mul(10)).saturating_add(1);
+    let most = rules.component_cap.saturating_add(query.changing.len().saturating_mul(10)).saturating_add(1);
     let scope = scope(brand, follows.then_some(most));
     let mut known = ComponentRows::default();
     let mut asked: BTreeMap<Identifier, bool> = BTreeMap::new();
     loop {
-        known.extend(from.read(brand, &ask, &scope).await?);
-        if known.is_cut_off && known.erased.is_empty() {
+        known.extend(from.read(brand, &query, &scope).await?);
+        if known.is_truncated && known.erased.is_empty() {
             return Ok(None);
         }
-        asked.extend(ask.values);
+        asked.extend(query.values);
         let after = NextState::new(work, &known, &asked, rules);
         if after.missing.is_empty() || !known.erased.is_empty() {
             return Ok(Some(LoadedComponent { known, after, asked: asked.into_keys().collect() }));
         }
         // The changing records are loaded already. They are left out of the counts.
-        ask = ComponentQuery { changing_elsewhere: known.changing.clone(), events_elsewhere: events.clone(), ..after.missing };
+        query = ComponentQuery { changing_elsewhere: known.changing.clone(), events_elsewhere: events.clone(), ..after.missing };
     }
 }

@@ -103,7 +103,7 @@ impl NextState {
     }
 
     /// Whether nothing changes and no record must be resolved again.
-    pub(crate) fn is_nothing_new(&self, work: &ChangeBatch) -> bool {
+    pub(crate) fn is_unchanged(&self, work: &ChangeBatch) -> bool {
         work.again.is_empty() && self.facts.records.is_empty() && self.facts.events.is_empty() && self.facts.merges.is_empty()
     }
 

@@ -47,8 +47,8 @@ pub(crate) async fn apply(db: &mut Connection, brand: &Brand, loaded: LoadedComp
     links.for_each(|row| add(&mut linking, &row.record, &row.identifier));
     loop {
         let parts = Parts::find(db, brand, &touched, &linking).await?;
-        let ask = ComponentQuery { records: parts.records().cloned().collect(), ..ComponentQuery::default() };
-        let known = load_component(db, brand.id(), &ask, &scope(brand, None)).await?;
+        let query = ComponentQuery { records: parts.records().cloned().collect(), ..ComponentQuery::default() };
+        let known = load_component(db, brand.id(), &query, &scope(brand, None)).await?;
         let now = NextState::new(&ChangeBatch::default(), &known, &BTreeMap::new(), &brand.rules.identity);
         let missing: BTreeSet<Node> = now.missing.records.iter().cloned().map(Node::Record).chain(beyond_guests(brand, &known)).collect();
         if !missing.is_subset(&touched) {

@@ -40,13 +40,13 @@ pub(crate) async fn filter(db: &mut Connection, brand: &Brand, work: &ChangeBatc
     let keys: BTreeSet<&RecordKey> = work.records.keys().chain(ends).collect();
     let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
     let known = list_records(db, brand.id(), &texts).await?;
-    let suspects: Vec<Candidate> = work.records.iter().map(|(key, said)| Candidate::new(key, said, known.get(key), brand)).collect();
+    let candidates: Vec<Candidate> = work.records.iter().map(|(key, said)| Candidate::new(key, said, known.get(key), brand)).collect();
     let mut suppression_hashes = work.suppression_hashes(&hasher, region);
-    suppression_hashes.extend(suspects.iter().flat_map(|suspect| suspect.suppression_hashes(&hasher)));
+    suppression_hashes.extend(candidates.iter().flat_map(|candidate| candidate.suppression_hashes(&hasher)));
     let found = find_erased(db, brand.id(), suppression_hashes).await?;
     let mut erased: BTreeMap<RecordKey, Uuid> = keys.into_iter().filter_map(|key| Some((key.clone(), *found.get(&hasher.record(key))?))).collect();
     let named_by_ledger: BTreeSet<RecordKey> = erased.keys().cloned().collect();
-    for (key, erasure) in match_candidates(db, brand, &suspects, &found).await? {
+    for (key, erasure) in match_candidates(db, brand, &candidates, &found).await? {
         erased.entry(key).or_insert(erasure);
     }
     follow_merges(work, &known, &mut erased);
@@ -133,35 +133,35 @@ impl Candidate {
 pub(crate) async fn match_candidates(
     db: &mut Connection,
     brand: &Brand,
-    suspects: &[Candidate],
+    candidates: &[Candidate],
     found: &BTreeMap<SuppressionHash, Uuid>,
 ) -> Result<BTreeMap<RecordKey, Uuid>, StorageError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
-    let mut convicted = BTreeMap::new();
+    let mut matched = BTreeMap::new();
     let mut by_name: Vec<(SuppressionHash, &RecordKey)> = Vec::new();
-    for suspect in suspects {
-        for value in &suspect.links {
-            let initial = hasher.initial(value, &suspect.name_key);
+    for candidate in candidates {
+        for value in &candidate.links {
+            let initial = hasher.initial(value, &candidate.name_key);
             match (found.get(&hasher.own(value)), initial) {
                 // The address may belong to somebody else now, so the initial must match too.
-                (Some(_), Some(initial)) => by_name.push((initial, &suspect.key)),
+                (Some(_), Some(initial)) => by_name.push((initial, &candidate.key)),
                 (Some(erasure), _) => {
-                    convicted.insert(suspect.key.clone(), *erasure);
+                    matched.insert(candidate.key.clone(), *erasure);
                 }
                 (None, _) => {}
             }
-            if !suspect.name_key.is_empty() && found.contains_key(&hasher.common(value)) {
-                by_name.push((hasher.named(value, &suspect.name_key), &suspect.key));
+            if !candidate.name_key.is_empty() && found.contains_key(&hasher.common(value)) {
+                by_name.push((hasher.named(value, &candidate.name_key), &candidate.key));
             }
         }
     }
     let named = find_erased(db, brand.id(), by_name.iter().map(|(hash, _)| *hash)).await?;
     for (hash, key) in by_name {
         if let Some(erasure) = named.get(&hash) {
-            convicted.entry(key.clone()).or_insert(*erasure);
+            matched.entry(key.clone()).or_insert(*erasure);
         }
     }
-    Ok(convicted)
+    Ok(matched)
 }
 
 /// A record that a source merges with an erased one is the same person, unless it is already stored.

@@ -11,7 +11,7 @@ use super::cache::AnswerCache;
 use super::coalescing::LookupCoalescer;
 use crate::http::api_keys::ApiKeyCache;
 use crate::storage::StorageError;
-use crate::storage::listener::{BEAT, Changes, Heartbeat, Notification, beat};
+use crate::storage::listener::{BEAT, Heartbeat, Notification, NotificationListener, beat};
 
 /// How long Postgres may take to start the listening, and to load the API keys.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -64,7 +64,7 @@ impl ChangeListener {
     }
 
     async fn listen_until_lost(&self) -> Result<(), StorageError> {
-        let Some(mut changes) = in_time(Changes::listen(&self.pool)).await? else { return Ok(()) };
+        let Some(mut changes) = in_time(NotificationListener::listen(&self.pool)).await? else { return Ok(()) };
         if in_time(self.api_keys.refresh(&self.pool)).await?.is_none() || in_time(self.send_heartbeat()).await?.is_none() {
             return Ok(());
         }

@@ -168,8 +168,9 @@ impl Drop for Place {
 /// The sources that may have more data about an address than Postgres.
 pub(crate) fn sources_to_query(brand: &Brand, whom: &LookupTarget, known: &StoredAddress) -> Vec<Source> {
     let accounts = brand.rules.accounts.iter();
-    let needed = accounts
-        .filter(|(source, account)| is_stale(account, (!known.rows.is_empty(), known.sources.contains(source)), last_query(&known.looks, **source)));
+    let needed = accounts.filter(|(source, account)| {
+        is_stale(account, (!known.rows.is_empty(), known.sources.contains(source)), last_query(&known.last_queries, **source))
+    });
     // Some sources cannot find a person by an address.
     let can_tell = |source: Source| !known.rows.is_empty() || !brand.rules.sources.api(source).find(whom, &[]).is_empty();
     needed.map(|(source, _)| *source).filter(|source| can_tell(*source)).collect()
@@ -182,14 +183,14 @@ pub(crate) async fn sources_to_query_by_id(db: &mut Connection, brand: &Brand, i
     let mut asked: Vec<(&Source, &AccountRules)> =
         accounts.filter(|(source, _)| !brand.rules.sources.api(**source).find(&whom, &[]).is_empty()).collect();
     if !asked.is_empty() {
-        let looks = list_live_queries(db, brand.id(), LookupHash::new(&brand.row.secret, "id", id)).await?;
-        asked.retain(|(source, account)| is_stale(account, (false, false), last_query(&looks, **source)));
+        let last_queries = list_live_queries(db, brand.id(), LookupHash::new(&brand.row.secret, "id", id)).await?;
+        asked.retain(|(source, account)| is_stale(account, (false, false), last_query(&last_queries, **source)));
     }
     Ok(asked.into_iter().map(|(source, _)| *source).collect())
 }
 
-fn last_query(looks: &[LastQuery], source: Source) -> Option<&LastQuery> {
-    looks.iter().find(|look| look.source == source)
+fn last_query(last_queries: &[LastQuery], source: Source) -> Option<&LastQuery> {
+    last_queries.iter().find(|look| look.source == source)
 }
 
 /// Whether a source should be asked. `is_found`: a customer was found. `is_present`: that customer has data from this

@@ -39,7 +39,7 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, s
         .collect();
     check_sources(&settings.sources, &mut found);
     check_fields(settings, &mut found);
-    let doors = webhooks::open(&settings.sources, fetch, &mut found, secrets);
+    let webhook_verifiers = webhooks::open(&settings.sources, fetch, &mut found, secrets);
     let accounts = webhooks::connect(&settings.sources, fetch, &mut found, secrets);
     let (Some(time_zone), Ok(locale), true) = (time_zone, locale, found.is_empty()) else { return Err(found) };
     let urls = Source::ALL.into_iter().map(|source| (source, settings.sources.event_url(source).to_owned())).filter(|(_, url)| !url.is_empty());
@@ -63,7 +63,7 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, s
         precedence,
         presenter,
         sources: settings.sources.clone(),
-        doors,
+        webhook_verifiers,
         accounts,
         reference_ids: settings.reference_ids.clone(),
     })

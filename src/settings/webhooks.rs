@@ -9,19 +9,19 @@ use crate::customer::model::source::Source;
 use crate::sources::SourceSettings;
 use crate::sources::api::AccountRules;
 use crate::sources::secret::{Fetch, SecretLoader, SecretRef};
-use crate::sources::webhook::Door;
+use crate::sources::webhook::WebhookVerifier;
 
 /// The most bytes of a secret. The limit exists because a wrong path could name a huge file.
 const MAX_SECRET_BYTES: u64 = 4_096;
 
 /// Makes the webhook verifiers of a brand. A mistake names its key, never its value. A verifier whose secrets are
 /// missing refuses every webhook.
-pub(super) fn open(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found, secrets: &mut Secrets) -> BTreeMap<Source, Door> {
-    let mut doors = BTreeMap::new();
+pub(super) fn open(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found, secrets: &mut Secrets) -> BTreeMap<Source, WebhookVerifier> {
+    let mut webhook_verifiers = BTreeMap::new();
     for source in Source::ALL {
         let mut keys = SecretLoader::new(fetch);
         if let Some(proof) = sources.proof(source, &mut keys) {
-            doors.insert(source, Door { source, proof });
+            webhook_verifiers.insert(source, WebhookVerifier { source, proof });
         }
         let in_full = |(key, what): (String, String)| (format!("sources.{}.webhook.{key}", source.as_str()), what);
         secrets.warnings.extend(keys.warnings().iter().cloned().map(in_full));
@@ -29,7 +29,7 @@ pub(super) fn open(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found
         found.extend(wrong.into_iter().map(in_full));
         secrets.missing.extend(not_there.into_iter().map(in_full));
     }
-    doors
+    webhook_verifiers
 }
 
 /// Makes the API accounts of a brand. An account whose secret is missing is left out, so its API is not called.

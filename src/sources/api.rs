@@ -20,7 +20,7 @@ use crate::customer::model::source::SourceKind;
 /// A request to the API of a source. Equal requests share one call. Its subject may identify a person, so it is
 /// never shown.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Ask {
+pub struct ApiRequest {
     /// The kind of request, in the vendor's words, such as `contacts`: one of a few fixed texts.
     pub what: String,
     /// The subject: an id, an address or a URL; empty for a request about everything.
@@ -29,7 +29,7 @@ pub struct Ask {
     pub page: String,
 }
 
-impl Ask {
+impl ApiRequest {
     /// A request about everything.
     #[must_use]
     pub fn all(what: &str) -> Self {
@@ -49,7 +49,7 @@ impl Ask {
     }
 }
 
-impl Ask {
+impl ApiRequest {
     /// The stored form.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -63,7 +63,7 @@ impl Ask {
     }
 }
 
-impl fmt::Debug for Ask {
+impl fmt::Debug for ApiRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ask").field("what", &self.what).finish_non_exhaustive()
     }
@@ -120,9 +120,9 @@ pub struct ParsedReply {
     /// Keys of the items that exist at the source, as in [`Change::keys`]: for a list, all items on the page.
     pub there: Vec<String>,
     /// The request for the next page.
-    pub next: Option<Ask>,
+    pub next: Option<ApiRequest>,
     /// Further requests that complete the data of these people.
-    pub follow: Vec<Ask>,
+    pub follow: Vec<ApiRequest>,
     /// Number of items in the whole list, if the source reports it.
     pub total: Option<u64>,
     /// Names of places, by id.
@@ -165,7 +165,7 @@ pub struct MissingName {
     /// The place's id.
     pub place: String,
     /// The request that returns the name.
-    pub ask: Ask,
+    pub ask: ApiRequest,
 }
 
 /// A collection of items that an account can read completely.
@@ -201,7 +201,7 @@ pub enum ListCoverage {
 }
 
 /// The API of a source. The trait has no defaults: each source implements everything.
-pub trait Api: Send + Sync {
+pub trait ApiConnector: Send + Sync {
     /// All streams, in the best order to read them.
     fn streams(&self) -> &'static [Stream];
 
@@ -211,31 +211,31 @@ pub trait Api: Send + Sync {
 
     /// The first page of a list. With `since`, only changes from that time on: `None` if the API cannot list
     /// them.
-    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<Ask>;
+    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<ApiRequest>;
 
     /// The request for one record or event, by its id here and its stored values; `None` if there is no such
     /// request.
-    fn each(&self, stream: &str, id: &str, known: &FieldVersions) -> Option<Ask>;
+    fn each(&self, stream: &str, id: &str, known: &FieldVersions) -> Option<ApiRequest>;
 
     /// The requests that find the owner of an address; or, for a known customer, complete its data: `known` are
     /// the records of this source that the customers have. Empty if the API has no such requests.
-    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<Ask>;
+    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<ApiRequest>;
 
     /// The request that shows whether a record still exists. It does not if the reply is "not found", or
     /// [`ParsedReply::there`] does not contain it.
-    fn confirm(&self, record: &Record) -> Option<Ask>;
+    fn confirm(&self, record: &Record) -> Option<ApiRequest>;
 
     /// The requests that follow from a webhook.
-    fn after_webhook(&self, delivery: &Delivery) -> Vec<Ask>;
+    fn after_webhook(&self, delivery: &Delivery) -> Vec<ApiRequest>;
 
     /// The HTTP form of a request; `None` if it is not a request of this API.
-    fn request(&self, ask: &Ask) -> Option<Request>;
+    fn request(&self, ask: &ApiRequest) -> Option<Request>;
 
     /// Parses a reply.
     ///
     /// # Errors
     /// When it cannot be parsed.
-    fn read(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable>;
+    fn read(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable>;
 }
 
 /// The subject of a lookup.

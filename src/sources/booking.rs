@@ -1,7 +1,7 @@
 //! Cancels bookings. Of the four systems only OmniLab documents how, and the settings must allow it.
 
 use super::SourceSettings;
-use super::api::Ask;
+use super::api::ApiRequest;
 use super::omnilab::{bookings_of, cancelling, is_cancelled};
 use crate::customer::model::event::{Event, EventKey};
 use crate::customer::model::record::RecordKey;
@@ -25,7 +25,7 @@ pub struct Cancelling {
     /// The key of the booking's event.
     pub event: EventKey,
     /// The request. It is sent once: after a failure, it is unknown whether the booking was cancelled.
-    pub ask: Ask,
+    pub ask: ApiRequest,
 }
 
 impl SourceSettings {
@@ -51,7 +51,7 @@ impl Cancelling {
 
     /// The request that reads the bookings of their owner again.
     #[must_use]
-    pub fn refresh(&self, owner: &RecordKey) -> Option<Ask> {
+    pub fn refresh(&self, owner: &RecordKey) -> Option<ApiRequest> {
         (owner.kind == SourceKind::OmniLabParticipant).then(|| bookings_of(&owner.id))
     }
 }

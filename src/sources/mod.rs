@@ -56,7 +56,7 @@ impl Delivery {
 
 /// A parsed delivery.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Reading {
+pub enum ParsedWebhook {
     /// Changes to apply.
     Changes(Vec<Change>),
     /// Nothing about a customer. The text is the reason. The delivery is stored all the same.
@@ -81,18 +81,18 @@ pub enum Unreadable {
 }
 
 /// Parses the webhooks of a source. The trait has no defaults: each source implements everything.
-pub trait Reader {
+pub trait WebhookParser {
     /// Parses a webhook.
     ///
     /// # Errors
     /// When the delivery cannot be parsed. An unknown event is [`Reading::Ignored`].
-    fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable>;
+    fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable>;
 
     /// Parses a reply of the system's API about one thing.
     ///
     /// # Errors
     /// When it cannot be parsed.
-    fn read_answer(&self, delivery: &Delivery) -> Result<Reading, Unreadable>;
+    fn parse_reply(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable>;
 
     /// The webhook headers, in lower case, that the parser needs. Only these are stored.
     fn required_headers(&self) -> &'static [&'static str];
@@ -118,7 +118,7 @@ pub struct SourceSettings {
 impl SourceSettings {
     /// The webhook parser of a source.
     #[must_use]
-    pub fn reader(&self, source: Source) -> &dyn Reader {
+    pub fn reader(&self, source: Source) -> &dyn WebhookParser {
         match source {
             Source::OmnioTap => &self.omniotap,
             Source::Omneo => &self.omneo,
@@ -128,7 +128,7 @@ impl SourceSettings {
     }
 
     /// The verification of a source's webhooks; `None` if the settings have none, or have a mistake.
-    pub fn proof(&self, source: Source, keys: &mut secret::SecretLoader<'_>) -> Option<Box<dyn webhook::Proof>> {
+    pub fn proof(&self, source: Source, keys: &mut secret::SecretLoader<'_>) -> Option<Box<dyn webhook::Verification>> {
         match source {
             Source::OmnioTap => self.omniotap.webhook.proof(keys),
             Source::Omneo => self.omneo.webhook.proof(keys),
@@ -139,7 +139,7 @@ impl SourceSettings {
 
     /// The API of a source.
     #[must_use]
-    pub fn api(&self, source: Source) -> &dyn api::Api {
+    pub fn api(&self, source: Source) -> &dyn api::ApiConnector {
         match source {
             Source::OmnioTap => &self.omniotap,
             Source::Omneo => &self.omneo,

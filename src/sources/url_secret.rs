@@ -1,7 +1,7 @@
 //! Verification by a secret in the URL, for systems that cannot sign; and no verification.
 
 use super::secret::{Secret, SecretLoader, SecretRef, is_one_of};
-use super::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
+use super::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
 
 /// Accepts every webhook with the secret.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl UrlSecret {
     }
 }
 
-impl Proof for UrlSecret {
+impl Verification for UrlSecret {
     fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         let given = incoming.secret.ok_or(VerificationError::Missing(self.name_of_place()))?;
         if is_one_of(&self.secrets, given) { Ok(()) } else { Err(VerificationError::Wrong(self.name_of_place())) }
@@ -50,7 +50,7 @@ impl Proof for UrlSecret {
 #[derive(Debug)]
 pub(super) struct NoVerification;
 
-impl Proof for NoVerification {
+impl Verification for NoVerification {
     fn check(&self, _: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         Ok(())
     }

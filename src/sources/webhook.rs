@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Delivery, Reader};
+use super::{Delivery, WebhookParser};
 use crate::customer::model::source::Source;
 
 /// A received webhook before its verification.
@@ -42,7 +42,7 @@ pub enum VerificationError {
 }
 
 /// A verification of webhooks.
-pub trait Proof: Send + Sync + std::fmt::Debug {
+pub trait Verification: Send + Sync + std::fmt::Debug {
     /// Checks the raw bytes only, in a time that does not depend on the result.
     ///
     /// # Errors
@@ -77,11 +77,11 @@ pub const SECRET_HEADER: &str = "x-webhook-secret";
 
 /// Verifies the webhooks of a source.
 #[derive(Debug)]
-pub struct Door {
+pub struct WebhookVerifier {
     /// The source.
     pub source: Source,
     /// The kind of verification.
-    pub proof: Box<dyn Proof>,
+    pub proof: Box<dyn Verification>,
 }
 
 /// A verified webhook. Only [`Door::verify`] creates it.
@@ -92,12 +92,12 @@ pub struct VerifiedWebhook {
     pub label: DeliveryMeta,
 }
 
-impl Door {
+impl WebhookVerifier {
     /// Verifies a webhook.
     ///
     /// # Errors
     /// When the verification fails.
-    pub fn verify(&self, reader: &dyn Reader, incoming: &UnverifiedWebhook<'_>) -> Result<VerifiedWebhook, VerificationError> {
+    pub fn verify(&self, reader: &dyn WebhookParser, incoming: &UnverifiedWebhook<'_>) -> Result<VerifiedWebhook, VerificationError> {
         self.proof.check(incoming)?;
         let kept = reader.required_headers().iter().filter_map(|name| Some(((*name).to_owned(), incoming.headers.get(*name)?.clone())));
         let delivery = Delivery { headers: kept.collect(), body: incoming.body.to_vec(), received_at: incoming.received_at };
@@ -113,7 +113,7 @@ pub struct DeliveryMeta {
     /// webhook has no name.
     pub event: String,
     /// The key for deduplication.
-    pub sameness: DedupKey,
+    pub dedup_key: DedupKey,
     /// The priority.
     pub priority: Priority,
 }
@@ -124,10 +124,10 @@ pub const EVENT_CHARS: usize = 64;
 impl DeliveryMeta {
     /// Metadata with an event name that is fit for lists.
     #[must_use]
-    pub fn new(event: Option<&str>, sameness: DedupKey, priority: Priority) -> Self {
+    pub fn new(event: Option<&str>, dedup_key: DedupKey, priority: Priority) -> Self {
         let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
         let event: String = event.unwrap_or_default().chars().filter(|c| fits(*c)).take(EVENT_CHARS).collect::<String>().to_lowercase();
-        Self { event: if event.is_empty() { "unknown".to_owned() } else { event }, sameness, priority }
+        Self { event: if event.is_empty() { "unknown".to_owned() } else { event }, dedup_key, priority }
     }
 }
 

@@ -6,7 +6,7 @@ use super::pool::Connection;
 
 use super::StorageError;
 use super::invalidation::LookupHash;
-use super::live_queries::{LastQuery, looks};
+use super::live_queries::{LastQuery, last_queries};
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::source::{Source, SourceKind};
 
@@ -74,7 +74,7 @@ pub struct StoredAddress {
     /// The sources that have records of them.
     pub sources: BTreeSet<Source>,
     /// When each source was last asked about the address.
-    pub looks: Vec<LastQuery>,
+    pub last_queries: Vec<LastQuery>,
 }
 
 type KnownColumns =
@@ -128,7 +128,7 @@ pub async fn find_known_addresses(
     let mut known: Vec<StoredAddress> = addresses.iter().map(|_| StoredAddress::default()).collect();
     for (n, customer_key, settings_hash, body, sources, looked, ages, is_known) in rows {
         let place = usize::try_from(n).ok().and_then(|n| known.get_mut(n.checked_sub(1)?)).ok_or(StorageError::Corrupt("answers"))?;
-        place.looks = looks(looked, ages, is_known)?;
+        place.last_queries = last_queries(looked, ages, is_known)?;
         for source in sources.unwrap_or_default() {
             place.sources.insert(source.parse().map_err(StorageError::corrupt("customer_records"))?);
         }

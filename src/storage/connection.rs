@@ -50,7 +50,7 @@ impl Connection {
         let raw = hosts.connect(setup).await.inspect_err(|error| {
             // A server that refuses or resets the connection has probably closed the others too. A wrong name
             // or password does not say that.
-            if is_deleted(error) {
+            if is_server_lost(error) {
                 hosts.note_break();
             }
         })?;
@@ -101,7 +101,7 @@ impl Connection {
 }
 
 /// Whether the server of the existing connections is no longer there.
-fn is_deleted(error: &sqlx::Error) -> bool {
+fn is_server_lost(error: &sqlx::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem};
     match error {
         sqlx::Error::Io(error) => [ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem].contains(&error.kind()),

@@ -115,9 +115,9 @@ pub enum Outcome {
     /// The source answered.
     Answered,
     /// It is retried at this time. The text is the error.
-    Again(Timestamp, String),
+    Retry(Timestamp, String),
     /// No call was possible; it is due again at this time. The claim does not count as an attempt.
-    Unasked(Timestamp, String),
+    Deferred(Timestamp, String),
     /// It failed for good. The text is the error.
     Dead(String),
 }
@@ -144,8 +144,8 @@ pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid,
             sqlx::query(delete).bind(brand_id).bind(id).bind(token).execute(pool).await?;
             return Ok(());
         }
-        Outcome::Again(due_at, note) => (Some(Time::from(*due_at)), 0, false, note),
-        Outcome::Unasked(due_at, note) => (Some(Time::from(*due_at)), 1, false, note),
+        Outcome::Retry(due_at, note) => (Some(Time::from(*due_at)), 0, false, note),
+        Outcome::Deferred(due_at, note) => (Some(Time::from(*due_at)), 1, false, note),
         Outcome::Dead(note) => (None, 0, true, note),
     };
     let updated = sqlx::query(

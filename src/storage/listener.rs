@@ -48,9 +48,9 @@ impl Heartbeat {
 
 /// A connection with LISTEN. After it returned `None`, notifications may have been lost.
 #[derive(Debug)]
-pub struct Changes(PgListener);
+pub struct NotificationListener(PgListener);
 
-impl Changes {
+impl NotificationListener {
     /// Starts to listen.
     ///
     /// # Errors

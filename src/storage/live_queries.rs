@@ -21,7 +21,7 @@ pub struct LastQuery {
 }
 
 /// Builds entries from parallel lists, as returned by a statement that also reads other data.
-pub(super) fn looks(sources: Option<Vec<String>>, ages: Option<Vec<f64>>, known: Option<Vec<bool>>) -> Result<Vec<LastQuery>, StorageError> {
+pub(super) fn last_queries(sources: Option<Vec<String>>, ages: Option<Vec<f64>>, known: Option<Vec<bool>>) -> Result<Vec<LastQuery>, StorageError> {
     let rows = sources.unwrap_or_default().into_iter().zip(ages.unwrap_or_default()).zip(known.unwrap_or_default());
     let look = |((source, age_seconds), is_known): ((String, f64), bool)| {
         Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("live_queries"))?, age_seconds, is_known })

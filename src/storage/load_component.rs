@@ -174,9 +174,9 @@ pub struct ComponentRows {
     /// Those of the queried hashes that the suppression list contains.
     pub erased: BTreeSet<SuppressionHash>,
     /// More records are connected than the limit allows: the result is incomplete and must not be used.
-    pub is_cut_off: bool,
+    pub is_truncated: bool,
     /// A table has grown fourfold since the last ANALYZE.
-    pub is_outgrown: bool,
+    pub stats_stale: bool,
 }
 
 impl ComponentRows {
@@ -196,8 +196,8 @@ impl ComponentRows {
         self.reviews.extend(other.reviews);
         self.namesakes.extend(other.namesakes);
         self.erased.extend(other.erased);
-        self.is_cut_off |= other.is_cut_off;
-        self.is_outgrown |= other.is_outgrown;
+        self.is_truncated |= other.is_truncated;
+        self.stats_stale |= other.stats_stale;
     }
 
     /// The merges, as domain values.
@@ -214,8 +214,8 @@ impl ComponentRows {
 
     fn add(&mut self, what: &str, row: &str) -> Result<(), StorageError> {
         match what {
-            "cut off" => self.is_cut_off = true,
-            "outgrown" => self.is_outgrown = true,
+            "cut off" => self.is_truncated = true,
+            "outgrown" => self.stats_stale = true,
             "erased" => {
                 self.erased.insert(hash(&parse::<String>(row)?)?);
             }

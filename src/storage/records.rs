@@ -60,7 +60,7 @@ pub async fn list_records_after(db: &mut Connection, brand_id: i32, kind: Source
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_gone(pool: &Pool, brand_id: i32, keys: &[String]) -> Result<BTreeSet<RecordKey>, StorageError> {
+pub async fn list_deleted(pool: &Pool, brand_id: i32, keys: &[String]) -> Result<BTreeSet<RecordKey>, StorageError> {
     let query = sqlx::query_as("select record_key from records where brand_id = $1 and record_key = any($2) and not live");
     let rows: Vec<(String,)> = query.bind(brand_id).bind(keys).fetch_all(pool).await?;
     rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
@@ -70,7 +70,13 @@ pub async fn list_gone(pool: &Pool, brand_id: i32, keys: &[String]) -> Result<BT
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_gone_after(db: &mut Connection, brand_id: i32, kind: SourceKind, after: &str, limit: i64) -> Result<Vec<RecordKey>, StorageError> {
+pub async fn list_deleted_after(
+    db: &mut Connection,
+    brand_id: i32,
+    kind: SourceKind,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<RecordKey>, StorageError> {
     let rows: Vec<(String,)> = sqlx::query_as(
         "select record_key from records
         where brand_id = $1 and record_key > $2 and record_key < $3 and not live

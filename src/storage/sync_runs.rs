@@ -98,14 +98,14 @@ pub struct Step<'a> {
     /// Number of restarts of the list.
     pub restart_count: usize,
     /// Keyed hashes of the items seen.
-    pub sightings: &'a [[u8; 16]],
+    pub seen_keys: &'a [[u8; 16]],
 }
 
 /// Whether a runner may continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseStatus {
     /// It may continue.
-    Walks,
+    Held,
     /// A person cancelled the run.
     Cancelled,
     /// Another runner has the lease.
@@ -114,7 +114,7 @@ pub enum LeaseStatus {
 
 fn standing(row: Option<bool>) -> LeaseStatus {
     match row {
-        Some(false) => LeaseStatus::Walks,
+        Some(false) => LeaseStatus::Held,
         Some(true) => LeaseStatus::Cancelled,
         None => LeaseStatus::Lost,
     }
@@ -157,8 +157,8 @@ pub async fn save_step(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, st
     .fetch_optional(&mut *transaction)
     .await?;
     let Some((is_cancelled, run_id)) = row else { return Ok(LeaseStatus::Lost) };
-    if !step.sightings.is_empty() {
-        let keys: Vec<&[u8]> = step.sightings.iter().map(<[u8; 16]>::as_slice).collect();
+    if !step.seen_keys.is_empty() {
+        let keys: Vec<&[u8]> = step.seen_keys.iter().map(<[u8; 16]>::as_slice).collect();
         sqlx::query(
             "insert into sync_seen_keys (brand_id, source, stream, run_id, key) select $1, $2, $3, $4, unnest($5::bytea[]) on conflict do nothing",
         )

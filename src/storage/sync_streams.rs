@@ -160,7 +160,7 @@ impl StreamRow {
 
     /// Whether a runner holds the lease at a time.
     #[must_use]
-    pub fn is_walked(&self, now: Timestamp) -> bool {
+    pub fn is_running(&self, now: Timestamp) -> bool {
         self.lease_owner.is_some() && self.lease_until.is_some_and(|until| until > now)
     }
 }

@@ -90,8 +90,8 @@ pub struct Derived {
 pub async fn begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageError> {
     let began_at = Instant::now();
     loop {
-        match try_begin(pool, brand_id, PATIENCE).await {
-            Err(error) if error.is_held() && began_at.elapsed() < MOST_PATIENCE => tokio::time::sleep(PAUSE).await,
+        match try_begin(pool, brand_id, LOCK_TIMEOUT).await {
+            Err(error) if error.is_held() && began_at.elapsed() < MAX_LOCK_WAIT => tokio::time::sleep(PAUSE).await,
             done => return done,
         }
     }
@@ -99,11 +99,11 @@ pub async fn begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageErr
 
 /// How long a writer waits for another writer of the brand before it gives its connection back, and the pause
 /// after that.
-pub const PATIENCE: Duration = Duration::from_millis(250);
+pub const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long it tries in total. Postgres ends a hanging writer before that.
-const MOST_PATIENCE: Duration = Duration::from_secs(30);
+const MAX_LOCK_WAIT: Duration = Duration::from_secs(30);
 
 /// Like [`begin`], but gives up if another writer of the brand holds the lock for longer than the timeout: see
 /// [`StorageError::is_held`].

@@ -9,10 +9,10 @@ use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, Record};
 use crate::customer::model::source::SourceKind;
 use crate::ingest::apply::apply;
-use crate::sources::api::Ask;
+use crate::sources::api::ApiRequest;
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
-use crate::storage::records::{list_gone_after, list_records_after};
+use crate::storage::records::{list_deleted_after, list_records_after};
 use crate::storage::seen_keys::find_seen;
 use crate::storage::sync_runs::Step;
 
@@ -26,18 +26,19 @@ const FEW: u64 = 10;
 #[derive(Default)]
 pub(crate) struct DeletionDiff {
     pub met: u64,
-    pub unmet: Vec<Record>,
+    pub unseen: Vec<Record>,
 }
 
 impl SyncRunner {
     /// Deletes records that no longer exist at the source. Returns a note for the status; empty if there is
     /// nothing to say.
     pub(crate) async fn find_deleted(&self, run: &RunContext<'_>, kind: SourceKind) -> Result<String, RunAbort> {
-        let DeletionDiff { met, unmet } = self.diff(run, kind).await?;
+        let DeletionDiff { met, unseen } = self.diff(run, kind).await?;
         // Records that the source mentioned since the run began are not in the list yet, or the next run sees
         // them.
-        let unmet: Vec<Record> = unmet.into_iter().filter(|record| record.versions.asserted_at().is_none_or(|at| at < run.row.started_at)).collect();
-        let count = u64::try_from(unmet.len()).unwrap_or(u64::MAX);
+        let unseen: Vec<Record> =
+            unseen.into_iter().filter(|record| record.versions.asserted_at().is_none_or(|at| at < run.row.started_at)).collect();
+        let count = u64::try_from(unseen.len()).unwrap_or(u64::MAX);
         let known = met.saturating_add(count);
         let most = known.saturating_mul(u64::from(self.max_deletions_percent)).checked_div(100).unwrap_or_default();
         if count > most.max(if self.max_deletions_percent == 0 { 0 } else { FEW }) {
@@ -47,7 +48,7 @@ impl SyncRunner {
             return Ok(note);
         }
         let mut unsettled: usize = 0;
-        for record in unmet {
+        for record in unseen {
             match self.is_deleted(run, &record).await {
                 Ok(Some(true)) => {
                     let at = database_now(&self.pool, self.clock.frozen_at()).await?;
@@ -72,7 +73,7 @@ impl SyncRunner {
         let (mut count, mut after): (u64, String) = (0, String::new());
         loop {
             let mut db = self.pool.acquire().await.map_err(StorageError::from)?;
-            let keys = list_gone_after(&mut db, self.account.brand.id(), kind, &after, STRIDE).await?;
+            let keys = list_deleted_after(&mut db, self.account.brand.id(), kind, &after, STRIDE).await?;
             let Some(last) = keys.last() else { return Ok(count) };
             after.clone_from(&last.id);
             let hashes: Vec<[u8; 16]> = keys.iter().map(|key| run.seen_key(&key.to_string())).collect();
@@ -97,24 +98,24 @@ impl SyncRunner {
             drop(db);
             run.renew("").await?;
             diff.met = diff.met.saturating_add(u64::try_from(met.len()).unwrap_or(u64::MAX));
-            diff.unmet.extend(records.into_iter().zip(hashes).filter(|(_, hash)| !met.contains(hash)).map(|(record, _)| record));
+            diff.unseen.extend(records.into_iter().zip(hashes).filter(|(_, hash)| !met.contains(hash)).map(|(record, _)| record));
         }
     }
 
     /// Asks the source about one record. `None` if its API has no such call.
     async fn is_deleted(&self, run: &RunContext<'_>, record: &Record) -> Result<Option<bool>, RunAbort> {
         let key = record.key.to_string();
-        let mut ask: Option<Ask> = self.api().confirm(record);
+        let mut ask: Option<ApiRequest> = self.api().confirm(record);
         if ask.is_none() {
             return Ok(None);
         }
         while let Some(asked) = ask.take() {
-            let heard = run.ask(&asked).await?;
-            if heard.there.contains(&key) {
-                run.take(&heard).await?;
+            let reply = run.ask(&asked).await?;
+            if reply.there.contains(&key) {
+                run.take(&reply).await?;
                 return Ok(Some(false));
             }
-            ask = heard.next.clone().filter(|next| *next != asked);
+            ask = reply.next.clone().filter(|next| *next != asked);
         }
         Ok(Some(true))
     }

@@ -28,7 +28,7 @@ use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::file::SyncSettings;
 use crate::sources::Delivery;
 use crate::sources::Unreadable;
-use crate::sources::api::{Ask, ParsedReply};
+use crate::sources::api::{ApiRequest, ParsedReply};
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
 use crate::storage::delivery_queue::Claim;
@@ -46,7 +46,7 @@ const MOST_FOLLOWING: usize = 100;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a follow-up waits if its call was not possible.
-const UNASKED: SignedDuration = SignedDuration::from_secs(5);
+const DEFERRED_FOR: SignedDuration = SignedDuration::from_secs(5);
 
 /// Why a follow-up did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ enum Failure {
     #[error("internal error (panic); please report it")]
     Panicked,
     #[error("the lease ended at every attempt: the service stopped, or the calls took too long")]
-    NeverEnded,
+    LeaseExpiredRepeatedly,
     #[error("too many further calls follow from it")]
     TooManyFollowUps,
     /// Another worker has claimed the row, or it was deleted.
@@ -119,18 +119,18 @@ impl FollowUps {
     /// When Postgres fails. The claimed follow-ups are due again when their lease ends.
     pub async fn step(&self) -> Result<usize, StorageError> {
         // While the circuit breaker is open, one call is enough to test the source.
-        let limit = if self.account.is_open() { AT_ONCE } else { 1 };
+        let limit = if self.account.is_callable() { AT_ONCE } else { 1 };
         let token = Uuid::new_v4();
         let claim = Claim { token, frozen_at: self.clock.frozen_at(), lease: self.lease, limit };
         let rows = claim_follow_ups(&self.pool, self.account.brand.id(), self.account.source, &claim).await?;
-        let finished = join_all(rows.iter().map(|row| self.work_off(row, token))).await;
+        let finished = join_all(rows.iter().map(|row| self.process(row, token))).await;
         finished.into_iter().collect::<Result<Vec<()>, StorageError>>()?;
         Ok(rows.len())
     }
 
-    async fn work_off(&self, row: &FollowUpRow, token: Uuid) -> Result<(), StorageError> {
+    async fn process(&self, row: &FollowUpRow, token: Uuid) -> Result<(), StorageError> {
         let asked = if row.attempts > self.max_attempts {
-            Err(Failure::NeverEnded)
+            Err(Failure::LeaseExpiredRepeatedly)
         } else {
             AssertUnwindSafe(self.ask(row, token)).catch_unwind().await.unwrap_or(Err(Failure::Panicked))
         };
@@ -147,26 +147,26 @@ impl FollowUps {
         let words = failure.to_string();
         let is_retryable = match failure {
             Failure::Call(CallError::RateLimited | CallError::CircuitOpen | CallError::ShuttingDown | CallError::Storage(_)) => {
-                return Outcome::Unasked(now.checked_add(UNASKED).unwrap_or(now), words);
+                return Outcome::Deferred(now.checked_add(DEFERRED_FOR).unwrap_or(now), words);
             }
             Failure::Call(error) => error.is_retryable(),
             Failure::Storage(error) => error.is_retryable(),
             Failure::Panicked => true,
-            Failure::NeverEnded | Failure::TooManyFollowUps | Failure::Lost => false,
+            Failure::LeaseExpiredRepeatedly | Failure::TooManyFollowUps | Failure::Lost => false,
         };
         if !is_retryable {
             Outcome::Dead(words)
         } else if attempts >= self.max_attempts {
             Outcome::Dead(format!("{words} (tried {attempts} times)"))
         } else {
-            Outcome::Again(due_after(attempts, token, now), words)
+            Outcome::Retry(due_after(attempts, token, now), words)
         }
     }
 
     /// Makes the call, and those that follow from it. Each reply is applied as it comes.
     async fn ask(&self, row: &FollowUpRow, token: Uuid) -> Result<(), Failure> {
         let first = serde_json::from_value(row.ask.clone()).map_err(|_| StorageError::Corrupt("follow_ups"))?;
-        let (mut asks, mut count): (Vec<Ask>, usize) = (vec![first], 0);
+        let (mut asks, mut count): (Vec<ApiRequest>, usize) = (vec![first], 0);
         while let Some(ask) = asks.pop() {
             if count > 0 && !self.renew(row, token).await? {
                 return Err(Failure::Lost);
@@ -175,18 +175,18 @@ impl FollowUps {
             if count > MOST_FOLLOWING {
                 return Err(Failure::TooManyFollowUps);
             }
-            let heard = self.account.call(&ask, CallPriority::FollowUp, self.timeout()).await?;
-            if heard.says_nothing() {
+            let reply = self.account.call(&ask, CallPriority::FollowUp, self.timeout()).await?;
+            if reply.says_nothing() {
                 return Err(CallError::Unreadable(Unreadable::Missing("value at the pointers in the settings")).into());
             }
-            self.take(&heard).await?;
-            asks.extend(heard.next.iter().chain(&heard.follow).filter(|next| **next != ask).cloned());
+            self.take(&reply).await?;
+            asks.extend(reply.next.iter().chain(&reply.follow).filter(|next| **next != ask).cloned());
         }
         Ok(())
     }
 
-    async fn take(&self, heard: &ParsedReply) -> Result<(), StorageError> {
-        apply_reply(&self.pool, &self.account, CallPriority::FollowUp, self.timeout(), heard).await.map(|_| ())
+    async fn take(&self, reply: &ParsedReply) -> Result<(), StorageError> {
+        apply_reply(&self.pool, &self.account, CallPriority::FollowUp, self.timeout(), reply).await.map(|_| ())
     }
 
     async fn renew(&self, row: &FollowUpRow, token: Uuid) -> Result<bool, StorageError> {
@@ -202,8 +202,8 @@ impl FollowUps {
     fn count(&self, outcome: &Outcome) {
         let outcome = match outcome {
             Outcome::Answered => "answered",
-            Outcome::Again(..) => "retried",
-            Outcome::Unasked(..) => "deferred",
+            Outcome::Retry(..) => "retried",
+            Outcome::Deferred(..) => "deferred",
             Outcome::Dead(_) => "dead",
         };
         let (brand, source) = (self.account.brand.rules.slug.clone(), self.account.source.as_str());

@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::run::{RunAbort, RunContext};
 use super::{SyncMode, SyncRunner};
 use crate::sources::Unreadable;
-use crate::sources::api::{Ask, ListCoverage, ParsedReply};
+use crate::sources::api::{ApiRequest, ListCoverage, ParsedReply};
 use crate::storage::deliveries::{BacklogRow, list_backlog};
 use crate::storage::seen_keys::count_seen;
 use crate::storage::sync_runs::Step;
@@ -41,7 +41,7 @@ impl SyncRunner {
         let mut seen = 0;
         let mut restart_count = run.row.restart_count;
         let first = || self.api().first(run.which.stream, run.row.since);
-        let mut cursor = run.row.cursor.as_ref().and_then(|cursor| Ask::of_json(cursor).or_else(first));
+        let mut cursor = run.row.cursor.as_ref().and_then(|cursor| ApiRequest::of_json(cursor).or_else(first));
         // The first page of a resumed run was counted before the interruption.
         let mut is_counted = run.row.scanned > 0;
         while let Some(ask) = cursor.take() {
@@ -54,7 +54,7 @@ impl SyncRunner {
             if is_short && restart_count < MOST_ROUNDS && met > seen {
                 (seen, restart_count) = (met, restart_count.saturating_add(1));
                 cursor = first();
-                run.save(Step { cursor: cursor.as_ref().map(Ask::to_json), restart_count: 1, ..Step::default() }).await?;
+                run.save(Step { cursor: cursor.as_ref().map(ApiRequest::to_json), restart_count: 1, ..Step::default() }).await?;
             }
         }
         match holds {
@@ -91,12 +91,12 @@ impl SyncRunner {
         Ok(())
     }
 
-    async fn scan_pages(&self, run: &RunContext<'_>, first: Ask, mut is_counted: bool) -> Result<(), RunAbort> {
-        let mut scanned: VecDeque<Ask> = VecDeque::new();
-        let mut heard = run.ask(&first).await?;
+    async fn scan_pages(&self, run: &RunContext<'_>, first: ApiRequest, mut is_counted: bool) -> Result<(), RunAbort> {
+        let mut scanned: VecDeque<ApiRequest> = VecDeque::new();
+        let mut reply = run.ask(&first).await?;
         let mut ask = first;
         loop {
-            let next = next_ask(&ask, &heard, &scanned, run.progress().total);
+            let next = next_ask(&ask, &reply, &scanned, run.progress().total);
             if next.as_ref() == Some(&ask) {
                 return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing("end of the list"))));
             }
@@ -108,34 +108,34 @@ impl SyncRunner {
                 }
             };
             let is_counted = std::mem::take(&mut is_counted) || scanned.contains(&ask);
-            let (kept, fetched) = tokio::join!(self.keep(run, &ask, &heard, is_counted), fetch);
+            let (kept, fetched) = tokio::join!(self.keep(run, &ask, &reply, is_counted), fetch);
             kept?;
             let (Some(next), Some(more)) = (next, fetched?) else { return Ok(()) };
-            if !more.there.is_empty() && more.there == heard.there && !scanned.contains(&next) {
+            if !more.there.is_empty() && more.there == reply.there && !scanned.contains(&next) {
                 return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing("next page: the list repeats itself"))));
             }
             scanned.push_back(std::mem::replace(&mut ask, next));
             if scanned.len() > REMEMBERED {
                 scanned.pop_front();
             }
-            heard = more;
+            reply = more;
         }
     }
 
     /// Applies a page and saves the progress. The cursor stays on this page: if items are deleted before the run
     /// resumes, later items move up to it, and a run that continues on the next page would miss them.
-    async fn keep(&self, run: &RunContext<'_>, ask: &Ask, heard: &ParsedReply, is_counted: bool) -> Result<(), RunAbort> {
-        let changed = run.take(heard).await?;
-        let sightings: Vec<[u8; 16]> = match run.pass() {
-            SyncMode::Full => heard.there.iter().map(|key| run.seen_key(key)).collect(),
+    async fn keep(&self, run: &RunContext<'_>, ask: &ApiRequest, reply: &ParsedReply, is_counted: bool) -> Result<(), RunAbort> {
+        let changed = run.take(reply).await?;
+        let seen_keys: Vec<[u8; 16]> = match run.pass() {
+            SyncMode::Full => reply.there.iter().map(|key| run.seen_key(key)).collect(),
             SyncMode::Incremental { .. } => Vec::new(),
         };
         run.save(Step {
             cursor: Some(ask.to_json()),
-            scanned: if is_counted { 0 } else { heard.there.len().max(heard.places.len()) },
+            scanned: if is_counted { 0 } else { reply.there.len().max(reply.places.len()) },
             changed,
-            total: heard.total,
-            sightings: &sightings,
+            total: reply.total,
+            seen_keys: &seen_keys,
             ..Step::default()
         })
         .await
@@ -143,31 +143,31 @@ impl SyncRunner {
 }
 
 /// The next page to read. If the total shrank, it is an earlier page, because later items have moved up to it.
-fn next_ask(ask: &Ask, heard: &ParsedReply, scanned: &VecDeque<Ask>, total_before: Option<u64>) -> Option<Ask> {
-    let fewer = total_before.zip(heard.total).map_or(0, |(before, now)| before.saturating_sub(now));
-    let page = u64::try_from(heard.there.len()).unwrap_or(u64::MAX).max(1);
+fn next_ask(ask: &ApiRequest, reply: &ParsedReply, scanned: &VecDeque<ApiRequest>, total_before: Option<u64>) -> Option<ApiRequest> {
+    let fewer = total_before.zip(reply.total).map_or(0, |(before, now)| before.saturating_sub(now));
+    let page = u64::try_from(reply.there.len()).unwrap_or(u64::MAX).max(1);
     let back = usize::try_from(fewer.div_ceil(page)).unwrap_or(usize::MAX).min(scanned.len());
     let again = if back == 0 { None } else { scanned.get(scanned.len().saturating_sub(back)).cloned() };
-    again.filter(|again| again != ask).or_else(|| heard.next.clone())
+    again.filter(|again| again != ask).or_else(|| reply.next.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn page(n: usize) -> Ask {
-        Ask::all("contacts").on_page(n.to_string())
+    fn page(n: usize) -> ApiRequest {
+        ApiRequest::all("contacts").on_page(n.to_string())
     }
 
     #[test]
-    fn pages_are_walked_again_when_what_follows_has_moved_up() {
-        let scanned: VecDeque<Ask> = (1..5).map(page).collect();
-        let heard = |total| ParsedReply { there: vec![String::new(); 10], next: Some(page(6)), total, ..ParsedReply::default() };
+    fn pages_are_read_again_when_later_items_have_moved_up() {
+        let scanned: VecDeque<ApiRequest> = (1..5).map(page).collect();
+        let reply = |total| ParsedReply { there: vec![String::new(); 10], next: Some(page(6)), total, ..ParsedReply::default() };
         for (before, now, expected) in
             [(None, Some(90), 6), (Some(100), Some(100), 6), (Some(100), Some(99), 4), (Some(100), Some(89), 3), (Some(100), Some(0), 1)]
         {
-            assert_eq!(next_ask(&page(5), &heard(now), &scanned, before), Some(page(expected)), "{before:?} {now:?}");
+            assert_eq!(next_ask(&page(5), &reply(now), &scanned, before), Some(page(expected)), "{before:?} {now:?}");
         }
-        assert_eq!(next_ask(&page(1), &heard(Some(1)), &VecDeque::new(), Some(9)), Some(page(6)), "no earlier page");
+        assert_eq!(next_ask(&page(1), &reply(Some(1)), &VecDeque::new(), Some(9)), Some(page(6)), "no earlier page");
     }
 }

@@ -29,7 +29,7 @@ use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::source::{Source, SourceKind};
 use crate::settings::file::SyncSettings;
-use crate::sources::api::{Api, Stream, Traversal};
+use crate::sources::api::{ApiConnector, Stream, Traversal};
 use crate::storage::StorageError;
 use crate::storage::sync_runs::{Beginning, End, StreamKey, claim_stream, finish_stream, release_streams};
 use crate::storage::sync_streams::StreamRow;
@@ -172,7 +172,7 @@ impl SyncRunner {
 
     /// The account's API.
     #[must_use]
-    pub fn api(&self) -> &dyn Api {
+    pub fn api(&self) -> &dyn ApiConnector {
         self.account.brand.rules.sources.api(self.account.source)
     }
 
@@ -194,9 +194,9 @@ impl SyncRunner {
             let which = StreamKey { brand_id: self.account.brand.id(), source: self.account.source, stream: stream.name };
             let first = self.api().first(stream.name, pass.since()).map(|ask| ask.to_json());
             let beginning = Beginning { first, since: pass.since() };
-            let Some(row) = claim_stream(&self.pool, which, self.runner(), &beginning).await? else { return Ok(RunEnd::LeaseHeldElsewhere) };
+            let Some(row) = claim_stream(&self.pool, which, self.lease_owner(), &beginning).await? else { return Ok(RunEnd::LeaseHeldElsewhere) };
             let run = RunContext::new(self, which, row, listener);
-            let ended = self.go_on(&run, stream).await?;
+            let ended = self.continue_run(&run, stream).await?;
             let is_less = pass == SyncMode::Full && run.pass() != SyncMode::Full;
             if !is_less || matches!(ended, RunEnd::Cancelled | RunEnd::LeaseHeldElsewhere) {
                 return Ok(ended);
@@ -205,12 +205,12 @@ impl SyncRunner {
     }
 
     /// Continues a run to its end.
-    async fn go_on(&self, run: &RunContext<'_>, stream: Stream) -> Result<RunEnd, SyncError> {
+    async fn continue_run(&self, run: &RunContext<'_>, stream: Stream) -> Result<RunEnd, SyncError> {
         let scanned = match stream.traversal {
             Traversal::List(holds) => self.scan_list(run, holds).await,
             Traversal::EachRecord | Traversal::EachEvent(_) => self.scan_each(run, stream).await,
         };
-        let finish = |end| finish_stream(&self.pool, run.which, self.runner(), end);
+        let finish = |end| finish_stream(&self.pool, run.which, self.lease_owner(), end);
         match scanned {
             Ok(note) => {
                 let (progress, deleted) = (run.progress(), run.deleted());

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use super::SyncRunner;
 use super::run::{RunAbort, RunContext};
 use crate::customer::model::field_versions::FieldVersions;
-use crate::sources::api::{Ask, Stream, Traversal};
+use crate::sources::api::{ApiRequest, Stream, Traversal};
 use crate::storage::StorageError;
 use crate::storage::events::{count_events, list_events_after};
 use crate::storage::records::{count_record_ids, list_records_after};
@@ -25,13 +25,13 @@ const AFTER: &str = "after";
 impl SyncRunner {
     /// Makes a call for each record or event. Returns a note for the status; empty if there is nothing to say.
     pub(crate) async fn scan_each(&self, run: &RunContext<'_>, stream: Stream) -> Result<String, RunAbort> {
-        let mut after = run.row.cursor.as_ref().and_then(Ask::of_json).map(|cursor| cursor.about).unwrap_or_default();
+        let mut after = run.row.cursor.as_ref().and_then(ApiRequest::of_json).map(|cursor| cursor.about).unwrap_or_default();
         let total = self.count_each(stream).await?;
         let mut failed: usize = 0;
         loop {
             let known = self.list_each(stream, &after).await?;
             let Some((last, _)) = known.last() else { break };
-            let asks: Vec<Ask> = known.iter().filter_map(|(id, versions)| self.api().each(stream.name, id, versions)).collect();
+            let asks: Vec<ApiRequest> = known.iter().filter_map(|(id, versions)| self.api().each(stream.name, id, versions)).collect();
             let asked: Vec<_> = asks.into_iter().map(|ask| self.ask_about(run, ask)).collect();
             let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
             let mut changed: usize = 0;
@@ -44,7 +44,7 @@ impl SyncRunner {
                 }
             }
             drop(asked);
-            let cursor = Some(Ask::about(AFTER, last).to_json());
+            let cursor = Some(ApiRequest::about(AFTER, last).to_json());
             run.save(Step { cursor, scanned: known.len(), changed, total: Some(total), ..Step::default() }).await?;
             after.clone_from(last);
         }
@@ -52,12 +52,12 @@ impl SyncRunner {
     }
 
     /// Reads all pages of one item.
-    async fn ask_about(&self, run: &RunContext<'_>, first: Ask) -> Result<usize, RunAbort> {
-        let (mut changed, mut ask): (usize, Option<Ask>) = (0, Some(first));
+    async fn ask_about(&self, run: &RunContext<'_>, first: ApiRequest) -> Result<usize, RunAbort> {
+        let (mut changed, mut ask): (usize, Option<ApiRequest>) = (0, Some(first));
         while let Some(asked) = ask.take() {
-            let heard = run.ask(&asked).await?;
-            changed = changed.saturating_add(run.take(&heard).await?);
-            ask = heard.next.clone().filter(|next| *next != asked);
+            let reply = run.ask(&asked).await?;
+            changed = changed.saturating_add(run.take(&reply).await?);
+            ask = reply.next.clone().filter(|next| *next != asked);
         }
         Ok(changed)
     }

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::{Listener, Progress, ProgressEvent, SyncMode, SyncRunner};
 use crate::ingest::apply_reply::apply_reply;
-use crate::sources::api::{Ask, ParsedReply};
+use crate::sources::api::{ApiRequest, ParsedReply};
 use crate::storage::StorageError;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::sync_runs::{LeaseOwner, LeaseStatus, Step, StreamKey, renew_lease, save_step};
@@ -35,7 +35,7 @@ pub(crate) enum RunAbort {
 
 /// A sync run of one stream.
 pub(crate) struct RunContext<'a> {
-    walker: &'a SyncRunner,
+    runner: &'a SyncRunner,
     pub(crate) which: StreamKey<'a>,
     /// The stream's row when the run claimed it.
     pub(crate) row: StreamRow,
@@ -51,7 +51,7 @@ struct Tally {
 
 impl SyncRunner {
     /// This runner, with a lease that starts now.
-    pub(crate) fn runner(&self) -> LeaseOwner {
+    pub(crate) fn lease_owner(&self) -> LeaseOwner {
         let at = self.clock.now();
         let lease = SignedDuration::try_from(self.lease).unwrap_or(SignedDuration::from_secs(60));
         LeaseOwner { token: self.token, at, until: at.checked_add(lease).unwrap_or(at) }
@@ -59,12 +59,12 @@ impl SyncRunner {
 }
 
 impl<'a> RunContext<'a> {
-    pub(crate) fn new(walker: &'a SyncRunner, which: StreamKey<'a>, row: StreamRow, listener: Listener<'a>) -> Self {
+    pub(crate) fn new(runner: &'a SyncRunner, which: StreamKey<'a>, row: StreamRow, listener: Listener<'a>) -> Self {
         let count = |number: i64| u64::try_from(number).unwrap_or_default();
         let progress = Progress { scanned: count(row.scanned), changed: count(row.changed), total: row.total.map(count) };
         listener(ProgressEvent { progress, note: "" });
         let tally = Tally { progress, deleted: count(row.deleted) };
-        Self { walker, which, row, listener, tally: Mutex::new(tally) }
+        Self { runner, which, row, listener, tally: Mutex::new(tally) }
     }
 
     pub(crate) fn pass(&self) -> SyncMode {
@@ -98,16 +98,16 @@ impl<'a> RunContext<'a> {
     }
 
     /// Calls the source until it answers. Retryable errors are retried; the lease is renewed meanwhile.
-    pub(crate) async fn ask(&self, ask: &Ask) -> Result<Arc<ParsedReply>, RunAbort> {
-        let timeout = self.walker.lease / 4;
+    pub(crate) async fn ask(&self, ask: &ApiRequest) -> Result<Arc<ParsedReply>, RunAbort> {
+        let timeout = self.runner.lease / 4;
         let mut failures: u32 = 0;
         loop {
-            let note = match self.walker.account.call(ask, self.priority(), timeout).await {
-                Ok(heard) => return Ok(heard),
+            let note = match self.runner.account.call(ask, self.priority(), timeout).await {
+                Ok(reply) => return Ok(reply),
                 Err(CallError::ShuttingDown) => return Err(RunAbort::Ending),
                 // Waiting for the rate limit is no failure.
                 Err(error @ CallError::RateLimited) => {
-                    self.tell(&error.to_string());
+                    self.report_wait(&error.to_string());
                     String::new()
                 }
                 Err(error) if error.is_retryable() && failures < MOST_FAILURES => {
@@ -123,41 +123,41 @@ impl<'a> RunContext<'a> {
     }
 
     /// Reports to the listener why the run waits.
-    fn tell(&self, note: &str) {
+    fn report_wait(&self, note: &str) {
         (self.listener)(ProgressEvent { progress: self.progress(), note });
     }
 
     pub(crate) async fn renew(&self, note: &str) -> Result<(), RunAbort> {
         if !note.is_empty() {
-            self.tell(note);
+            self.report_wait(note);
         }
-        checked(renew_lease(&self.walker.pool, self.which, self.walker.runner(), note).await?)
+        checked(renew_lease(&self.runner.pool, self.which, self.runner.lease_owner(), note).await?)
     }
 
     /// Applies a reply, and the calls that follow from it. Returns how many items were new or different.
-    pub(crate) async fn take(&self, heard: &ParsedReply) -> Result<usize, RunAbort> {
-        let mut changed = self.take_one(heard).await?;
-        let mut asks: Vec<(Ask, u32)> = heard.follow.iter().map(|ask| (ask.clone(), 1)).collect();
+    pub(crate) async fn take(&self, reply: &ParsedReply) -> Result<usize, RunAbort> {
+        let mut changed = self.take_one(reply).await?;
+        let mut asks: Vec<(ApiRequest, u32)> = reply.follow.iter().map(|ask| (ask.clone(), 1)).collect();
         while let Some((ask, depth)) = asks.pop() {
-            let heard = match self.ask(&ask).await {
+            let reply = match self.ask(&ask).await {
                 Err(RunAbort::Broken(_)) => continue,
-                heard => heard?,
+                reply => reply?,
             };
-            changed = changed.saturating_add(self.take_one(&heard).await?);
+            changed = changed.saturating_add(self.take_one(&reply).await?);
             self.renew("").await?;
-            asks.extend(heard.next.iter().filter(|next| **next != ask).map(|next| (next.clone(), depth)));
-            asks.extend(heard.follow.iter().filter(|_| depth < DEPTH).map(|ask| (ask.clone(), depth.saturating_add(1))));
+            asks.extend(reply.next.iter().filter(|next| **next != ask).map(|next| (next.clone(), depth)));
+            asks.extend(reply.follow.iter().filter(|_| depth < DEPTH).map(|ask| (ask.clone(), depth.saturating_add(1))));
         }
         Ok(changed)
     }
 
-    async fn take_one(&self, heard: &ParsedReply) -> Result<usize, RunAbort> {
-        Ok(apply_reply(&self.walker.pool, &self.walker.account, self.priority(), self.walker.lease / 4, heard).await?.different)
+    async fn take_one(&self, reply: &ParsedReply) -> Result<usize, RunAbort> {
+        Ok(apply_reply(&self.runner.pool, &self.runner.account, self.priority(), self.runner.lease / 4, reply).await?.different)
     }
 
     /// Saves the progress after a step.
     pub(crate) async fn save(&self, step: Step<'_>) -> Result<(), RunAbort> {
-        let standing = save_step(&self.walker.pool, self.which, self.walker.runner(), &step).await?;
+        let standing = save_step(&self.runner.pool, self.which, self.runner.lease_owner(), &step).await?;
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let progress = {
             let mut tally = self.tally();
@@ -178,7 +178,7 @@ impl<'a> RunContext<'a> {
     /// Counts changes that no webhook reported: every difference that a run after the first one finds.
     fn count_missed(&self, missed: u64) {
         if self.row.is_reconcile && missed > 0 {
-            let (brand, stream) = (self.walker.account.brand.rules.slug.clone(), self.which.stream.to_owned());
+            let (brand, stream) = (self.runner.account.brand.rules.slug.clone(), self.which.stream.to_owned());
             let source = self.which.source.as_str();
             metrics::counter!("hookpoint_sync_missed_changes_total", "brand" => brand, "source" => source, "stream" => stream).increment(missed);
         }
@@ -186,13 +186,13 @@ impl<'a> RunContext<'a> {
 
     /// The hash that stands for a record or event in `sync_seen_keys`.
     pub(crate) fn seen_key(&self, key: &str) -> [u8; 16] {
-        LookupHash::new(&self.walker.account.brand.row.secret, "sighting", key).0
+        LookupHash::new(&self.runner.account.brand.row.secret, "sighting", key).0
     }
 }
 
 fn checked(standing: LeaseStatus) -> Result<(), RunAbort> {
     match standing {
-        LeaseStatus::Walks => Ok(()),
+        LeaseStatus::Held => Ok(()),
         LeaseStatus::Cancelled => Err(RunAbort::Cancelled),
         LeaseStatus::Lost => Err(RunAbort::Lost),
     }

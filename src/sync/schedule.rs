@@ -28,9 +28,12 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 
 /// Runs an account's streams when they are due, until the service shuts down.
 pub async fn run_schedule(pool: Pool, account: Arc<UpstreamClient>, settings: SyncSettings, clock: Clock, background: BackgroundTasks) {
-    let walker = || SyncRunner::new(pool.clone(), Arc::clone(&account), &settings, clock.clone());
+    let runner = || SyncRunner::new(pool.clone(), Arc::clone(&account), &settings, clock.clone());
     // Incremental runs do not wait for a full run, which may take hours.
-    tokio::join!(keep(walker(), &settings, &background, ScheduleKind::Full), keep(walker(), &settings, &background, ScheduleKind::Incremental));
+    tokio::join!(
+        run_loop(runner(), &settings, &background, ScheduleKind::Full),
+        run_loop(runner(), &settings, &background, ScheduleKind::Incremental)
+    );
 }
 
 /// The two schedules. They run at the same time; each stream is in one run at a time.
@@ -42,13 +45,13 @@ pub enum ScheduleKind {
     Incremental,
 }
 
-async fn keep(walker: SyncRunner, settings: &SyncSettings, background: &BackgroundTasks, line: ScheduleKind) {
+async fn run_loop(runner: SyncRunner, settings: &SyncSettings, background: &BackgroundTasks, line: ScheduleKind) {
     while !background.is_ending() {
         tokio::select! {
-            worked = walk_due(&walker, settings, line) => {
+            worked = run_due_streams(&runner, settings, line) => {
                 if let Err(error) = worked {
-                    release(&walker).await;
-                    tracing::warn!(brand = walker.account.brand.rules.slug, source = %walker.account.source, %error, "sync run interrupted; retrying");
+                    release(&runner).await;
+                    tracing::warn!(brand = runner.account.brand.rules.slug, source = %runner.account.source, %error, "sync run interrupted; retrying");
                 }
             }
             () = background.until_ending() => {}
@@ -59,28 +62,28 @@ async fn keep(walker: SyncRunner, settings: &SyncSettings, background: &Backgrou
         }
     }
     // Other replicas need not wait until the leases end.
-    release(&walker).await;
+    release(&runner).await;
 }
 
 /// Ignores errors: if Postgres fails, the leases end by themselves.
-async fn release(walker: &SyncRunner) {
-    let _ = walker.release().await;
+async fn release(runner: &SyncRunner) {
+    let _ = runner.release().await;
 }
 
 /// Runs the streams that are due now.
 ///
 /// # Errors
 /// When Postgres fails, or the service is shutting down.
-pub async fn walk_due(walker: &SyncRunner, settings: &SyncSettings, line: ScheduleKind) -> Result<(), SyncError> {
-    let now = || walker.clock.now();
-    let can_tell = |stream: &Stream| walker.api().first(stream.name, Some(now())).is_some();
-    for stream in walker.api().streams().iter().filter(|stream| line == ScheduleKind::Full || can_tell(stream)) {
-        let rows = list_streams(&walker.pool, walker.account.brand.id()).await?;
-        let row = rows.iter().find(|row| row.source == walker.account.source.as_str() && row.stream == stream.name);
-        let due = due(row, can_tell(stream), settings, now()).or_else(|| is_overtaken(walker, *stream, row, &rows).then_some(SyncMode::Full));
+pub async fn run_due_streams(runner: &SyncRunner, settings: &SyncSettings, line: ScheduleKind) -> Result<(), SyncError> {
+    let now = || runner.clock.now();
+    let can_list_changes = |stream: &Stream| runner.api().first(stream.name, Some(now())).is_some();
+    for stream in runner.api().streams().iter().filter(|stream| line == ScheduleKind::Full || can_list_changes(stream)) {
+        let rows = list_streams(&runner.pool, runner.account.brand.id()).await?;
+        let row = rows.iter().find(|row| row.source == runner.account.source.as_str() && row.stream == stream.name);
+        let due = due(row, can_list_changes(stream), settings, now()).or_else(|| is_outdated(runner, *stream, row, &rows).then_some(SyncMode::Full));
         let due = due.filter(|pass| (*pass == SyncMode::Full) == (line == ScheduleKind::Full));
-        if let Some(pass) = due.filter(|_| !waits_for_others(walker, *stream, &rows)) {
-            report(walker, *stream, &walker.scan(*stream, pass, &|_| {}).await?);
+        if let Some(pass) = due.filter(|_| !waits_for_dependencies(runner, *stream, &rows)) {
+            report(runner, *stream, &runner.scan(*stream, pass, &|_| {}).await?);
         }
     }
     Ok(())
@@ -88,32 +91,33 @@ pub async fn walk_due(walker: &SyncRunner, settings: &SyncSettings, line: Schedu
 
 /// Whether a stream must wait for the first run of the lists that it depends on. It does not wait for a list
 /// that failed: the failure may be permanent.
-fn waits_for_others(walker: &SyncRunner, stream: Stream, rows: &[StreamRow]) -> bool {
-    others(walker, stream, rows).iter().any(|others| others.is_none_or(StreamRow::is_first_under_way))
+fn waits_for_dependencies(runner: &SyncRunner, stream: Stream, rows: &[StreamRow]) -> bool {
+    dependencies(runner, stream, rows).iter().any(|dependencies| dependencies.is_none_or(StreamRow::is_first_under_way))
 }
 
 /// Whether a list that a stream depends on finished its first run only after the stream's last full run began.
-fn is_overtaken(walker: &SyncRunner, stream: Stream, row: Option<&StreamRow>, rows: &[StreamRow]) -> bool {
+fn is_outdated(runner: &SyncRunner, stream: Stream, row: Option<&StreamRow>, rows: &[StreamRow]) -> bool {
     let Some(own) = row.filter(|own| own.is_complete()) else { return false };
-    let is_later = |others: &StreamRow| others.is_complete() && !others.is_reconcile && others.finished_at > own.last_full_started_at;
-    others(walker, stream, rows).into_iter().flatten().any(is_later)
+    let is_later =
+        |dependencies: &StreamRow| dependencies.is_complete() && !dependencies.is_reconcile && dependencies.finished_at > own.last_full_started_at;
+    dependencies(runner, stream, rows).into_iter().flatten().any(is_later)
 }
 
 /// The lists on which a stream depends; `None` for a list that has no run yet.
-fn others<'a>(walker: &SyncRunner, stream: Stream, rows: &'a [StreamRow]) -> Vec<Option<&'a StreamRow>> {
+fn dependencies<'a>(runner: &SyncRunner, stream: Stream, rows: &'a [StreamRow]) -> Vec<Option<&'a StreamRow>> {
     let list_of = |kind: SourceKind| {
-        let streams = walker.brand().rules.sources.api(kind.source()).streams();
+        let streams = runner.brand().rules.sources.api(kind.source()).streams();
         streams.iter().find(|list| list.traversal == Traversal::List(ListCoverage::Records(kind))).map(|list| (kind.source(), list.name))
     };
-    let lists = walker.needs(stream).into_iter().filter_map(list_of);
+    let lists = runner.needs(stream).into_iter().filter_map(list_of);
     lists.map(|(source, name)| rows.iter().find(|row| row.source == source.as_str() && row.stream == name)).collect()
 }
 
 /// The run that is due now: the interrupted one; else a full run, if its time has come; else an incremental
 /// run, if the source can list changes.
-fn due(row: Option<&StreamRow>, can_tell: bool, settings: &SyncSettings, now: Timestamp) -> Option<SyncMode> {
+fn due(row: Option<&StreamRow>, can_list_changes: bool, settings: &SyncSettings, now: Timestamp) -> Option<SyncMode> {
     let Some(row) = row else { return settings.backfill.then_some(SyncMode::Full) };
-    if row.is_walked(now) {
+    if row.is_running(now) {
         return None;
     }
     // The runner may have been killed before it saw the cancellation.
@@ -135,11 +139,12 @@ fn due(row: Option<&StreamRow>, can_tell: bool, settings: &SyncSettings, now: Ti
     }
     let incremental_watermark = row.incremental_watermark.unwrap_or(last_full_started_at);
     let is_behind = settings.incremental_minutes > 0 && is_past(incremental_watermark, every);
-    (can_tell && is_behind).then(|| SyncMode::Incremental { since: incremental_watermark.checked_sub(OVERLAP).unwrap_or(incremental_watermark) })
+    (can_list_changes && is_behind)
+        .then(|| SyncMode::Incremental { since: incremental_watermark.checked_sub(OVERLAP).unwrap_or(incremental_watermark) })
 }
 
-fn report(walker: &SyncRunner, stream: Stream, ended: &RunEnd) {
-    let (brand, source, stream) = (walker.account.brand.rules.slug.as_str(), walker.account.source.as_str(), stream.name);
+fn report(runner: &SyncRunner, stream: Stream, ended: &RunEnd) {
+    let (brand, source, stream) = (runner.account.brand.rules.slug.as_str(), runner.account.source.as_str(), stream.name);
     match ended {
         RunEnd::Complete { pass: SyncMode::Full, progress, deleted, drift, .. } => {
             tracing::info!(brand, source, stream, scanned = progress.scanned, changed = progress.changed, deleted, drift, "full sync run complete");
@@ -192,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_walked_once_and_again_when_it_is_time() {
+    fn a_full_run_happens_once_and_again_when_it_is_due() {
         let settings = SyncSettings::default();
         let nobody = SyncSettings { backfill: false, ..SyncSettings::default() };
         let never = SyncSettings { reconcile_hours: 0, incremental_minutes: 0, ..SyncSettings::default() };
@@ -204,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_is_walked_in_between_where_the_source_can_tell() {
+    fn incremental_runs_happen_in_between_if_the_source_can_list_changes() {
         let settings = SyncSettings::default();
         let off = SyncSettings { incremental_minutes: 0, ..SyncSettings::default() };
         let alone = SyncSettings { reconcile_hours: 0, ..SyncSettings::default() };
@@ -225,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_is_gone_on_with_as_it_is_and_what_broke_is_left_alone() {
+    fn an_interrupted_run_is_resumed_and_a_failed_run_rests() {
         let settings = SyncSettings::default();
         let left = StreamRow { finished_at: None, started_at: ago(90), incremental_watermark: Some(ago(107)), ..caught_up(90, 25 * HOUR) };
         assert_eq!(due_now(&left, &settings), Some(SyncMode::Incremental { since: ago(107) }), "an interrupted run is resumed");

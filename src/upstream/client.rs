@@ -14,7 +14,7 @@ use super::rate_limit_headers::RateLimitHeaders;
 use super::rate_limiter::Permit;
 use super::single_flight::{Outcome, Progress, SharedCall};
 use super::{CallError, CallPriority, UpstreamClient};
-use crate::sources::api::{Ask, ParsedReply, Reply, Request};
+use crate::sources::api::{ApiRequest, ParsedReply, Reply, Request};
 
 impl UpstreamClient {
     /// Makes a call and returns the parsed reply. It waits for the rate limit for at most `timeout`, and then as long
@@ -22,7 +22,7 @@ impl UpstreamClient {
     ///
     /// # Errors
     /// When there is no valid reply.
-    pub async fn call(self: &Arc<Self>, ask: &Ask, priority: CallPriority, timeout: Duration) -> Result<Arc<ParsedReply>, CallError> {
+    pub async fn call(self: &Arc<Self>, ask: &ApiRequest, priority: CallPriority, timeout: Duration) -> Result<Arc<ParsedReply>, CallError> {
         let parsed = self.admit(ask, priority, timeout).await;
         if let Err(error @ (CallError::RateLimited | CallError::CircuitOpen)) = &parsed {
             self.count(priority, error.outcome());
@@ -30,7 +30,7 @@ impl UpstreamClient {
         parsed
     }
 
-    async fn admit(self: &Arc<Self>, ask: &Ask, priority: CallPriority, timeout: Duration) -> Outcome {
+    async fn admit(self: &Arc<Self>, ask: &ApiRequest, priority: CallPriority, timeout: Duration) -> Outcome {
         if self.background.is_ending() {
             return Err(CallError::ShuttingDown);
         }
@@ -57,7 +57,7 @@ impl UpstreamClient {
 
     /// Sends the request and parses the reply. Repeats it once after a broken connection, and once with a new token
     /// after a 401.
-    pub(super) async fn perform(self: &Arc<Self>, ask: &Ask, call: &SharedCall) -> Outcome {
+    pub(super) async fn perform(self: &Arc<Self>, ask: &ApiRequest, call: &SharedCall) -> Outcome {
         let request = self.api().request(ask).ok_or(CallError::Unsupported)?;
         let url = self.places.find(&request.target)?;
         let (mut was_lost, mut was_refused) = (false, false);

@@ -2,7 +2,7 @@
 //! through them.
 //!
 //! A call waits for the rate limit that all replicas share. Identical calls at the same time are made once. The
-//! source's own [`Api`] builds the request and parses the reply. If calls fail again and again, a circuit breaker stops
+//! source's own [`ApiConnector`] builds the request and parses the reply. If calls fail again and again, a circuit breaker stops
 //! them for a while.
 
 mod allowed_origins;
@@ -43,7 +43,7 @@ use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::file::CallSettings;
-use crate::sources::api::{AccountRules, Api};
+use crate::sources::api::{AccountRules, ApiConnector};
 use crate::storage::upstream_accounts::{AccountKey, get_account};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -57,7 +57,7 @@ pub struct UpstreamClient {
     /// The source.
     pub source: Source,
     calls_per_minute: u32,
-    api: Option<Arc<dyn Api>>,
+    api: Option<Arc<dyn ApiConnector>>,
     places: AllowedOrigins,
     authenticator: Authenticator,
     client: Client,
@@ -74,7 +74,7 @@ const TURNS: usize = 2;
 
 impl UpstreamClient {
     /// The connector that builds requests and parses replies.
-    fn api(&self) -> &dyn Api {
+    fn api(&self) -> &dyn ApiConnector {
         self.api.as_deref().unwrap_or_else(|| self.brand.rules.sources.api(self.source))
     }
 
@@ -87,7 +87,7 @@ impl UpstreamClient {
     /// Whether calls are likely to be made now. False while the circuit is open. Then one call at a time checks whether
     /// the source is back.
     #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub fn is_callable(&self) -> bool {
         self.breaker.is_closed()
     }
 }
@@ -120,7 +120,7 @@ impl UpstreamClientFactory {
 
     /// Creates the client of an account. It uses the connector of the source, unless another one is given.
     #[must_use]
-    pub fn open(&self, brand: &Arc<Brand>, source: Source, rules: &AccountRules, api: Option<Arc<dyn Api>>) -> Arc<UpstreamClient> {
+    pub fn open(&self, brand: &Arc<Brand>, source: Source, rules: &AccountRules, api: Option<Arc<dyn ApiConnector>>) -> Arc<UpstreamClient> {
         let (pool, background, settings) = (&self.pool, &self.background, &self.settings);
         let key = AccountKey { brand_id: brand.id(), source };
         let slug = brand.rules.slug.as_str();

@@ -11,10 +11,10 @@ use tokio::sync::{Notify, watch};
 use super::breaker::Probe;
 use super::queue::{A_WHILE, Deadline};
 use super::{CallError, CallPriority, UpstreamClient, lock};
-use crate::sources::api::{Ask, ParsedReply};
+use crate::sources::api::{ApiRequest, ParsedReply};
 
 /// The calls of an account that wait or are in flight.
-pub(super) type SharedCalls = Mutex<HashMap<Ask, Arc<SharedCall>>>;
+pub(super) type SharedCalls = Mutex<HashMap<ApiRequest, Arc<SharedCall>>>;
 
 /// The result of a call.
 pub(super) type Outcome = Result<Arc<ParsedReply>, CallError>;
@@ -68,7 +68,7 @@ impl Drop for Waiter {
 
 impl UpstreamClient {
     /// Joins the call for the same request, or starts one.
-    pub(super) fn join(self: &Arc<Self>, ask: &Ask, priority: CallPriority, until: Instant, probe: Option<Probe>) -> Waiter {
+    pub(super) fn join(self: &Arc<Self>, ask: &ApiRequest, priority: CallPriority, until: Instant, probe: Option<Probe>) -> Waiter {
         let mut shared_calls = lock(&self.shared_calls);
         if let Some(call) = shared_calls.get(ask) {
             call.waiters.fetch_add(1, Ordering::SeqCst);
@@ -104,7 +104,7 @@ impl UpstreamClient {
 /// A running call. After any end, the callers get a result, and no caller can join it.
 struct CallGuard {
     account: Arc<UpstreamClient>,
-    ask: Ask,
+    ask: ApiRequest,
     call: Arc<SharedCall>,
 }
 
@@ -145,7 +145,7 @@ impl CallGuard {
         self.call.progress.send_replace(Progress::Over(outcome));
     }
 
-    fn remove(&self, shared_calls: &mut HashMap<Ask, Arc<SharedCall>>) {
+    fn remove(&self, shared_calls: &mut HashMap<ApiRequest, Arc<SharedCall>>) {
         if shared_calls.get(&self.ask).is_some_and(|call| Arc::ptr_eq(call, &self.call)) {
             shared_calls.remove(&self.ask);
         }

@@ -133,7 +133,7 @@ struct ReceivedWebhook {
 impl ReceivedWebhook {
     fn verify(&self, brand: &Brand, source: Source) -> Result<VerifiedWebhook, VerificationError> {
         let Self { headers, secret, body, received_at } = self;
-        let door = brand.rules.doors.get(&source).ok_or(VerificationError::Missing("verification in the settings"))?;
+        let door = brand.rules.webhook_verifiers.get(&source).ok_or(VerificationError::Missing("verification in the settings"))?;
         let incoming = UnverifiedWebhook { headers, secret: secret.as_deref(), body, received_at: *received_at };
         door.verify(brand.rules.sources.reader(source), &incoming)
     }
@@ -142,7 +142,7 @@ impl ReceivedWebhook {
 impl WebhookService {
     async fn take(&self, request: &HttpRequest, payload: Payload, endpoint: &WebhookEndpoint) -> Result<Outcome, Rejection> {
         let brand = &endpoint.brand;
-        let Some(door) = brand.rules.doors.get(&endpoint.source) else { return Err((Outcome::Unavailable, Problem::SourceNotConnected)) };
+        let Some(door) = brand.rules.webhook_verifiers.get(&endpoint.source) else { return Err((Outcome::Unavailable, Problem::SourceNotConnected)) };
         let mut body_memory = self.read(request, payload).await?;
         let received = ReceivedWebhook {
             headers: headers(request.headers()),
@@ -157,7 +157,7 @@ impl WebhookService {
         let Some(priority) = priority_number(verified.label.priority) else { return Ok(Outcome::Dropped) };
         // A duplicate by id or content changes nothing. A webhook without a deduplication key is work each time, so a
         // limit applies.
-        let content = (verified.label.sameness == DedupKey::None)
+        let content = (verified.label.dedup_key == DedupKey::None)
             .then(|| LookupHash::new(&brand.row.secret, &format!("same {}", endpoint.source), &normalized(&verified.delivery.body)).0);
         if let Some(content) = content {
             self.same.take(content).map_err(|seconds| (Outcome::RateLimited, Problem::TooManyWebhooks(seconds)))?;
@@ -193,7 +193,7 @@ impl WebhookService {
         received: ReceivedWebhook,
     ) -> Result<Result<VerifiedWebhook, VerificationError>, Rejection> {
         // Only the verification by hash parses the body first.
-        let is_hashed = brand.rules.doors.get(&source).is_some_and(|door| door.proof.name() == "hash");
+        let is_hashed = brand.rules.webhook_verifiers.get(&source).is_some_and(|door| door.proof.name() == "hash");
         if received.body.len() <= LARGE || !is_hashed {
             return Ok(received.verify(brand, source));
         }
@@ -242,7 +242,7 @@ impl WebhookService {
 
 /// The records that a webhook names.
 fn about(verified: &VerifiedWebhook) -> Vec<RecordKey> {
-    match &verified.label.sameness {
+    match &verified.label.dedup_key {
         DedupKey::Last { about, .. } => about.iter().filter_map(|about| about.parse().ok()).collect(),
         DedupKey::None | DedupKey::Id(_) => Vec::new(),
     }
@@ -261,7 +261,7 @@ const fn priority_number(priority: Priority) -> Option<i16> {
 /// person.
 fn row(brand: &Brand, source: Source, VerifiedWebhook { delivery, label }: VerifiedWebhook, priority: i16) -> DeliveryRow {
     let hash = |kind: &str, value: &[u8]| LookupHash::new(&brand.row.secret, &format!("{kind} {source}"), value).0;
-    let (key, last) = match &label.sameness {
+    let (key, last) = match &label.dedup_key {
         DedupKey::None => (None, None),
         DedupKey::Id(id) => (Some(hash("delivery", id.as_bytes())), None),
         DedupKey::Last { digest, about } => {

@@ -13,7 +13,7 @@ use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::systems::{Systems, Terms, Thing, World};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::sources::SourceSettings;
-use hookpoint::sources::api::{Api, Reply};
+use hookpoint::sources::api::{ApiConnector, Reply};
 use hookpoint::storage::pool::Pool;
 use hookpoint::storage::records::list_records_after;
 use hookpoint::storage::sync_streams::{StreamRow, list_streams};
@@ -149,7 +149,7 @@ async fn wait_until_applied(systems: &Systems, pool: &Pool) {
 /// What differs between the world's contacts and ours.
 pub async fn differences(world: &World, shop: &Shop) -> Vec<String> {
     let sources = SourceSettings::default();
-    let api: &dyn Api = sources.api(Source::OmnioTap);
+    let api: &dyn ApiConnector = sources.api(Source::OmnioTap);
     let ask = api.first("contacts", None).unwrap();
     let received_at = Clock::system().now();
     let heard = api.read(&ask, &Reply { body: json!({"data": world.all(Thing::Contact)}), is_missing: false, received_at }).unwrap();

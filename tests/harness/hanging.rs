@@ -128,10 +128,10 @@ async fn wait_until_walked(shop: &Shop) -> bool {
     let deadline = Instant::now() + Duration::from_secs(120);
     while Instant::now() < deadline {
         let rows = list_streams(&shop.database.pool, shop.brand.id()).await.unwrap();
-        let is_walked = |(source, stream): &(&str, &str)| {
+        let is_running = |(source, stream): &(&str, &str)| {
             rows.iter().any(|row| row.source == *source && row.stream == *stream && row.last_full_started_at.is_some())
         };
-        if all.iter().all(is_walked) {
+        if all.iter().all(is_running) {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -14,7 +14,7 @@ use hookpoint::customer::model::phone::Region;
 use hookpoint::customer::model::record::{Change, Record, RecordKey};
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::customer::model::unread::{unread_fields, unread_values};
-use hookpoint::sources::{Delivery, Reading, SourceSettings};
+use hookpoint::sources::{Delivery, ParsedWebhook, SourceSettings};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -103,11 +103,11 @@ impl Person {
         let settings = SourceSettings::default();
         let reader = settings.reader(self.source);
         let read =
-            |delivery: &Delivery| if delivery.headers.contains_key("answer") { reader.read_answer(delivery) } else { reader.read_webhook(delivery) };
+            |delivery: &Delivery| if delivery.headers.contains_key("answer") { reader.parse_reply(delivery) } else { reader.parse_webhook(delivery) };
         let readings = self.deliveries();
         readings
             .iter()
-            .filter_map(|delivery| if let Ok(Reading::Changes(changes)) = read(delivery) { Some(changes) } else { None })
+            .filter_map(|delivery| if let Ok(ParsedWebhook::Changes(changes)) = read(delivery) { Some(changes) } else { None })
             .flatten()
             .collect()
     }

@@ -8,7 +8,7 @@ use hookpoint::demo::systems::{Fault, Part, Thing, omneo};
 use hookpoint::settings::file::SyncSettings;
 use hookpoint::storage::sync_runs::cancel_streams;
 use hookpoint::storage::sync_streams::{StreamRow, list_streams};
-use hookpoint::sync::schedule::{ScheduleKind, walk_due};
+use hookpoint::sync::schedule::{ScheduleKind, run_due_streams};
 use hookpoint::sync::{ProgressEvent, RunEnd, SyncMode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -45,10 +45,10 @@ impl Traversal {
     }
 
     /// Walks through what is due, as the service does. Gives back what was asked for.
-    async fn walk_due(&self, source: Source, line: ScheduleKind) -> Vec<String> {
+    async fn run_due_streams(&self, source: Source, line: ScheduleKind) -> Vec<String> {
         let settings = SyncSettings { backfill: false, ..SyncSettings::default() };
         self.systems.forget_arrivals();
-        walk_due(&self.walker(source), &settings, line).await.unwrap();
+        run_due_streams(&self.runner(source), &settings, line).await.unwrap();
         self.systems.arrivals(source).into_iter().map(|arrival| arrival.path).collect()
     }
 
@@ -68,7 +68,7 @@ impl Traversal {
                 reached.notify_one();
             }
         };
-        let (killed, stream) = (self.walker(Source::Omneo), self.stream(Source::Omneo, "profiles"));
+        let (killed, stream) = (self.runner(Source::Omneo), self.stream(Source::Omneo, "profiles"));
         tokio::select! {
             ended = killed.scan(stream, SyncMode::Incremental { since }, &listener) => panic!("{ended:?}"),
             () = reached.notified() => {}
@@ -92,10 +92,10 @@ async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
     scan.change(3);
     scan.world.remove(Thing::Profile, &id(7));
     scan.pass_time(MINUTE * 14);
-    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "not yet");
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "not yet");
     scan.pass_time(MINUTE * 2);
-    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Full).await.is_empty(), "everything is due later");
-    assert_eq!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await, ["/api/v3/profiles"]);
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.is_empty(), "everything is due later");
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await, ["/api/v3/profiles"]);
     assert!(scan.is_known("new3@example.org").await && !scan.is_known("b3@example.org").await);
     assert!(scan.is_known("b7@example.org").await, "who isn't in that is not gone");
     let row = scan.row().await;
@@ -105,7 +105,7 @@ async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
     assert_eq!(row.incremental_watermark, Some(row.started_at));
     let missed = "hookpoint_sync_missed_changes_total{brand=\"demo\",source=\"omneo\",stream=\"profiles\"}";
     assert!(hookpoint::telemetry::metrics().render().contains(missed));
-    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "it was just done");
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "it was just done");
     scan.stop().await;
 }
 
@@ -116,18 +116,18 @@ async fn everything_is_walked_as_often_as_before_and_its_drift_is_kept() {
     scan.world.remove(Thing::Profile, &id(7));
     for _ in 0..3 {
         scan.pass_time(SignedDuration::from_hours(8));
-        assert_eq!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+        assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
     }
     scan.pass_time(MINUTE);
-    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.is_empty());
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty());
     scan.change(4);
-    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Full).await.len() >= 3, "two pages, and a look at who is gone");
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.len() >= 3, "two pages, and a look at who is gone");
     assert!(!scan.is_known("b7@example.org").await && scan.is_known("new4@example.org").await);
     let all = scan.row().await;
     assert_eq!((all.since, all.last_full_started_at, all.deleted), (None, Some(all.started_at), 1));
     assert!((all.drift.unwrap() - 2.0 / 30.0).abs() < 0.001, "{:?}", all.drift);
     scan.pass_time(MINUTE * 16);
-    assert_eq!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
     let row = scan.row().await;
     assert_eq!((row.drift, row.last_full_started_at), (all.drift, all.last_full_started_at));
     scan.stop().await;
@@ -139,7 +139,7 @@ async fn what_should_be_known_of_everything_outlives_a_pass_of_what_changed() {
     (0..15).for_each(|n| drop(scan.world.remove(Thing::Profile, &id(n))));
     scan.scan(Source::Omneo, "profiles").await;
     scan.pass_time(MINUTE * 16);
-    assert_eq!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
     let row = scan.row().await;
     assert!(row.since.is_some() && row.last_full_result.contains("15 of 30") && row.note.is_empty(), "{} {}", row.last_full_result, row.note);
     scan.stop().await;
@@ -153,14 +153,14 @@ async fn sources_that_cannot_tell_what_changed_are_not_asked_in_between() {
     scan.pass_time(SignedDuration::from_hours(23));
     for source in [Source::OmnioTap, Source::Omneo] {
         for line in [ScheduleKind::Incremental, ScheduleKind::Full] {
-            assert!(scan.walk_due(source, line).await.is_empty(), "{source} {line:?}");
+            assert!(scan.run_due_streams(source, line).await.is_empty(), "{source} {line:?}");
         }
     }
     let rows = list_streams(scan.app.pool(), scan.app.brand.id()).await.unwrap();
     assert!(rows.len() == 2 && rows.iter().all(|row| row.since.is_none() && !row.is_reconcile), "nor does a pass come to its end without asking");
     scan.pass_time(SignedDuration::from_hours(2));
-    assert!(scan.walk_due(Source::OmnioTap, ScheduleKind::Incremental).await.is_empty());
-    assert_eq!(scan.walk_due(Source::OmnioTap, ScheduleKind::Full).await.len(), 2);
+    assert!(scan.run_due_streams(Source::OmnioTap, ScheduleKind::Incremental).await.is_empty());
+    assert_eq!(scan.run_due_streams(Source::OmnioTap, ScheduleKind::Full).await.len(), 2);
     scan.stop().await;
 }
 
@@ -171,10 +171,10 @@ async fn a_killed_pass_of_what_changed_goes_on_where_it_stood() {
     let since = scan.kill_in_the_middle().await;
     let met: i64 = sqlx::query_scalar("select count(*) from sync_seen_keys").fetch_one(scan.app.pool()).await.unwrap();
     assert_eq!(met, 0, "nobody is looked for as gone, so nobody need be remembered");
-    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "its lease holds still");
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "its lease holds still");
     scan.pass_time(SignedDuration::from_secs(61));
-    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Full).await.is_empty());
-    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.len() <= 4);
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.is_empty());
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len() <= 4);
     let row = scan.row().await;
     assert!(row.is_complete() && row.since == Some(since) && row.scanned == 90 && row.last_full_started_at < Some(row.started_at));
     assert!(scan.is_known("new0@example.org").await && scan.is_known("new89@example.org").await);
@@ -189,7 +189,7 @@ async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_l
     scan.kill_in_the_middle().await;
     scan.pass_time(SignedDuration::from_secs(61));
     scan.systems.forget_arrivals();
-    let ended = scan.walker(Source::Omneo).scan(scan.stream(Source::Omneo, "profiles"), SyncMode::Full, &|_| {}).await.unwrap();
+    let ended = scan.runner(Source::Omneo).scan(scan.stream(Source::Omneo, "profiles"), SyncMode::Full, &|_| {}).await.unwrap();
     let RunEnd::Complete { pass: SyncMode::Full, progress, deleted: 1, .. } = ended else { panic!("{ended:?}") };
     assert_eq!((progress.scanned, progress.changed), (89, 0), "the rest was repaired by what was left");
     // The four pages that were left, five of everything, and a look at who is gone.
@@ -206,10 +206,10 @@ async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
     scan.kill_in_the_middle().await;
     scan.pass_time(SignedDuration::from_secs(61));
     assert_eq!(cancel_streams(scan.app.pool(), scan.app.brand.id(), None, None, scan.app.clock.now()).await.unwrap(), 1);
-    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.is_empty() && !scan.row().await.is_failing());
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty() && !scan.row().await.is_failing());
     scan.pass_time(MINUTE * 16);
     scan.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Status(404)));
-    assert_eq!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
     scan.systems.clear_faults();
     let row = scan.row().await;
     assert!(row.is_failing() && !row.is_complete() && row.since.is_some() && !row.note.is_empty());
@@ -219,7 +219,7 @@ async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
         "the next one asks from there again"
     );
     scan.pass_time(MINUTE * 16);
-    assert_eq!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.len(), 5);
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 5);
     assert!(scan.is_known("new89@example.org").await && !scan.row().await.is_failing());
     scan.stop().await;
 }

@@ -13,7 +13,7 @@ use hookpoint::erasure::suppression_file::SuppressionFile;
 use hookpoint::ingest::apply_reply::apply_reply;
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
-use hookpoint::sources::api::Ask;
+use hookpoint::sources::api::ApiRequest;
 use hookpoint::storage::delivery_queue::Claim;
 use hookpoint::storage::follow_ups::{FollowUpCounts, Outcome, claim_follow_ups, count_follow_ups, finish_follow_up};
 use hookpoint::sync::follow_up::FollowUps;
@@ -230,7 +230,7 @@ async fn what_fails_while_it_is_hinted_at_again_waits_once() {
     let claimed = claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().remove(0);
     office.hint_at_booking().await;
     assert_eq!(office.counts().await, (2, 0));
-    let again = Outcome::Again(now + 1.hours(), "the source answered with status 500".to_owned());
+    let again = Outcome::Retry(now + 1.hours(), "the source answered with status 500".to_owned());
     finish_follow_up(pool, brand_id, claimed.follow_up_id, claim.token, &again).await.unwrap();
     assert_eq!(office.counts().await, (1, 0));
     assert_eq!(claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().len(), 1, "the new one, at once");
@@ -297,7 +297,7 @@ async fn when_a_room_gets_another_name_bookings_say_so() {
     }
     // What the source says later about the booking still wins, and has the name of the day.
     office.name_room("Library");
-    let resources = office.account.call(&Ask::about("resources", LOCATION), CallPriority::Backfill, Duration::from_secs(5)).await.unwrap();
+    let resources = office.account.call(&ApiRequest::about("resources", LOCATION), CallPriority::Backfill, Duration::from_secs(5)).await.unwrap();
     apply_reply(office.app.pool(), &office.account, CallPriority::Backfill, Duration::from_secs(5), &resources).await.unwrap();
     assert_eq!(office.shown().await, SHOWN.replace("Meeting room Amstel", "Library"));
     office.close().await;

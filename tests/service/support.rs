@@ -18,7 +18,7 @@ use hookpoint::ingest::apply::apply;
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use hookpoint::sources::secret::SecretRef;
-use hookpoint::sources::webhook::{Door, Proof, SecretIn, UnverifiedWebhook, VerificationError};
+use hookpoint::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError, WebhookVerifier};
 use hookpoint::storage::api_keys::{KeyRow, insert_key};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
@@ -351,7 +351,7 @@ impl TestApp {
 #[derive(Debug)]
 struct NoVerification;
 
-impl Proof for NoVerification {
+impl Verification for NoVerification {
     fn check(&self, _: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         Ok(())
     }
@@ -366,7 +366,7 @@ impl Proof for NoVerification {
 }
 
 fn open_doors(rules: &mut BrandRules) {
-    rules.doors = Source::ALL.map(|source| (source, Door { source, proof: Box::new(NoVerification) })).into();
+    rules.webhook_verifiers = Source::ALL.map(|source| (source, WebhookVerifier { source, proof: Box::new(NoVerification) })).into();
 }
 
 pub fn story_changes(brand: &Brand) -> Vec<Change> {

@@ -13,11 +13,11 @@ use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
 use hookpoint::sources::api::Stream;
 use hookpoint::sources::omnilab::is_cancelled;
-use hookpoint::sources::{Delivery, Reading};
+use hookpoint::sources::{Delivery, ParsedWebhook};
 use hookpoint::storage::events::list_events_after;
 use hookpoint::storage::sync_runs::cancel_streams;
 use hookpoint::storage::sync_streams::{StreamRow, list_streams};
-use hookpoint::sync::schedule::{ScheduleKind, walk_due};
+use hookpoint::sync::schedule::{ScheduleKind, run_due_streams};
 use hookpoint::sync::{ProgressEvent, RunEnd, SyncMode, SyncRunner};
 use hookpoint::upstream::UpstreamClients;
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"
         Self { systems, world, app, accounts }
     }
 
-    pub fn walker(&self, source: Source) -> SyncRunner {
+    pub fn runner(&self, source: Source) -> SyncRunner {
         let account = Arc::clone(self.accounts.get(self.app.brand.id(), source).unwrap());
         SyncRunner::new(self.app.pool().clone(), account, &SyncSettings::default(), self.app.clock.clone())
     }
@@ -95,7 +95,7 @@ client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"
     pub async fn scan(&self, source: Source, name: &str) -> RunEnd {
         // Whatever was said before a pass began can be gone at its end.
         self.app.clock.set(Clock::system().now());
-        self.walker(source).scan(self.stream(source, name), SyncMode::Full, &|_| {}).await.unwrap()
+        self.runner(source).scan(self.stream(source, name), SyncMode::Full, &|_| {}).await.unwrap()
     }
 
     async fn contacts(&self) -> (u64, u64, u64, Option<f32>, String) {
@@ -211,7 +211,7 @@ async fn whom_the_source_merged_away_is_not_gone() {
 async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
-    let (first, second) = (scan.walker(Source::OmnioTap), scan.walker(Source::OmnioTap));
+    let (first, second) = (scan.runner(Source::OmnioTap), scan.runner(Source::OmnioTap));
     scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
     let reached = tokio::sync::Notify::new();
     let listener = |sign: hookpoint::sync::ProgressEvent<'_>| {
@@ -242,13 +242,13 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     let (pool, brand_id) = (scan.app.pool().clone(), scan.app.brand.id());
     scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(100))));
     let begun = tokio::sync::Notify::new();
-    let walker = scan.walker(Source::OmnioTap);
+    let runner = scan.runner(Source::OmnioTap);
     let cancel = async {
         begun.notified().await;
         cancel_streams(&pool, brand_id, None, Some("contacts"), scan.app.clock.now()).await.unwrap()
     };
     let listener = |_: ProgressEvent<'_>| begun.notify_one();
-    let (ended, cancelled) = tokio::join!(walker.scan(stream, SyncMode::Full, &listener), cancel);
+    let (ended, cancelled) = tokio::join!(runner.scan(stream, SyncMode::Full, &listener), cancel);
     assert_eq!((ended.unwrap(), cancelled), (RunEnd::Cancelled, 1));
     assert!(!scan.row_of("contacts").await.is_first_under_way());
     scan.systems.clear_faults();
@@ -302,7 +302,7 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
             reached.notify_one();
         }
     };
-    let killed = scan.walker(Source::OmnioTap);
+    let killed = scan.runner(Source::OmnioTap);
     tokio::select! {
         ended = killed.scan(stream, SyncMode::Full, &listener) => panic!("{ended:?}"),
         () = reached.notified() => {}
@@ -311,7 +311,7 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
     scan.systems.clear_faults();
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
     scan.systems.forget_arrivals();
-    let RunEnd::Complete { progress, .. } = scan.walker(Source::OmnioTap).scan(stream, SyncMode::Full, &|_| {}).await.unwrap() else { panic!() };
+    let RunEnd::Complete { progress, .. } = scan.runner(Source::OmnioTap).scan(stream, SyncMode::Full, &|_| {}).await.unwrap() else { panic!() };
     assert_eq!(progress.scanned, 90, "a new pass, from the beginning");
     scan.stop().await;
 }
@@ -319,7 +319,7 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
 /// Walks through what is due at a source, as the service does. Gives back how many calls that took.
 async fn walk_due_at(scan: &Traversal, source: Source) -> usize {
     scan.systems.forget_arrivals();
-    walk_due(&scan.walker(source), &SyncSettings::default(), ScheduleKind::Full).await.unwrap();
+    run_due_streams(&scan.runner(source), &SyncSettings::default(), ScheduleKind::Full).await.unwrap();
     scan.systems.arrivals(source).len()
 }
 
@@ -360,8 +360,8 @@ async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked
     scan.contacts().await;
     for (booking, external_id) in [("bk_1", "OWN-1"), ("bk_2", "c0")] {
         let (webhook, mut object) = appointment(booking, external_id);
-        let reading = scan.app.brand.rules.sources.reader(Source::OmniLab).read_webhook(&webhook).unwrap();
-        let Reading::Changes(changes) = reading else { panic!("{reading:?}") };
+        let reading = scan.app.brand.rules.sources.reader(Source::OmniLab).parse_webhook(&webhook).unwrap();
+        let ParsedWebhook::Changes(changes) = reading else { panic!("{reading:?}") };
         scan.app.apply(changes).await;
         // The webhook that says so is lost.
         object["booking_status"] = json!("CANCELLED");

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use hookpoint::customer::model::source::Source;
 use hookpoint::customer::model::source::Source::{Omneo, OmniLab, OmnioTap, Syncaroo};
 use hookpoint::demo::systems::{Envelope, Fault, PARTICIPANT, Part, Thing};
-use hookpoint::sources::api::Ask;
+use hookpoint::sources::api::ApiRequest;
 use hookpoint::sources::omnilab::bookings_of;
 use hookpoint::upstream::CallError;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ fn stage() -> Stage {
 }
 
 /// A question that the system has an answer to.
-fn question(line: &Line, source: Source) -> Ask {
+fn question(line: &Line, source: Source) -> ApiRequest {
     match source {
         OmnioTap => line.first(source, "contacts"),
         Omneo => line.first(source, "profiles"),
@@ -143,7 +143,7 @@ async fn a_booking_that_a_webhook_names_is_asked_for_with_its_places() {
 }
 
 /// What a webhook of Syncaroo's makes us ask.
-fn hint(line: &Line, url: &str) -> Vec<Ask> {
+fn hint(line: &Line, url: &str) -> Vec<ApiRequest> {
     let body = json!({
         "connectionId": 555, "webhookType": "data", "locationId": "1",
         "metaData": {"syncarooId": booking()["id"], "resourceType": "meeting-room", "attributeType": "bookings", "apiUrl": url}
@@ -159,7 +159,7 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
     for source in [OmniLab, Syncaroo] {
         let line = Line::open(stage()).await;
         let tokens = || line.stage.systems.arrivals(source).iter().filter(|arrival| arrival.path.contains("token")).count();
-        let asks: Vec<Ask> = match source {
+        let asks: Vec<ApiRequest> = match source {
             OmniLab => (0..20).map(|n| bookings_of(&format!("CONTACT-{n}"))).collect(),
             _ => (0..20)
                 .flat_map(|n| hint(&line, &format!("{}/555/locations/loc/resources/res/bookings/{n}", line.stage.systems.base_url(source))))

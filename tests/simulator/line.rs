@@ -10,7 +10,7 @@ use hookpoint::customer::model::source::Source;
 use hookpoint::demo;
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::CallSettings;
-use hookpoint::sources::api::{Api, Ask, ParsedReply};
+use hookpoint::sources::api::{ApiConnector, ApiRequest, ParsedReply};
 use hookpoint::storage::database::{Database, PoolSize};
 use hookpoint::upstream::{CallError, CallPriority, UpstreamClient, UpstreamClients};
 
@@ -55,7 +55,7 @@ impl Line {
         Self { stage, brand, accounts, background, database }
     }
 
-    pub fn api(&self, source: Source) -> &dyn Api {
+    pub fn api(&self, source: Source) -> &dyn ApiConnector {
         self.brand.rules.sources.api(source)
     }
 
@@ -63,13 +63,13 @@ impl Line {
         self.accounts.get(self.brand.id(), source).unwrap()
     }
 
-    pub async fn call(&self, source: Source, ask: &Ask) -> Result<Arc<ParsedReply>, CallError> {
+    pub async fn call(&self, source: Source, ask: &ApiRequest) -> Result<Arc<ParsedReply>, CallError> {
         let call = self.account(source).call(ask, CallPriority::Live, Duration::from_secs(20));
         tokio::time::timeout(WITHOUT_END, call).await.expect("a call ends")
     }
 
     /// All pages of a list: what is there, and how many pages it took.
-    pub async fn scan(&self, source: Source, first: Ask) -> (Vec<String>, usize) {
+    pub async fn scan(&self, source: Source, first: ApiRequest) -> (Vec<String>, usize) {
         let (mut there, mut pages, mut ask, mut asked) = (Vec::new(), 0, Some(first), BTreeSet::new());
         while let Some(next) = ask {
             assert!(asked.insert(next.clone()), "a page is asked for once");
@@ -82,7 +82,7 @@ impl Line {
     }
 
     /// The first question of a stream that is a list.
-    pub fn first(&self, source: Source, stream: &str) -> Ask {
+    pub fn first(&self, source: Source, stream: &str) -> ApiRequest {
         self.api(source).first(stream, None).unwrap()
     }
 

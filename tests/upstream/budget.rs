@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use hookpoint::sources::api::Ask;
+use hookpoint::sources::api::ApiRequest;
 use hookpoint::upstream::{CallError, CallPriority, Window};
 
 use crate::support::{Options, Replica, database};
@@ -30,7 +30,7 @@ async fn scan(replica: Arc<Replica>, priority: CallPriority, is_over: Arc<Atomic
     let mut page = 0;
     while !is_over.load(Ordering::SeqCst) {
         page += 1;
-        let ask = Ask::about("get", &format!("{}-{page}", priority.as_str()));
+        let ask = ApiRequest::about("get", &format!("{}-{page}", priority.as_str()));
         match replica.account.call(&ask, priority, Duration::from_secs(20)).await {
             Ok(_) | Err(CallError::RateLimited) => {}
             Err(error) => panic!("{error}"),
@@ -49,7 +49,7 @@ async fn ring(replica: Arc<Replica>, per_second: u32, is_over: Arc<AtomicBool>, 
         }
         let (replica, answered) = (Arc::clone(&replica), Arc::clone(&answered));
         callers.spawn(async move {
-            let ask = Ask::about("get", &format!("live-{n}-{per_second}"));
+            let ask = ApiRequest::about("get", &format!("live-{n}-{per_second}"));
             match replica.account.call(&ask, CallPriority::Live, Duration::from_millis(300)).await {
                 Ok(_) => drop(answered.fetch_add(1, Ordering::SeqCst)),
                 Err(CallError::RateLimited) => {}
@@ -129,7 +129,7 @@ async fn a_restart_does_not_begin_a_new_minute() {
     for _ in 0..3 {
         let replica = Replica::start_on(&name, &vendor.url(), options.clone()).await;
         for n in 0..8 {
-            let asked = replica.account.call(&Ask::about("get", &n.to_string()), CallPriority::Live, timeout).await;
+            let asked = replica.account.call(&ApiRequest::about("get", &n.to_string()), CallPriority::Live, timeout).await;
             assert!(matches!(asked, Ok(_) | Err(CallError::RateLimited)));
         }
         replica.stop().await;

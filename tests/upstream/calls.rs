@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use hookpoint::settings::file::CallSettings;
-use hookpoint::sources::api::Ask;
+use hookpoint::sources::api::ApiRequest;
 use hookpoint::upstream::{CallError, CallPriority};
 
 use crate::support::{Options, Replica, TOKEN, until};
@@ -194,12 +194,12 @@ async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
     let vendor = Vendor::start(|arrival| if arrival.target.contains("page") { Act::Hang(Vec::new()) } else { json(200, "1") }).await;
     let settings = CallSettings { response_timeout_ms: 5_000, total_timeout_ms: 5_000, ..Options::default().settings };
     let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
-    let pages: Vec<Ask> = (0..20).map(|n| Ask::about("get", &format!("page-{n}"))).collect();
+    let pages: Vec<ApiRequest> = (0..20).map(|n| ApiRequest::about("get", &format!("page-{n}"))).collect();
     let backfill = futures_util::future::join_all(pages.iter().map(|ask| replica.account.call(ask, CallPriority::Backfill, Duration::from_secs(60))));
     let lookups = async {
         until("the backfill has all its places", || vendor.arrivals().len() >= 6).await;
         for n in 0..10 {
-            let ask = Ask::about("get", &n.to_string());
+            let ask = ApiRequest::about("get", &n.to_string());
             assert!(replica.account.call(&ask, CallPriority::Live, Duration::from_secs(2)).await.is_ok());
         }
     };
@@ -214,7 +214,7 @@ async fn who_is_on_the_phone_takes_a_waiting_call_along() {
     // Of two calls in a minute the second one is for whoever is on the phone.
     let replica = Replica::start(&vendor.url(), Options { calls: 2, ..Options::default() }).await;
     replica.ask_as(CallPriority::Backfill, "get", "a").await.unwrap();
-    let ask = Ask::about("get", "b");
+    let ask = ApiRequest::about("get", "b");
     let backfill = replica.account.call(&ask, CallPriority::Backfill, Duration::from_secs(20));
     let lookup = async {
         until("the backfill waits", || replica.account.calls_under_way() == 1).await;

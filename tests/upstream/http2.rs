@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use h2::Reason;
 use hookpoint::settings::file::CallSettings;
-use hookpoint::sources::api::Ask;
+use hookpoint::sources::api::ApiRequest;
 use hookpoint::upstream::{CallError, CallPriority, Window};
 use jiff::{SignedDuration, Timestamp};
 
@@ -56,7 +56,7 @@ async fn a_call_that_hangs_leaves_the_others_alone() {
     let hangs = |arrival: &Arrival| if arrival.path.contains("hangs") { Deed::Hang } else { Deed::Answer(200, "1") };
     let settings = CallSettings { response_timeout_ms: 5_000, total_timeout_ms: 5_000, ..Options::default().settings };
     let (vendor, replica) = start(Options { settings, ..Options::default() }, hangs).await;
-    let hanging = Ask::about("get", "hangs");
+    let hanging = ApiRequest::about("get", "hangs");
     let hanging = replica.account.call(&hanging, CallPriority::Backfill, Duration::from_secs(20));
     let others = async {
         until("it hangs", || vendor.arrivals().len() == 1).await;
@@ -124,7 +124,7 @@ async fn a_connection_on_which_nothing_is_heard_any_more_is_left() {
 async fn too_many_calls_are_too_many_over_http2() {
     let (vendor, replica) = start(Options::default(), |_| Deed::Headed(429, "retry-after", "30")).await;
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Status(429))));
-    let heard = replica.account.call(&Ask::about("get", "b"), CallPriority::Live, Duration::from_millis(300)).await;
+    let heard = replica.account.call(&ApiRequest::about("get", "b"), CallPriority::Live, Duration::from_millis(300)).await;
     assert!(matches!(heard, Err(CallError::RateLimited)));
     assert_eq!(vendor.arrivals().len(), 1);
     replica.stop().await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hookpoint::settings::file::CallSettings;
-use hookpoint::sources::api::Ask;
+use hookpoint::sources::api::ApiRequest;
 use hookpoint::storage::rate_limit::postpone_call;
 use hookpoint::storage::upstream_accounts::{AccountKey, AccountRow, get_account};
 use hookpoint::upstream::{CallError, CallPriority};
@@ -24,7 +24,7 @@ async fn blocked(replica: &Replica) -> f64 {
 
 /// Asks with no patience.
 async fn try_call(replica: &Replica, about: &str) -> Result<(), CallError> {
-    replica.account.call(&Ask::about("get", about), CallPriority::Live, Duration::from_millis(300)).await.map(drop)
+    replica.account.call(&ApiRequest::about("get", about), CallPriority::Live, Duration::from_millis(300)).await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,7 +53,7 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
             assert!(matches!(try_call(replica, "b").await, Err(CallError::RateLimited)));
         }
         assert_eq!(vendor.arrivals().len(), 1);
-        assert!(one.account.is_open(), "that is no fault");
+        assert!(one.account.is_callable(), "that is no fault");
         one.stop().await;
         two.stop().await;
     }
@@ -66,7 +66,7 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
             Vendor::start(move |arrival| if arrival.number == 0 { answer(429, &[("Retry-After", block)], b"") } else { json(200, "1") }).await;
         let replica = Replica::start(&vendor.url(), Options::default()).await;
         assert!(matches!(try_call(&replica, "a").await, Err(CallError::Status(429))));
-        let ask = Ask::about("get", "b");
+        let ask = ApiRequest::about("get", "b");
         let called = replica.account.call(&ask, CallPriority::Live, Duration::from_secs(timeout));
         // Long before its time is up.
         let called = tokio::time::timeout(Duration::from_secs(20), called).await.expect("it is told");
@@ -132,24 +132,24 @@ async fn an_account_that_fails_is_left_alone_until_one_call_finds_it_well() {
     let vendor = Vendor::start(|_| json(503, "{}")).await;
     let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
     for n in 0..3 {
-        assert!(replica.account.is_open());
+        assert!(replica.account.is_callable());
         assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::Status(503))));
     }
-    assert!(!replica.account.is_open());
+    assert!(!replica.account.is_callable());
     for n in 0..20 {
         assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::CircuitOpen)));
     }
     assert_eq!(vendor.arrivals().len(), 3);
-    until("it may be tried", || replica.account.is_open()).await;
+    until("it may be tried", || replica.account.is_callable()).await;
     // There is only one that tries; nobody else waits for it.
     let names: Vec<String> = (0..5).map(|n| n.to_string()).collect();
     let tried = futures_util::future::join_all(names.iter().map(|name| replica.ask("get", name))).await;
     assert_eq!(tried.iter().filter(|tried| matches!(tried, Err(CallError::Status(503)))).count(), 1);
     assert_eq!(tried.iter().filter(|tried| matches!(tried, Err(CallError::CircuitOpen))).count(), 4);
     assert_eq!(vendor.arrivals().len(), 4);
-    assert!(!replica.account.is_open());
+    assert!(!replica.account.is_callable());
     vendor.behave(|_| json(200, "1"));
-    until("it may be tried again", || replica.account.is_open()).await;
+    until("it may be tried again", || replica.account.is_callable()).await;
     assert_eq!(replica.ask("get", "probe").await.unwrap(), "1", "whoever tries gets the answer");
     assert_eq!(replica.ask("get", "a").await.unwrap(), "1");
     replica.stop().await;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hookpoint::settings::file::{CallSettings, LogFormat, TelemetrySettings};
-use hookpoint::sources::api::{Ask, ClientCredentials, Credential, TokenStyle};
+use hookpoint::sources::api::{ApiRequest, ClientCredentials, Credential, TokenStyle};
 use hookpoint::sources::secret::Secret;
 use hookpoint::upstream::{CallError, CallPriority};
 
@@ -76,7 +76,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
         let replica = Replica::start(&vendor.url(), Options { credential, settings: settings.clone(), ..Options::default() }).await;
         for (what, about) in [("get", "contacts?email=canary%40ask.example"), ("post", "canary@ask.example"), ("given", "http://canary@ask.example/")]
         {
-            let ask = Ask::about(what, about);
+            let ask = ApiRequest::about(what, about);
             let heard = replica.account.call(&ask, CallPriority::Live, Duration::from_millis(200)).await;
             write!(shown, "{ask:?} {heard:?} ").unwrap();
             if let Err(error) = heard {
@@ -85,7 +85,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
         }
         assert!(vendor.arrivals().iter().any(|arrival| arrival.head.contains("canary-of-the-token")));
         for n in 0..2 {
-            let ask = Ask::about("get", &format!("canary%40ask.example{n}"));
+            let ask = ApiRequest::about("get", &format!("canary%40ask.example{n}"));
             let _ = replica.account.call(&ask, CallPriority::Backfill, Duration::from_millis(200)).await;
         }
         let row = hookpoint::storage::upstream_accounts::get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap();

@@ -14,7 +14,9 @@ use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::CallSettings;
-use hookpoint::sources::api::{AccountRules, Api, Ask, Credential, LiveSettings, LookupTarget, ParsedReply, Reply, Request, Stream, Target};
+use hookpoint::sources::api::{
+    AccountRules, ApiConnector, ApiRequest, Credential, LiveSettings, LookupTarget, ParsedReply, Reply, Request, Stream, Target,
+};
 use hookpoint::sources::secret::Secret;
 use hookpoint::sources::{Delivery, Unreadable};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
@@ -93,7 +95,7 @@ pub async fn database() -> String {
 /// An API whose questions are paths, URLs and what is posted, and whose readings are the bodies.
 struct Plain;
 
-impl Api for Plain {
+impl ApiConnector for Plain {
     fn streams(&self) -> &'static [Stream] {
         &[]
     }
@@ -102,27 +104,27 @@ impl Api for Plain {
         BTreeSet::new()
     }
 
-    fn first(&self, _: &str, _: Option<Timestamp>) -> Option<Ask> {
+    fn first(&self, _: &str, _: Option<Timestamp>) -> Option<ApiRequest> {
         None
     }
 
-    fn each(&self, _: &str, _: &str, _: &FieldVersions) -> Option<Ask> {
+    fn each(&self, _: &str, _: &str, _: &FieldVersions) -> Option<ApiRequest> {
         None
     }
 
-    fn find(&self, _: &LookupTarget, _: &[Record]) -> Vec<Ask> {
+    fn find(&self, _: &LookupTarget, _: &[Record]) -> Vec<ApiRequest> {
         Vec::new()
     }
 
-    fn confirm(&self, _: &Record) -> Option<Ask> {
+    fn confirm(&self, _: &Record) -> Option<ApiRequest> {
         None
     }
 
-    fn after_webhook(&self, _: &Delivery) -> Vec<Ask> {
+    fn after_webhook(&self, _: &Delivery) -> Vec<ApiRequest> {
         Vec::new()
     }
 
-    fn request(&self, ask: &Ask) -> Option<Request> {
+    fn request(&self, ask: &ApiRequest) -> Option<Request> {
         let below = Target::Below(format!("/{}", ask.about));
         match ask.what.as_str() {
             "get" => Some(Request::get(below)),
@@ -132,7 +134,7 @@ impl Api for Plain {
         }
     }
 
-    fn read(&self, _: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+    fn read(&self, _: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         let body = if reply.is_missing { "missing".to_owned() } else { reply.body.to_string() };
         if body.contains("unreadable") { Err(Unreadable::Missing("sense")) } else { Ok(ParsedReply { there: vec![body], ..ParsedReply::default() }) }
     }
@@ -205,7 +207,7 @@ impl Replica {
     }
 
     pub async fn ask_as(&self, priority: CallPriority, what: &str, about: &str) -> Result<String, CallError> {
-        let heard = self.account.call(&Ask::about(what, about), priority, Duration::from_secs(20)).await?;
+        let heard = self.account.call(&ApiRequest::about(what, about), priority, Duration::from_secs(20)).await?;
         Ok(heard.there.concat())
     }
 

@@ -146,6 +146,6 @@ async fn a_key_that_is_refused_leaves_the_account_alone() {
         assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::Status(401) | CallError::CircuitOpen)));
     }
     assert_eq!(vendor.arrivals().len(), 5);
-    until("it is left alone", || !replica.account.is_open()).await;
+    until("it is left alone", || !replica.account.is_callable()).await;
     replica.stop().await;
 }

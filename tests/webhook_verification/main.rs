@@ -15,7 +15,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use hookpoint::customer::model::source::Source;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::secret::{SecretLoader, SecretRef};
-use hookpoint::sources::webhook::{Proof, UnverifiedWebhook, VerificationError};
+use hookpoint::sources::webhook::{UnverifiedWebhook, Verification, VerificationError};
 use jiff::Timestamp;
 use sha2::Sha256;
 
@@ -24,7 +24,7 @@ const NEW: &str = "the-secret-from-now-on";
 const OTHER: &str = "somebody-elses-secret-";
 
 /// What these settings of a source's `webhook` table make of it. The name of an environment variable is the secret itself.
-fn settled(source: Source, webhook: &str) -> (Option<Box<dyn Proof>>, Vec<(String, String)>) {
+fn settled(source: Source, webhook: &str) -> (Option<Box<dyn Verification>>, Vec<(String, String)>) {
     let settings: SourceSettings = toml::from_str(&format!("[{}.webhook]\n{webhook}", source.as_str())).unwrap();
     let fetch = |place: &SecretRef| match place {
         SecretRef::Env(name) => Ok(name.clone().into_bytes()),
@@ -36,7 +36,7 @@ fn settled(source: Source, webhook: &str) -> (Option<Box<dyn Proof>>, Vec<(Strin
 }
 
 /// The proof of settings without mistakes.
-fn proof(source: Source, webhook: &str) -> Box<dyn Proof> {
+fn proof(source: Source, webhook: &str) -> Box<dyn Verification> {
     let (proof, mistakes) = settled(source, webhook);
     assert_eq!(mistakes, []);
     proof.unwrap()
@@ -54,7 +54,7 @@ fn now() -> Timestamp {
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
-fn check(proof: &dyn Proof, headers: Headers<'_>, body: &[u8]) -> Result<(), VerificationError> {
+fn check(proof: &dyn Verification, headers: Headers<'_>, body: &[u8]) -> Result<(), VerificationError> {
     let headers: BTreeMap<String, String> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     proof.check(&UnverifiedWebhook { headers: &headers, secret: None, body, received_at: now() })
 }

@@ -1,13 +1,13 @@
 //! Standard Webhooks, with what OmniLab leaves open.
 
 use hookpoint::customer::model::source::Source;
-use hookpoint::sources::webhook::{Proof, VerificationError};
+use hookpoint::sources::webhook::{Verification, VerificationError};
 
 use super::{NEW, OLD, OTHER, base64, check, hmac_sha256, now, proof, secrets};
 
 const BODY: &[u8] = b"{\"type\":\"cta.clicked.v1\"}";
 
-fn door(more: &str, keys: &[&str]) -> Box<dyn Proof> {
+fn door(more: &str, keys: &[&str]) -> Box<dyn Verification> {
     proof(Source::OmniLab, &format!("verification = \"signature\"\nkey_encoding = \"raw\"\n{}{more}", secrets(keys)))
 }
 
@@ -15,7 +15,7 @@ fn signed(key: &str, id: &str, timestamp: &str, body: &[u8]) -> String {
     format!("v1,{}", base64(&hmac_sha256(key.as_bytes(), &[format!("{id}.{timestamp}.").as_bytes(), body].concat())))
 }
 
-fn sent(proof: &dyn Proof, timestamp: &str, signature: &str, body: &[u8]) -> Result<(), VerificationError> {
+fn sent(proof: &dyn Verification, timestamp: &str, signature: &str, body: &[u8]) -> Result<(), VerificationError> {
     check(proof, &[("webhook-id", "msg_1"), ("webhook-timestamp", timestamp), ("webhook-signature", signature)], body)
 }
 

@@ -1,21 +1,21 @@
 //! Signatures over the body in one header: Omneo's, and OmnioTap's as the settings have it.
 
 use hookpoint::customer::model::source::Source;
-use hookpoint::sources::webhook::{Proof, VerificationError};
+use hookpoint::sources::webhook::{Verification, VerificationError};
 
 use super::{NEW, OLD, OTHER, base64, check, hex, hmac_sha256, proof, secrets};
 
 const BODY: &[u8] = b"{\"id\":\"1\"}";
 const OMNEO: &str = "x-omneo-hmac-sha256";
 
-fn door(source: Source, more: &str, keys: &[&str]) -> Box<dyn Proof> {
+fn door(source: Source, more: &str, keys: &[&str]) -> Box<dyn Verification> {
     proof(source, &format!("verification = \"signature\"\n{}{more}", secrets(keys)))
 }
 
 #[test]
 fn while_a_secret_is_changed_both_are_valid() {
     for (source, header) in [(Source::Omneo, OMNEO), (Source::OmnioTap, "x-omniotap-signature")] {
-        let by = |door: &dyn Proof, key: &str| check(door, &[(header, &hex(&hmac_sha256(key.as_bytes(), BODY)))], BODY);
+        let by = |door: &dyn Verification, key: &str| check(door, &[(header, &hex(&hmac_sha256(key.as_bytes(), BODY)))], BODY);
         for keys in [[OLD, NEW], [NEW, OLD]] {
             let door = door(source, "", &keys);
             assert_eq!((by(&*door, OLD), by(&*door, NEW)), (Ok(()), Ok(())));

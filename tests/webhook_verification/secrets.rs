@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use hookpoint::customer::model::source::Source;
-use hookpoint::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
+use hookpoint::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
 
 use super::{NEW, OLD, OTHER, check, now, proof, secrets, settled};
 
 const WITH_URL_SECRET: [Source; 3] = [Source::Omneo, Source::OmnioTap, Source::Syncaroo];
 
-fn with(proof: &dyn Proof, secret: Option<&str>) -> Result<(), VerificationError> {
+fn with(proof: &dyn Verification, secret: Option<&str>) -> Result<(), VerificationError> {
     proof.check(&UnverifiedWebhook { headers: &BTreeMap::new(), secret, body: b"\xff", received_at: now() })
 }
 
@@ -52,7 +52,7 @@ fn everybody_comes_in_only_where_the_settings_say_so() {
 #[test]
 fn a_brand_without_settings_has_no_door() {
     let settings = hookpoint::settings::Settings::parse("[brands.demo]", std::path::Path::new("brand.toml")).unwrap();
-    assert!(settings.brands[0].doors.is_empty());
+    assert!(settings.brands[0].webhook_verifiers.is_empty());
 }
 
 #[test]

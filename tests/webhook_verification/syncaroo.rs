@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use hookpoint::customer::model::source::Source;
-use hookpoint::sources::webhook::{Priority, Proof, VerificationError};
+use hookpoint::sources::webhook::{Priority, Verification, VerificationError};
 use hookpoint::sources::{Delivery, SourceSettings};
 
 use super::{NEW, OLD, OTHER, check, hex, hmac_sha256, now, proof, secrets};
 
-fn door(more: &str, keys: &[&str]) -> Box<dyn Proof> {
+fn door(more: &str, keys: &[&str]) -> Box<dyn Verification> {
     proof(Source::Syncaroo, &format!("verification = \"hash\"\n{}{more}", secrets(keys)))
 }
 
@@ -19,7 +19,7 @@ fn with_hash(body: &str, text: &str, key: &str) -> Vec<u8> {
 
 #[test]
 fn while_a_secret_is_changed_both_are_valid() {
-    let by = |door: &dyn Proof, key: &str| check(door, &[], &with_hash(r#"{"a":1,"hash":"HASH"}"#, r#"{"a":1}"#, key));
+    let by = |door: &dyn Verification, key: &str| check(door, &[], &with_hash(r#"{"a":1,"hash":"HASH"}"#, r#"{"a":1}"#, key));
     for keys in [[OLD, NEW], [NEW, OLD]] {
         let door = door("", &keys);
         assert_eq!((by(&*door, OLD), by(&*door, NEW)), (Ok(()), Ok(())));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hookpoint::customer::model::source::Source;
 use hookpoint::settings::Settings;
-use hookpoint::sources::webhook::{Door, UnverifiedWebhook, VerificationError};
+use hookpoint::sources::webhook::{UnverifiedWebhook, VerificationError, WebhookVerifier};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -25,7 +25,7 @@ pub struct Vector {
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
     pub received_at: Timestamp,
-    pub door: Door,
+    pub door: WebhookVerifier,
 }
 
 impl Vector {
@@ -59,7 +59,7 @@ fn vector(source: Source, path: &Path) -> Vector {
     );
     let mut settings = Settings::parse(&settings, path).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     std::fs::remove_file(file).unwrap();
-    let door = settings.brands.remove(0).doors.remove(&source).unwrap();
+    let door = settings.brands.remove(0).webhook_verifiers.remove(&source).unwrap();
     let body = std::fs::read(path.with_extension("body")).unwrap();
     let name = format!("{}/{}", source.as_str(), path.file_stem().unwrap().display());
     Vector { name, webhook: written.webhook, headers: written.headers, body, received_at: written.received_at, door }

@@ -118,7 +118,7 @@ async fn watch_other_run(runner: &SyncRunner, stream: Stream, shown: &RunDisplay
             let complete = || RunEnd::Complete { pass, progress, deleted, drift, note: row.last_full_result.clone() };
             return Ok(Some(if is_complete { complete() } else { RunEnd::Broken(row.note.clone()) }));
         }
-        if !row.is_walked(Clock::system().now()) {
+        if !row.is_running(Clock::system().now()) {
             return Ok(None);
         }
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -9,7 +9,7 @@ use crate::brand::Brand;
 use crate::cli::{plain, print_line, span};
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
-use crate::sources::api::{AccountRules, Ask};
+use crate::sources::api::{AccountRules, ApiRequest};
 use crate::storage::follow_ups::{FollowUpCounts, count_follow_ups};
 use crate::storage::sync_streams::{StreamRow, list_streams};
 use crate::storage::upstream_accounts::{AccountRow, get_account};
@@ -82,7 +82,7 @@ fn follow_up_line(hints: &FollowUpCounts) -> String {
 fn line(row: &StreamRow, now: Timestamp) -> String {
     let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
     let of = row.total.map_or_else(String::new, |total| format!(" of {total}"));
-    let page = row.cursor.as_ref().and_then(Ask::of_json).map(|cursor| cursor.page).filter(|page| !page.is_empty() && page.len() < 12);
+    let page = row.cursor.as_ref().and_then(ApiRequest::of_json).map(|cursor| cursor.page).filter(|page| !page.is_empty() && page.len() < 12);
     let at_page = page.map_or_else(String::new, |page| format!(", page {page}"));
     let pass = match SyncMode::of(row) {
         SyncMode::Incremental { .. } => "incremental",
@@ -90,7 +90,7 @@ fn line(row: &StreamRow, now: Timestamp) -> String {
         SyncMode::Full => "backfill",
     };
     let state = match row.finished_at {
-        None if row.is_walked(now) => format!("{pass} running, {}{of}{at_page}", row.scanned),
+        None if row.is_running(now) => format!("{pass} running, {}{of}{at_page}", row.scanned),
         None if row.is_cancelled => format!("{pass} cancelled at {}{of}", row.scanned),
         None => format!("{pass} interrupted at {}{of}{at_page}; the service continues it", row.scanned),
         Some(at) if row.is_complete() => format!("{pass} done {}, {} read", ago(at), row.scanned),

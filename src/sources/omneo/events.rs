@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::profile;
 use super::profile::ProfileParser;
-use super::shape::says_gone;
+use super::shape::reports_deletion;
 use crate::customer::model::event;
 use crate::customer::model::event::EventKey;
 use crate::customer::model::field_versions::{Scope, Update};
@@ -114,7 +114,7 @@ impl EventSpec {
     /// The changes of an event and of its profile, or a part of it. `owner` is the profile if the event does
     /// not name one.
     pub(super) fn changes(&self, by: &ProfileParser<'_>, said: &Value, owner: Option<&str>) -> Result<Vec<Change>, Unreadable> {
-        if says_gone(said) {
+        if reports_deletion(said) {
             return Ok(vec![self.deletion(said, by.received_at)?]);
         }
         let key = self.key(said)?;
@@ -125,7 +125,7 @@ impl EventSpec {
         let owner = id_at(said, "/profile_id").or_else(|| id_at(profile?, "/id")).or_else(|| owner.map(str::to_owned));
         if let (Some(profile), Some(owner)) = (profile, &owner)
             && id_at(profile, "/id").as_ref() == Some(owner)
-            && !says_gone(profile)
+            && !reports_deletion(profile)
         {
             changes.push(by.said(profile, owner, at)?);
         }

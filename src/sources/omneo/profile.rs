@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::OmneoSettings;
-use super::shape::says_gone;
+use super::shape::reports_deletion;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::phone_field::{PhoneField, PhoneSpelling};
 use crate::customer::model::placeholder::is_no_value;
@@ -30,7 +30,7 @@ pub(super) struct ProfileParser<'a> {
 
 impl ProfileParser<'_> {
     pub(super) fn profile(&self, profile: &Value, id: &str) -> Result<Change, Unreadable> {
-        if says_gone(profile) {
+        if reports_deletion(profile) {
             return self.deletion(profile, id);
         }
         self.said(profile, id, self.received_at)

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::OmneoSettings;
-use super::shape::says_gone;
+use super::shape::reports_deletion;
 use super::webhooks::{owner_of, winner_of};
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::{Identifier, IdentifierKind, identifiers_of};
 use crate::customer::model::record::Record;
 use crate::customer::model::source::SourceKind;
-use crate::sources::api::{Api, Ask, ListCoverage, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
+use crate::sources::api::{ApiConnector, ApiRequest, ListCoverage, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
 use crate::sources::extract::id_at;
 use crate::sources::path::Path;
 use crate::sources::{Delivery, Unreadable};
@@ -52,7 +52,7 @@ pub(super) const PARTS: [(&str, &str); 9] = [
     ("interactions", "interactions"),
 ];
 
-impl Api for OmneoSettings {
+impl ApiConnector for OmneoSettings {
     fn streams(&self) -> &'static [Stream] {
         &STREAMS
     }
@@ -62,49 +62,49 @@ impl Api for OmneoSettings {
     }
 
     /// Only profiles have a documented filter by time.
-    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<Ask> {
+    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<ApiRequest> {
         let known = STREAMS.iter().any(|known| known.name == stream);
         match since {
-            None => known.then(|| Ask::all(stream)),
-            Some(since) => (stream == PROFILES).then(|| Ask::about(PROFILES_SINCE, &self.written(since))),
+            None => known.then(|| ApiRequest::all(stream)),
+            Some(since) => (stream == PROFILES).then(|| ApiRequest::about(PROFILES_SINCE, &self.written(since))),
         }
     }
 
-    fn each(&self, _: &str, _: &str, _: &FieldVersions) -> Option<Ask> {
+    fn each(&self, _: &str, _: &str, _: &FieldVersions) -> Option<ApiRequest> {
         None
     }
 
-    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<Ask> {
+    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<ApiRequest> {
         let known: Vec<&Record> = known.iter().filter(|record| record.key.kind == SourceKind::OmneoProfile).collect();
         let search = match whom {
             // At most one profile in Omneo has such an address.
             LookupTarget::Address(address) if known.iter().any(|record| identifiers_of(record, None).values.contains(address)) => Vec::new(),
-            LookupTarget::Address(Identifier { kind: IdentifierKind::Email, value }) => vec![Ask::about(PROFILES_WITH_EMAIL, value)],
-            LookupTarget::Address(Identifier { kind: IdentifierKind::Phone, value }) => vec![Ask::about(PROFILES_WITH_PHONE, value)],
+            LookupTarget::Address(Identifier { kind: IdentifierKind::Email, value }) => vec![ApiRequest::about(PROFILES_WITH_EMAIL, value)],
+            LookupTarget::Address(Identifier { kind: IdentifierKind::Phone, value }) => vec![ApiRequest::about(PROFILES_WITH_PHONE, value)],
             LookupTarget::Address(_) => Vec::new(),
             LookupTarget::Id(_) if !known.is_empty() => Vec::new(),
             LookupTarget::Id(id) => {
-                let own = Uuid::try_parse(id).is_ok().then(|| Ask::about(PROFILE_WITH_ID, id));
-                [Ask::about(PROFILES_WITH_IDENTITY, id)].into_iter().chain(own).collect()
+                let own = Uuid::try_parse(id).is_ok().then(|| ApiRequest::about(PROFILE_WITH_ID, id));
+                [ApiRequest::about(PROFILES_WITH_IDENTITY, id)].into_iter().chain(own).collect()
             }
         };
-        known.iter().map(|record| Ask::about(WHOLE_PROFILE, &record.key.id)).chain(search).collect()
+        known.iter().map(|record| ApiRequest::about(WHOLE_PROFILE, &record.key.id)).chain(search).collect()
     }
 
-    fn confirm(&self, record: &Record) -> Option<Ask> {
-        (record.key.kind == SourceKind::OmneoProfile).then(|| Ask::about(PROFILE, &record.key.id))
+    fn confirm(&self, record: &Record) -> Option<ApiRequest> {
+        (record.key.kind == SourceKind::OmneoProfile).then(|| ApiRequest::about(PROFILE, &record.key.id))
     }
 
     /// The result of a merge is in no webhook. The profile that reached a tier is sometimes missing too.
-    fn after_webhook(&self, delivery: &Delivery) -> Vec<Ask> {
+    fn after_webhook(&self, delivery: &Delivery) -> Vec<ApiRequest> {
         let Ok(body) = delivery.json() else { return Vec::new() };
-        let profile = |id: Option<String>| id.map(|id| Ask::about(PROFILE, &id));
+        let profile = |id: Option<String>| id.map(|id| ApiRequest::about(PROFILE, &id));
         match delivery.header("x-omneo-event").unwrap_or_default() {
             "profile.merged" => {
-                let identities = winner_of(&body).map(|id| Ask::about("identities", &id));
+                let identities = winner_of(&body).map(|id| ApiRequest::about("identities", &id));
                 profile(winner_of(&body)).into_iter().chain(identities).collect()
             }
-            "profile.deleted" if !says_gone(&body) => profile(id_at(&body, "/id")).into_iter().collect(),
+            "profile.deleted" if !reports_deletion(&body) => profile(id_at(&body, "/id")).into_iter().collect(),
             "tier.lost" | "tier.maintained" | "tier.progressed" if !body.get("profile").is_some_and(serde_json::Value::is_object) => {
                 profile(owner_of(&body)).into_iter().collect()
             }
@@ -112,7 +112,7 @@ impl Api for OmneoSettings {
         }
     }
 
-    fn request(&self, ask: &Ask) -> Option<Request> {
+    fn request(&self, ask: &ApiRequest) -> Option<Request> {
         let path = match ask.what.as_str() {
             PROFILES => Path::new("/profiles"),
             PROFILES_SINCE => Path::new("/profiles").with("filter[updated_at][gte]", &ask.about),
@@ -133,8 +133,8 @@ impl Api for OmneoSettings {
         below(path.with("page[size]", &self.api.page_size.to_string()).with("page[number]", page))
     }
 
-    fn read(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
-        self.heard(ask, reply)
+    fn read(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+        self.parsed_reply(ask, reply)
     }
 }
 

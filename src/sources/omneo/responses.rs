@@ -9,7 +9,7 @@ use super::profile::ProfileParser;
 use super::requests::{PARTS, PROFILE, PROFILE_WITH_ID, PROFILES, PROFILES_SINCE, PROFILES_WITH_EMAIL, PROFILES_WITH_PHONE, WHOLE_PROFILE};
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, field};
-use crate::sources::api::{Ask, ParsedReply, Reply};
+use crate::sources::api::{ApiRequest, ParsedReply, Reply};
 use crate::sources::extract::{FieldExtractor, id_at, text_at, time_at};
 use crate::sources::listing::number;
 use crate::sources::{Unreadable, address_match};
@@ -19,7 +19,7 @@ use crate::sources::{Unreadable, address_match};
 const COLUMNS: [&str; 5] = [field::FIRST_NAME, field::LAST_NAME, "email.main", "phone.mobile", "phone.secondary"];
 
 impl OmneoSettings {
-    pub(super) fn heard(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+    pub(super) fn parsed_reply(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         let by = ProfileParser { settings: self, received_at: reply.received_at };
         if reply.is_missing {
             return missing(ask, reply);
@@ -45,7 +45,7 @@ impl OmneoSettings {
 
     /// The next page: `links.next` is a URL, which is followed only to an allowed origin; else the next number,
     /// while there are pages.
-    fn next(&self, ask: &Ask, reply: &Reply) -> Option<Ask> {
+    fn next(&self, ask: &ApiRequest, reply: &Reply) -> Option<ApiRequest> {
         let body = &reply.body;
         if list(body).ok()?.is_empty() {
             return None;
@@ -66,7 +66,7 @@ impl OmneoSettings {
     }
 }
 
-fn missing(ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+fn missing(ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
     match ask.what.as_str() {
         PROFILE | WHOLE_PROFILE => {
             let gone = Change::Record { key: profile::key(&ask.about)?, update: profile::deletion(&Value::Null, reply.received_at) };
@@ -88,18 +88,18 @@ fn total(body: &Value) -> Option<u64> {
     body.pointer("/meta/total").or_else(|| body.get("total")).and_then(number)
 }
 
-fn profiles(by: &ProfileParser<'_>, ask: &Ask, items: &[Value]) -> Result<ParsedReply, Unreadable> {
+fn profiles(by: &ProfileParser<'_>, ask: &ApiRequest, items: &[Value]) -> Result<ParsedReply, Unreadable> {
     let is_search = matches!(ask.what.as_str(), PROFILES_WITH_EMAIL | PROFILES_WITH_PHONE);
     let wants_parts = !matches!(ask.what.as_str(), PROFILES | PROFILES_SINCE | PROFILE);
     let address = if is_search { address_match::address(&ask.about) } else { None };
-    let mut heard = ParsedReply::default();
+    let mut parsed_reply = ParsedReply::default();
     for item in items {
         // An item without an id does not stop the others.
         let Some(id) = id_at(item, "/id") else { continue };
         let Ok(Change::Record { key, mut update }) = by.profile(item, &id) else { continue };
         // The total of a list includes profiles that it reports as deleted.
         if update.scope != Scope::Deletion || ask.what.starts_with(PROFILES) {
-            heard.there.push(key.to_string());
+            parsed_reply.there.push(key.to_string());
         }
         if is_search && !address.as_ref().is_some_and(|address| address_match::has(&update, address)) {
             continue;
@@ -107,14 +107,14 @@ fn profiles(by: &ProfileParser<'_>, ask: &Ask, items: &[Value]) -> Result<Parsed
         if update.scope != Scope::Deletion {
             clear_columns(&mut update, item);
             let parts = PARTS.iter().filter(|_| wants_parts);
-            heard.follow.extend(parts.map(|(what, _)| Ask::about(what, &key.id)));
+            parsed_reply.follow.extend(parts.map(|(what, _)| ApiRequest::about(what, &key.id)));
         }
-        heard.changes.push(Change::Record { key, update });
+        parsed_reply.changes.push(Change::Record { key, update });
     }
-    if heard.changes.is_empty() && heard.there.is_empty() && !items.is_empty() {
+    if parsed_reply.changes.is_empty() && parsed_reply.there.is_empty() && !items.is_empty() {
         return Err(Unreadable::Missing("id"));
     }
-    Ok(heard)
+    Ok(parsed_reply)
 }
 
 /// A complete profile clears the columns that it does not contain.
@@ -126,23 +126,23 @@ fn clear_columns(update: &mut Update, item: &Value) {
     }
 }
 
-fn events(by: &ProfileParser<'_>, ask: &Ask, sort: &EventSpec, items: &[Value]) -> Result<ParsedReply, Unreadable> {
+fn events(by: &ProfileParser<'_>, ask: &ApiRequest, sort: &EventSpec, items: &[Value]) -> Result<ParsedReply, Unreadable> {
     let owner = Some(ask.about.as_str()).filter(|id| !id.is_empty());
-    let mut heard = ParsedReply::default();
+    let mut parsed_reply = ParsedReply::default();
     for item in items {
         let Ok(changes) = sort.changes(by, item, owner) else { continue };
         let event = changes.iter().filter(|change| matches!(change, Change::Event { .. }));
-        heard.there.extend(event.flat_map(Change::keys));
-        heard.changes.extend(changes);
+        parsed_reply.there.extend(event.flat_map(Change::keys));
+        parsed_reply.changes.extend(changes);
     }
-    if heard.there.is_empty() && !items.is_empty() {
+    if parsed_reply.there.is_empty() && !items.is_empty() {
         return Err(Unreadable::Missing("id"));
     }
-    Ok(heard)
+    Ok(parsed_reply)
 }
 
 /// A part of a profile: one item or a list.
-fn part(by: &ProfileParser<'_>, ask: &Ask, body: &Value) -> Result<ParsedReply, Unreadable> {
+fn part(by: &ProfileParser<'_>, ask: &ApiRequest, body: &Value) -> Result<ParsedReply, Unreadable> {
     let whole = body.get("data").unwrap_or(body);
     let items = whole.as_array().map_or(std::slice::from_ref(whole), Vec::as_slice);
     let mut changes = Vec::new();

@@ -35,7 +35,7 @@ pub(super) fn must_be(sort: &str, body: &Value) -> Result<(), Unreadable> {
 }
 
 /// Whether the body itself reports its deletion.
-pub(super) fn says_gone(body: &Value) -> bool {
+pub(super) fn reports_deletion(body: &Value) -> bool {
     let has = |key: &str| body.get(key).is_some_and(|value| !value.is_null() && value.as_str() != Some(""));
     let is_true = |key: &str| body.get(key).is_some_and(|value| truth_of(value).ok().flatten() == Some(true));
     let is_deleted = |pointer: &str| text_at(body, pointer).is_some_and(|kind| kind.eq_ignore_ascii_case("deleted"));
@@ -86,10 +86,10 @@ mod tests {
     #[test]
     fn only_a_body_that_says_so_is_about_something_that_is_gone() {
         for body in [json!({ "deleted_at": "2026-01-01 10:00:00" }), json!({ "profile_type": "Deleted" }), json!({ "is_deleted": true })] {
-            assert!(says_gone(&body), "{body}");
+            assert!(reports_deletion(&body), "{body}");
         }
         for body in [json!({}), json!({ "deleted_at": null }), json!({ "deleted_at": "" }), json!({ "profile_type": "member", "is_deleted": 0 })] {
-            assert!(!says_gone(&body), "{body}");
+            assert!(!reports_deletion(&body), "{body}");
         }
     }
 }

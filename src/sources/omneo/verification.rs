@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::sources::secret::{Secret, SecretLoader, SecretRef, places};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
 use crate::sources::url_secret::{NoVerification, UrlSecret};
-use crate::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
+use crate::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
 
 const HEADER: &str = "x-omneo-hmac-sha256";
 
@@ -43,7 +43,7 @@ pub enum OmneoVerification {
 }
 
 impl OmneoWebhookSettings {
-    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Proof>> {
+    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Verification>> {
         match self.verification {
             OmneoVerification::Unset => {
                 keys.unused("", "secrets", &self.secrets);
@@ -64,7 +64,7 @@ struct Signature {
     secrets: Vec<Secret>,
 }
 
-impl Proof for Signature {
+impl Verification for Signature {
     fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         let given = incoming.headers.get(HEADER).ok_or(VerificationError::Missing(HEADER))?;
         let given = Encoding::Hex.decode_list(given, "").ok_or(VerificationError::Malformed(HEADER))?;

@@ -10,19 +10,19 @@ use super::OmneoSettings;
 use super::events::{EventSpec, tier};
 use super::profile;
 use super::profile::ProfileParser;
-use super::shape::{must_be, says_gone};
+use super::shape::{must_be, reports_deletion};
 use crate::customer::model::record::Change;
 use crate::sources::extract::{FieldExtractor, id_at, text_at, time_at};
 use crate::sources::webhook::{DedupKey, DeliveryMeta, Priority, digest};
-use crate::sources::{Delivery, Reader, Reading, Unreadable};
+use crate::sources::{Delivery, ParsedWebhook, Unreadable, WebhookParser};
 
-impl Reader for OmneoSettings {
-    fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
+impl WebhookParser for OmneoSettings {
+    fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
         let name = delivery.header("x-omneo-event").ok_or(Unreadable::Missing("x-omneo-event header"))?;
         self.read_context(name, &delivery.json()?, delivery.received_at)
     }
-    fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
-        Ok(Reading::Ignored("replies of this API are not parsed here"))
+    fn parse_reply(&self, _: &Delivery) -> Result<ParsedWebhook, Unreadable> {
+        Ok(ParsedWebhook::Ignored("replies of this API are not parsed here"))
     }
 
     fn required_headers(&self) -> &'static [&'static str] {
@@ -35,22 +35,22 @@ impl Reader for OmneoSettings {
         // Webhooks have no id, and the same body may be sent again because the same state has returned.
         let body = delivery.json().unwrap_or_default();
         let about: Vec<String> = match self.read_context(name, &body, delivery.received_at) {
-            Ok(Reading::Changes(changes)) => changes.iter().flat_map(Change::keys).collect(),
-            Ok(Reading::Ignored(_)) if name == BEFORE => before(&body).into_iter().collect(),
-            Ok(Reading::Ignored(_)) | Err(_) => Vec::new(),
+            Ok(ParsedWebhook::Changes(changes)) => changes.iter().flat_map(Change::keys).collect(),
+            Ok(ParsedWebhook::Ignored(_)) if name == BEFORE => before(&body).into_iter().collect(),
+            Ok(ParsedWebhook::Ignored(_)) | Err(_) => Vec::new(),
         };
-        let sameness = if about.is_empty() {
+        let dedup_key = if about.is_empty() {
             DedupKey::of_content(sort_of(name), &delivery.body)
         } else {
             DedupKey::Last { digest: digest(how_it_is_read(name, &body), &delivery.body), about }
         };
-        DeliveryMeta::new(event, sameness, Priority::Normal)
+        DeliveryMeta::new(event, dedup_key, Priority::Normal)
     }
 }
 
 impl OmneoSettings {
     /// Parses an event's context.
-    fn read_context(&self, name: &str, body: &Value, received_at: Timestamp) -> Result<Reading, Unreadable> {
+    fn read_context(&self, name: &str, body: &Value, received_at: Timestamp) -> Result<ParsedWebhook, Unreadable> {
         if !body.is_object() {
             return Err(Unreadable::Missing("event context"));
         }
@@ -58,7 +58,7 @@ impl OmneoSettings {
         let body = in_utc.as_ref().unwrap_or(body);
         let context = Context { body, by: ProfileParser { settings: self, received_at } };
         match name {
-            BEFORE => Ok(Reading::Ignored("the state before an update")),
+            BEFORE => Ok(ParsedWebhook::Ignored("the state before an update")),
             "profile.deleted" => context.profile_deleted(),
             "profile.merged" => context.profile_merged(),
             "profile.created" | "profile.updated" | "profile-temporary.created" => context.profile(),
@@ -68,22 +68,22 @@ impl OmneoSettings {
             "tier.lost" | "tier.maintained" | "tier.progressed" => context.owner(),
             _ => match name.split_once('.').map(|(thing, action)| (if thing == "points" { "point" } else { thing }, action)) {
                 // `benefit.code.allocated` and similar events are about something inside the benefit.
-                Some((_, action)) if action.contains('.') => Ok(Reading::Ignored("unknown event")),
+                Some((_, action)) if action.contains('.') => Ok(ParsedWebhook::Ignored("unknown event")),
                 Some((thing, action)) => match EventSpec::named(thing) {
                     Some(sort) => {
                         must_be(sort.thing, body)?;
                         match (action, context.is_deleted()) {
-                            ("deleted", Gone::Surely) => Ok(Reading::Changes(vec![sort.deletion(body, received_at)?])),
-                            ("deleted", Gone::Perhaps) if sort.is_listed() => {
-                                Ok(Reading::Ignored("only an unsigned header reports the deletion; the next full sync run checks it"))
+                            ("deleted", DeletionCertainty::Surely) => Ok(ParsedWebhook::Changes(vec![sort.deletion(body, received_at)?])),
+                            ("deleted", DeletionCertainty::Perhaps) if sort.is_listed() => {
+                                Ok(ParsedWebhook::Ignored("only an unsigned header reports the deletion; the next full sync run checks it"))
                             }
-                            ("deleted", Gone::Perhaps | Gone::Unknown) => Err(Unreadable::Unconfirmed),
-                            _ => Ok(Reading::Changes(sort.changes(&context.by, body, None)?)),
+                            ("deleted", DeletionCertainty::Perhaps | DeletionCertainty::Unknown) => Err(Unreadable::Unconfirmed),
+                            _ => Ok(ParsedWebhook::Changes(sort.changes(&context.by, body, None)?)),
                         }
                     }
-                    None => Ok(Reading::Ignored("unknown event")),
+                    None => Ok(ParsedWebhook::Ignored("unknown event")),
                 },
-                None => Ok(Reading::Ignored("unknown event")),
+                None => Ok(ParsedWebhook::Ignored("unknown event")),
             },
         }
     }
@@ -103,7 +103,7 @@ fn before(body: &Value) -> Option<String> {
 /// with the same body is new content.
 fn how_it_is_read<'a>(name: &'a str, body: &Value) -> &'a str {
     match name {
-        _ if name.ends_with(".deleted") || says_gone(body) => "deleted",
+        _ if name.ends_with(".deleted") || reports_deletion(body) => "deleted",
         "profile.merged" | "identity.created" | "tier.achieved" if time_at(body, "/updated_at").is_some() => name,
         _ => "said",
     }
@@ -122,7 +122,7 @@ fn sort_of(name: &str) -> &str {
 }
 
 /// Whether a deletion that the event's name reports is certain.
-enum Gone {
+enum DeletionCertainty {
     /// The body reports it too, or the settings trust the header.
     Surely,
     /// Omneo can confirm it.
@@ -137,52 +137,52 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn is_deleted(&self) -> Gone {
+    fn is_deleted(&self) -> DeletionCertainty {
         match self.by.settings {
-            settings if says_gone(self.body) || settings.webhook.trust_deletion_header => Gone::Surely,
-            settings if !settings.api.token.is_empty() => Gone::Perhaps,
-            _ => Gone::Unknown,
+            settings if reports_deletion(self.body) || settings.webhook.trust_deletion_header => DeletionCertainty::Surely,
+            settings if !settings.api.token.is_empty() => DeletionCertainty::Perhaps,
+            _ => DeletionCertainty::Unknown,
         }
     }
 
-    fn profile(&self) -> Result<Reading, Unreadable> {
+    fn profile(&self) -> Result<ParsedWebhook, Unreadable> {
         must_be("profile", self.body)?;
         let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
-        Ok(Reading::Changes(vec![self.by.profile(self.body, &id)?]))
+        Ok(ParsedWebhook::Changes(vec![self.by.profile(self.body, &id)?]))
     }
 
     /// For a tier's context: the profile is the root, or beside the tier.
-    fn owner(&self) -> Result<Reading, Unreadable> {
+    fn owner(&self) -> Result<ParsedWebhook, Unreadable> {
         match (owner_of(self.body), self.body.get("profile").filter(|profile| profile.is_object())) {
             (None, _) => self.profile(),
             (Some(id), Some(profile)) => {
                 must_be("tier", self.body)?;
-                Ok(Reading::Changes(vec![self.by.profile(profile, &id)?]))
+                Ok(ParsedWebhook::Changes(vec![self.by.profile(profile, &id)?]))
             }
-            (Some(_), None) => Ok(Reading::Ignored("a tier without a profile")),
+            (Some(_), None) => Ok(ParsedWebhook::Ignored("a tier without a profile")),
         }
     }
 
     /// Balances and aggregations arrive separately, with the profile's id beside them.
-    fn profile_part(&self) -> Result<Reading, Unreadable> {
+    fn profile_part(&self) -> Result<ParsedWebhook, Unreadable> {
         must_be("part", self.body)?;
         let id = owner_of(self.body).ok_or(Unreadable::Missing("profile_id"))?;
-        Ok(Reading::Changes(vec![self.by.part(self.body, &id)?]))
+        Ok(ParsedWebhook::Changes(vec![self.by.part(self.body, &id)?]))
     }
 
-    fn profile_deleted(&self) -> Result<Reading, Unreadable> {
+    fn profile_deleted(&self) -> Result<ParsedWebhook, Unreadable> {
         must_be("profile", self.body)?;
         let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
         match self.is_deleted() {
-            Gone::Surely => Ok(Reading::Changes(vec![self.by.deletion(self.body, &id)?])),
-            Gone::Perhaps => Ok(Reading::Ignored("only an unsigned header reports the deletion; Omneo is asked")),
-            Gone::Unknown => Err(Unreadable::Unconfirmed),
+            DeletionCertainty::Surely => Ok(ParsedWebhook::Changes(vec![self.by.deletion(self.body, &id)?])),
+            DeletionCertainty::Perhaps => Ok(ParsedWebhook::Ignored("only an unsigned header reports the deletion; Omneo is asked")),
+            DeletionCertainty::Unknown => Err(Unreadable::Unconfirmed),
         }
     }
 
     /// The body is not documented: the root is taken as the winner's context. The losers are named beside it,
     /// or by the identities that came from them.
-    fn profile_merged(&self) -> Result<Reading, Unreadable> {
+    fn profile_merged(&self) -> Result<ParsedWebhook, Unreadable> {
         if self.body.get("destination_profile_id").is_none() {
             must_be("profile", self.body)?;
         }
@@ -200,18 +200,18 @@ impl Context<'_> {
         for loser in losers {
             changes.extend(profile::merge(&loser, &winner, at)?);
         }
-        Ok(Reading::Changes(changes))
+        Ok(ParsedWebhook::Changes(changes))
     }
 
-    fn identity(&self) -> Result<Reading, Unreadable> {
+    fn identity(&self) -> Result<ParsedWebhook, Unreadable> {
         must_be("identity", self.body)?;
         let id = owner_of(self.body).ok_or(Unreadable::Missing("profile_id"))?;
         let identity = self.by.identity(self.body, &id)?;
-        Ok(identity.map_or(Reading::Ignored("an identity without handle or identifier"), |change| Reading::Changes(vec![change])))
+        Ok(identity.map_or(ParsedWebhook::Ignored("an identity without handle or identifier"), |change| ParsedWebhook::Changes(vec![change])))
     }
 
     /// The context is the one of a profile.
-    fn tier_achieved(&self) -> Result<Reading, Unreadable> {
+    fn tier_achieved(&self) -> Result<ParsedWebhook, Unreadable> {
         must_be("profile", self.body)?;
         let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
         let mut changes = vec![self.by.profile(self.body, &id)?];
@@ -219,7 +219,7 @@ impl Context<'_> {
         let achieved_at = time_at(self.body, "/tier/achieved_at").or_else(|| time_at(self.body, "/updated_at")).unwrap_or(self.by.received_at);
         let name = FieldExtractor::new(self.body).pick(&[("/tier_handle", "data.name"), ("/tier/handle", "data.name"), ("/tier/name", "data.name")]);
         changes.extend(tier(&self.by, &id, handle.as_deref(), achieved_at, name)?);
-        Ok(Reading::Changes(changes))
+        Ok(ParsedWebhook::Changes(changes))
     }
 }
 

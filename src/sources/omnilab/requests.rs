@@ -10,7 +10,7 @@ use crate::customer::model::event::Event;
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::SourceKind;
-use crate::sources::api::{Api, Ask, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
+use crate::sources::api::{ApiConnector, ApiRequest, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
 use crate::sources::path::Path;
 use crate::sources::{Delivery, Unreadable};
 
@@ -21,14 +21,14 @@ const CANCEL: &str = "cancel";
 const STREAMS: [Stream; 1] = [Stream { name: BOOKINGS, traversal: Traversal::EachRecord }];
 
 /// The requested page.
-pub(super) fn page(ask: &Ask) -> Option<u64> {
+pub(super) fn page(ask: &ApiRequest) -> Option<u64> {
     if ask.page.is_empty() { Some(1) } else { ask.page.parse().ok() }
 }
 
 /// The request that cancels a booking.
 #[must_use]
-pub fn cancelling(booking: &str) -> Ask {
-    Ask::about(CANCEL, booking)
+pub fn cancelling(booking: &str) -> ApiRequest {
+    ApiRequest::about(CANCEL, booking)
 }
 
 /// Whether a stored booking is cancelled.
@@ -39,11 +39,11 @@ pub fn is_cancelled(booking: &Event) -> bool {
 
 /// The request for the bookings of a participant.
 #[must_use]
-pub fn bookings_of(external_id: &str) -> Ask {
-    Ask::about(BOOKINGS, external_id)
+pub fn bookings_of(external_id: &str) -> ApiRequest {
+    ApiRequest::about(BOOKINGS, external_id)
 }
 
-impl Api for OmniLabSettings {
+impl ApiConnector for OmniLabSettings {
     fn streams(&self) -> &'static [Stream] {
         &STREAMS
     }
@@ -56,31 +56,31 @@ impl Api for OmniLabSettings {
         self.external_id_kind.kinds().chain([SourceKind::OmniLabParticipant]).collect()
     }
 
-    fn first(&self, _: &str, _: Option<Timestamp>) -> Option<Ask> {
+    fn first(&self, _: &str, _: Option<Timestamp>) -> Option<ApiRequest> {
         None
     }
 
-    fn each(&self, stream: &str, id: &str, _: &FieldVersions) -> Option<Ask> {
+    fn each(&self, stream: &str, id: &str, _: &FieldVersions) -> Option<ApiRequest> {
         (stream == BOOKINGS).then(|| bookings_of(id))
     }
 
     /// The API cannot search by address. It only returns the bookings of a known external id.
-    fn find(&self, _: &LookupTarget, known: &[Record]) -> Vec<Ask> {
+    fn find(&self, _: &LookupTarget, known: &[Record]) -> Vec<ApiRequest> {
         let kinds = self.records_of(BOOKINGS);
         let ids: BTreeSet<&str> = known.iter().filter(|record| kinds.contains(&record.key.kind)).map(|record| record.key.id.as_str()).collect();
         ids.into_iter().map(bookings_of).collect()
     }
 
-    fn confirm(&self, _: &Record) -> Option<Ask> {
+    fn confirm(&self, _: &Record) -> Option<ApiRequest> {
         None
     }
 
     /// Webhooks are complete: no request follows.
-    fn after_webhook(&self, _: &Delivery) -> Vec<Ask> {
+    fn after_webhook(&self, _: &Delivery) -> Vec<ApiRequest> {
         Vec::new()
     }
 
-    fn request(&self, ask: &Ask) -> Option<Request> {
+    fn request(&self, ask: &ApiRequest) -> Option<Request> {
         match ask.what.as_str() {
             BOOKINGS => {
                 let path = Path::new("/v1/interactions:fetchContactBookings").with("external_id", &ask.about);
@@ -95,7 +95,7 @@ impl Api for OmniLabSettings {
         }
     }
 
-    fn read(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+    fn read(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         match ask.what.as_str() {
             BOOKINGS => self.bookings(ask, reply),
             CANCEL if reply.is_missing => Err(Unreadable::Missing("such booking")),

@@ -11,13 +11,13 @@ use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey};
 use crate::customer::model::source::{Source, SourceKind};
 use crate::sources::Unreadable;
-use crate::sources::api::{Ask, ParsedReply, Reply};
+use crate::sources::api::{ApiRequest, ParsedReply, Reply};
 use crate::sources::extract::{FieldExtractor, Fields, id_at, time_at};
 use crate::sources::listing::Listing;
 
 impl OmniLabSettings {
     /// A participant that OmniLab does not know has no bookings.
-    pub(super) fn bookings(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+    pub(super) fn bookings(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         if reply.is_missing {
             return Ok(ParsedReply::default());
         }

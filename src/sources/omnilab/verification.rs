@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::sources::secret::{MIN_SECRET_BYTES, Secret, SecretLoader, SecretRef, is_one_of, places};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
 use crate::sources::url_secret::NoVerification;
-use crate::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
+use crate::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
 
 const ID: &str = "webhook-id";
 const TIMESTAMP: &str = "webhook-timestamp";
@@ -100,7 +100,7 @@ impl KeyEncoding {
 const MOST_TOLERANCE_SECONDS: u64 = 24 * 3_600;
 
 impl OmniLabWebhookSettings {
-    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Proof>> {
+    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Verification>> {
         let authorization_header = keys.header("authorization_header", &self.authorization_header);
         if !(1..=MOST_TOLERANCE_SECONDS).contains(&self.tolerance_seconds) {
             keys.mistake("tolerance_seconds", &format!("must be between 1 and {MOST_TOLERANCE_SECONDS}"));
@@ -136,7 +136,7 @@ struct Signature {
     authorization_header: String,
 }
 
-impl Proof for Signature {
+impl Verification for Signature {
     fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         let header = |name: &'static str| incoming.headers.get(name).filter(|value| !value.is_empty()).ok_or(VerificationError::Missing(name));
         let (id, timestamp, signatures) = (header(ID)?, header(TIMESTAMP)?, header(SIGNATURE)?);

@@ -17,19 +17,19 @@ use crate::sources::extract::{FieldExtractor, Fields, id_at, read_id, text_at};
 use crate::sources::said_at::{said_at, undated};
 use crate::sources::time::Moment;
 use crate::sources::webhook::{DedupKey, DeliveryMeta, Priority, digest};
-use crate::sources::{Delivery, Reader, Reading, Unreadable};
+use crate::sources::{Delivery, ParsedWebhook, Unreadable, WebhookParser};
 
 /// The parts of OmniLab that send events, as in its event reference.
 const AREAS: [&str; 7] = ["touchpoint", "cta", "question", "feedback", "reward", "booking", "smartlink"];
 
-impl Reader for OmniLabSettings {
-    fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
+impl WebhookParser for OmniLabSettings {
+    fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
         let body = delivery.json()?;
         let places = &self.pointers;
         let full_type = text_at(&body, &places.event_type).ok_or(Unreadable::Missing("event type"))?;
-        let Some((area, what)) = plain_type(&full_type) else { return Ok(Reading::Ignored("unknown event")) };
+        let Some((area, what)) = plain_type(&full_type) else { return Ok(ParsedWebhook::Ignored("unknown event")) };
         let external_id = read_id(&body, &places.external_id).map_err(|_| Unreadable::Missing("usable external id"))?;
-        let Some(external_id) = external_id else { return Ok(Reading::Ignored("it has no participant")) };
+        let Some(external_id) = external_id else { return Ok(ParsedWebhook::Ignored("it has no participant")) };
         let mut unread = Fields::new();
         let said_at = said_at(&body, &[&places.time], &mut unread);
         let (at, received_at) = (said_at.stamp(delivery.received_at), delivery.received_at);
@@ -46,11 +46,11 @@ impl Reader for OmniLabSettings {
         let happening =
             self.happening(&body, &participant, said_at.known()).with(undated(said_at.known(), &unread).into_iter().collect()).with(unread).finish();
         let happening = Change::Event { key, update: update(happening) };
-        Ok(Reading::Changes(vec![record, happening]))
+        Ok(ParsedWebhook::Changes(vec![record, happening]))
     }
 
-    fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
-        Ok(Reading::Ignored("replies of this API are not parsed here"))
+    fn parse_reply(&self, _: &Delivery) -> Result<ParsedWebhook, Unreadable> {
+        Ok(ParsedWebhook::Ignored("replies of this API are not parsed here"))
     }
 
     fn required_headers(&self) -> &'static [&'static str] {
@@ -59,8 +59,8 @@ impl Reader for OmniLabSettings {
 
     fn label(&self, delivery: &Delivery) -> DeliveryMeta {
         let event = delivery.json().ok().and_then(|body| text_at(&body, &self.pointers.event_type));
-        let sameness = id_of(delivery).map_or_else(|| DedupKey::of_content("", &delivery.body), DedupKey::Id);
-        DeliveryMeta::new(event.as_deref(), sameness, Priority::Normal)
+        let dedup_key = id_of(delivery).map_or_else(|| DedupKey::of_content("", &delivery.body), DedupKey::Id);
+        DeliveryMeta::new(event.as_deref(), dedup_key, Priority::Normal)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::customer::model::field_versions::{FieldVersions, Scope};
 use crate::customer::model::identifier::IdentifierKind;
 use crate::customer::model::record::{Change, Record, field};
 use crate::customer::model::source::SourceKind;
-use crate::sources::api::{Api, Ask, ListCoverage, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
+use crate::sources::api::{ApiConnector, ApiRequest, ListCoverage, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
 use crate::sources::extract::Fields;
 use crate::sources::listing::Listing;
 use crate::sources::path::Path;
@@ -51,16 +51,16 @@ const QUESTIONS: [(&str, Entity, ObjectKind); 9] = [
     ("customers like", Entity::Customer, ObjectKind::Like),
 ];
 
-fn question(ask: &Ask) -> Option<(Entity, ObjectKind)> {
+fn question(ask: &ApiRequest) -> Option<(Entity, ObjectKind)> {
     QUESTIONS.iter().find(|(what, ..)| *what == ask.what).map(|(_, entity, sort)| (*entity, *sort))
 }
 
 /// The requested page.
-fn page(ask: &Ask) -> Option<u64> {
+fn page(ask: &ApiRequest) -> Option<u64> {
     if ask.page.is_empty() { Some(1) } else { ask.page.parse().ok() }
 }
 
-impl Api for OmnioTapSettings {
+impl ApiConnector for OmnioTapSettings {
     fn streams(&self) -> &'static [Stream] {
         &STREAMS
     }
@@ -70,25 +70,25 @@ impl Api for OmnioTapSettings {
     }
 
     /// A filter by time of change is not documented.
-    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<Ask> {
-        (since.is_none() && STREAMS.iter().any(|known| known.name == stream)).then(|| Ask::all(stream))
+    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<ApiRequest> {
+        (since.is_none() && STREAMS.iter().any(|known| known.name == stream)).then(|| ApiRequest::all(stream))
     }
 
-    fn each(&self, _: &str, _: &str, _: &FieldVersions) -> Option<Ask> {
+    fn each(&self, _: &str, _: &str, _: &FieldVersions) -> Option<ApiRequest> {
         None
     }
 
-    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<Ask> {
+    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<ApiRequest> {
         let addresses: BTreeSet<String> = match whom {
             LookupTarget::Address(address) if matches!(address.kind, IdentifierKind::Email | IdentifierKind::Phone) => [address.value.clone()].into(),
             LookupTarget::Address(_) => BTreeSet::new(),
             // The API cannot search by id, so known records are searched by their addresses.
             LookupTarget::Id(_) => known.iter().filter_map(address_of).collect(),
         };
-        addresses.iter().flat_map(|address| ["contacts with", "customers with"].map(|what| Ask::about(what, address))).collect()
+        addresses.iter().flat_map(|address| ["contacts with", "customers with"].map(|what| ApiRequest::about(what, address))).collect()
     }
 
-    fn confirm(&self, record: &Record) -> Option<Ask> {
+    fn confirm(&self, record: &Record) -> Option<ApiRequest> {
         let what = match record.key.kind {
             SourceKind::OmnioTapContact => "contacts like",
             SourceKind::OmnioTapCustomer => "customers like",
@@ -96,15 +96,15 @@ impl Api for OmnioTapSettings {
         };
         let text = |name| record.versions.with_prefix(name).find_map(|(_, value, _)| value.as_str());
         let telling = text(field::EMAIL).or_else(|| text(field::PHONE)).or_else(|| record.versions.text(field::LAST_NAME))?;
-        Some(Ask::about(what, telling))
+        Some(ApiRequest::about(what, telling))
     }
 
     /// Webhooks are complete: no request follows.
-    fn after_webhook(&self, _: &Delivery) -> Vec<Ask> {
+    fn after_webhook(&self, _: &Delivery) -> Vec<ApiRequest> {
         Vec::new()
     }
 
-    fn request(&self, ask: &Ask) -> Option<Request> {
+    fn request(&self, ask: &ApiRequest) -> Option<Request> {
         let (entity, sort) = question(ask)?;
         let path = Path::new(&format!("/{}", entity.list())).with("page", &page(ask)?.to_string()).with("limit", &self.api.page_size.to_string());
         let path = match sort {
@@ -114,7 +114,7 @@ impl Api for OmnioTapSettings {
         Some(Request::get(Target::Below(path.finish())))
     }
 
-    fn read(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+    fn read(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         let (entity, sort) = question(ask).ok_or(Unreadable::Missing("known request"))?;
         // A missing list does not mean that the list is empty.
         let body = if reply.is_missing { None } else { Some(&reply.body) };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::sources::secret::{Secret, SecretLoader, SecretRef, places};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
 use crate::sources::url_secret::{NoVerification, UrlSecret};
-use crate::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
+use crate::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
 
 /// Verification of OmnioTap's webhooks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ impl OmnioTapAlgorithm {
 }
 
 impl OmnioTapWebhookSettings {
-    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Proof>> {
+    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Verification>> {
         let signature_header = keys.header("signature_header", &self.signature_header);
         match self.verification {
             OmnioTapVerification::Unset => {
@@ -119,7 +119,7 @@ struct Signature {
     encoding: Encoding,
 }
 
-impl Proof for Signature {
+impl Verification for Signature {
     fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         let given = incoming.headers.get(&self.signature_header).ok_or(VerificationError::Missing("signature header"))?;
         let given = self.encoding.decode_list(given, &self.signature_prefix).ok_or(VerificationError::Malformed("signature header"))?;

@@ -11,10 +11,10 @@ use crate::customer::model::text::canonical_id;
 use crate::sources::extract::{Fields, id_at, text_at};
 use crate::sources::said_at::{SaidAt, said_at};
 use crate::sources::webhook::{DedupKey, DeliveryMeta, Priority};
-use crate::sources::{Delivery, Reader, Reading, Unreadable};
+use crate::sources::{Delivery, ParsedWebhook, Unreadable, WebhookParser};
 
-impl Reader for OmnioTapSettings {
-    fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
+impl WebhookParser for OmnioTapSettings {
+    fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
         let body = delivery.json()?;
         if !self.tenant_id.is_empty() && id_at(&body, "/tenant_id").ok_or(Unreadable::Missing("tenant_id"))? != canonical_id(&self.tenant_id) {
             return Err(Unreadable::Foreign("tenant"));
@@ -25,9 +25,9 @@ impl Reader for OmnioTapSettings {
         let deleted = match action.as_str() {
             "created" | "updated" => false,
             "deleted" => true,
-            _ => return Ok(Reading::Ignored("unknown action")),
+            _ => return Ok(ParsedWebhook::Ignored("unknown action")),
         };
-        let Some(entity) = Entity::ALL.into_iter().find(|known| known.name() == entity) else { return Ok(Reading::Ignored("unknown entity")) };
+        let Some(entity) = Entity::ALL.into_iter().find(|known| known.name() == entity) else { return Ok(ParsedWebhook::Ignored("unknown entity")) };
         let mut unread = Fields::new();
         let occurred_at = said_at(&body, &["/occurred_at"], &mut unread);
         // The time of the last change is not the time of the deletion. The deletion counts even if its time
@@ -39,11 +39,11 @@ impl Reader for OmnioTapSettings {
             (Scope::Partial, updated_at.or_later(occurred_at), updated_at.known().or(occurred_at.known()))
         };
         let stamp = Stamp { at: said_at.stamp(delivery.received_at), received_at: delivery.received_at, unread };
-        Ok(Reading::Changes(vec![entity.change(data, stamp, happened_at, scope)?]))
+        Ok(ParsedWebhook::Changes(vec![entity.change(data, stamp, happened_at, scope)?]))
     }
 
-    fn read_answer(&self, _: &Delivery) -> Result<Reading, Unreadable> {
-        Ok(Reading::Ignored("replies of this API are not parsed here"))
+    fn parse_reply(&self, _: &Delivery) -> Result<ParsedWebhook, Unreadable> {
+        Ok(ParsedWebhook::Ignored("replies of this API are not parsed here"))
     }
 
     fn required_headers(&self) -> &'static [&'static str] {
@@ -53,7 +53,7 @@ impl Reader for OmnioTapSettings {
     fn label(&self, delivery: &Delivery) -> DeliveryMeta {
         let body = delivery.json().unwrap_or_default();
         let event = text_at(&body, "/entity_type").zip(text_at(&body, "/action")).map(|(entity, action)| format!("{entity}.{action}"));
-        let sameness = id_at(&body, "/event_id").map_or_else(|| DedupKey::of_content("", &delivery.body), DedupKey::Id);
-        DeliveryMeta::new(event.as_deref(), sameness, Priority::Normal)
+        let dedup_key = id_at(&body, "/event_id").map_or_else(|| DedupKey::of_content("", &delivery.body), DedupKey::Id);
+        DeliveryMeta::new(event.as_deref(), dedup_key, Priority::Normal)
     }
 }

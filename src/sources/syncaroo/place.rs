@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::customer::model::event::field;
 use crate::customer::model::text;
-use crate::sources::api::{Ask, Place};
+use crate::sources::api::{ApiRequest, Place};
 
 /// A kind of place.
 pub(super) struct PlaceKind {
@@ -29,7 +29,7 @@ pub(super) struct PlaceRef {
     /// Its id in this service.
     pub(super) id: String,
     /// The request that returns its name.
-    pub(super) ask: Ask,
+    pub(super) ask: ApiRequest,
 }
 
 impl PlaceRef {
@@ -62,6 +62,6 @@ impl PlaceKind {
         url.set_fragment(None);
         url.set_path(&path.join("/"));
         let id = self.id(&percent_decode_str(&id).decode_utf8().ok()?)?;
-        Some(PlaceRef { sort: self.one, id, ask: Ask::about(self.one, url.as_str()) })
+        Some(PlaceRef { sort: self.one, id, ask: ApiRequest::about(self.one, url.as_str()) })
     }
 }

@@ -10,7 +10,7 @@ use super::webhooks::{API_URL, booking_key};
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::SourceKind;
-use crate::sources::api::{Api, Ask, ListCoverage, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
+use crate::sources::api::{ApiConnector, ApiRequest, ListCoverage, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
 use crate::sources::extract::{id_at, text_at};
 use crate::sources::path::Path;
 use crate::sources::{Delivery, Unreadable};
@@ -27,15 +27,15 @@ const STREAMS: [Stream; 2] = [
 ];
 
 /// The request for a booking: its id here, and its URL, which cannot be derived from the id.
-fn booking(id: &str, url: &str) -> Ask {
-    Ask::about(BOOKING, &format!("{id}\n{url}"))
+fn booking(id: &str, url: &str) -> ApiRequest {
+    ApiRequest::about(BOOKING, &format!("{id}\n{url}"))
 }
 
-pub(super) fn resources_of(location: &str) -> Ask {
-    Ask::about(RESOURCES, location)
+pub(super) fn resources_of(location: &str) -> ApiRequest {
+    ApiRequest::about(RESOURCES, location)
 }
 
-impl Api for SyncarooSettings {
+impl ApiConnector for SyncarooSettings {
     fn streams(&self) -> &'static [Stream] {
         &STREAMS
     }
@@ -45,38 +45,38 @@ impl Api for SyncarooSettings {
     }
 
     /// A filter by time of change is not documented.
-    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<Ask> {
-        (stream == LOCATIONS && since.is_none() && self.connection_id != 0).then(|| Ask::all(LOCATIONS))
+    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<ApiRequest> {
+        (stream == LOCATIONS && since.is_none() && self.connection_id != 0).then(|| ApiRequest::all(LOCATIONS))
     }
 
     /// A booking without a webhook cannot be found.
-    fn each(&self, stream: &str, id: &str, known: &FieldVersions) -> Option<Ask> {
+    fn each(&self, stream: &str, id: &str, known: &FieldVersions) -> Option<ApiRequest> {
         let url = known.text(API_URL).filter(|_| stream == BOOKINGS)?;
         Some(booking(id, url))
     }
 
-    fn find(&self, _: &LookupTarget, _: &[Record]) -> Vec<Ask> {
+    fn find(&self, _: &LookupTarget, _: &[Record]) -> Vec<ApiRequest> {
         Vec::new()
     }
 
-    fn confirm(&self, _: &Record) -> Option<Ask> {
+    fn confirm(&self, _: &Record) -> Option<ApiRequest> {
         None
     }
 
     /// A webhook only reports that something changed, and its URL.
-    fn after_webhook(&self, delivery: &Delivery) -> Vec<Ask> {
+    fn after_webhook(&self, delivery: &Delivery) -> Vec<ApiRequest> {
         let Ok(body) = delivery.json() else { return Vec::new() };
         let Some(url) = text_at(&body, "/metaData/apiUrl") else { return Vec::new() };
         let asked = match text_at(&body, "/metaData/attributeType").as_deref() {
             Some(BOOKINGS) => id_at(&body, "/metaData/syncarooId").and_then(|id| booking_key(&id).ok()).map(|key| booking(&key.id, &url)),
-            Some(LOCATIONS) => Some(Ask::about("location", &url)),
-            Some(RESOURCES) => Some(Ask::about("resource", &url)),
+            Some(LOCATIONS) => Some(ApiRequest::about("location", &url)),
+            Some(RESOURCES) => Some(ApiRequest::about("resource", &url)),
             _ => None,
         };
         asked.into_iter().collect()
     }
 
-    fn request(&self, ask: &Ask) -> Option<Request> {
+    fn request(&self, ask: &ApiRequest) -> Option<Request> {
         let target = match ask.what.as_str() {
             BOOKING => Target::Given(ask.about.split_once('\n')?.1.to_owned()),
             "location" | "resource" => Target::Given(ask.about.clone()),
@@ -88,8 +88,8 @@ impl Api for SyncarooSettings {
         Some(Request::get(target))
     }
 
-    fn read(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
-        self.heard(ask, reply)
+    fn read(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+        self.parsed_reply(ask, reply)
     }
 }
 

@@ -11,14 +11,14 @@ use super::webhooks::booking_key;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::Change;
 use crate::sources::Unreadable;
-use crate::sources::api::{Ask, MissingName, ParsedReply, Place, Reply};
+use crate::sources::api::{ApiRequest, MissingName, ParsedReply, Place, Reply};
 use crate::sources::extract::{id_at, text_at};
 use crate::sources::listing::Listing;
 
 impl SyncarooSettings {
-    pub(super) fn heard(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+    pub(super) fn parsed_reply(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         if ask.what == BOOKING {
-            return self.booking_heard(ask, reply);
+            return self.parsed_booking(ask, reply);
         }
         if let Some(sort) = SHOWN.iter().find(|sort| sort.one == ask.what) {
             let spot = sort.in_url(&ask.about).ok_or(Unreadable::Missing("place"))?;
@@ -26,11 +26,11 @@ impl SyncarooSettings {
             return Ok(ParsedReply { places: name.map(|name| Place { id: spot.id, name }).into_iter().collect(), ..ParsedReply::default() });
         }
         let sort = SHOWN.iter().find(|sort| sort.all == ask.what).ok_or(Unreadable::Missing("known request"))?;
-        self.places_heard(sort, ask, reply)
+        self.parsed_places(sort, ask, reply)
     }
 
     /// A booking keeps the id of the request, which is the webhook's id.
-    fn booking_heard(&self, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+    fn parsed_booking(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         let (id, url) = ask.about.split_once('\n').ok_or(Unreadable::Missing("booking id"))?;
         let key = booking_key(id)?;
         if reply.is_missing {
@@ -41,35 +41,35 @@ impl SyncarooSettings {
         if !reply.body.is_object() {
             return Err(Unreadable::Missing("booking"));
         }
-        let mut heard = ParsedReply { there: vec![key.to_string()], ..ParsedReply::default() };
-        heard.changes = self.booking(&reply.body, key.clone(), reply.received_at);
-        let Some(Change::Event { update, .. }) = heard.changes.last_mut() else { return Ok(heard) };
+        let mut parsed_reply = ParsedReply { there: vec![key.to_string()], ..ParsedReply::default() };
+        parsed_reply.changes = self.booking(&reply.body, key.clone(), reply.received_at);
+        let Some(Change::Event { update, .. }) = parsed_reply.changes.last_mut() else { return Ok(parsed_reply) };
         for sort in &SHOWN {
             let Some(spot) = sort.in_url(url) else { continue };
             update.fields.insert(spot.field(), Some(Value::from(spot.id.clone())));
             // The name of a room in a booking may be an old one, so it is not stored as the name of the room.
             if update.fields.get(sort.shown_as).is_none_or(Option::is_none) {
-                heard.unnamed.push(MissingName { event: key.clone(), field: sort.shown_as, place: spot.id, ask: spot.ask });
+                parsed_reply.unnamed.push(MissingName { event: key.clone(), field: sort.shown_as, place: spot.id, ask: spot.ask });
             }
         }
-        Ok(heard)
+        Ok(parsed_reply)
     }
 
-    fn places_heard(&self, sort: &PlaceKind, ask: &Ask, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+    fn parsed_places(&self, sort: &PlaceKind, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         // A location without rooms may have no list of rooms.
         if reply.is_missing && !ask.about.is_empty() {
             return Ok(ParsedReply::default());
         }
         let body = if reply.is_missing { None } else { Some(&reply.body) };
         let listing = body.and_then(|body| Listing::find(body, sort.all)).ok_or(Unreadable::Missing("list"))?;
-        let mut heard = ParsedReply::default();
+        let mut parsed_reply = ParsedReply::default();
         for item in listing.items {
             let Some(id) = id_at(item, &self.pointers.place) else { continue };
-            heard.places.extend(text_at(item, &self.pointers.place_name).and_then(|name| sort.place(&id, name)));
-            heard.follow.extend((sort.one == "location").then(|| resources_of(&id)));
+            parsed_reply.places.extend(text_at(item, &self.pointers.place_name).and_then(|name| sort.place(&id, name)));
+            parsed_reply.follow.extend((sort.one == "location").then(|| resources_of(&id)));
         }
         let next = listing.next_url().filter(|url| !listing.items.is_empty() && *url != ask.page);
-        heard.next = next.map(|url| ask.on_page(url));
-        Ok(heard)
+        parsed_reply.next = next.map(|url| ask.on_page(url));
+        Ok(parsed_reply)
     }
 }

@@ -8,7 +8,7 @@ use super::object::Serialization;
 use crate::sources::secret::{Secret, SecretLoader, SecretRef, places};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
 use crate::sources::url_secret::{NoVerification, UrlSecret};
-use crate::sources::webhook::{Proof, SecretIn, UnverifiedWebhook, VerificationError};
+use crate::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
 
 /// Verification of Syncaroo's webhooks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +90,7 @@ pub enum KeyPosition {
 }
 
 impl SyncarooWebhookSettings {
-    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Proof>> {
+    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Verification>> {
         match self.verification {
             SyncarooVerification::Unset => {
                 keys.unused("", "secrets", &self.secrets);
@@ -133,7 +133,7 @@ struct Hashed {
     serialization: Serialization,
 }
 
-impl Proof for Hashed {
+impl Verification for Hashed {
     fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         let (hash, object) = object::split(incoming.body).ok_or(VerificationError::Malformed("body"))?;
         let given = self.encoding.decode(&hash.ok_or(VerificationError::Missing("hash"))?).ok_or(VerificationError::Malformed("hash"))?;

@@ -15,17 +15,17 @@ use crate::sources::extract::{FieldExtractor, Fields, id_at, text_at};
 use crate::sources::said_at::said_at;
 use crate::sources::time::{Moment, moment};
 use crate::sources::webhook::{DedupKey, DeliveryMeta};
-use crate::sources::{Delivery, Reader, Reading, Unreadable};
+use crate::sources::{Delivery, ParsedWebhook, Unreadable, WebhookParser};
 
-impl Reader for SyncarooSettings {
-    fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
+impl WebhookParser for SyncarooSettings {
+    fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
         let body = delivery.json()?;
         if self.connection_id != 0 && text_at(&body, "/connectionId") != Some(self.connection_id.to_string()) {
             return Err(Unreadable::Foreign("connection"));
         }
         let attribute = text_at(&body, "/metaData/attributeType").ok_or(Unreadable::Missing("attributeType"))?;
         if attribute != "bookings" {
-            return Ok(Reading::Ignored("it is not about a booking"));
+            return Ok(ParsedWebhook::Ignored("it is not about a booking"));
         }
         let id = id_at(&body, "/metaData/syncarooId").ok_or(Unreadable::Missing("usable syncarooId"))?;
         let key = booking_key(&id)?;
@@ -43,13 +43,13 @@ impl Reader for SyncarooSettings {
             fields
         });
         let received_at = delivery.received_at;
-        Ok(Reading::Changes(vec![Change::Event { key, update: Update { at: received_at, received_at, scope: Scope::Partial, fields } }]))
+        Ok(ParsedWebhook::Changes(vec![Change::Event { key, update: Update { at: received_at, received_at, scope: Scope::Partial, fields } }]))
     }
 
-    fn read_answer(&self, delivery: &Delivery) -> Result<Reading, Unreadable> {
+    fn parse_reply(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
         let body = delivery.json()?;
         let key = booking_key(&id_at(&body, &self.pointers.booking).ok_or(Unreadable::Missing("booking id"))?)?;
-        Ok(Reading::Changes(self.booking(&body, key, delivery.received_at)))
+        Ok(ParsedWebhook::Changes(self.booking(&body, key, delivery.received_at)))
     }
 
     fn required_headers(&self) -> &'static [&'static str] {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use hookpoint::customer::model::source::Source;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::secret::SecretLoader;
-use hookpoint::sources::webhook::{Proof, UnverifiedWebhook};
+use hookpoint::sources::webhook::{UnverifiedWebhook, Verification};
 use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -31,7 +31,7 @@ const TABLES: [(Source, &str); 12] = [
     (Source::Syncaroo, "verification = \"secret\"\nsecret_in = \"query\"\nsecrets = S"),
 ];
 
-static PROOFS: LazyLock<Vec<Box<dyn Proof>>> = LazyLock::new(|| TABLES.iter().map(|(source, table)| proof(*source, table)).collect());
+static PROOFS: LazyLock<Vec<Box<dyn Verification>>> = LazyLock::new(|| TABLES.iter().map(|(source, table)| proof(*source, table)).collect());
 
 pub fn check(data: &[u8]) {
     let (mut headers, body) = super::sources::split(data);
@@ -48,7 +48,7 @@ pub fn check(data: &[u8]) {
     hashed(body);
 }
 
-fn proof(source: Source, table: &str) -> Box<dyn Proof> {
+fn proof(source: Source, table: &str) -> Box<dyn Verification> {
     let text = format!("[{}.webhook]\n{}", source.as_str(), table.replace(" = S", " = [{ env = \"A\" }]"));
     let settings: SourceSettings = toml::from_str(&text).expect("settings");
     let fetch = |_: &_| Ok(SECRET.to_vec());
@@ -58,7 +58,7 @@ fn proof(source: Source, table: &str) -> Box<dyn Proof> {
     proof
 }
 
-static HASHED: LazyLock<Vec<Box<dyn Proof>>> = LazyLock::new(|| {
+static HASHED: LazyLock<Vec<Box<dyn Verification>>> = LazyLock::new(|| {
     let table = "verification = \"hash\"\nalgorithm = \"sha256\"\nkey_position = \"before\"\nsecrets = S\nserialization =";
     ["compact", "sorted"].map(|style| proof(Source::Syncaroo, &format!("{table} \"{style}\""))).into()
 });
@@ -79,7 +79,7 @@ fn hashed(body: &[u8]) {
     }
 }
 
-static ANYBODY: LazyLock<Vec<Box<dyn Proof>>> =
+static ANYBODY: LazyLock<Vec<Box<dyn Verification>>> =
     LazyLock::new(|| Source::ALL.into_iter().map(|source| proof(source, "verification = \"none\"")).collect());
 
 /// Without verification nothing is looked at.

@@ -12,7 +12,7 @@ use hookpoint::customer::model::record::{Change, Record, RecordKey};
 use hookpoint::customer::model::source::Source;
 use hookpoint::customer::model::text::{MAX_CHARS, MAX_ID_CHARS, clean, id as clean_id};
 use hookpoint::sources::omnilab::ExternalIdKinds;
-use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
+use hookpoint::sources::{Delivery, ParsedWebhook, SourceSettings, Unreadable};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -46,11 +46,11 @@ pub fn split(data: &[u8]) -> (BTreeMap<String, String>, &[u8]) {
     (headers.collect(), body)
 }
 
-fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, String>, body: &[u8]) -> Result<Reading, Unreadable> {
+fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, String>, body: &[u8]) -> Result<ParsedWebhook, Unreadable> {
     let received_at = Timestamp::from_second(1_795_251_600).expect("a time");
     let delivery = Delivery { headers: headers.clone(), body: body.to_vec(), received_at };
     let reader = settings.reader(source);
-    if headers.contains_key("answer") { reader.read_answer(&delivery) } else { reader.read_webhook(&delivery) }
+    if headers.contains_key("answer") { reader.parse_reply(&delivery) } else { reader.parse_webhook(&delivery) }
 }
 
 /// The body with fields that no source has, where the vendors' own are.
@@ -65,15 +65,15 @@ fn with_unknown_fields(body: &[u8]) -> Option<Vec<u8>> {
     serde_json::to_vec(&body).ok()
 }
 
-fn judge(reading: &Result<Reading, Unreadable>) {
+fn judge(reading: &Result<ParsedWebhook, Unreadable>) {
     match reading {
         Err(error) => {
             let text = error.to_string();
             let (_, place) = text.rsplit_once(" at byte ").unwrap_or(("", "0"));
             assert!(text.len() < 100 && place.bytes().all(|byte| byte.is_ascii_digit()), "the texts of errors are fixed");
         }
-        Ok(Reading::Ignored(_)) => {}
-        Ok(Reading::Changes(changes)) => {
+        Ok(ParsedWebhook::Ignored(_)) => {}
+        Ok(ParsedWebhook::Changes(changes)) => {
             for change in changes {
                 judge_change(change);
             }

@@ -7,7 +7,7 @@ pub mod story;
 
 use hookpoint::customer::model::record::Change;
 use hookpoint::customer::model::source::Source;
-use hookpoint::sources::{Delivery, Reading, SourceSettings};
+use hookpoint::sources::{Delivery, ParsedWebhook, SourceSettings};
 
 /// A webhook, before it is signed.
 #[derive(Clone)]
@@ -25,9 +25,9 @@ impl Webhook {
         // Bodies that carry no time stamp are about nobody. All others came later than their time, and it doesn't matter how much.
         let received_at = "2026-11-01T00:00:00Z".parse().unwrap();
         let delivery = Delivery { headers, body: self.body.clone(), received_at };
-        match settings.reader(self.source).read_webhook(&delivery).unwrap() {
-            Reading::Changes(changes) => changes,
-            Reading::Ignored(_) => Vec::new(),
+        match settings.reader(self.source).parse_webhook(&delivery).unwrap() {
+            ParsedWebhook::Changes(changes) => changes,
+            ParsedWebhook::Ignored(_) => Vec::new(),
         }
     }
 }

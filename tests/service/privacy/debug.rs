@@ -3,7 +3,7 @@
 use hookpoint::customer::model::source::Source;
 
 use super::app_with_canaries;
-use super::webhooks::{SECRET, TOKEN, WRONG, doors, everything, webhooks};
+use super::webhooks::{SECRET, TOKEN, WRONG, everything, webhook_verifiers, webhooks};
 use crate::support::{Options, now, written};
 use crate::webhooks::sent::Sent;
 
@@ -51,9 +51,9 @@ fn what_holds_a_body_or_a_secret_has_no_debug_output() {
 #[tokio::test]
 async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
     use hookpoint::sources::secret::{Secret, SecretRef};
-    use hookpoint::sources::webhook::{Door, UnverifiedWebhook};
+    use hookpoint::sources::webhook::{UnverifiedWebhook, WebhookVerifier};
     use hookpoint::webhooks::handler::WebhookTrace;
-    let app = app_with_canaries(Options { replace: doors(), ..Options::default() }).await;
+    let app = app_with_canaries(Options { replace: webhook_verifiers(), ..Options::default() }).await;
     let secret: String = app.brand.row.secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut shown = vec![
         format!("{:?}", WebhookTrace { brand: app.brand.clone(), source: Source::Omneo }),
@@ -61,11 +61,11 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
     ];
     for sent in webhooks("debug", now()) {
         let headers = sent.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
-        for (source, door) in &app.brand.rules.doors {
+        for (source, door) in &app.brand.rules.webhook_verifiers {
             let incoming = UnverifiedWebhook { headers: &headers, secret: Some(WRONG), body: &sent.body, received_at: now() };
-            shown.push(format!("{:?} {:?}", Door::verify(door, app.brand.rules.sources.reader(*source), &incoming).err(), door));
+            shown.push(format!("{:?} {:?}", WebhookVerifier::verify(door, app.brand.rules.sources.reader(*source), &incoming).err(), door));
             let delivery = hookpoint::sources::Delivery { headers: headers.clone(), body: sent.body.clone(), received_at: now() };
-            shown.push(format!("{:?}", app.brand.rules.sources.reader(*source).read_webhook(&delivery)));
+            shown.push(format!("{:?}", app.brand.rules.sources.reader(*source).parse_webhook(&delivery)));
         }
     }
     let shown = shown.join("\n");
