@@ -38,7 +38,7 @@ use crate::storage::StorageError;
 use crate::storage::database::database_now;
 use crate::storage::delivery_queue::{Claim, Disposition, claim_deliveries, finish_deliveries, lock_claimed};
 use crate::storage::follow_ups::{NewFollowUpRow, insert_follow_ups};
-use crate::storage::write_changes::{PATIENCE, try_begin};
+use crate::storage::write_changes::{LOCK_TIMEOUT, try_begin};
 use crate::sync::follow_up::hints;
 use crate::telemetry::alarm::Alarm;
 
@@ -236,7 +236,7 @@ impl Worker {
     /// Applies and finishes deliveries in one transaction.
     async fn apply(&self, token: Uuid, now: Timestamp, items: &[ClaimedDelivery]) -> Result<(), StorageError> {
         let read: Vec<ParsedDelivery<'_>> = items.iter().map(|item| self.read(item)).collect();
-        let timeout = if self.is_held.load(Ordering::Relaxed) { WHEN_HELD } else { PATIENCE };
+        let timeout = if self.is_held.load(Ordering::Relaxed) { WHEN_HELD } else { LOCK_TIMEOUT };
         let mut transaction = try_begin(&self.pool, self.brand.id(), timeout).await?;
         let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
         let held = lock_claimed(&mut transaction, self.brand.id(), token, &ids).await?;
