@@ -242,8 +242,8 @@ async fn every_customer_every_refusal_and_every_field_can_say_why() {
     let at = "2026-11-20T10:00:00Z".parse().unwrap();
     let said = |name: &str, value: &str| (name.to_owned(), value.to_owned(), at);
     let by_the_first = [said("customer.first_name", "Ruben"), said("email.main", "ruben@example.org"), said("phone.main", "+31644556677")];
-    assert_eq!(ruben.said[&key("a")], by_the_first);
-    assert_eq!(ruben.said[&key("b")], [said("customer.last_name", "Smit"), said("email.main", "ruben@example.org")]);
+    assert_eq!(ruben.record_values[&key("a")], by_the_first);
+    assert_eq!(ruben.record_values[&key("b")], [said("customer.last_name", "Smit"), said("email.main", "ruben@example.org")]);
     assert!(ruben.decisions.is_empty() && ruben.remarks.is_empty());
     let iris = why(&app, "omniotap.contact:c").await;
     let mailbox = Identifier::from(hookpoint::customer::model::email::Email::parse("info@example.org").unwrap());

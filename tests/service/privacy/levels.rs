@@ -38,7 +38,7 @@ impl Served {
         let (address, metrics) = (free_address(), free_address());
         let directory = scratch().join(format!("hookpoint-level-{level}-{format}-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        let mut replace = webhooks::doors();
+        let mut replace = webhooks::webhook_settings();
         replace.extend([
             ("127.0.0.1:0", address.to_string()),
             ("metrics_listen = \"\"", format!("metrics_listen = \"{metrics}\"")),

@@ -9,7 +9,7 @@ use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use super::child::{is_alone, run_alone};
-use super::webhooks::{doors, everything, send_webhooks, signatures};
+use super::webhooks::{webhook_settings, everything, send_webhooks, signatures};
 use super::{EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, is_found_where_leaked, queries};
 use crate::inbox::states;
 use crate::support::{KEY, Logs, Options, adopt_logs, encode, now};
@@ -58,7 +58,7 @@ async fn panic_everywhere() {
     adopt_logs(logs.clone());
     // The program's own hook; its subscriber comes too late.
     hookpoint::telemetry::start(&settings);
-    let mut replace = doors();
+    let mut replace = webhook_settings();
     replace.push(("[brands.demo.sources.omniotap]", "[brands.demo.identity]\ncomponent_cap = 1\n\n[brands.demo.sources.omniotap]".to_owned()));
     let app = app_with_canaries(Options { replace, ..Options::default() }).await;
     ARMED.store(true, Ordering::SeqCst);

@@ -11,7 +11,7 @@ use hookpoint::storage::embedded::Embedded;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
-use super::webhooks::{doors, everything, send_webhooks, signatures};
+use super::webhooks::{webhook_settings, everything, send_webhooks, signatures};
 use super::{EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, changes, is_found_where_leaked};
 use crate::support::{Options, TestApp, database, encode, layout, now, server};
 
@@ -74,7 +74,7 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     let server = open(&embedded, "canaries").await;
     let place = Place::Server(Url(format!("postgres://hookpoint@localhost/canaries?host={}", directory.join("run").display())));
     let place = Some((place, "canaries".to_owned()));
-    let mut replace = doors();
+    let mut replace = webhook_settings();
     replace.push(("[lookup]", "[lookup]\ndeadline_ms = 1000".to_owned()));
     let app = app_with_canaries(Options { place, replace, ..Options::default() }).await;
     ask(&app).await;

@@ -11,7 +11,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::child::{is_alone, run_alone};
-use super::webhooks::{doors, everything, send_webhooks, signatures};
+use super::webhooks::{webhook_settings, everything, send_webhooks, signatures};
 use super::{LEAKED, app_with_canaries, drive, is_found_where_leaked, queries, while_it_hangs};
 use crate::faults::{cut, restore};
 use crate::support::{Logs, Options, adopt_logs, now};
@@ -77,7 +77,7 @@ async fn listen_to_everything() {
     let recorder = Recorder::default();
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(recorder.clone())).unwrap();
     adopt_logs(Logs::default());
-    let mut replace = doors();
+    let mut replace = webhook_settings();
     replace.push(("[lookup]", "[lookup]\ndeadline_ms = 300".to_owned()));
     let app = app_with_canaries(Options { replace, ..Options::default() }).await;
     drive(app.application.address, "").await;

@@ -32,7 +32,7 @@ pub const CANARIES: [&str; 4] = [SECRET, WRONG, "CanaryToken-77e1", "canary-hook
 const POISONED: &str = "Vergiftigd";
 
 /// Settings in which each source's webhooks are proved in another way.
-pub fn doors() -> Vec<(&'static str, String)> {
+pub fn webhook_settings() -> Vec<(&'static str, String)> {
     let authorization = format!("authorization = [{{ env = \"{TOKEN}\" }}]");
     [
         (Source::OmnioTap, "secret", ""),
@@ -189,7 +189,7 @@ async fn hookpoint(app: &TestApp, arguments: &[&str]) -> String {
     let directory: PathBuf = scratch().join(format!("hookpoint-inbox-{}", app.database));
     std::fs::create_dir_all(&directory).unwrap();
     let file = directory.join("hookpoint.toml");
-    std::fs::write(&file, settings_text(&doors())).unwrap();
+    std::fs::write(&file, settings_text(&webhook_settings())).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     command.arg("--settings").arg(&file).args(arguments).env("DATABASE_URL", &url.0).envs(environment()).env("RUST_BACKTRACE", "full");
     let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output().unwrap()).await.unwrap();
@@ -201,7 +201,7 @@ async fn hookpoint(app: &TestApp, arguments: &[&str]) -> String {
 
 #[tokio::test]
 async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() {
-    let app = app_with_canaries(Options { replace: doors(), ..Options::default() }).await;
+    let app = app_with_canaries(Options { replace: webhook_settings(), ..Options::default() }).await;
     let address = app.application.address;
     poison(&app, POISONED, "40001").await;
     let mut statuses = send_webhooks(address, "first", now()).await;
