@@ -112,9 +112,9 @@ fn world() -> Arc<World> {
 fn tables(systems: &Systems, call: Duration) -> String {
     let brand = connected(systems).replace("[lookup]", "").replace("page_size = 200", "page_size = 200\ncalls_per_minute = 60000");
     format!(
-        "[calls]\nfirst_byte_ms = {}\nbreak_seconds = {}\n{brand}
+        "[calls]\nresponse_timeout_ms = {}\nbreaker_open_seconds = {}\n{brand}
 [brands.demo.sources.omnilab]\nexternal_id_kind = \"omniotap.contact\"
-[brands.demo.sources.omnilab.api.live]\nwhen = \"older\"\nmax_age_seconds = 1\nunknown_seconds = 1\n",
+[brands.demo.sources.omnilab.api.live]\nwhen = \"stale\"\nmax_age_seconds = 1\nnegative_ttl_seconds = 1\n",
         call.as_millis(),
         REST.as_secs()
     )

@@ -36,15 +36,15 @@ async fn keys_live_expire_and_are_revoked_while_the_service_runs() {
 
 #[tokio::test]
 async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
-    let closed = Options { replace: vec![("workers = 2", "workers = 2\nallow = [\"192.0.2.0/24\"]".to_owned())], ..Options::default() };
+    let closed = Options { replace: vec![("workers = 2", "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]".to_owned())], ..Options::default() };
     let app = TestApp::start_with_open_door(closed).await;
     let response = app.ask(&format!("key=wrong&{QUERY}")).await;
     assert_eq!((response.status, response.code().as_str()), (403, "network-forbidden"), "before the key is looked at");
     assert_eq!(app.send("GET", "/health/ready", &[]).await.status, 200, "the list guards the hookpoint alone");
     app.stop().await;
 
-    let proxied = "workers = 2\nallow = [\"192.0.2.0/24\", \"2001:db8::/32\"]\ntrusted_proxies = [\"127.0.0.0/8\"]";
-    let brand = "[brands.demo]\nallow = [\"192.0.2.7/32\", \"2001:db8::7/128\"]";
+    let proxied = "workers = 2\nallowed_networks = [\"192.0.2.0/24\", \"2001:db8::/32\"]\ntrusted_proxies = [\"127.0.0.0/8\"]";
+    let brand = "[brands.demo]\nallowed_networks = [\"192.0.2.7/32\", \"2001:db8::7/128\"]";
     let replace = vec![("workers = 2", proxied.to_owned()), ("[brands.demo]", brand.to_owned())];
     let app = TestApp::start_with_open_door(Options { replace, ..Options::default() }).await;
     let target = format!("/omnidesk/customerlookup?key={KEY}&{QUERY}");
@@ -106,7 +106,7 @@ async fn a_key_has_its_own_limit() {
 #[tokio::test]
 async fn misses_are_refused_only_where_a_setting_says_so() {
     for (refuse, expected) in [("false", 200), ("true", 429)] {
-        let limits = format!("lookups_per_second = 100000\nmisses_per_minute = 3\nrefuse_misses = {refuse}");
+        let limits = format!("lookups_per_second = 100000\nnot_found_per_minute = 3\nenforce_not_found_limit = {refuse}");
         let app = TestApp::start_with(Options { replace: vec![("lookups_per_second = 100000", limits)], ..Options::default() }).await;
         app.apply(crate::support::story_changes(&app.brand)).await;
         let mut last = app.ask(&format!("key={KEY}&primaryID=0")).await;

@@ -53,7 +53,7 @@ impl Crm {
             Secrets::known().of_api(Source::OmnioTap)
         );
         // What is remembered would hide whether anybody is asked.
-        let lookup = format!("[sync]\nbackfill = false\n\n[lookup]\nunknown_cache_seconds = 0\ncache_seconds = 0\n{lookup}");
+        let lookup = format!("[sync]\nbackfill = false\n\n[lookup]\nnegative_cache_seconds = 0\ncache_seconds = 0\n{lookup}");
         Options { replace: vec![(webhook, api), ("[lookup]", lookup)], ..Options::default() }
     }
 
@@ -152,7 +152,7 @@ async fn a_source_is_not_asked_where_the_settings_say_so() {
 #[tokio::test]
 async fn known_people_are_asked_about_again_when_what_is_known_is_too_old() {
     let crm = Crm::start();
-    let app = crm.app("older", "").await;
+    let app = crm.app("stale", "").await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     let mut changed = contact("c1", "Anna", EMAIL, PHONE);
     changed["updatedAt"] = json!("2026-02-01T09:00:00.000Z");

@@ -58,7 +58,7 @@ const PARTICIPANTS: &str = "\"omnilab.participant\"";
 /// Small numbers, so that what is rare at a large brand happens all the time.
 fn strict(one_record_per_person: &str, component_cap: usize, self_asserted: &str) -> Options {
     let identity = format!(
-        "[brands.demo.identity]\nshared_above = 1\ncomponent_cap = {component_cap}\nunique = [{one_record_per_person}]\nself_asserted = [{self_asserted}]\n\
+        "[brands.demo.identity]\nshared_value_threshold = 1\ncomponent_cap = {component_cap}\none_record_per_person = [{one_record_per_person}]\nself_asserted = [{self_asserted}]\n\
         blocked_mailboxes = [\"balie\"]\nblocked_values = [\"+31201234567\"]\n\n[brands.demo.sources.omniotap]"
     );
     Options { replace: vec![("[brands.demo.sources.omniotap]", identity)], ..Options::default() }

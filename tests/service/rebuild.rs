@@ -120,7 +120,7 @@ async fn changed_rules_reach_stored_customers_in_the_background() {
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
 
-    let rule = ("[brands.demo.sources.omniotap]", "[brands.demo.identity]\nphone_links = false\n\n[brands.demo.sources.omniotap]".to_owned());
+    let rule = ("[brands.demo.sources.omniotap]", "[brands.demo.identity]\nlink_by_phone = false\n\n[brands.demo.sources.omniotap]".to_owned());
     let app = TestApp::start_with(Options { replace: vec![rule], place: Some(place), ..Default::default() }).await;
     wait_for_the_sweep(&app).await;
     assert_eq!(app.by_phone("+31644556677").await.len(), 2, "nobody had to say anything about them again");

@@ -74,7 +74,7 @@ client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"
             secrets.of_api(Source::OmniLab),
             omnilab::AUDIENCE
         );
-        let nobody_else = "[sync]\nbackfill = false\nreconcile_hours = 0\nchanges_minutes = 0\n\n[lookup]".to_owned();
+        let nobody_else = "[sync]\nbackfill = false\nreconcile_hours = 0\nincremental_minutes = 0\n\n[lookup]".to_owned();
         let leak = |text: String| &*Box::leak(text.into_boxed_str());
         let replace = vec![(leak(tap.0), tap.1), (leak(omneo.0), omneo.1), (webhook, lab), ("[lookup]", nobody_else)];
         let app = TestApp::start_with(Options { replace, ..Options::default() }).await;

@@ -124,7 +124,7 @@ async fn while_it_hangs<T>(app: &TestApp, asking: impl Future<Output = T>) -> T 
 
 #[tokio::test]
 async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
-    let limits = "lookups_per_second = 100000\nwrong_keys_per_minute = 20\nmisses_per_minute = 1".to_owned();
+    let limits = "lookups_per_second = 100000\nwrong_keys_per_minute = 20\nnot_found_per_minute = 1".to_owned();
     let app = app_with_canaries(Options { replace: vec![("lookups_per_second = 100000", limits)], ..Options::default() }).await;
     let beside = |from, to: &str| Options {
         replace: vec![(from, to.to_owned())],
@@ -132,7 +132,7 @@ async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
         ..Default::default()
     };
     let mut statuses = drive(app.application.address, "").await;
-    let closed = TestApp::start_with_open_door(beside("workers = 2", "workers = 2\nallow = [\"192.0.2.0/24\"]")).await;
+    let closed = TestApp::start_with_open_door(beside("workers = 2", "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]")).await;
     statuses.extend(drive(closed.application.address, "").await);
     closed.stop().await;
     let limited = TestApp::start_with_open_door(beside("lookups_per_second = 100000", "lookups_per_second = 1")).await;

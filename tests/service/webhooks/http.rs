@@ -202,7 +202,7 @@ fn anything() -> impl Strategy<Value = Anything> {
 #[tokio::test]
 async fn whatever_comes_nobody_is_sent_elsewhere_or_told_to_stop() {
     // Some of them come again.
-    let often = ("[limits]", "[limits]\nsame_webhook_per_minute = 1000000".to_owned());
+    let often = ("[limits]", "[limits]\nidentical_webhooks_per_minute = 1000000".to_owned());
     let app = receiver(doors().into_iter().chain([often]).collect()).await;
     let address = app.application.address;
     let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));

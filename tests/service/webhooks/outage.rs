@@ -75,7 +75,7 @@ async fn what_was_stored_after_nobody_waited_any_more_is_known_when_it_comes_aga
 
 #[tokio::test]
 async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
-    let app = receiver(vec![("workers = 0", "workers = 0\nwaiting_megabytes = 1".to_owned())]).await;
+    let app = receiver(vec![("workers = 0", "workers = 0\nbody_memory_megabytes = 1".to_owned())]).await;
     let large = |n: u32| {
         let body = String::from_utf8(letter(Source::OmnioTap, n).body).unwrap().replace("Anna", &"x".repeat(200_000));
         Letter::new(Source::OmnioTap, n, body)

@@ -54,7 +54,7 @@ async fn an_update_that_is_sent_again_as_a_deletion_removes_nobody() {
 
 #[tokio::test]
 async fn where_the_settings_believe_the_header_alone_a_deletion_counts() {
-    let believing = "verification = \"signature\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]\nbelieve_removals = true";
+    let believing = "verification = \"signature\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]\ntrust_deletion_header = true";
     let app = receiver(vec![instead(Source::Omneo, believing)]).await;
     omneo(&app, "profile.updated", &profile(10)).await;
     assert_eq!(found(&app).await.len(), 1);
