@@ -1,4 +1,4 @@
-//! What everything came to: nothing is lost or doubled, nobody is mixed up, and nobody is named where nobody should be.
+//! Final checks: no data is lost or doubled, no people are mixed up, and no log names a person.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::harness::report::Report;
 use crate::harness::webhooks::Webhook;
 use crate::harness::{Shop, comparison, inbox, parent};
 
-/// What there is in the end is what was acknowledged, and nothing else.
+/// Checks that the final data is exactly the data of the acknowledged webhooks.
 pub async fn look_at_all(
     mut field: Field<'_>,
     url: &str,
@@ -56,7 +56,7 @@ pub async fn look_at_all(
     let done: Vec<usize> = acknowledged.iter().copied().chain(acknowledged_versions.iter().map(|n| story.len() + n)).collect();
     look_at_deliveries_but(&shop.database.pool, &all, &done, left, forger::REFUSED, report).await;
 
-    // What a source has is known in the end, and who only it knows is found.
+    // The final data of the source is stored, and people who are only in the source are found.
     field.systems.webhooks_settled().await;
     if !scan(&field.harness.directory("walk"), url, field.systems, secrets).await {
         let said = std::fs::read_to_string(field.harness.directory("walk").join("walk.log")).unwrap_or_default();
@@ -84,7 +84,7 @@ pub async fn look_at_all(
     let told: Vec<Webhook> = acknowledged.iter().map(|n| story[*n].clone()).collect();
     apply_in_order(&calm, &told).await;
     let addresses = records.each_ref().map(|record| record.address);
-    // An answer that was made with other settings is made anew when it is asked for.
+    // An answer that other settings rendered is rendered again when it is looked up.
     let (differences, same) = comparison::differences_but(&shop, &calm, &["answers"]).await;
     report.figure("rows that are as in a calm run", same);
     report.broken.extend(differences);
@@ -93,7 +93,7 @@ pub async fn look_at_all(
     shop.database.close().await;
 }
 
-/// The logs of a run that found something outlive it.
+/// Keeps the logs of a run that found a failure.
 pub fn keep_logs(directory: &Path, chaos: Chaos, report: &mut Report) {
     for name in LOGS {
         let kept = parent().join(format!("chaos-{}-{}", chaos.seed, name.split_once('/').unwrap().1.replace('/', "-")));
@@ -104,7 +104,7 @@ pub fn keep_logs(directory: &Path, chaos: Chaos, report: &mut Report) {
 
 const LOGS: [&str; 3] = ["files/chaos-0/hookpoint.log", "files/chaos-1/hookpoint.log", "disk/data/postgres.log"];
 
-/// Neither the service's logs nor Postgres's tell of anybody.
+/// Checks that neither the service's logs nor those of Postgres name a person.
 pub fn look_for_people_in_logs(directory: &Path, report: &mut Report) {
     let logs = LOGS.map(|name| directory.join(name));
     let mut bytes = 0;
@@ -112,7 +112,7 @@ pub fn look_for_people_in_logs(directory: &Path, report: &mut Report) {
         let text = std::fs::read(&log).unwrap_or_default();
         bytes += text.len();
         let text = String::from_utf8_lossy(&text);
-        // In the middle of a line, so that no number is meant.
+        // In the middle of a line, so that it is not a number.
         let told = text.lines().find(|line| {
             ["@example", "%40example", "+316", "%2B316", "Bakker", "Dijkstra", "stand-o", "key=desk"].iter().any(|some| line.contains(some))
         });
