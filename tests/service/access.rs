@@ -1,4 +1,4 @@
-//! Who may ask, and how often.
+//! API keys, allowed networks and rate limits.
 
 use hookpoint::storage::api_keys::{list_keys, revoke_key};
 use jiff::ToSpan;
@@ -22,7 +22,7 @@ async fn keys_live_expire_and_are_revoked_while_the_service_runs() {
     assert!(!revoke_key(app.pool(), brand.id(), second, now()).await.unwrap());
     app.until(&format!("key=second-key&{QUERY}"), |response| response.status == 401).await;
     assert_eq!(app.ask(&format!("key={KEY}&{QUERY}")).await.status, 200);
-    // When each was used last is written down at the latest when the service ends.
+    // The last use of each key is saved at the latest during shutdown.
     let place = app.place.clone();
     app.stop().await;
     let store = hookpoint::storage::database::Database::open(
@@ -48,7 +48,7 @@ async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
     let replace = vec![("workers = 2", proxied.to_owned()), ("[brands.demo]", brand.to_owned())];
     let app = TestApp::start_with_open_door(Options { replace, ..Options::default() }).await;
     let target = format!("/omnidesk/customerlookup?key={KEY}&{QUERY}");
-    // The key was made after the start, so it arrives a moment later.
+    // The key was created after the start, so its notification arrives a moment later.
     app.heard().await;
     for (forwarded, status, code) in [
         ("192.0.2.7", 200, ""),

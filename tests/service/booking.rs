@@ -1,4 +1,4 @@
-//! Bookings cancelled for customers: once, written down, and seen at once.
+//! Cancelled bookings: cancelled once, recorded, and visible at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::support::{Options, TestApp, post};
 
 const BOOKING: &str = "bk_O8jvpi35HBUPVz";
 
-/// A desk where somebody may cancel bookings.
+/// An application whose users may cancel bookings.
 struct Desk {
     systems: Systems,
     app: TestApp,
@@ -63,7 +63,7 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
         Self { systems, app, account, background }
     }
 
-    /// The webhook that tells of a booking.
+    /// Sends the webhook about a booking.
     async fn book(&self, booking: &str) {
         let body = json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": {
             "external_id": "CONTACT-123", "email": "lotte@example.org", "booking": booking, "activity": "Styling session", "booking_status": "CONFIRMED",
@@ -92,7 +92,7 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
         rows.into_iter().map(|row| row.outcome).collect()
     }
 
-    /// How often it was asked to cancel something.
+    /// The number of cancel requests at the source.
     fn cancellations(&self) -> usize {
         self.systems.arrivals(Source::OmniLab).iter().filter(|arrival| arrival.path.contains("cancel")).count()
     }
@@ -138,7 +138,7 @@ async fn a_booking_that_is_cancelled_already_is_not_cancelled_again() {
 #[tokio::test]
 async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     let desk = Desk::open().await;
-    // It is known here, and no longer there.
+    // The booking is stored here, and no longer exists at the source.
     desk.book("bk_gone").await;
     assert!(matches!(desk.cancel("bk_gone").await, Err(CancelError::Refused(_))));
     for (n, fault) in [Fault::Closed, Fault::Silent, Fault::Status(500), Fault::Cut].into_iter().enumerate() {
@@ -146,7 +146,7 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
         desk.systems.world().put(Thing::Appointment, appointment(&booking));
         desk.book(&booking).await;
         desk.systems.add_fault(Source::OmniLab, Part::Api, fault.clone());
-        // Nor can the bookings be looked at again.
+        // The bookings cannot be read again either.
         desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(400));
         assert!(matches!(desk.cancel(&booking).await, Err(CancelError::Unknown(_))), "{fault:?}");
         assert_eq!((desk.cancellations(), desk.outcomes().await.len()), (tried + 1, n + 2), "{fault:?}");
@@ -164,7 +164,7 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
 async fn what_was_cancelled_although_nothing_was_heard_is_seen() {
     let desk = Desk::open().await;
     desk.book(BOOKING).await;
-    // It does what it is told, and the answer gets lost.
+    // The source cancels the booking, and its response is lost.
     desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Slow(Duration::from_secs(2)));
     assert!(matches!(desk.cancel(BOOKING).await.unwrap(), Refreshed::Done));
     let shown = desk.shown().await;

@@ -1,4 +1,4 @@
-//! Walking through what changed at a source, between the passes through everything.
+//! Incremental sync runs, between the full runs.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn id(n: usize) -> String {
 }
 
 impl Traversal {
-    /// With profiles, all of which are known.
+    /// With profiles, all of which are stored.
     async fn with_profiles(count: usize) -> Self {
         let scan = Self::start(0).await;
         (0..count).for_each(|n| scan.world.put(Thing::Profile, profile(n)));
@@ -32,7 +32,7 @@ impl Traversal {
         scan
     }
 
-    /// Changes a profile, and no webhook says so.
+    /// Changes a profile without a webhook.
     fn change(&self, n: usize) {
         let mut changed = profile(n);
         changed["email"] = json!(format!("new{n}@example.org"));
@@ -44,7 +44,7 @@ impl Traversal {
         self.app.clock.set(self.app.clock.now() + time);
     }
 
-    /// Walks through what is due, as the service does. Gives back what was asked for.
+    /// Runs everything that is due, as the service does. Returns the requested paths.
     async fn walk_due(&self, source: Source, line: ScheduleKind) -> Vec<String> {
         let settings = SyncSettings { backfill: false, ..SyncSettings::default() };
         self.systems.forget_arrivals();
@@ -56,7 +56,7 @@ impl Traversal {
         self.row_of("profiles").await
     }
 
-    /// A pass of what changed that was killed after two pages.
+    /// An incremental run that was killed after two pages.
     async fn kill_in_the_middle(&self) -> Timestamp {
         self.pass_time(MINUTE * 16);
         let since = self.row().await.incremental_watermark.unwrap() - MINUTE;
@@ -73,7 +73,7 @@ impl Traversal {
             ended = killed.scan(stream, SyncMode::Incremental { since }, &listener) => panic!("{ended:?}"),
             () = reached.notified() => {}
         }
-        // The call for the third page outlives who asked for it, and must not be taken for one of those who go on.
+        // The call for the third page continues after its caller was dropped. It must not be counted for the next run.
         for _ in 0..100 {
             if self.systems.arrivals(Source::Omneo).len() >= 3 {
                 break;
@@ -192,7 +192,7 @@ async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_l
     let ended = scan.walker(Source::Omneo).scan(scan.stream(Source::Omneo, "profiles"), SyncMode::Full, &|_| {}).await.unwrap();
     let RunEnd::Complete { pass: SyncMode::Full, progress, deleted: 1, .. } = ended else { panic!("{ended:?}") };
     assert_eq!((progress.scanned, progress.changed), (89, 0), "the rest was repaired by what was left");
-    // The four pages that were left, five of everything, and a look at who is gone.
+    // The remaining four pages, five pages of the full run, and a check for deletions.
     assert!(scan.systems.arrivals(Source::Omneo).len() >= 9);
     assert!(!scan.is_known("b7@example.org").await && scan.is_known("new89@example.org").await);
     scan.stop().await;

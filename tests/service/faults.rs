@@ -1,4 +1,4 @@
-//! When the store is away or slow.
+//! Behaviour while Postgres is unavailable or slow.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::{KEY, Options, TestApp, server, story_changes};
 const KNOWN: &str = "channelAddressType=email&address=thomas%40example.org";
 const COLD: &str = "channelAddressType=email&address=noor%40example.org";
 
-/// Throws every connection out of an application's database and keeps new ones out.
+/// Closes all connections to an application's database and prevents new ones.
 pub async fn cut(app: &TestApp) {
     let server = server().await;
     let name = &app.database;
@@ -42,7 +42,7 @@ async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_h
     assert!(ready.status == 200 && ready.body.contains("\"degraded\":true"), "{}", ready.body);
     restore(&app).await;
     app.until(&format!("key={KEY}&{COLD}"), |response| response.status == 200 && response.body.contains("Noor")).await;
-    // Changes are heard again a moment later.
+    // The change listener is connected again a moment later.
     for _ in 0..400 {
         if app.send("GET", "/health/ready", &[]).await.body.contains("\"degraded\":false") {
             break;
@@ -123,7 +123,7 @@ async fn a_head_that_never_ends_does_not_keep_its_connection() {
     connection.write_all(b"GET / HTTP/1.1\r\nx-a: ").await.unwrap();
     let closed = async {
         loop {
-            // A byte now and then, so that something comes all the time.
+            // One byte at a time, so that the connection is never idle for long.
             if connection.write_all(b"a").await.is_err() {
                 return;
             }

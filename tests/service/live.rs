@@ -1,4 +1,4 @@
-//! Sources asked while the phone rings.
+//! Read-through: lookups that call sources.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::support::{KEY, Options, TestApp, ledger_of, now};
 const EMAIL: &str = "ann@example.org";
 const PHONE: &str = "+31612340001";
 
-/// The CRM, simulated, with one contact whom no webhook has told of.
+/// The simulated CRM, with one contact that no webhook reported.
 struct Crm {
     systems: Systems,
     world: Arc<World>,
@@ -39,7 +39,7 @@ impl Crm {
         Self { systems, world }
     }
 
-    /// An application that may ask it, `when`, with more lines under `[lookup]`.
+    /// An application that may call it, according to `when`, with more lines under `[lookup]`.
     async fn app(&self, when: &str, lookup: &str) -> TestApp {
         TestApp::start_with(self.options(when, lookup)).await
     }
@@ -52,7 +52,7 @@ impl Crm {
             self.systems.base_url(Source::OmnioTap),
             Secrets::known().of_api(Source::OmnioTap)
         );
-        // What is remembered would hide whether anybody is asked.
+        // A cache would hide whether the source is called.
         let lookup = format!("[sync]\nbackfill = false\n\n[lookup]\nnegative_cache_seconds = 0\ncache_seconds = 0\n{lookup}");
         Options { replace: vec![(webhook, api), ("[lookup]", lookup)], ..Options::default() }
     }
@@ -114,7 +114,7 @@ async fn whom_nobody_knows_is_asked_about_once() {
         assert!(app.by_email("nobody@example.org").await.is_empty());
     }
     assert_eq!(crm.calls(), calls);
-    // Also by another replica; and not for ever.
+    // Also for another replica, and not permanently.
     let place = Some((app.place.clone(), app.database.clone()));
     let other = TestApp::start_with(Options { place, ..crm.options("unknown", "") }).await;
     assert!(other.by_email("nobody@example.org").await.is_empty());

@@ -1,4 +1,4 @@
-//! Walking through what a source has.
+//! Sync runs: reading all data of a source.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Options, TestApp, ledger_of};
 
-/// Two systems with some people, an application that isn't told of anybody, and who walks.
+/// Two systems with some people, an application without webhooks, and the runner of the sync.
 pub struct Traversal {
     pub systems: Systems,
     pub world: Arc<World>,
@@ -93,7 +93,7 @@ client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"
     }
 
     pub async fn scan(&self, source: Source, name: &str) -> RunEnd {
-        // Whatever was said before a pass began can be gone at its end.
+        // Records from before the start of a run can be deleted at its end.
         self.app.clock.set(Clock::system().now());
         self.walker(source).scan(self.stream(source, name), SyncMode::Full, &|_| {}).await.unwrap()
     }
@@ -155,7 +155,7 @@ async fn what_webhooks_missed_is_found_repaired_and_told() {
 async fn who_is_missing_from_a_list_but_still_there_stays() {
     let scan = Traversal::start(30).await;
     scan.contacts().await;
-    // One of the list is not noticed: as if the list had moved while it was read.
+    // One item of the list is missed, as if the list had moved while it was read.
     let forget = "create function forget() returns trigger language plpgsql as
         $$ begin if new.key = (select key from noticed order by key limit 1) then return null; end if; return new; end $$";
     for statement in [
@@ -223,7 +223,7 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
         ended = first.scan(stream, SyncMode::Full, &listener) => panic!("{ended:?}"),
         () = reached.notified() => {}
     }
-    // It was dropped, as by a kill: its lease holds still.
+    // The run was dropped, as by a kill: its lease is still valid.
     assert_eq!(second.scan(stream, SyncMode::Full, &|_| {}).await.unwrap(), RunEnd::LeaseHeldElsewhere);
     assert!(scan.row_of("contacts").await.is_first_under_way());
     scan.systems.clear_faults();
@@ -253,7 +253,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     assert!(!scan.row_of("contacts").await.is_first_under_way());
     scan.systems.clear_faults();
     assert!(matches!(scan.scan(Source::OmnioTap, "contacts").await, RunEnd::Complete { .. }));
-    // 404 for the whole list: somebody mistyped the address.
+    // 404 for the whole list: the address in the settings is wrong.
     scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
     let RunEnd::Broken(reason) = scan.scan(Source::OmnioTap, "contacts").await else { panic!() };
     let rows = list_streams(&pool, brand_id).await.unwrap();
@@ -269,7 +269,7 @@ async fn who_was_gone_and_is_there_again_is_known_again_and_the_list_is_walked_o
     scan.world.remove(Thing::Contact, "c7");
     assert_eq!(scan.contacts().await.2, 1);
     assert!(!scan.is_known("p7@example.org").await);
-    // With the time stamp that it always had.
+    // With its unchanged timestamp.
     scan.world.put(Thing::Contact, contact(7));
     let (scanned, changed, _, drift, _) = scan.contacts().await;
     assert_eq!((scanned, changed), (40, 1));
@@ -316,7 +316,7 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
     scan.stop().await;
 }
 
-/// Walks through what is due at a source, as the service does. Gives back how many calls that took.
+/// Runs everything that is due at a source, as the service does. Returns the number of calls.
 async fn walk_due_at(scan: &Traversal, source: Source) -> usize {
     scan.systems.forget_arrivals();
     walk_due(&scan.walker(source), &SyncSettings::default(), ScheduleKind::Full).await.unwrap();
@@ -327,7 +327,7 @@ async fn walk_due_at(scan: &Traversal, source: Source) -> usize {
 async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_and_is_asked_about_once_it_is_there() {
     let scan = Traversal::start(3).await;
     assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "the list comes first");
-    // 404 for the whole list: somebody mistyped the address.
+    // 404 for the whole list: the address in the settings is wrong.
     scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
     walk_due_at(&scan, Source::OmnioTap).await;
     assert!(!scan.row_of("contacts").await.is_complete());
@@ -344,7 +344,7 @@ async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_an
     scan.stop().await;
 }
 
-/// A webhook and an object of OmniLab's for a booking of somebody's, as it was made.
+/// A webhook and an object of OmniLab for the same new booking.
 fn appointment(booking: &str, external_id: &str) -> (Delivery, Value) {
     let body = json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": {
         "external_id": external_id, "email": format!("{external_id}@example.org"), "booking": booking, "booking_status": "CONFIRMED",
@@ -363,7 +363,7 @@ async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked
         let reading = scan.app.brand.rules.sources.reader(Source::OmniLab).read_webhook(&webhook).unwrap();
         let Reading::Changes(changes) = reading else { panic!("{reading:?}") };
         scan.app.apply(changes).await;
-        // The webhook that says so is lost.
+        // The webhook about the cancellation is lost.
         object["booking_status"] = json!("CANCELLED");
         object["cancelled_at"] = json!("2026-04-03T09:00:00.000Z");
         scan.world.put(Thing::Appointment, object);

@@ -1,4 +1,4 @@
-//! Everything that is said in the process, at every level and by every crate, and which of it the program's filter lets out.
+//! Every log event of the process, at every level and from every crate, and which of them the program's filter passes.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -59,7 +59,7 @@ impl<S: tracing::Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Recorder {
     }
 }
 
-/// What the program's filter lets out at its most talkative.
+/// Whether the program's filter passes an event at its most verbose level.
 fn is_let_out(said: &Said) -> bool {
     let ours = said.target == "hookpoint" || said.target.starts_with("hookpoint::");
     ours || (said.level <= Level::WARN && said.target.split("::").next() != Some("actix_http"))
