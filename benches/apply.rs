@@ -1,8 +1,8 @@
-//! What a change costs among few and among very many people, and lines that very many share.
+//! The cost of a change among few and among very many people, and of phone lines that very many people share.
 //!
-//! `cargo bench --bench apply` runs all of it, with 1,000,000 records; `cargo bench --bench apply -- 100000` with fewer. It
-//! ends with an error when a change takes more than five round trips, a change or a lookup reads a table from end to end, or
-//! somebody is joined with somebody else by a line that very many share.
+//! `cargo bench --bench apply` runs everything, with 1,000,000 records; `cargo bench --bench apply -- 100000` uses
+//! fewer. It ends with an error if a change takes more than five round trips, if a change or a lookup reads a whole
+//! table, or if a line that very many people share joins people.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -105,7 +105,7 @@ async fn run(records: u32) {
     let _ = std::fs::remove_dir_all(dir);
 }
 
-/// First names that don't agree with each other.
+/// First names that do not agree with each other.
 fn name(n: u32) -> String {
     (0..8).map(|digit| char::from(b'a' + (n.wrapping_mul(2_654_435_761).rotate_left(digit * 4) % 26) as u8)).collect::<String>() + &n.to_string()
 }
@@ -122,7 +122,7 @@ async fn one_change(server: &Server, records: u32) {
     let door = server.dir.join("door");
     let turnstile = Turnstile::open(&door, &server.dir.join("run"));
     let database = server.database(&name, Some(&door)).await;
-    // The first time, statements are prepared.
+    // The first changes prepare statements.
     for n in 1..=20 {
         apply(&database.pool, &brand, vec![contact(&format!("p{n}"), 0, &[("name.first", "Anne")])]).await.unwrap();
     }
@@ -141,7 +141,7 @@ async fn one_change(server: &Server, records: u32) {
         times.push(started.elapsed().as_secs_f64() * 1_000.0);
         trips = trips.max(turnstile.trips() - before);
     }
-    // Lookups read no table from end to end either.
+    // Lookups must not read a whole table either.
     let rules = ReadRules { max_customers: 10, multiple_matches: MultipleMatches::All };
     for n in (1..=people).step_by((people / 50).max(1) as usize) {
         let email = Email::parse(&format!("p{n}@example.org")).unwrap();

@@ -17,10 +17,10 @@ const AT_ONCE: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum NotTaken {
     /// The service returned a status other than 2xx.
-    #[error("a webhook was answered {0}")]
+    #[error("the service responded to a webhook with status {0}")]
     Status(StatusCode),
     /// The service did not respond.
-    #[error("a webhook was not answered")]
+    #[error("the service did not respond to a webhook")]
     Unanswered,
 }
 

@@ -63,8 +63,8 @@ impl Secrets {
     /// # Errors
     /// If the demo has no secret with this name.
     pub fn fetch(&self, place: &SecretRef) -> Result<Vec<u8>, String> {
-        let SecretRef::Env(wanted) = place else { return Err("is none of the demo's".to_owned()) };
-        self.by_name().into_iter().find(|(name, _)| name == wanted).map(|(_, secret)| secret).ok_or_else(|| "is none of the demo's".to_owned())
+        let SecretRef::Env(wanted) = place else { return Err("is not one of the demo's secrets".to_owned()) };
+        self.by_name().into_iter().find(|(name, _)| name == wanted).map(|(_, secret)| secret).ok_or_else(|| "is not one of the demo's secrets".to_owned())
     }
 
     /// All secrets, by their names in the demo's settings.

@@ -1,4 +1,4 @@
-//! Each client against its system: pages, tokens, and whatever may be wrong.
+//! Each client with its simulated system: pages, tokens, and faults.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn booking() -> Value {
     })
 }
 
-/// A little of everything.
+/// Systems with a few objects of each kind.
 fn stage() -> Stage {
     let stage = Stage::open();
     contacts(&stage, 3);
@@ -54,7 +54,7 @@ fn stage() -> Stage {
     stage
 }
 
-/// A question that the system has an answer to.
+/// A request that the system can answer.
 fn question(line: &Line, source: Source) -> Ask {
     match source {
         OmnioTap => line.first(source, "contacts"),
@@ -77,7 +77,7 @@ async fn every_page_of_a_list_is_walked_in_every_envelope() {
             contacts(&line.stage, count);
             let (there, pages) = scan().await;
             assert_eq!(there.len(), count, "{envelope:?}");
-            // Where nothing says how many pages there are, the last one may be found empty.
+            // If the response has no number of pages, the client may read an empty last page.
             let more = usize::from(envelope != Envelope::Pagination);
             assert!((most..=most + more).contains(&pages), "{envelope:?}: {pages} pages of {count}");
         }
@@ -115,7 +115,7 @@ async fn the_bookings_of_a_participant_are_walked() {
     for (count, most) in [(0, 1), (1, 1), (50, 1), (51, 2), (120, 3)] {
         appointments(&line.stage, count);
         let (there, pages) = line.scan(OmniLab, question(&line, OmniLab)).await;
-        // A full page whose count is the total may be a page's count only.
+        // On a full page, a count that equals the page size may be the count of the page only.
         assert!(there.len() == count && (most..=most + 1).contains(&pages), "{} of {count} on {pages}", there.len());
     }
     line.close().await;
@@ -142,7 +142,7 @@ async fn a_booking_that_a_webhook_names_is_asked_for_with_its_places() {
     line.close().await;
 }
 
-/// What a webhook of Syncaroo's makes us ask.
+/// The requests that follow from a webhook of Syncaroo.
 fn hint(line: &Line, url: &str) -> Vec<Ask> {
     let body = json!({
         "connectionId": 555, "webhookType": "data", "locationId": "1",
@@ -198,7 +198,7 @@ async fn who_gives_no_token_is_told_and_waited_for_not_at_all() {
 
 // ------------------------------------------------------------------------------------------------------------- faults
 
-/// What a fault comes to.
+/// Whether an error is the expected effect of a fault.
 fn is_expected(fault: &Fault, source: Source, error: Option<&CallError>) -> bool {
     match (fault, error) {
         (Fault::Slow(_), None) | (Fault::Silent | Fault::Unfinished, Some(CallError::TimedOut)) => true,
@@ -206,7 +206,7 @@ fn is_expected(fault: &Fault, source: Source, error: Option<&CallError>) -> bool
         (Fault::Status(status), Some(CallError::Status(met))) => status == met,
         (Fault::Garbage | Fault::Truncated | Fault::Html, Some(CallError::NotJson(_))) => true,
         (Fault::Closed, Some(CallError::Unreachable)) => true,
-        // A body that breaks off while it is unpacked can't be told from one that can't be unpacked.
+        // A body that ends during decompression looks like one that cannot be decompressed.
         (Fault::Cut, Some(CallError::Unreachable | CallError::NotJson(_))) => true,
         (Fault::Redirect(_), Some(CallError::Redirected)) => true,
         (Fault::ExpiredTokens, Some(CallError::Status(401))) => matches!(source, OmnioTap | Omneo),
@@ -273,16 +273,16 @@ async fn a_429_is_an_error_and_not_asked_again_at_once() {
     }
 }
 
-// ---------------------------------------------------------------------------------------------------- foreign places
+// ---------------------------------------------------------------------------------------------------- foreign origins
 
-/// Nobody came to these systems, and so no credential either.
+/// Asserts that these systems received no request, and so no credential.
 fn assert_no_visitor(stage: &Stage) {
     for source in Source::ALL {
         assert_eq!(stage.systems.arrivals(source), [], "{source}");
     }
 }
 
-/// Where a system's URLs begin, without its path.
+/// The origin of a system's URLs.
 fn origin(stage: &Stage, source: Source) -> String {
     let base_url = stage.systems.base_url(source);
     base_url.split('/').take(3).collect::<Vec<_>>().join("/")

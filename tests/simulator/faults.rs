@@ -1,4 +1,4 @@
-//! Whatever may be wrong with a system is wrong as it is meant to be.
+//! Each fault of a simulated system has its intended effect.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::Stage;
 
-/// Long enough to see that nothing comes.
+/// Long enough to show that no data arrives.
 const A_WHILE: Duration = Duration::from_millis(300);
 
 fn stage() -> Stage {

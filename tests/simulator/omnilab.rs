@@ -1,4 +1,4 @@
-//! OmniLab, by its guides: tokens that end, the bookings of one contact, and their cancelling.
+//! OmniLab, as its guides describe it: tokens that expire, the bookings of one contact, and their cancellation.
 
 use hookpoint::customer::model::source::Source::OmniLab;
 use hookpoint::demo::systems::{PARTICIPANT, Thing};

@@ -1,4 +1,4 @@
-//! OmnioTap, by its page: a key, lists, and sixty requests a minute.
+//! OmnioTap, as its page describes it: a key, lists, and sixty requests a minute.
 
 use hookpoint::customer::model::source::Source::OmnioTap;
 use hookpoint::demo::systems::{Envelope, Thing};

@@ -1,4 +1,4 @@
-//! What becomes of what comes back.
+//! The handling of responses.
 
 use std::io::Write;
 use std::time::Duration;
@@ -22,7 +22,7 @@ async fn a_question_is_put_with_the_token_and_its_answer_read() {
     replica.stop().await;
 }
 
-/// A fault, and what is said of it.
+/// A fault, and the expected error.
 type Fault = (&'static str, fn() -> Act, fn(&CallError) -> bool);
 
 fn chunked(kind: &str) -> Vec<u8> {
@@ -110,7 +110,7 @@ async fn what_is_packed_is_unpacked_up_to_the_limit() {
     let vendor = Vendor::start(move |_| answer(200, &headers, &packed(b"{\"a\":1}"))).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     assert_eq!(replica.ask("get", "a").await.unwrap(), "{\"a\":1}");
-    // 64 MB of spaces in 64 kB.
+    // 64 MB of blanks in 64 kB.
     let bomb = packed(&vec![b' '; 64 * 1024 * 1024]);
     vendor.behave(move |_| answer(200, &headers, &bomb));
     assert!(matches!(replica.ask("get", "b").await, Err(CallError::TooLarge)));
@@ -211,7 +211,7 @@ async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_on_the_phone_takes_a_waiting_call_along() {
     let vendor = Vendor::start(|_| json(200, "1")).await;
-    // Of two calls in a minute the second one is for whoever is on the phone.
+    // Of two calls in a minute, the second is reserved for lookups.
     let replica = Replica::start(&vendor.url(), Options { calls: 2, ..Options::default() }).await;
     replica.ask_as(CallPriority::Backfill, "get", "a").await.unwrap();
     let ask = Ask::about("get", "b");

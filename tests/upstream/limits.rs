@@ -1,4 +1,4 @@
-//! What a source says of its limits, and how long one that fails is left alone.
+//! Rate limits that a source reports, and the circuit breaker of a source that fails.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ async fn row(replica: &Replica) -> AccountRow {
     get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap()
 }
 
-/// For how long Postgres lets no call begin.
+/// For how many seconds Postgres allows no call.
 async fn blocked(replica: &Replica) -> f64 {
     let query = "select coalesce(extract(epoch from greatest(blocked_until, allowance_until) - clock_timestamp())::float8, 0) from upstream_accounts";
     sqlx::query_scalar(query).fetch_one(replica.pool()).await.unwrap()
 }
 
-/// Asks with no patience.
+/// Makes a call with a very short timeout.
 async fn try_call(replica: &Replica, about: &str) -> Result<(), CallError> {
     replica.account.call(&Ask::about("get", about), CallPriority::Live, Duration::from_millis(300)).await.map(drop)
 }
@@ -68,7 +68,7 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
         assert!(matches!(try_call(&replica, "a").await, Err(CallError::Status(429))));
         let ask = Ask::about("get", "b");
         let called = replica.account.call(&ask, CallPriority::Live, Duration::from_secs(timeout));
-        // Long before its time is up.
+        // Long before its timeout.
         let called = tokio::time::timeout(Duration::from_secs(20), called).await.expect("it is told");
         assert!(if is_had { called.is_ok() } else { matches!(called, Err(CallError::RateLimited)) });
         assert_eq!(vendor.arrivals().len(), 1 + usize::from(is_had));
@@ -80,7 +80,7 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
 async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
     let epoch = now().as_second() + 30;
     let vendor = Vendor::start(move |arrival| {
-        // It has six left, and that takes part in it.
+        // Six calls are left at the source, including this one.
         let left = 5_usize.saturating_sub(arrival.number).to_string();
         answer(200, &[("X-RateLimit-Limit", "60"), ("X-RateLimit-Remaining", &left), ("X-RateLimit-Reset", &epoch.to_string())], b"1")
     })
@@ -141,7 +141,7 @@ async fn an_account_that_fails_is_left_alone_until_one_call_finds_it_well() {
     }
     assert_eq!(vendor.arrivals().len(), 3);
     until("it may be tried", || replica.account.is_open()).await;
-    // There is only one that tries; nobody else waits for it.
+    // Only one call tests the source. No other call waits for it.
     let names: Vec<String> = (0..5).map(|n| n.to_string()).collect();
     let tried = futures_util::future::join_all(names.iter().map(|name| replica.ask("get", name))).await;
     assert_eq!(tried.iter().filter(|tried| matches!(tried, Err(CallError::Status(503)))).count(), 1);
@@ -164,7 +164,7 @@ async fn how_an_account_is_doing_is_kept() {
     for n in 0..5 {
         assert!(replica.ask_as(CallPriority::Backfill, "get", &n.to_string()).await.is_err());
     }
-    // What changes something is written down at once, but beside the call.
+    // A changed limit is saved at once, but not as part of the call.
     let mut kept = row(&replica).await;
     for _ in 0..200 {
         if kept.open_until.is_some() {

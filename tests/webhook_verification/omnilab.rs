@@ -1,4 +1,4 @@
-//! Standard Webhooks, with what OmniLab leaves open.
+//! Standard Webhooks, with the parts that OmniLab's documentation leaves open.
 
 use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::{Proof, VerificationError};
@@ -118,7 +118,7 @@ fn bodies_are_taken_as_bytes() {
     assert_eq!(sent(&*door, &timestamp, &signed(NEW, "msg_1", &timestamp, b"{}"), b"{} "), Err(VerificationError::Wrong("signature")));
 }
 
-/// Somebody writes into a comment what would be another time stamp, and OmniLab signs it.
+/// A person's comment looks like another timestamp, and OmniLab signs it.
 #[test]
 fn an_id_is_not_continued_by_the_body() {
     let (door, timestamp) = (door("", &[NEW]), at(0));

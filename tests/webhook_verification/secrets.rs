@@ -1,4 +1,4 @@
-//! Secrets in the URL, no proof, and that nothing shows a secret.
+//! Secrets in the URL, no verification, and that no output shows a secret.
 
 use std::collections::BTreeMap;
 

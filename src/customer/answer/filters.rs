@@ -63,7 +63,7 @@ pub(crate) fn register(environment: &mut Environment<'static>, zone: &TimeZone, 
         environment.add_filter(name, move |value: &Value| match point_in_time(value, &zone) {
             Some(at) => Ok(at.strftime(format).to_string()),
             None if value.is_undefined() || value.is_none() || value.as_str().is_some_and(|text| text.trim().is_empty()) => Ok(String::new()),
-            None => Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "no date, or none that can be read")),
+            None => Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "not a date")),
         });
     }
     environment.add_filter("number", move |value: &Value| number(value, locale, None));

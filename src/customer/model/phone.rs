@@ -36,7 +36,7 @@ pub enum PhoneError {
     #[error("not a possible number of a known country code")]
     NotPossible,
     /// The spelling has several interpretations, or none.
-    #[error("the spelling leaves a doubt which number is meant")]
+    #[error("ambiguous: several phone numbers are possible, or none")]
     Doubtful,
 }
 

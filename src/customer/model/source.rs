@@ -95,7 +95,7 @@ impl SourceKind {
 
 /// The text is not the name of a source or kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not one of the names there are")]
+#[error("unknown source or kind of record")]
 pub struct UnknownName;
 
 impl FromStr for Source {

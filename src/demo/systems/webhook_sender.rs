@@ -141,7 +141,7 @@ impl Hooks {
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2);
         }
-        tracing::warn!(source = webhook.source.as_str(), "nobody took a webhook");
+        tracing::warn!(source = webhook.source.as_str(), "webhook not acknowledged; gave up after the last attempt");
     }
 
     /// Waits until every webhook was acknowledged, lost or given up.

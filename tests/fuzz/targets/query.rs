@@ -30,7 +30,7 @@ fn outcome(query: &str) -> Outcome {
     }
 }
 
-/// Parameters that nobody documented change nothing, wherever they stand, and neither does the order of the others.
+/// Undocumented parameters change nothing, at any position, and neither does the order of the others.
 fn nobody_else_matters(query: &str, found: &Outcome) {
     let pairs: Vec<&str> = query.split('&').collect();
     for place in [0, pairs.len() / 2, pairs.len()] {
@@ -48,8 +48,8 @@ fn nobody_else_matters(query: &str, found: &Outcome) {
     }
 }
 
-/// What was understood, asked again in its canonical form, is the same question, and the cache is asked for the same words
-/// before it is validated as after.
+/// A parsed query, written in its canonical form, is the same query; and the cache key is the same before and after
+/// validation.
 fn means_itself(query: &str, question: &Question) {
     let (kind, text) = question.parts();
     let sent = oracle(query, if kind == "id" { "primaryID" } else { "address" }).and_then(|sent| String::from_utf8(sent).ok());
@@ -74,7 +74,7 @@ fn means_itself(query: &str, question: &Question) {
     assert_eq!(format!("{question:?}"), "Question([redacted])");
 }
 
-/// The bytes of the only parameter of a name, decoded as the forms of browsers are; `None` if there isn't just one.
+/// The bytes of the only parameter with this name, decoded like a browser's form. `None` if there is not exactly one.
 fn oracle(query: &str, name: &str) -> Option<Vec<u8>> {
     let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let mut found = pairs.filter(|(found, _)| whole(found) && decoded(found) == name.as_bytes()).map(|(_, value)| decoded(value));

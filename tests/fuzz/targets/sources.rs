@@ -1,5 +1,5 @@
-//! A source's deliveries. The input is like a request: lines of headers, an empty line, the body. A header `answer` makes it an
-//! answer of the source's API.
+//! A source's deliveries. The input is like a request: header lines, an empty line, the body. A header `answer` makes
+//! it a response of the source's API.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub fn check(source: Source, data: &[u8]) {
     assert!(read(source, &settings, &headers, body) == found, "the same delivery says something else");
     judge(&found);
     if let Some(more) = with_unknown_fields(body) {
-        // Where nothing else tells deliveries apart, their content does.
+        // Without an id, the content identifies the delivery.
         let is_known_by_content = source == Source::OmniLab && headers.get("webhook-id").and_then(|id| clean_id(id)).is_none();
         assert!(is_known_by_content || read(source, &settings, &headers, &more) == found, "a field that nobody knows matters");
     }
@@ -53,9 +53,9 @@ fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, St
     if headers.contains_key("answer") { reader.read_answer(&delivery) } else { reader.read_webhook(&delivery) }
 }
 
-/// The body with fields that no source has, where the vendors' own are.
+/// The body with additional unknown fields next to the vendor's own.
 fn with_unknown_fields(body: &[u8]) -> Option<Vec<u8>> {
-    // Where the digits of a number are more than this program's numbers have, it would be written back as another one.
+    // A number with more digits than this program's numbers would be written as another number.
     let mut body: Value = serde_json::from_slice(body).ok().filter(|read| hookpoint::sources::json(body).as_ref() == Ok(read))?;
     let unknown = ("hookpoint unknown", serde_json::json!([{"id": 5, "email": "unknown@example.org"}]));
     if let Some(data) = body.get_mut("data").and_then(Value::as_object_mut) {
@@ -114,7 +114,7 @@ fn judge_record_key(key: &RecordKey) {
     assert!((1..=MAX_ID_CHARS).contains(&key.id.chars().count()) && clean(&key.id) == key.id, "an id that can't be kept");
 }
 
-/// What is kept of an update is fit for Postgres, comes back as it was, and saying it twice says nothing more.
+/// A stored update is valid for Postgres, can be read back unchanged, and changes nothing if it is repeated.
 fn judge_update(update: &Update) -> FieldVersions {
     let is_told = |name: &String| name.starts_with("unread.");
     assert!(update.scope != Scope::Deletion || update.fields.keys().all(is_told), "what is gone has no fields but those that tell what is unclear");
@@ -141,7 +141,7 @@ fn judge_value(value: &Value) {
     match value {
         Value::String(text) => {
             assert!(!text.is_empty() && clean(text) == *text, "a text that isn't clean");
-            // A record's key has its kind in front of what was cut.
+            // A record's key has its kind before the shortened text.
             assert!(text.chars().count() <= MAX_CHARS + 40, "a text that is too long");
         }
         Value::Bool(_) | Value::Number(_) => {}
@@ -153,7 +153,8 @@ fn judge_identifiers(record: &Record) {
     let name = record.name().folded().key();
     for identifier in identifiers_of(record, "NL".parse().ok()).values {
         let value = identifier.value.as_str();
-        // A row of an index ends at 2,704 bytes (a third of a page): one delivery would block all that comes with it.
+        // A row of an index has at most 2,704 bytes (a third of a page). One such delivery would block all others in
+        // its batch.
         assert!(value.len() + name.len() + record.key.to_string().len() < 2_600, "Postgres could not index it");
         match identifier.kind {
             IdentifierKind::Email => assert_eq!(Email::parse(value).expect("an address").as_str(), value),
@@ -163,7 +164,7 @@ fn judge_identifiers(record: &Record) {
     }
 }
 
-/// The recorded webhooks and answers of a source, and what the demo's story holds of it.
+/// The recorded webhooks and responses of a source, and those of the demo.
 pub fn seeds(source: Source) -> Vec<Vec<u8>> {
     let fixtures = super::fixtures();
     let files = ["webhooks", "rest"].into_iter().filter_map(|sort| std::fs::read_dir(fixtures.join(sort).join(source.as_str())).ok()).flatten();
