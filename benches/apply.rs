@@ -87,7 +87,7 @@ async fn run(records: u32) {
     let (first, mailboxes) = ((records / 10).clamp(2_000, 100_000), (records / 100).clamp(2_000, 10_000));
     a_shared_line(&server, "phone, everybody named otherwise", first, &|n| vec![("name.first", name(n)), ("phone.main", "+31201234567".to_owned())])
         .await;
-    a_shared_line(&server, "phone, nobody named", first, &|n| {
+    a_shared_line(&server, "phone, without names", first, &|n| {
         vec![("email.main", format!("p{n}@example.org")), ("phone.main", "+31201234567".to_owned())]
     })
     .await;
@@ -95,7 +95,7 @@ async fn run(records: u32) {
         vec![("name.first", name(n)), ("email.main", "all@example.org".to_owned())]
     })
     .await;
-    a_shared_line(&server, "mailbox, nobody named", mailboxes, &|n| {
+    a_shared_line(&server, "mailbox, without names", mailboxes, &|n| {
         vec![("phone.main", format!("+316{n:08}")), ("email.main", "all@example.org".to_owned())]
     })
     .await;
@@ -182,7 +182,7 @@ async fn a_shared_line(server: &Server, what: &str, records: u32, fields: &dyn F
     }
     println!("{what:<34}  {records:>8}  {}", rates.join(" "));
     let (customers,): (i64,) = sqlx::query_as("select count(*) from customers").fetch_one(&database.pool).await.unwrap();
-    assert_eq!(customers, i64::from(records), "nobody is joined by a line that very many share");
+    assert_eq!(customers, i64::from(records), "a line that very many people share joins nobody");
     database.close().await;
 }
 

@@ -98,7 +98,7 @@ impl Bench {
 
     /// One customer, looked up repeatedly.
     async fn remembered(&mut self, harness: &Stand, shop: &Shop) {
-        println!("one customer, remembered");
+        println!("one customer, cached");
         let customer = self.size.customers / 2;
         let replica = Replica::start(harness, "remembering", &Plan::default(), &shop.url).await;
         let floor = Floor::bare(&harness.directory("floor"), &customers::body(customer));
@@ -114,7 +114,7 @@ impl Bench {
         println!("{}", bare.describe("actix-web alone"));
         let (ratio, line) = rounds::ratio(&service, &bare);
         println!("{line}");
-        self.goal("remembered answers at 0.6 of bare actix-web or more", ratio, ratio >= 0.6);
+        self.goal("cached answers at 0.6 of bare actix-web or more", ratio, ratio >= 0.6);
         self.at_fixed_rates(&replica, LookupTarget::One(customer)).await;
         println!("  log bytes for each request         {bytes}");
     }
@@ -127,11 +127,11 @@ impl Bench {
         let of = self.size.customers;
         self.look_closely(replica.address, &[0, 1, of / 3, of / 2, of - 1]).await;
         self.look_closely(floor.address, &[0, of - 1]).await;
-        println!("another customer each time, not remembered");
+        println!("another customer each time, not cached");
         let pgbench = machine::find_program("pgbench").map(|program| Pgbench::new(program, harness, shop, of));
         let (mut service, mut sqlx, mut postgres, mut asked) = (Rounds::default(), Rounds::default(), Rounds::default(), 0);
         for _ in 0..self.size.rounds {
-            let more = self.race("not remembered", replica.address, LookupTarget::Each(of), asked, &mut service).await;
+            let more = self.race("not cached", replica.address, LookupTarget::Each(of), asked, &mut service).await;
             let same = self.race("actix-web and sqlx", floor.address, LookupTarget::Each(of), asked, &mut sqlx).await;
             asked += more.max(same);
             if let Some(pgbench) = &pgbench {
@@ -146,9 +146,9 @@ impl Bench {
         }
         let (ratio, line) = rounds::ratio(&service, &sqlx);
         println!("{line}");
-        self.goal("customers not remembered at 1.5 of actix-web and sqlx or more", ratio, ratio >= 1.5);
+        self.goal("uncached customers at 1.5 of actix-web and sqlx or more", ratio, ratio >= 1.5);
         self.at_fixed_rates(&replica, LookupTarget::Each(of)).await;
-        println!("people who don't exist, not remembered");
+        println!("people who don't exist, not cached");
         let mut nobody = Rounds::default();
         for _ in 0..self.size.rounds {
             let first = nobody.latencies.count();

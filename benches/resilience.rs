@@ -150,7 +150,7 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship,
         );
     }
     if is_asked("walk") {
-        print("walk: a backfill with nothing in its way, and one with 60 calls a minute", collecting::scan(&harness, 50_000, 3).await, &mut broken);
+        print("walk: a backfill without any obstacle, and one with 60 calls a minute", collecting::scan(&harness, 50_000, 3).await, &mut broken);
     }
     if is_asked("budget") {
         let lasts = Duration::from_secs(200);
@@ -158,7 +158,7 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship,
     }
     if is_asked("hanging") {
         let scale = Scale { lookups_per_second: 500, ..Scale::full(Duration::from_secs(30)) };
-        print("hanging: all sources hang, 500 lookups a second of people whom nobody knows", hanging::run(&harness, scale).await, &mut broken);
+        print("hanging: all sources hang, 500 lookups a second of unknown people", hanging::run(&harness, scale).await, &mut broken);
     }
     if named.contains(&"failover") {
         print(

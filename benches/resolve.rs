@@ -55,6 +55,6 @@ fn two_on_one_phone(bencher: Bencher<'_, '_>, size: usize) {
 fn bench(bencher: Bencher<'_, '_>, members: &[Member], customers: usize) {
     let (aliases, rules) = (Aliases::default(), IdentityRules::default());
     let facts = RecordFacts { members, aliases: &aliases, decisions: &[], rules: &rules };
-    assert_eq!(resolve(&facts).clusters.len(), customers, "what is measured is right");
+    assert_eq!(resolve(&facts).clusters.len(), customers, "the measured result is right");
     bencher.bench(|| resolve(black_box(&facts)));
 }

@@ -133,9 +133,9 @@ pub fn time(minute: i64) -> Timestamp {
 
 /// The brand and the key that a name means.
 pub fn named(name: &str) -> (&str, RecordKey) {
-    let (kind, id) = name.split_once(':').unwrap_or_else(|| panic!("{name} is no record, such as omneo.profile:1"));
+    let (kind, id) = name.split_once(':').unwrap_or_else(|| panic!("{name} is not a record such as omneo.profile:1"));
     let (brand, kind) = kind.split_once('/').unwrap_or((FIRST, kind));
-    let kind = kind.parse().unwrap_or_else(|_| panic!("{name}: there is no kind of record {kind}"));
+    let kind = kind.parse().unwrap_or_else(|_| panic!("{name}: unknown kind of record {kind}"));
     (brand, RecordKey::new(kind, id).unwrap_or_else(|| panic!("{name} has no id")))
 }
 
@@ -156,12 +156,12 @@ impl Step {
             (None, None, Some(name), None, None) => about(name, Scope::Deletion),
             (None, None, None, Some(loser), None) => {
                 let (brand, loser) = named(loser);
-                let (_, winner) = named(self.into.as_deref().expect("a merge says `into`"));
+                let (_, winner) = named(self.into.as_deref().expect("a merge needs `into`"));
                 (brand.to_owned(), Change::Merge(SourceMerge { loser, winner, at }))
             }
             (None, None, None, None, Some(what)) => {
-                let (brand, record) = named(self.of.as_deref().expect("an event says `of`"));
-                let key: EventKey = what.parse().unwrap_or_else(|_| panic!("{what} is no event, such as syncaroo.booking:1"));
+                let (brand, record) = named(self.of.as_deref().expect("an event needs `of`"));
+                let key: EventKey = what.parse().unwrap_or_else(|_| panic!("{what} is not an event such as syncaroo.booking:1"));
                 let fields = BTreeMap::from([(event::field::RECORD.to_owned(), Some(Value::from(record.to_string())))]);
                 (brand.to_owned(), Change::Event { key, update: Update { at, received_at: at, scope: Scope::Partial, fields } })
             }

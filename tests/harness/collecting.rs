@@ -238,7 +238,7 @@ pub async fn backfill(harness: &Stand, collection: Collection) -> Report {
         format!("{}, {}", collection.contacts, collection.changes / (collection.kills + 1) * (collection.kills + 1)),
     );
     report.figure("kills of both replicas, of them in the middle", format!("{}, {in_the_middle}", collection.kills));
-    report.figure("until all was walked through", format!("{:.1} s", took.as_secs_f64()));
+    report.figure("until the backfill was complete", format!("{:.1} s", took.as_secs_f64()));
     report.figure("calls", systems.arrivals(Source::OmnioTap).len());
     if in_the_middle == 0 {
         report.broken.push("no kill fell into the backfill".to_owned());
@@ -373,7 +373,7 @@ pub async fn scan(harness: &Stand, contacts: usize, minutes: u64) -> Report {
     let (took, cpu) = (begin.elapsed(), replica.process.processor_time());
     report.figure("contacts a second", format!("{:.0}", contacts as f64 / took.as_secs_f64()));
     let each = cpu.as_secs_f64() * 1_000.0 / contacts as f64;
-    report.figure("processor time of ours for each", format!("{each:.3} ms, promised is 1 ms"));
+    report.figure("processor time of ours for each", format!("{each:.3} ms, promised: 1 ms"));
     if each > 1.0 {
         report.late.push(format!("{each:.3} ms of processor time for each contact"));
     }
@@ -390,7 +390,7 @@ pub async fn scan(harness: &Stand, contacts: usize, minutes: u64) -> Report {
     let arrivals = systems.arrivals(Source::OmnioTap);
     let came = arrivals.iter().filter(|arrival| (begin..begin + minutes as i64 * 60_000_000).contains(&arrival.at.as_microsecond())).count();
     let share = came as f64 / (f64::from(LIMIT) * minutes as f64);
-    report.figure("budget used while work remained", format!("{:.1} % ({came} calls in {minutes} minutes), promised are 95 %", share * 100.0));
+    report.figure("budget used while work remained", format!("{:.1} % ({came} calls in {minutes} minutes), promised: 95 %", share * 100.0));
     if share < 0.95 {
         report.late.push(format!("{:.1} % of the budget were used", share * 100.0));
     }

@@ -85,7 +85,7 @@ impl Side {
     async fn start(replica: Replica, webhooks: &Arc<Vec<Webhook>>, n: usize, report: &mut Report) -> Self {
         let (address, known, others) = (replica.address, Failures::default(), Failures::default());
         let (first, _) = Load::as_fast_as_possible(address, PATIENCE).requests(KNOWN).start(Lookups::new(LookupTarget::Each(KNOWN))).wait().await;
-        report.expect_right(&format!("replica {n}: known people, asked for the first time"), &first);
+        report.expect_right(&format!("replica {n}: known people, first lookup"), &first);
         // Longer than the whole scenario, with enough connections if each answer takes its deadline.
         let load = |per_second: u32| Load::at_rate(address, per_second / 2, PATIENCE * 60).over(per_second);
         let loads = [
@@ -122,7 +122,7 @@ pub async fn run(harness: &Stand, failovers: Failovers) -> Report {
         let replica = Replica::start(harness, &format!("failover-{n}"), &Plan::receiving(BRAND, ""), &cluster.service_url("shop")).await;
         // It caches nothing until its change listener is connected.
         if !has_heard(&shop, &mut Connection::new(replica.address), PATIENCE).await {
-            report.broken.push(format!("replica {n} never heard of a new key"));
+            report.broken.push(format!("replica {n} never received the notification of a new key"));
         }
         sides.push(Side::start(replica, &webhooks, n, &mut report).await);
     }
@@ -284,7 +284,7 @@ async fn look_at_all(harness: &Stand, cluster: &Cluster, sides: Vec<Side>, webho
         if figures.failed() > 0 || !odd.is_empty() || others.have_been_wrong() || known.have_been_wrong() {
             report.broken.push(format!("replica {n}: lookups were not answered at all, with {odd:?}, or wrong: {}", figures.describe()));
         }
-        report.broken.extend(replica.process.ended().map(|status| format!("replica {n} ended although nobody here ended it: {status}")));
+        report.broken.extend(replica.process.ended().map(|status| format!("replica {n} ended unexpectedly: {status}")));
         replicas.push(replica);
     }
     report.figure("webhooks", format!("{} of {} acknowledged", acknowledged.len(), webhooks.len()));

@@ -73,7 +73,7 @@ impl Ledger {
         let shown = version(person, body)?;
         let begun = self.begun[person].load(Ordering::SeqCst);
         if shown < at_least {
-            self.broke(format!("replica {replica} showed version {shown} of person {person} to somebody who asked after it had shown {at_least}"));
+            self.broke(format!("replica {replica} showed version {shown} of person {person} after it had shown {at_least}"));
         }
         if shown > begun {
             self.broke(format!("replica {replica} showed version {shown} of person {person} when {begun} was the newest"));
@@ -253,7 +253,7 @@ async fn look_at_the_end(shop: &Shop, ledger: &Ledger, replicas: &[Replica; 2]) 
     for (replica, process) in replicas.iter().enumerate() {
         let mut connection = Connection::new(process.address);
         if !has_heard(shop, &mut connection, PATIENCE).await {
-            return ledger.broke(format!("replica {replica} never heard of a new key"));
+            return ledger.broke(format!("replica {replica} never received the notification of a new key"));
         }
         for person in 0..PEOPLE {
             let expected = ledger.begun[person].load(Ordering::SeqCst);

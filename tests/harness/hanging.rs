@@ -203,7 +203,7 @@ pub async fn run(harness: &Stand, scale: Scale) -> Report {
     let replica = Replica::start(harness, "hanging", &Plan { tables, environment, lookup, ..Plan::default() }, &shop.url).await;
     systems.send_webhooks_to(format!("http://{}", replica.address)).unwrap();
     if !wait_until_walked(&shop).await {
-        report.broken.push("not everything was walked through".to_owned());
+        report.broken.push("the backfill is not complete".to_owned());
     }
     let held_before = Held::by(&replica).await;
     let before = ask_all(replica.address, Duration::from_secs(3), per_second, 0).await;
@@ -213,7 +213,7 @@ pub async fn run(harness: &Stand, scale: Scale) -> Report {
     }
     world.change(Thing::Booking, &desk());
     let hanging = ask_all(replica.address, scale.duration, per_second, 1_000_000).await;
-    let who = ["people whom nobody knows", "known people", "known people whose bookings are asked for"];
+    let who = ["unknown people", "known people", "known people with stale bookings"];
     for ((who, before), hanging) in who.into_iter().zip(before).zip(&hanging) {
         report.expect_right(&format!("{who}, the sources answer"), &before);
         report.expect_right(&format!("{who}, the sources hang"), hanging);
@@ -234,18 +234,18 @@ pub async fn run(harness: &Stand, scale: Scale) -> Report {
         (Source::OmniLab, by_email("p0@example.org"), "(cancelled)"),
     ] {
         match wait_for(&replica, &what, text, Duration::from_secs(30)).await {
-            None => report.broken.push(format!("what {source} knows is not found afterwards")),
+            None => report.broken.push(format!("new data of {source} is not found afterwards")),
             Some((asked, took)) => {
-                report.figure(&format!("lookups until what {source} knows is found"), format!("{asked}, {:.2} s", took.as_secs_f64()));
+                report.figure(&format!("lookups until new data of {source} is found"), format!("{asked}, {:.2} s", took.as_secs_f64()));
                 if asked > 1 {
-                    report.late.push(format!("what {source} knows was not in the next lookup, but in the one after {:.1} s", took.as_secs_f64()));
+                    report.late.push(format!("new data of {source} was not in the next lookup, but in one after {:.1} s", took.as_secs_f64()));
                 }
             }
         }
     }
     match wait_for(&replica, &by_email("mia@example.org"), "Amstel", Duration::from_secs(120)).await {
-        None => report.broken.push("what a webhook hinted at meanwhile was never asked for".to_owned()),
-        Some((_, took)) => report.figure("until what a webhook hinted at meanwhile is known", format!("{:.1} s", took.as_secs_f64())),
+        None => report.broken.push("the follow-up call of a webhook was never made".to_owned()),
+        Some((_, took)) => report.figure("until the follow-up data of a webhook is stored", format!("{:.1} s", took.as_secs_f64())),
     }
 
     let settle = Instant::now() + Duration::from_secs(30);

@@ -134,7 +134,7 @@ pub async fn run(harness: &mut Stand, hardship: Hardship) -> Report {
     look_at_deliveries(&shop.database.pool, &webhooks, &acknowledged, left, &mut report).await;
     look_at_faults(&shop.database.pool, hardship, &seen, &failures, &mut report).await;
     let ended = replicas.iter_mut().filter_map(|(_, replica)| replica.process.ended());
-    let ended: Vec<String> = ended.map(|status| format!("a replica ended although nobody here ended it: {status}")).collect();
+    let ended: Vec<String> = ended.map(|status| format!("a replica ended unexpectedly: {status}")).collect();
     if ended.is_empty() {
         look_at_answers(harness, &shop, &calm, &addresses, &mut report).await;
     }

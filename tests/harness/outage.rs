@@ -78,7 +78,7 @@ pub async fn run(harness: &mut Stand, scale: Scale) -> Report {
     let replica = Replica::start(harness, "outage", &Plan { lookup, ..Plan::default() }, &shop.url).await;
     // It caches nothing until its change listener is connected.
     if !has_heard(&shop, &mut Connection::new(replica.address), PATIENCE).await {
-        report.broken.push("the replica never heard of a new key".to_owned());
+        report.broken.push("the replica never received the notification of a new key".to_owned());
     }
     shop.database.close().await;
     a_server_is_away(harness, &replica, Away::Stopped, scale, &mut report).await;
@@ -111,7 +111,7 @@ async fn a_server_is_away(harness: &mut Stand, replica: &Replica, how: Away, sca
     // Enough connections if each answer takes its deadline, and none that is idle for long.
     let at_rate = |per_second: u32, first: u64| Load::at_rate(replica.address, per_second, PATIENCE * 10).from(first).over(per_second.clamp(8, 500));
     let (once, _) = Load::as_fast_as_possible(replica.address, PATIENCE).from(first).requests(ONCE).start(lookups()).wait().await;
-    report.expect_right(&format!("{what}: customers asked for once before"), &once);
+    report.expect_right(&format!("{what}: customers looked up once before"), &once);
     let part = Arc::new(AtomicUsize::new(BEFORE));
     let hot = Parts { lookups: Lookups::new(LookupTarget::Each(HOT)), part: Arc::clone(&part), latencies: Default::default() };
     let hot = at_rate(per_second, 0).start(hot);
@@ -145,12 +145,12 @@ async fn a_server_is_away(harness: &mut Stand, replica: &Replica, how: Away, sca
         let [p50, p99] = [50.0, 99.0].map(|percent| latencies.percentile_ms(percent));
         report.figure(&format!("{what}: hot customers, {when}"), format!("p50 {p50:.2} ms, p99 {p99:.2} ms, max {:.2} ms", latencies.max_ms()));
     }
-    report.expect_right(&format!("{what}: customers asked for once, whose answers expire"), &expired);
-    report.expect_right(&format!("{what}: customers never asked for, refused"), &cold);
+    report.expect_right(&format!("{what}: customers looked up once, whose answers expire"), &expired);
+    report.expect_right(&format!("{what}: customers never looked up before, refused"), &cold);
     let longest = Duration::from_secs_f64(cold.latencies.max_ms() / 1_000.0);
     report.expect_within(&format!("{what}: the longest refusal"), longest, scale.deadline + SLACK);
-    report.expect_within(&format!("{what}: until customers never asked for are answered again ({needed:.1?} to start)"), back, BACK);
-    report.expect_right(&format!("{what}: customers never asked for, afterwards"), &after);
+    report.expect_within(&format!("{what}: until customers never looked up before are found again ({needed:.1?} to start)"), back, BACK);
+    report.expect_right(&format!("{what}: customers never looked up before, afterwards"), &after);
 }
 
 /// Looks up another customer each time until one is found. Returns the time that it took, and the next customer.
@@ -164,7 +164,7 @@ async fn wait_for_cold(replica: &Replica, first: u64) -> (Duration, u64) {
         {
             return (begin.elapsed(), n + 1);
         }
-        assert!(begin.elapsed() < PATIENCE, "nobody is answered any more");
+        assert!(begin.elapsed() < PATIENCE, "no lookup succeeds any more");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     unreachable!("there are always more")
@@ -175,7 +175,7 @@ async fn a_listener_is_cut(shop: &Shop, replica: &Replica, report: &mut Report) 
     change(shop, 1, 0).await;
     let mut connection = Connection::new(replica.address);
     if !has_shown(&mut connection, 1, 0, PATIENCE).await {
-        report.broken.push("somebody new is not found".to_owned());
+        report.broken.push("a new person is not found".to_owned());
     }
     let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and query ilike 'listen%'";
     let (cut,): (i64,) = sqlx::query_as(cut).fetch_one(&shop.database.pool).await.unwrap();
@@ -183,9 +183,9 @@ async fn a_listener_is_cut(shop: &Shop, replica: &Replica, report: &mut Report) 
     change(shop, 1, 1).await;
     let begin = Instant::now();
     if !has_shown(&mut connection, 1, 1, PATIENCE).await {
-        report.broken.push("a change is never seen after the connection that listens was cut".to_owned());
+        report.broken.push("a change is never seen after the listener's connection was cut".to_owned());
     }
-    report.expect_within("until a change is seen after the connection that listens was cut", begin.elapsed(), HEARD);
+    report.expect_within("until a change is seen after the listener's connection was cut", begin.elapsed(), HEARD);
 }
 
 /// If a database hangs, an operator restarts the programs that use it first.
@@ -200,7 +200,7 @@ async fn a_service_ends_while_its_server_hangs(harness: &Stand, mut replica: Rep
     while replica.process.ended().is_none() && begin.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    report.expect_within("until the service ends that is told to while Postgres hangs", begin.elapsed(), Duration::from_secs(20));
+    report.expect_within("until the service ends after SIGTERM while Postgres hangs", begin.elapsed(), Duration::from_secs(20));
     drop(held);
 }
 

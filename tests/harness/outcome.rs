@@ -92,7 +92,7 @@ pub async fn look_at_deliveries_but(pool: &Pool, webhooks: &[Webhook], acknowled
     let has_id = |n: &usize| matches!(webhooks[*n].source, Source::OmnioTap | Source::OmniLab);
     let twice = acknowledged.iter().filter(|n| has_id(n) && of(**n).0 > 1).count();
     if twice > 0 {
-        report.broken.push(format!("{twice} webhooks were taken in twice although they have an id"));
+        report.broken.push(format!("{twice} webhooks with an id were stored twice"));
     }
 }
 
@@ -119,12 +119,12 @@ pub async fn look_at_faults(pool: &Pool, hardship: Hardship, seen: &Seen, failur
         ("retries", retries, hardship.retries),
     ] {
         if happened < least {
-            report.broken.push(format!("too little happened to prove anything: {happened} {what} of {least}"));
+            report.broken.push(format!("the faults had too little effect to prove anything: {happened} {what}, at least {least} needed"));
         }
     }
     let odd: BTreeSet<_> = failures.keys().filter(|status| ![0, 503].contains(*status)).collect();
     if !odd.is_empty() {
-        report.broken.push(format!("webhooks were refused with {odd:?}"));
+        report.broken.push(format!("webhooks were rejected with unexpected statuses: {odd:?}"));
     }
 }
 
@@ -147,10 +147,10 @@ pub async fn ask_for_answers(harness: &Stand, shop: &Shop, calm: &Shop, replicas
     let replica = Replica::start(harness, "inbox-calm", &plan(), &calm.url).await;
     let expected = comparison::answers(replica.address, &questions).await.unwrap();
     let nobody = expected.iter().filter(|answer| answer.as_slice() == b"[]").count();
-    report.figure("addresses and ids asked for, on both replicas", format!("{}, {nobody} of them nobody's", questions.len()));
+    report.figure("addresses and ids looked up on both replicas", format!("{}, {nobody} of them found nobody", questions.len()));
     for (n, address) in replicas.iter().enumerate() {
         if !has_heard(shop, &mut Connection::new(*address), PATIENCE).await {
-            report.broken.push(format!("replica {n} never heard of a new key"));
+            report.broken.push(format!("replica {n} never received the notification of a new key"));
         }
         match comparison::answers(*address, &questions).await {
             Err(figures) => report.broken.push(format!("lookups on replica {n}: {figures}")),

@@ -119,7 +119,7 @@ pub fn signal(id: u32, signal: i32) {
 }
 
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "the death signal must be asked for between fork and exec")]
+#[expect(unsafe_code, reason = "the death signal must be set between fork and exec")]
 fn die_with_us(command: &mut Command) {
     use std::os::unix::process::CommandExt;
     let ask = || {

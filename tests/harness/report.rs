@@ -50,7 +50,7 @@ impl Report {
     }
 
     pub fn expect_within(&mut self, what: &str, took: Duration, promised: Duration) {
-        self.figure(what, format!("{:.0} ms, promised are {} ms", took.as_secs_f64() * 1_000.0, promised.as_millis()));
+        self.figure(what, format!("{:.0} ms, promised: {} ms", took.as_secs_f64() * 1_000.0, promised.as_millis()));
         if took > promised {
             self.late.push(format!("{what}: {took:.1?} instead of {promised:?}"));
         }

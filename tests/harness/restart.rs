@@ -58,7 +58,7 @@ pub async fn run(harness: &Stand, scale: Scale, front: Front) -> Report {
             replica.process.terminate();
             let status = replica.process.end().await;
             if !status.success() {
-                report.broken.push(format!("a replica that was told to end ended with {status}"));
+                report.broken.push(format!("a replica ended with {status} after SIGTERM"));
             }
             *replica = Replica::start(harness, name, plan, &shop.url).await;
             until_ready(n).await;

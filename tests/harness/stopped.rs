@@ -93,7 +93,7 @@ async fn stop_holding(pool: &Pool, replica: &Replica, senders: &[Sender]) -> Opt
     // First everything runs, so that query plans exist.
     senders.iter().for_each(|sender| sender.release(WARM));
     while senders.iter().any(|sender| sender.acknowledgements() < WARM) || waiting(pool).await > 0 {
-        assert!(begin.elapsed() < PATIENCE, "webhooks are not taken in");
+        assert!(begin.elapsed() < PATIENCE, "webhooks are not acknowledged");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let begin = Instant::now();
@@ -139,11 +139,11 @@ async fn look_at_the_other(parts: &[Part], held: &BTreeSet<i32>, stopped_at: Ins
                 let timeout = (from + promised).saturating_duration_since(Instant::now());
                 missing += usize::from(!part.has_shown(other, person, timeout.max(Duration::from_millis(100))).await);
             }
-            let held = if held.contains(&part.brand_id) { "which the stopped replica holds" } else { "which nobody holds" };
+            let held = if held.contains(&part.brand_id) { "locked by the stopped replica" } else { "not locked" };
             report.figure(&format!("{}, {held}", part.slug), format!("{:.1} s", from.elapsed().as_secs_f64()));
             if missing > 0 {
                 let of = format!("{missing} of {AFTERWARDS} webhooks of {}, {held},", part.slug);
-                report.broken.push(format!("{of} are not applied by the other one within {promised:?}"));
+                report.broken.push(format!("{of} are not applied by the other replica within {promised:?}"));
             }
         }
     }
@@ -162,19 +162,19 @@ pub async fn run(harness: &Stand) -> Report {
     let both = vec![stopped.address, other.address];
     let senders: Vec<Sender> = parts.iter().map(|part| part.send(&part.webhooks[0], both.clone())).collect();
     let Some((held, stopped_at, brands)) = stop_holding(pool, &stopped, &senders).await else {
-        report.broken.push("the replica never held a brand when it was stopped: nothing is proved".to_owned());
+        report.broken.push("the replica never held a lock when it was stopped, so the test proves nothing".to_owned());
         return report;
     };
     let begun = jiff::Timestamp::now();
-    report.figure("brands that the stopped replica holds", brands.len());
+    report.figure("brands locked by the stopped replica", brands.len());
     if brands.len() == BRANDS.len() {
-        report.broken.push("no brand is left that it doesn't hold: nothing is proved".to_owned());
+        report.broken.push("it holds the locks of all brands, so the test proves nothing".to_owned());
     }
     look_at_the_other(&parts, &brands, stopped_at, other.address, &mut report).await;
     tokio::time::sleep(BEFORE_LONG.saturating_sub(stopped_at.elapsed())).await;
     let left = left_from(pool, begun).await;
     if left > 0 {
-        report.broken.push(format!("{left} webhooks that had come before the stop are not applied {BEFORE_LONG:?} after it"));
+        report.broken.push(format!("{left} webhooks from before the stop are not applied {BEFORE_LONG:?} after it"));
     }
 
     drop(held);
@@ -197,7 +197,7 @@ async fn look_at_all(shop: &Shop, parts: &[Part], senders: Vec<Sender>, replicas
         for person in sample.chain((0..AFTERWARDS).map(|n| part.first + BEFORE + n)) {
             for (n, replica) in replicas.iter().enumerate() {
                 if !part.has_shown(replica.address, person, BEFORE_LONG).await {
-                    report.broken.push(format!("somebody of {} is never shown by replica {n}", part.slug));
+                    report.broken.push(format!("a person of {} is never found by replica {n}", part.slug));
                     return;
                 }
             }

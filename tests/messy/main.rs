@@ -121,11 +121,11 @@ fn region() -> Option<Region> {
 /// values are reported.
 fn judge_addresses(messy: &Messy, found: &BTreeSet<String>, own: &[String; 2], field: &str, told: &BTreeSet<String>) {
     let (sent, is_told) = (&messy.sent, told.contains(field));
-    assert!(found.iter().all(|value| own.contains(value)), "somebody else's: {sent} became {found:?}");
+    assert!(found.iter().all(|value| own.contains(value)), "another person's value: {sent} became {found:?}");
     match messy.meaning {
-        Meaning::Own => assert!(found.contains(&own[0]) && !is_told, "{sent} was not read: {found:?}"),
-        Meaning::Nothing => assert!(found.is_empty() && !is_told, "{sent} is nothing, not {found:?}"),
-        Meaning::Unclear => assert!(found.is_empty() && is_told, "{sent} is unclear, and became {found:?}; told: {told:?}"),
+        Meaning::Own => assert!(found.contains(&own[0]) && !is_told, "{sent} was not parsed: {found:?}"),
+        Meaning::Nothing => assert!(found.is_empty() && !is_told, "{sent} is a placeholder, not {found:?}"),
+        Meaning::Unclear => assert!(found.is_empty() && is_told, "{sent} is unclear, and became {found:?}; reported: {told:?}"),
     }
 }
 
@@ -190,7 +190,7 @@ fn judge_time(person: &Person, update: &Update, told: &BTreeSet<String>) {
         Meaning::Nothing => assert_eq!(update.at, UNCLEAR_AT, "{}", person.time.sent),
         Meaning::Unclear => {
             assert_eq!(update.at, UNCLEAR_AT, "{}", person.time.sent);
-            assert!(told.iter().any(is_time), "{} is not told: {told:?}", person.time.sent);
+            assert!(told.iter().any(is_time), "{} is not reported: {told:?}", person.time.sent);
         }
     }
 }

@@ -65,7 +65,7 @@ async fn lookups_that_arrive_meanwhile_travel_together_on_few_connections() {
     let (responses, ()) = futures_util::future::join(all, release).await;
     for (n, response) in responses.iter().enumerate() {
         assert_eq!(response.status, 200);
-        assert!(response.body.contains(&format!("\"p{n}@example.org\"")), "{n} got somebody else: {}", response.body);
+        assert!(response.body.contains(&format!("\"p{n}@example.org\"")), "lookup {n} got another person's answer: {}", response.body);
     }
     let metrics = hookpoint::telemetry::metrics().render();
     assert!(metrics.contains("hookpoint_batch_lookups_bucket"), "{metrics}");
@@ -97,7 +97,7 @@ async fn one_that_cannot_be_answered_takes_no_others_down() {
     for (n, response) in responses.iter().enumerate() {
         let expected = if n == 3 || n == 5 { 500 } else { 200 };
         assert_eq!(response.status, expected, "{n}: {}", response.body);
-        assert!(expected == 500 || response.body.contains(&format!("\"p{n}@example.org\"")), "{n} got somebody else");
+        assert!(expected == 500 || response.body.contains(&format!("\"p{n}@example.org\"")), "lookup {n} got another person's answer");
     }
     app.stop().await;
 }
@@ -142,7 +142,7 @@ async fn an_expired_answer_does_not_wait_for_a_store_that_is_known_to_be_away() 
         }
     };
     tokio::time::timeout(Duration::from_secs(20), again).await.expect("twenty old answers take less than twenty deadlines");
-    assert_eq!(app.ask(&queries[1]).await.status, 500, "who was never asked for");
+    assert_eq!(app.ask(&queries[1]).await.status, 500, "never looked up before");
     lock.rollback().await.unwrap();
     // A change from the meantime is visible as soon as Postgres is back.
     app.apply(vec![crate::load::contact("c0", 1, &[("name.first", "Bo")])]).await;
@@ -182,7 +182,7 @@ async fn an_answer_that_was_overtaken_on_its_way_is_given_but_not_remembered() {
         // This change has no notification, so only a replica without the cached answer sees it.
         sqlx::query("update answers set body = replace(body, 'Anna', 'Bo')").execute(app.pool()).await.unwrap();
         let then = app.ask(&queries[n]).await;
-        assert_eq!(then.body != given.body, n != 0, "overtaken by {what}");
+        assert_eq!(then.body != given.body, n != 0, "invalidated by {what}");
         sqlx::query("update answers set body = replace(body, 'Bo', 'Anna')").execute(app.pool()).await.unwrap();
         drop(blocker);
     }

@@ -111,7 +111,7 @@ async fn a_booking_is_cancelled_and_all_bookings_of_its_customer_are_seen_anew()
     assert_eq!(desk.shown().await, ["Booking: Styling session (confirmed)"]);
     assert!(matches!(desk.cancel(BOOKING).await.unwrap(), Refreshed::Done));
     let shown = desk.shown().await;
-    assert_eq!(shown.len(), 2, "also one that no webhook told of");
+    assert_eq!(shown.len(), 2, "also a booking without a webhook");
     assert!(shown[0].ends_with("(cancelled)") && shown[1].ends_with("(confirmed)"), "{shown:?}");
     assert_eq!((desk.outcomes().await, desk.cancellations()), (vec!["cancelled".to_owned()], 1));
     desk.close().await;
@@ -120,7 +120,7 @@ async fn a_booking_is_cancelled_and_all_bookings_of_its_customer_are_seen_anew()
 #[tokio::test]
 async fn a_booking_that_is_not_known_here_is_not_cancelled() {
     let desk = Desk::open().await;
-    assert!(matches!(desk.cancel("bk_2").await, Err(CancelError::NotKnown)), "it may be anybody's");
+    assert!(matches!(desk.cancel("bk_2").await, Err(CancelError::NotKnown)), "it may belong to anybody");
     assert_eq!((desk.outcomes().await.len(), desk.cancellations()), (0, 0));
     desk.close().await;
 }

@@ -97,7 +97,7 @@ async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
     assert!(scan.walk_due(Source::Omneo, ScheduleKind::Full).await.is_empty(), "everything is due later");
     assert_eq!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await, ["/api/v3/profiles"]);
     assert!(scan.is_known("new3@example.org").await && !scan.is_known("b3@example.org").await);
-    assert!(scan.is_known("b7@example.org").await, "who isn't in that is not gone");
+    assert!(scan.is_known("b7@example.org").await, "profiles outside the incremental run are not deleted");
     let row = scan.row().await;
     assert_eq!((row.scanned, row.changed, row.deleted, row.since), (1, 1, 0, Some(all.started_at - MINUTE * 15)));
     assert!(row.is_complete() && !row.is_failing() && row.is_reconcile);
@@ -121,7 +121,7 @@ async fn everything_is_walked_as_often_as_before_and_its_drift_is_kept() {
     scan.pass_time(MINUTE);
     assert!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.is_empty());
     scan.change(4);
-    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Full).await.len() >= 3, "two pages, and a look at who is gone");
+    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Full).await.len() >= 3, "two pages, and a check for deletions");
     assert!(!scan.is_known("b7@example.org").await && scan.is_known("new4@example.org").await);
     let all = scan.row().await;
     assert_eq!((all.since, all.last_full_started_at, all.deleted), (None, Some(all.started_at), 1));
@@ -157,7 +157,7 @@ async fn sources_that_cannot_tell_what_changed_are_not_asked_in_between() {
         }
     }
     let rows = list_streams(scan.app.pool(), scan.app.brand.id()).await.unwrap();
-    assert!(rows.len() == 2 && rows.iter().all(|row| row.since.is_none() && !row.is_reconcile), "nor does a pass come to its end without asking");
+    assert!(rows.len() == 2 && rows.iter().all(|row| row.since.is_none() && !row.is_reconcile), "a run does not end without a call");
     scan.pass_time(SignedDuration::from_hours(2));
     assert!(scan.walk_due(Source::OmnioTap, ScheduleKind::Incremental).await.is_empty());
     assert_eq!(scan.walk_due(Source::OmnioTap, ScheduleKind::Full).await.len(), 2);
@@ -170,8 +170,8 @@ async fn a_killed_pass_of_what_changed_goes_on_where_it_stood() {
     (0..90).for_each(|n| scan.change(n));
     let since = scan.kill_in_the_middle().await;
     let met: i64 = sqlx::query_scalar("select count(*) from sync_seen_keys").fetch_one(scan.app.pool()).await.unwrap();
-    assert_eq!(met, 0, "nobody is looked for as gone, so nobody need be remembered");
-    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "its lease holds still");
+    assert_eq!(met, 0, "an incremental run does not look for deletions, so it stores no seen keys");
+    assert!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "its lease is still valid");
     scan.pass_time(SignedDuration::from_secs(61));
     assert!(scan.walk_due(Source::Omneo, ScheduleKind::Full).await.is_empty());
     assert!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.len() <= 4);
@@ -191,7 +191,7 @@ async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_l
     scan.systems.forget_arrivals();
     let ended = scan.walker(Source::Omneo).scan(scan.stream(Source::Omneo, "profiles"), SyncMode::Full, &|_| {}).await.unwrap();
     let RunEnd::Complete { pass: SyncMode::Full, progress, deleted: 1, .. } = ended else { panic!("{ended:?}") };
-    assert_eq!((progress.scanned, progress.changed), (89, 0), "the rest was repaired by what was left");
+    assert_eq!((progress.scanned, progress.changed), (89, 0), "the remaining pages repaired the rest");
     // The remaining four pages, five pages of the full run, and a check for deletions.
     assert!(scan.systems.arrivals(Source::Omneo).len() >= 9);
     assert!(!scan.is_known("b7@example.org").await && scan.is_known("new89@example.org").await);
@@ -216,7 +216,7 @@ async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
     assert_eq!(
         (row.incremental_watermark, row.last_full_started_at),
         (all.incremental_watermark, all.last_full_started_at),
-        "the next one asks from there again"
+        "the next run starts at the same time again"
     );
     scan.pass_time(MINUTE * 16);
     assert_eq!(scan.walk_due(Source::Omneo, ScheduleKind::Incremental).await.len(), 5);

@@ -33,7 +33,7 @@ async fn every_documented_form_finds_the_customer() {
         assert_eq!(response.header("cache-control"), Some("no-store"));
         assert_eq!(serde_json::from_str::<Vec<Value>>(&response.body).unwrap(), expected, "{query}");
         let again = app.ask(&query).await;
-        assert_eq!(again.body, response.body, "the remembered answer has the same bytes");
+        assert_eq!(again.body, response.body, "the cached answer has the same bytes");
     }
     app.stop().await;
 }

@@ -164,7 +164,7 @@ async fn everything(pool: &Pool) -> String {
 async fn assert_nothing_is_left(app: &TestApp, why: &str) {
     let wanted = Wanted::new(&STRINGS);
     assert_eq!(wanted.find(&everything(app.pool()).await), None, "{why}: in the database");
-    assert_eq!(wanted.find(&std::fs::read_to_string(ledger_of(&app.database)).unwrap()), None, "{why}: in the ledger's file");
+    assert_eq!(wanted.find(&std::fs::read_to_string(ledger_of(&app.database)).unwrap()), None, "{why}: in the suppression file");
     assert_eq!(wanted.find(&logs().text()), None, "{why}: in the log");
     assert_eq!(wanted.find(&hookpoint::telemetry::metrics().render()), None, "{why}: in the metrics");
 }
@@ -288,7 +288,7 @@ async fn whatever_comes_in_later_about_an_erased_person_is_dropped() {
     let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::SyncarooMember, "erase-quiet", 2, &[("email.main", EMAIL)])]).await.unwrap();
     assert_eq!(applied.erased, ["syncaroo.member:erase-quiet".to_owned()].into());
     let (mut before, mut after) = (before, dump(app.pool(), app.brand.id()).await);
-    assert!(after["erased"].len() > before["erased"].len(), "the ledger learns");
+    assert!(after["erased"].len() > before["erased"].len(), "the suppression list is extended");
     for ledger in ["erasures", "erased"] {
         before.remove(ledger);
         after.remove(ledger);
@@ -470,7 +470,7 @@ async fn an_erasure_that_was_killed_after_the_ledger_is_finished_by_the_next_sta
     add_suppressions(app.pool(), &app.brand, &file(&app), &contact(), now()).await.unwrap();
     assert_eq!(app.by_email(EMAIL).await.len(), 1, "nothing is deleted yet");
     let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::OmnioTapContact, "erase-contact-0001", 9, &[("name.last", "X")])]).await;
-    assert_eq!(applied.unwrap().erased.len(), 1, "from the ledger on, nobody writes what was read before");
+    assert_eq!(applied.unwrap().erased.len(), 1, "after the suppression is stored, no writer may use data that it read before");
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
     let app = TestApp::start_with_open_door(Options { place: Some(place), ..Options::default() }).await;
@@ -506,7 +506,7 @@ async fn an_erasure_that_is_taken_back_lets_later_deliveries_count() {
     sqlx::raw_sql("update erasures set unerased_at = null, completed_at = null").execute(app.pool()).await.unwrap();
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0);
     app.heard().await;
-    assert_eq!(app.by_email(EMAIL).await.len(), 1, "taken back once is taken back for ever");
+    assert_eq!(app.by_email(EMAIL).await.len(), 1, "a revoked erasure stays revoked");
     app.stop().await;
 }
 

@@ -191,7 +191,7 @@ async fn what_is_hinted_at_often_is_asked_once() {
     office.hint_at_booking().await;
     assert_eq!(office.counts().await, (2, 0));
     office.follow().await;
-    assert_eq!((office.counts().await, office.shown().await.as_str()), ((1, 0), SHOWN), "the claimed one is somebody else's");
+    assert_eq!((office.counts().await, office.shown().await.as_str()), ((1, 0), SHOWN), "another worker has claimed it");
     // The worker that claimed it is gone.
     office.later(61).await;
     office.follow().await;

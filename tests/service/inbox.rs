@@ -318,16 +318,16 @@ async fn what_is_done_is_forgotten_after_a_month_and_its_id_later() {
     assert_eq!(
         states(&app).await,
         [("dead".to_owned(), "the body is not JSON: a word that is no JSON at byte 1".to_owned())],
-        "until somebody decides"
+        "until a person decides"
     );
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     accepted(&app, "omneo", &omneo, &profile).await;
-    assert_eq!(deliveries(&app).await.len(), 1, "both are known still");
+    assert_eq!(deliveries(&app).await.len(), 1, "both are still stored");
     app.clock.set(days(91));
     forget(days(91)).await;
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     accepted(&app, "omneo", &omneo, &profile).await;
-    assert_eq!(deliveries(&app).await.len(), 3, "and now they are not");
+    assert_eq!(deliveries(&app).await.len(), 3, "and now they are removed");
     app.stop().await;
 }
 
@@ -358,7 +358,7 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
     let claimed = slow.claim().await.unwrap();
     erase_contact(&app, "c-1").await;
     slow.work_off(claimed).await.unwrap();
-    assert_eq!(deliveries(&app).await.len(), 1, "the other's alone is left");
+    assert_eq!(deliveries(&app).await.len(), 1, "only the other person's is left");
     for event_id in ["e1", "e4"] {
         accepted(&app, "omniotap", &[], &contact(event_id, "c-1", "Anna", 3)).await;
     }

@@ -76,10 +76,10 @@ async fn somebody_whom_only_a_source_knows_is_found_in_the_same_lookup() {
     let crm = Crm::start();
     let app = crm.app("unknown", "").await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
-    assert_eq!(names(&app.by_phone(PHONE).await), ["Ann"], "what was heard is stored");
+    assert_eq!(names(&app.by_phone(PHONE).await), ["Ann"], "the source's answer is stored");
     let calls = crm.calls();
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
-    assert_eq!(crm.calls(), calls, "who is known is not asked about");
+    assert_eq!(crm.calls(), calls, "the source is not asked about a known person");
     crm.stop(app).await;
 }
 
@@ -132,11 +132,11 @@ async fn what_is_late_is_there_the_next_time() {
     let app = crm.app("unknown", "deadline_ms = 1000").await;
     crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_millis(2_500)));
     crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_millis(2_500)));
-    assert!(app.by_email(EMAIL).await.is_empty(), "the answer is what is known here");
+    assert!(app.by_email(EMAIL).await.is_empty(), "the answer contains the stored data");
     let calls = crm.calls();
     let query = format!("key={KEY}&channelAddressType=email&address={}", EMAIL.replace('@', "%40"));
     app.until(&query, |response| response.body.contains("Ann")).await;
-    assert_eq!(crm.calls(), calls, "nobody was asked again");
+    assert_eq!(crm.calls(), calls, "the source was not asked again");
     crm.stop(app).await;
 }
 
@@ -172,7 +172,7 @@ async fn whom_a_search_merely_resembles_is_nobody() {
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     assert!(app.by_email("nn@example.org").await.is_empty());
     let records: i64 = sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
-    assert_eq!(records, 1, "what was not asked for is not kept");
+    assert_eq!(records, 1, "other people in the response are not stored");
     crm.stop(app).await;
 }
 
@@ -199,7 +199,7 @@ async fn who_was_erased_is_not_brought_back_by_asking() {
     sqlx::query("delete from live_queries").execute(app.pool()).await.unwrap();
     let calls = crm.calls();
     assert!(app.by_email(EMAIL).await.is_empty() && app.by_phone(PHONE).await.is_empty());
-    assert!(crm.calls() > calls, "the source still knows her");
+    assert!(crm.calls() > calls, "she is still in the source");
     let left: i64 = sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
     assert_eq!(left, 0);
     crm.stop(app).await;

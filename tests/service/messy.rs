@@ -96,7 +96,7 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
     }
     // In each delivery's note, ...
     let rows = deliveries(&app).await;
-    assert!(rows.iter().all(|row| row.state == "done"), "everything else of it is applied");
+    assert!(rows.iter().all(|row| row.state == "done"), "the rest of the webhook is applied");
     let mut told: BTreeMap<(String, String), i64> = BTreeMap::new();
     for row in rows.iter().filter(|row| !row.note.is_empty()) {
         let fields = row.note.strip_prefix("applied; could not be read: ").unwrap();

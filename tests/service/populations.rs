@@ -127,7 +127,7 @@ async fn customers(app: &TestApp) -> BTreeMap<String, BTreeSet<RecordKey>> {
     let rows: Vec<(String, String)> = sqlx::query_as("select customer_key, record_key from customer_records").fetch_all(app.pool()).await.unwrap();
     let mut customers: BTreeMap<String, BTreeSet<RecordKey>> = BTreeMap::new();
     for (customer, record) in rows {
-        assert!(customers.entry(customer).or_default().insert(record.parse().unwrap()), "a key twice");
+        assert!(customers.entry(customer).or_default().insert(record.parse().unwrap()), "the same key twice");
     }
     customers
 }
@@ -144,13 +144,13 @@ async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
     let mut seen: BTreeSet<&RecordKey> = BTreeSet::new();
     for (customer, keys) in &found {
         for key in keys {
-            assert!(seen.insert(key), "{why}: {key} is of two customers");
+            assert!(seen.insert(key), "{why}: {key} belongs to two customers");
             let heirs = || keys.iter().any(|heir| live.contains(heir) && view.ends.get(heir) == view.ends.get(key));
-            assert!(live.contains(key) || (view.ends.contains_key(key) && heirs()), "{why}: {key} stands for {customer} without reason");
+            assert!(live.contains(key) || (view.ends.contains_key(key) && heirs()), "{why}: {key} represents {customer} without a reason");
         }
     }
     for key in &live {
-        assert!(seen.contains(key), "{why}: {key} is of no customer");
+        assert!(seen.contains(key), "{why}: {key} belongs to no customer");
     }
     for (key, end) in &view.ends {
         let heir = live.iter().any(|heir| view.ends.get(heir).unwrap_or(heir) == end);

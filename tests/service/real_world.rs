@@ -230,7 +230,7 @@ async fn an_id_that_several_people_seem_to_have_is_nobodys() {
     }
     omniotap(&app, "contact", "created", json!({"event_id": "c"}), json!({"id": "c-1", "firstName": "Anna", "updatedAt": ago(1)})).await;
     let found = customer(&app, "primaryID=c-1").await.unwrap();
-    assert_eq!(found["timeline"].as_array().unwrap().len(), 5, "what else it says");
+    assert_eq!(found["timeline"].as_array().unwrap().len(), 5, "the other fields");
     assert!(deliveries(&app).await.iter().all(|row| row.state == "done"));
     app.stop().await;
 }

@@ -53,7 +53,7 @@ async fn wait_for_the_sweep(app: &TestApp) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
     }
-    panic!("the sweep did not end in 10 s");
+    panic!("the derivation did not end in 10 s");
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_rebuild_gives_the_same_bytes_from_nothing_but_what_the_sources_said()
     let app = TestApp::demo().await;
     let expected = dump(app.pool(), app.brand.id()).await;
     let unchanged = run(app.pool(), &app.brand).await;
-    assert_eq!((unchanged.done, unchanged.customers), (unchanged.total, 0), "what is right is not written again");
+    assert_eq!((unchanged.done, unchanged.customers), (unchanged.total, 0), "unchanged customers are not written again");
     clear_what_is_derived(app.pool()).await;
     let made = run(app.pool(), &app.brand).await;
     assert!(made.customers >= 43, "{made:?}");
@@ -123,7 +123,7 @@ async fn changed_rules_reach_stored_customers_in_the_background() {
     let rule = ("[brands.demo.sources.omniotap]", "[brands.demo.identity]\nlink_by_phone = false\n\n[brands.demo.sources.omniotap]".to_owned());
     let app = TestApp::start_with(Options { replace: vec![rule], place: Some(place), ..Default::default() }).await;
     wait_for_the_sweep(&app).await;
-    assert_eq!(app.by_phone("+31644556677").await.len(), 2, "nobody had to say anything about them again");
+    assert_eq!(app.by_phone("+31644556677").await.len(), 2, "without any new data about them");
     assert!(!rederive(app.pool(), &app.brand).await.unwrap(), "there is nothing left to do");
     app.stop().await;
 }
@@ -178,7 +178,7 @@ async fn what_is_doubtful_is_a_review_once_and_gone_when_settled() {
     assert_eq!(reviews(&app).await, []);
     execute(app.pool(), "update decisions set undone_at = now()").await;
     run(app.pool(), &app.brand).await;
-    assert_eq!(reviews(&app).await.len(), 1, "an undone decision was never made");
+    assert_eq!(reviews(&app).await.len(), 1, "a revoked decision has no effect");
     app.apply(vec![deletion("b")]).await;
     assert_eq!(reviews(&app).await, []);
     app.stop().await;

@@ -92,7 +92,7 @@ async fn a_replica_that_hears_nothing_more_stops_trusting_what_it_remembers() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(degraded, "nothing was heard for ten seconds");
+    assert!(degraded, "no notification arrived for ten seconds");
     door.mute(false);
     listener_disconnected.stop().await;
     one.stop().await;

@@ -38,7 +38,7 @@ struct Stage {
 
 /// The database of an application, for connections outside the service.
 fn url_of(place: &Place) -> &str {
-    let Place::Server(Url(url)) = place else { panic!("the tests' server is nobody's own") };
+    let Place::Server(Url(url)) = place else { panic!("the tests' server is not an embedded one") };
     url
 }
 
@@ -198,7 +198,7 @@ async fn while_postgres_is_silent_what_is_remembered_is_given_and_afterwards_eve
         if stage.is_degraded().await {
             degraded_after.get_or_insert_with(|| silent_since.elapsed());
         } else {
-            assert!(degraded_after.is_none(), "nothing has changed that would make it whole");
+            assert!(degraded_after.is_none(), "nothing happened that could repair it");
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -209,7 +209,7 @@ async fn while_postgres_is_silent_what_is_remembered_is_given_and_afterwards_eve
     stage.expect_nothing_doubled(&mut broken).await;
     while stage.is_degraded().await {
         if healed_at.elapsed() > BEFORE_LONG {
-            broken.push(format!("health is degraded still {BEFORE_LONG:?} later"));
+            broken.push(format!("health is still degraded {BEFORE_LONG:?} later"));
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -225,7 +225,7 @@ async fn parts(stage: &Stage) -> Vec<(&'static str, String)> {
     let told: Value = serde_json::from_str(&ready.body).unwrap();
     let parts = ["lookups", "changes", "storing", "applying"].map(|part| (part, told[part].as_str().unwrap_or("not told").to_owned()));
     let is_known = |told: &str| ["ok", "failing"].contains(&told);
-    assert!(parts.iter().all(|(_, told)| is_known(told)), "/health/ready does not tell how each part is: {}", ready.body);
+    assert!(parts.iter().all(|(_, told)| is_known(told)), "/health/ready does not list the parts: {}", ready.body);
     parts.into()
 }
 
@@ -250,7 +250,7 @@ async fn health_and_metrics_tell_of_a_silence_and_of_its_end() {
     let stage = Stage::start("watched", &["watched"]).await;
     let mut traffic = stage.traffic("watched");
     traffic.until_under_way().await;
-    until_parts(&stage, Instant::now(), is_whole).await.expect("all is well at first");
+    until_parts(&stage, Instant::now(), is_whole).await.expect("everything works at first");
     let begin = Instant::now();
     while stage.gauge(WATCHED).await.is_none() && begin.elapsed() < BEFORE_LONG {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -268,16 +268,16 @@ async fn health_and_metrics_tell_of_a_silence_and_of_its_end() {
     until_parts(&stage, silent_since, is_failing).await.expect("nothing is stored any more");
     // Longer than the interval of the checks.
     while silent_since.elapsed() < Duration::from_secs(14) {
-        assert_eq!(stage.gauge(WATCHED).await, watched, "nobody can look at the inbox");
+        assert_eq!(stage.gauge(WATCHED).await, watched, "the inbox cannot be checked");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 
     stage.wire.heal();
     let healed_at = Instant::now();
-    until_parts(&stage, healed_at, is_whole).await.expect("all is well again");
+    until_parts(&stage, healed_at, is_whole).await.expect("everything works again");
     assert!(!stage.is_degraded().await);
     while stage.gauge(WATCHED).await <= watched {
-        assert!(healed_at.elapsed() < Duration::from_secs(20), "nobody looks at the inbox any more");
+        assert!(healed_at.elapsed() < Duration::from_secs(20), "the inbox is not checked any more");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     traffic.end().await;
@@ -333,7 +333,7 @@ async fn writers_that_hang_hold_up_nobody_but_their_own_brands() {
         tokio::time::sleep(Duration::from_millis(800)).await;
     }
     for slug in ["a", "b"] {
-        assert!(!is_applied(slug, 1).await, "somebody else writes into {slug}: nobody was held up, so nothing is proved");
+        assert!(!is_applied(slug, 1).await, "another writer uses {slug}: no worker was delayed, so the test proves nothing");
     }
     for writer in writers {
         writer.close().await.unwrap();
@@ -348,6 +348,6 @@ async fn writers_that_hang_hold_up_nobody_but_their_own_brands() {
     }
     let query = "select count(*), count(*) filter (where state = 'done') from deliveries";
     let (stored, done): (i64, i64) = sqlx::query_as(query).fetch_one(app.pool()).await.unwrap();
-    assert_eq!((stored, done), (32, 32), "each is there once, and done");
+    assert_eq!((stored, done), (32, 32), "each is stored once, and done");
     app.stop().await;
 }

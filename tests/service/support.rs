@@ -60,7 +60,7 @@ static LOGS: OnceLock<Logs> = OnceLock::new();
 
 /// For a process that captures its log in another way.
 pub fn adopt_logs(logs: Logs) {
-    assert!(LOGS.set(logs).is_ok(), "somebody listens already");
+    assert!(LOGS.set(logs).is_ok(), "a subscriber is set already");
 }
 
 pub fn logs() -> &'static Logs {

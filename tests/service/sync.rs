@@ -258,7 +258,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     let RunEnd::Broken(reason) = scan.scan(Source::OmnioTap, "contacts").await else { panic!() };
     let rows = list_streams(&pool, brand_id).await.unwrap();
     assert!(rows.iter().any(|row| row.note == reason && row.is_failing() && row.last_full_started_at.is_some()), "{reason}");
-    assert!(scan.is_known("p0@example.org").await, "nobody is gone because of that");
+    assert!(scan.is_known("p0@example.org").await, "nobody is deleted because of that");
     scan.stop().await;
 }
 
@@ -312,7 +312,7 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
     scan.systems.forget_arrivals();
     let RunEnd::Complete { progress, .. } = scan.walker(Source::OmnioTap).scan(stream, SyncMode::Full, &|_| {}).await.unwrap() else { panic!() };
-    assert_eq!(progress.scanned, 90, "a new pass, from the beginning");
+    assert_eq!(progress.scanned, 90, "a new run, from the beginning");
     scan.stop().await;
 }
 
@@ -333,11 +333,11 @@ async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_an
     assert!(!scan.row_of("contacts").await.is_complete());
     walk_due_at(&scan, Source::OmniLab).await;
     let row = scan.row_of("bookings").await;
-    assert!(row.is_complete() && row.scanned == 0, "nobody is known yet");
+    assert!(row.is_complete() && row.scanned == 0, "nobody is stored yet");
     scan.systems.clear_faults();
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_mins(16));
     walk_due_at(&scan, Source::OmnioTap).await;
-    assert!(walk_due_at(&scan, Source::OmniLab).await >= 3, "they are asked about at once");
+    assert!(walk_due_at(&scan, Source::OmniLab).await >= 3, "the source is asked about them at once");
     let row = scan.row_of("bookings").await;
     assert!(row.is_complete() && row.scanned == 3, "{}", row.scanned);
     assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "and once");

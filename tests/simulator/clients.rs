@@ -169,7 +169,7 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
         assert!(all().await);
         assert_eq!(tokens(), 1, "{source}");
         line.stage.systems.end_tokens(source);
-        assert!(all().await, "what was refused is asked again");
+        assert!(all().await, "the refused request is sent again");
         assert_eq!(tokens(), 2, "{source}: once for all");
         line.stage.systems.add_fault(source, Part::Api, Fault::ExpiredTokens);
         assert!(line.call(source, &asks[0]).await.is_ok());
@@ -190,7 +190,7 @@ async fn who_gives_no_token_is_told_and_waited_for_not_at_all() {
             let called = line.call(source, &question(&line, source)).await;
             assert!(matches!(called, Err(CallError::NoToken(_))), "{source}: {fault:?}");
             let arrivals = line.stage.systems.arrivals(source);
-            assert!(arrivals.iter().all(|arrival| arrival.path.contains("token")), "{source}: nothing is asked without one");
+            assert!(arrivals.iter().all(|arrival| arrival.path.contains("token")), "{source}: no request is sent without a token");
             line.close().await;
         }
     }
@@ -240,7 +240,7 @@ async fn each_fault_is_met_and_the_next_call_is_as_always() {
         for fault in &faults {
             line.stage.systems.set_fault(source, Part::Api, Some(fault.clone()));
             let called = line.call(source, &ask).await;
-            assert!(is_expected(fault, source, called.as_ref().err()), "{source}: {fault:?} came to {:?}", called.err());
+            assert!(is_expected(fault, source, called.as_ref().err()), "{source}: {fault:?} resulted in {:?}", called.err());
             line.stage.systems.clear_faults();
             let after = line.call(source, &ask).await.unwrap_or_else(|error| panic!("{source} after {fault:?}: {error}"));
             assert!(after.there == usual.there && after.changes.len() == usual.changes.len(), "{source} after {fault:?}");
@@ -266,7 +266,7 @@ async fn a_429_is_an_error_and_not_asked_again_at_once() {
             let arrivals = line.stage.systems.arrivals(source);
             assert_eq!(arrivals.iter().filter(|arrival| !arrival.path.contains("token")).count(), 1, "{source} {after:?}");
             if after.is_some() {
-                assert!(line.call(source, &ask).await.is_ok(), "{source}: it goes on when it may");
+                assert!(line.call(source, &ask).await.is_ok(), "{source}: calls continue after the limit");
             }
             line.close().await;
         }

@@ -85,7 +85,7 @@ async fn faults_meet_one_request_or_one_part() {
     }
     stage.systems.set_fault(OmniLab, Part::Tokens, Some(Fault::Status(500)));
     assert_eq!(stage.ask_for_token(OmniLab, "any").await.status(), 500);
-    assert_eq!(stage.bare(OmniLab, reqwest::Method::GET, "/v1/x").send().await.unwrap().status(), 401, "the other part is as always");
+    assert_eq!(stage.bare(OmniLab, reqwest::Method::GET, "/v1/x").send().await.unwrap().status(), 401, "the other part works normally");
     stage.systems.clear_faults();
     stage.token(OmniLab).await;
     stage.close().await;
@@ -109,5 +109,5 @@ async fn systems_end_with_everything_they_hold() {
     let (held, ()) = tokio::join!(held, end);
     assert!(held.map_or(true, |answer| answer.status() == 503));
     drop(endless);
-    assert!(client.get(url).send().await.is_err(), "nobody listens any more");
+    assert!(client.get(url).send().await.is_err(), "the port is closed");
 }

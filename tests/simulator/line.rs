@@ -72,7 +72,7 @@ impl Line {
     pub async fn scan(&self, source: Source, first: Ask) -> (Vec<String>, usize) {
         let (mut there, mut pages, mut ask, mut asked) = (Vec::new(), 0, Some(first), BTreeSet::new());
         while let Some(next) = ask {
-            assert!(asked.insert(next.clone()), "a page is asked for once");
+            assert!(asked.insert(next.clone()), "each page is requested once");
             let heard = self.call(source, &next).await.unwrap_or_else(|error| panic!("{source}: {error}"));
             there.extend(heard.there.iter().cloned());
             pages += 1;

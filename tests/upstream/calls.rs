@@ -153,7 +153,7 @@ async fn a_url_is_followed_to_the_origins_of_the_account_and_nowhere_else() {
     }
     assert_eq!((vendor.arrivals().len(), files.arrivals().len(), foreign.arrivals().len(), foreign.connections()), (1, 1, 0, 0));
     let granted: i64 = sqlx::query_scalar("select sum(number)::bigint from call_grants").fetch_one(replica.pool()).await.unwrap();
-    assert_eq!(granted, 2, "what goes nowhere costs nothing");
+    assert_eq!(granted, 2, "a call that was not made does not count");
     replica.stop().await;
 }
 
@@ -166,7 +166,7 @@ async fn only_what_may_be_sent_twice_is() {
     assert!(matches!(replica.ask("post", "a").await, Err(CallError::Unreachable)));
     assert_eq!((vendor.arrivals().len(), vendor.arrivals()[2].method.as_str(), vendor.arrivals()[2].body.as_str()), (3, "POST", "{\"about\":\"a\"}"));
     vendor.behave(|_| answer(200, &[], b""));
-    assert_eq!(replica.ask("post", "b").await.unwrap(), "null", "what is done needs no words");
+    assert_eq!(replica.ask("post", "b").await.unwrap(), "null", "a successful action needs no body");
     replica.stop().await;
 }
 
@@ -185,7 +185,7 @@ async fn connections_are_used_again_and_none_is_left() {
     let asked = hanging.iter().map(|about| tokio::time::timeout(Duration::from_millis(50), replica.ask("get", about)));
     assert!(futures_util::future::join_all(asked).await.iter().all(Result::is_err));
     until("nothing is under way", || replica.account.calls_under_way() == 0 && vendor.connections() == 0).await;
-    assert!(vendor.arrivals().len() <= 20 + 8, "those that nobody waited for were never made");
+    assert!(vendor.arrivals().len() <= 20 + 8, "calls without a waiting caller were never made");
     replica.stop().await;
 }
 

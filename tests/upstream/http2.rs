@@ -66,7 +66,7 @@ async fn a_call_that_hangs_leaves_the_others_alone() {
     };
     let (heard, ()) = tokio::join!(hanging, others);
     assert!(matches!(heard, Err(CallError::TimedOut)));
-    assert!(vendor.arrivals().iter().all(|arrival| arrival.connection == 0), "its connection lives");
+    assert!(vendor.arrivals().iter().all(|arrival| arrival.connection == 0), "its connection stays open");
     replica.stop().await;
 }
 

@@ -53,7 +53,7 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
             assert!(matches!(try_call(replica, "b").await, Err(CallError::RateLimited)));
         }
         assert_eq!(vendor.arrivals().len(), 1);
-        assert!(one.account.is_open(), "that is no fault");
+        assert!(one.account.is_open(), "throttling does not count as a failure");
         one.stop().await;
         two.stop().await;
     }
@@ -69,7 +69,7 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
         let ask = Ask::about("get", "b");
         let called = replica.account.call(&ask, CallPriority::Live, Duration::from_secs(timeout));
         // Long before its timeout.
-        let called = tokio::time::timeout(Duration::from_secs(20), called).await.expect("it is told");
+        let called = tokio::time::timeout(Duration::from_secs(20), called).await.expect("the waiting call is notified");
         assert!(if is_had { called.is_ok() } else { matches!(called, Err(CallError::RateLimited)) });
         assert_eq!(vendor.arrivals().len(), 1 + usize::from(is_had));
         replica.stop().await;
@@ -91,7 +91,7 @@ async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
         refused += usize::from(matches!(try_call(&replica, &n.to_string()).await, Err(CallError::RateLimited)));
     }
     assert_eq!((vendor.arrivals().len(), refused), (6, 4));
-    assert!(row(&replica).await.spent_until.is_some(), "that is shown");
+    assert!(row(&replica).await.spent_until.is_some(), "the limit is reported");
     replica.stop().await;
 }
 
@@ -150,7 +150,7 @@ async fn an_account_that_fails_is_left_alone_until_one_call_finds_it_well() {
     assert!(!replica.account.is_open());
     vendor.behave(|_| json(200, "1"));
     until("it may be tried again", || replica.account.is_open()).await;
-    assert_eq!(replica.ask("get", "probe").await.unwrap(), "1", "whoever tries gets the answer");
+    assert_eq!(replica.ask("get", "probe").await.unwrap(), "1", "the testing call gets the answer");
     assert_eq!(replica.ask("get", "a").await.unwrap(), "1");
     replica.stop().await;
 }

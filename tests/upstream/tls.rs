@@ -38,7 +38,7 @@ async fn failure(replica: &Replica) -> String {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it is not left alone");
+    panic!("the circuit breaker is closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +97,7 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
                 assert!(matches!(heard, Err(CallError::UntrustedCertificate(why)) if why == expected), "{words}: {heard:?}");
                 assert!(heard.unwrap_err().is_retryable(), "a certificate can be renewed");
             }
-            assert!(matches!(replica.ask("get", "3").await, Err(CallError::CircuitOpen)), "it is left alone");
+            assert!(matches!(replica.ask("get", "3").await, Err(CallError::CircuitOpen)), "the circuit breaker is open");
             assert_eq!(failure(&replica).await, words);
             assert!(vendor.arrivals().is_empty());
             replica.stop().await;

@@ -133,7 +133,7 @@ async fn who_finds_out_whether_an_account_is_back_asks_for_a_token_however_often
             Err(CallError::CircuitOpen) => tokio::time::sleep(Duration::from_millis(20)).await,
             heard => panic!("{heard:?}"),
         }
-        assert_eq!(tokens(&vendor).len(), without, "nobody finds anything out without asking");
+        assert_eq!(tokens(&vendor).len(), without, "a revoked token is noticed by a request only");
     }
     replica.stop().await;
 }

@@ -166,6 +166,6 @@ fn another_header_is_looked_at_besides_the_signature() {
         for wrong in ["", "Bearer", "Bearer abc-def-gh", "Bearer abc-def-ghi ", "Bearer abc-def-ghi,Bearer abc-def-ghi"] {
             assert_eq!(by(NEW, Some(wrong)), Err(VerificationError::Wrong("authorization")), "{wrong}");
         }
-        assert_eq!(by(OTHER, Some("Bearer abc-def-ghi")), Err(VerificationError::Wrong("signature")), "it stands for no signature");
+        assert_eq!(by(OTHER, Some("Bearer abc-def-ghi")), Err(VerificationError::Wrong("signature")), "it does not replace a signature");
     }
 }

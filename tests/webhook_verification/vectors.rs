@@ -84,6 +84,6 @@ fn what_is_let_in_keeps_its_body_and_the_headers_that_reading_needs() {
         let incoming = UnverifiedWebhook { headers: &vector.headers, secret: None, body: &vector.body, received_at: vector.received_at };
         let admitted = vector.door.verify(reader, &incoming).map_err(|refused| refused.to_string()).unwrap();
         assert!(admitted.delivery.body == vector.body && admitted.delivery.received_at == vector.received_at);
-        assert_eq!(admitted.delivery.headers.keys().collect::<Vec<_>>(), ["webhook-id"], "no signature is kept");
+        assert_eq!(admitted.delivery.headers.keys().collect::<Vec<_>>(), ["webhook-id"], "no signature is stored");
     }
 }

@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(
             Phone::parse_e164("+49069000024").map(|phone| phone.as_str().to_owned()).as_deref(),
             Ok("+49069000024"),
-            "what is E.164 keeps its digits"
+            "E.164 keeps its digits"
         );
         assert!(Phone::normalise("011 15-2345-6789", "AR".parse().ok()).is_err(), "would have to be rewritten");
         assert!(Phone::normalise("0085221234567", "HK".parse().ok()).is_err(), "008 is a prefix too");

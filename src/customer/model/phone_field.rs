@@ -205,7 +205,7 @@ mod tests {
         ] {
             assert_eq!(field(raw, "NL"), (vec!["+31201234567;ext=5".to_owned()], false), "{raw}");
         }
-        assert_eq!(field("+31201234567;ext=5", ""), (vec!["+31201234567;ext=5".to_owned()], false), "its own form is read again");
+        assert_eq!(field("+31201234567;ext=5", ""), (vec!["+31201234567;ext=5".to_owned()], false), "its own form is parsed again");
     }
 
     #[test]

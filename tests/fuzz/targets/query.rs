@@ -53,11 +53,11 @@ fn nobody_else_matters(query: &str, found: &Outcome) {
 fn means_itself(query: &str, question: &Question) {
     let (kind, text) = question.parts();
     let sent = oracle(query, if kind == "id" { "primaryID" } else { "address" }).and_then(|sent| String::from_utf8(sent).ok());
-    let sent = sent.expect("what is accepted is well-formed and there once");
+    let sent = sent.expect("an accepted parameter is well-formed and unique");
     match kind {
         "telephone" => assert_eq!(sent.replacen(' ', "+", 1), text, "a phone number is its own key"),
         "email" => assert!(sent.contains('@') && sent.trim() == sent),
-        _ => assert_eq!(sent, text, "an id is not touched"),
+        _ => assert_eq!(sent, text, "an id is not changed"),
     }
     let value = utf8_percent_encode(text, NON_ALPHANUMERIC);
     let again = match kind {
@@ -68,8 +68,8 @@ fn means_itself(query: &str, question: &Question) {
     if again.len() <= MAX_QUERY {
         let split = Query::split(&again, "key").expect("it is short");
         let asked = split.asked().expect("it has one form");
-        assert!(asked.parts() == question.parts(), "the cache is asked for other words");
-        assert!(asked.validate().as_ref() == Ok(question), "the canonical form means something else");
+        assert!(asked.parts() == question.parts(), "the cache key differs");
+        assert!(asked.validate().as_ref() == Ok(question), "the canonical form is another query");
     }
     assert_eq!(format!("{question:?}"), "Question([redacted])");
 }

@@ -20,12 +20,12 @@ pub fn check(source: Source, data: &[u8]) {
     let (headers, body) = split(data);
     let mut settings = SourceSettings::default();
     let found = read(source, &settings, &headers, body);
-    assert!(read(source, &settings, &headers, body) == found, "the same delivery says something else");
+    assert!(read(source, &settings, &headers, body) == found, "the same delivery is parsed differently");
     judge(&found);
     if let Some(more) = with_unknown_fields(body) {
         // Without an id, the content identifies the delivery.
         let is_known_by_content = source == Source::OmniLab && headers.get("webhook-id").and_then(|id| clean_id(id)).is_none();
-        assert!(is_known_by_content || read(source, &settings, &headers, &more) == found, "a field that nobody knows matters");
+        assert!(is_known_by_content || read(source, &settings, &headers, &more) == found, "an unknown field matters");
     }
     settings.omneo.identity_kinds = [("crm".to_owned(), "omniotap.contact".to_owned())].into();
     settings.omnilab.external_id_kind = ExternalIdKinds::One("omneo.profile".to_owned());
@@ -91,15 +91,15 @@ fn judge_change(change: &Change) {
             assert!(record.name().first.is_none_or(|name| !name.is_empty()));
             let nobody =
                 Change::Record { key: RecordKey { id: "x".to_owned(), ..key.clone() }, update: Update { fields: BTreeMap::new(), ..update.clone() } };
-            assert_eq!(shown, format!("{nobody:?}"), "Debug output tells values");
+            assert_eq!(shown, format!("{nobody:?}"), "Debug output contains values");
         }
         Change::Event { key, update } => {
-            assert!(key.to_string().parse::<EventKey>().as_ref() == Ok(key), "a key is read as another");
+            assert!(key.to_string().parse::<EventKey>().as_ref() == Ok(key), "a key is parsed as another");
             assert!(key.id.chars().count() <= MAX_ID_CHARS && clean(&key.id) == key.id && !key.what.contains(':'));
             judge_update(update);
             let nothing =
                 Change::Event { key: EventKey { id: "x".to_owned(), ..key.clone() }, update: Update { fields: BTreeMap::new(), ..update.clone() } };
-            assert_eq!(shown, format!("{nothing:?}"), "Debug output tells values");
+            assert_eq!(shown, format!("{nothing:?}"), "Debug output contains values");
         }
         Change::Merge(merge) => {
             judge_record_key(&merge.loser);
@@ -110,17 +110,17 @@ fn judge_change(change: &Change) {
 }
 
 fn judge_record_key(key: &RecordKey) {
-    assert!(key.to_string().parse::<RecordKey>().as_ref() == Ok(key), "a key is read as another");
-    assert!((1..=MAX_ID_CHARS).contains(&key.id.chars().count()) && clean(&key.id) == key.id, "an id that can't be kept");
+    assert!(key.to_string().parse::<RecordKey>().as_ref() == Ok(key), "a key is parsed as another");
+    assert!((1..=MAX_ID_CHARS).contains(&key.id.chars().count()) && clean(&key.id) == key.id, "an id that cannot be stored");
 }
 
 /// A stored update is valid for Postgres, can be read back unchanged, and changes nothing if it is repeated.
 fn judge_update(update: &Update) -> FieldVersions {
     let is_told = |name: &String| name.starts_with("unread.");
-    assert!(update.scope != Scope::Deletion || update.fields.keys().all(is_told), "what is gone has no fields but those that tell what is unclear");
-    assert!((-2_208_988_800..7_258_118_400).contains(&update.at.as_second()), "a time that would push everything else away");
+    assert!(update.scope != Scope::Deletion || update.fields.keys().all(is_told), "a deletion has only the fields of unparsed values");
+    assert!((-2_208_988_800..7_258_118_400).contains(&update.at.as_second()), "a time that would override everything else");
     for (name, value) in &update.fields {
-        assert!(!name.chars().any(char::is_control), "the name of a field that can't be kept");
+        assert!(!name.chars().any(char::is_control), "a field name that cannot be stored");
         match value {
             Some(Value::Array(items)) => items.iter().for_each(judge_value),
             Some(value) => judge_value(value),
@@ -129,18 +129,18 @@ fn judge_update(update: &Update) -> FieldVersions {
     }
     let versions = FieldVersions::from(update.clone());
     let text = serde_json::to_string(&versions).expect("JSON");
-    let back: FieldVersions = serde_json::from_str(&text).expect("what was written can be read");
-    assert!(back == versions && serde_json::to_string(&back).expect("JSON") == text, "what is kept comes back otherwise");
+    let back: FieldVersions = serde_json::from_str(&text).expect("stored data can be parsed");
+    assert!(back == versions && serde_json::to_string(&back).expect("JSON") == text, "stored data is read back differently");
     let mut twice = versions.clone();
     twice.join(back);
-    assert!(twice == versions, "saying it twice says more");
+    assert!(twice == versions, "repeating an update changes the state");
     versions
 }
 
 fn judge_value(value: &Value) {
     match value {
         Value::String(text) => {
-            assert!(!text.is_empty() && clean(text) == *text, "a text that isn't clean");
+            assert!(!text.is_empty() && clean(text) == *text, "a text that is not clean");
             // A record's key has its kind before the shortened text.
             assert!(text.chars().count() <= MAX_CHARS + 40, "a text that is too long");
         }

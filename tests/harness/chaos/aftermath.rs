@@ -39,7 +39,7 @@ pub async fn look_at_all(
     report.figure("webhooks without a 2xx, by status (0: no answer), all sent again", format!("{failures:?}"));
     let odd: Vec<u16> = failures.0.keys().chain(failures.1.keys()).copied().filter(|status| ![0, 401, 408, 429, 500, 503].contains(status)).collect();
     if !odd.is_empty() {
-        report.broken.push(format!("webhooks were refused with {odd:?}"));
+        report.broken.push(format!("webhooks were rejected with unexpected statuses: {odd:?}"));
     }
     let acknowledged: BTreeSet<usize> = sender.end(Duration::ZERO).await.into_iter().collect();
     let acknowledged_versions = of_versions.end(Duration::ZERO).await;
@@ -60,7 +60,7 @@ pub async fn look_at_all(
     field.systems.webhooks_settled().await;
     if !scan(&field.harness.directory("walk"), url, field.systems, secrets).await {
         let said = std::fs::read_to_string(field.harness.directory("walk").join("walk.log")).unwrap_or_default();
-        report.broken.push(format!("`hookpoint sync run` failed in the end: {said}"));
+        report.broken.push(format!("`hookpoint sync run` failed at the end:  {said}"));
     }
     let of_source = Shop::with(url.to_owned(), &demo(field.systems)).await;
     let differing = differences(field.systems.world(), &of_source).await;
@@ -72,7 +72,7 @@ pub async fn look_at_all(
     for (n, member) in field.members.iter().enumerate() {
         for person in (0..asked.strangers.load(Ordering::SeqCst)).step_by(7) {
             if !asking::finds_stranger(&member.record, STRANGERS + person).await {
-                report.broken.push(format!("replica {n} does not find somebody whom the source knows: {person}"));
+                report.broken.push(format!("replica {n} does not find a person who is only in the source: {person}"));
             }
         }
     }
@@ -116,7 +116,7 @@ pub fn look_for_people_in_logs(directory: &Path, report: &mut Report) {
         let told = text.lines().find(|line| {
             ["@example", "%40example", "+316", "%2B316", "Bakker", "Dijkstra", "stand-o", "key=desk"].iter().any(|some| line.contains(some))
         });
-        report.broken.extend(told.map(|line| format!("{} tells of somebody: {line}", log.display())));
+        report.broken.extend(told.map(|line| format!("{} contains personal data: {line}", log.display())));
     }
-    report.figure("logs in which nobody is named", format!("{} MB", bytes / 1_000_000));
+    report.figure("logs without personal data", format!("{} MB", bytes / 1_000_000));
 }

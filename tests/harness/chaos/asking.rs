@@ -146,7 +146,7 @@ impl LookupQuery {
                 if let (LookupTarget::Still, Some(life)) = (whom, life)
                     && seen.remembered.contains(&(replica, life, person))
                 {
-                    seen.wrong.push(format!("replica {replica}: {status} for {person} at {}, who was answered by it before", jiff::Timestamp::now()));
+                    seen.wrong.push(format!("replica {replica}: {status} for {person} at {}, whom it had found before", jiff::Timestamp::now()));
                 }
                 seen.missed.push(missed(format!("{name} {person}: {status}")));
             }
@@ -164,7 +164,7 @@ impl LookupQuery {
             LookupTarget::Still | LookupTarget::Moving => {
                 let version = changes::version(person, body).filter(|_| is_of("desk", person, body)).ok_or_else(text)?;
                 let most = if matches!(whom, LookupTarget::Still) { 0 } else { self.versions.load(Ordering::SeqCst) as u64 };
-                if version > most { Err(format!("version {version}, of which nobody has told yet")) } else { Ok(Some(version)) }
+                if version > most { Err(format!("version {version}, which was not sent yet")) } else { Ok(Some(version)) }
             }
         }
     }
@@ -199,8 +199,8 @@ fn name(whom: LookupTarget) -> &'static str {
     match whom {
         LookupTarget::Still => "known people",
         LookupTarget::Moving => "people who change",
-        LookupTarget::Nobody => "people whom nobody knows",
-        LookupTarget::Stranger => "people whom only the source knows",
+        LookupTarget::Nobody => "unknown people",
+        LookupTarget::Stranger => "people only in the source",
     }
 }
 

@@ -87,9 +87,9 @@ impl WebhookForger {
         self.is_over.store(true, Ordering::SeqCst);
         let seen = self.seen.lock().unwrap();
         let Seen { forged, replayed, renamed, believed } = &*seen;
-        report.figure("webhooks of somebody else", format!("{forged} forged, {replayed} recorded ones, {renamed} under another event's name"));
+        report.figure("forged and replayed webhooks", format!("{forged} forged, {replayed} recorded ones, {renamed} under another event's name"));
         if let Some(first) = believed.first() {
-            report.broken.push(format!("{} of them were believed: {first}", believed.len()));
+            report.broken.push(format!("{} of them were accepted: {first}", believed.len()));
         }
     }
 }

@@ -313,14 +313,14 @@ async fn go_through(field: &mut Field<'_>, chaos: Chaos, flow: &Flow, url: &str,
         let took = last.elapsed();
         longest = longest.max(took);
         match complaint {
-            Some(complaint) => report.late.push(format!("round {n}: not all was well {HEALED:?} after its last fault: {complaint}")),
-            None => (chaos.tell)(format!("    all is well {:.1} s after the last fault", took.as_secs_f64())),
+            Some(complaint) => report.late.push(format!("round {n}: not recovered {HEALED:?} after its last fault: {complaint}")),
+            None => (chaos.tell)(format!("    recovered {:.1} s after the last fault", took.as_secs_f64())),
         }
         let from = Instant::now();
         wait_until(field, begin + chaos.round.lasts, report).await;
         calm.push((from, Instant::now()));
     }
-    report.figure("until all was well after the last fault of a round, the longest", format!("{:.1} s", longest.as_secs_f64()));
+    report.figure("longest recovery after the last fault of a round", format!("{:.1} s", longest.as_secs_f64()));
 }
 
 /// Waits, and restarts replicas that ended.
@@ -342,7 +342,7 @@ async fn complaints(field: &Field<'_>, flow: &Flow, url: &str) -> Option<String>
             return Some(complaint);
         }
         if !asking::answers_about_nobody(&member.record, 0).await {
-            return Some("nobody is looked up in Postgres".to_owned());
+            return Some("lookups do not reach Postgres".to_owned());
         }
     }
     // Some webhooks are always in flight.

@@ -106,7 +106,7 @@ impl Member {
                 Some(status) => {
                     self.record.goes();
                     self.record.life.fetch_add(1, Ordering::SeqCst);
-                    let mistake = format!("{} ended although nobody here ended it: {status}", self.name);
+                    let mistake = format!("{} ended unexpectedly: {status}", self.name);
                     (State::Down(Some(Instant::now() + PAUSE)), Some(mistake))
                 }
                 None => (State::Running(replica), None),
@@ -135,11 +135,11 @@ impl Member {
         while begin.elapsed() < Duration::from_secs(20) {
             match replica.process.ended() {
                 Some(status) if status.success() => return None,
-                Some(status) => return Some(format!("{} was told to end, and ended with {status}", self.name)),
+                Some(status) => return Some(format!("{} ended with {status} after SIGTERM", self.name)),
                 None => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
-        Some(format!("{} was told to end, and did not within 20 s", self.name))
+        Some(format!("{} did not end within 20 s after SIGTERM", self.name))
     }
 
     /// Marks it as unavailable, unless it already is.
@@ -194,14 +194,14 @@ impl Member {
     pub async fn complaint(&self) -> Option<String> {
         if !self.is_running() {
             let said = if let State::Starting(starting) = &self.state { starting.said() } else { String::new() };
-            return Some(format!("{} does not run; it is asked to start: {}, and said: {said}", self.name, !matches!(self.state, State::Down(None))));
+            return Some(format!("{} does not run; it was started: {}, its log: {said}", self.name, !matches!(self.state, State::Down(None))));
         }
         let mut connection = Connection::new(self.record.address);
         let asked = connection.ask(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let Ok(Ok(response)) = tokio::time::timeout(Duration::from_secs(2), asked).await else {
-            return Some(format!("{} does not say how it is", self.name));
+            return Some(format!("{} does not answer the health check", self.name));
         };
         let text = String::from_utf8_lossy(response.body).into_owned();
-        (response.status != 200 || text.contains("failing")).then(|| format!("{} says of itself: {} {text}", self.name, response.status))
+        (response.status != 200 || text.contains("failing")).then(|| format!("{} reports: {} {text}", self.name, response.status))
     }
 }

@@ -116,7 +116,7 @@ impl<'a> Field<'a> {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("Postgres is not told: {statement}");
+        panic!("Postgres did not execute: {statement}");
     }
 }
 

@@ -31,7 +31,7 @@ fn what_holds_a_body_or_a_secret_has_no_debug_output() {
     use hookpoint::sources::{Delivery, webhook};
     use hookpoint::storage::deliveries::ShownRow;
     use hookpoint::storage::delivery_queue;
-    assert!(prints!(String) && !prints!(Sent), "the macro tells them apart");
+    assert!(prints!(String) && !prints!(Sent), "the macro distinguishes them");
     let printing = [
         prints!(Delivery),
         prints!(FieldExtractor<'static>),

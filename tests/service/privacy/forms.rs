@@ -108,6 +108,6 @@ fn every_form_is_found_whatever_stands_around_it() {
 #[test]
 fn each_form_of_a_value_is_long_enough_to_mean_it() {
     for (form, text) in super::CANARIES.iter().chain(&super::webhooks::CANARIES).flat_map(|value| forms(value)) {
-        assert!(text.len() >= 8, "{form}: {text} may be there by chance");
+        assert!(text.len() >= 8, "{form}: {text} may occur by chance");
     }
 }

@@ -45,7 +45,7 @@ fn canaries() -> Wanted {
 }
 
 fn is_found_where_leaked(text: &str) {
-    assert!(Wanted::new(&[LEAKED]).find(text).is_some(), "what was leaked on purpose is not found");
+    assert!(Wanted::new(&[LEAKED]).find(text).is_some(), "the intended leak is not found");
 }
 
 /// The sources' data about the person.
@@ -143,7 +143,7 @@ async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
     restore(&app).await;
     app.stop().await;
     for status in [200, 400, 401, 403, 404, 405, 429, 500] {
-        assert!(statuses.contains(&status), "{status} was never driven");
+        assert!(statuses.contains(&status), "status {status} never occurred");
     }
     tracing::trace!(target: "hookpoint::canary", LEAKED);
     metrics::counter!("hookpoint_canary_total", "leaked" => LEAKED).increment(1);

@@ -116,7 +116,7 @@ async fn postgres_logs_statements_without_what_is_in_them() {
             return;
         }
     }
-    assert!(!directory.exists(), "its files are gone");
+    assert!(!directory.exists(), "its files are removed");
 }
 
 async fn ask(app: &TestApp) -> Vec<u16> {
@@ -170,7 +170,7 @@ async fn provoke(app: &TestApp, server: &PgPool) {
         blocker.rollback().await.unwrap();
     };
     futures_util::future::join(ask(app), cut).await;
-    assert!(ask(app).await.contains(&200), "and it goes on");
+    assert!(ask(app).await.contains(&200), "and the service continues");
     stop_receipts(app, server).await;
 }
 

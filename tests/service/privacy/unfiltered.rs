@@ -109,5 +109,5 @@ async fn listen_to_everything() {
     assert_eq!(everything().find(&let_out), None);
     assert_eq!(signatures("first", now()).find(&let_out), None);
     let others: BTreeSet<&str> = said.iter().filter(|said| !is_let_out(said)).filter_map(|said| said.target.split("::").next()).collect();
-    assert!(["actix_http", "actix_server", "sqlx"].iter().all(|heard| others.contains(heard)), "the recorder hears others too: {others:?}");
+    assert!(["actix_http", "actix_server", "sqlx"].iter().all(|heard| others.contains(heard)), "the recorder also captures other targets: {others:?}");
 }

@@ -219,7 +219,7 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
     replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now()).await.unwrap();
     work_is_done(&app).await;
     for status in [202, 400, 401, 404, 405, 413, 503] {
-        assert!(statuses.contains(&status), "{status} was never driven: {statuses:?}");
+        assert!(statuses.contains(&status), "status {status} never occurred: {statuses:?}");
     }
     let states = states(&app).await;
     assert!(retried.iter().any(|(state, note)| state == "pending" && note.contains("40001")), "{retried:?}");
@@ -228,7 +228,7 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
     }
     assert!(states.iter().any(|(_, note)| note.starts_with("ignored: ")) && states.contains(&("done".to_owned(), String::new())), "{states:?}");
     for (state, note) in &states {
-        assert_eq!(everything().find(note), None, "the remark of what is {state}");
+        assert_eq!(everything().find(note), None, "the note of a delivery that is {state}");
     }
 
     tracing::trace!(target: "hookpoint::canary", LEAKED);
@@ -265,9 +265,9 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
         is_revealed |= canaries().find(&revealed).is_some();
         // Syncaroo's hash is a member of the body, and `--reveal` shows the body.
         let revealed: String = revealed.lines().filter(|line| !line.contains("\"hash\": ")).collect();
-        assert_eq!(Wanted::new(&CANARIES).find(&revealed), None, "what proved it is not even kept");
+        assert_eq!(Wanted::new(&CANARIES).find(&revealed), None, "secrets and signatures are not stored");
     }
-    assert!(is_revealed, "what was asked for is shown");
+    assert!(is_revealed, "--reveal shows the body");
     app.stop().await;
 }
 

@@ -75,7 +75,7 @@ impl Tries {
         let well_after = self.well_since(since).map(|at| at - since);
         if well_after.is_none_or(|after| after > bound) {
             let well_after = well_after.map_or_else(|| "not at all".to_owned(), |after| format!("after {after:.1?}"));
-            broken.push(format!("{what} go well again {well_after} instead of within {bound:?}; {}", self.describe(since)));
+            broken.push(format!("{what} succeed again {well_after} instead of within {bound:?}; {}", self.describe(since)));
         }
     }
 

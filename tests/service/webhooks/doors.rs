@@ -55,7 +55,7 @@ async fn what_is_not_signed_right_is_refused_and_not_stored() {
             is_unproved(&letter(other, 1).signed().at(&format!("/webhooks/demo/{source}")).to(&app).await);
         }
         assert_eq!(stored(&app).await, 0, "{source}");
-        assert_eq!(good.to(&app).await.status, 202, "and nothing of it stood in the way of the right one");
+        assert_eq!(good.to(&app).await.status, 202, "and no rejected webhook prevents the right one");
         sqlx::query("delete from deliveries").execute(app.pool()).await.unwrap();
     }
     app.stop().await;

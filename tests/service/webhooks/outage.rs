@@ -65,7 +65,7 @@ async fn what_was_stored_after_nobody_waited_any_more_is_known_when_it_comes_aga
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    assert_eq!(deliveries(&app).await.len(), 3, "they were stored all the same");
+    assert_eq!(deliveries(&app).await.len(), 3, "they were stored nevertheless");
     for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
         is_acknowledged(&letter(source, 1).signed().to(&app).await);
     }

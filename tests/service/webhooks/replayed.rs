@@ -111,7 +111,7 @@ async fn an_older_body_without_a_time_does_not_set_old_values_again() {
     omneo(&app, "aggregation.updated", &json!({"profile_id": "p-1", "point_balance": 12})).await;
     omneo(&app, "tier.achieved", &profile(9_000)).await;
     omneo(&app, "profile.merged", &profile(9_000)).await;
-    assert_eq!(deliveries(&app).await.len(), stored, "each is known, and kept no second time");
+    assert_eq!(deliveries(&app).await.len(), stored, "each is a duplicate, and not stored again");
     let fields = found(&app).await[0]["customFields"].to_string();
     assert!(fields.contains("19") && !fields.contains("9000"), "{fields}");
     // A content that was never sent before is applied.
