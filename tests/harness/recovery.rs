@@ -1,6 +1,5 @@
 //! Measures the recovery after a failover: the time until webhooks are stored and applied, and until people without a
 //! cached answer are found.
-//! nobody remembers.
 
 use std::time::{Duration, Instant};
 

@@ -19,26 +19,21 @@
 //! - Source merges are a level of their own before references, so that a doubtful reference cannot undo a fact.
 //! - A reference to an unknown record is not an id, so it keeps nobody apart.
 //! - Names are compared cluster by cluster. A short form (initials, the beginning of a given name) does not count next
-//! to a
-//! fuller name of the same cluster. If both clusters have given names, names without one do not count; on the phone the
-//! same holds for family names. Otherwise one incomplete name would let two strangers agree.
+//!   to a fuller name of the same cluster. If both clusters have given names, names without one do not count; on the
+//!   phone the same holds for family names. Otherwise one incomplete name would let two strangers agree.
 //! - Forms of one first name (Bob and Robert) are one person on a mailbox and on a mobile phone, if the family names do
-//! not
-//! differ. On a fixed line they may be a father and his son.
+//!   not differ. On a fixed line they may be a father and his son.
 //! - Two people on one phone with different mailboxes may be joined if a mailbox consists of the whole name of the
-//! other,
-//! or both mailboxes have the same letters, which are more than one part of a name. If the first names only look alike,
-//! the mailbox must contain the first name itself. The first case also joins the same first name with different family
-//! names: the person married. On one mailbox, a first name in one record and a family name in another are one name if
-//! the mailbox contains both.
+//!   other, or both mailboxes have the same letters, which are more than one part of a name. If the first names only
+//!   look alike, the mailbox must contain the first name itself. The first case also joins the same first name with
+//!   different family names: the person married. On one mailbox, a first name in one record and a family name in
+//!   another are one name if the mailbox contains both.
 //! - A decision stays valid after its records are gone: then the record that they were merged into, or that a decision
-//! says
-//! is the same, represents them.
+//!   says is the same, represents them.
 //! - A component is all records that are connected by references, merges, decisions of either sort and values, also
-//! through
-//! records that are gone. Its size is the number of its existing records. Above the rules' cap it uses no phone links.
-//! Parts of it that are still above the cap use no e-mail links either. The result for a component is the same, whether
-//! it is resolved alone or with others.
+//!   through records that are gone. Its size is the number of its existing records. Above the rules' cap it uses no
+//!   phone links. Parts of it that are still above the cap use no e-mail links either. The result for a component is
+//!   the same, whether it is resolved alone or with others.
 
 use std::collections::{BTreeMap, BTreeSet};
 

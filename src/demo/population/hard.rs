@@ -15,7 +15,7 @@ use crate::customer::model::source::SourceKind;
 ///
 /// - one of the two records with it has no given name; or
 /// - their given names, or other forms of them, are alike or the same, unless each of their records says which of the
-/// two it is; or
+///   two it is; or
 /// - one of them is a couple's account (these also without an address in common).
 ///
 /// In addition, all pairs that cannot be distinguished, in one household or not.
