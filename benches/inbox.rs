@@ -1,9 +1,9 @@
-//! What webhooks cost: receiving one, against the least that commits a row a request; applying what was received; and how
-//! soon lookups show what a webhook said. Commits wait for the disk.
+//! The cost of webhooks: receiving, compared with a minimal program that commits one row for each request; applying;
+//! and the time until lookups show the change. Commits wait for the disk.
 //!
-//! `cargo bench --bench inbox` has a short form; `-- --deliveries 1000000 --seconds 60 --rounds 5` is a long one. `-- receipt`,
-//! `-- apply` and `-- freshness` run one of the parts. It ends with an error when something was lost or wrong, and says which
-//! goals were missed.
+//! `cargo bench --bench inbox` runs a short form; `-- --deliveries 1000000 --seconds 60 --rounds 5` is a long one. `--
+//! receipt`, `-- apply` and `-- freshness` run one of the parts. It ends with an error if a webhook was lost or a
+//! result is wrong, and names the missed goals.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -35,14 +35,14 @@ use harness::webhooks::story::Story;
 use harness::{Shop, Stand, machine};
 use hookpoint::storage::delivery_queue::{DeliveryRow, insert_deliveries, new_id};
 
-// The floors get the allocator that the service has.
+// The baselines use the same allocator as the service.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// More than are received in a second on any machine that this ran on.
+/// More than any machine so far received in a second.
 const MOST_PER_SECOND: u64 = 25_000;
 
-/// What is measured, and how it went.
+/// The measurements and their results.
 struct Bench {
     deliveries: usize,
     seconds: u64,
@@ -86,7 +86,7 @@ impl Bench {
         harness.stop().await;
     }
 
-    /// Received and committed by a service that leaves the applying to others, as the floor does.
+    /// Measures a service that only receives and commits webhooks, as the baseline does.
     async fn receipt(&mut self, harness: &Stand, shop: &Shop) {
         let mut replica = Replica::start(harness, "receiving", &Plan::receiving(BRAND, "workers = 0"), &shop.url).await;
         let floor = Floor::committing(&shop.database.pool, &shop.url).await;
@@ -96,7 +96,7 @@ impl Bench {
         for connections in [32, 128] {
             let (mut service, mut bare) = (Rounds::default(), Rounds::default());
             for _ in 0..self.rounds {
-                // Both get the same; what the service gets it never had before.
+                // Both get the same requests. The service never received them before.
                 let requests = self.sign(&mut story, self.seconds * MOST_PER_SECOND);
                 let load = |address| Load::as_fast_as_possible(address, Duration::from_secs(self.seconds)).over(connections);
                 let figures = [
@@ -126,7 +126,7 @@ impl Bench {
         }
     }
 
-    /// Requests as their sources would send them now.
+    /// Requests signed with the current time.
     fn sign(&self, story: &mut Story, count: u64) -> Arc<Vec<Vec<u8>>> {
         let request = |webhook| {
             let mut request = Vec::new();
@@ -136,7 +136,7 @@ impl Bench {
         Arc::new(story.take(count as usize).map(request).collect())
     }
 
-    /// Sends requests one after the other, as long as there are any, from a clean start.
+    /// Sends requests one after the other until there are no more, into an empty inbox.
     async fn race(&self, shop: &Shop, load: Load, requests: &Arc<Vec<Vec<u8>>>, rounds: &mut Rounds) -> Figures {
         sqlx::raw_sql("checkpoint").execute(&shop.database.pool).await.unwrap();
         let asker = Posts(Arc::clone(requests));
@@ -146,7 +146,7 @@ impl Bench {
         figures
     }
 
-    /// What waits in an inbox is applied by one service.
+    /// Measures how fast one service applies the pending webhooks of an inbox.
     async fn apply(&mut self, harness: &Stand) {
         let shop = harness.shop_of("applied", BRAND).await;
         let started = Instant::now();
@@ -234,7 +234,7 @@ async fn fill(shop: &Shop, deliveries: usize) {
     }
 }
 
-/// Requests that are ready.
+/// Prepared requests.
 struct Posts(Arc<Vec<Vec<u8>>>);
 
 impl Asker for Posts {

@@ -1,8 +1,8 @@
-//! What a lookup costs: the service as it runs in production (a key, limits, metrics, a log line for every request), against
-//! the least that answers the same question.
+//! The cost of a lookup: the service as in production (a key, limits, metrics, a log line for every request), compared
+//! with minimal programs that answer the same request.
 //!
-//! `cargo bench --bench lookup` has a short form among 20,000 customers; `-- --customers 1000000 --seconds 5 --rounds 5` is a
-//! long one. It ends with an error when an answer was wrong or missing, and says which goals were missed.
+//! `cargo bench --bench lookup` runs a short form among 20,000 customers; `-- --customers 1000000 --seconds 5 --rounds
+//! 5` is a long one. It ends with an error if an answer was wrong or missing, and names the missed goals.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -30,11 +30,11 @@ use harness::replica::{Plan, Replica};
 use harness::rounds::{self, Rounds};
 use harness::{Shop, Stand, customers, machine};
 
-// The floors get the allocator that the service has.
+// The baselines use the same allocator as the service.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What the arguments say.
+/// The sizes from the arguments.
 struct Size {
     customers: u64,
     seconds: u64,
@@ -59,7 +59,7 @@ impl Size {
     }
 }
 
-/// What is measured, and how it went.
+/// The measurements and their results.
 struct Bench {
     size: Size,
     problems: Vec<String>,
@@ -96,9 +96,9 @@ impl Bench {
         harness.stop().await;
     }
 
-    /// One customer whom everybody asks for.
+    /// One customer, looked up repeatedly.
     async fn remembered(&mut self, harness: &Stand, shop: &Shop) {
-        println!("one customer, remembered");
+        println!("one customer, cached");
         let customer = self.size.customers / 2;
         let replica = Replica::start(harness, "remembering", &Plan::default(), &shop.url).await;
         let floor = Floor::bare(&harness.directory("floor"), &customers::body(customer));
@@ -114,12 +114,12 @@ impl Bench {
         println!("{}", bare.describe("actix-web alone"));
         let (ratio, line) = rounds::ratio(&service, &bare);
         println!("{line}");
-        self.goal("remembered answers at 0.6 of bare actix-web or more", ratio, ratio >= 0.6);
+        self.goal("cached answers at 0.6 of bare actix-web or more", ratio, ratio >= 0.6);
         self.at_fixed_rates(&replica, LookupTarget::One(customer)).await;
         println!("  log bytes for each request         {bytes}");
     }
 
-    /// Another customer each time, so that Postgres is asked each time.
+    /// Another customer each time, so that each lookup asks Postgres.
     async fn not_remembered(&mut self, harness: &Stand, shop: &Shop) {
         let forgetful = Plan { lookup: "cache_megabytes = 0".to_owned(), ..Plan::default() };
         let replica = Replica::start(harness, "forgetful", &forgetful, &shop.url).await;
@@ -127,11 +127,11 @@ impl Bench {
         let of = self.size.customers;
         self.look_closely(replica.address, &[0, 1, of / 3, of / 2, of - 1]).await;
         self.look_closely(floor.address, &[0, of - 1]).await;
-        println!("another customer each time, not remembered");
+        println!("another customer each time, not cached");
         let pgbench = machine::find_program("pgbench").map(|program| Pgbench::new(program, harness, shop, of));
         let (mut service, mut sqlx, mut postgres, mut asked) = (Rounds::default(), Rounds::default(), Rounds::default(), 0);
         for _ in 0..self.size.rounds {
-            let more = self.race("not remembered", replica.address, LookupTarget::Each(of), asked, &mut service).await;
+            let more = self.race("not cached", replica.address, LookupTarget::Each(of), asked, &mut service).await;
             let same = self.race("actix-web and sqlx", floor.address, LookupTarget::Each(of), asked, &mut sqlx).await;
             asked += more.max(same);
             if let Some(pgbench) = &pgbench {
@@ -146,9 +146,9 @@ impl Bench {
         }
         let (ratio, line) = rounds::ratio(&service, &sqlx);
         println!("{line}");
-        self.goal("customers not remembered at 1.5 of actix-web and sqlx or more", ratio, ratio >= 1.5);
+        self.goal("uncached customers at 1.5 of actix-web and sqlx or more", ratio, ratio >= 1.5);
         self.at_fixed_rates(&replica, LookupTarget::Each(of)).await;
-        println!("people who don't exist, not remembered");
+        println!("people who don't exist, not cached");
         let mut nobody = Rounds::default();
         for _ in 0..self.size.rounds {
             let first = nobody.latencies.count();
@@ -157,7 +157,7 @@ impl Bench {
         println!("{}", nobody.describe("hookpoint"));
     }
 
-    /// Memory at rest, and when very many have been asked for.
+    /// Memory at rest, and after lookups of very many customers.
     async fn memory(&mut self, harness: &Stand, shop: &Shop) {
         const MB: f64 = 1024.0 * 1024.0;
         let replica = Replica::start(harness, "remembering-all", &Plan::default(), &shop.url).await;
@@ -174,7 +174,7 @@ impl Bench {
         self.goal("memory at rest of 64 MB or less", idle, idle <= 64.0);
     }
 
-    /// As fast as possible, for a round; gives how many were asked.
+    /// Sends requests as fast as possible for one round. Returns their number.
     async fn race(&mut self, what: &str, address: SocketAddr, whom: LookupTarget, first: u64, rounds: &mut Rounds) -> u64 {
         // The first requests open connections and fill caches.
         let warm_up = Load::as_fast_as_possible(address, Duration::from_millis(200)).from(first + (1 << 32));
@@ -196,7 +196,7 @@ impl Bench {
         }
     }
 
-    /// The whole answer, byte by byte, of some customers.
+    /// Compares the whole answer of some customers, byte by byte.
     async fn look_closely(&mut self, address: SocketAddr, customers: &[u64]) {
         for customer in customers {
             let asker = harness::lookups::Exactly { lookups: Lookups::new(LookupTarget::One(*customer)), body: customers::body(*customer) };
@@ -216,7 +216,7 @@ impl Bench {
     }
 }
 
-/// The floor's query, asked by Postgres's own client: what is left without HTTP.
+/// The baseline's query, run by Postgres's own client: the cost without HTTP.
 struct Pgbench {
     program: PathBuf,
     script: PathBuf,

@@ -1,18 +1,19 @@
-//! What the service promises while things change, fail and restart around it: that answers are fresh, go on, and never fail,
-//! and that nothing is lost on the way in.
+//! The service's promises during changes, failures and restarts: answers are fresh and never fail, and no webhook is
+//! lost.
 //!
-//! `cargo bench --bench holds` has a short form; `-- --seconds 60` is the long one. `-- freshness`, `-- outage`, `-- restart`
-//! `-- inbox`, `-- collect`, `-- walk`, `-- budget` and `-- hanging` run one of the scenarios; `--balancer own` or `--balancer haproxy` says what stands before the replicas that
-//! restart (else the own one does, and then haproxy where it is installed). `inbox` sends 20,000 webhooks, kills 50 times and
-//! restarts Postgres 6 times, in any form; `--webhooks`, `--kills`, `--restarts` and `--seed` change that. It ends with an error
-//! when a promise is broken.
+//! `cargo bench --bench resilience` runs a short form; `-- --seconds 60` is the long one. `-- freshness`, `-- outage`,
+//! `-- restart`, `-- inbox`, `-- collect`, `-- walk`, `-- budget` and `-- hanging` run one of the scenarios.
+//! `--balancer own` or `--balancer haproxy` selects the balancer of `restart` (default: first the own one, then haproxy
+//! if it is installed). `inbox` sends 20,000 webhooks, kills 50 times and restarts Postgres 6 times, in any form;
+//! `--webhooks`, `--kills`, `--restarts` and `--seed` change that. It ends with an error if a promise is broken.
 //!
-//! `-- failover` runs only when it is named, for some twelve minutes: the primary of a cluster of three is killed five times, frozen
-//! twice and cut off twice; `--failovers 1,1,1` says how often each. It needs `patroni`, `etcd` and Postgres on the machine, and says
-//! that it is not run where they are missing.
+//! `-- failover` runs only if it is named, for some twelve minutes: the primary of a cluster of three is killed five
+//! times, frozen twice and cut off twice; `--failovers 1,1,1` sets these numbers. It needs `patroni`, `etcd` and
+//! Postgres on the machine. If one is missing, it says so and does not run.
 //!
-//! `-- chaos` runs only when it is named too: everything at once, for `--minutes 30`, as `--seed 1` has it. It mounts a disk of its own
-//! to fill it, and has `libfaketime` tell replicas wrong times; it says so where it can't.
+//! `-- chaos` also runs only if it is named: all faults together, for `--minutes 30`, with the schedule of `--seed 1`.
+//! It mounts a disk of its own to fill it, and uses `libfaketime` to give replicas wrong clocks. It says so if it
+//! cannot.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -88,10 +89,10 @@ fn main() {
     assert!(broken.is_empty(), "promises were broken:\n{}", broken.join("\n"));
 }
 
-/// Says that this process has mounts of its own, which end with it.
+/// Marks a process with its own mounts, which end with it.
 const OWN_MOUNTS: &str = "--own-mounts";
 
-/// Runs everything at once; first again with mounts of our own, where that is possible.
+/// Runs all faults together. If possible, it first starts itself again with its own mounts.
 fn run_chaos(rounds: usize, seed: u64, has_mounts: bool) {
     let unshare = || {
         let mut command = std::process::Command::new("unshare");
@@ -122,7 +123,7 @@ fn run_chaos(rounds: usize, seed: u64, has_mounts: bool) {
     println!("\nevery promise was kept");
 }
 
-/// Runs scenarios, all but the last if none is named; gives the promises that were broken.
+/// Runs the named scenarios, or all but the last if none is named. Returns the broken promises.
 async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship, collection: Collection, failovers: Failovers) -> Vec<String> {
     let mut broken = Vec::new();
     let mut harness = Stand::start().await;
@@ -149,7 +150,7 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship,
         );
     }
     if is_asked("walk") {
-        print("walk: a backfill with nothing in its way, and one with 60 calls a minute", collecting::scan(&harness, 50_000, 3).await, &mut broken);
+        print("walk: a backfill without any obstacle, and one with 60 calls a minute", collecting::scan(&harness, 50_000, 3).await, &mut broken);
     }
     if is_asked("budget") {
         let lasts = Duration::from_secs(200);
@@ -157,7 +158,7 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship,
     }
     if is_asked("hanging") {
         let scale = Scale { lookups_per_second: 500, ..Scale::full(Duration::from_secs(30)) };
-        print("hanging: all sources hang, 500 lookups a second of people whom nobody knows", hanging::run(&harness, scale).await, &mut broken);
+        print("hanging: all sources hang, 500 lookups a second of unknown people", hanging::run(&harness, scale).await, &mut broken);
     }
     if named.contains(&"failover") {
         print(

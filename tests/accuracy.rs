@@ -1,4 +1,5 @@
-//! Who is who over a population whose truth is known: nobody is merged with anybody else, and most pieces are found.
+//! Identity resolution on a population with known truth: no two people are merged, and most records of one person are
+//! joined.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +34,7 @@ fn nobody_is_merged_with_anybody_else() {
 #[test]
 fn few_are_merged_where_no_rule_can_settle_it() {
     let (hard, alike) = (MEASURED.overall.hard, MEASURED.indistinguishable);
-    // Of those who are alike, their records don't say which is which: they are counted apart.
+    // The records of indistinguishable people do not say which person they are, so they are counted separately.
     let wrong = (hard.pairs_wrong - alike.pairs_wrong) * 1_000;
     assert!(wrong <= POPULATION.truth.len(), "{wrong} of {} records, {} of them hard", POPULATION.truth.len(), hard.records);
 }
@@ -70,7 +71,7 @@ fn the_people_who_are_hard_to_tell_apart_are_few_and_counted_apart() {
     assert!(parts.hard.people * 10 < PEOPLE, "{}", parts.hard.people);
     assert!(alike.people <= parts.hard.people && alike.people * 20 < PEOPLE, "{}", alike.people);
     assert!(POPULATION.indistinguishable.is_subset(&POPULATION.hard));
-    // It is a real difficulty, and not one that the rules happen to settle.
+    // The hard cases are really hard: the rules do not resolve all of them.
     assert!(parts.hard.false_merges > 0);
 }
 

@@ -1,4 +1,4 @@
-//! The questions that are put to the sources' APIs, and every recorded answer read.
+//! The requests to the sources' APIs, and the parsing of every recorded response.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ impl Recording {
     }
 }
 
-/// The answers that were recorded with the question to them.
+/// The responses that were recorded with their request.
 fn recordings(source: Source) -> Vec<(String, Recording)> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/rest").join(source.as_str());
     let mut found = Vec::new();
@@ -60,14 +60,14 @@ fn settings() -> SourceSettings {
     settings
 }
 
-// --------------------------------------------------------------------------------------------------------- questions
+// --------------------------------------------------------------------------------------------------------- requests
 
 fn asked(ask: &ApiRequest) -> String {
     let page = if ask.page.is_empty() { String::new() } else { format!(", page {}", ask.page) };
     format!("{} <{}>{page}", ask.what, ask.about.replace('\n', " at "))
 }
 
-/// A question as it is sent.
+/// A request as it is sent.
 fn sent(source: Source, settings: &SourceSettings, ask: &ApiRequest) -> String {
     let request = settings.api(source).request(ask).unwrap();
     let target = match &request.target {
@@ -248,9 +248,9 @@ fn omneos_times_are_in_the_time_zone_that_the_settings_say() {
     assert!(sent(Source::Omneo, &settings, &since).contains("=2026-11-21%2010%3A00%3A00"), "{}", sent(Source::Omneo, &settings, &since));
 }
 
-// ----------------------------------------------------------------------------------------------------------- answers
+// --------------------------------------------------------------------------------------------------------- responses
 
-/// What was heard, for people to check: Debug is redacted on purpose.
+/// A parsed reply as text for people: Debug is redacted on purpose.
 fn in_lines(heard: &Result<ParsedReply, Unreadable>) -> String {
     let heard = match heard {
         Ok(heard) => heard,
@@ -310,7 +310,7 @@ fn answers_of_syncaroo_say_what_they_said_before() {
     insta::assert_snapshot!("syncaroo", read_all(Source::Syncaroo));
 }
 
-/// What a webhook says of the thing that an answer is about.
+/// The update in a webhook about the object of a response.
 fn said(changes: Vec<Change>, key: &str) -> Update {
     let found = changes.into_iter().find(|change| change.keys() == [key]);
     match found.unwrap_or_else(|| panic!("nothing about {key}")) {
@@ -337,7 +337,7 @@ fn an_answer_about_what_did_not_change_says_what_the_webhook_said() {
         let heard = settings.api(source).read(&recording.ask, &recording.reply()).unwrap();
         let (webhook, answer) = (said(webhook, key), said(heard.changes, key));
         assert_eq!(webhook.at, answer.at, "{key}");
-        // What the interaction is called is not in the list of bookings.
+        // The list of bookings does not contain the interaction's name.
         for (name, value) in webhook.fields.iter().filter(|(name, _)| source != Source::OmniLab || *name != "data.name") {
             assert_eq!(Some(value), answer.fields.get(name), "{key} {name}");
         }
@@ -346,13 +346,13 @@ fn an_answer_about_what_did_not_change_says_what_the_webhook_said() {
 
 // ----------------------------------------------------------------------------------------------------------- hostile
 
-/// Every question that an API can be asked, about something.
+/// Every request that an API supports, about one object.
 fn questions(source: Source, about: &str) -> Vec<ApiRequest> {
     let whats: BTreeSet<String> = recordings(source).into_iter().map(|(_, recording)| recording.ask.what).collect();
     whats.iter().map(|what| ApiRequest::about(what, about)).collect()
 }
 
-/// Values that readers may trip over, under names that they look for.
+/// Values that may confuse parsers, under field names that they read.
 fn hostile() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -380,7 +380,7 @@ fn hostile() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Every place of a body, as JSON pointers.
+/// Every place in a body, as JSON pointers.
 fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
     all.push(pointer.to_owned());
     let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
@@ -391,7 +391,7 @@ fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
     }
 }
 
-/// What every API keeps to, whatever it answers.
+/// Conditions that every API must fulfil, whatever it returns.
 fn check(source: Source, ask: &ApiRequest, heard: &Result<ParsedReply, Unreadable>) {
     let Ok(heard) = heard else { return };
     for change in &heard.changes {
@@ -417,7 +417,7 @@ fn check(source: Source, ask: &ApiRequest, heard: &Result<ParsedReply, Unreadabl
     }
 }
 
-/// The parts of a request's URL, as whoever receives it takes it apart.
+/// The parts of a request's URL, as its receiver splits it.
 fn shape(source: Source, what: &str, about: &str) -> Option<Vec<String>> {
     let Target::Below(path) = settings().api(source).request(&ApiRequest::about(what, about))?.target else { return None };
     assert!(path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()));

@@ -1,5 +1,5 @@
-//! Who is who, as cases in data, and as properties of the pure function. `tests/service/cases.rs` runs the same cases through
-//! Postgres.
+//! Identity resolution: cases as data, and properties of the pure function. `tests/service/cases.rs` runs the same
+//! cases through Postgres.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod cases;
@@ -14,7 +14,7 @@ use hookpoint::customer::identity::rules::IdentityRules;
 use hookpoint::customer::model::record::Change;
 use proptest::prelude::*;
 
-/// What must be among the cases.
+/// Topics that the cases must cover.
 const TOPICS: [&str; 47] = [
     "messy values",
     "a couple in one source",
@@ -121,13 +121,13 @@ fn the_order_of_records_does_not_matter() {
     }
 }
 
-/// Kinds of which nobody but the source writes records.
+/// Kinds whose records only the source writes.
 const TRUSTED_KINDS: [&str; 3] = ["omneo.profile", "omniotap.contact", "syncaroo.member"];
 
-/// A kind of which anybody can write records.
+/// A kind whose records anybody can write.
 const GUEST_KIND: &str = "omnilab.participant";
 
-/// Minutes after which a number is old.
+/// After this number of minutes a phone number counts as old.
 const YEARS: i64 = 6 * 365 * 24 * 60;
 
 fn record(kinds: &[&str]) -> impl Strategy<Value = Step> + use<> {
@@ -170,8 +170,9 @@ fn some_case() -> impl Strategy<Value = Case> {
     prop::collection::vec(record(&kinds), 2..9).prop_map(case_of)
 }
 
-/// A case of trusted records, some of which their source may have merged, and the same case with guests somewhere among its
-/// steps. A guest may refer to others, be merged with other guests, and be told apart from a trusted record.
+/// A case of trusted records, some of them merged by their source, and the same case with unconfirmed records among its
+/// steps. An unconfirmed record may refer to others, be merged with other unconfirmed records, and be declared
+/// different from a trusted record.
 fn with_guests() -> impl Strategy<Value = (Case, Case)> {
     let guest = (record(&[GUEST_KIND]), any::<prop::sample::Index>());
     let places = (0..8_usize, 0..8_usize);
@@ -202,7 +203,7 @@ fn with_guests() -> impl Strategy<Value = (Case, Case)> {
         })
 }
 
-/// The first brand, with the rules that nobody changed.
+/// The first brand, with the default rules.
 fn world(case: &Case) -> World {
     World::new(case, FIRST, &IdentityRules::default(), &case.changes())
 }
@@ -216,8 +217,8 @@ proptest! {
 
     #[test]
     fn no_customer_holds_two_people_whom_their_source_keeps_apart(case in some_case()) {
-        // Judged from the case itself: own ids, and references to known records of the unique kind. One record may contradict
-        // itself.
+        // Computed from the case itself: own ids, and references to known records of the unique kind. One record may
+        // contradict itself.
         let is_known = |key: &str, by: &str| {
             case.steps.iter().filter_map(|step| step.record.as_deref()).any(|other| other == key && (!is_guest(key) || is_guest(by)))
         };
@@ -233,7 +234,8 @@ proptest! {
             let has_trusted = cluster.iter().any(|key| !is_guest(key));
             for (is_one, left) in &all {
                 for (is_other, right) in &all {
-                    // Guests of one trusted record needn't agree with each other: each of them is placed by itself.
+                    // Unconfirmed records of one trusted record need not agree with each other, because each is placed
+                    // separately.
                     prop_assert!(left == right || (has_trusted && *is_one && *is_other), "{:?} {:?}", left, right);
                 }
             }

@@ -1,5 +1,5 @@
-//! What the service promises while things change, fail and restart around it, in a short form. How fast it is then is for
-//! `benches/holds.rs` to say: here only answers that are wrong or missing count, however slow the machine.
+//! The service's promises during changes, failures and restarts, in a short form. `benches/resilience.rs` measures the
+//! speed. Here only wrong or missing answers count, however slow the machine is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::disallowed_methods)]
 #![allow(clippy::string_slice)]
 
@@ -14,7 +14,7 @@ use harness::report::{Report, Scale};
 use harness::restart::Front;
 use harness::{Stand, collecting, freshness, hanging, inbox, outage, restart, stopped};
 
-/// One after the other: each has processes for all cores.
+/// One test after the other: each has processes for all cores.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 fn expect_whole(report: &Report) {
@@ -84,7 +84,7 @@ async fn what_a_source_has_is_known_in_the_end_however_often_replicas_are_killed
 async fn lookups_are_answered_while_all_sources_hang_and_find_what_they_know_afterwards() {
     let _turn = TURN.lock().await;
     let harness = Stand::start().await;
-    // Four systems answer from this process too, and not as fast as when they are built for speed.
+    // Four systems run in this process too, and a debug build makes them slower.
     let scale = Scale { duration: std::time::Duration::from_secs(6), lookups_per_second: 50, ..Scale::SHORT };
     let report = hanging::run(&harness, scale).await;
     expect_whole(&report);

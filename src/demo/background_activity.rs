@@ -1,5 +1,5 @@
-//! What goes on while the demo runs: now a purchase, now a booking, now a ticket, told by webhook. The people of the README's
-//! examples keep still, so that its answers stay true.
+//! Activity while the demo runs: purchases, bookings and tickets, sent by webhook. The people in the README's examples
+//! are left unchanged, so that the printed answers stay true.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use uuid::Uuid;
 use super::systems::{PARTICIPANT, Thing, World, omneo};
 use crate::sources::extract::text_at;
 
-/// Whoever is one of these keeps still: addresses, a name and a number of the README's examples.
+/// Addresses, a name and a number from the README's examples. People with one of these are left unchanged.
 const STILL: [&str; 4] = ["thomas@example.org", "nova@example.org", "bakker", "12312311"];
 
-/// Who buys most.
+/// The customer with the most purchases.
 pub const REGULAR: &str = "lieke.vandijk@example.org";
 
-/// How long nothing happens.
+/// The pause between two activities.
 pub const PAUSE: Duration = Duration::from_secs(4);
 
-/// The life of a world.
+/// Creates activity in a world.
 pub struct Life {
     world: Arc<World>,
     count: usize,
@@ -28,13 +28,13 @@ pub struct Life {
 }
 
 impl Life {
-    /// Nothing has happened yet.
+    /// No activity yet.
     #[must_use]
     pub const fn new(world: Arc<World>) -> Self {
         Self { world, count: 0, tickets: Vec::new() }
     }
 
-    /// Lets something happen, again and again.
+    /// Creates activities until it is dropped.
     pub async fn go_on(mut self) {
         loop {
             tokio::time::sleep(PAUSE).await;
@@ -42,7 +42,7 @@ impl Life {
         }
     }
 
-    /// Lets one thing happen.
+    /// Creates one activity.
     pub fn happen(&mut self) {
         match self.count % 5 {
             0 => self.purchase(),
@@ -54,7 +54,7 @@ impl Life {
         self.count = self.count.saturating_add(1);
     }
 
-    /// One of those who don't keep still, another one each time.
+    /// The next person who may change.
     fn somebody(&self, all: Vec<Value>) -> Option<Value> {
         let all: Vec<Value> = all.into_iter().filter(|object| !keeps_still(object)).collect();
         let n = self.count.wrapping_mul(7).checked_rem(all.len())?;
@@ -95,7 +95,7 @@ impl Life {
         self.tickets.push(id);
     }
 
-    /// The ticket that has been open for longest.
+    /// Solves the ticket that has been open the longest.
     fn solve(&mut self) {
         if self.tickets.len() < 2 {
             return;
@@ -136,14 +136,14 @@ impl Life {
     }
 }
 
-/// Somebody new, whom only the systems know: no webhook told of her.
+/// A new person whom only the systems know: no webhook was sent about her.
 pub mod newcomer {
     use super::{Thing, World, instant, json, omneo};
 
     /// Her address.
     pub const EMAIL: &str = "robin@example.org";
 
-    /// She comes.
+    /// Adds her to the systems, without a webhook.
     pub fn arrive(world: &World) {
         let (now, id) = (world.now(), "7d0f2c1e-51a4-4f0b-9c46-0c1f2e9b7a33");
         let (at, stamp) = (instant(now), omneo::written(now));
@@ -177,7 +177,7 @@ fn keeps_still(object: &Value) -> bool {
     STILL.iter().any(|still| text.contains(still))
 }
 
-/// A full hour of a later day.
+/// A full hour on a later day.
 fn later(now: Timestamp, days: i64, hour: i64) -> Timestamp {
     let day = now.as_second().div_euclid(86_400).saturating_add(days);
     let at = day.saturating_mul(86_400).saturating_add(hour.saturating_mul(3_600));

@@ -1,4 +1,4 @@
-//! Sends recorded deliveries to a service, as their sources would.
+//! Sends recorded deliveries to a service, as their sources do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,28 +10,28 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::webhook_signer::Request;
 
-/// How many requests are under way at once.
+/// The most requests at the same time.
 const AT_ONCE: usize = 32;
 
-/// Nobody took a delivery. It says nothing of what is in it.
+/// A delivery was not acknowledged. The error contains nothing of its content.
 #[derive(Debug, thiserror::Error)]
 pub enum NotTaken {
-    /// The service answered otherwise than with 2xx.
-    #[error("a webhook was answered {0}")]
+    /// The service returned a status other than 2xx.
+    #[error("the service responded to a webhook with status {0}")]
     Status(StatusCode),
-    /// It didn't answer.
-    #[error("a webhook was not answered")]
+    /// The service did not respond.
+    #[error("the service did not respond to a webhook")]
     Unanswered,
 }
 
-/// A demo speaks plain HTTP with this machine: it trusts nobody's certificate.
+/// The demo uses plain HTTP on this machine, so it trusts no certificate.
 fn plain_only() -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(versions.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
-/// Somebody who sends.
+/// An HTTP client that sends deliveries to one service.
 #[derive(Debug)]
 pub struct Sender {
     client: Client,
@@ -39,20 +39,20 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Sends to a service at an address such as `http://127.0.0.1:8080`.
+    /// Creates a sender to a service, such as `http://127.0.0.1:8080`.
     ///
     /// # Errors
-    /// When there can be no client.
+    /// If the HTTP client cannot be built.
     pub fn new(base: String) -> Result<Self, NotTaken> {
         let tls = plain_only().map_err(|_| NotTaken::Unanswered)?;
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).tls_backend_preconfigured(tls);
         Ok(Self { client: client.build().map_err(|_| NotTaken::Unanswered)?, base })
     }
 
-    /// Sends one.
+    /// Sends one delivery.
     ///
     /// # Errors
-    /// When it isn't acknowledged.
+    /// If it is not acknowledged.
     pub async fn send(&self, request: Request) -> Result<(), NotTaken> {
         let header = |(name, value): (&String, &String)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
         let headers: HeaderMap = request.headers.iter().filter_map(header).collect();
@@ -61,10 +61,10 @@ impl Sender {
         if answer.status().is_success() { Ok(()) } else { Err(NotTaken::Status(answer.status())) }
     }
 
-    /// Sends many, some at once, and says after each that it is taken.
+    /// Sends many deliveries, some at the same time, and calls `on_taken` after each acknowledgement.
     ///
     /// # Errors
-    /// When one isn't acknowledged.
+    /// If one is not acknowledged.
     pub async fn send_all(&self, requests: impl IntoIterator<Item = Request>, on_taken: &mut (dyn FnMut() + Send)) -> Result<(), NotTaken> {
         let mut sent = stream::iter(requests.into_iter().map(|request| self.send(request))).buffer_unordered(AT_ONCE);
         while let Some(taken) = sent.next().await {

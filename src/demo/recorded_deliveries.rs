@@ -1,4 +1,4 @@
-//! The story's deliveries, in the order of their arrival.
+//! The demo's recorded deliveries, in the order of their arrival.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
 use crate::sources::{Delivery, ParsedWebhook, SourceSettings, Unreadable};
 
-/// The recorded deliveries of each system, one JSON object a line.
+/// The recorded deliveries of each system, one JSON object per line.
 const RECORDED: [(Source, &str); 4] = [
     (Source::OmnioTap, include_str!("../../fixtures/demo/omniotap.jsonl")),
     (Source::Omneo, include_str!("../../fixtures/demo/omneo.jsonl")),
@@ -18,13 +18,13 @@ const RECORDED: [(Source, &str); 4] = [
     (Source::Syncaroo, include_str!("../../fixtures/demo/syncaroo.jsonl")),
 ];
 
-/// How many purchases the busiest customer made.
+/// The number of purchases of the busiest customer.
 pub const BUSY_PURCHASES: u32 = 10_000;
 
 /// The busiest customer's profile.
 const BUSY_PROFILE: &str = "0f0f0f0f-0000-4000-8000-000000009000";
 
-/// A recorded delivery: a webhook, or an answer of the system's API.
+/// A recorded delivery: a webhook, or a response of the system's API.
 #[derive(Clone, Deserialize)]
 pub struct Recorded {
     #[serde(default)]
@@ -37,7 +37,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Whether it is an answer of the system's API, and not a webhook.
+    /// Whether it is a response of the system's API, and not a webhook.
     #[must_use]
     pub const fn is_answer(&self) -> bool {
         self.answer_of.is_some()
@@ -49,24 +49,24 @@ impl Recorded {
         &self.headers
     }
 
-    /// When it arrived.
+    /// The time of its arrival.
     #[must_use]
     pub const fn received_at(&self) -> Timestamp {
         self.received_at
     }
 
-    /// Reads a recorded delivery.
+    /// Parses a recorded delivery.
     ///
     /// # Errors
-    /// When it is not as recorded deliveries are.
+    /// If the text does not have the format of a recorded delivery.
     pub fn parse(text: &str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
     }
 
-    /// What it says, read like any delivery.
+    /// Parses its content like that of any delivery.
     ///
     /// # Errors
-    /// When the source can't read it.
+    /// If the source cannot parse it.
     pub fn read(&self, source: Source, settings: &SourceSettings) -> Result<ParsedWebhook, Unreadable> {
         let body = serde_json::to_vec(&self.body).unwrap_or_default();
         let delivery = Delivery { headers: self.headers.clone(), body, received_at: self.received_at };
@@ -87,7 +87,8 @@ pub fn recorded() -> serde_json::Result<Vec<(Source, Recorded)>> {
     Ok(all)
 }
 
-/// The purchases of the busiest customer: one an hour, so many that recording them would say nothing more.
+/// The purchases of the busiest customer, one per hour. They are generated, because recordings of so many would add
+/// nothing.
 #[must_use]
 pub fn busy_purchases(count: u32) -> Vec<(Source, Recorded)> {
     let start = Timestamp::from_second(1_740_000_000).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -108,10 +109,10 @@ pub fn busy_purchases(count: u32) -> Vec<(Source, Recorded)> {
     (0..count).map(purchase).collect()
 }
 
-/// What deliveries say, in order.
+/// The changes in the deliveries, in order.
 ///
 /// # Errors
-/// When a source can't read one.
+/// If a source cannot parse a delivery.
 pub fn changes(deliveries: &[(Source, Recorded)], settings: &SourceSettings) -> Result<Vec<Change>, Unreadable> {
     let mut all = Vec::new();
     for (source, recorded) in deliveries {

@@ -1,4 +1,5 @@
-//! What the story left behind: what the four systems know after it, and what none of their APIs tells.
+//! Fills the simulated systems with the result of the recorded deliveries, and finds the deliveries that no API can
+//! return.
 
 use std::collections::BTreeSet;
 
@@ -11,20 +12,20 @@ use super::systems::{PARTICIPANT, Thing, World};
 use crate::customer::model::source::Source;
 use crate::sources::extract::{text_at, time_at};
 
-/// What OmniLab's events say of who it is.
+/// The fields of OmniLab's events that identify the person.
 const PERSON: [&str; 5] = ["external_id", "email", "phone", "first_name", "last_name"];
 
-/// What stands for an Omneo profile in what happened to it, and isn't part of that.
+/// The profile inside an event of Omneo. It is not part of the event itself.
 const BESIDE: &str = "profile";
 
-/// Fills a world with what the systems know after the story, and gives back what has to be sent, since nobody can ask for it:
-/// OmniLab's touchpoints, merges and deletions, what was deleted, and all that has no API.
+/// Fills a world with the state after the recorded deliveries. Returns the deliveries that must be sent, because no API
+/// returns their content: OmniLab's touchpoints, merges and deletions, deleted objects, and everything without an API.
 ///
 /// # Errors
 /// Never, unless the recordings are broken.
 pub fn settle(world: &World) -> serde_json::Result<Vec<(Source, Recorded)>> {
     let mut recorded = recorded_deliveries::recorded()?;
-    // As the systems saw it, not as it arrived. Those that don't say when are left where they are.
+    // Sorted by the time at the system, not by arrival. Deliveries without such a time keep their time of arrival.
     recorded.sort_by_key(|(_, recorded)| said_at(&recorded.body).unwrap_or(recorded.received_at()));
     let mut asked = BTreeSet::new();
     for (n, (source, recorded)) in recorded.iter().enumerate() {
@@ -47,14 +48,14 @@ pub fn settle(world: &World) -> serde_json::Result<Vec<(Source, Recorded)>> {
     Ok(to_send)
 }
 
-/// The object that a delivery is told by, if somebody asks for it.
+/// The object that contains a delivery's content in the API. `None` if no API returns it.
 type Kept = Option<(Thing, String)>;
 
 fn said_at(body: &Value) -> Option<Timestamp> {
     ["/data/updatedAt", "/occurred_at", "/updated_at", "/timestamp", "/updatedAt"].into_iter().find_map(|pointer| time_at(body, pointer))
 }
 
-/// Puts fields on an object, whether it is there or not.
+/// Adds fields to an object, and creates it if it is missing.
 fn join(world: &World, thing: Thing, id: &str, fields: Map<String, Value>) {
     let mut object = world.get(thing, id).unwrap_or_else(|| json!({}));
     if let Some(known) = object.as_object_mut() {
@@ -103,11 +104,11 @@ fn omneo(world: &World, recorded: &Recorded) -> Kept {
     let beside = own.remove(BESIDE).and_then(|beside| beside.as_object().cloned()).unwrap_or_default();
     own.insert("profile_id".to_owned(), Value::from(owner.as_str()));
     join(world, thing, &id, own);
-    // What says when it was so is news of the profile.
+    // With a timestamp, the data is also an update of the profile.
     if beside.contains_key("updated_at") && world.get(Thing::Profile, &owner).is_some() {
         join(world, Thing::Profile, &owner, beside);
     }
-    // Nobody lists these.
+    // No list of the API contains these.
     let is_listed = !matches!(thing, Thing::Order | Thing::Point | Thing::Identity);
     is_listed.then_some((thing, id))
 }
@@ -133,11 +134,11 @@ fn profile(world: &World, name: &str, mut fields: Map<String, Value>) -> Kept {
         _ => {}
     }
     join(world, Thing::Profile, &id, fields);
-    // A merge and a tier are more than the profile that comes of them.
+    // A merge or a change of tier contains more than the resulting profile.
     matches!(name, "profile.created" | "profile.updated" | "balance.updated" | "aggregation.updated").then_some((Thing::Profile, id))
 }
 
-/// Only bookings can be asked for, and not who made them.
+/// The API returns bookings only, and not the person who made them.
 fn omnilab(world: &World, recorded: &Recorded) -> Kept {
     let body = &recorded.body;
     let mut fields = body.get("data")?.as_object()?.clone();
@@ -163,7 +164,7 @@ fn omnilab(world: &World, recorded: &Recorded) -> Kept {
     is_nameless.then_some((Thing::Appointment, id))
 }
 
-/// The answers of its API are what it knows; its webhooks are sent, since a booking is found by them alone.
+/// The recorded API responses fill the system. Its webhooks are sent, because only they lead to a booking.
 fn syncaroo(world: &World, recorded: &Recorded) -> Kept {
     let body = &recorded.body;
     if !recorded.is_answer() {

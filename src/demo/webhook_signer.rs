@@ -1,4 +1,4 @@
-//! The other side of the doors: signs what a source would send, as each of the four does.
+//! Signs webhooks as each of the four sources does. The counterpart of webhook verification.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use crate::http::api_keys::NewKey;
 use crate::sources::secret::SecretRef;
 use crate::sources::signature::{Encoding, Hash, Method};
 
-/// What a source sends.
+/// A signed webhook.
 #[derive(Clone)]
 pub struct Request {
-    /// The path, after the service's address.
+    /// The path after the service's address.
     pub path: String,
-    /// Headers, those that sign included.
+    /// All headers, including the signature.
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: String,
 }
 
-/// The secrets that the demo's sources share with it.
+/// The secrets of the demo's sources.
 #[derive(Clone)]
 pub struct Secrets(BTreeMap<Source, String>);
 
@@ -32,16 +32,16 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Secrets that anybody may know: for a demo that only this machine can reach.
+    /// Fixed, publicly known secrets, for a demo that only this machine can reach.
     #[must_use]
     pub fn known() -> Self {
         Self(Source::ALL.map(|source| (source, format!("demo-secret-{source}"))).into())
     }
 
-    /// Secrets that nobody can guess.
+    /// Random secrets.
     ///
     /// # Errors
-    /// When the system has no randomness to give.
+    /// If the system provides no random numbers.
     pub fn random() -> Result<Self, getrandom::Error> {
         let secrets: Result<BTreeMap<_, _>, _> =
             Source::ALL.map(|source| Ok((source, NewKey::generate()?.reveal().to_owned()))).into_iter().collect();
@@ -52,28 +52,32 @@ impl Secrets {
         self.0.get(&source).map_or("", String::as_str)
     }
 
-    /// What proves to a source's API whose a call is: a key, a token or a client's secret.
+    /// The credential for a source's API: an API key, a token or a client secret.
     #[must_use]
     pub fn of_api(&self, source: Source) -> String {
         format!("api-{}", self.of(source))
     }
 
-    /// What is kept under the names that the demo's settings use.
+    /// The secret for a name in the demo's settings.
     ///
     /// # Errors
-    /// When the settings name something else.
+    /// If the demo has no secret with this name.
     pub fn fetch(&self, place: &SecretRef) -> Result<Vec<u8>, String> {
-        let SecretRef::Env(wanted) = place else { return Err("is none of the demo's".to_owned()) };
-        self.by_name().into_iter().find(|(name, _)| name == wanted).map(|(_, secret)| secret).ok_or_else(|| "is none of the demo's".to_owned())
+        let SecretRef::Env(wanted) = place else { return Err("is not one of the demo's secrets".to_owned()) };
+        self.by_name()
+            .into_iter()
+            .find(|(name, _)| name == wanted)
+            .map(|(_, secret)| secret)
+            .ok_or_else(|| "is not one of the demo's secrets".to_owned())
     }
 
-    /// All of them, by the names that the demo's settings use.
+    /// All secrets, by their names in the demo's settings.
     #[must_use]
     pub fn by_name(&self) -> Vec<(String, Vec<u8>)> {
         let of_source = |source: Source| {
             let name = source.as_str().to_uppercase();
             let of_webhooks = match source {
-                // As this one writes its keys.
+                // The format in which OmniLab gives out its secrets.
                 Source::OmniLab => format!("whsec_{}", Encoding::Base64.encode(self.of(source).as_bytes())),
                 Source::OmnioTap | Source::Omneo | Source::Syncaroo => self.of(source).to_owned(),
             };
@@ -82,7 +86,7 @@ impl Secrets {
         Source::ALL.into_iter().flat_map(of_source).collect()
     }
 
-    /// Signs a body as its source does. `headers` are those of the recording; what signs is made anew.
+    /// Signs a body as its source does. `headers` are those of the recording; the signature is new.
     #[must_use]
     pub fn sign(&self, source: Source, headers: &BTreeMap<String, String>, body: &Value, now: Timestamp) -> Request {
         let mut headers = headers.clone();
@@ -116,7 +120,7 @@ impl Secrets {
 }
 
 impl Request {
-    /// The request as a command for a terminal, to a service at an address.
+    /// The request as a curl command to a service at `base`.
     #[must_use]
     pub fn as_curl(&self, base: &str) -> String {
         let headers: String = self.headers.iter().map(|(name, value)| format!(" -H '{name}: {value}'")).collect();

@@ -1,4 +1,4 @@
-//! What is known of a brand after some changes, in memory, and who the pure function makes of it.
+//! The state of a brand after some changes, in memory, and the customers that the pure function resolves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,8 +41,9 @@ impl World {
         !self.rules.blocklist.blocks(identifier)
     }
 
-    /// Held by more records of one unique kind, or, for other kinds, under more different names than the rules allow.
-    /// Losers of merges and self-asserted records don't count.
+    /// The shared values: more records of one unique kind have them than the rules allow, or records of other kinds
+    /// have them under more different names than the rules allow. Losers of merges and self-asserted records do not
+    /// count.
     pub fn shared(&self) -> BTreeSet<Identifier> {
         let mut records: BTreeMap<(Identifier, SourceKind), usize> = BTreeMap::new();
         let mut names: BTreeMap<Identifier, BTreeMap<String, FoldedName>> = BTreeMap::new();
@@ -87,7 +88,7 @@ impl World {
     }
 }
 
-/// A record's phone numbers, each with the latest time at which the record said it.
+/// A record's phone numbers, each with the latest time at which the source reported it.
 pub fn phones_said_at(record: &Record, rules: &IdentityRules) -> BTreeMap<Identifier, Timestamp> {
     let mut latest: BTreeMap<Identifier, Timestamp> = BTreeMap::new();
     for (_, value, at) in record.versions.with_prefix(field::PHONE) {
@@ -99,10 +100,10 @@ pub fn phones_said_at(record: &Record, rules: &IdentityRules) -> BTreeMap<Identi
     latest
 }
 
-/// Whether names, by their keys, belong to more than some number of people. Lesser forms of another name don't count, and
-/// the rest counts once for each group of names that agree with one another.
+/// Whether names, given by their keys, belong to more than a number of people. Short forms of another name do not
+/// count. The rest counts once for each group of names that agree.
 pub fn are_of_more_than(people: usize, names: &BTreeMap<String, FoldedName>) -> bool {
-    // As far as a key tells a name.
+    // As far as a key contains the name.
     let known: Vec<FoldedName> = names.keys().map(|key| FoldedName::from_key(key)).collect();
     let all: Vec<&FoldedName> = known.iter().collect();
     let mut groups: Vec<Vec<&FoldedName>> = Vec::new();

@@ -1,5 +1,5 @@
-//! A balancer as simple as one can be: it sends requests in turn to replicas whose `/health/ready` is 200, over connections
-//! that it keeps. It asks nothing twice, so that whatever a replica breaks is seen.
+//! A minimal load balancer: it sends requests in turn to replicas whose `/health/ready` is 200, over kept connections.
+//! It never retries a request, so that every failure of a replica is visible.
 
 use std::io::Result;
 use std::net::SocketAddr;
@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 
 use super::connection::{Connection, header};
 
-/// How often replicas are asked whether they are ready.
+/// The interval of the health checks.
 pub const CHECK: Duration = Duration::from_millis(100);
 
-/// A running balancer; it ends when it is dropped.
+/// A running balancer. It stops when it is dropped.
 pub struct Balancer {
     pub address: SocketAddr,
     replicas: Arc<Replicas>,
@@ -51,7 +51,7 @@ impl Balancer {
         Self { address, replicas, _tasks: tasks }
     }
 
-    /// Whether it sends requests to a replica.
+    /// Whether a replica passed its last health check.
     pub fn is_ready(&self, replica: usize) -> bool {
         self.replicas.are_ready[replica].load(Ordering::SeqCst)
     }
@@ -75,7 +75,7 @@ impl Replicas {
         (0..of).map(|more| (turn + more) % of).find(|replica| self.are_ready[*replica].load(Ordering::SeqCst))
     }
 
-    /// Serves a client until it ends its connection.
+    /// Serves a client until the client closes its connection.
     async fn serve(&self, mut client: TcpStream) -> Result<()> {
         client.set_nodelay(true)?;
         let mut connections: Vec<Connection> = self.addresses.iter().map(|address| Connection::new(*address)).collect();
@@ -94,7 +94,7 @@ impl Replicas {
                 None => None,
             };
             match response {
-                // Whether the replica ends its connection is nothing to the client.
+                // A closed connection to the replica does not affect the client.
                 Some(response) => {
                     let lines = response.head.split_inclusive(|byte| *byte == b'\n');
                     lines.filter(|line| header(line, b"connection:").is_none()).for_each(|line| answer.extend_from_slice(line));

@@ -1,5 +1,5 @@
-//! What the service is compared with: the least that answers the same question over HTTP. A floor is a process of its own,
-//! and the same program as the bench: it starts itself again with other arguments.
+//! Baselines for benchmarks: minimal programs that answer the same request over HTTP. A baseline runs in a process of
+//! its own. It is the same program as the benchmark, started with other arguments.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -15,19 +15,19 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use super::process::Process;
 
-/// How many connections the service has to Postgres, and so the floor.
+/// The number of connections to Postgres, the same for the service and the baseline.
 pub const CONNECTIONS: u32 = 10;
 
 const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json; charset=utf-8");
 
-/// A running floor.
+/// A running baseline.
 pub struct Floor {
     pub process: Process,
     pub address: SocketAddr,
 }
 
 impl Floor {
-    /// actix-web and nothing else: the same bytes whatever is asked.
+    /// actix-web alone: the same bytes for every request.
     pub fn bare(directory: &Path, body: &[u8]) -> Self {
         let file = directory.join("body.json");
         std::fs::write(&file, body).unwrap();
@@ -39,7 +39,7 @@ impl Floor {
         Self::start(&["floor", "sqlx", url, &brand_id.to_string()])
     }
 
-    /// actix-web and sqlx: one row a request, committed before the answer.
+    /// actix-web and sqlx: one row for each request, committed before the response.
     pub async fn committing(pool: impl sqlx::PgExecutor<'_>, url: &str) -> Self {
         let table = "create table if not exists bare_receipts (
             receipt_id bigint generated always as identity primary key, received_at timestamptz not null default now(), body bytea not null)";
@@ -55,7 +55,7 @@ impl Floor {
     }
 }
 
-/// Is a floor, if the arguments say so: then it never returns.
+/// Runs a baseline if the arguments ask for one. Then it never returns.
 pub fn be_one_if_asked() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let system = || actix_web::rt::System::new();
@@ -89,7 +89,7 @@ struct LookupQuery {
     address: String,
 }
 
-/// The query of the floor, and of pgbench.
+/// The query of the baseline, and of pgbench.
 pub const ONE_ROW: &str = "select answer.body from customer_addresses as found
     join answers as answer on answer.brand_id = $1 and answer.customer_key = found.customer_key
     where found.brand_id = $1 and found.kind = 'email' and found.address = $2";
@@ -105,7 +105,7 @@ async fn find(
     Ok(HttpResponse::Ok().insert_header(JSON).body(body))
 }
 
-/// Connections are made by the worker that uses them, so that no thread waits for another.
+/// The worker that uses a connection opens it, so that no thread waits for another.
 fn pool(url: &str) -> PgPool {
     let options = PgConnectOptions::from_str(url).unwrap().disable_statement_logging();
     PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false).connect_lazy_with(options)

@@ -1,4 +1,4 @@
-//! People about whom something changes: every change is a new version, and their answer shows which.
+//! Changes of people. Each change has a version, and the answer shows it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::connection::{Connection, Response};
 use super::webhooks::{Webhook, bodies};
 use super::{KEY, Shop};
 
-/// Applies a version of somebody, who is new with the first one. Versions of one person must rise.
+/// Applies a version of a person. The first version creates the person. Versions of one person must increase.
 pub async fn change(shop: &Shop, person: usize, version: u64) {
     let first_at = jiff::Timestamp::from_second(1_780_000_000).unwrap();
     let mut fields = vec![("attribute.version", version.to_string())];
@@ -30,10 +30,10 @@ pub async fn change(shop: &Shop, person: usize, version: u64) {
     apply(&shop.database.pool, &shop.brand, vec![Change::Record { key, update }]).await.unwrap();
 }
 
-/// The settings of a brand whose answers show the version that webhooks bring.
+/// Settings of a brand whose answers show the version from the webhooks.
 pub const BRAND: &str = "[brands.shop]\ncustom_fields = [{ name = \"version\", value = \"{{ omniotap.job_title }}\" }]\n";
 
-/// The webhook that tells of a version of somebody, who is new with the first one.
+/// The webhook with a version of a person. The first version creates the person.
 pub fn webhook(person: usize, version: u64) -> Webhook {
     let at = jiff::Timestamp::from_second(1_780_000_000).unwrap() + Duration::from_secs(version);
     let mut said = bodies::Fields::new();
@@ -50,7 +50,7 @@ fn email(person: usize) -> String {
     format!("p{person}@example.org")
 }
 
-/// The request that looks somebody up.
+/// The lookup request for a person.
 pub fn request(person: usize) -> Vec<u8> {
     request_with(KEY, person)
 }
@@ -60,7 +60,7 @@ fn request_with(key: &str, person: usize) -> Vec<u8> {
     format!("GET /omnidesk/customerlookup?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
 }
 
-/// The version that an answer shows; `None` when it is no answer about this person.
+/// The version in an answer. `None` if it is not an answer about this person.
 pub fn version(person: usize, body: &[u8]) -> Option<u64> {
     let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
     let customer = answer.as_array().filter(|customers| customers.len() == 1)?.first()?;
@@ -69,18 +69,18 @@ pub fn version(person: usize, body: &[u8]) -> Option<u64> {
     version.parse().ok().filter(|_| is_right)
 }
 
-/// Asks until somebody's answer shows a version, or a newer one. Gives whether it did in time.
+/// Repeats a lookup until the answer shows a version, or a newer one. Returns false after the timeout.
 pub async fn has_shown(connection: &mut Connection, person: usize, wanted: u64, timeout: Duration) -> bool {
     has_shown_to(KEY, connection, person, wanted, timeout).await
 }
 
-/// Likewise, with another key.
+/// Like [`has_shown`], with another key.
 pub async fn has_shown_to(key: &str, connection: &mut Connection, person: usize, wanted: u64, timeout: Duration) -> bool {
     let shows = |response: &Response<'_>| version(person, response.body).is_some_and(|version| version >= wanted);
     is_answered(connection, &request_with(key, person), shows, timeout).await
 }
 
-/// Waits until a replica has heard of all that happened: notifications arrive in order, and a new key is one of them.
+/// Waits until a replica has processed all earlier notifications. They arrive in order, and a new key is one of them.
 pub async fn has_heard(shop: &Shop, connection: &mut Connection, timeout: Duration) -> bool {
     let key = uuid::Uuid::new_v4().simple().to_string();
     shop.open_with(&key).await;

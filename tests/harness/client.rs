@@ -1,6 +1,6 @@
-//! A load client: HTTP/1.1 on connections that are kept, in a thread of its own. It goes as fast as answers come, or at a
-//! fixed rate whatever the answers do; then latencies count from when a request was due, so that one that is held up makes
-//! those behind it late as well.
+//! A load client: HTTP/1.1 on kept connections, in a thread of its own. It sends either as soon as a response arrives,
+//! or at a fixed rate. At a fixed rate, latency counts from the time when a request was due, so that a delayed request
+//! also delays the ones after it.
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -15,24 +15,24 @@ use tokio::sync::Semaphore;
 use super::connection::Connection;
 use super::figures::Figures;
 
-/// Makes requests, and judges answers.
+/// Writes requests and checks responses.
 pub trait Asker: Send + 'static {
     /// Writes the `n`-th request.
     fn ask(&mut self, n: u64, request: &mut Vec<u8>);
 
-    /// Whether the answer to the `n`-th request is right.
+    /// Whether the response to the `n`-th request is right.
     fn is_right(&mut self, n: u64, answer: &Answer<'_>) -> bool;
 }
 
-/// An answer that came back.
+/// A response.
 pub struct Answer<'a> {
     pub status: u16,
     pub body: &'a [u8],
-    /// How long it took, from when it was due.
+    /// Latency since the request was due.
     pub latency: Duration,
 }
 
-/// How much is asked.
+/// The size of a load.
 #[derive(Clone, Copy)]
 pub struct Load {
     address: SocketAddr,
@@ -43,20 +43,20 @@ pub struct Load {
     requests: u64,
 }
 
-/// A load that goes on in its thread.
+/// A load that runs in its thread.
 pub struct Running<A> {
     thread: JoinHandle<(Figures, A)>,
     told_to_end: Arc<AtomicBool>,
 }
 
-/// How long answers are waited for when no more is asked.
+/// How long the client waits for the last responses.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// How many connections a load has.
+/// The default number of connections.
 pub const CONNECTIONS: u32 = 32;
 
 impl Load {
-    /// Each connection asks again when its answer came.
+    /// Each connection sends its next request when its response has arrived.
     pub const fn as_fast_as_possible(address: SocketAddr, duration: Duration) -> Self {
         Self { address, connections: CONNECTIONS, per_second: None, duration, first: 0, requests: u64::MAX }
     }
@@ -66,22 +66,22 @@ impl Load {
         Self { per_second: Some(per_second), ..Self::as_fast_as_possible(address, duration) }
     }
 
-    /// Over more or fewer connections.
+    /// Sets the number of connections.
     pub const fn over(self, connections: u32) -> Self {
         Self { connections, ..self }
     }
 
-    /// Begins with this number.
+    /// Sets the number of the first request.
     pub const fn from(self, first: u64) -> Self {
         Self { first, ..self }
     }
 
-    /// Ends after this many.
+    /// Limits the number of requests.
     pub const fn requests(self, requests: u64) -> Self {
         Self { requests, ..self }
     }
 
-    /// Starts to ask.
+    /// Starts the load.
     pub fn start<A: Asker>(self, asker: A) -> Running<A> {
         let told_to_end = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&told_to_end);
@@ -106,7 +106,7 @@ impl Load {
             asker: RefCell::new(asker),
         };
         let mut connections: FuturesUnordered<_> = (0..self.connections).map(|_| state.go_on_asking()).collect();
-        // What has not come back by then counts as failed.
+        // Missing responses count as failed after this time.
         let all = async { while connections.next().await.is_some() {} };
         let _ = tokio::time::timeout(self.duration + GRACE, all).await;
         drop(connections);
@@ -118,19 +118,20 @@ impl Load {
 }
 
 impl<A: Asker> Running<A> {
-    /// Waits until its time is over.
+    /// Waits for the end of the load.
     pub async fn wait(self) -> (Figures, A) {
         tokio::task::spawn_blocking(|| self.thread.join().unwrap()).await.unwrap()
     }
 
-    /// Ends it before its time.
+    /// Stops the load early.
     pub async fn end(self) -> (Figures, A) {
         self.told_to_end.store(true, Ordering::Relaxed);
         self.wait().await
     }
 }
 
-/// Lets requests go when they are due, from a thread of its own: the runtime's timer only knows whole milliseconds.
+/// Releases requests when they are due, from a thread of its own: the runtime's timer has a resolution of a millisecond
+/// only.
 struct Pace {
     per_second: u32,
     due: Arc<Semaphore>,
@@ -150,7 +151,7 @@ impl Pace {
                 }
                 due.add_permits(1);
             }
-            // Those that are due are still taken.
+            // Requests that are already due are still sent.
             while due.available_permits() > 0 && !told_to_end.load(Ordering::Relaxed) && !due.is_closed() {
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -170,7 +171,7 @@ fn time_of(n: u64, per_second: u32) -> Duration {
     Duration::from_nanos(n * 1_000_000_000 / u64::from(per_second))
 }
 
-/// What the connections of a load share.
+/// State that the connections of a load share.
 struct State<'a, A> {
     load: Load,
     begin: Instant,
@@ -192,7 +193,7 @@ impl<A: Asker> State<'_, A> {
             self.figures.borrow_mut().asked += 1;
             let sent = Instant::now();
             let Ok(response) = connection.ask(&request).await else {
-                // A service that is away must not be asked without end.
+                // A pause, so that an unavailable service does not get requests in a tight loop.
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };
@@ -204,7 +205,7 @@ impl<A: Asker> State<'_, A> {
         }
     }
 
-    /// The number of the next request, and when it was due; `None` when there is none.
+    /// The number of the next request, and when it was due. `None` if there is no more.
     async fn next_request(&self) -> Option<(u64, Option<Instant>)> {
         let due = match &self.pace {
             Some(pace) => {

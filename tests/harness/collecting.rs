@@ -1,5 +1,5 @@
-//! Whether what a source has is known here in the end, whatever happens on the way: a backfill with replicas that are killed
-//! again and again while webhooks arrive, webhooks that get lost, a budget that two replicas share.
+//! Checks that all data of a source is stored in the end: a backfill while replicas are killed repeatedly and webhooks
+//! arrive, lost webhooks, and a rate limit that two replicas share.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -27,33 +27,33 @@ use super::report::Report;
 use super::rng::Dice;
 use super::{Shop, Stand};
 
-/// How much there is, and how much happens to it.
+/// The size of the scenario.
 #[derive(Clone, Copy)]
 pub struct Collection {
     pub contacts: usize,
-    /// Replicas killed while they walk.
+    /// Replicas killed during the scan.
     pub kills: usize,
-    /// Changes while they do.
+    /// Changes during the scan.
     pub changes: usize,
-    /// Changes after that, of whose webhooks one in twenty gets lost.
+    /// Changes after the scan. One in twenty of their webhooks is lost.
     pub later_changes: usize,
     pub seed: u64,
 }
 
 impl Collection {
-    /// Enough to see that it works.
+    /// Small, for a quick check.
     pub const SHORT: Self = Self { contacts: 1_500, kills: 2, changes: 150, later_changes: 200, seed: 7 };
 
-    /// As it is promised.
+    /// The size for which the results are promised.
     pub const FULL: Self = Self { contacts: 100_000, kills: 5, changes: 5_000, later_changes: 5_000, seed: 7 };
 }
 
-/// How long anything may take.
+/// The timeout of every wait.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 const BRAND: &str = "demo";
 
-/// Settings of a brand whose CRM can be called.
+/// Settings of a brand whose CRM has an API.
 fn brand(systems: &Systems, calls_per_minute: u32, live: &str) -> String {
     format!(
         "[brands.{BRAND}]
@@ -86,7 +86,7 @@ pub fn contact(n: usize, version: usize, at: Timestamp) -> Value {
     })
 }
 
-/// A world with that many contacts, made long ago.
+/// A world with this many contacts, created long ago.
 pub fn world(contacts: usize) -> Arc<World> {
     let world = Arc::new(World::new(Clock::system()));
     let at: Timestamp = "2025-01-01T09:00:00Z".parse().unwrap();
@@ -96,12 +96,12 @@ pub fn world(contacts: usize) -> Arc<World> {
     world
 }
 
-/// More calls than anybody makes.
+/// A rate limit that is never reached.
 pub fn generous() -> Terms {
     Terms { calls: 1_000_000, window_seconds: 60, ..Terms::default() }
 }
 
-/// Changes, makes and removes contacts, each told by webhook.
+/// Changes, creates and removes contacts, with a webhook for each.
 pub struct Life {
     pub rng: Dice,
     pub born: usize,
@@ -129,7 +129,7 @@ async fn stream_of(pool: &Pool, brand_id: i32) -> Option<StreamRow> {
     list_streams(pool, brand_id).await.unwrap().into_iter().find(|row| row.stream == "contacts")
 }
 
-/// Waits until a pass through the contacts that began after `since` is complete.
+/// Waits until a run that began after `since` has read all contacts.
 async fn wait_until_complete(pool: &Pool, brand_id: i32) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
@@ -146,7 +146,7 @@ async fn wait_until_applied(systems: &Systems, pool: &Pool) {
     super::outcome::wait_until_applied(pool).await;
 }
 
-/// What differs between the world's contacts and ours.
+/// The differences between the contacts of the source and the stored ones.
 pub async fn differences(world: &World, shop: &Shop) -> Vec<String> {
     let sources = SourceSettings::default();
     let api: &dyn ApiConnector = sources.api(Source::OmnioTap);
@@ -182,7 +182,8 @@ fn expect_same(report: &mut Report, what: &str, differences: &[String]) {
     }
 }
 
-/// A backfill with kills while webhooks arrive; then webhooks get lost, and a reconcile finds and repairs that.
+/// A backfill with killed replicas while webhooks arrive. Then some webhooks are lost, and a reconcile finds and
+/// repairs the differences.
 pub async fn backfill(harness: &Stand, collection: Collection) -> Report {
     let mut report = Report::default();
     let secrets = Secrets::known();
@@ -207,7 +208,7 @@ pub async fn backfill(harness: &Stand, collection: Collection) -> Report {
     for kill in 0..=collection.kills {
         let share = collection.contacts * kill / (collection.kills + 1);
         let deadline = Instant::now() + PATIENCE;
-        // Far enough for a kill to matter, and never waiting for a pass that is over.
+        // The scan must have progressed enough for a kill to matter. Do not wait for a run that is over.
         let scanned = async || {
             stream_of(&shop.database.pool, shop.brand.id()).await.map_or((0, false), |row| (row.scanned as usize, row.finished_at.is_some()))
         };
@@ -237,7 +238,7 @@ pub async fn backfill(harness: &Stand, collection: Collection) -> Report {
         format!("{}, {}", collection.contacts, collection.changes / (collection.kills + 1) * (collection.kills + 1)),
     );
     report.figure("kills of both replicas, of them in the middle", format!("{}, {in_the_middle}", collection.kills));
-    report.figure("until all was walked through", format!("{:.1} s", took.as_secs_f64()));
+    report.figure("until the backfill was complete", format!("{:.1} s", took.as_secs_f64()));
     report.figure("calls", systems.arrivals(Source::OmnioTap).len());
     if in_the_middle == 0 {
         report.broken.push("no kill fell into the backfill".to_owned());
@@ -267,7 +268,7 @@ pub async fn backfill(harness: &Stand, collection: Collection) -> Report {
     report
 }
 
-/// Compares everything, as an operator would have it done.
+/// Compares everything with `hookpoint sync run`.
 async fn sync_run(harness: &Stand, plan: &Plan, shop: &Shop) -> String {
     let settings = harness.directory("sync-run").join("hookpoint.toml");
     std::fs::write(&settings, &plan.tables).unwrap();
@@ -278,7 +279,7 @@ async fn sync_run(harness: &Stand, plan: &Plan, shop: &Shop) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// Lookups that must all be answered, whatever they find.
+/// Lookups that must all be answered, with any result.
 struct Answered(Lookups);
 
 impl Asker for Answered {
@@ -291,7 +292,7 @@ impl Asker for Answered {
     }
 }
 
-/// How many calls of which class were granted, by second.
+/// The granted calls with their time and priority.
 async fn granted(pool: &Pool) -> Vec<(f64, i16)> {
     sqlx::query_as(
         "select extract(epoch from granted_at)::float8, priority from call_grants cross join generate_series(1, number) order by granted_at",
@@ -301,13 +302,14 @@ async fn granted(pool: &Pool) -> Vec<(f64, i16)> {
     .unwrap()
 }
 
-/// Two replicas with more cold lookups than the budget allows, and a backfill: nobody goes beyond it, and everybody gets a share.
+/// Two replicas with more cold lookups than the rate limit allows, and a backfill: the limit is never exceeded, and
+/// both get a share.
 pub async fn budget(harness: &Stand, duration: Duration, per_second: u32) -> Report {
     const LIMIT: usize = 60;
     let mut report = Report::default();
     let secrets = Secrets::known();
     let world = world(20_000);
-    // The vendor's own limit is far away: here only what we hold to counts.
+    // The vendor's own limit is very high, so only the service's limit counts here.
     let systems = Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
     let tables = brand(&systems, LIMIT as u32, "unknown");
     let shop = harness.shop_of("budget", &tables).await;
@@ -335,7 +337,7 @@ pub async fn budget(harness: &Stand, duration: Duration, per_second: u32) -> Rep
         report.broken.push(format!("{most} calls came within 60 s, {refused} were refused"));
     }
     let granted = granted(&shop.database.pool).await;
-    // Once both wait: whole minutes after the first.
+    // Count whole minutes after the first call.
     let first = granted.first().map_or(0.0, |(at, _)| *at);
     let mut minutes = Vec::new();
     for minute in 1..(duration.as_secs() / 60) {
@@ -355,7 +357,7 @@ pub async fn budget(harness: &Stand, duration: Duration, per_second: u32) -> Rep
     report
 }
 
-/// How fast a backfill is when nothing is in its way, what it costs, and how much of a small budget it uses.
+/// Measures an unobstructed backfill: its speed, its cost, and how much of a small rate limit it uses.
 pub async fn scan(harness: &Stand, contacts: usize, minutes: u64) -> Report {
     const LIMIT: u32 = 60;
     let mut report = Report::default();
@@ -371,7 +373,7 @@ pub async fn scan(harness: &Stand, contacts: usize, minutes: u64) -> Report {
     let (took, cpu) = (begin.elapsed(), replica.process.processor_time());
     report.figure("contacts a second", format!("{:.0}", contacts as f64 / took.as_secs_f64()));
     let each = cpu.as_secs_f64() * 1_000.0 / contacts as f64;
-    report.figure("processor time of ours for each", format!("{each:.3} ms, promised is 1 ms"));
+    report.figure("processor time of ours for each", format!("{each:.3} ms, promised: 1 ms"));
     if each > 1.0 {
         report.late.push(format!("{each:.3} ms of processor time for each contact"));
     }
@@ -388,7 +390,7 @@ pub async fn scan(harness: &Stand, contacts: usize, minutes: u64) -> Report {
     let arrivals = systems.arrivals(Source::OmnioTap);
     let came = arrivals.iter().filter(|arrival| (begin..begin + minutes as i64 * 60_000_000).contains(&arrival.at.as_microsecond())).count();
     let share = came as f64 / (f64::from(LIMIT) * minutes as f64);
-    report.figure("budget used while work remained", format!("{:.1} % ({came} calls in {minutes} minutes), promised are 95 %", share * 100.0));
+    report.figure("budget used while work remained", format!("{:.1} % ({came} calls in {minutes} minutes), promised: 95 %", share * 100.0));
     if share < 0.95 {
         report.late.push(format!("{:.1} % of the budget were used", share * 100.0));
     }

@@ -1,4 +1,4 @@
-//! Whether two databases came to the same customers, and two services to the same answers.
+//! Compares the customers in two databases, and the answers of two services.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -10,15 +10,15 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::client::{Answer, Asker, Load};
 use super::{KEY, Shop};
 
-/// What is compared: all that is known and all that is derived from it. A booking's notice carries no time of its own, so of
-/// those only what they say counts.
+/// The compared data: all stored facts, and everything derived from them. A webhook about a booking has no timestamp,
+/// so only its content is compared.
 const ROWS: [(&str, &str); 11] = [
     ("customers", "select customer_key, customer_id from customers"),
     ("customer_records", "select record_key, customer_key from customer_records"),
     ("customer_addresses", "select kind, address, customer_key from customer_addresses"),
     ("answers", "select customer_key, settings_hash, body from answers"),
     ("reviews", "select level, kind, value, grounds, customer_keys from match_reviews"),
-    // When something was received is another time in each run.
+    // The time of receipt differs between runs.
     (
         "records",
         "select record_key, regexp_replace((state::jsonb - 'deletion_received_at')::text, ', \"delay_us\": [0-9]+', '', 'g') as state, live from records",
@@ -35,12 +35,12 @@ const ROWS: [(&str, &str); 11] = [
     ("event_references", "select value, namespace, event_key from event_references"),
 ];
 
-/// Where two brands differ, in words; and how many rows are the same.
+/// A description of the differences between two brands, and the number of equal rows.
 pub async fn differences(one: &Shop, other: &Shop) -> (Vec<String>, usize) {
     differences_but(one, other, &[]).await
 }
 
-/// Likewise, but for some tables.
+/// Like [`differences`], without some tables.
 pub async fn differences_but(one: &Shop, other: &Shop, but: &[&str]) -> (Vec<String>, usize) {
     let (mut found, mut same) = (Vec::new(), 0);
     for (table, query) in ROWS.into_iter().filter(|(table, _)| !but.contains(table)) {
@@ -67,7 +67,7 @@ async fn rows(shop: &Shop, query: &str) -> BTreeSet<String> {
     rows.into_iter().map(|(row,)| row).collect()
 }
 
-/// Lookups of every address and id that a brand knows.
+/// Lookups of every address and id of a brand.
 pub async fn questions(shop: &Shop) -> Vec<Vec<u8>> {
     let query = "select kind, address from customer_addresses where brand_id = $1 and kind in ('email', 'telephone')
         union select kind, value from identifiers where brand_id = $1 and kind in ('email', 'telephone')
@@ -88,7 +88,7 @@ pub async fn questions(shop: &Shop) -> Vec<Vec<u8>> {
     known.into_iter().map(question).collect()
 }
 
-/// Asks each question once, and keeps the answers.
+/// Sends each lookup once, and keeps the answers.
 struct Everything {
     questions: Arc<Vec<Vec<u8>>>,
     answers: Vec<Vec<u8>>,
@@ -105,10 +105,10 @@ impl Asker for Everything {
     }
 }
 
-/// Few enough that none waits beyond its deadline behind the others, on a busy machine too.
+/// A small number, so that no lookup misses its deadline behind others on a busy machine.
 const CONNECTIONS: u32 = 8;
 
-/// A service's answers to questions; an error in words when one is missing.
+/// A service's answers to the lookups. An error describes failed lookups.
 pub async fn answers(address: SocketAddr, questions: &Arc<Vec<Vec<u8>>>) -> Result<Vec<Vec<u8>>, String> {
     let asker = Everything { questions: Arc::clone(questions), answers: vec![Vec::new(); questions.len()] };
     let load = Load::as_fast_as_possible(address, Duration::from_secs(600)).over(CONNECTIONS).requests(questions.len() as u64);

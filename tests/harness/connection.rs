@@ -1,4 +1,4 @@
-//! A connection to a service, kept from one question to the next.
+//! A kept connection to a service.
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::SocketAddr;
@@ -6,17 +6,17 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A connection, which opens itself when it is needed.
+/// A connection that opens when it is first needed.
 pub struct Connection {
     address: SocketAddr,
     stream: Option<TcpStream>,
     buffer: Vec<u8>,
 }
 
-/// An answer, as it came.
+/// A response, unparsed.
 pub struct Response<'a> {
     pub status: u16,
-    /// With the empty line.
+    /// Including the empty line.
     pub head: &'a [u8],
     pub body: &'a [u8],
 }
@@ -26,12 +26,13 @@ impl Connection {
         Self { address, stream: None, buffer: vec![0; 1 << 14] }
     }
 
-    /// Sends a request and reads the answer. Nothing is asked twice: what fails has failed.
+    /// Sends a request and reads the response, without a retry.
     ///
     /// # Errors
-    /// When there is no answer; the next request opens another connection.
+    /// If there is no response. The next request opens a new connection.
     pub async fn ask(&mut self, request: &[u8]) -> Result<Response<'_>> {
-        // Only put back when all went well: half an answer must not be taken for the next one's beginning.
+        // The stream is kept only after a complete response. Otherwise the rest of a response would be read as the next
+        // one.
         let mut stream = match self.stream.take().filter(is_open) {
             Some(stream) => stream,
             None => {
@@ -65,22 +66,22 @@ impl Connection {
     }
 }
 
-/// Whether the other side has not ended a connection that nothing is asked over.
+/// Whether the other side has not closed an idle connection.
 fn is_open(stream: &TcpStream) -> bool {
     stream.try_read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
-/// What the head of an answer says.
+/// The parsed head of a response.
 struct Head {
     status: u16,
     length: usize,
     body_length: usize,
-    /// Whether the connection ends with it.
+    /// Whether the connection closes after the response.
     is_last: bool,
 }
 
 impl Head {
-    /// Reads the head of an answer, once it is there as a whole.
+    /// Parses the head of a response. `None` if it is not complete yet.
     fn read(bytes: &[u8]) -> Result<Option<Self>> {
         let malformed = || Error::from(ErrorKind::InvalidData);
         let (mut status, mut body_length, mut is_last, mut length) = (None, None, false, 0);
@@ -103,7 +104,7 @@ impl Head {
     }
 }
 
-/// The value of a header (its name with the colon), if this line is one.
+/// The value of a header, if this line is that header. `name` includes the colon.
 pub fn header<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let (start, value) = line.split_at_checked(name.len())?;
     start.eq_ignore_ascii_case(name).then(|| value.trim_ascii())

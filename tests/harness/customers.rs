@@ -1,4 +1,4 @@
-//! Many customers, made up from their number, and what is asked about them.
+//! Many generated customers, each determined by its number, and lookups of them.
 
 use std::fmt::Write;
 
@@ -21,13 +21,13 @@ pub fn phone(n: u64) -> String {
     format!("+316{n:08}")
 }
 
-/// The key of a customer, who has one record, by which the customer is named.
+/// The key of the customer's only record, which is also the customer's key.
 fn record_key(n: u64) -> String {
     format!("omneo.profile:c{n:07}")
 }
 
-/// The `n`-th of `of` customers in a random order, the same in every run, that names each of them once before it begins again:
-/// a Feistel network over the next power of four, walked until it comes out among them.
+/// The `n`-th of `of` customers in a random order that is the same in every run and contains each of them once before
+/// it repeats: a Feistel network over the next power of four, repeated until the result is in range.
 pub fn shuffled(n: u64, of: u64) -> u64 {
     let half = of.max(2).next_power_of_two().ilog2().div_ceil(2);
     let mask = (1 << half) - 1;
@@ -44,7 +44,7 @@ pub fn shuffled(n: u64, of: u64) -> u64 {
     }
 }
 
-/// Some 64 bits that depend on the number alone (SplitMix64).
+/// 64 bits that depend on the number only (SplitMix64).
 fn chance(n: u64) -> u64 {
     let mut z = n.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -94,11 +94,11 @@ pub fn body(n: u64) -> Vec<u8> {
     format!("[{}]", answer(n).to_json()).into_bytes()
 }
 
-/// Loads an empty brand with customers: what a lookup reads, and nothing else. There are no records behind them, so nothing
-/// can be applied to them.
+/// Loads customers into an empty brand: only the rows that a lookup reads. They have no records, so no change can be
+/// applied to them.
 pub async fn load(pool: &Pool, brand: &Brand, customers: u64) {
     let (mut connection, _) = pool.acquire_within().await.unwrap();
-    // The rows refer to each other rightly; looking that up for each would take most of the time.
+    // The references between the rows are valid. Checking each would take most of the time.
     sqlx::raw_sql("set session_replication_role = replica").execute(&mut connection).await.unwrap();
     let hash: String = brand.rules.presenter.hash().iter().map(|byte| format!("{byte:02x}")).collect();
     let id = brand.id();

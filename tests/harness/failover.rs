@@ -1,6 +1,6 @@
-//! Whether the service finds the new primary when the old one of a cluster is killed, freezes or is cut off, and what anybody
-//! notices until then: people who are known are answered all the time, webhooks are taken in and applied again within seconds,
-//! none that was acknowledged is lost or doubled, and in the end all answers are the newest.
+//! Checks failover: the service must find the new primary when the old one of a cluster is killed, freezes or is cut
+//! off. Meanwhile lookups of known people are always answered. Afterwards, webhooks are stored and applied again within
+//! seconds, no acknowledged webhook is lost or doubled, and in the end all answers are the newest.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ use super::webhooks::sender::Sender;
 use super::webhooks::story::Story;
 use super::{KEY, Shop, Stand, customers};
 
-/// How often which fault happens.
+/// The number of faults of each kind.
 #[derive(Clone, Copy)]
 pub struct Failovers {
     pub kills: usize,
@@ -32,10 +32,10 @@ pub struct Failovers {
 }
 
 impl Failovers {
-    /// As it is promised.
+    /// The number for which the results are promised.
     pub const FULL: Self = Self { kills: 5, freezes: 2, partitions: 2 };
 
-    /// As `5,2,2`.
+    /// Parses a text such as `5,2,2`.
     pub fn parse(text: &str) -> Option<Self> {
         let numbers: Vec<usize> = text.split(',').map(|number| number.parse().ok()).collect::<Option<_>>()?;
         let [kills, freezes, partitions] = numbers.try_into().ok()?;
@@ -43,26 +43,27 @@ impl Failovers {
     }
 }
 
-/// Each of the two replicas gets half of these.
+/// Half of these go to each of the two replicas.
 const WEBHOOKS_A_SECOND: u32 = 200;
 const KNOWN_A_SECOND: u32 = 400;
 const OTHERS_A_SECOND: u32 = 100;
 
-/// Those who are asked for again and again; the others among the customers are asked for once at most, and then people who don't exist.
+/// The first customers are looked up repeatedly. Each of the others is looked up once at most; after them follow people
+/// who do not exist.
 const KNOWN: u64 = 200;
 const CUSTOMERS: u64 = 4_000;
 
-/// How long a node is frozen or cut off, and how long a dead one is left after there is another primary.
+/// How long a node is frozen or cut off, and how long a dead one stays down after the new primary is there.
 const AWAY: Duration = Duration::from_secs(30);
 const DEAD: Duration = Duration::from_secs(2);
 
-/// How long all is well before something else happens.
+/// The pause without faults before the next fault.
 const CALM: Duration = Duration::from_secs(5);
 
-/// How many seconds' worth of webhooks there are for each fault.
+/// How many seconds of webhooks exist for each fault.
 const SECONDS_EACH: usize = 75;
 
-/// What happens to a primary.
+/// A fault of a primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     Killed,
@@ -70,7 +71,7 @@ enum Fault {
     CutOff,
 }
 
-/// One of the two replicas, with its share of what goes on.
+/// One of the two replicas, with its share of the load.
 pub struct Side {
     replica: Replica,
     pub sender: Sender,
@@ -80,12 +81,12 @@ pub struct Side {
 }
 
 impl Side {
-    /// Asks the replica all the time; webhooks are sent as they are released.
+    /// Starts the lookups of the replica. Webhooks are sent as they are released.
     async fn start(replica: Replica, webhooks: &Arc<Vec<Webhook>>, n: usize, report: &mut Report) -> Self {
         let (address, known, others) = (replica.address, Failures::default(), Failures::default());
         let (first, _) = Load::as_fast_as_possible(address, PATIENCE).requests(KNOWN).start(Lookups::new(LookupTarget::Each(KNOWN))).wait().await;
-        report.expect_right(&format!("replica {n}: known people, asked for the first time"), &first);
-        // Longer than it all can take, over as many connections as are needed when each answer takes its deadline.
+        report.expect_right(&format!("replica {n}: known people, first lookup"), &first);
+        // Longer than the whole scenario, with enough connections if each answer takes its deadline.
         let load = |per_second: u32| Load::at_rate(address, per_second / 2, PATIENCE * 60).over(per_second);
         let loads = [
             load(KNOWN_A_SECOND).start(Watched { lookups: Lookups::new(LookupTarget::Each(KNOWN)), failures: known.clone() }),
@@ -100,7 +101,7 @@ impl Side {
         self.sender.failures().values().sum()
     }
 
-    /// What it says of itself.
+    /// Whether the replica reports that it is healthy.
     async fn is_healthy(&self) -> bool {
         let mut connection = Connection::new(self.replica.address);
         let asked = connection.ask(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
@@ -119,9 +120,9 @@ pub async fn run(harness: &Stand, failovers: Failovers) -> Report {
     let mut sides = Vec::new();
     for n in 0..2 {
         let replica = Replica::start(harness, &format!("failover-{n}"), &Plan::receiving(BRAND, ""), &cluster.service_url("shop")).await;
-        // Until it hears, it remembers nothing.
+        // It caches nothing until its change listener is connected.
         if !has_heard(&shop, &mut Connection::new(replica.address), PATIENCE).await {
-            report.broken.push(format!("replica {n} never heard of a new key"));
+            report.broken.push(format!("replica {n} never received the notification of a new key"));
         }
         sides.push(Side::start(replica, &webhooks, n, &mut report).await);
     }
@@ -135,7 +136,7 @@ pub async fn run(harness: &Stand, failovers: Failovers) -> Report {
     report
 }
 
-/// They take turns, as far as there are enough of each.
+/// The faults in turn, as far as there are enough of each kind.
 fn faults(failovers: Failovers) -> Vec<Fault> {
     let Failovers { kills, freezes, partitions } = failovers;
     let most = kills.max(freezes).max(partitions);
@@ -144,7 +145,7 @@ fn faults(failovers: Failovers) -> Vec<Fault> {
     turns.filter_map(|(fault, happens)| happens.then_some(fault)).collect()
 }
 
-/// A database with a brand, its key and the people who are asked for.
+/// Creates a database with a brand, its key and the customers that are looked up.
 async fn open_shop(cluster: &Cluster, primary: usize) -> Shop {
     cluster.make_database(primary, "shop").await;
     let shop = Shop::with(cluster.url(primary, SERVICE, "shop"), BRAND).await;
@@ -156,7 +157,7 @@ async fn open_shop(cluster: &Cluster, primary: usize) -> Shop {
     shop
 }
 
-/// Lets webhooks go at their rate.
+/// Releases webhooks at their rate.
 async fn release(sides: &[Side], released: &AtomicUsize) {
     let mut due = tokio::time::interval(Duration::from_secs(2) / WEBHOOKS_A_SECOND);
     loop {
@@ -186,18 +187,18 @@ async fn make_trouble(cluster: &mut Cluster, sides: &[Side], faults: &[Fault], r
     longest.tell(report);
 }
 
-/// Waits until what waited is applied.
+/// Waits until the pending webhooks are applied.
 async fn until_calm(cluster: &Cluster) {
     tokio::time::sleep(CALM).await;
     let (primary, begin) = cluster.primary_but(None).await.expect("a primary");
     let mut connection = cluster.connect(primary, "shop").await.unwrap();
-    // Some are always under way.
+    // Some webhooks are always in flight.
     while waiting(&mut connection).await.is_none_or(|waiting| waiting > 100) && begin.elapsed() < PATIENCE / 2 {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
-/// Lets something happen to the primary, and looks what comes of it. Gives whether the cluster is whole in the end.
+/// Applies a fault to the primary, and checks the results. Returns whether the cluster is whole in the end.
 async fn strike(cluster: &mut Cluster, sides: &[Side], fault: Fault, name: &str, longest: &mut Longest, report: &mut Report) -> bool {
     let (victim, _) = cluster.primary_but(None).await.expect("a primary");
     let asked_before: Vec<usize> = sides.iter().map(|side| side.known.asked()).collect();
@@ -265,7 +266,7 @@ fn mend(cluster: &mut Cluster, fault: Fault, victim: usize, held: Vec<Held>) {
     }
 }
 
-/// Nothing is lost or doubled, and all answers are the newest.
+/// Checks that no webhook is lost or doubled, and all answers are the newest.
 async fn look_at_all(harness: &Stand, cluster: &Cluster, sides: Vec<Side>, webhooks: &[Webhook], report: &mut Report) {
     let begin = Instant::now();
     while sides.iter().map(|side| side.sender.acknowledgements()).sum::<usize>() < webhooks.len() && begin.elapsed() < PATIENCE {
@@ -283,7 +284,7 @@ async fn look_at_all(harness: &Stand, cluster: &Cluster, sides: Vec<Side>, webho
         if figures.failed() > 0 || !odd.is_empty() || others.have_been_wrong() || known.have_been_wrong() {
             report.broken.push(format!("replica {n}: lookups were not answered at all, with {odd:?}, or wrong: {}", figures.describe()));
         }
-        report.broken.extend(replica.process.ended().map(|status| format!("replica {n} ended although nobody here ended it: {status}")));
+        report.broken.extend(replica.process.ended().map(|status| format!("replica {n} ended unexpectedly: {status}")));
         replicas.push(replica);
     }
     report.figure("webhooks", format!("{} of {} acknowledged", acknowledged.len(), webhooks.len()));

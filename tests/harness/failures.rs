@@ -1,4 +1,4 @@
-//! Lookups of which is kept when they failed, so that a scenario can say what came of one of its faults.
+//! Lookups whose failures are recorded, so that a scenario can report the effect of a fault.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::client::{Answer, Asker};
 use super::lookups::Lookups;
 
-/// When lookups were answered, and when not as they should be.
+/// The times of answered and failed lookups.
 #[derive(Clone, Default)]
 pub struct Failures(Arc<Mutex<Seen>>);
 
@@ -18,24 +18,24 @@ struct Seen {
     failed: Vec<(Instant, u16)>,
 }
 
-/// Lookups whose failures are kept.
+/// Lookups whose failures are recorded.
 pub struct Watched {
     pub lookups: Lookups,
     pub failures: Failures,
 }
 
 impl Failures {
-    /// How many were asked so far.
+    /// The number of lookups so far.
     pub fn asked(&self) -> usize {
         self.0.lock().unwrap().asked
     }
 
-    /// When those failed that failed since a time.
+    /// The times of the failures since a time.
     pub fn since(&self, since: Instant) -> Vec<Instant> {
         self.0.lock().unwrap().failed.iter().map(|(at, _)| *at).filter(|at| *at >= since).collect()
     }
 
-    /// How many failed since a time with which status, and when the first and the last of them.
+    /// Describes the failures since a time: the number by status, and the times of the first and the last.
     pub fn describe(&self, since: Instant) -> String {
         let seen = self.0.lock().unwrap();
         let failed: Vec<&(Instant, u16)> = seen.failed.iter().filter(|(at, _)| *at >= since).collect();
@@ -45,12 +45,12 @@ impl Failures {
         format!("{statuses:?}, {first:.2} to {last:.2} s after it")
     }
 
-    /// Whether something else was answered than what is right, instead of nothing.
+    /// Whether an answer was wrong, and not only missing.
     pub fn have_been_wrong(&self) -> bool {
         self.0.lock().unwrap().failed.iter().any(|(_, status)| *status == 200)
     }
 
-    /// When the first one since a time was answered as it should be.
+    /// The time of the first right answer since a time.
     pub fn answered_since(&self, since: Instant) -> Option<Instant> {
         let seen = self.0.lock().unwrap();
         seen.answered.get(seen.answered.partition_point(|at| *at < since)).copied()

@@ -1,10 +1,10 @@
-//! What a load came to.
+//! The results of a load.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Latencies in a log-linear histogram: each power of two of microseconds in 128 steps, so a percentile is off by less than
-/// one in a hundred.
+/// Latencies in a log-linear histogram: each power of two of microseconds has 128 steps, so the error of a percentile
+/// is below one percent.
 #[derive(Clone)]
 pub struct Latencies {
     counts: Vec<u64>,
@@ -19,7 +19,7 @@ fn step(microseconds: u64) -> usize {
     (u64::from(shift) * STEPS + (microseconds >> shift)) as usize
 }
 
-/// The middle of what counts as one step.
+/// The middle of the range of one step.
 fn microseconds(step: usize) -> f64 {
     let step = step as u64;
     let shift = (step / STEPS).saturating_sub(1);
@@ -54,7 +54,7 @@ impl Latencies {
         self.max.as_secs_f64() * 1_000.0
     }
 
-    /// The latency that this many of a hundred stay below, in milliseconds.
+    /// The latency in milliseconds of this percentile.
     pub fn percentile_ms(&self, percent: f64) -> f64 {
         let rank = (self.count as f64 * percent / 100.0).ceil() as u64;
         let mut seen = 0;
@@ -66,21 +66,21 @@ impl Latencies {
     }
 }
 
-/// What a load came to.
+/// The results of a load.
 #[derive(Clone, Default)]
 pub struct Figures {
     pub seconds: f64,
-    /// Sent.
+    /// Sent requests.
     pub asked: u64,
-    /// Came back, whatever they said, by status.
+    /// Responses by status, right or wrong.
     pub statuses: BTreeMap<u16, u64>,
-    /// Came back and were not as they should be.
+    /// Responses that are wrong.
     pub wrong: u64,
     pub latencies: Latencies,
 }
 
 impl Figures {
-    /// Counts an answer.
+    /// Counts a response.
     pub fn count(&mut self, status: u16, latency: Duration, is_right: bool) {
         self.latencies.record(latency);
         *self.statuses.entry(status).or_default() += 1;
@@ -91,7 +91,7 @@ impl Figures {
         self.latencies.count()
     }
 
-    /// Requests that got no answer: refused, cut, or not in time.
+    /// Requests without a response: refused, cut, or not in time.
     pub const fn failed(&self) -> u64 {
         self.asked - self.answered()
     }
@@ -104,7 +104,7 @@ impl Figures {
         self.answered() as f64 / self.seconds
     }
 
-    /// As a line for people.
+    /// One line for people.
     pub fn describe(&self) -> String {
         let statuses: Vec<String> = self.statuses.iter().map(|(status, count)| format!("{count} x {status}")).collect();
         let [p50, p95, p99] = [50.0, 95.0, 99.0].map(|percent| self.latencies.percentile_ms(percent));
@@ -118,7 +118,7 @@ impl Figures {
     }
 }
 
-/// The middle one of some figures, and the least and greatest.
+/// The median, the minimum and the maximum of some figures.
 pub fn spread(figures: &[f64]) -> (f64, f64, f64) {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,5 +1,5 @@
-//! Whether answers are as new as they can be: two replicas, lookups all the time, changes all the time, and a checker that
-//! knows what was committed when.
+//! Checks the freshness of answers: two replicas with constant lookups and changes, and a checker that knows when each
+//! change was committed.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -22,17 +22,17 @@ use super::{BRAND, Shop, Stand, changes};
 
 const PEOPLE: usize = 300;
 
-/// How changes come in.
+/// How changes arrive.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// By the write path alone; they are in when they are committed.
+    /// Through the write path directly. A change counts from its commit.
     Applied,
-    /// As webhooks; they are in when they are acknowledged.
+    /// As webhooks. A change counts from its acknowledgement.
     Webhooks,
 }
 
 impl Way {
-    /// From when a change is in until both replicas show it, for all but one of a hundred changes.
+    /// The promised time until both replicas show a change, for 99 of 100 changes.
     const fn promised(self) -> Duration {
         match self {
             Self::Applied => Duration::from_millis(100),
@@ -41,12 +41,12 @@ impl Way {
     }
 }
 
-/// How long a change may take at all.
+/// The timeout for a change.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What is known about versions, and what contradicted it.
+/// The known versions, and any contradictions.
 struct Ledger {
-    /// The newest version that might be seen, by person.
+    /// The newest version that may be visible, by person.
     begun: Vec<AtomicU64>,
     /// The newest version that each replica has shown, by person.
     shown: [Vec<AtomicU64>; 2],
@@ -63,17 +63,17 @@ impl Ledger {
         self.broken.lock().unwrap().push(what);
     }
 
-    /// What an answer to a request that is sent now must show at least.
+    /// The lowest version that the response to a request sent now may show.
     fn asked(&self, replica: usize, person: usize) -> u64 {
         self.shown[replica][person].load(Ordering::SeqCst)
     }
 
-    /// Looks at an answer. Gives the version that it shows.
+    /// Checks a response. Returns the version that it shows.
     fn answered(&self, replica: usize, person: usize, at_least: u64, body: &[u8]) -> Option<u64> {
         let shown = version(person, body)?;
         let begun = self.begun[person].load(Ordering::SeqCst);
         if shown < at_least {
-            self.broke(format!("replica {replica} showed version {shown} of person {person} to somebody who asked after it had shown {at_least}"));
+            self.broke(format!("replica {replica} showed version {shown} of person {person} after it had shown {at_least}"));
         }
         if shown > begun {
             self.broke(format!("replica {replica} showed version {shown} of person {person} when {begun} was the newest"));
@@ -83,7 +83,7 @@ impl Ledger {
     }
 }
 
-/// Looks people up all the time.
+/// Sends lookups all the time.
 struct Lookups {
     ledger: Arc<Ledger>,
     replica: usize,
@@ -107,14 +107,14 @@ impl Asker for Lookups {
     }
 }
 
-/// A change that is in.
+/// A committed change.
 struct Committed {
     person: usize,
     version: u64,
     at: Instant,
 }
 
-/// Asks a replica until it shows a change.
+/// Repeats a lookup at a replica until it shows a change.
 async fn watch(ledger: &Ledger, replica: usize, connection: &mut Connection, change: &Committed) {
     let deadline = change.at + PATIENCE;
     loop {
@@ -156,7 +156,7 @@ pub async fn run(harness: &Stand, scale: Scale, way: Way) -> Report {
     let loads = [0, 1].map(|replica| {
         let requests = (0..PEOPLE).map(request).collect();
         let lookups = Lookups { ledger: Arc::clone(&ledger), replica, requests, under_way: HashMap::new() };
-        // Longer than the changes can take: it is told to end.
+        // Longer than the changes can take. It is stopped early.
         Load::at_rate(replicas[replica].address, scale.lookups_per_second / 2, scale.duration * 20).start(lookups)
     });
     let (seen, changes, seconds) = make_changes(&shop, &ledger, &replicas, scale, way).await;
@@ -177,7 +177,7 @@ pub async fn run(harness: &Stand, scale: Scale, way: Way) -> Report {
     report
 }
 
-/// Changes people at a fixed rate. Gives how long it took until both replicas showed each.
+/// Changes people at a fixed rate. Returns the time until both replicas showed each change.
 async fn make_changes(shop: &Shop, ledger: &Arc<Ledger>, replicas: &[Replica; 2], scale: Scale, way: Way) -> (Latencies, u64, f64) {
     const WATCHERS: usize = 32;
     let (sender, receiver) = mpsc::channel::<Committed>(100_000);
@@ -201,7 +201,8 @@ async fn make_changes(shop: &Shop, ledger: &Arc<Ledger>, replicas: &[Replica; 2]
     let mut due = tokio::time::interval(Duration::from_secs(2) / scale.changes_per_second);
     while begin.elapsed() < scale.duration {
         due.tick().await;
-        // Twice in a row: the first change lets an answer be fetched anew, and the second overtakes it on its way.
+        // Twice in a row: the first change makes a replica query the answer again, and the second one invalidates that
+        // query.
         let person = person(version.wrapping_mul(7));
         for _ in 0..2 {
             version += 1;
@@ -224,7 +225,7 @@ async fn make_changes(shop: &Shop, ledger: &Arc<Ledger>, replicas: &[Replica; 2]
     (seen, version, seconds)
 }
 
-/// Some who send webhooks to either replica, until each is acknowledged.
+/// Starts tasks that send webhooks to either replica, until each is acknowledged.
 fn start_to_post(replicas: [SocketAddr; 2], sender: &mpsc::Sender<Committed>) -> mpsc::Sender<(usize, u64)> {
     const POSTERS: usize = 16;
     let (posts, receiver) = mpsc::channel::<(usize, u64)>(100_000);
@@ -247,12 +248,12 @@ fn start_to_post(replicas: [SocketAddr; 2], sender: &mpsc::Sender<Committed>) ->
     posts
 }
 
-/// When everything has been heard, every answer is the newest: another one would be an old one that was remembered.
+/// After all notifications are processed, every answer must be the newest. An older one would be a stale cached answer.
 async fn look_at_the_end(shop: &Shop, ledger: &Ledger, replicas: &[Replica; 2]) {
     for (replica, process) in replicas.iter().enumerate() {
         let mut connection = Connection::new(process.address);
         if !has_heard(shop, &mut connection, PATIENCE).await {
-            return ledger.broke(format!("replica {replica} never heard of a new key"));
+            return ledger.broke(format!("replica {replica} never received the notification of a new key"));
         }
         for person in 0..PEOPLE {
             let expected = ledger.begun[person].load(Ordering::SeqCst);

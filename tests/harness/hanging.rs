@@ -1,5 +1,5 @@
-//! Whether anybody notices that every source hangs, and those that give tokens with it: lookups are answered with what is known
-//! here, nothing is left behind, and afterwards the sources are asked again.
+//! Checks the effect of sources and token endpoints that hang: lookups are answered with stored data, nothing leaks,
+//! and afterwards the sources are called again.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -23,20 +23,21 @@ use super::replica::{Plan, Replica};
 use super::report::{Report, Scale};
 use super::{KEY, Shop, Stand};
 
-/// How many people two of the systems know each.
+/// The number of people in each of two systems.
 const PEOPLE: u64 = 200;
 
-/// How long a source that hangs is left alone.
+/// How long the circuit breaker of a source that hangs stays open.
 const REST: Duration = Duration::from_secs(2);
 
-/// Who calls.
+/// The kind of person that a lookup asks for.
 #[derive(Clone, Copy)]
 enum LookupTarget {
-    /// People who don't exist, by e-mail address, by phone number and by id.
+    /// People who do not exist, by e-mail address, by phone number and by id.
     Nobody,
-    /// People whom the loyalty system has told of: nobody else is asked about them.
+    /// People from webhooks of the loyalty system. No other source is asked about them.
     Members,
-    /// People whom the CRM has told of. Their bookings may be a second old, so that lookups ask for them again and again.
+    /// People from webhooks of the CRM. Their bookings count as stale after a second, so lookups ask for them
+    /// repeatedly.
     Contacts,
 }
 
@@ -88,7 +89,7 @@ fn appointment(n: u64, cancelled_at: Option<Timestamp>) -> Value {
     })
 }
 
-/// A booking of which the webhook only says where to ask.
+/// A booking whose webhook contains only the URL.
 fn desk() -> Value {
     json!({
         "id": "61c18cf515e22a061cf589b1*1640124000000*1640125800000", "status": "confirmed", "start": "2026-12-21T22:00:00.000Z",
@@ -120,7 +121,7 @@ fn tables(systems: &Systems, call: Duration) -> String {
     )
 }
 
-/// Waits until everything was walked through that there is.
+/// Waits until the backfill has read everything.
 async fn wait_until_walked(shop: &Shop) -> bool {
     let api = |source| shop.brand.rules.sources.api(source);
     let all: BTreeSet<_> =
@@ -139,9 +140,9 @@ async fn wait_until_walked(shop: &Shop) -> bool {
     false
 }
 
-/// What a replica holds.
+/// Open resources of a replica.
 struct Held {
-    /// Without the connections to Postgres, of which a load makes more, that are kept.
+    /// Without the connections to Postgres: a load opens more of them, and they are kept.
     files: f64,
     tasks: f64,
 }
@@ -160,7 +161,7 @@ impl Held {
     }
 }
 
-/// The loads of one stretch of time, all at once: people whom nobody knows, members, contacts.
+/// The loads of one period, all at once: unknown people, members, contacts.
 async fn ask_all(address: std::net::SocketAddr, lasts: Duration, per_second: u32, first: u64) -> [Figures; 3] {
     let start = |whom, per_second, connections| Load::at_rate(address, per_second, lasts).over(connections).from(first).start(whom);
     let unknown = start(LookupTarget::Nobody, per_second, 1_000);
@@ -168,7 +169,8 @@ async fn ask_all(address: std::net::SocketAddr, lasts: Duration, per_second: u32
     [unknown.wait().await.0, members.wait().await.0, contacts.wait().await.0]
 }
 
-/// Asks until an answer has a text. How often, and how long that took; `None` when it never had.
+/// Repeats a lookup until the answer contains a text. Returns the number of lookups and the time. `None` after the
+/// timeout.
 async fn wait_for(replica: &Replica, what: &str, text: &str, timeout: Duration) -> Option<(u32, Duration)> {
     let (mut connection, mut asked, begin) = (Connection::new(replica.address), 0, Instant::now());
     let request = format!("GET /omnidesk/customerlookup?key={KEY}&{what} HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -183,35 +185,35 @@ async fn wait_for(replica: &Replica, what: &str, text: &str, timeout: Duration) 
     None
 }
 
-/// Lookups at fixed rates before and while all sources hang, and what is found afterwards.
+/// Sends lookups at fixed rates before and while all sources hang, and checks the results afterwards.
 pub async fn run(harness: &Stand, scale: Scale) -> Report {
     let mut report = Report::default();
     let (per_second, deadline) = (scale.lookups_per_second, scale.deadline);
-    // A call hangs for longer than a lookup may take.
+    // A hanging call takes longer than a lookup may.
     let call = deadline * 2;
     let (secrets, world) = (Secrets::known(), world());
-    // Tokens end while the sources hang, so that others are needed then.
+    // Tokens expire while the sources hang, so that new ones are needed then.
     let terms = Terms { token_seconds: 5, ..generous() };
     let mut systems = Systems::start(Arc::clone(&world), &secrets, terms, Clock::system()).unwrap();
     let tables = tables(&systems, call);
     let shop = harness.shop_of("hanging", &tables).await;
-    // What is remembered would hide whether known people are held up.
+    // No cache, because it would hide delays of known people.
     let lookup = format!("deadline_ms = {}\nmax_waiting = 4000\ncache_seconds = 0", deadline.as_millis());
     let environment = secrets.by_name().into_iter().map(|(name, secret)| (name, String::from_utf8(secret).unwrap())).collect();
     let replica = Replica::start(harness, "hanging", &Plan { tables, environment, lookup, ..Plan::default() }, &shop.url).await;
     systems.send_webhooks_to(format!("http://{}", replica.address)).unwrap();
     if !wait_until_walked(&shop).await {
-        report.broken.push("not everything was walked through".to_owned());
+        report.broken.push("the backfill is not complete".to_owned());
     }
     let held_before = Held::by(&replica).await;
     let before = ask_all(replica.address, Duration::from_secs(3), per_second, 0).await;
     for source in Source::ALL {
-        systems.set_fault(source, Part::Api, Some(Fault::Silent));
+        systems.set_fault(source, Part::ApiConnector, Some(Fault::Silent));
         systems.set_fault(source, Part::Tokens, Some(Fault::Silent));
     }
     world.change(Thing::Booking, &desk());
     let hanging = ask_all(replica.address, scale.duration, per_second, 1_000_000).await;
-    let who = ["people whom nobody knows", "known people", "known people whose bookings are asked for"];
+    let who = ["unknown people", "known people", "known people with stale bookings"];
     for ((who, before), hanging) in who.into_iter().zip(before).zip(&hanging) {
         report.expect_right(&format!("{who}, the sources answer"), &before);
         report.expect_right(&format!("{who}, the sources hang"), hanging);
@@ -219,12 +221,12 @@ pub async fn run(harness: &Stand, scale: Scale) -> Report {
         report.expect_within(&format!("p99 of {who}"), slowest, deadline + Duration::from_millis(50));
     }
 
-    // Each source has news of somebody.
+    // Each source has new data about a person.
     world.put(Thing::Contact, contact(PEOPLE as usize, 0, world.now()));
     world.put(Thing::Profile, member(PEOPLE));
     world.put(Thing::Appointment, appointment(0, Some(world.now())));
     systems.clear_faults();
-    // The call that was to find out whether a source is back may hang still, and the source is left alone after it.
+    // The call that tests the source may still hang. Afterwards the circuit breaker opens once more.
     tokio::time::sleep(call + REST + Duration::from_millis(200)).await;
     for (source, what, text) in [
         (Source::OmnioTap, by_email(&format!("p{PEOPLE}@example.org")), "Smit"),
@@ -232,18 +234,18 @@ pub async fn run(harness: &Stand, scale: Scale) -> Report {
         (Source::OmniLab, by_email("p0@example.org"), "(cancelled)"),
     ] {
         match wait_for(&replica, &what, text, Duration::from_secs(30)).await {
-            None => report.broken.push(format!("what {source} knows is not found afterwards")),
+            None => report.broken.push(format!("new data of {source} is not found afterwards")),
             Some((asked, took)) => {
-                report.figure(&format!("lookups until what {source} knows is found"), format!("{asked}, {:.2} s", took.as_secs_f64()));
+                report.figure(&format!("lookups until new data of {source} is found"), format!("{asked}, {:.2} s", took.as_secs_f64()));
                 if asked > 1 {
-                    report.late.push(format!("what {source} knows was not in the next lookup, but in the one after {:.1} s", took.as_secs_f64()));
+                    report.late.push(format!("new data of {source} was not in the next lookup, but in one after {:.1} s", took.as_secs_f64()));
                 }
             }
         }
     }
     match wait_for(&replica, &by_email("mia@example.org"), "Amstel", Duration::from_secs(120)).await {
-        None => report.broken.push("what a webhook hinted at meanwhile was never asked for".to_owned()),
-        Some((_, took)) => report.figure("until what a webhook hinted at meanwhile is known", format!("{:.1} s", took.as_secs_f64())),
+        None => report.broken.push("the follow-up call of a webhook was never made".to_owned()),
+        Some((_, took)) => report.figure("until the follow-up data of a webhook is stored", format!("{:.1} s", took.as_secs_f64())),
     }
 
     let settle = Instant::now() + Duration::from_secs(30);

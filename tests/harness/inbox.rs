@@ -1,5 +1,5 @@
-//! Whether a webhook that was acknowledged is applied, once, whatever happens: two replicas that are killed again and again,
-//! a Postgres that stops and crashes, a sender that sends again what got no 2xx, duplicates, no order. What it comes to is
+//! Checks that every acknowledged webhook is applied exactly once: two replicas are killed repeatedly, Postgres stops
+//! and crashes, the sender retries webhooks without a 2xx, and there are duplicates in random order. The result is
 //! compared with the same webhooks, applied in order by the write path alone, without an inbox.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::webhooks::sender::Sender;
 use super::webhooks::story::Story;
 use super::{Shop, Stand, comparison};
 
-/// How much happens, and how much of it must have mattered.
+/// The size of the scenario, and the least effects that prove something.
 #[derive(Clone, Copy)]
 pub struct Hardship {
     pub webhooks: usize,
@@ -24,7 +24,7 @@ pub struct Hardship {
     pub restarts: usize,
     /// Kills while webhooks wait to be applied.
     pub kills_that_matter: usize,
-    /// Webhooks whose worker was killed, and which another one took over.
+    /// Webhooks whose worker was killed, and which another worker took over.
     pub takeovers: usize,
     /// Webhooks that had to be sent again.
     pub retries: usize,
@@ -32,14 +32,14 @@ pub struct Hardship {
 }
 
 impl Hardship {
-    /// Enough to see that it works.
+    /// Small, for a quick check.
     pub const SHORT: Self = Self { webhooks: 500, kills: 3, restarts: 1, kills_that_matter: 1, takeovers: 0, retries: 1, seed: 7 };
 
-    /// As it is promised.
+    /// The size for which the results are promised.
     pub const FULL: Self = Self { webhooks: 20_000, kills: 50, restarts: 6, kills_that_matter: 30, takeovers: 1, retries: 1, seed: 7 };
 }
 
-/// A brand whose people are known to four systems.
+/// A brand with records of four systems.
 pub const BRAND: &str = "
 [brands.shop]
 custom_fields = [
@@ -55,15 +55,15 @@ external_id_kind = \"omneo.profile\"
 identity_kinds = { crm = \"omniotap.contact\" }
 ";
 
-/// How long a worker may have a webhook before another one takes it.
+/// The lease of a worker, after which another one takes a webhook over.
 const LEASE: Duration = Duration::from_secs(5);
 
-/// How long anything may take.
+/// The timeout of every wait.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 const CONNECTIONS: u64 = 16;
 
-/// A replica of this brand.
+/// The settings of a replica with this brand.
 pub fn plan() -> Plan {
     let inbox = format!("lease_seconds = {}", LEASE.as_secs());
     Plan { lookup: "deadline_ms = 20000".to_owned(), ..Plan::receiving(BRAND, &inbox) }
@@ -71,7 +71,7 @@ pub fn plan() -> Plan {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    /// One replica, or both at once, so that nobody is left who knows what was under way.
+    /// Kills one replica, or both at once, so that no process knows what was in progress.
     Kill(&'static [usize]),
     Stop,
     Crash,
@@ -89,12 +89,12 @@ fn faults(hardship: Hardship, rng: &mut Dice) -> Vec<Fault> {
     rng.shuffled(faults)
 }
 
-/// What was seen of the faults.
+/// The observed effects of the faults.
 #[derive(Default)]
 pub struct Seen {
     pub kills: usize,
     pub kills_that_matter: usize,
-    /// Waiting when a replica was killed.
+    /// Webhooks waiting at each kill of a replica.
     pub waiting: Vec<i64>,
     pub restarts: usize,
 }
@@ -114,7 +114,7 @@ pub async fn run(harness: &mut Stand, hardship: Hardship) -> Report {
     let mut replicas = Vec::new();
     for n in 0..2 {
         let replica = Replica::start(harness, &format!("inbox-{n}"), &plan(), &shop.url).await;
-        // Started again, it must be where it was.
+        // After a restart it must have the same address.
         replicas.push((Plan { listen: replica.address.to_string(), ..plan() }, replica));
     }
     let addresses: Vec<_> = replicas.iter().map(|(_, replica)| replica.address).collect();
@@ -128,13 +128,13 @@ pub async fn run(harness: &mut Stand, hardship: Hardship) -> Report {
         report.broken.push(format!("{} of {of} webhooks were never acknowledged: {failures:?}", webhooks.len() - acknowledged.len()));
     }
     let left = wait_until_applied(&shop.database.pool).await;
-    // The connections that were open when Postgres went away are none any more.
+    // The connections from before the outage are unusable.
     let [shop, calm] = [Shop::with(shop.url, BRAND).await, Shop::with(calm.url, BRAND).await];
     report.figure("until all was acknowledged and applied", format!("{:.1} s", begin.elapsed().as_secs_f64()));
     look_at_deliveries(&shop.database.pool, &webhooks, &acknowledged, left, &mut report).await;
     look_at_faults(&shop.database.pool, hardship, &seen, &failures, &mut report).await;
     let ended = replicas.iter_mut().filter_map(|(_, replica)| replica.process.ended());
-    let ended: Vec<String> = ended.map(|status| format!("a replica ended although nobody here ended it: {status}")).collect();
+    let ended: Vec<String> = ended.map(|status| format!("a replica ended unexpectedly: {status}")).collect();
     if ended.is_empty() {
         look_at_answers(harness, &shop, &calm, &addresses, &mut report).await;
     }
@@ -144,7 +144,7 @@ pub async fn run(harness: &mut Stand, hardship: Hardship) -> Report {
     report
 }
 
-/// The calm run.
+/// The calm run, for comparison.
 pub async fn apply_in_order(shop: &Shop, webhooks: &[Webhook]) {
     for some in webhooks.chunks(20) {
         let changes = some.iter().flat_map(|webhook| webhook.changes(&shop.brand.rules.sources)).collect();
@@ -152,7 +152,7 @@ pub async fn apply_in_order(shop: &Shop, webhooks: &[Webhook]) {
     }
 }
 
-/// Lets webhooks go in bursts, and a fault fall into each.
+/// Releases webhooks in bursts, with a fault in each burst.
 async fn make_trouble(
     harness: &mut Stand,
     shop: &Shop,
@@ -198,7 +198,7 @@ async fn make_trouble(
     seen
 }
 
-/// What the webhooks come to doesn't depend on their order, nor on what is there twice: else nothing could be compared.
+/// Checks that the result of the webhooks does not depend on order and duplicates. Otherwise nothing could be compared.
 pub async fn check_story(harness: &Stand, hardship: Hardship) -> Report {
     let mut report = Report::default();
     let webhooks: Vec<Webhook> = Story::of(hardship.seed, hardship.webhooks).collect();

@@ -1,4 +1,4 @@
-//! Lookups of the customers of [`customers`](super::customers), each answer looked at.
+//! Lookups of the customers in [`customers`](super::customers), with a check of each answer.
 
 use std::io::Write;
 
@@ -6,27 +6,28 @@ use super::KEY;
 use super::client::{Answer, Asker};
 use super::customers::{email, phone, shuffled};
 
-/// Who is asked for.
+/// The people that are looked up.
 #[derive(Clone, Copy)]
 pub enum LookupTarget {
-    /// One customer, by e-mail address, again and again.
+    /// One customer, by e-mail address, repeatedly.
     One(u64),
-    /// Another one of so many each time, in a random order.
+    /// Another one of this many customers each time, in a random order.
     Each(u64),
-    /// So many by e-mail address, then by phone number, then people who don't exist: never the same question twice.
+    /// This many customers by e-mail address, then by phone number, then people who do not exist. No lookup is
+    /// repeated.
     Everybody(u64),
-    /// People who don't exist.
+    /// People who do not exist.
     Nobody,
 }
 
-/// Asks, and looks whether the answer is about whom it should be.
+/// Sends lookups, and checks that the answer is about the right customer.
 pub struct Lookups {
     whom: LookupTarget,
     head: Vec<u8>,
     expected: Vec<u8>,
 }
 
-/// A question, as far as the answer is concerned.
+/// The kind of answer that a lookup expects.
 enum Question {
     Email(u64),
     Phone(u64),
@@ -70,7 +71,7 @@ impl Asker for Lookups {
         request.extend_from_slice(b" HTTP/1.1\r\nHost: localhost\r\n\r\n");
     }
 
-    /// An answer begins with the customer's e-mail address: nobody else's does.
+    /// An answer begins with the customer's e-mail address, which is unique.
     fn is_right(&mut self, n: u64, answer: &Answer<'_>) -> bool {
         let (Question::Email(customer) | Question::Phone(customer)) = self.question(n) else {
             return answer.status == 200 && answer.body == b"[]";
@@ -81,7 +82,7 @@ impl Asker for Lookups {
     }
 }
 
-/// Asks likewise, and expects an answer to the byte.
+/// Sends the same lookups, and expects the exact bytes of the answer.
 pub struct Exactly {
     pub lookups: Lookups,
     pub body: Vec<u8>,

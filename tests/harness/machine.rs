@@ -1,8 +1,8 @@
-//! What figures were measured on.
+//! The machine of a measurement.
 
 use std::path::Path;
 
-/// Processor, cores, memory, kernel and Postgres in a line.
+/// Processor, cores, memory, kernel and Postgres in one line.
 pub async fn describe(pool: &hookpoint::storage::pool::Pool) -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let named = |text: &str, name: &str| {
@@ -20,7 +20,7 @@ pub async fn describe(pool: &hookpoint::storage::pool::Pool) -> String {
     )
 }
 
-/// A program on the PATH, or among those of the distribution's Postgres.
+/// Finds a program on the PATH, or among the programs of the distribution's Postgres.
 #[expect(clippy::disallowed_methods, reason = "it looks for programs that a machine may have, not for settings")]
 pub fn find_program(name: &str) -> Option<std::path::PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,5 +1,5 @@
-//! A stand to try the service on: a Postgres of its own with many customers, replicas of the real program, what they are
-//! compared with, and a client that loads them. Benches and tests share it.
+//! A test bench for the service: a Postgres with many customers, replicas of the real program, baselines, and a load
+//! client. Benchmarks and tests share it.
 #![allow(dead_code, reason = "each of them uses a part")]
 
 pub mod balancer;
@@ -47,7 +47,7 @@ use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
 use process::Held;
 
-/// The key that opens every shop.
+/// The API key of every shop.
 pub const KEY: &str = "stand";
 
 /// The brand of every shop.
@@ -62,22 +62,22 @@ custom_fields = [
 ]
 ";
 
-/// A directory that goes with the process, with a Postgres in it.
+/// A directory with a Postgres in it. Both are removed with the process.
 pub struct Stand {
     layout: Layout,
-    /// Where files are that go with it.
+    /// The directory of other files.
     files: PathBuf,
     postgres: Option<Embedded>,
 }
 
-/// A database with a brand and its key.
+/// A database with a brand and its API key.
 pub struct Shop {
     pub database: Database,
     pub brand: Arc<Brand>,
     pub url: String,
 }
 
-/// Where postgres can reach its data even when we run as root.
+/// A directory that Postgres can reach, also if the tests run as root.
 pub fn parent() -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
@@ -85,7 +85,7 @@ pub fn parent() -> PathBuf {
     if reachable { target.to_owned() } else { std::env::temp_dir() }
 }
 
-/// How to reach a database.
+/// The URL of a database.
 pub fn url_at(socket: &Path, database: &str) -> String {
     format!("postgres://hookpoint@localhost/{database}?host={}", socket.display())
 }
@@ -93,12 +93,12 @@ pub fn url_at(socket: &Path, database: &str) -> String {
 const SIZE: PoolSize = PoolSize { connections: 4, acquire_timeout: Duration::from_secs(60), statement: None };
 
 impl Stand {
-    /// Starts a Postgres without fsync, after removing what runs that were killed left behind.
+    /// Starts a Postgres without fsync. First it removes the files of killed runs.
     pub async fn start() -> Self {
         Self::start_with(false).await
     }
 
-    /// Likewise, but commits wait for the disk.
+    /// Like [`start`](Self::start), but commits wait for the disk.
     pub async fn start_durable() -> Self {
         Self::start_with(true).await
     }
@@ -111,7 +111,8 @@ impl Stand {
         Self::start_in(data_dir.clone(), data_dir, durable).await
     }
 
-    /// Starts a Postgres with its data in a directory, and has all other files in another one; both are removed with the stand.
+    /// Starts a Postgres with its data in one directory and all other files in another. Both are removed with the
+    /// harness.
     pub async fn start_in(data_dir: PathBuf, files: PathBuf, durable: bool) -> Self {
         let layout = Layout { data_dir, postgres_bin: None, cache_dir: parent().join("postgres-binaries"), fetch: true, durable };
         let mut harness = Self { layout, files, postgres: None };
@@ -119,67 +120,67 @@ impl Stand {
         harness
     }
 
-    /// Starts Postgres again, on the data and the socket that it had.
+    /// Starts Postgres again, with the same data and socket.
     pub async fn start_postgres(&mut self) {
         self.postgres = Some(Embedded::start(self.layout.clone()).await.unwrap());
     }
 
-    /// Stops Postgres as an operator would; the data stays.
+    /// Stops Postgres as an operator would. The data stays.
     pub async fn stop_postgres(&mut self) {
         if let Some(postgres) = self.postgres.take() {
             postgres.stop().await;
         }
     }
 
-    /// Postgres crashes, and is started again by who watches over it.
+    /// Crashes Postgres; its supervisor starts it again.
     pub async fn crash_postgres(&self) {
         let killed = self.postmaster();
         process::signal(killed.unwrap(), libc::SIGKILL);
-        // Those that it had started hang on for a moment.
+        // Its child processes exist for a moment longer.
         while self.postmaster().is_none_or(|postmaster| Some(postmaster) == killed) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// The number of Postgres's process; `None` while there is none.
+    /// The process id of Postgres. `None` while it does not run.
     pub fn postmaster(&self) -> Option<u32> {
         let file = std::fs::read_to_string(self.layout.data_dir.join("cluster/postmaster.pid")).ok()?;
         file.lines().next()?.parse().ok()
     }
 
-    /// Makes Postgres hang: nothing is refused, and nothing answers.
+    /// Makes Postgres hang: it accepts connections, and never responds.
     pub fn hold_postgres(&self) -> Vec<Held> {
         let postmaster = self.postmaster().unwrap();
-        // First the one that would start more.
+        // First the process that would start others.
         let held = Held::hold(&[postmaster]);
         vec![held, Held::hold(&process::children(postmaster))]
     }
 
-    /// A directory for files that go with the stand.
+    /// A directory for other files of the harness.
     pub fn directory(&self, name: &str) -> PathBuf {
         let directory = self.files.join(name);
         std::fs::create_dir_all(&directory).unwrap();
         directory
     }
 
-    /// Where Postgres listens.
+    /// The socket of Postgres.
     pub fn socket(&self) -> PathBuf {
         self.postgres.as_ref().unwrap().connect_options().get_socket().unwrap().clone()
     }
 
-    /// A new database with the schema, a brand, and a key that opens it.
+    /// A new database with the schema, a brand, and an API key for it.
     pub async fn shop(&self, name: &str) -> Shop {
         self.shop_of(name, BRAND).await
     }
 
-    /// Likewise, with a brand of these settings.
+    /// Like [`shop`](Self::shop), with the given settings of the brand.
     pub async fn shop_of(&self, name: &str, brand: &str) -> Shop {
         let server = Database::open(&Place::Server(Url(url_at(&self.socket(), "postgres"))), SIZE, false).await.unwrap();
         sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&server.pool).await.unwrap();
         server.close().await;
         let shop = Shop::with(url_at(&self.socket(), name), brand).await;
         shop.open_with(KEY).await;
-        // Nothing is to be made anew behind the measured service's back.
+        // No background derivation may disturb the measurement.
         hookpoint::storage::brands::finish_rederive(&shop.database.pool, shop.brand.id(), shop.brand.rules.hash()).await.unwrap();
         shop
     }
@@ -193,12 +194,12 @@ impl Stand {
 }
 
 impl Shop {
-    /// What there is at a URL, once a service has made it ready.
+    /// Opens the database at a URL, after a service has prepared it.
     pub async fn at(url: String) -> Self {
         Self::with(url, BRAND).await
     }
 
-    /// Likewise, with a brand of these settings.
+    /// Like [`at`](Self::at), with the given settings of the brand.
     pub async fn with(url: String, brand: &str) -> Self {
         let database = Database::open(&Place::Server(Url(url.clone())), SIZE, false).await.unwrap();
         hookpoint::storage::migrate(&database.pool).await.unwrap();
@@ -207,12 +208,12 @@ impl Shop {
         Self { database, brand, url }
     }
 
-    /// A key that opens it from now on.
+    /// Adds an API key for the brand.
     pub async fn open_with(&self, key: &str) {
         self.open_brand_with(self.brand.id(), key).await;
     }
 
-    /// A key that opens another brand of the same database.
+    /// Adds an API key for another brand of the same database.
     pub async fn open_brand_with(&self, brand_id: i32, key: &str) {
         let key = KeyRow {
             brand_id,

@@ -1,5 +1,5 @@
-//! Whether the service goes on while Postgres is away, and comes back by itself: a server that stops, one that hangs, a
-//! connection that listens no more, a server of its own that is killed.
+//! Checks that the service keeps working while Postgres is unavailable, and recovers by itself: a server that stops,
+//! one that hangs, a lost listener connection, and an embedded server that is killed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use super::replica::{Plan, Replica};
 use super::report::{Report, Scale};
 use super::{KEY, Shop, Stand, customers, url_at};
 
-/// Those who are asked for all the time, and after them those who were asked for once.
+/// The first customers are looked up all the time. The ones after them were looked up once.
 const HOT: u64 = 20;
 const ONCE: u64 = 1_000;
 const CUSTOMERS: u64 = 8_000;
@@ -23,23 +23,23 @@ const CUSTOMERS: u64 = 8_000;
 /// How long answers are fresh.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// How much later than its deadline an answer may come.
+/// The tolerance after the deadline of an answer.
 const SLACK: Duration = Duration::from_millis(500);
 
-/// How soon everything is as before when Postgres is back.
+/// The time limit for full recovery after Postgres is back.
 const BACK: Duration = Duration::from_secs(5);
 
-/// How soon a change is seen when notifications were lost.
+/// The time limit until a change is visible after notifications were lost.
 const HEARD: Duration = Duration::from_secs(10);
 
-/// How long is waited at all.
+/// The timeout of every wait.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const BEFORE: usize = 0;
 const DURING: usize = 1;
 const AFTER: usize = 2;
 
-/// Lookups with latencies for each part of the scenario.
+/// Lookups, with latencies for each part of the scenario.
 struct Parts {
     lookups: Lookups,
     part: Arc<AtomicUsize>,
@@ -57,7 +57,7 @@ impl Asker for Parts {
     }
 }
 
-/// Lookups that can't be answered, and say so.
+/// Lookups that must fail with an error status.
 struct VerificationError(Lookups);
 
 impl Asker for VerificationError {
@@ -76,9 +76,9 @@ pub async fn run(harness: &mut Stand, scale: Scale) -> Report {
     customers::load(&shop.database.pool, &shop.brand, CUSTOMERS).await;
     let lookup = format!("cache_seconds = {}\ndeadline_ms = {}", FRESH.as_secs(), scale.deadline.as_millis());
     let replica = Replica::start(harness, "outage", &Plan { lookup, ..Plan::default() }, &shop.url).await;
-    // Until it hears, it remembers nothing.
+    // It caches nothing until its change listener is connected.
     if !has_heard(&shop, &mut Connection::new(replica.address), PATIENCE).await {
-        report.broken.push("the replica never heard of a new key".to_owned());
+        report.broken.push("the replica never received the notification of a new key".to_owned());
     }
     shop.database.close().await;
     a_server_is_away(harness, &replica, Away::Stopped, scale, &mut report).await;
@@ -91,16 +91,16 @@ pub async fn run(harness: &mut Stand, scale: Scale) -> Report {
     report
 }
 
-/// How Postgres is away.
+/// The kind of outage of Postgres.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Away {
-    /// Whoever asks is refused.
+    /// Connections are refused.
     Stopped,
-    /// Whoever asks waits.
+    /// Connections hang.
     Hanging,
 }
 
-/// Everybody, in an order that begins with those who are hot or were asked for once.
+/// Lookups of all customers, in an order that begins with those that are looked up often or were looked up once.
 fn lookups() -> Lookups {
     Lookups::new(LookupTarget::Everybody(CUSTOMERS))
 }
@@ -108,10 +108,10 @@ fn lookups() -> Lookups {
 async fn a_server_is_away(harness: &mut Stand, replica: &Replica, how: Away, scale: Scale, report: &mut Report) {
     let (what, first) = if how == Away::Stopped { ("stopped", HOT) } else { ("hanging", CUSTOMERS) };
     let per_second = scale.lookups_per_second / 2;
-    // As many connections as may be needed when each answer takes a deadline, and none that is idle for long.
+    // Enough connections if each answer takes its deadline, and none that is idle for long.
     let at_rate = |per_second: u32, first: u64| Load::at_rate(replica.address, per_second, PATIENCE * 10).from(first).over(per_second.clamp(8, 500));
     let (once, _) = Load::as_fast_as_possible(replica.address, PATIENCE).from(first).requests(ONCE).start(lookups()).wait().await;
-    report.expect_right(&format!("{what}: customers asked for once before"), &once);
+    report.expect_right(&format!("{what}: customers looked up once before"), &once);
     let part = Arc::new(AtomicUsize::new(BEFORE));
     let hot = Parts { lookups: Lookups::new(LookupTarget::Each(HOT)), part: Arc::clone(&part), latencies: Default::default() };
     let hot = at_rate(per_second, 0).start(hot);
@@ -125,7 +125,7 @@ async fn a_server_is_away(harness: &mut Stand, replica: &Replica, how: Away, sca
         }
         Away::Hanging => harness.hold_postgres(),
     };
-    // At this rate each of them is asked for once more at most.
+    // At this rate each of them is looked up once more at most.
     let expired = at_rate(50, first).requests(ONCE).start(lookups());
     let cold = at_rate(10, first + ONCE).start(VerificationError(lookups()));
     tokio::time::sleep(scale.duration).await;
@@ -145,15 +145,15 @@ async fn a_server_is_away(harness: &mut Stand, replica: &Replica, how: Away, sca
         let [p50, p99] = [50.0, 99.0].map(|percent| latencies.percentile_ms(percent));
         report.figure(&format!("{what}: hot customers, {when}"), format!("p50 {p50:.2} ms, p99 {p99:.2} ms, max {:.2} ms", latencies.max_ms()));
     }
-    report.expect_right(&format!("{what}: customers asked for once, whose answers expire"), &expired);
-    report.expect_right(&format!("{what}: customers never asked for, refused"), &cold);
+    report.expect_right(&format!("{what}: customers looked up once, whose answers expire"), &expired);
+    report.expect_right(&format!("{what}: customers never looked up before, refused"), &cold);
     let longest = Duration::from_secs_f64(cold.latencies.max_ms() / 1_000.0);
     report.expect_within(&format!("{what}: the longest refusal"), longest, scale.deadline + SLACK);
-    report.expect_within(&format!("{what}: until customers never asked for are answered again ({needed:.1?} to start)"), back, BACK);
-    report.expect_right(&format!("{what}: customers never asked for, afterwards"), &after);
+    report.expect_within(&format!("{what}: until customers never looked up before are found again ({needed:.1?} to start)"), back, BACK);
+    report.expect_right(&format!("{what}: customers never looked up before, afterwards"), &after);
 }
 
-/// Asks for another customer each time until one is answered. Gives how long that took, and who is next.
+/// Looks up another customer each time until one is found. Returns the time that it took, and the next customer.
 async fn wait_for_cold(replica: &Replica, first: u64) -> (Duration, u64) {
     let (begin, mut connection, mut lookups) = (Instant::now(), Connection::new(replica.address), lookups());
     for n in first.. {
@@ -164,18 +164,18 @@ async fn wait_for_cold(replica: &Replica, first: u64) -> (Duration, u64) {
         {
             return (begin.elapsed(), n + 1);
         }
-        assert!(begin.elapsed() < PATIENCE, "nobody is answered any more");
+        assert!(begin.elapsed() < PATIENCE, "no lookup succeeds any more");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     unreachable!("there are always more")
 }
 
-/// Only the connection that listens is cut: nothing else fails, so nothing else could tell.
+/// Cuts only the listener's connection. Nothing else fails, so nothing else can reveal the loss.
 async fn a_listener_is_cut(shop: &Shop, replica: &Replica, report: &mut Report) {
     change(shop, 1, 0).await;
     let mut connection = Connection::new(replica.address);
     if !has_shown(&mut connection, 1, 0, PATIENCE).await {
-        report.broken.push("somebody new is not found".to_owned());
+        report.broken.push("a new person is not found".to_owned());
     }
     let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and query ilike 'listen%'";
     let (cut,): (i64,) = sqlx::query_as(cut).fetch_one(&shop.database.pool).await.unwrap();
@@ -183,12 +183,12 @@ async fn a_listener_is_cut(shop: &Shop, replica: &Replica, report: &mut Report) 
     change(shop, 1, 1).await;
     let begin = Instant::now();
     if !has_shown(&mut connection, 1, 1, PATIENCE).await {
-        report.broken.push("a change is never seen after the connection that listens was cut".to_owned());
+        report.broken.push("a change is never seen after the listener's connection was cut".to_owned());
     }
-    report.expect_within("until a change is seen after the connection that listens was cut", begin.elapsed(), HEARD);
+    report.expect_within("until a change is seen after the listener's connection was cut", begin.elapsed(), HEARD);
 }
 
-/// An operator's first reaction to a database that hangs is to restart what uses it.
+/// If a database hangs, an operator restarts the programs that use it first.
 async fn a_service_ends_while_its_server_hangs(harness: &Stand, mut replica: Replica, report: &mut Report) {
     let held = harness.hold_postgres();
     let mut connection = Connection::new(replica.address);
@@ -200,7 +200,7 @@ async fn a_service_ends_while_its_server_hangs(harness: &Stand, mut replica: Rep
     while replica.process.ended().is_none() && begin.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    report.expect_within("until the service ends that is told to while Postgres hangs", begin.elapsed(), Duration::from_secs(20));
+    report.expect_within("until the service ends after SIGTERM while Postgres hangs", begin.elapsed(), Duration::from_secs(20));
     drop(held);
 }
 
@@ -208,11 +208,11 @@ async fn a_server_of_its_own_is_killed(harness: &Stand, scale: Scale, report: &m
     let plan = Plan { lookup: format!("deadline_ms = {}", scale.deadline.as_millis()), ..Plan::default() };
     let replica = Replica::start_embedded(harness, "embedded", &plan).await;
     let postmaster = harness.directory("embedded").join("data/cluster/postmaster.pid");
-    // Between two servers there is no such file.
+    // Between two servers this file does not exist.
     let postmaster = move || std::fs::read_to_string(&postmaster).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
-    // The process's number is in its first line, the directory of its socket in the fifth.
+    // The process id is in its first line, the directory of its socket in the fifth.
     let shop = Shop::at(url_at(postmaster()[4].as_ref(), "postgres")).await;
-    // The service makes customers anew first, of whom there are none yet.
+    // The service derives stored customers first. There are none yet.
     let swept = async |shop: &Shop| hookpoint::storage::brands::get_rederive(&shop.database.pool, shop.brand.id()).await.unwrap().derivation_hash;
     while swept(&shop).await.is_none() {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -225,7 +225,7 @@ async fn a_server_of_its_own_is_killed(harness: &Stand, scale: Scale, report: &m
     let killed = postmaster()[0].clone();
     let begin = Instant::now();
     signal(killed.parse().unwrap(), libc::SIGKILL);
-    // The killed server's processes may answer for a moment more.
+    // Processes of the killed server may respond for a moment longer.
     while postmaster().first().is_none_or(|number| *number == killed) && begin.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

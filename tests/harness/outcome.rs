@@ -1,4 +1,5 @@
-//! What became of webhooks while replicas were killed: all are there and done, the faults mattered, the answers are right.
+//! Checks the webhooks after replicas were killed: all are stored and done, the faults had an effect, and the answers
+//! are right.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use super::report::Report;
 use super::webhooks::Webhook;
 use super::{Shop, Stand, comparison};
 
-/// Counts those whose lease has ended before they were finished, and that somebody else has now.
+/// Counts deliveries whose lease ended before they were finished, and which another worker claimed.
 pub async fn count_takeovers(pool: &Pool) {
     let statements = "
         create table takeovers (delivery_id uuid not null);
@@ -29,7 +30,7 @@ pub async fn count_takeovers(pool: &Pool) {
     sqlx::raw_sql(statements).execute(pool).await.unwrap();
 }
 
-/// A number from the database, asked for again until it answers.
+/// A number from the database. Repeats the query until it succeeds.
 async fn count(pool: &Pool, query: &'static str) -> i64 {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -45,7 +46,7 @@ pub async fn waiting(pool: &Pool) -> i64 {
     count(pool, "select count(*) from deliveries where state = 'pending'").await
 }
 
-/// Gives how many are left when it takes too long.
+/// Waits until all deliveries are applied. Returns the number of pending ones, which is above 0 after the timeout.
 pub async fn wait_until_applied(pool: &Pool) -> i64 {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -57,12 +58,12 @@ pub async fn wait_until_applied(pool: &Pool) -> i64 {
     }
 }
 
-/// Everything that was acknowledged is there and done, and nothing counted twice that has an id.
+/// Checks that every acknowledged webhook is stored and done, and that no webhook with an id is stored twice.
 pub async fn look_at_deliveries(pool: &Pool, webhooks: &[Webhook], acknowledged: &[usize], left: i64, report: &mut Report) {
     look_at_deliveries_but(pool, webhooks, acknowledged, left, "", report).await;
 }
 
-/// Likewise, but dead ones with this remark are as they should be.
+/// Like [`look_at_deliveries`], but dead deliveries with this note are expected.
 pub async fn look_at_deliveries_but(pool: &Pool, webhooks: &[Webhook], acknowledged: &[usize], left: i64, dead: &str, report: &mut Report) {
     let rows: Vec<(String, Vec<u8>, String, String)> =
         sqlx::query_as("select source, body, state, note from deliveries").fetch_all(pool).await.unwrap();
@@ -91,11 +92,11 @@ pub async fn look_at_deliveries_but(pool: &Pool, webhooks: &[Webhook], acknowled
     let has_id = |n: &usize| matches!(webhooks[*n].source, Source::OmnioTap | Source::OmniLab);
     let twice = acknowledged.iter().filter(|n| has_id(n) && of(**n).0 > 1).count();
     if twice > 0 {
-        report.broken.push(format!("{twice} webhooks were taken in twice although they have an id"));
+        report.broken.push(format!("{twice} webhooks with an id were stored twice"));
     }
 }
 
-/// The faults happened, and mattered.
+/// Checks that the faults happened, and had an effect.
 pub async fn look_at_faults(pool: &Pool, hardship: Hardship, seen: &Seen, failures: &BTreeMap<u16, usize>, report: &mut Report) {
     let takeovers = usize::try_from(count(pool, "select count(*) from takeovers").await).unwrap();
     let attempts = count(pool, "select count(*) from deliveries where attempts > 1").await;
@@ -118,16 +119,17 @@ pub async fn look_at_faults(pool: &Pool, hardship: Hardship, seen: &Seen, failur
         ("retries", retries, hardship.retries),
     ] {
         if happened < least {
-            report.broken.push(format!("too little happened to prove anything: {happened} {what} of {least}"));
+            report.broken.push(format!("the faults had too little effect to prove anything: {happened} {what}, at least {least} needed"));
         }
     }
     let odd: BTreeSet<_> = failures.keys().filter(|status| ![0, 503].contains(*status)).collect();
     if !odd.is_empty() {
-        report.broken.push(format!("webhooks were refused with {odd:?}"));
+        report.broken.push(format!("webhooks were rejected with unexpected statuses: {odd:?}"));
     }
 }
 
-/// The answers about every address and id are the ones of the calm run, in the database and from both replicas.
+/// Checks that the answers for every address and id equal those of the calm run, in the database and from both
+/// replicas.
 pub async fn look_at_answers(harness: &Stand, shop: &Shop, calm: &Shop, replicas: &[SocketAddr], report: &mut Report) {
     let (differences, same) = comparison::differences(shop, calm).await;
     report.figure("rows that are as in a calm run", same);
@@ -135,7 +137,7 @@ pub async fn look_at_answers(harness: &Stand, shop: &Shop, calm: &Shop, replicas
     ask_for_answers(harness, shop, calm, replicas, report).await;
 }
 
-/// Likewise, of the answers that replicas give.
+/// Checks the same for the answers that the replicas return.
 pub async fn ask_for_answers(harness: &Stand, shop: &Shop, calm: &Shop, replicas: &[SocketAddr], report: &mut Report) {
     let mut questions = comparison::questions(shop).await;
     questions.extend(comparison::questions(calm).await);
@@ -145,10 +147,10 @@ pub async fn ask_for_answers(harness: &Stand, shop: &Shop, calm: &Shop, replicas
     let replica = Replica::start(harness, "inbox-calm", &plan(), &calm.url).await;
     let expected = comparison::answers(replica.address, &questions).await.unwrap();
     let nobody = expected.iter().filter(|answer| answer.as_slice() == b"[]").count();
-    report.figure("addresses and ids asked for, on both replicas", format!("{}, {nobody} of them nobody's", questions.len()));
+    report.figure("addresses and ids looked up on both replicas", format!("{}, {nobody} of them found nobody", questions.len()));
     for (n, address) in replicas.iter().enumerate() {
         if !has_heard(shop, &mut Connection::new(*address), PATIENCE).await {
-            report.broken.push(format!("replica {n} never heard of a new key"));
+            report.broken.push(format!("replica {n} never received the notification of a new key"));
         }
         match comparison::answers(*address, &questions).await {
             Err(figures) => report.broken.push(format!("lookups on replica {n}: {figures}")),

@@ -1,6 +1,6 @@
-//! A cluster of three Postgres servers that Patroni keeps, with an etcd, all on the loopback: its primary can be killed, frozen
-//! or cut off, and Patroni makes another one of them the primary. The service reaches each server over a wire of its own, and
-//! so does each Patroni reach etcd; the servers reach each other directly.
+//! A cluster of three Postgres servers with Patroni and etcd, all on the loopback. Its primary can be killed, frozen or
+//! cut off, and Patroni promotes another one. The service reaches each server through a proxy, and so does each Patroni
+//! reach etcd. The servers reach each other directly.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{MetadataExt, chown};
@@ -20,27 +20,27 @@ use super::process::{Held, Process, signal};
 use super::wire::{End, Wire};
 use super::{Stand, process};
 
-/// How many servers there are.
+/// The number of servers.
 const NODES: usize = 3;
 
-/// Who may do everything, and who the service is.
+/// User and password of the superuser, and of the service.
 pub const ROOT: &str = "postgres:stand-root";
 pub const SERVICE: &str = "hookpoint:stand-service";
 
-/// How long anything may take.
+/// The timeout of every wait.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How long a server is waited for that is asked whether it takes writes, and how long until it is asked again.
+/// The timeout of the query whether a server accepts writes, and the pause before the next query.
 const LISTEN: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_millis(25);
 
-/// The least that Patroni allows: a primary that says nothing for so long is replaced.
+/// The minimum of Patroni: a primary that is silent for this long is replaced.
 const LEASE_SECONDS: u32 = 20;
 
-/// What must be installed.
+/// The required programs.
 const PROGRAMS: [&str; 3] = ["etcd", "patroni", "pg_rewind"];
 
-/// Ends whatever runs in the cluster's directory, once we let go of it or are killed.
+/// Ends every process in the cluster's directory when the test drops the cluster or is killed.
 const KEEPER: &str = r#"read -r _
 for round in 1 2 3; do
     find /proc/[0-9]*/cwd -maxdepth 0 -lname "$0/*" 2>/dev/null | cut -d/ -f3 | xargs -r kill -KILL 2>/dev/null
@@ -48,7 +48,7 @@ for round in 1 2 3; do
 done
 rm -rf "$0""#;
 
-/// A running cluster; nothing of it is left when it is dropped.
+/// A running cluster. Everything is removed when it is dropped.
 pub struct Cluster {
     nodes: Vec<Node>,
     keeper: Child,
@@ -64,7 +64,7 @@ struct Node {
     to_etcd: Wire,
 }
 
-/// A program without which there can be no cluster here.
+/// A required program that is not installed.
 pub fn missing() -> Option<&'static str> {
     PROGRAMS.into_iter().find(|program| find_program(program).is_none())
 }
@@ -73,7 +73,7 @@ fn at(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// Below those that connections take theirs from: a server that is started again gets the one that it had.
+/// A port below the range of outgoing connections, so that a restarted server gets the same one again.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 10;
@@ -85,7 +85,7 @@ fn free_port() -> u16 {
     }
 }
 
-/// As whom it all runs: Postgres refuses to be root.
+/// The user that runs everything, because Postgres refuses to run as root.
 fn user() -> Option<(u32, u32)> {
     if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
         return None;
@@ -103,7 +103,7 @@ fn make_directory(path: &Path) {
     }
 }
 
-/// A program that runs in a directory of the cluster, by which it is found, and has its log there.
+/// A program with its working directory in the cluster's directory, by which it is found, and with its log there.
 fn program(name: &str, directory: &Path) -> Command {
     let log = std::fs::File::options().create(true).append(true).open(directory.join("log")).unwrap();
     let mut command = Command::new(find_program(name).unwrap());
@@ -136,7 +136,7 @@ impl Node {
         node
     }
 
-    /// No acknowledged write is lost with the primary: that is what `synchronous_mode` is for.
+    /// With `synchronous_mode`, no acknowledged write is lost with the primary.
     fn settings(&self, n: usize, rest: u16) -> String {
         let (etcd, directory, postgres, rest) = (self.to_etcd.address, self.directory.display(), at(self.port), at(rest));
         let binaries = find_program("pg_rewind").unwrap();
@@ -180,7 +180,7 @@ postgresql:
         self.patroni = Some(Process::start(program("patroni", &self.directory).arg(settings)));
     }
 
-    /// The processes that belong to it, those first that start others.
+    /// Its processes, parents first.
     fn processes(&self) -> Vec<u32> {
         let postmaster = std::fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap_or_default();
         let postmaster: Option<u32> = postmaster.lines().next().and_then(|id| id.parse().ok());
@@ -190,7 +190,7 @@ postgresql:
         all
     }
 
-    /// As somebody, to a database, directly.
+    /// The URL of a database, for a user, without the proxy.
     fn url(&self, user: &str, database: &str) -> String {
         format!("postgres://{user}@{}/{database}", at(self.port))
     }
@@ -199,7 +199,7 @@ postgresql:
         PgConnectOptions::from_str(&self.url(ROOT, database))?.disable_statement_logging().connect().await
     }
 
-    /// Writes something down until it succeeds.
+    /// Repeats a write until it succeeds.
     async fn until_it_takes_writes(&self) -> Instant {
         let mut connection = None;
         loop {
@@ -211,7 +211,7 @@ postgresql:
                 let written =
                     sqlx::raw_sql("create table if not exists asked (at timestamptz); insert into asked values (now())").execute(&mut open).await;
                 let is_written = written.is_ok();
-                // A standby says that it is one, and may be none the next time.
+                // A standby refuses writes, and may be promoted until the next attempt.
                 connection = (is_written || written.is_err_and(|error| error.as_database_error().is_some())).then_some(open);
                 is_written.then_some(())
             };
@@ -224,11 +224,11 @@ postgresql:
 }
 
 impl Cluster {
-    /// Starts one, and waits until there are a primary and two that follow it.
+    /// Starts a cluster, and waits until there are a primary and two standbys that follow it.
     pub async fn start(harness: &Stand) -> Self {
         let directory = harness.directory("patroni").canonicalize().unwrap();
         let mut keeper = Command::new("sh");
-        // Ctrl-C must not end it before it has done its work.
+        // Ctrl-C must not end it before it has cleaned up.
         keeper.args(["-c", KEEPER]).arg(&directory).current_dir("/").process_group(0);
         let keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let (etcd, address) = start_etcd(&directory.join("etcd"));
@@ -248,7 +248,7 @@ impl Cluster {
         cluster
     }
 
-    /// A database of the service's, made on the primary.
+    /// Creates a database for the service on the primary.
     pub async fn make_database(&self, primary: usize, name: &str) {
         let mut connection = self.nodes[primary].connect("postgres").await.unwrap();
         let (user, password) = SERVICE.split_once(':').unwrap();
@@ -257,30 +257,30 @@ impl Cluster {
         }
     }
 
-    /// How somebody reaches a database on one of the servers directly.
+    /// The URL of a database on one of the servers, without the proxy.
     pub fn url(&self, node: usize, user: &str, database: &str) -> String {
         self.nodes[node].url(user, database)
     }
 
-    /// Connects to a database on one of the servers directly, as somebody who may do everything.
+    /// Connects to a database on one of the servers as superuser, without the proxy.
     pub async fn connect(&self, node: usize, database: &str) -> Result<PgConnection, sqlx::Error> {
         self.nodes[node].connect(database).await
     }
 
-    /// How the service reaches a database: wherever the primary is, over the wires.
+    /// The service's URL of a database: all servers through the proxies, so that it finds the primary.
     pub fn service_url(&self, database: &str) -> String {
         let hosts: Vec<String> = self.nodes.iter().map(|node| node.to_postgres.address.to_string()).collect();
         format!("postgres://{SERVICE}@{}/{database}", hosts.join(","))
     }
 
-    /// Which of the servers takes writes, but for one of them, and since when; they are asked directly.
+    /// The server, other than the given one, that accepts writes, and since when. They are queried without the proxy.
     pub async fn primary_but(&self, one: Option<usize>) -> Option<(usize, Instant)> {
         let nodes = self.nodes.iter().enumerate().filter(|(n, _)| Some(*n) != one);
         let mut asked: FuturesUnordered<_> = nodes.map(|(n, node)| async move { (n, node.until_it_takes_writes().await) }).collect();
         tokio::time::timeout(PATIENCE, asked.next()).await.ok().flatten()
     }
 
-    /// Waits until two follow the primary, one of whom has all that it acknowledges.
+    /// Waits until two standbys follow the primary, one of them synchronously.
     pub async fn becomes_whole(&self, primary: usize) -> bool {
         let query = "select count(*) filter (where state = 'streaming') = 2 and bool_or(sync_state = 'sync') from pg_stat_replication";
         let is_whole = async || {
@@ -301,13 +301,13 @@ impl Cluster {
         }
     }
 
-    /// A node dies, Patroni and Postgres with all their processes.
+    /// Kills a node: Patroni and Postgres with all their processes.
     pub fn kill(&mut self, node: usize) {
         let node = &mut self.nodes[node];
         loop {
             let processes = node.processes();
             processes.iter().for_each(|id| signal(*id, libc::SIGKILL));
-            // Ours is there until we have waited for it.
+            // A child process exists until it is waited for.
             drop(node.patroni.take());
             if processes.is_empty() {
                 break;
@@ -316,12 +316,12 @@ impl Cluster {
         }
     }
 
-    /// Starts a node again that was killed.
+    /// Starts a killed node again.
     pub fn start_again(&mut self, node: usize) {
         self.nodes[node].start();
     }
 
-    /// Freezes all of a node's processes, until what this gives is dropped.
+    /// Freezes all processes of a node, until the result is dropped.
     pub fn freeze(&self, node: usize) -> Vec<Held> {
         let mut held: Vec<Held> = Vec::new();
         let mut frozen = Vec::new();
@@ -334,12 +334,12 @@ impl Cluster {
         held
     }
 
-    /// Cuts a node off from the service and from etcd; nothing tells either of them.
+    /// Cuts a node off from the service and from etcd. The connections are not closed.
     pub fn cut_off(&self, node: usize) {
         self.wires(node).for_each(Wire::fall_silent);
     }
 
-    /// Ends that.
+    /// Ends [`cut_off`](Self::cut_off).
     pub fn heal(&self, node: usize) {
         self.wires(node).for_each(Wire::heal);
     }

@@ -1,15 +1,15 @@
-//! Child processes that never outlive us.
+//! Child processes that never outlive the test.
 
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// A running child; killed when it is dropped, or when we are.
+/// A running child process. It is killed when it is dropped, or when the test is killed.
 pub struct Process(Child);
 
 impl Process {
-    /// Starts a child. The kernel's death signal hangs on the thread that does, so that must be one that stays.
+    /// Starts a child process. The kernel's death signal is tied to the calling thread, so that thread must stay alive.
     pub fn start(command: &mut Command) -> Self {
         die_with_us(command);
         Self(command.spawn().unwrap())
@@ -27,21 +27,22 @@ impl Process {
         self.0.try_wait().unwrap()
     }
 
-    /// Tells it to end, as an operator would.
+    /// Sends SIGTERM, as an operator would.
     pub fn terminate(&self) {
         signal(self.id(), libc::SIGTERM);
     }
 
-    /// Ends it at once, whatever it was doing.
+    /// Sends SIGKILL.
     pub fn kill(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 
-    /// How long processors have worked for it.
+    /// The processor time that it has used.
     pub fn processor_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
-        // The name may hold blanks; after it, user and system time are the 12th and 13th, in hundredths of a second.
+        // The name may contain blanks. After it, user and system time are the 12th and 13th field, in hundredths of a
+        // second.
         let ticks = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
         Duration::from_millis(ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10)
     }
@@ -58,7 +59,7 @@ impl Process {
         }
     }
 
-    /// A figure of `/proc/PID/status` in bytes: `VmRSS` for the memory it has now, `VmHWM` for the most that it had.
+    /// A value of `/proc/PID/status` in bytes: `VmRSS` is the current memory, `VmHWM` the maximum.
     pub fn memory(&self, figure: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
@@ -72,7 +73,7 @@ impl Drop for Process {
     }
 }
 
-/// Processes that hang until this is dropped. A shell lets them go on, which also notices when we are killed.
+/// Processes that are stopped until this is dropped. A shell continues them, also if the test is killed.
 pub struct Held(Child);
 
 impl Held {
@@ -94,7 +95,7 @@ impl Drop for Held {
     }
 }
 
-/// The processes that a process has started.
+/// The child processes of a process.
 pub fn children(parent: u32) -> Vec<u32> {
     let ids = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is_child = |id: &u32| {
@@ -104,13 +105,13 @@ pub fn children(parent: u32) -> Vec<u32> {
     ids.filter(is_child).collect()
 }
 
-/// The processes that work in a directory, or below it.
+/// The processes whose working directory is this directory, or below it.
 pub fn working_in(directory: &Path) -> Vec<u32> {
     let ids = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     ids.filter(|id: &u32| std::fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|working| working.starts_with(directory))).collect()
 }
 
-/// Sends a signal to a process, if it is still there.
+/// Sends a signal to a process, if it still exists.
 #[expect(unsafe_code, reason = "std can only kill, and only its own children")]
 pub fn signal(id: u32, signal: i32) {
     // SAFETY: kill(2) takes no pointers.
@@ -118,7 +119,7 @@ pub fn signal(id: u32, signal: i32) {
 }
 
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "the death signal must be asked for between fork and exec")]
+#[expect(unsafe_code, reason = "the death signal must be set between fork and exec")]
 fn die_with_us(command: &mut Command) {
     use std::os::unix::process::CommandExt;
     let ask = || {

@@ -1,5 +1,5 @@
-//! How soon all goes on when a cluster has another primary: that webhooks are taken in and applied, and people looked up whom
-//! nobody remembers.
+//! Measures the recovery after a failover: the time until webhooks are stored and applied, and until people without a
+//! cached answer are found.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use super::failover::Side;
 use super::patroni::PATIENCE;
 use super::report::Report;
 
-/// How soon after there is another primary all goes on that had to wait.
+/// The promised recovery time, counted from the new primary.
 const PROMISED: Duration = Duration::from_secs(10);
 
-/// The longest times of all faults; all but the first since there was another primary.
+/// The longest times over all faults. All but the first count from the new primary.
 #[derive(Default)]
 pub struct Longest {
     elected: Duration,
@@ -35,7 +35,7 @@ impl Longest {
         self.failed = self.failed.max(failed);
     }
 
-    /// What is promised of them.
+    /// Reports the times and checks the promised ones.
     pub fn tell(&self, report: &mut Report) {
         report.figure("until there was another primary, the longest", format!("{:.1} s", self.elected.as_secs_f64()));
         for (what, took) in [
@@ -50,26 +50,26 @@ impl Longest {
     }
 }
 
-/// How long after there was another primary which things went well again, on each replica.
+/// The times of recovery of each function after the new primary, for each replica.
 pub struct Again {
     taken_in: [Option<Duration>; 2],
-    /// The last that was refused within twice the promised time.
+    /// The last refused lookup within twice the promised time.
     refused: [Duration; 2],
     answered: [Option<Duration>; 2],
     applied: Option<Duration>,
-    /// How many webhooks waited to be applied in the end, and at most.
+    /// The number of pending webhooks at the end, and the maximum.
     waiting: i64,
     most_waiting: i64,
 }
 
-/// How many webhooks wait to be applied, unless the server says nothing.
+/// The number of pending webhooks. `None` if the server does not respond.
 pub async fn waiting(connection: &mut PgConnection) -> Option<i64> {
     let asked = sqlx::query_as::<_, (i64,)>("select count(*) from deliveries where state = 'pending'").fetch_one(connection).await;
     asked.ok().map(|(waiting,)| waiting)
 }
 
 impl Again {
-    /// Looks for twice the promised time, at the new primary itself too.
+    /// Observes the recovery for twice the promised time, also at the new primary itself.
     pub async fn watch(mut connection: PgConnection, sides: &[Side], since: Instant) -> Self {
         let began_at = Timestamp::now();
         let acknowledged: Vec<usize> = sides.iter().map(|side| side.sender.acknowledgements()).collect();
@@ -88,7 +88,7 @@ impl Again {
                 again.answered[n] = side.others.answered_since(since).map(|at| at - since);
             }
             if next_look < Instant::now() {
-                // Not all the time: it has to look at everything that came.
+                // Not all the time, because this query reads all deliveries.
                 next_look = Instant::now() + Duration::from_millis(100);
                 if again.applied.is_none() {
                     let query = "select exists (select 1 from deliveries where state = 'done' and finished_at > $1)";
@@ -102,7 +102,7 @@ impl Again {
         }
         again
     }
-    /// Whether everything went well again.
+    /// Whether everything recovered.
     pub fn is_all(&self) -> bool {
         [self.taken_in, self.answered].as_flattened().iter().chain([&self.applied]).all(Option::is_some)
     }

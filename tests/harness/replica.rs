@@ -1,4 +1,4 @@
-//! A replica: the real program as a process, with settings and a log of its own.
+//! A replica: the real program as a process, with its own settings and log.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,18 +9,18 @@ use super::process::Process;
 use super::webhooks::signing;
 use super::{BRAND, Stand};
 
-/// What differs between replicas.
+/// The settings in which replicas differ.
 #[derive(Clone)]
 pub struct Plan {
-    /// `127.0.0.1:0` for any free port.
+    /// `127.0.0.1:0` means any free port.
     pub listen: String,
     pub workers: usize,
     pub drain_seconds: u32,
     /// More lines under `[lookup]`.
     pub lookup: String,
-    /// More tables, the brand's among them.
+    /// More tables, including the brand's.
     pub tables: String,
-    /// What its environment holds besides ours.
+    /// Additional environment variables.
     pub environment: Vec<(String, String)>,
 }
 
@@ -38,7 +38,7 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// Of a replica that receives webhooks for the brand `shop` of these settings, with more lines under `[inbox]`.
+    /// Settings of a replica that receives webhooks for the brand `shop`, with more lines under `[inbox]`.
     pub fn receiving(brand: &str, inbox: &str) -> Self {
         Self { tables: format!("[inbox]\n{inbox}\n{brand}{}", signing::settings("shop")), environment: signing::secrets(), ..Self::default() }
     }
@@ -48,18 +48,19 @@ impl Plan {
 pub struct Replica {
     pub process: Process,
     pub address: SocketAddr,
-    /// Where its metrics are.
+    /// The address of its metrics.
     pub metrics: SocketAddr,
     pub log: PathBuf,
 }
 
 impl Replica {
-    /// Starts a replica on a database and waits until it is ready. A replica of the same name goes on in its log.
+    /// Starts a replica on a database and waits until it is ready. A replica with the same name appends to the same
+    /// log.
     pub async fn start(harness: &Stand, name: &str, plan: &Plan, url: &str) -> Self {
         Self::serve(&harness.directory(name), plan, "", Some(url)).await
     }
 
-    /// Starts a replica that runs a Postgres of its own.
+    /// Starts a replica with an embedded Postgres.
     pub async fn start_embedded(harness: &Stand, name: &str, plan: &Plan) -> Self {
         let directory = harness.directory(name);
         let database = format!("[database]\ndata_dir = {:?}\n", directory.join("data"));
@@ -79,7 +80,7 @@ impl Replica {
         }
     }
 
-    /// How long its log is.
+    /// The size of its log in bytes.
     pub fn log_bytes(&self) -> u64 {
         std::fs::metadata(&self.log).map_or(0, |meta| meta.len())
     }
@@ -89,7 +90,7 @@ impl Replica {
 pub struct Starting {
     pub process: Process,
     log: PathBuf,
-    /// Where its part of the log begins.
+    /// The start of its part of the log.
     begins: u64,
 }
 
@@ -111,7 +112,7 @@ impl Starting {
         );
         std::fs::write(&settings, text).unwrap();
         let log = directory.join("hookpoint.log");
-        // Written as in production: a line for every request.
+        // As in production: a line for every request.
         let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let begins = stderr.metadata().unwrap().len();
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
@@ -121,21 +122,21 @@ impl Starting {
         Self { process: Process::start(&mut command), log, begins }
     }
 
-    /// The replica, once it is ready.
+    /// Returns the replica if it is ready.
     pub fn ready(self) -> Result<Replica, Self> {
         let Some((address, metrics)) = self.said().lines().find_map(addresses) else { return Err(self) };
         let Self { process, log, .. } = self;
         Ok(Replica { process, address, metrics, log })
     }
 
-    /// What it has logged so far.
+    /// Its log so far.
     pub fn said(&self) -> String {
         let text = std::fs::read(&self.log).unwrap();
         String::from_utf8_lossy(&text[usize::try_from(self.begins).unwrap()..]).into_owned()
     }
 }
 
-/// Where it listens, for lookups and for metrics, if this line of the log says so.
+/// Its addresses for lookups and for metrics, if this line of the log contains them.
 fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
     let value: serde_json::Value = serde_json::from_str(line).ok()?;
     let address = |name: &str| value[name].as_str()?.parse().ok();

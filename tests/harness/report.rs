@@ -1,10 +1,10 @@
-//! What a scenario came to.
+//! The results of a scenario.
 
 use std::time::Duration;
 
 use super::figures::Figures;
 
-/// How hard a scenario is.
+/// The size of a scenario.
 #[derive(Clone, Copy)]
 pub struct Scale {
     pub duration: Duration,
@@ -15,24 +15,24 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// Enough to see whether answers are right, on any machine.
+    /// Enough to check that answers are right, on any machine.
     pub const SHORT: Self =
         Self { duration: Duration::from_secs(3), lookups_per_second: 200, changes_per_second: 100, deadline: Duration::from_secs(2) };
 
-    /// As it is promised.
+    /// The size for which the results are promised.
     pub const fn full(duration: Duration) -> Self {
         Self { duration, lookups_per_second: 1_000, changes_per_second: 200, deadline: Duration::from_millis(800) }
     }
 }
 
-/// What a scenario came to.
+/// The results of a scenario.
 #[derive(Default)]
 pub struct Report {
-    /// What was measured, for people.
+    /// Measurements, for people.
     pub figures: Vec<String>,
-    /// Answers that were wrong or missing: never right, on no machine.
+    /// Wrong or missing answers. They are a failure on every machine.
     pub broken: Vec<String>,
-    /// What took longer than promised: a slow machine is enough.
+    /// Results that took longer than promised. A slow machine can cause these.
     pub late: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ impl Report {
         self.figures.push(format!("{what}: {figure}"));
     }
 
-    /// Every request was answered, and rightly.
+    /// Expects that every request got a right response.
     pub fn expect_right(&mut self, what: &str, figures: &Figures) {
         self.figure(what, figures.describe());
         if !figures.is_right() {
@@ -50,7 +50,7 @@ impl Report {
     }
 
     pub fn expect_within(&mut self, what: &str, took: Duration, promised: Duration) {
-        self.figure(what, format!("{:.0} ms, promised are {} ms", took.as_secs_f64() * 1_000.0, promised.as_millis()));
+        self.figure(what, format!("{:.0} ms, promised: {} ms", took.as_secs_f64() * 1_000.0, promised.as_millis()));
         if took > promised {
             self.late.push(format!("{what}: {took:.1?} instead of {promised:?}"));
         }

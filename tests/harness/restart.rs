@@ -1,4 +1,4 @@
-//! Whether replicas behind a balancer can be restarted, one after the other, without anybody noticing.
+//! Checks that replicas behind a balancer can be restarted one after the other without a failed lookup.
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -14,7 +14,7 @@ use super::{Stand, customers, machine};
 
 const CUSTOMERS: u64 = 1_000;
 
-/// What stands before the replicas.
+/// The load balancer in front of the replicas.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Front {
     Balancer,
@@ -29,7 +29,7 @@ pub async fn run(harness: &Stand, scale: Scale, front: Front) -> Report {
     let mut replicas = Vec::new();
     for n in 0..2 {
         let replica = Replica::start(harness, &format!("{name}-{n}"), &plan, &shop.url).await;
-        // Started again, it must be where it was.
+        // After a restart it must have the same address.
         let plan = Plan { listen: replica.address.to_string(), ..plan.clone() };
         replicas.push((format!("{name}-{n}"), plan, replica));
     }
@@ -39,7 +39,7 @@ pub async fn run(harness: &Stand, scale: Scale, front: Front) -> Report {
         Front::Haproxy => (None, Some(Haproxy::start(harness, &addresses))),
     };
     let address = balancer.as_ref().map(|balancer| balancer.address).or(haproxy.as_ref().map(|haproxy| haproxy.address)).unwrap();
-    // It has asked whether they are ready.
+    // Wait for the balancer's first health check.
     let until_ready = async |replica| match &balancer {
         Some(balancer) => {
             while !balancer.is_ready(replica) {
@@ -58,7 +58,7 @@ pub async fn run(harness: &Stand, scale: Scale, front: Front) -> Report {
             replica.process.terminate();
             let status = replica.process.end().await;
             if !status.success() {
-                report.broken.push(format!("a replica that was told to end ended with {status}"));
+                report.broken.push(format!("a replica ended with {status} after SIGTERM"));
             }
             *replica = Replica::start(harness, name, plan, &shop.url).await;
             until_ready(n).await;
@@ -71,7 +71,7 @@ pub async fn run(harness: &Stand, scale: Scale, front: Front) -> Report {
     report
 }
 
-/// haproxy, with settings as one would write them.
+/// haproxy, with usual settings.
 struct Haproxy {
     _process: Process,
     address: SocketAddr,
@@ -79,7 +79,7 @@ struct Haproxy {
 
 impl Haproxy {
     fn start(harness: &Stand, replicas: &[SocketAddr]) -> Self {
-        // Free a moment ago.
+        // A port that was free a moment ago.
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let servers: String = replicas.iter().enumerate().map(|(n, replica)| format!("    server replica{n} {replica} check\n")).collect();
         let settings = format!(

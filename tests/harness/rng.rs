@@ -1,6 +1,6 @@
-//! Chance that follows from a seed.
+//! Random numbers that follow from a seed.
 
-/// Numbers that follow from a seed (SplitMix64).
+/// A random number generator (SplitMix64).
 pub struct Dice(pub u64);
 
 impl Dice {

@@ -28,8 +28,8 @@ impl Rounds {
     }
 }
 
-/// The ratio of each round to the one right after it, the middle one of them, and a line of the table: what else the machine
-/// does falls on both.
+/// The median of the ratios of each round to the round right after it, and a line of the table. Other load on the
+/// machine affects both rounds equally.
 pub fn ratio(service: &Rounds, floor: &Rounds) -> (f64, String) {
     let ratios: Vec<f64> = service.rates.iter().zip(&floor.rates).map(|(service, floor)| service / floor).collect();
     let (ratio, least, most) = spread(&ratios);

@@ -1,5 +1,6 @@
-//! Whether a replica that hangs in the middle of a transaction holds up more than it must: nothing is closed, so Postgres
-//! still has all that it held. Others go on with its brand before long, and nothing is lost or doubled when it goes on too.
+//! Checks the effect of a replica that hangs in the middle of a transaction: no connection is closed, so Postgres keeps
+//! all its locks. Other replicas must continue with the locked brand soon, and no webhook may be lost or doubled when
+//! the replica continues.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -22,17 +23,18 @@ use super::{Shop, Stand};
 
 const BRANDS: [&str; 3] = ["here", "there", "elsewhere"];
 
-/// How soon what the other replica takes in is applied: of a brand that nobody holds, and of one that is held.
+/// The time limits for the other replica to apply new webhooks: of a brand without a lock, and of a locked brand.
 const AT_ONCE: Duration = Duration::from_secs(5);
 const BEFORE_LONG: Duration = Duration::from_secs(15);
 
-/// How long the replica is stopped again and again until it holds a brand.
+/// The timeout for stopping the replica while it holds a lock.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a worker may have a webhook before another one takes it.
+/// The lease of a worker, after which another one takes a webhook over.
 const LEASE: Duration = Duration::from_secs(5);
 
-/// How many webhooks of each brand there are for the time before, how many of them go out first, how many together, and how many come afterwards.
+/// Webhooks of each brand: how many exist for the time before the stop, how many of them are sent first, how many
+/// together, and how many follow after the stop.
 const BEFORE: usize = 5_000;
 const WARM: usize = 50;
 const BURST: usize = 3;
@@ -49,7 +51,7 @@ fn plan() -> Plan {
     Plan { tables, environment: signing::secrets(), lookup: "deadline_ms = 20000".to_owned(), ..Plan::default() }
 }
 
-/// A brand, and the people of whom its webhooks tell: nobody else's.
+/// A brand, and the people in its webhooks. No other brand has them.
 struct Part {
     slug: &'static str,
     brand_id: i32,
@@ -77,7 +79,7 @@ impl Part {
     }
 }
 
-/// The brands that somebody keeps other writers out of, and has for longer than any work takes.
+/// The brands that are locked for longer than any normal work takes.
 async fn held_brands(pool: &Pool) -> BTreeSet<i32> {
     let query = "select distinct objid::integer from pg_locks join pg_stat_activity using (pid)
         where locktype = 'advisory' and classid = 1752131440 and granted and state like 'idle in transaction%'
@@ -85,13 +87,13 @@ async fn held_brands(pool: &Pool) -> BTreeSet<i32> {
     sqlx::query_as::<_, (i32,)>(query).fetch_all(pool).await.unwrap().into_iter().map(|(id,)| id).collect()
 }
 
-/// Stops a replica at moments that chance chooses, until it holds brands while it is stopped.
+/// Stops a replica at random moments, until it holds locks of brands while it is stopped.
 async fn stop_holding(pool: &Pool, replica: &Replica, senders: &[Sender]) -> Option<(Held, Instant, BTreeSet<i32>)> {
     let (begin, mut rng) = (Instant::now(), Dice(7));
-    // First all is under way, and its plans are made.
+    // First everything runs, so that query plans exist.
     senders.iter().for_each(|sender| sender.release(WARM));
     while senders.iter().any(|sender| sender.acknowledgements() < WARM) || waiting(pool).await > 0 {
-        assert!(begin.elapsed() < PATIENCE, "webhooks are not taken in");
+        assert!(begin.elapsed() < PATIENCE, "webhooks are not acknowledged");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let begin = Instant::now();
@@ -105,19 +107,19 @@ async fn stop_holding(pool: &Pool, replica: &Replica, senders: &[Sender]) -> Opt
             return Some((held, stopped_at, brands));
         }
         drop(held);
-        // What came meanwhile is worked off.
+        // Wait until the new webhooks are applied.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     None
 }
 
-/// What came in before a moment, and is not applied.
+/// The number of pending webhooks that were received before a time.
 async fn left_from(pool: &Pool, begun: jiff::Timestamp) -> i64 {
     let query = "select count(*) from deliveries where state = 'pending' and received_at < $1";
     sqlx::query_as::<_, (i64,)>(query).bind(jiff_sqlx::Timestamp::from(begun)).fetch_one(pool).await.unwrap().0
 }
 
-/// What the other replica takes in while one is stopped.
+/// Checks the webhooks that the other replica receives while one is stopped.
 async fn look_at_the_other(parts: &[Part], held: &BTreeSet<i32>, stopped_at: Instant, other: SocketAddr, report: &mut Report) {
     let senders: Vec<Sender> = parts.iter().map(|part| part.send(&part.webhooks[1], vec![other])).collect();
     senders.iter().for_each(|sender| sender.release(AFTERWARDS));
@@ -128,7 +130,7 @@ async fn look_at_the_other(parts: &[Part], held: &BTreeSet<i32>, stopped_at: Ins
         }
     }
     let sent_at = Instant::now();
-    // First those that are to be there first.
+    // Check the brands with the shorter limit first.
     let (slow, quick): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(|part| held.contains(&part.brand_id));
     for (parts, from, promised) in [(quick, sent_at, AT_ONCE), (slow, stopped_at, BEFORE_LONG)] {
         for part in parts {
@@ -137,11 +139,11 @@ async fn look_at_the_other(parts: &[Part], held: &BTreeSet<i32>, stopped_at: Ins
                 let timeout = (from + promised).saturating_duration_since(Instant::now());
                 missing += usize::from(!part.has_shown(other, person, timeout.max(Duration::from_millis(100))).await);
             }
-            let held = if held.contains(&part.brand_id) { "which the stopped replica holds" } else { "which nobody holds" };
+            let held = if held.contains(&part.brand_id) { "locked by the stopped replica" } else { "not locked" };
             report.figure(&format!("{}, {held}", part.slug), format!("{:.1} s", from.elapsed().as_secs_f64()));
             if missing > 0 {
                 let of = format!("{missing} of {AFTERWARDS} webhooks of {}, {held},", part.slug);
-                report.broken.push(format!("{of} are not applied by the other one within {promised:?}"));
+                report.broken.push(format!("{of} are not applied by the other replica within {promised:?}"));
             }
         }
     }
@@ -160,19 +162,19 @@ pub async fn run(harness: &Stand) -> Report {
     let both = vec![stopped.address, other.address];
     let senders: Vec<Sender> = parts.iter().map(|part| part.send(&part.webhooks[0], both.clone())).collect();
     let Some((held, stopped_at, brands)) = stop_holding(pool, &stopped, &senders).await else {
-        report.broken.push("the replica never held a brand when it was stopped: nothing is proved".to_owned());
+        report.broken.push("the replica never held a lock when it was stopped, so the test proves nothing".to_owned());
         return report;
     };
     let begun = jiff::Timestamp::now();
-    report.figure("brands that the stopped replica holds", brands.len());
+    report.figure("brands locked by the stopped replica", brands.len());
     if brands.len() == BRANDS.len() {
-        report.broken.push("no brand is left that it doesn't hold: nothing is proved".to_owned());
+        report.broken.push("it holds the locks of all brands, so the test proves nothing".to_owned());
     }
     look_at_the_other(&parts, &brands, stopped_at, other.address, &mut report).await;
     tokio::time::sleep(BEFORE_LONG.saturating_sub(stopped_at.elapsed())).await;
     let left = left_from(pool, begun).await;
     if left > 0 {
-        report.broken.push(format!("{left} webhooks that had come before the stop are not applied {BEFORE_LONG:?} after it"));
+        report.broken.push(format!("{left} webhooks from before the stop are not applied {BEFORE_LONG:?} after it"));
     }
 
     drop(held);
@@ -181,10 +183,10 @@ pub async fn run(harness: &Stand) -> Report {
     report
 }
 
-/// Nothing is lost or doubled when both go on.
+/// Checks that no webhook is lost or doubled after both continue.
 async fn look_at_all(shop: &Shop, parts: &[Part], senders: Vec<Sender>, replicas: [&Replica; 2], report: &mut Report) {
     let (mut webhooks, mut acknowledged) = (Vec::new(), Vec::new());
-    // Those that were never released are not sent any more.
+    // Webhooks that were never released are not sent any more.
     let ended = futures_util::future::join_all(senders.into_iter().map(|sender| sender.end(AT_ONCE))).await;
     for (part, before) in parts.iter().zip(ended) {
         acknowledged.extend(before.iter().map(|n| webhooks.len() + n));
@@ -195,7 +197,7 @@ async fn look_at_all(shop: &Shop, parts: &[Part], senders: Vec<Sender>, replicas
         for person in sample.chain((0..AFTERWARDS).map(|n| part.first + BEFORE + n)) {
             for (n, replica) in replicas.iter().enumerate() {
                 if !part.has_shown(replica.address, person, BEFORE_LONG).await {
-                    report.broken.push(format!("somebody of {} is never shown by replica {n}", part.slug));
+                    report.broken.push(format!("a person of {} is never found by replica {n}", part.slug));
                     return;
                 }
             }

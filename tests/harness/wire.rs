@@ -1,5 +1,5 @@
-//! A wire to a server that can fall silent: nothing passes, nothing is lost, and every connection stays open. A network that
-//! is cut in two is like that, until it is whole again and what was on its way arrives.
+//! A TCP proxy to a server that simulates network faults. Silent: no data passes, no data is lost, and every connection
+//! stays open, as in a network partition. Afterwards the delayed data arrives.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,40 +11,40 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// How long the server has a connection that was forgotten on the way: Postgres is told to look after so long whether the other end
-/// is there. The client's end stays open.
+/// How long the server keeps a connection that was lost on the way: Postgres checks after this time whether the client
+/// still exists. The client's end stays open.
 const KEEPALIVE: Duration = Duration::from_secs(11);
 
-/// What a wire leads to.
+/// The target of a proxy.
 #[derive(Clone)]
 pub enum End {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
-/// A running wire; its connections are closed when it is dropped.
+/// A running proxy. Its connections are closed when it is dropped.
 pub struct Wire {
-    /// Where it is reached.
+    /// Its listening address.
     pub address: SocketAddr,
     state: Arc<watch::Sender<State>>,
     task: JoinHandle<()>,
 }
 
-/// How it is with a wire. Connections have numbers, in the order in which they were opened.
+/// The faults of a proxy. Connections have numbers, in the order in which they were opened.
 #[derive(Clone, Copy, Default)]
 struct State {
     is_silent: bool,
-    /// How long everything takes to pass.
+    /// The delay of all data.
     delay: Duration,
     opened: u64,
-    /// Connections before this one pass nothing any more, and nobody is told.
+    /// Connections before this one pass no data, and are not closed.
     forgotten: u64,
     /// Connections before this one are closed.
     cut: u64,
 }
 
 impl Wire {
-    /// A wire with a server at its other end, which need not be there yet.
+    /// A proxy to a server, which need not run yet.
     pub async fn lay(to: End) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -62,27 +62,27 @@ impl Wire {
         Self { address, state, task }
     }
 
-    /// From now on nothing passes, on the connections that there are and on those that are opened.
+    /// Stops all data, on open and new connections.
     pub fn fall_silent(&self) {
         self.state.send_modify(|state| state.is_silent = true);
     }
 
-    /// From now on all passes at once, and first what was on its way.
+    /// Lets all data pass again, the delayed data first.
     pub fn heal(&self) {
         self.state.send_modify(|state| (state.is_silent, state.delay) = (false, Duration::ZERO));
     }
 
-    /// From now on everything takes so long to pass.
+    /// Delays all data by this time.
     pub fn slow_down(&self, delay: Duration) {
         self.state.send_modify(|state| state.delay = delay);
     }
 
-    /// The connections that there are pass nothing any more, and nobody is told; those that are opened do.
+    /// Open connections pass no data any more, without being closed. New connections work.
     pub fn forget(&self) {
         self.state.send_modify(|state| state.forgotten = state.opened);
     }
 
-    /// The connections that there are are closed.
+    /// Closes the open connections.
     pub fn cut(&self) {
         self.state.send_modify(|state| state.cut = state.opened);
     }
@@ -116,7 +116,7 @@ async fn serve(client: TcpStream, to: End, number: u64, mut state: watch::Receiv
     }
 }
 
-/// Passes what comes from either side to the other, until both have ended or the connection is closed or forgotten on the way.
+/// Copies data in both directions, until both sides have closed or the proxy drops the connection.
 async fn join(
     (mut from_client, mut to_client): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
     (mut from_server, mut to_server): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
@@ -136,7 +136,7 @@ async fn join(
     }
     tokio::time::sleep(KEEPALIVE).await;
     drop((from_server, to_server));
-    // What still comes goes nowhere.
+    // Further data is discarded.
     let mut buffer = vec![0; 1 << 16];
     while from_client.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
     drop(to_client);
@@ -152,7 +152,7 @@ async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + U
         let read = from.read(&mut buffer).await;
         let delay = state.borrow().delay;
         tokio::time::sleep(delay).await;
-        // That one end hung up is no more heard than anything else.
+        // A closed end is not passed on while the proxy is silent.
         until_whole(&mut state).await;
         let Ok(read @ 1..) = read else { break };
         if to.write_all(&buffer[..read]).await.is_err() {

@@ -1,4 +1,4 @@
-//! The one write path: any order, any batches, any repetition end in the same bytes.
+//! The write path: any order, any batches and any repetition give the same bytes.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::support::{TestApp, story_changes};
 
-/// Columns that are not a function of the facts, as table and column.
+/// Columns that do not follow from the facts, as table and column.
 const BESIDE_THE_FACTS: [(&str, &str); 0] = [];
 
 /// Every table with rows of a brand, with its columns.
@@ -26,7 +26,7 @@ async fn tables(pool: &Pool) -> Vec<(String, String)> {
 
 pub type Dump = BTreeMap<String, Vec<String>>;
 
-/// Everything of a brand, as text, table by table.
+/// All rows of a brand, as text, by table.
 pub async fn dump(pool: &Pool, brand_id: i32) -> Dump {
     let mut dump = BTreeMap::new();
     for (table, columns) in tables(pool).await {
@@ -37,10 +37,10 @@ pub async fn dump(pool: &Pool, brand_id: i32) -> Dump {
     dump
 }
 
-/// What people decided.
+/// The tables of people's decisions.
 const DECIDED: [&str; 2] = ["decisions", "shared_lines"];
 
-/// What the sources said.
+/// The tables of the sources' data.
 const SAID: [&str; 4] = ["records", "events", "event_references", "source_merges"];
 
 async fn truncate(pool: &Pool, kept: &[&str]) {
@@ -48,12 +48,12 @@ async fn truncate(pool: &Pool, kept: &[&str]) {
     sqlx::query(sqlx::AssertSqlSafe(format!("truncate {}", tables.join(", ")))).execute(pool).await.unwrap();
 }
 
-/// Forgets everything but what people decided.
+/// Deletes everything except the decisions.
 pub async fn clear(pool: &Pool) {
     truncate(pool, &DECIDED).await;
 }
 
-/// Forgets everything but what people decided and the sources said.
+/// Deletes everything except the decisions and the sources' data.
 pub async fn clear_what_is_derived(pool: &Pool) {
     truncate(pool, &[&DECIDED[..], &SAID[..]].concat()).await;
 }
@@ -94,7 +94,7 @@ async fn any_order_batching_and_repetition_of_the_story_gives_the_same_bytes() {
     app.stop().await;
 }
 
-/// Splits an order into batches of 1 to `largest` changes, and repeats about a third of them later.
+/// Splits an order into batches of 1 to `largest` changes, and repeats about a third of the changes later.
 pub fn batches(changes: &[Change], order: &[usize], mut rng: u64, largest: u64) -> Vec<Vec<Change>> {
     let mut roll = move |sides: u64| {
         rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -1,4 +1,4 @@
-//! Lookups that travel together, and what one of them does to the others.
+//! Lookups in one batch, and how one of them affects the others.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, Postgres, Transaction};
 
 use crate::support::{KEY, Options, TestApp, encode, now, server};
 
-/// People that are known, each by an address.
+/// Stores people, each with an address.
 async fn people(app: &TestApp, number: usize) -> Vec<String> {
     let contact = |n: usize| crate::load::contact(&format!("c{n}"), 0, &[("name.first", "Anna"), ("email.main", &format!("p{n}@example.org"))]);
     app.apply((0..number).map(contact).collect()).await;
@@ -29,14 +29,14 @@ async fn hold_answers(connection: &mut PgConnection) -> Transaction<'_, Postgres
     lock
 }
 
-/// How many statements of an application wait for a lock.
+/// The number of an application's statements that wait for a lock.
 async fn held(server: &Pool, app: &TestApp) -> i64 {
     let waiting = "select count(*) from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'";
     let (waits,): (i64,) = sqlx::query_as(waiting).bind(&app.database).fetch_one(server).await.unwrap();
     waits
 }
 
-/// How many lookups wait in an application.
+/// Waits until this many lookups wait in an application.
 async fn waiting(app: &TestApp, number: usize) {
     for _ in 0..1_000 {
         if app.application.lookups_waiting() == number as u64 {
@@ -57,14 +57,15 @@ async fn lookups_that_arrive_meanwhile_travel_together_on_few_connections() {
     let all = futures_util::future::join_all(queries.iter().map(|query| app.ask(query)));
     let release = async {
         waiting(&app, 40).await;
-        // One waits in Postgres, and one more that didn't want to wait for it; everybody else waits for those.
+        // One batch waits in Postgres, and a second one that started because the first was slow. All other lookups wait
+        // for those.
         assert!((1..=2).contains(&held(&server, &app).await));
         lock.rollback().await.unwrap();
     };
     let (responses, ()) = futures_util::future::join(all, release).await;
     for (n, response) in responses.iter().enumerate() {
         assert_eq!(response.status, 200);
-        assert!(response.body.contains(&format!("\"p{n}@example.org\"")), "{n} got somebody else: {}", response.body);
+        assert!(response.body.contains(&format!("\"p{n}@example.org\"")), "lookup {n} got another person's answer: {}", response.body);
     }
     let metrics = hookpoint::telemetry::metrics().render();
     assert!(metrics.contains("hookpoint_batch_lookups_bucket"), "{metrics}");
@@ -75,7 +76,7 @@ async fn lookups_that_arrive_meanwhile_travel_together_on_few_connections() {
 async fn one_that_cannot_be_answered_takes_no_others_down() {
     let app = TestApp::start().await;
     let queries = people(&app, 20).await;
-    // A row that can't be read fails the whole statement; one that other settings made, and nothing stands behind, fails later.
+    // A row that cannot be read fails the whole statement. A row from other settings without any record fails later.
     sqlx::raw_sql(
         "alter table answers alter body drop not null;
         update answers set body = null where customer_key like '%:c3';
@@ -96,7 +97,7 @@ async fn one_that_cannot_be_answered_takes_no_others_down() {
     for (n, response) in responses.iter().enumerate() {
         let expected = if n == 3 || n == 5 { 500 } else { 200 };
         assert_eq!(response.status, expected, "{n}: {}", response.body);
-        assert!(expected == 500 || response.body.contains(&format!("\"p{n}@example.org\"")), "{n} got somebody else");
+        assert!(expected == 500 || response.body.contains(&format!("\"p{n}@example.org\"")), "lookup {n} got another person's answer");
     }
     app.stop().await;
 }
@@ -116,7 +117,7 @@ async fn answers_of_earlier_settings_are_made_anew_on_the_way() {
     app.stop().await;
 }
 
-/// Makes everything of the brand count as expired, as a change of very many does.
+/// Makes all cached answers of the brand expire, as a very large change does.
 async fn expire_everything(app: &TestApp) {
     sqlx::query("select pg_notify('hookpoint_changed', $1)").bind(format!("{} *", app.brand.id())).execute(app.pool()).await.unwrap();
     app.heard().await;
@@ -129,7 +130,7 @@ async fn an_expired_answer_does_not_wait_for_a_store_that_is_known_to_be_away() 
     let queries = people(&app, 2).await;
     let hot = app.ask(&queries[0]).await;
     expire_everything(&app).await;
-    // It hangs: that takes the deadline to find out, once.
+    // Postgres hangs. The first lookup takes its deadline to notice this.
     let mut blocker = app.session().await;
     let lock = hold_answers(&mut blocker).await;
     let first = app.ask(&queries[0]).await;
@@ -141,9 +142,9 @@ async fn an_expired_answer_does_not_wait_for_a_store_that_is_known_to_be_away() 
         }
     };
     tokio::time::timeout(Duration::from_secs(20), again).await.expect("twenty old answers take less than twenty deadlines");
-    assert_eq!(app.ask(&queries[1]).await.status, 500, "who was never asked for");
+    assert_eq!(app.ask(&queries[1]).await.status, 500, "never looked up before");
     lock.rollback().await.unwrap();
-    // A change made meanwhile is seen as soon as the store is back.
+    // A change from the meantime is visible as soon as Postgres is back.
     app.apply(vec![crate::load::contact("c0", 1, &[("name.first", "Bo")])]).await;
     app.until(&queries[0], |response| response.status == 200 && response.body.contains("\"Bo\"")).await;
     app.until(&queries[1], |response| response.status == 200 && response.body.contains("\"p1@example.org\"")).await;
@@ -178,17 +179,18 @@ async fn an_answer_that_was_overtaken_on_its_way_is_given_but_not_remembered() {
         };
         let (given, ()) = futures_util::future::join(app.ask(&queries[n]), release).await;
         assert_eq!(given.status, 200, "{what}");
-        // Nobody is told of this one: only who didn't remember the answer sees it.
+        // This change has no notification, so only a replica without the cached answer sees it.
         sqlx::query("update answers set body = replace(body, 'Anna', 'Bo')").execute(app.pool()).await.unwrap();
         let then = app.ask(&queries[n]).await;
-        assert_eq!(then.body != given.body, n != 0, "overtaken by {what}");
+        assert_eq!(then.body != given.body, n != 0, "invalidated by {what}");
         sqlx::query("update answers set body = replace(body, 'Bo', 'Anna')").execute(app.pool()).await.unwrap();
         drop(blocker);
     }
     app.stop().await;
 }
 
-/// Waits until everything has been heard so far, without asking the store: a key that is known, and nothing asked.
+/// Waits until all notifications are processed, without a lookup in Postgres: the key is known, and the request
+/// contains no address.
 async fn has_heard(app: &TestApp) {
     let key = uuid::Uuid::new_v4().simple().to_string();
     app.key(&app.brand, &key, None).await;

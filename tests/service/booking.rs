@@ -1,4 +1,4 @@
-//! Bookings cancelled for customers: once, written down, and seen at once.
+//! Cancelled bookings: cancelled once, recorded, and visible at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::support::{Options, TestApp, post};
 
 const BOOKING: &str = "bk_O8jvpi35HBUPVz";
 
-/// A desk where somebody may cancel bookings.
+/// An application whose users may cancel bookings.
 struct Desk {
     systems: Systems,
     app: TestApp,
@@ -63,7 +63,7 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
         Self { systems, app, account, background }
     }
 
-    /// The webhook that tells of a booking.
+    /// Sends the webhook about a booking.
     async fn book(&self, booking: &str) {
         let body = json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": {
             "external_id": "CONTACT-123", "email": "lotte@example.org", "booking": booking, "activity": "Styling session", "booking_status": "CONFIRMED",
@@ -92,7 +92,7 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
         rows.into_iter().map(|row| row.outcome).collect()
     }
 
-    /// How often it was asked to cancel something.
+    /// The number of cancel requests at the source.
     fn cancellations(&self) -> usize {
         self.systems.arrivals(Source::OmniLab).iter().filter(|arrival| arrival.path.contains("cancel")).count()
     }
@@ -111,7 +111,7 @@ async fn a_booking_is_cancelled_and_all_bookings_of_its_customer_are_seen_anew()
     assert_eq!(desk.shown().await, ["Booking: Styling session (confirmed)"]);
     assert!(matches!(desk.cancel(BOOKING).await.unwrap(), Refreshed::Done));
     let shown = desk.shown().await;
-    assert_eq!(shown.len(), 2, "also one that no webhook told of");
+    assert_eq!(shown.len(), 2, "also a booking without a webhook");
     assert!(shown[0].ends_with("(cancelled)") && shown[1].ends_with("(confirmed)"), "{shown:?}");
     assert_eq!((desk.outcomes().await, desk.cancellations()), (vec!["cancelled".to_owned()], 1));
     desk.close().await;
@@ -120,7 +120,7 @@ async fn a_booking_is_cancelled_and_all_bookings_of_its_customer_are_seen_anew()
 #[tokio::test]
 async fn a_booking_that_is_not_known_here_is_not_cancelled() {
     let desk = Desk::open().await;
-    assert!(matches!(desk.cancel("bk_2").await, Err(CancelError::NotKnown)), "it may be anybody's");
+    assert!(matches!(desk.cancel("bk_2").await, Err(CancelError::NotKnown)), "it may belong to anybody");
     assert_eq!((desk.outcomes().await.len(), desk.cancellations()), (0, 0));
     desk.close().await;
 }
@@ -138,16 +138,16 @@ async fn a_booking_that_is_cancelled_already_is_not_cancelled_again() {
 #[tokio::test]
 async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     let desk = Desk::open().await;
-    // It is known here, and no longer there.
+    // The booking is stored here, and no longer exists at the source.
     desk.book("bk_gone").await;
     assert!(matches!(desk.cancel("bk_gone").await, Err(CancelError::Refused(_))));
     for (n, fault) in [Fault::Closed, Fault::Silent, Fault::Status(500), Fault::Cut].into_iter().enumerate() {
         let (booking, tried) = (format!("bk_fault{n}"), desk.cancellations());
         desk.systems.world().put(Thing::Appointment, appointment(&booking));
         desk.book(&booking).await;
-        desk.systems.add_fault(Source::OmniLab, Part::Api, fault.clone());
-        // Nor can the bookings be looked at again.
-        desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(400));
+        desk.systems.add_fault(Source::OmniLab, Part::ApiConnector, fault.clone());
+        // The bookings cannot be read again either.
+        desk.systems.add_fault(Source::OmniLab, Part::ApiConnector, Fault::Status(400));
         assert!(matches!(desk.cancel(&booking).await, Err(CancelError::Unknown(_))), "{fault:?}");
         assert_eq!((desk.cancellations(), desk.outcomes().await.len()), (tried + 1, n + 2), "{fault:?}");
     }
@@ -155,7 +155,7 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     assert!(outcomes.iter().all(|outcome| outcome.contains("not cancelled") || outcome.contains("is not known")), "{outcomes:?}");
     assert!(!outcomes.iter().any(|outcome| outcome.contains("bk_")), "{outcomes:?}");
     desk.book(BOOKING).await;
-    desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(409));
+    desk.systems.add_fault(Source::OmniLab, Part::ApiConnector, Fault::Status(409));
     assert!(matches!(desk.cancel(BOOKING).await, Err(CancelError::Refused(_))));
     desk.close().await;
 }
@@ -164,8 +164,8 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
 async fn what_was_cancelled_although_nothing_was_heard_is_seen() {
     let desk = Desk::open().await;
     desk.book(BOOKING).await;
-    // It does what it is told, and the answer gets lost.
-    desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Slow(Duration::from_secs(2)));
+    // The source cancels the booking, and its response is lost.
+    desk.systems.add_fault(Source::OmniLab, Part::ApiConnector, Fault::Slow(Duration::from_secs(2)));
     assert!(matches!(desk.cancel(BOOKING).await.unwrap(), Refreshed::Done));
     let shown = desk.shown().await;
     assert!(shown.len() == 2 && shown[0].ends_with("(cancelled)"), "{shown:?}");

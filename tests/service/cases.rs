@@ -1,5 +1,5 @@
-//! Who is who, as cases in data, through the one write path: every case as written with each step twice, backwards, and
-//! shuffled in batches. `tests/identity.rs` asks the pure function the same. Cases drawn by lot compare the two.
+//! Identity cases from data, through the write path: every case as written with each step twice, backwards, and
+//! shuffled in batches. `tests/identity.rs` runs the same cases through the pure function. Random cases compare both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +27,7 @@ use crate::identity_cases::{Case, CaseDecision, Customers, FIRST, Find, Step, Te
 use crate::oracle::Oracle;
 use crate::support::database;
 
-/// Orders that are drawn by lot, the same in every run.
+/// The number of random orders, which are the same in every run.
 const SHUFFLES: u64 = 3;
 
 const SIZE: PoolSize = PoolSize { connections: 4, acquire_timeout: Duration::from_secs(30), statement: None };
@@ -88,12 +88,12 @@ fn the_oracle_and_the_pure_function_agree_about_cases_drawn_by_lot() {
 
 type Brands = BTreeMap<String, Brand>;
 
-/// What became of the steps.
+/// The result of the steps.
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
     customers: Customers,
     shared: BTreeSet<String>,
-    /// Customer key, customer id and what agents see.
+    /// Customer key, customer id and the agents' view.
     answers: BTreeSet<(String, String, String)>,
 }
 
@@ -105,7 +105,7 @@ struct Run {
 }
 
 impl Run {
-    /// Everything that is not as the case says.
+    /// Describes every difference from the case's expectations.
     async fn check(self) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut brands = self.brands(self.case.brands(), "as-written").await;
@@ -141,7 +141,7 @@ impl Run {
         }
     }
 
-    /// The case's brands, under names that nothing else uses, with the decisions about their people.
+    /// The case's brands, under unique names, with the decisions about their people.
     async fn brands(&self, rules: Vec<BrandRules>, what: &str) -> Brands {
         let mut brands = Brands::new();
         for rules in rules {
@@ -180,7 +180,7 @@ impl Run {
         all
     }
 
-    /// Backwards one by one, then by lot in batches of up to three.
+    /// Backwards one by one, then in random batches of up to three.
     fn batches(&self, order: u64) -> Vec<Vec<(String, Change)>> {
         let mut changes = self.changes.clone();
         changes.reverse();
@@ -200,7 +200,7 @@ impl Run {
         batches
     }
 
-    /// What is stored. Keys without a live record stand for a customer only where a merge named them.
+    /// The stored result. A key without an existing record represents a customer only if a merge named it.
     async fn outcome(&self, brands: &Brands, changes: &[(String, Change)]) -> Outcome {
         let mut outcome = Outcome::default();
         for (slug, brand) in brands {
@@ -257,7 +257,7 @@ impl Run {
     }
 }
 
-/// Steps about few people with few values, so that they meet often; some are joined or told apart by decisions.
+/// Steps about few people with few values, so that they meet often. Decisions join or separate some of them.
 fn some_case() -> impl Strategy<Value = Case> {
     const KEYS: [&str; 8] = [
         "omneo.profile:1",

@@ -1,4 +1,4 @@
-//! Walking through what changed at a source, between the passes through everything.
+//! Incremental sync runs, between the full runs.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn id(n: usize) -> String {
 }
 
 impl Traversal {
-    /// With profiles, all of which are known.
+    /// With profiles, all of which are stored.
     async fn with_profiles(count: usize) -> Self {
         let scan = Self::start(0).await;
         (0..count).for_each(|n| scan.world.put(Thing::Profile, profile(n)));
@@ -32,7 +32,7 @@ impl Traversal {
         scan
     }
 
-    /// Changes a profile, and no webhook says so.
+    /// Changes a profile without a webhook.
     fn change(&self, n: usize) {
         let mut changed = profile(n);
         changed["email"] = json!(format!("new{n}@example.org"));
@@ -44,7 +44,7 @@ impl Traversal {
         self.app.clock.set(self.app.clock.now() + time);
     }
 
-    /// Walks through what is due, as the service does. Gives back what was asked for.
+    /// Runs everything that is due, as the service does. Returns the requested paths.
     async fn run_due_streams(&self, source: Source, line: ScheduleKind) -> Vec<String> {
         let settings = SyncSettings { backfill: false, ..SyncSettings::default() };
         self.systems.forget_arrivals();
@@ -56,11 +56,11 @@ impl Traversal {
         self.row_of("profiles").await
     }
 
-    /// A pass of what changed that was killed after two pages.
+    /// An incremental run that was killed after two pages.
     async fn kill_in_the_middle(&self) -> Timestamp {
         self.pass_time(MINUTE * 16);
         let since = self.row().await.incremental_watermark.unwrap() - MINUTE;
-        self.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Slow(Duration::from_millis(200))));
+        self.systems.set_fault(Source::Omneo, Part::ApiConnector, Some(Fault::Slow(Duration::from_millis(200))));
         self.systems.forget_arrivals();
         let reached = Notify::new();
         let listener = |ProgressEvent { progress, .. }: ProgressEvent<'_>| {
@@ -73,7 +73,7 @@ impl Traversal {
             ended = killed.scan(stream, SyncMode::Incremental { since }, &listener) => panic!("{ended:?}"),
             () = reached.notified() => {}
         }
-        // The call for the third page outlives who asked for it, and must not be taken for one of those who go on.
+        // The call for the third page continues after its caller was dropped. It must not be counted for the next run.
         for _ in 0..100 {
             if self.systems.arrivals(Source::Omneo).len() >= 3 {
                 break;
@@ -97,7 +97,7 @@ async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
     assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.is_empty(), "everything is due later");
     assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await, ["/api/v3/profiles"]);
     assert!(scan.is_known("new3@example.org").await && !scan.is_known("b3@example.org").await);
-    assert!(scan.is_known("b7@example.org").await, "who isn't in that is not gone");
+    assert!(scan.is_known("b7@example.org").await, "profiles outside the incremental run are not deleted");
     let row = scan.row().await;
     assert_eq!((row.scanned, row.changed, row.deleted, row.since), (1, 1, 0, Some(all.started_at - MINUTE * 15)));
     assert!(row.is_complete() && !row.is_failing() && row.is_reconcile);
@@ -121,7 +121,7 @@ async fn everything_is_walked_as_often_as_before_and_its_drift_is_kept() {
     scan.pass_time(MINUTE);
     assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty());
     scan.change(4);
-    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.len() >= 3, "two pages, and a look at who is gone");
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.len() >= 3, "two pages, and a check for deletions");
     assert!(!scan.is_known("b7@example.org").await && scan.is_known("new4@example.org").await);
     let all = scan.row().await;
     assert_eq!((all.since, all.last_full_started_at, all.deleted), (None, Some(all.started_at), 1));
@@ -157,7 +157,7 @@ async fn sources_that_cannot_tell_what_changed_are_not_asked_in_between() {
         }
     }
     let rows = list_streams(scan.app.pool(), scan.app.brand.id()).await.unwrap();
-    assert!(rows.len() == 2 && rows.iter().all(|row| row.since.is_none() && !row.is_reconcile), "nor does a pass come to its end without asking");
+    assert!(rows.len() == 2 && rows.iter().all(|row| row.since.is_none() && !row.is_reconcile), "a run does not end without a call");
     scan.pass_time(SignedDuration::from_hours(2));
     assert!(scan.run_due_streams(Source::OmnioTap, ScheduleKind::Incremental).await.is_empty());
     assert_eq!(scan.run_due_streams(Source::OmnioTap, ScheduleKind::Full).await.len(), 2);
@@ -170,8 +170,8 @@ async fn a_killed_pass_of_what_changed_goes_on_where_it_stood() {
     (0..90).for_each(|n| scan.change(n));
     let since = scan.kill_in_the_middle().await;
     let met: i64 = sqlx::query_scalar("select count(*) from sync_seen_keys").fetch_one(scan.app.pool()).await.unwrap();
-    assert_eq!(met, 0, "nobody is looked for as gone, so nobody need be remembered");
-    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "its lease holds still");
+    assert_eq!(met, 0, "an incremental run does not look for deletions, so it stores no seen keys");
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "its lease is still valid");
     scan.pass_time(SignedDuration::from_secs(61));
     assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.is_empty());
     assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len() <= 4);
@@ -191,8 +191,8 @@ async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_l
     scan.systems.forget_arrivals();
     let ended = scan.runner(Source::Omneo).scan(scan.stream(Source::Omneo, "profiles"), SyncMode::Full, &|_| {}).await.unwrap();
     let RunEnd::Complete { pass: SyncMode::Full, progress, deleted: 1, .. } = ended else { panic!("{ended:?}") };
-    assert_eq!((progress.scanned, progress.changed), (89, 0), "the rest was repaired by what was left");
-    // The four pages that were left, five of everything, and a look at who is gone.
+    assert_eq!((progress.scanned, progress.changed), (89, 0), "the remaining pages repaired the rest");
+    // The remaining four pages, five pages of the full run, and a check for deletions.
     assert!(scan.systems.arrivals(Source::Omneo).len() >= 9);
     assert!(!scan.is_known("b7@example.org").await && scan.is_known("new89@example.org").await);
     scan.stop().await;
@@ -208,7 +208,7 @@ async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
     assert_eq!(cancel_streams(scan.app.pool(), scan.app.brand.id(), None, None, scan.app.clock.now()).await.unwrap(), 1);
     assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty() && !scan.row().await.is_failing());
     scan.pass_time(MINUTE * 16);
-    scan.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Status(404)));
+    scan.systems.set_fault(Source::Omneo, Part::ApiConnector, Some(Fault::Status(404)));
     assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
     scan.systems.clear_faults();
     let row = scan.row().await;
@@ -216,7 +216,7 @@ async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
     assert_eq!(
         (row.incremental_watermark, row.last_full_started_at),
         (all.incremental_watermark, all.last_full_started_at),
-        "the next one asks from there again"
+        "the next run starts at the same time again"
     );
     scan.pass_time(MINUTE * 16);
     assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 5);

@@ -1,4 +1,4 @@
-//! Who was erased is gone, everywhere and for good; everybody else is as before.
+//! An erased person is removed everywhere and permanently. All other people are unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -32,7 +32,7 @@ const SHARED_PHONE: &str = "+31655500092";
 const SHARED_MAILBOX: &str = "nest.kwikstaart@example.org";
 const PARTNER: &str = "bertolf@example.net";
 
-/// Whatever says who it was.
+/// Texts that identify the person.
 const STRINGS: [&str; 10] = [
     EMAIL,
     "655500091",
@@ -69,7 +69,7 @@ fn merge(loser: &str, winner: &str) -> Change {
     Change::Merge(SourceMerge { loser: key(loser), winner: key(winner), at: at(3) })
 }
 
-/// One of a couple, in three systems.
+/// One person of a couple, in three systems.
 fn person() -> Vec<Change> {
     vec![
         record(
@@ -95,7 +95,7 @@ fn person() -> Vec<Change> {
     ]
 }
 
-/// The other half.
+/// The partner.
 fn partner() -> Vec<Change> {
     let fields = [
         ("name.first", "Bertolf"),
@@ -114,7 +114,7 @@ async fn app() -> TestApp {
     filled(TestApp::start().await).await
 }
 
-/// What waits in its inbox is left to the test.
+/// The test applies the inbox itself.
 async fn app_without_workers() -> TestApp {
     let replace = vec![("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned())];
     filled(TestApp::start_with(Options { replace, ..Options::default() }).await).await
@@ -140,7 +140,7 @@ async fn erase_person(app: &TestApp) -> Receipt {
     erase(app.pool(), &app.brand, &file(app), (&contact(), now()), &mut |_| ()).await.unwrap()
 }
 
-/// Every value of every table, bytes as the text that they may be.
+/// Every value of every table. Bytes are shown as text if possible.
 async fn everything(pool: &Pool) -> String {
     let columns: Vec<(String, String, String)> = sqlx::query_as(
         "select table_name::text, column_name::text, data_type::text from information_schema.columns where table_schema = current_schema()",
@@ -160,11 +160,11 @@ async fn everything(pool: &Pool) -> String {
     text
 }
 
-/// Nobody can tell from anything that is left who it was.
+/// Asserts that no remaining data identifies the person.
 async fn assert_nothing_is_left(app: &TestApp, why: &str) {
     let wanted = Wanted::new(&STRINGS);
     assert_eq!(wanted.find(&everything(app.pool()).await), None, "{why}: in the database");
-    assert_eq!(wanted.find(&std::fs::read_to_string(ledger_of(&app.database)).unwrap()), None, "{why}: in the ledger's file");
+    assert_eq!(wanted.find(&std::fs::read_to_string(ledger_of(&app.database)).unwrap()), None, "{why}: in the suppression file");
     assert_eq!(wanted.find(&logs().text()), None, "{why}: in the log");
     assert_eq!(wanted.find(&hookpoint::telemetry::metrics().render()), None, "{why}: in the metrics");
 }
@@ -203,7 +203,7 @@ async fn an_erased_person_is_gone_within_a_second_on_a_replica_that_remembered()
     app.heard().await;
     assert_nobody_is_found(&app).await;
     assert_nothing_is_left(&app, "erased").await;
-    // Everybody else is as if the person had never been.
+    // All other people are as if the person had never existed.
     assert_eq!(app.by_email(PARTNER).await, partner);
     assert_eq!(app.by_phone(SHARED_PHONE).await, partner);
     assert_eq!(app.by_email(SHARED_MAILBOX).await, partner);
@@ -215,7 +215,7 @@ async fn an_erased_person_is_gone_within_a_second_on_a_replica_that_remembered()
 
 #[tokio::test]
 async fn somebody_in_a_component_above_the_cap_is_erased_as_cleanly() {
-    // Eight records hang together by phone, four of them without.
+    // Eight records are connected by phone; without phones, four of them are.
     let cap = ("[brands.demo.sources.omniotap]", "[brands.demo.identity]\ncomponent_cap = 6\n\n[brands.demo.sources.omniotap]".to_owned());
     let options = || Options { replace: vec![cap.clone()], ..Options::default() };
     let (app, others) = (TestApp::start_with(options()).await, TestApp::start_with(options()).await);
@@ -237,7 +237,7 @@ async fn somebody_in_a_component_above_the_cap_is_erased_as_cleanly() {
     app.stop().await;
 }
 
-/// Two brands hold the same, whatever their ledgers do.
+/// Two brands have the same facts, regardless of their suppression lists.
 async fn assert_same_facts(expected: &TestApp, found: &TestApp, why: &str) {
     let (mut expected, mut found) = (dump(expected.pool(), expected.brand.id()).await, dump(found.pool(), found.brand.id()).await);
     for ledger in ["erasures", "erased"] {
@@ -258,13 +258,14 @@ async fn whatever_comes_in_later_about_an_erased_person_is_dropped() {
     let keys = person().iter().flat_map(Change::keys).collect::<BTreeSet<_>>();
     assert_eq!(applied.erased, keys);
     assert_same(&before, &dump(app.pool(), app.brand.id()).await, "said again");
-    // A new record with an address that only the person had; later it says something without one.
+    // A new record with an address that only the person had. A later update of it has no address.
     let new = RecordKey::new(SourceKind::SyncarooMember, "erase-member").unwrap();
     for fields in [&[("phone.mobile", "06 555 000 91"), ("name.first", "E.")][..], &[("name.last", "Kwikstaart")], &[("attribute.tier", "gold")]] {
         let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::SyncarooMember, "erase-member", 7, fields)]).await.unwrap();
         assert_eq!((applied.changed, applied.erased), (0, [new.to_string()].into()));
     }
-    // One with an address that both had, under the person's name; events and merges of what was dropped; what refers to it.
+    // A record with a shared address and the person's name; events and merges of the dropped record; records that refer
+    // to it.
     let named = [("name.first", "Erasmina"), ("name.last", "Kwikstaart"), ("phone.main", SHARED_PHONE)];
     for dropped in [
         record(SourceKind::OmniLabParticipant, "erase-participant", 8, &named),
@@ -278,7 +279,7 @@ async fn whatever_comes_in_later_about_an_erased_person_is_dropped() {
         let applied = apply(app.pool(), &app.brand, vec![dropped]).await.unwrap();
         assert!(applied.changed == 0 && !applied.erased.is_empty() && applied.erased.iter().all(|key| keys.contains(key)), "{keys:?}");
     }
-    // What was here without a name or address until it says whose it is goes whole.
+    // A record without a name or address is removed completely once it shows that it is the person's.
     app.apply(vec![
         record(SourceKind::SyncarooMember, "erase-quiet", 1, &[("attribute.tier", "gold")]),
         ticket("erase-ticket-0009", "syncaroo.member:erase-quiet", "EV-2026-0009"),
@@ -287,13 +288,13 @@ async fn whatever_comes_in_later_about_an_erased_person_is_dropped() {
     let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::SyncarooMember, "erase-quiet", 2, &[("email.main", EMAIL)])]).await.unwrap();
     assert_eq!(applied.erased, ["syncaroo.member:erase-quiet".to_owned()].into());
     let (mut before, mut after) = (before, dump(app.pool(), app.brand.id()).await);
-    assert!(after["erased"].len() > before["erased"].len(), "the ledger learns");
+    assert!(after["erased"].len() > before["erased"].len(), "the suppression list is extended");
     for ledger in ["erasures", "erased"] {
         before.remove(ledger);
         after.remove(ledger);
     }
     assert_same(&before, &after, "all of that");
-    // The other half goes on, with what both had and in new places.
+    // The partner continues, with the shared values and in new systems.
     let bertolf = [("name.first", "Bertolf"), ("name.last", "Kwikstaart"), ("phone.main", SHARED_PHONE), ("email.main", PARTNER)];
     let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::OmneoProfile, "partner-profile", 8, &bertolf)]).await.unwrap();
     assert_eq!((applied.changed, applied.erased.len()), (1, 0));
@@ -303,7 +304,7 @@ async fn whatever_comes_in_later_about_an_erased_person_is_dropped() {
     app.stop().await;
 }
 
-/// A body as the CRM sends it.
+/// A body in the CRM's format.
 #[tokio::test]
 async fn a_namesake_on_the_same_phone_stays_as_he_was() {
     let app = app().await;
@@ -416,7 +417,7 @@ async fn deliveries_in_every_state_go_and_those_of_others_stay() {
     app.stop().await;
 }
 
-/// A copy of an application's database, while nobody uses it.
+/// A copy of an application's database, while nothing uses it.
 async fn back_up(database: &str) -> String {
     until_used_by(0, database).await;
     let (server, copy) = (server().await, format!("backup_{}", Uuid::new_v4().simple()));
@@ -439,7 +440,7 @@ async fn a_restored_backup_of_yesterday_does_not_bring_anybody_back() {
     app.stop().await;
     let yesterday = back_up(&database).await;
     let app = TestApp::start_with(Options { place: Some((place.clone(), database.clone())), ..Options::default() }).await;
-    // The source deletes one of the records today, so that the ledger doesn't name it.
+    // The source deletes one of the records today, so the suppression list does not contain it.
     let gone = Update { at: at(60), received_at: at(60), scope: Scope::Deletion, fields: BTreeMap::new() };
     app.apply(vec![Change::Record { key: RecordKey::new(SourceKind::OmneoProfile, "erase-profile-0002").unwrap(), update: gone }]).await;
     erase_person(&app).await;
@@ -450,7 +451,7 @@ async fn a_restored_backup_of_yesterday_does_not_bring_anybody_back() {
     assert_nobody_is_found(&app).await;
     assert_nothing_is_left(&app, "restored").await;
     assert_eq!(app.by_email(PARTNER).await.len(), 1);
-    // A database that is restored under a running service heals as well.
+    // A database that is restored while the service runs is repaired as well.
     sqlx::raw_sql("delete from erasures").execute(app.pool()).await.unwrap();
     app.apply(person()).await;
     app.heard().await;
@@ -469,7 +470,7 @@ async fn an_erasure_that_was_killed_after_the_ledger_is_finished_by_the_next_sta
     add_suppressions(app.pool(), &app.brand, &file(&app), &contact(), now()).await.unwrap();
     assert_eq!(app.by_email(EMAIL).await.len(), 1, "nothing is deleted yet");
     let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::OmnioTapContact, "erase-contact-0001", 9, &[("name.last", "X")])]).await;
-    assert_eq!(applied.unwrap().erased.len(), 1, "from the ledger on, nobody writes what was read before");
+    assert_eq!(applied.unwrap().erased.len(), 1, "after the suppression is stored, no writer may use data that it read before");
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
     let app = TestApp::start_with_open_door(Options { place: Some(place), ..Options::default() }).await;
@@ -501,11 +502,11 @@ async fn an_erasure_that_is_taken_back_lets_later_deliveries_count() {
     app.apply(person()).await;
     app.heard().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
-    // Also for a database that still believes in the erasure.
+    // Also for a database that still contains the erasure.
     sqlx::raw_sql("update erasures set unerased_at = null, completed_at = null").execute(app.pool()).await.unwrap();
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0);
     app.heard().await;
-    assert_eq!(app.by_email(EMAIL).await.len(), 1, "taken back once is taken back for ever");
+    assert_eq!(app.by_email(EMAIL).await.len(), 1, "a revoked erasure stays revoked");
     app.stop().await;
 }
 
@@ -522,7 +523,7 @@ async fn a_database_that_was_made_anew_knows_its_erased_again() {
     assert_ne!(fresh.brand.row.secret, app.brand.row.secret);
     let applied = apply(fresh.pool(), &fresh.brand, person()).await.unwrap();
     assert_eq!((applied.changed, applied.erased.len()), (0, 5));
-    // One that has a ledger of its own keeps its key, and the file is not mixed with it.
+    // A database with its own suppression list keeps its key, and the file is not merged into it.
     let other = self::app().await;
     erase_person(&other).await;
     adopt_keys(other.pool(), &file(&app), &["demo"]).await.unwrap();
@@ -560,16 +561,17 @@ async fn an_export_gives_everything_and_nothing_of_others() {
     assert_eq!(everything["deliveries"][0]["id"], own.to_string());
     assert_eq!(everything["deliveries"][0]["body"]["data"]["firstName"], "Erasmina");
     assert!(!text.contains("Bertolf") && !text.contains(PARTNER));
-    // What a person decided goes with the person.
+    // Decisions about the person are removed as well.
     erase_person(&app).await;
     assert_nothing_is_left(&app, "erased with a decision").await;
     app.stop().await;
 }
 
-/// Much about the person and the other half, every record of the person with the address that only the person has.
+/// Random changes about the person and the partner. Every record of the person has the address that only the person
+/// has.
 fn world(rng: &mut Dice) -> Vec<Change> {
     let mut changes = Vec::new();
-    // Of a unique kind, two records would be two people.
+    // Two records of a unique kind would be two people.
     let kinds = &SourceKind::ALL[1..];
     for n in 0..14_i64 {
         let kind = *rng.pick(kinds);
@@ -603,7 +605,7 @@ async fn erasing_in_the_middle_of_any_order_ends_as_erasing_at_the_end() {
         let mut rng = Dice(seed);
         let changes = world(&mut rng);
         let [middle, end] = [TestApp::start().await, TestApp::start().await];
-        // Both are known by then: an address of one cannot be known to be another's as well.
+        // Both are stored by then: an address of one cannot become known as the other's as well.
         let known = [person(), partner()].concat();
         for app in [&middle, &end] {
             app.apply(known.clone()).await;

@@ -1,4 +1,4 @@
-//! What webhooks only hint at is asked, once, however long it takes, and shown.
+//! Follow-up calls: data that a webhook only refers to is fetched once, however long it takes, and shown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ const BOOKING: &str = "61c18cf515e22a061cf589b1*1640124000000*1640125800000";
 const PROFILE: &str = "0d0ca70c-a072-4134-be05-1a0b4c8f03fc";
 const LOSER: &str = "1431f19d-fcb7-4d15-97cd-e427fb8d7906";
 
-/// The systems that are asked, and an application whose workers only move when a test says so.
+/// The called systems, and an application whose workers only run when a test says so.
 struct Office {
     systems: Systems,
     world: Arc<World>,
@@ -75,7 +75,7 @@ impl Office {
         FollowUps::new(self.app.pool().clone(), Arc::clone(&self.account), &settings, self.app.clock.clone())
     }
 
-    /// Asks all that is due.
+    /// Makes all due follow-up calls.
     async fn follow(&self) {
         while self.follow_ups().step().await.unwrap() > 0 {}
     }
@@ -91,7 +91,7 @@ impl Office {
         work_off(&self.app).await;
     }
 
-    /// The webhook about something of Syncaroo's below the connection.
+    /// A webhook about an object of Syncaroo's connection.
     async fn hint(&self, attribute: &str, id: &str, below: &str) {
         let url = format!("{}/555/{below}", self.systems.base_url(Source::Syncaroo));
         let about = json!({"syncarooId": id, "resourceType": "meeting-room", "resourceId": "78430", "attributeType": attribute, "apiUrl": url});
@@ -117,7 +117,7 @@ impl Office {
         self.world.put(Thing::Resource, json!({"id": ROOM, "name": name, "type": "meeting-room", "location": {"id": LOCATION}}));
     }
 
-    /// What an agent reads first about whoever booked.
+    /// The first message that an agent sees about the person who booked.
     async fn shown(&self) -> String {
         self.app.heard().await;
         let found = self.app.by_email("lotte@example.org").await;
@@ -149,7 +149,7 @@ async fn a_booking_that_a_webhook_hints_at_is_asked_for_and_says_where() {
     assert_eq!((office.shown().await.as_str(), office.counts().await), ("", (1, 0)));
     office.follow().await;
     assert_eq!((office.shown().await.as_str(), office.counts().await), (SHOWN, (0, 0)));
-    // What the places are called is known from now on.
+    // The names of the places are stored from now on.
     let calls = office.calls(Source::Syncaroo);
     office.book("cancelled", "2021-12-20T10:00:00.000Z");
     office.hint_at_booking().await;
@@ -185,14 +185,14 @@ async fn what_is_hinted_at_often_is_asked_once() {
         office.hint_at_booking().await;
     }
     assert_eq!((states(&office.app).await.len(), office.counts().await), (5, (1, 0)));
-    // Who is being asked may not know yet what this hint is about.
+    // A call in progress may not include the object of this webhook.
     let claim = Claim { token: Uuid::new_v4(), frozen_at: Some(office.app.clock.now()), lease: Duration::from_secs(60), limit: 8 };
     assert_eq!(claim_follow_ups(office.app.pool(), office.app.brand.id(), Source::Syncaroo, &claim).await.unwrap().len(), 1);
     office.hint_at_booking().await;
     assert_eq!(office.counts().await, (2, 0));
     office.follow().await;
-    assert_eq!((office.counts().await, office.shown().await.as_str()), ((1, 0), SHOWN), "the claimed one is somebody else's");
-    // Who claimed it never came back.
+    assert_eq!((office.counts().await, office.shown().await.as_str()), ((1, 0), SHOWN), "another worker has claimed it");
+    // The worker that claimed it is gone.
     office.later(61).await;
     office.follow().await;
     assert_eq!(office.counts().await, (0, 0));
@@ -203,7 +203,7 @@ async fn what_is_hinted_at_often_is_asked_once() {
 async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
     let office = Office::open(Source::Syncaroo).await;
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
-    office.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
+    office.systems.set_fault(Source::Syncaroo, Part::ApiConnector, Some(Fault::Status(500)));
     office.hint_at_booking().await;
     for (seconds, counts) in [(0, (1, 0)), (0, (1, 0)), (2, (1, 0)), (4, (0, 1)), (10_000, (0, 1))] {
         office.later(seconds).await;
@@ -213,7 +213,7 @@ async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
     let FollowUpCounts { note, .. } = count_follow_ups(office.app.pool(), office.app.brand.id()).await.unwrap().remove(0);
     assert_eq!(note, "the source answered with status 500 (tried 3 times)");
     assert_eq!(office.systems.arrivals(Source::Syncaroo).iter().filter(|arrival| arrival.path.contains("bookings")).count(), 3);
-    // The next hint finds that it is well again, and nobody needs to look any more.
+    // The next follow-up succeeds, so nothing needs attention any more.
     office.systems.clear_faults();
     office.hint_at_booking().await;
     office.follow().await;
@@ -242,7 +242,7 @@ async fn an_account_that_is_left_alone_uses_up_no_attempt() {
     let office =
         Office::open_with(Source::Syncaroo, CallSettings { breaker_failures: 1, breaker_open_seconds: 600, ..CallSettings::default() }).await;
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
-    office.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
+    office.systems.set_fault(Source::Syncaroo, Part::ApiConnector, Some(Fault::Status(500)));
     office.hint_at_booking().await;
     for _ in 0..20 {
         office.follow().await;
@@ -264,7 +264,7 @@ async fn a_booking_that_is_gone_is_shown_no_more() {
     assert_eq!(office.shown().await, SHOWN);
     office.world.remove(Thing::Booking, BOOKING);
     office.hint_at_booking().await;
-    // The source says so after the webhook.
+    // The source's data is newer than the webhook.
     office.later(1).await;
     office.follow().await;
     office.app.heard().await;
@@ -295,7 +295,7 @@ async fn when_a_room_gets_another_name_bookings_say_so() {
         office.follow().await;
         assert_eq!(office.shown().await, SHOWN.replace("Meeting room Amstel", name));
     }
-    // What the source says later about the booking still wins, and has the name of the day.
+    // A later response about the booking still wins, and contains the name at that time.
     office.name_room("Library");
     let resources = office.account.call(&ApiRequest::about("resources", LOCATION), CallPriority::Backfill, Duration::from_secs(5)).await.unwrap();
     apply_reply(office.app.pool(), &office.account, CallPriority::Backfill, Duration::from_secs(5), &resources).await.unwrap();
@@ -382,7 +382,7 @@ async fn a_source_that_is_not_called_leaves_nothing_to_ask() {
     office.close().await;
 }
 
-/// What only a header says is asked, and so is what was so once and is said again.
+/// An unsigned deletion and an old body that is sent again both lead to a call.
 #[tokio::test]
 async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
     let office = Office::open(Source::Omneo).await;
@@ -402,7 +402,7 @@ async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
     say("profile.updated", &profile(10)).await;
     say("profile.updated", &profile(20)).await;
     assert!(points().await.contains("20"));
-    // It is so again: the source is asked, and says so.
+    // The value changed back: the source is called, and confirms it.
     let stored = states(&office.app).await.len();
     say("profile.updated", &profile(10)).await;
     assert_eq!(states(&office.app).await.len(), stored);
@@ -416,11 +416,11 @@ async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
     now_there(10);
     say("profile.updated", &profile(10)).await;
     office.follow().await;
-    // A deletion that nobody signed: there the profile is.
+    // A deletion without a signature: the profile still exists.
     say("profile.deleted", &profile(10)).await;
     office.follow().await;
     assert!(points().await.contains("10"));
-    // And now it isn't.
+    // Now it is deleted.
     office.world.remove(Thing::Profile, PROFILE);
     say("profile.deleted", &json!({"id": PROFILE, "first_name": "Lotte", "email": "lotte@example.org"})).await;
     office.follow().await;

@@ -1,5 +1,5 @@
-//! Populations: what sources might say about some streets of people who share mailboxes, phones, names and ids, at times
-//! that collide. Everything follows from the seed.
+//! Generates populations: possible source data about some streets of people who share mailboxes, phones, names and ids,
+//! with colliding times. Everything follows from the seed.
 
 #[path = "../harness/rng.rs"]
 mod rng;
@@ -14,7 +14,7 @@ use jiff::{Timestamp, ToSpan};
 pub use rng::Dice;
 use serde_json::{Value, json};
 
-/// What a person decided.
+/// A person's decision.
 #[derive(Debug, Clone)]
 pub struct Decided {
     pub left: RecordKey,
@@ -22,7 +22,7 @@ pub struct Decided {
     pub same: bool,
 }
 
-/// What the sources say, in no order, and what people decided before.
+/// The sources' data in random order, and earlier decisions.
 pub struct Population {
     pub changes: Vec<Change>,
     pub decisions: Vec<Decided>,
@@ -51,7 +51,7 @@ const FIRST_NAMES: [&str; 18] = [
 const LAST_NAMES: [&str; 8] = ["Bakker", "Baker", "de Bakker-Vos", "de Vries", "el Amrani", "Al", "Jan", "Bakker II"];
 const BLOCKED: [&str; 3] = ["info@example.org", "test@example.org", "balie@example.org"];
 
-/// Some people who live close together: what is theirs is mostly each other's too.
+/// People who live close together and share most of their values.
 struct Street {
     keys: Vec<RecordKey>,
     emails: Vec<String>,
@@ -67,7 +67,7 @@ impl Street {
             SourceKind::ALL.into_iter().flat_map(|kind| (0..3).map(move |id| RecordKey::new(kind, &format!("{}{id}", n + 1)).unwrap())).collect();
         Self {
             keys: rng.shuffled(keys),
-            // The third bears names of people who may live here.
+            // The third mailbox contains names of people who may live here.
             emails: vec![format!("m{n}0@example.org"), format!("m{n}1@example.org"), format!("jan.eva.robert.{n}@example.org")],
             phones: (0..3).map(|m| format!("+316{n:02}{m}00000")).collect(),
             handles: (0..2).map(|m| format!("10{n:02}{m}")).collect(),
@@ -76,7 +76,7 @@ impl Street {
         }
     }
 
-    /// The keys that get records; the others are only spoken of.
+    /// The keys that get records. The others are only referred to.
     fn known(&self) -> &[RecordKey] {
         &self.keys[..11]
     }
@@ -107,18 +107,18 @@ impl Population {
     }
 }
 
-/// Few enough instants that most words about a thing collide with another.
+/// Few instants, so that most values of a field collide with another one in time.
 fn at(second: usize) -> Timestamp {
     "2019-03-01T08:00:00Z".parse::<Timestamp>().unwrap() + (second as i64).seconds()
 }
 
-/// Seconds until a number that was said at the beginning is old.
+/// After this number of seconds, a number from the beginning counts as old.
 const YEARS: usize = 6 * 365 * 24 * 60 * 60;
 
 type Fields = BTreeMap<String, Option<Value>>;
 
 impl Generator {
-    /// Mostly this street, sometimes another: so that streets join and part.
+    /// Usually this street, sometimes another, so that streets are joined and separated.
     fn near(&mut self, street: usize) -> usize {
         if self.rng.chance(3) { self.rng.roll(self.streets.len()) } else { street }
     }
@@ -138,7 +138,7 @@ impl Generator {
         if self.rng.chance(3) { "+31201234567".to_owned() } else { self.rng.pick(&self.streets[street].phones).clone() }
     }
 
-    /// A field's name with a value for it.
+    /// Field names with values.
     fn fields(&mut self, street: usize, clears: bool) -> Fields {
         let reference = self.reference(street);
         let place = &self.streets[street];
@@ -165,7 +165,7 @@ impl Generator {
         let mut fields = Fields::new();
         for (name, percent, value) in all {
             let is_said = match name.as_str() {
-                // A whole name is read only where no parts are known.
+                // A whole name counts only if the parts are unknown.
                 field::FIRST_NAME | field::LAST_NAME if is_whole => false,
                 field::FULL_NAME if is_whole => true,
                 _ => self.rng.chance(percent),
@@ -177,7 +177,7 @@ impl Generator {
         fields
     }
 
-    /// The ways in which systems write a name in one text.
+    /// The ways in which systems write a whole name as one text.
     fn whole_name(&mut self, first: &str, last: &str) -> String {
         match self.rng.roll(7) {
             0 => first.to_owned(),
@@ -199,7 +199,7 @@ impl Generator {
         let slot = if self.rng.chance(20) { "#2" } else { "" };
         let id = match self.rng.roll(20) {
             0 => "0000-0000".to_owned(),
-            // An id of somebody else's making, which nobody bears.
+            // An id of another system that no record has.
             1..4 => format!("own-{}", self.rng.roll(4)),
             _ => to.id,
         };
@@ -218,7 +218,7 @@ impl Generator {
                 let second = self.rng.roll(5);
                 self.say(&key, second, Scope::Deletion, Fields::new());
                 if self.rng.chance(60) {
-                    // Before, at the same time, or after: only the last brings the record back.
+                    // Before, at the same time, or after: only the last one restores the record.
                     let (second, fields) = (second + self.rng.roll(3), self.fields(street, true));
                     self.say(&key, second.saturating_sub(1), Scope::Partial, fields);
                 }
@@ -226,8 +226,8 @@ impl Generator {
         }
     }
 
-    /// What anybody can type into a form: somebody's address, a phone of one's own, and some name or none. Some refer to one id
-    /// in several systems.
+    /// Text that anybody can type into a form: another person's address, their own phone, and any name or none. Some
+    /// refer to one id in several systems.
     fn forms(&mut self, street: usize) {
         let participants: Vec<RecordKey> =
             self.streets[street].keys.iter().filter(|key| key.kind == SourceKind::OmniLabParticipant).cloned().collect();
@@ -258,7 +258,7 @@ impl Generator {
         }
     }
 
-    /// Some say years later that a number of the street is theirs.
+    /// Some people report years later that a number of the street is theirs.
     fn old_numbers(&mut self, street: usize) {
         for _ in 0..4 {
             let key = self.rng.pick(self.streets[street].known()).clone();
@@ -274,7 +274,7 @@ impl Generator {
         }
     }
 
-    /// A value leaves one record for another one, which may lose it again.
+    /// A value moves from one record to another, which may lose it again.
     fn moves(&mut self, street: usize) {
         for _ in 0..4 {
             let chain: Vec<RecordKey> = (0..2 + self.rng.roll(2)).map(|_| self.rng.pick(self.streets[street].known()).clone()).collect();
@@ -292,7 +292,7 @@ impl Generator {
         }
     }
 
-    /// Chains, cycles, forks and ends that nobody has heard of, mostly inside one kind.
+    /// Chains, cycles, forks, and merges into unknown records, mostly of one kind.
     fn merges(&mut self, street: usize) {
         for _ in 0..3 {
             let kind = *self.rng.pick(&SourceKind::ALL);
@@ -331,7 +331,7 @@ impl Generator {
         }
     }
 
-    /// Decisions that don't contradict each other; some are about records that never come.
+    /// Decisions that do not contradict each other. Some are about records that never arrive.
     fn decisions(&mut self) -> Vec<Decided> {
         let mut decisions: Vec<Decided> = Vec::new();
         let mut person: BTreeMap<RecordKey, RecordKey> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What is acknowledged is applied: once in effect, whatever fails, whoever is late, in whatever order.
+//! Acknowledged webhooks are applied exactly once in effect, with any failure, delay and order.
 
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::SourceKind;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::support::{Options, Response, TestApp, ledger_of, now, post};
 
-/// An application that receives, and leaves the applying to the test.
+/// An application that receives webhooks. The test applies them.
 async fn receiver() -> TestApp {
     receiver_with("").await
 }
@@ -38,7 +38,7 @@ async fn accepted(app: &TestApp, source: &str, headers: &[(&str, &str)], body: &
     assert_eq!((response.status, response.body.as_str()), (202, ""), "{}", response.head);
 }
 
-/// A contact of the CRM; `second` is when it was last changed.
+/// A contact of the CRM; `second` is the time of its last change.
 pub fn contact(event_id: &str, id: &str, first_name: &str, second: i64) -> Value {
     let at = jiff::Timestamp::from_second(1_750_000_000 + second).unwrap().to_string();
     json!({"event_id": event_id, "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "contact", "action": "updated",
@@ -112,7 +112,7 @@ async fn without_an_id_what_says_a_then_b_then_a_ends_as_a() {
     work_off(&app).await;
     let shown = points(app.by_email("p-1@example.org").await);
     assert!(shown.contains("10") && !shown.contains("20"), "{shown}");
-    // What something else said of the profile meanwhile counts too.
+    // An update of the profile from another webhook counts as well.
     let purchase = json!({"id": 7, "profile_id": "p-1", "total": 5, "profile": {"id": "p-1", "point_balance": 30}});
     accepted(&app, "omneo", &[("x-omneo-event", "transaction.created")], &purchase).await;
     accepted(&app, "omneo", &omneo, &profile(10)).await;
@@ -165,13 +165,13 @@ async fn who_comes_back_after_the_lease_writes_nothing() {
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     let slow = worker(&app);
     let claimed = slow.claim().await.unwrap();
-    // While the lease lasts, nobody else gets it.
+    // While the lease lasts, no other worker gets it.
     assert_eq!(worker(&app).step().await.unwrap(), 0);
     app.clock.set(now() + 61.seconds());
     assert_eq!(worker(&app).step().await.unwrap(), 1);
     app.heard().await;
     assert_eq!(name(&app, "c-1").await, "Anna");
-    // Somebody mends the data by hand; if the slow one wrote, it would be as before.
+    // Somebody repairs the data by hand. A write by the slow worker would undo this.
     sqlx::query("update records set state = replace(state::text, 'Anna', 'Mended')::json").execute(app.pool()).await.unwrap();
     let content = |app: &TestApp| {
         let query = sqlx::query_as(
@@ -187,7 +187,7 @@ async fn who_comes_back_after_the_lease_writes_nothing() {
     app.stop().await;
 }
 
-/// Makes writing a record fail whose state holds a text.
+/// Makes the writing of records with a text in their state fail.
 pub async fn poison(app: &TestApp, text: &str, error: &str) {
     let trigger = format!(
         "create or replace function poison() returns trigger language plpgsql as $$ begin
@@ -317,17 +317,17 @@ async fn what_is_done_is_forgotten_after_a_month_and_its_id_later() {
     forget(days(31)).await;
     assert_eq!(
         states(&app).await,
-        [("dead".to_owned(), "the body is not JSON: a word that JSON does not allow at byte 1".to_owned())],
-        "until somebody decides"
+        [("dead".to_owned(), "the body is not JSON: a word that is no JSON at byte 1".to_owned())],
+        "until a person decides"
     );
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     accepted(&app, "omneo", &omneo, &profile).await;
-    assert_eq!(deliveries(&app).await.len(), 1, "both are known still");
+    assert_eq!(deliveries(&app).await.len(), 1, "both are still stored");
     app.clock.set(days(91));
     forget(days(91)).await;
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     accepted(&app, "omneo", &omneo, &profile).await;
-    assert_eq!(deliveries(&app).await.len(), 3, "and now they are not");
+    assert_eq!(deliveries(&app).await.len(), 3, "and now they are removed");
     app.stop().await;
 }
 
@@ -343,7 +343,8 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
     let address = app.application.address;
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     accepted(&app, "omniotap", &[], &contact("e2", "c-2", "Bea", 1)).await;
-    // What nobody applies speaks of her as well: one that can't be read, one of an unknown kind, one before an update.
+    // Deliveries that cannot be applied are about her as well: one that cannot be parsed, one of an unknown kind, one
+    // with an update before it.
     assert_eq!(post(address, "/webhooks/demo/omniotap", &[], b"to: c-1@example.org").await.status, 202);
     let invoice = json!({"event_id": "i1", "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "invoice", "action": "created",
         "data": {"id": "1", "email": "c-1@example.org"}});
@@ -351,13 +352,13 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
     accepted(&app, "omneo", &[("x-omneo-event", "profile.before.update")], &json!({"id": "p-9", "email": "C-1@example.org"})).await;
     work_off(&app).await;
     assert_eq!(deliveries(&app).await.len(), 5);
-    // One is on its way through a worker while she is erased.
+    // A worker processes one of her deliveries while she is erased.
     accepted(&app, "omniotap", &[], &contact("e3", "c-1", "Annabel", 2)).await;
     let slow = worker(&app);
     let claimed = slow.claim().await.unwrap();
     erase_contact(&app, "c-1").await;
     slow.work_off(claimed).await.unwrap();
-    assert_eq!(deliveries(&app).await.len(), 1, "the other's alone is left");
+    assert_eq!(deliveries(&app).await.len(), 1, "only the other person's is left");
     for event_id in ["e1", "e4"] {
         accepted(&app, "omniotap", &[], &contact(event_id, "c-1", "Anna", 3)).await;
     }

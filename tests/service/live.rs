@@ -1,4 +1,4 @@
-//! Sources asked while the phone rings.
+//! Read-through: lookups that call sources.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::support::{KEY, Options, TestApp, ledger_of, now};
 const EMAIL: &str = "ann@example.org";
 const PHONE: &str = "+31612340001";
 
-/// The CRM, simulated, with one contact whom no webhook has told of.
+/// The simulated CRM, with one contact that no webhook reported.
 struct Crm {
     systems: Systems,
     world: Arc<World>,
@@ -39,7 +39,7 @@ impl Crm {
         Self { systems, world }
     }
 
-    /// An application that may ask it, `when`, with more lines under `[lookup]`.
+    /// An application that may call it, according to `when`, with more lines under `[lookup]`.
     async fn app(&self, when: &str, lookup: &str) -> TestApp {
         TestApp::start_with(self.options(when, lookup)).await
     }
@@ -52,7 +52,7 @@ impl Crm {
             self.systems.base_url(Source::OmnioTap),
             Secrets::known().of_api(Source::OmnioTap)
         );
-        // What is remembered would hide whether anybody is asked.
+        // A cache would hide whether the source is called.
         let lookup = format!("[sync]\nbackfill = false\n\n[lookup]\nnegative_cache_seconds = 0\ncache_seconds = 0\n{lookup}");
         Options { replace: vec![(webhook, api), ("[lookup]", lookup)], ..Options::default() }
     }
@@ -76,10 +76,10 @@ async fn somebody_whom_only_a_source_knows_is_found_in_the_same_lookup() {
     let crm = Crm::start();
     let app = crm.app("unknown", "").await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
-    assert_eq!(names(&app.by_phone(PHONE).await), ["Ann"], "what was heard is stored");
+    assert_eq!(names(&app.by_phone(PHONE).await), ["Ann"], "the source's answer is stored");
     let calls = crm.calls();
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
-    assert_eq!(crm.calls(), calls, "who is known is not asked about");
+    assert_eq!(crm.calls(), calls, "the source is not asked about a known person");
     crm.stop(app).await;
 }
 
@@ -87,7 +87,7 @@ async fn somebody_whom_only_a_source_knows_is_found_in_the_same_lookup() {
 async fn concurrent_lookups_of_one_person_share_the_calls() {
     let crm = Crm::start();
     let app = crm.app("unknown", "").await;
-    crm.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(Duration::from_millis(300))));
+    crm.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(Fault::Slow(Duration::from_millis(300))));
     let query = format!("key={KEY}&channelAddressType=email&address={}", EMAIL.replace('@', "%40"));
     let answers = futures_util::future::join_all((0..20).map(|_| app.ask(&query))).await;
     assert!(answers.iter().all(|answer| answer.body.contains("Ann")), "each waits for the same answer");
@@ -114,7 +114,7 @@ async fn whom_nobody_knows_is_asked_about_once() {
         assert!(app.by_email("nobody@example.org").await.is_empty());
     }
     assert_eq!(crm.calls(), calls);
-    // Also by another replica; and not for ever.
+    // Also for another replica, and not permanently.
     let place = Some((app.place.clone(), app.database.clone()));
     let other = TestApp::start_with(Options { place, ..crm.options("unknown", "") }).await;
     assert!(other.by_email("nobody@example.org").await.is_empty());
@@ -130,13 +130,13 @@ async fn whom_nobody_knows_is_asked_about_once() {
 async fn what_is_late_is_there_the_next_time() {
     let crm = Crm::start();
     let app = crm.app("unknown", "deadline_ms = 1000").await;
-    crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_millis(2_500)));
-    crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_millis(2_500)));
-    assert!(app.by_email(EMAIL).await.is_empty(), "the answer is what is known here");
+    crm.systems.add_fault(Source::OmnioTap, Part::ApiConnector, Fault::Slow(Duration::from_millis(2_500)));
+    crm.systems.add_fault(Source::OmnioTap, Part::ApiConnector, Fault::Slow(Duration::from_millis(2_500)));
+    assert!(app.by_email(EMAIL).await.is_empty(), "the answer contains the stored data");
     let calls = crm.calls();
     let query = format!("key={KEY}&channelAddressType=email&address={}", EMAIL.replace('@', "%40"));
     app.until(&query, |response| response.body.contains("Ann")).await;
-    assert_eq!(crm.calls(), calls, "nobody was asked again");
+    assert_eq!(crm.calls(), calls, "the source was not asked again");
     crm.stop(app).await;
 }
 
@@ -172,7 +172,7 @@ async fn whom_a_search_merely_resembles_is_nobody() {
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     assert!(app.by_email("nn@example.org").await.is_empty());
     let records: i64 = sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
-    assert_eq!(records, 1, "what was not asked for is not kept");
+    assert_eq!(records, 1, "other people in the response are not stored");
     crm.stop(app).await;
 }
 
@@ -182,7 +182,7 @@ async fn a_source_that_fails_leaves_the_answer_as_it_is() {
     let app = crm.app("unknown", "").await;
     for fault in [Fault::Status(500), Fault::Garbage, Fault::Truncated, Fault::Html, Fault::Closed, Fault::Redirect("http://127.0.0.1:9/".to_owned())]
     {
-        crm.systems.set_fault(Source::OmnioTap, Part::Api, Some(fault.clone()));
+        crm.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(fault.clone()));
         assert!(app.by_email(EMAIL).await.is_empty(), "{fault:?}");
     }
     crm.stop(app).await;
@@ -199,7 +199,7 @@ async fn who_was_erased_is_not_brought_back_by_asking() {
     sqlx::query("delete from live_queries").execute(app.pool()).await.unwrap();
     let calls = crm.calls();
     assert!(app.by_email(EMAIL).await.is_empty() && app.by_phone(PHONE).await.is_empty());
-    assert!(crm.calls() > calls, "the source still knows her");
+    assert!(crm.calls() > calls, "she is still in the source");
     let left: i64 = sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
     assert_eq!(left, 0);
     crm.stop(app).await;

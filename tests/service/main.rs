@@ -1,4 +1,4 @@
-//! The application as its users meet it: over HTTP, on a Postgres of its own.
+//! The application as its users see it: over HTTP, on a Postgres of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

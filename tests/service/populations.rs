@@ -1,5 +1,5 @@
-//! The one write path on generated populations: what ends in the tables depends on nothing but what was said, equals what
-//! a whole resolution finds, and never makes two people one.
+//! The write path with generated populations: the stored result depends on the data only, equals a resolution of the
+//! whole brand, and never joins two people.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::observer::{Met, Observer};
 use crate::oracle::Person;
 use crate::support::{Options, TestApp};
 
-/// One way for a population to arrive.
+/// One order of arrival of a population.
 struct Arrival {
     why: String,
     batches: Vec<Vec<Change>>,
@@ -27,7 +27,7 @@ impl Arrival {
         let mut rng = Dice(seed.wrapping_mul(1_000).wrapping_add(turn));
         let mut order = rng.shuffled((0..population.changes.len()).collect::<Vec<usize>>());
         if turn % 2 == 1 {
-            // Roughly as it happened: then nearly every word counts for a while.
+            // Roughly in the order of time, so that nearly every value counts for a while.
             order.sort_by_cached_key(|n| second(&population.changes[*n]) + rng.roll(4) as i64);
         }
         let largest = *rng.pick(largest);
@@ -55,7 +55,7 @@ impl fmt::Display for Arrival {
 
 const PARTICIPANTS: &str = "\"omnilab.participant\"";
 
-/// Small numbers, so that what is rare at a large brand happens all the time.
+/// Small limits, so that situations that are rare at a large brand occur all the time.
 fn strict(one_record_per_person: &str, component_cap: usize, self_asserted: &str) -> Options {
     let identity = format!(
         "[brands.demo.identity]\nshared_value_threshold = 1\ncomponent_cap = {component_cap}\none_record_per_person = [{one_record_per_person}]\nself_asserted = [{self_asserted}]\n\
@@ -122,17 +122,17 @@ async fn at_the_same_time(app: &TestApp, arrival: &Arrival) {
     even.and(odd).unwrap();
 }
 
-/// The customers of the tables, each with every key that stands for it.
+/// The stored customers, each with all its keys.
 async fn customers(app: &TestApp) -> BTreeMap<String, BTreeSet<RecordKey>> {
     let rows: Vec<(String, String)> = sqlx::query_as("select customer_key, record_key from customer_records").fetch_all(app.pool()).await.unwrap();
     let mut customers: BTreeMap<String, BTreeSet<RecordKey>> = BTreeMap::new();
     for (customer, record) in rows {
-        assert!(customers.entry(customer).or_default().insert(record.parse().unwrap()), "a key twice");
+        assert!(customers.entry(customer).or_default().insert(record.parse().unwrap()), "the same key twice");
     }
     customers
 }
 
-/// What must hold of every state, whatever led to it.
+/// Conditions that every state must fulfil.
 async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
     let view = &observer.view;
     let shared: Vec<(String, String)> = sqlx::query_as("select kind, value from shared_values order by 1, 2").fetch_all(app.pool()).await.unwrap();
@@ -144,13 +144,13 @@ async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
     let mut seen: BTreeSet<&RecordKey> = BTreeSet::new();
     for (customer, keys) in &found {
         for key in keys {
-            assert!(seen.insert(key), "{why}: {key} is of two customers");
+            assert!(seen.insert(key), "{why}: {key} belongs to two customers");
             let heirs = || keys.iter().any(|heir| live.contains(heir) && view.ends.get(heir) == view.ends.get(key));
-            assert!(live.contains(key) || (view.ends.contains_key(key) && heirs()), "{why}: {key} stands for {customer} without reason");
+            assert!(live.contains(key) || (view.ends.contains_key(key) && heirs()), "{why}: {key} represents {customer} without a reason");
         }
     }
     for key in &live {
-        assert!(seen.contains(key), "{why}: {key} is of no customer");
+        assert!(seen.contains(key), "{why}: {key} belongs to no customer");
     }
     for (key, end) in &view.ends {
         let heir = live.iter().any(|heir| view.ends.get(heir).unwrap_or(heir) == end);
@@ -176,7 +176,7 @@ fn describe(person: &Person) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_customer_ever_holds_a_forbidden_pair() {
-    // Above the cap, where anybody may have written something isn't looked at again for each change.
+    // Above the cap, the check of self-asserted values is not repeated for each change.
     let met = hold_every_batch_against_the_oracle(strict("\"omneo.profile\", \"omnilab.participant\"", 4, ""), 11..=19).await;
     met.assert_enough_crossings();
 }
@@ -232,7 +232,7 @@ async fn make_everything_anew_in_between(options: Options, seeds: RangeInclusive
             observer.observe(batch, &mut met);
             arrival.apply(&app, n).await;
             if n % 8 == 7 || n + 1 == arrival.batches.len() {
-                // What comes next goes on from the tables as they were made anew.
+                // The following changes start from the rebuilt tables.
                 let touched = dump(app.pool(), app.brand.id()).await;
                 clear_what_is_derived(app.pool()).await;
                 rebuild(app.pool(), &app.brand, &mut |_| {}).await.unwrap_or_else(|error| panic!("{arrival}: rebuild after batch {n}: {error}"));

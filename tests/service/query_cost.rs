@@ -1,4 +1,4 @@
-//! What a change costs must not depend on how many people there are.
+//! The cost of a change must not depend on the number of people.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::support::{TestApp, scratch, socket_directory, until_used_by};
 async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_end() {
     let app = TestApp::start().await;
     let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
-    // Nobody else is to be counted: whoever keeps house reads what it likes.
+    // Stop the application, because its maintenance jobs read tables, too.
     app.stop().await;
     let size = PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
     let filling = Database::open(&place, size, false).await.unwrap();
@@ -36,7 +36,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
     let turnstile = Turnstile::open(&directory, &socket_directory());
     let place = Place::Server(Url(format!("postgres://hookpoint@localhost/{name}?host={}", directory.display())));
     let database = Database::open(&place, size, false).await.unwrap();
-    // The first time, statements are prepared.
+    // The first change prepares statements.
     apply(&database.pool, &brand, vec![contact("p1", 0, &[("name.first", "Anne")])]).await.unwrap();
     let (before, rows) = (sequential_scans(&counting.pool).await, rows_read(&counting.pool).await);
     let new = [("name.first", "Bo"), ("name.last", "Berg"), ("email.main", "p17@example.org"), ("phone.main", "06 99999999")];
@@ -55,7 +55,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
         let trips = turnstile.trips() - trips;
         assert!(trips <= most, "{what}: {trips} round trips");
     }
-    // A value that ceases to be shared frees its holders: that takes one look more.
+    // A value that is no longer shared can link its holders again. That takes one more query.
     for n in 0..6 {
         let name = format!("Name{n}");
         apply(&database.pool, &brand, vec![contact(&format!("p1{n}"), 2, &[("name.last", &name), ("phone.main", "+31688888888")])]).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
     for id in ["omneo:p200", "p201", "t1"] {
         find(&database.pool, &brand, &Question::Id(id.to_owned()), rules).await.unwrap();
     }
-    // A connection tells what it did when it ends.
+    // A connection reports its statistics when it closes.
     database.close().await;
     until_used_by(1, &name).await;
     assert_eq!(sequential_scans(&counting.pool).await, before);
@@ -81,8 +81,8 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
     counting.close().await;
 }
 
-/// Fills the inbox and the follow-ups of a brand as webhooks do that came at once, beside another brand of which Postgres has
-/// statistics: it takes the first one for empty. Ids of deliveries begin with a time.
+/// Fills the inbox and the follow-ups of a brand with many webhooks at once. Postgres has statistics of another brand
+/// only, so it assumes that this one has no rows. Ids of deliveries begin with a time.
 async fn flood(pool: &Pool, brand_id: i32, count: u32) {
     let fill = |brand_id: i32, state: &str| {
         format!(
@@ -96,7 +96,7 @@ async fn flood(pool: &Pool, brand_id: i32, count: u32) {
             insert into suppression_hashes (brand_id, hash, erasure_id) select {brand_id}, sha256(n::text::bytea), gen_random_uuid() from generate_series(1, 100) as n;"
         )
     };
-    // Nobody looks at the tables meanwhile, nor whether there is such a brand.
+    // Autovacuum must not collect statistics about these tables meanwhile.
     let unseen = ["deliveries", "follow_ups", "erased"].map(|table| format!("alter table {table} set (autovacuum_enabled = off);")).concat();
     let statements =
         [unseen, "set session_replication_role = replica;".to_owned(), fill(brand_id + 1, "done"), "analyze;".to_owned(), fill(brand_id, "pending")]
@@ -134,7 +134,7 @@ async fn what_waits_is_worked_off_at_a_cost_that_does_not_depend_on_how_much_wai
             }
             _ => delete_erased_follow_ups(&mut database.pool.acquire().await.unwrap(), brand.id()).await.unwrap(),
         }
-        // A connection tells what it did when it ends.
+        // A connection reports its statistics when it closes.
         database.close().await;
         until_used_by(1, &name).await;
         let rows = rows_read(&counting.pool).await;

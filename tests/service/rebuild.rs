@@ -1,4 +1,4 @@
-//! Customers made anew: by command, after a change of settings, and why they are as they are.
+//! Customers that are derived again: by command, after a change of settings; and the explanation of customers.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use hookpoint::storage::pool::Pool;
 use crate::apply::{assert_same, clear, clear_what_is_derived, dump};
 use crate::support::{KEY, Options, Response, TestApp, story_changes};
 
-/// A record with a first name, an e-mail address and a phone number; empty ones are left out.
+/// A record with a first name, an e-mail address and a phone number. Empty values are left out.
 fn contact(id: &str, first: &str, email: &str, phone: &str) -> Change {
     let fields = [("name.first", first), ("name.last", "Smit"), ("email.main", email), ("phone.main", phone)];
     let fields = fields.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_owned(), Some(value.into()))).collect();
@@ -53,7 +53,7 @@ async fn wait_for_the_sweep(app: &TestApp) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
     }
-    panic!("the sweep did not end in 10 s");
+    panic!("the derivation did not end in 10 s");
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_rebuild_gives_the_same_bytes_from_nothing_but_what_the_sources_said()
     let app = TestApp::demo().await;
     let expected = dump(app.pool(), app.brand.id()).await;
     let unchanged = run(app.pool(), &app.brand).await;
-    assert_eq!((unchanged.done, unchanged.customers), (unchanged.total, 0), "what is right is not written again");
+    assert_eq!((unchanged.done, unchanged.customers), (unchanged.total, 0), "unchanged customers are not written again");
     clear_what_is_derived(app.pool()).await;
     let made = run(app.pool(), &app.brand).await;
     assert!(made.customers >= 43, "{made:?}");
@@ -123,7 +123,7 @@ async fn changed_rules_reach_stored_customers_in_the_background() {
     let rule = ("[brands.demo.sources.omniotap]", "[brands.demo.identity]\nlink_by_phone = false\n\n[brands.demo.sources.omniotap]".to_owned());
     let app = TestApp::start_with(Options { replace: vec![rule], place: Some(place), ..Default::default() }).await;
     wait_for_the_sweep(&app).await;
-    assert_eq!(app.by_phone("+31644556677").await.len(), 2, "nobody had to say anything about them again");
+    assert_eq!(app.by_phone("+31644556677").await.len(), 2, "without any new data about them");
     assert!(!rederive(app.pool(), &app.brand).await.unwrap(), "there is nothing left to do");
     app.stop().await;
 }
@@ -158,7 +158,7 @@ async fn what_is_doubtful_is_a_review_once_and_gone_when_settled() {
     let both = vec!["omniotap.contact:a".to_owned(), "omniotap.contact:b".to_owned()];
     let doubt = ("phone".to_owned(), "+31644556677".to_owned(), "names disagree".to_owned(), both.clone());
     assert_eq!(reviews(&app).await, [doubt]);
-    // Who a record without a name is, is another question about the same line.
+    // A record without a name is a separate open question about the same line.
     let mut nameless = contact("c", "", "", "+31644556677");
     if let Change::Record { update, .. } = &mut nameless {
         update.fields.remove("name.last");
@@ -167,7 +167,7 @@ async fn what_is_doubtful_is_a_review_once_and_gone_when_settled() {
     let asked = reviews(&app).await;
     assert_eq!((asked.len(), asked[0].3.len()), (1, 3), "{asked:?}");
     app.apply(vec![deletion("c")]).await;
-    // A person decides that the two are two.
+    // A person decides that the two differ.
     execute(
         app.pool(),
         "insert into decisions (brand_id, decision_id, left_key, right_key, same_person, decided_by, reason, decided_at)
@@ -178,7 +178,7 @@ async fn what_is_doubtful_is_a_review_once_and_gone_when_settled() {
     assert_eq!(reviews(&app).await, []);
     execute(app.pool(), "update decisions set undone_at = now()").await;
     run(app.pool(), &app.brand).await;
-    assert_eq!(reviews(&app).await.len(), 1, "an undone decision was never made");
+    assert_eq!(reviews(&app).await.len(), 1, "a revoked decision has no effect");
     app.apply(vec![deletion("b")]).await;
     assert_eq!(reviews(&app).await, []);
     app.stop().await;

@@ -1,4 +1,4 @@
-//! Two replicas on one store: each hears what changed, and knows when it may not have.
+//! Two replicas on one database: each receives change notifications, and notices when it may have missed some.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn name(app: &TestApp, people: usize, minute: i64, name: &str) {
 async fn a_change_on_one_is_seen_on_the_other_and_so_is_one_of_very_many() {
     let one = TestApp::start().await;
     let other = second(&one).await;
-    // Two addresses and two ids each: 400 are more than a notification names, and the whole brand expires.
+    // Two addresses and two ids each: 400 people have more than a notification can name, so the whole brand expires.
     for (people, minute, is_called) in [(3, 0, "Anna"), (3, 1, "Bo"), (400, 2, "Cleo"), (400, 3, "Dirk")] {
         name(&one, people, minute, is_called).await;
         for app in [&one, &other] {
@@ -54,7 +54,7 @@ async fn a_replica_whose_listener_is_cut_learns_what_it_missed() {
     let server = server().await;
     for (minute, is_called) in [(1, "Bo"), (2, "Cleo"), (3, "Dirk")] {
         let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1 and query ilike 'listen%'";
-        // Both listen again, and nothing was missed so far.
+        // Both listen again, and have missed nothing so far.
         one.heard().await;
         other.heard().await;
         let (cut,): (i64,) = sqlx::query_as(cut).bind(&one.database).fetch_one(&server).await.unwrap();
@@ -80,7 +80,7 @@ async fn a_replica_that_hears_nothing_more_stops_trusting_what_it_remembers() {
     door.mute(true);
     name(&one, 1, 1, "Bo").await;
     one.until(&query(0), named("Bo")).await;
-    // Ten seconds of silence, then it asks the store again.
+    // After ten seconds of silence it asks Postgres again.
     listener_disconnected.until_within(30, &query(0), named("Bo")).await;
     let mut degraded = false;
     for _ in 0..300 {
@@ -92,7 +92,7 @@ async fn a_replica_that_hears_nothing_more_stops_trusting_what_it_remembers() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(degraded, "nothing was heard for ten seconds");
+    assert!(degraded, "no notification arrived for ten seconds");
     door.mute(false);
     listener_disconnected.stop().await;
     one.stop().await;

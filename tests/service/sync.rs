@@ -1,4 +1,4 @@
-//! Walking through what a source has.
+//! Sync runs: reading all data of a source.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Options, TestApp, ledger_of};
 
-/// Two systems with some people, an application that isn't told of anybody, and who walks.
+/// Two systems with some people, an application without webhooks, and the runner of the sync.
 pub struct Traversal {
     pub systems: Systems,
     pub world: Arc<World>,
@@ -93,7 +93,7 @@ client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"
     }
 
     pub async fn scan(&self, source: Source, name: &str) -> RunEnd {
-        // Whatever was said before a pass began can be gone at its end.
+        // Records from before the start of a run can be deleted at its end.
         self.app.clock.set(Clock::system().now());
         self.runner(source).scan(self.stream(source, name), SyncMode::Full, &|_| {}).await.unwrap()
     }
@@ -155,7 +155,7 @@ async fn what_webhooks_missed_is_found_repaired_and_told() {
 async fn who_is_missing_from_a_list_but_still_there_stays() {
     let scan = Traversal::start(30).await;
     scan.contacts().await;
-    // One of the list is not noticed: as if the list had moved while it was read.
+    // One item of the list is missed, as if the list had moved while it was read.
     let forget = "create function forget() returns trigger language plpgsql as
         $$ begin if new.key = (select key from noticed order by key limit 1) then return null; end if; return new; end $$";
     for statement in [
@@ -212,7 +212,7 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
     let (first, second) = (scan.runner(Source::OmnioTap), scan.runner(Source::OmnioTap));
-    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
+    scan.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(Fault::Slow(std::time::Duration::from_millis(200))));
     let reached = tokio::sync::Notify::new();
     let listener = |sign: hookpoint::sync::ProgressEvent<'_>| {
         if sign.progress.scanned >= 40 {
@@ -223,7 +223,7 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
         ended = first.scan(stream, SyncMode::Full, &listener) => panic!("{ended:?}"),
         () = reached.notified() => {}
     }
-    // It was dropped, as by a kill: its lease holds still.
+    // The run was dropped, as by a kill: its lease is still valid.
     assert_eq!(second.scan(stream, SyncMode::Full, &|_| {}).await.unwrap(), RunEnd::LeaseHeldElsewhere);
     assert!(scan.row_of("contacts").await.is_first_under_way());
     scan.systems.clear_faults();
@@ -240,7 +240,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
     let (pool, brand_id) = (scan.app.pool().clone(), scan.app.brand.id());
-    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(100))));
+    scan.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(Fault::Slow(std::time::Duration::from_millis(100))));
     let begun = tokio::sync::Notify::new();
     let runner = scan.runner(Source::OmnioTap);
     let cancel = async {
@@ -253,12 +253,12 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     assert!(!scan.row_of("contacts").await.is_first_under_way());
     scan.systems.clear_faults();
     assert!(matches!(scan.scan(Source::OmnioTap, "contacts").await, RunEnd::Complete { .. }));
-    // 404 for the whole list: somebody mistyped the address.
-    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
+    // 404 for the whole list: the address in the settings is wrong.
+    scan.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(Fault::Status(404)));
     let RunEnd::Broken(reason) = scan.scan(Source::OmnioTap, "contacts").await else { panic!() };
     let rows = list_streams(&pool, brand_id).await.unwrap();
     assert!(rows.iter().any(|row| row.note == reason && row.is_failing() && row.last_full_started_at.is_some()), "{reason}");
-    assert!(scan.is_known("p0@example.org").await, "nobody is gone because of that");
+    assert!(scan.is_known("p0@example.org").await, "nobody is deleted because of that");
     scan.stop().await;
 }
 
@@ -269,7 +269,7 @@ async fn who_was_gone_and_is_there_again_is_known_again_and_the_list_is_walked_o
     scan.world.remove(Thing::Contact, "c7");
     assert_eq!(scan.contacts().await.2, 1);
     assert!(!scan.is_known("p7@example.org").await);
-    // With the time stamp that it always had.
+    // With its unchanged timestamp.
     scan.world.put(Thing::Contact, contact(7));
     let (scanned, changed, _, drift, _) = scan.contacts().await;
     assert_eq!((scanned, changed), (40, 1));
@@ -295,7 +295,7 @@ async fn a_list_with_somebody_erased_in_it_is_walked_once_and_brings_nobody_back
 async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_with() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
-    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
+    scan.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(Fault::Slow(std::time::Duration::from_millis(200))));
     let reached = tokio::sync::Notify::new();
     let listener = |sign: hookpoint::sync::ProgressEvent<'_>| {
         if sign.progress.scanned >= 40 {
@@ -312,11 +312,11 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
     scan.systems.forget_arrivals();
     let RunEnd::Complete { progress, .. } = scan.runner(Source::OmnioTap).scan(stream, SyncMode::Full, &|_| {}).await.unwrap() else { panic!() };
-    assert_eq!(progress.scanned, 90, "a new pass, from the beginning");
+    assert_eq!(progress.scanned, 90, "a new run, from the beginning");
     scan.stop().await;
 }
 
-/// Walks through what is due at a source, as the service does. Gives back how many calls that took.
+/// Runs everything that is due at a source, as the service does. Returns the number of calls.
 async fn walk_due_at(scan: &Traversal, source: Source) -> usize {
     scan.systems.forget_arrivals();
     run_due_streams(&scan.runner(source), &SyncSettings::default(), ScheduleKind::Full).await.unwrap();
@@ -327,24 +327,24 @@ async fn walk_due_at(scan: &Traversal, source: Source) -> usize {
 async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_and_is_asked_about_once_it_is_there() {
     let scan = Traversal::start(3).await;
     assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "the list comes first");
-    // 404 for the whole list: somebody mistyped the address.
-    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
+    // 404 for the whole list: the address in the settings is wrong.
+    scan.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(Fault::Status(404)));
     walk_due_at(&scan, Source::OmnioTap).await;
     assert!(!scan.row_of("contacts").await.is_complete());
     walk_due_at(&scan, Source::OmniLab).await;
     let row = scan.row_of("bookings").await;
-    assert!(row.is_complete() && row.scanned == 0, "nobody is known yet");
+    assert!(row.is_complete() && row.scanned == 0, "nobody is stored yet");
     scan.systems.clear_faults();
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_mins(16));
     walk_due_at(&scan, Source::OmnioTap).await;
-    assert!(walk_due_at(&scan, Source::OmniLab).await >= 3, "they are asked about at once");
+    assert!(walk_due_at(&scan, Source::OmniLab).await >= 3, "the source is asked about them at once");
     let row = scan.row_of("bookings").await;
     assert!(row.is_complete() && row.scanned == 3, "{}", row.scanned);
     assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "and once");
     scan.stop().await;
 }
 
-/// A webhook and an object of OmniLab's for a booking of somebody's, as it was made.
+/// A webhook and an object of OmniLab for the same new booking.
 fn appointment(booking: &str, external_id: &str) -> (Delivery, Value) {
     let body = json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": {
         "external_id": external_id, "email": format!("{external_id}@example.org"), "booking": booking, "booking_status": "CONFIRMED",
@@ -363,7 +363,7 @@ async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked
         let reading = scan.app.brand.rules.sources.reader(Source::OmniLab).parse_webhook(&webhook).unwrap();
         let ParsedWebhook::Changes(changes) = reading else { panic!("{reading:?}") };
         scan.app.apply(changes).await;
-        // The webhook that says so is lost.
+        // The webhook about the cancellation is lost.
         object["booking_status"] = json!("CANCELLED");
         object["cancelled_at"] = json!("2026-04-03T09:00:00.000Z");
         scan.world.put(Thing::Appointment, object);

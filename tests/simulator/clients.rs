@@ -1,4 +1,4 @@
-//! Each client against its system: pages, tokens, and whatever may be wrong.
+//! Each client with its simulated system: pages, tokens, and faults.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn booking() -> Value {
     })
 }
 
-/// A little of everything.
+/// Systems with a few objects of each kind.
 fn stage() -> Stage {
     let stage = Stage::open();
     contacts(&stage, 3);
@@ -54,7 +54,7 @@ fn stage() -> Stage {
     stage
 }
 
-/// A question that the system has an answer to.
+/// A request that the system can answer.
 fn question(line: &Line, source: Source) -> ApiRequest {
     match source {
         OmnioTap => line.first(source, "contacts"),
@@ -77,7 +77,7 @@ async fn every_page_of_a_list_is_walked_in_every_envelope() {
             contacts(&line.stage, count);
             let (there, pages) = scan().await;
             assert_eq!(there.len(), count, "{envelope:?}");
-            // Where nothing says how many pages there are, the last one may be found empty.
+            // If the response has no number of pages, the client may read an empty last page.
             let more = usize::from(envelope != Envelope::Pagination);
             assert!((most..=most + more).contains(&pages), "{envelope:?}: {pages} pages of {count}");
         }
@@ -115,7 +115,7 @@ async fn the_bookings_of_a_participant_are_walked() {
     for (count, most) in [(0, 1), (1, 1), (50, 1), (51, 2), (120, 3)] {
         appointments(&line.stage, count);
         let (there, pages) = line.scan(OmniLab, question(&line, OmniLab)).await;
-        // A full page whose count is the total may be a page's count only.
+        // On a full page, a count that equals the page size may be the count of the page only.
         assert!(there.len() == count && (most..=most + 1).contains(&pages), "{} of {count} on {pages}", there.len());
     }
     line.close().await;
@@ -142,7 +142,7 @@ async fn a_booking_that_a_webhook_names_is_asked_for_with_its_places() {
     line.close().await;
 }
 
-/// What a webhook of Syncaroo's makes us ask.
+/// The requests that follow from a webhook of Syncaroo.
 fn hint(line: &Line, url: &str) -> Vec<ApiRequest> {
     let body = json!({
         "connectionId": 555, "webhookType": "data", "locationId": "1",
@@ -169,11 +169,11 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
         assert!(all().await);
         assert_eq!(tokens(), 1, "{source}");
         line.stage.systems.end_tokens(source);
-        assert!(all().await, "what was refused is asked again");
+        assert!(all().await, "the refused request is sent again");
         assert_eq!(tokens(), 2, "{source}: once for all");
-        line.stage.systems.add_fault(source, Part::Api, Fault::ExpiredTokens);
+        line.stage.systems.add_fault(source, Part::ApiConnector, Fault::ExpiredTokens);
         assert!(line.call(source, &asks[0]).await.is_ok());
-        line.stage.systems.set_fault(source, Part::Api, Some(Fault::ExpiredTokens));
+        line.stage.systems.set_fault(source, Part::ApiConnector, Some(Fault::ExpiredTokens));
         assert!(matches!(line.call(source, &asks[0]).await, Err(CallError::Status(401))), "a new token doesn't help: no third one is tried");
         line.close().await;
     }
@@ -190,7 +190,7 @@ async fn who_gives_no_token_is_told_and_waited_for_not_at_all() {
             let called = line.call(source, &question(&line, source)).await;
             assert!(matches!(called, Err(CallError::NoToken(_))), "{source}: {fault:?}");
             let arrivals = line.stage.systems.arrivals(source);
-            assert!(arrivals.iter().all(|arrival| arrival.path.contains("token")), "{source}: nothing is asked without one");
+            assert!(arrivals.iter().all(|arrival| arrival.path.contains("token")), "{source}: no request is sent without a token");
             line.close().await;
         }
     }
@@ -198,7 +198,7 @@ async fn who_gives_no_token_is_told_and_waited_for_not_at_all() {
 
 // ------------------------------------------------------------------------------------------------------------- faults
 
-/// What a fault comes to.
+/// Whether an error is the expected effect of a fault.
 fn is_expected(fault: &Fault, source: Source, error: Option<&CallError>) -> bool {
     match (fault, error) {
         (Fault::Slow(_), None) | (Fault::Silent | Fault::Unfinished, Some(CallError::TimedOut)) => true,
@@ -206,7 +206,7 @@ fn is_expected(fault: &Fault, source: Source, error: Option<&CallError>) -> bool
         (Fault::Status(status), Some(CallError::Status(met))) => status == met,
         (Fault::Garbage | Fault::Truncated | Fault::Html, Some(CallError::NotJson(_))) => true,
         (Fault::Closed, Some(CallError::Unreachable)) => true,
-        // A body that breaks off while it is unpacked can't be told from one that can't be unpacked.
+        // A body that ends during decompression looks like one that cannot be decompressed.
         (Fault::Cut, Some(CallError::Unreachable | CallError::NotJson(_))) => true,
         (Fault::Redirect(_), Some(CallError::Redirected)) => true,
         (Fault::ExpiredTokens, Some(CallError::Status(401))) => matches!(source, OmnioTap | Omneo),
@@ -238,14 +238,14 @@ async fn each_fault_is_met_and_the_next_call_is_as_always() {
         let ask = question(&line, source);
         let usual = line.call(source, &ask).await.unwrap();
         for fault in &faults {
-            line.stage.systems.set_fault(source, Part::Api, Some(fault.clone()));
+            line.stage.systems.set_fault(source, Part::ApiConnector, Some(fault.clone()));
             let called = line.call(source, &ask).await;
-            assert!(is_expected(fault, source, called.as_ref().err()), "{source}: {fault:?} came to {:?}", called.err());
+            assert!(is_expected(fault, source, called.as_ref().err()), "{source}: {fault:?} resulted in {:?}", called.err());
             line.stage.systems.clear_faults();
             let after = line.call(source, &ask).await.unwrap_or_else(|error| panic!("{source} after {fault:?}: {error}"));
             assert!(after.there == usual.there && after.changes.len() == usual.changes.len(), "{source} after {fault:?}");
         }
-        line.stage.systems.add_fault(source, Part::Api, Fault::ExpiredTokens);
+        line.stage.systems.add_fault(source, Part::ApiConnector, Fault::ExpiredTokens);
         let called = line.call(source, &ask).await;
         assert!(is_expected(&Fault::ExpiredTokens, source, called.as_ref().err()), "{source}: {:?}", called.err());
     }
@@ -260,29 +260,29 @@ async fn a_429_is_an_error_and_not_asked_again_at_once() {
         for after in [Some(1), None] {
             let line = Line::open(stage()).await;
             let ask = question(&line, source);
-            line.stage.systems.add_fault(source, Part::Api, Fault::TooMany(after));
+            line.stage.systems.add_fault(source, Part::ApiConnector, Fault::TooMany(after));
             let called = line.call(source, &ask).await;
             assert!(matches!(called, Err(CallError::Status(429))), "{source} {after:?}: {:?}", called.err());
             let arrivals = line.stage.systems.arrivals(source);
             assert_eq!(arrivals.iter().filter(|arrival| !arrival.path.contains("token")).count(), 1, "{source} {after:?}");
             if after.is_some() {
-                assert!(line.call(source, &ask).await.is_ok(), "{source}: it goes on when it may");
+                assert!(line.call(source, &ask).await.is_ok(), "{source}: calls continue after the limit");
             }
             line.close().await;
         }
     }
 }
 
-// ---------------------------------------------------------------------------------------------------- foreign places
+// ---------------------------------------------------------------------------------------------------- foreign origins
 
-/// Nobody came to these systems, and so no credential either.
+/// Asserts that these systems received no request, and so no credential.
 fn assert_no_visitor(stage: &Stage) {
     for source in Source::ALL {
         assert_eq!(stage.systems.arrivals(source), [], "{source}");
     }
 }
 
-/// Where a system's URLs begin, without its path.
+/// The origin of a system's URLs.
 fn origin(stage: &Stage, source: Source) -> String {
     let base_url = stage.systems.base_url(source);
     base_url.split('/').take(3).collect::<Vec<_>>().join("/")
@@ -335,7 +335,7 @@ async fn a_url_of_a_webhook_that_leads_elsewhere_is_not_called() {
 async fn redirects_take_neither_a_question_nor_a_secret_elsewhere() {
     let (elsewhere, line) = (Arc::new(Stage::open()), Line::open(stage()).await);
     for source in Source::ALL {
-        line.stage.systems.add_fault(source, Part::Api, Fault::Redirect(format!("{}/any", elsewhere.systems.base_url(source))));
+        line.stage.systems.add_fault(source, Part::ApiConnector, Fault::Redirect(format!("{}/any", elsewhere.systems.base_url(source))));
         assert!(matches!(line.call(source, &question(&line, source)).await, Err(CallError::Redirected)), "{source}");
         if !elsewhere.systems.token_url(source).is_empty() {
             line.stage.systems.end_tokens(source);

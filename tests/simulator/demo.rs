@@ -1,4 +1,4 @@
-//! The demo's world: what the story left in the systems, and the life that goes on in it.
+//! The demo's world: the state of the systems after the recorded deliveries, and the background activity.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ fn the_world_is_as_the_story_left_it() {
     let cancelled = world.all(Thing::Booking).into_iter().find(|booking| booking["id"].as_str().unwrap().starts_with("e6391c14")).unwrap();
     assert_eq!(cancelled["status"], "cancelled");
     assert_eq!(world.count(Thing::Transaction), usize::try_from(BUSY_PURCHASES).unwrap() + 26);
-    // What can be asked for isn't sent, and what can't be is.
+    // Data that an API returns is not sent, and all other data is.
     let sent = |source, what: &str| to_send.iter().filter(|(from, recorded)| *from == source && recorded.body.to_string().contains(what)).count();
     assert_eq!(sent(Source::OmnioTap, "\"ticket\""), 0);
     assert_eq!(sent(Source::OmnioTap, "aa9870f2-ca60-4191-accb-a19eb54a9c30"), 2, "made and deleted");
@@ -84,7 +84,7 @@ fn life_goes_on_and_the_people_of_the_examples_keep_still() {
         assert!(count(&after) >= count(&before) + 190, "{thing:?}");
     }
     assert!(world.all(Thing::Ticket).iter().filter(|ticket| ticket["status"] == "solved").count() > 190);
-    // Of what is new or different, nothing is about them.
+    // None of the new or changed objects is about them.
     let (contact, profile) = ("a04a5ac2-0d32-4634-8ade-eba7e064d7a0", "679964aa-c748-484d-89d9-5c968ab3f6c0");
     for (key, object) in after.iter().filter(|(key, object)| before.get(*key) != Some(object)) {
         let text = object.to_string();

@@ -1,4 +1,4 @@
-//! The systems' webhooks: what is sent, sent again, and lost.
+//! The systems' webhooks: sent, retried, and lost.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::support::Stage;
 
-/// A service that takes webhooks, and refuses the first ones.
+/// A service that receives webhooks, and refuses the first ones.
 struct Receiver {
     address: SocketAddr,
     taken: Arc<Mutex<Vec<(String, Value)>>>,

@@ -17,10 +17,10 @@ use hookpoint::upstream::{CallError, CallPriority, UpstreamClient, UpstreamClien
 use crate::house::database;
 use crate::support::Stage;
 
-/// Longer than any call may take here: who waits so long waits without end.
+/// Longer than any call may take here. A call that takes this long counts as endless.
 pub const WITHOUT_END: Duration = Duration::from_secs(30);
 
-/// A stage, and who calls it.
+/// Simulated systems, and a replica that calls them.
 pub struct Line {
     pub stage: Stage,
     pub brand: Arc<Brand>,
@@ -43,7 +43,7 @@ impl Line {
         let database = Database::open(&database().await.0, size, false).await.unwrap();
         let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
         let background = BackgroundTasks::new();
-        // Faults are to be met, not avoided.
+        // Faults must reach the client, so limits and the circuit breaker are generous.
         let calls = CallSettings {
             response_timeout_ms: 500,
             total_timeout_ms: 1_000,
@@ -68,11 +68,11 @@ impl Line {
         tokio::time::timeout(WITHOUT_END, call).await.expect("a call ends")
     }
 
-    /// All pages of a list: what is there, and how many pages it took.
+    /// Reads all pages of a list. Returns the items and the number of pages.
     pub async fn scan(&self, source: Source, first: ApiRequest) -> (Vec<String>, usize) {
         let (mut there, mut pages, mut ask, mut asked) = (Vec::new(), 0, Some(first), BTreeSet::new());
         while let Some(next) = ask {
-            assert!(asked.insert(next.clone()), "a page is asked for once");
+            assert!(asked.insert(next.clone()), "each page is requested once");
             let heard = self.call(source, &next).await.unwrap_or_else(|error| panic!("{source}: {error}"));
             there.extend(heard.there.iter().cloned());
             pages += 1;
@@ -81,12 +81,12 @@ impl Line {
         (there, pages)
     }
 
-    /// The first question of a stream that is a list.
+    /// The first request of a stream that is a list.
     pub fn first(&self, source: Source, stream: &str) -> ApiRequest {
         self.api(source).first(stream, None).unwrap()
     }
 
-    /// Ends, and sees that nothing is left.
+    /// Stops, and asserts that nothing is left.
     pub async fn close(self) {
         for source in Source::ALL {
             for _ in 0..1_000 {

@@ -1,4 +1,4 @@
-//! The simulated systems: that they behave as their vendors document, and that our clients get along with whatever they do.
+//! The simulated systems behave as their vendors document, and our clients handle all of their behaviour.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Omneo, by its reference: profiles and what belongs to them, lists with links, merges.
+//! Omneo, as its reference describes it: profiles and their objects, lists with links, merges.
 
 use hookpoint::customer::model::source::Source::Omneo;
 use hookpoint::demo::systems::Thing;

@@ -1,4 +1,4 @@
-//! OmniLab, by its guides: tokens that end, the bookings of one contact, and their cancelling.
+//! OmniLab, as its guides describe it: tokens that expire, the bookings of one contact, and their cancellation.
 
 use hookpoint::customer::model::source::Source::OmniLab;
 use hookpoint::demo::systems::{PARTICIPANT, Thing};
@@ -46,7 +46,7 @@ async fn tokens_are_given_for_the_right_secret_and_end_in_time() {
     assert_eq!(status().await, 401, "it has expired");
     stage.clock.set(now());
     stage.systems.end_tokens(OmniLab);
-    assert_eq!(status().await, 401, "it was ended");
+    assert_eq!(status().await, 401, "it was invalidated");
     assert_eq!(stage.bare(OmniLab, Method::GET, BOOKINGS).send().await.unwrap().status(), 401);
     stage.close().await;
 }
@@ -57,7 +57,7 @@ async fn the_bookings_of_a_contact_have_pages_and_filters() {
     let read = async |query: &str| stage.read(OmniLab, &format!("{BOOKINGS}?external_id=CONTACT-1{query}")).await;
     let all = read("").await;
     assert_eq!((all["bookings"].as_array().unwrap().len(), &all["total_count"]), (18, &json!(18)));
-    assert!(all["bookings"][0].get(PARTICIPANT).is_none(), "who it is isn't told");
+    assert!(all["bookings"][0].get(PARTICIPANT).is_none(), "the response does not identify the person");
     assert_eq!(each(&read("&page_size=10&page_number=2").await["bookings"], "booking").len(), 8);
     assert_eq!(read("&page_size=10&page_number=3").await["bookings"], json!([]));
     assert_eq!(each(&read("&booking_status=WAITLIST").await["bookings"], "booking"), ["bk_5", "bk_15"]);

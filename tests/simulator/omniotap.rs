@@ -1,4 +1,4 @@
-//! OmnioTap, by its page: a key, lists, and sixty requests a minute.
+//! OmnioTap, as its page describes it: a key, lists, and sixty requests a minute.
 
 use hookpoint::customer::model::source::Source::OmnioTap;
 use hookpoint::demo::systems::{Envelope, Thing};
@@ -56,7 +56,7 @@ async fn lists_have_pages_and_the_last_one_may_be_empty() {
     assert_eq!(stage.read(OmnioTap, "/contacts?limit=50").await["pagination"], json!({"page": 1, "limit": 50, "total": 120, "totalPages": 3}));
     assert_eq!(stage.read(OmnioTap, "/leads").await["data"], json!([]));
     stage.systems.change_terms(|terms| terms.max_page = 7);
-    assert_eq!(stage.read(OmnioTap, "/contacts?limit=50").await["data"].as_array().unwrap().len(), 7, "the largest page is the system's to say");
+    assert_eq!(stage.read(OmnioTap, "/contacts?limit=50").await["data"].as_array().unwrap().len(), 7, "the system limits the page size");
     stage.close().await;
 }
 
@@ -98,7 +98,7 @@ async fn lists_are_filtered_by_what_the_page_names() {
     assert_eq!(ids("/leads?status=new&priority=high").await, "lead-0");
     assert_eq!(ids("/leads?source=website").await, "lead-0 lead-2");
     assert_eq!(ids("/opportunities?stage=lost").await, "opportunity-2");
-    assert_eq!(ids("/leads?color=red").await, "lead-0 lead-1 lead-2", "what nobody documented is ignored");
+    assert_eq!(ids("/leads?color=red").await, "lead-0 lead-1 lead-2", "undocumented parameters are ignored");
     assert_eq!(stage.get(OmnioTap, "/contacts/contact-000001").await.status(), 404, "nothing is found by its id");
     assert_eq!(stage.get(OmnioTap, "/invoices").await.status(), 404);
     stage.close().await;

@@ -1,4 +1,4 @@
-//! Systems with a world of the test's own, and plain HTTP to ask them.
+//! Simulated systems with a world for the test, and plain HTTP requests to them.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-/// When tests happen.
+/// The current time in tests.
 pub fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
-/// Running systems, and who asks them.
+/// Running systems, and an HTTP client for them.
 pub struct Stage {
     pub systems: Systems,
     pub world: Arc<World>,
@@ -26,7 +26,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Nobody is in them yet; their clock stands still.
+    /// Empty systems whose clock stands still.
     pub fn open() -> Self {
         Self::open_with(Clock::frozen(now()))
     }
@@ -37,12 +37,12 @@ impl Stage {
         Self { systems, world, secrets, clock, client: client() }
     }
 
-    /// A request to a system, without anything that proves whose it is.
+    /// A request to a system, without credentials.
     pub fn bare(&self, source: Source, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.systems.base_url(source)))
     }
 
-    /// A token of a system that gives some.
+    /// A token of a system that issues tokens.
     pub async fn token(&self, source: Source) -> String {
         let answer = self.ask_for_token(source, &self.secrets.of_api(source)).await;
         assert_eq!(answer.status(), 200);
@@ -62,7 +62,7 @@ impl Stage {
         request.send().await.unwrap()
     }
 
-    /// A request that proves whose it is.
+    /// A request with credentials.
     pub async fn request(&self, source: Source, method: Method, path: &str) -> RequestBuilder {
         let request = self.bare(source, method, path);
         match source {
@@ -76,7 +76,7 @@ impl Stage {
         self.request(source, Method::GET, path).await.send().await.unwrap()
     }
 
-    /// What a system answers, with 200.
+    /// A system's response with status 200.
     pub async fn read(&self, source: Source, path: &str) -> Value {
         let answer = self.get(source, path).await;
         assert_eq!(answer.status(), 200, "{path}");
@@ -89,7 +89,7 @@ impl Stage {
     }
 }
 
-/// Who asks. It follows nothing, and waits long for a busy machine.
+/// An HTTP client that follows no redirects, with a long timeout for a busy machine.
 pub fn client() -> Client {
     static PROVIDER: OnceLock<()> = OnceLock::new();
     PROVIDER.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! Syncaroo: tokens by a form, places below a connection, and a booking by its URL.
+//! Syncaroo: tokens by a form, places of a connection, and a booking by its URL.
 
 use hookpoint::customer::model::source::Source::Syncaroo;
 use hookpoint::demo::systems::Thing;

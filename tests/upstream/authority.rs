@@ -1,4 +1,4 @@
-//! An authority that only those trust who are told to, and the certificates that it issues.
+//! A certificate authority that only explicitly configured clients trust, and its certificates.
 
 use std::sync::Arc;
 
@@ -7,24 +7,24 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-/// Somebody who vouches for hosts.
+/// A certificate authority.
 pub struct Authority {
     certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// What a certificate says.
+/// The content of a certificate.
 #[derive(Clone, Copy)]
 pub struct Claim {
-    /// Whose it is.
+    /// The host.
     pub host: &'static str,
-    /// From the first day of this year.
+    /// Valid from the first day of this year.
     pub from: i32,
-    /// To that of this one.
+    /// Valid until the first day of this year.
     pub to: i32,
 }
 
-/// As it should be, for a source on this machine.
+/// A valid certificate for a source on this machine.
 pub const SOUND: Claim = Claim { host: "127.0.0.1", from: 2000, to: 3000 };
 
 impl Authority {
@@ -39,12 +39,12 @@ impl Authority {
         self.certificate.der()
     }
 
-    /// How a source with such a certificate greets, and what it speaks then.
+    /// The TLS configuration of a source with such a certificate, for one protocol.
     pub fn greeting(&self, claim: Claim, protocol: &str) -> Arc<ServerConfig> {
         self.with(claim, protocol, false)
     }
 
-    /// That of a source that wants to see a certificate too.
+    /// The same for a source that asks for a client certificate.
     pub fn curious(&self, claim: Claim, protocol: &str) -> Arc<ServerConfig> {
         self.with(claim, protocol, true)
     }

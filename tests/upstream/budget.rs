@@ -1,4 +1,4 @@
-//! How many calls reach a source, counted there, whoever wants them.
+//! The rate limit of an account: the number of calls that reach a source, counted there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,12 +10,12 @@ use hookpoint::upstream::{CallError, CallPriority, Window};
 use crate::support::{Options, Replica, database};
 use crate::vendor::{Arrival, Vendor, json};
 
-/// A minute in short. A busy machine is late by more of it than of a real one, so the margin is larger.
+/// A short rate limit window. A busy machine exceeds it by a larger share than a real minute, so the margin is larger.
 const WINDOW: Window = Window { length: Duration::from_secs(4), margin: Duration::from_millis(500) };
 
 const LIMIT: usize = 60;
 
-/// The most that arrived in any window.
+/// The most requests that arrived in any window.
 fn most_in_a_window(arrivals: &[Arrival]) -> usize {
     let within = |start: Instant| arrivals.iter().filter(move |arrival| arrival.at >= start && arrival.at - start < WINDOW.length).count();
     arrivals.iter().map(|arrival| within(arrival.at)).max().unwrap_or_default()
@@ -25,7 +25,7 @@ fn options() -> Options {
     Options { calls: LIMIT as u32, window: WINDOW, ..Options::default() }
 }
 
-/// Asks one after the other until it is told to stop.
+/// Makes calls one after the other until it is stopped.
 async fn scan(replica: Arc<Replica>, priority: CallPriority, is_over: Arc<AtomicBool>) {
     let mut page = 0;
     while !is_over.load(Ordering::SeqCst) {
@@ -38,7 +38,7 @@ async fn scan(replica: Arc<Replica>, priority: CallPriority, is_over: Arc<Atomic
     }
 }
 
-/// So many callers on the phone in a second, each for somebody else, each with little time.
+/// Makes this many lookups' calls in a second, each about another person, each with a short deadline.
 async fn ring(replica: Arc<Replica>, per_second: u32, is_over: Arc<AtomicBool>, answered: Arc<AtomicUsize>) {
     let mut callers = tokio::task::JoinSet::new();
     let mut every = tokio::time::interval(Duration::from_secs(1) / per_second);
@@ -78,7 +78,7 @@ async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups
     for (replica, priority) in [(&one, CallPriority::Backfill), (&two, CallPriority::Backfill), (&two, CallPriority::Reconcile)] {
         all.spawn(scan(Arc::clone(replica), priority, Arc::clone(&is_over)));
     }
-    // First the backfill alone, then thousands of lookups beside it.
+    // First the backfill alone, then thousands of lookups at the same time.
     tokio::time::sleep(WINDOW.length * 2).await;
     let rang_at = Instant::now();
     for (replica, per_second) in [(&one, 150), (&two, 170)] {
@@ -91,7 +91,7 @@ async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups
     }
     let arrivals = vendor.arrivals();
     assert!(most_in_a_window(&arrivals) <= LIMIT, "{} in a window", most_in_a_window(&arrivals));
-    // The first window after they began still holds what the backfill had before.
+    // The first window after their start still contains calls of the backfill.
     let since = rang_at + WINDOW.length + WINDOW.margin;
     let windows = 3.0 * WINDOW.length.as_secs_f64() / (WINDOW.length + WINDOW.margin).as_secs_f64() - 0.35;
     let live = of_class(&arrivals, "live", since).count() as f64;
@@ -114,7 +114,7 @@ async fn a_backfill_alone_uses_what_there_is() {
     walking.await.unwrap();
     let arrivals = vendor.arrivals();
     assert!(most_in_a_window(&arrivals) <= LIMIT);
-    // The margin is a larger part of this window than of a minute.
+    // The margin is a larger share of this window than of a minute.
     let windows = (arrivals.last().unwrap().at - arrivals[0].at).as_secs_f64() / (WINDOW.length + WINDOW.margin).as_secs_f64();
     assert!(arrivals.len() as f64 >= 0.95 * LIMIT as f64 * windows, "{} in {windows} windows", arrivals.len());
     Arc::into_inner(replica).unwrap().stop().await;
@@ -146,7 +146,7 @@ async fn many_calls_a_second_are_granted_to_one_who_asks_page_after_page() {
         replica.ask_as(CallPriority::Backfill, "get", &n.to_string()).await.unwrap();
     }
     let rows: i64 = sqlx::query_scalar("select count(*) from call_grants").fetch_one(replica.pool()).await.unwrap();
-    // No row for each: a step of a tenth of a second has one.
+    // Not one row for each call: one row covers a tenth of a second.
     assert!(rows <= 2 + began.elapsed().as_millis() as i64 / 100, "{rows} rows");
     assert_eq!(vendor.arrivals().len(), 400);
     replica.stop().await;

@@ -1,4 +1,4 @@
-//! What becomes of what comes back.
+//! The handling of responses.
 
 use std::io::Write;
 use std::time::Duration;
@@ -22,7 +22,7 @@ async fn a_question_is_put_with_the_token_and_its_answer_read() {
     replica.stop().await;
 }
 
-/// A fault, and what is said of it.
+/// A fault, and the expected error.
 type Fault = (&'static str, fn() -> Act, fn(&CallError) -> bool);
 
 fn chunked(kind: &str) -> Vec<u8> {
@@ -110,7 +110,7 @@ async fn what_is_packed_is_unpacked_up_to_the_limit() {
     let vendor = Vendor::start(move |_| answer(200, &headers, &packed(b"{\"a\":1}"))).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     assert_eq!(replica.ask("get", "a").await.unwrap(), "{\"a\":1}");
-    // 64 MB of spaces in 64 kB.
+    // 64 MB of blanks in 64 kB.
     let bomb = packed(&vec![b' '; 64 * 1024 * 1024]);
     vendor.behave(move |_| answer(200, &headers, &bomb));
     assert!(matches!(replica.ask("get", "b").await, Err(CallError::TooLarge)));
@@ -153,7 +153,7 @@ async fn a_url_is_followed_to_the_origins_of_the_account_and_nowhere_else() {
     }
     assert_eq!((vendor.arrivals().len(), files.arrivals().len(), foreign.arrivals().len(), foreign.connections()), (1, 1, 0, 0));
     let granted: i64 = sqlx::query_scalar("select sum(number)::bigint from call_grants").fetch_one(replica.pool()).await.unwrap();
-    assert_eq!(granted, 2, "what goes nowhere costs nothing");
+    assert_eq!(granted, 2, "a call that was not made does not count");
     replica.stop().await;
 }
 
@@ -166,7 +166,7 @@ async fn only_what_may_be_sent_twice_is() {
     assert!(matches!(replica.ask("post", "a").await, Err(CallError::Unreachable)));
     assert_eq!((vendor.arrivals().len(), vendor.arrivals()[2].method.as_str(), vendor.arrivals()[2].body.as_str()), (3, "POST", "{\"about\":\"a\"}"));
     vendor.behave(|_| answer(200, &[], b""));
-    assert_eq!(replica.ask("post", "b").await.unwrap(), "null", "what is done needs no words");
+    assert_eq!(replica.ask("post", "b").await.unwrap(), "null", "a successful action needs no body");
     replica.stop().await;
 }
 
@@ -185,7 +185,7 @@ async fn connections_are_used_again_and_none_is_left() {
     let asked = hanging.iter().map(|about| tokio::time::timeout(Duration::from_millis(50), replica.ask("get", about)));
     assert!(futures_util::future::join_all(asked).await.iter().all(Result::is_err));
     until("nothing is under way", || replica.account.calls_under_way() == 0 && vendor.connections() == 0).await;
-    assert!(vendor.arrivals().len() <= 20 + 8, "those that nobody waited for were never made");
+    assert!(vendor.arrivals().len() <= 20 + 8, "calls without a waiting caller were never made");
     replica.stop().await;
 }
 
@@ -211,7 +211,7 @@ async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_on_the_phone_takes_a_waiting_call_along() {
     let vendor = Vendor::start(|_| json(200, "1")).await;
-    // Of two calls in a minute the second one is for whoever is on the phone.
+    // Of two calls in a minute, the second is reserved for lookups.
     let replica = Replica::start(&vendor.url(), Options { calls: 2, ..Options::default() }).await;
     replica.ask_as(CallPriority::Backfill, "get", "a").await.unwrap();
     let ask = ApiRequest::about("get", "b");

@@ -1,4 +1,4 @@
-//! Sources that speak HTTP/2: one connection for all calls, and what becomes of it.
+//! Sources that speak HTTP/2: one connection for all calls.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::support::{Options, Replica, TOKEN, until};
 use crate::tls::trusting;
 use crate::vendor::{Vendor, json};
 
-/// A source, and a replica that knows it.
+/// A source, and a replica that calls it.
 async fn start(options: Options, behaviour: impl Fn(&Arrival) -> Deed + Send + Sync + 'static) -> (Streams, Replica) {
     let authority = Authority::new();
     let vendor = Streams::start(authority.greeting(SOUND, "h2"), 100, behaviour).await;
@@ -66,7 +66,7 @@ async fn a_call_that_hangs_leaves_the_others_alone() {
     };
     let (heard, ()) = tokio::join!(hanging, others);
     assert!(matches!(heard, Err(CallError::TimedOut)));
-    assert!(vendor.arrivals().iter().all(|arrival| arrival.connection == 0), "its connection lives");
+    assert!(vendor.arrivals().iter().all(|arrival| arrival.connection == 0), "its connection stays open");
     replica.stop().await;
 }
 
@@ -93,14 +93,14 @@ async fn what_is_taken_back_or_broken_off_is_asked_once_more_if_it_may_be() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_the_source_leaves_fails_no_call() {
-    // Each answers three, the last of them with its farewell, as servers do behind balancers.
+    // Each connection answers three requests and then sends GOAWAY, as servers behind balancers do.
     let leaves = |arrival: &Arrival| if arrival.number % 3 == 2 { Deed::Leave("1") } else { Deed::Answer(200, "1") };
     let (vendor, replica) = start(Options::default(), leaves).await;
     for about in abouts(12) {
         assert_eq!(replica.ask("get", &about).await.unwrap(), "1");
     }
     let arrivals = vendor.arrivals();
-    // What met the farewell on its way was sent again.
+    // Requests that met the GOAWAY on their way were sent again.
     assert!((12..=16).contains(&arrivals.len()) && arrivals.last().unwrap().connection >= 2, "{}", arrivals.len());
     replica.stop().await;
 }
@@ -130,7 +130,7 @@ async fn too_many_calls_are_too_many_over_http2() {
     replica.stop().await;
 }
 
-/// When the calls of an account count as made, the first first.
+/// The times at which the calls of an account count, in order.
 async fn counted(replica: &Replica) -> Vec<Timestamp> {
     let query = "select granted_at from call_grants, generate_series(1, number) order by granted_at";
     let counted: Vec<jiff_sqlx::Timestamp> = sqlx::query_scalar(query).fetch_all(replica.pool()).await.unwrap();
@@ -167,7 +167,7 @@ async fn a_call_that_waited_for_the_handshake_counts_from_its_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_waited_for_its_turn_on_a_connection_counts_no_earlier_than_it_arrived() {
     let authority = Authority::new();
-    // It takes one request at a time, and says so. Nothing tells us how long a request waits for the others.
+    // The source accepts one request at a time, and says so. Nothing shows how long a request waits for the others.
     let vendor = Streams::start(authority.greeting(SOUND, "h2"), 1, |_| Deed::After(Duration::from_millis(500), "1")).await;
     let replica = Replica::start(&vendor.url(), narrow(trusting(&authority))).await;
     replica.ask("get", "first").await.unwrap();

@@ -1,4 +1,4 @@
-//! What a source says of its limits, and how long one that fails is left alone.
+//! Rate limits that a source reports, and the circuit breaker of a source that fails.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ async fn row(replica: &Replica) -> AccountRow {
     get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap()
 }
 
-/// For how long Postgres lets no call begin.
+/// For how many seconds Postgres allows no call.
 async fn blocked(replica: &Replica) -> f64 {
     let query = "select coalesce(extract(epoch from greatest(blocked_until, allowance_until) - clock_timestamp())::float8, 0) from upstream_accounts";
     sqlx::query_scalar(query).fetch_one(replica.pool()).await.unwrap()
 }
 
-/// Asks with no patience.
+/// Makes a call with a very short timeout.
 async fn try_call(replica: &Replica, about: &str) -> Result<(), CallError> {
     replica.account.call(&ApiRequest::about("get", about), CallPriority::Live, Duration::from_millis(300)).await.map(drop)
 }
@@ -53,7 +53,7 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
             assert!(matches!(try_call(replica, "b").await, Err(CallError::RateLimited)));
         }
         assert_eq!(vendor.arrivals().len(), 1);
-        assert!(one.account.is_callable(), "that is no fault");
+        assert!(one.account.is_open(), "throttling does not count as a failure");
         one.stop().await;
         two.stop().await;
     }
@@ -68,8 +68,8 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
         assert!(matches!(try_call(&replica, "a").await, Err(CallError::Status(429))));
         let ask = ApiRequest::about("get", "b");
         let called = replica.account.call(&ask, CallPriority::Live, Duration::from_secs(timeout));
-        // Long before its time is up.
-        let called = tokio::time::timeout(Duration::from_secs(20), called).await.expect("it is told");
+        // Long before its timeout.
+        let called = tokio::time::timeout(Duration::from_secs(20), called).await.expect("the waiting call is notified");
         assert!(if is_had { called.is_ok() } else { matches!(called, Err(CallError::RateLimited)) });
         assert_eq!(vendor.arrivals().len(), 1 + usize::from(is_had));
         replica.stop().await;
@@ -80,7 +80,7 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
 async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
     let epoch = now().as_second() + 30;
     let vendor = Vendor::start(move |arrival| {
-        // It has six left, and that takes part in it.
+        // Six calls are left at the source, including this one.
         let left = 5_usize.saturating_sub(arrival.number).to_string();
         answer(200, &[("X-RateLimit-Limit", "60"), ("X-RateLimit-Remaining", &left), ("X-RateLimit-Reset", &epoch.to_string())], b"1")
     })
@@ -91,7 +91,7 @@ async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
         refused += usize::from(matches!(try_call(&replica, &n.to_string()).await, Err(CallError::RateLimited)));
     }
     assert_eq!((vendor.arrivals().len(), refused), (6, 4));
-    assert!(row(&replica).await.spent_until.is_some(), "that is shown");
+    assert!(row(&replica).await.spent_until.is_some(), "the limit is reported");
     replica.stop().await;
 }
 
@@ -140,8 +140,8 @@ async fn an_account_that_fails_is_left_alone_until_one_call_finds_it_well() {
         assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::CircuitOpen)));
     }
     assert_eq!(vendor.arrivals().len(), 3);
-    until("it may be tried", || replica.account.is_callable()).await;
-    // There is only one that tries; nobody else waits for it.
+    until("it may be tried", || replica.account.is_open()).await;
+    // Only one call tests the source. No other call waits for it.
     let names: Vec<String> = (0..5).map(|n| n.to_string()).collect();
     let tried = futures_util::future::join_all(names.iter().map(|name| replica.ask("get", name))).await;
     assert_eq!(tried.iter().filter(|tried| matches!(tried, Err(CallError::Status(503)))).count(), 1);
@@ -149,8 +149,8 @@ async fn an_account_that_fails_is_left_alone_until_one_call_finds_it_well() {
     assert_eq!(vendor.arrivals().len(), 4);
     assert!(!replica.account.is_callable());
     vendor.behave(|_| json(200, "1"));
-    until("it may be tried again", || replica.account.is_callable()).await;
-    assert_eq!(replica.ask("get", "probe").await.unwrap(), "1", "whoever tries gets the answer");
+    until("it may be tried again", || replica.account.is_open()).await;
+    assert_eq!(replica.ask("get", "probe").await.unwrap(), "1", "the testing call gets the answer");
     assert_eq!(replica.ask("get", "a").await.unwrap(), "1");
     replica.stop().await;
 }
@@ -164,7 +164,7 @@ async fn how_an_account_is_doing_is_kept() {
     for n in 0..5 {
         assert!(replica.ask_as(CallPriority::Backfill, "get", &n.to_string()).await.is_err());
     }
-    // What changes something is written down at once, but beside the call.
+    // A changed limit is saved at once, but not as part of the call.
     let mut kept = row(&replica).await;
     for _ in 0..200 {
         if kept.open_until.is_some() {

@@ -1,4 +1,5 @@
-//! A source that speaks HTTP/2: does with each request what a test wants, and keeps what arrived, when, and on which connection.
+//! A source that speaks HTTP/2. It handles each request as a test wants, and records when and on which connection each
+//! arrived.
 
 use std::io::Cursor;
 use std::net::SocketAddr;
@@ -17,32 +18,32 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Debug, Clone)]
 pub struct Arrival {
     pub at: Instant,
-    /// How many were there before it.
+    /// The number of earlier requests.
     pub number: usize,
-    /// How many connections there were before its.
+    /// The number of earlier connections.
     pub connection: usize,
     pub path: String,
     pub authorization: String,
 }
 
-/// What is done about a request.
+/// The handling of a request.
 #[derive(Clone)]
 pub enum Deed {
-    /// It is answered with JSON.
+    /// Respond with JSON.
     Answer(u16, &'static str),
-    /// With a header besides.
+    /// Respond with JSON and one more header.
     Headed(u16, &'static str, &'static str),
-    /// Some time later.
+    /// Respond after a delay.
     After(Duration, &'static str),
-    /// Never; its connection lives.
+    /// Never respond, and keep the connection open.
     Hang,
-    /// It is taken back.
+    /// Reset the stream.
     Reset(Reason),
-    /// It is answered, and nothing more is taken on its connection.
+    /// Respond, and accept no more requests on the connection.
     Leave(&'static str),
-    /// The connection is broken off, with all that is on it.
+    /// Abort the connection with all its streams.
     Break,
-    /// From now on nothing is read from the connection, nor written to it.
+    /// Read and write nothing more on the connection.
     Freeze,
 }
 
@@ -65,7 +66,7 @@ impl Drop for Streams {
 type Seen = (Arc<Mutex<Vec<Arrival>>>, Arc<Mutex<Behaviour>>);
 
 impl Streams {
-    /// Takes so many requests at once on a connection.
+    /// Accepts this many requests at once on a connection.
     pub async fn start(greeting: Arc<ServerConfig>, at_once: u32, behaviour: impl Fn(&Arrival) -> Deed + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -82,7 +83,7 @@ impl Streams {
         Self { address, arrivals, behaviour, task: task.abort_handle() }
     }
 
-    /// From now on it behaves like this.
+    /// Sets the handling of later requests.
     pub fn behave(&self, behaviour: impl Fn(&Arrival) -> Deed + Send + Sync + 'static) {
         *self.behaviour.lock().unwrap() = Arc::new(behaviour);
     }
@@ -135,7 +136,7 @@ async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Cursor<V
         Deed::Reset(reason) => return respond.send_reset(reason),
         Deed::Hang | Deed::Leave(_) | Deed::Break | Deed::Freeze => return std::future::pending().await,
     };
-    // A request whose body nobody reads would be reset.
+    // A request with an unread body would be reset.
     let mut said = request.into_body();
     while let Some(Ok(bytes)) = said.data().await {
         let _ = said.flow_control().release_capacity(bytes.len());

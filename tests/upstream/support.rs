@@ -1,4 +1,5 @@
-//! One Postgres for the test process, a database for each test, and accounts whose API words questions as tests put them.
+//! One Postgres for the test process, a database for each test, and accounts whose API sends exactly the requests of
+//! the tests.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,15 +29,15 @@ use reqwest::Certificate;
 use serde_json::json;
 use uuid::Uuid;
 
-/// The key of every test's account.
+/// The API key of every test's account.
 pub const TOKEN: &str = "the-token-of-the-tests";
 
-/// When tests happen.
+/// The current time in tests.
 pub fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
-/// Where temporary servers may keep their data: `postgres` must reach it even when tests run as root.
+/// The data directory of temporary servers. `postgres` must reach it even if the tests run as root.
 fn scratch() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let reachable = |dir: &Path| {
@@ -51,7 +52,7 @@ struct Cluster {
     template: tokio::sync::Mutex<bool>,
 }
 
-/// The server dies with this process, whatever kills it; its directory is removed by the next run.
+/// The server ends with this process, however the process ends. The next run removes its directory.
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
@@ -92,7 +93,7 @@ pub async fn database() -> String {
     name
 }
 
-/// An API whose questions are paths, URLs and what is posted, and whose readings are the bodies.
+/// An API whose requests are paths, URLs and posted bodies, and whose parsed replies are the bodies.
 struct Plain;
 
 impl ApiConnector for Plain {
@@ -148,7 +149,7 @@ pub struct Replica {
     pub account: Arc<UpstreamClient>,
 }
 
-/// How an account differs from the usual one.
+/// The differences between an account and the usual one.
 #[derive(Clone)]
 pub struct Options {
     pub calls: u32,
@@ -156,7 +157,7 @@ pub struct Options {
     pub credential: Credential,
     pub origins: Vec<String>,
     pub settings: CallSettings,
-    /// Who is trusted besides whom the machine trusts.
+    /// A trusted authority in addition to those of the machine.
     pub authority: Option<Certificate>,
 }
 
@@ -201,7 +202,7 @@ impl Replica {
         &self.database.pool
     }
 
-    /// Asks, and gives the body.
+    /// Makes a call, and returns the body.
     pub async fn ask(&self, what: &str, about: &str) -> Result<String, CallError> {
         self.ask_as(CallPriority::Live, what, about).await
     }
@@ -211,7 +212,7 @@ impl Replica {
         Ok(heard.there.concat())
     }
 
-    /// Ends, and sees that nothing is left.
+    /// Stops, and asserts that nothing is left.
     pub async fn stop(self) {
         until("nothing is under way", || self.account.calls_under_way() == 0).await;
         tokio::time::timeout(Duration::from_secs(10), self.background.end()).await.expect("all tasks end");
@@ -219,7 +220,7 @@ impl Replica {
     }
 }
 
-/// Waits until something is so: it will be soon, but not at once.
+/// Waits until a condition is true: it becomes true soon, but not at once.
 pub async fn until(what: &str, is_so: impl Fn() -> bool) {
     for _ in 0..1_000 {
         if is_so() {

@@ -1,4 +1,4 @@
-//! Sources that are spoken to in secret: who is trusted, and what becomes of those who are not.
+//! Sources with TLS: which certificates are trusted, and how errors are reported.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::streams::{Deed, Streams};
 use crate::support::{Options, Replica, TOKEN};
 use crate::vendor::{Vendor, json};
 
-/// What each of two things that an HTTP source may speak is called in the handshake.
+/// The names of the two protocols in the handshake.
 const PROTOCOLS: [&str; 2] = ["http/1.1", "h2"];
 
 pub fn trusting(authority: &Authority) -> Options {
@@ -29,7 +29,7 @@ fn token_at(token_url: &str) -> Credential {
     Credential::ClientCredentials(ClientCredentials { token_url, client_id, client_secret, audience: String::new(), style: TokenStyle::Form })
 }
 
-/// What the health of the account says, once it says something.
+/// The reported failure of the account, once there is one.
 async fn failure(replica: &Replica) -> String {
     for _ in 0..1_000 {
         let row = get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap();
@@ -38,7 +38,7 @@ async fn failure(replica: &Replica) -> String {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it is not left alone");
+    panic!("the circuit breaker is closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,7 +61,7 @@ async fn a_token_is_fetched_in_secret_too() {
     let tokens = |path: &str| if path == "/oauth:token" { "{\"access_token\":\"token-1\"}" } else { "1" };
     let one = Vendor::secure(&authority.greeting(SOUND, "http/1.1"), Duration::ZERO, move |arrival| json(200, tokens(&arrival.target))).await;
     let two = Streams::start(authority.greeting(SOUND, "h2"), 100, move |arrival| Deed::Answer(200, tokens(&arrival.path))).await;
-    // Also from a host of its own, that speaks otherwise.
+    // Also from a host of its own, with another protocol.
     for (url, token_url) in
         [(one.url(), "/oauth:token".to_owned()), (two.url(), "/oauth:token".to_owned()), (two.url(), format!("{}/oauth:token", one.url()))]
     {
@@ -107,7 +107,7 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
                 assert!(matches!(heard, Err(CallError::UntrustedCertificate(why)) if why == expected), "{words}: {heard:?}");
                 assert!(heard.unwrap_err().is_retryable(), "a certificate can be renewed");
             }
-            assert!(matches!(replica.ask("get", "3").await, Err(CallError::CircuitOpen)), "it is left alone");
+            assert!(matches!(replica.ask("get", "3").await, Err(CallError::CircuitOpen)), "the circuit breaker is open");
             assert_eq!(failure(&replica).await, words);
             assert!(vendor.arrivals().is_empty());
             replica.stop().await;
@@ -135,7 +135,7 @@ async fn without_an_authority_besides_the_machine_s_nobody_of_ours_is_trusted() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_without_tls_or_with_an_old_one_gets_nothing() {
     let authority = Authority::new();
-    // The last one means: I speak none of these versions.
+    // The last one is a TLS alert: none of these versions is supported.
     for words in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"SSH-2.0-OpenSSH\r\n", b"\x15\x03\x01\x00\x02\x02\x46"] {
         let replica = Replica::start(&blurt(words).await, trusting(&authority)).await;
         let heard = replica.ask("get", "a").await;
@@ -146,7 +146,7 @@ async fn a_source_without_tls_or_with_an_old_one_gets_nothing() {
         let vendor = Vendor::secure(&authority.curious(SOUND, protocol), Duration::ZERO, |_| json(200, "1")).await;
         let replica = Replica::start(&vendor.url(), trusting(&authority)).await;
         let heard = replica.ask("get", "a").await;
-        // It says so after the handshake: whether that is read depends on who is faster.
+        // The alert comes after the handshake. Whether it is read depends on timing.
         assert!(matches!(heard, Err(CallError::TlsFailed | CallError::Unreachable)), "{protocol}: {heard:?}");
         assert!(vendor.arrivals().is_empty());
         replica.stop().await;
@@ -164,7 +164,7 @@ async fn a_handshake_that_hangs_ends_when_connecting_has_to() {
     replica.stop().await;
 }
 
-/// Takes in the greeting, says something, and goes.
+/// Reads the greeting, sends these words, and closes.
 async fn blurt(words: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! Tokens: fetched once for all, kept, renewed, and refused.
+//! Tokens: fetched once for all calls, cached, renewed, and refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ fn options(token_url: &str, style: TokenStyle) -> Options {
     Options { credential, ..Options::default() }
 }
 
-/// Gives tokens that are numbered, and answers whoever has the newest.
+/// Issues numbered tokens, and answers requests with the newest one.
 fn with_tokens(lasts: u64, answered: impl Fn(&str) -> bool + Send + Sync + 'static) -> impl Fn(&Arrival) -> Act + Send + Sync {
     let given = AtomicUsize::new(0);
     move |arrival| {
@@ -77,7 +77,7 @@ async fn a_token_that_is_refused_is_renewed_once_for_all() {
     let vendor = Vendor::start(with_tokens(3_600, |authorization| authorization == "Bearer token-1")).await;
     let replica = Replica::start(&vendor.url(), options("/oauth:token", TokenStyle::Json)).await;
     replica.ask("get", "a").await.unwrap();
-    // Whatever was given before is no longer good.
+    // Earlier tokens are no longer valid.
     vendor.behave(with_second_token());
     let asks: Vec<String> = (0..6).map(|n| n.to_string()).collect();
     let all = futures_util::future::join_all(asks.iter().map(|about| replica.ask("get", about))).await;
@@ -98,7 +98,7 @@ async fn a_token_that_has_ended_is_not_used() {
     let vendor = Vendor::start(with_tokens(1, |_| true)).await;
     let replica = Arc::new(Replica::start(&vendor.url(), options("/oauth:token", TokenStyle::Json)).await);
     replica.ask("get", "a").await.unwrap();
-    // It lasts a second.
+    // It is valid for a second.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     replica.ask("get", "b").await.unwrap();
     let seen: Vec<_> = vendor.arrivals().iter().filter_map(|arrival| arrival.header("authorization").map(str::to_owned)).collect();
@@ -133,7 +133,7 @@ async fn who_finds_out_whether_an_account_is_back_asks_for_a_token_however_often
             Err(CallError::CircuitOpen) => tokio::time::sleep(Duration::from_millis(20)).await,
             heard => panic!("{heard:?}"),
         }
-        assert_eq!(tokens(&vendor).len(), without, "nobody finds anything out without asking");
+        assert_eq!(tokens(&vendor).len(), without, "a revoked token is noticed by a request only");
     }
     replica.stop().await;
 }

@@ -1,4 +1,4 @@
-//! A source whose API does what a test wants, to the byte, and keeps what arrived and when.
+//! A source whose API responds exactly as a test wants, and records which requests arrived and when.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Debug, Clone)]
 pub struct Arrival {
     pub at: Instant,
-    /// How many were there before it.
+    /// The number of earlier requests.
     pub number: usize,
     pub method: String,
     pub target: String,
@@ -29,21 +29,21 @@ impl Arrival {
     }
 }
 
-/// What is done about a request.
+/// The handling of a request.
 pub enum Act {
-    /// Answered with these bytes; then the next one may come on the same connection.
+    /// Respond with these bytes. The connection stays open for the next request.
     Answer(Vec<u8>),
-    /// Sent as it is, and then the connection is closed.
+    /// Send these bytes, and close the connection.
     Close(Vec<u8>),
-    /// Sent as it is, and then nothing more.
+    /// Send these bytes, and then nothing more.
     Hang(Vec<u8>),
-    /// Sent, then the last piece again and again, until nobody reads it any more.
+    /// Send these bytes, then the last piece repeatedly, until the client stops reading.
     Endless(Vec<u8>, Vec<u8>),
-    /// First some time passes.
+    /// Wait first.
     After(Duration, Box<Act>),
 }
 
-/// An answer with a body.
+/// A response with a body.
 pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Act {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let head = format!("HTTP/1.1 {status} Whatever\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
@@ -77,7 +77,7 @@ impl Vendor {
         Self::start_with(None, behaviour).await
     }
 
-    /// One that speaks TLS, and may take its time for the handshake.
+    /// A server with TLS, which may delay the handshake.
     pub async fn secure(greeting: &Arc<ServerConfig>, takes: Duration, behaviour: impl Fn(&Arrival) -> Act + Send + Sync + 'static) -> Self {
         Self::start_with(Some((TlsAcceptor::from(Arc::clone(greeting)), takes)), behaviour).await
     }
@@ -113,7 +113,7 @@ impl Vendor {
         Self { address, arrivals, behaviour, connections, scheme, task: task.abort_handle() }
     }
 
-    /// From now on it behaves like this.
+    /// Sets the handling of later requests.
     pub fn behave(&self, behaviour: impl Fn(&Arrival) -> Act + Send + Sync + 'static) {
         *self.behaviour.lock().unwrap() = Arc::new(behaviour);
     }
@@ -122,7 +122,7 @@ impl Vendor {
         self.arrivals.lock().unwrap().clone()
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
@@ -155,7 +155,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, arrivals: Arc<Mu
             }
             Act::Hang(bytes) => {
                 let _ = stream.write_all(&bytes).await;
-                // Until the other side goes.
+                // Until the other side closes.
                 let _ = stream.read(&mut [0]).await;
                 return;
             }

@@ -1,4 +1,4 @@
-//! Whatever is signed holds for nothing else: not one bit of it may be another.
+//! A signature is valid for the signed bytes only: changing any bit makes it invalid.
 
 use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::VerificationError;
@@ -14,7 +14,7 @@ fn flipped(bytes: &[u8], bit: usize) -> Vec<u8> {
     bytes
 }
 
-/// An object whose texts are spelled in another way, or whose hash has its letters in the other case, is the same.
+/// An object with its texts escaped in another way, or with its hash in another letter case, is the same object.
 fn same_object(one: &[u8], other: &[u8]) -> bool {
     let read = |bytes: &[u8]| {
         let mut value: Value = serde_json::from_slice(bytes).ok()?;
@@ -61,7 +61,7 @@ fn is_hex(text: &str) -> bool {
     text.trim_start_matches("sha1=").bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Bits are flipped in the bytes of a signature, since its letters may have another case.
+/// Bits are flipped in the bytes of a signature, because its letters may have another case.
 fn judge(outcome: Result<(), VerificationError>, flip: bool) -> Result<(), TestCaseError> {
     prop_assert_eq!(outcome, if flip { Err(VerificationError::Wrong("signature")) } else { Ok(()) });
     Ok(())

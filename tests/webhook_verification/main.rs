@@ -1,4 +1,4 @@
-//! What proves that a webhook is its source's own: what is let in, and what is not.
+//! Webhook verification: which webhooks are accepted and which are rejected.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
 
 mod bits;
@@ -23,7 +23,8 @@ const OLD: &str = "the-secret-of-before-0";
 const NEW: &str = "the-secret-from-now-on";
 const OTHER: &str = "somebody-elses-secret-";
 
-/// What these settings of a source's `webhook` table make of it. The name of an environment variable is the secret itself.
+/// The verifier and the mistakes for these settings of a source's `webhook` table. The name of an environment variable
+/// is the secret itself.
 fn settled(source: Source, webhook: &str) -> (Option<Box<dyn Verification>>, Vec<(String, String)>) {
     let settings: SourceSettings = toml::from_str(&format!("[{}.webhook]\n{webhook}", source.as_str())).unwrap();
     let fetch = |place: &SecretRef| match place {
@@ -35,7 +36,7 @@ fn settled(source: Source, webhook: &str) -> (Option<Box<dyn Verification>>, Vec
     (proof, keys.into_mistakes().concat())
 }
 
-/// The proof of settings without mistakes.
+/// The verifier of settings without mistakes.
 fn proof(source: Source, webhook: &str) -> Box<dyn Verification> {
     let (proof, mistakes) = settled(source, webhook);
     assert_eq!(mistakes, []);

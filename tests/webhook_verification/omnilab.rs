@@ -1,4 +1,4 @@
-//! Standard Webhooks, with what OmniLab leaves open.
+//! Standard Webhooks, with the parts that OmniLab's documentation leaves open.
 
 use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::{Verification, VerificationError};
@@ -118,7 +118,7 @@ fn bodies_are_taken_as_bytes() {
     assert_eq!(sent(&*door, &timestamp, &signed(NEW, "msg_1", &timestamp, b"{}"), b"{} "), Err(VerificationError::Wrong("signature")));
 }
 
-/// Somebody writes into a comment what would be another time stamp, and OmniLab signs it.
+/// A person's comment looks like another timestamp, and OmniLab signs it.
 #[test]
 fn an_id_is_not_continued_by_the_body() {
     let (door, timestamp) = (door("", &[NEW]), at(0));
@@ -166,6 +166,6 @@ fn another_header_is_looked_at_besides_the_signature() {
         for wrong in ["", "Bearer", "Bearer abc-def-gh", "Bearer abc-def-ghi ", "Bearer abc-def-ghi,Bearer abc-def-ghi"] {
             assert_eq!(by(NEW, Some(wrong)), Err(VerificationError::Wrong("authorization")), "{wrong}");
         }
-        assert_eq!(by(OTHER, Some("Bearer abc-def-ghi")), Err(VerificationError::Wrong("signature")), "it stands for no signature");
+        assert_eq!(by(OTHER, Some("Bearer abc-def-ghi")), Err(VerificationError::Wrong("signature")), "it does not replace a signature");
     }
 }

@@ -1,4 +1,4 @@
-//! Signatures over the body in one header: Omneo's, and OmnioTap's as the settings have it.
+//! Signatures over the body in one header: Omneo's, and OmnioTap's as set.
 
 use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::{Verification, VerificationError};
@@ -55,8 +55,8 @@ fn hex_has_either_case_and_nothing_else() {
 
 #[test]
 fn base64_is_of_the_standard_alphabet_with_padding_or_without() {
-    let door = door(Source::OmnioTap, "encoding = \"base64\"\nsignature_header = \"h\"", &[NEW]);
-    // A body whose signature has letters that the alphabets differ in.
+    let door = door(Source::OmnioTap, "encoding = \"base64\"\nheader = \"h\"", &[NEW]);
+    // A body whose signature contains letters in which the alphabets differ.
     let body = (0_u32..).map(|n| n.to_string()).find(|body| base64(&hmac_sha256(NEW.as_bytes(), body.as_bytes())).contains('+')).unwrap();
     let right = base64(&hmac_sha256(NEW.as_bytes(), body.as_bytes()));
     let given = |signature: &str| check(&*door, &[("h", signature)], body.as_bytes());

@@ -1,4 +1,4 @@
-//! Secrets in the URL, no proof, and that nothing shows a secret.
+//! Secrets in the URL, no verification, and that no output shows a secret.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ fn a_secret_in_the_url_is_whole_and_one_of_those_that_are_valid() {
         }
         let door = proof(source, &format!("verification = \"secret\"\nsecret_in = \"query\"\n{}", secrets(&[NEW])));
         assert_eq!(door.secret_in(), Some(SecretIn::Query));
-        assert_eq!(with(&*door, Some(OLD)), Err(VerificationError::Wrong("secret in the URL")), "the old one is taken out");
+        assert_eq!(with(&*door, Some(OLD)), Err(VerificationError::Wrong("secret in the URL")), "the old one is removed");
     }
 }
 

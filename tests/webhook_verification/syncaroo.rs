@@ -1,4 +1,4 @@
-//! The hash of an object, of which nothing is published but that there is one.
+//! The hash of an object. Syncaroo publishes only that it exists.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ fn while_a_secret_is_changed_both_are_valid() {
     assert_eq!(by(&*door("", &[NEW]), OLD), Err(VerificationError::Wrong("hash")));
 }
 
-/// The body as it came, and the text that was hashed in each way of writing.
+/// The body as received, and the hashed text in each serialization.
 #[test]
 fn the_text_is_the_object_without_its_hash() {
     for (body, compact, php, python, sorted) in [

@@ -1,4 +1,4 @@
-//! What others signed (`fixtures/signatures`), through the settings as they are read from a file.
+//! Signatures by other implementations (`fixtures/signatures`), verified with settings from a file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub fn vectors() -> Vec<Vector> {
 fn vector(source: Source, path: &Path) -> Vector {
     let written: Written = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("secret-{}", uuid::Uuid::new_v4()));
-    // As an editor leaves it.
+    // With a newline at the end, as editors write it.
     std::fs::write(&file, format!("{}\n", written.secret)).unwrap();
     let settings = format!(
         "[brands.demo.sources.{}.webhook]\nsecrets = [{{ file = \"{}\" }}]\n{}",
@@ -84,6 +84,6 @@ fn what_is_let_in_keeps_its_body_and_the_headers_that_reading_needs() {
         let incoming = UnverifiedWebhook { headers: &vector.headers, secret: None, body: &vector.body, received_at: vector.received_at };
         let admitted = vector.door.verify(reader, &incoming).map_err(|refused| refused.to_string()).unwrap();
         assert!(admitted.delivery.body == vector.body && admitted.delivery.received_at == vector.received_at);
-        assert_eq!(admitted.delivery.headers.keys().collect::<Vec<_>>(), ["webhook-id"], "no signature is kept");
+        assert_eq!(admitted.delivery.headers.keys().collect::<Vec<_>>(), ["webhook-id"], "no signature is stored");
     }
 }

@@ -1,4 +1,4 @@
-//! Merges that a source made: who is an alias of whom.
+//! Merges that a source made: which record is an alias of which.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::customer::model::record::{RecordKey, SourceMerge};
 
-/// The merges of a component, followed to their ends.
+/// The merges of a component. Chains of merges are followed to the final record.
 #[derive(Debug, Default, Clone)]
 pub struct Aliases {
     winners: BTreeMap<RecordKey, RecordKey>,
@@ -14,8 +14,8 @@ pub struct Aliases {
 }
 
 impl Aliases {
-    /// One winner per loser (the latest; at the same time the greater key), chains followed to the end, and every cycle
-    /// broken so that the winner of its latest merge stays.
+    /// Builds the aliases. Each loser has one winner: that of the latest merge, and at the same time the greater key.
+    /// Chains are followed to the final record. A cycle is broken so that the winner of its latest merge remains.
     #[must_use]
     pub fn new(merges: &[SourceMerge]) -> Self {
         let merges = || merges.iter().filter(|merge| merge.loser != merge.winner);
@@ -46,8 +46,8 @@ impl Aliases {
         self.pairs.iter().map(|(loser, winner)| (loser, winner))
     }
 
-    /// Every key that a merge named, with the one that stands for it. A later merge of the same loser into another record doesn't
-    /// undo that the source named the earlier winner.
+    /// Every key that a merge names, with the record that represents it. If the same loser is later merged into another
+    /// record, the earlier winner stays listed.
     pub fn iter(&self) -> impl Iterator<Item = (&RecordKey, &RecordKey)> {
         let named: BTreeSet<&RecordKey> = self.pairs().flat_map(|(loser, winner)| [loser, winner]).collect();
         named.into_iter().map(|key| (key, self.canonical(key)))

@@ -1,4 +1,4 @@
-//! What templates can do with dates and money, in the brand's time zone and language.
+//! Template filters for dates, money and URLs, in the brand's time zone and language.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -13,10 +13,10 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::customer::model::source::UnknownName;
 
-/// What may stand in a URL as it is (RFC 3986, section 2.3).
+/// Characters that need no encoding in a URL (RFC 3986, section 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A language that the built-in messages and the numbers are written in.
+/// A language of the built-in messages and of number formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Locale {
     /// English: `1,234.50`.
@@ -56,14 +56,14 @@ impl FromStr for Locale {
     }
 }
 
-/// Adds `date`, `datetime`, `time`, `money`, `number` and `urlencode` to the filters that every template has.
+/// Adds `date`, `datetime`, `time`, `money`, `number` and `urlencode` to the built-in filters of the template engine.
 pub(crate) fn register(environment: &mut Environment<'static>, zone: &TimeZone, locale: Locale) {
     for (name, format) in [("date", "%Y-%m-%d"), ("datetime", "%Y-%m-%d %H:%M"), ("time", "%H:%M")] {
         let zone = zone.clone();
         environment.add_filter(name, move |value: &Value| match point_in_time(value, &zone) {
             Some(at) => Ok(at.strftime(format).to_string()),
             None if value.is_undefined() || value.is_none() || value.as_str().is_some_and(|text| text.trim().is_empty()) => Ok(String::new()),
-            None => Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "no date, or none that can be read")),
+            None => Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "not a date")),
         });
     }
     environment.add_filter("number", move |value: &Value| number(value, locale, None));
@@ -82,7 +82,8 @@ pub(crate) fn register(environment: &mut Environment<'static>, zone: &TimeZone, 
     });
 }
 
-/// RFC 3339, or a date with or without a time (then UTC, as the sources write it). A date with midnight behind it is a day.
+/// Parses RFC 3339, or a date with or without a time (in UTC, as the sources write it). A date at midnight counts as a
+/// day.
 fn point_in_time(value: &Value, zone: &TimeZone) -> Option<Zoned> {
     let text = value.as_str().map(|text| text.trim().replace('/', "-"))?;
     let text = text.split('[').next().map(|text| text.strip_suffix("T00:00:00").or_else(|| text.strip_suffix(" 00:00:00")).unwrap_or(text))?;
@@ -97,15 +98,16 @@ fn point_in_time(value: &Value, zone: &TimeZone) -> Option<Zoned> {
     Some(text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.with_time_zone(zone.clone()))
 }
 
-/// How many decimals an amount of a currency has (ISO 4217): two where none is named, and as many as are there where it isn't known.
+/// The number of decimals of a currency (ISO 4217). Two if no currency is named. For an unknown currency, as many as
+/// the amount has.
 fn minor_units(code: Option<&str>, amount: &Value) -> u32 {
     let Some(code) = code else { return 2 };
     let exponent = Currency::from_code(&code.to_ascii_uppercase()).and_then(|currency| currency.exponent());
     exponent.map_or_else(|| decimal(&amount.to_string()).map_or(2, |amount| amount.normalize().scale().max(2)), u32::from)
 }
 
-/// A number with separators of thousands, in exactly the digits that it has; what is no number, or has more digits than anybody
-/// can read, stays as it is.
+/// A number with thousands separators and exactly its own digits. A text that is not a number, or has too many digits
+/// to read, stays unchanged.
 fn number(value: &Value, locale: Locale, decimals: Option<u32>) -> String {
     let text = if value.is_undefined() || value.is_none() { String::new() } else { value.to_string() };
     let Some(amount) = decimal(&text) else { return text };
@@ -119,7 +121,7 @@ fn number(value: &Value, locale: Locale, decimals: Option<u32>) -> String {
     };
     let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
     let (thousands, point) = locale.separators();
-    // Nothing is owed where nothing is left after rounding.
+    // No minus sign for an amount that is rounded to zero.
     let mut out = if amount.is_sign_negative() && !amount.is_zero() { "-".to_owned() } else { String::new() };
     for (n, digit) in whole.chars().enumerate() {
         if n > 0 && whole.len().saturating_sub(n).is_multiple_of(3) {
@@ -134,7 +136,7 @@ fn number(value: &Value, locale: Locale, decimals: Option<u32>) -> String {
     out
 }
 
-/// A number as it is written, never through a float.
+/// Parses a number exactly, without a float.
 fn decimal(text: &str) -> Option<Decimal> {
     let text = text.trim();
     let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.' || c == '+') && text.contains(|c: char| c.is_ascii_digit());

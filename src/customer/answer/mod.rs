@@ -1,4 +1,4 @@
-//! The documented response: exactly these keys, in this order, all values strings.
+//! The documented response for Omnidesk: exactly these keys, in this order, all values strings.
 
 pub mod aliases;
 pub mod filters;
@@ -9,24 +9,24 @@ pub mod template_check;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-/// One customer of the response array.
+/// One customer in the response array.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// What the customer is found by.
+    /// The customer's addresses.
     pub addresses: Vec<Address>,
-    /// Given name, `""` when unknown.
+    /// Given name, or `""` if unknown.
     #[serde(rename = "customerFirstname")]
     pub customer_firstname: String,
     /// The customer's id.
     #[serde(rename = "customerID")]
     pub customer_id: String,
-    /// Family name, `""` when unknown.
+    /// Family name, or `""` if unknown.
     #[serde(rename = "customerLastname")]
     pub customer_lastname: String,
-    /// Fields of the admin's choice, in the configured order.
+    /// Custom fields, in the order of the settings.
     #[serde(rename = "customFields")]
     pub custom_fields: Vec<CustomField>,
-    /// What happened, newest first.
+    /// Events, newest first.
     pub timeline: Vec<TimelineItem>,
 }
 
@@ -57,10 +57,10 @@ impl Serialize for CustomField {
     }
 }
 
-/// Something that happened.
+/// One event of the timeline.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct TimelineItem {
-    /// The source's id.
+    /// The event's id at the source.
     #[serde(rename = "externalID")]
     pub external_id: String,
     /// `YYYY-MM-DD HH:MM:SS` in the brand's time zone.
@@ -69,11 +69,11 @@ pub struct TimelineItem {
     /// `event`, unless the settings say otherwise.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What agents read.
+    /// The message that agents read.
     pub message: String,
-    /// The system's lower-case name.
+    /// The source's lower-case name.
     pub source: &'static str,
-    /// Where to see more, or `""`.
+    /// Link to the event, or `""`.
     pub url: String,
 }
 

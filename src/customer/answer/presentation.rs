@@ -1,7 +1,6 @@
-//! From a merged profile and its events to the answer that agents see, through the brand's templates.
+//! Renders a merged profile and its events into the answer that agents see, with the brand's templates.
 //!
-//! Templates have no clock and no access to anything but what they are given, so the same facts and settings always give
-//! the same bytes.
+//! Templates have no clock and no access to other data, so the same facts and settings always give the same bytes.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,45 +20,47 @@ use crate::customer::model::event::{Event, field};
 use crate::customer::model::source::Source;
 use crate::customer::model::text;
 
-/// What a brand's settings say about what agents see.
+/// A brand's settings for its answers.
 #[derive(Debug, Clone)]
 pub struct PresentationRules {
-    /// For `lastUpdate` and the date filters.
+    /// Time zone of `lastUpdate` and of the date filters.
     pub time_zone: TimeZone,
-    /// The time zone's name, as the settings have it.
+    /// The time zone's name in the settings.
     pub time_zone_name: String,
-    /// `en` or `nl`.
+    /// Language of the built-in messages and of number formats.
     pub locale: filters::Locale,
-    /// Name and template, in order.
+    /// Custom fields: name and template, in order.
     pub custom_fields: Vec<(String, String)>,
-    /// Event type to template, over those of the locale.
+    /// Message templates by event type. They override those of the locale.
     pub messages: BTreeMap<String, String>,
-    /// The page of an event at its source.
+    /// Link templates for events, by source.
     pub url_templates: BTreeMap<Source, String>,
-    /// `timeline[].type`.
+    /// The value of `timeline[].type`.
     pub timeline_type: String,
-    /// How many events an answer shows.
+    /// The most events in an answer.
     pub timeline_limit: usize,
-    /// Event types that agents don't see.
+    /// Event types that are hidden from agents.
     pub hidden_events: Vec<String>,
-    /// What else decides an answer, as text: whoever changes it makes answers be rendered anew.
+    /// Other settings that affect answers, as text. It is part of the hash, so a change makes stored answers be
+    /// rendered again.
     pub merging: String,
 }
 
-/// A template that can't be used.
+/// A template that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct TemplateError {
-    /// Which one: `custom_fields.0.value`, `messages.omneo.transaction`, `sources.omneo.url`.
+    /// The template's place in the settings: `custom_fields.0.value`, `messages.omneo.transaction`,
+    /// `sources.omneo.url`.
     pub template: String,
-    /// What is wrong with it.
+    /// What is wrong with the template.
     pub problem: String,
 }
 
-/// The names that every template can use; `event` only where there is one.
+/// The names that every template can use. `event` exists in messages and links only.
 pub(crate) const ROOTS: [&str; 7] = ["customer", "attributes", "omneo", "omniotap", "omnilab", "syncaroo", "event"];
 
-/// Steps that one template may take: enough for any message, not enough to hold up a lookup.
+/// The most steps of one template: enough for any message, and too few to delay a lookup.
 const FUEL: u64 = 20_000;
 
 /// A brand's compiled templates.
@@ -68,7 +69,7 @@ pub struct Presenter {
     environment: Environment<'static>,
     rules: PresentationRules,
     hash: [u8; 16],
-    // The templates whose failure was told.
+    // Templates whose failure was already reported.
     told: Mutex<BTreeSet<String>>,
 }
 
@@ -76,7 +77,7 @@ impl Presenter {
     /// Compiles the templates.
     ///
     /// # Errors
-    /// Names the first template that doesn't compile or uses a name that there is not.
+    /// Names the first template that does not compile or uses an unknown name.
     pub fn compile(rules: PresentationRules) -> Result<Self, TemplateError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
@@ -102,13 +103,13 @@ impl Presenter {
         Ok(Self { environment, rules, hash, told: Mutex::default() })
     }
 
-    /// Whether a template failed for the first time, as far as was asked.
+    /// Returns true on the first call for a template. Used to report each failing template once.
     #[must_use]
     pub fn is_first_failure(&self, template: &str) -> bool {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(template.to_owned())
     }
 
-    /// Names what rendered an answer: settings, templates and version.
+    /// Hash of everything that affects rendering: settings, templates and version.
     #[must_use]
     pub const fn hash(&self) -> [u8; 16] {
         self.hash
@@ -120,7 +121,8 @@ impl Presenter {
         &self.rules
     }
 
-    /// Renders a customer with the newest events, given in the order of [`timeline_order`](crate::customer::timeline_order).
+    /// Renders a customer with its newest events. The events must be in
+    /// [`timeline_order`](crate::customer::timeline_order).
     #[must_use]
     pub fn answer(&self, profile: &Profile, events: &[Event]) -> Rendered {
         let failed = Failed::default();
@@ -143,7 +145,7 @@ impl Presenter {
         Rendered { answer, failed_templates: failed.into_inner() }
     }
 
-    /// An event whose message comes out empty is left out, and so is one of which nobody knows when it was.
+    /// Renders an event. `None` if its message is empty or the time of the event could not be parsed.
     fn item(&self, event: &Event, facts: &Value, failed: &Failed) -> Option<TimelineItem> {
         if event.is_undated() {
             return None;
@@ -168,7 +170,7 @@ impl Presenter {
         })
     }
 
-    /// What a template gives; `None` where it gives nothing, or fails. Of a URL there may be no template.
+    /// Renders a template. `None` if the result is empty, the template fails, or no template exists (links only).
     fn render(&self, template: &str, context: &Value, failed: &Failed) -> Option<String> {
         let rendered = self.environment.get_template(template).ok()?.render(context);
         if rendered.is_err() {
@@ -178,23 +180,23 @@ impl Presenter {
     }
 }
 
-/// A customer as agents see it.
+/// A rendered customer.
 pub struct Rendered {
     /// The answer.
     pub answer: Answer,
-    /// The templates that failed: what they should have given is missing in it.
+    /// The templates that failed. Their output is missing in the answer.
     pub failed_templates: BTreeSet<String>,
 }
 
 /// The names of templates that failed.
 type Failed = RefCell<BTreeSet<String>>;
 
-/// An event's own link is shown only if a browser would open it as a page.
+/// Whether a link from a source is a web address. Others are left out.
 fn is_link(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 
-/// How the names of custom fields' templates begin.
+/// Prefix of the names of custom field templates.
 const FIELDS: &str = "custom_fields.";
 
 fn field_template(n: usize) -> String {

@@ -1,5 +1,5 @@
-//! One customer's merged profile: for every field the word of the preferred source, then the newest, then the greater
-//! value; who said it and when is kept.
+//! One customer's merged profile. Each field has the value of the preferred source, then the newest, then the greater
+//! value. The record and time of each value are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,65 +12,66 @@ use crate::customer::model::identifier::{Identifier, identifiers_of};
 use crate::customer::model::record::{Record, RecordKey, field};
 use crate::customer::model::source::{Source, SourceKind};
 
-/// A value with its origin.
+/// A value with its record and time.
 #[derive(Clone, PartialEq)]
 pub struct Sourced<T> {
     /// The value.
     pub value: T,
-    /// The record that says so.
+    /// The record that has the value.
     pub record: RecordKey,
-    /// When it was said.
+    /// Time of the value.
     pub at: Timestamp,
 }
 
-/// A customer: some records merged.
+/// A customer, merged from its records.
 #[derive(Clone)]
 pub struct Profile {
-    /// The first record: the customer's key inside the product.
+    /// The first record. Its key is the customer's key in this service.
     pub key: RecordKey,
-    /// The first record's id, as answers show it.
+    /// The first record's id, as shown in answers.
     pub customer_id: String,
-    /// Every key that stands for this customer, aliases included.
+    /// The keys of all records of this customer, including aliases.
     pub record_keys: Vec<RecordKey>,
     /// Given name.
     pub first_name: Option<Sourced<String>>,
     /// Family name.
     pub last_name: Option<Sourced<String>>,
-    /// What the customer is found by, in the order of an answer.
+    /// The customer's addresses, in the order of an answer.
     pub addresses: Vec<Identifier>,
-    /// Addresses that only self-asserted records name, beside others that are trusted.
+    /// Addresses that only self-asserted records have, although the customer also has trusted records.
     pub asserted: Vec<Identifier>,
     /// Whether the customer has no trusted record.
     pub is_self_asserted: bool,
-    /// Attributes over all sources.
+    /// Attributes of all sources together.
     pub attributes: BTreeMap<String, Sourced<Value>>,
-    /// Attributes per source.
+    /// Attributes by source.
     pub by_source: BTreeMap<Source, BTreeMap<String, Sourced<Value>>>,
 }
 
-/// Which kinds are preferred for a field, where that differs from the brand's order.
+/// The preferred kinds of record for a field, if they differ from the brand's order.
 pub type Precedence = BTreeMap<String, Vec<SourceKind>>;
 
-/// What [`Profile::merge`] needs besides the records.
+/// The rules for [`Profile::merge`].
 #[derive(Debug, Clone, Copy)]
 pub struct MergeRules<'a> {
     /// The brand's identity rules.
     pub identity: &'a IdentityRules,
-    /// Preferences per field.
+    /// Preferred kinds by field.
     pub precedence: &'a Precedence,
-    /// The source's merges.
+    /// The merges by the sources.
     pub aliases: &'a Aliases,
     /// Self-asserted records that nobody confirmed.
     pub guests: &'a BTreeSet<RecordKey>,
-    /// Phone numbers that are somebody else's by now, with the records that said them.
+    /// Phone numbers that have a new owner, with the records that still have them.
     pub moved: &'a BTreeSet<(RecordKey, Identifier)>,
 }
 
 impl Profile {
-    /// Merges the live records of one customer; `None` without records. `aliases` are keys without a live record that stand
-    /// for it as well.
+    /// Merges the existing records of one customer. `None` without records. `aliases` are further keys that represent
+    /// it and have no existing record.
     ///
-    /// A record that its source merged into another one of these is an alias: it still finds, but says nothing more.
+    /// A record that its source merged into another of these records is an alias: it still finds the customer, but adds
+    /// no values.
     #[must_use]
     pub fn merge(records: &[&Record], aliases: Vec<RecordKey>, rules: MergeRules<'_>) -> Option<Self> {
         let mut ordered: Vec<&Record> = records.to_vec();
@@ -80,10 +81,10 @@ impl Profile {
         });
         let first = ordered.first()?;
         let speaking = rules.speaking(&ordered);
-        // What anybody may have written is no address and no name beside what is trusted.
+        // If the customer has trusted records, self-asserted records add no address and no name.
         let is_self_asserted = rules.guests.contains(&first.key);
         let counts = |record: &&Record| is_self_asserted || !rules.guests.contains(&record.key);
-        // What is only guessed to be a part of a name says nothing beside what is known to be one.
+        // A guessed part of a name does not count next to a certain one.
         let mut naming: Vec<&Record> = speaking.iter().copied().filter(counts).collect();
         let sure: Vec<&Record> = naming.iter().copied().filter(|record| record.name().is_sure()).collect();
         if !sure.is_empty() {
@@ -126,14 +127,15 @@ impl Profile {
         })
     }
 
-    /// What the customer is found by, and whether only self-asserted records name it. A lookup prefers customers of trusted records.
+    /// The identifiers that find the customer, and for each whether only self-asserted records have it. A lookup
+    /// prefers customers that are found by trusted records.
     #[must_use]
     pub fn found_by(&self, rules: &IdentityRules) -> BTreeMap<Identifier, bool> {
         let asserted = self.asserted.iter().filter(|_| rules.lookup_by_self_asserted).map(|address| (address.clone(), true));
         asserted.chain(self.addresses.iter().map(|address| (address.clone(), self.is_self_asserted))).collect()
     }
 
-    /// Shows the id with its source's name, because another customer of the brand bears the same id.
+    /// Shows the id with the name of its source, because another customer of the brand has the same id.
     pub fn qualify_duplicate_id(&mut self, same_kind_of_source_too: bool) {
         let kind = self.key.kind;
         let name = if same_kind_of_source_too { kind.as_str() } else { kind.source().as_str() };
@@ -141,14 +143,15 @@ impl Profile {
     }
 }
 
-/// When a part of the name was said: as itself, or in the whole name.
+/// The time of a part of the name: of the part itself, or of the whole name.
 fn name_said_at(record: &Record, part: &str) -> Timestamp {
     let versions = &record.versions;
     versions.said_at(part).or_else(|| versions.said_at(field::FULL_NAME)).unwrap_or_else(|| versions.first_at())
 }
 
 impl MergeRules<'_> {
-    /// Those that are no aliases of others, of what is trusted and of what isn't; where all are, all of them.
+    /// The records that are not aliases of others, separately for trusted and self-asserted records. If all are
+    /// aliases, all of them.
     fn speaking<'r>(&self, ordered: &[&'r Record]) -> Vec<&'r Record> {
         let (guests, trusted): (Vec<&Record>, Vec<&Record>) = ordered.iter().partition(|record| self.guests.contains(&record.key));
         let of = |records: Vec<&'r Record>| {

@@ -4,7 +4,7 @@ use minijinja::{Environment, ErrorKind};
 
 use super::presentation::ROOTS;
 
-/// What is wrong with a compiled template of the environment, if anything is.
+/// Describes the mistake in a compiled template, if there is one.
 pub(crate) fn mistake(environment: &Environment<'_>, name: &str, source: &str, has_event: bool) -> Option<String> {
     let roots: Vec<&str> = ROOTS.into_iter().filter(|root| has_event || *root != "event").collect();
     let used = environment.get_template(name).ok()?.undeclared_variables(false);
@@ -21,8 +21,8 @@ pub(crate) fn mistake(environment: &Environment<'_>, name: &str, source: &str, h
     filter.map(|filter| format!("there is no filter `{filter}`")).or_else(|| test.map(|test| format!("there is no test `{test}`")))
 }
 
-/// The names behind `|` and `is` inside a template's tags. The engine looks them up only when it runs past them, and what
-/// is in an untaken branch would go unnoticed.
+/// The names after `|` and `is` in a template's tags. The engine checks a name only when it reaches it, so a mistake in
+/// a branch that is not taken would stay unnoticed.
 fn filters_and_tests(source: &str) -> (Vec<String>, Vec<String>) {
     let (mut filters, mut tests) = (Vec::new(), Vec::new());
     let tags = source.split("{{").skip(1).filter_map(|rest| rest.split("}}").next());
@@ -62,7 +62,7 @@ fn without_strings(tag: &str) -> String {
     out
 }
 
-/// Names and single signs.
+/// Splits text into names and single signs.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut in_word = false;

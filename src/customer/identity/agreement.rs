@@ -1,55 +1,56 @@
-//! How far two names can be one person's.
+//! Compares two names: whether they can belong to one person.
 
 use crate::customer::model::folded_name::{FoldedName, Reading};
 use crate::customer::model::folding::{differ_in_doubled_letters, one_edit_apart};
 use crate::customer::model::name::PARTICLES;
 use crate::customer::model::name_forms::{are_forms_of_one, are_one_in_latin};
 
-/// How much two given names have in common.
+/// How well two given names match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FirstNames {
     Unknown,
-    /// In Latin letters, so that Анна is Anna.
+    /// Equal, compared in Latin letters: Анна is Anna.
     Equal,
-    /// One is the other's initials.
+    /// One consists of the initials of the other.
     Initials,
-    /// One is the beginning of the other, or they are one edit apart: spouses and siblings have such names, too.
+    /// One is the beginning of the other, or they are one edit apart. Spouses and siblings can have such names, too.
     Alike,
-    /// Forms of one name.
+    /// They are forms of one name.
     Forms,
     Different,
 }
 
-/// How far two names can be one person's on a phone line; the least first.
+/// How well two names on one phone line match, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnLine {
-    /// Some part differs.
+    /// A part differs.
     Different,
-    /// Only the family names differ: somebody may have married.
+    /// Only the family names differ. The person may have married.
     FirstName,
-    /// The first names are forms of one, and the family names don't differ: of one person or of a father and his son.
+    /// The first names are forms of one name, and the family names do not differ: one person, or a father and his son.
     Forms,
-    /// The first names look alike, as those of couples and siblings may, and the family names don't differ.
+    /// The first names look alike, as those of couples and siblings can, and the family names do not differ.
     Alike,
-    /// No part differs: an unknown one never does.
+    /// No part differs. An unknown part never differs.
     AsFarAsKnown,
-    /// Both parts of both are known and agree, by more than that they are alike: what is missing proves nothing.
+    /// Both parts of both names are known and agree, and not only because they look alike.
     InFull,
 }
 
-/// How two readings of two names compare.
+/// The comparison of one interpretation of each name.
 #[derive(Debug, Clone, Copy)]
 struct Comparison {
     first: FirstNames,
-    /// Unknown where one has none.
+    /// Whether the family names agree. `None` if one is unknown.
     last: Option<bool>,
     /// The given name of each is the family name of the other.
     swapped: bool,
 }
 
 impl FoldedName {
-    /// Whether both can be one person's, who shares a mailbox: the first names are equal, initials, forms of one name with one
-    /// family name, or (if that counts) alike. Where one isn't known, the family names must not differ.
+    /// Whether both names on one mailbox can belong to one person: the first names are equal, initials, forms of one
+    /// name with the same family name, or (with `alike_counts`) look alike. If a first name is unknown, the family
+    /// names must not differ.
     #[must_use]
     pub fn agrees_on_mailbox(&self, other: &Self, alike_counts: bool) -> bool {
         self.compare(other, |pair| match pair.first {
@@ -61,7 +62,7 @@ impl FoldedName {
         })
     }
 
-    /// Like [`agrees_on_mailbox`](Self::agrees_on_mailbox), where both first names are known.
+    /// Like [`agrees_on_mailbox`](Self::agrees_on_mailbox), but both first names must be known.
     #[must_use]
     pub fn first_is_known_to_agree(&self, other: &Self) -> bool {
         self.compare(other, |pair| match pair.first {
@@ -71,7 +72,7 @@ impl FoldedName {
         })
     }
 
-    /// How far both can be one person's, who shares a phone line.
+    /// How well both names on one phone line match.
     #[must_use]
     pub fn on_line(&self, other: &Self) -> OnLine {
         let grade = |pair: &Comparison| match (pair.first, pair.last) {
@@ -87,7 +88,7 @@ impl FoldedName {
         self.best(other, OnLine::AsFarAsKnown, OnLine::Different, grade)
     }
 
-    /// Whether both are spellings of one name: what both have agrees, and that is something.
+    /// Whether both are spellings of one name: they have a part in common, and no common part differs.
     #[must_use]
     pub fn is_spelling_of(&self, other: &Self) -> bool {
         self.compare(other, |pair| match pair.first {
@@ -97,19 +98,19 @@ impl FoldedName {
         })
     }
 
-    /// Whether the family names of both are known, and agree.
+    /// Whether both family names are known and agree.
     #[must_use]
     pub fn has_family_name_of(&self, other: &Self) -> bool {
         self.has_last() && other.has_last() && self.compare(other, |pair| pair.last == Some(true))
     }
 
-    /// Whether any pair of readings fits; swapped parts always do.
+    /// Whether any pair of interpretations fits. Swapped parts always fit.
     fn compare(&self, other: &Self, fits: impl Fn(&Comparison) -> bool) -> bool {
         self.best(other, true, false, |pair| pair.swapped || fits(pair))
     }
 
-    /// The best grade of any pair of readings. One word is whichever part the other name has: readings that have no part in common
-    /// count only where none have.
+    /// The best grade of any pair of interpretations. A single word can be either part of the other name. Pairs without
+    /// a common part count only if no pair has one.
     fn best<G: Ord>(&self, other: &Self, unknown: G, different: G, grade: impl Fn(&Comparison) -> G) -> G {
         if !self.is_known() || !other.is_known() {
             return unknown;
@@ -163,7 +164,8 @@ impl Reading {
     }
 }
 
-/// Sharing a word of three letters or more, equal, or one edit apart; in Latin letters, too. Unknown where one has none.
+/// Whether two family names share a word of three letters or more, are equal, or are one edit apart; also in Latin
+/// letters. `None` if one is unknown.
 fn family_names_agree(a: &Reading, b: &Reading) -> Option<bool> {
     if a.last.is_empty() || b.last.is_empty() {
         return None;
@@ -175,13 +177,13 @@ fn family_names_agree(a: &Reading, b: &Reading) -> Option<bool> {
     Some(is_one_word() || shares() || one_edit_apart(&a.family, &b.family) || one_edit_apart(&a.bare, &b.bare))
 }
 
-/// Whether a family name in one word is another one, which has no particles, with particles before it: `vandenberg` is Berg.
+/// Whether a family name in one word consists of particles and the other name: `vandenberg` is Berg.
 fn has_only_particles_more(name: &Reading, other: &Reading) -> bool {
     let is_bare = other.family == other.bare && other.bare.chars().nth(2).is_some();
     is_bare && name.family.strip_suffix(other.family.as_str()).is_some_and(are_particles)
 }
 
-/// Whether some letters are nothing but particles of two letters and more.
+/// Whether letters consist only of particles of two letters or more.
 fn are_particles(letters: &str) -> bool {
     let long = PARTICLES.iter().filter(|particle| particle.len() > 1);
     letters.is_empty() || long.filter_map(|particle| letters.strip_prefix(particle)).any(are_particles)

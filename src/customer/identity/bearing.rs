@@ -1,15 +1,16 @@
-//! Mailboxes that have somebody's name in their own (`jan.smit@`).
+//! Compares names with mailboxes that contain a name (`jan.smit@`).
 
 use crate::customer::model::folded_name::{FoldedName, Reading};
 use crate::customer::model::folding::{fold_words, one_edit_apart};
 use crate::customer::model::name::PARTICLES;
 use crate::customer::model::name_forms::{are_forms_of_one, is_given_name, latin};
 
-/// Two mailboxes hardly have as many letters in common by chance.
+/// From this number of letters on, two mailboxes with the same letters are hardly a coincidence.
 const ENOUGH_LETTERS: usize = 5;
 
 impl FoldedName {
-    /// Whether a mailbox has nothing but the first or the family name in its own, as others with that name have.
+    /// Whether a mailbox consists of the first name only, or of the family name only. Other people with that name can
+    /// have such a mailbox.
     #[must_use]
     pub fn is_half_in(&self, email: &str) -> bool {
         let letters = letters_of_mailbox(email);
@@ -17,22 +18,23 @@ impl FoldedName {
         self.readings.iter().any(is_part)
     }
 
-    /// Whether a mailbox has nothing but the whole name in its own: the family name with the first name or initials.
+    /// Whether a mailbox consists of the whole name: the family name with the first name or initials.
     #[must_use]
     pub fn is_written_in(&self, email: &str) -> bool {
         let letters = letters_of_mailbox(email);
         self.couple.is_empty() && self.readings.iter().any(|reading| reading.is_written_in(&letters))
     }
 
-    /// The same, with the first name as it is: initials would be a brother's, too.
+    /// Like [`is_written_in`](Self::is_written_in), but with the full first name, because a brother can have the same
+    /// initials.
     #[must_use]
     pub fn is_spelled_in(&self, email: &str) -> bool {
         let letters = letters_of_mailbox(email);
         self.couple.is_empty() && self.readings.iter().any(|reading| reading.is_spelled_in(&letters))
     }
 
-    /// Whether a mailbox has nothing but the first name or initials of this one in its own, and the family name of another that has no
-    /// first name.
+    /// Whether a mailbox consists of the first name or initials of this name and the family name of another name that
+    /// has no first name.
     #[must_use]
     pub fn is_written_with(&self, family: &Self, email: &str) -> bool {
         let letters = letters_of_mailbox(email);
@@ -47,7 +49,7 @@ impl FoldedName {
         self.couple.is_empty() && lasts.any(|last| firsts().any(|first| together(first, last).is_written_in(&letters)))
     }
 
-    /// Whether a mailbox has the first name or initials in its own: of a couple both.
+    /// Whether a mailbox contains the first name or initials; for a couple, both first names.
     #[must_use]
     pub fn is_borne_by(&self, email: &str) -> bool {
         let folded = words_of_mailbox(email);
@@ -59,20 +61,20 @@ impl FoldedName {
     }
 }
 
-/// Whether two mailboxes are written with the same letters (`j.smit@` and `jsmit82@`).
+/// Whether two mailboxes consist of the same letters (`j.smit@` and `jsmit82@`).
 pub(crate) fn are_written_alike(email: &str, other: &str) -> bool {
     let letters = letters_of_mailbox(email);
     letters.chars().count() >= ENOUGH_LETTERS && letters == letters_of_mailbox(other)
 }
 
 impl Reading {
-    /// Whether some letters are the first name or initials with the family name before or behind them.
+    /// Whether letters consist of the first name or initials, with the family name before or after them.
     fn is_written_in(&self, letters: &str) -> bool {
         let initials = latin(&self.initials);
         self.is_spelled_in(letters) || self.beside_family(letters).any(|rest| !rest.is_empty() && initials.starts_with(rest))
     }
 
-    /// Whether some letters are the first name with the family name before or behind it.
+    /// Whether letters consist of the first name, with the family name before or after it.
     fn is_spelled_in(&self, letters: &str) -> bool {
         let given = latin(&self.given);
         !given.is_empty() && self.beside_family(letters).any(|rest| rest == given)
@@ -84,7 +86,7 @@ impl Reading {
         word == given || one_edit_apart(word, &given) || are_forms_of_one(word, &self.given)
     }
 
-    /// What is left of some letters where the family name begins or ends them.
+    /// The remaining letters, if the family name begins or ends them.
     fn beside_family<'a>(&self, letters: &'a str) -> impl Iterator<Item = &'a str> {
         let families = [latin(&self.bare), latin(&self.family)];
         let long = families.into_iter().filter(|family| family.chars().count() >= 3);
@@ -94,14 +96,15 @@ impl Reading {
         })
     }
 
-    /// Whether a mailbox with some words has the first name in its own: as a word, or beside the family name, or as far as it is known,
-    /// which may be the initial alone.
+    /// Whether the words of a mailbox contain the first name: as a word, next to the family name, or as the beginning
+    /// of a word (a record may have an initial only).
     fn is_borne_by(&self, words: &[&str]) -> bool {
         let given = latin(&self.given);
         let Some(initial) = given.chars().next() else { return false };
         let initials = latin(&self.initials);
         let is_letter = given.chars().nth(1).is_none();
-        // `janpieter` begins with Jan, but `jannie` is somebody else; of an initial only a name is known to begin with it.
+        // `janpieter` begins with Jan, but `jannie` is another name. If only an initial is known, the word must be a
+        // known given name.
         let begins = |word: &str| {
             let is_long = given.chars().nth(2).is_some();
             if is_letter { is_given_name(word) && word.starts_with(initial) } else { is_long && word.starts_with(&*given) && !is_given_name(word) }
@@ -112,14 +115,14 @@ impl Reading {
     }
 }
 
-/// Letters before a family name, without the particles of two letters and more at their end.
+/// Letters before a family name, without the particles of two letters or more at their end.
 fn without_particles(letters: &str) -> &str {
     let rest =
         PARTICLES.iter().filter(|particle| particle.len() > 1).find_map(|particle| letters.strip_suffix(particle).filter(|rest| !rest.is_empty()));
     rest.map_or(letters, without_particles)
 }
 
-/// The words of an address's local part, in Latin letters: what is no letter stands between them.
+/// The words of an address's local part, in Latin letters. Characters other than letters separate them.
 fn words_of_mailbox(email: &str) -> String {
     let local = email.rsplit_once('@').map_or(email, |(local, _)| local);
     let local = local.split_once('+').map_or(local, |(mailbox, _)| mailbox);

@@ -1,4 +1,4 @@
-//! What is known of the records that already belong together.
+//! Records that are already joined, with their combined facts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,23 +8,23 @@ use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::SourceKind;
 
-/// The names that some records give.
+/// The names in some records.
 pub(crate) type Names<'a> = BTreeSet<&'a FoldedName>;
 
-/// Records that belong together so far.
+/// Records that are joined so far.
 #[derive(Debug, Default)]
 pub(crate) struct Cluster<'a> {
-    /// Their numbers, in ascending order.
+    /// Their indices, in ascending order.
     pub members: Vec<usize>,
-    /// Members that people decided to be somebody else.
+    /// Members that a decision says are somebody else.
     pub apart_from: BTreeSet<usize>,
-    /// The ids of unique kinds that they stand for.
+    /// The ids of unique kinds that they represent.
     pub ids: BTreeMap<SourceKind, BTreeSet<&'a RecordKey>>,
-    /// What they are called.
+    /// Their names.
     pub names: Names<'a>,
-    /// Their own e-mail addresses: neither a role's nor shared.
+    /// Their personal e-mail addresses: neither of a role nor shared.
     pub emails: BTreeSet<&'a Identifier>,
-    /// Their own phone numbers.
+    /// Their personal phone numbers.
     pub phones: BTreeSet<&'a Identifier>,
 }
 
@@ -53,18 +53,18 @@ impl<'a> Cluster<'a> {
         self
     }
 
-    /// Decisions are known to both sides.
+    /// Whether a decision says that the two clusters are different people. Each side stores the decision.
     pub(crate) fn is_decided_different_from(&self, other: &Self) -> bool {
         self.apart_from.iter().any(|n| other.members.binary_search(n).is_ok())
     }
 
-    /// Whether both are known to a unique kind, and not as one and the same.
+    /// Whether both have ids of the same unique kind, and the ids differ.
     pub(crate) fn has_other_ids_than(&self, other: &Self) -> bool {
         self.ids.iter().any(|(kind, ids)| other.ids.get(kind).is_some_and(|others| ids.union(others).nth(1).is_some()))
     }
 }
 
-/// How many pairs of some clusters nobody decided to be different people.
+/// The number of pairs of clusters without a decision that they are different people.
 pub(crate) fn undecided_pairs(among: &[&Cluster<'_>]) -> usize {
     let pairs = among.len().saturating_mul(among.len().saturating_sub(1)).checked_div(2).unwrap_or_default();
     let deciding: Vec<&&Cluster<'_>> = among.iter().filter(|cluster| !cluster.apart_from.is_empty()).collect();

@@ -1,4 +1,4 @@
-//! What forbids that some clusters are one person, and which of them may be one all the same.
+//! Contradictions: what stops clusters from being one person, and which clusters may be joined nevertheless.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,19 +15,19 @@ use crate::customer::model::phone::Phone;
 /// Why two clusters are not joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Conflict {
-    /// Their source keeps people unique and knows them as two.
+    /// Their source keeps people unique and has a record for each of them.
     DifferentIds,
-    /// Their first names disagree, or where one isn't known, their family names.
+    /// The first names disagree. If one is unknown: the family names disagree.
     FirstNames,
-    /// One has no first name, and the mailbox doesn't bear the other's.
+    /// One has no first name, and the mailbox does not contain the first name of the other.
     NoFirstName,
-    /// Their names disagree.
+    /// The names disagree.
     Names,
-    /// Both have e-mail addresses, none in common, and no names that agree in full.
+    /// Both have e-mail addresses, none in common, and the names do not agree in full.
     EmailAddresses,
-    /// Only self-asserted records say so.
+    /// Only self-asserted records connect them.
     SelfAsserted,
-    /// A person decided that they are different people.
+    /// A decision says that they are different people.
     DecidedDifferent,
 }
 
@@ -47,37 +47,38 @@ impl Conflict {
     }
 }
 
-/// On what ground clusters would be joined.
+/// The evidence that could join clusters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct On<'a> {
     pub level: Level,
-    /// The one value that they have in common; `None` where they are connected by several.
+    /// The one value that they have in common. `None` if several values connect them.
     pub value: Option<Held<'a>>,
 }
 
-/// What two sets of names come to.
+/// The result of comparing two sets of names.
 #[derive(Debug, Clone, Copy)]
 enum Verdict {
-    /// They agree; in full, or as far as is known.
+    /// They agree, in full or as far as they are known.
     Agree {
         in_full: bool,
     },
     Disagree(Conflict, Unless),
 }
 
-/// What speaks for one person although names disagree.
+/// Facts that allow joining although the names disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unless {
     Never,
-    /// Not both have phone numbers, or they have one in common.
+    /// At least one side has no phone number, or they have one in common.
     PhoneInCommon,
-    /// Not both have mailboxes, or they have one in common, or a mailbox of one has the other's first and family name in its own.
+    /// At least one side has no mailbox, they have a mailbox in common, or a mailbox of one consists of the first and
+    /// family name of the other.
     Spelled,
-    /// The same, and initials do, too, as do two mailboxes with the same letters.
+    /// Like `Spelled`; initials count as the first name, and two mailboxes with the same letters count, too.
     Known,
-    /// A mailbox of one has the other's whole name in its own: somebody married.
+    /// A mailbox of one consists of the whole name of the other: the person married.
     Renamed,
-    /// A mailbox has the first name of one and the family name of the other in its own.
+    /// A mailbox consists of the first name of one and the family name of the other.
     OfBoth,
 }
 
@@ -98,7 +99,8 @@ impl Verdict {
     }
 }
 
-/// Clusters that may be one, by their names: few are called differently, however many they are.
+/// Clusters that may be one person, compared by their names. Clusters with the same names are compared once, because
+/// many clusters have few different names.
 pub(crate) struct Among<'c, 'a> {
     clusters: &'c [&'c Cluster<'a>],
     class_of: Vec<usize>,
@@ -120,7 +122,7 @@ impl<'c, 'a> Among<'c, 'a> {
                 classes.len().saturating_sub(1)
             }));
         }
-        // Between those who are called the same, a mailbox has nothing to say.
+        // If all have the same names, the mailbox decides nothing.
         let borne = if classes.len() > 1 { Borne::new(&classes, on) } else { None };
         let row = |n: usize, ours: &Names<'a>| {
             classes.iter().take(n.saturating_add(1)).map(|theirs| verdict(ours, theirs, on, borne.as_ref(), rules)).collect()
@@ -129,15 +131,16 @@ impl<'c, 'a> Among<'c, 'a> {
         Self { clusters, class_of, verdicts, level: on.level }
     }
 
-    /// What the names of two of them come to, by their places.
+    /// The comparison of the names of two clusters, by their positions.
     fn verdict(&self, one: usize, other: usize) -> Option<Verdict> {
         let (n, m) = (*self.class_of.get(one)?, *self.class_of.get(other)?);
         self.verdicts.get(n.max(m))?.get(n.min(m)).copied()
     }
 
-    /// Why they must not all be one, if so. What people decided comes last: it needs no review.
+    /// Why the clusters must not all be joined, if there is a reason. Decisions are checked last, because they need no
+    /// review.
     pub(crate) fn forbidden(&self) -> Option<Conflict> {
-        // A merge of the source is a fact: it makes ids one, whatever else they refer to.
+        // A merge by the source is a fact: it makes ids equal, whatever else they refer to.
         if self.level > Level::SourceMerge && self.some_have_other_ids() {
             return Some(Conflict::DifferentIds);
         }
@@ -181,7 +184,7 @@ impl<'c, 'a> Among<'c, 'a> {
         deciding.iter().enumerate().any(|(n, one)| deciding.iter().skip(n.saturating_add(1)).any(|other| one.is_decided_different_from(other)))
     }
 
-    /// Whether two of them, by their places, must not be one.
+    /// Whether two clusters, by their positions, must not be joined.
     fn is_forbidden(&self, one: usize, other: usize) -> bool {
         let Some((a, b)) = self.clusters.get(one).zip(self.clusters.get(other)) else { return false };
         self.verdict(one, other).is_some_and(|verdict| verdict.forbids(a, b))
@@ -189,15 +192,16 @@ impl<'c, 'a> Among<'c, 'a> {
             || a.is_decided_different_from(b)
     }
 
-    /// Whether two of them, by their places, agree in full.
+    /// Whether the names of two clusters, by their positions, agree in full.
     pub(crate) fn agree_in_full(&self, one: usize, other: usize) -> bool {
         matches!(self.verdict(one, other), Some(Verdict::Agree { in_full: true }))
     }
 
-    /// Those who may be one although some contradict each other, by their places. Of two who contradict each other, who agrees in full
-    /// with one only goes with that one. Whoever agrees with both all the same is in between: nobody can tell whose it is, and it
-    /// stays out. The rest falls into groups in which all agree with all, whatever the order: of three of whom the second agrees
-    /// with the other two, it would be in between.
+    /// The groups that may be joined although some clusters contradict each other, by their positions. If two clusters
+    /// contradict each other, a cluster that agrees in full with only one of them belongs to that one. A cluster that
+    /// agrees with both is ambiguous and stays out. The rest forms groups in which all agree with all. The order does
+    /// not matter: three clusters of which only the second agrees with both others form no group, because the second is
+    /// ambiguous.
     pub(crate) fn agreeing(&self) -> Vec<Vec<usize>> {
         if self.clusters.len() < 3 {
             return Vec::new();
@@ -219,7 +223,7 @@ impl<'c, 'a> Among<'c, 'a> {
         partition.groups(&clear).into_iter().map(whole).filter(|group| group.len() > 1).collect()
     }
 
-    /// Those of whom the same is known count as one, since many may hold a value.
+    /// Groups the clusters with the same facts, because many clusters can hold one value.
     fn alike(&self) -> Vec<Vec<usize>> {
         let mut known: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         let mut alike = Vec::new();
@@ -235,7 +239,7 @@ impl<'c, 'a> Among<'c, 'a> {
     }
 }
 
-/// Which of some agree with which.
+/// A symmetric relation: which clusters agree with which.
 struct Lines(Vec<Vec<bool>>);
 
 impl Lines {
@@ -258,8 +262,8 @@ fn have_none_in_common(ours: &BTreeSet<&Identifier>, theirs: &BTreeSet<&Identifi
     !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(theirs)
 }
 
-/// Whether a mailbox of one has the other's name in its own, or two are written with the same letters, which are more than a first or a
-/// family name.
+/// Whether a mailbox of one contains the name of the other, or two mailboxes have the same letters, which are more than
+/// a first or a family name.
 fn are_known_by_mailbox(a: &Cluster<'_>, b: &Cluster<'_>) -> bool {
     let is_half = |mailbox: &Identifier| a.names.union(&b.names).any(|name| name.is_half_in(&mailbox.value));
     let is_alike = |one: &Identifier, other: &Identifier| are_written_alike(&one.value, &other.value) && !is_half(one);
@@ -268,7 +272,7 @@ fn are_known_by_mailbox(a: &Cluster<'_>, b: &Cluster<'_>) -> bool {
         || a.emails.iter().any(|one| b.emails.iter().any(|other| is_alike(one, other)))
 }
 
-/// Whether a mailbox of the first has a name of the second in its own.
+/// Whether a mailbox of the first cluster contains a name of the second.
 fn has_name_of(a: &Cluster<'_>, b: &Cluster<'_>, has: fn(&FoldedName, &str) -> bool) -> bool {
     b.names.iter().any(|name| a.emails.iter().any(|mailbox| has(name, &mailbox.value)))
 }
@@ -280,7 +284,7 @@ fn have_mailbox_of_both(a: &Cluster<'_>, b: &Cluster<'_>) -> bool {
     a.emails.intersection(&b.emails).any(|mailbox| is_of(mailbox, &a.names, &b.names) || is_of(mailbox, &b.names, &a.names))
 }
 
-/// Whether names speak against one person on a level.
+/// Whether names can contradict evidence of a level.
 const fn names_count(level: Level, rules: &IdentityRules) -> bool {
     match level {
         Level::Email => rules.email_link_requires_compatible_names,
@@ -293,7 +297,8 @@ fn verdict(ours: &Names<'_>, theirs: &Names<'_>, on: On<'_>, borne: Option<&Born
     if on.level == Level::Phone { on_line(ours, theirs, on.value) } else { on_mailbox(ours, theirs, borne, rules) }
 }
 
-/// Without a mailbox, of those whom several connect, only names that disagree whatever the mailbox is speak against one person.
+/// Compares names on a mailbox. If several values connect the clusters (`borne` is `None`), only names that disagree on
+/// every mailbox count.
 fn on_mailbox(ours: &Names<'_>, theirs: &Names<'_>, borne: Option<&Borne<'_>>, rules: &IdentityRules) -> Verdict {
     let [mut a, mut b] = [ours, theirs].map(|names| speaking(names, FoldedName::has_short_first_for));
     with_part(&mut a, &mut b, FoldedName::has_first);
@@ -310,7 +315,7 @@ fn on_mailbox(ours: &Names<'_>, theirs: &Names<'_>, borne: Option<&Borne<'_>>, r
     }
 }
 
-/// The names of a mailbox's holders that it has in its own.
+/// The names of a mailbox's holders that the mailbox contains.
 struct Borne<'a>(Vec<&'a FoldedName>);
 
 impl<'a> Borne<'a> {
@@ -320,8 +325,8 @@ impl<'a> Borne<'a> {
         Some(Self(named.filter(|name| name.is_borne_by(email)).collect()))
     }
 
-    /// Whether only one of two has a first name, none that could be the other's agrees with it, and the mailbox doesn't bear it, nor
-    /// any name of another holder that agrees with it.
+    /// Whether only one side has a first name, it agrees with no name of the other side, and the mailbox does not
+    /// contain it or a name of another holder that agrees with it.
     fn is_nobodys(&self, ours: &Names<'_>, theirs: &Names<'_>) -> bool {
         let has_first = |names: &Names<'_>| names.iter().any(|name| name.has_first());
         let (with, without) = if has_first(ours) { (ours, theirs) } else { (theirs, ours) };
@@ -333,13 +338,14 @@ impl<'a> Borne<'a> {
         names.iter().any(|name| self.0.iter().any(|borne| borne == name || borne.first_is_known_to_agree(name)))
     }
 
-    /// Whether the mailbox is one of two people's own, so that names that are alike on it are one.
+    /// Whether the mailbox contains a name of one side. Then names that look alike on it count as one.
     fn bears_one_of(&self, ours: &Names<'_>, theirs: &Names<'_>) -> bool {
         self.0.iter().any(|borne| ours.contains(*borne) || theirs.contains(*borne))
     }
 }
 
-/// Forms of one first name don't count on a fixed line, which a household has; on what several lines connect they can't be excluded.
+/// Compares names on a phone line. Forms of one first name do not count on a fixed line, because a household shares it.
+/// If several lines connect the clusters, such forms cannot be excluded.
 fn on_line(ours: &Names<'_>, theirs: &Names<'_>, line: Option<Held<'_>>) -> Verdict {
     let [mut a, mut b] = [ours, theirs].map(|names| speaking(names, FoldedName::is_short_for));
     with_part(&mut a, &mut b, FoldedName::has_first);
@@ -359,14 +365,14 @@ fn is_mobile(line: Held<'_>) -> bool {
     line.address().is_some_and(|line| Phone::parse_e164(&line.value).is_ok_and(|phone| phone.is_mobile()))
 }
 
-/// Whether what two are called says nothing for one person, nor for one family: neither has a name that is a spelling of the other's,
-/// nor the other's family name; or one has no name at all.
+/// Whether the names suggest neither one person nor one family: no name is a spelling of a name of the other side, or
+/// has its family name. Also true if one side has no name.
 pub(crate) fn are_unlike(ours: &Names<'_>, theirs: &Names<'_>) -> bool {
     !ours.iter().any(|a| theirs.iter().any(|b| a.is_spelling_of(b) || a.has_family_name_of(b)))
 }
 
-/// What has a say: a short form has none beside the name that it is short for, else one "E. Smit" would let Erik agree with
-/// Emma.
+/// The names that count. A short form does not count next to a fuller name. Otherwise one "E. Smit" would let Erik
+/// agree with Emma.
 fn speaking<'a>(names: &Names<'a>, is_short_for: fn(&FoldedName, &FoldedName) -> bool) -> Vec<&'a FoldedName> {
     if names.len() < 2 {
         return names.iter().copied().collect();
@@ -374,7 +380,8 @@ fn speaking<'a>(names: &Names<'a>, is_short_for: fn(&FoldedName, &FoldedName) ->
     names.iter().copied().filter(|name| !names.iter().any(|fuller| is_short_for(name, fuller))).collect()
 }
 
-/// Where both have names with a part, those without it have no say: else one half name would let strangers agree.
+/// If both sides have names with this part, names without it do not count. Otherwise one incomplete name would let
+/// strangers agree.
 fn with_part(ours: &mut Vec<&FoldedName>, theirs: &mut Vec<&FoldedName>, has: fn(&FoldedName) -> bool) {
     if ours.iter().any(|name| has(name)) && theirs.iter().any(|name| has(name)) {
         ours.retain(|name| has(name));

@@ -1,4 +1,4 @@
-//! What is known of some records, and what of it speaks for two of them being one person.
+//! The facts of records, and the evidence that two records are one person.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,23 +12,23 @@ use crate::customer::model::identifier::{Identifier, IdentifierKind, identifiers
 use crate::customer::model::record::{Record, RecordKey};
 use crate::customer::model::source::SourceKind;
 
-/// A live record, as far as identity goes.
+/// An existing record, reduced to the facts that identity resolution uses.
 #[derive(Debug, Clone)]
 pub struct Member {
-    /// Who.
+    /// The record's identity.
     pub key: RecordKey,
-    /// The name, for comparing.
+    /// The name, in the form for comparison.
     pub name: FoldedName,
-    /// What it is found by.
+    /// The record's identifiers.
     pub identifiers: BTreeSet<Identifier>,
-    /// Those of its identifiers that may link: neither blocked nor shared.
+    /// The identifiers that may link: neither blocked nor shared.
     pub linking: BTreeSet<Identifier>,
-    /// When it last said each of its phone numbers.
+    /// The time at which the source last reported each phone number.
     pub said_at: BTreeMap<Identifier, Timestamp>,
 }
 
 impl Member {
-    /// A live record, as far as identity goes. `links` says whether more than the rules has to be heard about one of its values.
+    /// Builds the member of an existing record. `links` may exclude further identifiers, such as shared ones.
     #[must_use]
     pub fn new(record: &Record, rules: &IdentityRules, links: impl Fn(&Identifier) -> bool) -> Self {
         let identifiers = identifiers_of(record, rules.region);
@@ -38,7 +38,7 @@ impl Member {
     }
 }
 
-/// What a person decided about two records.
+/// A person's decision about two records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// One record.
@@ -49,36 +49,36 @@ pub struct Decision {
     pub same: bool,
 }
 
-/// Everything that resolution looks at.
+/// The input of identity resolution.
 #[derive(Debug)]
 pub struct RecordFacts<'a> {
-    /// Live records, whole components.
+    /// Existing records, in whole components.
     pub members: &'a [Member],
-    /// The source's merges.
+    /// The merges by the sources.
     pub aliases: &'a Aliases,
-    /// People's decisions.
+    /// The decisions.
     pub decisions: &'a [Decision],
     /// The brand's rules.
     pub rules: &'a IdentityRules,
 }
 
-/// How strong evidence is; the strongest first.
+/// The strength of evidence, the strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// A person decided.
+    /// A decision by a person.
     Decision,
-    /// The source merged its own records.
+    /// A merge by the source.
     SourceMerge,
-    /// A record refers to another by id.
+    /// A reference from one record to another by id.
     Reference,
-    /// Equal e-mail address or social account.
+    /// The same e-mail address or social account.
     Email,
-    /// Equal phone number.
+    /// The same phone number.
     Phone,
 }
 
 impl Level {
-    /// The strongest first.
+    /// All levels, the strongest first.
     pub const ALL: [Self; 5] = [Self::Decision, Self::SourceMerge, Self::Reference, Self::Email, Self::Phone];
 
     /// The name in Postgres and on the command line.
@@ -94,27 +94,27 @@ impl Level {
     }
 }
 
-/// Something that records have in common.
+/// What records have in common.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {
-    /// People decided that they are one; the least of the records that they named.
+    /// A decision that they are one person. Named by the least of its records.
     Decision(RecordKey),
-    /// The source merged records into this one.
+    /// A merge by the source into this record.
     SourceMerge(RecordKey),
-    /// This record's id, which it bears and others refer to.
+    /// This record's id: one record has it, and others refer to it.
     Reference(RecordKey),
-    /// An address of theirs.
+    /// An address that they share.
     Address(Identifier),
 }
 
 impl Evidence {
-    /// The address that it is.
+    /// The address, if the evidence is an address.
     #[must_use]
     pub const fn address(&self) -> Option<&Identifier> {
         if let Self::Address(identifier) = self { Some(identifier) } else { None }
     }
 
-    /// Its sort and its text, as Postgres and people get them.
+    /// Its kind and its text, for Postgres and for people.
     #[must_use]
     pub fn in_words(&self) -> (&'static str, String) {
         match self {
@@ -132,7 +132,7 @@ impl fmt::Debug for Evidence {
     }
 }
 
-/// The same as [`Evidence`], while it is only compared.
+/// Like [`Evidence`], but borrowed, for comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Held<'a> {
     Decision(&'a RecordKey),
@@ -156,30 +156,30 @@ impl<'a> Held<'a> {
     }
 }
 
-/// A member with everything that doesn't depend on its company.
+/// The facts of a member that do not depend on its cluster.
 #[derive(Debug)]
 pub(crate) struct PersonFacts<'a> {
-    /// The record that stands for it, merges followed.
+    /// The record that represents it, with merges followed.
     pub canonical: &'a RecordKey,
-    /// Whether its source merged it into another one: then its identifiers no longer link.
+    /// Whether its source merged it into another record. Then its identifiers no longer link.
     pub is_loser: bool,
     /// Whether it is a self-asserted record that nobody confirmed.
     pub is_guest: bool,
-    /// The records of other systems that it refers to, merges followed.
+    /// The records of other systems that it refers to, with merges followed.
     pub references: Vec<RecordKey>,
-    /// The ids of unique kinds that it stands for: its own and those of known records that it refers to. Merges are followed, and
-    /// ids that a person decided to be one count as one: the least of them.
+    /// The ids of unique kinds that it represents: its own, and those of known records that it refers to. Merges are
+    /// followed. Ids that a decision joined count as one: the least of them.
     pub ids: BTreeMap<SourceKind, BTreeSet<&'a RecordKey>>,
-    /// The least of the records that people decided to be the same as it.
+    /// The least of the records that a decision says are the same person.
     same: Option<&'a RecordKey>,
-    /// Members that it was decided to be different from.
+    /// Members that a decision says are somebody else.
     pub apart_from: BTreeSet<usize>,
 }
 
-/// Prepares all members of some facts.
+/// Prepares the facts of all members.
 ///
-/// A decision outlives the records that it names: where one is gone, whoever it was merged into or decided to be the same
-/// as stands for it.
+/// A decision stays valid after its records are gone: then the record that they were merged into, or that a decision
+/// says is the same, represents them.
 pub(crate) fn people<'a>(facts: &RecordFacts<'a>) -> Vec<PersonFacts<'a>> {
     let numbers: BTreeMap<&RecordKey, usize> = facts.members.iter().zip(0..).map(|(member, n)| (&member.key, n)).collect();
     let stands_for = |key| if numbers.contains_key(key) { key } else { facts.aliases.canonical(key) };
@@ -188,7 +188,7 @@ pub(crate) fn people<'a>(facts: &RecordFacts<'a>) -> Vec<PersonFacts<'a>> {
     let same_records = Classes::new(same().map(|decision| (stands_for(&decision.left), stands_for(&decision.right))));
     let named: BTreeSet<&'a RecordKey> = facts.aliases.iter().flat_map(|(key, end)| [key, end]).collect();
     let is_guest = |key: &RecordKey| facts.rules.self_asserted.contains(&key.kind) && same_records.least(key).is_none();
-    // What anybody may have written makes no id of what the others refer to.
+    // A self-asserted record cannot turn a reference of a trusted record into an id.
     let known = |key: &RecordKey, to_guest: bool| {
         let member = || numbers.get_key_value(key).map(|(key, _)| *key).filter(|key| to_guest || !is_guest(key));
         named.get(key).copied().or_else(member)
@@ -222,7 +222,7 @@ pub(crate) fn people<'a>(facts: &RecordFacts<'a>) -> Vec<PersonFacts<'a>> {
     };
     let guests: BTreeSet<usize> = people.iter().enumerate().filter(|(_, person)| person.is_guest).map(|(n, _)| n).collect();
     for decision in facts.decisions.iter().filter(|decision| !decision.same) {
-        // Among those who are trusted it counts as if there were no others.
+        // Trusted records are resolved as if the unconfirmed ones did not exist.
         for with_guests in [false, true] {
             let may_be = |n: usize| with_guests || !guests.contains(&n);
             let (left, right) = (meant(&decision.left, &may_be), meant(&decision.right, &may_be));
@@ -236,8 +236,8 @@ pub(crate) fn people<'a>(facts: &RecordFacts<'a>) -> Vec<PersonFacts<'a>> {
     people
 }
 
-/// The records that a member refers to. An id that it gives for several kinds is taken for the kind that has it; where several
-/// have, nobody can tell which is meant.
+/// The records that a member refers to. If a reference names an id for several kinds, the kind that has such a record
+/// counts. If several kinds have one, the reference is ambiguous and does not count.
 fn referred_by(member: &Member, is_known: impl Fn(&RecordKey) -> bool) -> Vec<RecordKey> {
     let mut by_id: BTreeMap<String, Vec<RecordKey>> = BTreeMap::new();
     for key in member.linking.iter().filter_map(Identifier::referred_record) {
@@ -254,7 +254,7 @@ fn referred_by(member: &Member, is_known: impl Fn(&RecordKey) -> bool) -> Vec<Re
     by_id.into_values().flat_map(meant).collect()
 }
 
-/// Keys that are the same, each with the least of them.
+/// Maps equal keys to the least of them.
 struct Classes<'a>(BTreeMap<&'a RecordKey, &'a RecordKey>);
 
 impl<'a> Classes<'a> {
@@ -280,7 +280,7 @@ impl<'a> Classes<'a> {
 }
 
 impl PersonFacts<'_> {
-    /// Gives what it has on a level. A value that two members have in common connects them.
+    /// Passes on the member's evidence of a level. Two members with the same evidence are connected.
     pub(crate) fn evidence<'a>(&'a self, level: Level, linking: &'a BTreeSet<Identifier>, mut take: impl FnMut(Held<'a>)) {
         match level {
             Level::Decision => self.same.into_iter().map(Held::Decision).for_each(take),

@@ -1,5 +1,6 @@
-//! Everybody of a brand at once, in memory: from the set of changes to all customers, by the same pure function that the
-//! write path uses for one component at a time. It measures accuracy, and checks the write path independently of the store.
+//! Resolves all customers of a brand in memory, from the set of changes, with the same pure function that the write
+//! path uses for one component at a time. It measures accuracy, and checks the write path independently of the
+//! database.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map};
 
@@ -11,19 +12,19 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Change, Record, RecordKey, SourceMerge};
 use crate::customer::model::source::SourceKind;
 
-/// All live records of a brand, and the customers that they are.
+/// All existing records of a brand, and the customers that they form.
 #[derive(Debug)]
 pub struct InMemoryIdentity {
-    /// Live records, in the order of their keys.
+    /// Existing records, in the order of their keys.
     pub members: Vec<Member>,
-    /// The source's merges.
+    /// The merges by the sources.
     pub aliases: Aliases,
-    /// Who belongs together, as indices of the members.
+    /// The customers, as indices of the members.
     pub resolution: Resolution,
 }
 
 impl InMemoryIdentity {
-    /// Joins the changes in whatever order they come, and resolves everybody. Events have no say in who is who.
+    /// Joins the changes in any order and resolves all customers. Events do not affect identity.
     #[must_use]
     pub fn take(changes: impl IntoIterator<Item = Change>, decisions: &[Decision], rules: &IdentityRules) -> Self {
         let (records, merges) = joined(changes);
@@ -42,7 +43,7 @@ impl InMemoryIdentity {
         Self { members, aliases, resolution }
     }
 
-    /// The customers, as the records that each consists of.
+    /// The customers, each as the set of its records.
     pub fn customers(&self) -> impl Iterator<Item = BTreeSet<&RecordKey>> {
         let key = |index: &usize| self.members.get(*index).map(|member| &member.key);
         self.resolution.clusters.iter().map(move |cluster| cluster.iter().filter_map(key).collect())
@@ -67,15 +68,15 @@ fn joined(changes: impl IntoIterator<Item = Change>) -> (BTreeMap<RecordKey, Fie
     (records, merges)
 }
 
-/// Who holds a value: how many records of each unique kind, and under which names the others.
+/// The holders of a value: the number of records of each unique kind, and the names in records of other kinds.
 #[derive(Debug, Default)]
 struct Holders {
     one_record_per_person: BTreeMap<SourceKind, usize>,
     names: BTreeSet<String>,
 }
 
-/// What more than the rules' number of records of one unique kind hold, or records of the other kinds under more than that
-/// many different names. What anybody may have written doesn't count.
+/// The values that are shared: more records of one unique kind hold them than the rules allow, or records of the other
+/// kinds hold them under more different names than the rules allow. Self-asserted records do not count.
 fn shared_values<'a>(members: &'a [Member], aliases: &Aliases, rules: &IdentityRules) -> HashSet<&'a Identifier> {
     let mut holders: HashMap<&Identifier, Holders> = HashMap::new();
     let counts = |member: &&Member| !aliases.is_loser(&member.key) && !rules.self_asserted.contains(&member.key.kind);
@@ -151,7 +152,7 @@ mod tests {
     fn a_line_is_shared_by_more_than_four_names_and_then_links_nobody() {
         let names = ["Anna", "Bert", "Chris", "Dirk", "Dirk", "Emma"];
         let changes = |count: usize| names.iter().take(count).enumerate().map(|(n, name)| colleague(n, name)).collect::<Vec<_>>();
-        // Two nameless records on the line, and nobody else: they are one.
+        // Two records without a name on one line, and no other holder: they are one customer.
         let nameless = [record("syncaroo.member:x", 1, Scope::Partial, &[LINE]), record("syncaroo.member:y", 1, Scope::Partial, &[LINE])];
         assert_eq!(customers(nameless.to_vec()).len(), 1);
         let census = |changes: Vec<Change>| InMemoryIdentity::take(changes, &[], &IdentityRules::default());

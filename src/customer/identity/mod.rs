@@ -1,4 +1,4 @@
-//! Which records are one customer: rules, evidence, contradictions and the resolution of clusters.
+//! Decides which records are one customer: rules, evidence, contradictions and the resolution of clusters.
 
 pub mod agreement;
 pub mod bearing;

@@ -1,4 +1,5 @@
-//! Phone numbers get new owners: what somebody's record said long ago, and another person's says now, is the other's.
+//! Phone numbers with a new owner. If an old record has a number, and another person's record has it now, it belongs to
+//! the other person.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +9,19 @@ use super::cluster::Cluster;
 use super::contradiction::are_unlike;
 use super::evidence::{Evidence, Held, RecordFacts};
 
-/// A number that a customer lost to others: it neither links nor finds the customer any more.
+/// A number that a customer lost to others. It neither links nor finds the customer any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
     /// The number.
     pub evidence: Evidence,
-    /// The members whose number it was.
+    /// The members that lost the number.
     pub from: Vec<usize>,
 }
 
 const HOURS_OF_A_YEAR: i64 = 365 * 24;
 
-/// Takes out the holders of a number who said it longer ago than the rules allow, where others who are called differently, or of
-/// whom either has no name, say it since. `holding` names clusters of `before`, with the members that hold it.
+/// Removes the clusters that lost a phone number: another cluster reported it later, by more than the rules allow, and
+/// the names are unlike (or one has no name). `holding` maps indices of `before` to the members that hold the number.
 pub(crate) fn left_behind(
     facts: &RecordFacts<'_>,
     number: Held<'_>,
@@ -34,13 +35,13 @@ pub(crate) fn left_behind(
     lost.into_iter().filter_map(|n| Some(Moved { evidence: number.to_evidence(), from: holding.remove(&n)? })).collect()
 }
 
-/// When the last of some members said a number.
+/// The latest time at which a source reported the number for any of the members.
 pub(crate) fn said_at(facts: &RecordFacts<'_>, number: Held<'_>, members: &[usize]) -> Option<Timestamp> {
     let Held::Address(number) = number else { return None };
     members.iter().filter_map(|n| facts.members.get(*n)?.said_at.get(number).copied()).max()
 }
 
-/// Whether something was said too long before something else.
+/// Whether a report is so much older than another one that the number counts as reassigned.
 pub(crate) fn is_long_before(facts: &RecordFacts<'_>, at: Timestamp, since: Timestamp) -> bool {
     let years = i64::from(facts.rules.phone_reassigned_after_years);
     years > 0 && since.duration_since(at) >= SignedDuration::from_hours(HOURS_OF_A_YEAR.saturating_mul(years))

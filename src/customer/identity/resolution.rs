@@ -1,38 +1,39 @@
-//! Who is who: one pure function from everything known about some records to customers.
+//! Identity resolution: one pure function from the facts of some records to customers.
 //!
-//! Levels, in order: decisions of people; merges of the source; references; e-mail and social accounts; phone. On each
-//! level all values are looked at together, against the clusters that the level starts with:
+//! Levels, in order: decisions of people; merges by the source; references; e-mail and social accounts; phone. On each
+//! level all values are evaluated together, against the clusters at the start of the level:
 //!
-//! 1. of a phone number, whoever said it long before others did has lost it ([`Moved`]);
-//! 2. where some of a value's holders contradict each other, it joins only those among whom nobody does;
-//! 3. the clusters that values connect are grouped;
-//! 4. a group that contains a forbidden pair is not formed.
+//! 1. A phone number no longer belongs to holders whose reports are much older than those of others ([`Moved`]).
+//! 2. If some holders of a value contradict each other, it joins only groups in which nobody does.
+//! 3. The clusters that values connect are grouped.
+//! 4. A group that contains a forbidden pair is not formed.
 //!
-//! Nothing in it guesses or breaks a tie, so the order of arrival can't matter. What joined whom is told as a [`Link`],
-//! what was dropped as a [`ReviewCandidate`]. The levels are [`Level`], the reasons not to join are [`Conflict`].
+//! The result never depends on a guess, a tie-break or the order of arrival. Joined records are reported as a [`Link`],
+//! unused evidence as a [`ReviewCandidate`]. The levels are in [`Level`], the reasons not to join in [`Conflict`].
 //!
-//! Records that anybody may have written (`IdentityRules::self_asserted`) have no say in who others are: everybody else is
-//! resolved as if they weren't there, and each of them then finds its place (`guests.rs`).
+//! Records that anybody may have written (`IdentityRules::self_asserted`) do not affect how others are resolved: all
+//! other records are resolved without them, and then each of them is placed (`two_names.rs`).
 //!
-//! What is exact here, because it had to be:
+//! The exact rules:
 //!
-//! - Source merges are a level of their own before references, so that a doubtful reference can't undo a fact.
-//! - A reference to a record that nobody knows is no id, so that it keeps nobody apart.
-//! - Names are compared cluster by cluster. A short form (initials, the beginning of a given name) has no say beside a fuller
-//!   name of the same cluster; where both clusters have given names, names without one have no say, and likewise on the phone for
-//!   family names. Else one half name would let two strangers agree.
-//! - Forms of one first name (Bob and Robert) are one person's on a mailbox and on a mobile phone, where the family names don't differ;
-//!   on a fixed line they may be a father's and his son's.
-//! - Two on one phone with different mailboxes are no strangers where a mailbox has the whole name of the other in its own and nothing
-//!   else, or both are written with the same letters, which are more than one part of a name; where first names only look alike, it
-//!   must be the first name itself. Nor are two with one first name and different family names in the first case: somebody married. On
-//!   one mailbox, a first name in one record and a family name in the other are one name if the mailbox has both.
-//! - A decision outlives the records that it names: where one is gone, whoever it was merged into or decided to be the same
-//!   as stands for it.
-//! - A component is what hangs together over references, merges, decisions of either sort and values, also where records
-//!   are gone; its size is the number of its live records. Above the rules' cap it uses no phone links; its parts that are
-//!   then still above the cap use no e-mail links either. The result for a component is the same whether it is resolved
-//!   alone or among others.
+//! - Source merges are a level of their own before references, so that a doubtful reference cannot undo a fact.
+//! - A reference to an unknown record is not an id, so it keeps nobody apart.
+//! - Names are compared cluster by cluster. A short form (initials, the beginning of a given name) does not count next
+//!   to a fuller name of the same cluster. If both clusters have given names, names without one do not count; on the
+//!   phone the same holds for family names. Otherwise one incomplete name would let two strangers agree.
+//! - Forms of one first name (Bob and Robert) are one person on a mailbox and on a mobile phone, if the family names do
+//!   not differ. On a fixed line they may be a father and his son.
+//! - Two people on one phone with different mailboxes may be joined if a mailbox consists of the whole name of the
+//!   other, or both mailboxes have the same letters, which are more than one part of a name. If the first names only
+//!   look alike, the mailbox must contain the first name itself. The first case also joins the same first name with
+//!   different family names: the person married. On one mailbox, a first name in one record and a family name in
+//!   another are one name if the mailbox contains both.
+//! - A decision stays valid after its records are gone: then the record that they were merged into, or that a decision
+//!   says is the same, represents them.
+//! - A component is all records that are connected by references, merges, decisions of either sort and values, also
+//!   through records that are gone. Its size is the number of its existing records. Above the rules' cap it uses no
+//!   phone links. Parts of it that are still above the cap use no e-mail links either. The result for a component is
+//!   the same, whether it is resolved alone or with others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,44 +47,44 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::two_names;
 
-/// Evidence that made records one customer.
+/// Evidence that joined records to one customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// How strong it is.
+    /// The strength of the evidence.
     pub level: Level,
-    /// What they have in common.
+    /// What the records have in common.
     pub evidence: Evidence,
-    /// Who has it, as indices of the members.
+    /// The records that have it, as indices of the members.
     pub members: Vec<usize>,
 }
 
-/// Evidence that was not used, and why: a question that only a person can answer.
+/// Unused evidence with the reason: a question that only a person can answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewCandidate {
-    /// How strong it is.
+    /// The strength of the evidence.
     pub level: Level,
-    /// What they have in common; of a group that was not formed, the first of several.
+    /// What the records have in common. For a group that was not formed: the first of several.
     pub evidence: Evidence,
-    /// What keeps them apart.
+    /// The conflict that keeps them apart.
     pub grounds: Conflict,
-    /// The customers that it is about, as positions in [`Resolution::clusters`]; two or more.
+    /// The customers concerned, as positions in [`Resolution::clusters`]; two or more.
     pub clusters: Vec<usize>,
 }
 
-/// Customers, and why they are so.
+/// The resolved customers, with the reasons.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Resolution {
-    /// Who belongs together: indices of the members, each in ascending order.
+    /// The customers: indices of the members, each in ascending order.
     pub clusters: Vec<Vec<usize>>,
     /// Self-asserted records that nobody confirmed, as indices of the members.
     pub guests: BTreeSet<usize>,
-    /// What joined them.
+    /// The evidence that joined them.
     pub links: Vec<Link>,
-    /// What was left open; nothing that people decided or other evidence settled.
+    /// The open questions, without those that a decision or other evidence answered.
     pub doubts: Vec<ReviewCandidate>,
-    /// Phone numbers that are somebody else's by now.
+    /// Phone numbers that have a new owner.
     pub moved: Vec<Moved>,
-    /// How many components were above the cap, so that not everything in them could link.
+    /// The number of components above the cap, in which some evidence could not link.
     pub oversized: usize,
 }
 
@@ -103,10 +104,10 @@ pub fn resolve(facts: &RecordFacts<'_>) -> Resolution {
     found.into_resolution()
 }
 
-/// What has been found so far; doubts still name clusters by a member of each.
+/// The result so far. Review candidates still name a cluster by one of its members.
 #[derive(Debug, Default)]
 pub(crate) struct Found<'a> {
-    /// The clusters, each with the last level that its component may use.
+    /// The clusters, each with the weakest level that its component may use.
     pub clusters: Vec<(Cluster<'a>, Level)>,
     pub links: Vec<Link>,
     pub doubts: Vec<(Level, Evidence, Conflict, Vec<usize>)>,
@@ -116,8 +117,8 @@ pub(crate) struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Leaves out doubts that are settled: because something else joined those concerned, or because people decided that
-    /// each of them is somebody else.
+    /// Drops review candidates that are settled: other evidence joined the customers, or decisions say that all of them
+    /// differ.
     fn into_resolution(self) -> Resolution {
         let mut all: Vec<Cluster<'_>> = self.clusters.into_iter().map(|(cluster, _)| cluster).collect();
         all.sort_by(|a, b| a.members.cmp(&b.members));
@@ -150,7 +151,7 @@ impl<'a> Resolver<'a> {
         Some(Cluster::new(n, self.facts.members.get(n)?, self.people.get(n)?))
     }
 
-    /// Resolves some members as if there were no others.
+    /// Resolves some members as if no others existed.
     fn resolve_all(&self, among: &[usize], found: &mut Found<'a>) {
         let cap = self.facts.rules.component_cap;
         for component in self.components(among, Level::Phone) {
@@ -166,8 +167,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The parts of some members that hang together: over decisions of either sort, merges and references, also where those
-    /// name records that are gone, and over addresses up to a level.
+    /// The components of some members: connected by decisions of either sort, merges and references (also through
+    /// records that are gone), and by addresses up to a level.
     fn components(&self, among: &[usize], last: Level) -> Vec<Vec<usize>> {
         let mut numbers: BTreeMap<&RecordKey, usize> = BTreeMap::new();
         let referred: Vec<(usize, RecordKey)> = among.iter().flat_map(|n| self.referred(*n).map(|key| (*n, key))).collect();
@@ -240,7 +241,8 @@ impl<'a> Resolver<'a> {
         after
     }
 
-    /// The evidence that joins clusters, each with those whom it joins; the others are told as doubts.
+    /// The evidence that joins clusters, each with the clusters that it joins. The other evidence is reported as review
+    /// candidates.
     fn kept<'h>(
         &self,
         level: Level,
@@ -280,7 +282,8 @@ impl<'a> Resolver<'a> {
         kept
     }
 
-    /// The groups that contain a forbidden pair. Their evidence is told as a doubt, that of the others as links.
+    /// Returns the groups that contain a forbidden pair. Their evidence is reported as review candidates, the evidence
+    /// of the other groups as links.
     fn refused(&self, level: Level, groups: &[Vec<usize>], before: &[Cluster<'a>], kept: Vec<Kept<'_>>, found: &mut Found<'a>) -> BTreeSet<usize> {
         let mut group_of = vec![0; before.len()];
         let mut refused: BTreeMap<usize, Conflict> = BTreeMap::new();
@@ -317,7 +320,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Evidence that is not dropped: the members that have it, and the clusters that it connects.
+/// Evidence that is used: the members that have it, and the clusters that it connects.
 struct Kept<'a> {
     evidence: Held<'a>,
     members: Vec<usize>,
@@ -328,7 +331,7 @@ fn some<'c, 'a>(clusters: &'c [Cluster<'a>], numbers: &[usize]) -> Vec<&'c Clust
     numbers.iter().filter_map(|n| clusters.get(*n)).collect()
 }
 
-/// A member of each.
+/// One member of each cluster.
 fn firsts(clusters: &[&Cluster<'_>]) -> Vec<usize> {
     clusters.iter().filter_map(|cluster| cluster.members.first().copied()).collect()
 }

@@ -1,4 +1,4 @@
-//! The rules of one brand that decide who is who.
+//! The identity rules of one brand.
 
 use std::collections::BTreeSet;
 
@@ -8,35 +8,37 @@ use crate::customer::model::phone::Region;
 use crate::customer::model::source::SourceKind;
 use crate::customer::model::spellings::count_different;
 
-/// The most spellings of a name that are looked at, on average.
+/// The most spellings per name that are compared, on average.
 const SPELLINGS: usize = 4;
 
-/// What a brand's settings say about identity.
+/// A brand's identity settings.
 #[derive(Debug, Clone)]
 pub struct IdentityRules {
-    /// Source kinds, the preferred first.
+    /// Kinds of record, the preferred first.
     pub precedence: Vec<SourceKind>,
     /// Kinds whose source keeps people unique.
     pub one_record_per_person: BTreeSet<SourceKind>,
     /// Kinds whose records anybody may write about anybody.
     pub self_asserted: BTreeSet<SourceKind>,
-    /// The region of phone numbers that come without a country code.
+    /// The region of phone numbers without a country code.
     pub region: Option<Region>,
-    /// A value is shared when more records of a unique kind, or records under more different names, hold it.
+    /// A value is shared if more records of a unique kind, or records under more different names, hold it.
     pub shared_value_threshold: usize,
-    /// A component of more records than this uses no phone links; if still above, no e-mail links.
+    /// A component with more records than this uses no phone links. A part that is still larger uses no e-mail links
+    /// either.
     pub component_cap: usize,
-    /// Whether an equal e-mail address or social account links.
+    /// Whether the same e-mail address or social account links.
     pub link_by_email: bool,
-    /// Whether an equal phone number links.
+    /// Whether the same phone number links.
     pub link_by_phone: bool,
-    /// Whether an equal e-mail address links only where the first names don't disagree.
+    /// Whether the same e-mail address links only if the first names do not disagree.
     pub email_link_requires_compatible_names: bool,
-    /// Whether an equal e-mail address links who has no first name only where the mailbox bears the other's.
+    /// Whether the same e-mail address links a record without a first name only if the mailbox contains the first name
+    /// of the other.
     pub email_link_requires_first_name: bool,
-    /// After how many years a phone number is its new holder's; 0 for never.
+    /// After this many years a phone number belongs to its new holder. 0: never.
     pub phone_reassigned_after_years: u16,
-    /// Whether addresses that only self-asserted records of a customer name find it.
+    /// Whether a customer is found by addresses that only its self-asserted records have.
     pub lookup_by_self_asserted: bool,
     /// Values that never link.
     pub blocklist: Blocklist,
@@ -63,19 +65,20 @@ impl Default for IdentityRules {
 }
 
 impl IdentityRules {
-    /// Whether a value says who somebody is, as long as it isn't shared.
+    /// Whether a value can identify a person, as long as it is not shared.
     #[must_use]
     pub fn may_link(&self, identifier: &Identifier) -> bool {
         identifier.could_link() && !self.blocklist.blocks(identifier)
     }
 
-    /// So many names are too many, however they are spelled.
+    /// From this number of names on, a value is shared, however the names are spelled.
     #[must_use]
     pub const fn most_names(&self) -> usize {
         self.shared_value_threshold.saturating_add(1).saturating_mul(SPELLINGS)
     }
 
-    /// Whether names, by their keys, are those of more people than one value can be of: spellings of one name count once.
+    /// Whether the names, given by their keys, belong to more people than one value can identify. Spellings of one name
+    /// count once.
     #[must_use]
     pub fn are_too_many<T: AsRef<str>>(&self, keys: &BTreeSet<T>) -> bool {
         if keys.len() <= self.shared_value_threshold || keys.len() >= self.most_names() {
@@ -85,7 +88,7 @@ impl IdentityRules {
         count_different(&names) > self.shared_value_threshold
     }
 
-    /// A kind's place in the order of preference; kinds that the settings leave out come last.
+    /// A kind's position in the order of preference. Kinds that are missing in the settings come last.
     #[must_use]
     pub fn rank(&self, kind: SourceKind) -> usize {
         self.precedence.iter().position(|listed| *listed == kind).unwrap_or(usize::MAX)

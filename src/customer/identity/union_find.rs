@@ -36,7 +36,7 @@ impl UnionFind {
         }
     }
 
-    /// The sets that some elements fall into, each in ascending order.
+    /// The sets that contain the given elements, each in ascending order.
     pub(crate) fn groups(&mut self, among: &[usize]) -> Vec<Vec<usize>> {
         let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for element in among {

@@ -9,13 +9,13 @@ use phonenumber::metadata::DATABASE;
 use super::phone::Region;
 use super::text;
 
-/// Codes that are no ISO codes, and stand for one country all the same: the United Kingdom's and, in the European Union, Greece's.
+/// Country codes that are not in ISO 3166, but are in use: `UK`, and Greece's code in the European Union.
 const OTHER_CODES: [(&str, &str); 2] = [("uk", "GB"), ("el", "GR")];
 
-/// Words that come and go around a country's name.
+/// Words that are optional in a country's name.
 const AROUND: [&str; 7] = ["the", "of", "and", "de", "het", "la", "les"];
 
-/// The region that a source means; `None` where that can't be told, or is no region with telephones.
+/// The region that a text names. `None` if the text is ambiguous, or names no region with telephones.
 #[must_use]
 pub fn region(raw: &str) -> Option<Region> {
     let text = text::visible(raw).to_lowercase();
@@ -28,16 +28,16 @@ pub fn region(raw: &str) -> Option<Region> {
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return by_number(code, digits);
     }
-    // Marks say nothing in a name; with them a code is no code.
+    // Names are compared without diacritics. A short text with diacritics is not a code.
     let key = if code.is_ascii() || code.chars().count() > CODE_CHARS { key(code) } else { code.to_owned() };
     let found = COUNTRIES.get(&key).map(String::as_str).or_else(|| OTHER_CODES.iter().find(|(known, _)| *known == code).map(|(_, code)| *code));
     found?.parse().ok()
 }
 
-/// The most characters that a code has.
+/// The longest code, in characters.
 const CODE_CHARS: usize = 3;
 
-/// A calling code, or ISO's number where it has three digits; where both exist and differ, nobody can tell.
+/// The country of a calling code, or of a three-digit ISO number. `None` if the number is both, of different countries.
 fn by_number(raw: &str, digits: &str) -> Option<Region> {
     let calling = || DATABASE.by_code(&digits.parse::<u16>().ok()?)?.first()?.id().parse::<Region>().ok();
     let is_said_to_call = raw.starts_with('+') || raw.starts_with("00");
@@ -49,7 +49,7 @@ fn by_number(raw: &str, digits: &str) -> Option<Region> {
     }
 }
 
-/// Every code, number and name, to the code of two letters. What two countries are called alike is no name of either.
+/// Maps every code, number and name to the two-letter code. A name of two countries is left out.
 static COUNTRIES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
     let mut all: HashMap<String, Option<String>> = HashMap::new();
     for country in CountryIterator::new() {
@@ -63,7 +63,7 @@ static COUNTRIES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
     all.into_iter().filter_map(|(name, code)| Some((name, code?))).collect()
 });
 
-/// A name without marks, punctuation and the words around it.
+/// A name without diacritics, punctuation and optional words.
 fn key(name: &str) -> String {
     let words = crate::customer::model::folding::fold_words(name);
     let telling: Vec<&str> = words.iter().map(String::as_str).filter(|word| !AROUND.contains(word)).collect();

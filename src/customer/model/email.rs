@@ -29,22 +29,22 @@ impl fmt::Debug for Email {
     }
 }
 
-/// More addresses in one field are not looked at.
+/// Further addresses in one field are ignored.
 const MAX_ADDRESSES: usize = 10;
 
-/// The longest field that is looked at, in bytes.
+/// The longest field that is parsed, in bytes.
 const MAX_FIELD: usize = MAX_ADDRESS * MAX_ADDRESSES;
 
-/// The addresses in a field that a source wrote.
+/// The addresses in a field of a source.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct EmailField {
-    /// Those that can be read, in their order.
+    /// The valid addresses, in their order.
     pub emails: Vec<Email>,
-    /// Something in it can't be read.
+    /// Whether a part of the field could not be parsed.
     pub has_unread: bool,
 }
 
-/// The text is no e-mail address.
+/// The text is not an e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an e-mail address")]
 pub struct EmailError;
@@ -62,10 +62,10 @@ impl Email {
         self.0.rsplit_once('@').map_or("", |(local, _)| local)
     }
 
-    /// Reads an address.
+    /// Parses an address.
     ///
     /// # Errors
-    /// When it is none, or has no dot in its domain, or is an address literal.
+    /// If the text is not an address, has no dot in its domain, or is an address literal.
     pub fn parse(raw: &str) -> Result<Self, EmailError> {
         let raw = raw.trim();
         if raw.len() > MAX_ADDRESS * 4 || raw.chars().any(char::is_control) {
@@ -73,7 +73,7 @@ impl Email {
         }
         let (local, domain) = raw.rsplit_once('@').ok_or(EmailError)?;
         let local: String = local.nfc().flat_map(char::to_lowercase).nfc().collect();
-        // Two hyphens in the third place are no reason to refuse (`r2---sn.mail.example`): many such domains exist.
+        // Two hyphens in the third place are allowed (`r2---sn.mail.example`): many such domains exist.
         let domain = Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
         let domain = domain.map_err(|_| EmailError)?;
         let last_label = domain.rsplit('.').next().unwrap_or_default();
@@ -90,7 +90,7 @@ impl Email {
 }
 
 impl EmailField {
-    /// Reads what a source wrote into a field: an address as people and programs write it, or a list of such.
+    /// Parses a field of a source: an address in any usual form, or a list of addresses.
     #[must_use]
     pub fn read(raw: &str) -> Self {
         if let Ok(email) = Email::parse(raw)
@@ -114,7 +114,7 @@ impl EmailField {
     }
 }
 
-/// Without `mailto:` (RFC 6068), wherever an address begins, and without what may follow it there.
+/// Removes `mailto:` (RFC 6068) before each address, and its parameters behind the address.
 fn without_scheme(text: &str) -> String {
     const SCHEME: &str = "mailto:";
     let at = |text: &str| text.to_ascii_lowercase().find(SCHEME);
@@ -133,20 +133,20 @@ fn without_scheme(text: &str) -> String {
     out
 }
 
-/// The addresses of a list (RFC 5322, section 3.4), or of one that is separated by blanks or slashes.
+/// The addresses of a list (RFC 5322, section 3.4), or of a list separated by blanks or slashes.
 fn addresses_in(text: &str) -> Vec<String> {
     let words: Vec<&str> = text.split([' ', '/', '|']).filter(|word| !word.is_empty()).collect();
     if words.len() > 1 && !text.contains('<') && words.iter().all(|word| word.matches('@').count() == 1) {
         return words.into_iter().map(str::to_owned).collect();
     }
     let Ok(list) = mailparse::addrparse(text) else {
-        // A name that should be in quotation marks.
+        // The name before the address should be quoted, but is not.
         let in_brackets: Vec<String> = text.split('<').skip(1).filter_map(|rest| Some(rest.split_once('>')?.0.to_owned())).collect();
         return match in_brackets.as_slice() {
-            // What can't be read of a list keeps the rest of it from nothing.
+            // An entry that cannot be parsed does not discard the rest of the list.
             [] if !text.contains('"') => text.split([',', ';']).map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect(),
             [] => vec![text.to_owned()],
-            // What stands behind the last one is no name of any.
+            // Text behind the last address is not a name.
             _ => in_brackets.into_iter().chain(text.rsplit_once('>').map(|(_, rest)| rest.trim_matches([',', ';', ' ']).to_owned())).collect(),
         };
     };
@@ -157,7 +157,7 @@ fn addresses_in(text: &str) -> Vec<String> {
             MailAddr::Group(group) => addresses.extend(group.addrs.iter().map(|single| single.addr.clone())),
         }
     }
-    // A name with a comma in it falls into several entries, of which only the last one has an address.
+    // A name with a comma is split into several entries. Only the last one has an address.
     if let Some(last) = addresses.iter().rposition(|address| address.contains('@')).filter(|_| text.contains('<')) {
         let behind = addresses.split_off(last);
         addresses.retain(|address| address.contains('@'));

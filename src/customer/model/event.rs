@@ -13,39 +13,39 @@ use super::text;
 
 /// The names of an event's fields.
 pub mod field {
-    /// The record it hangs on, as a record key.
+    /// The record that the event belongs to, as a record key.
     pub const RECORD: &str = "record";
-    /// When it happened (UTC).
+    /// Time of the event (UTC).
     pub const OCCURRED_AT: &str = "occurred_at";
-    /// Where the source shows it.
+    /// Link to the event at the source.
     pub const URL: &str = "url";
     /// Ids by which a customer can be looked up, such as order numbers: the rest of the name is the namespace.
     pub const REFERENCE: &str = "reference.";
-    /// Whatever templates may show.
+    /// Values for templates.
     pub const DATA: &str = "data.";
-    /// Ids of the places that it happens at: `place.resource` is the place whose name `data.resource` is.
+    /// Ids of the event's places: `place.resource` is the id of the place that `data.resource` names.
     pub const PLACE: &str = "place.";
 }
 
-/// An event's identity: the source, what it is (`transaction`, `ticket`, …) and the source's own id.
+/// The identity of an event: the source, the kind of event (`transaction`, `ticket`, …) and the source's id.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventKey {
-    /// Who reported it.
+    /// The source that reported the event.
     pub source: Source,
-    /// What it is, in lower case, without a colon.
+    /// The kind of event, in lower case, without a colon.
     pub what: String,
     /// The source's id.
     pub id: String,
 }
 
 impl EventKey {
-    /// An event's key, unless a part is empty or longer than [`text::MAX_ID_CHARS`].
+    /// Builds the key. `None` if a part is empty or longer than [`text::MAX_ID_CHARS`].
     #[must_use]
     pub fn new(source: Source, what: &str, id: &str) -> Option<Self> {
         Some(Self { source, what: text::id(what)?.replace(':', "."), id: text::id(id)? })
     }
 
-    /// The name that settings use for its message: `omneo.transaction`.
+    /// The event type in settings, which selects its message: `omneo.transaction`.
     #[must_use]
     pub fn event_type(&self) -> String {
         format!("{}.{}", self.source, self.what)
@@ -74,43 +74,44 @@ impl FromStr for EventKey {
     }
 }
 
-/// One event with its current state.
+/// An event with its current state.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Which.
+    /// The event's identity.
     pub key: EventKey,
-    /// What is known.
+    /// The values of its fields.
     pub versions: FieldVersions,
 }
 
 impl Event {
-    /// The record it hangs on, once known.
+    /// The record that the event belongs to, if it is known.
     #[must_use]
     pub fn record(&self) -> Option<RecordKey> {
         self.versions.text(field::RECORD).and_then(|key| key.parse().ok())
     }
 
-    /// When it happened; failing that, when it was first heard of. Behind all others where nobody can read it.
+    /// The time of the event. If it is missing, the time of the first report. If it cannot be parsed, the oldest time,
+    /// so that the event sorts last.
     #[must_use]
     pub fn occurred_at(&self) -> Timestamp {
         let first_heard = || if self.is_undated() { UNCLEAR_AT } else { self.versions.first_at() };
         self.versions.time(field::OCCURRED_AT).unwrap_or_else(first_heard)
     }
 
-    /// The day on which it happened, where the source says only that.
+    /// The day of the event, if the source gives a day without a time.
     #[must_use]
     pub fn day(&self) -> Option<Date> {
         self.versions.text(field::OCCURRED_AT).filter(|text| text.len() == "2026-11-21".len()).and_then(|text| text.parse().ok())
     }
 
-    /// Whether nobody can read when it happened: it must not stand in a timeline as if that were known.
+    /// Whether the time of the event could not be parsed. Such an event must not appear in a timeline.
     #[must_use]
     pub fn is_undated(&self) -> bool {
         self.versions.text(field::OCCURRED_AT).is_none()
             && self.versions.text(&format!("{}{}", crate::customer::model::unread::PREFIX, field::OCCURRED_AT)).is_some()
     }
 
-    /// Ids by which its customer can be looked up: namespace and value.
+    /// Ids that find the event's customer: namespace and value.
     pub fn references(&self) -> impl Iterator<Item = (String, String)> {
         self.versions
             .with_prefix(field::REFERENCE)

@@ -1,7 +1,7 @@
-//! What a source has said about one thing, field by field, so that order and repetition don't matter.
+//! The state of a record or event, field by field, independent of the order and repetition of updates.
 //!
-//! [`FieldVersions`] is a join-semilattice (a state-based CRDT of last-writer-wins registers): joining the same updates in
-//! any order, any number of times, gives the same state. Three marks make deletions and snapshots part of it.
+//! [`FieldVersions`] is a join-semilattice (a state-based CRDT of last-writer-wins registers): joining the same updates
+//! in any order, any number of times, gives the same state. Three timestamps make deletions and snapshots part of it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,34 +12,34 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What one delivery or page says about one record or event.
+/// The fields of one record or event in one delivery or page.
 #[derive(Clone, PartialEq)]
 pub struct Update {
-    /// The source's own time stamp; where it gives none, the time of receipt; where it gives one that can't be read, [`UNCLEAR_AT`].
-    /// A later one than the receipt counts as the receipt: a clock that is ahead wins nothing.
+    /// The source's timestamp. If it is missing, the time of receipt. If it cannot be parsed, [`UNCLEAR_AT`]. A
+    /// timestamp after the receipt counts as the time of receipt, so that a clock that is ahead does not win.
     pub at: Timestamp,
-    /// When it was first received, by Postgres's clock.
+    /// Time of the first receipt, by Postgres's clock.
     pub received_at: Timestamp,
-    /// How far the update speaks.
+    /// How much of the record or event the update covers.
     pub scope: Scope,
-    /// The fields it carries; `None` says "cleared".
+    /// The fields of the update. `None`: the field was cleared.
     pub fields: BTreeMap<String, Option<Value>>,
 }
 
-/// The time of what says when, but not so that it can be read: older than everything that can. Such a word never takes the place of
-/// another one; of several the last received counts.
+/// Stands for a timestamp that cannot be parsed. It is older than every real timestamp, so such an update never
+/// replaces a dated value. Of several such updates, the last received counts.
 pub const UNCLEAR_AT: Timestamp = Timestamp::constant(-2_208_988_800, 0);
 
-/// How far an update speaks.
+/// How much of the record or event an update covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Only of the fields it carries (a webhook): absent is "unknown".
+    /// Only the fields in the update (a webhook). A missing field is unknown.
     Partial,
-    /// Only of a part of the thing, such as a balance: it doesn't say that the thing itself exists.
+    /// Only a part, such as a balance. It does not prove that the record or event exists.
     Part,
-    /// Of every field (an answer of an API): absent is "cleared".
+    /// All fields (an API response). A missing field is cleared.
     Whole,
-    /// The thing is gone at the source.
+    /// The source deleted the record or event.
     Deletion,
 }
 
@@ -49,15 +49,17 @@ impl fmt::Debug for Update {
     }
 }
 
-/// One word about a field.
+/// One value of a field, with its time.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct Stamped {
     at: Timestamp,
-    /// How long after its time stamp it was received, in microseconds; 0 where the receipt is its only time.
+    /// How long after its timestamp the value was received, in microseconds. 0: it has no timestamp other than the
+    /// receipt.
     #[serde(default, rename = "delay_us", skip_serializing_if = "is_zero")]
     receipt_delay_us: u64,
     value: Option<Value>,
-    /// Of a word without a time of its own: the newest word that has one. It counts again if a deletion takes the other away.
+    /// For a value without its own timestamp: the newest value that has one. It counts again if a deletion removes the
+    /// other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timed: Option<Box<Self>>,
 }
@@ -68,12 +70,13 @@ const fn is_zero(number: &u64) -> bool {
 }
 
 impl Stamped {
-    /// Whether the source said when.
+    /// Whether the value has a timestamp of the source.
     const fn is_timed(&self) -> bool {
         self.receipt_delay_us > 0
     }
 
-    /// Newest wins; at the same time the later receipt, then the greater value, so that all orders of arrival agree.
+    /// The newest value wins. At the same time: the later receipt, then the greater value, so that the order of arrival
+    /// does not matter.
     fn wins_over(&self, other: &Self) -> bool {
         let stamps = (self.at, self.receipt_delay_us).cmp(&(other.at, other.receipt_delay_us));
         stamps.then_with(|| self.weight().cmp(&other.weight())).is_gt()
@@ -83,8 +86,8 @@ impl Stamped {
         self.value.as_ref().map(Value::to_string)
     }
 
-    /// The word that counts of both. A word without a time of its own keeps the newest that has one: a deletion can take away
-    /// the former and not the latter. The other way round it can't, so nothing is kept then.
+    /// Keeps the winner of two values. A winner without its own timestamp also keeps the newest value that has one,
+    /// because a deletion can remove the first and not the second. In the opposite case nothing is kept.
     fn join(&mut self, mut other: Self) {
         if other.wins_over(self) {
             std::mem::swap(self, &mut other);
@@ -101,7 +104,7 @@ impl Stamped {
     }
 }
 
-/// When something was deleted.
+/// The time of a deletion.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Deletion {
     at: Timestamp,
@@ -109,29 +112,30 @@ struct Deletion {
 }
 
 impl Deletion {
-    /// Whether it takes a word away: one that says when, by that; another one, by which of the two was received later.
+    /// Whether the deletion removes a value. A value with its own timestamp is compared by it, another value by its
+    /// receipt.
     fn masks(self, at: Timestamp, is_timed: bool) -> bool {
         at <= if is_timed { self.at } else { self.received_at }
     }
 }
 
-/// Everything a source has said about one thing, reduced to what can still matter.
+/// Everything that a source reported about one record or event, reduced to what can still affect its state.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldVersions {
     fields: BTreeMap<String, Stamped>,
-    /// The first time that anything was said.
+    /// Time of the first report.
     first_at: Timestamp,
-    /// The latest time at which the source spoke of the thing as existing, without saying when.
+    /// The latest receipt of an update, without a timestamp of the source, that implies existence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     asserted_at: Option<Timestamp>,
-    /// The latest time that it gave itself.
+    /// The latest timestamp of the source that implies existence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     asserted_timed_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     whole_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deleted_at: Option<Timestamp>,
-    /// The latest receipt of a deletion, where that is not its time.
+    /// The latest receipt of a deletion, if it differs from the deletion's time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deletion_received_at: Option<Timestamp>,
 }
@@ -164,7 +168,7 @@ impl From<Update> for FieldVersions {
 }
 
 impl FieldVersions {
-    /// The least state that holds both.
+    /// Merges another state into this one (the least upper bound).
     pub fn join(&mut self, other: Self) {
         for (name, theirs) in other.fields {
             match self.fields.get_mut(&name) {
@@ -183,13 +187,14 @@ impl FieldVersions {
         self.forget_what_cannot_matter();
     }
 
-    /// The latest deletion, by its time and by its receipt.
+    /// The latest deletion, by its timestamp and by its receipt.
     fn deletion(&self) -> Option<Deletion> {
         let at = self.deleted_at?;
         Some(Deletion { at, received_at: self.deletion_received_at.unwrap_or(at).max(at) })
     }
 
-    /// Fields older than the newest snapshot or deletion are masked for good, because those marks only grow.
+    /// Removes fields that are older than the newest snapshot or deletion. These timestamps only grow, so such fields
+    /// can never count again.
     fn forget_what_cannot_matter(&mut self) {
         let (whole_at, deletion) = (self.whole_at, self.deletion());
         let is_masked =
@@ -204,15 +209,16 @@ impl FieldVersions {
         });
     }
 
-    /// Whether the thing exists: a deletion loses only against a later word of the source.
+    /// Whether the record or event exists. A deletion is only overridden by a later report of the source.
     #[must_use]
     pub fn is_live(&self) -> bool {
         let stays = |at: Option<Timestamp>, is_timed| at.is_some_and(|at| self.deletion().is_none_or(|deletion| !deletion.masks(at, is_timed)));
         stays(self.asserted_timed_at, true) || stays(self.asserted_at, false)
     }
 
-    /// Takes back what can't be: times after `now`, by Postgres's clock, that were believed before they were bounded by their
-    /// receipt. Such a word counts as the oldest, so that whatever is heard next takes its place. `None` where all is well.
+    /// Corrects times after `now` (Postgres's clock), which older versions stored without the limit of the receipt. A
+    /// value with such a time becomes the oldest, so that the next update replaces it. `None` if no time is in the
+    /// future.
     #[must_use]
     pub fn without_future(&self, now: Timestamp) -> Option<Self> {
         let is_future = |at: Option<Timestamp>| at.is_some_and(|at| at > now);
@@ -222,7 +228,7 @@ impl FieldVersions {
         }
         let oldest = self.first_at.min(now);
         let past = |at: Option<Timestamp>| at.map(|at| if at > now { oldest } else { at });
-        // What was gone stays gone, until it is heard of again.
+        // A deleted record stays deleted until the source reports it again.
         let deleted = |at: Option<Timestamp>| if is_future(at) { (!self.is_live()).then_some(now) } else { at };
         let mut healed = self.clone();
         for field in healed.fields.values_mut().filter(|field| field.at > now) {
@@ -236,7 +242,7 @@ impl FieldVersions {
         Some(healed)
     }
 
-    /// Whether both say the same, whenever they were told.
+    /// Whether both have the same values, regardless of the times.
     #[must_use]
     pub fn says_the_same_as(&self, other: &Self) -> bool {
         let said = |versions: &Self| versions.fields.iter().filter(|(_, field)| field.value.is_some()).count();
@@ -244,31 +250,31 @@ impl FieldVersions {
         self.is_live() == other.is_live() && (!self.is_live() || (said(self) == said(other) && self.fields.iter().all(agrees)))
     }
 
-    /// The first time that anything was said.
+    /// Time of the first report.
     #[must_use]
     pub const fn first_at(&self) -> Timestamp {
         self.first_at
     }
 
-    /// The latest time at which the source spoke of it as existing.
+    /// The latest time at which the source reported that it exists.
     #[must_use]
     pub fn asserted_at(&self) -> Option<Timestamp> {
         self.asserted_at.max(self.asserted_timed_at)
     }
 
-    /// A field's value, unless unknown or cleared.
+    /// The value of a field. `None` if it is unknown or cleared.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.fields.get(name).and_then(|field| field.value.as_ref())
     }
 
-    /// A field's value as text.
+    /// The value of a field as text.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(Value::as_str)
     }
 
-    /// A field's value as a point in time; a day alone begins at midnight UTC.
+    /// The value of a field as a time. A date without a time is midnight UTC.
     #[must_use]
     pub fn time(&self, name: &str) -> Option<Timestamp> {
         let text = self.text(name)?;
@@ -276,7 +282,7 @@ impl FieldVersions {
         text.parse().ok().or_else(day)
     }
 
-    /// The known fields whose name starts with `prefix`, without it, with the time each was said.
+    /// The known fields whose names begin with `prefix`: the rest of the name, the value and its time.
     pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Value, Timestamp)> {
         self.fields
             .range(prefix.to_owned()..)
@@ -284,13 +290,13 @@ impl FieldVersions {
             .filter_map(move |(name, field)| Some((name.strip_prefix(prefix)?, field.value.as_ref()?, field.at)))
     }
 
-    /// When anything was last said of a field, also that it is empty.
+    /// The time of a field's latest value, also if it was cleared.
     #[must_use]
     pub fn stamped_at(&self, name: &str) -> Option<Timestamp> {
         self.fields.get(name).map(|field| field.at)
     }
 
-    /// When a known field was said.
+    /// The time of a known field's value.
     #[must_use]
     pub fn said_at(&self, name: &str) -> Option<Timestamp> {
         self.fields.get(name).filter(|field| field.value.is_some()).map(|field| field.at)

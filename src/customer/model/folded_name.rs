@@ -1,4 +1,4 @@
-//! Names in the form in which they are compared, and when two of them can belong to one person.
+//! Names in the form in which they are compared, and whether two names can belong to one person.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,38 +6,38 @@ use std::fmt;
 use super::folding::{take_family_generation, take_generation};
 use super::name::PARTICLES;
 
-/// Given names in folded words.
+/// The given names in folded words.
 pub(crate) enum Given {
-    /// Of one person.
+    /// One person's names.
     One(Vec<String>),
-    /// Of both.
+    /// The names of a couple.
     Couple(BTreeSet<String>),
 }
 
-/// One way to tell the parts of a name.
+/// One interpretation of a name: which words are the given name and which are the family name.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reading {
-    /// All given names as one word.
+    /// All given names, joined to one word.
     pub(crate) first: String,
-    /// The first of them.
+    /// The first given name.
     pub given: String,
     pub initials: String,
-    /// The family name without particles.
+    /// The words of the family name, without particles.
     pub last: Vec<String>,
-    /// The same as one word.
+    /// The family name without particles, joined to one word.
     pub bare: String,
-    /// All of it as one word.
+    /// The whole family name, joined to one word.
     pub family: String,
 }
 
-/// A name in the form in which names are compared. One that came as one text may be read in more than one way; then it agrees
-/// with another one if any of them does.
+/// A name in the form in which names are compared. A name from a single text can have several interpretations. It
+/// agrees with another name if any of them does.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FoldedName {
     pub(crate) readings: Vec<Reading>,
     pub(crate) generation: Option<u8>,
     pub(crate) couple: BTreeSet<String>,
-    /// All of it, so that it can be read again.
+    /// The whole name as text, from which it can be built again.
     key: String,
 }
 
@@ -47,14 +47,14 @@ impl fmt::Debug for FoldedName {
     }
 }
 
-/// What stands between the given names of a couple in a key.
+/// The separator of a couple's given names in a key.
 const BOTH: &str = " & ";
 
-/// The longest text that tells names apart.
+/// The longest key, in characters. Longer names are cut.
 const MAX_KEY_CHARS: usize = 200;
 
 impl FoldedName {
-    /// Of parts in folded words.
+    /// A name from its parts in folded words.
     pub(crate) fn new(given: Given, mut last: Vec<String>) -> Self {
         let (mut first, couple) = match given {
             Given::One(first) => (first, BTreeSet::new()),
@@ -68,7 +68,7 @@ impl FoldedName {
         Self { readings, generation, couple, key }
     }
 
-    /// Of a text in folded words, of which nothing tells which part is which.
+    /// A name from a text in folded words, if the parts of the name are unknown.
     pub(crate) fn whole(mut words: Vec<String>) -> Self {
         let behind_family_names = if words.len() > 2 { take_family_generation(&mut words) } else { None };
         let generation = take_generation(&mut words).or(behind_family_names);
@@ -84,7 +84,7 @@ impl FoldedName {
         Self { readings: readings.map(|(first, last)| Reading::new(first, last.to_vec())).collect(), generation, couple: BTreeSet::new(), key }
     }
 
-    /// The name that has a key, as far as the key says it: not whether one word is known to be the given name.
+    /// Builds the name from its key. The key does not say whether a single word is the given name.
     #[must_use]
     pub fn from_key(key: &str) -> Self {
         let mut parts = key.splitn(3, '\u{1f}');
@@ -102,13 +102,13 @@ impl FoldedName {
         Self { generation, key: key.to_owned(), ..name }
     }
 
-    /// Whether a given name is known, and known to be one.
+    /// Whether the given name is known, and is certainly a given name.
     #[must_use]
     pub fn has_first(&self) -> bool {
         self.is_known() && self.readings.iter().all(|reading| !reading.first.is_empty())
     }
 
-    /// Whether a family name is known, and known to be one.
+    /// Whether the family name is known, and is certainly a family name.
     #[must_use]
     pub fn has_last(&self) -> bool {
         self.is_known() && self.readings.iter().all(|reading| !reading.last.is_empty())
@@ -120,13 +120,14 @@ impl FoldedName {
         !self.readings.is_empty()
     }
 
-    /// One text per distinct name, for counting how many different names hold a value; empty when unknown.
+    /// One text per distinct name. It serves to count the different names that hold a value. Empty if the name is
+    /// unknown.
     #[must_use]
     pub fn key(&self) -> String {
         if self.is_known() { self.key.chars().take(MAX_KEY_CHARS).collect() } else { String::new() }
     }
 
-    /// Whether its given name says less than that of a fuller name of the same person: initials, or the beginning.
+    /// Whether its given name is a short form of the given name of `fuller`: initials, or the beginning of the name.
     #[must_use]
     pub fn has_short_first_for(&self, fuller: &Self) -> bool {
         let Some((short, long)) = self.readings.first().zip(fuller.readings.first()) else { return false };
@@ -135,7 +136,7 @@ impl FoldedName {
         is_shorter && is_beginning && self.couple.is_empty() && fuller.couple.is_empty()
     }
 
-    /// The same, where its family name says no more.
+    /// Like [`has_short_first_for`](Self::has_short_first_for), and its family name adds nothing.
     #[must_use]
     pub fn is_short_for(&self, fuller: &Self) -> bool {
         let has_family = |name: &Self| name.readings.first().is_some_and(|reading| !reading.last.is_empty());

@@ -1,11 +1,11 @@
-//! Words of names, made comparable, and what tells people of one name apart.
+//! Words of names in comparable form, and suffixes that distinguish people with the same name.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::name::PARTICLES;
 
-/// What tells a father from his son of the same name, at the end of any part of a name.
+/// Words that distinguish a father from a son with the same name, at the end of any part of a name.
 const GENERATIONS: [(&str, u8); 18] = [
     ("sr", 1),
     ("senior", 1),
@@ -27,7 +27,7 @@ const GENERATIONS: [(&str, u8); 18] = [
     ("iv", 4),
 ];
 
-/// The same, behind family names only: some are names themselves, as Neto.
+/// Such words that count behind a family name only, because some of them are also names (Neto).
 const GENERATIONS_BEHIND_FAMILY_NAMES: [(&str, u8); 13] = [
     ("i", 1),
     ("v", 5),
@@ -44,10 +44,10 @@ const GENERATIONS_BEHIND_FAMILY_NAMES: [(&str, u8); 13] = [
     ("nieto", 3),
 ];
 
-/// Short forms that only their dots tell from names: Şen and Jun are people's.
+/// Short forms that need their dots: Şen and Jun without a dot are names.
 const SHORT_GENERATIONS: [(&str, &str); 4] = [("sen.", "senior"), ("jun.", "junior"), ("d.ä.", "der ältere"), ("d.j.", "der jüngere")];
 
-/// A part of a name in folded words, with what tells generations apart written out.
+/// A part of a name in folded words. Abbreviated generation words are written out.
 pub(crate) fn fold_name(text: &str) -> Vec<String> {
     let written_out = |word: &str| {
         let lower = word.to_lowercase();
@@ -61,24 +61,24 @@ pub(crate) fn fold_name(text: &str) -> Vec<String> {
     folded
 }
 
-/// Whether some text only tells a father from his son.
+/// Whether a text consists of generation words only.
 pub(crate) fn is_generation(text: &str) -> bool {
     let words = fold_name(text).join(" ");
     GENERATIONS.iter().chain(&GENERATIONS_BEHIND_FAMILY_NAMES).any(|(known, _)| *known == words)
 }
 
-/// Whether some text does so only behind a family name, since it may be a name itself.
+/// Whether a text consists of words that mean a generation behind a family name only, because they may be names.
 pub(crate) fn is_family_generation(text: &str) -> bool {
     let words = fold_words(text).join(" ");
     GENERATIONS_BEHIND_FAMILY_NAMES.iter().any(|(known, _)| *known == words)
 }
 
-/// Takes what tells generations apart from the end of any part of a name, where a name is left before it.
+/// Removes the generation word at the end of a part of a name, unless nothing else is left.
 pub(crate) fn take_generation(words: &mut Vec<String>) -> Option<u8> {
     take(words, &GENERATIONS)
 }
 
-/// The same, where it may only stand behind a family name.
+/// Removes a generation word that counts behind a family name only.
 pub(crate) fn take_family_generation(words: &mut Vec<String>) -> Option<u8> {
     take(words, &GENERATIONS_BEHIND_FAMILY_NAMES)
 }
@@ -94,7 +94,7 @@ fn take(words: &mut Vec<String>, known: &[(&str, u8)]) -> Option<u8> {
     Some(generation)
 }
 
-/// Lower case, without marks and punctuation, in words.
+/// The words in lower case, without diacritics and punctuation.
 pub(crate) fn fold_words(text: &str) -> Vec<String> {
     let mut folded = String::with_capacity(text.len());
     for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
@@ -115,7 +115,7 @@ pub(crate) fn fold_words(text: &str) -> Vec<String> {
     folded.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Whether two words differ only in letters that one has twice: Luuk is Luk, Emma is Ema.
+/// Whether two words differ only in doubled letters: Luuk is Luk, Emma is Ema.
 pub(crate) fn differ_in_doubled_letters(a: &str, b: &str) -> bool {
     let once = |word: &str| {
         let mut letters: Vec<char> = word.chars().collect();
@@ -125,8 +125,9 @@ pub(crate) fn differ_in_doubled_letters(a: &str, b: &str) -> bool {
     once(a) == once(b)
 }
 
-/// One letter added, left out, replaced or swapped with its neighbour, in names of four letters and more. Not in scripts
-/// that leave out vowels: there one letter tells Ahmed (أحمد) from Mohammed (محمد). Nor where there is a digit: it counts.
+/// Whether two names of four letters or more differ by one letter that is added, missing, replaced or swapped. Not for
+/// scripts without vowels: there, one letter distinguishes Ahmed (أحمد) from Mohammed (محمد). Not for words with
+/// digits: each digit counts.
 pub(crate) fn one_edit_apart(a: &str, b: &str) -> bool {
     let (long_a, long_b) = (a.chars().count(), b.chars().count());
     let is_exact = |name: &str| name.chars().any(|c| c.is_numeric() || matches!(c, '\u{0590}'..='\u{08FF}'));

@@ -1,4 +1,4 @@
-//! What a person can be found by, and which values say nothing about who they are.
+//! The values that find a person, and which values never identify one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,14 +16,14 @@ use super::record::{Record, RecordKey, field};
 use super::source::UnknownName;
 use super::text;
 
-/// Sorts of identifiers, in the order in which an answer lists them.
+/// Kinds of identifiers, in the order in which an answer lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IdentifierKind {
     /// An e-mail address.
     Email,
     /// A phone number.
     Phone,
-    /// A Facebook account's number.
+    /// A Facebook account number.
     Facebook,
     /// A Twitter handle.
     Twitter,
@@ -32,10 +32,10 @@ pub enum IdentifierKind {
 }
 
 impl IdentifierKind {
-    /// Every sort, in that order.
+    /// Every kind, in that order.
     pub const ALL: [Self; 5] = [Self::Email, Self::Phone, Self::Facebook, Self::Twitter, Self::Reference];
 
-    /// The name in Postgres, and for addresses in an answer.
+    /// The name in Postgres. For addresses also the name in an answer.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl IdentifierKind {
         }
     }
 
-    /// Whether an answer shows it among the addresses.
+    /// Whether an answer lists it as an address.
     #[must_use]
     pub const fn is_address(self) -> bool {
         !matches!(self, Self::Reference)
@@ -62,12 +62,12 @@ impl FromStr for IdentifierKind {
     }
 }
 
-/// A value that a record is found by, in canonical form.
+/// A value that finds a record, in canonical form.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identifier {
-    /// Its sort.
+    /// The kind of identifier.
     pub kind: IdentifierKind,
-    /// Its canonical text.
+    /// The canonical text.
     pub value: String,
 }
 
@@ -90,46 +90,47 @@ impl From<Phone> for Identifier {
 }
 
 impl Identifier {
-    /// A reference to an id in the namespace of another system; a namespace that is a source kind refers to its record.
+    /// Builds a reference to an id of another system. If the namespace is a source kind, the reference points to its
+    /// record.
     #[must_use]
     pub fn reference(namespace: &str, value: &str) -> Option<Self> {
         Some(Self { kind: IdentifierKind::Reference, value: format!("{}:{}", text::id(namespace)?, text::id(value)?) })
     }
 
-    /// Whether it is of a sort that can link. An id in another namespace than that of a record (an account's, say) finds, but
-    /// never links.
+    /// Whether this kind of identifier can link. An id in a namespace that is not a source kind (such as an account
+    /// number) finds a customer, but never links.
     #[must_use]
     pub fn could_link(&self) -> bool {
         self.kind.is_address() || self.referred_record().is_some()
     }
 
-    /// The record that a reference points to, when its namespace is a source kind.
+    /// The record that a reference points to, if its namespace is a source kind.
     #[must_use]
     pub fn referred_record(&self) -> Option<RecordKey> {
         (self.kind == IdentifierKind::Reference).then(|| self.value.parse().ok()).flatten()
     }
 }
 
-/// What a record is found by.
+/// The identifiers of one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identifiers {
-    /// Every value.
+    /// All identifiers.
     pub values: BTreeSet<Identifier>,
-    /// Those of them that don't link this record with others: others have other extensions of the same line.
+    /// Identifiers that do not link this record to others: the same phone line with another extension.
     pub unlinked: BTreeSet<Identifier>,
-    /// When each phone number was last said, as far as that is known.
+    /// The time at which the source last reported each phone number, if known.
     pub said_at: BTreeMap<Identifier, Timestamp>,
 }
 
 impl Identifiers {
-    /// Whether a value of this record may link it with others.
+    /// Whether an identifier of this record may link it to others.
     #[must_use]
     pub fn may_link(&self, identifier: &Identifier) -> bool {
         !self.unlinked.contains(identifier)
     }
 }
 
-/// What a record is found by. Values that can't be read are left out; they stay in the record.
+/// The identifiers of a record. Values that cannot be parsed are left out here; the record keeps them.
 #[must_use]
 pub fn identifiers_of(record: &Record, region: Option<Region>) -> Identifiers {
     let versions = &record.versions;
@@ -161,22 +162,22 @@ pub fn identifiers_of(record: &Record, region: Option<Region>) -> Identifiers {
     identifiers
 }
 
-/// `omneo.profile#2` is the second reference into `omneo.profile`.
+/// The namespace of a field name: `omneo.profile#2` is the second reference in the namespace `omneo.profile`.
 fn namespace_of(slot: &str) -> &str {
     slot.split_once('#').map_or(slot, |(namespace, _)| namespace)
 }
 
-/// Values that say nothing about who somebody is: they find, but never link.
+/// Values that identify nobody. They find customers, but never link.
 #[derive(Debug, Clone, Default)]
 pub struct Blocklist {
-    /// Local parts of mailboxes that belong to a role, not to a person, besides the usual ones.
+    /// Local parts of role mailboxes, in addition to the built-in ones.
     pub mailboxes: BTreeSet<String>,
     /// Whole values, in canonical form.
     pub values: BTreeSet<String>,
 }
 
 impl Blocklist {
-    /// Whether a value never links.
+    /// Whether the list stops a value from linking.
     #[must_use]
     pub fn blocks(&self, identifier: &Identifier) -> bool {
         let value = identifier.value.as_str();

@@ -1,6 +1,6 @@
-//! Mailboxes that belong to a role or a family, not to a person.
+//! Mailboxes that belong to a role or a family, not to one person.
 
-/// Mailboxes of roles (RFC 2142 and custom), and greetings, in the languages of the brands.
+/// Mailboxes of roles (RFC 2142 and usage), and greetings, in the languages of the brands.
 const ROLES: [&str; 50] = [
     "abuse",
     "accounts",
@@ -54,14 +54,14 @@ const ROLES: [&str; 50] = [
     "willkommen",
 ];
 
-/// What a family's mailbox begins with; each may be all of it, or have the family's name behind it.
+/// Beginnings of family mailboxes. The whole local part may be one of these, or the family's name follows.
 const FAMILIES: [&str; 12] =
     ["familie", "family", "famille", "familia", "famiglia", "familien", "familjen", "rodzina", "ailesi", "huishouden", "haushalt", "thefamily"];
 
-/// The same, where a sign or digit must follow: people's names begin like that (`famke@`).
+/// Beginnings of family mailboxes that need a sign or digit after them, because names begin with them (`famke@`).
 const SHORT_FAMILIES: [&str; 4] = ["fam", "aile", "gezin", "huize"];
 
-/// Whether a mailbox (the local part of an address) is a role's or a family's.
+/// Whether a mailbox (the local part of an address) belongs to a role or a family.
 pub(crate) fn is_of_nobody(local: &str) -> bool {
     let mailbox = local.split_once('+').map_or(local, |(mailbox, _)| mailbox);
     let is_sign = |rest: &str| !rest.starts_with(char::is_alphabetic);

@@ -1,4 +1,5 @@
-//! What the sources said, as values: records, events, identifiers, and the parsers of e-mail addresses, phone numbers and names.
+//! The data of the sources as values: records, events, identifiers, and the parsers of e-mail addresses, phone numbers
+//! and names.
 
 pub mod country;
 pub mod email;

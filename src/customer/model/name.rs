@@ -1,4 +1,4 @@
-//! People's names as their sources wrote them, in parts or as one text. How two of them compare is in `folded_name.rs`.
+//! People's names as sources write them, in parts or as one text. `folded_name.rs` compares them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,36 +10,36 @@ use super::placeholder::{Sort, is_no_value, is_placeholder};
 use super::titles::without_titles;
 pub use crate::customer::identity::agreement::OnLine;
 
-/// Words that come and go in front of a family name.
+/// Words that are optional before a family name.
 pub(crate) const PARTICLES: [&str; 39] = [
     "abou", "abu", "ait", "al", "ben", "bin", "bint", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos", "du", "e", "el", "ibn",
     "la", "las", "le", "les", "los", "op", "ould", "t", "te", "ten", "ter", "thoe", "van", "von", "y", "zu", "zum", "zur",
 ];
 
-/// What stands between the given names of two people: these anywhere, the others only inside a given name, since they are in
-/// family names as well (`Ortega y Gasset`).
+/// Words between the given names of two people. These count in every text. Others count only inside a given name,
+/// because they are also part of family names (`Ortega y Gasset`).
 const AND: [&str; 12] = ["&", "+", "/", "en", "und", "u.", "et", "and", "og", "och", "ve", "plus"];
 
-/// What a family calls itself, in words of its own before the family name.
+/// Words for a family before its family name.
 const FAMILIES: [&str; 7] = ["familie", "family", "fam", "gezin", "famille", "familia", "famiglia"];
 const AND_IN_GIVEN_NAMES: [&str; 3] = ["y", "e", "i"];
 
-/// How sure it is which part of a name is which.
+/// How certain the split of a name into parts is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Split {
-    /// The source said so, or the name itself does.
+    /// Certain: from the source, or from the name itself.
     #[default]
     Sure,
-    /// One word: a given name or a family name.
+    /// A single word: either a given name or a family name.
     OneWord,
-    /// Several words, of which the first is taken for the given name.
+    /// Several words; the first one is assumed to be the given name.
     Guessed,
 }
 
-/// A name as one record has it; either part may be unknown.
+/// A name as one record has it. Either part may be unknown.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PersonName {
-    /// Given name or initials; of a couple's account those of both.
+    /// Given name or initials. For a couple's account: those of both people.
     pub first: Option<String>,
     /// Family name.
     pub last: Option<String>,
@@ -53,10 +53,10 @@ impl fmt::Debug for PersonName {
 }
 
 impl PersonName {
-    /// A name in parts. Titles, degrees and placeholders say nothing.
+    /// A name from its parts. Titles, degrees and placeholders are removed.
     #[must_use]
     pub fn new(first: Option<&str>, last: Option<&str>) -> Self {
-        // A couple whose second name went into the other part (`Jan`, `en Marie Haddad`).
+        // A couple whose second name is in the other part (`Jan`, `en Marie Haddad`).
         if let Some((first, last)) = first.zip(last)
             && (ends_with_and(first) || begins_with_and(last))
         {
@@ -71,8 +71,8 @@ impl PersonName {
         Self { first: part(first), last: part(last), split: Split::Sure }
     }
 
-    /// The parts of a name that came as one text, as far as they can be told: what begins with particles is a family name, and so
-    /// is what stands before a comma or from a particle on. Else the first word is taken for the given name.
+    /// Splits a name that came as one text. A text that begins with particles is a family name. So is the part before a
+    /// comma, and the part from a particle on. Otherwise the first word is assumed to be the given name.
     #[must_use]
     pub fn whole(text: &str) -> Self {
         if let Some((family, last)) = text.trim().split_once(char::is_whitespace).filter(|(first, _)| is_family(first)) {
@@ -88,13 +88,13 @@ impl PersonName {
         Self::of_words(&text.trim_matches(',').split_whitespace().collect::<Vec<_>>())
     }
 
-    /// `Familie Smit`: of nobody in particular.
+    /// The name of a family (`Familie Smit`), which belongs to no single person.
     fn family(family: &str, last: &str) -> Self {
         let last = without_titles(last).filter(|last| !is_placeholder(Sort::Name, last));
         Self { first: last.is_some().then(|| family.to_owned()), last, split: Split::Sure }
     }
 
-    /// Whether the source said which part is which, or the name itself does.
+    /// Whether the split into parts is certain.
     #[must_use]
     pub fn is_sure(&self) -> bool {
         self.split == Split::Sure && *self != Self::default()
@@ -115,7 +115,7 @@ impl PersonName {
     }
 
     fn of_words(words: &[&str]) -> Self {
-        // `Peter Berg de jonge`: what tells generations apart goes behind whatever else there is.
+        // In `Peter Berg de jonge`, the generation words go to the end.
         for length in [2, 1] {
             let split = words.len().checked_sub(length).filter(|left| *left > 0).and_then(|left| words.split_at_checked(left));
             if let Some((rest, generation)) =
@@ -147,14 +147,15 @@ impl PersonName {
             _ => {
                 let (first, last) = at(1);
                 let name = Self::new(Some(&first), Some(&last));
-                // Of `Anna undefined` one word is left.
+                // Only one word remains of `Anna undefined`.
                 let split = if name.first.is_some() && name.last.is_some() { Split::Guessed } else { Split::OneWord };
                 Self { split, ..name }
             }
         }
     }
 
-    /// `Jan Smit`, `en Marie de Vries`: both given names are the first, what is left of each the family name.
+    /// A couple with two full names: `Jan Smit`, `en Marie de Vries`. The given name is both given names, the family
+    /// name is the rest of each.
     fn couple(one: &[&str], other: &[&str]) -> Self {
         let (mut first, mut last) = (Vec::new(), Vec::new());
         for words in [one, other] {
@@ -181,10 +182,10 @@ impl PersonName {
     }
 }
 
-/// The given names of a couple's account; `None` where it is one person's.
+/// The given names of a couple's account. `None` for the account of one person.
 fn given_names(first: &str) -> Option<BTreeSet<String>> {
     if is_family(first) {
-        // Of everybody in it, so that it agrees with no single one.
+        // It stands for the whole family, so it matches no single given name.
         return Some(BTreeSet::from([String::new(), "familie".to_owned()]));
     }
     let spaced = ['&', '+', '/'].into_iter().fold(first.to_owned(), |text, sign| text.replace(sign, &format!(" {sign} ")));
@@ -202,7 +203,8 @@ fn is_and(word: &str) -> bool {
     AND.contains(&word.to_lowercase().as_str())
 }
 
-/// `Juan y María García`, but not `Ortega y Gasset`: before it stands one word, and behind it more than one.
+/// Whether this `y` joins two people. True for `Juan y María García`, false for `Ortega y Gasset`: one word must stand
+/// before it, and more than one after it.
 fn is_and_of_two(words: &[&str], n: usize) -> bool {
     n == 1 && words.len() > 3 && words.get(n).is_some_and(|word| AND_IN_GIVEN_NAMES.contains(word))
 }
@@ -221,7 +223,7 @@ fn is_particle(word: &str) -> bool {
     !folded.is_empty() && !word.ends_with('.') && folded.iter().all(|word| PARTICLES.contains(&word.as_str()))
 }
 
-/// Without what programs wrote for a part that there is not (`Jan null`).
+/// Removes placeholders that programs write for a missing part (`Jan null`).
 fn without_placeholders(part: &str) -> String {
     let said: Vec<&str> = part.split_whitespace().filter(|word| !is_no_value(word) || word.chars().all(|c| !c.is_alphabetic())).collect();
     said.join(" ")

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use deunicode::deunicode;
 
-/// The lines of the table that each name stands in.
+/// The rows of the table in which each name occurs.
 static FORMS: LazyLock<HashMap<&'static str, Vec<usize>>> = LazyLock::new(|| {
     let mut lines: HashMap<&str, Vec<usize>> = HashMap::new();
     let names = include_str!("given_names.txt").lines().filter(|line| !line.starts_with('#'));
@@ -16,33 +16,35 @@ static FORMS: LazyLock<HashMap<&'static str, Vec<usize>>> = LazyLock::new(|| {
     lines
 });
 
-/// Whether two given names, folded, are forms of one.
+/// Whether two folded given names are forms of the same name.
 pub(crate) fn are_forms_of_one(one: &str, other: &str) -> bool {
     let Some((lines, others)) = FORMS.get(one).zip(FORMS.get(other)) else { return false };
     lines.iter().any(|line| others.contains(line))
 }
 
-/// Whether a folded word is known as a given name.
+/// Whether a folded word is a known given name.
 pub(crate) fn is_given_name(word: &str) -> bool {
     FORMS.contains_key(word)
 }
 
-/// Letters that two languages write as two and others as one.
+/// Letters that some languages write as two and others as one.
 const TWO_FOR_ONE: [(&str, &str); 4] = [("aa", "a"), ("ae", "a"), ("oe", "o"), ("ue", "u")];
 
-/// A folded name in Latin letters, as it is written where there are no other ones: Анна is Anna, Aase is Åse.
+/// A folded name in Latin letters: Анна becomes anna, Aase and Åse become the same.
 pub(crate) fn latin(folded: &str) -> Cow<'_, str> {
     let ascii = if folded.is_ascii() { Cow::Borrowed(folded) } else { Cow::Owned(deunicode(folded).to_lowercase()) };
     let in_one = |text: Cow<'_, str>| TWO_FOR_ONE.iter().fold(text.into_owned(), |text, (two, one)| text.replace(two, one));
     if TWO_FOR_ONE.iter().any(|(two, _)| ascii.contains(two)) { Cow::Owned(in_one(ascii)) } else { ascii }
 }
 
-/// Whether two folded names are the same in Latin letters. Two in one other script are not: 伟 and 薇 are both Wei.
+/// Whether two folded names are the same in Latin letters. Two names in the same other script are compared in that
+/// script: 伟 and 薇 are both "Wei", but differ.
 pub(crate) fn are_one_in_latin(one: &str, other: &str) -> bool {
     (one.is_ascii() || other.is_ascii()) && (latin(one) == latin(other) || are_romanised_alike(one, other))
 }
 
-/// Whether two folded names, one of which isn't in Latin letters, are one: there are several ways to write Юлия in those.
+/// Whether two folded names match if one of them is not in Latin letters. Some names have several transliterations,
+/// such as Юлия.
 fn are_romanised_alike(one: &str, other: &str) -> bool {
     let romanised = |name: &str| {
         let letters: String = latin(name).chars().filter(|c| c.is_alphabetic()).collect();
@@ -51,7 +53,7 @@ fn are_romanised_alike(one: &str, other: &str) -> bool {
     one.is_ascii() != other.is_ascii() && romanised(one) == romanised(other)
 }
 
-/// Letters that stand for one of another alphabet, in the usual ways to write it.
+/// Letters with the same meaning in the usual transliterations.
 const ROMANISED: [(&str, &str); 6] = [("kh", "h"), ("ks", "x"), ("j", "i"), ("y", "i"), ("iie", "ie"), ("ii", "i")];
 
 #[cfg(test)]

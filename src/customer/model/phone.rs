@@ -1,9 +1,9 @@
-//! Phone numbers: one key per line, E.164, and never another line's.
+//! Phone numbers in canonical form (E.164): one key for each line, and never the key of another line.
 //!
-//! `phonenumber` knows the numbering plans; the guards around it exist because it rewrites some numbers that already
-//! carry a country code (whisperfish/rust-phonenumber#106). Text that is E.164 keeps its own digits. Every other
-//! spelling must come out with the digits that went in, less a trunk or international prefix that was really there;
-//! where that leaves a doubt the number is refused.
+//! `phonenumber` has the numbering plans. The checks around it exist because it rewrites some numbers that already have
+//! a country code (whisperfish/rust-phonenumber#106). Text in E.164 keeps its digits. Every other spelling must keep
+//! its digits, except for a trunk or international prefix that the text really contains. An ambiguous number is
+//! rejected.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,7 +13,7 @@ use phonenumber::metadata::{DATABASE, Descriptor};
 
 use super::phone_spelling::{plain, without_float};
 
-/// The longest spelling of a number that is looked at, in bytes.
+/// The longest spelling that is parsed, in bytes.
 const MAX_SPELLING: usize = 64;
 
 /// A possible number of a known country code, in E.164: `+31612312311`.
@@ -26,7 +26,7 @@ impl fmt::Debug for Phone {
     }
 }
 
-/// Why a text is no phone number.
+/// Why a text is not a phone number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PhoneError {
     /// Not `^\+[1-9][0-9]{5,14}$`.
@@ -35,12 +35,12 @@ pub enum PhoneError {
     /// No country has such numbers.
     #[error("not a possible number of a known country code")]
     NotPossible,
-    /// More than one reading, or none.
-    #[error("the spelling leaves a doubt which number is meant")]
+    /// The spelling has several interpretations, or none.
+    #[error("ambiguous: several phone numbers are possible, or none")]
     Doubtful,
 }
 
-/// A country or region whose spellings are understood: ISO 3166-1 alpha-2.
+/// A country or region whose spellings can be parsed: ISO 3166-1 alpha-2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Region(phonenumber::country::Id);
 
@@ -59,11 +59,11 @@ impl Phone {
         &self.0
     }
 
-    /// Reads what must already be E.164: it is its own key, and the numbering plan is only asked whether numbers of that
-    /// length exist under that country code.
+    /// Parses text that must already be E.164. It is its own key. The numbering plan only checks that numbers of this
+    /// length exist for the country code.
     ///
     /// # Errors
-    /// When it isn't E.164, or not possible anywhere.
+    /// If the text is not E.164, or no country has such numbers.
     pub fn parse_e164(text: &str) -> Result<Self, PhoneError> {
         let digits = text.strip_prefix('+').ok_or(PhoneError::NotE164)?;
         let shaped = (6..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
@@ -74,14 +74,15 @@ impl Phone {
         if plans.iter().any(|plan| has_length(plan, national.len())) { Ok(Self(text.to_owned())) } else { Err(PhoneError::NotPossible) }
     }
 
-    /// Whether its numbering plan has lines with such numbers, rather than only numbers of that length.
+    /// Whether the numbering plan assigns such numbers. The check of the length alone is weaker.
     #[must_use]
     pub fn is_line(&self) -> bool {
         let digits = self.0.trim_start_matches('+');
         plans_of(digits).is_some_and(|(plans, national)| plans.iter().any(|plan| is_line(plan, national)))
     }
 
-    /// Whether it is a mobile phone's and can't be a fixed line: one person's, as a rule, not a household's or an office's.
+    /// Whether the number belongs to a mobile phone and cannot be a fixed line. A mobile phone usually belongs to one
+    /// person, not to a household or office.
     #[must_use]
     pub fn is_mobile(&self) -> bool {
         let digits = self.0.trim_start_matches('+');
@@ -92,17 +93,17 @@ impl Phone {
         })
     }
 
-    /// Reads any usual spelling of one number; one without a country code is taken to be of `region`.
+    /// Parses any usual spelling of one number. A number without a country code is assumed to be from `region`.
     ///
     /// # Errors
-    /// When it isn't a number, isn't possible, or leaves a doubt.
+    /// If the text is not a number, no country has such numbers, or it is ambiguous.
     pub fn normalise(raw: &str, region: Option<Region>) -> Result<Self, PhoneError> {
         let spelling = plain(raw);
         if spelling.len() > MAX_SPELLING {
             return Err(PhoneError::Doubtful);
         }
         let spelling = without_float(&spelling).ok_or(PhoneError::Doubtful)?;
-        // A negative number is none, and what stands in brackets at the end is about it rather than of it.
+        // A negative number is not a phone number. Text in brackets at the end is a remark, not part of the number.
         if spelling.starts_with(['-', '\u{2212}', '\u{2013}']) || spelling.ends_with(')') {
             return Err(PhoneError::Doubtful);
         }
@@ -127,7 +128,7 @@ impl Phone {
         }
     }
 
-    /// A country code is there: nothing may be added, and only a trunk zero in brackets may go.
+    /// A number with a country code. No digit may be added, and only a trunk zero in brackets may be removed.
     fn from_international(rest: &str, digits: &str) -> Result<Self, PhoneError> {
         let (plans, national) = plans_of(digits).ok_or(PhoneError::NotPossible)?;
         if !rest.contains("(0)") && keeps_a_dialling_prefix(&plans, national) {
@@ -148,16 +149,18 @@ impl Phone {
         }
     }
 
-    /// No country code: the digits as they are, or less the plan's dialling prefix. Just one of these may be a line's.
+    /// A number without a country code: the digits as they are, or without the plan's dialling prefix. Exactly one of
+    /// the two must be an assigned number.
     fn from_national(plan: &Metadata, digits: &str) -> Result<Self, PhoneError> {
         let code = plan.country_code();
         let plans = DATABASE.by_code(&code).ok_or(PhoneError::Doubtful)?;
         let without_trunk = plan.national_prefix().and_then(|trunk| digits.strip_prefix(trunk));
-        // What a transform rule takes is no mere prefix: something would have to be put in its place.
+        // A transform rule replaces digits instead of removing a prefix, so such numbers are not changed here.
         let without_prefix = if plan.national_prefix_transform_rule().is_none() { without_dialling_prefix(plan, digits) } else { None };
         let readings = BTreeSet::from_iter([Some(digits), without_trunk, without_prefix].into_iter().flatten());
         let a_line = |national: &str| plans.iter().any(|plan| is_line(plan, national));
-        // Without its plus: `49401800...` is a German number too, of another line.
+        // The digits may be an international number without its plus: `49401800...` is also a German number, of another
+        // line.
         if digits.strip_prefix(code.to_string().as_str()).is_some_and(|rest| !readings.contains(rest) && a_line(rest)) {
             return Err(PhoneError::Doubtful);
         }
@@ -169,7 +172,8 @@ impl Phone {
     }
 }
 
-/// The plans of the country code that the digits start with (codes are prefix-free: ITU-T E.164), and what follows it.
+/// The plans for the country code that the digits begin with (no code is a prefix of another: ITU-T E.164), and the
+/// rest of the digits.
 fn plans_of(digits: &str) -> Option<(Vec<&'static Metadata>, &str)> {
     (1..=3).find_map(|length| {
         let (code, national) = digits.split_at_checked(length)?;
@@ -178,7 +182,7 @@ fn plans_of(digits: &str) -> Option<(Vec<&'static Metadata>, &str)> {
     })
 }
 
-/// The digits less the prefix that is dialled before them inside the country: the plan's expression, or its trunk prefix.
+/// The digits without the prefix for calls inside the country, from the plan's expression or its trunk prefix.
 fn without_dialling_prefix<'a>(plan: &Metadata, digits: &'a str) -> Option<&'a str> {
     match plan.national_prefix_for_parsing() {
         Some(prefix) => prefix.find(digits).filter(|found| found.start() == 0 && found.end() > 0).and_then(|found| digits.get(found.end()..)),
@@ -186,19 +190,19 @@ fn without_dialling_prefix<'a>(plan: &Metadata, digits: &'a str) -> Option<&'a s
     }
 }
 
-/// Whether a prefix that is dialled inside the country stands where the number should start: as it is it's no line's
-/// number, and without the prefix it could be one.
+/// Whether a domestic dialling prefix stands at the start of the number: with it the number is not assigned, and
+/// without it the number could be.
 fn keeps_a_dialling_prefix(plans: &[&Metadata], national: &str) -> bool {
     let could_be_less = |plan: &&Metadata| without_dialling_prefix(plan, national).is_some_and(|rest| plan.descriptors().general().is_match(rest));
     plans.iter().any(could_be_less) && !plans.iter().any(|plan| is_line(plan, national))
 }
 
-/// Whether numbers of that many digits exist in a plan: the library keeps lengths per type of line only.
+/// Whether a plan has numbers of this length. The library keeps lengths per type of line only.
 fn has_length(plan: &Metadata, length: usize) -> bool {
     lines_of(plan).flat_map(Descriptor::possible_length).any(|possible| usize::from(*possible) == length)
 }
 
-/// Whether a type of line in the plan has such numbers. The library's own check doesn't look at the last digits.
+/// Whether a type of line in the plan has such numbers. The library's own check ignores the last digits.
 fn is_line(plan: &Metadata, national: &str) -> bool {
     lines_of(plan).any(|line| is_whole(line, national))
 }
@@ -225,14 +229,14 @@ fn lines_of(plan: &Metadata) -> impl Iterator<Item = &Descriptor> {
     lines.into_iter().flatten()
 }
 
-/// The digits of a spelling in which nothing else stands but what people put between digits.
+/// The digits of a spelling. `None` if it contains anything but usual separators between them.
 fn digits_of(spelling: &str) -> Option<String> {
     let punctuation =
         |c: char| c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')' | '/' | '~' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30fc}');
     spelling.chars().all(|c| c.is_ascii_digit() || punctuation(c)).then(|| spelling.chars().filter(char::is_ascii_digit).collect())
 }
 
-/// Whether the plan's prefix for calls abroad is the `00` that the digits start with, and not one digit more.
+/// Whether `00` at the start is exactly the plan's prefix for international calls.
 fn dials_abroad_with_00(plan: &Metadata, digits: &str) -> bool {
     plan.international_prefix().and_then(|prefix| prefix.find(digits)).is_some_and(|found| found.start() == 0 && found.end() == 2)
 }
@@ -311,11 +315,7 @@ mod tests {
         }
         assert!(Phone::normalise("0612312311", None).is_err());
         assert!(Phone::normalise("+49 069 000024", None).is_err(), "a trunk zero after the code");
-        assert_eq!(
-            Phone::parse_e164("+49069000024").map(|phone| phone.as_str().to_owned()).as_deref(),
-            Ok("+49069000024"),
-            "what is E.164 keeps its digits"
-        );
+        assert_eq!(Phone::parse_e164("+49069000024").map(|phone| phone.as_str().to_owned()).as_deref(), Ok("+49069000024"), "E.164 keeps its digits");
         assert!(Phone::normalise("011 15-2345-6789", "AR".parse().ok()).is_err(), "would have to be rewritten");
         assert!(Phone::normalise("0085221234567", "HK".parse().ok()).is_err(), "008 is a prefix too");
     }

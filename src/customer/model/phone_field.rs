@@ -1,30 +1,30 @@
-//! Phone numbers in fields of sources: spelled in whatever way, with extensions, or several in one field.
+//! Phone numbers in fields of sources: any usual spelling, extensions, or several numbers in one field.
 
 use super::phone::{Phone, PhoneError, Region};
 use super::phone_spelling::{parts, plain, split_extension, without_float};
 use super::placeholder::{Sort, is_placeholder};
 
-/// The longest field that is looked at, in bytes.
+/// The longest field that is parsed, in bytes.
 const MAX_FIELD: usize = 512;
 
-/// More numbers in one field are not looked at.
+/// Further numbers in one field are ignored.
 const MAX_NUMBERS: usize = 10;
 
-/// The numbers in a field that a source wrote.
+/// The numbers in a field of a source.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct PhoneField {
-    /// Those that can be read, in their order.
+    /// The valid numbers, in their order.
     pub numbers: Vec<PhoneSpelling>,
-    /// Something in it can't be read.
+    /// Whether a part of the field could not be parsed.
     pub has_unread: bool,
 }
 
-/// A number as somebody wrote it.
+/// One number of a field, with its extension.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PhoneSpelling {
-    /// The line.
+    /// The phone line.
     pub phone: Phone,
-    /// The extension behind it: others have other ones on the same line.
+    /// The extension. The same line can have several.
     pub extension: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl PhoneSpelling {
         }
     }
 
-    /// In a form that is read again as the same, whatever the region.
+    /// The number as text that parses to the same value in every region.
     #[must_use]
     pub fn text(&self) -> String {
         self.extension.as_ref().map_or_else(|| self.phone.as_str().to_owned(), |extension| format!("{};ext={extension}", self.phone.as_str()))
@@ -44,8 +44,9 @@ impl PhoneSpelling {
 }
 
 impl PhoneField {
-    /// Reads what a source wrote into a field: a number in any usual spelling, also with an extension, or a list of such. Of a list,
-    /// a number without a country code counts only behind one that could be read, and only with the prefix that is dialled before it.
+    /// Parses a field of a source: a number in any usual spelling, also with an extension, or a list of numbers. In a
+    /// list, a number without a country code counts only after one that was parsed, and only with its domestic dialling
+    /// prefix.
     #[must_use]
     pub fn read(raw: &str, region: Option<Region>) -> Self {
         if let Ok(phone) = Phone::parse_e164(raw) {
@@ -60,13 +61,13 @@ impl PhoneField {
         if is_placeholder(Sort::Address, &spelling) {
             return field;
         }
-        // RFC 3966, section 5.1.5: where a local number is one, which need not be the brand's region.
+        // RFC 3966, section 5.1.5: the context of a local number, which may differ from the brand's region.
         let spelling = match spelling.split_once(";phone-context=") {
             Some((number, _)) if number.starts_with('+') => number.to_owned(),
             Some(_) => return Self { has_unread: true, ..field },
             None => spelling,
         };
-        // From one number to another: the digits behind it change the last ones before it.
+        // A range of numbers: the digits after it replace the last digits before it.
         let spelling = spelling.replace("..", "/").replace('~', "/");
         if let Ok(number) = PhoneSpelling::read(&spelling, region)
             && !spelling.contains('/')
@@ -74,7 +75,7 @@ impl PhoneField {
             field.numbers.push(number);
             return field;
         }
-        // What stands behind the last of several numbers is only that one's.
+        // The extension after the last of several numbers belongs to that number only.
         if let Some((line, extension)) = split_extension(&spelling)
             && parts(line).len() == 1
         {
@@ -91,8 +92,8 @@ impl PhoneField {
         field
     }
 
-    /// Reads what must be E.164 by its field's name: the plus may be missing where its digits are a line's. A national number looks
-    /// like one of another country (`612345678` is Australia's +61 2345678).
+    /// Parses a field that must be E.164 by its name. The plus may be missing if the digits are an assigned number. A
+    /// national number can look like a number of another country (`612345678` is also Australia's +61 2345678).
     #[must_use]
     pub fn read_e164(raw: &str) -> Self {
         let spelling = plain(raw);
@@ -104,7 +105,7 @@ impl PhoneField {
         }
     }
 
-    /// A part of a list. A slash in it separates numbers, or parts of one.
+    /// Adds a part of a list. A slash in it separates numbers, or parts of one number.
     fn add_part(&mut self, part: &str, region: Option<Region>) {
         if is_placeholder(Sort::Address, part) {
             return;
@@ -119,14 +120,14 @@ impl PhoneField {
             read.push(number);
         }
         let begin = |count: usize| PhoneSpelling::read(&plain(&pieces.get(..count).unwrap_or_default().concat()), region).ok();
-        // Where the first pieces are a number as well, nobody knows whether the others belong to it (`030/1234560/61`).
+        // If the first pieces alone are a number, the role of the others is unknown (`030/1234560/61`).
         let is_clear = || !(1..pieces.len()).any(|count| begin(count).is_some_and(|number| number.phone.is_line()));
         let whole = || begin(pieces.len()).filter(|_| is_clear());
         let digits = |piece: &str| piece.bytes().filter(u8::is_ascii_digit).count();
         let are_suffixes = pieces.iter().skip(1).all(|piece| digits(piece) <= MOST_SUFFIX_DIGITS);
         let numbers: Vec<PhoneSpelling> = match read.first() {
             _ if read.iter().all(Option::is_some) => read.into_iter().flatten().collect(),
-            // What follows it changes its last digits, and names no number of its own.
+            // The rest replaces the last digits of the number, and is not a number of its own.
             Some(Some(first)) if are_suffixes => {
                 self.has_unread = true;
                 vec![first.clone()]
@@ -144,14 +145,14 @@ impl PhoneField {
     }
 }
 
-/// So many digits behind a slash may stand for the last ones of another line (`1234560/61`).
+/// Up to this many digits after a slash may replace the last digits of a number (`1234560/61`).
 const MOST_SUFFIX_DIGITS: usize = 4;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What is read from a field, with extensions, and whether anything in it was left out.
+    /// The parsed numbers of a field with extensions, and whether a part of it was left out.
     fn field(raw: &str, region: &str) -> (Vec<String>, bool) {
         let field = PhoneField::read(raw, region.parse().ok());
         (field.numbers.iter().map(PhoneSpelling::text).collect(), field.has_unread)
@@ -204,7 +205,7 @@ mod tests {
         ] {
             assert_eq!(field(raw, "NL"), (vec!["+31201234567;ext=5".to_owned()], false), "{raw}");
         }
-        assert_eq!(field("+31201234567;ext=5", ""), (vec!["+31201234567;ext=5".to_owned()], false), "its own form is read again");
+        assert_eq!(field("+31201234567;ext=5", ""), (vec!["+31201234567;ext=5".to_owned()], false), "its own form is parsed again");
     }
 
     #[test]

@@ -1,15 +1,15 @@
-//! How people and programs write phone numbers: the text alone, without a numbering plan.
+//! Common spellings of phone numbers: text only, without a numbering plan.
 
 use dec_from_char::DecimalExtended;
 use unicode_normalization::UnicodeNormalization;
 
 use super::text;
 
-/// A spelling with ASCII digits, without what nobody sees or programs put around it (quotation marks, `tel:`), and without
+/// The text in ASCII digits. Removes invisible characters, marks that programs add (quotation marks, `tel:`), and
 /// brackets around the country code.
 pub(crate) fn plain(raw: &str) -> String {
     let digit = |c: char| c.to_decimal_utf8().and_then(|digit| char::from_digit(u32::from(digit), 10)).unwrap_or(c);
-    // What is a number and no digit (`²`, `½`, `Ⅻ`) must not become one.
+    // A numeric character that is not a digit (`²`, `½`, `Ⅻ`) must not become a digit.
     let is_other_number = |c: char| c.is_numeric() && c.to_decimal_utf8().is_none();
     let visible: String = text::visible(raw)
         .chars()
@@ -34,7 +34,7 @@ pub(crate) fn plain(raw: &str) -> String {
     }
 }
 
-/// What people and programs write before a number.
+/// Labels before a number.
 const LABELS: [&str; 22] = [
     "telephone",
     "telefoon",
@@ -66,24 +66,24 @@ fn without_label(spelling: &str) -> &str {
     if LABELS.contains(&label.to_lowercase().as_str()) { rest.trim_start_matches([':', '.', ' ']) } else { spelling }
 }
 
-/// What a number that went through a float gets at its end goes; where zeros behind a point may be digits of it, `None`.
+/// Removes the `.0` of a number that was stored as a float. `None` if the zeros may be digits of the number.
 pub(crate) fn without_float(spelling: &str) -> Option<&str> {
     let Some((whole, fraction)) = spelling.rsplit_once('.') else { return Some(spelling) };
     let is_float = whole.len() > 5 && whole.strip_prefix('+').unwrap_or(whole).bytes().all(|byte| byte.is_ascii_digit());
     let are_zeros = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
     match fraction {
         "0" if is_float => Some(whole),
-        // The digits of a group (`01.42.68.53.00`), unless it is the only one.
+        // A group of zeros is part of the number (`01.42.68.53.00`), unless it is the only group.
         _ if are_zeros && (fraction.len() == 1 || !whole.contains('.')) => None,
         _ => Some(spelling),
     }
 }
 
-/// What stands before an extension; each also with a dot or a colon behind it.
+/// Labels before an extension. Each may have a dot or a colon behind it.
 const EXTENSIONS: [&str; 15] =
     [";ext=", "extension", "extensie", "durchwahl", "toestel", "poste", "ext", "extn", "tst", "dw", "int", "x", "#", ",,", ","];
 
-/// A line and the extension behind it. A comma stands for a pause of the dialler, where the digits follow at once.
+/// Splits a text into the number and its extension. A comma with digits directly behind it means a pause in dialling.
 pub(crate) fn split_extension(spelling: &str) -> Option<(&str, String)> {
     let lower = spelling.to_ascii_lowercase();
     let digits_at = lower.trim_end_matches('#').rfind(|c: char| !c.is_ascii_digit()).map(|at| at.saturating_add(1))?;
@@ -99,7 +99,7 @@ pub(crate) fn split_extension(spelling: &str) -> Option<(&str, String)> {
     (line.bytes().filter(u8::is_ascii_digit).count() >= 6).then(|| (line, extension.to_owned()))
 }
 
-/// The parts of a list: between commas and the like, between words, and before each plus.
+/// The parts of a list, separated by commas and similar signs, by words, and before each plus.
 pub(crate) fn parts(spelling: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     for word in spelling.replace(['\\', '|', ';', ',', '&'], " , ").split_whitespace() {

@@ -1,8 +1,8 @@
-//! What software writes where it knows nothing. THE list: such a value is nothing, as if the field were empty.
+//! Placeholders that software writes for missing values. This is the only list: such a value counts as empty.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// What a value is meant to be.
+/// What a value is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
     /// A part of a person's name.
@@ -13,7 +13,7 @@ pub enum Sort {
     Address,
 }
 
-/// Words that mean "nothing" for every sort of value; in lower case, without brackets and quotation marks.
+/// Words that mean "no value" for every kind of value, in lower case, without brackets and quotation marks.
 const ALWAYS: [&str; 24] = [
     "null",
     "undefined",
@@ -41,7 +41,7 @@ const ALWAYS: [&str; 24] = [
     "0",
 ];
 
-/// Words that mean "nothing" for some sorts only: Nil, Nan and Na are people's names.
+/// Words that mean "no value" for some kinds only: Nil, Nan and Na are also names.
 const SOMETIMES: [(&str, &[Sort]); 29] = [
     ("klant", &[Sort::Name]),
     ("nieuwe klant", &[Sort::Name]),
@@ -74,10 +74,10 @@ const SOMETIMES: [(&str, &[Sort]); 29] = [
     ("unavailable", &[Sort::Address]),
 ];
 
-/// RFC 9562, section 5.10; nil UUIDs are zeros anyway.
+/// RFC 9562, section 5.10. The nil UUID consists of zeros, which are placeholders anyway.
 const MAX_UUID: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
-/// Whether a value of a sort stands for "nothing".
+/// Whether a value of this kind is a placeholder.
 #[must_use]
 pub fn is_placeholder(sort: Sort, text: &str) -> bool {
     let word = word(text);
@@ -91,35 +91,35 @@ pub fn is_placeholder(sort: Sort, text: &str) -> bool {
         || SOMETIMES.iter().any(|(known, sorts)| *known == word && sorts.contains(&sort))
 }
 
-/// Whether a value of whatever sort stands for "nothing".
+/// Whether a value is a placeholder for every kind.
 #[must_use]
 pub fn is_no_value(text: &str) -> bool {
     is_nothing(text, &word(text))
 }
 
-/// `NaN` is written so by programs only; a person is called Nan.
+/// Whether a word is `NaN`. Only programs write it in this way; a person is called Nan.
 fn is_nothing(text: &str, word: &str) -> bool {
     let is_punctuation_only = text.chars().all(|c| c.is_whitespace() || is_punctuation(c));
     let is_of_programs = word.split_whitespace().all(|part| PROGRAMS.contains(&part));
     text == "NaN" || is_punctuation_only || ALWAYS.contains(&word) || is_of_programs || is_template(text)
 }
 
-/// What programs write, and people are not called: also twice, for the two parts of a name.
+/// Words that programs write and that are never names. They may occur twice, for both parts of a name.
 const PROGRAMS: [&str; 2] = ["null", "undefined"];
 
-/// Whether a program forgot to put a value into a text, or put nothing into it: `CONTACT-undefined`.
+/// Whether a program left out the value in a text, or inserted none: `CONTACT-undefined`.
 fn is_unfilled(text: &str) -> bool {
     let last = text.trim().rsplit(['-', '_', ':', '/', '.']).next().unwrap_or_default();
     last == "NaN" || PROGRAMS.contains(&last.to_lowercase().as_str())
 }
 
-/// `{{contact.id}}`, `${id}`, `[[id]]`.
+/// Whether a text is an unfilled template: `{{contact.id}}`, `${id}`, `[[id]]`.
 fn is_template(text: &str) -> bool {
     let text = text.trim();
     [("{{", "}}"), ("${", "}"), ("[[", "]]"), ("<%", "%>")].iter().any(|(start, end)| text.starts_with(start) && text.ends_with(end))
 }
 
-/// In lower case, without what is put around a word.
+/// The word in lower case, without brackets and quotation marks.
 fn word(text: &str) -> String {
     let around = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '<' | '>' | '{' | '}' | '"' | '\'' | '`' | '“' | '”' | '‘' | '’');
     let folded: String = text.nfkc().collect();

@@ -1,4 +1,4 @@
-//! What one source says about one person, and the changes that say it.
+//! What one source reports about one person, and the changes that report it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,44 +11,45 @@ use super::name::PersonName;
 use super::source::{SourceKind, UnknownName};
 use super::text;
 
-/// The names of a record's fields. Slots (`email.`, `phone.`, `reference.`, `attribute.`) end in a name of the
-/// source's choice.
+/// The names of a record's fields. A field whose name ends with a dot is a group (`email.`, `phone.`, `reference.`,
+/// `attribute.`): the rest of the name is chosen by the source.
 pub mod field {
     /// Given name.
     pub const FIRST_NAME: &str = "name.first";
     /// Family name.
     pub const LAST_NAME: &str = "name.last";
-    /// The whole name, where a source gives no parts.
+    /// The whole name, if a source gives no parts.
     pub const FULL_NAME: &str = "name.full";
     /// E-mail addresses.
     pub const EMAIL: &str = "email.";
     /// Phone numbers, in any usual spelling.
     pub const PHONE: &str = "phone.";
-    /// Accounts of social networks.
+    /// Social network accounts.
     pub const SOCIAL: &str = "social.";
-    /// A Facebook account's number.
+    /// A Facebook account number.
     pub const FACEBOOK: &str = "social.facebook";
     /// A Twitter handle.
     pub const TWITTER: &str = "social.twitter";
-    /// References to ids in other systems: the rest of the name is the namespace.
+    /// References to ids of other systems. The rest of the name is the namespace.
     pub const REFERENCE: &str = "reference.";
-    /// Whatever templates may show.
+    /// Values for templates.
     pub const ATTRIBUTE: &str = "attribute.";
-    /// When the source created the record.
+    /// Time at which the source created the record.
     pub const CREATED_AT: &str = "created_at";
 }
 
-/// A record's identity: kind and the source's own id.
+/// The identity of a record: its kind and the source's id.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordKey {
-    /// What kind of record, of which source.
+    /// The kind of record, and with it the source.
     pub kind: SourceKind,
     /// The source's id.
     pub id: String,
 }
 
 impl RecordKey {
-    /// A record's key, unless the id is empty or longer than [`text::MAX_ID_CHARS`] (cutting it could mix up two people).
+    /// Builds the key. `None` if the id is empty or longer than [`text::MAX_ID_CHARS`] (a shortened id could mean
+    /// another person).
     #[must_use]
     pub fn new(kind: SourceKind, id: &str) -> Option<Self> {
         Some(Self { kind, id: text::id(id)? })
@@ -76,21 +77,21 @@ impl FromStr for RecordKey {
     }
 }
 
-/// A fact that a source reported. The state depends on the set of changes, never on their order.
+/// One report of a source. The state depends on the set of changes, never on their order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// About a person.
+    /// A report about a person.
     Record {
-        /// Whom.
+        /// The record.
         key: RecordKey,
-        /// What is said.
+        /// The fields.
         update: Update,
     },
-    /// About something that happened.
+    /// A report about an event.
     Event {
-        /// What.
+        /// The event.
         key: EventKey,
-        /// What is said.
+        /// The fields.
         update: Update,
     },
     /// The source merged two of its own records.
@@ -98,7 +99,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// What is said of a record or an event.
+    /// The update of a record or event. `None` for a merge.
     #[must_use]
     pub const fn update(&self) -> Option<&Update> {
         match self {
@@ -107,7 +108,7 @@ impl Change {
         }
     }
 
-    /// The keys of the records and events that it speaks of, as texts.
+    /// The keys of the records and events that the change names, as text.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         match self {
@@ -118,28 +119,28 @@ impl Change {
     }
 }
 
-/// A merge that the source made: the loser lives on as an alias of the winner.
+/// A merge by the source. The loser stays known as an alias of the winner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceMerge {
-    /// The record that went.
+    /// The record that no longer exists at the source.
     pub loser: RecordKey,
-    /// The record that stayed.
+    /// The record that remains.
     pub winner: RecordKey,
-    /// When.
+    /// Time of the merge.
     pub at: Timestamp,
 }
 
-/// One record with its current state.
+/// A record with its current state.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// Who.
+    /// The record's identity.
     pub key: RecordKey,
-    /// What is known.
+    /// The values of its fields.
     pub versions: FieldVersions,
 }
 
 impl Record {
-    /// When the source created the record; failing that, when it was first heard of.
+    /// Time at which the source created the record. If it is missing, the time of the first report.
     #[must_use]
     pub fn created_at(&self) -> Timestamp {
         self.versions.time(field::CREATED_AT).unwrap_or_else(|| self.versions.first_at())

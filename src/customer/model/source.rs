@@ -1,4 +1,4 @@
-//! Which systems there are, and which kinds of record each of them keeps about people.
+//! The systems that can be connected, and the kinds of record that each has about people.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Every source there is.
+    /// Every source.
     pub const ALL: [Self; 4] = [Self::Omneo, Self::OmnioTap, Self::OmniLab, Self::Syncaroo];
 
     /// The lower-case name that answers, settings and URLs use.
@@ -41,9 +41,9 @@ pub enum SourceKind {
     OmnioTapCustomer,
     /// A contact of the CRM.
     OmnioTapContact,
-    /// Somebody who took part in something.
+    /// A person who took part in something.
     OmniLabParticipant,
-    /// Somebody who books rooms or desks: the member, never the booking.
+    /// A person who books rooms or desks. A booking is an event.
     SyncarooMember,
 }
 
@@ -63,7 +63,7 @@ impl SourceKind {
         }
     }
 
-    /// The system that keeps records of this kind.
+    /// The system that has records of this kind.
     #[must_use]
     pub const fn source(self) -> Source {
         match self {
@@ -74,15 +74,16 @@ impl SourceKind {
         }
     }
 
-    /// Whether anybody may have written such a record about anybody: a participant is who a form says it is.
+    /// Whether anybody can create such a record about anybody: a participant is whoever the form names.
     #[must_use]
     pub const fn is_self_asserted(self) -> bool {
         matches!(self, Self::OmniLabParticipant)
     }
 
-    /// Whether the source itself keeps people unique, so that two live records are two people.
+    /// Whether the source keeps people unique, so that two existing records are two people.
     ///
-    /// Omneo: e-mail and mobile phone are unique over profiles (its API reference). The others promise nothing.
+    /// Omneo: e-mail and mobile phone are unique across profiles (its API reference). The other sources guarantee
+    /// nothing.
     #[must_use]
     pub const fn keeps_people_unique(self) -> bool {
         match self {
@@ -92,9 +93,9 @@ impl SourceKind {
     }
 }
 
-/// The text names no source or kind that there is.
+/// The text is not the name of a source or kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not one of the names there are")]
+#[error("unknown source or kind of record")]
 pub struct UnknownName;
 
 impl FromStr for Source {

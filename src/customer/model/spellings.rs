@@ -1,10 +1,10 @@
-//! Spellings of one name, counted once.
+//! Counts different names, with spellings of one name counted once.
 
 use super::folded_name::FoldedName;
 use crate::customer::identity::union_find::UnionFind;
 
-/// Under how many different names something is held: spellings of one name count once. Of two spellings the one
-/// that says less doesn't count; the others count by groups.
+/// Counts the different names that hold a value. Spellings of one name count once. Of two spellings, the shorter one
+/// does not count; the others are counted in groups.
 #[must_use]
 pub fn count_different(names: &[FoldedName]) -> usize {
     let parts = |name: &FoldedName| u8::from(name.has_first()).saturating_add(u8::from(name.has_last()));

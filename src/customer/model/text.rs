@@ -1,4 +1,4 @@
-//! Text as it may come from anywhere, made fit to be stored, compared and shown.
+//! Cleans text from any origin, so that it can be stored, compared and shown.
 
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
@@ -6,10 +6,10 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::placeholder::{Sort, is_placeholder};
 
-/// The longest name, attribute or message that is kept, in characters.
+/// The longest stored name, attribute or message, in characters.
 pub const MAX_CHARS: usize = 1_000;
 
-/// Removes what no agent can read and Postgres can't store (control characters, bidirectional overrides),
+/// Removes characters that agents cannot read and Postgres cannot store (control characters, bidirectional overrides),
 /// folds white space into single spaces, and cuts after [`MAX_CHARS`].
 #[must_use]
 pub fn clean(raw: &str) -> String {
@@ -35,30 +35,31 @@ pub fn clean(raw: &str) -> String {
     out
 }
 
-/// The longest id of a source, in characters: what `primaryID` can ask for.
+/// The longest id of a source, in characters: the limit of `primaryID`.
 pub const MAX_ID_CHARS: usize = 128;
 
-/// An id in the form in which ids are compared; `None` where it stands for nothing or can't be one.
+/// An id in comparable form. `None` if it is a placeholder or not a possible id.
 #[must_use]
 pub fn id(raw: &str) -> Option<String> {
     Some(canonical_id(raw)).filter(|id| is_possible_id(raw) && !is_placeholder(Sort::Id, id))
 }
 
-/// Whether an id can be asked for: it is not too long, and no control character is in it, without which it would be another one.
+/// Whether an id can be looked up: it is not too long, and has no control characters. Removing those would make it
+/// another id.
 #[must_use]
 pub fn is_possible_id(raw: &str) -> bool {
     let raw = trimmed(raw);
     !raw.contains(char::is_control) && visible(raw).chars().count() <= MAX_ID_CHARS && raw.len() <= MAX_CHARS
 }
 
-/// Without blanks and control characters around it.
+/// Removes blanks and control characters at both ends.
 #[must_use]
 pub fn trimmed(raw: &str) -> &str {
     raw.trim_matches(|c: char| c.is_whitespace() || c.is_control())
 }
 
-/// UUIDs in lower case and without braces, also behind the name of a kind (`omneo.profile:`), and whole numbers without the `.0`
-/// that they got on their way through a float.
+/// An id in canonical form: UUIDs in lower case and without braces, also after the name of a kind (`omneo.profile:`).
+/// Whole numbers lose the `.0` of a float.
 #[must_use]
 pub fn canonical_id(raw: &str) -> String {
     let id: String = visible(raw).nfc().collect();
@@ -78,8 +79,8 @@ fn is_uuid(text: &str) -> bool {
     text.split('-').count() == groups.len() && text.split('-').zip(groups).all(is_group)
 }
 
-/// Like [`clean`], without any character that nobody can see (Unicode's Default_Ignorable_Code_Point): for everything that is
-/// compared.
+/// Like [`clean`], but also removes invisible characters (Unicode's Default_Ignorable_Code_Point). Used for everything
+/// that is compared.
 #[must_use]
 pub fn visible(raw: &str) -> String {
     if raw.is_ascii() {
@@ -88,19 +89,19 @@ pub fn visible(raw: &str) -> String {
     clean(&raw.chars().filter(|c| !is_invisible(*c)).collect::<String>())
 }
 
-/// Whether nobody can see a character (Unicode's Default_Ignorable_Code_Point).
+/// Whether a character is invisible (Unicode's Default_Ignorable_Code_Point).
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// Bidirectional overrides and isolates could make a line of the timeline show something it does not say
-/// (CVE-2021-42574), so they go together with the control characters.
+/// Whether a character must be removed. Bidirectional overrides and isolates can make a line of the timeline show other
+/// text than it contains (CVE-2021-42574), so they are removed together with the control characters.
 fn is_unreadable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
-/// Like [`clean`], but nothing left counts as nothing said.
+/// Like [`clean`]. `None` if nothing is left.
 #[must_use]
 pub fn non_empty(raw: &str) -> Option<String> {
     let cleaned = clean(raw);

@@ -1,6 +1,6 @@
-//! Titles and degrees around a name: they say nothing about who somebody is.
+//! Titles and degrees around a name. They identify nobody, so they are removed.
 
-/// Titles that stand before a name, also without a dot; in lower case.
+/// Titles before a name, also without a dot; in lower case.
 const TITLES: [&str; 28] = [
     "mr",
     "mrs",
@@ -32,26 +32,26 @@ const TITLES: [&str; 28] = [
     "sig",
 ];
 
-/// Titles that are people's names as well: only with a dot, or where a name follows.
+/// Titles that are also names: they count only with a dot, or if a name follows.
 const DOUBTFUL_TITLES: [&str; 6] = ["ing", "ir", "mag", "dipl", "rev", "heer"];
 
-/// Degrees that stand behind a name; in lower case, without dots.
+/// Degrees behind a name; in lower case, without dots.
 const DEGREES: [&str; 24] = [
     "msc", "bsc", "mba", "phd", "dphil", "llm", "llb", "mphil", "beng", "meng", "bba", "bcom", "mcom", "dds", "esq", "emba", "mpa", "mpharm", "dsc",
     "drs", "dipl-ing", "mres", "msci", "bscn",
 ];
 
-/// Degrees that are people's names as well: only with dots, or in capitals behind a comma.
+/// Degrees that are also names: they count only with dots, or in capitals after a comma.
 const SHORT_DEGREES: [&str; 11] = ["ma", "ba", "md", "ra", "rn", "bs", "ms", "aa", "ing", "bed", "med"];
 
-/// A part of a name without titles and degrees; `None` where nothing else is in it.
+/// A part of a name without titles and degrees. `None` if nothing else is left.
 pub(crate) fn without_titles(part: &str) -> Option<String> {
     let spaced = spaced_titles(part);
     let mut words: Vec<&str> = spaced.split_whitespace().collect();
     while let Some((first, rest)) = words.split_first() {
         // "De heer" and "den heer" are titles; "De Heer" is a family name.
         let is_the = first.eq_ignore_ascii_case("de") && rest.len() > 1 && rest.first().is_some_and(|next| *next == "heer");
-        // `Mr & Mrs`, `Dhr. en mevr.`: what stands between two titles.
+        // A word between two titles: `Mr & Mrs`, `Dhr. en mevr.`
         let is_between = ["&", "+", "en", "and", "und", "et", "of", "or"].contains(&first.to_lowercase().as_str())
             && words.len() < spaced.split_whitespace().count()
             && rest.first().is_some_and(|next| is_title(next, rest.len() > 1));
@@ -72,12 +72,12 @@ pub(crate) fn without_titles(part: &str) -> Option<String> {
     (!rest.is_empty()).then(|| rest.to_owned())
 }
 
-/// A degree that can be nothing else stands before a name, too.
+/// Whether a degree before a name counts: it must be a word that is always a degree.
 fn is_degree_before(word: &str, rest: &[&str]) -> bool {
     !rest.is_empty() && ["phd", "msc", "mba"].contains(&word.replace('.', "").to_lowercase().as_str())
 }
 
-/// With a blank behind a title whose dot has none (`Dhr.Jan`).
+/// Inserts a blank after a title whose dot has none (`Dhr.Jan`).
 fn spaced_titles(part: &str) -> String {
     let spaced = part.split_once('.').filter(|(title, rest)| {
         let is_known = TITLES.contains(&title.to_lowercase().as_str());

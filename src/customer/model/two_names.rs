@@ -1,9 +1,9 @@
-//! Self-asserted records that nobody confirmed ("guests"): anybody may have written them about anybody, as a form's participants are.
-//! They have no say in who others are.
+//! Places unconfirmed records ("guests"): self-asserted records, such as participants of a form, that nobody confirmed.
+//! Anybody may have written them about anybody, so they do not affect how other records are resolved.
 //!
-//! Each finds its place by itself among the customers of all other records, which are as they would be without it. It joins one
-//! of them where it would have, had it come as any other record; where it fits several, or none, it does not. So nothing that a
-//! stranger types can join two customers, part one, or keep others from theirs.
+//! All other records are resolved first, without them. Then each unconfirmed record is compared with the resulting
+//! customers. It joins a customer if a normal record would join it. If it fits several customers, or none, it stays
+//! alone. So text that a stranger types cannot join two customers, split one, or remove a record from a customer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,13 +15,13 @@ use crate::customer::identity::evidence::{Evidence, Held, Level};
 use crate::customer::identity::moved::{is_long_before, said_at};
 use crate::customer::identity::resolution::{Found, Link, Resolver};
 
-/// The levels on which a guest looks for its place: what people decided makes it no guest.
+/// The levels that place an unconfirmed record. Decisions are missing, because a decision confirms a record.
 const LEVELS: [Level; 4] = [Level::SourceMerge, Level::Reference, Level::Email, Level::Phone];
 
-/// The trusted clusters that hold each piece of evidence, with the members of each that do.
+/// The trusted clusters that hold each piece of evidence, and in each the members that hold it.
 type Holders<'a> = BTreeMap<Level, BTreeMap<Held<'a>, BTreeMap<usize, Vec<usize>>>>;
 
-/// Puts guests into the clusters that were found among the trusted. Gives back those that belong to none.
+/// Adds unconfirmed records to the clusters of the trusted records. Returns the records that fit none.
 pub(crate) fn place<'a>(resolver: &'a Resolver<'a>, guests: &[usize], trusted: &[usize], found: &mut Found<'a>) -> Vec<usize> {
     let holders = holders(resolver, trusted, found);
     let mut joining: BTreeMap<usize, Vec<(Vec<usize>, Link)>> = BTreeMap::new();
@@ -35,7 +35,7 @@ pub(crate) fn place<'a>(resolver: &'a Resolver<'a>, guests: &[usize], trusted: &
     for (place, parties) in joining {
         let all: Vec<usize> = parties.iter().flat_map(|(party, _)| party).copied().collect();
         for (party, link) in parties {
-            // Of two whom people decided to be different, nobody can tell which it is.
+            // The record fits two people whom a person decided to be different, so it cannot be placed.
             if are_torn(resolver, &party, &all) {
                 left.extend(party);
                 continue;
@@ -51,12 +51,12 @@ pub(crate) fn place<'a>(resolver: &'a Resolver<'a>, guests: &[usize], trusted: &
     left
 }
 
-/// Whether people decided that one of some members is somebody else than one of others.
+/// Whether a decision says that a member of one group differs from a member of the other.
 fn are_torn(resolver: &Resolver<'_>, some: &[usize], others: &[usize]) -> bool {
     some.iter().any(|n| resolver.person(*n).is_some_and(|person| others.iter().any(|m| person.apart_from.contains(m))))
 }
 
-/// Guests that their source merged.
+/// Unconfirmed records, grouped by the merges of their source.
 fn parties(resolver: &Resolver<'_>, guests: &[usize]) -> Vec<Vec<usize>> {
     let mut parties: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
     for (n, person) in guests.iter().filter_map(|n| Some((*n, resolver.person(*n)?))) {
@@ -86,7 +86,7 @@ fn holders<'a>(resolver: &'a Resolver<'a>, trusted: &[usize], found: &Found<'a>)
     holders
 }
 
-/// The one cluster that some guests belong to, as far as one can tell.
+/// The one cluster that a group of unconfirmed records fits. `None` if it fits several or none.
 fn place_of<'a>(resolver: &'a Resolver<'a>, party: &[usize], holders: &Holders<'a>, found: &mut Found<'a>) -> Option<(usize, Link)> {
     let own = party.iter().filter_map(|n| resolver.cluster(*n)).reduce(Cluster::join)?;
     for (level, of_level) in holders {
@@ -119,7 +119,7 @@ fn place_of<'a>(resolver: &'a Resolver<'a>, party: &[usize], holders: &Holders<'
     None
 }
 
-/// Whether a number that guests gave is another one's since.
+/// Whether a phone number in unconfirmed records has a new owner since.
 fn is_lost(
     resolver: &Resolver<'_>,
     number: Held<'_>,

@@ -1,4 +1,5 @@
-//! What a source said and nobody could read: it counts as nothing, and is kept beside what was read, so that it can be shown.
+//! Values that could not be parsed. They count as empty, and are stored next to the parsed values so that people can
+//! see them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +11,10 @@ use super::phone::Region;
 use super::phone_field::PhoneField;
 use super::record::field;
 
-/// How the names of fields begin that hold what could not be read of another field.
+/// Prefix of the fields that store unparsed values of other fields.
 pub const PREFIX: &str = "unread.";
 
-/// The names of the fields of an update that could not be read, or not all of them. Names are ours, never the sender's.
+/// The fields of an update that could not be parsed, or only in part. Field names are ours, never the sender's.
 #[must_use]
 pub fn unread_fields(update: &Update, region: Option<Region>) -> BTreeSet<String> {
     let said = update.fields.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_ref()?.as_str()?)));
@@ -24,8 +25,8 @@ pub fn unread_fields(update: &Update, region: Option<Region>) -> BTreeSet<String
     .collect()
 }
 
-/// What of a thing's current state could not be read: the field's name, and what stands there. What was said of the field later
-/// has taken its place.
+/// The values in the current state that could not be parsed, by field name. A later value of the same field replaces
+/// them.
 #[must_use]
 pub fn unread_values(versions: &FieldVersions, region: Option<Region>) -> BTreeMap<String, String> {
     let mut unread = BTreeMap::new();
@@ -53,8 +54,8 @@ fn is_unread_address(name: &str, raw: &str, region: Option<Region>) -> bool {
         || (name.starts_with(field::PHONE) && PhoneField::read(raw, region).has_unread)
 }
 
-/// The field that keeps what could not be read of another one; long texts are cut. A text of which nothing can be shown is kept
-/// as it stands in JSON, so that there is something to see.
+/// The field that stores an unparsed value. Long texts are cut. If a text has no visible character, its JSON form is
+/// stored, so that people see something.
 #[must_use]
 pub fn kept(name: &str, raw: &Value) -> (String, Option<Value>) {
     let readable =

@@ -1,5 +1,5 @@
-//! Accounts of couples: one record about two people. Whose is it? It is a customer of its own: whoever writes to both means
-//! neither alone, and what is in it is no business of only one of them.
+//! Accounts of couples: one record about two people. It is a customer of its own: a message to both is not about one of
+//! them, and its content is not only for one of them.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use super::writing::{Writer, Written, WrittenName};
 use crate::customer::model::record::field;
 use crate::customer::model::source::SourceKind;
 
-/// What stands between two given names.
+/// Words between the two given names.
 const BETWEEN: [&str; 7] = ["en", "&", "+", "/", "und", "et", "and"];
 
-/// Systems in which a couple has an account, where each person's profile is a person's.
+/// Systems in which couples have accounts. In the other systems, each profile belongs to one person.
 const KINDS: [SourceKind; 3] = [SourceKind::OmnioTapContact, SourceKind::OmnioTapCustomer, SourceKind::SyncarooMember];
 
 impl Records {
-    /// The accounts that a couple has together, by its number among the couples.
+    /// Writes the accounts of a couple. `number` is its index among the couples.
     pub(super) fn write_couple(&mut self, world: &World, chance: &mut Chance, number: usize) {
         let Some(couple) = world.couples.get(number) else { return };
         let accounts = if chance.happens(rates::SECOND_ACCOUNT) { 2 } else { 1 };

@@ -1,4 +1,4 @@
-//! Forms that somebody filled in with another's mailbox. Anybody can: nothing in such a form proves who wrote it.
+//! Forged forms: somebody filled them in with another person's mailbox. Nothing in such a form proves who wrote it.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,8 @@ use crate::customer::model::record::field;
 use crate::customer::model::source::SourceKind;
 
 impl Records {
-    /// Forges forms: some with the victim's mailbox and the forger's own number, and for a few victims many under other names.
+    /// Forges forms: some have the victim's mailbox and the forger's own number. For a few victims there are many,
+    /// under other names.
     pub(super) fn forge(&mut self, world: &World, chance: &mut Chance) {
         for (number, victim) in world.people.iter().enumerate() {
             let Some(mailbox) = victim.mailbox.as_deref() else { continue };
@@ -44,7 +45,7 @@ impl Records {
     }
 }
 
-/// The name in a forged form: none, the victim's, or another.
+/// The name in a forged form: none, the victim's, or another one.
 fn forged_name(chance: &mut Chance, victim: &Person) -> (Option<String>, Option<String>) {
     match chance.below(1_000) {
         n if n < rates::FORGED_WITHOUT_NAME => (None, None),

@@ -1,4 +1,4 @@
-//! Households: who lives with whom, how they are related, and what they share.
+//! Households: which people live together, how they are related, and what they share.
 
 use super::chance::Chance;
 use super::kin::Kin;
@@ -8,9 +8,9 @@ use super::people::{Couple, Home, PROVIDERS, Person, World};
 use super::rates;
 use super::spelling::plain;
 
-/// A household that is being made.
+/// A household while it is built.
 struct Family {
-    /// The number of its first member.
+    /// The index of its first member.
     first: usize,
     customers: usize,
     origin: Origin,
@@ -109,7 +109,7 @@ impl World {
         self.people.push(person);
     }
 
-    /// A mailbox for all of the household, mostly with a word that says so.
+    /// Adds a mailbox for the whole household. Most of these contain a word that says so.
     fn add_family_mailbox(&mut self, chance: &mut Chance, family: &Family) {
         let name = plain(&family.name);
         let others = self.people.get(family.first + 1).map(|other| plain(&other.family)).filter(|other| *other != name);
@@ -129,7 +129,7 @@ impl World {
         }
     }
 
-    /// A couple that has something to reach both by may have an account together.
+    /// Adds an account of a couple, if they share a landline or mailbox.
     fn add_couple(&mut self, chance: &mut Chance, first: usize) {
         let home = self.homes.len().saturating_sub(1);
         let Some(partner) = self.people.get(first).and_then(|person| person.partner) else { return };

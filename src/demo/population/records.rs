@@ -1,4 +1,4 @@
-//! What the four systems have about each person.
+//! The records of the four systems about each person.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey, SourceMerge, field};
 use crate::customer::model::source::SourceKind;
 
-/// A record, and what it says in truth.
+/// A record while it is built, with its true values.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub key: RecordKey,
@@ -24,7 +24,7 @@ pub(super) struct Draft {
     pub name: WrittenName,
     pub email: Option<Written>,
     pub phone: Option<Written>,
-    /// The records that it is or refers to, merges followed.
+    /// The records that it is or refers to, with merges followed.
     pub ids: Vec<RecordKey>,
 }
 
@@ -35,18 +35,18 @@ impl Draft {
     }
 }
 
-/// The records of everybody, and the changes that tell of them.
+/// All records, and the changes that report them.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     pub drafts: Vec<Draft>,
     pub changes: Vec<Change>,
-    /// Forms that somebody filled in with another's mailbox, and whose that is.
+    /// Forged forms, with the person whose mailbox they contain.
     pub forged: BTreeMap<RecordKey, usize>,
-    /// Of a unique kind's addresses, those that a record of it has.
+    /// The addresses that a record of a unique kind already has.
     profiles_have: HashSet<String>,
 }
 
-/// From the first customer on, in seconds: July 2017 to January 2026.
+/// The span of time in which customers register, in seconds: July 2017 to January 2026.
 const FIRST_DAY: i64 = 1_500_000_000;
 const DAYS: usize = 3_100;
 
@@ -83,7 +83,7 @@ impl Records {
         records
     }
 
-    /// Writes one record about a person, and perhaps brings it up to date later.
+    /// Writes one record about a person, and updates some of them later.
     fn write(&mut self, world: &World, chance: &mut Chance, person: usize, kind: SourceKind) {
         let Some(whom) = world.people.get(person) else { return };
         let Some(key) = new_key(chance, kind) else { return };
@@ -135,13 +135,13 @@ impl Records {
         self.changes.push(Change::Record { key: key.clone(), update: Update { at, received_at: at, scope: Scope::Partial, fields } });
     }
 
-    /// A later word: the new family name and the new number, spelled as they should be.
+    /// A later update: the new family name and number, in the correct spelling.
     fn bring_up_to_date(&mut self, world: &World, chance: &mut Chance, draft: &mut Draft, created_at: Timestamp) {
         let Some(person) = world.people.get(draft.person) else { return };
         let mut fields = BTreeMap::new();
         if draft.name.given.is_some() && draft.name.family.is_some() {
             draft.name.family = Some(person.family.clone());
-            // Where the whole name stood in one field, it stands in that one still: parts win over it.
+            // A whole name in one field stays in that field, because parts override it.
             let (given, family) = draft.name.parts();
             fields.insert(field::FIRST_NAME.to_owned(), given.map(Value::from));
             fields.insert(field::LAST_NAME.to_owned(), family.map(Value::from));
@@ -163,7 +163,7 @@ impl Records {
         }
     }
 
-    /// The source found out that the last two records are one person, and merged them.
+    /// Merges the last two records, as their source does when it finds that they are one person.
     fn merge_last_two(&mut self, chance: &mut Chance) {
         self.tag_last_two(Situation::MergedProfile);
         let Some([winner, loser]) = self.drafts.last_chunk_mut() else { return };
@@ -176,8 +176,8 @@ impl Records {
         }));
     }
 
-    /// Lets some of a person's records refer to others: a participant to a profile, a customer to a contact. Some participants
-    /// bear an id that looks like one of a profile and is none.
+    /// Adds references between a person's records: from a participant to a profile, from a customer to a contact. Some
+    /// participants get an id that looks like a profile's, but belongs to none.
     fn refer(&mut self, chance: &mut Chance, first: usize) {
         let own = self.drafts.get_mut(first..).unwrap_or_default();
         let keys: Vec<RecordKey> = own.iter().map(|draft| draft.key.clone()).collect();
@@ -209,7 +209,7 @@ impl Records {
         }
     }
 
-    /// What only shows when a person's records are seen side by side.
+    /// Marks situations that only show when all records of a person are compared.
     fn tag_together(&mut self, first: usize) {
         let own = self.drafts.get_mut(first..).unwrap_or_default();
         let different = |address: fn(&Draft) -> Option<&Written>| {
@@ -230,22 +230,22 @@ impl Records {
     }
 }
 
-/// The key of a new record; `None` can't be, since the id is short.
+/// The key of a new record. It is never `None`, because the id is short.
 pub(super) fn new_key(chance: &mut Chance, kind: SourceKind) -> Option<RecordKey> {
     RecordKey::new(kind, &format!("{:016x}{:08x}", chance.next(), chance.below(1 << 32)))
 }
 
-/// Some time in all those years.
+/// A random time in the whole span.
 pub(super) fn some_time(chance: &mut Chance) -> Timestamp {
     time_within(chance, 0, DAYS)
 }
 
-/// In the first half of those years, when what changed since was still so.
+/// A time in the first half of the span, before the person's changes.
 fn before_the_change(chance: &mut Chance) -> Timestamp {
     time_within(chance, 0, DAYS / 2)
 }
 
-/// In the second half: a number that was another's is given from then on.
+/// A time in the second half of the span. From then on, records contain reassigned numbers.
 fn after_the_change(chance: &mut Chance) -> Timestamp {
     time_within(chance, DAYS / 2, DAYS)
 }
@@ -256,7 +256,7 @@ fn time_within(chance: &mut Chance, first_day: usize, end: usize) -> Timestamp {
     Timestamp::from_second(FIRST_DAY + day * 86_400 + second).unwrap_or_default()
 }
 
-/// The field in which a kind of record has its number.
+/// The field in which a kind of record has its phone number.
 pub(super) fn slot_of(kind: SourceKind) -> String {
     let slot = if kind.keeps_people_unique() { "mobile" } else { "main" };
     format!("{}{slot}", field::PHONE)
@@ -295,7 +295,7 @@ fn name_fields(name: &WrittenName, writer: &mut Writer<'_>, chance: &mut Chance)
     fields
 }
 
-/// Tags the records that share an address with somebody else's.
+/// Marks the records that share an address with another person's record.
 fn tag_shared(drafts: &mut [Draft], world: &World) {
     let mut users: HashMap<String, BTreeSet<usize>> = HashMap::new();
     for draft in &*drafts {

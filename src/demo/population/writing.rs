@@ -1,4 +1,4 @@
-//! How one system writes down one person's name, mailbox and number.
+//! How one system writes one person's name, mailbox and number.
 
 use super::chance::Chance;
 use super::kin::Suffix;
@@ -9,26 +9,26 @@ use super::rates::Habits;
 use super::situation::{Situation, Situations};
 use super::spelling::{Line, initials, misdialled, mistyped, mistyped_email, without_marks};
 
-/// An address as it is written, and the one that the writing means; none for what means nobody's.
+/// A written address, and the address that it means. `None` if it belongs to nobody.
 #[derive(Debug, Clone)]
 pub(super) struct Written {
     pub text: String,
     pub meant: Option<String>,
 }
 
-/// A name as it is written, in as many parts as are.
+/// A written name, with the parts that it has.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WrittenName {
     pub given: Option<String>,
     pub family: Option<String>,
-    /// What tells a father from his son of the same name.
+    /// The suffix that distinguishes a father from a son with the same name.
     pub suffix: Option<Suffix>,
-    /// Whether it is of two people, who are one customer.
+    /// Whether it names two people, who are one customer.
     pub is_couples: bool,
 }
 
 impl WrittenName {
-    /// The two parts as they are written: a suffix stands behind the last of them.
+    /// The two written parts. A suffix stands at the end of the last one.
     pub(super) fn parts(&self) -> (Option<String>, Option<String>) {
         let with_suffix = |part: &String| self.suffix.map_or_else(|| part.clone(), |suffix| format!("{part} {}", suffix.text));
         match &self.family {
@@ -37,7 +37,7 @@ impl WrittenName {
         }
     }
 
-    /// The whole name, or what is written of it, as one text.
+    /// The whole name, or its written parts, as one text.
     pub(super) fn in_one(&self, chance: &mut Chance) -> String {
         let (Some(given), Some(family)) = (&self.given, &self.family) else {
             let (given, family) = self.parts();
@@ -72,15 +72,15 @@ const FILLED_MAILBOXES: [&str; 12] = [
 ];
 const FILLED_NUMBERS: [&str; 12] =
     ["0000000000", "0612345678", "0000", "0600000000", "+31600000000", "1234567890", "null", "undefined", "N/A", "0", "?", "+00 000"];
-/// What stands in a name's place where nobody asked for it.
+/// Placeholders in required name fields.
 pub(super) const FILLED_NAMES: [&str; 10] = ["Onbekend", "Klant", "-", "Anonymous", "null", "undefined", "N/A", "?", "0", "None"];
 
-/// A writer: one record about one person.
+/// Writes one record about one person.
 pub(super) struct Writer<'a> {
     pub world: &'a World,
     pub person: &'a Person,
     pub habits: Habits,
-    /// Written before what changed did.
+    /// Whether the record is from before the person's changes.
     pub early: bool,
     pub situations: Situations,
     /// Whether the mailbox is the family's.
@@ -142,7 +142,7 @@ impl Writer<'_> {
         WrittenName { given: says_given.then_some(given), family: says_family.then_some(family), suffix, is_couples: false }
     }
 
-    /// On the family's mailbox, some write no more than the family's name.
+    /// With the family's mailbox, some people write only the family name.
     pub(super) fn shorten(&mut self, chance: &mut Chance, name: &mut WrittenName) {
         if self.on_family_mailbox && name.given.is_some() && name.family.is_some() && chance.happens(rates::FAMILY_NAME_ALONE) {
             *name = WrittenName { family: name.family.take(), ..WrittenName::default() };
@@ -212,14 +212,14 @@ impl Writer<'_> {
         Written { text, meant: Some(e164) }
     }
 
-    /// What somebody fills in where nothing is known.
+    /// A placeholder for an unknown value.
     fn filled(&mut self, chance: &mut Chance, with: &[&str]) -> Option<Written> {
         let text = chance.happens(rates::PLACEHOLDER).then(|| chance.pick(with).to_owned())?;
         self.situations.add(Situation::Placeholder);
         Some(Written { text, meant: None })
     }
 
-    /// An address that the person can be reached by, where a record would have none.
+    /// An address that reaches the person, for a record that would otherwise have none.
     pub(super) fn any_address(&mut self, chance: &mut Chance) -> (Option<Written>, Option<Written>) {
         match &self.person.mailbox {
             Some(mailbox) if chance.happens(500) => (Some(Written { text: mailbox.clone(), meant: Some(mailbox.clone()) }), None),

@@ -1,4 +1,4 @@
-//! What the four systems know, while they run: changed by whoever plays with them, and told by webhooks.
+//! The data of the four simulated systems while they run. Changes can be reported by webhook.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -22,36 +22,36 @@ pub struct World {
 }
 
 impl World {
-    /// A world without anybody.
+    /// A world without objects.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self { tables: RwLock::default(), hooks: RwLock::default(), clock }
     }
 
-    /// What time it is there.
+    /// The current time in the simulation.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Puts an object there, in the place of the one with its id, and tells nobody.
+    /// Adds or replaces an object, without a webhook.
     pub fn put(&self, thing: Thing, object: Value) {
         self.write().entry(thing).or_default().put(thing, object);
     }
 
-    /// Takes an object away, and tells nobody.
+    /// Removes an object, without a webhook.
     pub fn remove(&self, thing: Thing, id: &str) -> Option<Value> {
         self.write().get_mut(&thing)?.remove(id).map(|object| object.value.clone())
     }
 
-    /// Puts an object there, and tells by webhook.
+    /// Adds or replaces an object, and sends a webhook.
     pub fn change(&self, thing: Thing, object: &Value) {
         let was_there = self.write().entry(thing).or_default().put(thing, object.clone());
         let action = if was_there { Action::Updated } else { Action::Created };
         self.tell(thing, action, object);
     }
 
-    /// Changes an object, stamps it as changed now, and tells by webhook; nothing where there is no such object.
+    /// Changes an object, sets its time of change, and sends a webhook. Does nothing if the object does not exist.
     pub fn edit(&self, thing: Thing, id: &str, edit: impl FnOnce(&mut Value)) {
         let Some(mut object) = self.get(thing, id) else { return };
         edit(&mut object);
@@ -68,26 +68,26 @@ impl World {
         self.change(thing, &object);
     }
 
-    /// Takes an object away, and tells by webhook.
+    /// Removes an object, and sends a webhook.
     pub fn delete(&self, thing: Thing, id: &str) {
         if let Some(object) = self.remove(thing, id) {
             self.tell(thing, Action::Deleted, &object);
         }
     }
 
-    /// An object.
+    /// Returns an object.
     #[must_use]
     pub fn get(&self, thing: Thing, id: &str) -> Option<Value> {
         self.read().get(&thing)?.get(id).map(|object| object.value.clone())
     }
 
-    /// Every object of a sort, in the order in which they were made.
+    /// All objects of a kind, in the order of their creation.
     #[must_use]
     pub fn all(&self, thing: Thing) -> Vec<Value> {
         self.read().get(&thing).map(|table| table.all().iter().map(|object| object.value.clone()).collect()).unwrap_or_default()
     }
 
-    /// How many objects of a sort there are.
+    /// The number of objects of a kind.
     #[must_use]
     pub fn count(&self, thing: Thing) -> usize {
         self.read().get(&thing).map_or(0, |table| table.all().len())
@@ -97,12 +97,12 @@ impl World {
         self.read().get(&thing)?.get(id).cloned()
     }
 
-    /// What is found by a key.
+    /// The objects with a key.
     pub(super) fn by_key(&self, thing: Thing, key: &str) -> Vec<Arc<Object>> {
         self.read().get(&thing).map(|table| table.by_key(key)).unwrap_or_default()
     }
 
-    /// A page of a list, of everything or of what fits.
+    /// A page of a list: of all objects, or of those that fit.
     pub(super) fn page(&self, thing: Thing, number: usize, size: usize, fits: Option<&dyn Fn(&Arc<Object>) -> bool>) -> Page {
         let tables = self.read();
         let all = tables.get(&thing).map(Table::all).unwrap_or_default();
@@ -112,7 +112,7 @@ impl World {
         }
     }
 
-    /// From now on changes are told; `None`: to nobody.
+    /// Sets the sender for later webhooks. `None`: no webhooks are sent.
     pub(super) fn set_hooks(&self, hooks: Option<Hooks>) {
         *self.hooks.write().unwrap_or_else(PoisonError::into_inner) = hooks;
     }
@@ -131,7 +131,7 @@ impl World {
         }
     }
 
-    /// Tells what no object stands for.
+    /// Sends a webhook about something that is not an object.
     pub fn tell_as(&self, webhook: Webhook) {
         let hooks = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(hooks) = hooks {

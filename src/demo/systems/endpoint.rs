@@ -1,4 +1,4 @@
-//! Where requests to one system are taken: who may ask, how often, and which system answers.
+//! The endpoint of one simulated system: checks credentials and limits, and routes requests.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -13,7 +13,7 @@ use super::{omneo, omnilab, omniotap, syncaroo};
 use crate::customer::model::source::Source;
 use crate::jobs::tasks::BackgroundTasks;
 
-/// One system's.
+/// The endpoint of one system.
 pub(super) struct Desk {
     pub(super) source: Source,
     pub(super) world: Arc<World>,
@@ -23,19 +23,19 @@ pub(super) struct Desk {
     pub(super) tokens: Tokens,
     /// `http://127.0.0.1:<port>`
     pub(super) origin: String,
-    /// The key, the token or the client's secret.
+    /// The API key, token or client secret.
     pub(super) secret: String,
     pub(super) terms: Arc<RwLock<Terms>>,
     pub(super) window: Window,
 }
 
 impl Desk {
-    /// Where the API is, as an account's settings have it.
+    /// The base URL of the API, as in an account's settings.
     pub(super) fn base_url(&self) -> String {
         format!("{}{}", self.origin, self.base_path())
     }
 
-    /// What URLs begin with that the system gives.
+    /// The base of URLs in this system's responses.
     pub(super) fn links(&self) -> String {
         let elsewhere = self.terms().links_lead_to.map(|origin| format!("{origin}{}", self.base_path()));
         elsewhere.unwrap_or_else(|| self.base_url())
@@ -50,7 +50,7 @@ impl Desk {
         }
     }
 
-    /// Where tokens are; empty where there are none.
+    /// The path of the token endpoint. Empty if the system has none.
     pub(super) const fn tokens_path(&self) -> &'static str {
         match self.source {
             Source::OmnioTap | Source::Omneo => "",
@@ -64,20 +64,20 @@ impl Desk {
     }
 
     pub(super) fn part_of(&self, asked: &Asked) -> Part {
-        if self.gives_tokens(asked) { Part::Tokens } else { Part::Api }
+        if self.gives_tokens(asked) { Part::Tokens } else { Part::ApiConnector }
     }
 
     fn gives_tokens(&self, asked: &Asked) -> bool {
         !self.tokens_path().is_empty() && asked.path == self.tokens_path()
     }
 
-    /// Whether a key, a token or a client's secret came.
+    /// Whether the request contains an API key, a token or a client secret.
     pub(super) fn has_credential(&self, asked: &Asked) -> bool {
         let is_in_body = String::from_utf8_lossy(&asked.body).contains(&self.secret);
         asked.header("x-api-key").is_some() || asked.header("authorization").is_some() || is_in_body
     }
 
-    /// The right answer.
+    /// The response without faults.
     pub(super) fn answer(&self, asked: &Asked) -> Answer {
         let (terms, now) = (self.terms(), self.world.now());
         let has_token = || asked.bearer().is_some_and(|token| self.tokens.is_live(token, now));
@@ -98,7 +98,7 @@ impl Desk {
         }
     }
 
-    /// A tenant's requests are counted; who doesn't say which tenant's they are has none.
+    /// Counts the requests of a tenant. A request without a tenant has no limit.
     fn limited(&self, asked: &Asked, terms: &Terms) -> Answer {
         if asked.header("x-api-key") != Some(self.secret.as_str()) {
             return Answer::unauthorized();

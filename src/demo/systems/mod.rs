@@ -1,7 +1,7 @@
-//! The four systems, simulated: servers that behave as their vendors document, for the demo and the tests.
+//! Simulations of the four systems: servers that behave as their vendors document, for the demo and the tests.
 //!
-//! All four show one [`World`], which tells by webhook what is changed in it. What the documents leave open is in [`Terms`]; what
-//! may go wrong is a [`Fault`].
+//! All four use one [`World`], which sends webhooks about changes. Behaviour that the documentation leaves open is in
+//! [`Terms`], and faults are in [`Fault`].
 
 mod asked;
 mod data;
@@ -54,10 +54,10 @@ pub struct Systems {
 }
 
 impl Systems {
-    /// Starts them, each on a free port of this machine. They send no webhooks yet.
+    /// Starts them, each on a free port of this machine. They do not send webhooks yet.
     ///
     /// # Errors
-    /// When they can't listen.
+    /// If they cannot listen.
     pub fn start(world: Arc<World>, secrets: &Secrets, terms: Terms, clock: Clock) -> std::io::Result<Self> {
         let background = BackgroundTasks::new();
         let terms = Arc::new(RwLock::new(terms));
@@ -79,7 +79,7 @@ impl Systems {
             let server = server::server(&desk, listener)?;
             servers.push(server.handle());
             background.spawn(async move {
-                // It ends when it is told to.
+                // The server ends when `stop` is called.
                 let _ = server.await;
             });
             desks.push(desk);
@@ -87,29 +87,29 @@ impl Systems {
         Ok(Self { world, desks, servers, background, secrets: secrets.clone(), terms, clock, hooks: None })
     }
 
-    /// What they show.
+    /// The data of the systems.
     #[must_use]
     pub const fn world(&self) -> &Arc<World> {
         &self.world
     }
 
-    /// Where a system's API is, without a slash at the end.
+    /// The base URL of a system's API, without a slash at the end.
     #[must_use]
     pub fn base_url(&self, source: Source) -> String {
         self.desk(source).map(Desk::base_url).unwrap_or_default()
     }
 
-    /// Where a system gives tokens; empty where it has none.
+    /// The URL of a system's token endpoint. Empty if it has none.
     #[must_use]
     pub fn token_url(&self, source: Source) -> String {
         let url = |desk: &Desk| if desk.tokens_path().is_empty() { String::new() } else { format!("{}{}", desk.origin, desk.tokens_path()) };
         self.desk(source).map(url).unwrap_or_default()
     }
 
-    /// From now on, webhooks go to a service at an address such as `http://127.0.0.1:8080`.
+    /// Sends later webhooks to a service, such as `http://127.0.0.1:8080`.
     ///
     /// # Errors
-    /// When nothing can be sent.
+    /// If the HTTP client cannot be built.
     pub fn send_webhooks_to(&mut self, service: String) -> Result<(), NotTaken> {
         let hooks = Hooks::new(Sender::new(service)?, self.secrets.clone(), self.desks.clone(), self.background.clone(), self.clock.clone());
         self.world.set_hooks(Some(hooks.clone()));
@@ -117,63 +117,63 @@ impl Systems {
         Ok(())
     }
 
-    /// So many of 1,000 webhooks of a system get lost.
+    /// Loses this many of 1,000 webhooks of a system.
     pub fn lose_webhooks(&self, source: Source, of_1000: u32) {
         if let Some(hooks) = &self.hooks {
             hooks.lose(source, of_1000);
         }
     }
 
-    /// Waits until every webhook so far was taken, lost or given up.
+    /// Waits until every webhook so far was acknowledged, lost or given up.
     pub async fn webhooks_settled(&self) {
         if let Some(hooks) = &self.hooks {
             hooks.settled().await;
         }
     }
 
-    /// Changes how they behave.
+    /// Changes the behaviour of the systems.
     pub fn change_terms(&self, change: impl FnOnce(&mut Terms)) {
         change(&mut self.terms.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// From now on something is wrong with a system; `None`: nothing any more.
+    /// Sets a permanent fault of a system. `None` ends it.
     pub fn set_fault(&self, source: Source, part: Part, fault: Option<Fault>) {
         if let Some(desk) = self.desk(source) {
             desk.faults.set(part, fault);
         }
     }
 
-    /// The next request to a system, or the next after those for which the same was said, meets a fault.
+    /// Adds a fault for one request: the next one that has no fault yet.
     pub fn add_fault(&self, source: Source, part: Part, fault: Fault) {
         if let Some(desk) = self.desk(source) {
             desk.faults.add_next(part, fault);
         }
     }
 
-    /// Nothing is wrong any more, with any system.
+    /// Ends all faults of all systems.
     pub fn clear_faults(&self) {
         self.desks.iter().for_each(|desk| desk.faults.clear());
     }
 
-    /// Every token that a system has given out is worth nothing any more.
+    /// Invalidates all tokens that a system issued.
     pub fn end_tokens(&self, source: Source) {
         if let Some(desk) = self.desk(source) {
             desk.tokens.end_all();
         }
     }
 
-    /// Who came to a system, the first first.
+    /// The requests that a system received, the oldest first.
     #[must_use]
     pub fn arrivals(&self, source: Source) -> Vec<Arrival> {
         self.desk(source).map(|desk| desk.arrivals.all()).unwrap_or_default()
     }
 
-    /// Forgets who came so far.
+    /// Clears the request log.
     pub fn forget_arrivals(&self) {
         self.desks.iter().for_each(|desk| desk.arrivals.forget());
     }
 
-    /// Ends them, with everything that they hold.
+    /// Stops the systems and drops their data.
     pub async fn stop(self) {
         self.world.set_hooks(None);
         for server in &self.servers {
@@ -187,7 +187,7 @@ impl Systems {
     }
 }
 
-/// Any free port of this machine, and the origin of who listens there.
+/// Listens on a free port of this machine. Returns the listener and its origin.
 fn listen() -> std::io::Result<(TcpListener, String)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;

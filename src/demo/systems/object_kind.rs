@@ -1,14 +1,14 @@
-//! What the simulated systems keep.
+//! The kinds of objects in the simulated systems.
 
 use serde_json::Value;
 
 use crate::customer::model::source::Source;
 use crate::sources::extract::text_at;
 
-/// A sort of object that one of the systems keeps.
+/// A kind of object in one of the systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Thing {
-    /// Somebody in the CRM.
+    /// A contact of the CRM.
     Contact,
     /// A customer of the CRM.
     Customer,
@@ -30,11 +30,12 @@ pub enum Thing {
     Reward,
     /// A benefit.
     Benefit,
-    /// A contact with a profile, such as a mailing.
+    /// An interaction with a profile, such as a mailing.
     Interaction,
     /// Points.
     Point,
-    /// A booking of a participant at OmniLab. What is below `participant` is known to the system, and not told by its API.
+    /// A participant's booking at OmniLab. The system knows the data below `participant`, but its API does not return
+    /// it.
     Appointment,
     /// A location with rooms and desks.
     Location,
@@ -44,11 +45,11 @@ pub enum Thing {
     Booking,
 }
 
-/// What OmniLab knows of who made a booking.
+/// The field with OmniLab's data about the person who made a booking.
 pub const PARTICIPANT: &str = "participant";
 
 impl Thing {
-    /// The system that keeps it.
+    /// The system that has this kind of object.
     #[must_use]
     pub const fn source(self) -> Source {
         match self {
@@ -61,13 +62,13 @@ impl Thing {
         }
     }
 
-    /// The id of such an object.
+    /// The id of an object of this kind.
     #[must_use]
     pub fn id_of(self, object: &Value) -> Option<String> {
         text_at(object, if self == Self::Appointment { "/booking" } else { "/id" })
     }
 
-    /// Whose or which one's it is, by the pointer to that id.
+    /// JSON pointers to the ids of the objects that it belongs to.
     const fn owners(self) -> &'static [&'static str] {
         match self {
             Self::Contact | Self::Profile | Self::Location => &[],
@@ -81,7 +82,7 @@ impl Thing {
         }
     }
 
-    /// What such an object is found by, without a walk through all of them.
+    /// The index keys of an object, for finding it without a full scan.
     pub(super) fn keys_of(self, object: &Value) -> Vec<String> {
         let owners = self.owners().iter().filter_map(|pointer| text_at(object, pointer)).map(|id| owner(&id));
         let words: &[&str] = match self {
@@ -95,7 +96,7 @@ impl Thing {
         keys
     }
 
-    /// What `search` looks into.
+    /// The text that `search` matches.
     pub(super) fn text_of(self, object: &Value) -> String {
         let fields: &[&str] = match self {
             Self::Contact | Self::Customer => &["/firstName", "/lastName", "/email", "/phone", "/company"],
@@ -108,12 +109,12 @@ impl Thing {
     }
 }
 
-/// The key of what belongs to something.
+/// The index key of objects that belong to an owner.
 pub(super) fn owner(id: &str) -> String {
     format!("of {id}")
 }
 
-/// The key of what bears a word, such as an address.
+/// The index key of objects that contain a word, such as an address.
 pub(super) fn word_key(word: &str) -> String {
     format!("is {}", word.to_lowercase())
 }

@@ -16,13 +16,13 @@ use super::webhook_sender::{Action, Webhook};
 use crate::customer::model::source::Source;
 use crate::sources::extract::{text_at, time_at, time_of};
 
-/// Where tokens are.
+/// The path of the token endpoint.
 pub(super) const TOKENS: &str = "/v1/oauth:token";
 
-/// Whom tokens must be for.
+/// The required audience of a token.
 pub const AUDIENCE: &str = "https://api.omnilab.example";
 
-/// Answers a request that came with a token.
+/// Responds to an authorized request.
 pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
     match (asked.method.as_str(), asked.path.as_str()) {
         ("GET", "/v1/interactions:fetchContactBookings") => bookings(world, terms, asked),
@@ -69,7 +69,7 @@ fn cancel(world: &World, asked: &Asked) -> Answer {
     Answer::ok("{}")
 }
 
-/// What is sent when a booking changed: the booking, and what is known of who made it.
+/// The webhook about a changed booking, with the system's data about the person who made it.
 pub(super) fn webhook(action: Action, object: &Value, now: Timestamp) -> Webhook {
     let name = match (action, text_at(object, "/booking_status").as_deref()) {
         (Action::Created, _) => "booking.created.v1",
@@ -86,7 +86,7 @@ pub(super) fn webhook(action: Action, object: &Value, now: Timestamp) -> Webhook
     event(name, &Value::Object(data), now)
 }
 
-/// An event of this system.
+/// A webhook of this system.
 #[must_use]
 pub fn event(name: &str, data: &Value, now: Timestamp) -> Webhook {
     let headers = [
@@ -98,7 +98,7 @@ pub fn event(name: &str, data: &Value, now: Timestamp) -> Webhook {
     Webhook { source: Source::OmniLab, headers, body: json!({ "type": name, "timestamp": written(now), "data": data }) }
 }
 
-/// A point in time as this system writes it.
+/// A time in this system's format.
 pub(super) fn written(at: Timestamp) -> String {
     at.strftime("%FT%T.%3fZ").to_string()
 }

@@ -1,4 +1,4 @@
-//! OmnioTap's API, as its page describes it: lists of its entities, sixty requests a minute. Nothing is found by its id.
+//! OmnioTap's API, as its page describes it: lists of its entities, sixty requests a minute. It has no request by id.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use super::webhook_sender::{Action, Webhook};
 use crate::customer::model::source::Source;
 use crate::sources::extract::text_at;
 
-/// Where the API begins.
+/// The base path of the API.
 pub(super) const BASE: &str = "/api/v1";
 
-/// The tenant of the recordings.
+/// The tenant in the recordings.
 const TENANT: &str = "d290f1ee-6c54-4b01-90e6-d701748f0851";
 
 const ENTITIES: [(&str, Thing); 5] = [
@@ -29,10 +29,10 @@ const ENTITIES: [(&str, Thing); 5] = [
     ("tickets", Thing::Ticket),
 ];
 
-/// Parameters that filter by a field.
+/// Filter parameters and their fields.
 const FILTERS: [(&str, &str); 4] = [("status", "/status"), ("priority", "/priority"), ("stage", "/stage"), ("source", "/leadSource")];
 
-/// Answers a request that proved whose it is, and is within the limit.
+/// Responds to an authorized request that is within the limit.
 pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
     let parts = asked.below(BASE).unwrap_or_default();
     let [part] = parts.as_slice() else { return Answer::not_found() };
@@ -79,7 +79,7 @@ fn create(world: &World, asked: &Asked, thing: Thing) -> Answer {
     Answer::new(201, json!({ "data": object }).to_string())
 }
 
-/// What is sent when something changed.
+/// The webhook about a change.
 pub(super) fn webhook(thing: Thing, action: Action, object: &Value, now: Timestamp) -> Webhook {
     let entity = match thing {
         Thing::Customer => "customer",
@@ -96,7 +96,7 @@ pub(super) fn webhook(thing: Thing, action: Action, object: &Value, now: Timesta
     Webhook { source: Source::OmnioTap, headers: [("content-type".to_owned(), "application/json".to_owned())].into(), body }
 }
 
-/// A point in time as this system writes it.
+/// A time in this system's format.
 pub(super) fn written(at: Timestamp) -> String {
     at.strftime("%FT%T.%3fZ").to_string()
 }

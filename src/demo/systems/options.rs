@@ -1,21 +1,21 @@
-//! How the systems behave where their documents leave it open, or a test wants it otherwise.
+//! Behaviour of the systems that their documentation leaves open, or that a test changes.
 
-/// What may be changed while they run.
+/// Options that may change while the systems run.
 #[derive(Debug, Clone)]
 pub struct Terms {
-    /// OmnioTap's calls in a window.
+    /// OmnioTap's requests per window.
     pub calls: u32,
-    /// How long the window is.
+    /// The length of the window, in seconds.
     pub window_seconds: u32,
-    /// How OmnioTap wraps a list, which isn't published.
+    /// How OmnioTap wraps a list. The format is not published.
     pub envelope: Envelope,
-    /// For how long tokens live.
+    /// The lifetime of tokens, in seconds.
     pub token_seconds: u32,
-    /// Items of the largest page: who asks for more gets so many.
+    /// The largest page size. A request for more gets this size.
     pub max_page: usize,
-    /// Whether Syncaroo's bookings name their room and place; else they only have ids.
+    /// Whether Syncaroo's bookings contain the names of room and location. Otherwise they contain ids only.
     pub names_places: bool,
-    /// Where links and URLs lead that the systems give; `None`: to themselves.
+    /// The origin of links and URLs in responses. `None`: the system itself.
     pub links_lead_to: Option<String>,
 }
 
@@ -33,7 +33,7 @@ impl Default for Terms {
     }
 }
 
-/// How a list is wrapped.
+/// The format of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Envelope {
     /// `{"data":[..],"pagination":{"page","limit","total","totalPages"}}`

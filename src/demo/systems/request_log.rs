@@ -1,25 +1,25 @@
-//! Who came to a system, for tests to count.
+//! The log of requests to a system, for tests.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-/// How many are remembered.
+/// The most requests in the log.
 const KEPT: usize = 200_000;
 
-/// A request that came. It says neither the query nor what proved whose it was.
+/// A logged request, without its query and credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
-    /// When.
+    /// Time of the request.
     pub at: Timestamp,
-    /// By which method.
+    /// HTTP method.
     pub method: String,
-    /// Where to, without the query.
+    /// Path without the query.
     pub path: String,
-    /// Whether a key, a token or a client's secret came with it.
+    /// Whether it contained an API key, a token or a client secret.
     pub has_credential: bool,
-    /// The status that it was answered; 0 where there was no answer in order.
+    /// The status of the response; 0 if there was no valid response.
     pub status: u16,
 }
 

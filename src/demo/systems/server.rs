@@ -1,4 +1,5 @@
-//! A system's HTTP server: notes who came, has something go wrong where that is wanted, and asks the system for the answer.
+//! A system's HTTP server: logs the request, applies a fault if one is set, and otherwise returns the system's
+//! response.
 
 use std::any::Any;
 use std::net::{TcpListener, TcpStream};
@@ -25,7 +26,7 @@ pub(super) fn server(desk: &Arc<Desk>, listener: TcpListener) -> std::io::Result
     Ok(HttpServer::new(app).workers(1).on_connect(remember_line).disable_signals().listen(listener)?.run())
 }
 
-/// The connection that a request came by, to be closed under it.
+/// The connection of a request, so that a fault can close it.
 struct Line(TcpStream);
 
 fn remember_line(connection: &dyn Any, data: &mut Extensions) {
@@ -49,7 +50,8 @@ async fn serve(request: HttpRequest, body: Bytes, desk: Data<Desk>) -> HttpRespo
     if fault == Some(Fault::ExpiredTokens) {
         desk.tokens.end_all();
     }
-    let answer = if fault == Some(Fault::ExpiredTokens) && desk.part_of(&asked) == Part::Api { Answer::unauthorized() } else { desk.answer(&asked) };
+    let answer =
+        if fault == Some(Fault::ExpiredTokens) && desk.part_of(&asked) == Part::ApiConnector { Answer::unauthorized() } else { desk.answer(&asked) };
     if is_orderly {
         arrival.status = answer.status;
     }
@@ -90,7 +92,7 @@ fn orderly(answer: Answer) -> HttpResponse {
     builder(&answer).body(answer.body)
 }
 
-/// Some of an answer, and then nothing, or the end of the connection.
+/// The first part of a response. Then nothing follows, or the connection closes.
 fn begun(answer: &Answer) -> Bytes {
     let half = answer.body.len() / 2;
     Bytes::copy_from_slice(answer.body.as_bytes().get(..half).unwrap_or_default())
@@ -121,7 +123,7 @@ async fn broken(fault: &Fault, answer: Answer, request: &HttpRequest, desk: &Des
         Fault::Cut => {
             let whole = u64::try_from(answer.body.len()).unwrap_or_default();
             let end = stream::once(async {
-                // So that what was begun is sent.
+                // Lets the server send the first part.
                 tokio::task::yield_now().await;
                 Err(actix_web::error::ErrorInternalServerError("cut"))
             });

@@ -1,5 +1,5 @@
-//! Syncaroo's API below a connection: places, and a booking by its URL. What a booking looks like isn't published; this is the
-//! shape that the settings assume.
+//! Syncaroo's API for one connection: places, and a booking by its URL. The format of a booking is not published; this
+//! one is the format that the default settings assume.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,16 +14,16 @@ use super::webhook_sender::{Action, Webhook};
 use crate::customer::model::source::Source;
 use crate::sources::extract::text_at;
 
-/// Where the API begins.
+/// The base path of the API.
 pub(super) const BASE: &str = "/api/v1";
 
-/// Where tokens are.
+/// The path of the token endpoint.
 pub(super) const TOKENS: &str = "/oauth/token";
 
-/// The connection of the recordings.
+/// The connection in the recordings.
 pub const CONNECTION: &str = "555";
 
-/// Answers a request that came with a token.
+/// Responds to an authorized request.
 pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
     let parts = asked.below(BASE).unwrap_or_default();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -59,7 +59,7 @@ fn one(world: &World, terms: &Terms, thing: Thing, id: &str) -> Answer {
     Answer::ok(shown.to_string())
 }
 
-/// What is sent when something changed: where to ask, and nothing of what it is.
+/// The webhook about a change. It contains the URL of the object, and not its data.
 pub(super) fn webhook(thing: Thing, action: Action, object: &Value, base_url: &str) -> Option<Webhook> {
     let id = thing.id_of(object)?;
     let place = |name: &str| text_at(object, &format!("/{name}/id")).unwrap_or_default();
@@ -89,7 +89,7 @@ pub(super) fn webhook(thing: Thing, action: Action, object: &Value, base_url: &s
     Some(Webhook { source: Source::Syncaroo, headers: [("content-type".to_owned(), "application/json".to_owned())].into(), body })
 }
 
-/// A recorded webhook, with URLs that lead to where the API is now.
+/// A recorded webhook with its URLs changed to the current address of the API.
 #[must_use]
 pub fn led_to(base_url: &str, body: &Value) -> Value {
     let mut body = body.clone();
@@ -103,7 +103,7 @@ pub fn led_to(base_url: &str, body: &Value) -> Value {
     body
 }
 
-/// A point in time as this system writes it.
+/// A time in this system's format.
 pub(super) fn written(at: Timestamp) -> String {
     at.strftime("%FT%T.%3fZ").to_string()
 }

@@ -1,4 +1,4 @@
-//! Webhooks of the systems: signed, sent, and sent again with growing pauses until they are taken.
+//! Sends the systems' webhooks: signs them, and retries with growing pauses until they are acknowledged.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,30 +15,30 @@ use crate::demo::http_post::Sender;
 use crate::demo::webhook_signer::Secrets;
 use crate::jobs::tasks::BackgroundTasks;
 
-/// How many are under way at once.
+/// The most webhooks in flight.
 const AT_ONCE: usize = 16;
 
-/// How often one is sent before it is given up.
+/// The number of attempts before a webhook is given up.
 const ATTEMPTS: u32 = 8;
 
-/// The first pause; each is twice as long as the one before.
+/// The first pause. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// What happened to an object.
+/// The kind of change to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// It is new.
+    /// The object is new.
     Created,
-    /// It changed.
+    /// The object changed.
     Updated,
-    /// It is gone.
+    /// The object was deleted.
     Deleted,
-    /// Another became part of it.
+    /// Another object was merged into it.
     Merged,
 }
 
 impl Action {
-    /// As the systems write it.
+    /// The name in the systems' webhooks.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -52,15 +52,15 @@ impl Action {
 
 /// A webhook before it is signed.
 pub struct Webhook {
-    /// Whose it is.
+    /// The sender.
     pub source: Source,
-    /// Its headers, but those that sign.
+    /// Headers without the signature.
     pub headers: BTreeMap<String, String>,
     /// Its body.
     pub body: Value,
 }
 
-/// Where webhooks go, and how.
+/// Sends webhooks to one service.
 #[derive(Clone)]
 pub(super) struct Hooks(Arc<Shared>);
 
@@ -71,7 +71,7 @@ struct Shared {
     background: BackgroundTasks,
     clock: Clock,
     slots: Semaphore,
-    /// Of each source, how many of 1,000 get lost, and what is left over of earlier ones.
+    /// By source: how many of 1,000 webhooks are lost, and the remainder of earlier losses.
     losses: Mutex<BTreeMap<Source, (u32, u32)>>,
     pending: AtomicU64,
     idle: Notify,
@@ -92,12 +92,12 @@ impl Hooks {
         }))
     }
 
-    /// What URLs of a system's begin with.
+    /// The base of URLs in a system's webhooks.
     pub(super) fn links(&self, source: Source) -> String {
         self.0.desks.iter().find(|desk| desk.source == source).map(|desk| desk.links()).unwrap_or_default()
     }
 
-    /// So many of 1,000 webhooks of a source get lost, evenly.
+    /// Loses this many of 1,000 webhooks of a source, evenly distributed.
     pub(super) fn lose(&self, source: Source, of_1000: u32) {
         self.0.losses.lock().unwrap_or_else(PoisonError::into_inner).insert(source, (of_1000, 0));
     }
@@ -113,7 +113,7 @@ impl Hooks {
         is_lost
     }
 
-    /// Sends one, beside whoever asks for it.
+    /// Sends a webhook in the background.
     pub(super) fn send(&self, webhook: Webhook) {
         if self.is_lost(webhook.source) {
             return;
@@ -141,10 +141,10 @@ impl Hooks {
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2);
         }
-        tracing::warn!(source = webhook.source.as_str(), "nobody took a webhook");
+        tracing::warn!(source = webhook.source.as_str(), "webhook not acknowledged; gave up after the last attempt");
     }
 
-    /// Waits until every webhook was taken, lost or given up.
+    /// Waits until every webhook was acknowledged, lost or given up.
     pub(super) async fn settled(&self) {
         loop {
             let idle = self.0.idle.notified();

@@ -1,5 +1,5 @@
-//! What proves that a webhook is its source's own. The input is like a request: lines of headers, an empty line, the body. A
-//! header `secret` is what stands in the URL.
+//! The verification of webhooks. The input is like a request: header lines, an empty line, the body. A header `secret`
+//! has the secret from the URL.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,10 +12,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// A secret that no input holds: the fuzzer would have to break a hash.
+/// A secret that no input contains: the fuzzer would have to break a hash.
 const SECRET: &[u8] = b"-a-secret-that-nobody-knows-";
 
-/// Every way in which something is compared or read.
+/// Every verification setting.
 const TABLES: [(Source, &str); 12] = [
     (Source::OmniLab, "verification = \"signature\"\nkey_encoding = \"raw\"\nsecrets = S"),
     (Source::OmniLab, "verification = \"signature\"\nkey_encoding = \"raw\"\nsigning_input = \"body\"\nauthorization = S\nsecrets = S"),
@@ -63,8 +63,7 @@ static HASHED: LazyLock<Vec<Box<dyn Verification>>> = LazyLock::new(|| {
     ["compact", "sorted"].map(|style| proof(Source::Syncaroo, &format!("{table} \"{style}\""))).into()
 });
 
-/// Whatever object is sent: with the hash of what the JSON library writes of it (without blanks, and with sorted keys), it is
-/// let in.
+/// Any object with the hash of its JSON form (without blanks, and with sorted keys) is accepted.
 fn hashed(body: &[u8]) {
     let Ok(Value::Object(mut object)) = serde_json::from_slice(body) else { return };
     object.remove("hash");
@@ -82,14 +81,14 @@ fn hashed(body: &[u8]) {
 static ANYBODY: LazyLock<Vec<Box<dyn Verification>>> =
     LazyLock::new(|| Source::ALL.into_iter().map(|source| proof(source, "verification = \"none\"")).collect());
 
-/// Without verification nothing is looked at.
+/// Without verification, everything is accepted.
 fn anybody(headers: &BTreeMap<String, String>, body: &[u8]) {
     for proof in ANYBODY.iter() {
         assert_eq!(proof.check(&UnverifiedWebhook { headers, secret: None, body, received_at: Timestamp::UNIX_EPOCH }), Ok(()));
     }
 }
 
-/// What others signed, with a secret that opens none of these doors.
+/// Signatures by other implementations, with a secret that none of these settings has.
 pub fn seeds() -> Vec<Vec<u8>> {
     let root = super::fixtures().join("signatures");
     let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! What everything came to: nothing is lost or doubled, nobody is mixed up, and nobody is named where nobody should be.
+//! Final checks: no data is lost or doubled, no people are mixed up, and no log names a person.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::harness::report::Report;
 use crate::harness::webhooks::Webhook;
 use crate::harness::{Shop, comparison, inbox, parent};
 
-/// What there is in the end is what was acknowledged, and nothing else.
+/// Checks that the final data is exactly the data of the acknowledged webhooks.
 pub async fn look_at_all(
     mut field: Field<'_>,
     url: &str,
@@ -39,7 +39,7 @@ pub async fn look_at_all(
     report.figure("webhooks without a 2xx, by status (0: no answer), all sent again", format!("{failures:?}"));
     let odd: Vec<u16> = failures.0.keys().chain(failures.1.keys()).copied().filter(|status| ![0, 401, 408, 429, 500, 503].contains(status)).collect();
     if !odd.is_empty() {
-        report.broken.push(format!("webhooks were refused with {odd:?}"));
+        report.broken.push(format!("webhooks were rejected with unexpected statuses: {odd:?}"));
     }
     let acknowledged: BTreeSet<usize> = sender.end(Duration::ZERO).await.into_iter().collect();
     let acknowledged_versions = of_versions.end(Duration::ZERO).await;
@@ -56,11 +56,11 @@ pub async fn look_at_all(
     let done: Vec<usize> = acknowledged.iter().copied().chain(acknowledged_versions.iter().map(|n| story.len() + n)).collect();
     look_at_deliveries_but(&shop.database.pool, &all, &done, left, forger::REFUSED, report).await;
 
-    // What a source has is known in the end, and who only it knows is found.
+    // The final data of the source is stored, and people who are only in the source are found.
     field.systems.webhooks_settled().await;
     if !scan(&field.harness.directory("walk"), url, field.systems, secrets).await {
         let said = std::fs::read_to_string(field.harness.directory("walk").join("walk.log")).unwrap_or_default();
-        report.broken.push(format!("`hookpoint sync run` failed in the end: {said}"));
+        report.broken.push(format!("`hookpoint sync run` failed at the end:  {said}"));
     }
     let of_source = Shop::with(url.to_owned(), &demo(field.systems)).await;
     let differing = differences(field.systems.world(), &of_source).await;
@@ -72,7 +72,7 @@ pub async fn look_at_all(
     for (n, member) in field.members.iter().enumerate() {
         for person in (0..asked.strangers.load(Ordering::SeqCst)).step_by(7) {
             if !asking::finds_stranger(&member.record, STRANGERS + person).await {
-                report.broken.push(format!("replica {n} does not find somebody whom the source knows: {person}"));
+                report.broken.push(format!("replica {n} does not find a person who is only in the source: {person}"));
             }
         }
     }
@@ -84,7 +84,7 @@ pub async fn look_at_all(
     let told: Vec<Webhook> = acknowledged.iter().map(|n| story[*n].clone()).collect();
     apply_in_order(&calm, &told).await;
     let addresses = records.each_ref().map(|record| record.address);
-    // An answer that was made with other settings is made anew when it is asked for.
+    // An answer that other settings rendered is rendered again when it is looked up.
     let (differences, same) = comparison::differences_but(&shop, &calm, &["answers"]).await;
     report.figure("rows that are as in a calm run", same);
     report.broken.extend(differences);
@@ -93,7 +93,7 @@ pub async fn look_at_all(
     shop.database.close().await;
 }
 
-/// The logs of a run that found something outlive it.
+/// Keeps the logs of a run that found a failure.
 pub fn keep_logs(directory: &Path, chaos: Chaos, report: &mut Report) {
     for name in LOGS {
         let kept = parent().join(format!("chaos-{}-{}", chaos.seed, name.split_once('/').unwrap().1.replace('/', "-")));
@@ -104,7 +104,7 @@ pub fn keep_logs(directory: &Path, chaos: Chaos, report: &mut Report) {
 
 const LOGS: [&str; 3] = ["files/chaos-0/hookpoint.log", "files/chaos-1/hookpoint.log", "disk/data/postgres.log"];
 
-/// Neither the service's logs nor Postgres's tell of anybody.
+/// Checks that neither the service's logs nor those of Postgres name a person.
 pub fn look_for_people_in_logs(directory: &Path, report: &mut Report) {
     let logs = LOGS.map(|name| directory.join(name));
     let mut bytes = 0;
@@ -112,11 +112,11 @@ pub fn look_for_people_in_logs(directory: &Path, report: &mut Report) {
         let text = std::fs::read(&log).unwrap_or_default();
         bytes += text.len();
         let text = String::from_utf8_lossy(&text);
-        // In the middle of a line, so that no number is meant.
+        // In the middle of a line, so that it is not a number.
         let told = text.lines().find(|line| {
             ["@example", "%40example", "+316", "%2B316", "Bakker", "Dijkstra", "stand-o", "key=desk"].iter().any(|some| line.contains(some))
         });
-        report.broken.extend(told.map(|line| format!("{} tells of somebody: {line}", log.display())));
+        report.broken.extend(told.map(|line| format!("{} contains personal data: {line}", log.display())));
     }
-    report.figure("logs in which nobody is named", format!("{} MB", bytes / 1_000_000));
+    report.figure("logs without personal data", format!("{} MB", bytes / 1_000_000));
 }

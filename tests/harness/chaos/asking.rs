@@ -1,5 +1,5 @@
-//! Lookups all the while, and what each answer must be, however much is broken: about the right person, of the right brand, never
-//! older than one before, and in time. Who was answered once is answered again as long as the replica lives.
+//! Sends lookups during all faults and checks each answer: the right person and brand, never older than an earlier
+//! answer, and in time. An address that a replica answered once must be answered again while that replica lives.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,18 +14,18 @@ use crate::harness::connection::Connection;
 use crate::harness::report::Report;
 use crate::harness::rng::Dice;
 
-/// The service's deadline, and how much later an answer may be seen on a machine that is busy with all this.
+/// The service's deadline of a lookup, and the tolerance for a busy machine.
 pub const DEADLINE: Duration = Duration::from_millis(1_000);
 pub const SLACK: Duration = Duration::from_millis(1_500);
 
-/// People about whom nothing changes, then those about whom it does.
+/// The number of people who never change. The people who change follow after them.
 pub const STILL: usize = 100;
 pub const MOVING: usize = 200;
 
-/// The first of those whom only the source knows, and no webhook told of.
+/// The first person who is only in the source, without a webhook.
 pub const STRANGERS: usize = 1_000_000;
 
-/// Whom a lookup is about.
+/// The kind of person that a lookup asks for.
 #[derive(Clone, Copy, Debug)]
 enum LookupTarget {
     Still,
@@ -34,18 +34,18 @@ enum LookupTarget {
     Stranger,
 }
 
-/// What is known of lookups.
+/// Sends lookups and collects the results.
 #[derive(Clone, Default)]
 pub struct LookupQuery {
     seen: Arc<Mutex<Seen>>,
-    /// How many strangers there are.
+    /// The number of people who are only in the source.
     pub strangers: Arc<AtomicUsize>,
-    /// How often each moving person has changed at most.
+    /// The highest version of each changing person so far.
     pub versions: Arc<AtomicUsize>,
     is_over: Arc<AtomicBool>,
 }
 
-/// A lookup without a right answer.
+/// A lookup without a valid answer.
 struct Missed {
     replica: usize,
     begin: Instant,
@@ -58,19 +58,19 @@ struct Seen {
     asked: BTreeMap<&'static str, usize>,
     refused: BTreeMap<&'static str, usize>,
     wrong: Vec<String>,
-    /// Answers that came late, and none at all.
+    /// Late answers and missing answers.
     late: Vec<Missed>,
     longest: Duration,
-    /// Refused, in trouble or not.
+    /// Refused lookups, with and without a fault.
     missed: Vec<Missed>,
-    /// Who was answered in which life of which replica.
+    /// The people that each replica answered, by process lifetime.
     remembered: BTreeSet<(usize, u64, usize)>,
-    /// The newest version of somebody that a replica has shown.
+    /// The newest version of each person that a replica has shown.
     shown: BTreeMap<(usize, usize), u64>,
 }
 
 impl LookupQuery {
-    /// Asks a replica until it is over, several at once.
+    /// Sends lookups to a replica until the run is over, several at once.
     pub fn start(&self, replica: usize, record: &Arc<Record>) {
         for (whom, every, of) in
             [(LookupTarget::Still, 20, 2), (LookupTarget::Moving, 25, 1), (LookupTarget::Nobody, 100, 1), (LookupTarget::Stranger, 200, 1)]
@@ -146,7 +146,7 @@ impl LookupQuery {
                 if let (LookupTarget::Still, Some(life)) = (whom, life)
                     && seen.remembered.contains(&(replica, life, person))
                 {
-                    seen.wrong.push(format!("replica {replica}: {status} for {person} at {}, who was answered by it before", jiff::Timestamp::now()));
+                    seen.wrong.push(format!("replica {replica}: {status} for {person} at {}, whom it had found before", jiff::Timestamp::now()));
                 }
                 seen.missed.push(missed(format!("{name} {person}: {status}")));
             }
@@ -154,7 +154,7 @@ impl LookupQuery {
         }
     }
 
-    /// The version that an answer shows, if it is of somebody who has versions; else what is wrong with it.
+    /// The version in an answer, if the person has versions. An error describes what is wrong with the answer.
     fn reads(&self, whom: LookupTarget, person: usize, body: &[u8]) -> Result<Option<u64>, String> {
         let text = || String::from_utf8_lossy(body).chars().take(300).collect::<String>();
         match whom {
@@ -164,7 +164,7 @@ impl LookupQuery {
             LookupTarget::Still | LookupTarget::Moving => {
                 let version = changes::version(person, body).filter(|_| is_of("desk", person, body)).ok_or_else(text)?;
                 let most = if matches!(whom, LookupTarget::Still) { 0 } else { self.versions.load(Ordering::SeqCst) as u64 };
-                if version > most { Err(format!("version {version}, of which nobody has told yet")) } else { Ok(Some(version)) }
+                if version > most { Err(format!("version {version}, which was not sent yet")) } else { Ok(Some(version)) }
             }
         }
     }
@@ -173,7 +173,7 @@ impl LookupQuery {
         self.is_over.store(true, Ordering::SeqCst);
     }
 
-    /// Says what was seen. `calm` are the times when nothing was wrong and all had been well again.
+    /// Reports the results. `calm` are the periods without faults, after full recovery.
     pub fn report(&self, records: &[Arc<Record>], calm: &[(Instant, Instant)], report: &mut Report) {
         let seen = self.seen.lock().unwrap();
         report.figure("lookups", format!("{:?}, refused (500, 503) in trouble: {:?}", seen.asked, seen.refused));
@@ -189,7 +189,7 @@ impl LookupQuery {
     }
 }
 
-/// How many there are, and the first of them.
+/// The number of entries, and the first ones.
 fn tell(what: &str, all: &[String]) -> Option<String> {
     let first: Vec<&str> = all.iter().take(3).map(String::as_str).collect();
     (!first.is_empty()).then(|| format!("{} {what}, among them: {}", all.len(), first.join("; ")))
@@ -199,8 +199,8 @@ fn name(whom: LookupTarget) -> &'static str {
     match whom {
         LookupTarget::Still => "known people",
         LookupTarget::Moving => "people who change",
-        LookupTarget::Nobody => "people whom nobody knows",
-        LookupTarget::Stranger => "people whom only the source knows",
+        LookupTarget::Nobody => "unknown people",
+        LookupTarget::Stranger => "people only in the source",
     }
 }
 
@@ -214,7 +214,7 @@ fn request(whom: LookupTarget, person: usize) -> Vec<u8> {
     format!("GET /omnidesk/customerlookup?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
 }
 
-/// Whether an answer is of a brand and about this person alone.
+/// Whether an answer is from this brand and about this person only.
 pub fn is_of(brand: &str, person: usize, body: &[u8]) -> bool {
     let Ok(answer) = serde_json::from_slice::<Value>(body) else { return false };
     let Some([customer]) = answer.as_array().map(Vec::as_slice) else { return false };
@@ -223,14 +223,14 @@ pub fn is_of(brand: &str, person: usize, body: &[u8]) -> bool {
     says && customer["addresses"][0]["address"] == format!("p{person}@example.org")
 }
 
-/// Whether a replica finds somebody whom the source knows.
+/// Whether a replica finds a person who is only in the source.
 pub async fn finds_stranger(record: &Record, person: usize) -> bool {
     let mut connection = Connection::new(record.address);
     let asked = connection.ask(&request(LookupTarget::Stranger, person)).await;
     asked.is_ok_and(|response| response.status == 200 && is_of("demo", person, response.body))
 }
 
-/// Whether a replica answers about people whom nobody knows.
+/// Whether a replica answers lookups of unknown people.
 pub async fn answers_about_nobody(record: &Record, person: usize) -> bool {
     let mut connection = Connection::new(record.address);
     let request = request(LookupTarget::Nobody, person);

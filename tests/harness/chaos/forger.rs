@@ -1,5 +1,5 @@
-//! Somebody who wants to be taken for a source: webhooks with wrong signatures, genuine ones with other bodies, and recorded ones that
-//! are sent again, as they were or under the name of another event.
+//! An attacker who pretends to be a source: webhooks with wrong signatures, valid signatures with other bodies, and
+//! recorded webhooks that are sent again, unchanged or under the name of another event.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -14,15 +14,15 @@ use crate::harness::report::Report;
 use crate::harness::rng::Dice;
 use crate::harness::webhooks::{Webhook, signing};
 
-/// What is said of a deletion that only a header tells of.
-pub const REFUSED: &str = "only an unsigned header reports the deletion (see the setting trust_deletion_header)";
+/// The note of a delivery whose deletion only an unsigned header claims.
+pub const REFUSED: &str = "only a header that nobody signed says that it is gone (see trust_deletion_header)";
 
-/// How many requests he keeps.
+/// The number of recorded requests.
 const KEPT: usize = 500;
 
 #[derive(Clone, Default)]
 pub struct WebhookForger {
-    /// How many of the order were sent, and may have been recorded.
+    /// How many webhooks of the order were sent, and may have been recorded.
     pub sent: Arc<AtomicUsize>,
     is_over: Arc<AtomicBool>,
     seen: Arc<Mutex<Seen>>,
@@ -37,7 +37,7 @@ struct Seen {
 }
 
 impl WebhookForger {
-    /// Starts with what was sent in this order to a brand.
+    /// Starts the attack with the webhooks that were sent to a brand in this order.
     pub fn start(&self, brand: &'static str, webhooks: Arc<Vec<Webhook>>, order: Arc<Vec<usize>>, replicas: Vec<SocketAddr>, seed: u64) {
         let forger = self.clone();
         tokio::spawn(async move { forger.go_on(brand, &webhooks, &order, &replicas, Dice(seed)).await });
@@ -61,7 +61,7 @@ impl WebhookForger {
                 forge(&mut request, webhook, &mut rng);
                 self.seen.lock().unwrap().forged += 1;
             } else if webhook.source == Source::Omneo && rng.chance(50) && is_harmless(webhook) {
-                // Omneo signs bodies, and names events beside them.
+                // Omneo signs bodies, but not the event names in the header.
                 let name = *rng.pick(&["profile.deleted", "profile.merged"]);
                 let renamed = Webhook { header: Some(("x-omneo-event", name.to_owned())), ..webhook.clone() };
                 request.clear();
@@ -87,22 +87,22 @@ impl WebhookForger {
         self.is_over.store(true, Ordering::SeqCst);
         let seen = self.seen.lock().unwrap();
         let Seen { forged, replayed, renamed, believed } = &*seen;
-        report.figure("webhooks of somebody else", format!("{forged} forged, {replayed} recorded ones, {renamed} under another event's name"));
+        report.figure("forged and replayed webhooks", format!("{forged} forged, {replayed} recorded ones, {renamed} under another event's name"));
         if let Some(first) = believed.first() {
-            report.broken.push(format!("{} of them were believed: {first}", believed.len()));
+            report.broken.push(format!("{} of them were accepted: {first}", believed.len()));
         }
     }
 }
 
-/// Whether its body says neither that somebody is gone nor that two are one.
+/// Whether the body neither deletes nor merges a record.
 fn is_harmless(webhook: &Webhook) -> bool {
     webhook.header.as_ref().is_some_and(|(_, event)| ["profile.created", "profile.updated"].contains(&event.as_str()))
 }
 
-/// Breaks what proves where a request is from.
+/// Makes the proof of a request's origin invalid.
 fn forge(request: &mut [u8], webhook: &Webhook, rng: &mut Dice) {
     let head = request.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
-    // Who knows Syncaroo's secret path is believed: there is no signature.
+    // Syncaroo has no signature: its secret path is the only proof.
     if webhook.source != Source::Syncaroo && rng.chance(50) {
         let at = head + webhook.body.len() - 2;
         let other = if request[at] == b'x' { b'y' } else { b'x' };

@@ -1,7 +1,8 @@
-//! Everything at once: replicas are killed, frozen and told wrong times, connections are forgotten, silent, slow and cut, Postgres
-//! crashes, stops, hangs, is read-only and full, a source hangs, throttles and lies, webhooks come twice, in no order and forged, and
-//! all the while people are looked up and webhooks sent. What was acknowledged is there once in the end, no answer was ever wrong or
-//! another brand's or late, and within a minute of the last fault of each round all is as if nothing had happened.
+//! Everything at once: replicas are killed, frozen and get wrong clocks; connections are lost, silent, slow and cut;
+//! Postgres crashes, stops, hangs, is read-only and full; a source hangs, throttles and sends false data; webhooks are
+//! duplicated, out of order and forged. Lookups and webhooks continue all the time. In the end every acknowledged
+//! webhook is applied once. No answer was ever wrong, from another brand, or late. Within a minute of the last fault of
+//! each round, everything has recovered.
 
 mod aftermath;
 mod asking;
@@ -38,36 +39,36 @@ use replicas::Member;
 use schedule::{Round, draw};
 use trouble::Field;
 
-/// How soon all is well after the last fault of a round.
+/// The time limit for recovery after the last fault of a round.
 const HEALED: Duration = Duration::from_secs(60);
 
-/// How much goes on.
+/// Webhooks per second.
 const STORY_A_SECOND: u32 = 30;
 const VERSIONS_A_SECOND: u32 = 10;
 const CONTACTS: usize = 300;
 
-/// How large the disk is that is filled.
+/// The size of the disk that the test fills.
 const DISK: &str = "size=4g";
 
-/// How long it lasts, and what follows from its seed.
+/// The length of a run. Its faults follow from its seed.
 #[derive(Clone, Copy)]
 pub struct Chaos {
     pub rounds: usize,
     pub round: Round,
     pub seed: u64,
-    /// Whether we may mount a disk of our own, which can be filled.
+    /// Whether the test may mount a disk of its own, which it can fill.
     pub has_mounts: bool,
-    /// What happens is told here, while it does.
+    /// Prints progress.
     pub tell: fn(String),
 }
 
-/// A brand whose people are told of by webhooks, all of them by the contacts of one system.
+/// A brand whose people come from webhooks of one system's contacts.
 fn desk() -> String {
     "[brands.desk]\ncustom_fields = [{ name = \"brand\", value = \"desk\" }, { name = \"version\", value = \"{{ omniotap.job_title }}\" }]\n"
         .to_owned()
 }
 
-/// A brand whose system is called.
+/// A brand whose source is called through its API.
 fn demo(systems: &Systems) -> String {
     format!(
         "[brands.demo]
@@ -88,7 +89,7 @@ negative_ttl_seconds = 1
     )
 }
 
-/// What goes in, and how far it is.
+/// The webhooks, and how many were released.
 struct Flow {
     story: Sender,
     versions: Sender,
@@ -102,7 +103,7 @@ impl Flow {
         missing(&self.story, &self.story_released) + missing(&self.versions, &self.versions_released) <= but
     }
 
-    /// Lets webhooks go at their rates, for ever.
+    /// Releases webhooks at their rates, without end.
     async fn release(&self, forger: &WebhookForger, asked: &LookupQuery) {
         let mut due = tokio::time::interval(Duration::from_secs(1) / STORY_A_SECOND);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
@@ -121,7 +122,7 @@ impl Flow {
     }
 }
 
-/// Numbers in an order that is somewhat mixed up, one in twelve of them twice.
+/// The numbers in a slightly random order, one in twelve of them twice.
 fn disorder(of: usize, rng: &mut Dice) -> Vec<usize> {
     let mut order = Vec::new();
     let all: Vec<usize> = (0..of).collect();
@@ -186,7 +187,7 @@ pub async fn run(chaos: Chaos) -> Report {
         let living = async {
             for second in 0.. {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                // The last ones have to be told before it is over.
+                // The last webhooks must be sent before the run ends.
                 if second < seconds.saturating_sub(HEALED.as_secs() as usize).max(seconds / 2) {
                     life.step(&world);
                     world.put(Thing::Contact, contact(STRANGERS + second, 0, world.now()));
@@ -218,7 +219,7 @@ pub async fn run(chaos: Chaos) -> Report {
     report
 }
 
-/// A disk of our own, in memory, where a directory is.
+/// Mounts a disk of its own, in memory, on a directory.
 fn mount(directory: &Path) {
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(directory).status().unwrap();
     assert!(mounted.success(), "no disk of our own can be mounted");
@@ -237,7 +238,7 @@ async fn start(harness: &Stand, n: usize, systems: &Systems, secrets: &Secrets) 
     Member::start(harness, &name, plan, other, "chaos").await
 }
 
-/// How a program is told wrong times from a file, where the machine can do that.
+/// The environment that makes a program read its clock's error from a file, if libfaketime is installed.
 fn wrong_times(clock: &Path) -> Vec<(String, String)> {
     let Some(library) = faketime() else { return Vec::new() };
     let of = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -249,14 +250,14 @@ fn wrong_times(clock: &Path) -> Vec<(String, String)> {
     ]
 }
 
-/// The library that tells programs wrong times.
+/// The library that gives programs a wrong clock.
 pub fn faketime() -> Option<&'static str> {
     ["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"]
         .into_iter()
         .find(|library| Path::new(library).exists())
 }
 
-/// Compares everything with the source again and again, as is done every night.
+/// Compares everything with the source repeatedly, as the nightly reconcile does.
 async fn walk_again_and_again(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) {
     loop {
         tokio::time::sleep(Duration::from_secs(40)).await;
@@ -264,7 +265,7 @@ async fn walk_again_and_again(directory: &Path, url: &str, systems: &Systems, se
     }
 }
 
-/// Gives whether all was compared.
+/// Returns whether the comparison was complete.
 async fn scan(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets) -> bool {
     let settings = directory.join("walk.toml");
     std::fs::write(&settings, demo(systems)).unwrap();
@@ -283,7 +284,7 @@ async fn scan(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets)
     false
 }
 
-/// Lets all faults happen.
+/// Runs all faults.
 async fn go_through(field: &mut Field<'_>, chaos: Chaos, flow: &Flow, url: &str, calm: &mut Vec<(Instant, Instant)>, report: &mut Report) {
     let rounds = draw(chaos.seed, chaos.rounds, chaos.round, field.disk.is_some());
     let faults = rounds.iter().flatten().filter(|event| event.begins).count();
@@ -312,17 +313,17 @@ async fn go_through(field: &mut Field<'_>, chaos: Chaos, flow: &Flow, url: &str,
         let took = last.elapsed();
         longest = longest.max(took);
         match complaint {
-            Some(complaint) => report.late.push(format!("round {n}: not all was well {HEALED:?} after its last fault: {complaint}")),
-            None => (chaos.tell)(format!("    all is well {:.1} s after the last fault", took.as_secs_f64())),
+            Some(complaint) => report.late.push(format!("round {n}: not recovered {HEALED:?} after its last fault: {complaint}")),
+            None => (chaos.tell)(format!("    recovered {:.1} s after the last fault", took.as_secs_f64())),
         }
         let from = Instant::now();
         wait_until(field, begin + chaos.round.lasts, report).await;
         calm.push((from, Instant::now()));
     }
-    report.figure("until all was well after the last fault of a round, the longest", format!("{:.1} s", longest.as_secs_f64()));
+    report.figure("longest recovery after the last fault of a round", format!("{:.1} s", longest.as_secs_f64()));
 }
 
-/// Lets time go by, and looks after the replicas.
+/// Waits, and restarts replicas that ended.
 async fn wait_until(field: &mut Field<'_>, until: Instant, report: &mut Report) {
     loop {
         field.watch(report);
@@ -334,17 +335,17 @@ async fn wait_until(field: &mut Field<'_>, until: Instant, report: &mut Report) 
     }
 }
 
-/// What is not as if nothing had happened, if anything.
+/// The first sign that the service has not recovered, if there is one.
 async fn complaints(field: &Field<'_>, flow: &Flow, url: &str) -> Option<String> {
     for member in &field.members {
         if let Some(complaint) = member.complaint().await {
             return Some(complaint);
         }
         if !asking::answers_about_nobody(&member.record, 0).await {
-            return Some("nobody is looked up in Postgres".to_owned());
+            return Some("lookups do not reach Postgres".to_owned());
         }
     }
-    // Some are always under way.
+    // Some webhooks are always in flight.
     if !flow.is_acknowledged(60) {
         return Some("webhooks are not acknowledged".to_owned());
     }

@@ -1,4 +1,4 @@
-//! The replicas, and who watches over them: one that ends is started again, as a supervisor of an operating system does.
+//! The replicas and their supervisor, which restarts a replica that ended, as an operating system's supervisor does.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,17 +12,17 @@ use crate::harness::process::Held;
 use crate::harness::replica::{Plan, Replica, Starting};
 use crate::harness::wire::{End, Wire};
 
-/// How long a supervisor waits before it starts again what ended.
+/// The pause of the supervisor before a restart.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How long after a fault a replica may still be busy with what came meanwhile.
+/// How long after a fault a replica may still be busy.
 pub const AFTERMATH: Duration = Duration::from_secs(5);
 
-/// A replica, whatever state it is in.
+/// A replica in any state.
 pub struct Member {
     name: String,
     plan: Plan,
-    /// The settings that it usually has, and others.
+    /// Its normal settings, and the others.
     tables: [String; 2],
     url: String,
     pub wire: Wire,
@@ -35,16 +35,16 @@ pub struct Member {
 enum State {
     Starting(Starting),
     Running(Replica),
-    /// Nobody is to start it before this time; if there is none, before it is said.
+    /// It must not be started before this time. `None`: not until `may_start`.
     Down(Option<Instant>),
 }
 
-/// What others have to know of a replica.
+/// The data about a replica that other parts of the test use.
 pub struct Record {
     pub address: SocketAddr,
-    /// How often it was started: what it remembers ends with it.
+    /// The number of starts. The cache ends with the process.
     pub life: AtomicU64,
-    /// When nobody can expect answers in time; the last one may go on.
+    /// Periods in which no answer in time can be expected. The last one may be open.
     away: Mutex<Vec<(Instant, Option<Instant>)>>,
 }
 
@@ -59,19 +59,20 @@ impl Record {
         }
     }
 
-    /// Whether it was away at any time in between.
+    /// Whether it was unavailable at any time between the two.
     pub fn was_away(&self, begin: Instant, end: Instant) -> bool {
         self.away.lock().unwrap().iter().any(|(from, until)| *from <= end && until.is_none_or(|until| until >= begin))
     }
 }
 
-/// Where a replica's clock is told how wrong it is.
+/// The file with the error of a replica's clock.
 pub fn clock_of(harness: &Stand, name: &str) -> PathBuf {
     harness.directory(name).join("clock")
 }
 
 impl Member {
-    /// Starts a replica that will be at the same address whenever it is started again, on a database behind a wire of its own.
+    /// Starts a replica that keeps its address over restarts, with a connection to the database through a proxy of its
+    /// own.
     pub async fn start(harness: &Stand, name: &str, plan: Plan, other_tables: String, database: &str) -> Self {
         let wire = Wire::lay(End::Unix(harness.socket().join(".s.PGSQL.5432"))).await;
         let url = format!("postgres://hookpoint@{}/{database}?sslmode=disable", wire.address);
@@ -85,7 +86,7 @@ impl Member {
         Self { name, plan, tables, url, wire, clock, state: State::Running(replica), held: None, record }
     }
 
-    /// Looks after it. Says what nobody wanted.
+    /// Supervises the replica. Returns a description of an unexpected event.
     pub fn watch(&mut self, harness: &Stand) -> Option<String> {
         let (state, mistake) = match std::mem::replace(&mut self.state, State::Down(None)) {
             State::Down(Some(until)) if Instant::now() >= until => (State::Starting(Starting::on(harness, &self.name, &self.plan, &self.url)), None),
@@ -96,7 +97,7 @@ impl Member {
                     (State::Running(replica), None)
                 }
                 Err(mut starting) => match starting.process.ended() {
-                    // Without Postgres it can't start.
+                    // It cannot start without Postgres.
                     Some(_) => (State::Down(Some(Instant::now() + PAUSE)), None),
                     None => (State::Starting(starting), None),
                 },
@@ -105,7 +106,7 @@ impl Member {
                 Some(status) => {
                     self.record.goes();
                     self.record.life.fetch_add(1, Ordering::SeqCst);
-                    let mistake = format!("{} ended although nobody here ended it: {status}", self.name);
+                    let mistake = format!("{} ended unexpectedly: {status}", self.name);
                     (State::Down(Some(Instant::now() + PAUSE)), Some(mistake))
                 }
                 None => (State::Running(replica), None),
@@ -116,13 +117,13 @@ impl Member {
         mistake
     }
 
-    /// It ends at once.
+    /// Kills it with SIGKILL.
     pub fn kill(&mut self) {
         self.ends();
         self.state = State::Down(None);
     }
 
-    /// It ends as when it is told to, and is started again. Says what nobody wanted.
+    /// Stops it with SIGTERM, and starts it again. Returns a description of an unexpected event.
     pub async fn restart(&mut self, has_other_settings: bool) -> Option<String> {
         let [usual, other] = &self.tables;
         self.plan.tables = if has_other_settings { other.clone() } else { usual.clone() };
@@ -134,34 +135,34 @@ impl Member {
         while begin.elapsed() < Duration::from_secs(20) {
             match replica.process.ended() {
                 Some(status) if status.success() => return None,
-                Some(status) => return Some(format!("{} was told to end, and ended with {status}", self.name)),
+                Some(status) => return Some(format!("{} ended with {status} after SIGTERM", self.name)),
                 None => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
-        Some(format!("{} was told to end, and did not within 20 s", self.name))
+        Some(format!("{} did not end within 20 s after SIGTERM", self.name))
     }
 
-    /// It goes away for a while, if it isn't away already.
+    /// Marks it as unavailable, unless it already is.
     fn goes(&self) {
         if self.is_running() {
             self.record.goes();
         }
     }
 
-    /// Likewise, and what it remembers is lost.
+    /// Marks it as unavailable, with an empty cache afterwards.
     fn ends(&self) {
         self.goes();
         self.record.life.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// It may be started again.
+    /// Allows the supervisor to start it again.
     pub fn may_start(&mut self) {
         if let State::Down(until @ None) = &mut self.state {
             *until = Some(Instant::now());
         }
     }
 
-    /// It stops in the middle of whatever it does, until it is thawed.
+    /// Stops it with SIGSTOP until `thaw`.
     pub fn freeze(&mut self) {
         let id = match &self.state {
             State::Starting(starting) => starting.process.id(),
@@ -178,7 +179,7 @@ impl Member {
         }
     }
 
-    /// How wrong its clock is from now on.
+    /// Sets the error of its clock.
     pub fn set_clock(&self, seconds: i64) {
         let beside = self.clock.with_extension("new");
         std::fs::write(&beside, format!("{seconds:+}")).unwrap();
@@ -189,18 +190,18 @@ impl Member {
         matches!(self.state, State::Running(_))
     }
 
-    /// What it says of itself, if that isn't that all is well.
+    /// The replica's own description of a problem. `None` if it is healthy.
     pub async fn complaint(&self) -> Option<String> {
         if !self.is_running() {
             let said = if let State::Starting(starting) = &self.state { starting.said() } else { String::new() };
-            return Some(format!("{} does not run; it is asked to start: {}, and said: {said}", self.name, !matches!(self.state, State::Down(None))));
+            return Some(format!("{} does not run; it was started: {}, its log: {said}", self.name, !matches!(self.state, State::Down(None))));
         }
         let mut connection = Connection::new(self.record.address);
         let asked = connection.ask(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let Ok(Ok(response)) = tokio::time::timeout(Duration::from_secs(2), asked).await else {
-            return Some(format!("{} does not say how it is", self.name));
+            return Some(format!("{} does not answer the health check", self.name));
         };
         let text = String::from_utf8_lossy(response.body).into_owned();
-        (response.status != 200 || text.contains("failing")).then(|| format!("{} says of itself: {} {text}", self.name, response.status))
+        (response.status != 200 || text.contains("failing")).then(|| format!("{} reports: {} {text}", self.name, response.status))
     }
 }

@@ -1,12 +1,12 @@
-//! Which faults happen when: all of it follows from a seed. Time goes by in rounds: trouble, and then time for everything to be well
-//! again. What can fail by itself has a track of its own, so that much fails together, but nothing twice at the same time.
+//! The schedule of the faults, which follows from a seed. It consists of rounds: faults first, then time for recovery.
+//! Each part that can fail has its own track. So many parts fail together, but each has only one fault at a time.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::harness::rng::Dice;
 
-/// How long a round is, and how long trouble lasts in it.
+/// The length of a round, and of the faults in it.
 #[derive(Clone, Copy)]
 pub struct Round {
     pub lasts: Duration,
@@ -14,23 +14,23 @@ pub struct Round {
 }
 
 impl Round {
-    /// As it is promised.
+    /// The length for which the recovery time is promised.
     pub const FULL: Self = Self { lasts: Duration::from_secs(120), trouble: Duration::from_secs(75) };
 
-    /// Enough to see that it works.
+    /// Short, for a quick check.
     pub const SHORT: Self = Self { lasts: Duration::from_secs(40), trouble: Duration::from_secs(35) };
 }
 
-/// Something that goes wrong.
+/// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// With one of the replicas.
+    /// In one of the replicas.
     Replica(usize, OfReplica),
     /// Between one of the replicas and Postgres.
     Wire(usize, OfWire),
-    /// With Postgres.
+    /// In Postgres.
     Server(OfServer),
-    /// With the source that is called.
+    /// In the source that is called.
     Vendor(OfVendor),
 }
 
@@ -38,23 +38,23 @@ pub enum Fault {
 pub enum OfReplica {
     /// It is killed, and started again when the fault ends.
     Killed,
-    /// It is told to end, and started again at once.
+    /// It is stopped with SIGTERM, and started again at once.
     Restarted,
-    /// Likewise, with other settings until the fault ends.
+    /// It is restarted with other settings until the fault ends.
     OtherSettings,
-    /// It is stopped in the middle of whatever it does.
+    /// It is frozen with SIGSTOP.
     Frozen,
-    /// Its clock is wrong by so many seconds.
+    /// Its clock is wrong by this many seconds.
     Clock(i64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OfWire {
-    /// Connections are forgotten on the way, and nobody is told. New ones work.
+    /// Open connections pass nothing, without being closed. New connections work.
     Forgotten,
-    /// Nothing passes.
+    /// No data passes.
     Silent,
-    /// Everything takes so many milliseconds to pass.
+    /// Data passes with a delay of this many milliseconds.
     Slow(u16),
     /// Connections are closed.
     Cut,
@@ -67,7 +67,7 @@ pub enum OfServer {
     Frozen,
     ReadOnly,
     DiskFull,
-    /// All its sessions are ended by an administrator.
+    /// An administrator ends all its sessions.
     RunEnd,
 }
 
@@ -101,18 +101,18 @@ impl fmt::Display for Fault {
 /// The beginning or the end of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// When, in its round.
+    /// The time in its round.
     pub at: Duration,
     pub fault: Fault,
     pub begins: bool,
 }
 
-/// How many things can fail by themselves.
+/// The number of parts that can fail independently.
 const TRACKS: u64 = 6;
 
-/// The events of so many rounds, each in order.
+/// The events of each round, in order.
 pub fn draw(seed: u64, rounds: usize, round: Round, with_full_disks: bool) -> Vec<Vec<Event>> {
-    // Well apart, so that no two tracks of any two seeds are alike.
+    // The seeds are far apart, so that no two tracks of two seeds are the same.
     let mut rng: Vec<Dice> = (0..TRACKS).map(|track| Dice(seed.wrapping_mul(1_000_003).wrapping_add(track * 7_919))).collect();
     let draw_one = |_| {
         let tracks = rng.iter_mut().enumerate().flat_map(|(track, rng)| events(track, rng, round.trouble, with_full_disks));
@@ -123,7 +123,7 @@ pub fn draw(seed: u64, rounds: usize, round: Round, with_full_disks: bool) -> Ve
     (0..rounds).map(draw_one).collect()
 }
 
-/// One track's events of one round.
+/// The events of one track in one round.
 fn events(track: usize, rng: &mut Dice, trouble: Duration, with_full_disks: bool) -> Vec<Event> {
     let mut events = Vec::new();
     let mut at = roll(rng, 1, 25);
@@ -137,7 +137,7 @@ fn events(track: usize, rng: &mut Dice, trouble: Duration, with_full_disks: bool
     events
 }
 
-/// So many seconds, at least and at most.
+/// A random duration between two numbers of seconds.
 fn roll(rng: &mut Dice, least: usize, most: usize) -> Duration {
     Duration::from_millis((least * 1_000 + rng.roll((most - least) * 1_000)) as u64)
 }
@@ -183,7 +183,8 @@ fn fault(track: usize, rng: &mut Dice, with_full_disks: bool) -> (Fault, Duratio
     }
 }
 
-/// Panics unless a schedule follows from its seed, faults take turns on their tracks, and all have ended before the round has.
+/// Panics unless a seed determines the schedule, each track has one fault at a time, and all faults end before their
+/// round.
 pub fn check() {
     let (one, same, other) = (draw(7, 15, Round::FULL, true), draw(7, 15, Round::FULL, true), draw(8, 15, Round::FULL, true));
     assert_eq!(one, same, "the same seed gives the same schedule");

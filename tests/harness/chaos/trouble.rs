@@ -1,4 +1,4 @@
-//! Makes faults begin and end.
+//! Starts and ends faults.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ use crate::harness::Stand;
 use crate::harness::process::{self, Held};
 use crate::harness::report::Report;
 
-/// Everything that can be broken.
+/// Everything that a fault can affect.
 pub struct Field<'a> {
     pub harness: &'a mut Stand,
     pub members: [Member; 2],
     pub systems: &'a Systems,
-    /// Where the disk is that can be filled.
+    /// The disk that can be filled.
     pub disk: Option<PathBuf>,
     held: Vec<Held>,
 }
@@ -29,7 +29,7 @@ impl<'a> Field<'a> {
         Self { harness, members, systems, disk, held: Vec::new() }
     }
 
-    /// Starts again what ended.
+    /// Restarts replicas that ended.
     pub fn watch(&mut self, report: &mut Report) {
         for member in &mut self.members {
             report.broken.extend(member.watch(self.harness));
@@ -58,7 +58,7 @@ impl<'a> Field<'a> {
                 }
             }
             Fault::Server(fault) => match fault {
-                // It is started again by who watches over it.
+                // The postmaster's supervisor starts it again.
                 OfServer::Crashed => self.harness.postmaster().into_iter().for_each(|id| process::signal(id, libc::SIGKILL)),
                 OfServer::Stopped => self.harness.stop_postgres().await,
                 OfServer::Frozen => self.held = self.harness.hold_postgres(),
@@ -70,7 +70,7 @@ impl<'a> Field<'a> {
                     self.administer(all).await;
                 }
             },
-            Fault::Vendor(fault) => self.systems.set_fault(Source::OmnioTap, Part::Api, Some(of_vendor(fault))),
+            Fault::Vendor(fault) => self.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(of_vendor(fault))),
         }
     }
 
@@ -94,7 +94,7 @@ impl<'a> Field<'a> {
                 OfServer::ReadOnly => self.set_read_only(false).await,
                 OfServer::DiskFull => empty(self.disk.as_ref().unwrap()),
             },
-            Fault::Vendor(_) => self.systems.set_fault(Source::OmnioTap, Part::Api, None),
+            Fault::Vendor(_) => self.systems.set_fault(Source::OmnioTap, Part::ApiConnector, None),
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> Field<'a> {
         self.administer("select pg_reload_conf()").await;
     }
 
-    /// Says something to Postgres itself, until it is heard: it may just be starting.
+    /// Executes a statement on Postgres directly. It retries, because Postgres may still be starting.
     async fn administer(&self, statement: &str) {
         use sqlx::Connection;
         for _ in 0..200 {
@@ -116,7 +116,7 @@ impl<'a> Field<'a> {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("Postgres is not told: {statement}");
+        panic!("Postgres did not execute: {statement}");
     }
 }
 
@@ -139,11 +139,11 @@ fn ballast(disk: &Path) -> PathBuf {
     disk.join("ballast")
 }
 
-/// Leaves no room at all on a disk.
+/// Fills a disk completely.
 fn fill(disk: &Path) {
     let free = Command::new("df").args(["--output=avail", "-BM"]).arg(disk).output().unwrap();
     let free: u64 = String::from_utf8_lossy(&free.stdout).lines().last().unwrap().trim().trim_end_matches('M').parse().unwrap();
-    // Most of it at once, and the rest until there is no more.
+    // Most of it at once, then the rest in small pieces.
     let most = format!("{}M", free.saturating_sub(8).max(1));
     let _ = Command::new("fallocate").args(["-l", &most]).arg(ballast(disk)).stderr(Stdio::null()).status();
     let mut file = std::fs::File::options().create(true).append(true).open(ballast(disk)).unwrap();

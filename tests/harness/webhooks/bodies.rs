@@ -1,4 +1,4 @@
-//! What the four systems write: envelopes and bodies as in `fixtures/webhooks`.
+//! Webhooks of the four systems: envelopes and bodies as in `fixtures/webhooks`.
 
 use hookpoint::customer::model::source::Source;
 use jiff::Timestamp;
@@ -6,15 +6,15 @@ use serde_json::{Map, Value, json};
 
 use super::Webhook;
 
-/// Some fields of a thing.
+/// Some fields of an object.
 pub type Fields = Map<String, Value>;
 
-/// An id as most of the systems have them.
+/// An id in the format of most of the systems.
 pub fn uuid(kind: u16, number: u64) -> String {
     format!("{number:08x}-5eed-4{kind:03x}-8000-{number:012x}")
 }
 
-/// The time as Omneo writes it: without a zone, to the second.
+/// A time in Omneo's format: without a zone, to the second.
 fn plain(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
@@ -39,7 +39,7 @@ pub fn omniotap(number: u64, entity: &str, action: &str, at: Timestamp, mut data
     Webhook { source: Source::OmnioTap, header: None, body: bytes(&body) }
 }
 
-/// Omneo's context: its root is the thing, its name is in a header.
+/// Omneo's webhook: the body is the object, the event name is in a header.
 pub fn omneo(event: &str, at: Timestamp, mut body: Fields) -> Webhook {
     body.insert("updated_at".to_owned(), json!(plain(at)));
     if event.ends_with(".deleted") {
@@ -48,7 +48,7 @@ pub fn omneo(event: &str, at: Timestamp, mut body: Fields) -> Webhook {
     Webhook { source: Source::Omneo, header: Some(("x-omneo-event", event.to_owned())), body: bytes(&Value::Object(body)) }
 }
 
-/// An identity as a profile lists it.
+/// An identity in a profile's list.
 pub fn identity(number: u64, profile: &str, handle: &str, identifier: &str, at: Timestamp) -> Value {
     json!({
         "id": number, "profile_id": profile, "handle": handle, "identifier": identifier, "is_primary": false, "is_active": true,
@@ -56,7 +56,7 @@ pub fn identity(number: u64, profile: &str, handle: &str, identifier: &str, at: 
     })
 }
 
-/// What belongs to a whole profile besides who it is.
+/// The fields of a whole profile, without those that identify the person.
 pub fn profile(number: u64, at: Timestamp) -> Fields {
     let luck = number % 97;
     let body = json!({
@@ -74,7 +74,7 @@ pub fn profile(number: u64, at: Timestamp) -> Fields {
     body.as_object().unwrap().clone()
 }
 
-/// A purchase, with the part of its profile that comes along.
+/// A purchase, with part of its profile.
 pub fn purchase(number: u64, profile: &Fields, occurred_at: Timestamp, is_void: bool) -> Fields {
     let total = if is_void { 0.0 } else { (number % 300) as f64 + 0.95 };
     let body = json!({
@@ -100,13 +100,13 @@ pub fn reward(number: u64, profile: &str, at: Timestamp, left: u64) -> Fields {
     body.as_object().unwrap().clone()
 }
 
-/// OmniLab's event; the id of the delivery is in a header.
+/// OmniLab's webhook. The id of the delivery is in a header.
 pub fn omnilab(number: u64, event: &str, at: Timestamp, data: &Fields) -> Webhook {
     let body = json!({ "type": format!("{event}.v1"), "timestamp": at.to_string(), "data": data });
     Webhook { source: Source::OmniLab, header: Some(("webhook-id", format!("msg_{number:024}"))), body: bytes(&body) }
 }
 
-/// Syncaroo's notice: only a booking's slot is in it.
+/// Syncaroo's webhook. It contains only the slot of a booking.
 pub fn syncaroo(number: u64, attribute: &str, at: Timestamp) -> Webhook {
     let room = format!("61116c0bab78{:012x}", number % 50);
     let start = at.as_second() * 1_000;

@@ -1,4 +1,4 @@
-//! Sends webhooks as vendors do: over several connections, and again whatever got no 2xx, until all are acknowledged.
+//! Sends webhooks as vendors do: over several connections, with retries, until all are acknowledged.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -13,23 +13,23 @@ use super::{Webhook, signing};
 use crate::harness::connection::Connection;
 use crate::harness::rng::Dice;
 
-/// How long an answer is waited for. The service promises one within a second.
+/// The timeout of a response. The service promises one within a second.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Sends in a thread of its own, as far as it is allowed to.
+/// Sends released webhooks in a thread of its own.
 pub struct Sender {
     post: Arc<Post>,
     thread: JoinHandle<()>,
 }
 
-/// What the sender knows.
+/// The state of the sender.
 struct Post {
     brand: String,
     webhooks: Arc<Vec<Webhook>>,
     replicas: Vec<SocketAddr>,
-    /// Whether what got no 2xx is sent again before others are sent at all.
+    /// Whether retries go before webhooks that were never sent.
     is_in_order: bool,
-    /// Numbers of webhooks that wait to be sent; one that is there twice is sent twice.
+    /// The webhooks that wait to be sent, by number. A duplicate number is sent twice.
     waiting: Mutex<VecDeque<usize>>,
     /// How many more may be sent for the first time.
     released: AtomicUsize,
@@ -37,18 +37,18 @@ struct Post {
     acknowledgements: AtomicUsize,
     of: usize,
     told_to_end: AtomicBool,
-    /// What came instead of a 2xx: the status, or 0 for no answer.
+    /// Failures by status, with 0 for no response.
     failures: Mutex<BTreeMap<u16, usize>>,
 }
 
 impl Sender {
-    /// Starts to send in some order, to any replica; nothing goes out before it is released.
+    /// Starts a sender with a given order, to any replica. Nothing is sent before it is released.
     pub fn start(brand: &str, webhooks: Arc<Vec<Webhook>>, order: Vec<usize>, replicas: Vec<SocketAddr>, connections: u64) -> Self {
         Self::start_with(brand, webhooks, order, replicas, connections, false)
     }
 
-    /// Likewise, but what got no 2xx goes before those that were never sent: when as many are acknowledged as were released, they
-    /// are the first of the order.
+    /// Like [`start`](Self::start), but retries go before webhooks that were never sent. So if as many are acknowledged
+    /// as were released, they are the first of the order.
     pub fn start_in_order(brand: &str, webhooks: Arc<Vec<Webhook>>, order: Vec<usize>, replicas: Vec<SocketAddr>, connections: u64) -> Self {
         Self::start_with(brand, webhooks, order, replicas, connections, true)
     }
@@ -85,27 +85,27 @@ impl Sender {
         Self { post, thread }
     }
 
-    /// Lets more go.
+    /// Releases more webhooks.
     pub fn release(&self, more: usize) {
         self.post.released.fetch_add(more, Ordering::SeqCst);
     }
 
-    /// How many got a 2xx so far.
+    /// The number of acknowledged webhooks so far.
     pub fn acknowledgements(&self) -> usize {
         self.post.acknowledgements.load(Ordering::SeqCst)
     }
 
-    /// How many there are to send.
+    /// The number of webhooks in total.
     pub fn of(&self) -> usize {
         self.post.of
     }
 
-    /// What came instead of a 2xx: how often which status, 0 for no answer.
+    /// The number of failures by status, with 0 for no response.
     pub fn failures(&self) -> BTreeMap<u16, usize> {
         self.post.failures.lock().unwrap().clone()
     }
 
-    /// Waits until all are acknowledged, or time is over. Gives the numbers of those that are.
+    /// Waits until all are acknowledged, or until the timeout. Returns the numbers of the acknowledged ones.
     pub async fn end(self, timeout: Duration) -> Vec<usize> {
         let all = async {
             while self.acknowledgements() < self.of() {
@@ -142,7 +142,7 @@ impl Post {
                 continue;
             }
             *self.failures.lock().unwrap().entry(status).or_default() += 1;
-            // Sooner than a vendor would; but who sends the same notice ten times a minute is told to stop.
+            // Shorter than a vendor's pause. But a sender that repeats the same webhook ten times a minute is rejected.
             let pause = if self.is_in_order { 3_000 } else { 20 };
             tokio::time::sleep(Duration::from_millis(pause + rng.roll(80) as u64)).await;
             let mut waiting = self.waiting.lock().unwrap();

@@ -15,7 +15,7 @@ const OMNEO: &str = "stand-omneo-secret";
 const OMNILAB: &str = "stand-omnilab-secret-of-32-bytes";
 const SYNCAROO: &str = "stand-syncaroo-secret-0123456789abcdef";
 
-/// The environment variables that hold the secrets.
+/// The environment variables with the secrets.
 pub fn secrets() -> Vec<(String, String)> {
     let omnilab = format!("whsec_{}", STANDARD.encode(OMNILAB));
     [("STAND_OMNIOTAP", OMNIOTAP.to_owned()), ("STAND_OMNEO", OMNEO.to_owned()), ("STAND_OMNILAB", omnilab), ("STAND_SYNCAROO", SYNCAROO.to_owned())]
@@ -23,7 +23,7 @@ pub fn secrets() -> Vec<(String, String)> {
         .into()
 }
 
-/// The settings of a brand that has these secrets.
+/// The settings of a brand with these secrets.
 pub fn settings(brand: &str) -> String {
     let signed = |source: &str, variable: &str| {
         format!("[brands.{brand}.sources.{source}.webhook]\nverification = \"signature\"\nsecrets = [{{ env = \"{variable}\" }}]\n")
@@ -42,7 +42,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Writes a webhook as a request that is signed now.
+/// Writes a webhook as a request, signed with the current time.
 pub fn write(brand: &str, webhook: &Webhook, request: &mut Vec<u8>) {
     let Webhook { source, header, body } = webhook;
     let mut headers = header.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();

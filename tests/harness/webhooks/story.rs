@@ -1,6 +1,6 @@
-//! What the four systems would send about a brand's people while time goes by: partial updates, cleared fields, deletions,
-//! merges, purchases, tickets, bookings; mailboxes and phones that people share. Everything follows from the seed, and each
-//! body carries its source's own time, so that what it all comes to doesn't depend on the order in which it arrives.
+//! Generates the webhooks of the four systems about a brand's people over time: partial updates, cleared fields,
+//! deletions, merges, purchases, tickets, bookings, and shared mailboxes and phones. Everything follows from the seed.
+//! Each body has its source's timestamp, so that the result does not depend on the order of arrival.
 
 use std::collections::BTreeSet;
 
@@ -20,11 +20,11 @@ const OTHER_PROFILE: u16 = 3;
 const CONTACT: u16 = 4;
 const CUSTOMER: u16 = 5;
 
-/// Somebody whom the systems write about.
+/// A person in the systems.
 struct Person {
     first: &'static str,
     last: &'static str,
-    /// Their own, then one that others in the house use as well.
+    /// Own addresses first, then one that others in the household use as well.
     emails: [String; 3],
     phones: [String; 3],
     tickets: Vec<u64>,
@@ -32,26 +32,27 @@ struct Person {
     bookings: Vec<u64>,
 }
 
-/// So many webhooks there are for each person who is new.
+/// The number of webhooks per new person.
 const EACH: u64 = 6;
 
-/// The webhooks, one after the other, without end.
+/// An endless stream of webhooks.
 pub struct Story {
     rng: Dice,
     people: Vec<Person>,
-    /// How many of the newest people most webhooks are about.
+    /// Most webhooks are about this many of the newest people.
     active: usize,
     told: u64,
     now: Timestamp,
-    /// Who has been told of at this very time: of two at once about the same, the one that arrives last counts.
+    /// People with a webhook at the current timestamp. Of two webhooks with the same timestamp about the same person,
+    /// the last to arrive would count.
     told_now: BTreeSet<usize>,
-    /// Counts everything that has an id.
+    /// Counter for ids.
     number: u64,
 }
 
 impl Story {
-    /// Where most webhooks are about the newest of the people, so many of them. Who is older is heard of seldom: people come
-    /// as time goes by, and what is known about each stays as much.
+    /// Most webhooks are about this many of the newest people, and few about older ones. So the number of people grows,
+    /// and the amount of data per person stays the same.
     pub fn new(seed: u64, active: usize) -> Self {
         Self {
             rng: Dice(seed),
@@ -64,16 +65,16 @@ impl Story {
         }
     }
 
-    /// So many webhooks about a sixth as many people.
+    /// This many webhooks, about a sixth as many people.
     pub fn of(seed: u64, webhooks: usize) -> impl Iterator<Item = Webhook> {
         Self::new(seed, (webhooks / 60).clamp(5, 1_000)).take(webhooks)
     }
 
-    /// Somebody whom nobody has heard of before.
+    /// Adds a new person.
     fn new_person(&mut self) {
         let n = self.people.len();
         let house = n / 3;
-        // Those of one house mostly have one name.
+        // People of one household mostly have the same family name.
         let last = if self.rng.chance(70) { LAST[house % LAST.len()] } else { *self.rng.pick(&LAST) };
         self.people.push(Person {
             first: self.rng.pick::<&str>(&FIRST),
@@ -118,12 +119,12 @@ impl Story {
             21..36 => &self.people[person].phones[1],
             _ => &self.people[person].phones[0],
         };
-        // As people write it.
+        // The usual spelling by people.
         let national = phone.replacen("+31", "0", 1);
         if self.rng.chance(30) { json!(national) } else { json!(phone) }
     }
 
-    /// Some of these fields, or all; some of them cleared.
+    /// Some of the fields, or all; some of them cleared.
     fn said(&mut self, fields: &[(&str, Value)], is_new: bool) -> Fields {
         let mut said = Fields::new();
         for (name, value) in fields {
@@ -196,7 +197,7 @@ impl Story {
         bodies::omniotap(self.next_number(), "opportunity", "updated", self.now, data)
     }
 
-    /// The profile's id: some people have a second profile, until both are merged.
+    /// The profile's id. Some people have a second profile, until both are merged.
     fn profile_id(&mut self, person: usize) -> String {
         let kind = if person.is_multiple_of(5) && self.rng.chance(40) { OTHER_PROFILE } else { PROFILE };
         uuid(kind, person as u64)
@@ -289,7 +290,7 @@ impl Story {
         let Person { first, last, .. } = self.people[person];
         let fields = [("email", email), ("phone", phone), ("first_name", json!(first)), ("last_name", json!(last))];
         let mut data = self.said(&fields, false);
-        // Two thirds are known by their profile's id.
+        // Two thirds are identified by their profile's id.
         let external_id = if person.is_multiple_of(3) { format!("CONTACT-{person}") } else { uuid(PROFILE, person as u64) };
         data.insert("external_id".to_owned(), json!(external_id));
         data.insert("interaction".to_owned(), json!(format!("int_{}", person % 20)));
@@ -322,7 +323,7 @@ impl Iterator for Story {
     type Item = Webhook;
 
     fn next(&mut self) -> Option<Webhook> {
-        // Some happen at the same time.
+        // Some events have the same timestamp.
         if !self.rng.chance(5) {
             let seconds = 1 + self.rng.roll(9);
             self.go_on(seconds);
@@ -332,7 +333,7 @@ impl Iterator for Story {
         }
         self.told += 1;
         let person = self.somebody();
-        // Five of them may be merged with each other.
+        // Groups of five people may be merged with each other.
         if !self.told_now.insert(person / 5) {
             self.go_on(1);
             self.told_now.insert(person / 5);

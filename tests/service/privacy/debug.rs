@@ -1,4 +1,4 @@
-//! Debug output is what careless log lines are made of.
+//! Debug output often ends up in log lines, so it must not contain personal data.
 
 use hookpoint::customer::model::source::Source;
 
@@ -7,7 +7,7 @@ use super::webhooks::{SECRET, TOKEN, WRONG, everything, webhook_settings, webhoo
 use crate::support::{Options, now, written};
 use crate::webhooks::sent::Sent;
 
-/// Whether a type can be printed by who is careless.
+/// Whether a type implements `Debug`.
 macro_rules! prints {
     ($type:ty) => {{
         #[allow(dead_code, reason = "only where the type has none")]
@@ -31,7 +31,7 @@ fn what_holds_a_body_or_a_secret_has_no_debug_output() {
     use hookpoint::sources::{Delivery, webhook};
     use hookpoint::storage::deliveries::ShownRow;
     use hookpoint::storage::delivery_queue;
-    assert!(prints!(String) && !prints!(Sent), "the macro tells them apart");
+    assert!(prints!(String) && !prints!(Sent), "the macro distinguishes them");
     let printing = [
         prints!(Delivery),
         prints!(FieldExtractor<'static>),
@@ -69,7 +69,7 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
         }
     }
     let shown = shown.join("\n");
-    // In this test's settings, the name of the place where a secret is kept is the secret itself.
+    // In this test's settings, the name of a secret's place is the secret itself.
     let shown = [SECRET.to_owned(), written(Source::OmniLab, SECRET), TOKEN.to_owned()]
         .into_iter()
         .fold(shown, |shown, name| shown.replace(&format!("{:?}", SecretRef::Env(name)), "a place"));

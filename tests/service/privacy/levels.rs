@@ -1,4 +1,4 @@
-//! The program as operators run it, at every level that they can choose.
+//! The program as operators run it, at every log level.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use super::{HEADERS, SECRET_KEY, app_with_canaries, queries, while_it_hangs};
 use crate::faults::{cut, restore};
 use crate::support::{Options, TestApp, scratch, send, settings_text};
 
-/// `hookpoint serve` on the database of a test's application; killed when the test ends.
+/// `hookpoint serve` on the database of a test's application. It is killed when the test ends.
 struct Served {
     child: Child,
     address: SocketAddr,

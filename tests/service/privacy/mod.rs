@@ -1,4 +1,4 @@
-//! The canary test: nobody's data in any log line or metric, whatever goes wrong.
+//! The canary test: no log line and no metric contains personal data, whatever fails.
 
 mod child;
 mod debug;
@@ -34,10 +34,10 @@ const COMPANY: &str = "Cañón \"Kanarie\" & ??>>zoon";
 const SUBJECT: &str = "Vogelkooi kapot";
 const NUMBER: &str = "KN-2026-0815x";
 
-/// What nobody may find, and what is left of an address when somebody takes care of half of it.
+/// Values that must not appear anywhere, and the rest of an address of which half was masked.
 const CANARIES: [&str; 11] = [SECRET_KEY, EMAIL, PHONE, NAME, ID, COMPANY, SUBJECT, NUMBER, "canary.person", "canary-mail", "655500017"];
 
-/// Leaked by the tests themselves: what does not find this finds nothing.
+/// The tests leak this themselves. If the search does not find it, the search does not work.
 const LEAKED: &str = "leaked-on-purpose@example.org";
 
 fn canaries() -> Wanted {
@@ -45,10 +45,10 @@ fn canaries() -> Wanted {
 }
 
 fn is_found_where_leaked(text: &str) {
-    assert!(Wanted::new(&[LEAKED]).find(text).is_some(), "what was leaked on purpose is not found");
+    assert!(Wanted::new(&[LEAKED]).find(text).is_some(), "the intended leak is not found");
 }
 
-/// What the sources say about the person.
+/// The sources' data about the person.
 fn changes(brand: &Brand) -> Vec<Change> {
     let delivery = |entity: &str, data: Value| {
         let body = json!({
@@ -63,7 +63,7 @@ fn changes(brand: &Brand) -> Vec<Change> {
     recorded_deliveries::changes(&[delivery("contact", person), delivery("ticket", ticket)], &brand.rules.sources).unwrap()
 }
 
-/// Questions about the person, good and bad.
+/// Lookups of the person, valid and invalid.
 fn queries(suffix: &str) -> Vec<String> {
     let key = encode(SECRET_KEY);
     let (email, phone) = (encode(EMAIL), encode(PHONE));
@@ -84,7 +84,7 @@ fn queries(suffix: &str) -> Vec<String> {
 
 const HEADERS: [(&str, &str); 4] = [("X-Forwarded-For", PHONE), ("User-Agent", EMAIL), ("Referer", EMAIL), ("X-Request-Id", NAME)];
 
-/// Every route with every question and method.
+/// Every route with every query and method.
 async fn drive(address: SocketAddr, suffix: &str) -> Vec<u16> {
     let mut statuses = Vec::new();
     for query in queries(suffix) {
@@ -99,19 +99,19 @@ async fn drive(address: SocketAddr, suffix: &str) -> Vec<u16> {
     statuses
 }
 
-/// An application that knows the person, and a key.
+/// An application with the person, and a key.
 async fn app_with_canaries(options: Options) -> TestApp {
     let app = TestApp::start_with(options).await;
     app.key(&app.brand, SECRET_KEY, None).await;
     app.until(&format!("key={SECRET_KEY}&primaryID=1"), |response| response.status != 401).await;
     let changes = changes(&app.brand);
-    // Debug output is what careless log lines are made of.
+    // Debug output often ends up in log lines.
     tracing::info!(target: "hookpoint::canary", changes = ?changes, brand = ?app.brand.row.brand_id, "debug output of changes");
     app.apply(changes).await;
     app
 }
 
-/// Asks while Postgres hangs.
+/// Runs something while Postgres hangs.
 async fn while_it_hangs<T>(app: &TestApp, asking: impl Future<Output = T>) -> T {
     let Place::Server(url) = &app.place else { panic!("tests share a server") };
     let mut connection = PgConnection::connect(&url.0).await.unwrap();
@@ -143,7 +143,7 @@ async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
     restore(&app).await;
     app.stop().await;
     for status in [200, 400, 401, 403, 404, 405, 429, 500] {
-        assert!(statuses.contains(&status), "{status} was never driven");
+        assert!(statuses.contains(&status), "status {status} never occurred");
     }
     tracing::trace!(target: "hookpoint::canary", LEAKED);
     metrics::counter!("hookpoint_canary_total", "leaked" => LEAKED).increment(1);

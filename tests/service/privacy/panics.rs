@@ -1,4 +1,4 @@
-//! What a panic says may hold what was being worked on.
+//! The message of a panic may contain the data that was being processed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,14 +9,15 @@ use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use super::child::{is_alone, run_alone};
-use super::webhooks::{webhook_settings, everything, send_webhooks, signatures};
+use super::webhooks::{everything, send_webhooks, signatures, webhook_settings};
 use super::{EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, is_found_where_leaked, queries};
 use crate::inbox::states;
 use crate::support::{KEY, Logs, Options, adopt_logs, encode, now};
 
 static ARMED: AtomicBool = AtomicBool::new(false);
 
-/// A bug in the midst of a request, and of applying a webhook: where its line is logged, somebody unwraps what is about the caller.
+/// A bug during a request, or while a webhook is applied: the code that writes the log line calls `unwrap` on a value
+/// with personal data.
 struct Bug;
 
 impl<S: tracing::Subscriber> Layer<S> for Bug {
@@ -36,7 +37,7 @@ impl<S: tracing::Subscriber> Layer<S> for Bug {
     }
 }
 
-/// An error as other crates make them: what it could not read is in its text.
+/// An error as other crates create it: its text contains the invalid input.
 fn read(text: &str) -> Result<(), String> {
     Err(format!("{text} of {EMAIL} can't be read"))
 }
@@ -56,7 +57,7 @@ async fn panic_everywhere() {
     let writer = logs.clone();
     tracing::subscriber::set_global_default(hookpoint::telemetry::subscriber(&settings, move || writer.clone()).with(Bug)).unwrap();
     adopt_logs(logs.clone());
-    // The program's own hook; its subscriber comes too late.
+    // The program's own panic hook. Its subscriber is set too late for this.
     hookpoint::telemetry::start(&settings);
     let mut replace = webhook_settings();
     replace.push(("[brands.demo.sources.omniotap]", "[brands.demo.identity]\ncomponent_cap = 1\n\n[brands.demo.sources.omniotap]".to_owned()));
@@ -81,7 +82,7 @@ async fn panic_everywhere() {
     let background = BackgroundTasks::new();
     background.spawn(async { panic!("{EMAIL} {PHONE}") });
     background.spawn_endless(async { std::panic::panic_any(ID.to_owned()) });
-    // An endless task that never began would be dropped.
+    // A task that never started would be dropped.
     tokio::task::yield_now().await;
     background.end().await;
     let threads = [std::thread::spawn(|| panic!("{SECRET_KEY}")), std::thread::spawn(|| drop(EMAIL[std::hint::black_box(99)..].to_owned()))];

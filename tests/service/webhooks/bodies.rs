@@ -1,4 +1,4 @@
-//! Bodies of every kind: recorded, unknown, too large, unreadable.
+//! Bodies of every kind: recorded, unknown, too large, unparsable.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use super::{instead, is_acknowledged, is_unproved, receiver, secrets, talk};
 use crate::inbox::{deliveries, work_off};
 use crate::support::{TestApp, head, now, secret_of};
 
-/// What comes in now, worked off: its state and what came of it.
+/// Receives a webhook and processes it. Returns its state and its note.
 async fn outcome(app: &TestApp, letter: Letter) -> (String, String) {
     let known: BTreeSet<_> = deliveries(app).await.into_iter().map(|row| row.delivery_id).collect();
     is_acknowledged(&letter.signed().to(app).await);
@@ -38,7 +38,7 @@ fn recorded(source: Source) -> Vec<(String, Letter)> {
     let read = |path: PathBuf| {
         let recorded: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let mut body = recorded["body"].clone();
-        // Made anew, as every signature is.
+        // The hash is computed again, like every signature.
         body.as_object_mut().unwrap().remove("hash");
         let headers = recorded["headers"].as_object().unwrap().iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()));
         (path.file_stem().unwrap().to_str().unwrap().to_owned(), Letter { source, headers: headers.collect(), body: body.to_string().into_bytes() })
@@ -103,7 +103,7 @@ async fn an_event_that_nobody_knows_is_kept_and_ends_as_ignored() {
     app.stop().await;
 }
 
-/// Bodies that are no JSON, or none that is read.
+/// Bodies that are not JSON, or are not parsed.
 fn unreadable() -> Vec<Vec<u8>> {
     let deep = |open: &str, close: &str| format!("{}{}", open.repeat(20_000), close.repeat(20_000)).into_bytes();
     vec![
@@ -142,11 +142,11 @@ async fn what_is_no_object_has_no_hash_and_so_proves_nothing() {
     for body in unreadable().into_iter().chain(more) {
         is_unproved(&Letter::new(Source::Syncaroo, 1, body).signed().to(&app).await);
     }
-    // Twice the same member: what was hashed can't be known.
+    // The same member twice: it is unknown which one was hashed.
     is_unproved(&Letter::new(Source::Syncaroo, 1, "{\"a\":1,\"a\":2}").signed().to(&app).await);
     assert!(deliveries(&app).await.is_empty());
     app.stop().await;
-    // Where another thing proves it, it is kept as others' are.
+    // If a secret verifies the webhook, it is stored like any other.
     let secret = format!("verification = \"secret\"\n{}", secrets(Source::Syncaroo, &["a-secret-of-ours-1"]));
     let app = receiver(vec![instead(Source::Syncaroo, &secret)]).await;
     for (n, body) in (1..).zip(unreadable()) {

@@ -1,4 +1,4 @@
-//! What is let in, what is not, and what is stored once.
+//! Verification: which webhooks are accepted, which are rejected, and which are stored once only.
 
 use hookpoint::customer::model::source::Source;
 use jiff::ToSpan;
@@ -48,14 +48,14 @@ async fn what_is_not_signed_right_is_refused_and_not_stored() {
                 is_unproved(&tampered(source, &good, name, value).to(&app).await);
             }
         }
-        // The secret itself proves nothing where a signature is asked for, nor what another source signed.
+        // The plain secret does not replace a signature, and neither does another source's signature.
         is_unproved(&letter(source, 1).bare().at(&format!("/webhooks/demo/{source}/{}", secret_of(source))).to(&app).await);
         is_unproved(&letter(source, 1).bare().at(&format!("/webhooks/demo/{source}?token={}", secret_of(source))).to(&app).await);
         for other in Source::ALL.into_iter().filter(|other| *other != source) {
             is_unproved(&letter(other, 1).signed().at(&format!("/webhooks/demo/{source}")).to(&app).await);
         }
         assert_eq!(stored(&app).await, 0, "{source}");
-        assert_eq!(good.to(&app).await.status, 202, "and nothing of it stood in the way of the right one");
+        assert_eq!(good.to(&app).await.status, 202, "and no rejected webhook prevents the right one");
         sqlx::query("delete from deliveries").execute(app.pool()).await.unwrap();
     }
     app.stop().await;
@@ -72,7 +72,7 @@ async fn a_time_stamp_counts_within_the_tolerance_and_not_a_second_longer() {
     assert_eq!(stored(&app).await, 4);
     for seconds in [-301, 301, -86_400, 86_400, 31_536_000] {
         is_unproved(&letter(Source::OmniLab, 9).signed_with(&secret, at(seconds)).to(&app).await);
-        // With the time stamp mended afterwards, the signature isn't right any more.
+        // If the timestamp is changed afterwards, the signature is no longer valid.
         let mended = letter(Source::OmniLab, 9).signed_with(&secret, at(seconds)).with("webhook-timestamp", &now().as_second().to_string());
         is_unproved(&mended.to(&app).await);
     }
@@ -135,10 +135,10 @@ async fn what_is_sent_again_is_stored_once_but_every_word_of_a_source_that_only_
         let count = deliveries(&app).await.iter().filter(|row| row.source == source.as_str()).count();
         assert_eq!(count, if source == Source::Syncaroo { 4 } else { 2 }, "{source}");
     }
-    // The same attempt, signed later: it is the id that counts.
+    // The same delivery, signed later: its id counts.
     let later = letter(Source::OmniLab, 1).signed_with(&secret_of(Source::OmniLab), now() + 60.seconds());
     is_acknowledged(&later.to(&app).await);
-    // And not who says it: each source has ids of its own.
+    // Ids of different sources are independent.
     let same = Letter::new(Source::OmniLab, 1, letter(Source::OmniLab, 1).body).with("webhook-id", "event-1");
     is_acknowledged(&same.signed().to(&app).await);
     assert_eq!(stored(&app).await, 11);

@@ -1,4 +1,4 @@
-//! When Postgres is away or hangs, and when the service ends.
+//! Webhooks while Postgres is unavailable or hangs, and during shutdown.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{Options, Response, TestApp, now};
 
 const LOCK: &str = "lock table deliveries in access exclusive mode";
 
-/// Sends until it is acknowledged, as sources do.
+/// Repeats a webhook until it is acknowledged, as sources do.
 async fn acknowledged_in_the_end(app: &TestApp, letter: &Letter) {
     let mut last = String::new();
     for _ in 0..400 {
@@ -65,7 +65,7 @@ async fn what_was_stored_after_nobody_waited_any_more_is_known_when_it_comes_aga
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    assert_eq!(deliveries(&app).await.len(), 3, "they were stored all the same");
+    assert_eq!(deliveries(&app).await.len(), 3, "they were stored nevertheless");
     for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
         is_acknowledged(&letter(source, 1).signed().to(&app).await);
     }
@@ -87,7 +87,7 @@ async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
     };
     let mut blocker = app.pool().begin().await.unwrap();
     sqlx::query(LOCK).execute(&mut *blocker).await.unwrap();
-    // So many fit into a megabyte.
+    // This many fit into a megabyte.
     send_all(0..5).await.iter().for_each(|response| is_to_be_sent_again(response, "receipt-unknown"));
     let others: Vec<Response> = send_all(5..60).await;
     others.iter().for_each(|response| is_to_be_sent_again(response, "inbox-unavailable"));
@@ -111,7 +111,7 @@ async fn who_shuts_down_takes_what_still_comes() {
             is_acknowledged(&crate::support::post(address, &sent.target, &headers, &sent.body).await);
         }
     };
-    // The first to be asked begins: it drains before anybody sends.
+    // The shutdown starts first: the service drains before the webhook is sent.
     futures_util::future::join(ending, asking).await;
     let again = TestApp::start_with(Options { place: Some((place, database)), ..Options::default() }).await;
     let (kept,): (i64,) = sqlx::query_as("select count(*) from deliveries").fetch_one(again.pool()).await.unwrap();

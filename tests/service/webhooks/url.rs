@@ -1,4 +1,4 @@
-//! Secrets in the URL, for sources that can't sign.
+//! Secrets in the URL, for sources that cannot sign.
 
 use hookpoint::customer::model::source::Source;
 
@@ -43,7 +43,7 @@ async fn a_secret_in_the_path_is_its_last_segment() {
         ] {
             is_unproved(&letter(source, 9).bare().at(&target).to(&app).await);
         }
-        // A slash at the end is nobody's mistake; one too many elsewhere is another path.
+        // A slash at the end is allowed. An additional slash elsewhere makes another path.
         is_acknowledged(&letter(source, 8).bare().at(&format!("{way}/{SECRET}/")).to(&app).await);
         for target in [format!("{way}//{SECRET}"), format!("{way}/wrong/{SECRET}"), format!("/webhooks/{SECRET}/{source}")] {
             assert_eq!(letter(source, 9).bare().at(&target).to(&app).await.status, 404, "{target}");

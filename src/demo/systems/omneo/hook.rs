@@ -1,4 +1,4 @@
-//! Webhooks: the event's name in a header, and what it is about, with some of its profile, as the body.
+//! Omneo's webhooks: the event name is in a header, the body has the object and part of its profile.
 
 use serde_json::Value;
 
@@ -9,10 +9,10 @@ use crate::demo::systems::object_kind::Thing;
 use crate::demo::systems::webhook_sender::{Action, Webhook};
 use crate::sources::extract::text_at;
 
-/// What is said of a profile beside what happened to it.
+/// The profile fields in a webhook about another object.
 const BESIDE: [&str; 8] = ["id", "first_name", "last_name", "email", "mobile_phone_e164", "tier_handle", "point_balance", "updated_at"];
 
-/// What is sent when something changed; `None` where there is no event for that.
+/// The webhook about a change. `None` if no event exists for it.
 pub(crate) fn webhook(world: &World, thing: Thing, action: Action, object: &Value) -> Option<Webhook> {
     let name = match thing {
         Thing::Profile => "profile",

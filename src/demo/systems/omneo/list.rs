@@ -1,4 +1,4 @@
-//! Lists: filters, pages, and links to the pages around.
+//! Lists: filters, pages, and links to other pages.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::demo::systems::page::Page;
 use crate::demo::systems::table::Object;
 use crate::sources::extract::{text_at, time_at, time_of};
 
-/// How many items a page has where nobody says.
+/// The default page size.
 const PAGE: usize = 15;
 
-/// A list, filtered, of everything or of one profile.
+/// A filtered list of all objects or of one profile's.
 pub(super) fn listed(world: &World, terms: &Terms, asked: &Asked, base_url: &str, thing: Thing, profile: Option<&str>) -> Answer {
     let mut filters = Vec::new();
     for (name, value) in asked.parameters().filter(|(name, _)| name.starts_with("filter[")) {
@@ -29,7 +29,7 @@ pub(super) fn listed(world: &World, terms: &Terms, asked: &Asked, base_url: &str
     let number = asked.number("page[number]").unwrap_or(1);
     let size = asked.number("page[size]").unwrap_or(PAGE).min(terms.max_page);
     let fits = |row: &Arc<Object>| filters.iter().all(|filter| filter.fits(&row.value));
-    // Whose something is, or an address, is found without a walk through everything.
+    // Objects with a known owner or address are found by the index, without a full scan.
     let key = profile.map(owner).or_else(|| filters.iter().find_map(|filter| filter.key(thing)));
     let page = match key {
         Some(key) => Page::of(&world.by_key(thing, &key).into_iter().filter(fits).collect::<Vec<_>>(), number, size),
@@ -38,7 +38,7 @@ pub(super) fn listed(world: &World, terms: &Terms, asked: &Asked, base_url: &str
     Answer::ok(format!(r#"{{"data":{},{}}}"#, page.list(), around(&page, asked, base_url)))
 }
 
-/// `links` and `meta` of a page, as its framework writes them.
+/// `links` and `meta` of a page, in the format of Omneo's framework.
 fn around(page: &Page, asked: &Asked, base_url: &str) -> String {
     let path = format!("{base_url}{}", asked.path.strip_prefix(crate::demo::systems::omneo::BASE).unwrap_or_default());
     let kept: BTreeMap<String, String> = asked.parameters().filter(|(name, _)| name != "page[number]").collect();
@@ -66,7 +66,7 @@ struct Filter {
     value: String,
 }
 
-/// Fields that can be filtered by.
+/// Fields with a filter.
 const FIELDS: [&str; 11] = [
     "id",
     "email",
@@ -82,7 +82,7 @@ const FIELDS: [&str; 11] = [
 ];
 
 impl Filter {
-    /// `None` for a filter that this API doesn't have.
+    /// `None` for a filter that this API does not have.
     fn parse(name: &str, value: String) -> Option<Self> {
         let inside = name.strip_prefix("filter[")?.strip_suffix(']')?;
         let (field, operator) = inside.split_once("][").unwrap_or((inside, "eq"));

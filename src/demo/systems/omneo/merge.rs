@@ -1,4 +1,4 @@
-//! Merges: the loser is deleted; what it has and what it is known by move to the winner.
+//! Merges: the loser is deleted; its objects and identifiers move to the winner.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ pub(super) fn asked(world: &World, body: &Value) -> Answer {
 }
 
 impl World {
-    /// Merges two profiles, and tells by webhook; whether there were both.
+    /// Merges two profiles, and sends a webhook. Returns whether both exist.
     pub fn merge(&self, loser: &str, winner: &str) -> bool {
         let told = self.merge_silently(loser, winner);
         if let Some(context) = &told {
@@ -34,7 +34,7 @@ impl World {
         told.is_some()
     }
 
-    /// Merges two profiles, and tells nobody; the winner, as a webhook would have it.
+    /// Merges two profiles without a webhook. Returns the winner in the format of a webhook.
     pub fn merge_silently(&self, loser: &str, winner: &str) -> Option<Value> {
         let mut profile = self.get(Thing::Profile, winner).filter(|_| loser != winner)?;
         self.remove(Thing::Profile, loser)?;

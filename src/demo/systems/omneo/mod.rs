@@ -1,4 +1,4 @@
-//! Omneo's API, as its reference describes it: profiles and what belongs to them, lists with links, and merges.
+//! Omneo's API, as its reference describes it: profiles and their objects, lists with links, and merges.
 
 mod hook;
 mod list;
@@ -17,10 +17,10 @@ use crate::sources::extract::text_at;
 
 use self::list::listed;
 
-/// Where the API begins.
+/// The base path of the API.
 pub(super) const BASE: &str = "/api/v3";
 
-/// What belongs to a profile and is listed page by page: by profile, and all of it.
+/// Objects of a profile that have lists in pages: by profile, and for all profiles.
 const LISTS: [(&str, Thing); 6] = [
     ("transactions", Thing::Transaction),
     ("orders", Thing::Order),
@@ -30,10 +30,10 @@ const LISTS: [(&str, Thing); 6] = [
     ("points", Thing::Point),
 ];
 
-/// Parts of a profile that can be asked for by themselves.
+/// Parts of a profile with an endpoint of their own.
 const BALANCES: [&str; 4] = ["reward_balance", "point_balance", "benefit_balance", "combined_balance_dollars"];
 
-/// Answers a request that came with the token. `base_url` is what links begin with.
+/// Responds to an authorized request. Links begin with `base_url`.
 pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked, base_url: &str) -> Answer {
     let parts = asked.below(BASE).unwrap_or_default();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -109,7 +109,7 @@ fn aggregations(id: &str, profile: &Value) -> Value {
     found
 }
 
-/// A point in time as this system writes it: UTC, without saying so.
+/// A time in this system's format: UTC without a time zone.
 #[must_use]
 pub fn written(at: Timestamp) -> String {
     at.strftime("%F %T").to_string()
