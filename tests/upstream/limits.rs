@@ -53,7 +53,7 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
             assert!(matches!(try_call(replica, "b").await, Err(CallError::RateLimited)));
         }
         assert_eq!(vendor.arrivals().len(), 1);
-        assert!(one.account.is_open(), "throttling does not count as a failure");
+        assert!(one.account.is_callable(), "throttling does not count as a failure");
         one.stop().await;
         two.stop().await;
     }
@@ -140,7 +140,7 @@ async fn an_account_that_fails_is_left_alone_until_one_call_finds_it_well() {
         assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::CircuitOpen)));
     }
     assert_eq!(vendor.arrivals().len(), 3);
-    until("it may be tried", || replica.account.is_open()).await;
+    until("it may be tried", || replica.account.is_callable()).await;
     // Only one call tests the source. No other call waits for it.
     let names: Vec<String> = (0..5).map(|n| n.to_string()).collect();
     let tried = futures_util::future::join_all(names.iter().map(|name| replica.ask("get", name))).await;
@@ -149,7 +149,7 @@ async fn an_account_that_fails_is_left_alone_until_one_call_finds_it_well() {
     assert_eq!(vendor.arrivals().len(), 4);
     assert!(!replica.account.is_callable());
     vendor.behave(|_| json(200, "1"));
-    until("it may be tried again", || replica.account.is_open()).await;
+    until("it may be tried again", || replica.account.is_callable()).await;
     assert_eq!(replica.ask("get", "probe").await.unwrap(), "1", "the testing call gets the answer");
     assert_eq!(replica.ask("get", "a").await.unwrap(), "1");
     replica.stop().await;
