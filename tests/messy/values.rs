@@ -51,7 +51,7 @@ fn smudged(text: String) -> impl Strategy<Value = String> {
     })
 }
 
-// ------------------------------------------------------------------------------------------------------------------ phones
+// -------------------------------------------------------------------------------------------------------------- phones
 
 /// The phone number of a person, and a second one.
 pub fn line(n: usize) -> String {
@@ -119,7 +119,7 @@ pub fn phone(n: usize) -> impl Strategy<Value = Messy> {
     prop_oneof![6 => one, 1 => floats, 2 => lists, 1 => array, 3 => select(broken).prop_map(unclear), 2 => placeholders]
 }
 
-// ---------------------------------------------------------------------------------------------------------------- addresses
+// ----------------------------------------------------------------------------------------------------------- addresses
 
 pub fn mailbox(n: usize) -> String {
     format!("person{n}@example.org")
@@ -162,7 +162,7 @@ pub fn email(n: usize) -> impl Strategy<Value = Messy> {
     prop_oneof![6 => one, 3 => select(broken).prop_map(unclear), 2 => placeholders]
 }
 
-// -------------------------------------------------------------------------------------------------------------------- names
+// --------------------------------------------------------------------------------------------------------------- names
 
 /// First names without anything in common.
 pub const FIRSTS: [&str; 5] = ["Siobhán", "Thomas", "Małgorzata", "Олена", "Anna-Lena"];
@@ -186,7 +186,7 @@ pub fn first_name(first: &'static str) -> impl Strategy<Value = Messy> {
     prop_oneof![6 => one, 1 => titles, 1 => select(broken), 2 => placeholders]
 }
 
-// ---------------------------------------------------------------------------------------------------------------------- ids
+// ----------------------------------------------------------------------------------------------------------------- ids
 
 pub fn uuid(n: usize) -> String {
     format!("d290f1ee-6c54-4b01-90e6-{n:012x}")
@@ -215,7 +215,7 @@ pub fn order_number(n: usize) -> impl Strategy<Value = Messy> {
     prop_oneof![5 => select(forms).prop_map(own), 1 => select(broken), 2 => placeholders]
 }
 
-// -------------------------------------------------------------------------------------------------------------------- times
+// --------------------------------------------------------------------------------------------------------------- times
 
 pub fn time(at: Timestamp) -> impl Strategy<Value = Messy> {
     let (second, zoned) = (at.as_second(), at.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(1))));

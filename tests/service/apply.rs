@@ -38,7 +38,7 @@ pub async fn dump(pool: &Pool, brand_id: i32) -> Dump {
 }
 
 /// The tables of people's decisions.
-const DECIDED: [&str; 2] = ["decisions", "shared_lines"];
+const DECIDED: [&str; 2] = ["decisions", "shared_value_decisions"];
 
 /// The tables of the sources' data.
 const SAID: [&str; 4] = ["records", "events", "event_references", "source_merges"];

@@ -97,7 +97,7 @@ async fn flood(pool: &Pool, brand_id: i32, count: u32) {
         )
     };
     // Autovacuum must not collect statistics about these tables meanwhile.
-    let unseen = ["deliveries", "follow_ups", "erased"].map(|table| format!("alter table {table} set (autovacuum_enabled = off);")).concat();
+    let unseen = ["deliveries", "follow_ups", "suppression_hashes"].map(|table| format!("alter table {table} set (autovacuum_enabled = off);")).concat();
     let statements =
         [unseen, "set session_replication_role = replica;".to_owned(), fill(brand_id + 1, "done"), "analyze;".to_owned(), fill(brand_id, "pending")]
             .concat();

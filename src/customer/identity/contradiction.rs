@@ -262,8 +262,8 @@ fn have_none_in_common(ours: &BTreeSet<&Identifier>, theirs: &BTreeSet<&Identifi
     !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(theirs)
 }
 
-/// Whether a mailbox of one contains the name of the other, or two mailboxes have the same letters, which are more than
-/// a first or a family name.
+/// Whether a mailbox of one consists of the whole name of the other, or two mailboxes have the same letters, which are
+/// more than a first or a family name.
 fn are_known_by_mailbox(a: &Cluster<'_>, b: &Cluster<'_>) -> bool {
     let is_half = |mailbox: &Identifier| a.names.union(&b.names).any(|name| name.is_half_in(&mailbox.value));
     let is_alike = |one: &Identifier, other: &Identifier| are_written_alike(&one.value, &other.value) && !is_half(one);

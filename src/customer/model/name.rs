@@ -16,8 +16,8 @@ pub(crate) const PARTICLES: [&str; 39] = [
     "la", "las", "le", "les", "los", "op", "ould", "t", "te", "ten", "ter", "thoe", "van", "von", "y", "zu", "zum", "zur",
 ];
 
-/// Words between the given names of two people. These count in every text. Others count only inside a given name,
-/// because they are also part of family names (`Ortega y Gasset`).
+/// Words between the given names of two people. They count in every text. The words of `AND_IN_GIVEN_NAMES` count only
+/// inside a given name, because they are also part of family names (`Ortega y Gasset`).
 const AND: [&str; 12] = ["&", "+", "/", "en", "und", "u.", "et", "and", "og", "och", "ve", "plus"];
 
 /// Words for a family before its family name.

@@ -149,8 +149,8 @@ impl Phone {
         }
     }
 
-    /// A number without a country code: the digits as they are, or without the plan's dialling prefix. Exactly one of
-    /// the two must be an assigned number.
+    /// A number without a country code: the digits as they are, or without a dialling prefix of the plan. Exactly one
+    /// of these forms must be an assigned number.
     fn from_national(plan: &Metadata, digits: &str) -> Result<Self, PhoneError> {
         let code = plan.country_code();
         let plans = DATABASE.by_code(&code).ok_or(PhoneError::Doubtful)?;

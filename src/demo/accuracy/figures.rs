@@ -11,7 +11,7 @@ pub struct Figures {
     pub records: usize,
     /// Customers that contain records of more than one person.
     pub false_merges: usize,
-    /// How many pieces too many each person's records are split into, summed.
+    /// Pieces beyond the first into which the records of one person are split, over all people.
     pub missed_merges: usize,
     /// Missed merges without any evidence: no address and no id in common.
     pub without_evidence: usize,

@@ -75,7 +75,7 @@ impl Situation {
         (Self::HouseholdLine, "household's landline"),
         (Self::FamilyMailbox, "family mailbox"),
         (Self::CouplesAccount, "couple's account"),
-        (Self::AlikeRelatives, "relatives with similar names"),
+        (Self::AlikeRelatives, "similar relatives"),
         (Self::FatherAndSon, "father and son"),
         (Self::PartnersPhone, "partner's phone"),
         (Self::UpstreamClientFactory, "switchboard"),
@@ -92,7 +92,7 @@ impl Situation {
         (Self::Particle, "particle missing"),
         (Self::Marks, "diacritics missing"),
         (Self::DoubleBarrelled, "double family name"),
-        (Self::OddCase, "upper or lower case only"),
+        (Self::OddCase, "one case only"),
         (Self::OneField, "name in one field"),
         (Self::Title, "title or degree"),
         (Self::PhoneSpelling, "phone spelling"),
@@ -102,7 +102,7 @@ impl Situation {
         (Self::Placeholder, "placeholder"),
         (Self::Reference, "reference"),
         (Self::StrangeId, "id of no record"),
-        (Self::Duplicate, "duplicate in one system"),
+        (Self::Duplicate, "duplicate in a system"),
         (Self::MergedProfile, "merged by its source"),
     ];
 }

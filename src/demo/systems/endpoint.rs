@@ -98,7 +98,7 @@ impl Desk {
         }
     }
 
-    /// Counts the requests of a tenant. A request without a tenant has no limit.
+    /// Counts the requests of the tenant. A request without a valid key gets 401 and is not counted.
     fn limited(&self, asked: &Asked, terms: &Terms) -> Answer {
         if asked.header("x-api-key") != Some(self.secret.as_str()) {
             return Answer::unauthorized();
