@@ -33,7 +33,7 @@ use hookpoint::settings::Settings;
 use hookpoint::settings::file::MultipleMatches;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout};
-use load::{Turnstile, contact, fill, rows_read, sequential_scans};
+use load::{CountingProxy, contact, fill, rows_read, sequential_scans};
 
 const SIZE: PoolSize = PoolSize { connections: 2, acquire_timeout: Duration::from_secs(60), statement: None };
 
@@ -120,7 +120,7 @@ async fn one_change(server: &Server, records: u32) {
     let direct = server.database(&name, None).await;
     let (scans, rows) = (sequential_scans(&direct.pool).await, rows_read(&direct.pool).await);
     let door = server.dir.join("door");
-    let turnstile = Turnstile::open(&door, &server.dir.join("run"));
+    let turnstile = CountingProxy::open(&door, &server.dir.join("run"));
     let database = server.database(&name, Some(&door)).await;
     // The first changes prepare statements.
     for n in 1..=20 {

@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use harness::baselines::{self, Floor};
-use harness::client::{Answer, Asker, Load};
+use harness::baselines::{self, Baseline};
+use harness::client::{Answer, Load, RequestGenerator};
 use harness::figures::Figures;
 use harness::freshness::{self, Way};
 use harness::inbox::BRAND;
@@ -32,7 +32,7 @@ use harness::report::Scale;
 use harness::rounds::{self, Rounds};
 use harness::webhooks::signing;
 use harness::webhooks::story::Story;
-use harness::{Shop, Stand, machine};
+use harness::{Harness, Shop, machine};
 use hookpoint::storage::delivery_queue::{DeliveryRow, insert_deliveries, new_id};
 
 // The baselines use the same allocator as the service.
@@ -52,7 +52,7 @@ struct Bench {
 }
 
 fn main() {
-    baselines::be_one_if_asked();
+    baselines::run_baseline_if_requested();
     let arguments: Vec<String> = std::env::args().collect();
     let number = |name: &str, usual: u64| {
         let Some(at) = arguments.iter().position(|argument| argument == name) else { return usual };
@@ -70,7 +70,7 @@ fn main() {
 
 impl Bench {
     async fn run(&mut self, parts: &[&str]) {
-        let harness = Stand::start_durable().await;
+        let harness = Harness::start_durable().await;
         let shop = harness.shop_of("receipt", BRAND).await;
         println!("{}, fsync and synchronous_commit on", machine::describe(&shop.database.pool).await);
         if parts.contains(&"receipt") {
@@ -87,9 +87,9 @@ impl Bench {
     }
 
     /// Measures a service that only receives and commits webhooks, as the baseline does.
-    async fn receipt(&mut self, harness: &Stand, shop: &Shop) {
+    async fn receipt(&mut self, harness: &Harness, shop: &Shop) {
         let mut replica = Replica::start(harness, "receiving", &Plan::receiving(BRAND, "workers = 0"), &shop.url).await;
-        let floor = Floor::committing(&shop.database.pool, &shop.url).await;
+        let floor = Baseline::committing(&shop.database.pool, &shop.url).await;
         let mut story = Story::new(1, 1_000);
         println!("\nwebhooks of four systems received, {} rounds of {} s, one worker", self.rounds, self.seconds);
         println!("{}", rounds::head());
@@ -147,7 +147,7 @@ impl Bench {
     }
 
     /// Measures how fast one service applies the pending webhooks of an inbox.
-    async fn apply(&mut self, harness: &Stand) {
+    async fn apply(&mut self, harness: &Harness) {
         let shop = harness.shop_of("applied", BRAND).await;
         let started = Instant::now();
         fill(&shop, self.deliveries).await;
@@ -182,7 +182,7 @@ impl Bench {
         shop.database.close().await;
     }
 
-    async fn freshness(&mut self, harness: &Stand) {
+    async fn freshness(&mut self, harness: &Harness) {
         println!("\nfrom the 2xx to the changed answer, two replicas, 200 webhooks and 1000 lookups a second");
         let scale = Scale::full(Duration::from_secs(self.seconds.max(10)));
         let report = freshness::run(harness, scale, Way::Webhooks).await;
@@ -237,7 +237,7 @@ async fn fill(shop: &Shop, deliveries: usize) {
 /// Prepared requests.
 struct Posts(Arc<Vec<Vec<u8>>>);
 
-impl Asker for Posts {
+impl RequestGenerator for Posts {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         request.extend_from_slice(&self.0[n as usize]);
     }

@@ -22,13 +22,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use harness::baselines::{self, Floor};
+use harness::baselines::{self, Baseline};
 use harness::client::{CONNECTIONS, Load};
 use harness::figures::Figures;
 use harness::lookups::{LookupTarget, Lookups};
 use harness::replica::{Plan, Replica};
 use harness::rounds::{self, Rounds};
-use harness::{Shop, Stand, customers, machine};
+use harness::{Harness, Shop, customers, machine};
 
 // The baselines use the same allocator as the service.
 #[global_allocator]
@@ -67,7 +67,7 @@ struct Bench {
 }
 
 fn main() {
-    baselines::be_one_if_asked();
+    baselines::run_baseline_if_requested();
     let mut bench = Bench { size: Size::read(), problems: Vec::new(), goals: Vec::new() };
     tokio::runtime::Runtime::new().unwrap().block_on(bench.run());
     println!();
@@ -77,7 +77,7 @@ fn main() {
 
 impl Bench {
     async fn run(&mut self) {
-        let harness = Stand::start().await;
+        let harness = Harness::start().await;
         let shop = harness.shop("shop").await;
         println!("{}", machine::describe(&shop.database.pool).await);
         let started = Instant::now();
@@ -97,11 +97,11 @@ impl Bench {
     }
 
     /// One customer, looked up repeatedly.
-    async fn remembered(&mut self, harness: &Stand, shop: &Shop) {
+    async fn remembered(&mut self, harness: &Harness, shop: &Shop) {
         println!("one customer, cached");
         let customer = self.size.customers / 2;
         let replica = Replica::start(harness, "remembering", &Plan::default(), &shop.url).await;
-        let floor = Floor::bare(&harness.directory("floor"), &customers::body(customer));
+        let floor = Baseline::bare(&harness.directory("floor"), &customers::body(customer));
         self.look_closely(replica.address, &[customer]).await;
         let (mut service, mut bare) = (Rounds::default(), Rounds::default());
         let before = replica.log_bytes();
@@ -120,10 +120,10 @@ impl Bench {
     }
 
     /// Another customer each time, so that each lookup asks Postgres.
-    async fn not_remembered(&mut self, harness: &Stand, shop: &Shop) {
+    async fn not_remembered(&mut self, harness: &Harness, shop: &Shop) {
         let forgetful = Plan { lookup: "cache_megabytes = 0".to_owned(), ..Plan::default() };
         let replica = Replica::start(harness, "forgetful", &forgetful, &shop.url).await;
-        let floor = Floor::sqlx(&shop.url, shop.brand.id());
+        let floor = Baseline::sqlx(&shop.url, shop.brand.id());
         let of = self.size.customers;
         self.look_closely(replica.address, &[0, 1, of / 3, of / 2, of - 1]).await;
         self.look_closely(floor.address, &[0, of - 1]).await;
@@ -158,7 +158,7 @@ impl Bench {
     }
 
     /// Memory at rest, and after lookups of very many customers.
-    async fn memory(&mut self, harness: &Stand, shop: &Shop) {
+    async fn memory(&mut self, harness: &Harness, shop: &Shop) {
         const MB: f64 = 1024.0 * 1024.0;
         let replica = Replica::start(harness, "remembering-all", &Plan::default(), &shop.url).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -224,7 +224,7 @@ struct Pgbench {
 }
 
 impl Pgbench {
-    fn new(program: PathBuf, harness: &Stand, shop: &Shop, customers: u64) -> Self {
+    fn new(program: PathBuf, harness: &Harness, shop: &Shop, customers: u64) -> Self {
         let script = harness.directory("pgbench").join("script.sql");
         let query = baselines::ONE_ROW.replace("$1", &shop.brand.id().to_string()).replace("$2", "'c' || :n || '@example.org'").replace('\n', " ");
         std::fs::write(&script, format!("\\set n random(0, {})\n{query};\n", customers - 1)).unwrap();

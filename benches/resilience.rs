@@ -38,7 +38,7 @@ use harness::freshness::Way;
 use harness::inbox::Hardship;
 use harness::report::{Report, Scale};
 use harness::restart::Front;
-use harness::{Stand, collecting, failover, freshness, hanging, inbox, machine, outage, patroni, restart};
+use harness::{Harness, collecting, failover, freshness, hanging, inbox, machine, outage, patroni, restart};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -126,7 +126,7 @@ fn run_chaos(rounds: usize, seed: u64, has_mounts: bool) {
 /// Runs the named scenarios, or all but the last if none is named. Returns the broken promises.
 async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship, collection: Collection, failovers: Failovers) -> Vec<String> {
     let mut broken = Vec::new();
-    let mut harness = Stand::start().await;
+    let mut harness = Harness::start().await;
     let shop = harness.shop("machine").await;
     println!("{}", machine::describe(&shop.database.pool).await);
     shop.database.close().await;
@@ -170,7 +170,7 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship,
     harness.stop().await;
     if is_asked("inbox") {
         // Commits wait for the disk, as in production.
-        let mut harness = Stand::start_durable().await;
+        let mut harness = Harness::start_durable().await;
         print("inbox: two replicas that are killed, and a Postgres that stops and crashes", inbox::run(&mut harness, hardship).await, &mut broken);
         harness.stop().await;
     }

@@ -178,7 +178,7 @@ fn with_guests() -> impl Strategy<Value = (Case, Case)> {
     let places = (0..8_usize, 0..8_usize);
     let merged = prop::option::of(places.clone());
     (prop::collection::vec(record(&TRUSTED_KINDS), 2..8), prop::collection::vec(guest, 1..8), merged.clone(), merged, prop::option::of(places))
-        .prop_map(|(steps, guests, trusted_merge, guest_merge, apart)| {
+        .prop_map(|(steps, unconfirmed, trusted_merge, guest_merge, apart)| {
             let merge = |kind: &str, (loser, winner): (usize, usize)| Step {
                 merged: Some(format!("{kind}:p{loser}")),
                 into: Some(format!("{kind}:p{winner}")),
@@ -193,9 +193,9 @@ fn with_guests() -> impl Strategy<Value = (Case, Case)> {
                 undone: false,
             }));
             let mut mixed = trusted.clone();
-            let (guests, places): (Vec<Step>, Vec<prop::sample::Index>) = guests.into_iter().unzip();
-            let guests = case_of(guests).steps.into_iter().chain(guest_merge.map(|places| merge(GUEST_KIND, places)));
-            for (step, n) in guests.zip(0..) {
+            let (unconfirmed, places): (Vec<Step>, Vec<prop::sample::Index>) = unconfirmed.into_iter().unzip();
+            let unconfirmed = case_of(unconfirmed).steps.into_iter().chain(guest_merge.map(|places| merge(GUEST_KIND, places)));
+            for (step, n) in unconfirmed.zip(0..) {
                 let place = places.get(n).map_or(0, |place: &prop::sample::Index| place.index(mixed.steps.len() + 1));
                 mixed.steps.insert(place, step);
             }
@@ -208,7 +208,7 @@ fn world(case: &Case) -> World {
     World::new(case, FIRST, &IdentityRules::default(), &case.changes())
 }
 
-fn is_guest(key: &str) -> bool {
+fn is_unconfirmed(key: &str) -> bool {
     key.starts_with(GUEST_KIND)
 }
 
@@ -220,7 +220,7 @@ proptest! {
         // Computed from the case itself: own ids, and references to known records of the unique kind. One record may
         // contradict itself.
         let is_known = |key: &str, by: &str| {
-            case.steps.iter().filter_map(|step| step.record.as_deref()).any(|other| other == key && (!is_guest(key) || is_guest(by)))
+            case.steps.iter().filter_map(|step| step.record.as_deref()).any(|other| other == key && (!is_unconfirmed(key) || is_unconfirmed(by)))
         };
         let ids = |step: &Step| {
             let key = step.record.as_deref().unwrap();
@@ -230,8 +230,8 @@ proptest! {
         for cluster in world(&case).customers() {
             let of_cluster = case.steps.iter().filter(|step| step.record.as_ref().is_some_and(|key| cluster.contains(key)));
             let all: Vec<(bool, BTreeSet<String>)> =
-                of_cluster.map(|step| (is_guest(step.record.as_deref().unwrap()), ids(step))).filter(|(_, ids)| !ids.is_empty()).collect();
-            let has_trusted = cluster.iter().any(|key| !is_guest(key));
+                of_cluster.map(|step| (is_unconfirmed(step.record.as_deref().unwrap()), ids(step))).filter(|(_, ids)| !ids.is_empty()).collect();
+            let has_trusted = cluster.iter().any(|key| !is_unconfirmed(key));
             for (is_one, left) in &all {
                 for (is_other, right) in &all {
                     // Unconfirmed records of one trusted record need not agree with each other, because each is placed
@@ -258,11 +258,11 @@ proptest! {
         let (alone, together) = (world(&trusted), world(&mixed));
         prop_assert_eq!(alone.shared(), together.shared());
         let found = together.customers();
-        let rest: Customers = found.iter().map(|keys| keys.iter().filter(|key| !is_guest(key)).cloned().collect()).collect();
+        let rest: Customers = found.iter().map(|keys| keys.iter().filter(|key| !is_unconfirmed(key)).cloned().collect()).collect();
         let expected: Customers = alone.customers();
         prop_assert_eq!(rest.into_iter().filter(|keys: &BTreeSet<String>| !keys.is_empty()).collect::<Customers>(), expected);
-        let guests: BTreeSet<&String> = mixed.steps.iter().filter_map(|step| step.record.as_ref()).filter(|key| is_guest(key)).collect();
-        for guest in guests {
+        let unconfirmed: BTreeSet<&String> = mixed.steps.iter().filter_map(|step| step.record.as_ref()).filter(|key| is_unconfirmed(key)).collect();
+        for guest in unconfirmed {
             prop_assert_eq!(found.iter().filter(|keys| keys.contains(guest)).count(), 1, "{} is of one customer", guest);
         }
     }

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{CLIENT_ID, Systems, Terms, Thing, World, omnilab};
+use hookpoint::demo::systems::{CLIENT_ID, ObjectKind, SystemOptions, Systems, World, omnilab};
 use hookpoint::demo::webhook_signer::Secrets;
 
 #[path = "upstream/authority.rs"]
@@ -475,8 +475,8 @@ fn a_booking_is_cancelled_by_a_command_that_asks_first_and_keeps_who_wanted_it()
     let world = Arc::new(World::new(Clock::system()));
     let booking = serde_json::json!({"booking": "bk_1", "booking_status": "CONFIRMED", "booked_at": "2026-04-02T08:20:05Z",
         "participant": {"external_id": "CONTACT-123"}});
-    world.put(Thing::Appointment, booking);
-    let systems = Systems::start(Arc::clone(&world), &Secrets::known(), Terms::default(), Clock::system()).unwrap();
+    world.put(ObjectKind::Appointment, booking);
+    let systems = Systems::start(Arc::clone(&world), &Secrets::known(), SystemOptions::default(), Clock::system()).unwrap();
     let secret = scratch.0.join("secret");
     std::fs::write(&secret, Secrets::known().of_api(Source::OmniLab)).unwrap();
     let settings = scratch.settings(&format!(
@@ -497,7 +497,7 @@ audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]
     assert_eq!(text(&run(&settings, &["booking", "actions"]).stdout).trim(), "No bookings were cancelled through hookpoint.");
     let done = run(&settings, &at_once);
     assert!(done.status.success() && text(&done.stdout).contains("\nCancelled.\n"), "{} {}", text(&done.stdout), text(&done.stderr));
-    assert_eq!(world.get(Thing::Appointment, "bk_1").unwrap()["booking_status"], "CANCELLED");
+    assert_eq!(world.get(ObjectKind::Appointment, "bk_1").unwrap()["booking_status"], "CANCELLED");
     let again = run(&settings, &at_once);
     assert!(
         again.status.success() && text(&again.stdout).contains("The booking is already cancelled"),

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::systems::{PARTICIPANT, Thing, World, omneo};
+use super::systems::{ObjectKind, PARTICIPANT, World, omneo};
 use crate::sources::extract::text_at;
 
 /// Addresses, a name and a number from the README's examples. People with one of these are left unchanged.
-const STILL: [&str; 4] = ["thomas@example.org", "nova@example.org", "bakker", "12312311"];
+const README_EXAMPLES: [&str; 4] = ["thomas@example.org", "nova@example.org", "bakker", "12312311"];
 
 /// The customer with the most purchases.
 pub const REGULAR: &str = "lieke.vandijk@example.org";
@@ -21,13 +21,13 @@ pub const REGULAR: &str = "lieke.vandijk@example.org";
 pub const PAUSE: Duration = Duration::from_secs(4);
 
 /// Creates activity in a world.
-pub struct Life {
+pub struct BackgroundActivity {
     world: Arc<World>,
     count: usize,
     tickets: Vec<String>,
 }
 
-impl Life {
+impl BackgroundActivity {
     /// No activity yet.
     #[must_use]
     pub const fn new(world: Arc<World>) -> Self {
@@ -35,15 +35,15 @@ impl Life {
     }
 
     /// Creates activities until it is dropped.
-    pub async fn go_on(mut self) {
+    pub async fn run_forever(mut self) {
         loop {
             tokio::time::sleep(PAUSE).await;
-            self.happen();
+            self.create_next();
         }
     }
 
     /// Creates one activity.
-    pub fn happen(&mut self) {
+    pub fn create_next(&mut self) {
         match self.count % 5 {
             0 => self.purchase(),
             1 => self.ticket(),
@@ -56,13 +56,13 @@ impl Life {
 
     /// The next person who may change.
     fn somebody(&self, all: Vec<Value>) -> Option<Value> {
-        let all: Vec<Value> = all.into_iter().filter(|object| !keeps_still(object)).collect();
+        let all: Vec<Value> = all.into_iter().filter(|object| !is_readme_example(object)).collect();
         let n = self.count.wrapping_mul(7).checked_rem(all.len())?;
         all.into_iter().nth(n)
     }
 
     fn purchase(&self) {
-        let profiles = self.world.all(Thing::Profile);
+        let profiles = self.world.all(ObjectKind::Profile);
         let regular = profiles.iter().find(|profile| self.count.is_multiple_of(2) && text_at(profile, "/email").as_deref() == Some(REGULAR)).cloned();
         let Some(mut profile) = regular.or_else(|| self.somebody(profiles)) else { return };
         let Some(id) = text_at(&profile, "/id") else { return };
@@ -73,25 +73,25 @@ impl Life {
             fields.insert("point_balance".to_owned(), Value::from(points));
             fields.insert("updated_at".to_owned(), Value::from(at.as_str()));
         }
-        self.world.put(Thing::Profile, profile);
+        self.world.put(ObjectKind::Profile, profile);
         let purchase = json!({
             "id": number.saturating_add(8_000_000), "profile_id": id, "location": {"id": 4, "name": "Utrecht Oudegracht"}, "total": f64::from(total) + 0.95,
             "currency": "EUR", "is_void": false, "transacted_at": at, "timezone": "Europe/Amsterdam", "type": "purchase", "status": "completed",
             "order_number": format!("NL-{}-{number}", now.strftime("%Y")), "created_at": at, "updated_at": at
         });
-        self.world.change(Thing::Transaction, &purchase);
+        self.world.change(ObjectKind::Transaction, &purchase);
     }
 
     fn ticket(&mut self) {
         const SUBJECTS: [&str; 4] = ["Where is my parcel?", "A chair wobbles", "Another delivery day, please", "Invoice to our company"];
-        let Some(contact) = self.somebody(self.world.all(Thing::Contact)).and_then(|contact| text_at(&contact, "/id")) else { return };
+        let Some(contact) = self.somebody(self.world.all(ObjectKind::Contact)).and_then(|contact| text_at(&contact, "/id")) else { return };
         let (id, at) = (Uuid::new_v4().to_string(), instant(self.world.now()));
         let subject = SUBJECTS.get(self.count / 5 % SUBJECTS.len()).copied().unwrap_or_default();
         let ticket = json!({
             "id": id, "number": format!("T-{}", self.count.saturating_add(9_000)), "subject": subject, "status": "open", "priority": "normal",
             "contactId": contact, "createdAt": at, "updatedAt": at
         });
-        self.world.change(Thing::Ticket, &ticket);
+        self.world.change(ObjectKind::Ticket, &ticket);
         self.tickets.push(id);
     }
 
@@ -101,7 +101,7 @@ impl Life {
             return;
         }
         let id = self.tickets.remove(0);
-        self.world.edit(Thing::Ticket, &id, |ticket| {
+        self.world.edit(ObjectKind::Ticket, &id, |ticket| {
             if let Some(fields) = ticket.as_object_mut() {
                 fields.insert("status".to_owned(), Value::from("solved"));
             }
@@ -109,7 +109,7 @@ impl Life {
     }
 
     fn appointment(&self) {
-        let people = self.world.all(Thing::Appointment).into_iter().filter_map(|booking| booking.get(PARTICIPANT).cloned());
+        let people = self.world.all(ObjectKind::Appointment).into_iter().filter_map(|booking| booking.get(PARTICIPANT).cloned());
         let Some(person) = self.somebody(people.filter(|person| person.get("email").is_some()).collect()) else { return };
         let now = self.world.now();
         let booking = json!({
@@ -117,11 +117,11 @@ impl Life {
             "slot_starting_at": instant(later(now, 3, 10)), "slot_duration_in_minutes": 30, "booking_status": "CONFIRMED", "booked_at": instant(now),
             "timezone": "Europe/Amsterdam", PARTICIPANT: person
         });
-        self.world.change(Thing::Appointment, &booking);
+        self.world.change(ObjectKind::Appointment, &booking);
     }
 
     fn booking(&self) {
-        let bookings = self.world.all(Thing::Booking).into_iter().filter(|booking| booking.get("member").is_some_and(Value::is_object));
+        let bookings = self.world.all(ObjectKind::Booking).into_iter().filter(|booking| booking.get("member").is_some_and(Value::is_object));
         let Some(mut booking) = self.somebody(bookings.collect()) else { return };
         let now = self.world.now();
         let (start, end) = (later(now, 2, 9), later(now, 2, 11));
@@ -132,13 +132,13 @@ impl Life {
                 [("id", id), ("start", instant(start)), ("end", instant(end)), ("updatedAt", instant(now)), ("status", "confirmed".to_owned())];
             fields.extend(values.map(|(name, value)| (name.to_owned(), Value::from(value))));
         }
-        self.world.change(Thing::Booking, &booking);
+        self.world.change(ObjectKind::Booking, &booking);
     }
 }
 
 /// A new person whom only the systems know: no webhook was sent about her.
 pub mod newcomer {
-    use super::{Thing, World, instant, json, omneo};
+    use super::{ObjectKind, World, instant, json, omneo};
 
     /// Her address.
     pub const EMAIL: &str = "robin@example.org";
@@ -148,14 +148,14 @@ pub mod newcomer {
         let (now, id) = (world.now(), "7d0f2c1e-51a4-4f0b-9c46-0c1f2e9b7a33");
         let (at, stamp) = (instant(now), omneo::written(now));
         world.put(
-            Thing::Contact,
+            ObjectKind::Contact,
             json!({
                 "id": "2c9be0f4-6f0e-4b67-8f3f-9d5f5a0c7b11", "firstName": "Robin", "lastName": "de Wit", "email": EMAIL, "phone": "06 28282828",
                 "createdAt": at, "updatedAt": at
             }),
         );
         world.put(
-            Thing::Profile,
+            ObjectKind::Profile,
             json!({
                 "id": id, "first_name": "Robin", "last_name": "de Wit", "email": EMAIL, "mobile_phone": "06 28282828", "mobile_phone_e164": "+31628282828",
                 "tier_handle": "bronze", "tier": {"handle": "bronze", "name": "Bronze"}, "profile_type": "active", "joined_at": stamp,
@@ -163,7 +163,7 @@ pub mod newcomer {
             }),
         );
         world.put(
-            Thing::Transaction,
+            ObjectKind::Transaction,
             json!({
                 "id": 8_000_001, "profile_id": id, "location": {"id": 1, "name": "Webshop"}, "total": 24.95, "currency": "EUR", "is_void": false,
                 "transacted_at": stamp, "type": "purchase", "status": "completed", "order_number": "NL-2026-08001", "created_at": stamp, "updated_at": stamp
@@ -172,9 +172,9 @@ pub mod newcomer {
     }
 }
 
-fn keeps_still(object: &Value) -> bool {
+fn is_readme_example(object: &Value) -> bool {
     let text: String = object.to_string().to_lowercase().chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-    STILL.iter().any(|still| text.contains(still))
+    README_EXAMPLES.iter().any(|still| text.contains(still))
 }
 
 /// A full hour on a later day.

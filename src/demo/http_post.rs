@@ -15,7 +15,7 @@ const AT_ONCE: usize = 32;
 
 /// A delivery was not acknowledged. The error contains nothing of its content.
 #[derive(Debug, thiserror::Error)]
-pub enum NotTaken {
+pub enum NotAcknowledged {
     /// The service returned a status other than 2xx.
     #[error("the service responded to a webhook with status {0}")]
     Status(StatusCode),
@@ -43,29 +43,29 @@ impl Sender {
     ///
     /// # Errors
     /// If the HTTP client cannot be built.
-    pub fn new(base: String) -> Result<Self, NotTaken> {
-        let tls = plain_only().map_err(|_| NotTaken::Unanswered)?;
+    pub fn new(base: String) -> Result<Self, NotAcknowledged> {
+        let tls = plain_only().map_err(|_| NotAcknowledged::Unanswered)?;
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).tls_backend_preconfigured(tls);
-        Ok(Self { client: client.build().map_err(|_| NotTaken::Unanswered)?, base })
+        Ok(Self { client: client.build().map_err(|_| NotAcknowledged::Unanswered)?, base })
     }
 
     /// Sends one delivery.
     ///
     /// # Errors
     /// If it is not acknowledged.
-    pub async fn send(&self, request: Request) -> Result<(), NotTaken> {
+    pub async fn send(&self, request: Request) -> Result<(), NotAcknowledged> {
         let header = |(name, value): (&String, &String)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
         let headers: HeaderMap = request.headers.iter().filter_map(header).collect();
         let sent = self.client.post(format!("{}{}", self.base, request.path)).headers(headers).body(request.body).send();
-        let answer = sent.await.map_err(|_| NotTaken::Unanswered)?;
-        if answer.status().is_success() { Ok(()) } else { Err(NotTaken::Status(answer.status())) }
+        let answer = sent.await.map_err(|_| NotAcknowledged::Unanswered)?;
+        if answer.status().is_success() { Ok(()) } else { Err(NotAcknowledged::Status(answer.status())) }
     }
 
     /// Sends many deliveries, some at the same time, and calls `on_taken` after each acknowledgement.
     ///
     /// # Errors
     /// If one is not acknowledged.
-    pub async fn send_all(&self, requests: impl IntoIterator<Item = Request>, on_taken: &mut (dyn FnMut() + Send)) -> Result<(), NotTaken> {
+    pub async fn send_all(&self, requests: impl IntoIterator<Item = Request>, on_taken: &mut (dyn FnMut() + Send)) -> Result<(), NotAcknowledged> {
         let mut sent = stream::iter(requests.into_iter().map(|request| self.send(request))).buffer_unordered(AT_ONCE);
         while let Some(taken) = sent.next().await {
             taken?;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::recorded_deliveries;
 use super::recorded_deliveries::Recorded;
-use super::systems::{PARTICIPANT, Thing, World};
+use super::systems::{ObjectKind, PARTICIPANT, World};
 use crate::customer::model::source::Source;
 use crate::sources::extract::{text_at, time_at};
 
@@ -38,7 +38,7 @@ pub fn settle(world: &World) -> serde_json::Result<Vec<(Source, Recorded)>> {
         asked.extend(kept.map(|kept| (n, kept)));
     }
     for (_, purchase) in recorded_deliveries::busy_purchases(recorded_deliveries::BUSY_PURCHASES) {
-        world.put(Thing::Transaction, purchase.body);
+        world.put(ObjectKind::Transaction, purchase.body);
     }
     let is_told = |n: usize| asked.iter().any(|(at, (thing, id))| *at == n && world.get(*thing, id).is_some());
     let told: BTreeSet<usize> = (0..recorded.len()).filter(|n| is_told(*n)).collect();
@@ -49,14 +49,14 @@ pub fn settle(world: &World) -> serde_json::Result<Vec<(Source, Recorded)>> {
 }
 
 /// The object that contains a delivery's content in the API. `None` if no API returns it.
-type Kept = Option<(Thing, String)>;
+type Kept = Option<(ObjectKind, String)>;
 
 fn said_at(body: &Value) -> Option<Timestamp> {
     ["/data/updatedAt", "/occurred_at", "/updated_at", "/timestamp", "/updatedAt"].into_iter().find_map(|pointer| time_at(body, pointer))
 }
 
 /// Adds fields to an object, and creates it if it is missing.
-fn join(world: &World, thing: Thing, id: &str, fields: Map<String, Value>) {
+fn join(world: &World, thing: ObjectKind, id: &str, fields: Map<String, Value>) {
     let mut object = world.get(thing, id).unwrap_or_else(|| json!({}));
     if let Some(known) = object.as_object_mut() {
         known.extend(fields);
@@ -67,11 +67,11 @@ fn join(world: &World, thing: Thing, id: &str, fields: Map<String, Value>) {
 fn omniotap(world: &World, recorded: &Recorded) -> Kept {
     let body = &recorded.body;
     let thing = match text_at(body, "/entity_type")?.as_str() {
-        "contact" => Thing::Contact,
-        "customer" => Thing::Customer,
-        "lead" => Thing::Lead,
-        "opportunity" => Thing::Opportunity,
-        "ticket" => Thing::Ticket,
+        "contact" => ObjectKind::Contact,
+        "customer" => ObjectKind::Customer,
+        "lead" => ObjectKind::Lead,
+        "opportunity" => ObjectKind::Opportunity,
+        "ticket" => ObjectKind::Ticket,
         _ => return None,
     };
     let data = body.get("data")?.as_object()?;
@@ -89,13 +89,13 @@ fn omneo(world: &World, recorded: &Recorded) -> Kept {
     let fields = body.as_object()?.clone();
     let thing = match name.split('.').next()? {
         "profile" | "tier" | "balance" | "aggregation" => return profile(world, name, fields),
-        "transaction" => Thing::Transaction,
-        "order" => Thing::Order,
-        "reward" => Thing::Reward,
-        "benefit" => Thing::Benefit,
-        "interaction" => Thing::Interaction,
-        "point" => Thing::Point,
-        "identity" => Thing::Identity,
+        "transaction" => ObjectKind::Transaction,
+        "order" => ObjectKind::Order,
+        "reward" => ObjectKind::Reward,
+        "benefit" => ObjectKind::Benefit,
+        "interaction" => ObjectKind::Interaction,
+        "point" => ObjectKind::Point,
+        "identity" => ObjectKind::Identity,
         _ => return None,
     };
     let id = text_at(body, "/id")?;
@@ -105,11 +105,11 @@ fn omneo(world: &World, recorded: &Recorded) -> Kept {
     own.insert("profile_id".to_owned(), Value::from(owner.as_str()));
     join(world, thing, &id, own);
     // With a timestamp, the data is also an update of the profile.
-    if beside.contains_key("updated_at") && world.get(Thing::Profile, &owner).is_some() {
-        join(world, Thing::Profile, &owner, beside);
+    if beside.contains_key("updated_at") && world.get(ObjectKind::Profile, &owner).is_some() {
+        join(world, ObjectKind::Profile, &owner, beside);
     }
     // No list of the API contains these.
-    let is_listed = !matches!(thing, Thing::Order | Thing::Point | Thing::Identity);
+    let is_listed = !matches!(thing, ObjectKind::Order | ObjectKind::Point | ObjectKind::Identity);
     is_listed.then_some((thing, id))
 }
 
@@ -128,14 +128,14 @@ fn profile(world: &World, name: &str, mut fields: Map<String, Value>) -> Kept {
             let loser = text_at(&body, "/source_profile_id")?;
             world.merge_silently(&loser, &id);
             for identity in body.get("identities").and_then(Value::as_array).into_iter().flatten() {
-                world.put(Thing::Identity, identity.clone());
+                world.put(ObjectKind::Identity, identity.clone());
             }
         }
         _ => {}
     }
-    join(world, Thing::Profile, &id, fields);
+    join(world, ObjectKind::Profile, &id, fields);
     // A merge or a change of tier contains more than the resulting profile.
-    matches!(name, "profile.created" | "profile.updated" | "balance.updated" | "aggregation.updated").then_some((Thing::Profile, id))
+    matches!(name, "profile.created" | "profile.updated" | "balance.updated" | "aggregation.updated").then_some((ObjectKind::Profile, id))
 }
 
 /// The API returns bookings only, and not the person who made them.
@@ -157,11 +157,11 @@ fn omnilab(world: &World, recorded: &Recorded) -> Kept {
     fields.insert(when.to_owned(), at);
     fields.insert("timezone".to_owned(), Value::from("Europe/Amsterdam"));
     let is_nameless = who.len() == 1;
-    let mut known = world.get(Thing::Appointment, &id).and_then(|known| known.get(PARTICIPANT)?.as_object().cloned()).unwrap_or_default();
+    let mut known = world.get(ObjectKind::Appointment, &id).and_then(|known| known.get(PARTICIPANT)?.as_object().cloned()).unwrap_or_default();
     known.extend(who);
     fields.insert(PARTICIPANT.to_owned(), Value::Object(known));
-    join(world, Thing::Appointment, &id, fields);
-    is_nameless.then_some((Thing::Appointment, id))
+    join(world, ObjectKind::Appointment, &id, fields);
+    is_nameless.then_some((ObjectKind::Appointment, id))
 }
 
 /// The recorded API responses fill the system. Its webhooks are sent, because only they lead to a booking.
@@ -170,10 +170,10 @@ fn syncaroo(world: &World, recorded: &Recorded) -> Kept {
     if !recorded.is_answer() {
         return None;
     }
-    world.put(Thing::Booking, body.clone());
-    world.put(Thing::Location, body.get("location")?.clone());
+    world.put(ObjectKind::Booking, body.clone());
+    world.put(ObjectKind::Location, body.get("location")?.clone());
     let mut resource = body.get("resource")?.as_object()?.clone();
     resource.insert("location".to_owned(), json!({ "id": text_at(body, "/location/id") }));
-    world.put(Thing::Resource, Value::Object(resource));
+    world.put(ObjectKind::Resource, Value::Object(resource));
     None
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use jiff::{Timestamp, TimestampRound, Unit};
 
 use crate::brand::Brand;
+use crate::customer::identity::shared_values::most_names;
 use crate::customer::model::event::{Event, EventKey, field};
 use crate::customer::model::field_versions::{FieldVersions, Update};
 use crate::customer::model::identifier::{Identifier, identifiers_of};
@@ -162,7 +163,7 @@ pub(crate) fn scope(brand: &Brand, follow: Option<usize>) -> LoadLimits<'_> {
         one_record_per_person: &rules.one_record_per_person,
         self_asserted: &rules.self_asserted,
         shared_value_threshold: rules.shared_value_threshold,
-        most_names: rules.most_names(),
+        most_names: most_names(rules),
         timeline: shown.timeline_limit,
         hidden: &shown.hidden_events,
         follow,

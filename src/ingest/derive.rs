@@ -41,10 +41,10 @@ pub(crate) fn resolve_all(after: &NextState, known: &ComponentRows, barred: &Lin
     let decisions = known.all_decisions();
     let resolution = resolve(&RecordFacts { members: &members, aliases: &after.aliases, decisions: &decisions, rules: identity });
     let key_of = |n: &usize| members.get(*n).map(|member| member.key.clone());
-    let guests: BTreeSet<RecordKey> = resolution.guests.iter().filter_map(key_of).collect();
+    let unconfirmed: BTreeSet<RecordKey> = resolution.unconfirmed.iter().filter_map(key_of).collect();
     let moved = resolution.moved.iter().filter_map(|moved| Some((moved, moved.evidence.address()?)));
     let moved = moved.flat_map(|(moved, number)| moved.from.iter().filter_map(key_of).map(move |key| (key, number.clone()))).collect();
-    let rules = MergeRules { identity, precedence: &brand.rules.precedence, aliases: &after.aliases, guests: &guests, moved: &moved };
+    let rules = MergeRules { identity, precedence: &brand.rules.precedence, aliases: &after.aliases, unconfirmed: &unconfirmed, moved: &moved };
     let mut profiles: Vec<Profile> = Vec::with_capacity(resolution.clusters.len());
     for (cluster, aliases) in resolution.clusters.iter().zip(aliases_by_cluster(&records, &after.aliases, &resolution.clusters)) {
         let records: Vec<&Record> = cluster.iter().filter_map(|index| records.get(*index).copied()).collect();

@@ -52,7 +52,7 @@ impl NextState {
         let mut facts = IdentityChanges::default();
         let mut different: usize = 0;
         let mut differs = |before: Option<&FieldVersions>, now: &FieldVersions| {
-            let changed = before.map_or(now.is_live(), |before| !before.says_the_same_as(now));
+            let changed = before.map_or(now.is_live(), |before| !before.has_same_values_as(now));
             different = different.saturating_add(usize::from(changed));
         };
         let mut records = known.records.clone();
@@ -164,19 +164,10 @@ impl NextState {
                 self.missing.values.insert(value.clone(), false);
                 continue;
             };
-            let mut names: BTreeSet<&str> = others.names.iter().map(String::as_str).collect();
-            let mut records = others.records.clone();
             let is_held = others.held || !holders.is_empty();
-            for (kind, name) in holders {
-                if rules.one_record_per_person.contains(&kind) {
-                    let count = records.entry(kind).or_default();
-                    *count = count.saturating_add(1);
-                } else if !name.is_empty() {
-                    names.insert(name);
-                }
-            }
-            let is_shared =
-                (others.decided && is_held) || rules.are_too_many(&names) || records.values().any(|count| *count > rules.shared_value_threshold);
+            let mut all = others.holders.clone();
+            holders.into_iter().for_each(|(kind, name)| all.add(kind, name, rules));
+            let is_shared = (others.decided && is_held) || all.is_shared(rules);
             let was_shared = known.shared.contains(value);
             if is_shared && !was_shared {
                 self.shared.insert(value.clone());

@@ -207,9 +207,9 @@ async fn render(db: &mut Connection, brand: &Brand, customer_key: &str) -> Resul
         keys.iter().filter_map(|key| key.parse().ok()).filter(|key| !known.get(key).is_some_and(|record| record.versions.is_live())).collect();
     let live: Vec<&Record> = known.values().filter(|record| record.versions.is_live()).collect();
     let aliases = Aliases::new(&records::list_merges(db, brand.id(), &keys).await?);
-    let guests = customers::list_guests(db, brand.id(), &keys, &brand.rules.identity.self_asserted).await?;
+    let unconfirmed = customers::list_guests(db, brand.id(), &keys, &brand.rules.identity.self_asserted).await?;
     let (identity, moved) = (&brand.rules.identity, BTreeSet::new());
-    let rules = MergeRules { identity, precedence: &brand.rules.precedence, aliases: &aliases, guests: &guests, moved: &moved };
+    let rules = MergeRules { identity, precedence: &brand.rules.precedence, aliases: &aliases, unconfirmed: &unconfirmed, moved: &moved };
     let Some(mut profile) = Profile::merge(&live, others, rules) else { return Ok(None) };
     profile.customer_id = customer_id;
     // The addresses that find a customer depend on other customers too, so the stored ones stay.

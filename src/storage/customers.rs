@@ -42,15 +42,15 @@ pub async fn list_guests(
     keys: &[String],
     self_asserted: &BTreeSet<SourceKind>,
 ) -> Result<BTreeSet<RecordKey>, StorageError> {
-    let mut guests: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();
-    guests.retain(|key: &RecordKey| self_asserted.contains(&key.kind));
-    if guests.is_empty() {
-        return Ok(guests);
+    let mut unconfirmed: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+    unconfirmed.retain(|key: &RecordKey| self_asserted.contains(&key.kind));
+    if unconfirmed.is_empty() {
+        return Ok(unconfirmed);
     }
     for key in list_confirmed(db, brand_id).await? {
-        guests.remove(&key);
+        unconfirmed.remove(&key);
     }
-    Ok(guests)
+    Ok(unconfirmed)
 }
 
 /// The records that a person confirmed with a decision: those that the decision names or, if one is deleted,

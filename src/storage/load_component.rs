@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::StorageError;
 use super::suppressions::SuppressionHash;
 use crate::customer::identity::resolution::Decision;
+use crate::customer::identity::shared_values::Holders;
 use crate::customer::model::event::{Event, EventKey};
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
@@ -97,10 +98,8 @@ pub struct ValueHolder {
     pub decided: bool,
     /// At least one record has the value.
     pub held: bool,
-    /// Number of records, for each unique kind.
-    pub records: BTreeMap<SourceKind, usize>,
-    /// Different names in records of the other kinds.
-    pub names: BTreeSet<String>,
+    /// Who they are, as far as the rule for shared values needs it.
+    pub holders: Holders,
 }
 
 /// How a value identifies a record.
@@ -250,7 +249,10 @@ impl ComponentRows {
                 let records = row.records.unwrap_or_default().into_iter().map(|(name, held)| Ok((kind(&name)?, held)));
                 let records = records.collect::<Result<_, StorageError>>()?;
                 let names = row.names.unwrap_or_default().into_iter().collect();
-                self.holdings.insert(identifier(&row.kind, row.value)?, ValueHolder { decided: row.decided, held: row.held, records, names });
+                self.holdings.insert(
+                    identifier(&row.kind, row.value)?,
+                    ValueHolder { decided: row.decided, held: row.held, holders: Holders { records, names } },
+                );
             }
             "event" => {
                 let event = event(parse(row)?)?;

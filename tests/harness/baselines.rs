@@ -21,12 +21,12 @@ pub const CONNECTIONS: u32 = 10;
 const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json; charset=utf-8");
 
 /// A running baseline.
-pub struct Floor {
+pub struct Baseline {
     pub process: Process,
     pub address: SocketAddr,
 }
 
-impl Floor {
+impl Baseline {
     /// actix-web alone: the same bytes for every request.
     pub fn bare(directory: &Path, body: &[u8]) -> Self {
         let file = directory.join("body.json");
@@ -56,7 +56,7 @@ impl Floor {
 }
 
 /// Runs a baseline if the arguments ask for one. Then it never returns.
-pub fn be_one_if_asked() {
+pub fn run_baseline_if_requested() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let system = || actix_web::rt::System::new();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {

@@ -81,7 +81,7 @@ pub async fn has_shown_to(key: &str, connection: &mut Connection, person: usize,
 }
 
 /// Waits until a replica has processed all earlier notifications. They arrive in order, and a new key is one of them.
-pub async fn has_heard(shop: &Shop, connection: &mut Connection, timeout: Duration) -> bool {
+pub async fn wait_until_current(shop: &Shop, connection: &mut Connection, timeout: Duration) -> bool {
     let key = uuid::Uuid::new_v4().simple().to_string();
     shop.open_with(&key).await;
     is_answered(connection, &request_with(&key, 0), |response| response.status == 200, timeout).await

@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::figures::Figures;
 
 /// Writes requests and checks responses.
-pub trait Asker: Send + 'static {
+pub trait RequestGenerator: Send + 'static {
     /// Writes the `n`-th request.
     fn ask(&mut self, n: u64, request: &mut Vec<u8>);
 
@@ -82,7 +82,7 @@ impl Load {
     }
 
     /// Starts the load.
-    pub fn start<A: Asker>(self, asker: A) -> Running<A> {
+    pub fn start<A: RequestGenerator>(self, asker: A) -> Running<A> {
         let told_to_end = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&told_to_end);
         let thread = std::thread::spawn(move || {
@@ -92,7 +92,7 @@ impl Load {
         Running { thread, told_to_end }
     }
 
-    async fn run<A: Asker>(self, asker: A, told_to_end: &Arc<AtomicBool>) -> (Figures, A) {
+    async fn run<A: RequestGenerator>(self, asker: A, told_to_end: &Arc<AtomicBool>) -> (Figures, A) {
         let begin = Instant::now();
         let pace = self.per_second.map(|per_second| Pace::start(begin, per_second, self.duration, Arc::clone(told_to_end)));
         let state = State {
@@ -117,7 +117,7 @@ impl Load {
     }
 }
 
-impl<A: Asker> Running<A> {
+impl<A: RequestGenerator> Running<A> {
     /// Waits for the end of the load.
     pub async fn wait(self) -> (Figures, A) {
         tokio::task::spawn_blocking(|| self.thread.join().unwrap()).await.unwrap()
@@ -183,7 +183,7 @@ struct State<'a, A> {
     asker: RefCell<A>,
 }
 
-impl<A: Asker> State<'_, A> {
+impl<A: RequestGenerator> State<'_, A> {
     async fn go_on_asking(&self) {
         let (mut connection, mut request) = (Connection::new(self.load.address), Vec::with_capacity(256));
         while let Some((n, due)) = self.next_request().await {

@@ -10,7 +10,7 @@ use hookpoint::clock::Clock;
 use hookpoint::customer::model::field_versions::FieldVersions;
 use hookpoint::customer::model::record::{Change, RecordKey};
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::systems::{Systems, Terms, Thing, World};
+use hookpoint::demo::systems::{ObjectKind, SystemOptions, Systems, World};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::api::{ApiConnector, Reply};
@@ -20,12 +20,12 @@ use hookpoint::storage::sync_streams::{StreamRow, list_streams};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::client::{Answer, Asker, Load};
+use super::client::{Answer, Load, RequestGenerator};
 use super::lookups::{LookupTarget, Lookups};
 use super::replica::{Plan, Replica};
 use super::report::Report;
 use super::rng::Dice;
-use super::{Shop, Stand};
+use super::{Harness, Shop};
 
 /// The size of the scenario.
 #[derive(Clone, Copy)]
@@ -91,14 +91,14 @@ pub fn world(contacts: usize) -> Arc<World> {
     let world = Arc::new(World::new(Clock::system()));
     let at: Timestamp = "2025-01-01T09:00:00Z".parse().unwrap();
     for n in 0..contacts {
-        world.put(Thing::Contact, contact(n, 0, at));
+        world.put(ObjectKind::Contact, contact(n, 0, at));
     }
     world
 }
 
 /// A rate limit that is never reached.
-pub fn generous() -> Terms {
-    Terms { calls: 1_000_000, window_seconds: 60, ..Terms::default() }
+pub fn generous() -> SystemOptions {
+    SystemOptions { calls: 1_000_000, window_seconds: 60, ..SystemOptions::default() }
 }
 
 /// Changes, creates and removes contacts, with a webhook for each.
@@ -114,12 +114,12 @@ impl Life {
         self.version += 1;
         let (n, version, now) = (self.rng.roll(self.contacts), self.version, world.now());
         match self.rng.roll(10) {
-            0 => world.delete(Thing::Contact, &format!("c{n}")),
+            0 => world.delete(ObjectKind::Contact, &format!("c{n}")),
             1 | 2 => {
-                world.change(Thing::Contact, &contact(self.contacts + self.born, version, now));
+                world.change(ObjectKind::Contact, &contact(self.contacts + self.born, version, now));
                 self.born += 1;
             }
-            _ if world.get(Thing::Contact, &format!("c{n}")).is_some() => world.change(Thing::Contact, &contact(n, version, now)),
+            _ if world.get(ObjectKind::Contact, &format!("c{n}")).is_some() => world.change(ObjectKind::Contact, &contact(n, version, now)),
             _ => {}
         }
     }
@@ -152,7 +152,7 @@ pub async fn differences(world: &World, shop: &Shop) -> Vec<String> {
     let api: &dyn ApiConnector = sources.api(Source::OmnioTap);
     let ask = api.first("contacts", None).unwrap();
     let received_at = Clock::system().now();
-    let heard = api.read(&ask, &Reply { body: json!({"data": world.all(Thing::Contact)}), is_missing: false, received_at }).unwrap();
+    let heard = api.read(&ask, &Reply { body: json!({"data": world.all(ObjectKind::Contact)}), is_missing: false, received_at }).unwrap();
     let mut expected: BTreeMap<RecordKey, FieldVersions> = BTreeMap::new();
     for change in heard.changes {
         if let Change::Record { key, update } = change {
@@ -166,7 +166,7 @@ pub async fn differences(world: &World, shop: &Shop) -> Vec<String> {
     let mut known: BTreeMap<RecordKey, FieldVersions> = known.into_iter().map(|record| (record.key, record.versions)).collect();
     for (key, expected) in expected {
         match known.remove(&key) {
-            Some(known) if known.says_the_same_as(&expected) => {}
+            Some(known) if known.has_same_values_as(&expected) => {}
             Some(_) => differences.push(format!("{} is another one here", key.id)),
             None => differences.push(format!("{} is not here", key.id)),
         }
@@ -184,7 +184,7 @@ fn expect_same(report: &mut Report, what: &str, differences: &[String]) {
 
 /// A backfill with killed replicas while webhooks arrive. Then some webhooks are lost, and a reconcile finds and
 /// repairs the differences.
-pub async fn backfill(harness: &Stand, collection: Collection) -> Report {
+pub async fn backfill(harness: &Harness, collection: Collection) -> Report {
     let mut report = Report::default();
     let secrets = Secrets::known();
     let world = world(collection.contacts);
@@ -269,7 +269,7 @@ pub async fn backfill(harness: &Stand, collection: Collection) -> Report {
 }
 
 /// Compares everything with `hookpoint sync run`.
-async fn sync_run(harness: &Stand, plan: &Plan, shop: &Shop) -> String {
+async fn sync_run(harness: &Harness, plan: &Plan, shop: &Shop) -> String {
     let settings = harness.directory("sync-run").join("hookpoint.toml");
     std::fs::write(&settings, &plan.tables).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
@@ -282,7 +282,7 @@ async fn sync_run(harness: &Stand, plan: &Plan, shop: &Shop) -> String {
 /// Lookups that must all be answered, with any result.
 struct Answered(Lookups);
 
-impl Asker for Answered {
+impl RequestGenerator for Answered {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         self.0.ask(n, request);
     }
@@ -304,7 +304,7 @@ async fn granted(pool: &Pool) -> Vec<(f64, i16)> {
 
 /// Two replicas with more cold lookups than the rate limit allows, and a backfill: the limit is never exceeded, and
 /// both get a share.
-pub async fn budget(harness: &Stand, duration: Duration, per_second: u32) -> Report {
+pub async fn budget(harness: &Harness, duration: Duration, per_second: u32) -> Report {
     const LIMIT: usize = 60;
     let mut report = Report::default();
     let secrets = Secrets::known();
@@ -358,7 +358,7 @@ pub async fn budget(harness: &Stand, duration: Duration, per_second: u32) -> Rep
 }
 
 /// Measures an unobstructed backfill: its speed, its cost, and how much of a small rate limit it uses.
-pub async fn scan(harness: &Stand, contacts: usize, minutes: u64) -> Report {
+pub async fn scan(harness: &Harness, contacts: usize, minutes: u64) -> Report {
     const LIMIT: u32 = 60;
     let mut report = Report::default();
     let secrets = Secrets::known();
@@ -381,7 +381,7 @@ pub async fn scan(harness: &Stand, contacts: usize, minutes: u64) -> Report {
     drop(replica);
     shop.database.close().await;
 
-    systems.forget_arrivals();
+    systems.clear_request_log();
     let tables = brand(&systems, LIMIT, "off");
     let shop = harness.shop_of("walk_slowly", &tables).await;
     let replica = Replica::start(harness, "walk-slowly", &Plan { tables, ..plan }, &shop.url).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::client::{Answer, Asker, Load};
+use super::client::{Answer, Load, RequestGenerator};
 use super::{KEY, Shop};
 
 /// The compared data: all stored facts, and everything derived from them. A webhook about a booking has no timestamp,
@@ -94,7 +94,7 @@ struct Everything {
     answers: Vec<Vec<u8>>,
 }
 
-impl Asker for Everything {
+impl RequestGenerator for Everything {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         request.extend_from_slice(&self.questions[n as usize]);
     }

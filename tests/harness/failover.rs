@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::changes::has_heard;
+use super::changes::wait_until_current;
 use super::client::{Load, Running};
 use super::connection::Connection;
 use super::failures::{Failures, Watched};
 use super::inbox::{BRAND, apply_in_order};
 use super::lookups::{LookupTarget, Lookups};
-use super::outcome::{look_at_answers, look_at_deliveries, wait_until_applied};
+use super::outcome::{check_answers, check_deliveries, wait_until_applied};
 use super::patroni::{Cluster, PATIENCE, ROOT, SERVICE};
 use super::process::Held;
 use super::recovery::{Again, Longest, waiting};
@@ -21,7 +21,7 @@ use super::report::Report;
 use super::webhooks::Webhook;
 use super::webhooks::sender::Sender;
 use super::webhooks::story::Story;
-use super::{KEY, Shop, Stand, customers};
+use super::{Harness, KEY, Shop, customers};
 
 /// The number of faults of each kind.
 #[derive(Clone, Copy)]
@@ -109,7 +109,7 @@ impl Side {
     }
 }
 
-pub async fn run(harness: &Stand, failovers: Failovers) -> Report {
+pub async fn run(harness: &Harness, failovers: Failovers) -> Report {
     let mut report = Report::default();
     let mut cluster = Cluster::start(harness).await;
     let (primary, _) = cluster.primary_but(None).await.unwrap();
@@ -121,7 +121,7 @@ pub async fn run(harness: &Stand, failovers: Failovers) -> Report {
     for n in 0..2 {
         let replica = Replica::start(harness, &format!("failover-{n}"), &Plan::receiving(BRAND, ""), &cluster.service_url("shop")).await;
         // It caches nothing until its change listener is connected.
-        if !has_heard(&shop, &mut Connection::new(replica.address), PATIENCE).await {
+        if !wait_until_current(&shop, &mut Connection::new(replica.address), PATIENCE).await {
             report.broken.push(format!("replica {n} never received the notification of a new key"));
         }
         sides.push(Side::start(replica, &webhooks, n, &mut report).await);
@@ -132,7 +132,7 @@ pub async fn run(harness: &Stand, failovers: Failovers) -> Report {
         () = release(&sides, &released) => unreachable!("it goes on for ever"),
         () = make_trouble(&mut cluster, &sides, &faults, &mut report) => {}
     }
-    look_at_all(harness, &cluster, sides, &webhooks[..webhooks.len().min(released.into_inner())], &mut report).await;
+    check_all(harness, &cluster, sides, &webhooks[..webhooks.len().min(released.into_inner())], &mut report).await;
     report
 }
 
@@ -215,14 +215,14 @@ async fn strike(cluster: &mut Cluster, sides: &[Side], fault: Fault, name: &str,
         }
     };
     let Some((primary, since)) = cluster.primary_but(Some(victim)).await else {
-        mend(cluster, fault, victim, held);
+        end_fault(cluster, fault, victim, held);
         report.broken.push(format!("{name}: no other one became the primary within {PATIENCE:?}"));
         return false;
     };
     let connection = cluster.connect(primary, "shop").await.unwrap();
     let rejoin = async {
         tokio::time::sleep_until(if fault == Fault::Killed { since + DEAD } else { (struck_at + AWAY).max(since + DEAD) }.into()).await;
-        mend(cluster, fault, victim, held);
+        end_fault(cluster, fault, victim, held);
         let mended_at = Instant::now();
         (cluster.becomes_whole(primary).await, mended_at.elapsed())
     };
@@ -257,7 +257,7 @@ async fn strike(cluster: &mut Cluster, sides: &[Side], fault: Fault, name: &str,
 }
 
 /// Ends a fault.
-fn mend(cluster: &mut Cluster, fault: Fault, victim: usize, held: Vec<Held>) {
+fn end_fault(cluster: &mut Cluster, fault: Fault, victim: usize, held: Vec<Held>) {
     drop(held);
     match fault {
         Fault::Killed => cluster.start_again(victim),
@@ -267,7 +267,7 @@ fn mend(cluster: &mut Cluster, fault: Fault, victim: usize, held: Vec<Held>) {
 }
 
 /// Checks that no webhook is lost or doubled, and all answers are the newest.
-async fn look_at_all(harness: &Stand, cluster: &Cluster, sides: Vec<Side>, webhooks: &[Webhook], report: &mut Report) {
+async fn check_all(harness: &Harness, cluster: &Cluster, sides: Vec<Side>, webhooks: &[Webhook], report: &mut Report) {
     let begin = Instant::now();
     while sides.iter().map(|side| side.sender.acknowledgements()).sum::<usize>() < webhooks.len() && begin.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -294,12 +294,12 @@ async fn look_at_all(harness: &Stand, cluster: &Cluster, sides: Vec<Side>, webho
     let (primary, _) = cluster.primary_but(None).await.unwrap();
     let shop = Shop::with(cluster.url(primary, SERVICE, "shop"), BRAND).await;
     let left = wait_until_applied(&shop.database.pool).await;
-    look_at_deliveries(&shop.database.pool, webhooks, &acknowledged, left, report).await;
+    check_deliveries(&shop.database.pool, webhooks, &acknowledged, left, report).await;
     let calm = harness.shop_of("failover_calm", BRAND).await;
     customers::load(&calm.database.pool, &calm.brand, CUSTOMERS).await;
     apply_in_order(&calm, webhooks).await;
     let addresses: Vec<_> = replicas.iter().map(|replica| replica.address).collect();
-    look_at_answers(harness, &shop, &calm, &addresses, report).await;
+    check_answers(harness, &shop, &calm, &addresses, report).await;
     calm.database.close().await;
     shop.database.close().await;
 }

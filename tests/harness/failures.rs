@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::client::{Answer, Asker};
+use super::client::{Answer, RequestGenerator};
 use super::lookups::Lookups;
 
 /// The times of answered and failed lookups.
@@ -57,7 +57,7 @@ impl Failures {
     }
 }
 
-impl Asker for Watched {
+impl RequestGenerator for Watched {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         self.failures.0.lock().unwrap().asked += 1;
         self.lookups.ask(n, request);

@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use hookpoint::ingest::apply::apply;
 use tokio::sync::mpsc;
 
-use super::changes::{change, has_heard, request, version, webhook};
-use super::client::{Answer, Asker, Load};
+use super::changes::{change, request, version, wait_until_current, webhook};
+use super::client::{Answer, Load, RequestGenerator};
 use super::connection::Connection;
 use super::customers::shuffled;
 use super::figures::Latencies;
 use super::replica::{Plan, Replica};
 use super::report::{Report, Scale};
 use super::webhooks::signing;
-use super::{BRAND, Shop, Stand, changes};
+use super::{BRAND, Harness, Shop, changes};
 
 const PEOPLE: usize = 300;
 
@@ -45,7 +45,7 @@ impl Way {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The known versions, and any contradictions.
-struct Ledger {
+struct VersionLog {
     /// The newest version that may be visible, by person.
     begun: Vec<AtomicU64>,
     /// The newest version that each replica has shown, by person.
@@ -53,7 +53,7 @@ struct Ledger {
     broken: Mutex<Vec<String>>,
 }
 
-impl Ledger {
+impl VersionLog {
     fn new() -> Self {
         let zeros = || (0..PEOPLE).map(|_| AtomicU64::new(0)).collect::<Vec<_>>();
         Self { begun: zeros(), shown: [zeros(), zeros()], broken: Mutex::default() }
@@ -85,7 +85,7 @@ impl Ledger {
 
 /// Sends lookups all the time.
 struct Lookups {
-    ledger: Arc<Ledger>,
+    ledger: Arc<VersionLog>,
     replica: usize,
     requests: Vec<Vec<u8>>,
     under_way: HashMap<u64, u64>,
@@ -95,7 +95,7 @@ fn person(n: u64) -> usize {
     shuffled(n, PEOPLE as u64) as usize
 }
 
-impl Asker for Lookups {
+impl RequestGenerator for Lookups {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         self.under_way.insert(n, self.ledger.asked(self.replica, person(n)));
         request.extend_from_slice(&self.requests[person(n)]);
@@ -115,7 +115,7 @@ struct Committed {
 }
 
 /// Repeats a lookup at a replica until it shows a change.
-async fn watch(ledger: &Ledger, replica: usize, connection: &mut Connection, change: &Committed) {
+async fn watch(ledger: &VersionLog, replica: usize, connection: &mut Connection, change: &Committed) {
     let deadline = change.at + PATIENCE;
     loop {
         let at_least = ledger.asked(replica, change.person);
@@ -133,7 +133,7 @@ async fn watch(ledger: &Ledger, replica: usize, connection: &mut Connection, cha
     }
 }
 
-pub async fn run(harness: &Stand, scale: Scale, way: Way) -> Report {
+pub async fn run(harness: &Harness, scale: Scale, way: Way) -> Report {
     let (name, brand) = match way {
         Way::Applied => ("freshness", BRAND),
         Way::Webhooks => ("freshness_of_webhooks", changes::BRAND),
@@ -151,7 +151,7 @@ pub async fn run(harness: &Stand, scale: Scale, way: Way) -> Report {
     let plan = Plan { lookup: format!("deadline_ms = {}", scale.deadline.as_millis()), ..Plan::receiving(brand, "") };
     let [one, other] = [0, 1].map(|n| format!("{name}-{n}"));
     let replicas = [Replica::start(harness, &one, &plan, &shop.url).await, Replica::start(harness, &other, &plan, &shop.url).await];
-    let ledger = Arc::new(Ledger::new());
+    let ledger = Arc::new(VersionLog::new());
     let mut report = Report::default();
     let loads = [0, 1].map(|replica| {
         let requests = (0..PEOPLE).map(request).collect();
@@ -178,7 +178,7 @@ pub async fn run(harness: &Stand, scale: Scale, way: Way) -> Report {
 }
 
 /// Changes people at a fixed rate. Returns the time until both replicas showed each change.
-async fn make_changes(shop: &Shop, ledger: &Arc<Ledger>, replicas: &[Replica; 2], scale: Scale, way: Way) -> (Latencies, u64, f64) {
+async fn make_changes(shop: &Shop, ledger: &Arc<VersionLog>, replicas: &[Replica; 2], scale: Scale, way: Way) -> (Latencies, u64, f64) {
     const WATCHERS: usize = 32;
     let (sender, receiver) = mpsc::channel::<Committed>(100_000);
     let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
@@ -249,10 +249,10 @@ fn start_to_post(replicas: [SocketAddr; 2], sender: &mpsc::Sender<Committed>) ->
 }
 
 /// After all notifications are processed, every answer must be the newest. An older one would be a stale cached answer.
-async fn look_at_the_end(shop: &Shop, ledger: &Ledger, replicas: &[Replica; 2]) {
+async fn look_at_the_end(shop: &Shop, ledger: &VersionLog, replicas: &[Replica; 2]) {
     for (replica, process) in replicas.iter().enumerate() {
         let mut connection = Connection::new(process.address);
-        if !has_heard(shop, &mut connection, PATIENCE).await {
+        if !wait_until_current(shop, &mut connection, PATIENCE).await {
             return ledger.broke(format!("replica {replica} never received the notification of a new key"));
         }
         for person in 0..PEOPLE {

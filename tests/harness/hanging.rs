@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
 use hookpoint::demo::connected;
-use hookpoint::demo::systems::{Fault, PARTICIPANT, Part, Systems, Terms, Thing, World};
+use hookpoint::demo::systems::{Fault, ObjectKind, PARTICIPANT, Part, SystemOptions, Systems, World};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::storage::sync_streams::list_streams;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::client::{Answer, Asker, Load};
+use super::client::{Answer, Load, RequestGenerator};
 use super::collecting::{contact, generous};
 use super::connection::Connection;
 use super::figures::Figures;
 use super::replica::{Plan, Replica};
 use super::report::{Report, Scale};
-use super::{KEY, Shop, Stand};
+use super::{Harness, KEY, Shop};
 
 /// The number of people in each of two systems.
 const PEOPLE: u64 = 200;
@@ -41,7 +41,7 @@ enum LookupTarget {
     Contacts,
 }
 
-impl Asker for LookupTarget {
+impl RequestGenerator for LookupTarget {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         let number = n % PEOPLE;
         let what = match self {
@@ -102,9 +102,9 @@ fn world() -> Arc<World> {
     let world = Arc::new(World::new(Clock::system()));
     let long_ago = "2025-01-01T09:00:00Z".parse().unwrap();
     for n in 0..PEOPLE {
-        world.put(Thing::Contact, contact(n as usize, 0, long_ago));
-        world.put(Thing::Profile, member(n));
-        world.put(Thing::Appointment, appointment(n, None));
+        world.put(ObjectKind::Contact, contact(n as usize, 0, long_ago));
+        world.put(ObjectKind::Profile, member(n));
+        world.put(ObjectKind::Appointment, appointment(n, None));
     }
     world
 }
@@ -186,14 +186,14 @@ async fn wait_for(replica: &Replica, what: &str, text: &str, timeout: Duration) 
 }
 
 /// Sends lookups at fixed rates before and while all sources hang, and checks the results afterwards.
-pub async fn run(harness: &Stand, scale: Scale) -> Report {
+pub async fn run(harness: &Harness, scale: Scale) -> Report {
     let mut report = Report::default();
     let (per_second, deadline) = (scale.lookups_per_second, scale.deadline);
     // A hanging call takes longer than a lookup may.
     let call = deadline * 2;
     let (secrets, world) = (Secrets::known(), world());
     // Tokens expire while the sources hang, so that new ones are needed then.
-    let terms = Terms { token_seconds: 5, ..generous() };
+    let terms = SystemOptions { token_seconds: 5, ..generous() };
     let mut systems = Systems::start(Arc::clone(&world), &secrets, terms, Clock::system()).unwrap();
     let tables = tables(&systems, call);
     let shop = harness.shop_of("hanging", &tables).await;
@@ -211,7 +211,7 @@ pub async fn run(harness: &Stand, scale: Scale) -> Report {
         systems.set_fault(source, Part::ApiConnector, Some(Fault::Silent));
         systems.set_fault(source, Part::Tokens, Some(Fault::Silent));
     }
-    world.change(Thing::Booking, &desk());
+    world.change(ObjectKind::Booking, &desk());
     let hanging = ask_all(replica.address, scale.duration, per_second, 1_000_000).await;
     let who = ["unknown people", "known people", "known people with stale bookings"];
     for ((who, before), hanging) in who.into_iter().zip(before).zip(&hanging) {
@@ -222,9 +222,9 @@ pub async fn run(harness: &Stand, scale: Scale) -> Report {
     }
 
     // Each source has new data about a person.
-    world.put(Thing::Contact, contact(PEOPLE as usize, 0, world.now()));
-    world.put(Thing::Profile, member(PEOPLE));
-    world.put(Thing::Appointment, appointment(0, Some(world.now())));
+    world.put(ObjectKind::Contact, contact(PEOPLE as usize, 0, world.now()));
+    world.put(ObjectKind::Profile, member(PEOPLE));
+    world.put(ObjectKind::Appointment, appointment(0, Some(world.now())));
     systems.clear_faults();
     // The call that tests the source may still hang. Afterwards the circuit breaker opens once more.
     tokio::time::sleep(call + REST + Duration::from_millis(200)).await;

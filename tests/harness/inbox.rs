@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use hookpoint::ingest::apply::apply;
 
-use super::outcome::{count_takeovers, look_at_answers, look_at_deliveries, look_at_faults, wait_until_applied, waiting};
+use super::outcome::{check_answers, check_deliveries, check_faults, count_takeovers, wait_until_applied, waiting};
 use super::replica::{Plan, Replica};
 use super::report::Report;
 use super::rng::Dice;
 use super::webhooks::Webhook;
 use super::webhooks::sender::Sender;
 use super::webhooks::story::Story;
-use super::{Shop, Stand, comparison};
+use super::{Harness, Shop, comparison};
 
 /// The size of the scenario, and the least effects that prove something.
 #[derive(Clone, Copy)]
@@ -99,7 +99,7 @@ pub struct Seen {
     pub restarts: usize,
 }
 
-pub async fn run(harness: &mut Stand, hardship: Hardship) -> Report {
+pub async fn run(harness: &mut Harness, hardship: Hardship) -> Report {
     let mut report = Report::default();
     let webhooks: Arc<Vec<Webhook>> = Arc::new(Story::of(hardship.seed, hardship.webhooks).collect());
     let calm = harness.shop_of("inbox_calm", BRAND).await;
@@ -131,12 +131,12 @@ pub async fn run(harness: &mut Stand, hardship: Hardship) -> Report {
     // The connections from before the outage are unusable.
     let [shop, calm] = [Shop::with(shop.url, BRAND).await, Shop::with(calm.url, BRAND).await];
     report.figure("until all was acknowledged and applied", format!("{:.1} s", begin.elapsed().as_secs_f64()));
-    look_at_deliveries(&shop.database.pool, &webhooks, &acknowledged, left, &mut report).await;
-    look_at_faults(&shop.database.pool, hardship, &seen, &failures, &mut report).await;
+    check_deliveries(&shop.database.pool, &webhooks, &acknowledged, left, &mut report).await;
+    check_faults(&shop.database.pool, hardship, &seen, &failures, &mut report).await;
     let ended = replicas.iter_mut().filter_map(|(_, replica)| replica.process.ended());
     let ended: Vec<String> = ended.map(|status| format!("a replica ended unexpectedly: {status}")).collect();
     if ended.is_empty() {
-        look_at_answers(harness, &shop, &calm, &addresses, &mut report).await;
+        check_answers(harness, &shop, &calm, &addresses, &mut report).await;
     }
     report.broken.extend(ended);
     calm.database.close().await;
@@ -154,7 +154,7 @@ pub async fn apply_in_order(shop: &Shop, webhooks: &[Webhook]) {
 
 /// Releases webhooks in bursts, with a fault in each burst.
 async fn make_trouble(
-    harness: &mut Stand,
+    harness: &mut Harness,
     shop: &Shop,
     sender: &Sender,
     replicas: &mut [(Plan, Replica)],
@@ -199,7 +199,7 @@ async fn make_trouble(
 }
 
 /// Checks that the result of the webhooks does not depend on order and duplicates. Otherwise nothing could be compared.
-pub async fn check_story(harness: &Stand, hardship: Hardship) -> Report {
+pub async fn check_story(harness: &Harness, hardship: Hardship) -> Report {
     let mut report = Report::default();
     let webhooks: Vec<Webhook> = Story::of(hardship.seed, hardship.webhooks).collect();
     let calm = harness.shop_of("story_calm", BRAND).await;

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::KEY;
-use super::client::{Answer, Asker};
+use super::client::{Answer, RequestGenerator};
 use super::customers::{email, phone, shuffled};
 
 /// The people that are looked up.
@@ -60,7 +60,7 @@ impl Lookups {
     }
 }
 
-impl Asker for Lookups {
+impl RequestGenerator for Lookups {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         request.extend_from_slice(&self.head);
         let _ = match self.question(n) {
@@ -88,7 +88,7 @@ pub struct Exactly {
     pub body: Vec<u8>,
 }
 
-impl Asker for Exactly {
+impl RequestGenerator for Exactly {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         self.lookups.ask(n, request);
     }

@@ -63,7 +63,7 @@ custom_fields = [
 ";
 
 /// A directory with a Postgres in it. Both are removed with the process.
-pub struct Stand {
+pub struct Harness {
     layout: Layout,
     /// The directory of other files.
     files: PathBuf,
@@ -92,7 +92,7 @@ pub fn url_at(socket: &Path, database: &str) -> String {
 
 const SIZE: PoolSize = PoolSize { connections: 4, acquire_timeout: Duration::from_secs(60), statement: None };
 
-impl Stand {
+impl Harness {
     /// Starts a Postgres without fsync. First it removes the files of killed runs.
     pub async fn start() -> Self {
         Self::start_with(false).await

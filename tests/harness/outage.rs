@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::changes::{change, has_heard, has_shown};
-use super::client::{Answer, Asker, Load};
+use super::changes::{change, has_shown, wait_until_current};
+use super::client::{Answer, Load, RequestGenerator};
 use super::connection::Connection;
 use super::figures::Latencies;
 use super::lookups::{LookupTarget, Lookups};
 use super::process::signal;
 use super::replica::{Plan, Replica};
 use super::report::{Report, Scale};
-use super::{KEY, Shop, Stand, customers, url_at};
+use super::{Harness, KEY, Shop, customers, url_at};
 
 /// The first customers are looked up all the time. The ones after them were looked up once.
 const HOT: u64 = 20;
@@ -46,7 +46,7 @@ struct Parts {
     latencies: [Latencies; 3],
 }
 
-impl Asker for Parts {
+impl RequestGenerator for Parts {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         self.lookups.ask(n, request);
     }
@@ -58,9 +58,9 @@ impl Asker for Parts {
 }
 
 /// Lookups that must fail with an error status.
-struct VerificationError(Lookups);
+struct RefusedLookups(Lookups);
 
-impl Asker for VerificationError {
+impl RequestGenerator for RefusedLookups {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         self.0.ask(n, request);
     }
@@ -70,14 +70,14 @@ impl Asker for VerificationError {
     }
 }
 
-pub async fn run(harness: &mut Stand, scale: Scale) -> Report {
+pub async fn run(harness: &mut Harness, scale: Scale) -> Report {
     let mut report = Report::default();
     let shop = harness.shop("outage").await;
     customers::load(&shop.database.pool, &shop.brand, CUSTOMERS).await;
     let lookup = format!("cache_seconds = {}\ndeadline_ms = {}", FRESH.as_secs(), scale.deadline.as_millis());
     let replica = Replica::start(harness, "outage", &Plan { lookup, ..Plan::default() }, &shop.url).await;
     // It caches nothing until its change listener is connected.
-    if !has_heard(&shop, &mut Connection::new(replica.address), PATIENCE).await {
+    if !wait_until_current(&shop, &mut Connection::new(replica.address), PATIENCE).await {
         report.broken.push("the replica never received the notification of a new key".to_owned());
     }
     shop.database.close().await;
@@ -105,7 +105,7 @@ fn lookups() -> Lookups {
     Lookups::new(LookupTarget::Everybody(CUSTOMERS))
 }
 
-async fn a_server_is_away(harness: &mut Stand, replica: &Replica, how: Away, scale: Scale, report: &mut Report) {
+async fn a_server_is_away(harness: &mut Harness, replica: &Replica, how: Away, scale: Scale, report: &mut Report) {
     let (what, first) = if how == Away::Stopped { ("stopped", HOT) } else { ("hanging", CUSTOMERS) };
     let per_second = scale.lookups_per_second / 2;
     // Enough connections if each answer takes its deadline, and none that is idle for long.
@@ -127,7 +127,7 @@ async fn a_server_is_away(harness: &mut Stand, replica: &Replica, how: Away, sca
     };
     // At this rate each of them is looked up once more at most.
     let expired = at_rate(50, first).requests(ONCE).start(lookups());
-    let cold = at_rate(10, first + ONCE).start(VerificationError(lookups()));
+    let cold = at_rate(10, first + ONCE).start(RefusedLookups(lookups()));
     tokio::time::sleep(scale.duration).await;
     let ((expired, _), (cold, _)) = tokio::join!(expired.end(), cold.end());
     part.store(AFTER, Ordering::Relaxed);
@@ -189,7 +189,7 @@ async fn a_listener_is_cut(shop: &Shop, replica: &Replica, report: &mut Report) 
 }
 
 /// If a database hangs, an operator restarts the programs that use it first.
-async fn a_service_ends_while_its_server_hangs(harness: &Stand, mut replica: Replica, report: &mut Report) {
+async fn a_service_ends_while_its_server_hangs(harness: &Harness, mut replica: Replica, report: &mut Report) {
     let held = harness.hold_postgres();
     let mut connection = Connection::new(replica.address);
     let (mut lookups, mut request) = (lookups(), Vec::new());
@@ -204,7 +204,7 @@ async fn a_service_ends_while_its_server_hangs(harness: &Stand, mut replica: Rep
     drop(held);
 }
 
-async fn a_server_of_its_own_is_killed(harness: &Stand, scale: Scale, report: &mut Report) {
+async fn a_server_of_its_own_is_killed(harness: &Harness, scale: Scale, report: &mut Report) {
     let plan = Plan { lookup: format!("deadline_ms = {}", scale.deadline.as_millis()), ..Plan::default() };
     let replica = Replica::start_embedded(harness, "embedded", &plan).await;
     let postmaster = harness.directory("embedded").join("data/cluster/postmaster.pid");

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use hookpoint::customer::model::source::Source;
 use hookpoint::storage::pool::Pool;
 
-use super::changes::has_heard;
+use super::changes::wait_until_current;
 use super::connection::Connection;
 use super::inbox::{Hardship, PATIENCE, Seen, plan};
 use super::replica::Replica;
 use super::report::Report;
 use super::webhooks::Webhook;
-use super::{Shop, Stand, comparison};
+use super::{Harness, Shop, comparison};
 
 /// Counts deliveries whose lease ended before they were finished, and which another worker claimed.
 pub async fn count_takeovers(pool: &Pool) {
@@ -59,12 +59,12 @@ pub async fn wait_until_applied(pool: &Pool) -> i64 {
 }
 
 /// Checks that every acknowledged webhook is stored and done, and that no webhook with an id is stored twice.
-pub async fn look_at_deliveries(pool: &Pool, webhooks: &[Webhook], acknowledged: &[usize], left: i64, report: &mut Report) {
-    look_at_deliveries_but(pool, webhooks, acknowledged, left, "", report).await;
+pub async fn check_deliveries(pool: &Pool, webhooks: &[Webhook], acknowledged: &[usize], left: i64, report: &mut Report) {
+    check_deliveries_except(pool, webhooks, acknowledged, left, "", report).await;
 }
 
-/// Like [`look_at_deliveries`], but dead deliveries with this note are expected.
-pub async fn look_at_deliveries_but(pool: &Pool, webhooks: &[Webhook], acknowledged: &[usize], left: i64, dead: &str, report: &mut Report) {
+/// Like [`check_deliveries`], but dead deliveries with this note are expected.
+pub async fn check_deliveries_except(pool: &Pool, webhooks: &[Webhook], acknowledged: &[usize], left: i64, dead: &str, report: &mut Report) {
     let rows: Vec<(String, Vec<u8>, String, String)> =
         sqlx::query_as("select source, body, state, note from deliveries").fetch_all(pool).await.unwrap();
     let (mut states, mut unfinished): (BTreeMap<&str, usize>, BTreeMap<(&str, &str), usize>) = Default::default();
@@ -97,7 +97,7 @@ pub async fn look_at_deliveries_but(pool: &Pool, webhooks: &[Webhook], acknowled
 }
 
 /// Checks that the faults happened, and had an effect.
-pub async fn look_at_faults(pool: &Pool, hardship: Hardship, seen: &Seen, failures: &BTreeMap<u16, usize>, report: &mut Report) {
+pub async fn check_faults(pool: &Pool, hardship: Hardship, seen: &Seen, failures: &BTreeMap<u16, usize>, report: &mut Report) {
     let takeovers = usize::try_from(count(pool, "select count(*) from takeovers").await).unwrap();
     let attempts = count(pool, "select count(*) from deliveries where attempts > 1").await;
     let retries = failures.values().sum::<usize>();
@@ -130,7 +130,7 @@ pub async fn look_at_faults(pool: &Pool, hardship: Hardship, seen: &Seen, failur
 
 /// Checks that the answers for every address and id equal those of the calm run, in the database and from both
 /// replicas.
-pub async fn look_at_answers(harness: &Stand, shop: &Shop, calm: &Shop, replicas: &[SocketAddr], report: &mut Report) {
+pub async fn check_answers(harness: &Harness, shop: &Shop, calm: &Shop, replicas: &[SocketAddr], report: &mut Report) {
     let (differences, same) = comparison::differences(shop, calm).await;
     report.figure("rows that are as in a calm run", same);
     report.broken.extend(differences);
@@ -138,7 +138,7 @@ pub async fn look_at_answers(harness: &Stand, shop: &Shop, calm: &Shop, replicas
 }
 
 /// Checks the same for the answers that the replicas return.
-pub async fn ask_for_answers(harness: &Stand, shop: &Shop, calm: &Shop, replicas: &[SocketAddr], report: &mut Report) {
+pub async fn ask_for_answers(harness: &Harness, shop: &Shop, calm: &Shop, replicas: &[SocketAddr], report: &mut Report) {
     let mut questions = comparison::questions(shop).await;
     questions.extend(comparison::questions(calm).await);
     questions.sort();
@@ -149,7 +149,7 @@ pub async fn ask_for_answers(harness: &Stand, shop: &Shop, calm: &Shop, replicas
     let nobody = expected.iter().filter(|answer| answer.as_slice() == b"[]").count();
     report.figure("addresses and ids looked up on both replicas", format!("{}, {nobody} of them found nobody", questions.len()));
     for (n, address) in replicas.iter().enumerate() {
-        if !has_heard(shop, &mut Connection::new(*address), PATIENCE).await {
+        if !wait_until_current(shop, &mut Connection::new(*address), PATIENCE).await {
             report.broken.push(format!("replica {n} never received the notification of a new key"));
         }
         match comparison::answers(*address, &questions).await {

@@ -18,7 +18,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use super::machine::find_program;
 use super::process::{Held, Process, signal};
 use super::wire::{End, Wire};
-use super::{Stand, process};
+use super::{Harness, process};
 
 /// The number of servers.
 const NODES: usize = 3;
@@ -225,7 +225,7 @@ postgresql:
 
 impl Cluster {
     /// Starts a cluster, and waits until there are a primary and two standbys that follow it.
-    pub async fn start(harness: &Stand) -> Self {
+    pub async fn start(harness: &Harness) -> Self {
         let directory = harness.directory("patroni").canonicalize().unwrap();
         let mut keeper = Command::new("sh");
         // Ctrl-C must not end it before it has cleaned up.

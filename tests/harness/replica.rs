@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::process::Process;
 use super::webhooks::signing;
-use super::{BRAND, Stand};
+use super::{BRAND, Harness};
 
 /// The settings in which replicas differ.
 #[derive(Clone)]
@@ -56,12 +56,12 @@ pub struct Replica {
 impl Replica {
     /// Starts a replica on a database and waits until it is ready. A replica with the same name appends to the same
     /// log.
-    pub async fn start(harness: &Stand, name: &str, plan: &Plan, url: &str) -> Self {
+    pub async fn start(harness: &Harness, name: &str, plan: &Plan, url: &str) -> Self {
         Self::serve(&harness.directory(name), plan, "", Some(url)).await
     }
 
     /// Starts a replica with an embedded Postgres.
-    pub async fn start_embedded(harness: &Stand, name: &str, plan: &Plan) -> Self {
+    pub async fn start_embedded(harness: &Harness, name: &str, plan: &Plan) -> Self {
         let directory = harness.directory(name);
         let database = format!("[database]\ndata_dir = {:?}\n", directory.join("data"));
         Self::serve(&directory, plan, &database, None).await
@@ -96,7 +96,7 @@ pub struct Starting {
 
 impl Starting {
     /// Starts a replica on a database.
-    pub fn on(harness: &Stand, name: &str, plan: &Plan, url: &str) -> Self {
+    pub fn on(harness: &Harness, name: &str, plan: &Plan, url: &str) -> Self {
         Self::begin(&harness.directory(name), plan, "", Some(url))
     }
 

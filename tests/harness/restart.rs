@@ -10,7 +10,7 @@ use super::lookups::{LookupTarget, Lookups};
 use super::process::Process;
 use super::replica::{Plan, Replica};
 use super::report::{Report, Scale};
-use super::{Stand, customers, machine};
+use super::{Harness, customers, machine};
 
 const CUSTOMERS: u64 = 1_000;
 
@@ -21,7 +21,7 @@ pub enum Front {
     Haproxy,
 }
 
-pub async fn run(harness: &Stand, scale: Scale, front: Front) -> Report {
+pub async fn run(harness: &Harness, scale: Scale, front: Front) -> Report {
     let name = if front == Front::Balancer { "restart" } else { "restart_haproxy" };
     let shop = harness.shop(name).await;
     customers::load(&shop.database.pool, &shop.brand, CUSTOMERS).await;
@@ -78,7 +78,7 @@ struct Haproxy {
 }
 
 impl Haproxy {
-    fn start(harness: &Stand, replicas: &[SocketAddr]) -> Self {
+    fn start(harness: &Harness, replicas: &[SocketAddr]) -> Self {
         // A port that was free a moment ago.
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let servers: String = replicas.iter().enumerate().map(|(n, replica)| format!("    server replica{n} {replica} check\n")).collect();

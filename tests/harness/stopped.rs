@@ -12,14 +12,14 @@ use hookpoint::storage::pool::Pool;
 
 use super::changes::{has_shown_to, webhook};
 use super::connection::Connection;
-use super::outcome::{look_at_deliveries, wait_until_applied, waiting};
+use super::outcome::{check_deliveries, wait_until_applied, waiting};
 use super::process::Held;
 use super::replica::{Plan, Replica};
 use super::report::Report;
 use super::rng::Dice;
 use super::webhooks::sender::Sender;
 use super::webhooks::{Webhook, signing};
-use super::{Shop, Stand};
+use super::{Harness, Shop};
 
 const BRANDS: [&str; 3] = ["here", "there", "elsewhere"];
 
@@ -149,7 +149,7 @@ async fn look_at_the_other(parts: &[Part], held: &BTreeSet<i32>, stopped_at: Ins
     }
 }
 
-pub async fn run(harness: &Stand) -> Report {
+pub async fn run(harness: &Harness) -> Report {
     let mut report = Report::default();
     let shop = harness.shop_of("stopped", &tables()).await;
     let pool = &shop.database.pool;
@@ -178,13 +178,13 @@ pub async fn run(harness: &Stand) -> Report {
     }
 
     drop(held);
-    look_at_all(&shop, &parts, senders, [&stopped, &other], &mut report).await;
+    check_all(&shop, &parts, senders, [&stopped, &other], &mut report).await;
     shop.database.close().await;
     report
 }
 
 /// Checks that no webhook is lost or doubled after both continue.
-async fn look_at_all(shop: &Shop, parts: &[Part], senders: Vec<Sender>, replicas: [&Replica; 2], report: &mut Report) {
+async fn check_all(shop: &Shop, parts: &[Part], senders: Vec<Sender>, replicas: [&Replica; 2], report: &mut Report) {
     let (mut webhooks, mut acknowledged) = (Vec::new(), Vec::new());
     // Webhooks that were never released are not sent any more.
     let ended = futures_util::future::join_all(senders.into_iter().map(|sender| sender.end(AT_ONCE))).await;
@@ -205,5 +205,5 @@ async fn look_at_all(shop: &Shop, parts: &[Part], senders: Vec<Sender>, replicas
     }
     report.figure("webhooks", acknowledged.len());
     let left = wait_until_applied(&shop.database.pool).await;
-    look_at_deliveries(&shop.database.pool, &webhooks, &acknowledged, left, report).await;
+    check_deliveries(&shop.database.pool, &webhooks, &acknowledged, left, report).await;
 }

@@ -91,12 +91,12 @@ pub async fn rows_read(pool: &Pool) -> i64 {
 /// A proxy to Postgres's socket that counts round trips, and can hold back notifications.
 #[derive(Debug)]
 #[allow(dead_code, reason = "benchmarks only count")]
-pub struct Turnstile {
+pub struct CountingProxy {
     trips: Arc<AtomicUsize>,
     mute: Arc<AtomicBool>,
 }
 
-impl Turnstile {
+impl CountingProxy {
     /// Opens the proxy in `directory` for the server whose socket is in `server`.
     pub fn open(directory: &Path, server: &Path) -> Self {
         const SOCKET: &str = ".s.PGSQL.5432";

@@ -37,7 +37,7 @@ async fn keys_live_expire_and_are_revoked_while_the_service_runs() {
 #[tokio::test]
 async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
     let closed = Options { replace: vec![("workers = 2", "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]".to_owned())], ..Options::default() };
-    let app = TestApp::start_with_open_door(closed).await;
+    let app = TestApp::start_without_warm_up(closed).await;
     let response = app.ask(&format!("key=wrong&{QUERY}")).await;
     assert_eq!((response.status, response.code().as_str()), (403, "network-forbidden"), "before the key is checked");
     assert_eq!(app.send("GET", "/health/ready", &[]).await.status, 200, "the list applies to the lookup endpoint only");
@@ -46,10 +46,10 @@ async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
     let proxied = "workers = 2\nallowed_networks = [\"192.0.2.0/24\", \"2001:db8::/32\"]\ntrusted_proxies = [\"127.0.0.0/8\"]";
     let brand = "[brands.demo]\nallowed_networks = [\"192.0.2.7/32\", \"2001:db8::7/128\"]";
     let replace = vec![("workers = 2", proxied.to_owned()), ("[brands.demo]", brand.to_owned())];
-    let app = TestApp::start_with_open_door(Options { replace, ..Options::default() }).await;
+    let app = TestApp::start_without_warm_up(Options { replace, ..Options::default() }).await;
     let target = format!("/omnidesk/customerlookup?key={KEY}&{QUERY}");
     // The key was created after the start, so its notification arrives a moment later.
-    app.heard().await;
+    app.wait_until_current().await;
     for (forwarded, status, code) in [
         ("192.0.2.7", 200, ""),
         ("2001:db8::7", 200, ""),

@@ -15,7 +15,7 @@ use crate::support::{KEY, Options, TestApp, encode, now, server};
 async fn people(app: &TestApp, number: usize) -> Vec<String> {
     let contact = |n: usize| crate::load::contact(&format!("c{n}"), 0, &[("name.first", "Anna"), ("email.main", &format!("p{n}@example.org"))]);
     app.apply((0..number).map(contact).collect()).await;
-    app.heard().await;
+    app.wait_until_current().await;
     (0..number).map(query).collect()
 }
 
@@ -120,7 +120,7 @@ async fn answers_of_earlier_settings_are_made_anew_on_the_way() {
 /// Makes all cached answers of the brand expire, as a very large change does.
 async fn expire_everything(app: &TestApp) {
     sqlx::query("select pg_notify('hookpoint_changed', $1)").bind(format!("{} *", app.brand.id())).execute(app.pool()).await.unwrap();
-    app.heard().await;
+    app.wait_until_current().await;
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn an_answer_that_was_overtaken_on_its_way_is_given_but_not_remembered() {
         let release = async {
             waiting(&app, 1).await;
             sqlx::raw_sql(AssertSqlSafe(overtake)).execute(app.pool()).await.unwrap();
-            has_heard(&app).await;
+            wait_until_current(&app).await;
             lock.rollback().await.unwrap();
         };
         let (given, ()) = futures_util::future::join(app.ask(&queries[n]), release).await;
@@ -191,7 +191,7 @@ async fn an_answer_that_was_overtaken_on_its_way_is_given_but_not_remembered() {
 
 /// Waits until all notifications are processed, without a lookup in Postgres: the key is known, and the request
 /// contains no address.
-async fn has_heard(app: &TestApp) {
+async fn wait_until_current(app: &TestApp) {
     let key = uuid::Uuid::new_v4().simple().to_string();
     app.key(&app.brand, &key, None).await;
     app.until(&format!("key={key}"), |response| response.status == 400).await;

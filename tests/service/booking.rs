@@ -6,7 +6,7 @@ use std::time::Duration;
 use hookpoint::admin::cancel_booking::{Attribution, CancelError, Refreshed, cancel};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{CLIENT_ID, Fault, Part, Systems, Terms, Thing, World, omnilab};
+use hookpoint::demo::systems::{CLIENT_ID, Fault, ObjectKind, Part, SystemOptions, Systems, World, omnilab};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::CallSettings;
@@ -41,9 +41,9 @@ impl Desk {
     async fn open() -> Self {
         let world = Arc::new(World::new(Clock::system()));
         for booking in [BOOKING, "bk_2"] {
-            world.put(Thing::Appointment, appointment(booking));
+            world.put(ObjectKind::Appointment, appointment(booking));
         }
-        let systems = Systems::start(Arc::clone(&world), &Secrets::known(), Terms::default(), Clock::system()).unwrap();
+        let systems = Systems::start(Arc::clone(&world), &Secrets::known(), SystemOptions::default(), Clock::system()).unwrap();
         let (source, webhook) = (Source::OmniLab, "[brands.demo.sources.omnilab.webhook]");
         let api = format!(
             "[brands.demo.sources.omnilab.api]\nbase_url = \"{}\"\ntoken_url = \"{}\"\nclient_id = \"{CLIENT_ID}\"\naudience = \"{}\"
@@ -55,7 +55,7 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
         );
         let lookup = "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]";
         let replace = vec![("[lookup]", lookup.to_owned()), (webhook, api)];
-        let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
+        let app = TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await;
         let calls = CallSettings { response_timeout_ms: 500, total_timeout_ms: 500, ..CallSettings::default() };
         let background = BackgroundTasks::new();
         let accounts = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
@@ -81,7 +81,7 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
     }
 
     async fn shown(&self) -> Vec<String> {
-        self.app.heard().await;
+        self.app.wait_until_current().await;
         let found = self.app.by_email("lotte@example.org").await;
         found[0]["timeline"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap().to_owned()).collect()
     }
@@ -143,7 +143,7 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     assert!(matches!(desk.cancel("bk_gone").await, Err(CancelError::Refused(_))));
     for (n, fault) in [Fault::Closed, Fault::Silent, Fault::Status(500), Fault::Cut].into_iter().enumerate() {
         let (booking, tried) = (format!("bk_fault{n}"), desk.cancellations());
-        desk.systems.world().put(Thing::Appointment, appointment(&booking));
+        desk.systems.world().put(ObjectKind::Appointment, appointment(&booking));
         desk.book(&booking).await;
         desk.systems.add_fault(Source::OmniLab, Part::ApiConnector, fault.clone());
         // The bookings cannot be read again either.

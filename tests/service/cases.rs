@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::stream::{StreamExt, iter};
 use hookpoint::brand::{Brand, BrandRules};
+use hookpoint::customer::DERIVATION_VERSION;
 use hookpoint::customer::model::email::Email;
 use hookpoint::customer::model::phone::Phone;
 use hookpoint::customer::model::record::Change;
@@ -20,6 +21,7 @@ use hookpoint::storage::pool::Pool;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::generator::Decided;
 use crate::identity_cases::world::World;
@@ -38,12 +40,31 @@ async fn every_case_ends_as_written_in_any_order_and_however_often() {
     let store = Database::open(&place, SIZE, false).await.unwrap();
     let runs = cases().into_iter().enumerate().map(|(number, case)| {
         let run = Run { pool: store.pool.clone(), number, changes: case.changes(), case };
-        tokio::spawn(async move { run.check().await })
+        tokio::spawn(async move { (number, run.check().await) })
     });
-    let wrong: Vec<Vec<String>> = iter(runs).buffer_unordered(4).map(Result::unwrap).collect().await;
+    let checked: BTreeMap<usize, (Vec<String>, Outcome)> = iter(runs).buffer_unordered(4).map(Result::unwrap).collect().await;
     store.close().await;
-    let wrong = wrong.concat();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let wrong: Vec<&String> = checked.values().flat_map(|(wrong, _)| wrong).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let mut digest = Sha256::new();
+    checked.values().for_each(|(_, Outcome { customers, answers, .. })| digest.update(format!("{customers:?}{answers:?}")));
+    outcomes_change_only_with_their_version(&hex(&digest.finalize()));
+}
+
+/// `DERIVATION_VERSION` and the digest of all customers and answers that it derives from the cases. A change of the digest
+/// needs a new version: without it, stored customers would keep the old outcomes.
+const GOLDEN: &str = include_str!("../../fixtures/identity/derivation.txt");
+
+fn outcomes_change_only_with_their_version(digest: &str) {
+    let (version, known) = GOLDEN.trim().split_once(' ').unwrap();
+    let is_raised = version != DERIVATION_VERSION.to_string();
+    assert!(digest == known || is_raised, "the rules derive other customers or answers: raise DERIVATION_VERSION");
+    let current = format!("{DERIVATION_VERSION} {digest}");
+    assert_eq!(GOLDEN.trim(), current, "write the new version and digest to fixtures/identity/derivation.txt");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Customers and shared values, by the oracle.
@@ -105,8 +126,8 @@ struct Run {
 }
 
 impl Run {
-    /// Describes every difference from the case's expectations.
-    async fn check(self) -> Vec<String> {
+    /// Describes every difference from the case's expectations. Also returns the outcome.
+    async fn check(self) -> (Vec<String>, Outcome) {
         let mut wrong = Vec::new();
         let mut brands = self.brands(self.case.brands(), "as-written").await;
         for (step, n) in self.case.steps.iter().zip(1..) {
@@ -132,7 +153,7 @@ impl Run {
             let found = self.outcome(&brands, &self.changes).await;
             self.compare(&mut wrong, &format!("in order {order}, not as written"), &written, &found);
         }
-        wrong
+        (wrong, written)
     }
 
     fn compare<T: PartialEq + std::fmt::Debug>(&self, wrong: &mut Vec<String>, what: &str, expected: &T, found: &T) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{Fault, Part, Thing, omneo};
+use hookpoint::demo::systems::{Fault, ObjectKind, Part, omneo};
 use hookpoint::settings::file::SyncSettings;
 use hookpoint::storage::sync_runs::cancel_streams;
 use hookpoint::storage::sync_streams::{StreamRow, list_streams};
@@ -26,9 +26,9 @@ impl Traversal {
     /// With profiles, all of which are stored.
     async fn with_profiles(count: usize) -> Self {
         let scan = Self::start(0).await;
-        (0..count).for_each(|n| scan.world.put(Thing::Profile, profile(n)));
+        (0..count).for_each(|n| scan.world.put(ObjectKind::Profile, profile(n)));
         assert!(matches!(scan.scan(Source::Omneo, "profiles").await, RunEnd::Complete { drift: None, .. }));
-        scan.systems.forget_arrivals();
+        scan.systems.clear_request_log();
         scan
     }
 
@@ -37,7 +37,7 @@ impl Traversal {
         let mut changed = profile(n);
         changed["email"] = json!(format!("new{n}@example.org"));
         changed["updated_at"] = json!(omneo::written(Clock::system().now()));
-        self.world.put(Thing::Profile, changed);
+        self.world.put(ObjectKind::Profile, changed);
     }
 
     fn pass_time(&self, time: SignedDuration) {
@@ -47,7 +47,7 @@ impl Traversal {
     /// Runs everything that is due, as the service does. Returns the requested paths.
     async fn run_due_streams(&self, source: Source, line: ScheduleKind) -> Vec<String> {
         let settings = SyncSettings { backfill: false, ..SyncSettings::default() };
-        self.systems.forget_arrivals();
+        self.systems.clear_request_log();
         run_due_streams(&self.runner(source), &settings, line).await.unwrap();
         self.systems.arrivals(source).into_iter().map(|arrival| arrival.path).collect()
     }
@@ -61,7 +61,7 @@ impl Traversal {
         self.pass_time(MINUTE * 16);
         let since = self.row().await.incremental_watermark.unwrap() - MINUTE;
         self.systems.set_fault(Source::Omneo, Part::ApiConnector, Some(Fault::Slow(Duration::from_millis(200))));
-        self.systems.forget_arrivals();
+        self.systems.clear_request_log();
         let reached = Notify::new();
         let listener = |ProgressEvent { progress, .. }: ProgressEvent<'_>| {
             if progress.scanned >= 40 {
@@ -90,7 +90,7 @@ async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
     let scan = Traversal::with_profiles(9).await;
     let all = scan.row().await;
     scan.change(3);
-    scan.world.remove(Thing::Profile, &id(7));
+    scan.world.remove(ObjectKind::Profile, &id(7));
     scan.pass_time(MINUTE * 14);
     assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "not yet");
     scan.pass_time(MINUTE * 2);
@@ -113,7 +113,7 @@ async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
 async fn everything_is_walked_as_often_as_before_and_its_drift_is_kept() {
     let scan = Traversal::with_profiles(30).await;
     scan.change(3);
-    scan.world.remove(Thing::Profile, &id(7));
+    scan.world.remove(ObjectKind::Profile, &id(7));
     for _ in 0..3 {
         scan.pass_time(SignedDuration::from_hours(8));
         assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
@@ -136,7 +136,7 @@ async fn everything_is_walked_as_often_as_before_and_its_drift_is_kept() {
 #[tokio::test]
 async fn what_should_be_known_of_everything_outlives_a_pass_of_what_changed() {
     let scan = Traversal::with_profiles(30).await;
-    (0..15).for_each(|n| drop(scan.world.remove(Thing::Profile, &id(n))));
+    (0..15).for_each(|n| drop(scan.world.remove(ObjectKind::Profile, &id(n))));
     scan.scan(Source::Omneo, "profiles").await;
     scan.pass_time(MINUTE * 16);
     assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
@@ -185,10 +185,10 @@ async fn a_killed_pass_of_what_changed_goes_on_where_it_stood() {
 async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_left() {
     let scan = Traversal::with_profiles(90).await;
     (0..90).for_each(|n| scan.change(n));
-    scan.world.remove(Thing::Profile, &id(7));
+    scan.world.remove(ObjectKind::Profile, &id(7));
     scan.kill_in_the_middle().await;
     scan.pass_time(SignedDuration::from_secs(61));
-    scan.systems.forget_arrivals();
+    scan.systems.clear_request_log();
     let ended = scan.runner(Source::Omneo).scan(scan.stream(Source::Omneo, "profiles"), SyncMode::Full, &|_| {}).await.unwrap();
     let RunEnd::Complete { pass: SyncMode::Full, progress, deleted: 1, .. } = ended else { panic!("{ended:?}") };
     assert_eq!((progress.scanned, progress.changed), (89, 0), "the remaining pages repaired the rest");

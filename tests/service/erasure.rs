@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::apply::{assert_same, dump};
 use crate::generator::Dice;
 use crate::privacy::forms::Wanted;
-use crate::support::{KEY, Options, TestApp, ledger_of, logs, now, server, story_changes, until_used_by};
+use crate::support::{KEY, Options, TestApp, logs, now, server, story_changes, suppression_file_of, until_used_by};
 
 const EMAIL: &str = "erasmina.kwikstaart@example.org";
 const PHONE: &str = "+31655500091";
@@ -124,12 +124,12 @@ async fn filled(app: TestApp) -> TestApp {
     app.apply(story_changes(&app.brand)).await;
     app.apply(person()).await;
     app.apply(partner()).await;
-    app.heard().await;
+    app.wait_until_current().await;
     app
 }
 
 fn file(app: &TestApp) -> SuppressionFile {
-    SuppressionFile::new(ledger_of(&app.database))
+    SuppressionFile::new(suppression_file_of(&app.database))
 }
 
 fn contact() -> BTreeSet<RecordKey> {
@@ -164,7 +164,7 @@ async fn everything(pool: &Pool) -> String {
 async fn assert_nothing_is_left(app: &TestApp, why: &str) {
     let wanted = Wanted::new(&STRINGS);
     assert_eq!(wanted.find(&everything(app.pool()).await), None, "{why}: in the database");
-    assert_eq!(wanted.find(&std::fs::read_to_string(ledger_of(&app.database)).unwrap()), None, "{why}: in the suppression file");
+    assert_eq!(wanted.find(&std::fs::read_to_string(suppression_file_of(&app.database)).unwrap()), None, "{why}: in the suppression file");
     assert_eq!(wanted.find(&logs().text()), None, "{why}: in the log");
     assert_eq!(wanted.find(&hookpoint::telemetry::metrics().render()), None, "{why}: in the metrics");
 }
@@ -200,7 +200,7 @@ async fn an_erased_person_is_gone_within_a_second_on_a_replica_that_remembered()
     replica.until_within(1, &query, |response| response.body == "[]").await;
     assert_eq!((receipt.counts.records, receipt.counts.events, receipt.counts.deliveries), (3, 1, 0));
     assert!(receipt.entries >= 10, "{}", receipt.entries);
-    app.heard().await;
+    app.wait_until_current().await;
     assert_nobody_is_found(&app).await;
     assert_nothing_is_left(&app, "erased").await;
     // All other people are as if the person had never existed.
@@ -229,7 +229,7 @@ async fn somebody_in_a_component_above_the_cap_is_erased_as_cleanly() {
     app.apply(person()).await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
     erase_person(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_nobody_is_found(&app).await;
     assert_nothing_is_left(&app, "above the cap").await;
     assert_same_facts(&others, &app, "above the cap").await;
@@ -298,7 +298,7 @@ async fn whatever_comes_in_later_about_an_erased_person_is_dropped() {
     let bertolf = [("name.first", "Bertolf"), ("name.last", "Kwikstaart"), ("phone.main", SHARED_PHONE), ("email.main", PARTNER)];
     let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::OmneoProfile, "partner-profile", 8, &bertolf)]).await.unwrap();
     assert_eq!((applied.changed, applied.erased.len()), (1, 0));
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(app.by_phone(SHARED_PHONE).await[0]["customerID"], "partner-profile");
     assert_nothing_is_left(&app, "later").await;
     app.stop().await;
@@ -315,14 +315,14 @@ async fn a_namesake_on_the_same_phone_stays_as_he_was() {
     let son = [profile("son-profile-0001", "jan.zoon@example.net"), ticket("son-ticket-0001", "omneo.profile:son-profile-0001", "EV-2026-0009")];
     app.apply(vec![profile("father-profile-0001", "jan.vader@example.net")]).await;
     app.apply(son.to_vec()).await;
-    app.heard().await;
+    app.wait_until_current().await;
     let before = app.by_email("jan.zoon@example.net").await;
     let father = [RecordKey::new(SourceKind::OmneoProfile, "father-profile-0001").unwrap()].into();
     let delivery = |id: &str, email: &str| json!({"id": id, "email": email, "firstName": "Jan", "lastName": "Naamgenoot", "phone": "+31612399999", "updatedAt": "2026-11-20T10:00:00Z"});
     insert_delivery(&app, "done", &body("contact", &delivery("son-contact-0001", "jan.zoon@example.net"))).await;
     erase(app.pool(), &app.brand, &file(&app), (&father, app.clock.now()), &mut |_| ()).await.unwrap();
     app.apply(son.to_vec()).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(app.by_email("jan.zoon@example.net").await, before);
     assert_eq!(app.by_phone("+31612399999").await, before);
     assert!(app.by_email("jan.vader@example.net").await.is_empty());
@@ -336,7 +336,7 @@ async fn a_number_that_becomes_somebody_elses_is_theirs() {
     erase_person(&app).await;
     let nina = [("name.first", "Nina"), ("name.last", "Nieuw"), ("email.main", "nina@example.net"), ("phone.main", PHONE)];
     app.apply(vec![record(SourceKind::OmneoProfile, "nina-profile-0001", 9, &nina)]).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(app.by_phone(PHONE).await[0]["customerFirstname"], "Nina");
     app.stop().await;
 }
@@ -445,19 +445,19 @@ async fn a_restored_backup_of_yesterday_does_not_bring_anybody_back() {
     app.apply(vec![Change::Record { key: RecordKey::new(SourceKind::OmneoProfile, "erase-profile-0002").unwrap(), update: gone }]).await;
     erase_person(&app).await;
     app.stop().await;
-    std::fs::copy(ledger_of(&database), ledger_of(&yesterday)).unwrap();
+    std::fs::copy(suppression_file_of(&database), suppression_file_of(&yesterday)).unwrap();
     let restored = (place_of(&database, &place, &yesterday), yesterday.clone());
-    let app = TestApp::start_with_open_door(Options { place: Some(restored), ..Options::default() }).await;
+    let app = TestApp::start_without_warm_up(Options { place: Some(restored), ..Options::default() }).await;
     assert_nobody_is_found(&app).await;
     assert_nothing_is_left(&app, "restored").await;
     assert_eq!(app.by_email(PARTNER).await.len(), 1);
     // A database that is restored while the service runs is repaired as well.
     sqlx::raw_sql("delete from erasures").execute(app.pool()).await.unwrap();
     app.apply(person()).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 1);
-    app.heard().await;
+    app.wait_until_current().await;
     assert_nobody_is_found(&app).await;
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0, "there is nothing left to do");
     app.stop().await;
@@ -473,7 +473,7 @@ async fn an_erasure_that_was_killed_after_the_ledger_is_finished_by_the_next_sta
     assert_eq!(applied.unwrap().erased.len(), 1, "after the suppression is stored, no writer may use data that it read before");
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
-    let app = TestApp::start_with_open_door(Options { place: Some(place), ..Options::default() }).await;
+    let app = TestApp::start_without_warm_up(Options { place: Some(place), ..Options::default() }).await;
     assert_nobody_is_found(&app).await;
     assert_nothing_is_left(&app, "finished").await;
     let (open,): (i64,) = sqlx::query_as("select count(*) from erasures where completed_at is null").fetch_one(app.pool()).await.unwrap();
@@ -500,12 +500,12 @@ async fn an_erasure_that_is_taken_back_lets_later_deliveries_count() {
     assert_eq!(revoke_erasure(app.pool(), &app.brand, &file(&app), &ErasureTarget::Id("erase-contact-0001".to_owned()), now()).await.unwrap(), 0);
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0);
     app.apply(person()).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
     // Also for a database that still contains the erasure.
     sqlx::raw_sql("update erasures set unerased_at = null, completed_at = null").execute(app.pool()).await.unwrap();
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0);
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1, "a revoked erasure stays revoked");
     app.stop().await;
 }
@@ -515,7 +515,7 @@ async fn a_database_that_was_made_anew_knows_its_erased_again() {
     let app = app().await;
     erase_person(&app).await;
     let fresh = TestApp::start().await;
-    std::fs::copy(ledger_of(&app.database), ledger_of(&fresh.database)).unwrap();
+    std::fs::copy(suppression_file_of(&app.database), suppression_file_of(&fresh.database)).unwrap();
     let place = (fresh.place.clone(), fresh.database.clone());
     fresh.stop().await;
     let fresh = TestApp::start_with(Options { place: Some(place), ..Options::default() }).await;

@@ -27,7 +27,7 @@ async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_h
     let usual = Options { replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 800".to_owned())], ..Options::default() };
     let app = TestApp::start_with(usual).await;
     app.apply(story_changes(&app.brand)).await;
-    app.heard().await;
+    app.wait_until_current().await;
     let known = app.ask(&format!("key={KEY}&{KNOWN}")).await;
     assert_eq!(known.status, 200);
     cut(&app).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::systems::{CLIENT_ID, Fault, Part, Systems, Terms, Thing, World};
+use hookpoint::demo::systems::{CLIENT_ID, Fault, ObjectKind, Part, SystemOptions, Systems, World};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::inbox::{states, work_off};
-use crate::support::{Options, TestApp, ledger_of, post};
+use crate::support::{Options, TestApp, post, suppression_file_of};
 
 const LOCATION: &str = "61116b1ad9fa63170734b694";
 const ROOM: &str = "6140afff1da7a718a6076cea";
@@ -57,13 +57,13 @@ impl Office {
 
     async fn open_with(source: Source, calls: CallSettings) -> Self {
         let world = Arc::new(World::new(Clock::system()));
-        let terms = Terms { names_places: false, ..Terms::default() };
+        let terms = SystemOptions { names_places: false, ..SystemOptions::default() };
         let systems = Systems::start(Arc::clone(&world), &Secrets::known(), terms, Clock::system()).unwrap();
         let lookup = "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]\n";
         let accounts =
             format!("{}\n[brands.demo.sources.{source}.api.live]\nwhen = \"off\"\n\n[brands.demo.sources.omniotap.webhook]", api(&systems, source));
         let replace = vec![("[lookup]", lookup.to_owned()), ("[brands.demo.sources.omniotap.webhook]", accounts)];
-        let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
+        let app = TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await;
         let background = BackgroundTasks::new();
         let accounts = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
         let account = Arc::clone(accounts.get(app.brand.id(), source).unwrap());
@@ -103,23 +103,23 @@ impl Office {
     }
 
     fn book(&self, status: &str, updated_at: &str) {
-        self.world.put(Thing::Location, json!({"id": LOCATION, "name": "Amsterdam"}));
+        self.world.put(ObjectKind::Location, json!({"id": LOCATION, "name": "Amsterdam"}));
         self.name_room("Meeting room Amstel");
         let booking = json!({
             "id": BOOKING, "status": status, "start": "2021-12-21T22:00:00.000Z", "end": "2021-12-21T22:30:00.000Z", "updatedAt": updated_at,
             "resource": {"id": ROOM, "name": "Meeting room Amstel"}, "location": {"id": LOCATION, "name": "Amsterdam"},
             "member": {"id": "mbr_1", "firstName": "Lotte", "lastName": "de Graaf", "email": "lotte@example.org"},
         });
-        self.world.put(Thing::Booking, booking);
+        self.world.put(ObjectKind::Booking, booking);
     }
 
     fn name_room(&self, name: &str) {
-        self.world.put(Thing::Resource, json!({"id": ROOM, "name": name, "type": "meeting-room", "location": {"id": LOCATION}}));
+        self.world.put(ObjectKind::Resource, json!({"id": ROOM, "name": name, "type": "meeting-room", "location": {"id": LOCATION}}));
     }
 
     /// The first message that an agent sees about the person who booked.
     async fn shown(&self) -> String {
-        self.app.heard().await;
+        self.app.wait_until_current().await;
         let found = self.app.by_email("lotte@example.org").await;
         found.first().map(|customer| customer["timeline"][0]["message"].as_str().unwrap().to_owned()).unwrap_or_default()
     }
@@ -162,10 +162,10 @@ async fn a_booking_that_a_webhook_hints_at_is_asked_for_and_says_where() {
 #[tokio::test]
 async fn a_running_service_asks_by_itself() {
     let world = Arc::new(World::new(Clock::system()));
-    let systems = Systems::start(Arc::clone(&world), &Secrets::known(), Terms::default(), Clock::system()).unwrap();
+    let systems = Systems::start(Arc::clone(&world), &Secrets::known(), SystemOptions::default(), Clock::system()).unwrap();
     let accounts = format!("{}\n[brands.demo.sources.omniotap.webhook]", api(&systems, Source::Syncaroo));
     let replace = vec![("[brands.demo.sources.omniotap.webhook]", accounts), ("[lookup]", "[sync]\nbackfill = false\n\n[lookup]".to_owned())];
-    let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
+    let app = TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await;
     let background = BackgroundTasks::new();
     let account = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &CallSettings::default(), &background, &app.clock);
     let account = Arc::clone(account.get(app.brand.id(), Source::Syncaroo).unwrap());
@@ -262,12 +262,12 @@ async fn a_booking_that_is_gone_is_shown_no_more() {
     office.hint_at_booking().await;
     office.follow().await;
     assert_eq!(office.shown().await, SHOWN);
-    office.world.remove(Thing::Booking, BOOKING);
+    office.world.remove(ObjectKind::Booking, BOOKING);
     office.hint_at_booking().await;
     // The source's data is newer than the webhook.
     office.later(1).await;
     office.follow().await;
-    office.app.heard().await;
+    office.app.wait_until_current().await;
     assert_eq!(office.app.by_email("lotte@example.org").await[0]["timeline"], json!([]));
     office.close().await;
 }
@@ -317,7 +317,7 @@ async fn a_room_that_is_gone_is_an_answer() {
 async fn a_name_that_cannot_be_had_now_comes_later() {
     let office = Office::open(Source::Syncaroo).await;
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
-    office.world.remove(Thing::Resource, ROOM);
+    office.world.remove(ObjectKind::Resource, ROOM);
     office.hint_at_booking().await;
     office.follow().await;
     assert_eq!(office.shown().await, SHOWN.replace("Meeting room Amstel", "meeting room"));
@@ -335,12 +335,12 @@ fn profile(id: &str, email: &str) -> Value {
 /// A merge whose webhook names only the winner.
 async fn merge(office: &Office) {
     let merged = ("x-omneo-event", "profile.merged");
-    office.world.put(Thing::Profile, profile(PROFILE, "lotte@example.org"));
+    office.world.put(ObjectKind::Profile, profile(PROFILE, "lotte@example.org"));
     let identity = json!({
         "id": 5177, "profile_id": PROFILE, "handle": "ecommerce", "identifier": "EC-20931", "is_active": true, "merged_from": LOSER,
         "created_at": "2025-01-09 18:22:10", "updated_at": "2026-07-15 11:00:05",
     });
-    office.world.put(Thing::Identity, identity);
+    office.world.put(ObjectKind::Identity, identity);
     office.receive("omneo", &[("x-omneo-event", "profile.created")], &profile(LOSER, "old@example.org")).await;
     office.receive("omneo", &[merged], &json!({"id": PROFILE, "updated_at": "2026-07-15 11:00:05"})).await;
 }
@@ -351,7 +351,7 @@ async fn a_merge_is_read_again_with_whom_it_was_of() {
     merge(&office).await;
     assert_eq!(office.counts().await, (2, 0));
     office.follow().await;
-    office.app.heard().await;
+    office.app.wait_until_current().await;
     assert_eq!(office.counts().await, (0, 0));
     let by_loser = office.app.by_id(LOSER).await;
     assert_eq!(by_loser[0]["customerID"], json!(PROFILE));
@@ -364,12 +364,12 @@ async fn what_is_to_be_asked_about_somebody_goes_with_an_erasure() {
     merge(&office).await;
     office.receive("omneo", &[("x-omneo-event", "profile.merged")], &json!({"id": "another", "updated_at": "2026-07-15 11:00:05"})).await;
     assert_eq!(office.counts().await, (4, 0));
-    let ledger = SuppressionFile::new(ledger_of(&office.app.database));
+    let ledger = SuppressionFile::new(suppression_file_of(&office.app.database));
     let key = RecordKey::new(SourceKind::OmneoProfile, PROFILE).unwrap();
     erase(office.app.pool(), &office.app.brand, &ledger, (&[key].into(), office.app.clock.now()), &mut |_| ()).await.unwrap();
     assert_eq!(office.counts().await, (2, 0));
     office.follow().await;
-    office.app.heard().await;
+    office.app.wait_until_current().await;
     assert!(office.app.by_email("lotte@example.org").await.is_empty());
     office.close().await;
 }
@@ -388,14 +388,14 @@ async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
     let office = Office::open(Source::Omneo).await;
     let profile =
         |points: i32| json!({"id": PROFILE, "first_name": "Lotte", "last_name": "de Graaf", "email": "lotte@example.org", "point_balance": points});
-    let now_there = |points: i32| office.world.put(Thing::Profile, profile(points));
+    let now_there = |points: i32| office.world.put(ObjectKind::Profile, profile(points));
     let say = async |event: &str, body: &Value| {
         office.later(60).await;
         office.receive("omneo", &[("x-omneo-event", event)], body).await;
         office.later(60).await;
     };
     let points = async || {
-        office.app.heard().await;
+        office.app.wait_until_current().await;
         office.app.by_email("lotte@example.org").await.first().map(|customer| customer["customFields"].to_string()).unwrap_or_default()
     };
     now_there(10);
@@ -421,7 +421,7 @@ async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
     office.follow().await;
     assert!(points().await.contains("10"));
     // Now it is deleted.
-    office.world.remove(Thing::Profile, PROFILE);
+    office.world.remove(ObjectKind::Profile, PROFILE);
     say("profile.deleted", &json!({"id": PROFILE, "first_name": "Lotte", "email": "lotte@example.org"})).await;
     office.follow().await;
     assert_eq!(points().await, "");

@@ -49,11 +49,11 @@ impl Oracle {
         let mut faults = Vec::new();
         for (customer, keys) in customers {
             let members: BTreeSet<usize> = keys.iter().filter_map(|key| number.get(key).copied()).collect();
-            let (guests, trusted): (BTreeSet<usize>, BTreeSet<usize>) = members.iter().partition(|n| view.people[**n].is_guest);
+            let (unconfirmed, trusted): (BTreeSet<usize>, BTreeSet<usize>) = members.iter().partition(|n| view.people[**n].is_unconfirmed);
             let found = if trusted.is_empty() {
-                self.faults_of(view, &guests)
+                self.faults_of(view, &unconfirmed)
             } else {
-                [self.faults_of(view, &trusted), self.faults_of_guests(view, &trusted, &guests)].concat()
+                [self.faults_of(view, &trusted), self.faults_of_unconfirmed(view, &trusted, &unconfirmed)].concat()
             };
             faults.extend(found.into_iter().map(|fault| format!("{customer}: {fault} of {keys:?}")));
         }
@@ -114,10 +114,10 @@ impl Oracle {
     }
 
     /// Unconfirmed records need evidence in common with the trusted records of their customer, and no contradiction.
-    fn faults_of_guests(&self, view: &View, trusted: &BTreeSet<usize>, guests: &BTreeSet<usize>) -> Vec<String> {
+    fn faults_of_unconfirmed(&self, view: &View, trusted: &BTreeSet<usize>, unconfirmed: &BTreeSet<usize>) -> Vec<String> {
         let end = |n: usize| view.ends.get(&view.people[n].key).unwrap_or(&view.people[n].key);
         let fits = |guest: usize| {
-            let party: BTreeSet<usize> = guests.iter().copied().filter(|other| end(*other) == end(guest)).collect();
+            let party: BTreeSet<usize> = unconfirmed.iter().copied().filter(|other| end(*other) == end(guest)).collect();
             [Tie::Merged, Tie::Referred, Tie::Mailed, Tie::Phoned].into_iter().any(|tie| {
                 let common = |holders: &BTreeSet<usize>| !holders.is_disjoint(&party) && !holders.is_disjoint(trusted);
                 let mut pieces = view.ties[&tie].iter().filter(|piece| common(&piece.holders));
@@ -125,7 +125,7 @@ impl Oracle {
                 pieces.any(|piece| !self.forbidden(view, tie, piece.value.as_ref().map(|value| (value, &all)), &party, trusted))
             })
         };
-        guests.iter().filter(|guest| !fits(**guest)).map(|guest| format!("{guest} is a guest without reason")).collect()
+        unconfirmed.iter().filter(|guest| !fits(**guest)).map(|guest| format!("{guest} is a guest without reason")).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use hookpoint::storage::delivery_queue::delete_old_deliveries;
 use jiff::ToSpan;
 use serde_json::{Value, json};
 
-use super::support::{Options, Response, TestApp, ledger_of, now, post};
+use super::support::{Options, Response, TestApp, now, post, suppression_file_of};
 
 /// An application that receives webhooks. The test applies them.
 async fn receiver() -> TestApp {
@@ -21,7 +21,7 @@ async fn receiver() -> TestApp {
 /// With more lines under `[inbox]`.
 async fn receiver_with(lines: &str) -> TestApp {
     let replace = vec![("[lookup]", format!("[inbox]\nworkers = 0\n{lines}\n\n[lookup]"))];
-    TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await
+    TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await
 }
 
 fn worker(app: &TestApp) -> Worker {
@@ -66,7 +66,7 @@ async fn name(app: &TestApp, id: &str) -> String {
 
 #[tokio::test]
 async fn a_delivery_is_applied_soon_after_it_is_acknowledged() {
-    let app = TestApp::start_with(Options { opens_doors: true, ..Options::default() }).await;
+    let app = TestApp::start_with(Options { skips_verification: true, ..Options::default() }).await;
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     app.until("key=xyzzy&channelAddressType=email&address=c-1%40example.org", |response| response.body.contains("\"Anna\"")).await;
     app.stop().await;
@@ -118,7 +118,7 @@ async fn without_an_id_what_says_a_then_b_then_a_ends_as_a() {
     accepted(&app, "omneo", &omneo, &profile(10)).await;
     assert_eq!(deliveries(&app).await.len(), 5);
     work_off(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert!(points(app.by_email("p-1@example.org").await).contains("10"));
     app.stop().await;
 }
@@ -169,7 +169,7 @@ async fn who_comes_back_after_the_lease_writes_nothing() {
     assert_eq!(worker(&app).step().await.unwrap(), 0);
     app.clock.set(now() + 61.seconds());
     assert_eq!(worker(&app).step().await.unwrap(), 1);
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(name(&app, "c-1").await, "Anna");
     // Somebody repairs the data by hand. A write by the slow worker would undo this.
     sqlx::query("update records set state = replace(state::text, 'Anna', 'Mended')::json").execute(app.pool()).await.unwrap();
@@ -219,7 +219,7 @@ async fn one_that_always_fails_keeps_nobody_else_and_heals_by_replay() {
     let which = DeliveryFilter { states: Some(vec!["dead".to_owned()]), ..DeliveryFilter::default() };
     assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &which, app.clock.now()).await.unwrap(), 1);
     work_off(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(name(&app, "c-7").await, "Poison");
     app.stop().await;
 }
@@ -289,7 +289,7 @@ async fn what_is_discarded_is_not_applied_and_can_be_replayed() {
     assert_eq!(name(&app, "c-1").await, "");
     assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &all, at).await.unwrap(), 1);
     work_off(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(name(&app, "c-1").await, "Anna");
     app.stop().await;
 }
@@ -332,7 +332,7 @@ async fn what_is_done_is_forgotten_after_a_month_and_its_id_later() {
 }
 
 async fn erase_contact(app: &TestApp, id: &str) {
-    let file = SuppressionFile::new(ledger_of(&app.database));
+    let file = SuppressionFile::new(suppression_file_of(&app.database));
     let records = [RecordKey::new(SourceKind::OmnioTapContact, id).unwrap()].into();
     erase(app.pool(), &app.brand, &file, (&records, app.clock.now()), &mut |_| ()).await.unwrap();
 }
@@ -366,7 +366,7 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
     work_off(&app).await;
     assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now()).await.unwrap(), 1);
     work_off(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!((name(&app, "c-1").await.as_str(), name(&app, "c-2").await.as_str()), ("", "Bea"));
     let bodies: Vec<(String,)> = sqlx::query_as("select convert_from(body, 'UTF8') from deliveries").fetch_all(app.pool()).await.unwrap();
     assert!(bodies.len() == 1 && !bodies[0].0.contains("c-1"), "{bodies:?}");

@@ -6,13 +6,13 @@ use std::time::Duration;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::systems::{Fault, Part, Systems, Terms, Thing, World};
+use hookpoint::demo::systems::{Fault, ObjectKind, Part, SystemOptions, Systems, World};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Options, TestApp, ledger_of, now};
+use crate::support::{KEY, Options, TestApp, now, suppression_file_of};
 
 const EMAIL: &str = "ann@example.org";
 const PHONE: &str = "+31612340001";
@@ -33,8 +33,8 @@ fn contact(id: &str, first: &str, email: &str, phone: &str) -> Value {
 impl Crm {
     fn start() -> Self {
         let world = Arc::new(World::new(Clock::system()));
-        world.put(Thing::Contact, contact("c1", "Ann", EMAIL, PHONE));
-        let terms = Terms { calls: 1_000_000, ..Terms::default() };
+        world.put(ObjectKind::Contact, contact("c1", "Ann", EMAIL, PHONE));
+        let terms = SystemOptions { calls: 1_000_000, ..SystemOptions::default() };
         let systems = Systems::start(Arc::clone(&world), &Secrets::known(), terms, Clock::system()).unwrap();
         Self { systems, world }
     }
@@ -156,7 +156,7 @@ async fn known_people_are_asked_about_again_when_what_is_known_is_too_old() {
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     let mut changed = contact("c1", "Anna", EMAIL, PHONE);
     changed["updatedAt"] = json!("2026-02-01T09:00:00.000Z");
-    crm.world.put(Thing::Contact, changed);
+    crm.world.put(ObjectKind::Contact, changed);
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"], "it was asked a moment ago");
     sqlx::query("update live_queries set queried_at = queried_at - interval '20 minutes'").execute(app.pool()).await.unwrap();
     assert_eq!(names(&app.by_email(EMAIL).await), ["Anna"]);
@@ -166,7 +166,7 @@ async fn known_people_are_asked_about_again_when_what_is_known_is_too_old() {
 #[tokio::test]
 async fn whom_a_search_merely_resembles_is_nobody() {
     let crm = Crm::start();
-    crm.world.put(Thing::Contact, contact("c2", "Joanna", "jo-ann@example.org", "+31612340002"));
+    crm.world.put(ObjectKind::Contact, contact("c2", "Joanna", "jo-ann@example.org", "+31612340002"));
     let app = crm.app("unknown", "").await;
     // The system's search finds both.
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
@@ -194,7 +194,7 @@ async fn who_was_erased_is_not_brought_back_by_asking() {
     let app = crm.app("unknown", "").await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     let record = RecordKey::new(SourceKind::OmnioTapContact, "c1").unwrap();
-    let ledger = SuppressionFile::new(ledger_of(&app.database));
+    let ledger = SuppressionFile::new(suppression_file_of(&app.database));
     erase(app.pool(), &app.brand, &ledger, (&[record].into(), now()), &mut |_| ()).await.unwrap();
     sqlx::query("delete from live_queries").execute(app.pool()).await.unwrap();
     let calls = crm.calls();

@@ -86,7 +86,7 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
         assert_eq!(response.status, 202, "{}", response.head);
     }
     work_off(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     for person in &people {
         found(&app, person, format!("channelAddressType=phoneNumber&address={}", encode(&values::line(person.n))), &person.phone).await;
         found(&app, person, format!("channelAddressType=email&address={}", encode(&values::mailbox(person.n))), &person.email).await;

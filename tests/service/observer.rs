@@ -52,7 +52,7 @@ impl Met {
     }
 
     /// For populations with self-asserted records.
-    pub fn assert_enough_guests(&self) {
+    pub fn assert_enough_unconfirmed(&self) {
         for n in [self.guests_placed, self.guests_torn] {
             assert!(n >= 10, "{self:?}");
         }

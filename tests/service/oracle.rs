@@ -38,7 +38,7 @@ pub struct Person {
     /// Whether the source merged it into another record. Then it neither links nor defines identity.
     pub is_loser: bool,
     /// Whether anybody could have written it, and nobody confirmed it.
-    pub is_guest: bool,
+    pub is_unconfirmed: bool,
     /// Its identifiers.
     pub found_by: BTreeSet<Identifier>,
     /// Its identifiers that link.
@@ -210,13 +210,13 @@ impl Oracle {
     fn people(&self, ends: &BTreeMap<RecordKey, RecordKey>, hard: &mut Hard) -> Vec<Person> {
         let end = |key: &RecordKey| ends.get(key).unwrap_or(key).clone();
         let classes = self.decided_classes(&end);
-        let guests = self.guests(&end);
+        let unconfirmed = self.unconfirmed(&end);
         let mut people = Vec::new();
         for (key, live) in &self.live {
-            let (is_loser, is_guest) = (end(key) != *key, guests.contains(key));
+            let (is_loser, is_unconfirmed) = (end(key) != *key, unconfirmed.contains(key));
             // Trusted records are resolved as if no unconfirmed ones existed: only unconfirmed records know an
             // unconfirmed record's key.
-            let is_known = |id: &RecordKey| ends.contains_key(id) || (self.live.contains_key(id) && (is_guest || !guests.contains(id)));
+            let is_known = |id: &RecordKey| ends.contains_key(id) || (self.live.contains_key(id) && (is_unconfirmed || !unconfirmed.contains(id)));
             let mut links: BTreeSet<Identifier> = live.identifiers.values.clone();
             links.retain(|value| !is_loser && live.identifiers.may_link(value) && !self.rules.blocklist.blocks(value));
             let referred: Vec<RecordKey> = links.iter().filter_map(Identifier::referred_record).collect();
@@ -242,7 +242,7 @@ impl Oracle {
                 key: key.clone(),
                 name: live.name.clone(),
                 is_loser,
-                is_guest,
+                is_unconfirmed,
                 found_by: live.identifiers.values.clone(),
                 links,
                 said_at: live.said_at.clone(),
@@ -257,7 +257,7 @@ impl Oracle {
 
     /// Existing records that anybody could have written. A decision that two records are the same person confirms both.
     /// If a record is gone, it confirms the record that it was merged into.
-    fn guests(&self, end: &dyn Fn(&RecordKey) -> RecordKey) -> BTreeSet<RecordKey> {
+    fn unconfirmed(&self, end: &dyn Fn(&RecordKey) -> RecordKey) -> BTreeSet<RecordKey> {
         let named = self.decisions.iter().filter(|decision| decision.same).flat_map(|decision| [&decision.left, &decision.right]);
         let confirmed: BTreeSet<RecordKey> = named.map(|key| if self.live.contains_key(key) { key.clone() } else { end(key) }).collect();
         self.live.keys().filter(|key| self.rules.self_asserted.contains(&key.kind) && !confirmed.contains(*key)).cloned().collect()
@@ -278,9 +278,9 @@ impl Oracle {
 
     /// The effect of decisions. Among trusted records it is the same with and without unconfirmed ones.
     fn decided(&self, people: &[Person], ends: &BTreeMap<RecordKey, RecordKey>) -> (Vec<BTreeSet<usize>>, BTreeSet<(usize, usize)>) {
-        let (same, mut apart) = self.decided_among(people, ends, |person| !person.is_guest);
+        let (same, mut apart) = self.decided_among(people, ends, |person| !person.is_unconfirmed);
         let (_, of_all) = self.decided_among(people, ends, |_| true);
-        apart.extend(of_all.into_iter().filter(|(a, b)| people[*a].is_guest || people[*b].is_guest));
+        apart.extend(of_all.into_iter().filter(|(a, b)| people[*a].is_unconfirmed || people[*b].is_unconfirmed));
         (same, apart)
     }
 
@@ -340,12 +340,12 @@ impl Oracle {
     /// Resolves trusted records first, as if no others existed. Then each group of unconfirmed records joins the one
     /// trusted cluster that it fits. The groups that fit none or several are resolved among themselves.
     fn customers(&self, view: &mut View) -> Vec<Cluster> {
-        let of_sort = |is_guest: bool| (0..view.people.len()).filter(|n| view.people[*n].is_guest == is_guest).collect::<Cluster>();
-        let (trusted, guests) = (of_sort(false), of_sort(true));
+        let of_sort = |is_unconfirmed: bool| (0..view.people.len()).filter(|n| view.people[*n].is_unconfirmed == is_unconfirmed).collect::<Cluster>();
+        let (trusted, unconfirmed) = (of_sort(false), of_sort(true));
         let mut customers = self.clusters(view, &trusted);
         let clusters = customers.clone();
         let (mut others, mut placed) = (Cluster::new(), Vec::new());
-        for party in self.level(view, Tie::Merged, &singles(&guests)) {
+        for party in self.level(view, Tie::Merged, &singles(&unconfirmed)) {
             match self.place(view, &clusters, &party) {
                 Some(cluster) => placed.push((cluster, party)),
                 None => others.extend(party),

@@ -103,7 +103,7 @@ async fn any_order_batching_and_repetition_of_a_population_gives_the_same_bytes(
     }
     met.assert_enough();
     met.assert_enough_crossings();
-    met.assert_enough_guests();
+    met.assert_enough_unconfirmed();
     app.stop().await;
 }
 
@@ -170,7 +170,7 @@ async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
 fn describe(person: &Person) -> String {
     let values = |values: &BTreeSet<Identifier>| values.iter().map(|value| value.value.as_str()).collect::<Vec<&str>>().join(" ");
     let ids: Vec<String> = person.unique_ids.values().flatten().map(ToString::to_string).collect();
-    let (key, name, guest) = (&person.key, person.name.key(), person.is_guest);
+    let (key, name, guest) = (&person.key, person.name.key(), person.is_unconfirmed);
     format!("{key}: {name:?}, guest {guest}, found by {}, linked by {}, ids {ids:?}", values(&person.found_by), values(&person.links))
 }
 
@@ -184,7 +184,7 @@ async fn no_customer_ever_holds_a_forbidden_pair() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_customer_ever_holds_a_forbidden_pair_because_of_what_anybody_wrote() {
     let met = hold_every_batch_against_the_oracle(strict("\"omneo.profile\", \"omnilab.participant\"", 1_000, PARTICIPANTS), 11..=19).await;
-    met.assert_enough_guests();
+    met.assert_enough_unconfirmed();
 }
 
 async fn hold_every_batch_against_the_oracle(options: Options, seeds: RangeInclusive<u64>) -> Met {
@@ -216,7 +216,7 @@ async fn resolving_everything_gives_what_resolving_the_touched_components_gave()
 #[tokio::test(flavor = "multi_thread")]
 async fn resolving_everything_gives_the_same_where_anybody_may_write() {
     let met = make_everything_anew_in_between(strict("\"omneo.profile\"", 1_000, PARTICIPANTS), 21..=29).await;
-    met.assert_enough_guests();
+    met.assert_enough_unconfirmed();
 }
 
 async fn make_everything_anew_in_between(options: Options, seeds: RangeInclusive<u64>) -> Met {

@@ -17,7 +17,7 @@ use hookpoint::storage::pool::Pool;
 use jiff::{Timestamp, ToSpan};
 use uuid::Uuid;
 
-use crate::load::{Turnstile, contact, fill, rows_read, sequential_scans};
+use crate::load::{CountingProxy, contact, fill, rows_read, sequential_scans};
 use crate::support::{TestApp, scratch, socket_directory, until_used_by};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +33,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
     until_used_by(0, &name).await;
     let counting = Database::open(&place, size, false).await.unwrap();
     let directory = scratch().join(format!("hookpoint-test-{}", std::process::id())).join("turnstile");
-    let turnstile = Turnstile::open(&directory, &socket_directory());
+    let turnstile = CountingProxy::open(&directory, &socket_directory());
     let place = Place::Server(Url(format!("postgres://hookpoint@localhost/{name}?host={}", directory.display())));
     let database = Database::open(&place, size, false).await.unwrap();
     // The first change prepares statements.
@@ -97,7 +97,8 @@ async fn flood(pool: &Pool, brand_id: i32, count: u32) {
         )
     };
     // Autovacuum must not collect statistics about these tables meanwhile.
-    let unseen = ["deliveries", "follow_ups", "suppression_hashes"].map(|table| format!("alter table {table} set (autovacuum_enabled = off);")).concat();
+    let unseen =
+        ["deliveries", "follow_ups", "suppression_hashes"].map(|table| format!("alter table {table} set (autovacuum_enabled = off);")).concat();
     let statements =
         [unseen, "set session_replication_role = replica;".to_owned(), fill(brand_id + 1, "done"), "analyze;".to_owned(), fill(brand_id, "pending")]
             .concat();

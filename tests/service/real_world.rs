@@ -42,7 +42,7 @@ async fn omniotap(app: &TestApp, entity: &str, action: &str, envelope: Value, da
 
 /// The only customer of an address or id, looked up with this query.
 async fn customer(app: &TestApp, query: &str) -> Option<Value> {
-    app.heard().await;
+    app.wait_until_current().await;
     let mut customers = app.customers(query).await;
     assert!(customers.len() < 2, "{query}: {customers:?}");
     customers.pop()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookpoint::storage::database::{Place, Url};
 
-use crate::load::{Turnstile, contact};
+use crate::load::{CountingProxy, contact};
 use crate::support::{KEY, Options, Response, TestApp, encode, scratch, server, socket_directory};
 
 async fn second(app: &TestApp) -> TestApp {
@@ -32,7 +32,7 @@ async fn a_change_on_one_is_seen_on_the_other_and_so_is_one_of_very_many() {
     for (people, minute, is_called) in [(3, 0, "Anna"), (3, 1, "Bo"), (400, 2, "Cleo"), (400, 3, "Dirk")] {
         name(&one, people, minute, is_called).await;
         for app in [&one, &other] {
-            app.heard().await;
+            app.wait_until_current().await;
             for n in [0, 2, people - 1] {
                 let response = app.ask(&query(n)).await;
                 assert!(named(is_called)(&response), "{n}: {}", response.body);
@@ -55,8 +55,8 @@ async fn a_replica_whose_listener_is_cut_learns_what_it_missed() {
     for (minute, is_called) in [(1, "Bo"), (2, "Cleo"), (3, "Dirk")] {
         let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1 and query ilike 'listen%'";
         // Both listen again, and have missed nothing so far.
-        one.heard().await;
-        other.heard().await;
+        one.wait_until_current().await;
+        other.wait_until_current().await;
         let (cut,): (i64,) = sqlx::query_as(cut).bind(&one.database).fetch_one(&server).await.unwrap();
         assert_eq!(cut, 2, "both listened");
         name(&one, 2, minute, is_called).await;
@@ -71,12 +71,12 @@ async fn a_replica_whose_listener_is_cut_learns_what_it_missed() {
 async fn a_replica_that_hears_nothing_more_stops_trusting_what_it_remembers() {
     let one = TestApp::start().await;
     let directory = scratch().join(format!("hookpoint-test-{}", std::process::id())).join("mute");
-    let door = Turnstile::open(&directory, &socket_directory());
+    let door = CountingProxy::open(&directory, &socket_directory());
     let through = Place::Server(Url(format!("postgres://hookpoint@localhost/{}?host={}", one.database, directory.display())));
     let listener_disconnected = TestApp::start_with(Options { place: Some((through, one.database.clone())), ..Options::default() }).await;
     name(&one, 1, 0, "Anna").await;
     listener_disconnected.until(&query(0), named("Anna")).await;
-    listener_disconnected.heard().await;
+    listener_disconnected.wait_until_current().await;
     door.mute(true);
     name(&one, 1, 1, "Bo").await;
     one.until(&query(0), named("Bo")).await;

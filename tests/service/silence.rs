@@ -63,7 +63,7 @@ impl Stage {
         let direct = PgPoolOptions::new().max_connections(2).connect(url_of(&place)).await.unwrap();
         count_endings(&direct).await;
         let (wire, replace) = (Wire::lay().await, served(&format!("[brands.{slug}]\n\n")));
-        let options = Options { replace, place: Some((wire.to(&name), name)), opens_doors: true, runs_as_served: true };
+        let options = Options { replace, place: Some((wire.to(&name), name)), skips_verification: true, runs_as_served: true };
         let app = TestApp::start_with(options).await;
         let brand = brand_of(&app, slug);
         app.key(&brand, slug, None).await;
@@ -72,7 +72,7 @@ impl Stage {
             let people = (0..COLD).map(person).collect();
             hookpoint::ingest::apply::apply(app.pool(), &brand, people).await.unwrap();
         }
-        app.heard().await;
+        app.wait_until_current().await;
         app.until(&format!("key={slug}&primaryID=warm-up"), |response| response.status == 200).await;
         // As after a busy day: all connections for lookups are open.
         let queries: Vec<String> = (0..40).map(|n| format!("key={slug}&primaryID=nobody-{n}")).collect();
@@ -295,7 +295,7 @@ async fn hang(place: &Place, brand: &Brand) -> PgConnection {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_that_hang_hold_up_nobody_but_their_own_brands() {
-    let options = Options { replace: served("[brands.a]\n\n[brands.b]\n\n[brands.c]\n\n"), opens_doors: true, ..Options::default() };
+    let options = Options { replace: served("[brands.a]\n\n[brands.b]\n\n[brands.c]\n\n"), skips_verification: true, ..Options::default() };
     let app = TestApp::start_with(Options { runs_as_served: true, ..options }).await;
     let address = app.application.address;
     for slug in ["a", "b", "c"] {

@@ -170,13 +170,13 @@ pub struct Options {
     /// The database of another application.
     pub place: Option<(Place, String)>,
     /// Whether webhooks of every source are accepted without verification.
-    pub opens_doors: bool,
+    pub skips_verification: bool,
     /// Whether time passes, and Postgres is connected as the settings say: for tests of waiting and time-outs.
     pub runs_as_served: bool,
 }
 
 /// The suppression file of the applications on a database.
-pub fn ledger_of(database: &str) -> PathBuf {
+pub fn suppression_file_of(database: &str) -> PathBuf {
     scratch().join(format!("hookpoint-test-{}", std::process::id())).join("ledgers").join(format!("{database}.jsonl"))
 }
 
@@ -223,23 +223,23 @@ impl TestApp {
     }
 
     pub async fn start_with(options: Options) -> Self {
-        let app = Self::start_with_open_door(options).await;
+        let app = Self::start_without_warm_up(options).await;
         app.until(&format!("key={KEY}&primaryID=warm-up"), |response| response.status == 200).await;
         app
     }
 
     /// Starts without a warm-up lookup, for settings under which the service would reject it.
-    pub async fn start_with_open_door(options: Options) -> Self {
+    pub async fn start_without_warm_up(options: Options) -> Self {
         logs();
         let mut settings = settings(&options.replace);
-        if options.opens_doors {
+        if options.skips_verification {
             settings.brands.iter_mut().for_each(open_doors);
         }
         let (place, name) = match options.place {
             Some(place) => place,
             None => database().await,
         };
-        settings.file.erasure.suppression_file = ledger_of(&name).display().to_string();
+        settings.file.erasure.suppression_file = suppression_file_of(&name).display().to_string();
         let clock = if options.runs_as_served { Clock::system() } else { Clock::frozen(now()) };
         let size = if options.runs_as_served { settings.pool_size() } else { SIZE };
         let store = Database::open(&place, size, false).await.unwrap();
@@ -258,12 +258,12 @@ impl TestApp {
     pub async fn demo() -> Self {
         let app = Self::start().await;
         app.apply(story_changes(&app.brand)).await;
-        app.heard().await;
+        app.wait_until_current().await;
         app
     }
 
     /// Waits until the application has processed the notifications of all applied changes.
-    pub async fn heard(&self) {
+    pub async fn wait_until_current(&self) {
         tokio::time::timeout(Duration::from_secs(60), self.application.catch_up()).await.expect("it hears").unwrap();
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge};
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::systems::{CLIENT_ID, Envelope, Fault, PARTICIPANT, Part, Systems, Terms, Thing, World, omnilab};
+use hookpoint::demo::systems::{CLIENT_ID, Envelope, Fault, ObjectKind, PARTICIPANT, Part, SystemOptions, Systems, World, omnilab};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
@@ -22,7 +22,7 @@ use hookpoint::sync::{ProgressEvent, RunEnd, SyncMode, SyncRunner};
 use hookpoint::upstream::UpstreamClients;
 use serde_json::{Value, json};
 
-use crate::support::{Options, TestApp, ledger_of};
+use crate::support::{Options, TestApp, suppression_file_of};
 
 /// Two systems with some people, an application without webhooks, and the runner of the sync.
 pub struct Traversal {
@@ -50,9 +50,9 @@ impl Traversal {
     pub async fn start(contacts: usize) -> Self {
         let world = Arc::new(World::new(Clock::system()));
         for n in 0..contacts {
-            world.put(Thing::Contact, contact(n));
+            world.put(ObjectKind::Contact, contact(n));
         }
-        let terms = Terms { calls: 1_000_000, ..Terms::default() };
+        let terms = SystemOptions { calls: 1_000_000, ..SystemOptions::default() };
         let secrets = Secrets::known();
         let systems = Systems::start(Arc::clone(&world), &secrets, terms, Clock::system()).unwrap();
         let api = |source: Source, key: &str| {
@@ -111,7 +111,7 @@ client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"
     }
 
     pub async fn is_known(&self, email: &str) -> bool {
-        self.app.heard().await;
+        self.app.wait_until_current().await;
         !self.app.by_email(email).await.is_empty()
     }
 
@@ -127,7 +127,7 @@ async fn every_page_is_walked_through_and_a_second_pass_finds_nothing_to_mend() 
     assert_eq!(scan.contacts().await, (47, 47, 0, None, String::new()));
     assert!(scan.is_known("p46@example.org").await);
     for envelope in [Envelope::Bare, Envelope::Named, Envelope::Items, Envelope::Pagination] {
-        scan.systems.change_terms(|terms| terms.envelope = envelope);
+        scan.systems.change_options(|terms| terms.envelope = envelope);
         assert_eq!(scan.contacts().await, (47, 0, 0, Some(0.0), String::new()), "{envelope:?}");
     }
     scan.stop().await;
@@ -140,9 +140,9 @@ async fn what_webhooks_missed_is_found_repaired_and_told() {
     let mut changed = contact(3);
     changed["email"] = json!("new@example.org");
     changed["updatedAt"] = json!("2026-02-01T09:00:00.000Z");
-    scan.world.put(Thing::Contact, changed);
-    scan.world.put(Thing::Contact, contact(40));
-    scan.world.remove(Thing::Contact, "c7");
+    scan.world.put(ObjectKind::Contact, changed);
+    scan.world.put(ObjectKind::Contact, contact(40));
+    scan.world.remove(ObjectKind::Contact, "c7");
     let (scanned, changed, deleted, drift, _) = scan.contacts().await;
     assert_eq!((scanned, changed, deleted), (40, 2, 1));
     assert!((drift.unwrap() - 3.0 / 41.0).abs() < 0.001, "{drift:?}");
@@ -183,7 +183,7 @@ async fn who_is_missing_from_a_list_but_still_there_stays() {
 async fn when_too_many_are_gone_a_fault_is_believed() {
     let scan = Traversal::start(60).await;
     scan.contacts().await;
-    (0..30).for_each(|n| drop(scan.world.remove(Thing::Contact, &format!("c{n}"))));
+    (0..30).for_each(|n| drop(scan.world.remove(ObjectKind::Contact, &format!("c{n}"))));
     let (_, _, deleted, _, note) = scan.contacts().await;
     assert_eq!(deleted, 0);
     assert!(note.contains("30 of 60"), "{note}");
@@ -194,13 +194,13 @@ async fn when_too_many_are_gone_a_fault_is_believed() {
 #[tokio::test]
 async fn whom_the_source_merged_away_is_not_gone() {
     let scan = Traversal::start(0).await;
-    scan.world.put(Thing::Profile, profile(1));
-    scan.world.put(Thing::Profile, profile(2));
+    scan.world.put(ObjectKind::Profile, profile(1));
+    scan.world.put(ObjectKind::Profile, profile(2));
     scan.scan(Source::Omneo, "profiles").await;
     let key = |n: usize| RecordKey::new(SourceKind::OmneoProfile, &format!("00000000-0000-4000-8000-{n:012}")).unwrap();
     let at = "2026-02-01T09:00:00Z".parse().unwrap();
     scan.app.apply(vec![Change::Merge(SourceMerge { loser: key(2), winner: key(1), at })]).await;
-    scan.world.remove(Thing::Profile, &key(2).id);
+    scan.world.remove(ObjectKind::Profile, &key(2).id);
     assert!(scan.is_known("b2@example.org").await);
     assert!(matches!(scan.scan(Source::Omneo, "profiles").await, RunEnd::Complete { deleted: 0, .. }));
     assert!(scan.is_known("b2@example.org").await, "the loser's address still finds the winner");
@@ -228,7 +228,7 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
     assert!(scan.row_of("contacts").await.is_first_under_way());
     scan.systems.clear_faults();
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
-    scan.systems.forget_arrivals();
+    scan.systems.clear_request_log();
     let RunEnd::Complete { progress, drift: None, .. } = second.scan(stream, SyncMode::Full, &|_| {}).await.unwrap() else { panic!() };
     assert!(progress.scanned == 90 && scan.systems.arrivals(Source::OmnioTap).len() <= 4, "{progress:?}");
     assert!(scan.is_known("p0@example.org").await && scan.is_known("p89@example.org").await);
@@ -266,11 +266,11 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
 async fn who_was_gone_and_is_there_again_is_known_again_and_the_list_is_walked_once() {
     let scan = Traversal::start(40).await;
     scan.contacts().await;
-    scan.world.remove(Thing::Contact, "c7");
+    scan.world.remove(ObjectKind::Contact, "c7");
     assert_eq!(scan.contacts().await.2, 1);
     assert!(!scan.is_known("p7@example.org").await);
     // With its unchanged timestamp.
-    scan.world.put(Thing::Contact, contact(7));
+    scan.world.put(ObjectKind::Contact, contact(7));
     let (scanned, changed, _, drift, _) = scan.contacts().await;
     assert_eq!((scanned, changed), (40, 1));
     assert!(drift.unwrap() > 0.0);
@@ -284,7 +284,7 @@ async fn a_list_with_somebody_erased_in_it_is_walked_once_and_brings_nobody_back
     let scan = Traversal::start(40).await;
     scan.contacts().await;
     let record = RecordKey::new(SourceKind::OmnioTapContact, "c7").unwrap();
-    let ledger = SuppressionFile::new(ledger_of(&scan.app.database));
+    let ledger = SuppressionFile::new(suppression_file_of(&scan.app.database));
     erase(scan.app.pool(), &scan.app.brand, &ledger, (&[record].into(), scan.app.clock.now()), &mut |_| ()).await.unwrap();
     assert_eq!(scan.contacts().await, (40, 0, 0, Some(0.0), String::new()));
     assert!(!scan.is_known("p7@example.org").await);
@@ -310,7 +310,7 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
     assert_eq!(cancel_streams(scan.app.pool(), scan.app.brand.id(), None, None, scan.app.clock.now()).await.unwrap(), 1);
     scan.systems.clear_faults();
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
-    scan.systems.forget_arrivals();
+    scan.systems.clear_request_log();
     let RunEnd::Complete { progress, .. } = scan.runner(Source::OmnioTap).scan(stream, SyncMode::Full, &|_| {}).await.unwrap() else { panic!() };
     assert_eq!(progress.scanned, 90, "a new run, from the beginning");
     scan.stop().await;
@@ -318,7 +318,7 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
 
 /// Runs everything that is due at a source, as the service does. Returns the number of calls.
 async fn walk_due_at(scan: &Traversal, source: Source) -> usize {
-    scan.systems.forget_arrivals();
+    scan.systems.clear_request_log();
     run_due_streams(&scan.runner(source), &SyncSettings::default(), ScheduleKind::Full).await.unwrap();
     scan.systems.arrivals(source).len()
 }
@@ -366,9 +366,9 @@ async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked
         // The webhook about the cancellation is lost.
         object["booking_status"] = json!("CANCELLED");
         object["cancelled_at"] = json!("2026-04-03T09:00:00.000Z");
-        scan.world.put(Thing::Appointment, object);
+        scan.world.put(ObjectKind::Appointment, object);
     }
-    scan.systems.forget_arrivals();
+    scan.systems.clear_request_log();
     let ended = scan.scan(Source::OmniLab, "bookings").await;
     let RunEnd::Complete { progress, .. } = ended else { panic!("{ended:?}") };
     let mut db = scan.app.pool().acquire().await.unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hookpoint::customer::model::source::Source;
 use hookpoint::customer::model::source::Source::{Omneo, OmniLab, OmnioTap, Syncaroo};
-use hookpoint::demo::systems::{Envelope, Fault, PARTICIPANT, Part, Thing};
+use hookpoint::demo::systems::{Envelope, Fault, ObjectKind, PARTICIPANT, Part};
 use hookpoint::sources::api::ApiRequest;
 use hookpoint::sources::omnilab::bookings_of;
 use hookpoint::upstream::CallError;
@@ -19,7 +19,7 @@ const AT: &str = "2026-01-01T00:00:00.000Z";
 
 fn contacts(stage: &Stage, count: usize) {
     for n in 0..count {
-        stage.world.put(Thing::Contact, json!({"id": format!("contact-{n:04}"), "email": format!("c{n}@example.org"), "updatedAt": AT}));
+        stage.world.put(ObjectKind::Contact, json!({"id": format!("contact-{n:04}"), "email": format!("c{n}@example.org"), "updatedAt": AT}));
     }
 }
 
@@ -29,7 +29,7 @@ fn appointments(stage: &Stage, count: usize) {
             "booking": format!("bk_{n}"), "booking_status": "CONFIRMED", "booked_at": AT, "activity": "Styling session",
             PARTICIPANT: {"external_id": "CONTACT-1"}
         });
-        stage.world.put(Thing::Appointment, booking);
+        stage.world.put(ObjectKind::Appointment, booking);
     }
 }
 
@@ -47,10 +47,10 @@ fn stage() -> Stage {
     contacts(&stage, 3);
     appointments(&stage, 2);
     let profile = json!({"id": "p1", "first_name": "Thomas", "email": "thomas@example.org", "mobile_phone_e164": "+31612312311", "point_balance": 7});
-    stage.world.put(Thing::Profile, profile);
-    stage.world.put(Thing::Location, json!({"id": "loc", "name": "Amsterdam"}));
-    stage.world.put(Thing::Resource, json!({"id": "res", "name": "Meeting room Amstel", "type": "meeting-room", "location": {"id": "loc"}}));
-    stage.world.put(Thing::Booking, booking());
+    stage.world.put(ObjectKind::Profile, profile);
+    stage.world.put(ObjectKind::Location, json!({"id": "loc", "name": "Amsterdam"}));
+    stage.world.put(ObjectKind::Resource, json!({"id": "res", "name": "Meeting room Amstel", "type": "meeting-room", "location": {"id": "loc"}}));
+    stage.world.put(ObjectKind::Booking, booking());
     stage
 }
 
@@ -70,7 +70,7 @@ fn question(line: &Line, source: Source) -> ApiRequest {
 async fn every_page_of_a_list_is_walked_in_every_envelope() {
     for envelope in [Envelope::Pagination, Envelope::Bare, Envelope::Named, Envelope::Items] {
         let line = Line::open(Stage::open()).await;
-        line.stage.systems.change_terms(|terms| terms.envelope = envelope);
+        line.stage.systems.change_options(|terms| terms.envelope = envelope);
         let scan = async || line.scan(OmnioTap, line.first(OmnioTap, "contacts")).await;
         assert_eq!(scan().await, (Vec::new(), 1), "{envelope:?}: nobody");
         for (count, most) in [(1, 1), (199, 1), (200, 1), (201, 2), (450, 3)] {
@@ -90,7 +90,7 @@ async fn a_list_whose_pages_are_smaller_than_asked_for_is_walked_to_its_end() {
     for envelope in [Envelope::Pagination, Envelope::Named] {
         let line = Line::open(Stage::open()).await;
         contacts(&line.stage, 100);
-        line.stage.systems.change_terms(|terms| (terms.max_page, terms.envelope) = (30, envelope));
+        line.stage.systems.change_options(|terms| (terms.max_page, terms.envelope) = (30, envelope));
         let (there, pages) = line.scan(OmnioTap, line.first(OmnioTap, "contacts")).await;
         assert!(there.len() == 100 && pages <= 5, "{envelope:?}: {} on {pages}", there.len());
         line.close().await;
@@ -101,7 +101,7 @@ async fn a_list_whose_pages_are_smaller_than_asked_for_is_walked_to_its_end() {
 async fn links_are_followed_to_the_last_page() {
     let line = Line::open(stage()).await;
     for n in 1..=1_000 {
-        line.stage.world.put(Thing::Transaction, json!({"id": n, "profile_id": "p1", "total": 1, "updated_at": "2026-01-01 00:00:00"}));
+        line.stage.world.put(ObjectKind::Transaction, json!({"id": n, "profile_id": "p1", "total": 1, "updated_at": "2026-01-01 00:00:00"}));
     }
     let (there, pages) = line.scan(Omneo, line.first(Omneo, "transactions")).await;
     assert_eq!((there.len(), pages), (1_000, 2));
@@ -125,7 +125,7 @@ async fn the_bookings_of_a_participant_are_walked() {
 async fn a_booking_that_a_webhook_names_is_asked_for_with_its_places() {
     let line = Line::open(stage()).await;
     for names_places in [true, false] {
-        line.stage.systems.change_terms(|terms| terms.names_places = names_places);
+        line.stage.systems.change_options(|terms| terms.names_places = names_places);
         let url = format!("{}/555/locations/loc/resources/res/bookings/{}", line.stage.systems.base_url(Syncaroo), booking()["id"].as_str().unwrap());
         let ask = hint(&line, &url).pop().unwrap();
         let heard = line.call(Syncaroo, &ask).await.unwrap();
@@ -292,10 +292,10 @@ fn origin(stage: &Stage, source: Source) -> String {
 async fn links_that_lead_elsewhere_are_not_followed() {
     let (elsewhere, line) = (Stage::open(), Line::open(stage()).await);
     for n in 1..=1_200 {
-        line.stage.world.put(Thing::Transaction, json!({"id": n, "profile_id": "p1", "updated_at": "2026-01-01 00:00:00"}));
+        line.stage.world.put(ObjectKind::Transaction, json!({"id": n, "profile_id": "p1", "updated_at": "2026-01-01 00:00:00"}));
     }
     let away = origin(&elsewhere, Omneo);
-    line.stage.systems.change_terms(|terms| terms.links_lead_to = Some(away));
+    line.stage.systems.change_options(|terms| terms.links_lead_to = Some(away));
     let (there, pages) = line.scan(Omneo, line.first(Omneo, "transactions")).await;
     assert_eq!((there.len(), pages), (1_200, 3), "pages are numbered as well");
     assert_no_visitor(&elsewhere);
@@ -306,7 +306,7 @@ async fn links_that_lead_elsewhere_are_not_followed() {
 #[tokio::test]
 async fn a_url_of_a_webhook_that_leads_elsewhere_is_not_called() {
     let (elsewhere, line) = (Stage::open(), Line::open(stage()).await);
-    elsewhere.world.put(Thing::Booking, booking());
+    elsewhere.world.put(ObjectKind::Booking, booking());
     let path = "/api/v1/555/locations/loc/resources/res/bookings/1";
     let (here, there) = (origin(&line.stage, Syncaroo), origin(&elsewhere, Syncaroo));
     let port = there.rsplit(':').next().unwrap();

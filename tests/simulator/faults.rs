@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hookpoint::customer::model::source::Source::{OmniLab, OmnioTap};
-use hookpoint::demo::systems::{Fault, Part, Thing};
+use hookpoint::demo::systems::{Fault, ObjectKind, Part};
 use serde_json::json;
 
 use crate::support::Stage;
@@ -13,7 +13,7 @@ const A_WHILE: Duration = Duration::from_millis(300);
 
 fn stage() -> Stage {
     let stage = Stage::open();
-    (0..5).for_each(|n| stage.world.put(Thing::Contact, json!({"id": n, "email": "thomas@example.org"})));
+    (0..5).for_each(|n| stage.world.put(ObjectKind::Contact, json!({"id": n, "email": "thomas@example.org"})));
     stage
 }
 

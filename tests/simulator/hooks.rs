@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{PARTICIPANT, Thing};
+use hookpoint::demo::systems::{ObjectKind, PARTICIPANT};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -70,18 +70,18 @@ async fn stage(receiver: &Receiver) -> Stage {
 async fn every_change_is_told_signed_as_its_system_signs() {
     let receiver = Receiver::open(0).await;
     let stage = stage(&receiver).await;
-    stage.world.change(Thing::Contact, &json!({"id": "c", "email": "a@example.org"}));
+    stage.world.change(ObjectKind::Contact, &json!({"id": "c", "email": "a@example.org"}));
     stage.systems.webhooks_settled().await;
-    stage.world.edit(Thing::Contact, "c", |contact| contact["email"] = json!("b@example.org"));
+    stage.world.edit(ObjectKind::Contact, "c", |contact| contact["email"] = json!("b@example.org"));
     stage.systems.webhooks_settled().await;
-    stage.world.delete(Thing::Contact, "c");
+    stage.world.delete(ObjectKind::Contact, "c");
     stage.systems.webhooks_settled().await;
-    stage.world.put(Thing::Profile, json!({"id": "p", "first_name": "Thomas", "point_balance": 7}));
-    stage.world.change(Thing::Transaction, &json!({"id": 1, "profile_id": "p"}));
+    stage.world.put(ObjectKind::Profile, json!({"id": "p", "first_name": "Thomas", "point_balance": 7}));
+    stage.world.change(ObjectKind::Transaction, &json!({"id": 1, "profile_id": "p"}));
     stage.systems.webhooks_settled().await;
-    stage.world.change(Thing::Appointment, &json!({"booking": "bk", "booking_status": "CONFIRMED", PARTICIPANT: {"external_id": "C-1"}}));
+    stage.world.change(ObjectKind::Appointment, &json!({"booking": "bk", "booking_status": "CONFIRMED", PARTICIPANT: {"external_id": "C-1"}}));
     stage.systems.webhooks_settled().await;
-    stage.world.change(Thing::Booking, &json!({"id": "bo", "resource": {"id": "res", "type": "hot-desk"}, "location": {"id": "loc"}}));
+    stage.world.change(ObjectKind::Booking, &json!({"id": "bo", "resource": {"id": "res", "type": "hot-desk"}, "location": {"id": "loc"}}));
     stage.systems.webhooks_settled().await;
     let taken = receiver.taken.lock().unwrap().clone();
     let heads: Vec<&str> = taken.iter().map(|(head, _)| head.as_str()).collect();
@@ -109,7 +109,7 @@ async fn every_change_is_told_signed_as_its_system_signs() {
 async fn a_webhook_that_is_refused_comes_again() {
     let receiver = Receiver::open(2).await;
     let stage = stage(&receiver).await;
-    stage.world.change(Thing::Contact, &json!({"id": "c"}));
+    stage.world.change(ObjectKind::Contact, &json!({"id": "c"}));
     stage.systems.webhooks_settled().await;
     assert_eq!(receiver.bodies().len(), 1);
     stage.close().await;
@@ -120,9 +120,9 @@ async fn of_a_thousand_as_many_are_lost_as_wanted() {
     let receiver = Receiver::open(0).await;
     let stage = stage(&receiver).await;
     stage.systems.lose_webhooks(Source::OmnioTap, 50);
-    (0..200).for_each(|n| stage.world.change(Thing::Contact, &json!({"id": n})));
+    (0..200).for_each(|n| stage.world.change(ObjectKind::Contact, &json!({"id": n})));
     stage.systems.webhooks_settled().await;
-    assert_eq!((receiver.bodies().len(), stage.world.count(Thing::Contact)), (190, 200));
+    assert_eq!((receiver.bodies().len(), stage.world.count(ObjectKind::Contact)), (190, 200));
     stage.close().await;
 }
 
@@ -130,8 +130,8 @@ async fn of_a_thousand_as_many_are_lost_as_wanted() {
 async fn what_is_only_put_there_is_told_to_nobody() {
     let receiver = Receiver::open(0).await;
     let stage = stage(&receiver).await;
-    stage.world.put(Thing::Contact, json!({"id": "c"}));
-    stage.world.remove(Thing::Contact, "c");
+    stage.world.put(ObjectKind::Contact, json!({"id": "c"}));
+    stage.world.remove(ObjectKind::Contact, "c");
     stage.systems.webhooks_settled().await;
     assert_eq!(receiver.bodies(), Vec::<Value>::new());
     stage.close().await;

@@ -1,7 +1,7 @@
 //! Omneo, as its reference describes it: profiles and their objects, lists with links, merges.
 
 use hookpoint::customer::model::source::Source::Omneo;
-use hookpoint::demo::systems::Thing;
+use hookpoint::demo::systems::ObjectKind;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -23,10 +23,10 @@ fn transaction(id: u32, profile: &str) -> Value {
 
 fn stage() -> Stage {
     let stage = Stage::open();
-    stage.world.put(Thing::Profile, profile("p1", "thomas@example.org", "+31612312311"));
-    stage.world.put(Thing::Profile, profile("p2", "anna@example.org", "+31611111111"));
-    stage.world.put(Thing::Identity, json!({"id": 1, "profile_id": "p1", "handle": "loyalty_card", "identifier": "4711", "merged_from": null}));
-    (1..=40).for_each(|id| stage.world.put(Thing::Transaction, transaction(id, if id % 4 == 0 { "p2" } else { "p1" })));
+    stage.world.put(ObjectKind::Profile, profile("p1", "thomas@example.org", "+31612312311"));
+    stage.world.put(ObjectKind::Profile, profile("p2", "anna@example.org", "+31611111111"));
+    stage.world.put(ObjectKind::Identity, json!({"id": 1, "profile_id": "p1", "handle": "loyalty_card", "identifier": "4711", "merged_from": null}));
+    (1..=40).for_each(|id| stage.world.put(ObjectKind::Transaction, transaction(id, if id % 4 == 0 { "p2" } else { "p1" })));
     stage
 }
 
@@ -99,7 +99,7 @@ async fn profiles_are_found_by_address_identity_and_time() {
     assert_eq!(found("/profiles?filter[email]=nobody%40example.org").await, "");
     assert_eq!(found("/identities/search-profile/4711").await, "p1");
     assert_eq!(found("/identities/search-profile/4712").await, "");
-    stage.world.put(Thing::Profile, json!({"id": "p3", "email": "new@example.org", "updated_at": "2026-06-01 00:00:00"}));
+    stage.world.put(ObjectKind::Profile, json!({"id": "p3", "email": "new@example.org", "updated_at": "2026-06-01 00:00:00"}));
     assert_eq!(found("/profiles?filter[updated_at][gte]=2026-06-01%2000:00:00").await, "p3");
     assert_eq!(found("/profiles?filter[updated_at][lt]=2026-06-01T00:00:00Z").await, "p1 p2");
     assert_eq!(stage.get(Omneo, "/profiles?filter[shoe_size]=46").await.status(), 400);

@@ -1,7 +1,7 @@
 //! OmniLab, as its guides describe it: tokens that expire, the bookings of one contact, and their cancellation.
 
 use hookpoint::customer::model::source::Source::OmniLab;
-use hookpoint::demo::systems::{PARTICIPANT, Thing};
+use hookpoint::demo::systems::{ObjectKind, PARTICIPANT};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn booking(n: u32, status: &str) -> Value {
 
 fn stage() -> Stage {
     let stage = Stage::open();
-    (1..=20).for_each(|n| stage.world.put(Thing::Appointment, booking(n, if n % 5 == 0 { "WAITLIST" } else { "CONFIRMED" })));
+    (1..=20).for_each(|n| stage.world.put(ObjectKind::Appointment, booking(n, if n % 5 == 0 { "WAITLIST" } else { "CONFIRMED" })));
     stage
 }
 

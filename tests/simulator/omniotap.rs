@@ -1,7 +1,7 @@
 //! OmnioTap, as its page describes it: a key, lists, and sixty requests a minute.
 
 use hookpoint::customer::model::source::Source::OmnioTap;
-use hookpoint::demo::systems::{Envelope, Thing};
+use hookpoint::demo::systems::{Envelope, ObjectKind};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn contact(n: usize) -> Value {
 
 fn with_contacts(count: usize) -> Stage {
     let stage = Stage::open();
-    (0..count).for_each(|n| stage.world.put(Thing::Contact, contact(n)));
+    (0..count).for_each(|n| stage.world.put(ObjectKind::Contact, contact(n)));
     stage
 }
 
@@ -55,7 +55,7 @@ async fn lists_have_pages_and_the_last_one_may_be_empty() {
     }
     assert_eq!(stage.read(OmnioTap, "/contacts?limit=50").await["pagination"], json!({"page": 1, "limit": 50, "total": 120, "totalPages": 3}));
     assert_eq!(stage.read(OmnioTap, "/leads").await["data"], json!([]));
-    stage.systems.change_terms(|terms| terms.max_page = 7);
+    stage.systems.change_options(|terms| terms.max_page = 7);
     assert_eq!(stage.read(OmnioTap, "/contacts?limit=50").await["data"].as_array().unwrap().len(), 7, "the system limits the page size");
     stage.close().await;
 }
@@ -63,7 +63,7 @@ async fn lists_have_pages_and_the_last_one_may_be_empty() {
 #[tokio::test]
 async fn a_hundred_thousand_contacts_are_paged_as_quickly_as_a_few() {
     let stage = with_contacts(100_000);
-    stage.systems.change_terms(|terms| terms.calls = u32::MAX);
+    stage.systems.change_options(|terms| terms.calls = u32::MAX);
     let mut ids = 0;
     for page in (1..=1_000).step_by(50) {
         ids += stage.read(OmnioTap, &format!("/contacts?page={page}&limit=100")).await["data"].as_array().unwrap().len();
@@ -75,7 +75,9 @@ async fn a_hundred_thousand_contacts_are_paged_as_quickly_as_a_few() {
 #[tokio::test]
 async fn search_finds_parts_in_any_case() {
     let stage = with_contacts(30);
-    stage.world.put(Thing::Contact, json!({"id": "x", "firstName": "Renée", "lastName": "O'Neil", "company": "Gracht BV", "email": "R@Example.net"}));
+    stage
+        .world
+        .put(ObjectKind::Contact, json!({"id": "x", "firstName": "Renée", "lastName": "O'Neil", "company": "Gracht BV", "email": "R@Example.net"}));
     for (search, found) in
         [("renée", 1), ("r@example.NET", 1), ("gracht", 1), ("FIRST29", 1), ("bakker", 30), ("06-00000007", 1), ("nobody", 0), ("c1@example.org", 1)]
     {
@@ -91,8 +93,8 @@ async fn lists_are_filtered_by_what_the_page_names() {
     for (n, (status, priority, source)) in [("new", "high", "website"), ("new", "low", "email"), ("lost", "high", "website")].into_iter().enumerate()
     {
         let lead = json!({"id": format!("lead-{n}"), "title": "A lead", "status": status, "priority": priority, "leadSource": source});
-        stage.world.put(Thing::Lead, lead);
-        stage.world.put(Thing::Opportunity, json!({"id": format!("opportunity-{n}"), "stage": status}));
+        stage.world.put(ObjectKind::Lead, lead);
+        stage.world.put(ObjectKind::Opportunity, json!({"id": format!("opportunity-{n}"), "stage": status}));
     }
     let ids = async |query: &str| each(&stage.read(OmnioTap, query).await["data"], "id").join(" ");
     assert_eq!(ids("/leads?status=new&priority=high").await, "lead-0");
@@ -107,12 +109,12 @@ async fn lists_are_filtered_by_what_the_page_names() {
 #[tokio::test]
 async fn lists_come_in_every_envelope_that_is_wanted() {
     let stage = with_contacts(2);
-    stage.systems.change_terms(|terms| terms.envelope = Envelope::Bare);
+    stage.systems.change_options(|terms| terms.envelope = Envelope::Bare);
     assert_eq!(each(&stage.read(OmnioTap, "/contacts").await, "id").len(), 2);
-    stage.systems.change_terms(|terms| terms.envelope = Envelope::Named);
+    stage.systems.change_options(|terms| terms.envelope = Envelope::Named);
     let named = stage.read(OmnioTap, "/contacts").await;
     assert_eq!((each(&named["contacts"], "id").len(), &named["total"]), (2, &json!(2)));
-    stage.systems.change_terms(|terms| terms.envelope = Envelope::Items);
+    stage.systems.change_options(|terms| terms.envelope = Envelope::Items);
     assert_eq!(each(&stage.read(OmnioTap, "/contacts").await["items"], "id").len(), 2);
     stage.close().await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{CLIENT_ID, Systems, Terms, World, omnilab};
+use hookpoint::demo::systems::{CLIENT_ID, SystemOptions, Systems, World, omnilab};
 use hookpoint::demo::webhook_signer::Secrets;
 use jiff::Timestamp;
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -33,7 +33,7 @@ impl Stage {
 
     pub fn open_with(clock: Clock) -> Self {
         let (world, secrets) = (Arc::new(World::new(clock.clone())), Secrets::known());
-        let systems = Systems::start(Arc::clone(&world), &secrets, Terms::default(), clock.clone()).unwrap();
+        let systems = Systems::start(Arc::clone(&world), &secrets, SystemOptions::default(), clock.clone()).unwrap();
         Self { systems, world, secrets, clock, client: client() }
     }
 

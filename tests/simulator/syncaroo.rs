@@ -1,7 +1,7 @@
 //! Syncaroo: tokens by a form, places of a connection, and a booking by its URL.
 
 use hookpoint::customer::model::source::Source::Syncaroo;
-use hookpoint::demo::systems::Thing;
+use hookpoint::demo::systems::ObjectKind;
 use reqwest::Method;
 use serde_json::json;
 
@@ -11,13 +11,13 @@ const ID: &str = "61c18cf515e22a061cf589b1*1640124000000*1640125800000";
 
 fn stage() -> Stage {
     let stage = Stage::open();
-    stage.world.put(Thing::Location, json!({"id": "loc", "name": "Amsterdam"}));
-    stage.world.put(Thing::Resource, json!({"id": "res", "name": "Meeting room Amstel", "type": "meeting-room", "location": {"id": "loc"}}));
+    stage.world.put(ObjectKind::Location, json!({"id": "loc", "name": "Amsterdam"}));
+    stage.world.put(ObjectKind::Resource, json!({"id": "res", "name": "Meeting room Amstel", "type": "meeting-room", "location": {"id": "loc"}}));
     let booking = json!({
         "id": ID, "status": "confirmed", "resource": {"id": "res", "name": "Meeting room Amstel"}, "location": {"id": "loc", "name": "Amsterdam"},
         "member": {"id": "mbr_1", "email": "lotte@example.org"}
     });
-    stage.world.put(Thing::Booking, booking);
+    stage.world.put(ObjectKind::Booking, booking);
     stage
 }
 
@@ -44,7 +44,7 @@ async fn places_and_bookings_are_found_below_their_connection() {
     for gone in ["/556/locations", "/555/locations/other", "/555/locations/loc/resources/res/bookings/none", "/555/bookings", "/555"] {
         assert_eq!(stage.get(Syncaroo, gone).await.status(), 404, "{gone}");
     }
-    stage.systems.change_terms(|terms| terms.names_places = false);
+    stage.systems.change_options(|terms| terms.names_places = false);
     let booking = stage.read(Syncaroo, &format!("/555/locations/loc/resources/res/bookings/{ID}")).await;
     assert_eq!((&booking["resource"], &booking["location"]), (&json!({"id": "res"}), &json!({"id": "loc"})));
     stage.close().await;

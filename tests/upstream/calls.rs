@@ -8,7 +8,7 @@ use hookpoint::sources::api::ApiRequest;
 use hookpoint::upstream::{CallError, CallPriority};
 
 use crate::support::{Options, Replica, TOKEN, until};
-use crate::vendor::{Act, Vendor, answer, json};
+use crate::vendor::{Vendor, VendorAction, answer, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_is_put_with_the_token_and_its_answer_read() {
@@ -23,7 +23,7 @@ async fn a_question_is_put_with_the_token_and_its_answer_read() {
 }
 
 /// A fault, and the expected error.
-type Fault = (&'static str, fn() -> Act, fn(&CallError) -> bool);
+type Fault = (&'static str, fn() -> VendorAction, fn(&CallError) -> bool);
 
 fn chunked(kind: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n").into_bytes()
@@ -32,14 +32,18 @@ fn chunked(kind: &str) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_has_its_error_and_the_next_call_is_answered() {
     let faults: [Fault; 12] = [
-        ("hangs before the headers", || Act::Hang(Vec::new()), |error| matches!(error, CallError::TimedOut)),
-        ("hangs in the headers", || Act::Hang(b"HTTP/1.1 200 OK\r\nContent-".to_vec()), |error| matches!(error, CallError::TimedOut)),
+        ("hangs before the headers", || VendorAction::Hang(Vec::new()), |error| matches!(error, CallError::TimedOut)),
+        ("hangs in the headers", || VendorAction::Hang(b"HTTP/1.1 200 OK\r\nContent-".to_vec()), |error| matches!(error, CallError::TimedOut)),
         (
             "hangs in the body",
-            || Act::Hang([chunked("application/json"), b"1\r\n{\r\n".to_vec()].concat()),
+            || VendorAction::Hang([chunked("application/json"), b"1\r\n{\r\n".to_vec()].concat()),
             |error| matches!(error, CallError::TimedOut),
         ),
-        ("never ends", || Act::Endless(chunked("application/json"), b"4\r\n    \r\n".repeat(1000)), |error| matches!(error, CallError::TooLarge)),
+        (
+            "never ends",
+            || VendorAction::Endless(chunked("application/json"), b"4\r\n    \r\n".repeat(1000)),
+            |error| matches!(error, CallError::TooLarge),
+        ),
         (
             "is a page",
             || answer(200, &[("Content-Type", "text/html")], b"<!doctype html><title>Sign in</title>"),
@@ -48,9 +52,9 @@ async fn every_fault_has_its_error_and_the_next_call_is_answered() {
         ("is garbage", || json(200, "\0\u{1}garbage"), |error| matches!(error, CallError::NotJson(_))),
         ("is cut off", || json(200, "{\"a\":"), |error| matches!(error, CallError::NotJson(_))),
         ("is empty", || json(200, ""), |error| matches!(error, CallError::NotJson(_))),
-        ("closes", || Act::Close(Vec::new()), |error| matches!(error, CallError::Unreachable)),
+        ("closes", || VendorAction::Close(Vec::new()), |error| matches!(error, CallError::Unreachable)),
         ("fails", || json(500, "{}"), |error| matches!(error, CallError::Status(500))),
-        ("is nobody's", || Act::Close(b"SSH-2.0-OpenSSH\r\n".to_vec()), |error| matches!(error, CallError::Unreachable)),
+        ("is nobody's", || VendorAction::Close(b"SSH-2.0-OpenSSH\r\n".to_vec()), |error| matches!(error, CallError::Unreachable)),
         ("makes no sense", || json(200, "\"unreadable\""), |error| matches!(error, CallError::Unreadable(_))),
     ];
     let vendor = Vendor::start(|_| json(200, "1")).await;
@@ -90,7 +94,7 @@ async fn what_is_not_there_is_an_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_ask_the_same_share_a_call_that_goes_on_without_them() {
-    let vendor = Vendor::start(|_| Act::After(Duration::from_millis(200), Box::new(json(200, "1")))).await;
+    let vendor = Vendor::start(|_| VendorAction::After(Duration::from_millis(200), Box::new(json(200, "1")))).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     let all = futures_util::future::join_all((0..50).map(|_| replica.ask("get", "a"))).await;
     assert!(all.iter().all(|heard| heard.as_ref().is_ok_and(|heard| heard == "1")));
@@ -159,7 +163,7 @@ async fn a_url_is_followed_to_the_origins_of_the_account_and_nowhere_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_may_be_sent_twice_is() {
-    let vendor = Vendor::start(|_| Act::Close(Vec::new())).await;
+    let vendor = Vendor::start(|_| VendorAction::Close(Vec::new())).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Unreachable)));
     assert_eq!(vendor.arrivals().len(), 2);
@@ -180,7 +184,7 @@ async fn connections_are_used_again_and_none_is_left() {
         replica.ask("get", &n.to_string()).await.unwrap();
     }
     assert_eq!(vendor.connections(), 1);
-    vendor.behave(|_| Act::Hang(Vec::new()));
+    vendor.behave(|_| VendorAction::Hang(Vec::new()));
     let hanging: Vec<String> = (0..100).map(|n| format!("hanging-{n}")).collect();
     let asked = hanging.iter().map(|about| tokio::time::timeout(Duration::from_millis(50), replica.ask("get", about)));
     assert!(futures_util::future::join_all(asked).await.iter().all(Result::is_err));
@@ -191,7 +195,7 @@ async fn connections_are_used_again_and_none_is_left() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
-    let vendor = Vendor::start(|arrival| if arrival.target.contains("page") { Act::Hang(Vec::new()) } else { json(200, "1") }).await;
+    let vendor = Vendor::start(|arrival| if arrival.target.contains("page") { VendorAction::Hang(Vec::new()) } else { json(200, "1") }).await;
     let settings = CallSettings { response_timeout_ms: 5_000, total_timeout_ms: 5_000, ..Options::default().settings };
     let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
     let pages: Vec<ApiRequest> = (0..20).map(|n| ApiRequest::about("get", &format!("page-{n}"))).collect();

@@ -10,13 +10,13 @@ use hookpoint::upstream::{CallError, CallPriority, Window};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::authority::{Authority, SOUND};
-use crate::streams::{Arrival, Deed, Streams};
+use crate::streams::{Arrival, StreamAction, Streams};
 use crate::support::{Options, Replica, TOKEN, until};
 use crate::tls::trusting;
 use crate::vendor::{Vendor, json};
 
 /// A source, and a replica that calls it.
-async fn start(options: Options, behaviour: impl Fn(&Arrival) -> Deed + Send + Sync + 'static) -> (Streams, Replica) {
+async fn start(options: Options, behaviour: impl Fn(&Arrival) -> StreamAction + Send + Sync + 'static) -> (Streams, Replica) {
     let authority = Authority::new();
     let vendor = Streams::start(authority.greeting(SOUND, "h2"), 100, behaviour).await;
     let replica = Replica::start(&vendor.url(), Options { authority: trusting(&authority).authority, ..options }).await;
@@ -29,7 +29,7 @@ fn abouts(count: usize) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_calls_at_once_share_a_connection() {
-    let (vendor, replica) = start(Options::default(), |_| Deed::After(Duration::from_millis(20), "{\"a\":1}")).await;
+    let (vendor, replica) = start(Options::default(), |_| StreamAction::After(Duration::from_millis(20), "{\"a\":1}")).await;
     replica.ask("get", "first").await.unwrap();
     for round in 0..3 {
         let abouts: Vec<String> = abouts(8).iter().map(|about| format!("{round}-{about}")).collect();
@@ -44,7 +44,7 @@ async fn many_calls_at_once_share_a_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_begin_before_there_is_a_connection_are_all_answered() {
-    let (vendor, replica) = start(Options::default(), |_| Deed::Answer(200, "1")).await;
+    let (vendor, replica) = start(Options::default(), |_| StreamAction::Answer(200, "1")).await;
     let abouts = abouts(20);
     assert!(join_all(abouts.iter().map(|about| replica.ask("get", about))).await.iter().all(Result::is_ok));
     assert_eq!(vendor.arrivals().len(), 20);
@@ -53,7 +53,7 @@ async fn calls_that_begin_before_there_is_a_connection_are_all_answered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_hangs_leaves_the_others_alone() {
-    let hangs = |arrival: &Arrival| if arrival.path.contains("hangs") { Deed::Hang } else { Deed::Answer(200, "1") };
+    let hangs = |arrival: &Arrival| if arrival.path.contains("hangs") { StreamAction::Hang } else { StreamAction::Answer(200, "1") };
     let settings = CallSettings { response_timeout_ms: 5_000, total_timeout_ms: 5_000, ..Options::default().settings };
     let (vendor, replica) = start(Options { settings, ..Options::default() }, hangs).await;
     let hanging = ApiRequest::about("get", "hangs");
@@ -72,8 +72,13 @@ async fn a_call_that_hangs_leaves_the_others_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_taken_back_or_broken_off_is_asked_once_more_if_it_may_be() {
-    for deed in [Deed::Reset(Reason::REFUSED_STREAM), Deed::Reset(Reason::INTERNAL_ERROR), Deed::Reset(Reason::NO_ERROR), Deed::Break] {
-        let (vendor, replica) = start(Options::default(), |_| Deed::Answer(200, "1")).await;
+    for deed in [
+        StreamAction::Reset(Reason::REFUSED_STREAM),
+        StreamAction::Reset(Reason::INTERNAL_ERROR),
+        StreamAction::Reset(Reason::NO_ERROR),
+        StreamAction::Break,
+    ] {
+        let (vendor, replica) = start(Options::default(), |_| StreamAction::Answer(200, "1")).await;
         replica.ask("get", "first").await.unwrap();
         vendor.behave({
             let deed = deed.clone();
@@ -85,7 +90,7 @@ async fn what_is_taken_back_or_broken_off_is_asked_once_more_if_it_may_be() {
         assert_eq!(vendor.arrivals().len(), 4);
         let granted: i64 = sqlx::query_scalar("select sum(number)::bigint from call_grants").fetch_one(replica.pool()).await.unwrap();
         assert_eq!(granted, 4, "each of them counts");
-        vendor.behave(move |arrival| if arrival.path == "/b" && arrival.number == 4 { deed.clone() } else { Deed::Answer(200, "1") });
+        vendor.behave(move |arrival| if arrival.path == "/b" && arrival.number == 4 { deed.clone() } else { StreamAction::Answer(200, "1") });
         assert_eq!(replica.ask("get", "b").await.unwrap(), "1");
         replica.stop().await;
     }
@@ -94,7 +99,7 @@ async fn what_is_taken_back_or_broken_off_is_asked_once_more_if_it_may_be() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_the_source_leaves_fails_no_call() {
     // Each connection answers three requests and then sends GOAWAY, as servers behind balancers do.
-    let leaves = |arrival: &Arrival| if arrival.number % 3 == 2 { Deed::Leave("1") } else { Deed::Answer(200, "1") };
+    let leaves = |arrival: &Arrival| if arrival.number % 3 == 2 { StreamAction::Leave("1") } else { StreamAction::Answer(200, "1") };
     let (vendor, replica) = start(Options::default(), leaves).await;
     for about in abouts(12) {
         assert_eq!(replica.ask("get", &about).await.unwrap(), "1");
@@ -108,9 +113,9 @@ async fn a_connection_that_the_source_leaves_fails_no_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_on_which_nothing_is_heard_any_more_is_left() {
     let settings = CallSettings { response_timeout_ms: 300, total_timeout_ms: 1_000, breaker_failures: 1_000, ..Options::default().settings };
-    let (vendor, replica) = start(Options { settings, ..Options::default() }, |_| Deed::Answer(200, "1")).await;
+    let (vendor, replica) = start(Options { settings, ..Options::default() }, |_| StreamAction::Answer(200, "1")).await;
     replica.ask("get", "first").await.unwrap();
-    vendor.behave(|arrival| if arrival.connection == 0 { Deed::Freeze } else { Deed::Answer(200, "1") });
+    vendor.behave(|arrival| if arrival.connection == 0 { StreamAction::Freeze } else { StreamAction::Answer(200, "1") });
     let mut failed = 0;
     while replica.ask("get", &failed.to_string()).await.is_err() {
         failed += 1;
@@ -122,7 +127,7 @@ async fn a_connection_on_which_nothing_is_heard_any_more_is_left() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_calls_are_too_many_over_http2() {
-    let (vendor, replica) = start(Options::default(), |_| Deed::Headed(429, "retry-after", "30")).await;
+    let (vendor, replica) = start(Options::default(), |_| StreamAction::Headed(429, "retry-after", "30")).await;
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Status(429))));
     let heard = replica.account.call(&ApiRequest::about("get", "b"), CallPriority::Live, Duration::from_millis(300)).await;
     assert!(matches!(heard, Err(CallError::RateLimited)));
@@ -168,7 +173,7 @@ async fn a_call_that_waited_for_the_handshake_counts_from_its_end() {
 async fn a_call_that_waited_for_its_turn_on_a_connection_counts_no_earlier_than_it_arrived() {
     let authority = Authority::new();
     // The source accepts one request at a time, and says so. Nothing shows how long a request waits for the others.
-    let vendor = Streams::start(authority.greeting(SOUND, "h2"), 1, |_| Deed::After(Duration::from_millis(500), "1")).await;
+    let vendor = Streams::start(authority.greeting(SOUND, "h2"), 1, |_| StreamAction::After(Duration::from_millis(500), "1")).await;
     let replica = Replica::start(&vendor.url(), narrow(trusting(&authority))).await;
     replica.ask("get", "first").await.unwrap();
     let began = postgres_says(&replica).await;

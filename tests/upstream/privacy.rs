@@ -11,7 +11,7 @@ use hookpoint::sources::secret::Secret;
 use hookpoint::upstream::{CallError, CallPriority};
 
 use crate::support::{Options, Replica};
-use crate::vendor::{Act, Vendor, answer, json};
+use crate::vendor::{Vendor, VendorAction, answer, json};
 
 /// The person of the request, the content of the response, and the credentials.
 const CANARIES: [&str; 5] =
@@ -32,7 +32,7 @@ impl std::io::Write for Logs {
 }
 
 /// Every kind of response, each with a canary in it.
-fn acts() -> Vec<fn() -> Act> {
+fn acts() -> Vec<fn() -> VendorAction> {
     vec![
         || json(200, "{\"a\":\"canary-in-the-reply\"}"),
         || json(200, "{\"a\":\"canary-in-the-reply"),
@@ -43,9 +43,9 @@ fn acts() -> Vec<fn() -> Act> {
         || answer(200, &[("Content-Type", "text/canary-in-the-reply")], b"canary-in-the-reply"),
         || answer(302, &[("Location", "http://canary-in-the-reply.example/?canary%40ask.example")], b""),
         || answer(200, &[("X-RateLimit-Remaining", "canary-in-the-reply"), ("Date", "canary-in-the-reply")], b"canary-in-the-reply"),
-        || Act::Close(b"HTTP/1.1 200 canary-in-the-reply\r\nX: canary-in-the-reply\r\n\x00".to_vec()),
-        || Act::Close(b"canary-in-the-reply".to_vec()),
-        || Act::Hang(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\ncanary-in-the-reply".to_vec()),
+        || VendorAction::Close(b"HTTP/1.1 200 canary-in-the-reply\r\nX: canary-in-the-reply\r\n\x00".to_vec()),
+        || VendorAction::Close(b"canary-in-the-reply".to_vec()),
+        || VendorAction::Hang(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\ncanary-in-the-reply".to_vec()),
         || answer(200, &[("Content-Encoding", "gzip")], b"canary-in-the-reply"),
         || json(200, &format!("\"{}\"", "canary-in-the-reply".repeat(10_000))),
         || answer(429, &[("Retry-After", "canary-in-the-reply")], b"canary-in-the-reply"),

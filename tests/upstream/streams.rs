@@ -28,7 +28,7 @@ pub struct Arrival {
 
 /// The handling of a request.
 #[derive(Clone)]
-pub enum Deed {
+pub enum StreamAction {
     /// Respond with JSON.
     Answer(u16, &'static str),
     /// Respond with JSON and one more header.
@@ -47,7 +47,7 @@ pub enum Deed {
     Freeze,
 }
 
-type Behaviour = Arc<dyn Fn(&Arrival) -> Deed + Send + Sync>;
+type Behaviour = Arc<dyn Fn(&Arrival) -> StreamAction + Send + Sync>;
 
 /// A server on a port of its own, until it is dropped.
 pub struct Streams {
@@ -67,7 +67,7 @@ type Seen = (Arc<Mutex<Vec<Arrival>>>, Arc<Mutex<Behaviour>>);
 
 impl Streams {
     /// Accepts this many requests at once on a connection.
-    pub async fn start(greeting: Arc<ServerConfig>, at_once: u32, behaviour: impl Fn(&Arrival) -> Deed + Send + Sync + 'static) -> Self {
+    pub async fn start(greeting: Arc<ServerConfig>, at_once: u32, behaviour: impl Fn(&Arrival) -> StreamAction + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let arrivals = Arc::new(Mutex::new(Vec::new()));
@@ -84,7 +84,7 @@ impl Streams {
     }
 
     /// Sets the handling of later requests.
-    pub fn behave(&self, behaviour: impl Fn(&Arrival) -> Deed + Send + Sync + 'static) {
+    pub fn behave(&self, behaviour: impl Fn(&Arrival) -> StreamAction + Send + Sync + 'static) {
         *self.behaviour.lock().unwrap() = Arc::new(behaviour);
     }
 
@@ -113,28 +113,28 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, at_once: u32, connectio
         };
         let behave = Arc::clone(&behaviour.lock().unwrap());
         match behave(&arrival) {
-            Deed::Freeze => std::future::pending().await,
-            Deed::Break => return,
-            Deed::Leave(body) => {
+            StreamAction::Freeze => std::future::pending().await,
+            StreamAction::Break => return,
+            StreamAction::Leave(body) => {
                 streams.graceful_shutdown();
-                tasks.spawn(answer(request, respond, Deed::Answer(200, body)));
+                tasks.spawn(answer(request, respond, StreamAction::Answer(200, body)));
             }
             deed => drop(tasks.spawn(answer(request, respond, deed))),
         }
     }
 }
 
-async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Cursor<Vec<u8>>>, deed: Deed) {
+async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Cursor<Vec<u8>>>, deed: StreamAction) {
     let response = Response::builder().header("content-type", "application/json");
     let (response, body) = match deed {
-        Deed::Answer(status, body) => (response.status(status), body),
-        Deed::Headed(status, name, value) => (response.status(status).header(name, value), "1"),
-        Deed::After(time, body) => {
+        StreamAction::Answer(status, body) => (response.status(status), body),
+        StreamAction::Headed(status, name, value) => (response.status(status).header(name, value), "1"),
+        StreamAction::After(time, body) => {
             tokio::time::sleep(time).await;
             (response, body)
         }
-        Deed::Reset(reason) => return respond.send_reset(reason),
-        Deed::Hang | Deed::Leave(_) | Deed::Break | Deed::Freeze => return std::future::pending().await,
+        StreamAction::Reset(reason) => return respond.send_reset(reason),
+        StreamAction::Hang | StreamAction::Leave(_) | StreamAction::Break | StreamAction::Freeze => return std::future::pending().await,
     };
     // A request with an unread body would be reset.
     let mut said = request.into_body();

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::authority::{Authority, Claim, SOUND};
-use crate::streams::{Deed, Streams};
+use crate::streams::{StreamAction, Streams};
 use crate::support::{Options, Replica, TOKEN};
 use crate::vendor::{Vendor, json};
 
@@ -60,7 +60,7 @@ async fn a_token_is_fetched_in_secret_too() {
     let authority = Authority::new();
     let tokens = |path: &str| if path == "/oauth:token" { "{\"access_token\":\"token-1\"}" } else { "1" };
     let one = Vendor::secure(&authority.greeting(SOUND, "http/1.1"), Duration::ZERO, move |arrival| json(200, tokens(&arrival.target))).await;
-    let two = Streams::start(authority.greeting(SOUND, "h2"), 100, move |arrival| Deed::Answer(200, tokens(&arrival.path))).await;
+    let two = Streams::start(authority.greeting(SOUND, "h2"), 100, move |arrival| StreamAction::Answer(200, tokens(&arrival.path))).await;
     // Also from a host of its own, with another protocol.
     for (url, token_url) in
         [(one.url(), "/oauth:token".to_owned()), (two.url(), "/oauth:token".to_owned()), (two.url(), format!("{}/oauth:token", one.url()))]

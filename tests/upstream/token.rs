@@ -10,7 +10,7 @@ use hookpoint::sources::secret::Secret;
 use hookpoint::upstream::CallError;
 
 use crate::support::{Options, Replica, until};
-use crate::vendor::{Act, Arrival, Vendor, json};
+use crate::vendor::{Arrival, Vendor, VendorAction, json};
 
 const SECRET: &str = "the-client's-secret&more";
 
@@ -22,13 +22,13 @@ fn options(token_url: &str, style: TokenStyle) -> Options {
 }
 
 /// Issues numbered tokens, and answers requests with the newest one.
-fn with_tokens(lasts: u64, answered: impl Fn(&str) -> bool + Send + Sync + 'static) -> impl Fn(&Arrival) -> Act + Send + Sync {
+fn with_tokens(lasts: u64, answered: impl Fn(&str) -> bool + Send + Sync + 'static) -> impl Fn(&Arrival) -> VendorAction + Send + Sync {
     let given = AtomicUsize::new(0);
     move |arrival| {
         if arrival.target == "/oauth:token" {
             let number = given.fetch_add(1, Ordering::SeqCst) + 1;
             let body = format!("{{\"access_token\":\"token-{number}\",\"token_type\":\"Bearer\",\"expires_in\":{lasts}}}");
-            return Act::After(Duration::from_millis(50), Box::new(json(200, &body)));
+            return VendorAction::After(Duration::from_millis(50), Box::new(json(200, &body)));
         }
         json(if answered(arrival.header("authorization").unwrap_or_default()) { 200 } else { 401 }, "1")
     }
@@ -86,9 +86,9 @@ async fn a_token_that_is_refused_is_renewed_once_for_all() {
     replica.stop().await;
 }
 
-fn with_second_token() -> impl Fn(&Arrival) -> Act + Send + Sync {
+fn with_second_token() -> impl Fn(&Arrival) -> VendorAction + Send + Sync {
     |arrival| match arrival.target.as_str() {
-        "/oauth:token" => Act::After(Duration::from_millis(50), Box::new(json(200, "{\"access_token\":\"token-2\"}"))),
+        "/oauth:token" => VendorAction::After(Duration::from_millis(50), Box::new(json(200, "{\"access_token\":\"token-2\"}"))),
         _ => json(if arrival.header("authorization") == Some("Bearer token-2") { 200 } else { 401 }, "1"),
     }
 }

@@ -30,7 +30,7 @@ impl Arrival {
 }
 
 /// The handling of a request.
-pub enum Act {
+pub enum VendorAction {
     /// Respond with these bytes. The connection stays open for the next request.
     Answer(Vec<u8>),
     /// Send these bytes, and close the connection.
@@ -40,21 +40,21 @@ pub enum Act {
     /// Send these bytes, then the last piece repeatedly, until the client stops reading.
     Endless(Vec<u8>, Vec<u8>),
     /// Wait first.
-    After(Duration, Box<Act>),
+    After(Duration, Box<VendorAction>),
 }
 
 /// A response with a body.
-pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Act {
+pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> VendorAction {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let head = format!("HTTP/1.1 {status} Whatever\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
-    Act::Answer([head.as_bytes(), body].concat())
+    VendorAction::Answer([head.as_bytes(), body].concat())
 }
 
-pub fn json(status: u16, body: &str) -> Act {
+pub fn json(status: u16, body: &str) -> VendorAction {
     answer(status, &[("Content-Type", "application/json")], body.as_bytes())
 }
 
-type Behaviour = Arc<dyn Fn(&Arrival) -> Act + Send + Sync>;
+type Behaviour = Arc<dyn Fn(&Arrival) -> VendorAction + Send + Sync>;
 
 /// A server on a port of its own, until it is dropped.
 pub struct Vendor {
@@ -73,16 +73,16 @@ impl Drop for Vendor {
 }
 
 impl Vendor {
-    pub async fn start(behaviour: impl Fn(&Arrival) -> Act + Send + Sync + 'static) -> Self {
+    pub async fn start(behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static) -> Self {
         Self::start_with(None, behaviour).await
     }
 
     /// A server with TLS, which may delay the handshake.
-    pub async fn secure(greeting: &Arc<ServerConfig>, takes: Duration, behaviour: impl Fn(&Arrival) -> Act + Send + Sync + 'static) -> Self {
+    pub async fn secure(greeting: &Arc<ServerConfig>, takes: Duration, behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static) -> Self {
         Self::start_with(Some((TlsAcceptor::from(Arc::clone(greeting)), takes)), behaviour).await
     }
 
-    async fn start_with(greeting: Option<(TlsAcceptor, Duration)>, behaviour: impl Fn(&Arrival) -> Act + Send + Sync + 'static) -> Self {
+    async fn start_with(greeting: Option<(TlsAcceptor, Duration)>, behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static) -> Self {
         let scheme = if greeting.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -114,7 +114,7 @@ impl Vendor {
     }
 
     /// Sets the handling of later requests.
-    pub fn behave(&self, behaviour: impl Fn(&Arrival) -> Act + Send + Sync + 'static) {
+    pub fn behave(&self, behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static) {
         *self.behaviour.lock().unwrap() = Arc::new(behaviour);
     }
 
@@ -143,30 +143,30 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, arrivals: Arc<Mu
         };
         let behave = Arc::clone(&behaviour.lock().unwrap());
         let mut act = behave(&arrival);
-        while let Act::After(time, then) = act {
+        while let VendorAction::After(time, then) = act {
             tokio::time::sleep(time).await;
             act = *then;
         }
         match act {
-            Act::Answer(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
-            Act::Close(bytes) => {
+            VendorAction::Answer(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
+            VendorAction::Close(bytes) => {
                 let _ = stream.write_all(&bytes).await;
                 return;
             }
-            Act::Hang(bytes) => {
+            VendorAction::Hang(bytes) => {
                 let _ = stream.write_all(&bytes).await;
                 // Until the other side closes.
                 let _ = stream.read(&mut [0]).await;
                 return;
             }
-            Act::Endless(head, piece) => {
+            VendorAction::Endless(head, piece) => {
                 let mut sent = stream.write_all(&head).await;
                 while sent.is_ok() {
                     sent = stream.write_all(&piece).await;
                 }
                 return;
             }
-            Act::After(..) => unreachable!(),
+            VendorAction::After(..) => unreachable!(),
         }
     }
 }

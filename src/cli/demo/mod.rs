@@ -15,9 +15,9 @@ use super::serve::ShutdownSignal;
 use crate::app::Application;
 use crate::clock::Clock;
 use crate::demo;
-use crate::demo::background_activity::{Life, newcomer};
+use crate::demo::background_activity::{BackgroundActivity, newcomer};
 use crate::demo::seed;
-use crate::demo::systems::{Systems, Terms, World};
+use crate::demo::systems::{SystemOptions, Systems, World};
 use crate::demo::webhook_signer::Secrets;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::Settings;
@@ -46,7 +46,7 @@ pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let secrets = secrets.map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?;
     let clock = Clock::system();
     let world = Arc::new(World::new(clock.clone()));
-    let systems = Systems::start(Arc::clone(&world), &secrets, Terms::default(), clock)?;
+    let systems = Systems::start(Arc::clone(&world), &secrets, SystemOptions::default(), clock)?;
     let shown = show(&arguments, &secrets, systems, &mut shutdown).await;
     // The systems hold a reference to the data, and the data to the systems: break this circle.
     drop(world);
@@ -98,7 +98,7 @@ async fn live(
         application.set_prepared();
         application.readiness().until_ready().await;
         send::print_instructions(&Instructions { key, application: &application, systems: &systems, secrets, data_dir, settings: text }).await?;
-        background.spawn_endless(Life::new(world).go_on());
+        background.spawn_endless(BackgroundActivity::new(world).run_forever());
         Ok(true)
     };
     let started = tokio::select! {

@@ -70,7 +70,7 @@ pub struct Presenter {
     rules: PresentationRules,
     hash: [u8; 16],
     // Templates whose failure was already reported.
-    told: Mutex<BTreeSet<String>>,
+    reported_failures: Mutex<BTreeSet<String>>,
 }
 
 impl Presenter {
@@ -97,16 +97,16 @@ impl Presenter {
         let names: Vec<&str> = rules.custom_fields.iter().map(|(name, _)| name.as_str()).collect();
         digest.update(format!("{names:?}|{}|{:?}|{}|", rules.time_zone_name, rules.locale, rules.merging));
         digest.update(format!("{}|{}|{:?}", rules.timeline_type, rules.timeline_limit, rules.hidden_events));
-        digest.update(format!("{}|{DERIVATION_VERSION}", env!("CARGO_PKG_VERSION")));
+        digest.update(format!("{DERIVATION_VERSION}"));
         let mut hash = [0; 16];
         hash.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);
-        Ok(Self { environment, rules, hash, told: Mutex::default() })
+        Ok(Self { environment, rules, hash, reported_failures: Mutex::default() })
     }
 
     /// Returns true on the first call for a template. Used to report each failing template once.
     #[must_use]
     pub fn is_first_failure(&self, template: &str) -> bool {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(template.to_owned())
+        self.reported_failures.lock().unwrap_or_else(PoisonError::into_inner).insert(template.to_owned())
     }
 
     /// Hash of everything that affects rendering: settings, templates and version.

@@ -61,7 +61,7 @@ pub struct MergeRules<'a> {
     /// The merges by the sources.
     pub aliases: &'a Aliases,
     /// Self-asserted records that nobody confirmed.
-    pub guests: &'a BTreeSet<RecordKey>,
+    pub unconfirmed: &'a BTreeSet<RecordKey>,
     /// Phone numbers that have a new owner, with the records that still have them.
     pub moved: &'a BTreeSet<(RecordKey, Identifier)>,
 }
@@ -76,14 +76,14 @@ impl Profile {
     pub fn merge(records: &[&Record], aliases: Vec<RecordKey>, rules: MergeRules<'_>) -> Option<Self> {
         let mut ordered: Vec<&Record> = records.to_vec();
         ordered.sort_by_cached_key(|record| {
-            let (is_guest, is_loser) = (rules.guests.contains(&record.key), rules.aliases.is_loser(&record.key));
-            (is_guest, is_loser, rules.identity.rank(record.key.kind), record.created_at(), record.key.clone())
+            let (is_unconfirmed, is_loser) = (rules.unconfirmed.contains(&record.key), rules.aliases.is_loser(&record.key));
+            (is_unconfirmed, is_loser, rules.identity.rank(record.key.kind), record.created_at(), record.key.clone())
         });
         let first = ordered.first()?;
         let speaking = rules.speaking(&ordered);
         // If the customer has trusted records, self-asserted records add no address and no name.
-        let is_self_asserted = rules.guests.contains(&first.key);
-        let counts = |record: &&Record| is_self_asserted || !rules.guests.contains(&record.key);
+        let is_self_asserted = rules.unconfirmed.contains(&first.key);
+        let counts = |record: &&Record| is_self_asserted || !rules.unconfirmed.contains(&record.key);
         // A guessed part of a name does not count next to a certain one.
         let mut naming: Vec<&Record> = speaking.iter().copied().filter(counts).collect();
         let sure: Vec<&Record> = naming.iter().copied().filter(|record| record.name().is_sure()).collect();
@@ -153,19 +153,19 @@ impl MergeRules<'_> {
     /// The records that are not aliases of others, separately for trusted and self-asserted records. If all are
     /// aliases, all of them.
     fn speaking<'r>(&self, ordered: &[&'r Record]) -> Vec<&'r Record> {
-        let (guests, trusted): (Vec<&Record>, Vec<&Record>) = ordered.iter().partition(|record| self.guests.contains(&record.key));
+        let (unconfirmed, trusted): (Vec<&Record>, Vec<&Record>) = ordered.iter().partition(|record| self.unconfirmed.contains(&record.key));
         let of = |records: Vec<&'r Record>| {
             let own: Vec<&Record> = records.iter().filter(|record| !self.aliases.is_loser(&record.key)).copied().collect();
             if own.is_empty() { records } else { own }
         };
-        of(trusted).into_iter().chain(of(guests)).collect()
+        of(trusted).into_iter().chain(of(unconfirmed)).collect()
     }
 
     fn survivor(&self, records: &[&Record], name: &str, said: &dyn Fn(&Record) -> Option<(Value, Timestamp)>) -> Option<Sourced<Value>> {
         let order = self.precedence.get(name);
         let rank = |record: &RecordKey| match order {
             Some(order) => (false, order.iter().position(|listed| *listed == record.kind).unwrap_or(usize::MAX)),
-            None => (self.guests.contains(record), self.identity.rank(record.kind)),
+            None => (self.unconfirmed.contains(record), self.identity.rank(record.kind)),
         };
         records
             .iter()

@@ -164,7 +164,7 @@ pub(crate) struct PersonFacts<'a> {
     /// Whether its source merged it into another record. Then its identifiers no longer link.
     pub is_loser: bool,
     /// Whether it is a self-asserted record that nobody confirmed.
-    pub is_guest: bool,
+    pub is_unconfirmed: bool,
     /// The records of other systems that it refers to, with merges followed.
     pub references: Vec<RecordKey>,
     /// The ids of unique kinds that it represents: its own, and those of known records that it refers to. Merges are
@@ -187,17 +187,17 @@ pub(crate) fn people<'a>(facts: &RecordFacts<'a>) -> Vec<PersonFacts<'a>> {
     let same_ids = Classes::new(same().map(|decision| (facts.aliases.canonical(&decision.left), facts.aliases.canonical(&decision.right))));
     let same_records = Classes::new(same().map(|decision| (stands_for(&decision.left), stands_for(&decision.right))));
     let named: BTreeSet<&'a RecordKey> = facts.aliases.iter().flat_map(|(key, end)| [key, end]).collect();
-    let is_guest = |key: &RecordKey| facts.rules.self_asserted.contains(&key.kind) && same_records.least(key).is_none();
+    let is_unconfirmed = |key: &RecordKey| facts.rules.self_asserted.contains(&key.kind) && same_records.least(key).is_none();
     // A self-asserted record cannot turn a reference of a trusted record into an id.
     let known = |key: &RecordKey, to_guest: bool| {
-        let member = || numbers.get_key_value(key).map(|(key, _)| *key).filter(|key| to_guest || !is_guest(key));
+        let member = || numbers.get_key_value(key).map(|(key, _)| *key).filter(|key| to_guest || !is_unconfirmed(key));
         named.get(key).copied().or_else(member)
     };
     let mut people: Vec<PersonFacts<'a>> = Vec::with_capacity(facts.members.len());
     let mut of_class: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
     for (n, member) in facts.members.iter().enumerate() {
-        let (is_loser, is_guest) = (facts.aliases.is_loser(&member.key), is_guest(&member.key));
-        let known = |key: &RecordKey| known(key, is_guest);
+        let (is_loser, is_unconfirmed) = (facts.aliases.is_loser(&member.key), is_unconfirmed(&member.key));
+        let known = |key: &RecordKey| known(key, is_unconfirmed);
         let referred = if is_loser { Vec::new() } else { referred_by(member, |key| known(key).is_some()) };
         let mut ids: BTreeMap<SourceKind, BTreeSet<&RecordKey>> = BTreeMap::new();
         let borne = std::iter::once(&member.key).chain(referred.iter().filter_map(known));
@@ -211,7 +211,7 @@ pub(crate) fn people<'a>(facts: &RecordFacts<'a>) -> Vec<PersonFacts<'a>> {
         let canonical = facts.aliases.canonical(&member.key);
         let same = same_records.least(&member.key);
         of_class.entry(same.unwrap_or(&member.key)).or_default().push(n);
-        people.push(PersonFacts { canonical, is_loser, is_guest, references, ids, same, apart_from: BTreeSet::new() });
+        people.push(PersonFacts { canonical, is_loser, is_unconfirmed, references, ids, same, apart_from: BTreeSet::new() });
     }
     let meant = |key, may_be: &dyn Fn(usize) -> bool| {
         let number = numbers.get(key).copied().filter(|n| may_be(*n));
@@ -220,14 +220,15 @@ pub(crate) fn people<'a>(facts: &RecordFacts<'a>) -> Vec<PersonFacts<'a>> {
         let members = numbers.get(key).map_or_else(of_class, |n| vec![*n]);
         members.into_iter().filter(|n| may_be(*n)).collect::<Vec<usize>>()
     };
-    let guests: BTreeSet<usize> = people.iter().enumerate().filter(|(_, person)| person.is_guest).map(|(n, _)| n).collect();
+    let unconfirmed: BTreeSet<usize> = people.iter().enumerate().filter(|(_, person)| person.is_unconfirmed).map(|(n, _)| n).collect();
     for decision in facts.decisions.iter().filter(|decision| !decision.same) {
         // Trusted records are resolved as if the unconfirmed ones did not exist.
         for with_guests in [false, true] {
-            let may_be = |n: usize| with_guests || !guests.contains(&n);
+            let may_be = |n: usize| with_guests || !unconfirmed.contains(&n);
             let (left, right) = (meant(&decision.left, &may_be), meant(&decision.right, &may_be));
             let pairs = left.iter().flat_map(|one| right.iter().map(move |other| (*one, *other)));
-            for (one, other) in pairs.filter(|(one, other)| one != other && with_guests == (guests.contains(one) || guests.contains(other))) {
+            for (one, other) in pairs.filter(|(one, other)| one != other && with_guests == (unconfirmed.contains(one) || unconfirmed.contains(other)))
+            {
                 people.get_mut(one).into_iter().for_each(|person| person.apart_from.extend([other]));
                 people.get_mut(other).into_iter().for_each(|person| person.apart_from.extend([one]));
             }

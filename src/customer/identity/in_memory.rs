@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map};
 
 use super::resolution::{Decision, Member, RecordFacts, Resolution, resolve};
 use super::rules::IdentityRules;
+use super::shared_values::Holders;
 use crate::customer::answer::aliases::Aliases;
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Change, Record, RecordKey, SourceMerge};
-use crate::customer::model::source::SourceKind;
 
 /// All existing records of a brand, and the customers that they form.
 #[derive(Debug)]
@@ -68,32 +68,16 @@ fn joined(changes: impl IntoIterator<Item = Change>) -> (BTreeMap<RecordKey, Fie
     (records, merges)
 }
 
-/// The holders of a value: the number of records of each unique kind, and the names in records of other kinds.
-#[derive(Debug, Default)]
-struct Holders {
-    one_record_per_person: BTreeMap<SourceKind, usize>,
-    names: BTreeSet<String>,
-}
-
-/// The values that are shared: more records of one unique kind hold them than the rules allow, or records of the other
-/// kinds hold them under more different names than the rules allow. Self-asserted records do not count.
+/// The shared values among the members.
 fn shared_values<'a>(members: &'a [Member], aliases: &Aliases, rules: &IdentityRules) -> HashSet<&'a Identifier> {
     let mut holders: HashMap<&Identifier, Holders> = HashMap::new();
-    let counts = |member: &&Member| !aliases.is_loser(&member.key) && !rules.self_asserted.contains(&member.key.kind);
-    for member in members.iter().filter(counts) {
+    for member in members.iter().filter(|member| !aliases.is_loser(&member.key)) {
         let name = member.name.key();
         for identifier in member.linking.iter().filter(|identifier| identifier.kind.is_address()) {
-            let held = holders.entry(identifier).or_default();
-            if rules.one_record_per_person.contains(&member.key.kind) {
-                *held.one_record_per_person.entry(member.key.kind).or_default() += 1;
-            } else if !name.is_empty() && held.names.len() < rules.most_names() && !held.names.contains(&name) {
-                held.names.insert(name.clone());
-            }
+            holders.entry(identifier).or_default().add(member.key.kind, &name, rules);
         }
     }
-    let is_shared =
-        |held: &Holders| rules.are_too_many(&held.names) || held.one_record_per_person.values().any(|count| *count > rules.shared_value_threshold);
-    holders.into_iter().filter(|(_, held)| is_shared(held)).map(|(identifier, _)| identifier).collect()
+    holders.into_iter().filter(|(_, holders)| holders.is_shared(rules)).map(|(identifier, _)| identifier).collect()
 }
 
 #[cfg(test)]

@@ -9,4 +9,5 @@ pub mod in_memory;
 pub mod moved;
 pub mod resolution;
 pub mod rules;
+pub mod shared_values;
 pub mod union_find;

@@ -12,7 +12,7 @@
 //! unused evidence as a [`ReviewCandidate`]. The levels are in [`Level`], the reasons not to join in [`Conflict`].
 //!
 //! Records that anybody may have written (`IdentityRules::self_asserted`) do not affect how others are resolved: all
-//! other records are resolved without them, and then each of them is placed (`two_names.rs`).
+//! other records are resolved without them, and then each of them is placed (`unconfirmed_records.rs`).
 //!
 //! The exact rules:
 //!
@@ -45,7 +45,7 @@ use super::moved::{Moved, left_behind};
 use super::union_find::UnionFind;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
-use crate::customer::model::two_names;
+use crate::customer::model::unconfirmed_records;
 
 /// Evidence that joined records to one customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub struct Resolution {
     /// The customers: indices of the members, each in ascending order.
     pub clusters: Vec<Vec<usize>>,
     /// Self-asserted records that nobody confirmed, as indices of the members.
-    pub guests: BTreeSet<usize>,
+    pub unconfirmed: BTreeSet<usize>,
     /// The evidence that joined them.
     pub links: Vec<Link>,
     /// The open questions, without those that a decision or other evidence answered.
@@ -92,15 +92,15 @@ pub struct Resolution {
 #[must_use]
 pub fn resolve(facts: &RecordFacts<'_>) -> Resolution {
     let resolver = Resolver { facts, people: people(facts) };
-    let (guests, trusted): (Vec<usize>, Vec<usize>) =
-        (0..facts.members.len()).partition(|n| resolver.person(*n).is_some_and(|person| person.is_guest));
+    let (unconfirmed, trusted): (Vec<usize>, Vec<usize>) =
+        (0..facts.members.len()).partition(|n| resolver.person(*n).is_some_and(|person| person.is_unconfirmed));
     let mut found = Found::default();
     resolver.resolve_all(&trusted, &mut found);
-    if !guests.is_empty() {
-        let left = two_names::place(&resolver, &guests, &trusted, &mut found);
+    if !unconfirmed.is_empty() {
+        let left = unconfirmed_records::place(&resolver, &unconfirmed, &trusted, &mut found);
         resolver.resolve_all(&left, &mut found);
     }
-    found.guests.extend(guests);
+    found.unconfirmed.extend(unconfirmed);
     found.into_resolution()
 }
 
@@ -112,7 +112,7 @@ pub(crate) struct Found<'a> {
     pub links: Vec<Link>,
     pub doubts: Vec<(Level, Evidence, Conflict, Vec<usize>)>,
     pub moved: Vec<Moved>,
-    guests: BTreeSet<usize>,
+    unconfirmed: BTreeSet<usize>,
     oversized: usize,
 }
 
@@ -133,7 +133,7 @@ impl Found<'_> {
             }
         }
         let clusters = all.into_iter().map(|cluster| cluster.members).collect();
-        Resolution { clusters, guests: self.guests, links: self.links, doubts, moved: self.moved, oversized: self.oversized }
+        Resolution { clusters, unconfirmed: self.unconfirmed, links: self.links, doubts, moved: self.moved, oversized: self.oversized }
     }
 }
 

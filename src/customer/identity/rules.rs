@@ -2,14 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::customer::model::folded_name::FoldedName;
 use crate::customer::model::identifier::{Blocklist, Identifier};
 use crate::customer::model::phone::Region;
 use crate::customer::model::source::SourceKind;
-use crate::customer::model::spellings::count_different;
-
-/// The most spellings per name that are compared, on average.
-const SPELLINGS: usize = 4;
 
 /// A brand's identity settings.
 #[derive(Debug, Clone)]
@@ -69,23 +64,6 @@ impl IdentityRules {
     #[must_use]
     pub fn may_link(&self, identifier: &Identifier) -> bool {
         identifier.could_link() && !self.blocklist.blocks(identifier)
-    }
-
-    /// From this number of names on, a value is shared, however the names are spelled.
-    #[must_use]
-    pub const fn most_names(&self) -> usize {
-        self.shared_value_threshold.saturating_add(1).saturating_mul(SPELLINGS)
-    }
-
-    /// Whether the names, given by their keys, belong to more people than one value can identify. Spellings of one name
-    /// count once.
-    #[must_use]
-    pub fn are_too_many<T: AsRef<str>>(&self, keys: &BTreeSet<T>) -> bool {
-        if keys.len() <= self.shared_value_threshold || keys.len() >= self.most_names() {
-            return keys.len() > self.shared_value_threshold;
-        }
-        let names: Vec<FoldedName> = keys.iter().map(|key| FoldedName::from_key(key.as_ref())).collect();
-        count_different(&names) > self.shared_value_threshold
     }
 
     /// A kind's position in the order of preference. Kinds that are missing in the settings come last.

@@ -94,8 +94,8 @@ impl Event {
     /// so that the event sorts last.
     #[must_use]
     pub fn occurred_at(&self) -> Timestamp {
-        let first_heard = || if self.is_undated() { UNCLEAR_AT } else { self.versions.first_at() };
-        self.versions.time(field::OCCURRED_AT).unwrap_or_else(first_heard)
+        let first_reported = || if self.is_undated() { UNCLEAR_AT } else { self.versions.first_at() };
+        self.versions.time(field::OCCURRED_AT).unwrap_or_else(first_reported)
     }
 
     /// The day of the event, if the source gives a day without a time.

@@ -51,7 +51,7 @@ impl fmt::Debug for Update {
 
 /// One value of a field, with its time.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct Stamped {
+struct TimedValue {
     at: Timestamp,
     /// How long after its timestamp the value was received, in microseconds. 0: it has no timestamp other than the
     /// receipt.
@@ -69,7 +69,7 @@ const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-impl Stamped {
+impl TimedValue {
     /// Whether the value has a timestamp of the source.
     const fn is_timed(&self) -> bool {
         self.receipt_delay_us > 0
@@ -122,7 +122,7 @@ impl Deletion {
 /// Everything that a source reported about one record or event, reduced to what can still affect its state.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldVersions {
-    fields: BTreeMap<String, Stamped>,
+    fields: BTreeMap<String, TimedValue>,
     /// Time of the first report.
     first_at: Timestamp,
     /// The latest receipt of an update, without a timestamp of the source, that implies existence.
@@ -154,7 +154,7 @@ impl From<Update> for FieldVersions {
         let is = |applies: bool| applies.then_some(at);
         let asserts = matches!(update.scope, Scope::Partial | Scope::Whole);
         let mut versions = Self {
-            fields: update.fields.into_iter().map(|(name, value)| (name, Stamped { at, receipt_delay_us, value, timed: None })).collect(),
+            fields: update.fields.into_iter().map(|(name, value)| (name, TimedValue { at, receipt_delay_us, value, timed: None })).collect(),
             first_at: if at == UNCLEAR_AT { received_at } else { at },
             asserted_at: is(asserts && receipt_delay_us == 0),
             asserted_timed_at: is(asserts && receipt_delay_us > 0),
@@ -162,7 +162,7 @@ impl From<Update> for FieldVersions {
             deleted_at: is(update.scope == Scope::Deletion),
             deletion_received_at: (update.scope == Scope::Deletion && at < received_at).then_some(received_at),
         };
-        versions.forget_what_cannot_matter();
+        versions.prune_masked();
         versions
     }
 }
@@ -184,7 +184,7 @@ impl FieldVersions {
         self.whole_at = self.whole_at.max(other.whole_at);
         self.deleted_at = self.deleted_at.max(other.deleted_at);
         self.deletion_received_at = self.deletion_received_at.max(other.deletion_received_at);
-        self.forget_what_cannot_matter();
+        self.prune_masked();
     }
 
     /// The latest deletion, by its timestamp and by its receipt.
@@ -195,10 +195,10 @@ impl FieldVersions {
 
     /// Removes fields that are older than the newest snapshot or deletion. These timestamps only grow, so such fields
     /// can never count again.
-    fn forget_what_cannot_matter(&mut self) {
+    fn prune_masked(&mut self) {
         let (whole_at, deletion) = (self.whole_at, self.deletion());
         let is_masked =
-            |word: &Stamped| whole_at.is_some_and(|at| word.at < at) || deletion.is_some_and(|deletion| deletion.masks(word.at, word.is_timed()));
+            |word: &TimedValue| whole_at.is_some_and(|at| word.at < at) || deletion.is_some_and(|deletion| deletion.masks(word.at, word.is_timed()));
         self.fields.retain(|_, field| {
             field.timed.take_if(|timed| is_masked(timed));
             if is_masked(field) {
@@ -238,15 +238,15 @@ impl FieldVersions {
         healed.whole_at = past(healed.whole_at);
         (healed.deleted_at, healed.deletion_received_at) = (deleted(healed.deleted_at), deleted(healed.deletion_received_at));
         (healed.asserted_at, healed.asserted_timed_at) = (past(healed.asserted_at), past(healed.asserted_timed_at));
-        healed.forget_what_cannot_matter();
+        healed.prune_masked();
         Some(healed)
     }
 
     /// Whether both have the same values, regardless of the times.
     #[must_use]
-    pub fn says_the_same_as(&self, other: &Self) -> bool {
+    pub fn has_same_values_as(&self, other: &Self) -> bool {
         let said = |versions: &Self| versions.fields.iter().filter(|(_, field)| field.value.is_some()).count();
-        let agrees = |(name, field): (&String, &Stamped)| field.value.as_ref().is_none_or(|value| other.get(name) == Some(value));
+        let agrees = |(name, field): (&String, &TimedValue)| field.value.as_ref().is_none_or(|value| other.get(name) == Some(value));
         self.is_live() == other.is_live() && (!self.is_live() || (said(self) == said(other) && self.fields.iter().all(agrees)))
     }
 

@@ -20,5 +20,5 @@ pub mod source;
 pub mod spellings;
 pub mod text;
 pub mod titles;
-pub mod two_names;
+pub mod unconfirmed_records;
 pub mod unread;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 use super::people::{Couple, World};
 use super::rates;
 use super::records::{Draft, Records, new_key, slot_of, some_time};
@@ -22,7 +22,7 @@ const KINDS: [SourceKind; 3] = [SourceKind::OmnioTapContact, SourceKind::OmnioTa
 
 impl Records {
     /// Writes the accounts of a couple. `number` is its index among the couples.
-    pub(super) fn write_couple(&mut self, world: &World, chance: &mut Chance, number: usize) {
+    pub(super) fn write_couple(&mut self, world: &World, chance: &mut SeededRng, number: usize) {
         let Some(couple) = world.couples.get(number) else { return };
         let accounts = if chance.happens(rates::SECOND_ACCOUNT) { 2 } else { 1 };
         for _ in 0..accounts {
@@ -31,7 +31,7 @@ impl Records {
         }
     }
 
-    fn write_account(&mut self, world: &World, chance: &mut Chance, couple: &Couple, (who, kind): (usize, SourceKind)) {
+    fn write_account(&mut self, world: &World, chance: &mut SeededRng, couple: &Couple, (who, kind): (usize, SourceKind)) {
         let [one, other] = couple.partners.map(|partner| world.people.get(partner));
         let (Some(one), Some(other), Some(home), Some(key)) = (one, other, world.homes.get(couple.home), new_key(chance, kind)) else { return };
         let (first, second) = if chance.happens(700) { (&one.given, &other.given) } else { (&other.given, &one.given) };

@@ -225,7 +225,7 @@ fn is_one_slip(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::population::chance::Chance;
+    use crate::demo::population::chance::SeededRng;
     use crate::demo::population::kin::Kin;
 
     fn name(given: &str, family: &str) -> WrittenName {
@@ -238,7 +238,7 @@ mod tests {
         let couple = WrittenName { is_couples: true, ..name("Jan en Marie", "Vos") };
         assert!(!names_fit(&couple, &name("Jan", "Vos"), true));
         assert!(names_fit(&couple, &name("", "Vos"), true) && names_fit(&couple, &couple, true));
-        let mut chance = Chance::new(1);
+        let mut chance = SeededRng::new(1);
         let kin = Kin::generations(&mut chance).unwrap();
         let [father, son] = [0, 1].map(|place| WrittenName { suffix: kin.place(place).unwrap().suffix(&mut chance), ..name("Jan", "Vos") });
         assert!(!names_fit(&father, &son, true));

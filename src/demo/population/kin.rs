@@ -1,6 +1,6 @@
 //! Relatives with similar names. On one line or mailbox, little distinguishes them.
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 
 /// How the first two members of a household are related.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +41,13 @@ const ALIKE: &str = "Mario=Maria Daniel=Daniela Paul=Paula Jan=Janneke Christian
 
 impl Kin {
     /// Relatives with similar given names.
-    pub(super) fn alike(chance: &mut Chance) -> Option<Self> {
+    pub(super) fn alike(chance: &mut SeededRng) -> Option<Self> {
         let pairs: Vec<&'static str> = ALIKE.split(' ').collect();
         pairs.get(chance.below(pairs.len()))?.split_once('=').map(|(one, other)| Self::Alike(one, other))
     }
 
     /// A father and a son.
-    pub(super) fn generations(chance: &mut Chance) -> Option<Self> {
+    pub(super) fn generations(chance: &mut SeededRng) -> Option<Self> {
         chance.weighted(&[(Style::Latin, 800), (Style::Numerals, 130), (Style::Dutch, 70)]).map(Self::Generations)
     }
 
@@ -68,7 +68,7 @@ impl Place {
     }
 
     /// The suffix of the name.
-    pub(super) fn suffix(self, chance: &mut Chance) -> Option<Suffix> {
+    pub(super) fn suffix(self, chance: &mut SeededRng) -> Option<Suffix> {
         let Kin::Generations(style) = self.kin else { return None };
         let texts: &[&'static str] = match (style, self.is_elder) {
             (Style::Latin, true) => &["Sr.", "Sr", "senior", "sr."],

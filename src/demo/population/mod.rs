@@ -34,7 +34,7 @@ mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::chance::Chance;
+use self::chance::SeededRng;
 use self::evidence::Pair;
 use self::people::World;
 use self::records::{Draft, Records};
@@ -79,7 +79,7 @@ impl Population {
     /// Creates people, and their records.
     #[must_use]
     pub fn new(people: usize, seed: u64) -> Self {
-        let mut chance = Chance::new(seed);
+        let mut chance = SeededRng::new(seed);
         let world = World::new(&mut chance, people);
         let Records { drafts, changes, forged, .. } = Records::of(&world, &mut chance);
         let indistinguishable = evidence::indistinguishable(&drafts);

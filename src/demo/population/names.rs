@@ -1,7 +1,7 @@
 //! Names that are usual in the Low Countries today, composed from parts: with particles, diacritics, double family
 //! names, forms for women and men, and few names that occur very often.
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 
 /// The origin of a family's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ const fn given_names(origin: Origin) -> (&'static str, &'static str) {
 }
 
 /// A given name.
-pub(super) fn given_name(chance: &mut Chance, origin: Origin, male: bool) -> String {
+pub(super) fn given_name(chance: &mut SeededRng, origin: Origin, male: bool) -> String {
     let (men, women) = given_names(origin);
     let names: Vec<&str> = if male { men } else { women }.split(' ').collect();
     chance.pick_common(&names).to_owned()
@@ -95,7 +95,7 @@ pub(super) fn all_forms(name: &str) -> Vec<&str> {
 }
 
 /// Another form of a given name, if one exists.
-pub(super) fn other_form(chance: &mut Chance, given: &str) -> Option<&'static str> {
+pub(super) fn other_form(chance: &mut SeededRng, given: &str) -> Option<&'static str> {
     let forms: Vec<&'static str> = other_forms(given).collect();
     forms.get(chance.below(forms.len())).copied()
 }
@@ -112,9 +112,9 @@ const POLISH: &str = "Nowak Wójcik Kowalczyk Woźniak Mazur Krawczyk Kaczmarek 
 const SPANISH: &str = "García Fernández González Rodríguez López Martínez Sánchez Pérez Gómez Martín Jiménez Ruiz Hernández Díaz Álvarez Moreno Muñoz Núñez Ibáñez Peña";
 
 /// A family name in the form for men. [`for_woman`] returns the other form.
-pub(super) fn family_name(chance: &mut Chance, origin: Origin) -> String {
-    let list = |chance: &mut Chance, names: &str| chance.pick_common(&names.split(' ').collect::<Vec<_>>()).to_owned();
-    let compose = |chance: &mut Chance, starts: &str, ends: &str| {
+pub(super) fn family_name(chance: &mut SeededRng, origin: Origin) -> String {
+    let list = |chance: &mut SeededRng, names: &str| chance.pick_common(&names.split(' ').collect::<Vec<_>>()).to_owned();
+    let compose = |chance: &mut SeededRng, starts: &str, ends: &str| {
         let (starts, ends): (Vec<&str>, Vec<&str>) = (starts.split(' ').collect(), ends.split(' ').collect());
         format!("{}{}", chance.pick(&starts), chance.pick(&ends))
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 use super::kin::Place;
 use super::names;
 use super::names::Origin;
@@ -102,7 +102,7 @@ pub(super) const PROVIDERS: [&str; 10] = [
 ];
 
 impl World {
-    pub(super) fn new(chance: &mut Chance, count: usize) -> Self {
+    pub(super) fn new(chance: &mut SeededRng, count: usize) -> Self {
         let mut world = Self::default();
         for n in 0..count.div_ceil(rates::PEOPLE_PER_EMPLOYER) {
             let name = plain(&names::family_name(chance, Origin::Dutch));
@@ -130,13 +130,13 @@ impl World {
         self.people.get(who).map(|person| person.home).or_else(couple)
     }
 
-    fn belgian_mobile(&mut self, chance: &mut Chance) -> Line {
+    fn belgian_mobile(&mut self, chance: &mut SeededRng) -> Line {
         let start = chance.pick(&["47", "48", "49"]);
         self.new_line(chance, "32", start, 7)
     }
 
     /// A mobile number: new, or given up by somebody in another household.
-    pub(super) fn mobile(&mut self, chance: &mut Chance, origin: Origin) -> Line {
+    pub(super) fn mobile(&mut self, chance: &mut SeededRng, origin: Origin) -> Line {
         // A number is reused only after ten others were given up, so its former owner is rarely nearby.
         if self.given_up.len() > 10
             && chance.happens(rates::RECYCLED_NUMBER)
@@ -162,7 +162,7 @@ impl World {
         }
     }
 
-    pub(super) fn new_line(&mut self, chance: &mut Chance, code: &'static str, start: &str, digits: u32) -> Line {
+    pub(super) fn new_line(&mut self, chance: &mut SeededRng, code: &'static str, start: &str, digits: u32) -> Line {
         loop {
             let line = Line { code, national: format!("{start}{}", chance.digits(digits)) };
             if self.taken_lines.insert(line.clone()) {
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    pub(super) fn private_mailbox(&mut self, chance: &mut Chance, given: &str, family: &str) -> String {
+    pub(super) fn private_mailbox(&mut self, chance: &mut SeededRng, given: &str, family: &str) -> String {
         let (given, family) = (plain(given), plain(family));
         let initial: String = given.chars().take(1).collect();
         let year = 50 + chance.below(55);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 use super::people::World;
 use super::rates;
 use super::situation::{Situation, Situations};
@@ -51,7 +51,7 @@ const FIRST_DAY: i64 = 1_500_000_000;
 const DAYS: usize = 3_100;
 
 impl Records {
-    pub(super) fn of(world: &World, chance: &mut Chance) -> Self {
+    pub(super) fn of(world: &World, chance: &mut SeededRng) -> Self {
         let mut records = Self::default();
         for person in 0..world.people.len() {
             let first = records.drafts.len();
@@ -84,7 +84,7 @@ impl Records {
     }
 
     /// Writes one record about a person, and updates some of them later.
-    fn write(&mut self, world: &World, chance: &mut Chance, person: usize, kind: SourceKind) {
+    fn write(&mut self, world: &World, chance: &mut SeededRng, person: usize, kind: SourceKind) {
         let Some(whom) = world.people.get(person) else { return };
         let Some(key) = new_key(chance, kind) else { return };
         let changed = whom.family_before.is_some() || whom.mobile_before.is_some();
@@ -105,7 +105,7 @@ impl Records {
         }
         writer.shorten(chance, &mut name);
         let mut fields = name_fields(&name, &mut writer, chance);
-        let mut set = |slot: String, address: Option<&Written>, messy: fn(&mut Chance, &str) -> String, writer: &mut Writer<'_>| {
+        let mut set = |slot: String, address: Option<&Written>, messy: fn(&mut SeededRng, &str) -> String, writer: &mut Writer<'_>| {
             let Some(address) = address else { return };
             let is_messy = address.meant.is_some() && chance.happens(rates::MESSY_ADDRESS);
             writer.situations.add_if(is_messy, Situation::MessyAddress);
@@ -136,7 +136,7 @@ impl Records {
     }
 
     /// A later update: the new family name and number, in the correct spelling.
-    fn bring_up_to_date(&mut self, world: &World, chance: &mut Chance, draft: &mut Draft, created_at: Timestamp) {
+    fn bring_up_to_date(&mut self, world: &World, chance: &mut SeededRng, draft: &mut Draft, created_at: Timestamp) {
         let Some(person) = world.people.get(draft.person) else { return };
         let mut fields = BTreeMap::new();
         if draft.name.given.is_some() && draft.name.family.is_some() {
@@ -164,7 +164,7 @@ impl Records {
     }
 
     /// Merges the last two records, as their source does when it finds that they are one person.
-    fn merge_last_two(&mut self, chance: &mut Chance) {
+    fn merge_last_two(&mut self, chance: &mut SeededRng) {
         self.tag_last_two(Situation::MergedProfile);
         let Some([winner, loser]) = self.drafts.last_chunk_mut() else { return };
         let at = FIRST_DAY + i64::try_from((DAYS + chance.below(100)) * 86_400).unwrap_or_default();
@@ -178,7 +178,7 @@ impl Records {
 
     /// Adds references between a person's records: from a participant to a profile, from a customer to a contact. Some
     /// participants get an id that looks like a profile's, but belongs to none.
-    fn refer(&mut self, chance: &mut Chance, first: usize) {
+    fn refer(&mut self, chance: &mut SeededRng, first: usize) {
         let own = self.drafts.get_mut(first..).unwrap_or_default();
         let keys: Vec<RecordKey> = own.iter().map(|draft| draft.key.clone()).collect();
         let mut told = Vec::new();
@@ -223,7 +223,7 @@ impl Records {
     }
 
     /// Changes arrive in any order.
-    fn shuffle(&mut self, chance: &mut Chance) {
+    fn shuffle(&mut self, chance: &mut SeededRng) {
         for n in (1..self.changes.len()).rev() {
             self.changes.swap(n, chance.below(n + 1));
         }
@@ -231,26 +231,26 @@ impl Records {
 }
 
 /// The key of a new record. It is never `None`, because the id is short.
-pub(super) fn new_key(chance: &mut Chance, kind: SourceKind) -> Option<RecordKey> {
+pub(super) fn new_key(chance: &mut SeededRng, kind: SourceKind) -> Option<RecordKey> {
     RecordKey::new(kind, &format!("{:016x}{:08x}", chance.next(), chance.below(1 << 32)))
 }
 
 /// A random time in the whole span.
-pub(super) fn some_time(chance: &mut Chance) -> Timestamp {
+pub(super) fn some_time(chance: &mut SeededRng) -> Timestamp {
     time_within(chance, 0, DAYS)
 }
 
 /// A time in the first half of the span, before the person's changes.
-fn before_the_change(chance: &mut Chance) -> Timestamp {
+fn before_the_change(chance: &mut SeededRng) -> Timestamp {
     time_within(chance, 0, DAYS / 2)
 }
 
 /// A time in the second half of the span. From then on, records contain reassigned numbers.
-fn after_the_change(chance: &mut Chance) -> Timestamp {
+fn after_the_change(chance: &mut SeededRng) -> Timestamp {
     time_within(chance, DAYS / 2, DAYS)
 }
 
-fn time_within(chance: &mut Chance, first_day: usize, end: usize) -> Timestamp {
+fn time_within(chance: &mut SeededRng, first_day: usize, end: usize) -> Timestamp {
     let day = i64::try_from(first_day + chance.below(end - first_day)).unwrap_or_default();
     let second = i64::try_from(chance.below(86_400)).unwrap_or_default();
     Timestamp::from_second(FIRST_DAY + day * 86_400 + second).unwrap_or_default()
@@ -262,7 +262,7 @@ pub(super) fn slot_of(kind: SourceKind) -> String {
     format!("{}{slot}", field::PHONE)
 }
 
-fn name_fields(name: &WrittenName, writer: &mut Writer<'_>, chance: &mut Chance) -> BTreeMap<String, Option<Value>> {
+fn name_fields(name: &WrittenName, writer: &mut Writer<'_>, chance: &mut SeededRng) -> BTreeMap<String, Option<Value>> {
     let mut fields = BTreeMap::new();
     let mut set = |field: &str, value: Option<&str>| value.map(|value| fields.insert(field.to_owned(), Some(Value::from(value))));
     match (&name.given, &name.family) {

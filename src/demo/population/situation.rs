@@ -16,7 +16,7 @@ pub enum Situation {
     /// It has the mobile number of a partner.
     PartnersPhone,
     /// It has the switchboard of an employer.
-    UpstreamClientFactory,
+    Switchboard,
     /// It has a role mailbox: `info@`, or one that no list of role mailboxes contains.
     RoleMailbox,
     /// It has a mobile number that belonged, or now belongs, to somebody else.
@@ -78,7 +78,7 @@ impl Situation {
         (Self::AlikeRelatives, "similar relatives"),
         (Self::FatherAndSon, "father and son"),
         (Self::PartnersPhone, "partner's phone"),
-        (Self::UpstreamClientFactory, "switchboard"),
+        (Self::Switchboard, "switchboard"),
         (Self::RoleMailbox, "role mailbox"),
         (Self::RecycledNumber, "recycled number"),
         (Self::EmailTypo, "typing error, e-mail"),

@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 
 /// A phone number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +21,7 @@ impl Line {
 
     /// One of the usual spellings. The national spelling is only right inside the country: a foreigner's number in it
     /// is misread.
-    pub(super) fn spelled(&self, chance: &mut Chance, at_home: bool) -> String {
+    pub(super) fn spelled(&self, chance: &mut SeededRng, at_home: bool) -> String {
         let Self { code, national } = self;
         let area = if national.starts_with('6') { 1 } else { 2 };
         let (area, rest) = national.split_at_checked(area).unwrap_or((national, ""));
@@ -70,7 +70,7 @@ pub(super) fn initials(given: &str) -> String {
 }
 
 /// One typing error, never in the first letter: a letter swapped with its neighbour, left out, doubled or replaced.
-pub(super) fn mistyped(chance: &mut Chance, text: &str) -> String {
+pub(super) fn mistyped(chance: &mut SeededRng, text: &str) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     if letters.len() < 3 {
         return text.to_owned();
@@ -97,7 +97,7 @@ pub(super) fn mistyped(chance: &mut Chance, text: &str) -> String {
 }
 
 /// One wrong digit, or two digits swapped, among the last six.
-pub(super) fn misdialled(chance: &mut Chance, line: &Line) -> Line {
+pub(super) fn misdialled(chance: &mut SeededRng, line: &Line) -> Line {
     let mut digits: Vec<char> = line.national.chars().collect();
     let at = digits.len().saturating_sub(1 + chance.below(6));
     if chance.happens(500) {
@@ -112,14 +112,14 @@ pub(super) fn misdialled(chance: &mut Chance, line: &Line) -> Line {
 }
 
 /// A typing error in the mailbox or, equally often, in the provider's name.
-pub(super) fn mistyped_email(chance: &mut Chance, email: &str) -> String {
+pub(super) fn mistyped_email(chance: &mut SeededRng, email: &str) -> String {
     let Some((mailbox, domain)) = email.split_once('@') else { return email.to_owned() };
     let (provider, rest) = domain.split_once('.').unwrap_or((domain, "example"));
     if chance.happens(500) { format!("{}@{domain}", mistyped(chance, mailbox)) } else { format!("{mailbox}@{}.{rest}", mistyped(chance, provider)) }
 }
 
 /// A name with a title before it, or a degree behind it.
-pub(super) fn titled(chance: &mut Chance, given: &str, family: &str) -> (String, String) {
+pub(super) fn titled(chance: &mut SeededRng, given: &str, family: &str) -> (String, String) {
     const TITLES: [&str; 9] = ["Dhr.", "Mevr.", "Mw.", "Mr.", "Drs.", "Dr.", "Ir.", "Prof. Dr.", "Herr"];
     const DEGREES: [&str; 5] = ["MSc", "BSc", "PhD", "M.A.", "MBA"];
     if chance.happens(700) {
@@ -130,7 +130,7 @@ pub(super) fn titled(chance: &mut Chance, given: &str, family: &str) -> (String,
 }
 
 /// A mailbox with extra text, as after copy and paste.
-pub(super) fn messy_email(chance: &mut Chance, email: &str) -> String {
+pub(super) fn messy_email(chance: &mut SeededRng, email: &str) -> String {
     match chance.below(8) {
         0 => format!("mailto:{email}"),
         1 => format!("<{email}>"),
@@ -144,7 +144,7 @@ pub(super) fn messy_email(chance: &mut Chance, email: &str) -> String {
 }
 
 /// A number with extra text, as after copy and paste.
-pub(super) fn messy_phone(chance: &mut Chance, phone: &str) -> String {
+pub(super) fn messy_phone(chance: &mut SeededRng, phone: &str) -> String {
     match chance.below(7) {
         0 => format!("tel:{phone}"),
         1 => format!("Tel. {phone}"),
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn every_spelling_at_home_is_the_number() {
         let region = "NL".parse().ok();
-        let mut chance = Chance::new(1);
+        let mut chance = SeededRng::new(1);
         for national in ["612345678", "201234567", "701234567"] {
             let line = Line { code: "31", national: national.to_owned() };
             for _ in 0..100 {
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_slip_is_small() {
-        let mut chance = Chance::new(2);
+        let mut chance = SeededRng::new(2);
         for _ in 0..100 {
             assert!(strsim::osa_distance(&mistyped(&mut chance, "Annemarie"), "Annemarie") <= 1);
         }

@@ -1,6 +1,6 @@
 //! How one system writes one person's name, mailbox and number.
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 use super::kin::Suffix;
 use super::names::{other_form, split_particle};
 use super::people::{Person, World};
@@ -38,7 +38,7 @@ impl WrittenName {
     }
 
     /// The whole name, or its written parts, as one text.
-    pub(super) fn in_one(&self, chance: &mut Chance) -> String {
+    pub(super) fn in_one(&self, chance: &mut SeededRng) -> String {
         let (Some(given), Some(family)) = (&self.given, &self.family) else {
             let (given, family) = self.parts();
             return given.or(family).unwrap_or_default();
@@ -88,7 +88,7 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    pub(super) fn name(&mut self, chance: &mut Chance) -> WrittenName {
+    pub(super) fn name(&mut self, chance: &mut SeededRng) -> WrittenName {
         let habits = self.habits;
         let (mut given, mut family) = (self.person.given.clone(), self.person.family_at(self.early).to_owned());
         let said = chance.below(1_000);
@@ -143,14 +143,14 @@ impl Writer<'_> {
     }
 
     /// With the family's mailbox, some people write only the family name.
-    pub(super) fn shorten(&mut self, chance: &mut Chance, name: &mut WrittenName) {
+    pub(super) fn shorten(&mut self, chance: &mut SeededRng, name: &mut WrittenName) {
         if self.on_family_mailbox && name.given.is_some() && name.family.is_some() && chance.happens(rates::FAMILY_NAME_ALONE) {
             *name = WrittenName { family: name.family.take(), ..WrittenName::default() };
             self.situations.add(Situation::HalfName);
         }
     }
 
-    pub(super) fn email(&mut self, chance: &mut Chance) -> Option<Written> {
+    pub(super) fn email(&mut self, chance: &mut SeededRng) -> Option<Written> {
         if !chance.happens(self.habits.email) {
             return self.filled(chance, &FILLED_MAILBOXES);
         }
@@ -181,7 +181,7 @@ impl Writer<'_> {
         members.iter().filter_map(|n| self.world.people.get(*n)).find_map(|member| member.mailbox.as_ref())
     }
 
-    pub(super) fn phone(&mut self, chance: &mut Chance, mobiles_only: bool) -> Option<Written> {
+    pub(super) fn phone(&mut self, chance: &mut SeededRng, mobiles_only: bool) -> Option<Written> {
         if !chance.happens(self.habits.phone) {
             return if mobiles_only { None } else { self.filled(chance, &FILLED_NUMBERS) };
         }
@@ -194,13 +194,13 @@ impl Writer<'_> {
         let partner = partner.filter(|_| chance.happens(rates::GIVES_PARTNERS_PHONE));
         let line = partner.or(switchboard).or(landline).unwrap_or(self.person.mobile_at(self.early));
         self.situations.add_if(partner.is_some(), Situation::PartnersPhone);
-        self.situations.add_if(partner.is_none() && switchboard.is_some(), Situation::UpstreamClientFactory);
+        self.situations.add_if(partner.is_none() && switchboard.is_some(), Situation::Switchboard);
         let typed = if chance.happens(rates::PHONE_TYPO) { misdialled(chance, line) } else { line.clone() };
         self.situations.add_if(typed != *line, Situation::PhoneTypo);
         Some(self.spelled(chance, &typed))
     }
 
-    pub(super) fn spelled(&mut self, chance: &mut Chance, line: &Line) -> Written {
+    pub(super) fn spelled(&mut self, chance: &mut SeededRng, line: &Line) -> Written {
         let e164 = line.e164();
         let text = if chance.happens(self.habits.e164) {
             e164.clone()
@@ -213,14 +213,14 @@ impl Writer<'_> {
     }
 
     /// A placeholder for an unknown value.
-    fn filled(&mut self, chance: &mut Chance, with: &[&str]) -> Option<Written> {
+    fn filled(&mut self, chance: &mut SeededRng, with: &[&str]) -> Option<Written> {
         let text = chance.happens(rates::PLACEHOLDER).then(|| chance.pick(with).to_owned())?;
         self.situations.add(Situation::Placeholder);
         Some(Written { text, meant: None })
     }
 
     /// An address that reaches the person, for a record that would otherwise have none.
-    pub(super) fn any_address(&mut self, chance: &mut Chance) -> (Option<Written>, Option<Written>) {
+    pub(super) fn any_address(&mut self, chance: &mut SeededRng) -> (Option<Written>, Option<Written>) {
         match &self.person.mailbox {
             Some(mailbox) if chance.happens(500) => (Some(Written { text: mailbox.clone(), meant: Some(mailbox.clone()) }), None),
             _ => (None, Some(self.spelled(chance, self.person.mobile_at(self.early)))),
@@ -236,7 +236,7 @@ mod tests {
     use crate::demo::population::kin::Kin;
 
     fn ways(name: &WrittenName) -> BTreeSet<String> {
-        let mut chance = Chance::new(1);
+        let mut chance = SeededRng::new(1);
         (0..500).map(|_| name.in_one(&mut chance)).collect()
     }
 
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(ways(&name("Petra", "de Vries")), expected.map(str::to_owned).into());
         assert_eq!(ways(&name("Petra", "")), ["Petra".to_owned()].into());
         assert_eq!(ways(&name("", "van der Berg")), ["van der Berg".to_owned()].into());
-        let suffix = Kin::generations(&mut Chance::new(1)).and_then(|kin| kin.place(0)?.suffix(&mut Chance::new(5)));
+        let suffix = Kin::generations(&mut SeededRng::new(1)).and_then(|kin| kin.place(0)?.suffix(&mut SeededRng::new(5)));
         let text = suffix.unwrap().text;
         let expected = [format!("Jan Vos {text}"), format!("Jan Vos, {text}"), format!("Vos, Jan {text}")];
         assert_eq!(ways(&WrittenName { suffix, ..name("Jan", "Vos") }), expected.into());

@@ -6,18 +6,18 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::object_kind::Thing;
+use super::object_kind::ObjectKind;
 use super::page::Page;
 use super::table::{Object, Table};
-use super::webhook_sender::{Action, Hooks, Webhook};
+use super::webhook_sender::{Action, SystemWebhooks, Webhook};
 use super::{omneo, omnilab, omniotap, syncaroo};
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 
 /// The objects of all four systems.
 pub struct World {
-    tables: RwLock<BTreeMap<Thing, Table>>,
-    hooks: RwLock<Option<Hooks>>,
+    tables: RwLock<BTreeMap<ObjectKind, Table>>,
+    hooks: RwLock<Option<SystemWebhooks>>,
     clock: Clock,
 }
 
@@ -35,24 +35,24 @@ impl World {
     }
 
     /// Adds or replaces an object, without a webhook.
-    pub fn put(&self, thing: Thing, object: Value) {
+    pub fn put(&self, thing: ObjectKind, object: Value) {
         self.write().entry(thing).or_default().put(thing, object);
     }
 
     /// Removes an object, without a webhook.
-    pub fn remove(&self, thing: Thing, id: &str) -> Option<Value> {
+    pub fn remove(&self, thing: ObjectKind, id: &str) -> Option<Value> {
         self.write().get_mut(&thing)?.remove(id).map(|object| object.value.clone())
     }
 
     /// Adds or replaces an object, and sends a webhook.
-    pub fn change(&self, thing: Thing, object: &Value) {
+    pub fn change(&self, thing: ObjectKind, object: &Value) {
         let was_there = self.write().entry(thing).or_default().put(thing, object.clone());
         let action = if was_there { Action::Updated } else { Action::Created };
         self.tell(thing, action, object);
     }
 
     /// Changes an object, sets its time of change, and sends a webhook. Does nothing if the object does not exist.
-    pub fn edit(&self, thing: Thing, id: &str, edit: impl FnOnce(&mut Value)) {
+    pub fn edit(&self, thing: ObjectKind, id: &str, edit: impl FnOnce(&mut Value)) {
         let Some(mut object) = self.get(thing, id) else { return };
         edit(&mut object);
         let now = self.now();
@@ -62,14 +62,14 @@ impl World {
             Source::Omneo => ("updated_at", omneo::written(now)),
             Source::OmniLab => ("updated_at", omnilab::written(now)),
         };
-        if let Some(fields) = object.as_object_mut().filter(|_| thing != Thing::Appointment) {
+        if let Some(fields) = object.as_object_mut().filter(|_| thing != ObjectKind::Appointment) {
             fields.insert(name.to_owned(), Value::from(at));
         }
         self.change(thing, &object);
     }
 
     /// Removes an object, and sends a webhook.
-    pub fn delete(&self, thing: Thing, id: &str) {
+    pub fn delete(&self, thing: ObjectKind, id: &str) {
         if let Some(object) = self.remove(thing, id) {
             self.tell(thing, Action::Deleted, &object);
         }
@@ -77,33 +77,33 @@ impl World {
 
     /// Returns an object.
     #[must_use]
-    pub fn get(&self, thing: Thing, id: &str) -> Option<Value> {
+    pub fn get(&self, thing: ObjectKind, id: &str) -> Option<Value> {
         self.read().get(&thing)?.get(id).map(|object| object.value.clone())
     }
 
     /// All objects of a kind, in the order of their creation.
     #[must_use]
-    pub fn all(&self, thing: Thing) -> Vec<Value> {
+    pub fn all(&self, thing: ObjectKind) -> Vec<Value> {
         self.read().get(&thing).map(|table| table.all().iter().map(|object| object.value.clone()).collect()).unwrap_or_default()
     }
 
     /// The number of objects of a kind.
     #[must_use]
-    pub fn count(&self, thing: Thing) -> usize {
+    pub fn count(&self, thing: ObjectKind) -> usize {
         self.read().get(&thing).map_or(0, |table| table.all().len())
     }
 
-    pub(super) fn object(&self, thing: Thing, id: &str) -> Option<Arc<Object>> {
+    pub(super) fn object(&self, thing: ObjectKind, id: &str) -> Option<Arc<Object>> {
         self.read().get(&thing)?.get(id).cloned()
     }
 
     /// The objects with a key.
-    pub(super) fn by_key(&self, thing: Thing, key: &str) -> Vec<Arc<Object>> {
+    pub(super) fn by_key(&self, thing: ObjectKind, key: &str) -> Vec<Arc<Object>> {
         self.read().get(&thing).map(|table| table.by_key(key)).unwrap_or_default()
     }
 
     /// A page of a list: of all objects, or of those that fit.
-    pub(super) fn page(&self, thing: Thing, number: usize, size: usize, fits: Option<&dyn Fn(&Arc<Object>) -> bool>) -> Page {
+    pub(super) fn page(&self, thing: ObjectKind, number: usize, size: usize, fits: Option<&dyn Fn(&Arc<Object>) -> bool>) -> Page {
         let tables = self.read();
         let all = tables.get(&thing).map(Table::all).unwrap_or_default();
         match fits {
@@ -113,11 +113,11 @@ impl World {
     }
 
     /// Sets the sender for later webhooks. `None`: no webhooks are sent.
-    pub(super) fn set_hooks(&self, hooks: Option<Hooks>) {
+    pub(super) fn set_hooks(&self, hooks: Option<SystemWebhooks>) {
         *self.hooks.write().unwrap_or_else(PoisonError::into_inner) = hooks;
     }
 
-    pub(super) fn tell(&self, thing: Thing, action: Action, object: &Value) {
+    pub(super) fn tell(&self, thing: ObjectKind, action: Action, object: &Value) {
         let Some(hooks) = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone() else { return };
         let now = self.now();
         let webhook = match thing.source() {
@@ -132,18 +132,18 @@ impl World {
     }
 
     /// Sends a webhook about something that is not an object.
-    pub fn tell_as(&self, webhook: Webhook) {
+    pub fn send_webhook(&self, webhook: Webhook) {
         let hooks = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(hooks) = hooks {
             hooks.send(webhook);
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<Thing, Table>> {
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<ObjectKind, Table>> {
         self.tables.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<Thing, Table>> {
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<ObjectKind, Table>> {
         self.tables.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

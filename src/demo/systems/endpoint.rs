@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::asked::{Answer, Asked};
+use super::asked::{Answer, SystemRequest};
 use super::data::World;
 use super::fault::{Faults, Part};
-use super::options::Terms;
+use super::options::SystemOptions;
 use super::request_log::Arrivals;
 use super::token::Tokens;
 use super::window::Window;
@@ -14,7 +14,7 @@ use crate::customer::model::source::Source;
 use crate::jobs::tasks::BackgroundTasks;
 
 /// The endpoint of one system.
-pub(super) struct Desk {
+pub(super) struct SystemEndpoint {
     pub(super) source: Source,
     pub(super) world: Arc<World>,
     pub(super) background: BackgroundTasks,
@@ -25,11 +25,11 @@ pub(super) struct Desk {
     pub(super) origin: String,
     /// The API key, token or client secret.
     pub(super) secret: String,
-    pub(super) terms: Arc<RwLock<Terms>>,
+    pub(super) terms: Arc<RwLock<SystemOptions>>,
     pub(super) window: Window,
 }
 
-impl Desk {
+impl SystemEndpoint {
     /// The base URL of the API, as in an account's settings.
     pub(super) fn base_url(&self) -> String {
         format!("{}{}", self.origin, self.base_path())
@@ -59,26 +59,26 @@ impl Desk {
         }
     }
 
-    pub(super) fn terms(&self) -> Terms {
+    pub(super) fn terms(&self) -> SystemOptions {
         self.terms.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn part_of(&self, asked: &Asked) -> Part {
+    pub(super) fn part_of(&self, asked: &SystemRequest) -> Part {
         if self.gives_tokens(asked) { Part::Tokens } else { Part::ApiConnector }
     }
 
-    fn gives_tokens(&self, asked: &Asked) -> bool {
+    fn gives_tokens(&self, asked: &SystemRequest) -> bool {
         !self.tokens_path().is_empty() && asked.path == self.tokens_path()
     }
 
     /// Whether the request contains an API key, a token or a client secret.
-    pub(super) fn has_credential(&self, asked: &Asked) -> bool {
+    pub(super) fn has_credential(&self, asked: &SystemRequest) -> bool {
         let is_in_body = String::from_utf8_lossy(&asked.body).contains(&self.secret);
         asked.header("x-api-key").is_some() || asked.header("authorization").is_some() || is_in_body
     }
 
     /// The response without faults.
-    pub(super) fn answer(&self, asked: &Asked) -> Answer {
+    pub(super) fn answer(&self, asked: &SystemRequest) -> Answer {
         let (terms, now) = (self.terms(), self.world.now());
         let has_token = || asked.bearer().is_some_and(|token| self.tokens.is_live(token, now));
         match self.source {
@@ -99,7 +99,7 @@ impl Desk {
     }
 
     /// Counts the requests of the tenant. A request without a valid key gets 401 and is not counted.
-    fn limited(&self, asked: &Asked, terms: &Terms) -> Answer {
+    fn limited(&self, asked: &SystemRequest, terms: &SystemOptions) -> Answer {
         if asked.header("x-api-key") != Some(self.secret.as_str()) {
             return Answer::unauthorized();
         }

@@ -57,7 +57,7 @@ struct State {
 
 impl Faults {
     /// The fault that the current request gets.
-    pub(super) fn meet(&self, part: Part) -> Option<Fault> {
+    pub(super) fn next_fault(&self, part: Part) -> Option<Fault> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = state.next.iter().position(|(of, _)| *of == part) {
             return state.next.remove(at).map(|(_, fault)| fault);

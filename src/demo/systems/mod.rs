@@ -1,7 +1,7 @@
 //! Simulations of the four systems: servers that behave as their vendors document, for the demo and the tests.
 //!
 //! All four use one [`World`], which sends webhooks about changes. Behaviour that the documentation leaves open is in
-//! [`Terms`], and faults are in [`Fault`].
+//! [`SystemOptions`], and faults are in [`Fault`].
 
 mod asked;
 mod data;
@@ -27,15 +27,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use actix_web::dev::ServerHandle;
 
 pub use self::data::World;
-use self::endpoint::Desk;
+use self::endpoint::SystemEndpoint;
 pub use self::fault::{Fault, Part};
-pub use self::object_kind::{PARTICIPANT, Thing};
-pub use self::options::{Envelope, Terms};
+pub use self::object_kind::{ObjectKind, PARTICIPANT};
+pub use self::options::{Envelope, SystemOptions};
 pub use self::request_log::Arrival;
 pub use self::token::CLIENT_ID;
-use self::webhook_sender::Hooks;
+use self::webhook_sender::SystemWebhooks;
 pub use self::webhook_sender::{Action, Webhook};
-use super::http_post::{NotTaken, Sender};
+use super::http_post::{NotAcknowledged, Sender};
 use super::webhook_signer::Secrets;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
@@ -44,13 +44,13 @@ use crate::jobs::tasks::BackgroundTasks;
 /// Four running systems.
 pub struct Systems {
     world: Arc<World>,
-    desks: Vec<Arc<Desk>>,
+    desks: Vec<Arc<SystemEndpoint>>,
     servers: Vec<ServerHandle>,
     background: BackgroundTasks,
     secrets: Secrets,
-    terms: Arc<RwLock<Terms>>,
+    terms: Arc<RwLock<SystemOptions>>,
     clock: Clock,
-    hooks: Option<Hooks>,
+    hooks: Option<SystemWebhooks>,
 }
 
 impl Systems {
@@ -58,13 +58,13 @@ impl Systems {
     ///
     /// # Errors
     /// If they cannot listen.
-    pub fn start(world: Arc<World>, secrets: &Secrets, terms: Terms, clock: Clock) -> std::io::Result<Self> {
+    pub fn start(world: Arc<World>, secrets: &Secrets, terms: SystemOptions, clock: Clock) -> std::io::Result<Self> {
         let background = BackgroundTasks::new();
         let terms = Arc::new(RwLock::new(terms));
         let (mut desks, mut servers) = (Vec::new(), Vec::new());
         for source in Source::ALL {
             let (listener, origin) = listen()?;
-            let desk = Arc::new(Desk {
+            let desk = Arc::new(SystemEndpoint {
                 source,
                 world: Arc::clone(&world),
                 background: background.clone(),
@@ -96,13 +96,14 @@ impl Systems {
     /// The base URL of a system's API, without a slash at the end.
     #[must_use]
     pub fn base_url(&self, source: Source) -> String {
-        self.desk(source).map(Desk::base_url).unwrap_or_default()
+        self.desk(source).map(SystemEndpoint::base_url).unwrap_or_default()
     }
 
     /// The URL of a system's token endpoint. Empty if it has none.
     #[must_use]
     pub fn token_url(&self, source: Source) -> String {
-        let url = |desk: &Desk| if desk.tokens_path().is_empty() { String::new() } else { format!("{}{}", desk.origin, desk.tokens_path()) };
+        let url =
+            |desk: &SystemEndpoint| if desk.tokens_path().is_empty() { String::new() } else { format!("{}{}", desk.origin, desk.tokens_path()) };
         self.desk(source).map(url).unwrap_or_default()
     }
 
@@ -110,8 +111,8 @@ impl Systems {
     ///
     /// # Errors
     /// If the HTTP client cannot be built.
-    pub fn send_webhooks_to(&mut self, service: String) -> Result<(), NotTaken> {
-        let hooks = Hooks::new(Sender::new(service)?, self.secrets.clone(), self.desks.clone(), self.background.clone(), self.clock.clone());
+    pub fn send_webhooks_to(&mut self, service: String) -> Result<(), NotAcknowledged> {
+        let hooks = SystemWebhooks::new(Sender::new(service)?, self.secrets.clone(), self.desks.clone(), self.background.clone(), self.clock.clone());
         self.world.set_hooks(Some(hooks.clone()));
         self.hooks = Some(hooks);
         Ok(())
@@ -132,7 +133,7 @@ impl Systems {
     }
 
     /// Changes the behaviour of the systems.
-    pub fn change_terms(&self, change: impl FnOnce(&mut Terms)) {
+    pub fn change_options(&self, change: impl FnOnce(&mut SystemOptions)) {
         change(&mut self.terms.write().unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -169,7 +170,7 @@ impl Systems {
     }
 
     /// Clears the request log.
-    pub fn forget_arrivals(&self) {
+    pub fn clear_request_log(&self) {
         self.desks.iter().for_each(|desk| desk.arrivals.forget());
     }
 
@@ -182,7 +183,7 @@ impl Systems {
         self.background.end().await;
     }
 
-    fn desk(&self, source: Source) -> Option<&Desk> {
+    fn desk(&self, source: Source) -> Option<&SystemEndpoint> {
         self.desks.iter().find(|desk| desk.source == source).map(AsRef::as_ref)
     }
 }

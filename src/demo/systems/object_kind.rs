@@ -7,7 +7,7 @@ use crate::sources::extract::text_at;
 
 /// A kind of object in one of the systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Thing {
+pub enum ObjectKind {
     /// A contact of the CRM.
     Contact,
     /// A customer of the CRM.
@@ -48,7 +48,7 @@ pub enum Thing {
 /// The field with OmniLab's data about the person who made a booking.
 pub const PARTICIPANT: &str = "participant";
 
-impl Thing {
+impl ObjectKind {
     /// The system that has this kind of object.
     #[must_use]
     pub const fn source(self) -> Source {

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::asked::{Answer, Asked};
+use super::asked::{Answer, SystemRequest};
 use super::data::World;
-use super::object_kind::{PARTICIPANT, Thing, owner};
-use super::options::Terms;
+use super::object_kind::{ObjectKind, PARTICIPANT, owner};
+use super::options::SystemOptions;
 use super::page::Page;
 use super::table::Object;
 use super::webhook_sender::{Action, Webhook};
@@ -23,7 +23,7 @@ pub(super) const TOKENS: &str = "/v1/oauth:token";
 pub const AUDIENCE: &str = "https://api.omnilab.example";
 
 /// Responds to an authorized request.
-pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
+pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
     match (asked.method.as_str(), asked.path.as_str()) {
         ("GET", "/v1/interactions:fetchContactBookings") => bookings(world, terms, asked),
         ("POST", "/v1/interactions:cancelInteractionBooking") => cancel(world, asked),
@@ -31,7 +31,7 @@ pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
     }
 }
 
-fn bookings(world: &World, terms: &Terms, asked: &Asked) -> Answer {
+fn bookings(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
     let Some(external_id) = asked.parameter("external_id").filter(|id| !id.is_empty()) else {
         return Answer::error(400, "external_id is required");
     };
@@ -49,18 +49,18 @@ fn bookings(world: &World, terms: &Terms, asked: &Asked) -> Answer {
             && from.is_none_or(|from| starts_at.is_some_and(|at| at >= from))
             && to.is_none_or(|to| starts_at.is_some_and(|at| at <= to))
     };
-    let all: Vec<Arc<Object>> = world.by_key(Thing::Appointment, &owner(&external_id)).into_iter().filter(fits).collect();
+    let all: Vec<Arc<Object>> = world.by_key(ObjectKind::Appointment, &owner(&external_id)).into_iter().filter(fits).collect();
     let page = Page::of(&all, asked.number("page_number").unwrap_or(1), asked.number("page_size").unwrap_or(50).min(terms.max_page));
     Answer::ok(format!(r#"{{"bookings":{},"page_number":{},"page_size":{},"total_count":{}}}"#, page.list(), page.number, page.size, page.total))
 }
 
-fn cancel(world: &World, asked: &Asked) -> Answer {
+fn cancel(world: &World, asked: &SystemRequest) -> Answer {
     let Some(booking) = text_at(&asked.json(), "/booking") else { return Answer::error(400, "booking is required") };
-    if world.get(Thing::Appointment, &booking).is_none() {
+    if world.get(ObjectKind::Appointment, &booking).is_none() {
         return Answer::not_found();
     }
     let now = written(world.now());
-    world.edit(Thing::Appointment, &booking, |object| {
+    world.edit(ObjectKind::Appointment, &booking, |object| {
         if let Some(fields) = object.as_object_mut() {
             fields.insert("booking_status".to_owned(), Value::from("CANCELLED"));
             fields.insert("cancelled_at".to_owned(), Value::from(now));

@@ -2,7 +2,7 @@
 
 /// Options that may change while the systems run.
 #[derive(Debug, Clone)]
-pub struct Terms {
+pub struct SystemOptions {
     /// OmnioTap's requests per window.
     pub calls: u32,
     /// The length of the window, in seconds.
@@ -19,7 +19,7 @@ pub struct Terms {
     pub links_lead_to: Option<String>,
 }
 
-impl Default for Terms {
+impl Default for SystemOptions {
     fn default() -> Self {
         Self {
             calls: 60,

@@ -14,13 +14,13 @@ use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer};
 use futures_util::{StreamExt, stream};
 
-use super::asked::{Answer, Asked};
-use super::endpoint::Desk;
+use super::asked::{Answer, SystemRequest};
+use super::endpoint::SystemEndpoint;
 use super::fault::{Fault, Part};
 use super::request_log::Arrival;
 
 /// The server of a system.
-pub(super) fn server(desk: &Arc<Desk>, listener: TcpListener) -> std::io::Result<Server> {
+pub(super) fn server(desk: &Arc<SystemEndpoint>, listener: TcpListener) -> std::io::Result<Server> {
     let desk = Data::from(Arc::clone(desk));
     let app = move || App::new().app_data(desk.clone()).default_service(web::to(serve));
     Ok(HttpServer::new(app).workers(1).on_connect(remember_line).disable_signals().listen(listener)?.run())
@@ -36,9 +36,9 @@ fn remember_line(connection: &dyn Any, data: &mut Extensions) {
     }
 }
 
-async fn serve(request: HttpRequest, body: Bytes, desk: Data<Desk>) -> HttpResponse {
+async fn serve(request: HttpRequest, body: Bytes, desk: Data<SystemEndpoint>) -> HttpResponse {
     let asked = asked(&request, &body);
-    let fault = desk.faults.meet(desk.part_of(&asked));
+    let fault = desk.faults.next_fault(desk.part_of(&asked));
     let mut arrival = Arrival {
         at: desk.world.now(),
         method: asked.method.clone(),
@@ -66,11 +66,11 @@ async fn serve(request: HttpRequest, body: Bytes, desk: Data<Desk>) -> HttpRespo
     }
 }
 
-fn asked(request: &HttpRequest, body: &Bytes) -> Asked {
+fn asked(request: &HttpRequest, body: &Bytes) -> SystemRequest {
     let header = |(name, value): (&actix_web::http::header::HeaderName, &actix_web::http::header::HeaderValue)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
-    Asked {
+    SystemRequest {
         method: request.method().as_str().to_owned(),
         path: request.uri().path().to_owned(),
         query: request.query_string().to_owned(),
@@ -98,7 +98,7 @@ fn begun(answer: &Answer) -> Bytes {
     Bytes::copy_from_slice(answer.body.as_bytes().get(..half).unwrap_or_default())
 }
 
-async fn broken(fault: &Fault, answer: Answer, request: &HttpRequest, desk: &Desk) -> HttpResponse<BoxBody> {
+async fn broken(fault: &Fault, answer: Answer, request: &HttpRequest, desk: &SystemEndpoint) -> HttpResponse<BoxBody> {
     match fault {
         Fault::Slow(_) | Fault::ExpiredTokens => orderly(answer),
         Fault::Silent => {

@@ -4,10 +4,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::asked::{Answer, Asked};
+use super::asked::{Answer, SystemRequest};
 use super::data::World;
-use super::object_kind::{Thing, owner};
-use super::options::Terms;
+use super::object_kind::{ObjectKind, owner};
+use super::options::SystemOptions;
 use super::page;
 use super::page::Page;
 use super::webhook_sender::{Action, Webhook};
@@ -24,7 +24,7 @@ pub(super) const TOKENS: &str = "/oauth/token";
 pub const CONNECTION: &str = "555";
 
 /// Responds to an authorized request.
-pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
+pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
     let parts = asked.below(BASE).unwrap_or_default();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if asked.method != "GET" {
@@ -33,21 +33,23 @@ pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
     let Some((&CONNECTION, parts)) = parts.split_first() else { return Answer::not_found() };
     match parts {
         ["locations"] => Answer::ok(format!(r#"{{"data":{}}}"#, all(world).list())),
-        ["locations", location] => one(world, terms, Thing::Location, location),
-        ["locations", location, "resources"] => Answer::ok(format!(r#"{{"data":{}}}"#, page::list(&world.by_key(Thing::Resource, &owner(location))))),
-        ["locations", _, "resources", resource] => one(world, terms, Thing::Resource, resource),
-        ["locations", _, "resources", _, "bookings", booking] => one(world, terms, Thing::Booking, booking),
+        ["locations", location] => one(world, terms, ObjectKind::Location, location),
+        ["locations", location, "resources"] => {
+            Answer::ok(format!(r#"{{"data":{}}}"#, page::list(&world.by_key(ObjectKind::Resource, &owner(location)))))
+        }
+        ["locations", _, "resources", resource] => one(world, terms, ObjectKind::Resource, resource),
+        ["locations", _, "resources", _, "bookings", booking] => one(world, terms, ObjectKind::Booking, booking),
         _ => Answer::not_found(),
     }
 }
 
 fn all(world: &World) -> Page {
-    world.page(Thing::Location, 1, usize::MAX, None)
+    world.page(ObjectKind::Location, 1, usize::MAX, None)
 }
 
-fn one(world: &World, terms: &Terms, thing: Thing, id: &str) -> Answer {
+fn one(world: &World, terms: &SystemOptions, thing: ObjectKind, id: &str) -> Answer {
     let Some(object) = world.object(thing, id) else { return Answer::not_found() };
-    if terms.names_places || thing != Thing::Booking {
+    if terms.names_places || thing != ObjectKind::Booking {
         return Answer::ok(object.text.clone());
     }
     let mut shown = object.value.clone();
@@ -60,12 +62,14 @@ fn one(world: &World, terms: &Terms, thing: Thing, id: &str) -> Answer {
 }
 
 /// The webhook about a change. It contains the URL of the object, and not its data.
-pub(super) fn webhook(thing: Thing, action: Action, object: &Value, base_url: &str) -> Option<Webhook> {
+pub(super) fn webhook(thing: ObjectKind, action: Action, object: &Value, base_url: &str) -> Option<Webhook> {
     let id = thing.id_of(object)?;
     let place = |name: &str| text_at(object, &format!("/{name}/id")).unwrap_or_default();
     let (attribute, resource_type, below) = match thing {
-        Thing::Location => ("locations", String::new(), format!("locations/{id}")),
-        Thing::Resource => ("resources", text_at(object, "/type").unwrap_or_default(), format!("locations/{}/resources/{id}", place("location"))),
+        ObjectKind::Location => ("locations", String::new(), format!("locations/{id}")),
+        ObjectKind::Resource => {
+            ("resources", text_at(object, "/type").unwrap_or_default(), format!("locations/{}/resources/{id}", place("location")))
+        }
         _ => (
             "bookings",
             text_at(object, "/resource/type").unwrap_or_default(),
@@ -79,7 +83,7 @@ pub(super) fn webhook(thing: Thing, action: Action, object: &Value, base_url: &s
         }
     });
     let said = match action {
-        Action::Created if thing != Thing::Booking => Some("new"),
+        Action::Created if thing != ObjectKind::Booking => Some("new"),
         Action::Deleted => Some("unmapped"),
         Action::Created | Action::Updated | Action::Merged => None,
     };

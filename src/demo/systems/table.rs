@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::object_kind::{PARTICIPANT, Thing};
+use super::object_kind::{ObjectKind, PARTICIPANT};
 
 /// An object, with derived values that every page needs.
 pub(super) struct Object {
@@ -27,7 +27,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Adds or replaces an object. Returns whether it existed. An object without an id is ignored.
-    pub(super) fn put(&mut self, thing: Thing, value: Value) -> bool {
+    pub(super) fn put(&mut self, thing: ObjectKind, value: Value) -> bool {
         let Some(id) = thing.id_of(&value) else { return false };
         let (text, words, keys) = (public(&value), thing.text_of(&value), thing.keys_of(&value));
         let object = Arc::new(Object { value, text, words, id: id.clone(), keys });

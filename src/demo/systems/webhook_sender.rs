@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
-use super::endpoint::Desk;
+use super::endpoint::SystemEndpoint;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::demo::http_post::Sender;
@@ -62,12 +62,12 @@ pub struct Webhook {
 
 /// Sends webhooks to one service.
 #[derive(Clone)]
-pub(super) struct Hooks(Arc<Shared>);
+pub(super) struct SystemWebhooks(Arc<Shared>);
 
 struct Shared {
     sender: Arc<Sender>,
     secrets: Secrets,
-    desks: Vec<Arc<Desk>>,
+    desks: Vec<Arc<SystemEndpoint>>,
     background: BackgroundTasks,
     clock: Clock,
     slots: Semaphore,
@@ -77,8 +77,8 @@ struct Shared {
     idle: Notify,
 }
 
-impl Hooks {
-    pub(super) fn new(sender: Sender, secrets: Secrets, desks: Vec<Arc<Desk>>, background: BackgroundTasks, clock: Clock) -> Self {
+impl SystemWebhooks {
+    pub(super) fn new(sender: Sender, secrets: Secrets, desks: Vec<Arc<SystemEndpoint>>, background: BackgroundTasks, clock: Clock) -> Self {
         Self(Arc::new(Shared {
             sender: Arc::new(sender),
             secrets,

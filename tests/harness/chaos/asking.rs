@@ -36,7 +36,7 @@ enum LookupTarget {
 
 /// Sends lookups and collects the results.
 #[derive(Clone, Default)]
-pub struct LookupQuery {
+pub struct LookupLoad {
     seen: Arc<Mutex<Seen>>,
     /// The number of people who are only in the source.
     pub strangers: Arc<AtomicUsize>,
@@ -69,7 +69,7 @@ struct Seen {
     shown: BTreeMap<(usize, usize), u64>,
 }
 
-impl LookupQuery {
+impl LookupLoad {
     /// Sends lookups to a replica until the run is over, several at once.
     pub fn start(&self, replica: usize, record: &Arc<Record>) {
         for (whom, every, of) in

@@ -4,12 +4,12 @@
 //! webhook is applied once. No answer was ever wrong, from another brand, or late. Within a minute of the last fault of
 //! each round, everything has recovered.
 
-mod aftermath;
 mod asking;
+mod fault_phase;
+mod final_checks;
 mod forger;
 mod replicas;
 pub mod schedule;
-mod trouble;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{Systems, Thing};
+use hookpoint::demo::systems::{ObjectKind, Systems};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::storage::brands::get_or_insert_brand;
 
@@ -32,12 +32,12 @@ use super::rng::Dice;
 use super::webhooks::sender::Sender;
 use super::webhooks::story::Story;
 use super::webhooks::{Webhook, signing};
-use super::{Stand, changes, inbox, parent};
-use asking::{DEADLINE, LookupQuery, MOVING, STILL, STRANGERS};
+use super::{Harness, changes, inbox, parent};
+use asking::{DEADLINE, LookupLoad, MOVING, STILL, STRANGERS};
+use fault_phase::FaultTargets;
 use forger::WebhookForger;
 use replicas::Member;
 use schedule::{Round, draw};
-use trouble::Field;
 
 /// The time limit for recovery after the last fault of a round.
 const HEALED: Duration = Duration::from_secs(60);
@@ -104,7 +104,7 @@ impl Flow {
     }
 
     /// Releases webhooks at their rates, without end.
-    async fn release(&self, forger: &WebhookForger, asked: &LookupQuery) {
+    async fn release(&self, forger: &WebhookForger, asked: &LookupLoad) {
         let mut due = tokio::time::interval(Duration::from_secs(1) / STORY_A_SECOND);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
         for n in 1_u32.. {
@@ -141,7 +141,7 @@ pub async fn run(chaos: Chaos) -> Report {
     if chaos.has_mounts {
         mount(&disk);
     }
-    let mut harness = Stand::start_in(disk.join("data"), files, true).await;
+    let mut harness = Harness::start_in(disk.join("data"), files, true).await;
     let disk = chaos.has_mounts.then_some(disk);
     let secrets = Secrets::known();
     let world = world(CONTACTS);
@@ -176,10 +176,10 @@ pub async fn run(chaos: Chaos) -> Report {
     }
     shop.database.close().await;
 
-    let (asked, forger) = (LookupQuery::default(), WebhookForger::default());
+    let (asked, forger) = (LookupLoad::default(), WebhookForger::default());
     records.iter().enumerate().for_each(|(n, record)| asked.start(n, record));
     forger.start("shop", Arc::clone(&story), Arc::clone(&order), addresses.clone(), chaos.seed);
-    let mut field = Field::new(&mut harness, members, &systems, disk.clone());
+    let mut field = FaultTargets::new(&mut harness, members, &systems, disk.clone());
     let mut life = Life { rng: Dice(chaos.seed), born: 0, contacts: CONTACTS, version: 0 };
     let mut calm = Vec::new();
     {
@@ -190,7 +190,7 @@ pub async fn run(chaos: Chaos) -> Report {
                 // The last webhooks must be sent before the run ends.
                 if second < seconds.saturating_sub(HEALED.as_secs() as usize).max(seconds / 2) {
                     life.step(&world);
-                    world.put(Thing::Contact, contact(STRANGERS + second, 0, world.now()));
+                    world.put(ObjectKind::Contact, contact(STRANGERS + second, 0, world.now()));
                     asked.strangers.store(second + 1, Ordering::SeqCst);
                 }
             }
@@ -204,11 +204,11 @@ pub async fn run(chaos: Chaos) -> Report {
     }
     forger.end(&mut report);
     report.figure("acknowledged when the last round was over", flow.is_acknowledged(100));
-    aftermath::look_at_all(field, &url, &secrets, (flow, &story, &order, &versions), (&asked, &calm), &mut report).await;
+    final_checks::check_all(field, &url, &secrets, (flow, &story, &order, &versions), (&asked, &calm), &mut report).await;
     asked.end();
-    aftermath::look_for_people_in_logs(&directory, &mut report);
+    final_checks::check_logs_for_personal_data(&directory, &mut report);
     if !report.broken.is_empty() || !report.late.is_empty() {
-        aftermath::keep_logs(&directory, chaos, &mut report);
+        final_checks::keep_logs(&directory, chaos, &mut report);
     }
     systems.stop().await;
     harness.stop().await;
@@ -225,7 +225,7 @@ fn mount(directory: &Path) {
     assert!(mounted.success(), "no disk of our own can be mounted");
 }
 
-async fn start(harness: &Stand, n: usize, systems: &Systems, secrets: &Secrets) -> Member {
+async fn start(harness: &Harness, n: usize, systems: &Systems, secrets: &Secrets) -> Member {
     let name = format!("chaos-{n}");
     let tables =
         [inbox::BRAND, &desk(), &demo(systems), &signing::settings("shop"), &signing::settings("desk"), "[sync]\nlease_seconds = 5\n"].concat();
@@ -285,7 +285,7 @@ async fn scan(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets)
 }
 
 /// Runs all faults.
-async fn go_through(field: &mut Field<'_>, chaos: Chaos, flow: &Flow, url: &str, calm: &mut Vec<(Instant, Instant)>, report: &mut Report) {
+async fn go_through(field: &mut FaultTargets<'_>, chaos: Chaos, flow: &Flow, url: &str, calm: &mut Vec<(Instant, Instant)>, report: &mut Report) {
     let rounds = draw(chaos.seed, chaos.rounds, chaos.round, field.disk.is_some());
     let faults = rounds.iter().flatten().filter(|event| event.begins).count();
     report.figure("faults", format!("{faults} in {} rounds", chaos.rounds));
@@ -303,7 +303,7 @@ async fn go_through(field: &mut Field<'_>, chaos: Chaos, flow: &Flow, url: &str,
                 field.end(event.fault, report).await;
             }
         }
-        wait_until(field, begin + chaos.round.trouble, report).await;
+        wait_until(field, begin + chaos.round.fault_phase, report).await;
         let last = Instant::now();
         let mut complaint = Some(String::new());
         while complaint.is_some() && last.elapsed() < HEALED {
@@ -324,7 +324,7 @@ async fn go_through(field: &mut Field<'_>, chaos: Chaos, flow: &Flow, url: &str,
 }
 
 /// Waits, and restarts replicas that ended.
-async fn wait_until(field: &mut Field<'_>, until: Instant, report: &mut Report) {
+async fn wait_until(field: &mut FaultTargets<'_>, until: Instant, report: &mut Report) {
     loop {
         field.watch(report);
         let left = until.saturating_duration_since(Instant::now());
@@ -336,7 +336,7 @@ async fn wait_until(field: &mut Field<'_>, until: Instant, report: &mut Report) 
 }
 
 /// The first sign that the service has not recovered, if there is one.
-async fn complaints(field: &Field<'_>, flow: &Flow, url: &str) -> Option<String> {
+async fn complaints(field: &FaultTargets<'_>, flow: &Flow, url: &str) -> Option<String> {
     for member in &field.members {
         if let Some(complaint) = member.complaint().await {
             return Some(complaint);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::harness::Stand;
+use crate::harness::Harness;
 use crate::harness::connection::Connection;
 use crate::harness::process::Held;
 use crate::harness::replica::{Plan, Replica, Starting};
@@ -16,7 +16,7 @@ use crate::harness::wire::{End, Wire};
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long after a fault a replica may still be busy.
-pub const AFTERMATH: Duration = Duration::from_secs(5);
+pub const RECOVERY_TOLERANCE: Duration = Duration::from_secs(5);
 
 /// A replica in any state.
 pub struct Member {
@@ -55,7 +55,7 @@ impl Record {
 
     fn is_back(&self) {
         if let Some((_, until @ None)) = self.away.lock().unwrap().last_mut() {
-            *until = Some(Instant::now() + AFTERMATH);
+            *until = Some(Instant::now() + RECOVERY_TOLERANCE);
         }
     }
 
@@ -66,14 +66,14 @@ impl Record {
 }
 
 /// The file with the error of a replica's clock.
-pub fn clock_of(harness: &Stand, name: &str) -> PathBuf {
+pub fn clock_of(harness: &Harness, name: &str) -> PathBuf {
     harness.directory(name).join("clock")
 }
 
 impl Member {
     /// Starts a replica that keeps its address over restarts, with a connection to the database through a proxy of its
     /// own.
-    pub async fn start(harness: &Stand, name: &str, plan: Plan, other_tables: String, database: &str) -> Self {
+    pub async fn start(harness: &Harness, name: &str, plan: Plan, other_tables: String, database: &str) -> Self {
         let wire = Wire::lay(End::Unix(harness.socket().join(".s.PGSQL.5432"))).await;
         let url = format!("postgres://hookpoint@{}/{database}?sslmode=disable", wire.address);
         let clock = clock_of(harness, name);
@@ -87,7 +87,7 @@ impl Member {
     }
 
     /// Supervises the replica. Returns a description of an unexpected event.
-    pub fn watch(&mut self, harness: &Stand) -> Option<String> {
+    pub fn watch(&mut self, harness: &Harness) -> Option<String> {
         let (state, mistake) = match std::mem::replace(&mut self.state, State::Down(None)) {
             State::Down(Some(until)) if Instant::now() >= until => (State::Starting(Starting::on(harness, &self.name, &self.plan, &self.url)), None),
             State::Starting(starting) => match starting.ready() {

@@ -10,15 +10,15 @@ use crate::harness::rng::Dice;
 #[derive(Clone, Copy)]
 pub struct Round {
     pub lasts: Duration,
-    pub trouble: Duration,
+    pub fault_phase: Duration,
 }
 
 impl Round {
     /// The length for which the recovery time is promised.
-    pub const FULL: Self = Self { lasts: Duration::from_secs(120), trouble: Duration::from_secs(75) };
+    pub const FULL: Self = Self { lasts: Duration::from_secs(120), fault_phase: Duration::from_secs(75) };
 
     /// Short, for a quick check.
-    pub const SHORT: Self = Self { lasts: Duration::from_secs(40), trouble: Duration::from_secs(35) };
+    pub const SHORT: Self = Self { lasts: Duration::from_secs(40), fault_phase: Duration::from_secs(35) };
 }
 
 /// A fault.
@@ -68,7 +68,7 @@ pub enum OfServer {
     ReadOnly,
     DiskFull,
     /// An administrator ends all its sessions.
-    RunEnd,
+    SessionsEnded,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ pub fn draw(seed: u64, rounds: usize, round: Round, with_full_disks: bool) -> Ve
     // The seeds are far apart, so that no two tracks of two seeds are the same.
     let mut rng: Vec<Dice> = (0..TRACKS).map(|track| Dice(seed.wrapping_mul(1_000_003).wrapping_add(track * 7_919))).collect();
     let draw_one = |_| {
-        let tracks = rng.iter_mut().enumerate().flat_map(|(track, rng)| events(track, rng, round.trouble, with_full_disks));
+        let tracks = rng.iter_mut().enumerate().flat_map(|(track, rng)| events(track, rng, round.fault_phase, with_full_disks));
         let mut events: Vec<Event> = tracks.collect();
         events.sort_by_key(|event| event.at);
         events
@@ -124,12 +124,12 @@ pub fn draw(seed: u64, rounds: usize, round: Round, with_full_disks: bool) -> Ve
 }
 
 /// The events of one track in one round.
-fn events(track: usize, rng: &mut Dice, trouble: Duration, with_full_disks: bool) -> Vec<Event> {
+fn events(track: usize, rng: &mut Dice, fault_phase: Duration, with_full_disks: bool) -> Vec<Event> {
     let mut events = Vec::new();
     let mut at = roll(rng, 1, 25);
-    while at < trouble {
+    while at < fault_phase {
         let (fault, lasts) = fault(track, rng, with_full_disks);
-        let until = (at + lasts).min(trouble);
+        let until = (at + lasts).min(fault_phase);
         events.push(Event { at, fault, begins: true });
         events.push(Event { at: until, fault, begins: false });
         at = until + roll(rng, 5, 30);
@@ -171,7 +171,7 @@ fn fault(track: usize, rng: &mut Dice, with_full_disks: bool) -> (Fault, Duratio
                 3..5 => (OfServer::Frozen, 30),
                 5 => (OfServer::ReadOnly, 30),
                 6 if with_full_disks => (OfServer::DiskFull, 25),
-                _ => (OfServer::RunEnd, 5),
+                _ => (OfServer::SessionsEnded, 5),
             };
             (Fault::Server(fault), roll(rng, 1, most))
         }
@@ -193,7 +193,7 @@ pub fn check() {
     for round in draw(7, 200, Round::FULL, true) {
         let mut going_on: Vec<Fault> = Vec::new();
         for event in round {
-            assert!(event.at <= Round::FULL.trouble, "{event:?}");
+            assert!(event.at <= Round::FULL.fault_phase, "{event:?}");
             if event.begins {
                 assert!(going_on.iter().all(|other| track(other) != track(&event.fault)), "{event:?} beside {going_on:?}");
                 kinds.insert(format!("{:?}", event.fault).chars().filter(|c| c.is_alphabetic() || *c == '(').collect::<String>());

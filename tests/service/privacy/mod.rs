@@ -132,10 +132,10 @@ async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
         ..Default::default()
     };
     let mut statuses = drive(app.application.address, "").await;
-    let closed = TestApp::start_with_open_door(beside("workers = 2", "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]")).await;
+    let closed = TestApp::start_without_warm_up(beside("workers = 2", "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]")).await;
     statuses.extend(drive(closed.application.address, "").await);
     closed.stop().await;
-    let limited = TestApp::start_with_open_door(beside("lookups_per_second = 100000", "lookups_per_second = 1")).await;
+    let limited = TestApp::start_without_warm_up(beside("lookups_per_second = 100000", "lookups_per_second = 1")).await;
     statuses.extend(drive(limited.application.address, "").await);
     limited.stop().await;
     cut(&app).await;

@@ -215,7 +215,7 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
     cut(&app).await;
     statuses.extend(send_webhooks(address, "third", app.clock.now()).await);
     restore(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now()).await.unwrap();
     work_is_done(&app).await;
     for status in [202, 400, 401, 404, 405, 413, 503] {

@@ -7,7 +7,7 @@ use hookpoint::customer::model::source::Source;
 use serde_json::{Value, json};
 
 use super::sent::{Letter, letter};
-use super::{instead, is_acknowledged, is_unproved, receiver, secrets, talk};
+use super::{instead, is_acknowledged, is_unverified, receiver, secrets, talk};
 use crate::inbox::{deliveries, work_off};
 use crate::support::{TestApp, head, now, secret_of};
 
@@ -140,10 +140,10 @@ async fn what_is_no_object_has_no_hash_and_so_proves_nothing() {
     let app = receiver(vec![]).await;
     let more = [&b"[]"[..], b"null", b"7", b"\"text\"", b"{}"].map(<[u8]>::to_vec);
     for body in unreadable().into_iter().chain(more) {
-        is_unproved(&Letter::new(Source::Syncaroo, 1, body).signed().to(&app).await);
+        is_unverified(&Letter::new(Source::Syncaroo, 1, body).signed().to(&app).await);
     }
     // The same member twice: it is unknown which one was hashed.
-    is_unproved(&Letter::new(Source::Syncaroo, 1, "{\"a\":1,\"a\":2}").signed().to(&app).await);
+    is_unverified(&Letter::new(Source::Syncaroo, 1, "{\"a\":1,\"a\":2}").signed().to(&app).await);
     assert!(deliveries(&app).await.is_empty());
     app.stop().await;
     // If a secret verifies the webhook, it is stored like any other.

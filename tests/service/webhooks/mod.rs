@@ -1,12 +1,12 @@
 //! The webhook endpoints as sources use them: over HTTP, with signatures that the tests create.
 
 mod bodies;
-mod doors;
 mod http;
 mod outage;
 mod replayed;
 pub mod sent;
 mod url;
+mod verification;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -46,7 +46,7 @@ fn is_acknowledged(response: &Response) {
     assert_eq!((response.status, response.body.as_str()), (202, ""), "{} {}", response.head, response.body);
 }
 
-fn is_unproved(response: &Response) {
+fn is_unverified(response: &Response) {
     assert_eq!((response.status, response.code().as_str()), (401, "webhook-unproved"), "{} {}", response.head, response.body);
 }
 

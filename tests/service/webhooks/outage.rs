@@ -5,7 +5,7 @@ use std::time::Duration;
 use hookpoint::customer::model::source::Source;
 
 use super::sent::{Letter, letter};
-use super::{instead, is_acknowledged, is_to_be_sent_again, is_unproved, receiver};
+use super::{instead, is_acknowledged, is_to_be_sent_again, is_unverified, receiver};
 use crate::faults::{cut, restore};
 use crate::inbox::deliveries;
 use crate::support::{Options, Response, TestApp, now};
@@ -36,7 +36,7 @@ async fn without_the_store_a_webhook_is_to_be_sent_again_and_then_stored_once() 
         let code = response.code();
         assert!(["inbox-unavailable", "receipt-unknown"].contains(&code.as_str()), "{code}");
         is_to_be_sent_again(&response, &code);
-        is_unproved(&letter(source, 1).signed_with("somebody-elses-secret", now()).to(&app).await);
+        is_unverified(&letter(source, 1).signed_with("somebody-elses-secret", now()).to(&app).await);
     }
     restore(&app).await;
     for source in Source::ALL {

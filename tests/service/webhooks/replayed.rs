@@ -20,7 +20,7 @@ async fn dead(app: &TestApp, reason: &str) -> usize {
 }
 
 async fn found(app: &TestApp) -> Vec<Value> {
-    app.heard().await;
+    app.wait_until_current().await;
     app.by_email("p-1@example.org").await
 }
 
@@ -211,9 +211,9 @@ async fn a_secret_in_the_header_is_looked_for_there_and_nowhere_else() {
     let app = receiver(vec![instead(Source::Omneo, by_header)]).await;
     let (secret, sent) = (crate::support::secret_of(Source::Omneo), super::sent::letter(Source::Omneo, 1).bare());
     is_acknowledged(&sent.with("x-webhook-secret", &secret).to(&app).await);
-    super::is_unproved(&sent.to(&app).await);
-    super::is_unproved(&sent.with("x-webhook-secret", "another-secret-000000").to(&app).await);
-    super::is_unproved(&sent.at(&format!("/webhooks/demo/omneo/{secret}")).to(&app).await);
-    super::is_unproved(&sent.at(&format!("/webhooks/demo/omneo?token={secret}")).to(&app).await);
+    super::is_unverified(&sent.to(&app).await);
+    super::is_unverified(&sent.with("x-webhook-secret", "another-secret-000000").to(&app).await);
+    super::is_unverified(&sent.at(&format!("/webhooks/demo/omneo/{secret}")).to(&app).await);
+    super::is_unverified(&sent.at(&format!("/webhooks/demo/omneo?token={secret}")).to(&app).await);
     app.stop().await;
 }

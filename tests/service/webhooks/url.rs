@@ -3,7 +3,7 @@
 use hookpoint::customer::model::source::Source;
 
 use super::sent::letter;
-use super::{instead, is_acknowledged, is_unproved, receiver, secrets};
+use super::{instead, is_acknowledged, is_unverified, receiver, secrets};
 use crate::inbox::deliveries;
 
 const SECRET: &str = "a-secret.of~ours_1";
@@ -41,7 +41,7 @@ async fn a_secret_in_the_path_is_its_last_segment() {
             format!("{way}/?token={SECRET}"),
             format!("{way}/wrong?token={SECRET}"),
         ] {
-            is_unproved(&letter(source, 9).bare().at(&target).to(&app).await);
+            is_unverified(&letter(source, 9).bare().at(&target).to(&app).await);
         }
         // A slash at the end is allowed. An additional slash elsewhere makes another path.
         is_acknowledged(&letter(source, 8).bare().at(&format!("{way}/{SECRET}/")).to(&app).await);
@@ -85,7 +85,7 @@ async fn a_secret_in_the_query_is_its_token() {
             format!("{way}/{SECRET}"),
             format!("{way}/{SECRET}?token=wrong"),
         ] {
-            is_unproved(&letter(source, 9).bare().at(&target).to(&app).await);
+            is_unverified(&letter(source, 9).bare().at(&target).to(&app).await);
         }
     }
     assert_eq!(deliveries(&app).await.len(), 5 * SOURCES.len());

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::written;
 use crate::customer::model::source::Source;
 use crate::demo::systems::data::World;
-use crate::demo::systems::object_kind::Thing;
+use crate::demo::systems::object_kind::ObjectKind;
 use crate::demo::systems::webhook_sender::{Action, Webhook};
 use crate::sources::extract::text_at;
 
@@ -13,22 +13,22 @@ use crate::sources::extract::text_at;
 const BESIDE: [&str; 8] = ["id", "first_name", "last_name", "email", "mobile_phone_e164", "tier_handle", "point_balance", "updated_at"];
 
 /// The webhook about a change. `None` if no event exists for it.
-pub(crate) fn webhook(world: &World, thing: Thing, action: Action, object: &Value) -> Option<Webhook> {
+pub(crate) fn webhook(world: &World, thing: ObjectKind, action: Action, object: &Value) -> Option<Webhook> {
     let name = match thing {
-        Thing::Profile => "profile",
-        Thing::Identity if action == Action::Created => "identity",
-        Thing::Transaction => "transaction",
-        Thing::Order => "order",
-        Thing::Reward => "reward",
-        Thing::Benefit => "benefit",
-        Thing::Interaction => "interaction",
-        Thing::Point => "point",
+        ObjectKind::Profile => "profile",
+        ObjectKind::Identity if action == Action::Created => "identity",
+        ObjectKind::Transaction => "transaction",
+        ObjectKind::Order => "order",
+        ObjectKind::Reward => "reward",
+        ObjectKind::Benefit => "benefit",
+        ObjectKind::Interaction => "interaction",
+        ObjectKind::Point => "point",
         _ => return None,
     };
     let mut body = object.clone();
     let fields = body.as_object_mut()?;
-    if thing != Thing::Profile
-        && let Some(profile) = owner_of(object).and_then(|id| world.get(Thing::Profile, &id))
+    if thing != ObjectKind::Profile
+        && let Some(profile) = owner_of(object).and_then(|id| world.get(ObjectKind::Profile, &id))
     {
         let beside: serde_json::Map<String, Value> =
             BESIDE.iter().filter_map(|field| Some(((*field).to_owned(), profile.get(*field)?.clone()))).collect();

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use crate::demo::systems::asked::{Answer, Asked};
+use crate::demo::systems::asked::{Answer, SystemRequest};
 use crate::demo::systems::data::World;
-use crate::demo::systems::object_kind::{Thing, owner, word_key};
-use crate::demo::systems::options::Terms;
+use crate::demo::systems::object_kind::{ObjectKind, owner, word_key};
+use crate::demo::systems::options::SystemOptions;
 use crate::demo::systems::page::Page;
 use crate::demo::systems::table::Object;
 use crate::sources::extract::{text_at, time_at, time_of};
@@ -18,7 +18,14 @@ use crate::sources::extract::{text_at, time_at, time_of};
 const PAGE: usize = 15;
 
 /// A filtered list of all objects or of one profile's.
-pub(super) fn listed(world: &World, terms: &Terms, asked: &Asked, base_url: &str, thing: Thing, profile: Option<&str>) -> Answer {
+pub(super) fn listed(
+    world: &World,
+    terms: &SystemOptions,
+    asked: &SystemRequest,
+    base_url: &str,
+    thing: ObjectKind,
+    profile: Option<&str>,
+) -> Answer {
     let mut filters = Vec::new();
     for (name, value) in asked.parameters().filter(|(name, _)| name.starts_with("filter[")) {
         let Some(filter) = Filter::parse(&name, value) else {
@@ -39,7 +46,7 @@ pub(super) fn listed(world: &World, terms: &Terms, asked: &Asked, base_url: &str
 }
 
 /// `links` and `meta` of a page, in the format of Omneo's framework.
-fn around(page: &Page, asked: &Asked, base_url: &str) -> String {
+fn around(page: &Page, asked: &SystemRequest, base_url: &str) -> String {
     let path = format!("{base_url}{}", asked.path.strip_prefix(crate::demo::systems::omneo::BASE).unwrap_or_default());
     let kept: BTreeMap<String, String> = asked.parameters().filter(|(name, _)| name != "page[number]").collect();
     let link = |number: usize| {
@@ -112,9 +119,9 @@ impl Filter {
         found.any(|found| found.to_lowercase() == self.value.to_lowercase())
     }
 
-    fn key(&self, thing: Thing) -> Option<String> {
+    fn key(&self, thing: ObjectKind) -> Option<String> {
         match self.field.as_str() {
-            "email" | "mobile_phone" if thing == Thing::Profile => Some(word_key(&self.value)),
+            "email" | "mobile_phone" if thing == ObjectKind::Profile => Some(word_key(&self.value)),
             "profile_id" => Some(owner(&self.value)),
             _ => None,
         }

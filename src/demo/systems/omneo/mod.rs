@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub(super) use self::hook::webhook;
-use super::asked::{Answer, Asked};
+use super::asked::{Answer, SystemRequest};
 use super::data::World;
-use super::object_kind::{Thing, owner, word_key};
-use super::options::Terms;
+use super::object_kind::{ObjectKind, owner, word_key};
+use super::options::SystemOptions;
 use super::page;
 use crate::sources::extract::text_at;
 
@@ -21,32 +21,32 @@ use self::list::listed;
 pub(super) const BASE: &str = "/api/v3";
 
 /// Objects of a profile that have lists in pages: by profile, and for all profiles.
-const LISTS: [(&str, Thing); 6] = [
-    ("transactions", Thing::Transaction),
-    ("orders", Thing::Order),
-    ("rewards", Thing::Reward),
-    ("benefits", Thing::Benefit),
-    ("interactions", Thing::Interaction),
-    ("points", Thing::Point),
+const LISTS: [(&str, ObjectKind); 6] = [
+    ("transactions", ObjectKind::Transaction),
+    ("orders", ObjectKind::Order),
+    ("rewards", ObjectKind::Reward),
+    ("benefits", ObjectKind::Benefit),
+    ("interactions", ObjectKind::Interaction),
+    ("points", ObjectKind::Point),
 ];
 
 /// Parts of a profile with an endpoint of their own.
 const BALANCES: [&str; 4] = ["reward_balance", "point_balance", "benefit_balance", "combined_balance_dollars"];
 
 /// Responds to an authorized request. Links begin with `base_url`.
-pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked, base_url: &str) -> Answer {
+pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest, base_url: &str) -> Answer {
     let parts = asked.below(BASE).unwrap_or_default();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let of_list = |name: &str| LISTS.into_iter().find(|(found, _)| *found == name).map(|(_, thing)| thing);
     match (asked.method.as_str(), parts.as_slice()) {
         ("POST", ["profiles", "merge"]) => merge::asked(world, &asked.json()),
-        ("GET", ["profiles"]) => listed(world, terms, asked, base_url, Thing::Profile, None),
+        ("GET", ["profiles"]) => listed(world, terms, asked, base_url, ObjectKind::Profile, None),
         ("GET", ["profiles", id]) => {
-            world.object(Thing::Profile, id).map_or_else(Answer::not_found, |object| data(&with_identities(world, &object.value)))
+            world.object(ObjectKind::Profile, id).map_or_else(Answer::not_found, |object| data(&with_identities(world, &object.value)))
         }
-        ("GET", ["profiles", id, parts @ ..]) => match (world.get(Thing::Profile, id), parts) {
+        ("GET", ["profiles", id, parts @ ..]) => match (world.get(ObjectKind::Profile, id), parts) {
             (None, _) => Answer::not_found(),
-            (Some(_), ["identities"]) => Answer::ok(format!(r#"{{"data":{}}}"#, page::list(&world.by_key(Thing::Identity, &owner(id))))),
+            (Some(_), ["identities"]) => Answer::ok(format!(r#"{{"data":{}}}"#, page::list(&world.by_key(ObjectKind::Identity, &owner(id))))),
             (Some(profile), ["attributes", "custom"]) => data(profile.get("custom_attributes").unwrap_or(&json!([]))),
             (Some(profile), ["attributes", group]) => data(profile.pointer(&format!("/attributes/{group}")).unwrap_or(&json!({}))),
             (Some(profile), ["tiers"]) => data(&profile.get("tier").filter(|tier| tier.is_object()).map_or_else(|| json!([]), |tier| json!([tier]))),
@@ -59,12 +59,13 @@ pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked, base_url: &str
             _ => Answer::not_found(),
         },
         ("GET", ["identities", "search-profile", identifier]) => {
-            let identities = world.by_key(Thing::Identity, &word_key(identifier));
+            let identities = world.by_key(ObjectKind::Identity, &word_key(identifier));
             let ids = identities.iter().filter_map(|identity| text_at(&identity.value, "/profile_id"));
-            let profiles: Vec<Value> = ids.filter_map(|id| world.get(Thing::Profile, &id)).map(|profile| with_identities(world, &profile)).collect();
+            let profiles: Vec<Value> =
+                ids.filter_map(|id| world.get(ObjectKind::Profile, &id)).map(|profile| with_identities(world, &profile)).collect();
             data(&Value::from(profiles))
         }
-        ("GET", ["identities"]) => listed(world, terms, asked, base_url, Thing::Identity, None),
+        ("GET", ["identities"]) => listed(world, terms, asked, base_url, ObjectKind::Identity, None),
         ("GET", [name]) => of_list(name).map_or_else(Answer::not_found, |thing| listed(world, terms, asked, base_url, thing, None)),
         ("GET", [name, id]) => {
             let object = of_list(name).and_then(|thing| world.object(thing, id));
@@ -81,7 +82,7 @@ fn data(value: &Value) -> Answer {
 fn with_identities(world: &World, profile: &Value) -> Value {
     let mut profile = profile.clone();
     let identities: Vec<Value> = text_at(&profile, "/id")
-        .map(|id| world.by_key(Thing::Identity, &owner(&id)))
+        .map(|id| world.by_key(ObjectKind::Identity, &owner(&id)))
         .unwrap_or_default()
         .iter()
         .map(|row| row.value.clone())

@@ -6,26 +6,26 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use hookpoint::demo::systems::Thing;
+use hookpoint::demo::systems::ObjectKind;
 use hookpoint::demo::webhook_signer::Secrets;
 
-use super::asking::{self, LookupQuery, STRANGERS};
-use super::trouble::Field;
+use super::asking::{self, LookupLoad, STRANGERS};
+use super::fault_phase::FaultTargets;
 use super::{Chaos, Flow, HEALED, demo, forger, scan, wait_until};
 use crate::harness::collecting::differences;
 use crate::harness::inbox::apply_in_order;
-use crate::harness::outcome::{ask_for_answers, look_at_deliveries_but, waiting};
+use crate::harness::outcome::{ask_for_answers, check_deliveries_except, waiting};
 use crate::harness::report::Report;
 use crate::harness::webhooks::Webhook;
 use crate::harness::{Shop, comparison, inbox, parent};
 
 /// Checks that the final data is exactly the data of the acknowledged webhooks.
-pub async fn look_at_all(
-    mut field: Field<'_>,
+pub async fn check_all(
+    mut field: FaultTargets<'_>,
     url: &str,
     secrets: &Secrets,
     (flow, story, order, versions): (Flow, &[Webhook], &[usize], &[Webhook]),
-    (asked, calm): (&LookupQuery, &[(Instant, Instant)]),
+    (asked, calm): (&LookupLoad, &[(Instant, Instant)]),
     report: &mut Report,
 ) {
     let begin = Instant::now();
@@ -54,7 +54,7 @@ pub async fn look_at_all(
     let left = waiting(&shop.database.pool).await;
     let all: Vec<Webhook> = story.iter().chain(versions).cloned().collect();
     let done: Vec<usize> = acknowledged.iter().copied().chain(acknowledged_versions.iter().map(|n| story.len() + n)).collect();
-    look_at_deliveries_but(&shop.database.pool, &all, &done, left, forger::REFUSED, report).await;
+    check_deliveries_except(&shop.database.pool, &all, &done, left, forger::REFUSED, report).await;
 
     // The final data of the source is stored, and people who are only in the source are found.
     field.systems.webhooks_settled().await;
@@ -64,7 +64,7 @@ pub async fn look_at_all(
     }
     let of_source = Shop::with(url.to_owned(), &demo(field.systems)).await;
     let differing = differences(field.systems.world(), &of_source).await;
-    report.figure("contacts of the source", field.systems.world().count(Thing::Contact));
+    report.figure("contacts of the source", field.systems.world().count(ObjectKind::Contact));
     if let Some(first) = differing.first() {
         report.broken.push(format!("{} contacts differ from the source's: {first}", differing.len()));
     }
@@ -105,7 +105,7 @@ pub fn keep_logs(directory: &Path, chaos: Chaos, report: &mut Report) {
 const LOGS: [&str; 3] = ["files/chaos-0/hookpoint.log", "files/chaos-1/hookpoint.log", "disk/data/postgres.log"];
 
 /// Checks that neither the service's logs nor those of Postgres name a person.
-pub fn look_for_people_in_logs(directory: &Path, report: &mut Report) {
+pub fn check_logs_for_personal_data(directory: &Path, report: &mut Report) {
     let logs = LOGS.map(|name| directory.join(name));
     let mut bytes = 0;
     for log in logs {

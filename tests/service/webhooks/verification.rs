@@ -4,7 +4,7 @@ use hookpoint::customer::model::source::Source;
 use jiff::ToSpan;
 
 use super::sent::{Letter, Sent, letter, proofs, tampered};
-use super::{instead, is_acknowledged, is_to_be_sent_again, is_unproved, receiver, secrets};
+use super::{instead, is_acknowledged, is_to_be_sent_again, is_unverified, receiver, secrets};
 use crate::inbox::{deliveries, states, work_off};
 use crate::support::{TestApp, now, secret_of};
 
@@ -26,7 +26,7 @@ async fn what_a_source_signed_is_acknowledged_stored_and_applied() {
     }
     work_off(&app).await;
     assert!(states(&app).await.iter().all(|(state, note)| state == "done" && note.is_empty()));
-    app.heard().await;
+    app.wait_until_current().await;
     for email in ["c-1@example.org", "p-1@example.org"] {
         assert_eq!(app.by_email(email).await[0]["customerFirstname"], "Anna");
     }
@@ -39,20 +39,20 @@ async fn what_is_not_signed_right_is_refused_and_not_stored() {
     for source in Source::ALL {
         let good = letter(source, 1).signed();
         let by_another = letter(source, 1).signed_with(OTHER, now());
-        is_unproved(&by_another.to(&app).await);
+        is_unverified(&by_another.to(&app).await);
         let changed = String::from_utf8(good.body.clone()).unwrap().replace("-1", "-2").replace("0001", "0002");
         assert_ne!(changed.as_bytes(), good.body);
-        is_unproved(&good.saying(changed).to(&app).await);
+        is_unverified(&good.saying(changed).to(&app).await);
         for name in proofs(source) {
             for value in [None, Some(""), Some("none"), Some("0"), Some("v1,"), Some(secret_of(source).as_str())] {
-                is_unproved(&tampered(source, &good, name, value).to(&app).await);
+                is_unverified(&tampered(source, &good, name, value).to(&app).await);
             }
         }
         // The plain secret does not replace a signature, and neither does another source's signature.
-        is_unproved(&letter(source, 1).bare().at(&format!("/webhooks/demo/{source}/{}", secret_of(source))).to(&app).await);
-        is_unproved(&letter(source, 1).bare().at(&format!("/webhooks/demo/{source}?token={}", secret_of(source))).to(&app).await);
+        is_unverified(&letter(source, 1).bare().at(&format!("/webhooks/demo/{source}/{}", secret_of(source))).to(&app).await);
+        is_unverified(&letter(source, 1).bare().at(&format!("/webhooks/demo/{source}?token={}", secret_of(source))).to(&app).await);
         for other in Source::ALL.into_iter().filter(|other| *other != source) {
-            is_unproved(&letter(other, 1).signed().at(&format!("/webhooks/demo/{source}")).to(&app).await);
+            is_unverified(&letter(other, 1).signed().at(&format!("/webhooks/demo/{source}")).to(&app).await);
         }
         assert_eq!(stored(&app).await, 0, "{source}");
         assert_eq!(good.to(&app).await.status, 202, "and no rejected webhook prevents the right one");
@@ -71,10 +71,10 @@ async fn a_time_stamp_counts_within_the_tolerance_and_not_a_second_longer() {
     }
     assert_eq!(stored(&app).await, 4);
     for seconds in [-301, 301, -86_400, 86_400, 31_536_000] {
-        is_unproved(&letter(Source::OmniLab, 9).signed_with(&secret, at(seconds)).to(&app).await);
+        is_unverified(&letter(Source::OmniLab, 9).signed_with(&secret, at(seconds)).to(&app).await);
         // If the timestamp is changed afterwards, the signature is no longer valid.
         let mended = letter(Source::OmniLab, 9).signed_with(&secret, at(seconds)).with("webhook-timestamp", &now().as_second().to_string());
-        is_unproved(&mended.to(&app).await);
+        is_unverified(&mended.to(&app).await);
     }
     assert_eq!(stored(&app).await, 4);
     app.stop().await;
@@ -92,7 +92,7 @@ async fn while_a_secret_is_changed_both_are_valid_and_no_other() {
             is_acknowledged(&letter(source, n).signed_with(secret, now()).to(&app).await);
         }
         for secret in [OTHER, &secret_of(source), ""] {
-            is_unproved(&letter(source, 3).signed_with(secret, now()).to(&app).await);
+            is_unverified(&letter(source, 3).signed_with(secret, now()).to(&app).await);
         }
     }
     assert_eq!(stored(&app).await, 8);
@@ -117,10 +117,10 @@ async fn a_list_of_signatures_and_another_header_are_looked_at() {
     };
     is_acknowledged(&listed(&sent(3)).to(&app).await);
     for value in ["", "Bearer", "Basic a-token-of-ours", "Bearer a-token-of-our", "bearer a-token-of-ours"] {
-        is_unproved(&sent(4).with("Authorization", value).to(&app).await);
+        is_unverified(&sent(4).with("Authorization", value).to(&app).await);
     }
-    is_unproved(&sent(4).to(&app).await);
-    is_unproved(&sent(4).with("Authorization", "Bearer a-token-of-ours").without("webhook-signature").to(&app).await);
+    is_unverified(&sent(4).to(&app).await);
+    is_unverified(&sent(4).with("Authorization", "Bearer a-token-of-ours").without("webhook-signature").to(&app).await);
     assert_eq!(stored(&app).await, 3);
     app.stop().await;
 }

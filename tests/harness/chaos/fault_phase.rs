@@ -10,13 +10,13 @@ use hookpoint::demo::systems::{Fault as VendorFault, Part, Systems};
 
 use super::replicas::Member;
 use super::schedule::{Fault, OfReplica, OfServer, OfVendor, OfWire};
-use crate::harness::Stand;
+use crate::harness::Harness;
 use crate::harness::process::{self, Held};
 use crate::harness::report::Report;
 
 /// Everything that a fault can affect.
-pub struct Field<'a> {
-    pub harness: &'a mut Stand,
+pub struct FaultTargets<'a> {
+    pub harness: &'a mut Harness,
     pub members: [Member; 2],
     pub systems: &'a Systems,
     /// The disk that can be filled.
@@ -24,8 +24,8 @@ pub struct Field<'a> {
     held: Vec<Held>,
 }
 
-impl<'a> Field<'a> {
-    pub const fn new(harness: &'a mut Stand, members: [Member; 2], systems: &'a Systems, disk: Option<PathBuf>) -> Self {
+impl<'a> FaultTargets<'a> {
+    pub const fn new(harness: &'a mut Harness, members: [Member; 2], systems: &'a Systems, disk: Option<PathBuf>) -> Self {
         Self { harness, members, systems, disk, held: Vec::new() }
     }
 
@@ -64,7 +64,7 @@ impl<'a> Field<'a> {
                 OfServer::Frozen => self.held = self.harness.hold_postgres(),
                 OfServer::ReadOnly => self.set_read_only(true).await,
                 OfServer::DiskFull => fill(self.disk.as_ref().unwrap()),
-                OfServer::RunEnd => {
+                OfServer::SessionsEnded => {
                     let all =
                         "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'";
                     self.administer(all).await;
@@ -88,7 +88,7 @@ impl<'a> Field<'a> {
             }
             Fault::Wire(n, _) => self.members[n].wire.heal(),
             Fault::Server(fault) => match fault {
-                OfServer::Crashed | OfServer::RunEnd => {}
+                OfServer::Crashed | OfServer::SessionsEnded => {}
                 OfServer::Stopped => self.harness.start_postgres().await,
                 OfServer::Frozen => self.held.clear(),
                 OfServer::ReadOnly => self.set_read_only(false).await,

@@ -22,11 +22,11 @@ const LEVELS: [Level; 4] = [Level::SourceMerge, Level::Reference, Level::Email, 
 type Holders<'a> = BTreeMap<Level, BTreeMap<Held<'a>, BTreeMap<usize, Vec<usize>>>>;
 
 /// Adds unconfirmed records to the clusters of the trusted records. Returns the records that fit none.
-pub(crate) fn place<'a>(resolver: &'a Resolver<'a>, guests: &[usize], trusted: &[usize], found: &mut Found<'a>) -> Vec<usize> {
+pub(crate) fn place<'a>(resolver: &'a Resolver<'a>, unconfirmed: &[usize], trusted: &[usize], found: &mut Found<'a>) -> Vec<usize> {
     let holders = holders(resolver, trusted, found);
     let mut joining: BTreeMap<usize, Vec<(Vec<usize>, Link)>> = BTreeMap::new();
     let mut left = Vec::new();
-    for party in parties(resolver, guests) {
+    for party in parties(resolver, unconfirmed) {
         match place_of(resolver, &party, &holders, found) {
             Some((place, link)) => joining.entry(place).or_default().push((party, link)),
             None => left.extend(party),
@@ -42,8 +42,8 @@ pub(crate) fn place<'a>(resolver: &'a Resolver<'a>, guests: &[usize], trusted: &
             }
             found.links.push(link);
             if let Some((cluster, _)) = found.clusters.get_mut(place) {
-                let guests: Vec<Cluster<'_>> = party.iter().filter_map(|n| resolver.cluster(*n)).collect();
-                *cluster = guests.into_iter().fold(std::mem::take(cluster), Cluster::join);
+                let unconfirmed: Vec<Cluster<'_>> = party.iter().filter_map(|n| resolver.cluster(*n)).collect();
+                *cluster = unconfirmed.into_iter().fold(std::mem::take(cluster), Cluster::join);
             }
         }
     }
@@ -57,9 +57,9 @@ fn are_torn(resolver: &Resolver<'_>, some: &[usize], others: &[usize]) -> bool {
 }
 
 /// Unconfirmed records, grouped by the merges of their source.
-fn parties(resolver: &Resolver<'_>, guests: &[usize]) -> Vec<Vec<usize>> {
+fn parties(resolver: &Resolver<'_>, unconfirmed: &[usize]) -> Vec<Vec<usize>> {
     let mut parties: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
-    for (n, person) in guests.iter().filter_map(|n| Some((*n, resolver.person(*n)?))) {
+    for (n, person) in unconfirmed.iter().filter_map(|n| Some((*n, resolver.person(*n)?))) {
         parties.entry(person.canonical).or_default().push(n);
     }
     let parties = parties.into_values();
