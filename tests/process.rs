@@ -582,7 +582,7 @@ fn walking_through_a_source_that_is_down_says_so_and_ends_when_told() {
             command(&["--settings", settings.to_str().unwrap(), "sync", "run"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut walking = Running { child, address: String::new() };
-        first(lines, |line| (line == "shop omniotap contacts: waiting: it could not be reached").then(String::new));
+        first(lines, |line| (line == "shop omniotap contacts: waiting: the source cannot be reached, or the connection broke").then(String::new));
         walking.signal(signal);
         assert!(walking.wait().success());
     }

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use self::jobs::BackgroundJobs;
@@ -27,14 +26,14 @@ use crate::http::health::{Gauges, Health};
 use crate::http::rate_limits::{Rates, WrongKeys};
 use crate::http::readiness::Readiness;
 use crate::inbox::WakeHandles;
-use crate::ingest::live_search::{LiveSearch, LiveSearchQuery};
+use crate::ingest::live_search::LiveSearch;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::change_listener::ChangeListener;
 use crate::lookup::coalescing::{CoalescingLimits, LookupCoalescer};
 use crate::lookup::handler::LookupService;
 use crate::lookup::query_customers::ReadRules;
-use crate::lookup::read_through::{LiveSearchOutcome, LiveSearchRequest, LiveSearcher, ReadThrough};
+use crate::lookup::read_through::ReadThrough;
 use crate::lookup::repository::LookupRepository;
 use crate::settings::{SettingsFile, suppression_file};
 use crate::storage::database::Database;
@@ -199,11 +198,7 @@ impl Application {
         let all: Vec<Arc<Brand>> = brands.values().cloned().collect();
         let accounts = UpstreamClients::new(&database.pool, &all, &file.calls, &background, &clock);
         let search = LiveSearch { pool: database.pool.clone(), accounts: accounts.clone() };
-        let searcher: LiveSearcher = Box::new(move |LiveSearchRequest { brand, whom, question, is_known, sources, timeout }| {
-            let searched = search.clone().search(brand, LiveSearchQuery { whom, question, is_known }, sources, timeout);
-            searched.map(|searched| LiveSearchOutcome { changed: searched.has_changed, incomplete: searched.incomplete }).boxed()
-        });
-        let live = ReadThrough::new(searcher, limits.deadline, background.clone());
+        let live = ReadThrough::new(search, limits.deadline, background.clone());
         let lookup_service = Data::new(LookupService {
             allowed_networks: file.server.allowed_networks.clone(),
             proxies: Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header },

@@ -74,13 +74,13 @@ pub(crate) async fn purge_deliveries(
         let rows = list_bodies_after(&mut transaction, brand.id(), after, PAGE).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.delivery_id;
-        let looks: Vec<(&BodyRow, DeliveryContent)> = rows.iter().map(|row| (row, DeliveryContent::at(row, brand, &hasher))).collect();
+        let contents: Vec<(&BodyRow, DeliveryContent)> = rows.iter().map(|row| (row, DeliveryContent::at(row, brand, &hasher))).collect();
         let suppression_hashes: BTreeSet<SuppressionHash> =
-            looks.iter().flat_map(|(_, content)| content.change_hashes.union(&content.text_hashes)).copied().collect();
+            contents.iter().flat_map(|(_, content)| content.change_hashes.union(&content.text_hashes)).copied().collect();
         let found = find_erased(&mut transaction, brand.id(), suppression_hashes).await?;
         let is_named = |hashes: &BTreeSet<SuppressionHash>| hashes.iter().any(|hash| found.contains_key(hash));
         let mut gone = Vec::new();
-        for (row, content) in &looks {
+        for (row, content) in &contents {
             let mut is_about = is_named(&content.text_hashes);
             if let Some(work) = content.work.as_ref().filter(|_| is_named(&content.change_hashes)) {
                 let filtered = filter(&mut transaction, brand, work).await?;

@@ -141,9 +141,9 @@ async fn export_to_file(
         if let Some(known) = known {
             hashes.retain(|hash| !known.hashes.contains(hash));
         }
-        let is_news = known.is_none() || row.unerased_at.is_some() || !hashes.is_empty();
+        let is_new = known.is_none() || row.unerased_at.is_some() || !hashes.is_empty();
         let entry = Entry { erased_at: row.erased_at, unerased_at: row.unerased_at, hashes };
-        additions.erasures.extend(is_news.then_some((row.erasure_id, entry)));
+        additions.erasures.extend(is_new.then_some((row.erasure_id, entry)));
     }
     if !additions.erasures.is_empty() {
         additions.key = of_file.key.is_none().then_some(brand.row.suppression_key);

@@ -26,30 +26,36 @@ const MOST_FOLLOWING: usize = 40;
 /// How long calls may wait for the rate limit after the lookup has ended.
 const AFTERWARDS: Duration = Duration::from_secs(20);
 
-/// A search that a lookup requests.
-pub struct LiveSearchQuery {
+/// A search for a person at sources.
+pub struct LiveSearchRequest {
+    /// The brand.
+    pub brand: Arc<Brand>,
     /// The person, by address or id.
-    pub whom: LookupTarget,
+    pub target: LookupTarget,
     /// Hash of the lookup.
     pub question: LookupHash,
     /// Whether a stored customer matches.
     pub is_known: bool,
+    /// The sources to ask.
+    pub sources: Arc<[Source]>,
+    /// How long the lookup waits for the result.
+    pub timeout: Duration,
 }
 
 /// The result of a search.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LiveSearchResult {
+pub struct LiveSearchOutcome {
     /// Whether any customer is new or different.
     pub has_changed: bool,
-    /// Whether a source could not be asked.
-    pub incomplete: bool,
+    /// Whether a source could not be asked, or did not answer in time.
+    pub is_incomplete: bool,
 }
 
-impl LiveSearchResult {
-    const NOTHING: Self = Self { has_changed: false, incomplete: true };
+impl LiveSearchOutcome {
+    const NOTHING: Self = Self { has_changed: false, is_incomplete: true };
 
     const fn and(self, other: Self) -> Self {
-        Self { has_changed: self.has_changed || other.has_changed, incomplete: self.incomplete || other.incomplete }
+        Self { has_changed: self.has_changed || other.has_changed, is_incomplete: self.is_incomplete || other.is_incomplete }
     }
 }
 
@@ -64,23 +70,23 @@ pub struct LiveSearch {
 
 impl LiveSearch {
     /// Asks sources about a person, all at the same time, and stores their replies.
-    pub async fn search(self, brand: Arc<Brand>, wanted: LiveSearchQuery, sources: Arc<[Source]>, timeout: Duration) -> LiveSearchResult {
-        let until = Instant::now().checked_add(timeout).unwrap_or_else(Instant::now);
-        let Ok(known) = self.known(&brand, &wanted).await else { return LiveSearchResult::NOTHING };
-        let accounts = sources.iter().filter_map(|source| self.accounts.get(brand.id(), *source));
-        let searches = accounts.map(|account| self.search_one(account, &wanted, &known, until));
-        join_all(searches).await.into_iter().fold(LiveSearchResult::default(), LiveSearchResult::and)
+    pub async fn search(self, request: LiveSearchRequest) -> LiveSearchOutcome {
+        let until = Instant::now().checked_add(request.timeout).unwrap_or_else(Instant::now);
+        let Ok(known) = self.known(&request).await else { return LiveSearchOutcome::NOTHING };
+        let accounts = request.sources.iter().filter_map(|source| self.accounts.get(request.brand.id(), *source));
+        let searches = accounts.map(|account| self.search_one(account, &request, &known, until));
+        join_all(searches).await.into_iter().fold(LiveSearchOutcome::default(), LiveSearchOutcome::and)
     }
 
-    async fn known(&self, brand: &Brand, wanted: &LiveSearchQuery) -> Result<Vec<Record>, StorageError> {
-        let LiveSearchQuery { whom: LookupTarget::Address(address), is_known: true, .. } = wanted else { return Ok(Vec::new()) };
+    async fn known(&self, request: &LiveSearchRequest) -> Result<Vec<Record>, StorageError> {
+        let LiveSearchRequest { brand, target: LookupTarget::Address(address), is_known: true, .. } = request else { return Ok(Vec::new()) };
         list_records_of_address(&mut *self.pool.acquire().await?, brand.id(), address, MOST_RECORDS).await
     }
 
     /// Errors appear in the metrics and status of the account. The lookup continues with the replies that
     /// arrived.
-    async fn search_one(&self, account: &Arc<UpstreamClient>, wanted: &LiveSearchQuery, known: &[Record], until: Instant) -> LiveSearchResult {
-        let asks = account.brand.rules.sources.api(account.source).find(&wanted.whom, known);
+    async fn search_one(&self, account: &Arc<UpstreamClient>, request: &LiveSearchRequest, known: &[Record], until: Instant) -> LiveSearchOutcome {
+        let asks = account.brand.rules.sources.api(account.source).find(&request.target, known);
         let (mut reply, mut failed) = ask_all(account, &asks, until).await;
         if !reply.is_empty() && !failed.is_empty() && account.is_callable() {
             // One call tested whether the source is back. The others were refused meanwhile, so they are made
@@ -95,11 +101,11 @@ impl LiveSearch {
         }
         let is_known = reply.iter().any(|reply| !reply.changes.is_empty());
         has_changed |= self.follow(account, reply, until).await;
-        let incomplete = !failed.is_empty();
-        if !incomplete {
-            let _ = save_live_query(&self.pool, account.brand.id(), account.source, wanted.question, is_known).await;
+        let is_incomplete = !failed.is_empty();
+        if !is_incomplete {
+            let _ = save_live_query(&self.pool, account.brand.id(), account.source, request.question, is_known).await;
         }
-        LiveSearchResult { has_changed, incomplete }
+        LiveSearchOutcome { has_changed, is_incomplete }
     }
 
     async fn take(&self, account: &Arc<UpstreamClient>, reply: &ParsedReply, until: Instant) -> bool {

@@ -157,16 +157,16 @@ impl LookupService {
             return self.coalescer.ask(key, brand, question, has_stale).await;
         }
         let result = self.coalescer.ask(key, brand, question.clone(), has_stale).await?;
-        let learned = self.live.ask(key, brand, &question, &result, started_at).await;
+        let searched = self.live.ask(key, brand, &question, &result, started_at).await;
         // Later requests must not join a lookup that started before the new data was stored.
         let forget = || self.coalescer.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) });
-        let result = if learned.changed {
+        let result = if searched.has_changed {
             forget();
             self.coalescer.ask(key, brand, question, has_stale).await.unwrap_or(result)
         } else {
             result
         };
-        if learned.incomplete && !result.found {
+        if searched.is_incomplete && !result.found {
             // A source that was not asked may know the person, so "nobody" must not stay cached.
             forget();
         }

@@ -17,6 +17,7 @@ use super::coalescing::{LookupResult, lock};
 use super::query::Question;
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
+use crate::ingest::live_search::{LiveSearch, LiveSearchOutcome, LiveSearchRequest};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::sources::api::{AccountRules, LiveWhen, LookupTarget};
 use crate::storage::StorageError;
@@ -25,44 +26,16 @@ use crate::storage::invalidation::LookupHash;
 use crate::storage::live_queries::{LastQuery, list_live_queries};
 
 /// The most searches in flight.
-const MAX_BATCHES_IN_FLIGHT: usize = 2_000;
+const MAX_SEARCHES_IN_FLIGHT: usize = 2_000;
 
 /// The part of the deadline that is kept for a second query to Postgres.
 const RESERVE: Duration = Duration::from_millis(30);
-
-/// A search for a person at sources.
-pub struct LiveSearchRequest {
-    /// The brand.
-    pub brand: Arc<Brand>,
-    /// The person to search.
-    pub whom: LookupTarget,
-    /// The hash of the lookup.
-    pub question: LookupHash,
-    /// Whether the lookup found a customer in Postgres.
-    pub is_known: bool,
-    /// The sources to ask.
-    pub sources: Arc<[Source]>,
-    /// How long the request waits for the result.
-    pub timeout: Duration,
-}
-
-/// The result of a search.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LiveSearchOutcome {
-    /// Whether new data may be stored now.
-    pub changed: bool,
-    /// Whether a source could not be asked, or did not answer in time.
-    pub incomplete: bool,
-}
-
-/// The function that asks sources and stores their replies.
-pub type LiveSearcher = Box<dyn Fn(LiveSearchRequest) -> BoxFuture<'static, LiveSearchOutcome> + Send + Sync>;
 
 type Waiting = Shared<BoxFuture<'static, LiveSearchOutcome>>;
 
 /// Runs searches, and shares them between requests.
 pub struct ReadThrough {
-    searcher: LiveSearcher,
+    search: LiveSearch,
     deadline: Duration,
     background: BackgroundTasks,
     under_way: Mutex<HashMap<CacheKey, Waiting>>,
@@ -82,8 +55,8 @@ impl From<&Question> for LookupTarget {
 impl ReadThrough {
     /// A read-through with no search in flight.
     #[must_use]
-    pub fn new(searcher: LiveSearcher, deadline: Duration, background: BackgroundTasks) -> Arc<Self> {
-        Arc::new(Self { searcher, deadline, background, under_way: Mutex::default(), count: AtomicUsize::new(0) })
+    pub fn new(search: LiveSearch, deadline: Duration, background: BackgroundTasks) -> Arc<Self> {
+        Arc::new(Self { search, deadline, background, under_way: Mutex::default(), count: AtomicUsize::new(0) })
     }
 
     /// Whether a search is in flight for a lookup. Its cached answer may then change soon.
@@ -101,17 +74,17 @@ impl ReadThrough {
         started_at: Instant,
     ) -> LiveSearchOutcome {
         let timeout = self.deadline.saturating_sub(RESERVE).saturating_sub(started_at.elapsed());
-        let Some(waiting) = self.join(key, brand, question, result, timeout) else { return LiveSearchOutcome { changed: false, incomplete: false } };
+        let Some(waiting) = self.join(key, brand, question, result, timeout) else { return LiveSearchOutcome::default() };
         let came = tokio::time::timeout(timeout, waiting).await;
         let outcome = match came {
-            Ok(LiveSearchOutcome { changed: true, .. }) => "changed",
-            Ok(LiveSearchOutcome { incomplete: true, .. }) => "unavailable",
+            Ok(LiveSearchOutcome { has_changed: true, .. }) => "changed",
+            Ok(LiveSearchOutcome { is_incomplete: true, .. }) => "unavailable",
             Ok(_) => "unchanged",
             Err(_) => "timed_out",
         };
         metrics::counter!("hookpoint_read_through_total", "brand" => brand.rules.slug.clone(), "outcome" => outcome).increment(1);
         // Some replies may already be stored.
-        came.unwrap_or(LiveSearchOutcome { changed: true, incomplete: true })
+        came.unwrap_or(LiveSearchOutcome { has_changed: true, is_incomplete: true })
     }
 
     fn join(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, result: &LookupResult, timeout: Duration) -> Option<Waiting> {
@@ -119,18 +92,18 @@ impl ReadThrough {
         if let Some(waiting) = under_way.get(&key) {
             return Some(waiting.clone());
         }
-        if result.sources_to_query.is_empty() || timeout.is_zero() || under_way.len() >= MAX_BATCHES_IN_FLIGHT {
+        if result.sources_to_query.is_empty() || timeout.is_zero() || under_way.len() >= MAX_SEARCHES_IN_FLIGHT {
             return None;
         }
-        let search = LiveSearchRequest {
+        let request = LiveSearchRequest {
             brand: Arc::clone(brand),
-            whom: question.into(),
+            target: question.into(),
             question: key.1,
             is_known: result.found,
             sources: Arc::clone(&result.sources_to_query),
             timeout,
         };
-        let searching = (self.searcher)(search);
+        let searching = self.search.clone().search(request);
         let place = Place { of: Arc::clone(self), key };
         let waiting = async move {
             let _place = place;

@@ -134,13 +134,13 @@ fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) 
 /// Refuses a suppression file inside the data directory: a restored backup of the data would replace the file with an
 /// old copy.
 fn check_suppression_file(file: &SettingsFile, place: Option<&Place>, mistakes: &mut Vec<Mistake>, source: &Source<'_>) {
-    let Some(ledger) = chosen_suppression_file(file) else {
+    let Some(path) = chosen_suppression_file(file) else {
         mistakes.push(source.at("erasure.suppression_file", "must be set, because neither XDG_STATE_HOME nor HOME is set".to_owned()));
         return;
     };
-    let ledger = std::path::absolute(&ledger).unwrap_or(ledger);
+    let path = std::path::absolute(&path).unwrap_or(path);
     if let Some(Place::Embedded(layout)) = place
-        && ledger.starts_with(&layout.data_dir)
+        && path.starts_with(&layout.data_dir)
     {
         let data = layout.data_dir.display();
         mistakes

@@ -85,7 +85,7 @@ pub trait WebhookParser {
     /// Parses a webhook.
     ///
     /// # Errors
-    /// When the delivery cannot be parsed. An unknown event is [`Reading::Ignored`].
+    /// When the delivery cannot be parsed. An unknown event is [`ParsedWebhook::Ignored`].
     fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable>;
 
     /// Parses a reply of the system's API about one thing.

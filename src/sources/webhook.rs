@@ -15,7 +15,7 @@ use crate::customer::model::source::Source;
 pub struct UnverifiedWebhook<'a> {
     /// Header names in lower case; a repeated header's values are joined by commas (RFC 9110, section 5.3).
     pub headers: &'a BTreeMap<String, String>,
-    /// The secret at the place that the verification expects ([`Proof::secret_in`]). A secret at another place
+    /// The secret at the place that the verification expects ([`Verification::secret_in`]). A secret at another place
     /// does not count.
     pub secret: Option<&'a str>,
     /// The bytes as they arrived.
@@ -84,7 +84,7 @@ pub struct WebhookVerifier {
     pub proof: Box<dyn Verification>,
 }
 
-/// A verified webhook. Only [`Door::verify`] creates it.
+/// A verified webhook. Only [`WebhookVerifier::verify`] creates it.
 pub struct VerifiedWebhook {
     /// Its body, with the headers that the parser needs.
     pub delivery: Delivery,

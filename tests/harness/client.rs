@@ -46,7 +46,7 @@ pub struct Load {
 /// A load that runs in its thread.
 pub struct Running<A> {
     thread: JoinHandle<(Figures, A)>,
-    told_to_end: Arc<AtomicBool>,
+    shutdown_signal: Arc<AtomicBool>,
 }
 
 /// How long the client waits for the last responses.
@@ -83,22 +83,22 @@ impl Load {
 
     /// Starts the load.
     pub fn start<A: RequestGenerator>(self, asker: A) -> Running<A> {
-        let told_to_end = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&told_to_end);
+        let shutdown_signal = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&shutdown_signal);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(self.run(asker, &told))
         });
-        Running { thread, told_to_end }
+        Running { thread, shutdown_signal }
     }
 
-    async fn run<A: RequestGenerator>(self, asker: A, told_to_end: &Arc<AtomicBool>) -> (Figures, A) {
+    async fn run<A: RequestGenerator>(self, asker: A, shutdown_signal: &Arc<AtomicBool>) -> (Figures, A) {
         let begin = Instant::now();
-        let pace = self.per_second.map(|per_second| Pace::start(begin, per_second, self.duration, Arc::clone(told_to_end)));
+        let pace = self.per_second.map(|per_second| Pace::start(begin, per_second, self.duration, Arc::clone(shutdown_signal)));
         let state = State {
             load: self,
             begin,
-            told_to_end,
+            shutdown_signal,
             pace,
             next: Cell::new(0),
             last_answer: Cell::new(begin),
@@ -125,7 +125,7 @@ impl<A: RequestGenerator> Running<A> {
 
     /// Stops the load early.
     pub async fn end(self) -> (Figures, A) {
-        self.told_to_end.store(true, Ordering::Relaxed);
+        self.shutdown_signal.store(true, Ordering::Relaxed);
         self.wait().await
     }
 }
@@ -138,7 +138,7 @@ struct Pace {
 }
 
 impl Pace {
-    fn start(begin: Instant, per_second: u32, duration: Duration, told_to_end: Arc<AtomicBool>) -> Self {
+    fn start(begin: Instant, per_second: u32, duration: Duration, shutdown_signal: Arc<AtomicBool>) -> Self {
         let due = Arc::new(Semaphore::new(0));
         let pace = Self { per_second, due: Arc::clone(&due) };
         std::thread::spawn(move || {
@@ -146,13 +146,13 @@ impl Pace {
             for n in 0..requests {
                 let at = begin + time_of(n, per_second);
                 std::thread::sleep(at.saturating_duration_since(Instant::now()));
-                if told_to_end.load(Ordering::Relaxed) || due.is_closed() {
+                if shutdown_signal.load(Ordering::Relaxed) || due.is_closed() {
                     break;
                 }
                 due.add_permits(1);
             }
             // Requests that are already due are still sent.
-            while due.available_permits() > 0 && !told_to_end.load(Ordering::Relaxed) && !due.is_closed() {
+            while due.available_permits() > 0 && !shutdown_signal.load(Ordering::Relaxed) && !due.is_closed() {
                 std::thread::sleep(Duration::from_millis(1));
             }
             due.close();
@@ -175,7 +175,7 @@ fn time_of(n: u64, per_second: u32) -> Duration {
 struct State<'a, A> {
     load: Load,
     begin: Instant,
-    told_to_end: &'a AtomicBool,
+    shutdown_signal: &'a AtomicBool,
     pace: Option<Pace>,
     next: Cell<u64>,
     last_answer: Cell<Instant>,
@@ -212,7 +212,7 @@ impl<A: RequestGenerator> State<'_, A> {
                 pace.due.acquire().await.ok()?.forget();
                 Some(self.begin + time_of(self.next.get(), pace.per_second))
             }
-            None if self.told_to_end.load(Ordering::Relaxed) || self.begin.elapsed() >= self.load.duration => return None,
+            None if self.shutdown_signal.load(Ordering::Relaxed) || self.begin.elapsed() >= self.load.duration => return None,
             None => None,
         };
         if self.next.get() >= self.load.requests {

@@ -208,7 +208,7 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
     let held_before = Held::by(&replica).await;
     let before = ask_all(replica.address, Duration::from_secs(3), per_second, 0).await;
     for source in Source::ALL {
-        systems.set_fault(source, Part::ApiConnector, Some(Fault::Silent));
+        systems.set_fault(source, Part::Api, Some(Fault::Silent));
         systems.set_fault(source, Part::Tokens, Some(Fault::Silent));
     }
     world.change(ObjectKind::Booking, &desk());

@@ -60,7 +60,7 @@ impl Traversal {
     async fn kill_in_the_middle(&self) -> Timestamp {
         self.pass_time(MINUTE * 16);
         let since = self.row().await.incremental_watermark.unwrap() - MINUTE;
-        self.systems.set_fault(Source::Omneo, Part::ApiConnector, Some(Fault::Slow(Duration::from_millis(200))));
+        self.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Slow(Duration::from_millis(200))));
         self.systems.clear_request_log();
         let reached = Notify::new();
         let listener = |ProgressEvent { progress, .. }: ProgressEvent<'_>| {
@@ -208,7 +208,7 @@ async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
     assert_eq!(cancel_streams(scan.app.pool(), scan.app.brand.id(), None, None, scan.app.clock.now()).await.unwrap(), 1);
     assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty() && !scan.row().await.is_failing());
     scan.pass_time(MINUTE * 16);
-    scan.systems.set_fault(Source::Omneo, Part::ApiConnector, Some(Fault::Status(404)));
+    scan.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Status(404)));
     assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
     scan.systems.clear_faults();
     let row = scan.row().await;

@@ -203,7 +203,7 @@ async fn what_is_hinted_at_often_is_asked_once() {
 async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
     let office = Office::open(Source::Syncaroo).await;
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
-    office.systems.set_fault(Source::Syncaroo, Part::ApiConnector, Some(Fault::Status(500)));
+    office.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
     office.hint_at_booking().await;
     for (seconds, counts) in [(0, (1, 0)), (0, (1, 0)), (2, (1, 0)), (4, (0, 1)), (10_000, (0, 1))] {
         office.later(seconds).await;
@@ -242,7 +242,7 @@ async fn an_account_that_is_left_alone_uses_up_no_attempt() {
     let office =
         Office::open_with(Source::Syncaroo, CallSettings { breaker_failures: 1, breaker_open_seconds: 600, ..CallSettings::default() }).await;
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
-    office.systems.set_fault(Source::Syncaroo, Part::ApiConnector, Some(Fault::Status(500)));
+    office.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
     office.hint_at_booking().await;
     for _ in 0..20 {
         office.follow().await;

@@ -317,7 +317,7 @@ async fn what_is_done_is_forgotten_after_a_month_and_its_id_later() {
     forget(days(31)).await;
     assert_eq!(
         states(&app).await,
-        [("dead".to_owned(), "the body is not JSON: a word that is no JSON at byte 1".to_owned())],
+        [("dead".to_owned(), "the body is not JSON: a word that JSON does not allow at byte 1".to_owned())],
         "until a person decides"
     );
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;

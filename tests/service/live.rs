@@ -87,7 +87,7 @@ async fn somebody_whom_only_a_source_knows_is_found_in_the_same_lookup() {
 async fn concurrent_lookups_of_one_person_share_the_calls() {
     let crm = Crm::start();
     let app = crm.app("unknown", "").await;
-    crm.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(Fault::Slow(Duration::from_millis(300))));
+    crm.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(Duration::from_millis(300))));
     let query = format!("key={KEY}&channelAddressType=email&address={}", EMAIL.replace('@', "%40"));
     let answers = futures_util::future::join_all((0..20).map(|_| app.ask(&query))).await;
     assert!(answers.iter().all(|answer| answer.body.contains("Ann")), "each waits for the same answer");
@@ -130,8 +130,8 @@ async fn whom_nobody_knows_is_asked_about_once() {
 async fn what_is_late_is_there_the_next_time() {
     let crm = Crm::start();
     let app = crm.app("unknown", "deadline_ms = 1000").await;
-    crm.systems.add_fault(Source::OmnioTap, Part::ApiConnector, Fault::Slow(Duration::from_millis(2_500)));
-    crm.systems.add_fault(Source::OmnioTap, Part::ApiConnector, Fault::Slow(Duration::from_millis(2_500)));
+    crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_millis(2_500)));
+    crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_millis(2_500)));
     assert!(app.by_email(EMAIL).await.is_empty(), "the answer contains the stored data");
     let calls = crm.calls();
     let query = format!("key={KEY}&channelAddressType=email&address={}", EMAIL.replace('@', "%40"));
@@ -182,7 +182,7 @@ async fn a_source_that_fails_leaves_the_answer_as_it_is() {
     let app = crm.app("unknown", "").await;
     for fault in [Fault::Status(500), Fault::Garbage, Fault::Truncated, Fault::Html, Fault::Closed, Fault::Redirect("http://127.0.0.1:9/".to_owned())]
     {
-        crm.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(fault.clone()));
+        crm.systems.set_fault(Source::OmnioTap, Part::Api, Some(fault.clone()));
         assert!(app.by_email(EMAIL).await.is_empty(), "{fault:?}");
     }
     crm.stop(app).await;

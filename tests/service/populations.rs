@@ -145,8 +145,8 @@ async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
     for (customer, keys) in &found {
         for key in keys {
             assert!(seen.insert(key), "{why}: {key} belongs to two customers");
-            let heirs = || keys.iter().any(|heir| live.contains(heir) && view.ends.get(heir) == view.ends.get(key));
-            assert!(live.contains(key) || (view.ends.contains_key(key) && heirs()), "{why}: {key} represents {customer} without a reason");
+            let successors = || keys.iter().any(|heir| live.contains(heir) && view.ends.get(heir) == view.ends.get(key));
+            assert!(live.contains(key) || (view.ends.contains_key(key) && successors()), "{why}: {key} represents {customer} without a reason");
         }
     }
     for key in &live {

@@ -212,7 +212,7 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
     let (first, second) = (scan.runner(Source::OmnioTap), scan.runner(Source::OmnioTap));
-    scan.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(Fault::Slow(std::time::Duration::from_millis(200))));
+    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
     let reached = tokio::sync::Notify::new();
     let listener = |sign: hookpoint::sync::ProgressEvent<'_>| {
         if sign.progress.scanned >= 40 {
@@ -240,7 +240,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
     let (pool, brand_id) = (scan.app.pool().clone(), scan.app.brand.id());
-    scan.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(Fault::Slow(std::time::Duration::from_millis(100))));
+    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(100))));
     let begun = tokio::sync::Notify::new();
     let runner = scan.runner(Source::OmnioTap);
     let cancel = async {
@@ -254,7 +254,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     scan.systems.clear_faults();
     assert!(matches!(scan.scan(Source::OmnioTap, "contacts").await, RunEnd::Complete { .. }));
     // 404 for the whole list: the address in the settings is wrong.
-    scan.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(Fault::Status(404)));
+    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
     let RunEnd::Broken(reason) = scan.scan(Source::OmnioTap, "contacts").await else { panic!() };
     let rows = list_streams(&pool, brand_id).await.unwrap();
     assert!(rows.iter().any(|row| row.note == reason && row.is_failing() && row.last_full_started_at.is_some()), "{reason}");
@@ -295,7 +295,7 @@ async fn a_list_with_somebody_erased_in_it_is_walked_once_and_brings_nobody_back
 async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_with() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
-    scan.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(Fault::Slow(std::time::Duration::from_millis(200))));
+    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
     let reached = tokio::sync::Notify::new();
     let listener = |sign: hookpoint::sync::ProgressEvent<'_>| {
         if sign.progress.scanned >= 40 {
@@ -328,7 +328,7 @@ async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_an
     let scan = Traversal::start(3).await;
     assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "the list comes first");
     // 404 for the whole list: the address in the settings is wrong.
-    scan.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(Fault::Status(404)));
+    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
     walk_due_at(&scan, Source::OmnioTap).await;
     assert!(!scan.row_of("contacts").await.is_complete());
     walk_due_at(&scan, Source::OmniLab).await;

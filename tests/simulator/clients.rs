@@ -171,9 +171,9 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
         line.stage.systems.end_tokens(source);
         assert!(all().await, "the refused request is sent again");
         assert_eq!(tokens(), 2, "{source}: once for all");
-        line.stage.systems.add_fault(source, Part::ApiConnector, Fault::ExpiredTokens);
+        line.stage.systems.add_fault(source, Part::Api, Fault::ExpiredTokens);
         assert!(line.call(source, &asks[0]).await.is_ok());
-        line.stage.systems.set_fault(source, Part::ApiConnector, Some(Fault::ExpiredTokens));
+        line.stage.systems.set_fault(source, Part::Api, Some(Fault::ExpiredTokens));
         assert!(matches!(line.call(source, &asks[0]).await, Err(CallError::Status(401))), "a new token doesn't help: no third one is tried");
         line.close().await;
     }
@@ -238,14 +238,14 @@ async fn each_fault_is_met_and_the_next_call_is_as_always() {
         let ask = question(&line, source);
         let usual = line.call(source, &ask).await.unwrap();
         for fault in &faults {
-            line.stage.systems.set_fault(source, Part::ApiConnector, Some(fault.clone()));
+            line.stage.systems.set_fault(source, Part::Api, Some(fault.clone()));
             let called = line.call(source, &ask).await;
             assert!(is_expected(fault, source, called.as_ref().err()), "{source}: {fault:?} resulted in {:?}", called.err());
             line.stage.systems.clear_faults();
             let after = line.call(source, &ask).await.unwrap_or_else(|error| panic!("{source} after {fault:?}: {error}"));
             assert!(after.there == usual.there && after.changes.len() == usual.changes.len(), "{source} after {fault:?}");
         }
-        line.stage.systems.add_fault(source, Part::ApiConnector, Fault::ExpiredTokens);
+        line.stage.systems.add_fault(source, Part::Api, Fault::ExpiredTokens);
         let called = line.call(source, &ask).await;
         assert!(is_expected(&Fault::ExpiredTokens, source, called.as_ref().err()), "{source}: {:?}", called.err());
     }
@@ -260,7 +260,7 @@ async fn a_429_is_an_error_and_not_asked_again_at_once() {
         for after in [Some(1), None] {
             let line = Line::open(stage()).await;
             let ask = question(&line, source);
-            line.stage.systems.add_fault(source, Part::ApiConnector, Fault::TooMany(after));
+            line.stage.systems.add_fault(source, Part::Api, Fault::TooMany(after));
             let called = line.call(source, &ask).await;
             assert!(matches!(called, Err(CallError::Status(429))), "{source} {after:?}: {:?}", called.err());
             let arrivals = line.stage.systems.arrivals(source);
@@ -335,7 +335,7 @@ async fn a_url_of_a_webhook_that_leads_elsewhere_is_not_called() {
 async fn redirects_take_neither_a_question_nor_a_secret_elsewhere() {
     let (elsewhere, line) = (Arc::new(Stage::open()), Line::open(stage()).await);
     for source in Source::ALL {
-        line.stage.systems.add_fault(source, Part::ApiConnector, Fault::Redirect(format!("{}/any", elsewhere.systems.base_url(source))));
+        line.stage.systems.add_fault(source, Part::Api, Fault::Redirect(format!("{}/any", elsewhere.systems.base_url(source))));
         assert!(matches!(line.call(source, &question(&line, source)).await, Err(CallError::Redirected)), "{source}");
         if !elsewhere.systems.token_url(source).is_empty() {
             line.stage.systems.end_tokens(source);

@@ -20,7 +20,7 @@ fn stage() -> Stage {
 #[tokio::test]
 async fn each_fault_is_as_it_is_named_and_ends_when_it_is_taken_away() {
     let stage = stage();
-    let set = |fault: Fault| stage.systems.set_fault(OmnioTap, Part::ApiConnector, Some(fault));
+    let set = |fault: Fault| stage.systems.set_fault(OmnioTap, Part::Api, Some(fault));
     let get = async || stage.request(OmnioTap, reqwest::Method::GET, "/contacts").await.send().await;
 
     set(Fault::Slow(Duration::from_millis(50)));
@@ -69,7 +69,7 @@ async fn each_fault_is_as_it_is_named_and_ends_when_it_is_taken_away() {
     set(Fault::ExpiredTokens);
     assert_eq!(get().await.unwrap().status(), 401);
 
-    stage.systems.set_fault(OmnioTap, Part::ApiConnector, None);
+    stage.systems.set_fault(OmnioTap, Part::Api, None);
     assert_eq!(get().await.unwrap().status(), 200);
     assert!(stage.systems.arrivals(OmnioTap).len() > 10);
     stage.close().await;
@@ -78,8 +78,8 @@ async fn each_fault_is_as_it_is_named_and_ends_when_it_is_taken_away() {
 #[tokio::test]
 async fn faults_meet_one_request_or_one_part() {
     let stage = stage();
-    stage.systems.add_fault(OmnioTap, Part::ApiConnector, Fault::Status(503));
-    stage.systems.add_fault(OmnioTap, Part::ApiConnector, Fault::Status(502));
+    stage.systems.add_fault(OmnioTap, Part::Api, Fault::Status(503));
+    stage.systems.add_fault(OmnioTap, Part::Api, Fault::Status(502));
     for status in [503, 502, 200] {
         assert_eq!(stage.get(OmnioTap, "/contacts").await.status(), status);
     }
@@ -94,7 +94,7 @@ async fn faults_meet_one_request_or_one_part() {
 #[tokio::test]
 async fn systems_end_with_everything_they_hold() {
     let stage = stage();
-    stage.systems.set_fault(OmnioTap, Part::ApiConnector, Some(Fault::Silent));
+    stage.systems.set_fault(OmnioTap, Part::Api, Some(Fault::Silent));
     stage.systems.set_fault(OmniLab, Part::Tokens, Some(Fault::Endless));
     let request = stage.request(OmnioTap, reqwest::Method::GET, "/contacts").await;
     let endless = stage.ask_for_token(OmniLab, "any").await;

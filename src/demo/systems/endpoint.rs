@@ -64,7 +64,7 @@ impl SystemEndpoint {
     }
 
     pub(super) fn part_of(&self, asked: &SystemRequest) -> Part {
-        if self.gives_tokens(asked) { Part::Tokens } else { Part::ApiConnector }
+        if self.gives_tokens(asked) { Part::Tokens } else { Part::Api }
     }
 
     fn gives_tokens(&self, asked: &SystemRequest) -> bool {

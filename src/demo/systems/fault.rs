@@ -39,7 +39,7 @@ pub enum Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// API requests.
-    ApiConnector,
+    Api,
     /// Token requests.
     Tokens,
 }

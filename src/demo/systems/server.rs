@@ -50,8 +50,7 @@ async fn serve(request: HttpRequest, body: Bytes, desk: Data<SystemEndpoint>) ->
     if fault == Some(Fault::ExpiredTokens) {
         desk.tokens.end_all();
     }
-    let answer =
-        if fault == Some(Fault::ExpiredTokens) && desk.part_of(&asked) == Part::ApiConnector { Answer::unauthorized() } else { desk.answer(&asked) };
+    let answer = if fault == Some(Fault::ExpiredTokens) && desk.part_of(&asked) == Part::Api { Answer::unauthorized() } else { desk.answer(&asked) };
     if is_orderly {
         arrival.status = answer.status;
     }

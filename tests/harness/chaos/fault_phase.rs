@@ -70,7 +70,7 @@ impl<'a> FaultTargets<'a> {
                     self.administer(all).await;
                 }
             },
-            Fault::Vendor(fault) => self.systems.set_fault(Source::OmnioTap, Part::ApiConnector, Some(of_vendor(fault))),
+            Fault::Vendor(fault) => self.systems.set_fault(Source::OmnioTap, Part::Api, Some(of_vendor(fault))),
         }
     }
 
@@ -94,7 +94,7 @@ impl<'a> FaultTargets<'a> {
                 OfServer::ReadOnly => self.set_read_only(false).await,
                 OfServer::DiskFull => empty(self.disk.as_ref().unwrap()),
             },
-            Fault::Vendor(_) => self.systems.set_fault(Source::OmnioTap, Part::ApiConnector, None),
+            Fault::Vendor(_) => self.systems.set_fault(Source::OmnioTap, Part::Api, None),
         }
     }
 

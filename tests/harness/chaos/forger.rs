@@ -15,7 +15,7 @@ use crate::harness::rng::Dice;
 use crate::harness::webhooks::{Webhook, signing};
 
 /// The note of a delivery whose deletion only an unsigned header claims.
-pub const REFUSED: &str = "only a header that nobody signed says that it is gone (see trust_deletion_header)";
+pub const REFUSED: &str = "only an unsigned header reports the deletion (see the setting trust_deletion_header)";
 
 /// The number of recorded requests.
 const KEPT: usize = 500;

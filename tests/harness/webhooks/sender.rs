@@ -36,7 +36,7 @@ struct Post {
     acknowledged: Vec<AtomicU32>,
     acknowledgements: AtomicUsize,
     of: usize,
-    told_to_end: AtomicBool,
+    shutdown_signal: AtomicBool,
     /// Failures by status, with 0 for no response.
     failures: Mutex<BTreeMap<u16, usize>>,
 }
@@ -71,7 +71,7 @@ impl Sender {
             waiting: Mutex::new(order.into()),
             released: AtomicUsize::new(0),
             acknowledgements: AtomicUsize::new(0),
-            told_to_end: AtomicBool::new(false),
+            shutdown_signal: AtomicBool::new(false),
             failures: Mutex::default(),
         });
         let sending = Arc::clone(&post);
@@ -113,7 +113,7 @@ impl Sender {
             }
         };
         let _ = tokio::time::timeout(timeout, all).await;
-        self.post.told_to_end.store(true, Ordering::SeqCst);
+        self.post.shutdown_signal.store(true, Ordering::SeqCst);
         let Self { post, thread } = self;
         tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
         post.acknowledged.iter().enumerate().filter(|(_, times)| times.load(Ordering::SeqCst) > 0).map(|(n, _)| n).collect()
@@ -124,7 +124,7 @@ impl Post {
     async fn go_on_sending(&self, mut rng: Dice) {
         let mut connections: Vec<Connection> = self.replicas.iter().map(|replica| Connection::new(*replica)).collect();
         let mut request = Vec::new();
-        while !self.told_to_end.load(Ordering::SeqCst) && self.acknowledgements.load(Ordering::SeqCst) < self.of {
+        while !self.shutdown_signal.load(Ordering::SeqCst) && self.acknowledgements.load(Ordering::SeqCst) < self.of {
             let Some(n) = self.take() else {
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 continue;

@@ -90,7 +90,7 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     for expected in [
         "duration: ",
         "customer_addresses",
-        "delivery_subjects",
+        "delivery_latest_content",
         "unnest(",
         "still waiting for",
         "violates check constraint",

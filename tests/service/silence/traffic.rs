@@ -102,7 +102,7 @@ pub struct Traffic {
     name: &'static str,
     webhooks: Arc<Tries>,
     lookups: Arc<Tries>,
-    told_to_end: Arc<AtomicBool>,
+    shutdown_signal: Arc<AtomicBool>,
     sending: JoinHandle<()>,
     asking: JoinHandle<()>,
 }
@@ -127,11 +127,11 @@ pub fn is_one(response: &Response, first_name: &str) -> bool {
 impl Traffic {
     /// Starts to send webhooks to a brand, and lookups of the people of [`cold`], who are all called Anna.
     pub fn start(address: SocketAddr, brand: &str, key: &str, name: &'static str) -> Self {
-        let (webhooks, lookups, told_to_end) = (Arc::<Tries>::default(), Arc::<Tries>::default(), Arc::<AtomicBool>::default());
+        let (webhooks, lookups, shutdown_signal) = (Arc::<Tries>::default(), Arc::<Tries>::default(), Arc::<AtomicBool>::default());
         let target = format!("/webhooks/{brand}/omniotap");
         let sending = {
-            let (tries, told) = (Arc::clone(&webhooks), Arc::clone(&told_to_end));
-            tokio::spawn(go_on(Arc::clone(&told_to_end), move || {
+            let (tries, told) = (Arc::clone(&webhooks), Arc::clone(&shutdown_signal));
+            tokio::spawn(go_on(Arc::clone(&shutdown_signal), move || {
                 let (tries, told, target, n) = (Arc::clone(&tries), Arc::clone(&told), target.clone(), tries.begin());
                 async move {
                     let body = contact(&format!("e-{name}-{n}"), &format!("{name}-{n}"), "Bea", 1).to_string();
@@ -148,7 +148,7 @@ impl Traffic {
         };
         let asking = {
             let (tries, key) = (Arc::clone(&lookups), key.to_owned());
-            tokio::spawn(go_on(Arc::clone(&told_to_end), move || {
+            tokio::spawn(go_on(Arc::clone(&shutdown_signal), move || {
                 let (tries, n) = (Arc::clone(&tries), tries.begin());
                 let target = by_email(&key, &cold(name, n));
                 async move {
@@ -157,7 +157,7 @@ impl Traffic {
                 }
             }))
         };
-        Self { address, key: key.to_owned(), name, webhooks, lookups, told_to_end, sending, asking }
+        Self { address, key: key.to_owned(), name, webhooks, lookups, shutdown_signal, sending, asking }
     }
 
     /// Waits until everything works, before the first fault.
@@ -170,7 +170,7 @@ impl Traffic {
 
     /// Starts nothing new, and waits for requests in flight.
     pub async fn end(&mut self) {
-        self.told_to_end.store(true, Ordering::SeqCst);
+        self.shutdown_signal.store(true, Ordering::SeqCst);
         (&mut self.sending).await.unwrap();
         (&mut self.asking).await.unwrap();
     }
@@ -208,9 +208,9 @@ impl Traffic {
 }
 
 /// Starts one after the other, whether or not earlier ones have ended. Returns when all have ended.
-async fn go_on<F: Future<Output = ()> + Send + 'static>(told_to_end: Arc<AtomicBool>, mut begin: impl FnMut() -> F) {
+async fn go_on<F: Future<Output = ()> + Send + 'static>(shutdown_signal: Arc<AtomicBool>, mut begin: impl FnMut() -> F) {
     let mut under_way = JoinSet::new();
-    while !told_to_end.load(Ordering::SeqCst) {
+    while !shutdown_signal.load(Ordering::SeqCst) {
         under_way.spawn(begin());
         tokio::time::sleep(PACE).await;
     }
