@@ -254,8 +254,7 @@ fn words(text: &str) -> BTreeSet<String> {
 fn code_of(text: &str) -> String {
     let mut code = String::new();
     let mut rest = text.replace("'\"'", "' '");
-    loop {
-        let Some(at) = ["//", "/*", "r#\"", "\""].iter().filter_map(|start| rest.find(start)).min() else { break };
+    while let Some(at) = ["//", "/*", "r#\"", "\""].iter().filter_map(|start| rest.find(start)).min() {
         let (before, from) = rest.split_at(at);
         code.push_str(before);
         code.push(' ');

@@ -58,9 +58,9 @@ const GOLDEN: &str = include_str!("../../fixtures/identity/derivation.txt");
 fn outcomes_change_only_with_their_version(digest: &str) {
     let (version, known) = GOLDEN.trim().split_once(' ').unwrap();
     let is_raised = version != DERIVATION_VERSION.to_string();
-    assert!(digest == known || is_raised, "the rules derive other customers or answers: raise DERIVATION_VERSION");
-    let current = format!("{DERIVATION_VERSION} {digest}");
-    assert_eq!(GOLDEN.trim(), current, "write the new version and digest to fixtures/identity/derivation.txt");
+    let what = format!("with its number and {digest} in fixtures/identity/derivation.txt");
+    assert!(digest == known || is_raised, "the rules derive other customers or answers: raise DERIVATION_VERSION, {what}");
+    assert_eq!(GOLDEN.trim(), format!("{DERIVATION_VERSION} {digest}"), "{what}");
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -55,7 +55,7 @@ fn hex_has_either_case_and_nothing_else() {
 
 #[test]
 fn base64_is_of_the_standard_alphabet_with_padding_or_without() {
-    let door = door(Source::OmnioTap, "encoding = \"base64\"\nheader = \"h\"", &[NEW]);
+    let door = door(Source::OmnioTap, "encoding = \"base64\"\nsignature_header = \"h\"", &[NEW]);
     // A body whose signature contains letters in which the alphabets differ.
     let body = (0_u32..).map(|n| n.to_string()).find(|body| base64(&hmac_sha256(NEW.as_bytes(), body.as_bytes())).contains('+')).unwrap();
     let right = base64(&hmac_sha256(NEW.as_bytes(), body.as_bytes()));

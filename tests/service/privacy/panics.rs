@@ -26,7 +26,7 @@ impl<S: tracing::Subscriber> Layer<S> for Bug {
         impl Visit for Is {
             fn record_debug(&mut self, _: &Field, value: &dyn std::fmt::Debug) {
                 let said = format!("{value:?}");
-                self.0 |= said == "request answered" || said.starts_with("more records hang together");
+                self.0 |= said == "request answered" || said.starts_with("identity component exceeds");
             }
         }
         let mut answered = Is(false);
