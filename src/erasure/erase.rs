@@ -14,7 +14,7 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::SourceKind;
 use crate::storage::StorageError;
-use crate::storage::erasures::{ErasedCounts, complete_erasures, count_erased, find_erasures, insert_erasure, insert_hashes, unerase as unerase_row};
+use crate::storage::erasures::{ErasedCounts, complete_erasures, count_erased, find_erasures, insert_erasure, insert_hashes, mark_erasure_revoked};
 use crate::storage::purge::{list_common, list_event_keys, list_namesakes, list_person, list_traces};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher, given_name};
 use crate::storage::write_changes::begin;
@@ -199,7 +199,7 @@ pub async fn revoke_erasure(
     let known = file.read_brand(&brand.rules.slug, &brand.row.suppression_key)?;
     for (id, entry) in &mut additions.erasures {
         entry.erased_at = known.erasures.get(id).map_or(now, |known| known.erased_at);
-        unerase_row(&mut transaction, brand.id(), *id, now).await?;
+        mark_erasure_revoked(&mut transaction, brand.id(), *id, now).await?;
     }
     file.append(&brand.rules.slug, &additions)?;
     transaction.commit().await?;

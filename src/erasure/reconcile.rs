@@ -20,7 +20,7 @@ use crate::storage::StorageError;
 use crate::storage::brands::get_or_insert_brand;
 use crate::storage::erasures::{
     ErasureRow, adopt_suppression_key, complete_erasures, count_erased, find_erased, get_suppression_key, insert_erasure, insert_hashes,
-    list_erasures, list_hashes, reopen_erasure, unerase,
+    list_erasures, list_hashes, mark_erasure_revoked, reopen_erasure,
 };
 use crate::storage::purge::{list_event_keys, list_events_after, list_named_after, list_traces};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
@@ -111,7 +111,7 @@ async fn import_from_file(
     for (id, entry) in additions {
         insert_erasure(&mut transaction, brand.id(), *id, entry.erased_at).await?;
         if let Some(at) = entry.unerased_at {
-            unerase(&mut transaction, brand.id(), *id, at).await?;
+            mark_erasure_revoked(&mut transaction, brand.id(), *id, at).await?;
         } else if insert_hashes(&mut transaction, brand.id(), &entry.hashes.iter().map(|hash| (*hash, *id)).collect()).await? {
             reopen_erasure(&mut transaction, brand.id(), *id).await?;
         }

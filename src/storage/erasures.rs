@@ -173,7 +173,7 @@ pub async fn insert_hashes(db: &mut Connection, brand_id: i32, hashes: &BTreeSet
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn unerase(db: &mut Connection, brand_id: i32, erasure_id: Uuid, at: Timestamp) -> Result<bool, StorageError> {
+pub async fn mark_erasure_revoked(db: &mut Connection, brand_id: i32, erasure_id: Uuid, at: Timestamp) -> Result<bool, StorageError> {
     let query = sqlx::query("update erasures set unerased_at = $3 where brand_id = $1 and erasure_id = $2 and unerased_at is null");
     let done = query.bind(brand_id).bind(erasure_id).bind(Time::from(at)).execute(&mut *db).await?;
     sqlx::query("delete from suppression_hashes where brand_id = $1 and erasure_id = $2").bind(brand_id).bind(erasure_id).execute(db).await?;

@@ -507,7 +507,7 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/null\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "at least 16 bytes"),
     ("[brands.demo.sources.omneo.api]\nbase_url = \"https://x.example\"\ntoken = [{ file = \"/dev/null\" }]", 3, "brands.demo.sources.omneo.api.token.0", "is empty"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/zero\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "more than 4096 bytes"),
-    ("[brands.demo.sources.omneo.webhook]\nverification = \"secret\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "may only hold letters, digits"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"secret\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "may contain only letters, digits"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [\"topsecret\"]", 3, "brands.demo.sources.omneo.webhook.secrets", "such as [{ env = \"NAME\" }"),
     ("[brands.demo.sources.omnilab.webhook]\nverification = \"signature\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omnilab.webhook.secrets.0", "key_encoding = \"raw\""),
     ("[brands.demo.sources.omnilab.webhook]\ntolerance_seconds = 0", 2, "brands.demo.sources.omnilab.webhook.tolerance_seconds", "between 1 and 86400"),

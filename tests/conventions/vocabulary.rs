@@ -153,7 +153,6 @@ const STORED: &[&str] = &[
     "max_gone_percent",
     "misses_per_minute",
     "pass_id",
-    "remark",
     "shared_above",
     "shared_lines",
     "sightings",
