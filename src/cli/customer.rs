@@ -167,7 +167,7 @@ impl Person<'_> {
                 lookup::line(&format!("  key         {key}"));
             }
         }
-        anyhow::ensure!(found.len() < 2, "several customers match; choose one: --id with its key");
+        anyhow::ensure!(found.len() < 2, "several customers match; choose one: --id with its record key");
         let records = found.into_iter().flat_map(|(.., records)| records).filter_map(|key| key.parse().ok()).collect::<BTreeSet<_>>();
         if !records.is_empty() {
             return Ok(records);

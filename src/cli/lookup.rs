@@ -51,7 +51,9 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
     let brand = choose(&brands, arguments.brand.as_deref(), &names)?;
     let question = question(brand, arguments.email.as_deref(), arguments.phone.as_deref(), arguments.id)?;
     let found = find(&database.pool, brand, &question, rules).await?;
-    let explanations = if arguments.why { explanations(&database.pool, brand, &question, rules).await? } else { Vec::new() };
+    // An empty answer needs the explanations too: it does not say whether nobody matches, or too many.
+    let needs_reasons = arguments.why || found.customers == 0;
+    let explanations = if needs_reasons { explanations(&database.pool, brand, &question, rules).await? } else { Vec::new() };
     database.close().await;
     if arguments.json {
         print_line(&plain_json(&found.body));
@@ -64,7 +66,7 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
         (1, _) => {}
         (n, _) => print_line(&format!("{n} customers match. All are sent; Omnidesk decides what the agent sees.\n")),
     }
-    let mut explanations = explanations.into_iter();
+    let mut explanations = explanations.into_iter().filter(|_| arguments.why);
     for customer in &customers {
         show(customer);
         explanations.next().iter().for_each(show_why);

@@ -59,7 +59,7 @@ enum Failure {
     Panicked,
     #[error("the lease ended at every attempt: the service stopped, or the calls took too long")]
     LeaseExpiredRepeatedly,
-    #[error("too many further calls follow from it")]
+    #[error("it needs too many further calls")]
     TooManyFollowUps,
     /// Another worker has claimed the row, or it was deleted.
     #[error("the claim was lost")]

@@ -10,7 +10,7 @@ use crate::storage::StorageError;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CallError {
     /// The rate limit allows no call within the caller's time.
-    #[error("rate limit: no call is allowed in time")]
+    #[error("rate limit: calls_per_minute is used up, and no call becomes free in time")]
     RateLimited,
     /// The circuit breaker is open, because recent calls failed.
     #[error("circuit breaker open: recent calls failed")]

@@ -59,11 +59,14 @@ fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
         remarks.push(format!("{name}: the last {count} webhooks were all refused{since}. Compare the secret here with the one at the source"));
     }
     if watch.dead > 0.0 {
-        remarks.push(format!("{name}: {} could not be applied. `hookpoint inbox list --source {name} --state dead` shows the reasons", watch.dead));
+        remarks.push(format!(
+            "{name}: deliveries that could not be applied: {}. `hookpoint inbox list --source {name} --state dead` shows the reasons",
+            watch.dead
+        ));
     }
     if let Some(at) = watch.door.conflicting_at {
         remarks.push(format!(
-            "{name}: {} dropped: another webhook with other content has the same id (last {}). Report this to the source",
+            "{name}: webhooks dropped, because an earlier one with other content has the same id: {} (last {}). Report this to the source",
             watch.door.conflicting_duplicates,
             at.strftime("%F %T UTC")
         ));

@@ -128,5 +128,5 @@ async fn watch_other_run(runner: &SyncRunner, stream: Stream, shown: &RunDisplay
 /// Why a run of another process makes no progress. The text contains no time, so an unchanged reason is shown once.
 fn lease_note(row: &StreamRow) -> String {
     let note = if row.note.is_empty() { String::new() } else { format!("; it reported: {}", row.note) };
-    format!("another process is syncing this; if it was killed, its lease ends after sync.lease_seconds{note}")
+    format!("another process reads this stream; if it was killed, this command continues after sync.lease_seconds{note}")
 }

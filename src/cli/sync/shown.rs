@@ -98,7 +98,7 @@ impl RunDisplay {
                 format!("{} read, {found}{note}", progress.scanned)
             }
             RunEnd::Cancelled => "cancelled".to_owned(),
-            RunEnd::LeaseHeldElsewhere => "another process is syncing this".to_owned(),
+            RunEnd::LeaseHeldElsewhere => "another process reads this stream".to_owned(),
             RunEnd::Broken(reason) => format!("could not be read: {reason}"),
         };
         print_line(&format!("{}: {text}", self.name));

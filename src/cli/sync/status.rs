@@ -60,7 +60,7 @@ fn health(account: &AccountRow, rules: &AccountRules, now: Timestamp) -> String 
     if let Some(at) = account.blocked_until.filter(|at| *at > now) {
         parts.push(format!("no calls for {}, because the source asked to wait", until(at)));
     } else if let Some(at) = account.spent_until.filter(|at| *at > now) {
-        parts.push(format!("no calls for {}, because the source reports none left", until(at)));
+        parts.push(format!("no calls for {}, because the source reports that its limit is used up", until(at)));
     }
     parts.join("; ")
 }

@@ -35,7 +35,8 @@ impl Binaries {
         }
         if !layout.fetch {
             return Err(EmbeddedError::NoBinaries(
-                " (and none can be downloaded: `database.download_postgres` is off, or neither HOOKPOINT_CACHE_DIR nor HOME is set)".to_owned(),
+                " (and none can be downloaded: `database.download_postgres` is off, or none of HOOKPOINT_CACHE_DIR, XDG_CACHE_HOME and HOME is set)"
+                    .to_owned(),
             ));
         }
         let dir = fallback::fetch(&layout.cache_dir)?;

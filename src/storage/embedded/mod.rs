@@ -100,7 +100,9 @@ impl Embedded {
             let server = Server::start(&layout, &binaries)?;
             Ok(Self { layout, server, _lock: lock })
         });
-        blocking.await.unwrap_or_else(|_| Err(EmbeddedError::NotStarted("its supervisor failed".to_owned())))
+        blocking
+            .await
+            .unwrap_or_else(|_| Err(EmbeddedError::NotStarted("internal error: the thread that starts it crashed; please report it".to_owned())))
     }
 
     /// How to reach a server of another process on the same data, if one runs.

@@ -54,7 +54,10 @@ impl Server {
         // as the server.
         let thread = std::thread::Builder::new().name("postgres".to_owned()).spawn(move || own(&mut command, &started, &orders_taken));
         let thread = thread.map_err(at(&cluster))?;
-        let pid = start.recv().map_err(|_| EmbeddedError::NotStarted("its thread ended".to_owned()))?.map_err(at(&binaries.dir))?;
+        let pid = start
+            .recv()
+            .map_err(|_| EmbeddedError::NotStarted("internal error: the thread that starts it ended; please report it".to_owned()))?
+            .map_err(at(&binaries.dir))?;
         let mut server = Self { socket_dir, orders, thread: Some(thread) };
         if let Err(error) = server.wait_until_ready(&cluster, pid, &log) {
             server.stop();
