@@ -1,8 +1,8 @@
-//! What a change costs among few and among very many people, and lines that very many share.
+//! The cost of a change among few and among very many people, and of phone lines that very many people share.
 //!
-//! `cargo bench --bench apply` runs all of it, with 1,000,000 records; `cargo bench --bench apply -- 100000` with fewer. It
-//! ends with an error when a change takes more than five round trips, a change or a lookup reads a table from end to end, or
-//! somebody is joined with somebody else by a line that very many share.
+//! `cargo bench --bench apply` runs everything, with 1,000,000 records; `cargo bench --bench apply -- 100000` uses
+//! fewer. It ends with an error if a change takes more than five round trips, if a change or a lookup reads a whole
+//! table, or if a line that very many people share joins people.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,18 +22,18 @@ use std::time::{Duration, Instant};
 
 use hookpoint::app::open_brands;
 use hookpoint::brand::Brand;
-use hookpoint::collect::apply::apply;
-use hookpoint::collect::rebuild::rebuild;
-use hookpoint::customer::email::Email;
-use hookpoint::customer::phone::Phone;
-use hookpoint::customer::record::Change;
+use hookpoint::customer::model::email::Email;
+use hookpoint::customer::model::phone::Phone;
+use hookpoint::customer::model::record::Change;
+use hookpoint::ingest::apply::apply;
+use hookpoint::ingest::rebuild::rebuild;
 use hookpoint::lookup::query::Question;
-use hookpoint::lookup::read::{ReadRules, find};
+use hookpoint::lookup::query_customers::{ReadRules, find};
 use hookpoint::settings::Settings;
-use hookpoint::settings::file::Several;
+use hookpoint::settings::file::MultipleMatches;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout};
-use load::{Turnstile, contact, fill, rows_read, sequential_scans};
+use load::{CountingProxy, contact, fill, rows_read, sequential_scans};
 
 const SIZE: PoolSize = PoolSize { connections: 2, acquire_timeout: Duration::from_secs(60), statement: None };
 
@@ -87,7 +87,7 @@ async fn run(records: u32) {
     let (first, mailboxes) = ((records / 10).clamp(2_000, 100_000), (records / 100).clamp(2_000, 10_000));
     a_shared_line(&server, "phone, everybody named otherwise", first, &|n| vec![("name.first", name(n)), ("phone.main", "+31201234567".to_owned())])
         .await;
-    a_shared_line(&server, "phone, nobody named", first, &|n| {
+    a_shared_line(&server, "phone, without names", first, &|n| {
         vec![("email.main", format!("p{n}@example.org")), ("phone.main", "+31201234567".to_owned())]
     })
     .await;
@@ -95,7 +95,7 @@ async fn run(records: u32) {
         vec![("name.first", name(n)), ("email.main", "all@example.org".to_owned())]
     })
     .await;
-    a_shared_line(&server, "mailbox, nobody named", mailboxes, &|n| {
+    a_shared_line(&server, "mailbox, without names", mailboxes, &|n| {
         vec![("phone.main", format!("+316{n:08}")), ("email.main", "all@example.org".to_owned())]
     })
     .await;
@@ -105,7 +105,7 @@ async fn run(records: u32) {
     let _ = std::fs::remove_dir_all(dir);
 }
 
-/// First names that don't agree with each other.
+/// First names that do not agree with each other.
 fn name(n: u32) -> String {
     (0..8).map(|digit| char::from(b'a' + (n.wrapping_mul(2_654_435_761).rotate_left(digit * 4) % 26) as u8)).collect::<String>() + &n.to_string()
 }
@@ -120,9 +120,9 @@ async fn one_change(server: &Server, records: u32) {
     let direct = server.database(&name, None).await;
     let (scans, rows) = (sequential_scans(&direct.pool).await, rows_read(&direct.pool).await);
     let door = server.dir.join("door");
-    let turnstile = Turnstile::open(&door, &server.dir.join("run"));
+    let turnstile = CountingProxy::open(&door, &server.dir.join("run"));
     let database = server.database(&name, Some(&door)).await;
-    // The first time, statements are prepared.
+    // The first changes prepare statements.
     for n in 1..=20 {
         apply(&database.pool, &brand, vec![contact(&format!("p{n}"), 0, &[("name.first", "Anne")])]).await.unwrap();
     }
@@ -141,8 +141,8 @@ async fn one_change(server: &Server, records: u32) {
         times.push(started.elapsed().as_secs_f64() * 1_000.0);
         trips = trips.max(turnstile.trips() - before);
     }
-    // Lookups read no table from end to end either.
-    let rules = ReadRules { max_customers: 10, several: Several::All };
+    // Lookups must not read a whole table either.
+    let rules = ReadRules { max_customers: 10, multiple_matches: MultipleMatches::All };
     for n in (1..=people).step_by((people / 50).max(1) as usize) {
         let email = Email::parse(&format!("p{n}@example.org")).unwrap();
         let phone = Phone::parse_e164(&format!("+316{n:08}")).unwrap();
@@ -182,7 +182,7 @@ async fn a_shared_line(server: &Server, what: &str, records: u32, fields: &dyn F
     }
     println!("{what:<34}  {records:>8}  {}", rates.join(" "));
     let (customers,): (i64,) = sqlx::query_as("select count(*) from customers").fetch_one(&database.pool).await.unwrap();
-    assert_eq!(customers, i64::from(records), "nobody is joined by a line that very many share");
+    assert_eq!(customers, i64::from(records), "a line that very many people share joins nobody");
     database.close().await;
 }
 

@@ -1,9 +1,9 @@
-//! What webhooks cost: receiving one, against the least that commits a row a request; applying what was received; and how
-//! soon lookups show what a webhook said. Commits wait for the disk.
+//! The cost of webhooks: receiving, compared with a minimal program that commits one row for each request; applying;
+//! and the time until lookups show the change. Commits wait for the disk.
 //!
-//! `cargo bench --bench inbox` has a short form; `-- --deliveries 1000000 --seconds 60 --rounds 5` is a long one. `-- receipt`,
-//! `-- apply` and `-- freshness` run one of the parts. It ends with an error when something was lost or wrong, and says which
-//! goals were missed.
+//! `cargo bench --bench inbox` runs a short form; `-- --deliveries 1000000 --seconds 60 --rounds 5` is a long one. `--
+//! receipt`, `-- apply` and `-- freshness` run one of the parts. It ends with an error if a webhook was lost or a
+//! result is wrong, and names the missed goals.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,34 +15,34 @@
     clippy::disallowed_methods
 )]
 
-#[path = "../tests/stand/mod.rs"]
-mod stand;
+#[path = "../tests/harness/mod.rs"]
+mod harness;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookpoint::storage::inbox::{DeliveryRow, insert_deliveries, new_id};
-use stand::client::{Answer, Asker, Load};
-use stand::figures::Figures;
-use stand::floors::{self, Floor};
-use stand::freshness::{self, Way};
-use stand::inbox::BRAND;
-use stand::replica::{Plan, Replica};
-use stand::report::Scale;
-use stand::rounds::{self, Rounds};
-use stand::webhooks::signing;
-use stand::webhooks::story::Story;
-use stand::{Shop, Stand, machine};
+use harness::baselines::{self, Baseline};
+use harness::client::{Answer, Load, RequestGenerator};
+use harness::figures::Figures;
+use harness::freshness::{self, Way};
+use harness::inbox::BRAND;
+use harness::replica::{Plan, Replica};
+use harness::report::Scale;
+use harness::rounds::{self, Rounds};
+use harness::webhooks::signing;
+use harness::webhooks::story::Story;
+use harness::{Harness, Shop, machine};
+use hookpoint::storage::delivery_queue::{DeliveryRow, insert_deliveries, new_id};
 
-// The floors get the allocator that the service has.
+// The baselines use the same allocator as the service.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// More than are received in a second on any machine that this ran on.
+/// More than any machine so far received in a second.
 const MOST_PER_SECOND: u64 = 25_000;
 
-/// What is measured, and how it went.
+/// The measurements and their results.
 struct Bench {
     deliveries: usize,
     seconds: u64,
@@ -52,7 +52,7 @@ struct Bench {
 }
 
 fn main() {
-    floors::be_one_if_asked();
+    baselines::run_baseline_if_requested();
     let arguments: Vec<String> = std::env::args().collect();
     let number = |name: &str, usual: u64| {
         let Some(at) = arguments.iter().position(|argument| argument == name) else { return usual };
@@ -70,33 +70,33 @@ fn main() {
 
 impl Bench {
     async fn run(&mut self, parts: &[&str]) {
-        let stand = Stand::start_durable().await;
-        let shop = stand.shop_of("receipt", BRAND).await;
+        let harness = Harness::start_durable().await;
+        let shop = harness.shop_of("receipt", BRAND).await;
         println!("{}, fsync and synchronous_commit on", machine::describe(&shop.database.pool).await);
         if parts.contains(&"receipt") {
-            self.receipt(&stand, &shop).await;
+            self.receipt(&harness, &shop).await;
         }
         shop.database.close().await;
         if parts.contains(&"apply") {
-            self.apply(&stand).await;
+            self.apply(&harness).await;
         }
         if parts.contains(&"freshness") {
-            self.freshness(&stand).await;
+            self.freshness(&harness).await;
         }
-        stand.stop().await;
+        harness.stop().await;
     }
 
-    /// Received and committed by a service that leaves the applying to others, as the floor does.
-    async fn receipt(&mut self, stand: &Stand, shop: &Shop) {
-        let mut replica = Replica::start(stand, "receiving", &Plan::receiving(BRAND, "workers = 0"), &shop.url).await;
-        let floor = Floor::committing(&shop.database.pool, &shop.url).await;
+    /// Measures a service that only receives and commits webhooks, as the baseline does.
+    async fn receipt(&mut self, harness: &Harness, shop: &Shop) {
+        let mut replica = Replica::start(harness, "receiving", &Plan::receiving(BRAND, "workers = 0"), &shop.url).await;
+        let floor = Baseline::committing(&shop.database.pool, &shop.url).await;
         let mut story = Story::new(1, 1_000);
         println!("\nwebhooks of four systems received, {} rounds of {} s, one worker", self.rounds, self.seconds);
         println!("{}", rounds::head());
         for connections in [32, 128] {
             let (mut service, mut bare) = (Rounds::default(), Rounds::default());
             for _ in 0..self.rounds {
-                // Both get the same; what the service gets it never had before.
+                // Both get the same requests. The service never received them before.
                 let requests = self.sign(&mut story, self.seconds * MOST_PER_SECOND);
                 let load = |address| Load::as_fast_as_possible(address, Duration::from_secs(self.seconds)).over(connections);
                 let figures = [
@@ -126,7 +126,7 @@ impl Bench {
         }
     }
 
-    /// Requests as their sources would send them now.
+    /// Requests signed with the current time.
     fn sign(&self, story: &mut Story, count: u64) -> Arc<Vec<Vec<u8>>> {
         let request = |webhook| {
             let mut request = Vec::new();
@@ -136,7 +136,7 @@ impl Bench {
         Arc::new(story.take(count as usize).map(request).collect())
     }
 
-    /// Sends requests one after the other, as long as there are any, from a clean start.
+    /// Sends requests one after the other until there are no more, into an empty inbox.
     async fn race(&self, shop: &Shop, load: Load, requests: &Arc<Vec<Vec<u8>>>, rounds: &mut Rounds) -> Figures {
         sqlx::raw_sql("checkpoint").execute(&shop.database.pool).await.unwrap();
         let asker = Posts(Arc::clone(requests));
@@ -146,9 +146,9 @@ impl Bench {
         figures
     }
 
-    /// What waits in an inbox is applied by one service.
-    async fn apply(&mut self, stand: &Stand) {
-        let shop = stand.shop_of("applied", BRAND).await;
+    /// Measures how fast one service applies the pending webhooks of an inbox.
+    async fn apply(&mut self, harness: &Harness) {
+        let shop = harness.shop_of("applied", BRAND).await;
         let started = Instant::now();
         fill(&shop, self.deliveries).await;
         let people = (self.deliveries / 6).max(3);
@@ -157,7 +157,7 @@ impl Bench {
             self.deliveries,
             started.elapsed().as_secs_f64()
         );
-        let replica = Replica::start(stand, "applying", &Plan::receiving(BRAND, ""), &shop.url).await;
+        let replica = Replica::start(harness, "applying", &Plan::receiving(BRAND, ""), &shop.url).await;
         let is_waiting = "select exists (select from deliveries where brand_id = 1 and state = 'pending')";
         while sqlx::query_as::<_, (bool,)>(is_waiting).fetch_one(&shop.database.pool).await.unwrap().0 {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -182,10 +182,10 @@ impl Bench {
         shop.database.close().await;
     }
 
-    async fn freshness(&mut self, stand: &Stand) {
+    async fn freshness(&mut self, harness: &Harness) {
         println!("\nfrom the 2xx to the changed answer, two replicas, 200 webhooks and 1000 lookups a second");
         let scale = Scale::full(Duration::from_secs(self.seconds.max(10)));
-        let report = freshness::run(stand, scale, Way::Webhooks).await;
+        let report = freshness::run(harness, scale, Way::Webhooks).await;
         report.figures.iter().for_each(|figure| println!("  {figure}"));
         self.problems.extend(report.broken);
         let late = report.late.join(", ");
@@ -209,7 +209,7 @@ async fn fill(shop: &Shop, deliveries: usize) {
     let mut story = Story::of(2, deliveries).peekable();
     while story.peek().is_some() {
         let now = jiff::Timestamp::now();
-        let row = |webhook: stand::webhooks::Webhook| {
+        let row = |webhook: harness::webhooks::Webhook| {
             let headers: BTreeMap<String, String> = webhook.header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             let delivery = hookpoint::sources::Delivery { headers, body: webhook.body, received_at: now };
             let event = reader(webhook.source).label(&delivery).event;
@@ -220,7 +220,7 @@ async fn fill(shop: &Shop, deliveries: usize) {
                 event,
                 headers,
                 body,
-                urgency: 1,
+                priority: 1,
                 key: None,
                 content: [0; 16],
                 last: None,
@@ -234,10 +234,10 @@ async fn fill(shop: &Shop, deliveries: usize) {
     }
 }
 
-/// Requests that are ready.
+/// Prepared requests.
 struct Posts(Arc<Vec<Vec<u8>>>);
 
-impl Asker for Posts {
+impl RequestGenerator for Posts {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
         request.extend_from_slice(&self.0[n as usize]);
     }

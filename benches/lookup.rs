@@ -1,8 +1,8 @@
-//! What a lookup costs: the service as it runs in production (a key, limits, metrics, a log line for every request), against
-//! the least that answers the same question.
+//! The cost of a lookup: the service as in production (a key, limits, metrics, a log line for every request), compared
+//! with minimal programs that answer the same request.
 //!
-//! `cargo bench --bench lookup` has a short form among 20,000 customers; `-- --customers 1000000 --seconds 5 --rounds 5` is a
-//! long one. It ends with an error when an answer was wrong or missing, and says which goals were missed.
+//! `cargo bench --bench lookup` runs a short form among 20,000 customers; `-- --customers 1000000 --seconds 5 --rounds
+//! 5` is a long one. It ends with an error if an answer was wrong or missing, and names the missed goals.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,27 +14,27 @@
     clippy::disallowed_methods
 )]
 
-#[path = "../tests/stand/mod.rs"]
-mod stand;
+#[path = "../tests/harness/mod.rs"]
+mod harness;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use stand::client::{CONNECTIONS, Load};
-use stand::figures::Figures;
-use stand::floors::{self, Floor};
-use stand::lookups::{Lookups, Whom};
-use stand::replica::{Plan, Replica};
-use stand::rounds::{self, Rounds};
-use stand::{Shop, Stand, customers, machine};
+use harness::baselines::{self, Baseline};
+use harness::client::{CONNECTIONS, Load};
+use harness::figures::Figures;
+use harness::lookups::{LookupTarget, Lookups};
+use harness::replica::{Plan, Replica};
+use harness::rounds::{self, Rounds};
+use harness::{Harness, Shop, customers, machine};
 
-// The floors get the allocator that the service has.
+// The baselines use the same allocator as the service.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What the arguments say.
+/// The sizes from the arguments.
 struct Size {
     customers: u64,
     seconds: u64,
@@ -59,7 +59,7 @@ impl Size {
     }
 }
 
-/// What is measured, and how it went.
+/// The measurements and their results.
 struct Bench {
     size: Size,
     problems: Vec<String>,
@@ -67,7 +67,7 @@ struct Bench {
 }
 
 fn main() {
-    floors::be_one_if_asked();
+    baselines::run_baseline_if_requested();
     let mut bench = Bench { size: Size::read(), problems: Vec::new(), goals: Vec::new() };
     tokio::runtime::Runtime::new().unwrap().block_on(bench.run());
     println!();
@@ -77,8 +77,8 @@ fn main() {
 
 impl Bench {
     async fn run(&mut self) {
-        let stand = Stand::start().await;
-        let shop = stand.shop("shop").await;
+        let harness = Harness::start().await;
+        let shop = harness.shop("shop").await;
         println!("{}", machine::describe(&shop.database.pool).await);
         let started = Instant::now();
         customers::load(&shop.database.pool, &shop.brand, self.size.customers).await;
@@ -89,50 +89,50 @@ impl Bench {
             customers::body(customers / 2).len()
         );
         println!("{}", rounds::head());
-        self.remembered(&stand, &shop).await;
-        self.not_remembered(&stand, &shop).await;
-        self.memory(&stand, &shop).await;
+        self.remembered(&harness, &shop).await;
+        self.not_remembered(&harness, &shop).await;
+        self.memory(&harness, &shop).await;
         shop.database.close().await;
-        stand.stop().await;
+        harness.stop().await;
     }
 
-    /// One customer whom everybody asks for.
-    async fn remembered(&mut self, stand: &Stand, shop: &Shop) {
-        println!("one customer, remembered");
+    /// One customer, looked up repeatedly.
+    async fn remembered(&mut self, harness: &Harness, shop: &Shop) {
+        println!("one customer, cached");
         let customer = self.size.customers / 2;
-        let replica = Replica::start(stand, "remembering", &Plan::default(), &shop.url).await;
-        let floor = Floor::bare(&stand.directory("floor"), &customers::body(customer));
+        let replica = Replica::start(harness, "remembering", &Plan::default(), &shop.url).await;
+        let floor = Baseline::bare(&harness.directory("floor"), &customers::body(customer));
         self.look_closely(replica.address, &[customer]).await;
         let (mut service, mut bare) = (Rounds::default(), Rounds::default());
         let before = replica.log_bytes();
         for _ in 0..self.size.rounds {
-            self.race("remembered", replica.address, Whom::One(customer), 0, &mut service).await;
-            self.race("bare actix-web", floor.address, Whom::One(customer), 0, &mut bare).await;
+            self.race("remembered", replica.address, LookupTarget::One(customer), 0, &mut service).await;
+            self.race("bare actix-web", floor.address, LookupTarget::One(customer), 0, &mut bare).await;
         }
         let bytes = (replica.log_bytes() - before) / service.latencies.count();
         println!("{}", service.describe("hookpoint"));
         println!("{}", bare.describe("actix-web alone"));
         let (ratio, line) = rounds::ratio(&service, &bare);
         println!("{line}");
-        self.goal("remembered answers at 0.6 of bare actix-web or more", ratio, ratio >= 0.6);
-        self.at_fixed_rates(&replica, Whom::One(customer)).await;
+        self.goal("cached answers at 0.6 of bare actix-web or more", ratio, ratio >= 0.6);
+        self.at_fixed_rates(&replica, LookupTarget::One(customer)).await;
         println!("  log bytes for each request         {bytes}");
     }
 
-    /// Another customer each time, so that Postgres is asked each time.
-    async fn not_remembered(&mut self, stand: &Stand, shop: &Shop) {
+    /// Another customer each time, so that each lookup asks Postgres.
+    async fn not_remembered(&mut self, harness: &Harness, shop: &Shop) {
         let forgetful = Plan { lookup: "cache_megabytes = 0".to_owned(), ..Plan::default() };
-        let replica = Replica::start(stand, "forgetful", &forgetful, &shop.url).await;
-        let floor = Floor::sqlx(&shop.url, shop.brand.id());
+        let replica = Replica::start(harness, "forgetful", &forgetful, &shop.url).await;
+        let floor = Baseline::sqlx(&shop.url, shop.brand.id());
         let of = self.size.customers;
         self.look_closely(replica.address, &[0, 1, of / 3, of / 2, of - 1]).await;
         self.look_closely(floor.address, &[0, of - 1]).await;
-        println!("another customer each time, not remembered");
-        let pgbench = machine::find_program("pgbench").map(|program| Pgbench::new(program, stand, shop, of));
+        println!("another customer each time, not cached");
+        let pgbench = machine::find_program("pgbench").map(|program| Pgbench::new(program, harness, shop, of));
         let (mut service, mut sqlx, mut postgres, mut asked) = (Rounds::default(), Rounds::default(), Rounds::default(), 0);
         for _ in 0..self.size.rounds {
-            let more = self.race("not remembered", replica.address, Whom::Each(of), asked, &mut service).await;
-            let same = self.race("actix-web and sqlx", floor.address, Whom::Each(of), asked, &mut sqlx).await;
+            let more = self.race("not cached", replica.address, LookupTarget::Each(of), asked, &mut service).await;
+            let same = self.race("actix-web and sqlx", floor.address, LookupTarget::Each(of), asked, &mut sqlx).await;
             asked += more.max(same);
             if let Some(pgbench) = &pgbench {
                 postgres.rates.push(pgbench.run(self.size.seconds));
@@ -146,24 +146,24 @@ impl Bench {
         }
         let (ratio, line) = rounds::ratio(&service, &sqlx);
         println!("{line}");
-        self.goal("customers not remembered at 1.5 of actix-web and sqlx or more", ratio, ratio >= 1.5);
-        self.at_fixed_rates(&replica, Whom::Each(of)).await;
-        println!("people who don't exist, not remembered");
+        self.goal("uncached customers at 1.5 of actix-web and sqlx or more", ratio, ratio >= 1.5);
+        self.at_fixed_rates(&replica, LookupTarget::Each(of)).await;
+        println!("people who don't exist, not cached");
         let mut nobody = Rounds::default();
         for _ in 0..self.size.rounds {
             let first = nobody.latencies.count();
-            self.race("nobody", replica.address, Whom::Nobody, first, &mut nobody).await;
+            self.race("nobody", replica.address, LookupTarget::Nobody, first, &mut nobody).await;
         }
         println!("{}", nobody.describe("hookpoint"));
     }
 
-    /// Memory at rest, and when very many have been asked for.
-    async fn memory(&mut self, stand: &Stand, shop: &Shop) {
+    /// Memory at rest, and after lookups of very many customers.
+    async fn memory(&mut self, harness: &Harness, shop: &Shop) {
         const MB: f64 = 1024.0 * 1024.0;
-        let replica = Replica::start(stand, "remembering-all", &Plan::default(), &shop.url).await;
+        let replica = Replica::start(harness, "remembering-all", &Plan::default(), &shop.url).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let idle = replica.process.memory("VmRSS") as f64 / MB;
-        let everybody = Lookups::new(Whom::Everybody(self.size.customers));
+        let everybody = Lookups::new(LookupTarget::Everybody(self.size.customers));
         let load = Load::as_fast_as_possible(replica.address, Duration::from_secs(3_600)).requests(self.size.distinct);
         let (figures, _) = load.start(everybody).wait().await;
         self.expect_right("everybody once", &figures);
@@ -174,8 +174,8 @@ impl Bench {
         self.goal("memory at rest of 64 MB or less", idle, idle <= 64.0);
     }
 
-    /// As fast as possible, for a round; gives how many were asked.
-    async fn race(&mut self, what: &str, address: SocketAddr, whom: Whom, first: u64, rounds: &mut Rounds) -> u64 {
+    /// Sends requests as fast as possible for one round. Returns their number.
+    async fn race(&mut self, what: &str, address: SocketAddr, whom: LookupTarget, first: u64, rounds: &mut Rounds) -> u64 {
         // The first requests open connections and fill caches.
         let warm_up = Load::as_fast_as_possible(address, Duration::from_millis(200)).from(first + (1 << 32));
         self.expect_right(what, &warm_up.start(Lookups::new(whom)).wait().await.0);
@@ -186,7 +186,7 @@ impl Bench {
         figures.asked
     }
 
-    async fn at_fixed_rates(&mut self, replica: &Replica, whom: Whom) {
+    async fn at_fixed_rates(&mut self, replica: &Replica, whom: LookupTarget) {
         for per_second in [1_000, 5_000] {
             let load = Load::at_rate(replica.address, per_second, self.size.round());
             let (figures, _) = load.start(Lookups::new(whom)).wait().await;
@@ -196,10 +196,10 @@ impl Bench {
         }
     }
 
-    /// The whole answer, byte by byte, of some customers.
+    /// Compares the whole answer of some customers, byte by byte.
     async fn look_closely(&mut self, address: SocketAddr, customers: &[u64]) {
         for customer in customers {
-            let asker = stand::lookups::Exactly { lookups: Lookups::new(Whom::One(*customer)), body: customers::body(*customer) };
+            let asker = harness::lookups::Exactly { lookups: Lookups::new(LookupTarget::One(*customer)), body: customers::body(*customer) };
             let (figures, _) = Load::as_fast_as_possible(address, Duration::from_secs(10)).requests(1).start(asker).wait().await;
             self.expect_right("a whole answer", &figures);
         }
@@ -216,7 +216,7 @@ impl Bench {
     }
 }
 
-/// The floor's query, asked by Postgres's own client: what is left without HTTP.
+/// The baseline's query, run by Postgres's own client: the cost without HTTP.
 struct Pgbench {
     program: PathBuf,
     script: PathBuf,
@@ -224,11 +224,11 @@ struct Pgbench {
 }
 
 impl Pgbench {
-    fn new(program: PathBuf, stand: &Stand, shop: &Shop, customers: u64) -> Self {
-        let script = stand.directory("pgbench").join("script.sql");
-        let query = floors::ONE_ROW.replace("$1", &shop.brand.id().to_string()).replace("$2", "'c' || :n || '@example.org'").replace('\n', " ");
+    fn new(program: PathBuf, harness: &Harness, shop: &Shop, customers: u64) -> Self {
+        let script = harness.directory("pgbench").join("script.sql");
+        let query = baselines::ONE_ROW.replace("$1", &shop.brand.id().to_string()).replace("$2", "'c' || :n || '@example.org'").replace('\n', " ");
         std::fs::write(&script, format!("\\set n random(0, {})\n{query};\n", customers - 1)).unwrap();
-        Self { program, script, socket: stand.socket() }
+        Self { program, script, socket: harness.socket() }
     }
 
     fn run(&self, seconds: u64) -> f64 {

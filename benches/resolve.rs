@@ -1,15 +1,15 @@
-//! Who is who: the pure function, on components of 2, 10 and 1,000 records (the default cap).
+//! Identity resolution: the pure function, on components of 2, 10 and 1,000 records (the default cap).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use divan::{Bencher, black_box};
-use hookpoint::customer::aliases::Aliases;
-use hookpoint::customer::identifier::{Identifier, IdentifierKind};
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::name::PersonName;
-use hookpoint::customer::record::RecordKey;
-use hookpoint::customer::resolution::{Facts, Member, resolve};
-use hookpoint::customer::rules::IdentityRules;
+use hookpoint::customer::answer::aliases::Aliases;
+use hookpoint::customer::identity::resolution::{Member, RecordFacts, resolve};
+use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
+use hookpoint::customer::model::name::PersonName;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::SourceKind;
 
 const SIZES: [usize; 3] = [2, 10, 1_000];
 
@@ -29,14 +29,14 @@ fn member(n: usize, first: &str, email: String, phone: String) -> Member {
     Member { key, name, linking: identifiers.clone(), identifiers, said_at: BTreeMap::new() }
 }
 
-/// One person, whom every record knows by one e-mail address.
+/// One person; every record has the same e-mail address.
 #[divan::bench(args = SIZES)]
 fn one_person_by_email(bencher: Bencher<'_, '_>, size: usize) {
     let members: Vec<Member> = (0..size).map(|n| member(n, "Thomas", "thomas@example.org".to_owned(), String::new())).collect();
     bench(bencher, &members, 1);
 }
 
-/// One person, each record connected with the next one by an e-mail address or a phone number.
+/// One person; an e-mail address or a phone number connects each record with the next one.
 #[divan::bench(args = SIZES)]
 fn one_person_by_a_chain(bencher: Bencher<'_, '_>, size: usize) {
     let link = |n: usize| (format!("t{}@example.org", n / 2), format!("+316{:08}", n.div_ceil(2)));
@@ -44,7 +44,7 @@ fn one_person_by_a_chain(bencher: Bencher<'_, '_>, size: usize) {
     bench(bencher, &members, 1);
 }
 
-/// Two people on one phone: half of the records are called like one, half like the other.
+/// Two people on one phone: half of the records have one name, half the other.
 #[divan::bench(args = SIZES)]
 fn two_on_one_phone(bencher: Bencher<'_, '_>, size: usize) {
     let name = |n: usize| if n.is_multiple_of(2) { "Thomas" } else { "Anna" };
@@ -54,7 +54,7 @@ fn two_on_one_phone(bencher: Bencher<'_, '_>, size: usize) {
 
 fn bench(bencher: Bencher<'_, '_>, members: &[Member], customers: usize) {
     let (aliases, rules) = (Aliases::default(), IdentityRules::default());
-    let facts = Facts { members, aliases: &aliases, decisions: &[], rules: &rules };
-    assert_eq!(resolve(&facts).clusters.len(), customers, "what is measured is right");
+    let facts = RecordFacts { members, aliases: &aliases, decisions: &[], rules: &rules };
+    assert_eq!(resolve(&facts).clusters.len(), customers, "the measured result is right");
     bencher.bench(|| resolve(black_box(&facts)));
 }

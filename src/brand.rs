@@ -1,17 +1,17 @@
-//! A brand, ready to work with: its rules from the settings, its number and secret from the store.
+//! A brand, ready to work with: its rules from the settings, and its row from the database.
 
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
-use crate::customer::kind::Source;
-use crate::customer::presentation::Presenter;
-use crate::customer::profile::Precedence;
-use crate::customer::rules::IdentityRules;
+use crate::customer::answer::presentation::Presenter;
+use crate::customer::answer::profile::Precedence;
+use crate::customer::identity::rules::IdentityRules;
+use crate::customer::model::source::Source;
 use crate::sources::SourceSettings;
 use crate::sources::api::{AccountRules, LiveWhen};
-use crate::sources::webhook::Door;
+use crate::sources::webhook::WebhookVerifier;
 use crate::storage::brands::BrandRow;
 
 /// What the settings say about a brand, validated.
@@ -20,31 +20,32 @@ pub struct BrandRules {
     /// The brand's name in URLs, settings and commands.
     pub slug: String,
     /// Networks that may use its keys; empty allows all.
-    pub allow: Vec<IpNet>,
-    /// Who is who.
+    pub allowed_networks: Vec<IpNet>,
+    /// Which records belong to one customer.
     pub identity: IdentityRules,
-    /// Preferences per field.
+    /// Which source's value wins, for each field.
     pub precedence: Precedence,
-    /// What agents see.
+    /// What agents see in answers.
     pub presenter: Presenter,
-    /// How its sources are read.
+    /// How webhooks and replies of its sources are parsed.
     pub sources: SourceSettings,
-    /// The doors of the sources whose webhooks can be proved to be theirs.
-    pub doors: BTreeMap<Source, Door>,
-    /// The accounts of the sources that may be asked.
+    /// Verifiers of webhooks, for the sources whose settings allow verification.
+    pub webhook_verifiers: BTreeMap<Source, WebhookVerifier>,
+    /// The API accounts of the sources that the service may call.
     pub accounts: BTreeMap<Source, AccountRules>,
     /// Namespaces of ids, such as order numbers, that `primaryID` may name.
     pub reference_ids: Vec<String>,
 }
 
 impl BrandRules {
-    /// Whether lookups may ask any source itself.
+    /// Whether a lookup may call any source (read-through).
     #[must_use]
     pub fn asks_live(&self) -> bool {
         self.accounts.values().any(|account| account.live.when != LiveWhen::Off)
     }
 
-    /// Names the rules that decide who is who and what is shown: whoever was made with others is made anew.
+    /// Hash of the rules that decide identities and answers. Customers that were derived with another hash are
+    /// derived again.
     #[must_use]
     pub fn hash(&self) -> [u8; 16] {
         let mut digest = Sha256::new();
@@ -56,17 +57,17 @@ impl BrandRules {
     }
 }
 
-/// A brand of the settings and the store.
+/// A brand, from the settings and the database.
 #[derive(Debug)]
 pub struct Brand {
     /// From the settings.
     pub rules: BrandRules,
-    /// From the store.
+    /// From the database.
     pub row: BrandRow,
 }
 
 impl Brand {
-    /// The brand's number in every table.
+    /// The brand's id in every table.
     #[must_use]
     pub const fn id(&self) -> i32 {
         self.row.brand_id

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use hookpoint::cli::Cli;
 
-// Every answer allocates on the worker's own thread, where this allocator takes no lock.
+// A worker thread allocates the memory for its responses itself; there, this allocator takes no lock.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,13 +1,14 @@
-//! Who is who over a population whose truth is known: nobody is merged with anybody else, and most pieces are found.
+//! Identity resolution on a population with known truth: no two people are merged, and most records of one person are
+//! joined.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use hookpoint::customer::census::Census;
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::record::RecordKey;
-use hookpoint::customer::rules::IdentityRules;
+use hookpoint::customer::identity::in_memory::InMemoryIdentity;
+use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::SourceKind;
 use hookpoint::demo::accuracy::{Accuracy, Forged};
 use hookpoint::demo::population::Population;
 use hookpoint::demo::population::situation::Situation;
@@ -21,7 +22,7 @@ fn rules() -> IdentityRules {
     IdentityRules { region: "NL".parse().ok(), ..IdentityRules::default() }
 }
 
-static CENSUS: LazyLock<Census> = LazyLock::new(|| Census::take(POPULATION.changes.clone(), &[], &rules()));
+static CENSUS: LazyLock<InMemoryIdentity> = LazyLock::new(|| InMemoryIdentity::take(POPULATION.changes.clone(), &[], &rules()));
 static MEASURED: LazyLock<Accuracy> = LazyLock::new(|| Accuracy::measure(&POPULATION, &CENSUS));
 
 #[test]
@@ -33,7 +34,7 @@ fn nobody_is_merged_with_anybody_else() {
 #[test]
 fn few_are_merged_where_no_rule_can_settle_it() {
     let (hard, alike) = (MEASURED.overall.hard, MEASURED.indistinguishable);
-    // Of those who are alike, their records don't say which is which: they are counted apart.
+    // The records of indistinguishable people do not say which person they are, so they are counted separately.
     let wrong = (hard.pairs_wrong - alike.pairs_wrong) * 1_000;
     assert!(wrong <= POPULATION.truth.len(), "{wrong} of {} records, {} of them hard", POPULATION.truth.len(), hard.records);
 }
@@ -56,7 +57,7 @@ fn a_persons_own_address_finds_that_person_alone() {
 
 #[test]
 fn forged_forms_change_no_customer_of_trusted_records() {
-    let honest = Census::take(POPULATION.honest_changes(), &[], &rules());
+    let honest = InMemoryIdentity::take(POPULATION.honest_changes(), &[], &rules());
     let forged = Forged::measure(&POPULATION, &CENSUS, &honest);
     assert!(forged.forms >= 100, "{forged:?}");
     assert_eq!(forged.changed, 0, "{forged:?}");
@@ -70,7 +71,7 @@ fn the_people_who_are_hard_to_tell_apart_are_few_and_counted_apart() {
     assert!(parts.hard.people * 10 < PEOPLE, "{}", parts.hard.people);
     assert!(alike.people <= parts.hard.people && alike.people * 20 < PEOPLE, "{}", alike.people);
     assert!(POPULATION.indistinguishable.is_subset(&POPULATION.hard));
-    // It is a real difficulty, and not one that the rules happen to settle.
+    // The hard cases are really hard: the rules do not resolve all of them.
     assert!(parts.hard.false_merges > 0);
 }
 
@@ -132,19 +133,20 @@ fn the_same_seed_gives_the_same_population_and_another_seed_another() {
 #[test]
 fn the_order_of_changes_does_not_matter() {
     let population = Population::new(1_000, 7);
-    let customers = |census: &Census| census.customers().map(|keys| keys.into_iter().cloned().collect()).collect::<BTreeSet<BTreeSet<RecordKey>>>();
-    let forwards = Census::take(population.changes.clone(), &[], &rules());
-    let backwards = Census::take(population.changes.into_iter().rev(), &[], &rules());
+    let customers =
+        |census: &InMemoryIdentity| census.customers().map(|keys| keys.into_iter().cloned().collect()).collect::<BTreeSet<BTreeSet<RecordKey>>>();
+    let forwards = InMemoryIdentity::take(population.changes.clone(), &[], &rules());
+    let backwards = InMemoryIdentity::take(population.changes.into_iter().rev(), &[], &rules());
     assert_eq!(customers(&forwards), customers(&backwards));
 }
 
 #[test]
 fn rules_that_are_too_trusting_are_found_out() {
     let false_merges = |rules: &IdentityRules| {
-        let census = Census::take(POPULATION.changes.clone(), &[], rules);
+        let census = InMemoryIdentity::take(POPULATION.changes.clone(), &[], rules);
         Accuracy::measure(&POPULATION, &census).overall
     };
-    assert!(false_merges(&IdentityRules { email_needs_names: false, ..rules() }).plain.false_merges > 10);
+    assert!(false_merges(&IdentityRules { email_link_requires_compatible_names: false, ..rules() }).plain.false_merges > 10);
     let usual = MEASURED.overall.all().pairs_wrong;
-    assert!(false_merges(&IdentityRules { email_needs_first_name: false, ..rules() }).all().pairs_wrong > usual);
+    assert!(false_merges(&IdentityRules { email_link_requires_first_name: false, ..rules() }).all().pairs_wrong > usual);
 }

@@ -1,19 +1,19 @@
-//! The questions that are put to the sources' APIs, and every recorded answer read.
+//! The requests to the sources' APIs, and the parsing of every recorded response.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use hookpoint::customer::event::EventKey;
-use hookpoint::customer::identifier::{Identifier, IdentifierKind};
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::{Change, Record, RecordKey};
-use hookpoint::customer::versions::{Scope, Update, Versions};
-use hookpoint::demo::story::Recorded;
-use hookpoint::sources::api::{Ask, Heard, Reply, Target, Walk, Whom};
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::field_versions::{FieldVersions, Scope, Update};
+use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
+use hookpoint::customer::model::record::{Change, Record, RecordKey};
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::demo::recorded_deliveries::Recorded;
+use hookpoint::sources::api::{ApiRequest, LookupTarget, ParsedReply, Reply, Target, Traversal};
 use hookpoint::sources::omnilab::{ExternalIdKinds, cancelling};
-use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
+use hookpoint::sources::{Delivery, ParsedWebhook, SourceSettings, Unreadable};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 #[derive(Deserialize)]
 struct Recording {
-    ask: Ask,
+    ask: ApiRequest,
     received_at: Timestamp,
     #[serde(default)]
     is_missing: bool,
@@ -34,7 +34,7 @@ impl Recording {
     }
 }
 
-/// The answers that were recorded with the question to them.
+/// The responses that were recorded with their request.
 fn recordings(source: Source) -> Vec<(String, Recording)> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/rest").join(source.as_str());
     let mut found = Vec::new();
@@ -60,15 +60,15 @@ fn settings() -> SourceSettings {
     settings
 }
 
-// --------------------------------------------------------------------------------------------------------- questions
+// --------------------------------------------------------------------------------------------------------- requests
 
-fn asked(ask: &Ask) -> String {
+fn asked(ask: &ApiRequest) -> String {
     let page = if ask.page.is_empty() { String::new() } else { format!(", page {}", ask.page) };
     format!("{} <{}>{page}", ask.what, ask.about.replace('\n', " at "))
 }
 
-/// A question as it is sent.
-fn sent(source: Source, settings: &SourceSettings, ask: &Ask) -> String {
+/// A request as it is sent.
+fn sent(source: Source, settings: &SourceSettings, ask: &ApiRequest) -> String {
     let request = settings.api(source).request(ask).unwrap();
     let target = match &request.target {
         Target::Below(path) => path.clone(),
@@ -78,19 +78,19 @@ fn sent(source: Source, settings: &SourceSettings, ask: &Ask) -> String {
     request.body.map_or_else(|| format!("GET {target}"), |body| format!("POST {target} {body}{once}"))
 }
 
-fn sent_all(source: Source, asks: &[Ask]) -> Vec<String> {
+fn sent_all(source: Source, asks: &[ApiRequest]) -> Vec<String> {
     asks.iter().map(|ask| sent(source, &settings(), ask)).collect()
 }
 
-fn address(kind: IdentifierKind, value: &str) -> Whom {
-    Whom::Address(Identifier { kind, value: value.to_owned() })
+fn address(kind: IdentifierKind, value: &str) -> LookupTarget {
+    LookupTarget::Address(Identifier { kind, value: value.to_owned() })
 }
 
 fn record(kind: SourceKind, id: &str, fields: &[(&str, &str)]) -> Record {
     let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Some(json!(value)))).collect();
     let update =
         Update { at: "2026-08-01T00:00:00Z".parse().unwrap(), received_at: "2026-08-01T00:00:00Z".parse().unwrap(), scope: Scope::Partial, fields };
-    Record { key: RecordKey::new(kind, id).unwrap(), versions: Versions::from(update) }
+    Record { key: RecordKey::new(kind, id).unwrap(), versions: FieldVersions::from(update) }
 }
 
 const PROFILE: &str = "0d0ca70c-a072-4134-be05-1a0b4c8f03fc";
@@ -106,9 +106,9 @@ fn streams_begin_with_their_first_page_and_go_on_as_the_vendors_document() {
             for ask in [api.first(stream.name, None), since].into_iter().flatten() {
                 writeln!(all, "{source} {}: {}", stream.name, sent(source, &settings, &ask)).unwrap();
             }
-            assert!(api.first(stream.name, None).is_some() == matches!(stream.walk, Walk::List(_)), "{source} {}", stream.name);
+            assert!(api.first(stream.name, None).is_some() == matches!(stream.traversal, Traversal::List(_)), "{source} {}", stream.name);
         }
-        assert!(api.first("unheard of", None).is_none() && api.request(&Ask::all("unheard of")).is_none(), "{source}");
+        assert!(api.first("unheard of", None).is_none() && api.request(&ApiRequest::all("unheard of")).is_none(), "{source}");
     }
     insta::assert_snapshot!("streams", all);
 }
@@ -116,20 +116,20 @@ fn streams_begin_with_their_first_page_and_go_on_as_the_vendors_document() {
 #[test]
 fn a_second_page_is_asked_for_by_its_number_or_url() {
     let settings = settings();
-    let page = |source, ask: Ask| sent(source, &settings, &ask);
-    assert_eq!(page(Source::OmnioTap, Ask::all("contacts").on_page("2")), "GET /contacts?page=2&limit=50");
+    let page = |source, ask: ApiRequest| sent(source, &settings, &ask);
+    assert_eq!(page(Source::OmnioTap, ApiRequest::all("contacts").on_page("2")), "GET /contacts?page=2&limit=50");
     assert_eq!(
-        page(Source::OmniLab, Ask::about("bookings", "C 1").on_page("2")),
+        page(Source::OmniLab, ApiRequest::about("bookings", "C 1").on_page("2")),
         "GET /v1/interactions:fetchContactBookings?external_id=C%201&page_size=50&page_number=2"
     );
-    assert_eq!(page(Source::Omneo, Ask::about("rewards", "p").on_page("2")), "GET /profiles/p/rewards?page%5Bsize%5D=100&page%5Bnumber%5D=2");
-    assert_eq!(page(Source::Omneo, Ask::all("rewards").on_page("https://x.example/?page=2")), "GET given: https://x.example/?page=2");
-    assert!(settings.api(Source::OmnioTap).request(&Ask::all("contacts").on_page("x&y")).is_none());
+    assert_eq!(page(Source::Omneo, ApiRequest::about("rewards", "p").on_page("2")), "GET /profiles/p/rewards?page%5Bsize%5D=100&page%5Bnumber%5D=2");
+    assert_eq!(page(Source::Omneo, ApiRequest::all("rewards").on_page("https://x.example/?page=2")), "GET given: https://x.example/?page=2");
+    assert!(settings.api(Source::OmnioTap).request(&ApiRequest::all("contacts").on_page("x&y")).is_none());
 }
 
 #[test]
 fn somebody_unknown_is_asked_about_where_that_can_be_asked() {
-    let find = |source: Source, whom: &Whom| sent_all(source, &settings().api(source).find(whom, &[]));
+    let find = |source: Source, whom: &LookupTarget| sent_all(source, &settings().api(source).find(whom, &[]));
     let (email, phone) = (address(IdentifierKind::Email, "lotte+x@example.org"), address(IdentifierKind::Phone, "+31620304050"));
     assert_eq!(
         find(Source::OmnioTap, &email),
@@ -137,13 +137,13 @@ fn somebody_unknown_is_asked_about_where_that_can_be_asked() {
     );
     assert_eq!(find(Source::Omneo, &email), ["GET /profiles?filter%5Bemail%5D=lotte%2Bx%40example.org&page%5Bsize%5D=100&page%5Bnumber%5D=1"]);
     assert_eq!(find(Source::Omneo, &phone), ["GET /profiles?filter%5Bmobile_phone%5D=%2B31620304050&page%5Bsize%5D=100&page%5Bnumber%5D=1"]);
-    assert_eq!(find(Source::Omneo, &Whom::Id("EC-1".to_owned())), ["GET /identities/search-profile/EC-1"]);
-    let own = find(Source::Omneo, &Whom::Id(PROFILE.to_owned()));
+    assert_eq!(find(Source::Omneo, &LookupTarget::Id("EC-1".to_owned())), ["GET /identities/search-profile/EC-1"]);
+    let own = find(Source::Omneo, &LookupTarget::Id(PROFILE.to_owned()));
     assert_eq!(own, [format!("GET /identities/search-profile/{PROFILE}"), format!("GET /profiles/{PROFILE}")]);
-    for whom in [&email, &phone, &Whom::Id("1".to_owned())] {
+    for whom in [&email, &phone, &LookupTarget::Id("1".to_owned())] {
         assert!(find(Source::OmniLab, whom).is_empty() && find(Source::Syncaroo, whom).is_empty());
     }
-    assert!(find(Source::OmnioTap, &Whom::Id("1".to_owned())).is_empty());
+    assert!(find(Source::OmnioTap, &LookupTarget::Id("1".to_owned())).is_empty());
     for source in Source::ALL {
         assert!(find(source, &address(IdentifierKind::Twitter, "bird_223")).is_empty(), "{source}");
     }
@@ -151,8 +151,9 @@ fn somebody_unknown_is_asked_about_where_that_can_be_asked() {
 
 #[test]
 fn somebody_known_is_asked_about_by_what_is_known() {
-    let find = |source: Source, whom: &Whom, known: &Record| sent_all(source, &settings().api(source).find(whom, std::slice::from_ref(known)));
-    let (id, email) = (Whom::Id("1".to_owned()), address(IdentifierKind::Email, "lotte@example.org"));
+    let find =
+        |source: Source, whom: &LookupTarget, known: &Record| sent_all(source, &settings().api(source).find(whom, std::slice::from_ref(known)));
+    let (id, email) = (LookupTarget::Id("1".to_owned()), address(IdentifierKind::Email, "lotte@example.org"));
     let contact = record(SourceKind::OmnioTapContact, "c", &[("email.main", "Lotte@Example.org"), ("phone.main", "+31620304050")]);
     assert!(find(Source::OmnioTap, &id, &contact).iter().all(|url| url.ends_with("&search=lotte%40example.org")));
     let profile = record(SourceKind::OmneoProfile, PROFILE, &[("email.main", "Lotte@Example.org")]);
@@ -214,13 +215,13 @@ fn what_a_webhook_only_hints_at_is_asked() {
 fn a_booking_is_asked_for_where_its_webhook_said() {
     let (source, settings) = (Source::Syncaroo, settings());
     let delivery = delivery(source, "booking.x");
-    let Ok(Reading::Changes(changes)) = settings.reader(source).read_webhook(&delivery) else { panic!() };
+    let Ok(ParsedWebhook::Changes(changes)) = settings.reader(source).parse_webhook(&delivery) else { panic!() };
     let [Change::Event { key, update }] = &changes[..] else { panic!() };
-    let each = settings.api(source).each("bookings", &key.id, &Versions::from(update.clone()));
+    let each = settings.api(source).each("bookings", &key.id, &FieldVersions::from(update.clone()));
     assert!(each.is_some() && each.as_ref() == settings.api(source).after_webhook(&delivery).first(), "the same question is one call");
     let unheard = Update { fields: [].into(), ..update.clone() };
-    assert!(settings.api(source).each("bookings", &key.id, &Versions::from(unheard)).is_none());
-    assert!(settings.api(source).each("locations", &key.id, &Versions::from(update.clone())).is_none());
+    assert!(settings.api(source).each("bookings", &key.id, &FieldVersions::from(unheard)).is_none());
+    assert!(settings.api(source).each("locations", &key.id, &FieldVersions::from(update.clone())).is_none());
 }
 
 #[test]
@@ -237,9 +238,9 @@ fn omneos_times_are_in_the_time_zone_that_the_settings_say() {
     let profile = json!({"id": PROFILE, "first_name": "Bo", "profile_type": "active", "updated_at": "2026-11-21 10:00:00"});
     let headers = [("x-omneo-event".to_owned(), "profile.updated".to_owned())].into();
     let delivery = Delivery { headers, body: profile.to_string().into_bytes(), received_at: Timestamp::MAX };
-    let Ok(Reading::Changes(told)) = settings.reader(Source::Omneo).read_webhook(&delivery) else { panic!() };
+    let Ok(ParsedWebhook::Changes(told)) = settings.reader(Source::Omneo).parse_webhook(&delivery) else { panic!() };
     let reply = Reply { body: json!({"data": profile}), is_missing: false, received_at: Timestamp::MAX };
-    let answered = settings.api(Source::Omneo).read(&Ask::about("profile", PROFILE), &reply).unwrap().changes;
+    let answered = settings.api(Source::Omneo).read(&ApiRequest::about("profile", PROFILE), &reply).unwrap().changes;
     for changes in [told, answered] {
         assert!(matches!(&changes[0], Change::Record { update, .. } if update.at == at));
     }
@@ -247,10 +248,10 @@ fn omneos_times_are_in_the_time_zone_that_the_settings_say() {
     assert!(sent(Source::Omneo, &settings, &since).contains("=2026-11-21%2010%3A00%3A00"), "{}", sent(Source::Omneo, &settings, &since));
 }
 
-// ----------------------------------------------------------------------------------------------------------- answers
+// --------------------------------------------------------------------------------------------------------- responses
 
-/// What was heard, for people to check: Debug is redacted on purpose.
-fn in_lines(heard: &Result<Heard, Unreadable>) -> String {
+/// A parsed reply as text for people: Debug is redacted on purpose.
+fn in_lines(heard: &Result<ParsedReply, Unreadable>) -> String {
     let heard = match heard {
         Ok(heard) => heard,
         Err(error) => return format!("  unreadable: {error}\n"),
@@ -309,7 +310,7 @@ fn answers_of_syncaroo_say_what_they_said_before() {
     insta::assert_snapshot!("syncaroo", read_all(Source::Syncaroo));
 }
 
-/// What a webhook says of the thing that an answer is about.
+/// The update in a webhook about the object of a response.
 fn said(changes: Vec<Change>, key: &str) -> Update {
     let found = changes.into_iter().find(|change| change.keys() == [key]);
     match found.unwrap_or_else(|| panic!("nothing about {key}")) {
@@ -331,12 +332,12 @@ fn an_answer_about_what_did_not_change_says_what_the_webhook_said() {
         let settings = settings();
         let mut delivery = delivery(source, webhook);
         delivery.headers.entry("webhook-id".to_owned()).or_insert_with(|| "msg_1".to_owned());
-        let Ok(Reading::Changes(webhook)) = settings.reader(source).read_webhook(&delivery) else { panic!("{webhook}") };
+        let Ok(ParsedWebhook::Changes(webhook)) = settings.reader(source).parse_webhook(&delivery) else { panic!("{webhook}") };
         let recording = recording(source, answer);
         let heard = settings.api(source).read(&recording.ask, &recording.reply()).unwrap();
         let (webhook, answer) = (said(webhook, key), said(heard.changes, key));
         assert_eq!(webhook.at, answer.at, "{key}");
-        // What the interaction is called is not in the list of bookings.
+        // The list of bookings does not contain the interaction's name.
         for (name, value) in webhook.fields.iter().filter(|(name, _)| source != Source::OmniLab || *name != "data.name") {
             assert_eq!(Some(value), answer.fields.get(name), "{key} {name}");
         }
@@ -345,13 +346,13 @@ fn an_answer_about_what_did_not_change_says_what_the_webhook_said() {
 
 // ----------------------------------------------------------------------------------------------------------- hostile
 
-/// Every question that an API can be asked, about something.
-fn questions(source: Source, about: &str) -> Vec<Ask> {
+/// Every request that an API supports, about one object.
+fn questions(source: Source, about: &str) -> Vec<ApiRequest> {
     let whats: BTreeSet<String> = recordings(source).into_iter().map(|(_, recording)| recording.ask.what).collect();
-    whats.iter().map(|what| Ask::about(what, about)).collect()
+    whats.iter().map(|what| ApiRequest::about(what, about)).collect()
 }
 
-/// Values that readers may trip over, under names that they look for.
+/// Values that may confuse parsers, under field names that they read.
 fn hostile() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -379,7 +380,7 @@ fn hostile() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Every place of a body, as JSON pointers.
+/// Every place in a body, as JSON pointers.
 fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
     all.push(pointer.to_owned());
     let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
@@ -390,8 +391,8 @@ fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
     }
 }
 
-/// What every API keeps to, whatever it answers.
-fn check(source: Source, ask: &Ask, heard: &Result<Heard, Unreadable>) {
+/// Conditions that every API must fulfil, whatever it returns.
+fn check(source: Source, ask: &ApiRequest, heard: &Result<ParsedReply, Unreadable>) {
     let Ok(heard) = heard else { return };
     for change in &heard.changes {
         match change {
@@ -416,9 +417,9 @@ fn check(source: Source, ask: &Ask, heard: &Result<Heard, Unreadable>) {
     }
 }
 
-/// The parts of a request's URL, as whoever receives it takes it apart.
+/// The parts of a request's URL, as its receiver splits it.
 fn shape(source: Source, what: &str, about: &str) -> Option<Vec<String>> {
-    let Target::Below(path) = settings().api(source).request(&Ask::about(what, about))?.target else { return None };
+    let Target::Below(path) = settings().api(source).request(&ApiRequest::about(what, about))?.target else { return None };
     assert!(path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()));
     let url = url::Url::parse(&format!("https://api.example.org/base{path}")).unwrap();
     assert!(url.host_str() == Some("api.example.org") && url.fragment().is_none());

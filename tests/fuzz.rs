@@ -1,4 +1,5 @@
-//! Every target of the fuzzer over its seeds and its committed corpus. `tests/fuzz/README.md` says how to look for more.
+//! Runs every target of the fuzzer over its seeds and its committed corpus. `tests/fuzz/README.md` says how to fuzz
+//! further.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
 
 #[path = "fuzz/targets/mod.rs"]
@@ -8,7 +9,7 @@ use std::collections::BTreeSet;
 
 use targets::{TARGETS, Target, fixtures};
 
-/// What is found is added for good, so it has to stay small.
+/// Findings are added permanently, so the corpus must stay small.
 const MOST_BYTES: usize = 300_000;
 
 fn corpus(target: &Target) -> Vec<(String, Vec<u8>)> {
@@ -23,7 +24,7 @@ fn run(name: &str) {
     let seeds = (target.seeds)();
     assert!(seeds.len() >= 5, "{name} has next to no seeds");
     for seed in &seeds {
-        // Cut and broken in places, as a fuzzer would begin.
+        // Cut and damaged, like the first inputs of a fuzzer.
         for input in [&seed[..], &seed[..seed.len() / 2], &seed[seed.len() / 3..], &[seed, &b"\xff\0"[..]].concat()] {
             (target.check)(input);
         }

@@ -1,5 +1,5 @@
-//! Who is who, as cases in data, and as properties of the pure function. `tests/service/cases.rs` runs the same cases through
-//! Postgres.
+//! Identity resolution: cases as data, and properties of the pure function. `tests/service/cases.rs` runs the same
+//! cases through Postgres.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod cases;
@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use cases::world::World;
 use cases::{Case, CaseDecision, Customers, FIRST, Step, Texts, cases};
 use hookpoint::brand::BrandRules;
-use hookpoint::customer::census::Census;
-use hookpoint::customer::record::Change;
-use hookpoint::customer::rules::IdentityRules;
+use hookpoint::customer::identity::in_memory::InMemoryIdentity;
+use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::model::record::Change;
 use proptest::prelude::*;
 
-/// What must be among the cases.
+/// Topics that the cases must cover.
 const TOPICS: [&str; 47] = [
     "messy values",
     "a couple in one source",
@@ -121,13 +121,13 @@ fn the_order_of_records_does_not_matter() {
     }
 }
 
-/// Kinds of which nobody but the source writes records.
+/// Kinds whose records only the source writes.
 const TRUSTED_KINDS: [&str; 3] = ["omneo.profile", "omniotap.contact", "syncaroo.member"];
 
-/// A kind of which anybody can write records.
+/// A kind whose records anybody can write.
 const GUEST_KIND: &str = "omnilab.participant";
 
-/// Minutes after which a number is old.
+/// After this number of minutes a phone number counts as old.
 const YEARS: i64 = 6 * 365 * 24 * 60;
 
 fn record(kinds: &[&str]) -> impl Strategy<Value = Step> + use<> {
@@ -170,14 +170,15 @@ fn some_case() -> impl Strategy<Value = Case> {
     prop::collection::vec(record(&kinds), 2..9).prop_map(case_of)
 }
 
-/// A case of trusted records, some of which their source may have merged, and the same case with guests somewhere among its
-/// steps. A guest may refer to others, be merged with other guests, and be told apart from a trusted record.
+/// A case of trusted records, some of them merged by their source, and the same case with unconfirmed records among its
+/// steps. An unconfirmed record may refer to others, be merged with other unconfirmed records, and be declared
+/// different from a trusted record.
 fn with_guests() -> impl Strategy<Value = (Case, Case)> {
     let guest = (record(&[GUEST_KIND]), any::<prop::sample::Index>());
     let places = (0..8_usize, 0..8_usize);
     let merged = prop::option::of(places.clone());
     (prop::collection::vec(record(&TRUSTED_KINDS), 2..8), prop::collection::vec(guest, 1..8), merged.clone(), merged, prop::option::of(places))
-        .prop_map(|(steps, guests, trusted_merge, guest_merge, apart)| {
+        .prop_map(|(steps, unconfirmed, trusted_merge, guest_merge, apart)| {
             let merge = |kind: &str, (loser, winner): (usize, usize)| Step {
                 merged: Some(format!("{kind}:p{loser}")),
                 into: Some(format!("{kind}:p{winner}")),
@@ -192,9 +193,9 @@ fn with_guests() -> impl Strategy<Value = (Case, Case)> {
                 undone: false,
             }));
             let mut mixed = trusted.clone();
-            let (guests, places): (Vec<Step>, Vec<prop::sample::Index>) = guests.into_iter().unzip();
-            let guests = case_of(guests).steps.into_iter().chain(guest_merge.map(|places| merge(GUEST_KIND, places)));
-            for (step, n) in guests.zip(0..) {
+            let (unconfirmed, places): (Vec<Step>, Vec<prop::sample::Index>) = unconfirmed.into_iter().unzip();
+            let unconfirmed = case_of(unconfirmed).steps.into_iter().chain(guest_merge.map(|places| merge(GUEST_KIND, places)));
+            for (step, n) in unconfirmed.zip(0..) {
                 let place = places.get(n).map_or(0, |place: &prop::sample::Index| place.index(mixed.steps.len() + 1));
                 mixed.steps.insert(place, step);
             }
@@ -202,12 +203,12 @@ fn with_guests() -> impl Strategy<Value = (Case, Case)> {
         })
 }
 
-/// The first brand, with the rules that nobody changed.
+/// The first brand, with the default rules.
 fn world(case: &Case) -> World {
     World::new(case, FIRST, &IdentityRules::default(), &case.changes())
 }
 
-fn is_guest(key: &str) -> bool {
+fn is_unconfirmed(key: &str) -> bool {
     key.starts_with(GUEST_KIND)
 }
 
@@ -216,10 +217,10 @@ proptest! {
 
     #[test]
     fn no_customer_holds_two_people_whom_their_source_keeps_apart(case in some_case()) {
-        // Judged from the case itself: own ids, and references to known records of the unique kind. One record may contradict
-        // itself.
+        // Computed from the case itself: own ids, and references to known records of the unique kind. One record may
+        // contradict itself.
         let is_known = |key: &str, by: &str| {
-            case.steps.iter().filter_map(|step| step.record.as_deref()).any(|other| other == key && (!is_guest(key) || is_guest(by)))
+            case.steps.iter().filter_map(|step| step.record.as_deref()).any(|other| other == key && (!is_unconfirmed(key) || is_unconfirmed(by)))
         };
         let ids = |step: &Step| {
             let key = step.record.as_deref().unwrap();
@@ -229,11 +230,12 @@ proptest! {
         for cluster in world(&case).customers() {
             let of_cluster = case.steps.iter().filter(|step| step.record.as_ref().is_some_and(|key| cluster.contains(key)));
             let all: Vec<(bool, BTreeSet<String>)> =
-                of_cluster.map(|step| (is_guest(step.record.as_deref().unwrap()), ids(step))).filter(|(_, ids)| !ids.is_empty()).collect();
-            let has_trusted = cluster.iter().any(|key| !is_guest(key));
+                of_cluster.map(|step| (is_unconfirmed(step.record.as_deref().unwrap()), ids(step))).filter(|(_, ids)| !ids.is_empty()).collect();
+            let has_trusted = cluster.iter().any(|key| !is_unconfirmed(key));
             for (is_one, left) in &all {
                 for (is_other, right) in &all {
-                    // Guests of one trusted record needn't agree with each other: each of them is placed by itself.
+                    // Unconfirmed records of one trusted record need not agree with each other, because each is placed
+                    // separately.
                     prop_assert!(left == right || (has_trusted && *is_one && *is_other), "{:?} {:?}", left, right);
                 }
             }
@@ -256,11 +258,11 @@ proptest! {
         let (alone, together) = (world(&trusted), world(&mixed));
         prop_assert_eq!(alone.shared(), together.shared());
         let found = together.customers();
-        let rest: Customers = found.iter().map(|keys| keys.iter().filter(|key| !is_guest(key)).cloned().collect()).collect();
+        let rest: Customers = found.iter().map(|keys| keys.iter().filter(|key| !is_unconfirmed(key)).cloned().collect()).collect();
         let expected: Customers = alone.customers();
         prop_assert_eq!(rest.into_iter().filter(|keys: &BTreeSet<String>| !keys.is_empty()).collect::<Customers>(), expected);
-        let guests: BTreeSet<&String> = mixed.steps.iter().filter_map(|step| step.record.as_ref()).filter(|key| is_guest(key)).collect();
-        for guest in guests {
+        let unconfirmed: BTreeSet<&String> = mixed.steps.iter().filter_map(|step| step.record.as_ref()).filter(|key| is_unconfirmed(key)).collect();
+        for guest in unconfirmed {
             prop_assert_eq!(found.iter().filter(|keys| keys.contains(guest)).count(), 1, "{} is of one customer", guest);
         }
     }
@@ -268,7 +270,7 @@ proptest! {
     #[test]
     fn everybody_at_once_are_the_same_customers(case in some_case()) {
         let changes = case.changes().into_iter().map(|(_, change)| change);
-        let census = Census::take(changes, &[], &IdentityRules::default());
+        let census = InMemoryIdentity::take(changes, &[], &IdentityRules::default());
         let customers: Customers = census.customers().map(|keys| keys.into_iter().map(ToString::to_string).collect()).collect();
         prop_assert_eq!(customers, world(&case).customers());
     }

@@ -1,7 +1,8 @@
-//! Our phone keys against the oracle's, `rlibphonenumber`, for a committed corpus, for mutations of it and for hostile text.
+//! Compares our phone keys with those of an oracle, `rlibphonenumber`, for a committed corpus, for mutations of it and
+//! for hostile text.
 //!
-//! The corpus is the oracle's own: `HOOKPOINT_WRITE_CORPUS=1 cargo test --test phone` writes it anew after an update of the
-//! oracle or of the numbering plans. What changes in the list of refused spellings is then read like code.
+//! The corpus comes from the oracle: `HOOKPOINT_WRITE_CORPUS=1 cargo test --test phone` writes it again after an update
+//! of the oracle or of the numbering plans. Then review the changes in the list of rejected spellings like code.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,7 +17,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use hookpoint::customer::phone::{Phone, Region};
+use hookpoint::customer::model::phone::{Phone, Region};
 use proptest::prelude::*;
 use rlibphonenumber::{PHONE_NUMBER_UTIL as ORACLE, PhoneNumber, PhoneNumberFormat as Format, PhoneNumberType as Type};
 use unicode_normalization::UnicodeNormalization;
@@ -24,9 +25,9 @@ use unicode_normalization::UnicodeNormalization;
 type OracleRegion = rlibphonenumber::Region;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/phone");
-/// The region of what belongs to no country.
+/// The region of numbers that belong to no country.
 const WORLD: &str = "001";
-/// How often every spelling of the corpus is changed.
+/// The number of changes of every spelling in the corpus.
 const MUTATIONS: usize = 4;
 const OTHER_REGIONS: [&str; 4] = ["NL", "US", "RU", "IT"];
 
@@ -150,7 +151,7 @@ fn every_region_of_the_oracle_and_every_code_without_a_country_is_in_the_corpus(
     }
 }
 
-/// Numbers that look random and are the same in every run (splitmix64).
+/// Random numbers that are the same in every run (SplitMix64).
 struct Dice(u64);
 
 impl Dice {
@@ -163,36 +164,36 @@ impl Dice {
     }
 }
 
-/// Up to three times: a digit changed, put in, taken out or doubled, or a prefix or country code put somewhere.
-fn mutated(line: &Line, dice: &mut Dice) -> String {
+/// Up to three mutations: a digit changed, inserted, removed or doubled, or a prefix or country code inserted anywhere.
+fn mutated(line: &Line, rng: &mut Dice) -> String {
     const PREFIXES: [&str; 10] = ["0", "00", "1", "8", "9", "011", "06", "+", "15", "90"];
-    let code = &line.e164[1..=1 + dice.roll(3)];
+    let code = &line.e164[1..=1 + rng.roll(3)];
     let mut text: Vec<char> = line.spelling.chars().collect();
-    for _ in 0..=dice.roll(3) {
+    for _ in 0..=rng.roll(3) {
         let places: Vec<usize> = (0..text.len()).filter(|&i| text[i].is_ascii_digit()).collect();
-        let Some(&place) = places.get(dice.roll(places.len().max(1))) else { break };
-        let digit = char::from(b'0' + dice.roll(10) as u8);
-        match dice.roll(8) {
+        let Some(&place) = places.get(rng.roll(places.len().max(1))) else { break };
+        let digit = char::from(b'0' + rng.roll(10) as u8);
+        match rng.roll(8) {
             0 | 1 => text[place] = digit,
             2 => text.insert(place, digit),
             3 => drop(text.remove(place)),
             4 => text.insert(place, text[place]),
             5 => drop(text.splice(0..0, code.chars())),
-            6 => drop(text.splice(place..place, PREFIXES[dice.roll(PREFIXES.len())].chars())),
-            _ => drop(text.splice(0..0, PREFIXES[dice.roll(PREFIXES.len())].chars())),
+            6 => drop(text.splice(place..place, PREFIXES[rng.roll(PREFIXES.len())].chars())),
+            _ => drop(text.splice(0..0, PREFIXES[rng.roll(PREFIXES.len())].chars())),
         }
     }
     text.into_iter().collect()
 }
 
-/// What already is E.164 is its own key, whatever the oracle would make of it.
+/// Text in E.164 must be its own key, whatever the oracle returns.
 fn is_its_own_key(spelling: &str) -> bool {
     let spelling: String = spelling.nfkc().collect();
     let spelling = spelling.trim();
     is_e164_shaped(spelling.strip_prefix("tel:").unwrap_or(spelling))
 }
 
-/// Why our key for a spelling is another number than the oracle's, if it is.
+/// The reason if our key for a spelling is another number than the oracle's.
 fn disagreement(spelling: &str, region: &str) -> Result<bool, String> {
     let (Some(key_of_ours), Some(number)) = (ours(spelling, region), oracle(spelling, region)) else { return Ok(false) };
     if !is_valid(&number) || is_its_own_key(spelling) {
@@ -205,12 +206,12 @@ fn disagreement(spelling: &str, region: &str) -> Result<bool, String> {
 #[test]
 fn a_mutated_spelling_is_never_another_number_than_the_oracles() {
     let corpus = corpus();
-    let mut dice = Dice(20_240_229);
+    let mut rng = Dice(20_240_229);
     let (mut agreed, mut wrong) = (0, Vec::new());
-    // One region after another: the plans' expressions are compiled into a cache that holds a few regions only.
+    // Region by region: the plans' expressions are compiled into a cache for a few regions only.
     for line in &corpus {
         for _ in 0..MUTATIONS {
-            let spelling = mutated(line, &mut dice);
+            let spelling = mutated(line, &mut rng);
             match disagreement(&spelling, &line.region) {
                 Ok(both) => agreed += usize::from(both),
                 Err(what) => wrong.push(what),
@@ -301,7 +302,7 @@ fn spellings(number: &PhoneNumber, region: Option<OracleRegion>) -> Vec<(&'stati
     all
 }
 
-/// Every example number the oracle has: of every type of line of every region, and of every code without a country.
+/// Every example number of the oracle: of every type of line in every region, and of every code without a country.
 fn examples() -> Vec<(String, Option<OracleRegion>, PhoneNumber)> {
     let mut all = Vec::new();
     for region in ORACLE.get_supported_regions() {

@@ -20,11 +20,11 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use hookpoint::clock::Clock;
-use hookpoint::customer::kind::Source;
-use hookpoint::demo::systems::{CLIENT_ID, Systems, Terms, Thing, World, omnilab};
-use hookpoint::demo::vendor::Secrets;
+use hookpoint::customer::model::source::Source;
+use hookpoint::demo::systems::{CLIENT_ID, ObjectKind, SystemOptions, Systems, World, omnilab};
+use hookpoint::demo::webhook_signer::Secrets;
 
-#[path = "accounts/authority.rs"]
+#[path = "upstream/authority.rs"]
 #[allow(dead_code, reason = "of the accounts' tests, this needs only who vouches for a host")]
 mod authority;
 
@@ -197,7 +197,7 @@ impl Running {
     }
 
     /// The webhook that tells of a booking.
-    fn tell_of_booking(&self, booking: &str) {
+    fn send_booking_webhook(&self, booking: &str) {
         let data = serde_json::json!({"external_id": "CONTACT-123", "booking": booking, "booking_status": "CONFIRMED"});
         let body = serde_json::json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": data}).to_string();
         let mut stream = TcpStream::connect(&self.address).unwrap();
@@ -348,7 +348,7 @@ fn insert_people(scratch: &Scratch) {
             let insert = "insert into records select brand_id, 'omniotap.contact:' || $1, $2::json, true from brands";
             sqlx::query(insert).bind(id).bind(state.to_string()).execute(&pool).await.unwrap();
             let insert =
-                "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, state, due_at, finished_at)
+                "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, state, due_at, finished_at)
                 select brand_id, gen_random_uuid(), 'omniotap', 'contact.created', '{}', $1, now(), 1, 'dead', now(), now() from brands";
             sqlx::query(insert).bind(format!("not json {mail}").into_bytes()).execute(&pool).await.unwrap();
         }
@@ -361,7 +361,7 @@ fn insert_people(scratch: &Scratch) {
 fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     let scratch = Scratch::new();
     let ledger = scratch.0.join("ledger.jsonl");
-    let settings = scratch.settings(&format!("[erasure]\nledger_file = {ledger:?}"));
+    let settings = scratch.settings(&format!("[erasure]\nsuppression_file = {ledger:?}"));
     let service = Running::serve(&settings);
     let key = key_of(&settings);
     insert_people(&scratch);
@@ -381,10 +381,10 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     let (code, out, error) = run(&["customer", "erase", "--phone", "06-12312311", "--yes"]);
     assert_eq!(code, 1);
     assert!(out.contains("anna@example.org") && out.contains("key         omniotap.contact:crm-2"), "{out}");
-    assert!(error.contains("say which, with --id"), "{error}");
+    assert!(error.contains("choose one: --id"), "{error}");
     assert_eq!(run(&["customer", "erase", "--email", "nobody@example.org", "--yes"]), (1, String::new(), "hookpoint: nobody matches\n".to_owned()));
     let (code, out, error) = run(&["customer", "erase", "--email", "anna@example.org"]);
-    assert!(code == 1 && out.contains("Anna") && error.contains("say --yes"), "{out}{error}");
+    assert!(code == 1 && out.contains("Anna") && error.contains("add --yes"), "{out}{error}");
     assert!(lookup("anna%40example.org").contains("Anna") && !ledger.exists());
 
     let (code, out, _) = run(&["customer", "export", "--email", "anna@example.org"]);
@@ -439,7 +439,7 @@ fn keys_are_made_listed_and_revoked() {
     let key = key_of(&settings);
     assert!(key.starts_with("hkp_") && key.len() == 47);
     let list = text(&run(&settings, &["key", "list"]).stdout);
-    assert!(list.contains("shop") && list.contains("live") && !list.contains(&key), "{list}");
+    assert!(list.contains("shop") && list.contains("valid") && !list.contains(&key), "{list}");
     let id = list.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
     assert!(run(&settings, &["key", "revoke", &id]).status.success());
     assert!(text(&run(&settings, &["key", "list"]).stdout).contains("revoked"));
@@ -451,7 +451,7 @@ fn keys_are_made_listed_and_revoked() {
     assert_eq!((nobody.status.success(), text(&nobody.stdout).trim()), (true, "Nobody matches."));
     assert_eq!(text(&run(&settings, &["lookup", "--phone", "06 12312311", "--json"]).stdout).trim(), "[]");
     assert_eq!(text(&run(&settings, &["lookup", "--id", "42", "--why"]).stdout).trim(), "Nobody matches.");
-    assert_eq!(text(&run(&settings, &["rebuild"]).stdout).trim(), "shop: 0 records looked at, 0 customers are new or different.");
+    assert_eq!(text(&run(&settings, &["rebuild"]).stdout).trim(), "shop: 0 records processed, 0 customers new or changed.");
     let wrong = run(&settings, &["rebuild", "--brand", "other"]);
     assert!(!wrong.status.success() && text(&wrong.stderr).contains("brands: shop"), "{}", text(&wrong.stderr));
     scratch.wait_for_no_postgres();
@@ -466,7 +466,7 @@ fn a_booking_is_cancelled_by_a_command_that_asks_first_and_keeps_who_wanted_it()
         assert!(!output.status.success() && text(&output.stderr).contains(why), "{}", text(&output.stderr));
     };
     let settings = scratch.settings("");
-    refused(&settings, &cancel, "cancelling bookings is off: sources.omnilab.api.cancel_bookings = true allows it");
+    refused(&settings, &cancel, "cancelling bookings is off: set sources.omnilab.api.cancel_bookings = true to allow it");
     refused(&settings, &cancel[..6], "--reason");
     refused(&scratch.settings("[brands.shop.sources.omnilab.api]\ncancel_bookings = true\n"), &cancel, "client_secret: is needed to call the API");
 
@@ -475,8 +475,8 @@ fn a_booking_is_cancelled_by_a_command_that_asks_first_and_keeps_who_wanted_it()
     let world = Arc::new(World::new(Clock::system()));
     let booking = serde_json::json!({"booking": "bk_1", "booking_status": "CONFIRMED", "booked_at": "2026-04-02T08:20:05Z",
         "participant": {"external_id": "CONTACT-123"}});
-    world.put(Thing::Appointment, booking);
-    let systems = Systems::start(Arc::clone(&world), &Secrets::known(), Terms::default(), Clock::system()).unwrap();
+    world.put(ObjectKind::Appointment, booking);
+    let systems = Systems::start(Arc::clone(&world), &Secrets::known(), SystemOptions::default(), Clock::system()).unwrap();
     let secret = scratch.0.join("secret");
     std::fs::write(&secret, Secrets::known().of_api(Source::OmniLab)).unwrap();
     let settings = scratch.settings(&format!(
@@ -486,20 +486,25 @@ audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]
         omnilab::AUDIENCE
     ));
     let at_once = [&cancel[..], &["--yes"]].concat();
-    refused(&settings, &at_once, "the booking is not known here");
+    refused(&settings, &at_once, "the booking is not stored here");
     let mut service = Running::serve(&settings);
-    service.tell_of_booking("bk_1");
+    service.send_booking_webhook("bk_1");
     let deadline = Instant::now() + Duration::from_secs(30);
-    while text(&run(&settings, &cancel).stderr).contains("not known here") {
+    while text(&run(&settings, &cancel).stderr).contains("not stored here") {
         assert!(Instant::now() < deadline, "the webhook is not applied");
     }
-    refused(&settings, &cancel, "there is nobody to ask");
-    assert_eq!(text(&run(&settings, &["booking", "actions"]).stdout).trim(), "Nobody had anything done.");
+    refused(&settings, &cancel, "cannot ask for confirmation");
+    assert_eq!(text(&run(&settings, &["booking", "actions"]).stdout).trim(), "No bookings were cancelled through hookpoint.");
     let done = run(&settings, &at_once);
     assert!(done.status.success() && text(&done.stdout).contains("\nCancelled.\n"), "{} {}", text(&done.stdout), text(&done.stderr));
-    assert_eq!(world.get(Thing::Appointment, "bk_1").unwrap()["booking_status"], "CANCELLED");
+    assert_eq!(world.get(ObjectKind::Appointment, "bk_1").unwrap()["booking_status"], "CANCELLED");
     let again = run(&settings, &at_once);
-    assert!(again.status.success() && text(&again.stdout).contains("It is cancelled already"), "{} {}", text(&again.stdout), text(&again.stderr));
+    assert!(
+        again.status.success() && text(&again.stdout).contains("The booking is already cancelled"),
+        "{} {}",
+        text(&again.stdout),
+        text(&again.stderr)
+    );
     let actions = text(&run(&settings, &["booking", "actions"]).stdout);
     assert_eq!(actions.matches("cancel booking").count(), 1, "{actions}");
     assert!(actions.contains("shop  omnilab  cancel booking #") && actions.contains("  cancelled\n    by Femke: the customer is ill"), "{actions}");
@@ -542,7 +547,7 @@ fn an_authority_of_ones_own_is_trusted_where_the_environment_names_it() {
     let status = || text(&command(&arguments("sync status")).output().unwrap().stdout);
     let mut service = Running::serve(&file);
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !status().contains("its certificate is not trusted: no authority known here has issued it") {
+    while !status().contains("the TLS certificate of the source is not trusted: no trusted authority has issued it") {
         assert!(Instant::now() < deadline, "{}", status());
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0, "nobody gets the key who isn't trusted");
@@ -577,7 +582,7 @@ fn walking_through_a_source_that_is_down_says_so_and_ends_when_told() {
             command(&["--settings", settings.to_str().unwrap(), "sync", "run"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut walking = Running { child, address: String::new() };
-        first(lines, |line| (line == "shop omniotap contacts: waits: it could not be reached").then(String::new));
+        first(lines, |line| (line == "shop omniotap contacts: waiting: the source cannot be reached, or the connection broke").then(String::new));
         walking.signal(signal);
         assert!(walking.wait().success());
     }

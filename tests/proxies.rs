@@ -1,5 +1,6 @@
-//! The README's settings for nginx and haproxy, as they stand there, in real ones: their logs hold no key, no address and no secret of a
-//! webhook. Where a proxy isn't installed there is nothing to try, unless `HOOKPOINT_NEEDS_PROXIES` says that there must be.
+//! The configurations in deploy/operate.md for nginx and haproxy, run in the real programs: their logs contain no key,
+//! no address and no webhook secret. If a proxy is not installed, its test is skipped, unless `HOOKPOINT_NEEDS_PROXIES`
+//! is set.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::disallowed_methods)]
 
 use std::io::{Read, Write};
@@ -9,10 +10,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// What must be in no log.
+/// Values that no log may contain.
 const SECRETS: [&str; 4] = ["key-of-a-brand-0123456789", "tap-secret-aaaaaaaaaaaa", "anna%40example.org", "anna@example.org"];
 
-/// What is asked: a lookup, webhooks with their secret in the path or the query, and odd ways to write them.
+/// The requests: a lookup, webhooks with their secret in the path or the query, and unusual spellings of them.
 const ASKED: [&str; 9] = [
     "/omnidesk/customerlookup?key=key-of-a-brand-0123456789&channelAddressType=email&address=anna%40example.org",
     "/webhooks/shop/omniotap/tap-secret-aaaaaaaaaaaa",
@@ -47,12 +48,12 @@ fn scratch(name: &str) -> PathBuf {
     dir
 }
 
-/// The README's blocks of a language that hold some words.
+/// The code block of deploy/operate.md in this language that contains these words.
 fn block(language: &str, with: &str) -> String {
-    let readme = std::fs::read_to_string("README.md").unwrap();
+    let readme = std::fs::read_to_string("deploy/operate.md").unwrap();
     let fence = format!("```{language}\n");
     let mut blocks = readme.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
-    blocks.find(|block| block.contains(with)).unwrap_or_else(|| panic!("the README has no {language} with {with}"))
+    blocks.find(|block| block.contains(with)).unwrap_or_else(|| panic!("deploy/operate.md has no {language} with {with}"))
 }
 
 fn is_installed(name: &str) -> bool {
@@ -66,7 +67,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Says 200 to everybody.
+/// Responds with 200 to every request.
 fn upstream() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -100,7 +101,7 @@ fn ask(port: u16, target: &str) -> String {
     }
 }
 
-/// Asks everything, and looks at the log once it has a line for each.
+/// Sends all requests, and returns the log when it has a line for each.
 fn log_of(port: u16, log: &PathBuf) -> String {
     for target in ASKED {
         assert!(ask(port, target).starts_with("HTTP/1.1 200"), "{target}");
@@ -120,7 +121,7 @@ fn holds_no_secret(log: &str) {
     for secret in SECRETS {
         assert!(!log.contains(secret), "{secret} is in\n{log}");
     }
-    // And still says what an operator needs.
+    // It still contains the data that an operator needs.
     assert!(log.contains("POST /omnidesk/customerlookup") && log.contains("POST /webhooks/shop/omniotap"), "{log}");
 }
 

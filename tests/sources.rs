@@ -1,17 +1,17 @@
-//! Every recorded body read through its source, and what no source may be upset by.
+//! Every recorded body, parsed by its source; and hostile input for every source.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use hookpoint::customer::kind::Source;
-use hookpoint::customer::record::Change;
-use hookpoint::customer::text::{MAX_CHARS, MAX_ID_CHARS};
-use hookpoint::customer::versions::{Scope, UNCLEAR_AT, Update};
-use hookpoint::demo::story::Recorded;
+use hookpoint::customer::model::field_versions::{Scope, UNCLEAR_AT, Update};
+use hookpoint::customer::model::record::Change;
+use hookpoint::customer::model::source::Source;
+use hookpoint::customer::model::text::{MAX_CHARS, MAX_ID_CHARS};
+use hookpoint::demo::recorded_deliveries::Recorded;
 use hookpoint::sources::omnilab::ExternalIdKinds;
-use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
+use hookpoint::sources::{Delivery, ParsedWebhook, SourceSettings, Unreadable};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,8 +27,8 @@ struct Fixture {
     body: Value,
 }
 
-/// The recordings of a source: webhooks and answers, with the path that names each. What was recorded with the question to it is
-/// read in `apis.rs`.
+/// The recordings of a source: webhooks and responses, with the path that names each. `apis.rs` parses responses that
+/// were recorded with their request.
 fn recordings(source: Source) -> Vec<(String, String)> {
     let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut found = Vec::new();
@@ -47,11 +47,11 @@ fn recordings(source: Source) -> Vec<(String, String)> {
     found
 }
 
-/// What a reading says, for people to check: Debug is redacted on purpose.
-fn in_lines(reading: Result<Reading, Unreadable>) -> String {
+/// A parsed webhook as text for people: Debug is redacted on purpose.
+fn in_lines(reading: Result<ParsedWebhook, Unreadable>) -> String {
     let changes = match reading {
-        Ok(Reading::Changes(changes)) => changes,
-        Ok(Reading::Ignored(why)) => return format!("  ignored: {why}\n"),
+        Ok(ParsedWebhook::Changes(changes)) => changes,
+        Ok(ParsedWebhook::Ignored(why)) => return format!("  ignored: {why}\n"),
         Err(error) => return format!("  unreadable: {error}\n"),
     };
     let mut out = String::new();
@@ -101,7 +101,7 @@ fn recordings_of_syncaroo_say_what_they_said_before() {
 
 // --------------------------------------------------------------------------------------------------------- deliveries
 
-/// A delivery that its source reads.
+/// A delivery that its source can parse.
 fn good(source: Source) -> (BTreeMap<String, String>, Value) {
     let (name, body) = match source {
         Source::OmnioTap => ("webhooks/customer.created.json", None),
@@ -119,20 +119,20 @@ fn delivery(headers: &BTreeMap<String, String>, body: impl Into<Vec<u8>>) -> Del
     Delivery { headers: headers.clone(), body: body.into(), received_at: "2026-11-21T09:00:00Z".parse().unwrap() }
 }
 
-fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, String>, body: &Value) -> Result<Reading, Unreadable> {
-    settings.reader(source).read_webhook(&delivery(headers, serde_json::to_vec(body).unwrap()))
+fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, String>, body: &Value) -> Result<ParsedWebhook, Unreadable> {
+    settings.reader(source).parse_webhook(&delivery(headers, serde_json::to_vec(body).unwrap()))
 }
 
-/// Both ways of reading, since the inbox and the answers of an API meet the same bytes.
-fn read_both(source: Source, delivery: &Delivery) -> [Result<Reading, Unreadable>; 2] {
+/// Both ways of parsing, because the inbox and the API responses get the same bytes.
+fn read_both(source: Source, delivery: &Delivery) -> [Result<ParsedWebhook, Unreadable>; 2] {
     let settings = SourceSettings::default();
     let reader = settings.reader(source);
-    [reader.read_webhook(delivery), reader.read_answer(delivery)]
+    [reader.parse_webhook(delivery), reader.parse_reply(delivery)]
 }
 
-fn changes(reading: Result<Reading, Unreadable>) -> Vec<Change> {
+fn changes(reading: Result<ParsedWebhook, Unreadable>) -> Vec<Change> {
     match reading {
-        Ok(Reading::Changes(changes)) => changes,
+        Ok(ParsedWebhook::Changes(changes)) => changes,
         other => panic!("{other:?}"),
     }
 }
@@ -144,7 +144,7 @@ fn update(change: &Change) -> &Update {
     }
 }
 
-fn is_no_json(read: &Result<Reading, Unreadable>) -> bool {
+fn is_no_json(read: &Result<ParsedWebhook, Unreadable>) -> bool {
     matches!(read, Err(Unreadable::NotJson(_)))
 }
 
@@ -165,7 +165,7 @@ fn a_body_of_another_shape_is_unreadable_or_ignored() {
         let (headers, _) = good(source);
         for body in ["null", "true", "1", "\"text\"", "[]", "[{}]", "{}", "{\"data\": {}}", "{\"metaData\": []}"] {
             for reading in read_both(source, &delivery(&headers, body)) {
-                assert!(matches!(reading, Err(Unreadable::Missing(_)) | Ok(Reading::Ignored(_))), "{source} {body}");
+                assert!(matches!(reading, Err(Unreadable::Missing(_)) | Ok(ParsedWebhook::Ignored(_))), "{source} {body}");
             }
         }
     }
@@ -182,7 +182,7 @@ fn a_header_that_says_what_it_is_about_must_be_there() {
 #[test]
 fn deliveries_without_an_id_are_told_apart_by_their_content() {
     let (mut headers, mut body) = good(Source::OmniLab);
-    // A booking is known by its own id, so it needs none.
+    // A booking has its own id, so it does not need one.
     body["data"].as_object_mut().unwrap().remove("booking");
     let key = |headers: &BTreeMap<String, String>, body: &Value| {
         let changes = changes(read(Source::OmniLab, &SourceSettings::default(), headers, body));
@@ -230,7 +230,7 @@ fn what_another_account_sends_is_refused() {
     }
 }
 
-/// Where the id of the thing is.
+/// The pointer to the object's id.
 fn id_pointer(source: Source) -> &'static str {
     match source {
         Source::OmnioTap => "/data/id",
@@ -260,7 +260,7 @@ fn an_id_of_nothing_is_no_id() {
         for nothing in [json!(""), json!("  "), json!("\u{0}\u{202e}"), json!(null), json!(true), json!([1]), json!({"id": 1})] {
             *body.pointer_mut(id_pointer(source)).unwrap() = nothing;
             let reading = read(source, &SourceSettings::default(), &headers, &body);
-            assert!(matches!(reading, Err(Unreadable::Missing(_)) | Ok(Reading::Ignored(_))), "{source}");
+            assert!(matches!(reading, Err(Unreadable::Missing(_)) | Ok(ParsedWebhook::Ignored(_))), "{source}");
         }
     }
 }
@@ -282,7 +282,7 @@ fn nul_characters_and_overrides_never_come_through() {
         let (headers, body) = good(source);
         let mut spoiled = body.clone();
         each_text(&mut spoiled, "", &mut |pointer, text| {
-            // What is compared, not shown, must stay as it is.
+            // Values that are compared, and not shown, must stay unchanged.
             if !["/entity_type", "/action", "/type", "/metaData/attributeType"].contains(&pointer) {
                 *text = format!("\u{0}\u{202e}{text}\u{1b}\u{7}");
             }
@@ -290,7 +290,7 @@ fn nul_characters_and_overrides_never_come_through() {
         let plain = in_lines(read(source, &SourceSettings::default(), &headers, &body));
         let read = in_lines(read(source, &SourceSettings::default(), &headers, &spoiled));
         assert!(!read.contains(['\u{0}', '\u{202e}', '\u{1b}']) && !read.contains("\\u00"), "{source}\n{read}");
-        // Times that can't be read any more are left out; everything else is the same.
+        // Times that can no longer be parsed are left out. Everything else is the same.
         let names = |lines: &str| {
             lines.lines().filter(|line| !line.contains("at = ")).map(|line| line.split(", 20").next().unwrap().to_owned()).collect::<Vec<_>>()
         };
@@ -341,7 +341,7 @@ fn numbers_beyond_all_bounds_are_read_and_what_is_no_number_is_not() {
     }
 }
 
-/// Where a time is.
+/// The pointer to a time.
 fn time_pointer(source: Source) -> &'static str {
     match source {
         Source::OmnioTap => "/data/updatedAt",
@@ -395,7 +395,7 @@ fn what_a_delivery_holds_is_in_no_debug_text() {
             let reading = format!("{:?}", Recorded::parse(&text).unwrap().read(source, &settings));
             let mut body = fixture.body;
             each_text(&mut body, "", &mut |pointer, text| {
-                // Times and kinds say nothing about anybody.
+                // Times and kinds identify nobody.
                 let harmless = text.len() < 4 || text.starts_with("20") || reading.contains(&format!(".{text}:"));
                 assert!(harmless || !reading.contains(text.as_str()), "{name}: {pointer} is in {reading}");
             });
@@ -470,7 +470,7 @@ fn pointers_may_point_anywhere_or_nowhere() {
 
 // ------------------------------------------------------------------------------------------------------ hostile bodies
 
-/// Values that readers may trip over.
+/// Values that may confuse parsers.
 fn hostile() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -496,7 +496,7 @@ fn hostile() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Every place of a body, as JSON pointers.
+/// Every place in a body, as JSON pointers.
 fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
     all.push(pointer.to_owned());
     let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
@@ -507,9 +507,9 @@ fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
     }
 }
 
-/// What every reader keeps to, whatever it is sent.
-fn check(source: Source, reading: Result<Reading, Unreadable>) {
-    let Ok(Reading::Changes(changes)) = reading else { return };
+/// Conditions that every parser must fulfil, for every input.
+fn check(source: Source, reading: Result<ParsedWebhook, Unreadable>) {
+    let Ok(ParsedWebhook::Changes(changes)) = reading else { return };
     for change in &changes {
         let key = match change {
             Change::Record { key, .. } => {
@@ -519,7 +519,7 @@ fn check(source: Source, reading: Result<Reading, Unreadable>) {
             Change::Event { key, .. } => {
                 assert_eq!(key.source, source);
                 assert!(!key.what.is_empty() && !key.what.contains(':'));
-                assert_eq!(key.to_string().parse::<hookpoint::customer::event::EventKey>().unwrap(), *key);
+                assert_eq!(key.to_string().parse::<hookpoint::customer::model::event::EventKey>().unwrap(), *key);
                 &key.id
             }
             Change::Merge(merge) => {
@@ -565,7 +565,7 @@ proptest! {
         let reader = SourceSettings::default();
         let delivery = delivery(&fixture.headers, serde_json::to_vec(&body).unwrap());
         let reader = reader.reader(source);
-        check(source, if fixture.answer_of.is_some() { reader.read_answer(&delivery) } else { reader.read_webhook(&delivery) });
+        check(source, if fixture.answer_of.is_some() { reader.parse_reply(&delivery) } else { reader.parse_webhook(&delivery) });
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! What sources say about one thing ends in one state, in whatever order and how often it is heard.
+//! Updates about one record give the same state, in any order and with any repetition.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions)]
 
 use std::collections::BTreeMap;
 
-use hookpoint::customer::versions::{Scope, UNCLEAR_AT, Update, Versions};
+use hookpoint::customer::model::field_versions::{FieldVersions, Scope, UNCLEAR_AT, Update};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
@@ -19,8 +19,8 @@ fn update() -> impl Strategy<Value = Update> {
     })
 }
 
-fn joined(updates: &[Update]) -> Option<Versions> {
-    updates.iter().cloned().map(Versions::from).reduce(|mut all, next| {
+fn joined(updates: &[Update]) -> Option<FieldVersions> {
+    updates.iter().cloned().map(FieldVersions::from).reduce(|mut all, next| {
         all.join(next);
         all
     })
@@ -79,8 +79,8 @@ fn an_older_or_equal_update_does_not_resurrect() {
     assert_eq!((back.text("a"), back.text("b")), (Some("1"), None));
 }
 
-/// Every order of some updates ends in the same state, which this is.
-fn in_any_order(updates: &[Update]) -> Versions {
+/// Asserts that every order of some updates gives the same state, and returns it.
+fn in_any_order(updates: &[Update]) -> FieldVersions {
     let state = joined(updates).unwrap();
     let reversed: Vec<_> = updates.iter().rev().cloned().collect();
     assert!(joined(&reversed).as_ref() == Some(&state), "the order matters");
@@ -113,7 +113,7 @@ fn a_deletion_takes_words_without_a_time_away_if_it_was_received_after_them() {
     let back = in_any_order(&[created.clone(), at(950, Scope::Partial, &[("points", Some("6"))]), deleted]);
     assert!(back.is_live());
     assert_eq!((back.text("points"), back.text("name")), (Some("6"), None));
-    // A word that says when outlives a deletion that was earlier, however late that is heard of.
+    // A value with a timestamp survives an earlier deletion, however late the deletion arrives.
     let renamed = received(300, 710, Scope::Partial, &[("name", Some("Anne"))]);
     let over = at(800, Scope::Partial, &[("name", Some("A."))]);
     let stays = in_any_order(&[created, renamed, over, received(200, 900, Scope::Deletion, &[])]);
@@ -131,7 +131,7 @@ fn a_part_does_not_say_that_the_whole_exists() {
 
 #[test]
 fn what_was_stored_with_a_time_in_the_future_gives_way_to_what_is_heard_next() {
-    let stored: Versions = serde_json::from_value(json!({
+    let stored: FieldVersions = serde_json::from_value(json!({
         "fields": {"a": {"at": "2062-01-01T00:00:00Z", "value": "frozen"}, "b": {"at": "2026-01-01T00:00:00Z", "value": "right"}},
         "first_at": "2026-01-01T00:00:00Z", "asserted_at": "2062-01-01T00:00:00Z",
     }))
@@ -143,7 +143,7 @@ fn what_was_stored_with_a_time_in_the_future_gives_way_to_what_is_heard_next() {
     let at = "2026-11-20T00:00:00Z".parse().unwrap();
     healed.join(Update { at, received_at: now, scope: Scope::Partial, fields: [("a".to_owned(), Some(json!("mended")))].into() }.into());
     assert_eq!(healed.text("a"), Some("mended"));
-    let gone: Versions = serde_json::from_value(
+    let gone: FieldVersions = serde_json::from_value(
         json!({"fields": {}, "first_at": "2026-01-01T00:00:00Z", "asserted_at": "2026-01-02T00:00:00Z", "deleted_at": "2062-01-01T00:00:00Z"}),
     )
     .unwrap();
@@ -171,7 +171,7 @@ fn a_word_whose_time_nobody_can_read_takes_no_other_ones_place() {
         let deleted = in_any_order(&[dated.clone(), unclear(received_at, "Stale"), received(200, 750, Scope::Deletion, &[])]);
         assert!(!deleted.is_live(), "{received_at}");
     }
-    // Alone it counts, and of several the last that came.
+    // Alone it counts. Of several, the last received counts.
     let alone = in_any_order(&[unclear(600, "First"), unclear(800, "Second")]);
     assert_eq!((alone.is_live(), alone.text("name")), (true, Some("Second")));
 }

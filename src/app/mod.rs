@@ -1,7 +1,8 @@
 //! Builds and runs the application: state, background work, shutdown.
 
+mod jobs;
+pub mod maintenance;
 mod server;
-mod work;
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
@@ -10,86 +11,85 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
-use crate::access::keys::Keyring;
-use crate::access::limits::{Rates, WrongKeys};
-use crate::access::network::Proxies;
-use crate::account::Accounts;
-use crate::alarm::{Alarms, Part};
-use crate::background::Background;
+use self::jobs::BackgroundJobs;
+use self::server::{metrics_server, public_server, raise_file_limit, run};
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;
-use crate::collect::erasure::file::{LedgerError, LedgerFile};
-use crate::collect::erasure::person::ErasureError;
-use crate::collect::erasure::reconcile::{adopt_keys, reconcile};
-use crate::collect::inbox::Wakes;
-use crate::collect::live::{LiveSearch, Wanted};
-use crate::hearing::Hearing;
+use crate::erasure::erase::ErasureError;
+use crate::erasure::reconcile::{adopt_keys, reconcile};
+use crate::erasure::suppression_file::{SuppressionFile, SuppressionFileError};
+use crate::http::api_keys::ApiKeyCache;
+use crate::http::client_ip::Proxies;
+use crate::http::health::{Gauges, Health};
+use crate::http::rate_limits::{Rates, WrongKeys};
+use crate::http::readiness::Readiness;
+use crate::inbox::WakeHandles;
+use crate::ingest::live_search::LiveSearch;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::cache::{AnswerCache, CacheLimits};
-use crate::lookup::flight::{FlightLimits, Flights};
-use crate::lookup::handler::Hookpoint;
-use crate::lookup::live::{Learned, ReadThrough, Search, Searcher};
-use crate::lookup::read::ReadRules;
-use crate::lookup::store::Store;
-use crate::pages::{Gauges, Health};
-use crate::readiness::Readiness;
-use crate::receive::handler::Reception;
-use crate::settings::{SettingsFile, ledger_file};
+use crate::lookup::change_listener::ChangeListener;
+use crate::lookup::coalescing::{CoalescingLimits, LookupCoalescer};
+use crate::lookup::handler::LookupService;
+use crate::lookup::query_customers::ReadRules;
+use crate::lookup::read_through::ReadThrough;
+use crate::lookup::repository::LookupRepository;
+use crate::settings::{SettingsFile, suppression_file};
 use crate::storage::database::Database;
-use crate::storage::ledger::LedgerKey;
 use crate::storage::pool::Use;
+use crate::storage::suppressions::SuppressionKey;
 use crate::storage::{StorageError, brands, migrate};
-pub use server::PATHS;
-use server::{metrics_server, public_server, raise_file_limit, run};
-use work::Work;
+use crate::telemetry::alarm::{Alarms, Part};
+use crate::upstream::UpstreamClients;
+use crate::webhooks::handler::WebhookService;
 
 /// A running application.
 pub struct Application {
-    /// Where it listens.
+    /// Address of lookups and webhooks.
     pub address: SocketAddr,
-    /// Where the metrics are, if anywhere.
+    /// Address of the metrics, if they are served.
     pub metrics_address: Option<SocketAddr>,
-    /// The brands, by number.
+    /// The brands, by their id.
     pub brands: HashMap<i32, Arc<Brand>>,
-    /// The store.
+    /// The database.
     pub database: Database,
-    flights: Arc<Flights>,
-    keyring: Arc<Keyring>,
-    hearing: Arc<Hearing>,
+    coalescer: Arc<LookupCoalescer>,
+    api_keys: Arc<ApiKeyCache>,
+    change_listener: Arc<ChangeListener>,
     readiness: Readiness,
     servers: Vec<(ServerHandle, oneshot::Receiver<()>)>,
-    background: Background,
+    background: BackgroundTasks,
     drain: Duration,
 }
 
-/// How long the end waits for each of the last things to do, once nobody asks any more.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long each of the last steps of a shutdown may take, after the servers have stopped.
+const SHUTDOWN_STEP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long storing webhooks may take. Whoever sent them has been told to send them again by then: it only frees the connection.
-const RECEIPT: Duration = Duration::from_secs(5);
+/// Statement timeout for storing webhooks. By then the sender already has an answer that asks it to send the webhook
+/// again, so the timeout only frees the connection.
+const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The application can't start.
+/// Why the application cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The store fails.
+    /// Postgres failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// It isn't known who was erased.
+    /// The suppression list cannot be read or reconciled.
     #[error(transparent)]
     Erasure(#[from] ErasureError),
-    /// An address can't be listened on.
+    /// The service cannot listen on an address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// As the settings have it.
+        /// The address, as in the settings.
         address: String,
-        /// Why not.
+        /// The reason.
         source: std::io::Error,
     },
 }
 
-/// Gives every brand of the settings its number and secret.
+/// Loads each brand of the settings with its id and its secrets. Inserts a brand that is new.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -102,7 +102,8 @@ pub async fn open_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
     Ok(open)
 }
 
-/// The brands of the settings, for whoever only looks: one that has no number yet has one that nothing is stored under.
+/// Loads the brands of the settings without writing. A brand that is not in the database gets a negative id, which has
+/// no data.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -110,23 +111,24 @@ pub async fn find_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
     let mut found = HashMap::new();
     for (rules, n) in rules.into_iter().zip(1_i32..) {
         let row = brands::find_brand(&database.pool, &rules.slug).await?;
-        let row = row.unwrap_or(brands::BrandRow { brand_id: n.saturating_neg(), secret: [0; 16], ledger_key: LedgerKey([0; 32]) });
+        let row = row.unwrap_or(brands::BrandRow { brand_id: n.saturating_neg(), secret: [0; 16], suppression_key: SuppressionKey([0; 32]) });
         found.insert(row.brand_id, Arc::new(Brand { rules, row }));
     }
     Ok(found)
 }
 
-/// Erases again who is in the ledger and not in its tables. That its file can't be written keeps nobody from being answered.
+/// Erases people again who are on the suppression list but have data. If only writing the suppression file fails, the
+/// service still starts.
 async fn reconcile_all(
     database: &Database,
     brands: &HashMap<i32, Arc<Brand>>,
-    (ledger, max_percent): (&LedgerFile, u32),
+    (suppressions, max_erased_percent): (&SuppressionFile, u32),
     clock: &Clock,
 ) -> Result<(), StartError> {
     for brand in brands.values() {
-        match reconcile(&database.pool, brand, (ledger, max_percent), clock.now(), clock.now()).await {
-            Err(ErasureError::Ledger(error @ LedgerError::Write(..))) => {
-                tracing::error!(brand = brand.rules.slug, %error, "a restored backup would not know who was erased");
+        match reconcile(&database.pool, brand, (suppressions, max_erased_percent), clock.now(), clock.now()).await {
+            Err(ErasureError::Ledger(error @ SuppressionFileError::Write(..))) => {
+                tracing::error!(brand = brand.rules.slug, %error, "failed to write the suppression file; a restored backup would bring back erased people");
             }
             done => {
                 done?;
@@ -137,137 +139,146 @@ async fn reconcile_all(
 }
 
 impl Application {
-    /// Starts to listen, migrates the store and begins to answer.
+    /// Listens, migrates the database, and starts to answer.
     ///
     /// # Errors
-    /// When an address is taken or the store fails.
+    /// When an address is in use, or Postgres fails.
     pub async fn start(file: &SettingsFile, rules: Vec<BrandRules>, database: Database, clock: Clock) -> Result<Self, StartError> {
         let application = Self::start_unprepared(file, rules, database, clock).await?;
         application.set_prepared();
         Ok(application)
     }
 
-    /// Like [`start`](Self::start), but not ready before [`set_prepared`](Self::set_prepared): somebody wants to fill the store first.
+    /// Like [`start`](Self::start), but the service is not ready before [`set_prepared`](Self::set_prepared). The demo
+    /// fills the database in between.
     ///
     /// # Errors
-    /// When an address is taken or the store fails.
+    /// When an address is in use, or Postgres fails.
     pub async fn start_unprepared(file: &SettingsFile, rules: Vec<BrandRules>, database: Database, clock: Clock) -> Result<Self, StartError> {
         raise_file_limit();
         let listener = bind(&file.server.listen)?;
         let metrics_listener = if file.server.metrics_listen.is_empty() { None } else { Some(bind(&file.server.metrics_listen)?) };
         migrate(&database.pool).await?;
-        let ledger = LedgerFile::new(ledger_file(file));
-        adopt_keys(&database.pool, &ledger, &rules.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
+        let suppressions = SuppressionFile::new(suppression_file(file));
+        adopt_keys(&database.pool, &suppressions, &rules.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
         let brands = open_brands(&database, rules).await?;
-        // Before anybody is answered: an old backup may have brought back who was erased.
-        reconcile_all(&database, &brands, (&ledger, file.erasure.max_percent), &clock).await?;
-        warn_about_open_doors(file, &brands);
-        let needed = file.database.connections.saturating_add(file.lookup.connections).saturating_add(file.inbox.connections).saturating_add(1);
+        // This must come before the first answer: a restored backup may have brought back erased people.
+        reconcile_all(&database, &brands, (&suppressions, file.erasure.max_erased_percent), &clock).await?;
+        warn_about_open_access(file, &brands);
+        let needed = file
+            .database
+            .max_connections
+            .saturating_add(file.lookup.database_connections)
+            .saturating_add(file.inbox.database_connections)
+            .saturating_add(1);
         if let Some(had) = database.lacks_connections(needed).await {
             tracing::warn!(
                 needed,
                 had,
-                "Postgres, or the pooler in between, gives this replica fewer connections than its settings use: the rest fails when it is busy"
+                "Postgres or its pooler allows fewer connections than the settings need, so work fails under load; raise its limit or lower the settings"
             );
         }
         if let Some(exposure) = database.exposure() {
-            tracing::warn!(
-                exposure,
-                "the connection to Postgres is not protected as well as it could be: use sslmode=verify-full in the database URL"
-            );
+            tracing::warn!(exposure, "connection to Postgres is not fully protected; set sslmode=verify-full in the database URL");
         }
         if database.logs_values().await? {
-            tracing::warn!("this Postgres writes customers' addresses into its own log: the README says which settings end that");
+            tracing::warn!("Postgres writes addresses of customers into its log; deploy/operate.md lists the settings that prevent it");
         }
-        let background = Background::new();
-        let keyring = Arc::new(Keyring::new(brands.clone(), rates(file)));
-        keyring.refresh(&database.pool).await?;
+        let background = BackgroundTasks::new();
+        let api_keys = Arc::new(ApiKeyCache::new(brands.clone(), rates(file)));
+        api_keys.refresh(&database.pool).await?;
         let cache = Arc::new(AnswerCache::new(cache_limits(file), brands.keys().copied()));
-        let rules = ReadRules { max_customers: usize::try_from(file.lookup.max_customers).unwrap_or(usize::MAX), several: file.lookup.several };
-        let limits = FlightLimits { deadline: Duration::from_millis(file.lookup.deadline_ms), max_waiting: file.lookup.max_waiting };
-        let store = Store::new(database.pool.beside(lookups(file, limits.deadline)), rules, limits.deadline);
-        let flights = Flights::new(store, Arc::clone(&cache), background.clone(), limits);
+        let rules = ReadRules {
+            max_customers: usize::try_from(file.lookup.max_customers).unwrap_or(usize::MAX),
+            multiple_matches: file.lookup.multiple_matches,
+        };
+        let limits = CoalescingLimits { deadline: Duration::from_millis(file.lookup.deadline_ms), max_waiting: file.lookup.max_waiting };
+        let store = LookupRepository::new(database.pool.beside(lookups(file, limits.deadline)), rules, limits.deadline);
+        let coalescer = LookupCoalescer::new(store, Arc::clone(&cache), background.clone(), limits);
         let all: Vec<Arc<Brand>> = brands.values().cloned().collect();
-        let accounts = Accounts::new(&database.pool, &all, &file.calls, &background, &clock);
+        let accounts = UpstreamClients::new(&database.pool, &all, &file.calls, &background, &clock);
         let search = LiveSearch { pool: database.pool.clone(), accounts: accounts.clone() };
-        let searcher: Searcher = Box::new(move |Search { brand, whom, question, is_known, sources, patience }| {
-            let searched = search.clone().search(brand, Wanted { whom, question, is_known }, sources, patience);
-            searched.map(|searched| Learned { is_news: searched.has_changed, is_partial: searched.is_partial }).boxed()
-        });
-        let live = ReadThrough::new(searcher, limits.deadline, background.clone());
-        let hookpoint = Data::new(Hookpoint {
-            allow: file.server.allow.clone(),
+        let live = ReadThrough::new(search, limits.deadline, background.clone());
+        let lookup_service = Data::new(LookupService {
+            allowed_networks: file.server.allowed_networks.clone(),
             proxies: Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header },
             key_parameter: file.lookup.key_parameter.clone(),
-            refuse_misses: file.limits.refuse_misses,
-            keyring: Arc::clone(&keyring),
+            enforce_not_found_limit: file.limits.enforce_not_found_limit,
+            api_keys: Arc::clone(&api_keys),
             wrong_keys: WrongKeys::new(rates(file)),
             cache: Arc::clone(&cache),
-            flights: Arc::clone(&flights),
+            coalescer: Arc::clone(&coalescer),
             live: Arc::clone(&live),
             clock: clock.clone(),
         });
         let pool = &database.pool;
-        let wakes = Wakes::new(brands.keys().copied());
+        let wakes = WakeHandles::new(brands.keys().copied());
         let alarms = Alarms::default();
-        let (receipts, alarm) = (pool.beside(receipts(file)), alarms.of(Part::Storing, None));
-        let reception =
-            Data::new(Reception::new((receipts.clone(), alarm), &all, (&file.inbox, &file.limits), wakes.clone(), background.clone(), clock.clone()));
-        let work = Work { file, pool, brands: &all, background: &background, clock: &clock, alarms: &alarms };
+        let (delivery_writer, alarm) = (pool.beside(delivery_writer(file)), alarms.of(Part::Storing, None));
+        let webhook_service = Data::new(WebhookService::new(
+            (delivery_writer.clone(), alarm),
+            &all,
+            (&file.inbox, &file.limits),
+            wakes.clone(),
+            background.clone(),
+            clock.clone(),
+        ));
+        let work = BackgroundJobs { file, pool, brands: &all, background: &background, clock: &clock, alarms: &alarms };
         work.collect(&accounts, &wakes);
-        work.keep_up(&reception, ledger);
-        let hearing = Arc::new(Hearing::new(pool, &flights, &cache, &keyring));
-        work.answer(&hearing, &keyring);
-        tell_settings(&brands);
+        work.start_maintenance(&webhook_service, suppressions);
+        let change_listener = Arc::new(ChangeListener::new(pool, &coalescer, &cache, &api_keys));
+        work.answer(&change_listener, &api_keys);
+        report_settings_hash(&brands);
         let gauges = Data::new(Gauges {
             pool: pool.clone(),
-            receipts,
-            flights: Arc::clone(&flights),
+            delivery_writer,
+            coalescer: Arc::clone(&coalescer),
             cache: Arc::clone(&cache),
             alarms: alarms.clone(),
             background: background.clone(),
         });
         let readiness = Readiness::new();
         background.spawn_endless({
-            let (hearing, readiness) = (Arc::clone(&hearing), readiness.clone());
+            let (change_listener, readiness) = (Arc::clone(&change_listener), readiness.clone());
             async move {
-                hearing.until_connected().await;
+                change_listener.until_connected().await;
                 readiness.set_listener_connected();
             }
         });
         let health = Data::new(Health {
-            flights: Arc::clone(&flights),
+            coalescer: Arc::clone(&coalescer),
             cache,
             alarms: alarms.clone(),
             background: background.clone(),
             readiness: readiness.clone(),
         });
         let (address, metrics_address) = (local(&listener, file), metrics_listener.as_ref().map(|listener| local(listener, file)));
-        let unheard = |address: &str| {
+        let listen_error = |address: &str| {
             let address = address.to_owned();
             move |source| StartError::Listen { address, source }
         };
-        let public = public_server(file, listener, hookpoint, reception, health).map_err(unheard(&file.server.listen))?;
+        let public = public_server(file, listener, lookup_service, webhook_service, health).map_err(listen_error(&file.server.listen))?;
         let mut servers = vec![run(public, &background)];
         if let Some(listener) = metrics_listener {
-            servers.push(run(metrics_server(listener, gauges).map_err(unheard(&file.server.metrics_listen))?, &background));
+            servers.push(run(metrics_server(listener, gauges).map_err(listen_error(&file.server.metrics_listen))?, &background));
         }
         let drain = Duration::from_secs(file.server.drain_seconds);
-        Ok(Self { address, metrics_address, brands, database, flights, keyring, hearing, readiness, servers, background, drain })
+        Ok(Self { address, metrics_address, brands, database, coalescer, api_keys, change_listener, readiness, servers, background, drain })
     }
 
-    /// Nothing is left to prepare: as soon as changes are heard, the service is ready.
+    /// Marks the preparation as done. The service is ready as soon as the change listener is connected.
     pub fn set_prepared(&self) {
         self.readiness.set_prepared();
     }
 
-    /// Whether the service may be asked.
+    /// The readiness of the service.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         self.readiness.clone()
     }
 
-    /// Tells balancers to look elsewhere, goes on answering until they do, finishes the requests in flight, and stops.
+    /// Shuts down. Reports "not ready" to load balancers, answers for the drain period, finishes requests in flight,
+    /// and stops.
     pub async fn stop(self) {
         self.background.drain();
         tokio::time::sleep(self.drain).await;
@@ -277,30 +288,30 @@ impl Application {
         for (_, stopped) in self.servers {
             let _ = stopped.await;
         }
-        // A store that hangs must not keep us from ending.
-        let written = tokio::time::timeout(LAST_WORDS, self.keyring.write_last_used(&self.database.pool)).await;
+        // A Postgres that does not answer must not block the shutdown.
+        let written = tokio::time::timeout(SHUTDOWN_STEP_TIMEOUT, self.api_keys.write_last_used(&self.database.pool)).await;
         if !matches!(written, Ok(Ok(()))) {
-            tracing::warn!("when keys were last used is not written down");
+            tracing::warn!("failed to save last use of API keys");
         }
-        let _ = tokio::time::timeout(LAST_WORDS, self.background.end()).await;
+        let _ = tokio::time::timeout(SHUTDOWN_STEP_TIMEOUT, self.background.end()).await;
         self.database.close().await;
     }
 
-    /// Waits until everything that changed before is heard here.
+    /// Waits until this replica has received all earlier change notifications.
     ///
     /// # Errors
     /// When Postgres fails.
     pub async fn catch_up(&self) -> Result<(), StorageError> {
-        self.hearing.catch_up().await
+        self.change_listener.catch_up().await
     }
 
-    /// How many lookups wait for the store.
+    /// The number of lookups that wait for Postgres.
     #[must_use]
     pub fn lookups_waiting(&self) -> u64 {
-        self.flights.waiting()
+        self.coalescer.waiting()
     }
 
-    /// Completes when the server ended without being told to.
+    /// Completes when the server has ended without a shutdown.
     pub async fn ended(&mut self) {
         if let Some((_, stopped)) = self.servers.first_mut() {
             let _ = stopped.await;
@@ -318,17 +329,19 @@ fn local(listener: &TcpListener, file: &SettingsFile) -> SocketAddr {
     listener.local_addr().unwrap_or_else(|_| fallback())
 }
 
-/// Connections that only receiving webhooks uses, so that no work keeps them from being stored. Nobody waits longer for a receipt.
-fn receipts(file: &SettingsFile) -> Use {
-    let patience = Duration::from_millis(file.inbox.answer_ms);
-    Use { connections: file.inbox.connections, patience, statement: Some(RECEIPT), setup: "" }
+/// Connections that only the storing of webhooks uses, so that other work cannot block it. Waiting for a connection
+/// ends when the webhook must be answered.
+fn delivery_writer(file: &SettingsFile) -> Use {
+    let timeout = Duration::from_millis(file.inbox.ack_timeout_ms);
+    Use { connections: file.inbox.database_connections, timeout, statement: Some(STORE_TIMEOUT), setup: "" }
 }
 
-/// Connections that only lookups use, so that no other work makes them wait. Plans that fit any address are made once for each.
+/// Connections that only lookups use, so that other work cannot block them. Postgres plans each statement once, for any
+/// address.
 fn lookups(file: &SettingsFile, deadline: Duration) -> Use {
     let setup = "set plan_cache_mode = force_generic_plan; set jit = off";
-    // Nobody waits that long: it only frees Postgres from what was given up.
-    Use { connections: file.lookup.connections, patience: Duration::ZERO, statement: Some(deadline.saturating_mul(2)), setup }
+    // No lookup waits that long. The timeout only stops statements in Postgres that were abandoned.
+    Use { connections: file.lookup.database_connections, timeout: Duration::ZERO, statement: Some(deadline.saturating_mul(2)), setup }
 }
 
 fn rates(file: &SettingsFile) -> Rates {
@@ -336,8 +349,8 @@ fn rates(file: &SettingsFile) -> Rates {
     Rates {
         lookups_per_second: limits.lookups_per_second,
         wrong_keys_per_minute: limits.wrong_keys_per_minute,
-        misses_per_minute: limits.misses_per_minute,
-        max_networks: limits.max_networks,
+        not_found_per_minute: limits.not_found_per_minute,
+        max_tracked_networks: limits.max_tracked_networks,
     }
 }
 
@@ -346,29 +359,29 @@ fn cache_limits(file: &SettingsFile) -> CacheLimits {
     CacheLimits {
         bytes: lookup.cache_megabytes.saturating_mul(1024 * 1024),
         fresh: Duration::from_secs(lookup.cache_seconds),
-        unknown_fresh: Duration::from_secs(lookup.unknown_cache_seconds),
-        stale: Duration::from_secs(lookup.stale_seconds),
+        negative_fresh: Duration::from_secs(lookup.negative_cache_seconds),
+        stale: Duration::from_secs(lookup.stale_if_error_seconds),
     }
 }
 
-fn warn_about_open_doors(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>) {
-    let open = brands.values().filter(|brand| brand.rules.allow.is_empty());
-    for brand in open.filter(|_| file.server.allow.is_empty()) {
-        tracing::warn!(brand = brand.rules.slug, "any network may use this brand's keys: server.allow and the brand's allow are empty");
+fn warn_about_open_access(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>) {
+    let open = brands.values().filter(|brand| brand.rules.allowed_networks.is_empty());
+    for brand in open.filter(|_| file.server.allowed_networks.is_empty()) {
+        tracing::warn!(brand = brand.rules.slug, "any network may use this brand's API keys; allowed_networks of server and brand are empty");
     }
     for brand in brands.values() {
-        for door in brand.rules.doors.values().filter(|door| door.proof.name() == "none") {
+        for door in brand.rules.webhook_verifiers.values().filter(|door| door.proof.name() == "none") {
             let (brand, source) = (brand.rules.slug.as_str(), door.source.as_str());
-            tracing::warn!(brand, source, "whoever knows the URL of this source's webhooks can write into the brand: verification is \"none\"");
+            tracing::warn!(brand, source, "webhooks are not verified (verification is \"none\"); anyone who knows the URL can send data");
         }
     }
     if brands.is_empty() {
-        tracing::warn!("there is no brand in the settings, so every key is unknown");
+        tracing::warn!("the settings have no brand; every API key is rejected");
     }
 }
 
-/// Lets operators see whether replicas run with the same settings.
-fn tell_settings(brands: &HashMap<i32, Arc<Brand>>) {
+/// Sets the metric of the settings' hash, so that operators see whether replicas run with the same settings.
+fn report_settings_hash(brands: &HashMap<i32, Arc<Brand>>) {
     for brand in brands.values() {
         let hash: String = brand.rules.hash().iter().map(|byte| format!("{byte:02x}")).collect();
         metrics::gauge!("hookpoint_settings_info", "brand" => brand.rules.slug.clone(), "hash" => hash).set(1.0);

@@ -1,4 +1,4 @@
-//! The HTTP server of the service: the route table, and the order of what every request goes through.
+//! The HTTP server: the route table, and the middleware in its order.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -14,23 +14,24 @@ use socket2::SockRef;
 use tokio::sync::oneshot;
 use tracing_actix_web::TracingLogger;
 
-use crate::background::Background;
-use crate::lookup::handler::{Hookpoint, lookup};
-use crate::pages::{self, Gauges, Health};
-use crate::problem::Problem;
-use crate::quiet::Connections;
-use crate::receive::handler::{Reception, options, receive};
-use crate::route;
+use crate::http::health;
+use crate::http::health::{Gauges, Health};
+use crate::http::idle_connections::Connections;
+use crate::http::middleware::{HookpointSpan, HttpContext, finish};
+use crate::http::problem::Problem;
+use crate::http::route::{ROUTES, Route};
+use crate::jobs::tasks::BackgroundTasks;
+use crate::lookup::handler::{LookupService, lookup};
 use crate::settings::SettingsFile;
-use crate::telemetry::request::{Front, HookpointSpan, finish};
+use crate::webhooks::handler::{WebhookService, options, receive};
 
-/// How long a client may take nothing of what it is sent before its connection is closed.
+/// How long a client may read nothing of a response before the connection is closed.
 const UNREAD: Duration = Duration::from_secs(30);
 
-/// How many may ask for the metrics at once.
+/// The most connections to the metrics server.
 const METRICS_CONNECTIONS: usize = 32;
 
-/// Lets this process have as many files and connections open as the system allows: what it is given at first is often too little.
+/// Raises the limit of open files of this process as far as the system allows. The initial limit is often too low.
 pub(super) fn raise_file_limit() {
     const ENOUGH: u64 = 65_536;
     let limit = getrlimit(rustix::process::Resource::Nofile);
@@ -40,85 +41,82 @@ pub(super) fn raise_file_limit() {
     }
 }
 
-/// THE route table.
+/// Registers the route table.
 fn routes(config: &mut ServiceConfig, lookup_path: &str) {
-    let get = |path: &str| Resource::new(path).default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::MethodNotAllowed) }));
-    let post = |path: &str| {
-        let refused = || async { Err::<HttpResponse, _>(Problem::WebhookMethodNotAllowed) };
-        let accepted = Resource::new(path).route(web::post().to(receive)).route(web::method(Method::OPTIONS).to(options));
-        accepted.default_service(web::to(refused))
-    };
-    config
-        .service(post(&format!("{}{{brand}}/{{source}}", route::WEBHOOKS)))
-        .service(post(&format!("{}{{brand}}/{{source}}/{{secret:[^/]*/?}}", route::WEBHOOKS)))
-        .service(get(lookup_path).route(web::get().to(lookup)).route(web::head().to(lookup)))
-        .service(get(route::LIVE).route(web::get().to(pages::live)).route(web::head().to(pages::live)))
-        .service(get(route::READY).route(web::get().to(pages::ready)).route(web::head().to(pages::ready)))
-        .service(get(&format!("{}{{code}}", route::PROBLEMS)).route(web::get().to(pages::problem)).route(web::head().to(pages::problem)))
-        .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::NotFound) }));
+    for (route, pattern) in ROUTES {
+        let resource = Resource::new(if route == Route::Lookup { lookup_path } else { pattern });
+        config.service(handled(resource, route));
+    }
+    config.default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::NotFound) }));
 }
 
-/// The paths of the route table, for tests that must drive every route.
-pub const PATHS: [&str; 6] = [
-    "/omnidesk/customerlookup",
-    "/health/live",
-    "/health/ready",
-    "/problems/{code}",
-    "/webhooks/{brand}/{source}",
-    "/webhooks/{brand}/{source}/{secret}",
-];
+/// A resource with the handlers of its route.
+fn handled(resource: Resource, route: Route) -> Resource {
+    if route == Route::Webhook {
+        let accepted = resource.route(web::post().to(receive)).route(web::method(Method::OPTIONS).to(options));
+        return accepted.default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::WebhookMethodNotAllowed) }));
+    }
+    let resource = match route {
+        Route::Lookup => resource.route(web::get().to(lookup)).route(web::head().to(lookup)),
+        Route::Live => resource.route(web::get().to(health::live)).route(web::head().to(health::live)),
+        Route::Ready => resource.route(web::get().to(health::ready)).route(web::head().to(health::ready)),
+        Route::Problem => resource.route(web::get().to(health::problem)).route(web::head().to(health::problem)),
+        Route::Webhook | Route::Unmatched => resource,
+    };
+    resource.default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::MethodNotAllowed) }))
+}
 
-/// The server of lookups and webhooks.
+/// Builds the server of lookups and webhooks.
 pub(super) fn public_server(
     file: &SettingsFile,
     listener: TcpListener,
-    hookpoint: Data<Hookpoint>,
-    reception: Data<Reception>,
+    lookup_service: Data<LookupService>,
+    webhook_service: Data<WebhookService>,
     health: Data<Health>,
 ) -> std::io::Result<Server> {
     let public_url = file.server.public_url.trim_end_matches('/').to_owned();
-    let front = Data::new(Front { lookup_path: file.lookup.path.clone(), public_url, background: health.background.clone() });
+    let front = Data::new(HttpContext { lookup_path: file.lookup.path.clone(), public_url, background: health.background.clone() });
     let path = file.lookup.path.clone();
     let workers = if file.server.workers == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { file.server.workers };
     let connections = Connections::default();
-    health.background.spawn_endless(connections.clone().look());
+    health.background.spawn_endless(connections.clone().close_idle());
     let server = HttpServer::new(move || {
         let path = path.clone();
         App::new()
             .app_data(front.clone())
-            .app_data(hookpoint.clone())
-            .app_data(reception.clone())
+            .app_data(lookup_service.clone())
+            .app_data(webhook_service.clone())
             .app_data(health.clone())
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<HookpointSpan>::new())
             .configure(move |config| routes(config, &path))
     });
     let server = server.workers(workers).max_connections((file.server.max_connections / workers).max(1)).on_connect(move |connection, data| {
-        // Whoever takes nothing of an answer for so long gets no more of it.
+        // Closes a connection whose client reads nothing for that long.
         if let Some(stream) = connection.downcast_ref::<TcpStream>() {
             let _ = SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD));
             connections.add(stream, data);
         }
     });
-    let server = server.shutdown_timeout(file.server.shutdown_seconds).disable_signals();
+    let server = server.shutdown_timeout(file.server.shutdown_timeout_seconds).disable_signals();
     Ok(server.listen(listener)?.run())
 }
 
-/// Runs a server in the background, and tells when it ended.
-pub(super) fn run(server: Server, background: &Background) -> (ServerHandle, oneshot::Receiver<()>) {
+/// Runs a server in the background. The receiver completes when the server has ended.
+pub(super) fn run(server: Server, background: &BackgroundTasks) -> (ServerHandle, oneshot::Receiver<()>) {
     let handle = server.handle();
     let (sender, stopped) = oneshot::channel();
     background.spawn(async move {
         if let Err(error) = server.await {
-            tracing::error!(kind = %error.kind(), "the server ended");
+            tracing::error!(kind = %error.kind(), "HTTP server failed");
         }
         let _ = sender.send(());
     });
     (handle, stopped)
 }
 
-/// The server of the metrics.
+/// Builds the server of the metrics.
 pub(super) fn metrics_server(listener: TcpListener, gauges: Data<Gauges>) -> std::io::Result<Server> {
-    let app = move || App::new().app_data(gauges.clone()).service(Resource::new("/metrics").get(pages::metrics));
+    let app = move || App::new().app_data(gauges.clone()).service(Resource::new("/metrics").get(health::metrics));
     Ok(HttpServer::new(app).workers(1).max_connections(METRICS_CONNECTIONS).disable_signals().listen(listener)?.run())
 }

@@ -5,49 +5,49 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::say;
-use crate::customer::census::Census;
-use crate::customer::rules::IdentityRules;
+use super::print_line;
+use crate::customer::identity::in_memory::InMemoryIdentity;
+use crate::customer::identity::rules::IdentityRules;
 use crate::demo::accuracy::{Accuracy, Forged, Parts};
 use crate::demo::population::Population;
 use crate::demo::population::situation::Situation;
 
-/// What the words of the report mean.
+/// Explains the terms of the report.
 const WORDS: &str = "\
-What the figures mean:
-  hard           people whom their situation makes hard to tell from somebody:
-                 on an address that both of a household give, a record without
-                 a given name, or given names that are alike or one; a couple's
-                 account and the two; and who is alike
-  alike          people who share an address with somebody from whom their
-                 records don't tell them apart: no name was written, or one that
-                 fits both
-  plain          everybody else
-  false merges   customers that hold records of more than one person; hard where
-                 these are hard to tell from each other
-  missed merges  pieces beyond the first that one person's records fall into
-  no evidence    missed merges of pieces without an address or id in common
-  precision      of the pairs of records in one customer, how many are of one
-                 person
-  recall         of the pairs of records of one person, how many are in one
-                 customer; with evidence: of those with an address or id in
-                 common, over other records of the person too
-  own address    a mailbox or mobile number that a person alone of the household
-                 gives, in a record that isn't self-asserted
-  trusted        records that aren't self-asserted; anybody can fill in a form
+Terms:
+  hard           people who are hard to tell from another person: two people of
+                 a household use one address, and a record has no given name or
+                 the given names are similar or equal; a couple's account and
+                 its two people; all people who are alike
+  alike          people who share an address with another person, and whose
+                 records do not say which of the two they belong to: they have
+                 no name, or a name that fits both
+  plain          all other people
+  false merges   customers with records of more than one person; hard, if these
+                 people are hard to tell apart
+  missed merges  if the records of a person are in N customers, N - 1
+  no evidence    missed merges of customers without an address or id in common
+  precision      of the pairs of records in one customer, the share that belongs
+                 to one person
+  recall         of the pairs of records of one person, the share that is in one
+                 customer. With evidence: only the pairs that an address or id
+                 connects, directly or over other records of the person
+  own address    a mailbox or mobile number that only one person of a household
+                 uses, in a record that is not self-asserted
+  trusted        records that are not self-asserted (anybody can fill in a form)
 
-A line about a situation counts the records in it and, of everybody, the pairs
-with evidence that such a record is part of. A couple's account is a customer of
-its own. Forged forms are only in their own line. The rules are the defaults, in
+A line about a situation counts the records in it. Its recall is about all pairs
+with evidence in which such a record is. A couple's account is a customer of its
+own. Only the last lines count forged forms. The rules are the defaults, with
 the region NL.";
 
 #[derive(Debug, Args)]
 #[command(after_help = WORDS)]
 pub(super) struct AccuracyArguments {
-    /// How many people
+    /// Number of people
     #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
     people: u32,
-    /// Another population
+    /// Seed of the random numbers: another seed generates another population
     #[arg(long, default_value_t = 1, value_name = "S")]
     seed: u64,
 }
@@ -60,16 +60,16 @@ pub(super) fn run(arguments: &AccuracyArguments) -> anyhow::Result<()> {
     let rules = IdentityRules { region: "NL".parse().ok(), ..IdentityRules::default() };
     let honest = population.honest_changes();
     let resolving = Instant::now();
-    let census = Census::take(std::mem::take(&mut population.changes), &[], &rules);
+    let census = InMemoryIdentity::take(std::mem::take(&mut population.changes), &[], &rules);
     let resolved = resolving.elapsed();
     let accuracy = Accuracy::measure(&population, &census);
-    let forged = Forged::measure(&population, &census, &Census::take(honest, &[], &rules));
+    let forged = Forged::measure(&population, &census, &InMemoryIdentity::take(honest, &[], &rules));
     let measured = Measured { population: &population, seed: arguments.seed, accuracy: &accuracy, forged, took: [generated, resolved] };
-    say(&measured.report()?);
+    print_line(&measured.report()?);
     Ok(())
 }
 
-/// All that the report tells.
+/// The figures of the report.
 struct Measured<'a> {
     population: &'a Population,
     seed: u64,
@@ -95,13 +95,13 @@ impl Measured<'_> {
         let couples = grouped(population.everybody.saturating_sub(population.people));
         writeln!(text, "{} people (seed {}) and {couples} couples with an account", grouped(population.people), self.seed)?;
         let (records, customers) = (grouped(population.truth.len()), grouped(self.accuracy.customers));
-        writeln!(text, "have {records} records, which are {customers} customers.")?;
+        writeln!(text, "have {records} records, which form {customers} customers.")?;
         writeln!(text, "Generated in {generated:.1} s, resolved in {resolved:.1} s.")
     }
 
     fn write_parts(&self, text: &mut String) -> std::fmt::Result {
         let parts = [self.accuracy.overall.plain, self.accuracy.overall.hard, self.accuracy.indistinguishable];
-        writeln!(text, "\n{:26}{:>14}{:>14}{:>17}", "", "plain", "hard", "of them alike")?;
+        writeln!(text, "\n{:26}{:>14}{:>14}{:>17}", "", "plain", "hard", "alike (of hard)")?;
         let mut write = |name: &str, cells: [String; 3]| {
             let [plain, hard, alike] = cells;
             writeln!(text, "{name:26}{plain:>14}{hard:>14}{alike:>17}")
@@ -112,7 +112,7 @@ impl Measured<'_> {
         write("  pairs of records", parts.map(|part| grouped(part.pairs_wrong)))?;
         write("  pairs per 1,000 records", parts.map(|part| format!("{:.2}", part.wrong_per_1_000_records())))?;
         write("missed merges", parts.map(|part| grouped(part.missed_merges)))?;
-        write("  of them no evidence", parts.map(|part| grouped(part.without_evidence)))?;
+        write("  with no evidence", parts.map(|part| grouped(part.without_evidence)))?;
         write("precision", parts.map(|part| percent(part.precision())))?;
         write("recall", parts.map(|part| percent(part.recall())))?;
         write("  with evidence", parts.map(|part| percent(part.recall_of_evidence())))
@@ -134,7 +134,7 @@ impl Measured<'_> {
         for (level, joined) in &self.accuracy.joined {
             writeln!(text, "{:44}{:>12}{:>12}", level.as_str(), grouped(joined.right), grouped(joined.wrong))?;
         }
-        writeln!(text, "\n{:44}{:>12}{:>16}", "not joined, for review", "reviews", "of one person")?;
+        writeln!(text, "\n{:44}{:>12}{:>16}", "kept apart, for review", "reviews", "of one person")?;
         for ((level, grounds), apart) in &self.accuracy.kept_apart {
             let name = format!("{}: {grounds}", level.as_str());
             writeln!(text, "{name:44}{:>12}{:>16}", grouped(apart.reviews), grouped(apart.of_one_person))?;
@@ -145,9 +145,9 @@ impl Measured<'_> {
     fn write_lookups(&self, text: &mut String) -> std::fmt::Result {
         let (lookups, forged) = (self.accuracy.lookups, self.forged);
         let several = percent_up(lookups.share_of_several());
-        writeln!(text, "\nOf {} own addresses {} ({several}) find several customers,", grouped(lookups.addresses), grouped(lookups.several))?;
-        writeln!(text, "{} nobody.", grouped(lookups.none))?;
-        writeln!(text, "\nOf {} forged forms {} are with the victim's records;", grouped(forged.forms), grouped(forged.with_the_victim))?;
+        writeln!(text, "\nOf {} own addresses, {} ({several}) find several customers,", grouped(lookups.addresses), grouped(lookups.several))?;
+        writeln!(text, "and {} find nobody.", grouped(lookups.none))?;
+        writeln!(text, "\nOf {} forged forms, {} joined the victim's records;", grouped(forged.forms), grouped(forged.with_the_victim))?;
         writeln!(text, "they changed {} customers of trusted records.", grouped(forged.changed))
     }
 }
@@ -165,19 +165,19 @@ fn line(name: &str, parts: &Parts) -> String {
     )
 }
 
-/// Down, so that nothing is called whole that isn't.
+/// Rounds down, so that less than everything never shows as 100%.
 fn percent(share: f64) -> String {
     let places = if share < 0.999 { 1 } else { 3 };
     let scale = 10_f64.powi(places);
     format!("{:.*}%", usize::try_from(places).unwrap_or(1), (share * 100.0 * scale).floor() / scale)
 }
 
-/// Up, so that nothing is called better than it is.
+/// Rounds up, so that the share of failures never looks smaller than it is.
 fn percent_up(share: f64) -> String {
     format!("{:.2}%", (share * 10_000.0).ceil() / 100.0)
 }
 
-/// `12,345`
+/// Groups digits: `12,345`.
 fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::new();
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn every_line_of_the_report_fits_a_terminal() {
         let population = Population::new(200, 1);
-        let census = Census::take(population.changes.clone(), &[], &IdentityRules::default());
+        let census = InMemoryIdentity::take(population.changes.clone(), &[], &IdentityRules::default());
         let accuracy = Accuracy::measure(&population, &census);
         let forged = Forged::measure(&population, &census, &census);
         let text = Measured { population: &population, seed: 1, accuracy: &accuracy, forged, took: [Duration::ZERO; 2] }.report().unwrap();

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{look, say};
+use super::{open_read_only, print_line};
 use crate::app::find_brands;
 use crate::clock::Clock;
 use crate::settings::Settings;
@@ -10,13 +10,13 @@ use crate::storage::brands::count_brand;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BrandCommand {
-    /// The brands of the settings, with what is known about each
+    /// List the brands of the settings, with counts of customers, records, events and valid keys
     List,
 }
 
 pub(super) async fn run(command: BrandCommand, settings: Settings) -> anyhow::Result<()> {
     let BrandCommand::List = command;
-    let database = look(&settings).await?;
+    let database = open_read_only(&settings).await?;
     let brands = find_brands(&database, settings.brands).await?;
     let mut lines = Vec::new();
     for brand in brands.values() {
@@ -24,8 +24,8 @@ pub(super) async fn run(command: BrandCommand, settings: Settings) -> anyhow::Re
         lines.push(format!("{:<24}{:>12}{:>12}{:>12}{:>12}", brand.rules.slug, counts.customers, counts.records, counts.events, counts.live_keys));
     }
     lines.sort();
-    say(&format!("{:<24}{:>12}{:>12}{:>12}{:>12}", "brand", "customers", "records", "events", "live keys"));
-    lines.iter().for_each(|line| say(line));
+    print_line(&format!("{:<24}{:>12}{:>12}{:>12}{:>12}", "brand", "customers", "records", "events", "valid keys"));
+    lines.iter().for_each(|line| print_line(line));
     database.close().await;
     Ok(())
 }

@@ -6,40 +6,40 @@ use jiff::{Span, Timestamp};
 use uuid::Uuid;
 
 use super::audit::{Act, ActorArguments};
-use super::{look, open, say};
-use crate::access::keys::{NewKey, hash_key};
+use super::{open, open_read_only, print_line};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::customer::text;
+use crate::customer::model::text;
+use crate::http::api_keys::{NewKey, hash_key};
 use crate::settings::Settings;
-use crate::storage::keys::{KeyRow, insert_key, list_keys, revoke_key};
+use crate::storage::api_keys::{KeyRow, insert_key, list_keys, revoke_key};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
-    /// Make a key, and print once the URL to paste into Omnidesk
+    /// Create a key, and print the URL to paste into Omnidesk, once
     Create {
-        /// The brand that the key opens
+        /// The brand that the key is for
         #[arg(long)]
         brand: String,
         /// What the key is for
         #[arg(long, default_value = "Omnidesk")]
         label: String,
-        /// After how many days the key opens nothing any more
+        /// The key expires after this many days. Default: never
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
         expires: Option<u16>,
         #[command(flatten)]
         actor: ActorArguments,
     },
-    /// The keys, without the keys
+    /// List the keys: id, label, state and last use (never the key itself)
     List {
-        /// Only of this brand
+        /// Only this brand
         #[arg(long)]
         brand: Option<String>,
     },
-    /// Make a key open nothing, on every replica within a second
+    /// Revoke a key; takes effect on every replica within a second
     Revoke {
-        /// The id that `key list` shows
+        /// Id of the key, from `key list`
         id: Uuid,
         #[command(flatten)]
         actor: ActorArguments,
@@ -47,43 +47,43 @@ pub(super) enum KeyCommand {
 }
 
 pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Result<()> {
-    let only_looks = matches!(command, KeyCommand::List { .. });
-    let database = if only_looks { look(&settings).await? } else { open(&settings).await? };
+    let is_read_only = matches!(command, KeyCommand::List { .. });
+    let database = if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
     let now = Clock::system().now();
-    let (file, names) = (settings.file, super::names_of(&settings.brands));
-    let brands = if only_looks { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
+    let (file, names) = (settings.file, crate::cli::names_of(&settings.brands));
+    let brands = if is_read_only { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
     let find = |slug: &str| {
         brands.values().find(|brand| brand.rules.slug == slug).with_context(|| format!("there is no brand {slug} in the settings; brands: {names}"))
     };
     match command {
         KeyCommand::Create { brand, label, expires, actor } => {
             let brand = find(&brand)?;
-            let key = NewKey::generate().map_err(|_| anyhow::anyhow!("the system has no random numbers to give"))?;
+            let key = NewKey::generate().map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?;
             let expires_at = expires.map(|days| now.checked_add(Span::new().hours(24 * i64::from(days)))).transpose()?;
             let row = new_row(brand, &label, key.reveal(), now, expires_at)?;
             let act = Act { action: "create key", records: None, target: row.key_id.to_string() };
-            let begun = actor.begin(&database.pool, brand, act).await?;
+            let entry = actor.begin(&database.pool, brand, act).await?;
             insert_key(&database.pool, &row).await?;
-            begun.end("made").await?;
+            entry.end("created").await?;
             let base = if file.server.public_url.is_empty() {
                 format!("http://{}", file.server.listen)
             } else {
                 file.server.public_url.trim_end_matches('/').to_owned()
             };
-            say("Paste this into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n");
-            say(&format!("  {base}{}?{}={}\n", file.lookup.path, file.lookup.key_parameter, key.reveal()));
+            print_line("Paste this URL into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n");
+            print_line(&format!("  {base}{}?{}={}\n", file.lookup.path, file.lookup.key_parameter, key.reveal()));
             if file.server.public_url.is_empty() {
-                say("Set server.public_url to the address under which Omnidesk reaches this service, and the URL will begin with it.");
+                print_line("The URL begins with the listening address. Set server.public_url to the address that Omnidesk can reach.");
             }
-            say(&format!("Key id: {}", row.key_id));
+            print_line(&format!("Key id: {}", row.key_id));
         }
         KeyCommand::List { brand } => {
             let wanted = brand.as_deref().map(find).transpose()?.map(|brand| brand.id());
-            say(&format!("{:<38}{:<18} {:<20} {:<10}{:<22}{:<22}", "id", "brand", "label", "state", "expires", "last used"));
+            print_line(&format!("{:<38}{:<18} {:<20} {:<10}{:<22}{:<22}", "id", "brand", "label", "state", "expires", "last used"));
             for row in list_keys(&database.pool).await?.iter().filter(|row| wanted.is_none_or(|id| id == row.brand_id)) {
                 let slug = brands.get(&row.brand_id).map_or("(not in settings)", |brand| brand.rules.slug.as_str());
                 let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string());
-                say(&format!(
+                print_line(&format!(
                     "{:<38}{slug:<18} {:<20} {:<10}{:<22}{:<22}",
                     row.key_id.to_string(),
                     row.label,
@@ -94,12 +94,13 @@ pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Resu
             }
         }
         KeyCommand::Revoke { id, actor } => {
-            let row = list_keys(&database.pool).await?.into_iter().find(|row| row.key_id == id).context("there is no key with that id")?;
+            let row = list_keys(&database.pool).await?.into_iter().find(|row| row.key_id == id);
+            let row = row.context("there is no key with this id; `hookpoint key list` shows the ids")?;
             let act = Act { action: "revoke key", records: None, target: id.to_string() };
-            let begun = actor.begin_for(&database.pool, row.brand_id, act).await?;
+            let entry = actor.begin_for(&database.pool, row.brand_id, act).await?;
             let revoked = revoke_key(&database.pool, row.brand_id, id, now).await?;
-            begun.end(if revoked { "revoked" } else { "it was revoked before" }).await?;
-            say(if revoked { "The key opens nothing any more." } else { "The key was revoked before." });
+            entry.end(if revoked { "revoked" } else { "already revoked" }).await?;
+            print_line(if revoked { "The key is revoked." } else { "The key was already revoked." });
         }
     }
     database.close().await;
@@ -112,14 +113,14 @@ fn state(row: &KeyRow, now: Timestamp) -> &'static str {
     } else if row.expires_at.is_some_and(|at| at <= now) {
         "expired"
     } else {
-        "live"
+        "valid"
     }
 }
 
-/// A key as it is kept.
+/// The database row of a new key: its hash, not the key.
 pub(super) fn new_row(brand: &Brand, label: &str, key: &str, now: Timestamp, expires_at: Option<Timestamp>) -> anyhow::Result<KeyRow> {
     let plain = text::clean(label) == label && (1..=100).contains(&label.chars().count());
-    anyhow::ensure!(plain, "a label has 1 to 100 characters, none of them control characters");
+    anyhow::ensure!(plain, "--label must have 1 to 100 characters, and no control characters");
     let hash = hash_key(key.as_bytes());
     Ok(KeyRow {
         brand_id: brand.id(),

@@ -1,8 +1,8 @@
-//! What a delivery holds, without what it says of anybody.
+//! Shows a delivery's body without personal data.
 
 use serde_json::Value;
 
-/// A body as it may be shown: its shape, with the kind and length of every value in place of the value.
+/// The structure of a body: the kind and length of every value, in place of the value.
 pub(super) fn masked(body: &[u8]) -> String {
     match serde_json::from_slice::<Value>(body) {
         Ok(value) => pretty(&shape(&value)),
@@ -10,7 +10,7 @@ pub(super) fn masked(body: &[u8]) -> String {
     }
 }
 
-/// A body as it came.
+/// The whole body, with personal data.
 pub(super) fn revealed(body: &[u8]) -> String {
     serde_json::from_slice::<Value>(body).map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |value| pretty(&value))
 }
@@ -26,7 +26,7 @@ fn shape(value: &Value) -> Value {
         Value::String(text) if text.is_empty() => value.clone(),
         Value::String(text) => Value::from(format!("‹text, {}›", text.chars().count())),
         Value::Array(items) => items.iter().map(shape).collect(),
-        // Names of members are the vendor's, unless they are so odd that they may be somebody's.
+        // The vendor chooses the member names. A name with unusual characters may be personal data.
         Value::Object(members) => {
             members.iter().map(|(name, value)| (if is_name(name) { name.clone() } else { "‹name›".to_owned() }, shape(value))).collect()
         }

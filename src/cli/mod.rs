@@ -1,4 +1,4 @@
-//! The commands. Each is a thin caller: what they do is in the modules that they name.
+//! The commands. Each one reads its arguments, calls another module, and prints the result.
 
 mod accuracy;
 mod audit;
@@ -24,11 +24,11 @@ use crate::brand::BrandRules;
 use crate::settings::{Mistake, Settings};
 use crate::storage::database::{Database, PoolSize};
 
-/// Answers Omnidesk's customer lookup with one merged customer
+/// Answers Omnidesk's customer lookups with one merged customer
 #[derive(Debug, Parser)]
 #[command(name = "hookpoint", version, propagate_version = true, max_term_width = 100)]
 #[command(
-    after_help = "Start here:\n  hookpoint demo                        a brand with customers, answering on http://127.0.0.1:8080\n  hookpoint settings check              is the settings file right?\n  hookpoint key create --brand NAME     the URL to paste into Omnidesk\n\nSettings are read from --settings, $HOOKPOINT_SETTINGS, ./hookpoint.toml or /etc/hookpoint/hookpoint.toml.\nDATABASE_URL, if set, wins over the settings; without either, an embedded Postgres is used."
+    after_help = "Start here:\n  hookpoint demo                        try the service with example customers, on http://127.0.0.1:8080\n  hookpoint settings check              check the settings file\n  hookpoint key create --brand NAME     create the URL to paste into Omnidesk\n\nSettings file: --settings, else $HOOKPOINT_SETTINGS, else the first that exists of ./hookpoint.toml\nand /etc/hookpoint/hookpoint.toml.\nDatabase: DATABASE_URL, else the URL in the settings, else an embedded Postgres."
 )]
 pub struct Cli {
     /// The settings file
@@ -40,60 +40,60 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Try it: a brand with customers of four systems, answering at once
+    /// Try the service with example customers of four simulated systems
     Demo(demo::DemoArguments),
     /// Run the service
     Serve,
-    /// Bring the database's schema up to date (`serve` does this too)
+    /// Update the database schema (`serve` does this too)
     Migrate,
-    /// Look at the settings
+    /// Check the settings file
     #[command(subcommand)]
     Settings(SettingsCommand),
-    /// Look at brands
+    /// List the brands
     #[command(subcommand)]
     Brand(brand::BrandCommand),
-    /// Make, list and revoke the keys that Omnidesk uses
+    /// Create, list and revoke the API keys for Omnidesk
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// See, replay and discard what the sources sent
+    /// Show, replay and discard the webhooks that the sources sent
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
-    /// Walk through what the sources have, and see how that goes
+    /// Read data from the APIs of the sources, show the progress, or cancel a run
     #[command(subcommand)]
     Sync(sync::SyncCommand),
-    /// Ask as Omnidesk would: what would an agent get, and why?
+    /// Look up a customer in the stored data (without asking the sources), and explain the result
     Lookup(lookup::LookupArguments),
-    /// Erase a person for good, take that back, or give out everything that is held
+    /// Export or erase the data of a person, or revoke an erasure
     #[command(subcommand)]
     Customer(customer::CustomerCommand),
-    /// Cancel a customer's booking, and see who had that done
+    /// Cancel a customer's booking, or list the cancellations
     #[command(subcommand)]
     Booking(booking::BookingCommand),
-    /// See who did what with people's data, deliveries and keys
+    /// Show who did what with personal data, deliveries and keys
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Make all customers and answers anew from what the sources said; the service may go on
+    /// Compute all customers and answers again from the stored records; the service may keep running
     Rebuild(rebuild::RebuildArguments),
-    /// Measure who-is-who: false and missed merges over people whose truth is known
+    /// Measure false and missed merges of identity resolution, on generated people
     Accuracy(accuracy::AccuracyArguments),
 }
 
 #[derive(Debug, Subcommand)]
 enum SettingsCommand {
-    /// Find every mistake: file, line, key, what is wrong, what would be right
+    /// Check the settings file; prints each mistake with its line, its key and the correction
     Check,
 }
 
-/// The exit code of a mistake in settings or arguments.
+/// The exit code for a mistake in the settings or the arguments.
 const MISTAKE: u8 = 2;
 
 /// Runs one command.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     let settings = match (&cli.command, Settings::load(cli.settings.as_deref())) {
-        // The demo brings its own, and the measurement has no brand.
+        // The demo has settings of its own, and the measurement needs none.
         (Command::Demo(_) | Command::Accuracy(_), _) => None,
-        // Whoever only looks or mends needn't know the secrets of the sources.
+        // Only these commands receive webhooks, call all sources or check the secrets. The others work without secrets.
         (Command::Serve | Command::Settings(_) | Command::Sync(sync::SyncCommand::Run(_)), Ok(settings)) if !settings.missing.is_empty() => {
             return report(&settings.missing);
         }
@@ -111,8 +111,8 @@ pub fn run(cli: Cli) -> ExitCode {
             (Command::Serve, Some(settings)) => serve::run(settings).await,
             (Command::Migrate, Some(settings)) => migrate(settings).await,
             (Command::Settings(SettingsCommand::Check), Some(settings)) => {
-                settings.warnings.iter().for_each(|warning| say(&format!("Warning: {warning}.")));
-                say(&format!("The settings are right. Brands: {}.", names_of(&settings.brands)));
+                settings.warnings.iter().for_each(|warning| print_line(&format!("Warning: {warning}.")));
+                print_line(&format!("The settings are valid. Brands: {}.", names_of(&settings.brands)));
                 Ok(())
             }
             (Command::Brand(command), Some(settings)) => brand::run(command, settings).await,
@@ -140,39 +140,40 @@ fn names_of(brands: &[BrandRules]) -> String {
 
 async fn migrate(settings: Settings) -> anyhow::Result<()> {
     let database = open(&settings).await?;
-    say("The database is up to date.");
+    print_line("The database is up to date.");
     database.close().await;
     Ok(())
 }
 
-/// Opens the store for a command: beside a running service, the service's own.
+/// Opens the database for a command and updates its schema. Beside a running service, it is the service's database.
 async fn open(settings: &Settings) -> anyhow::Result<Database> {
-    // Somebody waits for it, and can end it.
+    // No statement timeout: the person who runs the command can stop it.
     let size = PoolSize { statement: None, ..settings.pool_size() };
     let database = Database::open(&settings.place, size, true).await?;
     crate::storage::migrate(&database.pool).await?;
     Ok(database)
 }
 
-/// Opens the store for a command that only looks: nothing is written, and the schema stays as it is.
-async fn look(settings: &Settings) -> anyhow::Result<Database> {
+/// Opens the database for a command that only reads. It does not update the schema.
+async fn open_read_only(settings: &Settings) -> anyhow::Result<Database> {
     let size = PoolSize { statement: None, ..settings.pool_size() };
     Ok(Database::open(&settings.place, size, true).await?)
 }
 
-/// Prints a line of the answer to a command.
-fn say(text: &str) {
+/// Prints a line of a command's output.
+fn print_line(text: &str) {
     use std::io::Write;
-    // A closed pipe (`| head`) is the reader's business.
+    // The reader may close the pipe early (`| head`). That is no error.
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// What sources said, as a line of text: nothing in it may command the terminal, or turn what stands there round.
+/// Text of a source, made safe to print: replaces control characters, and characters that change the text direction.
 fn plain(text: &str) -> String {
     text.replace(commands, "\u{fffd}")
 }
 
-/// JSON of what sources said: what may command the terminal is escaped, and means the same to whoever reads it as JSON.
+/// JSON with text of a source, made safe to print: escapes the characters that could control the terminal. As JSON, it
+/// means the same.
 fn plain_json(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
@@ -185,18 +186,18 @@ fn plain_json(text: &str) -> String {
     plain
 }
 
-/// Control characters, and those that turn the direction of what follows.
+/// Whether a character can control the terminal: control characters, and those that change the text direction.
 fn commands(c: char) -> bool {
     c.is_control() || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-#[expect(clippy::print_stderr, reason = "the answer to a command")]
+#[expect(clippy::print_stderr, reason = "the output of a command")]
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("hookpoint: {error}");
     ExitCode::FAILURE
 }
 
-#[expect(clippy::print_stderr, reason = "the answer to a command")]
+#[expect(clippy::print_stderr, reason = "the output of a command")]
 fn report(mistakes: &[Mistake]) -> ExitCode {
     for mistake in mistakes {
         eprintln!("{mistake}");

@@ -5,9 +5,9 @@ use std::io::IsTerminal;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{open, say};
+use super::{open, print_line};
 use crate::app::open_brands;
-use crate::collect::rebuild::rebuild;
+use crate::ingest::rebuild::rebuild;
 use crate::settings::Settings;
 
 #[derive(Debug, Args)]
@@ -18,7 +18,7 @@ pub(super) struct RebuildArguments {
 }
 
 pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyhow::Result<()> {
-    let names = super::names_of(&settings.brands);
+    let names = crate::cli::names_of(&settings.brands);
     let database = open(&settings).await?;
     let brands = open_brands(&database, settings.brands).await?;
     let mut wanted: Vec<_> = brands.values().filter(|brand| arguments.brand.as_ref().is_none_or(|slug| *slug == brand.rules.slug)).collect();
@@ -30,22 +30,22 @@ pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyh
         let made = rebuild(&database.pool, brand, &mut |progress| {
             bar.set_length(progress.total.max(progress.done));
             bar.set_position(progress.done);
-            // Where nobody watches, a line for every tenth.
+            // Without a terminal, print a line after each 10 %.
             let tenth = progress.done.saturating_mul(10).checked_div(progress.total).unwrap_or_default();
             if bar.is_hidden() && tenth > lines {
                 lines = tenth;
-                say(&format!("{}: {} of {} records", brand.rules.slug, progress.done, progress.total));
+                print_line(&format!("{}: {} of {} records", brand.rules.slug, progress.done, progress.total));
             }
         })
         .await?;
         bar.finish_and_clear();
-        say(&format!("{}: {} records looked at, {} customers are new or different.", brand.rules.slug, made.done, made.customers));
+        print_line(&format!("{}: {} records processed, {} customers new or changed.", brand.rules.slug, made.done, made.customers));
     }
     database.close().await;
     Ok(())
 }
 
-/// A bar that shows how many of some things are done, where somebody watches.
+/// A progress bar; hidden if there is no terminal.
 pub(super) fn bar(name: &str, things: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

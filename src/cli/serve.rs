@@ -20,17 +20,17 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let application = tokio::select! {
         started = starting => started?,
         () = shutdown.received() => {
-            tracing::info!("ending before it was ready");
+            tracing::info!("stopped before the service was ready");
             return Ok(());
         }
     };
     for warning in &warnings {
-        tracing::warn!(%warning, "a secret may not be what was meant");
+        tracing::warn!(%warning, "a secret in the settings may be wrong");
     }
-    until_told_to_end(application, &mut shutdown).await
+    run_until_signal(application, &mut shutdown).await
 }
 
-/// SIGTERM or SIGINT, heard from when this is made.
+/// Receives SIGTERM and SIGINT, from the moment when it is created.
 pub(super) struct ShutdownSignal {
     terminate: Signal,
     interrupt: Signal,
@@ -41,7 +41,7 @@ impl ShutdownSignal {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Completes when one of them comes.
+    /// Completes when one of the signals arrives.
     pub(super) async fn received(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -50,12 +50,12 @@ impl ShutdownSignal {
     }
 }
 
-/// Waits until it is told to end, then finishes the requests in flight.
-pub(super) async fn until_told_to_end(mut application: Application, shutdown: &mut ShutdownSignal) -> anyhow::Result<()> {
+/// Runs the service until a signal arrives, then finishes the requests in flight.
+pub(super) async fn run_until_signal(mut application: Application, shutdown: &mut ShutdownSignal) -> anyhow::Result<()> {
     let (address, metrics) = (application.address, application.metrics_address.map(|address| address.to_string()));
     let readiness = application.readiness();
     let mut is_ready = false;
-    let told = loop {
+    let by_signal = loop {
         tokio::select! {
             () = shutdown.received() => break true,
             () = application.ended() => break false,
@@ -65,7 +65,7 @@ pub(super) async fn until_told_to_end(mut application: Application, shutdown: &m
             }
         }
     };
-    tracing::info!("ending: requests in flight are finished first");
+    tracing::info!("shutting down; finishing requests in flight");
     application.stop().await;
-    if told { Ok(()) } else { anyhow::bail!("the server ended by itself") }
+    if by_signal { Ok(()) } else { anyhow::bail!("the HTTP server stopped unexpectedly") }
 }

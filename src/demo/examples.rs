@@ -1,4 +1,4 @@
-//! One webhook of each source, for a new user to send: each changes what an agent sees of the same person.
+//! One example webhook of each source for a new user to send. All change the same customer.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,17 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::vendor::{Request, Secrets};
-use crate::customer::kind::Source;
+use super::webhook_signer::{Request, Secrets};
+use crate::customer::model::source::Source;
 
-/// Whom they are about.
+/// The address of the customer.
 pub const EMAIL: &str = "nova@example.org";
 
-/// What she booked, as it was recorded: a webhook only says that something was booked, and where to ask.
+/// The recorded booking. A webhook of this source only says that something was booked, and gives the URL with the
+/// details.
 const BOOKING: &str = "61c18cf515e22a061cf589b1*1796896800000*1796900400000";
 
-/// The webhooks, signed now. `syncaroo` is where that one's API is.
+/// The webhooks, signed with the current time. `syncaroo` is the base URL of Syncaroo's API.
 #[must_use]
 pub fn examples(secrets: &Secrets, syncaroo: &str, now: Timestamp) -> Vec<(Source, Request)> {
     let at = now.strftime("%FT%TZ").to_string();

@@ -1,37 +1,37 @@
-//! A believable brand: some dozens of customers with every difficulty in it, as recorded deliveries of four systems.
+//! The demo brand: some dozens of customers with every difficulty, as recorded deliveries of four systems.
 
 pub mod accuracy;
-pub mod aftermath;
+pub mod background_activity;
 pub mod examples;
-pub mod life;
+pub mod http_post;
 pub mod population;
-pub mod post;
-pub mod story;
+pub mod recorded_deliveries;
+pub mod seed;
 pub mod systems;
-pub mod vendor;
+pub mod webhook_signer;
 
 use std::path::Path;
 
+use self::systems::Systems;
+use self::webhook_signer::Secrets;
 use crate::brand::BrandRules;
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
 use crate::settings::{Mistake, Settings};
-use systems::Systems;
-use vendor::Secrets;
 
 /// The demo brand's settings.
 pub const SETTINGS: &str = include_str!("settings.toml");
 
-/// How the demo's systems are called; where they are stands in angle brackets.
+/// Settings of the demo's systems. Angle brackets mark the places of their URLs.
 const ACCOUNTS: &str = include_str!("accounts.toml");
 
-/// The settings of the demo's brand with its accounts at running systems, as a file would have them.
+/// The demo brand's settings, with the URLs of running systems, as in a settings file.
 #[must_use]
 pub fn connected(systems: &Systems) -> String {
     let text = format!("{SETTINGS}{ACCOUNTS}").replace("<syncaroo tokens>", &systems.token_url(Source::Syncaroo));
     Source::ALL.into_iter().fold(text, |text, source| text.replace(&format!("<{source}>"), &systems.base_url(source)))
 }
 
-/// The settings of the demo, with the brand's rules.
+/// The demo's settings, parsed, with the brand's rules.
 ///
 /// # Errors
 /// Never, unless the demo's own settings are wrong.

@@ -1,8 +1,8 @@
-//! Answers remembered as bytes.
+//! The cache of rendered answers.
 //!
-//! An entry is keyed by a keyed hash, so that a notification can name it without naming anybody. It is fresh for a while
-//! and stays for longer, to be served when the store is away. Everything of a brand, or everything at all, can be made to
-//! count as expired at once, by raising an epoch.
+//! The key of an entry is a keyed hash, so a notification can name it without personal data. An entry is fresh for a
+//! while. After that it stays, to be returned while Postgres is unavailable. Increasing a generation makes all entries
+//! of a brand, or all entries, count as expired.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,52 +13,52 @@ use moka::sync::Cache;
 
 use crate::storage::invalidation::{Invalidation, LookupHash};
 
-/// Whose, and what was asked.
+/// The brand id, and the hash of the lookup.
 pub type CacheKey = (i32, LookupHash);
 
-/// A remembered answer.
+/// A cached answer.
 #[derive(Clone)]
 pub struct Entry {
     /// The response body.
     pub body: Bytes,
-    /// Whether anybody was found.
+    /// Whether the lookup found a customer.
     pub found: bool,
     stored_at: Instant,
-    epoch: Epoch,
+    generation: CacheGeneration,
 }
 
-/// How often everything expired, of the service and of the brand.
+/// The number of expirations of all entries, and of all entries of the brand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Epoch(u64, u64);
+pub struct CacheGeneration(u64, u64);
 
-/// How much is remembered, and for how long.
+/// The limits of size and time.
 #[derive(Debug, Clone, Copy)]
 pub struct CacheLimits {
-    /// Bytes of bodies and overhead.
+    /// The most bytes, with overhead.
     pub bytes: u64,
-    /// For how long an answer about somebody is fresh.
+    /// How long an answer with a customer is fresh.
     pub fresh: Duration,
-    /// For how long "nobody" is fresh.
-    pub unknown_fresh: Duration,
-    /// For how long after that an answer may be served while the store is away.
+    /// How long an answer without a customer is fresh.
+    pub negative_fresh: Duration,
+    /// How long an expired answer may still be returned while Postgres is unavailable.
     pub stale: Duration,
 }
 
-/// Remembered answers of all brands.
+/// The cached answers of all brands.
 pub struct AnswerCache {
     entries: Cache<CacheKey, Entry>,
     limits: CacheLimits,
-    // Raised when everything must count as expired.
-    epoch: AtomicU64,
-    brand_epochs: HashMap<i32, AtomicU64>,
-    // True while notifications can't be trusted to arrive.
-    deaf: AtomicBool,
+    // Increased when all entries must count as expired.
+    generation: AtomicU64,
+    brand_generations: HashMap<i32, AtomicU64>,
+    // True while the change listener is disconnected.
+    listener_disconnected: AtomicBool,
 }
 
-/// What an entry costs besides its body: key, pointers, bookkeeping.
+/// The memory of an entry besides its body: key, pointers, bookkeeping.
 const OVERHEAD: usize = 400;
 
-/// What an entry costs. Allocators round up, by an eighth at most.
+/// The memory of an entry. Allocators round up by at most an eighth.
 fn weight(body: usize) -> u32 {
     u32::try_from(body.saturating_add(body / 8).saturating_add(OVERHEAD)).unwrap_or(u32::MAX)
 }
@@ -75,71 +75,71 @@ impl AnswerCache {
         Self {
             entries,
             limits,
-            epoch: AtomicU64::new(0),
-            brand_epochs: brands.map(|brand| (brand, AtomicU64::new(0))).collect(),
-            deaf: AtomicBool::new(true),
+            generation: AtomicU64::new(0),
+            brand_generations: brands.map(|brand| (brand, AtomicU64::new(0))).collect(),
+            listener_disconnected: AtomicBool::new(true),
         }
     }
 
-    /// A fresh answer.
+    /// Returns a fresh answer.
     #[must_use]
     pub fn fresh(&self, key: &CacheKey) -> Option<Entry> {
         self.entries.get(key).filter(|entry| {
-            let fresh_for = if entry.found { self.limits.fresh } else { self.limits.unknown_fresh };
-            entry.stored_at.elapsed() < fresh_for && !self.deaf.load(Ordering::Relaxed) && entry.epoch == self.epoch(key.0)
+            let fresh_for = if entry.found { self.limits.fresh } else { self.limits.negative_fresh };
+            entry.stored_at.elapsed() < fresh_for && !self.listener_disconnected.load(Ordering::Relaxed) && entry.generation == self.generation(key.0)
         })
     }
 
-    /// An answer to serve while the store is away.
+    /// Returns an answer that may be used while Postgres is unavailable, fresh or expired.
     #[must_use]
     pub fn stale(&self, key: &CacheKey) -> Option<Entry> {
         self.entries.get(key).filter(|entry| entry.stored_at.elapsed() < self.limits.fresh + self.limits.stale)
     }
 
-    /// The epoch of a brand: an answer that was asked for in an older one is not remembered.
+    /// The current generation of a brand. An answer that was queried in an older generation must not be cached.
     #[must_use]
-    pub fn epoch(&self, brand_id: i32) -> Epoch {
-        let of_brand = self.brand_epochs.get(&brand_id).map_or(0, |epoch| epoch.load(Ordering::SeqCst));
-        Epoch(self.epoch.load(Ordering::SeqCst), of_brand)
+    pub fn generation(&self, brand_id: i32) -> CacheGeneration {
+        let of_brand = self.brand_generations.get(&brand_id).map_or(0, |generation| generation.load(Ordering::SeqCst));
+        CacheGeneration(self.generation.load(Ordering::SeqCst), of_brand)
     }
 
-    /// Remembers an answer that was asked for in an epoch.
-    pub fn store(&self, key: CacheKey, body: Bytes, found: bool, epoch: Epoch) {
-        self.entries.insert(key, Entry { body, found, stored_at: Instant::now(), epoch });
+    /// Stores an answer that was queried in a generation.
+    pub fn store(&self, key: CacheKey, body: Bytes, found: bool, generation: CacheGeneration) {
+        self.entries.insert(key, Entry { body, found, stored_at: Instant::now(), generation });
     }
 
-    /// Forgets what changed.
+    /// Removes the entries that a notification names, or expires all entries of a brand.
     pub fn invalidate(&self, invalidation: &Invalidation) {
         match &invalidation.hashes {
             Some(hashes) => hashes.iter().for_each(|hash| self.entries.invalidate(&(invalidation.brand_id, *hash))),
             None => {
-                if let Some(epoch) = self.brand_epochs.get(&invalidation.brand_id) {
-                    epoch.fetch_add(1, Ordering::SeqCst);
+                if let Some(generation) = self.brand_generations.get(&invalidation.brand_id) {
+                    generation.fetch_add(1, Ordering::SeqCst);
                 }
             }
         }
     }
 
-    /// Says whether notifications arrive. While they don't, and for everything from before they did again, entries count
-    /// as expired.
-    pub fn set_deaf(&self, deaf: bool) {
-        if !deaf && self.deaf.load(Ordering::SeqCst) {
-            // First, so that nothing remembered meanwhile is fresh for a moment.
-            self.epoch.fetch_add(1, Ordering::SeqCst);
+    /// Records whether the change listener is connected. While it is not, all entries count as expired. After it
+    /// connects again, entries from before still count as expired.
+    pub fn set_listener_disconnected(&self, listener_disconnected: bool) {
+        if !listener_disconnected && self.listener_disconnected.load(Ordering::SeqCst) {
+            // This comes first, so that no entry from that time is fresh for a moment.
+            self.generation.fetch_add(1, Ordering::SeqCst);
         }
-        self.deaf.store(deaf, Ordering::SeqCst);
+        self.listener_disconnected.store(listener_disconnected, Ordering::SeqCst);
     }
 
-    /// Whether notifications can't be trusted to arrive.
+    /// Whether the change listener is disconnected.
     #[must_use]
-    pub fn is_deaf(&self) -> bool {
-        self.deaf.load(Ordering::Relaxed)
+    pub fn is_listener_disconnected(&self) -> bool {
+        self.listener_disconnected.load(Ordering::Relaxed)
     }
 
-    /// How much is remembered: entries and bytes.
+    /// The size of the cache: entries and bytes.
     #[must_use]
     pub fn size(&self) -> (u64, u64) {
-        // What was added or evicted last isn't counted before.
+        // Recent inserts and evictions are counted only after this.
         self.entries.run_pending_tasks();
         (self.entries.entry_count(), self.entries.weighted_size())
     }
@@ -155,13 +155,13 @@ mod tests {
 
     fn cache(bytes: u64) -> AnswerCache {
         let hour = Duration::from_secs(3_600);
-        let cache = AnswerCache::new(CacheLimits { bytes, fresh: hour, unknown_fresh: hour, stale: hour }, [1, 2].into_iter());
-        cache.set_deaf(false);
+        let cache = AnswerCache::new(CacheLimits { bytes, fresh: hour, negative_fresh: hour, stale: hour }, [1, 2].into_iter());
+        cache.set_listener_disconnected(false);
         cache
     }
 
     fn store(cache: &AnswerCache, n: u32) {
-        cache.store(key(n), Bytes::from(vec![b'x'; 3_000]), true, cache.epoch(1));
+        cache.store(key(n), Bytes::from(vec![b'x'; 3_000]), true, cache.generation(1));
     }
 
     #[test]
@@ -180,15 +180,15 @@ mod tests {
         assert!(cache.fresh(&key(0)).is_none() && cache.stale(&key(0)).is_none() && cache.fresh(&key(1)).is_some());
         cache.invalidate(&Invalidation { brand_id: 2, hashes: None });
         assert!(cache.fresh(&key(1)).is_some(), "another brand's change");
-        let asked_before = cache.epoch(1);
+        let asked_before = cache.generation(1);
         cache.invalidate(&Invalidation { brand_id: 1, hashes: None });
         assert!(cache.fresh(&key(1)).is_none() && cache.stale(&key(1)).is_some());
         cache.store(key(2), Bytes::from_static(b"[]"), false, asked_before);
-        assert!(cache.fresh(&key(2)).is_none(), "it was asked for before everything expired");
+        assert!(cache.fresh(&key(2)).is_none(), "it was queried before all entries expired");
         store(&cache, 1);
-        cache.set_deaf(true);
-        assert!(cache.fresh(&key(1)).is_none() && cache.stale(&key(1)).is_some(), "nothing is trusted while deaf");
-        cache.set_deaf(false);
+        cache.set_listener_disconnected(true);
+        assert!(cache.fresh(&key(1)).is_none() && cache.stale(&key(1)).is_some(), "nothing is fresh while the listener is disconnected");
+        cache.set_listener_disconnected(false);
         assert!(cache.fresh(&key(1)).is_none(), "something may have been missed");
     }
 }

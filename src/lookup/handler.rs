@@ -1,4 +1,4 @@
-//! The lookup's way through: networks, query, key, limit, parse, cache, store.
+//! Handles a lookup: networks, query, key, limits, parsing, cache, Postgres, sources.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,68 +8,68 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::cache::{AnswerCache, CacheKey};
-use super::flight::{Crashed, Flights, Landed};
-use super::live::ReadThrough;
+use super::coalescing::{LookupCoalescer, LookupFailed, LookupResult};
 use super::query::{Query, Question};
-use crate::access::keys::{Keyring, LiveKey};
-use crate::access::limits::WrongKeys;
-use crate::access::network::{Caller, Proxies};
+use super::read_through::ReadThrough;
 use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::problem::Problem;
+use crate::http::api_keys::{ApiKeyCache, LiveKey};
+use crate::http::client_ip::{Caller, Proxies};
+use crate::http::problem::Problem;
+use crate::http::rate_limits::WrongKeys;
 use crate::storage::invalidation::{Invalidation, LookupHash};
 
-/// What a lookup needs.
-pub struct Hookpoint {
+/// The state of the lookup handler.
+pub struct LookupService {
     /// Networks that may use the service.
-    pub allow: Vec<ipnet::IpNet>,
-    /// Who is believed about callers' addresses.
+    pub allowed_networks: Vec<ipnet::IpNet>,
+    /// The proxies that are trusted to name the caller's address.
     pub proxies: Proxies,
-    /// The name of the key's parameter.
+    /// The name of the query parameter with the API key.
     pub key_parameter: String,
-    /// Whether too many misses are refused.
-    pub refuse_misses: bool,
-    /// Live keys.
-    pub keyring: Arc<Keyring>,
-    /// Wrong keys, by network.
+    /// Whether a key is rejected after too many lookups that found nobody.
+    pub enforce_not_found_limit: bool,
+    /// The valid API keys.
+    pub api_keys: Arc<ApiKeyCache>,
+    /// The counter of wrong keys by network.
     pub wrong_keys: WrongKeys,
-    /// Remembered answers.
+    /// The cached answers.
     pub cache: Arc<AnswerCache>,
-    /// The way to the store.
-    pub flights: Arc<Flights>,
-    /// The way to the sources.
+    /// Sends lookups to Postgres.
+    pub coalescer: Arc<LookupCoalescer>,
+    /// Asks sources.
     pub live: Arc<ReadThrough>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }
 
-/// What a request's log line says about a lookup.
+/// The lookup fields in the log line of a request.
 #[derive(Debug, Clone)]
 pub struct LookupTrace {
-    /// The brand that the key opened.
+    /// The brand of the key, if the key is valid.
     pub brand: Option<Arc<Brand>>,
-    /// What the cache had.
+    /// The result of the cache.
     pub cache: Outcome,
 }
 
-/// What the cache had for a lookup.
+/// The result of the cache for a lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// A fresh answer.
+    /// A fresh cached answer was returned.
     Hit,
-    /// Nothing fresh: the store was asked.
+    /// There was no fresh answer, so Postgres was queried.
     Miss,
-    /// An old answer, which was given because the store had none.
+    /// An expired answer was returned, because Postgres had none in time.
     Stale,
-    /// It didn't come that far.
+    /// The request was rejected before the cache was read.
     None,
 }
 
 impl Outcome {
-    /// How many there are.
+    /// The number of results.
     pub const COUNT: usize = 4;
 
-    /// Its name.
+    /// The name in logs and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl Outcome {
         }
     }
 
-    /// Its place among all.
+    /// The position in arrays with one element for each result.
     #[must_use]
     pub const fn index(self) -> usize {
         match self {
@@ -95,33 +95,33 @@ impl Outcome {
 /// Answers a lookup.
 ///
 /// # Errors
-/// Every [`Problem`] of the contract.
-pub async fn lookup(request: HttpRequest, hookpoint: Data<Hookpoint>) -> Result<HttpResponse, Problem> {
+/// Every [`Problem`] that can answer a lookup.
+pub async fn lookup(request: HttpRequest, lookup_service: Data<LookupService>) -> Result<HttpResponse, Problem> {
     let mut trace = LookupTrace { brand: None, cache: Outcome::None };
-    let answered = hookpoint.answer(&request, &mut trace).await;
+    let answered = lookup_service.answer(&request, &mut trace).await;
     request.extensions_mut().insert(trace);
     answered.map(|body| HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8")).body(body))
 }
 
-impl Hookpoint {
+impl LookupService {
     async fn answer(&self, request: &HttpRequest, trace: &mut LookupTrace) -> Result<Bytes, Problem> {
         let caller = self.caller(request)?;
         let query = Query::split(request.query_string(), &self.key_parameter)?;
         let key = self.live_key(&query, caller)?;
         trace.brand = Some(Arc::clone(&key.brand));
-        if !caller.is_allowed(&key.brand.rules.allow) {
+        if !caller.is_allowed(&key.brand.rules.allowed_networks) {
             return Err(Problem::BrandNetworkForbidden);
         }
-        key.limits.take_lookup().map_err(Problem::TooManyRequests)?;
+        key.limits.check_lookup().map_err(Problem::TooManyRequests)?;
         let (brand_id, secret) = (key.brand.id(), &key.brand.row.secret);
         let asked = query.asked()?;
-        // Only canonical forms are remembered: what is found as it was sent has been validated before.
+        // Only canonical forms are cached. So a value that is found as it was sent was validated before.
         let hash = |(kind, text): (&str, &str)| (brand_id, LookupHash::new(secret, kind, text));
         let as_sent = hash(asked.parts());
         if let Some(entry) = self.cache.fresh(&as_sent)
             && !self.live.is_under_way(&as_sent)
         {
-            return self.remembered(&key, entry.found, entry.body, trace);
+            return self.cached(&key, entry.found, entry.body, trace);
         }
         let question = asked.validate()?;
         let canonical = hash(question.parts());
@@ -129,78 +129,79 @@ impl Hookpoint {
             && let Some(entry) = self.cache.fresh(&canonical)
             && !self.live.is_under_way(&canonical)
         {
-            return self.remembered(&key, entry.found, entry.body, trace);
+            return self.cached(&key, entry.found, entry.body, trace);
         }
         trace.cache = Outcome::Miss;
-        let has_old = self.cache.stale(&canonical).is_some();
-        match self.ask(canonical, &key.brand, question, has_old).await {
-            Ok(landed) => self.count_miss(&key, landed.found).map(|()| landed.body),
-            Err(crashed) => match self.cache.stale(&canonical) {
+        let has_stale = self.cache.stale(&canonical).is_some();
+        match self.ask(canonical, &key.brand, question, has_stale).await {
+            Ok(result) => self.count_not_found(&key, result.found).map(|()| result.body),
+            Err(error) => match self.cache.stale(&canonical) {
                 Some(entry) => {
                     trace.cache = Outcome::Stale;
-                    self.count_miss(&key, entry.found).map(|()| entry.body)
+                    self.count_not_found(&key, entry.found).map(|()| entry.body)
                 }
-                None => Err(match crashed {
-                    Crashed::Failed => Problem::LookupFailed,
-                    Crashed::Overloaded => Problem::Overloaded,
-                    Crashed::ShuttingDown => Problem::ShuttingDown,
+                None => Err(match error {
+                    LookupFailed::Failed => Problem::LookupFailed,
+                    LookupFailed::Overloaded => Problem::Overloaded,
+                    LookupFailed::ShuttingDown => Problem::ShuttingDown,
                 }),
             },
         }
     }
 
-    /// What the store knows; after the sources were asked that may know more, as far as there is time.
-    async fn ask(&self, key: CacheKey, brand: &Arc<Brand>, question: Question, has_old: bool) -> Result<Landed, Crashed> {
-        let begun = Instant::now();
+    /// Queries Postgres. If sources may have more data, asks them within the deadline, and queries Postgres again if
+    /// they sent any.
+    async fn ask(&self, key: CacheKey, brand: &Arc<Brand>, question: Question, has_stale: bool) -> Result<LookupResult, LookupFailed> {
+        let started_at = Instant::now();
         if !brand.rules.asks_live() {
-            return self.flights.ask(key, brand, question, has_old).await;
+            return self.coalescer.ask(key, brand, question, has_stale).await;
         }
-        let landed = self.flights.ask(key, brand, question.clone(), has_old).await?;
-        let learned = self.live.ask(key, brand, &question, &landed, begun).await;
-        // Who asked before what is new was stored must not be joined.
-        let forget = || self.flights.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) });
-        let landed = if learned.is_news {
+        let result = self.coalescer.ask(key, brand, question.clone(), has_stale).await?;
+        let searched = self.live.ask(key, brand, &question, &result, started_at).await;
+        // Later requests must not join a lookup that started before the new data was stored.
+        let forget = || self.coalescer.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) });
+        let result = if searched.has_changed {
             forget();
-            self.flights.ask(key, brand, question, has_old).await.unwrap_or(landed)
+            self.coalescer.ask(key, brand, question, has_stale).await.unwrap_or(result)
         } else {
-            landed
+            result
         };
-        if learned.is_partial && !landed.found {
-            // Somebody may be known there: the next lookup is to ask again.
+        if searched.is_incomplete && !result.found {
+            // A source that was not asked may know the person, so "nobody" must not stay cached.
             forget();
         }
-        Ok(landed)
+        Ok(result)
     }
 
     fn caller(&self, request: &HttpRequest) -> Result<Caller, Problem> {
         let peer = request.peer_addr().ok_or(Problem::NetworkForbidden)?;
         let caller = self.proxies.caller(peer.ip(), request.headers());
-        if caller.is_allowed(&self.allow) { Ok(caller) } else { Err(Problem::NetworkForbidden) }
+        if caller.is_allowed(&self.allowed_networks) { Ok(caller) } else { Err(Problem::NetworkForbidden) }
     }
 
     fn live_key(&self, query: &Query<'_>, caller: Caller) -> Result<Arc<LiveKey>, Problem> {
         let key = query.key()?;
-        self.keyring.authenticate(&key, self.clock.now()).ok_or_else(|| match self.wrong_keys.take(caller.for_limits()) {
+        self.api_keys.authenticate(&key, self.clock.now()).ok_or_else(|| match self.wrong_keys.take(caller.for_limits()) {
             Ok(()) => Problem::KeyUnknown,
             Err(seconds) => Problem::TooManyWrongKeys(seconds),
         })
     }
 
-    fn remembered(&self, key: &LiveKey, found: bool, body: Bytes, trace: &mut LookupTrace) -> Result<Bytes, Problem> {
+    fn cached(&self, key: &LiveKey, found: bool, body: Bytes, trace: &mut LookupTrace) -> Result<Bytes, Problem> {
         trace.cache = Outcome::Hit;
-        self.count_miss(key, found).map(|()| body)
+        self.count_not_found(key, found).map(|()| body)
     }
 
-    /// Somebody who asks for many unknown people may be trying numbers.
-    fn count_miss(&self, key: &LiveKey, found: bool) -> Result<(), Problem> {
+    /// Counts a lookup that found nobody. Many of them may mean that the caller tries numbers.
+    fn count_not_found(&self, key: &LiveKey, found: bool) -> Result<(), Problem> {
         if found {
             return Ok(());
         }
-        key.counters.misses.increment(1);
-        match key.limits.take_miss() {
-            Err(seconds) if self.refuse_misses => Err(Problem::TooManyMisses(seconds)),
+        key.counters.not_found.increment(1);
+        match key.limits.check_not_found() {
+            Err(seconds) if self.enforce_not_found_limit => Err(Problem::TooManyMisses(seconds)),
             Err(_) => {
-                key.counters.miss_alarms.increment(1);
+                key.counters.not_found_alarms.increment(1);
                 Ok(())
             }
             Ok(()) => Ok(()),

@@ -1,13 +1,13 @@
-//! The query string, strictly: what is not documented to work is refused before anything is asked.
+//! Parses the query string strictly. A request that does not follow the documentation is rejected before any query.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::customer::email::Email;
-use crate::customer::identifier::{Identifier, IdentifierKind};
-use crate::customer::phone::Phone;
-use crate::customer::text::canonical_id;
-use crate::problem::Problem;
+use crate::customer::model::email::Email;
+use crate::customer::model::identifier::{Identifier, IdentifierKind};
+use crate::customer::model::phone::Phone;
+use crate::customer::model::text::canonical_id;
+use crate::http::problem::Problem;
 
 /// The longest query string, in bytes.
 pub const MAX_QUERY: usize = 4_096;
@@ -15,7 +15,7 @@ pub const MAX_QUERY: usize = 4_096;
 /// The longest `primaryID`, in characters.
 const MAX_PRIMARY_ID: usize = 128;
 
-/// A query, split but not looked into: the key is checked first.
+/// A query string, split into parameters but not validated. The key is checked before that.
 #[derive(Default)]
 pub struct Query<'a> {
     key: Seen<'a>,
@@ -24,7 +24,7 @@ pub struct Query<'a> {
     primary_id: Seen<'a>,
 }
 
-/// A parameter's value, as it was sent.
+/// The value of a parameter, as it was sent.
 #[derive(Clone, Copy, Default)]
 enum Seen<'a> {
     #[default]
@@ -42,12 +42,12 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Whom a lookup asks for.
+/// The person that a lookup asks for.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Question {
-    /// Who has this address?
+    /// The customers with this address.
     Address(Identifier),
-    /// Whose id is this?
+    /// The customer with this id.
     Id(String),
 }
 
@@ -58,7 +58,7 @@ impl fmt::Debug for Question {
 }
 
 impl Question {
-    /// The address, if it asks for one.
+    /// The address, unless the lookup is by id.
     #[must_use]
     pub const fn address(&self) -> Option<&Identifier> {
         match self {
@@ -67,7 +67,7 @@ impl Question {
         }
     }
 
-    /// The words that are hashed for the cache.
+    /// The kind and the value that are hashed for the cache.
     #[must_use]
     pub fn parts(&self) -> (&'static str, &str) {
         match self {
@@ -77,25 +77,25 @@ impl Question {
     }
 }
 
-/// A question as it was sent, decoded: if it is in the cache, it has been validated before.
+/// A lookup as it was sent, decoded but not validated. If it is in the cache, it was validated before.
 #[derive(PartialEq, Eq)]
-pub struct Asked<'a> {
-    kind: AskedKind,
+pub struct LookupQuery<'a> {
+    kind: LookupQueryKind,
     text: Cow<'a, str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AskedKind {
+enum LookupQueryKind {
     Phone,
     Email,
     Id,
 }
 
 impl<'a> Query<'a> {
-    /// Splits a query string. Parameters that nobody documented are ignored, and so is `ticketID`.
+    /// Splits a query string. It ignores parameters that are not documented, and `ticketID`.
     ///
     /// # Errors
-    /// When it is too long.
+    /// When the query string is too long.
     pub fn split(query: &'a str, key_parameter: &str) -> Result<Self, Problem> {
         if query.len() > MAX_QUERY {
             return Err(Problem::QueryTooLong);
@@ -115,10 +115,10 @@ impl<'a> Query<'a> {
         Ok(split)
     }
 
-    /// The key's bytes, whatever they are.
+    /// The bytes of the API key.
     ///
     /// # Errors
-    /// When there is none, or more than one, or an empty one.
+    /// When the key is missing, repeated or empty.
     pub fn key(&self) -> Result<Cow<'a, [u8]>, Problem> {
         match self.key {
             Seen::Once(key) if key.contains('+') => Ok(percent_encoding::percent_decode_str(&key.replace('+', " ")).collect::<Vec<u8>>().into()),
@@ -127,55 +127,57 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// What was asked, not validated yet.
+    /// The lookup, before its validation.
     ///
     /// # Errors
     /// When parameters are missing, repeated, empty, or of both forms.
-    pub fn asked(&self) -> Result<Asked<'a>, Problem> {
+    pub fn asked(&self) -> Result<LookupQuery<'a>, Problem> {
         use Seen::{Never, Often, Once};
         match (self.channel, self.address, self.primary_id) {
             (Never, Never, Never) => Err(Problem::ParameterMissing),
-            (Never, Never, Once(id)) => Ok(Asked { kind: AskedKind::Id, text: text(id, Problem::PrimaryIdMalformed)? }),
+            (Never, Never, Once(id)) => Ok(LookupQuery { kind: LookupQueryKind::Id, text: text(id, Problem::PrimaryIdMalformed)? }),
             (Never, Never, Often) => Err(Problem::ParameterRepeated),
             (_, _, Once(_) | Often) => Err(Problem::BothForms),
             (Often, _, Never) | (_, Often, Never) => Err(Problem::ParameterRepeated),
             (Never, _, Never) | (_, Never, Never) => Err(Problem::ParameterMissing),
             (Once(channel), Once(address), Never) => match text(channel, Problem::ChannelUnknown)?.as_ref() {
-                "phoneNumber" => Ok(Asked { kind: AskedKind::Phone, text: text(address, Problem::PhoneMalformed)? }),
-                "email" => Ok(Asked { kind: AskedKind::Email, text: text(address, Problem::EmailMalformed)? }),
+                "phoneNumber" => Ok(LookupQuery { kind: LookupQueryKind::Phone, text: text(address, Problem::PhoneMalformed)? }),
+                "email" => Ok(LookupQuery { kind: LookupQueryKind::Email, text: text(address, Problem::EmailMalformed)? }),
                 _ => Err(Problem::ChannelUnknown),
             },
         }
     }
 }
 
-impl Asked<'_> {
-    /// The words that would be hashed for the cache if this is the canonical form.
+impl LookupQuery<'_> {
+    /// The kind and the value that are hashed for the cache if this is the canonical form.
     #[must_use]
     pub fn parts(&self) -> (&'static str, &str) {
         let kind = match self.kind {
-            AskedKind::Phone => IdentifierKind::Phone.as_str(),
-            AskedKind::Email => IdentifierKind::Email.as_str(),
-            AskedKind::Id => "id",
+            LookupQueryKind::Phone => IdentifierKind::Phone.as_str(),
+            LookupQueryKind::Email => IdentifierKind::Email.as_str(),
+            LookupQueryKind::Id => "id",
         };
         (kind, &self.text)
     }
 
-    /// Validates what was asked.
+    /// Validates the lookup.
     ///
     /// # Errors
-    /// When it is malformed, or a template that nobody filled in.
+    /// When the value is malformed, or a template that was not filled in.
     pub fn validate(&self) -> Result<Question, Problem> {
         let text = self.text.as_ref();
         match self.kind {
-            AskedKind::Phone => {
-                // A plus that the client forgot to encode arrives as a space.
+            LookupQueryKind::Phone => {
+                // A plus that the client did not encode arrives as a space.
                 let number = text.strip_prefix(' ').map_or(Cow::Borrowed(text), |digits| Cow::Owned(format!("+{digits}")));
                 Phone::parse_e164(&number).map(|phone| Question::Address(phone.into())).map_err(|_| Problem::PhoneMalformed)
             }
-            AskedKind::Email if text.trim() != text => Err(Problem::EmailMalformed),
-            AskedKind::Email => Email::parse(&with_plus(text)).map(|email| Question::Address(email.into())).map_err(|_| Problem::EmailMalformed),
-            AskedKind::Id => {
+            LookupQueryKind::Email if text.trim() != text => Err(Problem::EmailMalformed),
+            LookupQueryKind::Email => {
+                Email::parse(&with_plus(text)).map(|email| Question::Address(email.into())).map_err(|_| Problem::EmailMalformed)
+            }
+            LookupQueryKind::Id => {
                 let well_formed = text.chars().count() <= MAX_PRIMARY_ID && !text.chars().any(char::is_control) && !is_unfilled_template(text);
                 if well_formed { Ok(Question::Id(canonical_id(text))) } else { Err(Problem::PrimaryIdMalformed) }
             }
@@ -183,7 +185,8 @@ impl Asked<'_> {
     }
 }
 
-/// A plus that the client forgot to encode arrives as a space; a mailbox that has spaces of its own is in quotation marks.
+/// Restores a plus that the client did not encode, which arrives as a space. A mailbox with spaces of its own is in
+/// quotation marks.
 fn with_plus(address: &str) -> Cow<'_, str> {
     match address.rsplit_once('@') {
         Some((mailbox, domain)) if mailbox.contains(' ') && !mailbox.starts_with('"') => {
@@ -200,7 +203,7 @@ fn text<'a>(raw: &'a str, malformed: Problem) -> Result<Cow<'a, str>, Problem> {
     decode(raw).ok_or(malformed)
 }
 
-/// Form decoding; `None` for a percent sign without two hexadecimal digits, and for what isn't UTF-8.
+/// Decodes a form value. `None` if a percent sign has no two hexadecimal digits, or the result is not UTF-8.
 fn decode(raw: &str) -> Option<Cow<'_, str>> {
     if !raw.bytes().any(|byte| byte == b'%' || byte == b'+') {
         return Some(Cow::Borrowed(raw));
@@ -216,7 +219,7 @@ fn decode(raw: &str) -> Option<Cow<'_, str>> {
     percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
 }
 
-/// `[Number]` or `{{address}}`: the admin's template, not a customer's id.
+/// Whether a text is a placeholder of a template, such as `[Number]` or `{{address}}`, instead of an id.
 fn is_unfilled_template(text: &str) -> bool {
     (text.starts_with('[') && text.ends_with(']')) || (text.starts_with("{{") && text.ends_with("}}"))
 }

@@ -1,42 +1,46 @@
-//! A brand's settings, validated into its rules.
+//! Checks the settings of a brand, and makes its rules from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::doors::{self, Secrets};
 use super::file::{BrandSettings, IdentitySettings};
+use super::webhooks;
+use super::webhooks::Secrets;
 use crate::brand::BrandRules;
-use crate::customer::email::Email;
-use crate::customer::identifier::Blocklist;
-use crate::customer::kind::{Source, SourceKind};
-use crate::customer::phone::{Phone, Region};
-use crate::customer::presentation::{PresentationRules, Presenter};
-use crate::customer::rules::IdentityRules;
+use crate::customer::answer::presentation::{PresentationRules, Presenter};
+use crate::customer::identity::rules::IdentityRules;
+use crate::customer::model::email::Email;
+use crate::customer::model::identifier::Blocklist;
+use crate::customer::model::phone::{Phone, Region};
+use crate::customer::model::source::{Source, SourceKind};
 use crate::sources::SourceSettings;
 use crate::sources::omnilab::ExternalIdKinds;
 use crate::sources::secret::Fetch;
 
-/// Keys, with what is wrong there.
+/// Mistakes: the key of each, and what is wrong.
 pub(super) type Found = Vec<(String, String)>;
 
-/// Checks a brand; on failure gives every key with what is wrong. Secrets that are not where they should be are told apart.
+/// Checks the settings of a brand. On failure, returns all mistakes. Missing secrets go to `secrets` instead.
 pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, secrets: &mut Secrets) -> Result<BrandRules, Found> {
     let mut found = Found::new();
     let starts_well = slug.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
     if !starts_well || slug.len() > 63 || !slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_') {
-        found.push((String::new(), "a brand's name is up to 63 lower-case letters, digits, - and _, beginning with a letter or digit".to_owned()));
+        found.push((String::new(), "a brand's name has 1 to 63 lower-case letters, digits, - and _, and begins with a letter or digit".to_owned()));
     }
     let time_zone = time_zone("time_zone", &settings.time_zone, &mut found);
     let locale = settings.locale.parse().map_err(|_| found.push(("locale".to_owned(), "must be \"en\" or \"nl\"".to_owned())));
     let region = region(&settings.default_region).map_err(|what| found.push(("default_region".to_owned(), what)));
     let identity = identity(&settings.identity, region.ok().flatten(), &mut found);
-    let precedence =
-        settings.precedence.iter().map(|(field, order)| (field.clone(), kinds(order, &format!("precedence.{field}"), &mut found))).collect();
+    let precedence = settings
+        .precedence
+        .iter()
+        .map(|(field, precedence)| (field.clone(), kinds(precedence, &format!("precedence.{field}"), &mut found)))
+        .collect();
     check_sources(&settings.sources, &mut found);
     check_fields(settings, &mut found);
-    let doors = doors::open(&settings.sources, fetch, &mut found, secrets);
-    let accounts = doors::connect(&settings.sources, fetch, &mut found, secrets);
+    let webhook_verifiers = webhooks::open(&settings.sources, fetch, &mut found, secrets);
+    let accounts = webhooks::connect(&settings.sources, fetch, &mut found, secrets);
     let (Some(time_zone), Ok(locale), true) = (time_zone, locale, found.is_empty()) else { return Err(found) };
     let urls = Source::ALL.into_iter().map(|source| (source, settings.sources.event_url(source).to_owned())).filter(|(_, url)| !url.is_empty());
     let presentation = PresentationRules {
@@ -49,17 +53,17 @@ pub(super) fn validate(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>, s
         timeline_type: settings.timeline.kind.clone(),
         timeline_limit: settings.timeline.limit,
         hidden_events: settings.timeline.hide.clone(),
-        merging: format!("{:?}|{:?}|{}", settings.precedence, settings.identity.order, settings.default_region),
+        merging: format!("{:?}|{:?}|{}", settings.precedence, settings.identity.precedence, settings.default_region),
     };
     let presenter = Presenter::compile(presentation).map_err(|error| vec![(error.template.clone(), error.to_string())])?;
     Ok(BrandRules {
         slug: slug.to_owned(),
-        allow: settings.allow.clone(),
+        allowed_networks: settings.allowed_networks.clone(),
         identity,
         precedence,
         presenter,
         sources: settings.sources.clone(),
-        doors,
+        webhook_verifiers,
         accounts,
         reference_ids: settings.reference_ids.clone(),
     })
@@ -69,18 +73,18 @@ fn region(name: &str) -> Result<Option<Region>, String> {
     if name.is_empty() {
         return Ok(None);
     }
-    name.parse().map(Some).map_err(|_| "is not a region; two capital letters such as \"NL\" are one, and \"\" is none".to_owned())
+    name.parse().map(Some).map_err(|_| "is not a region; write two capital letters such as \"NL\", or \"\" for none".to_owned())
 }
 
 fn kinds(names: &[String], key: &str, found: &mut Found) -> Vec<SourceKind> {
     let mut kinds = Vec::new();
     for (n, name) in names.iter().enumerate() {
         match name.parse::<SourceKind>() {
-            Ok(kind) if kinds.contains(&kind) => found.push((format!("{key}.{n}"), format!("\"{name}\" is there twice"))),
+            Ok(kind) if kinds.contains(&kind) => found.push((format!("{key}.{n}"), format!("\"{name}\" is listed twice"))),
             Ok(kind) => kinds.push(kind),
             Err(_) => found.push((
                 format!("{key}.{n}"),
-                format!("\"{name}\" is not a kind of record; those are {}", SourceKind::ALL.map(SourceKind::as_str).join(", ")),
+                format!("\"{name}\" is not a kind of record; the kinds are {}", SourceKind::ALL.map(SourceKind::as_str).join(", ")),
             )),
         }
     }
@@ -88,11 +92,11 @@ fn kinds(names: &[String], key: &str, found: &mut Found) -> Vec<SourceKind> {
 }
 
 fn identity(settings: &IdentitySettings, region: Option<Region>, found: &mut Found) -> IdentityRules {
-    let mut order = kinds(&settings.order, "identity.order", found);
-    order.extend(SourceKind::ALL.into_iter().filter(|kind| !settings.order.iter().any(|name| name == kind.as_str())));
-    let unique = kinds(&settings.unique, "identity.unique", found).into_iter().collect();
+    let mut precedence = kinds(&settings.precedence, "identity.precedence", found);
+    precedence.extend(SourceKind::ALL.into_iter().filter(|kind| !settings.precedence.iter().any(|name| name == kind.as_str())));
+    let one_record_per_person = kinds(&settings.one_record_per_person, "identity.one_record_per_person", found).into_iter().collect();
     let self_asserted = kinds(&settings.self_asserted, "identity.self_asserted", found).into_iter().collect();
-    for (key, number) in [("identity.shared_above", settings.shared_above), ("identity.component_cap", settings.component_cap)] {
+    for (key, number) in [("identity.shared_value_threshold", settings.shared_value_threshold), ("identity.component_cap", settings.component_cap)] {
         if number == 0 {
             found.push((key.to_owned(), "must be at least 1".to_owned()));
         }
@@ -110,27 +114,27 @@ fn identity(settings: &IdentitySettings, region: Option<Region>, found: &mut Fou
     }
     let mailboxes = settings.blocked_mailboxes.iter().map(|name| name.to_lowercase()).collect();
     IdentityRules {
-        order,
-        unique,
+        precedence,
+        one_record_per_person,
         self_asserted,
-        self_asserted_finds: settings.self_asserted_finds,
+        lookup_by_self_asserted: settings.lookup_by_self_asserted,
         region,
-        shared_above: settings.shared_above,
+        shared_value_threshold: settings.shared_value_threshold,
         component_cap: settings.component_cap,
-        email_links: settings.email_links,
-        phone_links: settings.phone_links,
-        email_needs_names: settings.email_needs_names,
-        email_needs_first_name: settings.email_needs_first_name,
-        phone_moves_after_years: settings.phone_moves_after_years,
+        link_by_email: settings.link_by_email,
+        link_by_phone: settings.link_by_phone,
+        email_link_requires_compatible_names: settings.email_link_requires_compatible_names,
+        email_link_requires_first_name: settings.email_link_requires_first_name,
+        phone_reassigned_after_years: settings.phone_reassigned_after_years,
         blocklist: Blocklist { mailboxes, values },
     }
 }
 
-/// From the bundled database, so that every machine renders the same bytes.
+/// Finds a time zone in the bundled database, so that every machine renders the same bytes.
 fn time_zone(key: &str, name: &str, found: &mut Found) -> Option<TimeZone> {
     let zone = TimeZoneDatabase::bundled().get(name).ok();
     if zone.is_none() {
-        found.push((key.to_owned(), "is not a time zone; an IANA name such as \"Europe/Amsterdam\" is one".to_owned()));
+        found.push((key.to_owned(), "is not a time zone; write an IANA name such as \"Europe/Amsterdam\"".to_owned()));
     }
     zone
 }
@@ -146,12 +150,12 @@ fn check_sources(sources: &SourceSettings, found: &mut Found) {
     }
     time_zone("sources.omneo.time_zone", &sources.omneo.time_zone, found);
     for (handle, name) in sources.omneo.identity_kinds.iter().filter(|(_, name)| !kind(name)) {
-        found.push((format!("sources.omneo.identity_kinds.{handle}"), format!("\"{name}\" is not a kind of record; those are {choices}")));
+        found.push((format!("sources.omneo.identity_kinds.{handle}"), format!("\"{name}\" is not a kind of record; the kinds are {choices}")));
     }
-    for (n, action) in sources.syncaroo.actions.0.iter().enumerate() {
+    for (n, action) in sources.syncaroo.webhook_priorities.0.iter().enumerate() {
         for (key, value) in [("attribute", &action.attribute), ("resource", &action.resource)] {
             if value.is_empty() {
-                found.push((format!("sources.syncaroo.actions.{n}.{key}"), "must not be empty; \"*\" stands for any".to_owned()));
+                found.push((format!("sources.syncaroo.webhook_priorities.{n}.{key}"), "must not be empty; \"*\" matches any value".to_owned()));
             }
         }
     }
@@ -174,7 +178,7 @@ fn check_fields(settings: &BrandSettings, found: &mut Found) {
         if field.name.is_empty() {
             found.push((format!("custom_fields.{n}.name"), "must not be empty".to_owned()));
         } else if !names.insert(&field.name) {
-            found.push((format!("custom_fields.{n}.name"), format!("\"{}\" is there twice; each name may be used once", field.name)));
+            found.push((format!("custom_fields.{n}.name"), format!("\"{}\" is used twice; each name may be used once", field.name)));
         }
     }
     if !(1..=1_000).contains(&settings.timeline.limit) {

@@ -1,33 +1,33 @@
-//! The settings file as it may be written: strict, every key with a default. What each is for is in
-//! `deploy/settings.example.toml`; a test holds that file complete.
+//! The content of the settings file. Unknown keys are mistakes, and every key has a default. The file
+//! `deploy/settings.example.toml` explains each key; a test makes sure that it has all of them.
 
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use super::brand_file::{BrandSettings, CustomFieldSettings, IdentitySettings, TimelineSettings};
 use super::networks;
-use crate::sources::SourceSettings;
 
 /// The whole file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SettingsFile {
-    /// Listening, networks, shutting down.
+    /// Addresses, networks, shutdown.
     pub server: ServerSettings,
-    /// Where the data is.
+    /// The database.
     pub database: DatabaseSettings,
-    /// The hookpoint.
+    /// The lookup endpoint, which Omnidesk calls.
     pub lookup: LookupSettings,
-    /// Webhooks and what becomes of them.
+    /// Webhooks: how they are received, stored and applied.
     pub inbox: InboxSettings,
-    /// Calling the sources' APIs.
+    /// Calls to the APIs of the sources.
     pub calls: CallSettings,
-    /// Walking through what the sources have.
+    /// Sync runs and follow-up calls.
     pub sync: SyncSettings,
-    /// How often who may ask.
+    /// Rate limits for clients.
     pub limits: LimitsSettings,
-    /// Erasing people.
+    /// Erasure of persons.
     pub erasure: ErasureSettings,
     /// Logs.
     pub telemetry: TelemetrySettings,
@@ -35,7 +35,7 @@ pub struct SettingsFile {
     pub brands: BTreeMap<String, BrandSettings>,
 }
 
-/// Listening, networks, shutting down.
+/// Addresses, networks, shutdown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -44,23 +44,23 @@ pub struct ServerSettings {
     pub metrics_listen: String,
     pub public_url: String,
     #[serde(deserialize_with = "networks::read")]
-    pub allow: Vec<IpNet>,
+    pub allowed_networks: Vec<IpNet>,
     #[serde(deserialize_with = "networks::read")]
     pub trusted_proxies: Vec<IpNet>,
     pub forwarded_header: ForwardedHeader,
     pub workers: usize,
     pub max_connections: usize,
     pub drain_seconds: u64,
-    pub shutdown_seconds: u64,
+    pub shutdown_timeout_seconds: u64,
 }
 
-/// The header in which trusted proxies write whom they speak for.
+/// The header in which trusted proxies write the client address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ForwardedHeader {
-    /// The common one.
+    /// The common header.
     #[serde(rename = "x-forwarded-for")]
     XForwardedFor,
-    /// RFC 7239.
+    /// The header of RFC 7239.
     #[serde(rename = "forwarded")]
     Forwarded,
 }
@@ -71,18 +71,18 @@ impl Default for ServerSettings {
             listen: "127.0.0.1:8080".to_owned(),
             metrics_listen: "127.0.0.1:9464".to_owned(),
             public_url: String::new(),
-            allow: Vec::new(),
+            allowed_networks: Vec::new(),
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::XForwardedFor,
             workers: 0,
             max_connections: 1_000,
             drain_seconds: 1,
-            shutdown_seconds: 30,
+            shutdown_timeout_seconds: 30,
         }
     }
 }
 
-/// Where the data is.
+/// The database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -91,17 +91,24 @@ pub struct DatabaseSettings {
     pub url_file: String,
     pub data_dir: String,
     pub postgres_bin: String,
-    pub fetch: bool,
-    pub connections: usize,
+    pub download_postgres: bool,
+    pub max_connections: usize,
 }
 
 impl Default for DatabaseSettings {
     fn default() -> Self {
-        Self { url: String::new(), url_file: String::new(), data_dir: String::new(), postgres_bin: String::new(), fetch: true, connections: 10 }
+        Self {
+            url: String::new(),
+            url_file: String::new(),
+            data_dir: String::new(),
+            postgres_bin: String::new(),
+            download_postgres: true,
+            max_connections: 10,
+        }
     }
 }
 
-/// The hookpoint.
+/// The lookup endpoint, which Omnidesk calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -110,22 +117,22 @@ pub struct LookupSettings {
     pub key_parameter: String,
     pub deadline_ms: u64,
     pub max_customers: u64,
-    pub several: Several,
+    pub multiple_matches: MultipleMatches,
     pub cache_megabytes: u64,
     pub cache_seconds: u64,
-    pub unknown_cache_seconds: u64,
-    pub stale_seconds: u64,
+    pub negative_cache_seconds: u64,
+    pub stale_if_error_seconds: u64,
     pub max_waiting: u64,
-    pub connections: usize,
+    pub database_connections: usize,
 }
 
-/// What is answered when several customers have an address.
+/// The answer to a lookup if several customers have the address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Several {
-    /// All of them.
+pub enum MultipleMatches {
+    /// All customers.
     All,
-    /// None.
+    /// No customer.
     None,
 }
 
@@ -136,104 +143,120 @@ impl Default for LookupSettings {
             key_parameter: "key".to_owned(),
             deadline_ms: 800,
             max_customers: 10,
-            several: Several::All,
+            multiple_matches: MultipleMatches::All,
             cache_megabytes: 64,
             cache_seconds: 300,
-            unknown_cache_seconds: 10,
-            stale_seconds: 3_600,
+            negative_cache_seconds: 10,
+            stale_if_error_seconds: 3_600,
             max_waiting: 1_000,
-            connections: 4,
+            database_connections: 4,
         }
     }
 }
 
-/// Webhooks and what becomes of them.
+/// Webhooks: how they are received, stored and applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
 pub struct InboxSettings {
     pub max_body_kilobytes: u64,
-    pub answer_ms: u64,
-    pub waiting_megabytes: u64,
-    pub connections: usize,
+    pub ack_timeout_ms: u64,
+    pub body_memory_megabytes: u64,
+    pub database_connections: usize,
     pub workers: usize,
-    pub batch: u32,
+    pub batch_size: u32,
     pub lease_seconds: u64,
     pub max_attempts: u32,
-    pub keep_days: u32,
-    pub keep_ids_days: u32,
-    pub keep_contents: u32,
+    pub retention_days: u32,
+    pub dedup_retention_days: u32,
+    pub dedup_history_size: u32,
 }
 
 impl Default for InboxSettings {
     fn default() -> Self {
         Self {
             max_body_kilobytes: 256,
-            answer_ms: 800,
-            waiting_megabytes: 64,
-            connections: 4,
+            ack_timeout_ms: 800,
+            body_memory_megabytes: 64,
+            database_connections: 4,
             workers: 2,
-            batch: 200,
+            batch_size: 200,
             lease_seconds: 10,
             max_attempts: 20,
-            keep_days: 30,
-            keep_ids_days: 90,
-            keep_contents: 10,
+            retention_days: 30,
+            dedup_retention_days: 90,
+            dedup_history_size: 10,
         }
     }
 }
 
-/// Calling the sources' APIs.
+/// Calls to the APIs of the sources.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
 pub struct CallSettings {
-    pub connect_ms: u64,
-    pub first_byte_ms: u64,
-    pub whole_ms: u64,
-    pub max_body_kilobytes: u64,
-    pub at_once: usize,
-    pub break_after: u32,
-    pub break_seconds: u64,
+    pub connect_timeout_ms: u64,
+    pub response_timeout_ms: u64,
+    pub total_timeout_ms: u64,
+    pub max_response_kilobytes: u64,
+    pub max_concurrent: usize,
+    pub breaker_failures: u32,
+    pub breaker_open_seconds: u64,
 }
 
 impl Default for CallSettings {
     fn default() -> Self {
-        Self { connect_ms: 2_000, first_byte_ms: 5_000, whole_ms: 20_000, max_body_kilobytes: 8_192, at_once: 8, break_after: 5, break_seconds: 10 }
+        Self {
+            connect_timeout_ms: 2_000,
+            response_timeout_ms: 5_000,
+            total_timeout_ms: 20_000,
+            max_response_kilobytes: 8_192,
+            max_concurrent: 8,
+            breaker_failures: 5,
+            breaker_open_seconds: 10,
+        }
     }
 }
 
-/// Walking through what the sources have.
+/// Sync runs and follow-up calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
 pub struct SyncSettings {
     pub backfill: bool,
     pub reconcile_hours: u32,
-    pub changes_minutes: u32,
+    pub incremental_minutes: u32,
     pub lease_seconds: u64,
-    pub max_gone_percent: u32,
+    pub max_deletions_percent: u32,
     pub follow_ups: bool,
-    pub max_attempts: u32,
+    pub follow_up_max_attempts: u32,
 }
 
 impl Default for SyncSettings {
     fn default() -> Self {
-        Self { backfill: true, reconcile_hours: 24, changes_minutes: 15, lease_seconds: 60, max_gone_percent: 10, follow_ups: true, max_attempts: 20 }
+        Self {
+            backfill: true,
+            reconcile_hours: 24,
+            incremental_minutes: 15,
+            lease_seconds: 60,
+            max_deletions_percent: 10,
+            follow_ups: true,
+            follow_up_max_attempts: 20,
+        }
     }
 }
 
-/// How often who may ask.
+/// Rate limits for clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
 pub struct LimitsSettings {
     pub lookups_per_second: u32,
     pub wrong_keys_per_minute: u32,
-    pub misses_per_minute: u32,
-    pub refuse_misses: bool,
-    pub max_networks: u64,
-    pub same_webhook_per_minute: u32,
+    pub not_found_per_minute: u32,
+    pub enforce_not_found_limit: bool,
+    pub max_tracked_networks: u64,
+    pub identical_webhooks_per_minute: u32,
 }
 
 impl Default for LimitsSettings {
@@ -241,26 +264,26 @@ impl Default for LimitsSettings {
         Self {
             lookups_per_second: 500,
             wrong_keys_per_minute: 30,
-            misses_per_minute: 600,
-            refuse_misses: false,
-            max_networks: 100_000,
-            same_webhook_per_minute: 10,
+            not_found_per_minute: 600,
+            enforce_not_found_limit: false,
+            max_tracked_networks: 100_000,
+            identical_webhooks_per_minute: 10,
         }
     }
 }
 
-/// Erasing people.
+/// Erasure of persons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
 pub struct ErasureSettings {
-    pub ledger_file: String,
-    pub max_percent: u32,
+    pub suppression_file: String,
+    pub max_erased_percent: u32,
 }
 
 impl Default for ErasureSettings {
     fn default() -> Self {
-        Self { ledger_file: String::new(), max_percent: 10 }
+        Self { suppression_file: String::new(), max_erased_percent: 10 }
     }
 }
 
@@ -279,118 +302,14 @@ impl Default for TelemetrySettings {
     }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people in a terminal, JSON elsewhere.
+    /// Text in a terminal, JSON elsewhere.
     Auto,
-    /// For people.
+    /// Text for people.
     Human,
-    /// A JSON object a line.
+    /// One JSON object in each line.
     Json,
-}
-
-/// A brand.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
-pub struct BrandSettings {
-    pub time_zone: String,
-    pub locale: String,
-    pub default_region: String,
-    #[serde(deserialize_with = "networks::read")]
-    pub allow: Vec<IpNet>,
-    pub reference_ids: Vec<String>,
-    pub precedence: BTreeMap<String, Vec<String>>,
-    pub custom_fields: Vec<CustomFieldSettings>,
-    pub timeline: TimelineSettings,
-    pub identity: IdentitySettings,
-    pub sources: SourceSettings,
-}
-
-impl Default for BrandSettings {
-    fn default() -> Self {
-        let references = ["omneo.transaction.order_number", "omneo.order.order_number", "omneo.transaction.receipt_ref", "omniotap.ticket.number"];
-        Self {
-            time_zone: "Europe/Amsterdam".to_owned(),
-            locale: "en".to_owned(),
-            default_region: "NL".to_owned(),
-            allow: Vec::new(),
-            reference_ids: references.map(str::to_owned).to_vec(),
-            precedence: BTreeMap::new(),
-            custom_fields: Vec::new(),
-            timeline: TimelineSettings::default(),
-            identity: IdentitySettings::default(),
-            sources: SourceSettings::default(),
-        }
-    }
-}
-
-/// A custom field of the answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
-pub struct CustomFieldSettings {
-    pub name: String,
-    pub value: String,
-}
-
-/// What agents read about what happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
-pub struct TimelineSettings {
-    pub limit: usize,
-    #[serde(rename = "type")]
-    pub kind: String,
-    pub hide: Vec<String>,
-    pub messages: BTreeMap<String, String>,
-}
-
-impl Default for TimelineSettings {
-    fn default() -> Self {
-        Self { limit: 50, kind: "event".to_owned(), hide: Vec::new(), messages: BTreeMap::new() }
-    }
-}
-
-/// Who is who.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
-pub struct IdentitySettings {
-    pub order: Vec<String>,
-    pub unique: Vec<String>,
-    pub self_asserted: Vec<String>,
-    pub self_asserted_finds: bool,
-    pub shared_above: usize,
-    pub component_cap: usize,
-    pub email_links: bool,
-    pub phone_links: bool,
-    pub email_needs_names: bool,
-    pub email_needs_first_name: bool,
-    pub phone_moves_after_years: u16,
-    pub blocked_mailboxes: Vec<String>,
-    pub blocked_values: Vec<String>,
-}
-
-impl Default for IdentitySettings {
-    fn default() -> Self {
-        let rules = crate::customer::rules::IdentityRules::default();
-        Self {
-            order: rules.order.iter().map(ToString::to_string).collect(),
-            unique: rules.unique.iter().map(ToString::to_string).collect(),
-            self_asserted: rules.self_asserted.iter().map(ToString::to_string).collect(),
-            self_asserted_finds: rules.self_asserted_finds,
-            shared_above: rules.shared_above,
-            component_cap: rules.component_cap,
-            email_links: true,
-            phone_links: true,
-            email_needs_names: true,
-            email_needs_first_name: rules.email_needs_first_name,
-            phone_moves_after_years: rules.phone_moves_after_years,
-            blocked_mailboxes: Vec::new(),
-            blocked_values: Vec::new(),
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! What is wrong with the settings: file, line, key, what is wrong, what would be right.
+//! Mistakes in the settings, each with its file, line and key, what is wrong, and what to write instead.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// The file's text, for finding lines.
+/// The text of the settings file, to find the line of a key.
 pub(super) struct Source<'a> {
     text: &'a str,
     path: &'a Path,
@@ -48,7 +48,7 @@ impl<'a> Source<'a> {
         self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count().saturating_add(1)
     }
 
-    /// A mistake that the TOML reader found: it names what it expected.
+    /// A mistake that the TOML parser found. Its message says what was expected.
     pub(super) fn of_syntax(&self, error: &toml::de::Error) -> Mistake {
         let line = error.span().map(|span| self.line_of(span.start));
         let key = error.span().and_then(|span| self.key_at(span.start));
@@ -60,7 +60,7 @@ impl<'a> Source<'a> {
         Mistake { path: self.path.to_owned(), line: self.find(key).map(|offset| self.line_of(offset)), key: Some(key.to_owned()), what }
     }
 
-    /// Where the deepest known part of a key is. Keys may hold dots themselves (`"omneo.transaction"`).
+    /// The offset of the deepest part of a key that the file has. Names may contain dots (`"omneo.transaction"`).
     fn find(&self, key: &str) -> Option<usize> {
         let document = DeTable::parse(self.text).ok()?;
         let mut table = Some(document.get_ref());
@@ -90,7 +90,7 @@ impl<'a> Source<'a> {
         found
     }
 
-    /// The whole key of what stands at an offset; where the file can't be read at all, what begins the line.
+    /// The whole key of the value at an offset. If the file is not valid TOML, the text at the beginning of the line.
     fn key_at(&self, offset: usize) -> Option<String> {
         if let Ok(document) = DeTable::parse(self.text) {
             return key_in_table(document.get_ref(), offset);
@@ -119,13 +119,13 @@ fn key_in_value(value: &DeValue<'_>, offset: usize) -> Option<String> {
     }
 }
 
-/// The reader speaks of its own types.
+/// Replaces the parser's names of Rust types by plain words.
 fn in_plain_words(message: &str) -> String {
     let types = ["usize", "u64", "u32", "u16"];
     types.into_iter().fold(message.replace('\n', " "), |text, name| text.replace(&format!("expected {name}"), "expected a whole number, 0 or more"))
 }
 
-/// Whether a dotted key starts with this name, as a whole.
+/// Whether a dotted key starts with this whole name.
 fn is_head(key: &str, name: &str) -> bool {
     key.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -1,4 +1,4 @@
-//! Networks as the settings have them: written so that no other program reads another network.
+//! Reads networks from the settings. It accepts only spellings that every program reads as the same network.
 
 use std::net::IpAddr;
 
@@ -10,13 +10,14 @@ pub(super) fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<
     Vec::<String>::deserialize(deserializer)?.into_iter().map(|text| network(&text).map_err(serde::de::Error::custom)).collect()
 }
 
-/// A network, or a single address. IPv4 networks that are written as IPv6 are the IPv4 networks: that is how callers are compared.
+/// Parses a network or a single address. An IPv4 network in IPv6 form becomes the IPv4 network, because client
+/// addresses are compared in that form.
 fn network(text: &str) -> Result<IpNet, String> {
-    let wrong = || format!("\"{text}\" is not a network; \"192.0.2.0/24\" and \"2001:db8::/32\" are, and so is a single address");
+    let wrong = || format!("\"{text}\" is not a network; write one such as \"192.0.2.0/24\" or \"2001:db8::/32\", or a single address");
     let Some((address, length)) = text.split_once('/') else {
         return text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical())).map_err(|_| wrong());
     };
-    // Other programs read a number that begins with a zero as octal.
+    // Some programs read a number with a leading zero as octal, so it is refused.
     let address: IpAddr = address.parse().map_err(|_| wrong())?;
     let length: u8 = length.parse().ok().filter(|number: &u8| number.to_string() == length).ok_or_else(wrong)?;
     let (address, length) = match (address, address.to_canonical()) {

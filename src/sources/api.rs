@@ -1,5 +1,6 @@
-//! A system's API, as questions and readings: nothing here sends anything. Whoever calls (`account/`) asks for the request of a
-//! question and has the reply read; a reading says what changed, what else should be asked, and how a list goes on.
+//! The API of a source, as requests and parsed replies. Nothing here sends anything: `upstream/` builds the
+//! HTTP request for a question, and has the reply parsed. A parsed reply contains changes, further requests,
+//! and the next page of a list.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,129 +9,130 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::secret::{Keyring, Secret};
+use super::secret::{Secret, SecretLoader};
 use super::{Delivery, Unreadable};
-use crate::customer::event::EventKey;
-use crate::customer::identifier::Identifier;
-use crate::customer::kind::SourceKind;
-use crate::customer::record::{Change, Record};
-use crate::customer::versions::Versions;
+use crate::customer::model::event::EventKey;
+use crate::customer::model::field_versions::FieldVersions;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::{Change, Record};
+use crate::customer::model::source::SourceKind;
 
-/// A question to a system's API. Equal questions are one call. What it is about may name a person, so it is never shown.
+/// A request to the API of a source. Equal requests share one call. Its subject may identify a person, so it is
+/// never shown.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Ask {
-    /// What is asked for, in the vendor's words, such as `contacts`: one of a few fixed texts.
+pub struct ApiRequest {
+    /// The kind of request, in the vendor's words, such as `contacts`: one of a few fixed texts.
     pub what: String,
-    /// Whom or what it is about: an id, an address, a URL; empty where the question is about everything.
+    /// The subject: an id, an address or a URL; empty for a request about everything.
     pub about: String,
-    /// The page of the answer: its number or its URL; empty for the first.
+    /// The page of the reply: its number or its URL; empty for the first.
     pub page: String,
 }
 
-impl Ask {
-    /// A question about everything.
+impl ApiRequest {
+    /// A request about everything.
     #[must_use]
     pub fn all(what: &str) -> Self {
         Self::about(what, "")
     }
 
-    /// A question about somebody or something.
+    /// A request about one subject.
     #[must_use]
     pub fn about(what: &str, about: &str) -> Self {
         Self { what: what.to_owned(), about: about.to_owned(), page: String::new() }
     }
 
-    /// The same question, for another page of the answer.
+    /// The same request for another page.
     #[must_use]
     pub fn on_page(&self, page: impl Into<String>) -> Self {
         Self { page: page.into(), ..self.clone() }
     }
 }
 
-impl Ask {
-    /// As it is written down.
+impl ApiRequest {
+    /// The stored form.
     #[must_use]
     pub fn to_json(&self) -> Value {
         serde_json::json!(self)
     }
 
-    /// As it was written down; `None` for what no version of ours writes.
+    /// Parses the stored form; `None` if no version of this program wrote it.
     #[must_use]
     pub fn of_json(json: &Value) -> Option<Self> {
         Self::deserialize(json).ok()
     }
 }
 
-impl fmt::Debug for Ask {
+impl fmt::Debug for ApiRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ask").field("what", &self.what).finish_non_exhaustive()
     }
 }
 
-/// How a question is put.
+/// The HTTP form of a request.
 #[derive(Clone, PartialEq)]
 pub struct Request {
-    /// What is sent with it: nothing makes it a GET, JSON a POST.
+    /// The JSON body of a POST; `None` for a GET.
     pub body: Option<Value>,
-    /// Where to.
+    /// Where it goes.
     pub target: Target,
-    /// Whether sending it twice is as good as once.
+    /// Whether sending it twice has the same effect as once.
     pub is_repeatable: bool,
 }
 
-/// Where a request goes.
+/// The target of a request.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Target {
-    /// A path and query below the account's base URL, beginning with a slash, everything encoded that has to be.
+    /// A path and query below the base URL of the account. It begins with a slash, and everything is encoded.
     Below(String),
-    /// A whole URL that the source gave us: followed only to an origin of the account's.
+    /// A whole URL that the source gave. It is only followed to an allowed origin of the account.
     Given(String),
 }
 
 impl Request {
-    /// A question that changes nothing.
+    /// A request that changes nothing.
     #[must_use]
     pub const fn get(target: Target) -> Self {
         Self { body: None, target, is_repeatable: true }
     }
 }
 
-/// What came back: 2xx, or "there is no such thing" (404 or 410).
+/// A reply: 2xx, or "not found" (404 or 410).
 #[derive(Clone)]
 pub struct Reply {
-    /// The body as JSON; null when there was none.
+    /// The JSON body; null if there was none.
     pub body: Value,
-    /// Whether the source said that there is no such thing.
+    /// Whether the source answered "not found".
     pub is_missing: bool,
-    /// When it came.
+    /// When it arrived.
     pub received_at: Timestamp,
 }
 
-/// What a reply says.
+/// A parsed reply.
 #[derive(Clone, Default, PartialEq)]
-pub struct Heard {
-    /// When it was asked: everything that it says was so after that.
+pub struct ParsedReply {
+    /// When the request was sent. Everything in the reply is at least that recent.
     pub asked_at: Timestamp,
-    /// Whether it says that there is no such thing.
+    /// Whether the source answered "not found".
     pub is_missing: bool,
-    /// What it says about people and what happened to them.
+    /// Changes of records and events.
     pub changes: Vec<Change>,
-    /// What it says there is, as [`Change::keys`] has it: of a list, everything on the page.
+    /// Keys of the items that exist at the source, as in [`Change::keys`]: for a list, all items on the page.
     pub there: Vec<String>,
-    /// The question for the next page.
-    pub next: Option<Ask>,
-    /// What should be asked to know these people better.
-    pub follow: Vec<Ask>,
-    /// How many things the whole list has, where the source says so.
+    /// The request for the next page.
+    pub next: Option<ApiRequest>,
+    /// Further requests that complete the data of these people.
+    pub follow: Vec<ApiRequest>,
+    /// Number of items in the whole list, if the source reports it.
     pub total: Option<u64>,
     /// Names of places, by id.
     pub places: Vec<Place>,
-    /// Fields of events for which the reply only has a place's id.
-    pub unnamed: Vec<Unnamed>,
+    /// Fields of events for which the reply has only the id of a place.
+    pub unnamed: Vec<MissingName>,
 }
 
-impl Heard {
-    /// Whether nothing could be made of the answer, not even that there is no such thing.
+impl ParsedReply {
+    /// Whether the reply contains nothing usable, not even "not found".
     #[must_use]
     pub fn says_nothing(&self) -> bool {
         let lists = [self.changes.is_empty(), self.there.is_empty(), self.follow.is_empty(), self.places.is_empty()];
@@ -138,199 +140,204 @@ impl Heard {
     }
 }
 
-impl fmt::Debug for Heard {
+impl fmt::Debug for ParsedReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Heard").field("changes", &self.changes.len()).field("there", &self.there.len()).finish_non_exhaustive()
     }
 }
 
-/// A place that events happen at, such as a room.
+/// A place of events, such as a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// Its id at the source.
     pub id: String,
-    /// What people call it.
+    /// Its name.
     pub name: String,
 }
 
-/// A field that should say a place's name.
+/// A field of an event that needs the name of a place.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Unnamed {
-    /// Of which event.
+pub struct MissingName {
+    /// The event.
     pub event: EventKey,
     /// The field, such as `data.resource`.
     pub field: &'static str,
     /// The place's id.
     pub place: String,
-    /// What tells its name.
-    pub ask: Ask,
+    /// The request that returns the name.
+    pub ask: ApiRequest,
 }
 
-/// Something that an account has much of.
+/// A collection of items that an account can read completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stream {
     /// Its name in commands and settings.
     pub name: &'static str,
-    /// How all of it is walked through.
-    pub walk: Walk,
+    /// How all items are read.
+    pub traversal: Traversal,
 }
 
-/// How a stream is walked through.
+/// How the items of a stream are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Walk {
-    /// Page after page of a list ([`Api::first`]).
-    List(Holds),
-    /// A question for each id of records of some kinds that are known here ([`Api::records_of`], [`Api::each`]).
+pub enum Traversal {
+    /// All pages of a list ([`ApiConnector::first`]).
+    List(ListCoverage),
+    /// One request for each id of stored records of some kinds ([`ApiConnector::records_of`], [`ApiConnector::each`]).
     EachRecord,
-    /// A question for each event of a type that is known here ([`Api::each`]), such as `booking`.
+    /// One request for each stored event of a type ([`ApiConnector::each`]), such as `booking`.
     EachEvent(&'static str),
 }
 
-/// What a list is the whole of: what is known here and not in it is gone, if another look confirms it.
+/// What a list contains completely. A stored item that is missing from the list was deleted, if a second
+/// request confirms it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
+pub enum ListCoverage {
     /// Records of a kind.
     Records(SourceKind),
     /// Events of a type.
     Events(&'static str),
-    /// Neither.
+    /// Neither: a missing item means nothing.
     Neither,
 }
 
-/// A connected system's API. It has no defaults: each system answers for itself.
-pub trait Api: Send + Sync {
-    /// What there is to walk through, in the order in which it is best done.
+/// The API of a source. The trait has no defaults: each source implements everything.
+pub trait ApiConnector: Send + Sync {
+    /// All streams, in the best order to read them.
     fn streams(&self) -> &'static [Stream];
 
-    /// The kinds of record that a stream asks about one by one. An id that several records have is asked about once.
+    /// The kinds of record for which a stream makes single requests. An id that several records share is
+    /// requested once.
     fn records_of(&self, stream: &str) -> BTreeSet<SourceKind>;
 
-    /// The first page of a list. With `since`, of what changed from then on: `None` where the API can't tell.
-    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<Ask>;
+    /// The first page of a list. With `since`, only changes from that time on: `None` if the API cannot list
+    /// them.
+    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<ApiRequest>;
 
-    /// What to ask about one record or event of a stream that is walked one by one, by its id here and what is known of it;
-    /// `None` where it can't be asked about.
-    fn each(&self, stream: &str, id: &str, known: &Versions) -> Option<Ask>;
+    /// The request for one record or event, by its id here and its stored values; `None` if there is no such
+    /// request.
+    fn each(&self, stream: &str, id: &str, known: &FieldVersions) -> Option<ApiRequest>;
 
-    /// What to ask to learn who has an address, or, of a customer that is known, to know more: `known` are this source's
-    /// records of the customers that have it. Empty where the API can't be asked that.
-    fn find(&self, whom: &Whom, known: &[Record]) -> Vec<Ask>;
+    /// The requests that find the owner of an address; or, for a known customer, complete its data: `known` are
+    /// the records of this source that the customers have. Empty if the API has no such requests.
+    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<ApiRequest>;
 
-    /// What to ask to see whether a record still exists: the reply is missing, or [`Heard::there`] doesn't name it, when it doesn't.
-    fn confirm(&self, record: &Record) -> Option<Ask>;
+    /// The request that shows whether a record still exists. It does not if the reply is "not found", or
+    /// [`ParsedReply::there`] does not contain it.
+    fn confirm(&self, record: &Record) -> Option<ApiRequest>;
 
-    /// What a webhook only hints at.
-    fn after_webhook(&self, delivery: &Delivery) -> Vec<Ask>;
+    /// The requests that follow from a webhook.
+    fn after_webhook(&self, delivery: &Delivery) -> Vec<ApiRequest>;
 
-    /// How a question is put; `None` for one that isn't of this API.
-    fn request(&self, ask: &Ask) -> Option<Request>;
+    /// The HTTP form of a request; `None` if it is not a request of this API.
+    fn request(&self, ask: &ApiRequest) -> Option<Request>;
 
-    /// Reads a reply.
+    /// Parses a reply.
     ///
     /// # Errors
-    /// When it can't be understood at all.
-    fn read(&self, ask: &Ask, reply: &Reply) -> Result<Heard, Unreadable>;
+    /// When it cannot be parsed.
+    fn read(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable>;
 }
 
-/// Whom a lookup asks for.
+/// The subject of a lookup.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Whom {
-    /// Who has this address.
+pub enum LookupTarget {
+    /// Customers with this address.
     Address(Identifier),
-    /// Who or what has this id.
+    /// Customers with this id.
     Id(String),
 }
 
-/// How an account's calls prove whose they are.
+/// How an account's calls are authenticated.
 #[derive(Debug, Clone)]
 pub enum Credential {
     /// A secret in a header of this name.
     Header(&'static str, Secret),
-    /// A token that doesn't expire, as `Authorization: Bearer`.
+    /// A token that does not expire, as `Authorization: Bearer`.
     Bearer(Secret),
-    /// A token that must be fetched, as `Authorization: Bearer`.
+    /// A token that must be requested, as `Authorization: Bearer`.
     ClientCredentials(ClientCredentials),
 }
 
 /// OAuth 2.0 client credentials (RFC 6749, section 4.4).
 #[derive(Debug, Clone)]
 pub struct ClientCredentials {
-    /// Where tokens are: a path below the base URL, or a URL of its own.
+    /// The token endpoint: a path below the base URL, or a whole URL.
     pub token_url: String,
-    /// Whose they are.
+    /// The id of the client.
     pub client_id: String,
     /// The secret.
     pub client_secret: Secret,
-    /// Whom the token is for; empty for nobody in particular.
+    /// The audience of the token; empty for none.
     pub audience: String,
-    /// How the token is asked for.
+    /// The format of a token request.
     pub style: TokenStyle,
 }
 
-/// How a token is asked for.
+/// The format of a token request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenStyle {
-    /// As a form, as RFC 6749 has it.
+    /// A form, as in RFC 6749.
     #[default]
     Form,
-    /// As JSON.
+    /// JSON.
     Json,
 }
 
-/// Settings of an account that every source has.
+/// Read-through settings of an account, the same for every source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LiveSettings {
-    /// When a lookup asks the source itself.
+    /// When a lookup asks the source.
     pub when: LiveWhen,
-    /// How old what the source said about a caller may be, for [`LiveWhen::Older`].
+    /// The maximum age of the source's data about a customer, for [`LiveWhen::Stale`].
     pub max_age_seconds: u64,
-    /// For how long somebody whom the source doesn't know isn't asked about again.
-    pub unknown_seconds: u64,
+    /// How long the source is not asked again about a person that it does not know.
+    pub negative_ttl_seconds: u64,
 }
 
 impl Default for LiveSettings {
     fn default() -> Self {
-        Self { when: LiveWhen::Unknown, max_age_seconds: 900, unknown_seconds: 300 }
+        Self { when: LiveWhen::Unknown, max_age_seconds: 900, negative_ttl_seconds: 300 }
     }
 }
 
-/// When a lookup asks the source itself.
+/// When a lookup asks the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LiveWhen {
     /// Never.
     Off,
-    /// When nobody is known here by what is asked for.
+    /// If no stored customer matches the lookup.
     Unknown,
-    /// Also when the source has said nothing of whom is known, or longer than `max_age_seconds` ago.
-    Older,
+    /// Also for a known customer, if the source was never asked about the customer, or longer than
+    /// `max_age_seconds` ago.
+    Stale,
 }
 
-/// An account of a brand at a source: where its API is, what proves that we may call it, and how often.
+/// The account of a brand at a source: base URL, credential, rate limit.
 #[derive(Debug, Clone)]
 pub struct AccountRules {
-    /// Where the API is; it ends without a slash.
+    /// Base URL of the API, without a slash at the end.
     pub base_url: String,
-    /// Other origins (`https://host[:port]`) that URLs given by the source may lead to.
+    /// Other origins (`https://host[:port]`) to which URLs from the source may lead.
     pub origins: Vec<String>,
-    /// What proves whose the calls are.
+    /// The credential of the calls.
     pub credential: Credential,
-    /// How many calls are allowed in any minute.
+    /// The most calls in any minute.
     pub calls_per_minute: u32,
-    /// When lookups call.
+    /// When lookups ask this source.
     pub live: LiveSettings,
 }
 
-/// Makes an account of a source's settings; `None` where it isn't connected. The keyring collects what is wrong, by the keys of
-/// the source's `api` table.
-pub trait Connect {
+/// Builds the account from a source's settings; `None` if it is not connected. The loader collects mistakes, by
+/// the keys of the source's `api` table.
+pub trait ApiSettings {
     /// The account.
-    fn account(&self, keys: &mut Keyring<'_>) -> Option<AccountRules>;
+    fn account(&self, keys: &mut SecretLoader<'_>) -> Option<AccountRules>;
 }
 
-/// Whether calls may go there: HTTPS, or this machine; a URL that names nobody and asks nothing.
+/// Whether calls may use this URL: HTTPS, or this machine; without a user, a query and a fragment.
 #[must_use]
 pub fn is_safe_url(url: &str) -> bool {
     let Ok(url) = url::Url::parse(url) else { return false };

@@ -1,38 +1,38 @@
-//! Cancelling bookings: of the four systems only OmniLab publishes how, and the settings must allow it.
+//! Cancels bookings. Of the four systems only OmniLab documents how, and the settings must allow it.
 
-use crate::customer::event::{Event, EventKey};
-use crate::customer::kind::{Source, SourceKind};
-use crate::customer::record::RecordKey;
-use crate::sources::SourceSettings;
-use crate::sources::api::Ask;
-use crate::sources::omnilab::{bookings_of, cancelling, is_cancelled};
+use super::SourceSettings;
+use super::api::ApiRequest;
+use super::omnilab::{bookings_of, cancelling, is_cancelled};
+use crate::customer::model::event::{Event, EventKey};
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::source::{Source, SourceKind};
 
-/// Why a booking can't be cancelled. The text never holds its id.
+/// Why a booking cannot be cancelled. The text never contains its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotCancellable {
-    /// The settings don't allow it.
-    #[error("cancelling bookings is off: sources.omnilab.api.cancel_bookings = true allows it")]
+    /// The settings do not allow it.
+    #[error("cancelling bookings is off: set sources.omnilab.api.cancel_bookings = true to allow it")]
     Off,
-    /// No booking has such an id.
-    #[error("that can't be the id of a booking")]
+    /// The id is not a booking id.
+    #[error("this is not a booking id")]
     NoId,
 }
 
-/// A booking that may be cancelled, and how.
+/// A booking that may be cancelled, and the request for it.
 pub struct Cancelling {
-    /// At whom.
+    /// The source to call.
     pub source: Source,
-    /// The booking, as it is known here.
+    /// The key of the booking's event.
     pub event: EventKey,
-    /// What cancels it. To be asked once: whether it was done can't be told from a failure.
-    pub ask: Ask,
+    /// The request. It is sent once: after a failure, it is unknown whether the booking was cancelled.
+    pub ask: ApiRequest,
 }
 
 impl SourceSettings {
-    /// How a booking is cancelled.
+    /// The request that cancels a booking.
     ///
     /// # Errors
-    /// When it can't be.
+    /// When the booking cannot be cancelled.
     pub fn cancelling(&self, booking: &str) -> Result<Cancelling, NotCancellable> {
         if !self.omnilab.api.cancel_bookings {
             return Err(NotCancellable::Off);
@@ -43,15 +43,15 @@ impl SourceSettings {
 }
 
 impl Cancelling {
-    /// Whether it is cancelled already, by what is known here.
+    /// Whether the stored booking is already cancelled.
     #[must_use]
     pub fn is_done(&self, known: &Event) -> bool {
         is_cancelled(known)
     }
 
-    /// What is asked to see the bookings of whoever made it anew.
+    /// The request that reads the bookings of their owner again.
     #[must_use]
-    pub fn refresh(&self, owner: &RecordKey) -> Option<Ask> {
+    pub fn refresh(&self, owner: &RecordKey) -> Option<ApiRequest> {
         (owner.kind == SourceKind::OmniLabParticipant).then(|| bookings_of(&owner.id))
     }
 }

@@ -1,15 +1,15 @@
-//! JSON as it comes: what is harmless is put right before it is parsed, numbers keep their digits, and what is wrong with the
-//! rest is said exactly, without a word of what it holds.
+//! JSON as it arrives. Harmless faults are repaired before parsing, and numbers keep their digits. Other faults
+//! are reported exactly, without any content.
 
 use std::fmt;
 
 use super::{Unreadable, lone_surrogates};
 
-/// A body, also if a text in it was cut in the middle of an emoji, a byte order mark stands before it, or a number in it has
-/// more digits than computers usually keep: such a number is a text here.
+/// Parses a body. It repairs texts that were cut in the middle of an emoji, removes a byte order mark, and
+/// turns numbers with more digits than a float keeps into texts.
 ///
 /// # Errors
-/// When it isn't JSON.
+/// When it is not JSON.
 pub fn json(body: &[u8]) -> Result<serde_json::Value, Unreadable> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let quoted = with_large_numbers(body, |number| [b"\"", number, b"\""].concat());
@@ -20,7 +20,7 @@ pub fn json(body: &[u8]) -> Result<serde_json::Value, Unreadable> {
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What keeps a body from being JSON, and where. It never shows the body's content.
+/// Why a body is not JSON, and where. It never contains content of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     what: &'static str,
@@ -34,10 +34,10 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Words that programs write and JSON doesn't have.
+/// Words that programs write although JSON does not have them.
 const FOREIGN_WORDS: [&str; 12] = ["NaN", "-NaN", "Infinity", "-Infinity", "inf", "-inf", "undefined", "None", "True", "False", "NULL", "nil"];
 
-/// How bodies begin that are something else altogether.
+/// First characters of other formats.
 const OTHER_FORMATS: [(&str, &str); 6] = [
     ("<!doctype html", "it is an HTML page"),
     ("<html", "it is an HTML page"),
@@ -47,21 +47,21 @@ const OTHER_FORMATS: [(&str, &str); 6] = [
     ("%pdf", "it is a PDF file"),
 ];
 
-/// The parser's own messages are about grammar only; those that are not listed here say no more than this.
+/// Messages of the parser, which are about grammar only, and their plain form. Others get a general text.
 const GRAMMAR: [(&str, &str); 13] = [
     ("trailing comma", "a comma before the end of a list or object"),
     ("control character", "a control character in a text"),
-    ("invalid escape", "an escape that JSON doesn't have"),
+    ("invalid escape", "an unknown escape sequence"),
     ("invalid unicode code point", "bytes that are not UTF-8"),
-    ("invalid number", "a number that JSON doesn't write so"),
+    ("invalid number", "a number in a form that JSON does not allow"),
     ("number out of range", "a number that is too large"),
-    ("trailing characters", "something after its end"),
+    ("trailing characters", "extra text after its end"),
     ("recursion limit exceeded", "lists or objects nested too deeply"),
     ("key must be a string", "a key without quotation marks"),
     ("expected `:`", "a key without a colon"),
     ("expected `,` or `}`", "an object without a comma or closing brace"),
     ("expected `,` or `]`", "a list without a comma or closing bracket"),
-    ("expected ident", "a word that is no JSON"),
+    ("expected ident", "a word that JSON does not allow"),
 ];
 
 impl Fault {
@@ -79,7 +79,7 @@ impl Fault {
         let at = offset(body, error.line(), error.column());
         match word {
             Some((word_at, what)) if word_at <= at => Self { what, at: Some(word_at) },
-            _ if error.is_eof() => Self { what: "its end comes too early", at: Some(body.len()) },
+            _ if error.is_eof() => Self { what: "it ends too early", at: Some(body.len()) },
             _ => {
                 let message = error.to_string();
                 let known = GRAMMAR.into_iter().find(|(beginning, _)| message.starts_with(beginning));
@@ -96,7 +96,7 @@ fn offset(body: &[u8], line: usize, column: usize) -> usize {
     start.saturating_add(column.saturating_sub(1)).min(body.len())
 }
 
-/// What stands outside of texts and isn't punctuation, with its place: numbers and words.
+/// Everything outside of texts that is not punctuation, with its position: numbers and words.
 pub(super) fn bare_words(body: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut at = 0_usize;
     std::iter::from_fn(move || {
@@ -120,7 +120,7 @@ const fn is_bare(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
 
-/// The length of the text that begins here, with its quotation marks.
+/// The length of the text that begins here, including its quotation marks.
 fn text_length(json: &[u8]) -> usize {
     let mut escaped = false;
     let end = json.iter().skip(1).position(|byte| {
@@ -131,7 +131,7 @@ fn text_length(json: &[u8]) -> usize {
     end.map_or(json.len(), |at| at.saturating_add(2))
 }
 
-/// The JSON with something else in place of each number that a computer's usual numbers would change, or write otherwise; `None` where there is none.
+/// Replaces each number that a float would change or write differently; `None` if there is no such number.
 pub(super) fn with_large_numbers(json: &[u8], replace: impl Fn(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
     let large: Vec<(usize, &[u8])> = bare_words(json).filter(|(_, word)| is_large(word)).collect();
     if large.is_empty() {
@@ -147,7 +147,7 @@ pub(super) fn with_large_numbers(json: &[u8], replace: impl Fn(&[u8]) -> Vec<u8>
     Some(out)
 }
 
-/// So many digits are always kept (IEEE 754 binary64).
+/// A float (IEEE 754 binary64) keeps at least this many digits.
 const KEPT_DIGITS: usize = 15;
 
 fn is_large(word: &[u8]) -> bool {
@@ -161,11 +161,11 @@ fn is_large(word: &[u8]) -> bool {
     let Ok(float) = text.parse::<f64>() else { return false };
     let significant = text.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
     let trimmed = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
-    // With an exponent it would be written in another way.
+    // A number with an exponent would be written differently.
     has_exponent || (significant > KEPT_DIGITS && trimmed(&float.to_string()) != trimmed(text))
 }
 
-/// Whether it is written as JSON writes numbers (RFC 8259, section 6).
+/// Whether a text is a JSON number (RFC 8259, section 6).
 pub(super) fn is_number(text: &str) -> bool {
     let (mantissa, exponent) = text.split_once(['e', 'E']).map_or((text, None), |(mantissa, exponent)| (mantissa, Some(exponent)));
     let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(whole, fraction)| (whole, Some(fraction)));
@@ -220,12 +220,12 @@ mod tests {
             ("{\"name\": undefined}", "the body is not JSON: undefined at byte 9"),
             ("{\"a\": \"NaN\", \"b\": None}", "the body is not JSON: None at byte 18"),
             ("{\"a\": 1,}", "the body is not JSON: a comma before the end of a list or object at byte 8"),
-            ("{\"a\": 1", "the body is not JSON: its end comes too early at byte 7"),
-            ("{\"a\": 01}", "the body is not JSON: a number that JSON doesn't write so at byte 7"),
+            ("{\"a\": 1", "the body is not JSON: it ends too early at byte 7"),
+            ("{\"a\": 01}", "the body is not JSON: a number in a form that JSON does not allow at byte 7"),
             ("{a: 1}", "the body is not JSON: a key without quotation marks at byte 1"),
             ("{\"a\": \"x\ty\"}", "the body is not JSON: a control character in a text at byte 8"),
-            ("{\"a\": \"\\x\"}", "the body is not JSON: an escape that JSON doesn't have at byte 8"),
-            ("{\"a\": 1} {}", "the body is not JSON: something after its end at byte 9"),
+            ("{\"a\": \"\\x\"}", "the body is not JSON: an unknown escape sequence at byte 8"),
+            ("{\"a\": 1} {}", "the body is not JSON: extra text after its end at byte 9"),
             ("{\"a\" 1}", "the body is not JSON: a key without a colon at byte 5"),
             ("<!DOCTYPE html><html>anna@example.org", "the body is not JSON: it is an HTML page"),
             ("<?xml version=\"1.0\"?>", "the body is not JSON: it is XML"),

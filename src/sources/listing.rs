@@ -1,26 +1,27 @@
-//! A page of a list, in whatever envelope: what the list is called, where the total stands and how it says that there is more
-//! differs, and not every vendor publishes it.
+//! A page of a list, in any envelope. The names of the list and of the total, and the sign for further pages,
+//! differ between vendors, and some vendors do not document them.
 
 use serde_json::Value;
 
-use super::picker::{text_of, truth_of};
+use super::extract::{text_of, truth_of};
 
-/// The names that lists usually have.
+/// Common names of lists.
 const USUAL: [&str; 4] = ["items", "results", "records", "data"];
 
-/// Where pages say how many there are, and whether there is more.
+/// Where pages report the total and further pages.
 const BESIDE: [&str; 6] = ["", "/meta", "/pagination", "/data", "/data/meta", "/data/pagination"];
 
 /// A page of a list.
 pub(super) struct Listing<'a> {
-    /// What is on it.
+    /// The items on it.
     pub(super) items: &'a [Value],
     stated: Option<u64>,
     body: &'a Value,
 }
 
 impl<'a> Listing<'a> {
-    /// A list as it is, or under `data`, its own name or a usual one, or one level deeper under `data`; `None` where there is none.
+    /// Finds a list: the body itself, or under `data`, under its own or a common name, or one level deeper
+    /// under `data`; `None` if there is none.
     pub(super) fn find(body: &'a Value, name: &str) -> Option<Self> {
         let within = |object: &'a Value| {
             let names = ["data", name].into_iter().chain(USUAL);
@@ -32,7 +33,8 @@ impl<'a> Listing<'a> {
         (found.is_some() || stated == Some(0)).then_some(Self { stated, ..listing })
     }
 
-    /// How many things the whole list has. A count that is no more than what is on this page may also be that of the page.
+    /// Number of items in the whole list. A count that is not larger than the page may be the count of the page
+    /// only.
     pub(super) fn total(&self, page: u64, size: u32) -> Option<u64> {
         let count = self.count();
         let is_doubtful = count > 0 && (page > 1 || count >= u64::from(size));
@@ -43,8 +45,8 @@ impl<'a> Listing<'a> {
         u64::try_from(self.items.len()).unwrap_or(u64::MAX)
     }
 
-    /// Whether there is another page after this one, which has the number `page` and was asked to have `size` items. Where
-    /// nothing says so, a full page means that there may be. A source may put fewer on a page than it is asked for.
+    /// Whether there is another page after page `page`, which was requested with `size` items. If the reply
+    /// does not say, a full page means that there may be one. A source may return smaller pages than requested.
     pub(super) fn has_more(&self, page: u64, size: u32) -> bool {
         let count = self.count();
         if count == 0 {
@@ -56,7 +58,7 @@ impl<'a> Listing<'a> {
         })
     }
 
-    /// The URL of the next page, where it gives one.
+    /// The URL of the next page, if the page has one.
     pub(super) fn next_url(&self) -> Option<&'a str> {
         let next = self.body.pointer("/links/next").or_else(|| self.beside(&["next", "nextPageUrl", "next_page_url"]).next())?;
         next.as_str().filter(|url| url.contains("://"))
@@ -84,7 +86,7 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// A whole number, also as text, and also if it came through a float.
+/// A whole number, also as text, and also after a conversion to a float.
 pub(super) fn number(value: &Value) -> Option<u64> {
     text_of(value)?.trim_end_matches(".0").parse().ok()
 }

@@ -1,12 +1,12 @@
-//! Lone surrogates: JavaScript counts an emoji as two, cuts texts between them, and writes what is left as an escape that
-//! stands for nothing.
+//! Repairs lone surrogates: JavaScript counts an emoji as two characters. A text cut between them ends in an
+//! escape that has no meaning.
 
-/// Where an escape stands, and its number.
+/// Position and value of an escape.
 type Escape = (usize, u16);
 
 const LENGTH: usize = "\\ud800".len();
 
-/// The JSON with `\ufffd` in place of every lone surrogate; `None` when there is none.
+/// The JSON with `\ufffd` for every lone surrogate; `None` if there is none.
 pub(super) fn replaced(json: &[u8]) -> Option<Vec<u8>> {
     let escapes = escapes(json);
     let is_pair = |first: &Escape, second: &Escape| {
@@ -30,7 +30,7 @@ pub(super) fn replaced(json: &[u8]) -> Option<Vec<u8>> {
     (!halves.is_empty()).then_some(mended)
 }
 
-/// The `\uXXXX` of a JSON text, in order.
+/// The `\uXXXX` escapes of a JSON text, in order.
 fn escapes(json: &[u8]) -> Vec<Escape> {
     let mut escapes = Vec::new();
     let mut at = 0_usize;
@@ -41,7 +41,7 @@ fn escapes(json: &[u8]) -> Vec<Escape> {
                 escapes.extend(digits().and_then(|digits| u16::from_str_radix(digits, 16).ok()).map(|number| (at, number)));
                 at = at.saturating_add(2);
             }
-            // Whatever is escaped is not an escape.
+            // An escaped backslash or quotation mark does not start another escape.
             (b'\\', Some(_)) => at = at.saturating_add(2),
             _ => at = at.saturating_add(1),
         }

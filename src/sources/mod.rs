@@ -1,11 +1,12 @@
-//! The systems that a brand connects, each with its own words in its own folder.
+//! The systems that a brand can connect. Each has its own folder with the vendor's words.
 //!
-//! To add a system: a variant of [`Source`] and its kinds of record in `customer/kind.rs` (the compiler then lists what
-//! is missing), a folder here with its wire format, its recorded bodies in `fixtures/webhooks/<system>`, its settings.
+//! To add a system: a variant of [`Source`] and its kinds of record in `customer/model/source.rs` (the compiler
+//! then lists the rest), a folder here, its recorded bodies in `fixtures/webhooks/<system>`, its settings.
 
+mod address_match;
 pub mod api;
 pub mod booking;
-mod holder;
+pub mod extract;
 mod json;
 mod listing;
 mod lone_surrogates;
@@ -13,7 +14,6 @@ pub mod omneo;
 pub mod omnilab;
 pub mod omniotap;
 mod path;
-pub mod picker;
 mod said_at;
 pub mod secret;
 pub mod signature;
@@ -28,19 +28,19 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use self::api::Connect;
+use self::api::ApiSettings;
 pub use self::json::{Fault, json};
-use crate::customer::kind::Source;
-use crate::customer::record::Change;
+use crate::customer::model::record::Change;
+use crate::customer::model::source::Source;
 
-/// What arrived from a source: a webhook's headers and raw body.
+/// The headers and raw body of a webhook or a reply.
 #[derive(Clone)]
 pub struct Delivery {
     /// Header names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The bytes as they came.
+    /// The bytes as they arrived.
     pub body: Vec<u8>,
-    /// When it was first received: the time stamp of what carries none.
+    /// When it was first received. It is the time of data without a time of its own.
     pub received_at: Timestamp,
 }
 
@@ -54,54 +54,54 @@ impl Delivery {
     }
 }
 
-/// What a delivery says.
+/// A parsed delivery.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Reading {
-    /// These changes.
+pub enum ParsedWebhook {
+    /// Changes to apply.
     Changes(Vec<Change>),
-    /// Nothing about a customer; the delivery is kept all the same.
+    /// Nothing about a customer. The text is the reason. The delivery is stored all the same.
     Ignored(&'static str),
 }
 
-/// A delivery that can't be read. The text never repeats what the delivery holds.
+/// Why a delivery cannot be parsed. The text never contains its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// The body isn't JSON.
+    /// The body is not JSON.
     #[error("the body is not JSON: {0}")]
     NotJson(Fault),
-    /// A header or field that says what the delivery is about is not there.
+    /// A header or field that is required is missing.
     #[error("there is no {0}")]
     Missing(&'static str),
     /// It belongs to another account of the source.
     #[error("it belongs to another {0}")]
     Foreign(&'static str),
-    /// What removes something must be proved by more than a header that anybody could have changed.
-    #[error("only a header that nobody signed says that it is gone (see believe_removals)")]
+    /// A deletion needs more proof than an unsigned header, which anybody could change.
+    #[error("only an unsigned header reports the deletion (see the setting trust_deletion_header)")]
     Unconfirmed,
 }
 
-/// A connected system's way to read what it sends. It has no defaults: each system answers for itself.
-pub trait Reader {
-    /// Reads a webhook.
+/// Parses the webhooks of a source. The trait has no defaults: each source implements everything.
+pub trait WebhookParser {
+    /// Parses a webhook.
     ///
     /// # Errors
-    /// When the delivery can't be understood at all; what is merely unknown is [`Reading::Ignored`].
-    fn read_webhook(&self, delivery: &Delivery) -> Result<Reading, Unreadable>;
+    /// When the delivery cannot be parsed. An unknown event is [`ParsedWebhook::Ignored`].
+    fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable>;
 
-    /// Reads an answer of the system's API to a question about one thing.
+    /// Parses a reply of the system's API about one thing.
     ///
     /// # Errors
-    /// When it can't be understood at all.
-    fn read_answer(&self, delivery: &Delivery) -> Result<Reading, Unreadable>;
+    /// When it cannot be parsed.
+    fn parse_reply(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable>;
 
-    /// The headers of a webhook, in lower case, that reading it needs: they are kept, all others are forgotten.
-    fn kept_headers(&self) -> &'static [&'static str];
+    /// The webhook headers, in lower case, that the parser needs. Only these are stored.
+    fn required_headers(&self) -> &'static [&'static str];
 
-    /// What the inbox needs to know of a webhook. Every body has a label, also one that can't be read.
-    fn label(&self, delivery: &Delivery) -> webhook::Label;
+    /// The inbox metadata of a webhook. Every body has some, also one that cannot be parsed.
+    fn label(&self, delivery: &Delivery) -> webhook::DeliveryMeta;
 }
 
-/// How a brand's sources are to be read.
+/// The settings of a brand's sources.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SourceSettings {
@@ -116,9 +116,9 @@ pub struct SourceSettings {
 }
 
 impl SourceSettings {
-    /// The reader of a source.
+    /// The webhook parser of a source.
     #[must_use]
-    pub fn reader(&self, source: Source) -> &dyn Reader {
+    pub fn reader(&self, source: Source) -> &dyn WebhookParser {
         match source {
             Source::OmnioTap => &self.omniotap,
             Source::Omneo => &self.omneo,
@@ -127,8 +127,8 @@ impl SourceSettings {
         }
     }
 
-    /// What proves that a source's webhooks are its own; `None` where the settings don't say, or are wrong.
-    pub fn proof(&self, source: Source, keys: &mut secret::Keyring<'_>) -> Option<Box<dyn webhook::Proof>> {
+    /// The verification of a source's webhooks; `None` if the settings have none, or have a mistake.
+    pub fn proof(&self, source: Source, keys: &mut secret::SecretLoader<'_>) -> Option<Box<dyn webhook::Verification>> {
         match source {
             Source::OmnioTap => self.omniotap.webhook.proof(keys),
             Source::Omneo => self.omneo.webhook.proof(keys),
@@ -139,7 +139,7 @@ impl SourceSettings {
 
     /// The API of a source.
     #[must_use]
-    pub fn api(&self, source: Source) -> &dyn api::Api {
+    pub fn api(&self, source: Source) -> &dyn api::ApiConnector {
         match source {
             Source::OmnioTap => &self.omniotap,
             Source::Omneo => &self.omneo,
@@ -148,8 +148,8 @@ impl SourceSettings {
         }
     }
 
-    /// The account whose API a source may be asked by; `None` where there is none, or its settings are wrong.
-    pub fn account(&self, source: Source, keys: &mut secret::Keyring<'_>) -> Option<api::AccountRules> {
+    /// The API account of a source; `None` if there is none, or its settings have a mistake.
+    pub fn account(&self, source: Source, keys: &mut secret::SecretLoader<'_>) -> Option<api::AccountRules> {
         match source {
             Source::OmnioTap => self.omniotap.api.account(keys),
             Source::Omneo => self.omneo.api.account(keys),
@@ -158,7 +158,7 @@ impl SourceSettings {
         }
     }
 
-    /// The template of the page that shows an event of a source; empty for none.
+    /// The URL template of an event's page; empty for none.
     #[must_use]
     pub fn event_url(&self, source: Source) -> &str {
         match source {

@@ -1,28 +1,30 @@
-//! Paths and queries of requests, in which nothing that a source or a person wrote can leave its place.
+//! Builds paths and queries of requests. Values from sources and people are encoded, so that they cannot change
+//! the structure.
 
 use std::fmt::Write;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What RFC 3986 reserves for nothing (section 2.3) may stay as it is.
+/// Only the unreserved characters of RFC 3986 (section 2.3) stay unencoded.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A path and query below an account's base URL.
 pub(super) struct Path(String);
 
 impl Path {
-    /// A path that is the same for everything, beginning with a slash.
+    /// A fixed path, which begins with a slash.
     pub(super) fn new(path: &str) -> Self {
         Self(path.to_owned())
     }
 
-    /// With one more segment; `None` for one that would be resolved away, encoded or not (WHATWG URL, "double-dot URL path segment").
+    /// Adds a segment; `None` for one that URL parsers resolve, encoded or not (WHATWG URL, "double-dot URL
+    /// path segment").
     pub(super) fn segment(mut self, segment: &str) -> Option<Self> {
         let _ = write!(self.0, "/{}", utf8_percent_encode(segment, ENCODED));
         (!matches!(segment, "" | "." | "..")).then_some(self)
     }
 
-    /// With one more parameter.
+    /// Adds a parameter.
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         let separator = if self.0.contains('?') { '&' } else { '?' };
         let (name, value) = (utf8_percent_encode(name, ENCODED), utf8_percent_encode(value, ENCODED));

@@ -1,33 +1,35 @@
-//! When something was said or happened, in a vendor's JSON: told apart are what it doesn't say and what nobody can read.
+//! The time of a statement or event in a vendor's JSON. It distinguishes a missing time from one that cannot be
+//! parsed.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::picker::{Fields, at, text_of};
+use super::extract::{Fields, at, text_of};
 use super::time::{Moment, Unclear, moment};
-use crate::customer::event::field::OCCURRED_AT;
-use crate::customer::unread;
-use crate::customer::versions::UNCLEAR_AT;
+use crate::customer::model::event::field::OCCURRED_AT;
+use crate::customer::model::field_versions::UNCLEAR_AT;
+use crate::customer::model::unread;
 
-/// When something was said, as far as it says.
+/// The time of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SaidAt {
-    /// Then.
+    /// A known time.
     At(Moment),
-    /// It doesn't say.
+    /// No time.
     Unsaid,
-    /// It says, but nobody can read it, or with a date that stands for "unknown".
+    /// A time that cannot be parsed, or a date that stands for "unknown".
     Unclear,
 }
 
 impl SaidAt {
-    /// The moment, if it is known.
+    /// The time, if it is known.
     #[must_use]
     pub const fn known(self) -> Option<Moment> {
         if let Self::At(moment) = self { Some(moment) } else { None }
     }
 
-    /// The time stamp of what is said: the receipt where it gives none. What can't be read must not become "just now".
+    /// The time stamp of an update: the time of receipt if there is none. A time that cannot be parsed must not
+    /// become "now".
     #[must_use]
     pub fn stamp(self, received_at: Timestamp) -> Timestamp {
         match self {
@@ -37,7 +39,7 @@ impl SaidAt {
         }
     }
 
-    /// Of two times of one thing the later one.
+    /// The later one of two times.
     #[must_use]
     pub fn or_later(self, other: Self) -> Self {
         match (self.known(), other.known()) {
@@ -50,7 +52,7 @@ impl SaidAt {
     }
 }
 
-/// When something was said: the first of some times that is given and can be read. One that can't be is kept among the fields.
+/// The first time that is present and can be parsed. Unparsable times are kept in the fields.
 #[must_use]
 pub fn said_at(body: &Value, places: &[&str], fields: &mut Fields) -> SaidAt {
     let mut said = SaidAt::Unsaid;
@@ -69,7 +71,7 @@ pub fn said_at(body: &Value, places: &[&str], fields: &mut Fields) -> SaidAt {
     said
 }
 
-/// Keeps that nobody can read when something happened, where that could not be read anywhere: it is no event of "just now".
+/// Marks an event as undated if its time could not be parsed anywhere: it must not count as an event of "now".
 #[must_use]
 pub fn undated(occurred_at: Option<Moment>, unread: &Fields) -> Option<(String, Option<Value>)> {
     if occurred_at.is_some() {

@@ -1,4 +1,5 @@
-//! Secrets that we share with a source, and where the settings say that they are kept. The settings themselves never hold one.
+//! Secrets that are shared with a source, and where they are stored. The settings never contain a secret
+//! themselves.
 
 use std::fmt;
 
@@ -9,12 +10,12 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::api::is_safe_url;
 use super::webhook::digest;
-use crate::customer::text;
+use crate::customer::model::text;
 
-/// The fewest bytes of a secret that a source proves itself by: 128 bits, below which guessing is no longer out of the question.
+/// The minimum length of a webhook secret: 128 bits. A shorter one might be guessed.
 pub const MIN_SECRET_BYTES: usize = 16;
 
-/// A secret. It is never shown, and wiped when it is no longer needed.
+/// A secret. It is never shown, and its memory is wiped after use.
 #[derive(Clone)]
 pub struct Secret(SecretSlice<u8>);
 
@@ -25,7 +26,7 @@ impl Secret {
         Self(bytes.into())
     }
 
-    /// The key that it is.
+    /// The bytes of the secret.
     #[must_use]
     pub fn key(&self) -> &[u8] {
         self.0.expose_secret()
@@ -38,8 +39,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Whether a text is one of the secrets. All are looked at, by their digests, so that the time it takes tells neither which one
-/// it was nor how long they are.
+/// Whether a text is one of the secrets. All are compared by their digests, so that the time reveals neither
+/// which one matched nor their lengths.
 #[must_use]
 pub fn is_one_of(secrets: &[Secret], given: &str) -> bool {
     let given = digest("", given.as_bytes());
@@ -47,7 +48,7 @@ pub fn is_one_of(secrets: &[Secret], given: &str) -> bool {
     found.into()
 }
 
-/// Where a secret is kept.
+/// Where a secret is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretRef {
@@ -57,9 +58,9 @@ pub enum SecretRef {
     File(String),
 }
 
-const PLACES: &str = "must be a list of places where secrets are kept, such as [{ env = \"NAME\" }, { file = \"/run/secrets/name\" }]";
+const PLACES: &str = "must be a list of places where secrets are stored, such as [{ env = \"NAME\" }, { file = \"/run/secrets/name\" }]";
 
-/// Reads a list of places. Who writes a secret there by mistake must not find it in the log.
+/// Parses a list of places. The error never repeats the value: it may be a secret, written there by mistake.
 pub(super) fn places<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SecretRef>, D::Error> {
     let Value::Array(list) = Value::deserialize(deserializer)? else { return Err(serde::de::Error::custom(PLACES)) };
     list.iter().map(|value| place(value).ok_or_else(|| serde::de::Error::custom(PLACES))).collect()
@@ -71,34 +72,34 @@ fn place(value: &Value) -> Option<SecretRef> {
     text("env").map(SecretRef::Env).or_else(|| text("file").map(SecretRef::File))
 }
 
-/// The secret in what is kept, or why it holds none.
+/// The secret in a stored value, or why it contains none.
 type Read = Result<Vec<u8>, &'static str>;
 
-/// Fetches what the settings of a door name, and collects what is wrong with them.
-pub struct Keyring<'a> {
+/// Loads the secrets that the settings name, and collects mistakes.
+pub struct SecretLoader<'a> {
     fetch: Fetch<'a>,
     mistakes: Vec<(String, String)>,
     missing: Vec<(String, String)>,
     warnings: Vec<(String, String)>,
 }
 
-/// Gives what is kept at a place, or says why it can't, without what it is.
+/// Loads the value at a place, or returns an error that does not contain the value.
 pub type Fetch<'a> = &'a dyn Fn(&SecretRef) -> Result<Vec<u8>, String>;
 
-impl<'a> Keyring<'a> {
-    /// Only the settings may read the environment, so they say how a secret is fetched.
+impl<'a> SecretLoader<'a> {
+    /// Only the settings may read the environment, so they pass in the function that loads a secret.
     #[must_use]
     pub const fn new(fetch: Fetch<'a>) -> Self {
         Self { fetch, mistakes: Vec::new(), missing: Vec::new(), warnings: Vec::new() }
     }
 
-    /// Keys of the door's settings, with what is wrong there; and those of secrets that are not where they should be.
+    /// The mistakes: those of the settings, and those of secrets that could not be loaded, by key.
     #[must_use]
     pub fn into_mistakes(self) -> [Vec<(String, String)>; 2] {
         [self.mistakes, self.missing]
     }
 
-    /// Keys of secrets that may not be what was meant.
+    /// Warnings about secrets that may be wrong, by key.
     #[must_use]
     pub fn warnings(&self) -> &[(String, String)] {
         &self.warnings
@@ -108,7 +109,7 @@ impl<'a> Keyring<'a> {
         self.mistakes.push((key.to_owned(), what.to_owned()));
     }
 
-    /// The secrets that a verification needs, made from what is kept.
+    /// The secrets of a verification.
     pub(super) fn secrets(&mut self, verification: &str, places: &[SecretRef], read: impl Fn(Vec<u8>) -> Read) -> Vec<Secret> {
         if places.is_empty() {
             self.mistake("verification", &format!("\"{verification}\" needs secrets, such as secrets = [{{ env = \"NAME\" }}]"));
@@ -116,10 +117,10 @@ impl<'a> Keyring<'a> {
         self.fetch("secrets", places, MIN_SECRET_BYTES, read)
     }
 
-    /// Where nothing is verified, a secret would only look as if it were.
+    /// A secret without verification would give a false impression of safety.
     pub(super) fn unused(&mut self, verification: &str, key: &str, places: &[SecretRef]) {
         if !places.is_empty() {
-            self.mistake(key, &format!("verifies nothing where verification = \"{verification}\"; take it out, or say what it verifies"));
+            self.mistake(key, &format!("is not used with verification = \"{verification}\"; remove it, or choose another verification"));
         }
     }
 
@@ -131,18 +132,19 @@ impl<'a> Keyring<'a> {
         name.to_ascii_lowercase()
     }
 
-    /// The one secret of a list that calls prove themselves by, however short its vendor makes it; `None` where none is named, or
-    /// it isn't there.
+    /// The only secret in a list, for calls. Vendors may use short ones. `None` if none is named, or it cannot
+    /// be loaded.
     pub(super) fn only(&mut self, key: &str, places: &[SecretRef]) -> Option<Secret> {
         if places.len() > 1 {
-            self.mistake(key, "names several: a call can prove itself by one only");
+            self.mistake(key, "names several secrets, but a call can use only one");
         }
-        let fits =
-            |kept: Vec<u8>| if kept.iter().all(u8::is_ascii_graphic) { Ok(kept) } else { Err("holds blanks or line breaks, or other than ASCII") };
+        let fits = |kept: Vec<u8>| {
+            if kept.iter().all(u8::is_ascii_graphic) { Ok(kept) } else { Err("contains blanks, line breaks or other characters than ASCII") }
+        };
         self.fetch(key, places, 1, fits).pop()
     }
 
-    /// A text that must be there.
+    /// A required text.
     pub(super) fn text(&mut self, key: &str, value: &str) -> Option<String> {
         if value.is_empty() {
             self.mistake(key, "is needed to call the API");
@@ -150,16 +152,16 @@ impl<'a> Keyring<'a> {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// Where an API is, without a slash at the end.
+    /// The base URL of an API, without a slash at the end.
     pub(super) fn base_url(&mut self, key: &str, url: &str) -> Option<String> {
         let is_safe = is_safe_url(url);
         if !is_safe {
-            self.mistake(key, "must be the URL of the API, such as \"https://api.example.com/v1\", without a user, a query or a fragment; plain http is for this machine only");
+            self.mistake(key, "must be the URL of the API, such as \"https://api.example.com/v1\", without a user, a query or a fragment; plain http is allowed for this machine only");
         }
         is_safe.then(|| url.trim_end_matches('/').to_owned())
     }
 
-    /// Where tokens are: a path of the API, or elsewhere.
+    /// The token endpoint: a path of the API, or a whole URL.
     pub(super) fn token_url(&mut self, key: &str, url: &str) -> Option<String> {
         let is_right = url.starts_with('/') || is_safe_url(url);
         if !is_right {
@@ -168,7 +170,7 @@ impl<'a> Keyring<'a> {
         is_right.then(|| url.to_owned())
     }
 
-    /// How many calls are allowed in a minute.
+    /// The most calls in a minute.
     pub(super) fn rate(&mut self, key: &str, calls: u32) -> Option<u32> {
         let is_right = (1..=60_000).contains(&calls);
         if !is_right {
@@ -177,7 +179,7 @@ impl<'a> Keyring<'a> {
         is_right.then_some(calls)
     }
 
-    /// Every secret of a list, made from what is kept there, which has some bytes at least.
+    /// All secrets of a list, with a minimum length.
     pub(super) fn fetch(&mut self, key: &str, places: &[SecretRef], least: usize, read: impl Fn(Vec<u8>) -> Read) -> Vec<Secret> {
         let mut secrets = Vec::new();
         for (n, place) in places.iter().enumerate() {
@@ -189,12 +191,12 @@ impl<'a> Keyring<'a> {
                 }
             };
             if let Some(what) = surrounded_by(&kept) {
-                self.warnings.push((format!("{key}.{n}"), format!("holds a secret with {what} around it, which are taken as part of it")));
+                self.warnings.push((format!("{key}.{n}"), format!("contains a secret with {what} around it, which count as part of the secret")));
             }
             match read(kept) {
-                Ok(bytes) if bytes.is_empty() && least == 1 => self.mistake(&format!("{key}.{n}"), "is empty: there is no secret there"),
+                Ok(bytes) if bytes.is_empty() && least == 1 => self.mistake(&format!("{key}.{n}"), "is empty: it contains no secret"),
                 Ok(bytes) if bytes.len() < least => {
-                    self.mistake(&format!("{key}.{n}"), &format!("is too short: a secret has at least {least} bytes"));
+                    self.mistake(&format!("{key}.{n}"), &format!("is too short: a secret needs at least {least} bytes"));
                 }
                 Ok(bytes) => secrets.push(Secret::new(bytes)),
                 Err(what) => self.mistake(&format!("{key}.{n}"), what),
@@ -204,7 +206,7 @@ impl<'a> Keyring<'a> {
     }
 }
 
-/// What stands around a secret that hardly belongs to it.
+/// Characters around a secret that probably do not belong to it.
 fn surrounded_by(kept: &[u8]) -> Option<&'static str> {
     let text = String::from_utf8_lossy(kept);
     let is_any = |is: fn(char) -> bool| text.starts_with(is) || text.ends_with(is);
@@ -212,7 +214,7 @@ fn surrounded_by(kept: &[u8]) -> Option<&'static str> {
         return Some("blanks or line breaks");
     }
     if is_any(text::is_invisible) {
-        return Some("characters that nobody can see");
+        return Some("invisible characters");
     }
     is_any(|c| matches!(c, '"' | '\'' | '`' | '“' | '”' | '„' | '‘' | '’' | '«' | '»')).then_some("quotation marks")
 }

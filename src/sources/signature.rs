@@ -1,4 +1,4 @@
-//! Signatures with a shared secret: what they are made with, how they are written, and whether one is right.
+//! Signatures with a shared secret: algorithm, encoding, verification.
 
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
@@ -12,7 +12,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::secret::Secret;
 
-/// A hash function. The weak ones are here because vendors use them; with HMAC none of them has been forged.
+/// A hash function. Vendors still use the weak ones; as part of HMAC, none of them has been forged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hash {
     /// SHA-256.
@@ -25,7 +25,7 @@ pub enum Hash {
     Md5,
 }
 
-/// How a text and a key become a digest.
+/// How a digest is computed from a text and a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// HMAC (RFC 2104).
@@ -37,7 +37,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The digest of a text (the parts in a row). `None` would be a key that HMAC refuses; it takes any.
+    /// The digest of a text, given in parts. HMAC accepts every key, so `None` does not occur.
     #[must_use]
     pub fn digest(self, key: &[u8], text: &[&[u8]]) -> Option<Vec<u8>> {
         match self {
@@ -74,8 +74,8 @@ fn hashed<'a, D: Digest>(parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     hasher.finalize().to_vec()
 }
 
-/// Whether one of the signatures was made from the text (the parts in a row) with one of the secrets. Every secret is tried with
-/// every signature, so that the time it takes tells nothing but how many there are.
+/// Whether one of the signatures was made from the text (given in parts) with one of the secrets. Every secret
+/// is compared with every signature, so that the time reveals only how many there are.
 #[must_use]
 pub fn is_signed(method: Method, secrets: &[Secret], text: &[&[u8]], signatures: &[Vec<u8>]) -> bool {
     let mut found = Choice::from(0);
@@ -87,14 +87,14 @@ pub fn is_signed(method: Method, secrets: &[Secret], text: &[&[u8]], signatures:
     found.into()
 }
 
-/// How a digest is written.
+/// The encoding of a digest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// Hexadecimal, in either case.
     #[default]
     Hex,
-    /// Base64 of the standard alphabet (RFC 4648, section 4), with padding or without.
+    /// Base64 with the standard alphabet (RFC 4648, section 4), with or without padding.
     Base64,
 }
 
@@ -102,7 +102,7 @@ const BASE64: GeneralPurpose =
     GeneralPurpose::new(&base64::alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
 
 impl Encoding {
-    /// Writes a digest.
+    /// Encodes a digest.
     #[must_use]
     pub fn encode(self, digest: &[u8]) -> String {
         match self {
@@ -111,7 +111,7 @@ impl Encoding {
         }
     }
 
-    /// What was written; `None` if it wasn't written so.
+    /// Decodes a digest; `None` if the encoding is wrong.
     #[must_use]
     pub fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
@@ -122,8 +122,8 @@ impl Encoding {
 }
 
 impl Encoding {
-    /// What was written in each entry of a header that may stand in several lines, which are joined by commas (RFC 9110, section 5.3);
-    /// `None` if nothing was written so.
+    /// Decodes all digests of a header that may come in several lines, which are joined by commas (RFC 9110,
+    /// section 5.3); `None` if none can be decoded.
     #[must_use]
     pub fn decode_list(self, header: &str, prefix: &str) -> Option<Vec<Vec<u8>>> {
         let entries = header.split(',').map(|entry| entry.trim_matches([' ', '\t'])).filter(|entry| !entry.is_empty());

@@ -1,4 +1,5 @@
-//! Points in time as vendors write them. What is no time, or could be two, is unclear: it never becomes "just now".
+//! Parses times in all formats of the vendors. A text that is not a time, or is ambiguous, is unclear: it never
+//! becomes "now".
 
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -7,9 +8,9 @@ use jiff::{Timestamp, Zoned};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::customer::placeholder;
+use crate::customer::model::placeholder;
 
-/// A point in time, as exactly as it was said.
+/// A point in time, with the precision of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// An instant.
@@ -28,7 +29,7 @@ impl Moment {
         }
     }
 
-    /// As it is stored: RFC 3339, or a day alone.
+    /// The stored form: RFC 3339, or a day alone.
     #[must_use]
     pub fn text(self) -> String {
         match self {
@@ -38,18 +39,20 @@ impl Moment {
     }
 }
 
-/// There is a value, and it can't be read.
+/// There is a value, but it cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unclear;
 
-/// Reads a time; `None` where nothing is said, which includes the dates that programs write for "unknown". What has no zone is UTC.
+/// Parses a time. `None` if there is none, which includes dates that programs write for "unknown". A time
+/// without a zone is UTC.
 ///
 /// # Errors
-/// When it can't be read, or lies before 1900 or after 2200: a mistyped year must not push everything else from a timeline.
+/// When it cannot be parsed, or is before 1900 or after 2200: a mistyped year must not push other events out of
+/// a timeline.
 pub fn moment(value: &Value) -> Result<Option<Moment>, Unclear> {
     let text = match value {
         Value::Null => return Ok(None),
-        Value::String(text) => crate::customer::text::visible(text),
+        Value::String(text) => crate::customer::model::text::visible(text),
         Value::Number(number) => number.to_string(),
         Value::Bool(_) | Value::Array(_) | Value::Object(_) => return Err(Unclear),
     };
@@ -58,7 +61,8 @@ pub fn moment(value: &Value) -> Result<Option<Moment>, Unclear> {
     }
     let moment = number(&text).or_else(|| day(&text).map(Moment::Day)).or_else(|| instant(&text).map(Moment::At)).ok_or(Unclear)?;
     let at = moment.timestamp().ok_or(Unclear)?;
-    // A day around the beginning of Unix time, in whatever zone, and the beginning of Excel's and SQL Server's.
+    // A day around the beginning of Unix time, in any zone, or the beginning of Excel's and SQL Server's
+    // calendar.
     if at.as_second().unsigned_abs() <= DAY || (FIRST_SECOND..FIRST_SECOND.saturating_add(86_400)).contains(&at.as_second()) {
         return Ok(None);
     }
@@ -82,7 +86,7 @@ fn is_unknown_date(text: &str) -> bool {
     ["0000-00-00", "0001-01-01", "1899-12-30", "1899-12-31", "9999-12-31"].iter().any(|date| text.starts_with(date))
 }
 
-/// Seconds since 1970, or thousandths, millionths or billionths of them, by their size; else the digits of a date.
+/// Seconds, milliseconds, microseconds or nanoseconds since 1970, by their size; else the digits of a date.
 fn number(text: &str) -> Option<Moment> {
     let text =
         text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")).map_or(text, |ms| ms.split(['+', '-']).next().unwrap_or_default());
@@ -114,14 +118,15 @@ fn number(text: &str) -> Option<Moment> {
     since_1970.filter(is_plausible).map(Moment::At).or_else(digits)
 }
 
-/// Smaller numbers are years, days or counts rather than seconds: this is in March 1973.
+/// Smaller numbers are years, days or counts, not seconds. This one is in March 1973.
 const LEAST_SECONDS: u64 = 100_000_000;
 
 fn in_utc(at: DateTime) -> Option<Timestamp> {
     at.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
-/// A date without a time, or with the midnight that some programs write behind every date; a zone says nothing then.
+/// A date without a time, or with midnight, which some programs append to every date. A zone has no meaning
+/// then.
 fn day(text: &str) -> Option<Date> {
     let (date, rest) = text.split_at_checked(10)?;
     let rest = match rest.strip_prefix(['T', ' ']).map(|time| time.strip_prefix("00:00:00")) {
@@ -134,7 +139,7 @@ fn day(text: &str) -> Option<Date> {
     date.replace('/', "-").parse().ok().filter(|_| is_zone)
 }
 
-/// The most hours that any zone is away from UTC.
+/// The largest offset of a zone from UTC, in hours.
 const MOST_HOURS: u8 = 14;
 
 /// The hours of an offset at the end of a text: `+01:00`, `+0100` or `+01`.
@@ -145,7 +150,7 @@ fn offset_at_end(text: &str) -> Option<u8> {
     digits.get(..2).filter(|_| is_offset)?.parse().ok()
 }
 
-/// RFC 3339 and its relatives (ISO 8601, RFC 9557), RFC 2822, HTTP's dates and JavaScript's.
+/// RFC 3339 and similar formats (ISO 8601, RFC 9557), RFC 2822, and the dates of HTTP and JavaScript.
 fn instant(text: &str) -> Option<Timestamp> {
     let (text, plus_a_day) = without_hour_24(text);
     let text = with_usual_zone(&with_short_fraction(&text));
@@ -167,7 +172,7 @@ pub(super) fn civil(text: &str) -> Option<DateTime> {
     format!("{}T{time}", date.replace('/', "-")).parse().ok().filter(|_| has_no_zone)
 }
 
-/// Zones that the parser doesn't know may be any: only those that say how far from UTC they are count.
+/// Only zones with an offset from UTC count. A zone name that the parser does not know could be any zone.
 fn mail(text: &str) -> Option<Timestamp> {
     static PARSER: DateTimeParser = DateTimeParser::new();
     let zone = text.rsplit(' ').next()?;
@@ -181,7 +186,7 @@ fn javascript(text: &str) -> Option<Timestamp> {
     Timestamp::strptime("%a %b %d %Y %H:%M:%S GMT%z", text).ok()
 }
 
-/// Midnight at the end of a day (ISO 8601), as the beginning of that day.
+/// Midnight at the end of a day (ISO 8601), as the beginning of that day. The caller adds a day.
 fn without_hour_24(text: &str) -> (String, bool) {
     for (end, beginning) in [("T24:00", "T00:00"), (" 24:00", " 00:00")] {
         if let Some((date, rest)) = text.split_once(end)
@@ -199,7 +204,7 @@ fn without_hour_24(text: &str) -> (String, bool) {
     (text.to_owned(), false)
 }
 
-/// More digits of a second than anybody needs are cut.
+/// Cuts fractions of a second to the supported length.
 fn with_short_fraction(text: &str) -> String {
     let Some(start) = text.find(['.', ',']).map(|point| point.saturating_add(1)) else { return text.to_owned() };
     let digits = text.get(start..).unwrap_or_default().bytes().take_while(u8::is_ascii_digit).count();
@@ -207,7 +212,7 @@ fn with_short_fraction(text: &str) -> String {
     format!("{head}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
-/// ` UTC` and ` GMT` behind an ISO time, and a blank before an offset.
+/// Converts ` UTC` and ` GMT` after an ISO time, and a blank before an offset.
 fn with_usual_zone(text: &str) -> String {
     if !text.get(..4).is_some_and(|year| year.bytes().all(|byte| byte.is_ascii_digit())) {
         return text.to_owned();

@@ -1,9 +1,9 @@
-//! A secret in the URL that a source calls, for systems that can't sign; and no proof at all.
+//! Verification by a secret in the URL, for systems that cannot sign; and no verification.
 
-use super::secret::{Keyring, Secret, SecretRef, is_one_of};
-use super::webhook::{Incoming, Proof, Refused, SecretIn};
+use super::secret::{Secret, SecretLoader, SecretRef, is_one_of};
+use super::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
 
-/// Whoever knows the URL may come in.
+/// Accepts every webhook with the secret.
 #[derive(Debug)]
 pub(super) struct UrlSecret {
     secrets: Vec<Secret>,
@@ -11,11 +11,12 @@ pub(super) struct UrlSecret {
 }
 
 impl UrlSecret {
-    /// The secrets have to stand in a URL as they are.
-    pub(super) fn new(keys: &mut Keyring<'_>, places: &[SecretRef], place: SecretIn) -> Self {
+    /// The secrets must be usable in a URL without encoding.
+    pub(super) fn new(keys: &mut SecretLoader<'_>, places: &[SecretRef], place: SecretIn) -> Self {
         let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-        let read =
-            |kept: Vec<u8>| if kept.iter().all(fits) { Ok(kept) } else { Err("may only hold letters, digits, -, ., _ and ~: it is part of a URL") };
+        let read = |kept: Vec<u8>| {
+            if kept.iter().all(fits) { Ok(kept) } else { Err("may contain only letters, digits, -, ., _ and ~, because it is part of a URL") }
+        };
         let secrets = keys.secrets("secret", places, read);
         Self { secrets, place }
     }
@@ -30,10 +31,10 @@ impl UrlSecret {
     }
 }
 
-impl Proof for UrlSecret {
-    fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused> {
-        let given = incoming.secret.ok_or(Refused::Missing(self.name_of_place()))?;
-        if is_one_of(&self.secrets, given) { Ok(()) } else { Err(Refused::Wrong(self.name_of_place())) }
+impl Verification for UrlSecret {
+    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
+        let given = incoming.secret.ok_or(VerificationError::Missing(self.name_of_place()))?;
+        if is_one_of(&self.secrets, given) { Ok(()) } else { Err(VerificationError::Wrong(self.name_of_place())) }
     }
 
     fn name(&self) -> &'static str {
@@ -45,12 +46,12 @@ impl Proof for UrlSecret {
     }
 }
 
-/// Everybody may come in: the settings say so.
+/// Accepts every webhook, because the settings turn verification off.
 #[derive(Debug)]
-pub(super) struct Anybody;
+pub(super) struct NoVerification;
 
-impl Proof for Anybody {
-    fn check(&self, _: &Incoming<'_>) -> Result<(), Refused> {
+impl Verification for NoVerification {
+    fn check(&self, _: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         Ok(())
     }
 

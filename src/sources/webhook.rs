@@ -1,6 +1,6 @@
-//! The door that a source's webhooks come in by: what proves that they are its own, and what the inbox needs to know of them.
+//! Verification of a source's webhooks, and their metadata for the inbox.
 //!
-//! There is no default. A source without a proof in the brand's settings has no door.
+//! There is no default. Without a verification in the brand's settings, a source's webhooks are not accepted.
 
 use std::collections::BTreeMap;
 
@@ -8,146 +8,148 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Delivery, Reader};
-use crate::customer::kind::Source;
+use super::{Delivery, WebhookParser};
+use crate::customer::model::source::Source;
 
-/// A webhook as it came, before anybody vouched for it.
-pub struct Incoming<'a> {
+/// A received webhook before its verification.
+pub struct UnverifiedWebhook<'a> {
     /// Header names in lower case; a repeated header's values are joined by commas (RFC 9110, section 5.3).
     pub headers: &'a BTreeMap<String, String>,
-    /// What stands where the door's proof expects a secret ([`Proof::secret_in`]); one at another place doesn't count.
+    /// The secret at the place that the verification expects ([`Verification::secret_in`]). A secret at another place
+    /// does not count.
     pub secret: Option<&'a str>,
-    /// The bytes as they came.
+    /// The bytes as they arrived.
     pub body: &'a [u8],
-    /// When it came.
+    /// When it arrived.
     pub received_at: Timestamp,
 }
 
-/// Why a webhook isn't believed. The text never repeats what it holds.
+/// Why a webhook was not accepted. The text never contains its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// What would prove it isn't there.
-    #[error("there is no {0}")]
+pub enum VerificationError {
+    /// A required header or secret is missing.
+    #[error("the {0} is missing")]
     Missing(&'static str),
-    /// What should prove it can't be read.
-    #[error("the {0} is not as it should be")]
+    /// A header or secret cannot be parsed.
+    #[error("the {0} is malformed")]
     Malformed(&'static str),
-    /// It was signed too long ago, or in the future.
-    #[error("its time stamp is too far from now")]
+    /// The time stamp is too old, or in the future.
+    #[error("the time stamp is too far from the current time")]
     Untimely,
-    /// It proves nothing: another secret, or another body.
+    /// The signature or secret does not match: another secret, or another body.
     #[error("the {0} is wrong")]
     Wrong(&'static str),
 }
 
-/// What proves that a webhook is the source's own.
-pub trait Proof: Send + Sync + std::fmt::Debug {
-    /// Looks at the raw bytes only, and takes as long for a wrong signature as for a right one.
+/// A verification of webhooks.
+pub trait Verification: Send + Sync + std::fmt::Debug {
+    /// Checks the raw bytes only, in a time that does not depend on the result.
     ///
     /// # Errors
-    /// Why it isn't believed.
-    fn check(&self, incoming: &Incoming<'_>) -> Result<(), Refused>;
+    /// When the verification fails.
+    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError>;
 
-    /// How it is proved, as the settings name it: `signature`, `hash`, `secret` or `none`.
+    /// Its name in the settings: `signature`, `hash`, `secret` or `none`.
     fn name(&self) -> &'static str;
 
-    /// Where the webhook holds the secret; `None` if none is looked at.
+    /// Where the webhook has its secret; `None` if no secret is needed.
     fn secret_in(&self) -> Option<SecretIn>;
 }
 
-/// Where a webhook holds a secret.
+/// Where a webhook has its secret.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretIn {
-    /// The path's last segment, after the source.
+    /// The last segment of the path, after the source.
     #[default]
     Path,
-    /// The query's parameter [`SECRET_PARAMETER`].
+    /// The query parameter [`SECRET_PARAMETER`].
     Query,
-    /// The header [`SECRET_HEADER`]: no URL that is logged on the way holds it.
+    /// The header [`SECRET_HEADER`]. Proxies that log URLs do not see it.
     Header,
 }
 
-/// The name of the query's parameter that holds a secret.
+/// Name of the query parameter with a secret.
 pub const SECRET_PARAMETER: &str = "token";
 
-/// The name of the header that holds a secret.
+/// Name of the header with a secret.
 pub const SECRET_HEADER: &str = "x-webhook-secret";
 
-/// A source's door.
+/// Verifies the webhooks of a source.
 #[derive(Debug)]
-pub struct Door {
-    /// Whose.
+pub struct WebhookVerifier {
+    /// The source.
     pub source: Source,
-    /// Who may come in.
-    pub proof: Box<dyn Proof>,
+    /// The kind of verification.
+    pub proof: Box<dyn Verification>,
 }
 
-/// A webhook that was proved to be its source's own: made by [`Door::admit`] and nothing else.
-pub struct Admitted {
-    /// What it holds, with the headers that reading it needs.
+/// A verified webhook. Only [`WebhookVerifier::verify`] creates it.
+pub struct VerifiedWebhook {
+    /// Its body, with the headers that the parser needs.
     pub delivery: Delivery,
-    /// What the inbox needs to know.
-    pub label: Label,
+    /// Metadata for the inbox.
+    pub label: DeliveryMeta,
 }
 
-impl Door {
-    /// Lets a webhook in that is proved.
+impl WebhookVerifier {
+    /// Verifies a webhook.
     ///
     /// # Errors
-    /// Why it isn't believed.
-    pub fn admit(&self, reader: &dyn Reader, incoming: &Incoming<'_>) -> Result<Admitted, Refused> {
+    /// When the verification fails.
+    pub fn verify(&self, reader: &dyn WebhookParser, incoming: &UnverifiedWebhook<'_>) -> Result<VerifiedWebhook, VerificationError> {
         self.proof.check(incoming)?;
-        let kept = reader.kept_headers().iter().filter_map(|name| Some(((*name).to_owned(), incoming.headers.get(*name)?.clone())));
+        let kept = reader.required_headers().iter().filter_map(|name| Some(((*name).to_owned(), incoming.headers.get(*name)?.clone())));
         let delivery = Delivery { headers: kept.collect(), body: incoming.body.to_vec(), received_at: incoming.received_at };
         let label = reader.label(&delivery);
-        Ok(Admitted { delivery, label })
+        Ok(VerifiedWebhook { delivery, label })
     }
 }
 
-/// What the inbox needs to know of a delivery before it is read.
+/// Metadata of a delivery for the inbox, before it is parsed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Label {
-    /// What it is about, in the vendor's words, for lists: at most [`EVENT_CHARS`] of `a-z0-9._-`; `unknown` if it doesn't say.
+pub struct DeliveryMeta {
+    /// The event, in the vendor's words, for lists: at most [`EVENT_CHARS`] of `a-z0-9._-`; `unknown` if the
+    /// webhook has no name.
     pub event: String,
-    /// What makes another delivery the same.
-    pub sameness: Sameness,
-    /// When it is its turn.
-    pub urgency: Urgency,
+    /// The key for deduplication.
+    pub dedup_key: DedupKey,
+    /// The priority.
+    pub priority: Priority,
 }
 
-/// How much of an event's name is kept.
+/// The maximum length of an event's name.
 pub const EVENT_CHARS: usize = 64;
 
-impl Label {
-    /// A label whose event name is fit for lists.
+impl DeliveryMeta {
+    /// Metadata with an event name that is fit for lists.
     #[must_use]
-    pub fn new(event: Option<&str>, sameness: Sameness, urgency: Urgency) -> Self {
+    pub fn new(event: Option<&str>, dedup_key: DedupKey, priority: Priority) -> Self {
         let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
         let event: String = event.unwrap_or_default().chars().filter(|c| fits(*c)).take(EVENT_CHARS).collect::<String>().to_lowercase();
-        Self { event: if event.is_empty() { "unknown".to_owned() } else { event }, sameness, urgency }
+        Self { event: if event.is_empty() { "unknown".to_owned() } else { event }, dedup_key, priority }
     }
 }
 
-/// What makes another delivery the same one, to be dropped.
+/// Decides when a second delivery is a duplicate, and dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Sameness {
-    /// Nothing: it says that something changed, not what, and so every one counts.
+pub enum DedupKey {
+    /// Never: the webhook says only that something changed, not what. So every one counts.
     None,
-    /// The same id, ever.
+    /// If it has the same id, at any time.
     Id(String),
-    /// The same content, as long as nothing else came meanwhile about any of these things (record and event keys). Without
-    /// an id of the delivery, what says A, then B, then A again must end as A.
+    /// If it has the same content, and no other webhook about any of these keys came in between. Without ids of
+    /// deliveries, the sequence A, B, A must end as A.
     Last {
-        /// Of everything that is read.
+        /// Digest of everything that the parser uses.
         digest: [u8; 32],
-        /// What it is about; never empty.
+        /// Keys of the records and events in it; never empty.
         about: Vec<String>,
     },
 }
 
-impl Sameness {
-    /// The same bytes, ever: of a delivery that doesn't say what it is about.
+impl DedupKey {
+    /// The same bytes, at any time: for a delivery whose subject is unknown.
     #[must_use]
     pub fn of_content(event: &str, body: &[u8]) -> Self {
         use base64::Engine;
@@ -165,16 +167,16 @@ pub fn digest(event: &str, body: &[u8]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// When it is a delivery's turn.
+/// The priority of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Urgency {
+pub enum Priority {
     /// Before all others.
-    First,
+    High,
     /// In order.
-    Usual,
-    /// When nothing else waits.
-    Later,
-    /// Never: it is acknowledged and counted, not kept.
+    Normal,
+    /// When nothing else is pending.
+    Low,
+    /// Never: it is acknowledged and counted, but not stored.
     Drop,
 }

@@ -1,22 +1,23 @@
-//! How much memory JSON takes once it is read, found out before it is: text of small objects takes a hundred times its own length.
+//! Estimates the memory of JSON before it is parsed: text of small objects takes a hundred times its own
+//! length.
 
 use std::fmt;
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
-/// A value in a list or an object.
+/// Bytes for a value in a list or an object.
 const VALUE: usize = 32;
 
-/// What is allocated for up to so many members of an object.
+/// Bytes for up to this many members of an object.
 const MEMBERS: usize = 640;
 const MEMBERS_TOGETHER: usize = 6;
 
-/// What an allocation takes besides what it is for.
+/// Overhead of an allocation.
 const ALLOCATION: usize = 16;
 
-/// The bytes of memory that a body takes once it is read, roughly and rather too many; `None` if that is more than `most`. What is
-/// not JSON weighs as much as what stands before the mistake.
+/// The estimated memory of a parsed body in bytes, rather too high; `None` if it is more than `most`. For a
+/// body that is not JSON, only the part before the fault counts.
 #[must_use]
 pub fn weight(body: &[u8], most: usize) -> Option<usize> {
     let mut scale = Scale { sum: 0, most };
@@ -80,7 +81,7 @@ impl<'de> Visitor<'de> for Weighing<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let scale = self.0;
         scale.add(VALUE.saturating_add(ALLOCATION))?;
-        // A list that grows is up to twice as long as what is in it.
+        // A growing list allocates up to twice the memory of its items.
         while items.next_element_seed(Weighing(scale))?.is_some() {
             scale.add(VALUE)?;
         }

@@ -1,27 +1,27 @@
-//! Looking up: one round trip for text that is ready.
+//! Reads stored answers for lookups, in one round trip.
 
 use std::collections::BTreeSet;
 
-use crate::storage::pool::Connection;
+use super::pool::Connection;
 
 use super::StorageError;
 use super::invalidation::LookupHash;
-use super::looks::{Look, looks};
-use crate::customer::identifier::Identifier;
-use crate::customer::kind::{Source, SourceKind};
+use super::live_queries::{LastQuery, last_queries};
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::source::{Source, SourceKind};
 
-/// An answer as it was rendered.
+/// A rendered answer.
 #[derive(Clone)]
 pub struct AnswerRow {
-    /// The customer inside the product.
+    /// The internal key of the customer.
     pub customer_key: String,
-    /// What rendered it.
+    /// Hash of the settings that rendered it.
     pub settings_hash: Vec<u8>,
     /// One object of the response array.
     pub body: String,
 }
 
-/// The customers that have each of some addresses, at most `limit` for each, in the addresses' order.
+/// The customers with each of some addresses, at most `limit` for each, in the order of the addresses.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -40,7 +40,7 @@ pub async fn find_by_addresses(
             select answer.customer_key, answer.settings_hash, answer.body from customer_addresses as held
             join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
             where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
-                -- What anybody may have written finds only where nothing trusted does.
+                -- A self-asserted value counts only if no trusted record has it.
                 and (not held.self_asserted or (
                     select true from customer_addresses as trusted
                     where trusted.brand_id = $1 and trusted.kind = asked.kind and trusted.address = asked.address and not trusted.self_asserted
@@ -66,22 +66,22 @@ pub async fn find_by_addresses(
     Ok(found)
 }
 
-/// What is known of an address where sources can be asked as well.
+/// The stored data of an address, for brands with read-through.
 #[derive(Clone, Default)]
-pub struct KnownAddress {
-    /// The customers that have it.
+pub struct StoredAddress {
+    /// The customers with the address.
     pub rows: Vec<AnswerRow>,
-    /// The sources that say something of them.
+    /// The sources that have records of them.
     pub sources: BTreeSet<Source>,
-    /// When which sources were asked about it.
-    pub looks: Vec<Look>,
+    /// When each source was last asked about the address.
+    pub last_queries: Vec<LastQuery>,
 }
 
 type KnownColumns =
     (i64, Option<String>, Option<Vec<u8>>, Option<String>, Option<Vec<String>>, Option<Vec<String>>, Option<Vec<f64>>, Option<Vec<bool>>);
 
-/// Like [`find_by_addresses`], with the sources that speak of those customers, and were asked about the addresses. Of each
-/// address also the hash of the question is given.
+/// Like [`find_by_addresses`], with the sources of those customers, and the last live queries about the
+/// addresses. Each address comes with its lookup hash.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -90,7 +90,7 @@ pub async fn find_known_addresses(
     brand_id: i32,
     addresses: &[(&Identifier, LookupHash)],
     limit: usize,
-) -> Result<Vec<KnownAddress>, StorageError> {
+) -> Result<Vec<StoredAddress>, StorageError> {
     let kinds: Vec<&str> = addresses.iter().map(|(address, _)| address.kind.as_str()).collect();
     let values: Vec<&str> = addresses.iter().map(|(address, _)| address.value.as_str()).collect();
     let questions: Vec<&[u8]> = addresses.iter().map(|(_, question)| question.0.as_slice()).collect();
@@ -98,8 +98,8 @@ pub async fn find_known_addresses(
         "select asked.n, found.customer_key, found.settings_hash, found.body, found.sources, looked.sources, looked.ages, looked.known
         from unnest($2::text[], $3::text[], $4::bytea[]) with ordinality as asked (kind, address, question, n)
         left join lateral (
-            select array_agg(source) as sources, array_agg(extract(epoch from now() - looked_at)::float8) as ages, array_agg(is_known) as known
-            from looks where brand_id = $1 and question = asked.question
+            select array_agg(source) as sources, array_agg(extract(epoch from now() - queried_at)::float8) as ages, array_agg(is_known) as known
+            from live_queries where brand_id = $1 and question = asked.question
         ) as looked on true
         left join lateral (
             select answer.customer_key, answer.settings_hash, answer.body, (
@@ -109,7 +109,7 @@ pub async fn find_known_addresses(
             from customer_addresses as held
             join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
             where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
-                -- What anybody may have written finds only where nothing trusted does.
+                -- A self-asserted value counts only if no trusted record has it.
                 and (not held.self_asserted or (
                     select true from customer_addresses as trusted
                     where trusted.brand_id = $1 and trusted.kind = asked.kind and trusted.address = asked.address and not trusted.self_asserted
@@ -125,10 +125,10 @@ pub async fn find_known_addresses(
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(db)
     .await?;
-    let mut known: Vec<KnownAddress> = addresses.iter().map(|_| KnownAddress::default()).collect();
+    let mut known: Vec<StoredAddress> = addresses.iter().map(|_| StoredAddress::default()).collect();
     for (n, customer_key, settings_hash, body, sources, looked, ages, is_known) in rows {
         let place = usize::try_from(n).ok().and_then(|n| known.get_mut(n.checked_sub(1)?)).ok_or(StorageError::Corrupt("answers"))?;
-        place.looks = looks(looked, ages, is_known)?;
+        place.last_queries = last_queries(looked, ages, is_known)?;
         for source in sources.unwrap_or_default() {
             place.sources.insert(source.parse().map_err(StorageError::corrupt("customer_records"))?);
         }
@@ -142,9 +142,9 @@ pub async fn find_known_addresses(
     Ok(known)
 }
 
-/// The customers that an id may mean, of the first tier that has any: (1) customer ids, (2) record ids of any source,
-/// merged-away ones included, (3) references of the configured namespaces. At most two of them: more than one is
-/// ambiguous. Also says whether it was the third tier.
+/// The customers that an id may mean, from the first tier with a match: (1) customer ids, (2) record ids of any
+/// source, also of records that were merged into others, (3) references of the configured namespaces. At most
+/// two are returned: more than one is ambiguous. Also says whether it was the third tier.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,35 +1,36 @@
-//! The inbox's deliveries, as far as an erasure and an export look at them: one after the other, whatever became of them.
+//! The bodies of deliveries, for erasures and exports: they read all deliveries, in every state.
 
 use std::collections::BTreeMap;
 
-use crate::storage::pool::Connection;
+use super::pool::Connection;
 use jiff::Timestamp;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::StorageError;
 
-/// A delivery as it came, and what became of it.
+/// A delivery with its body and state.
 pub struct BodyRow {
     /// Its id.
     pub delivery_id: Uuid,
-    /// Whose webhook it is.
+    /// The source that sent it.
     pub source: String,
-    /// What it is about, in the vendor's words.
+    /// The event, in the vendor's words.
     pub event: String,
     /// `pending`, `done`, `dead` or `discarded`.
     pub state: String,
-    /// The headers that reading it needs.
+    /// The headers that its parser needs.
     pub headers: BTreeMap<String, String>,
-    /// The bytes as they came.
+    /// The bytes as they arrived.
     pub body: Vec<u8>,
-    /// When it came.
+    /// When it was received.
     pub received_at: Timestamp,
 }
 
 type Columns = (Uuid, String, String, String, Json<BTreeMap<String, String>>, Vec<u8>, jiff_sqlx::Timestamp);
 
-/// The deliveries of a brand after an id, the oldest first; at most `limit`, and no more once they hold so many bytes.
+/// The deliveries of a brand after an id, oldest first; at most `limit`, and no more once they reach so many
+/// bytes.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -64,7 +65,7 @@ pub async fn list_bodies_after(
     Ok(rows.into_iter().map(row).collect())
 }
 
-/// Deletes some deliveries. Gives back how many there were.
+/// Deletes some deliveries. Returns how many were deleted.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -73,7 +74,7 @@ pub async fn delete_bodies(db: &mut Connection, brand_id: i32, deliveries: &[Uui
     Ok(query.bind(brand_id).bind(deliveries).execute(db).await?.rows_affected())
 }
 
-/// How many deliveries a brand has.
+/// Counts the deliveries of a brand.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,23 +1,23 @@
-//! Brands: the walls between customers.
+//! Brands. Their data is kept strictly apart.
 
 use std::fmt;
 
-use crate::storage::pool::Pool;
+use super::pool::Pool;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::ledger::LedgerKey;
-use crate::customer::record::RecordKey;
+use super::suppressions::SuppressionKey;
+use crate::customer::model::record::RecordKey;
 
-/// A brand as the store knows it.
+/// A stored brand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BrandRow {
-    /// Its number in every table.
+    /// Its id in every table.
     pub brand_id: i32,
-    /// Keys the hashes of notifications.
+    /// Secret of the hashes in notifications.
     pub secret: [u8; 16],
-    /// Keys the hashes of the erased.
-    pub ledger_key: LedgerKey,
+    /// Secret of the hashes in the suppression list.
+    pub suppression_key: SuppressionKey,
 }
 
 impl fmt::Debug for BrandRow {
@@ -26,20 +26,20 @@ impl fmt::Debug for BrandRow {
     }
 }
 
-/// The brand of that slug, if it was ever made.
+/// The brand with a slug, if it is stored.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn find_brand(pool: &Pool, slug: &str) -> Result<Option<BrandRow>, StorageError> {
-    let query = sqlx::query_as("select brand_id, secret, ledger_key from brands where slug = $1").bind(slug);
+    let query = sqlx::query_as("select brand_id, secret, suppression_key from brands where slug = $1").bind(slug);
     let row: Option<(i32, Vec<u8>, Vec<u8>)> = query.fetch_optional(pool).await?;
-    let Some((brand_id, secret, ledger_key)) = row else { return Ok(None) };
+    let Some((brand_id, secret, suppression_key)) = row else { return Ok(None) };
     let secret = secret.try_into().map_err(|_| StorageError::Corrupt("brands"))?;
-    let ledger_key = LedgerKey(ledger_key.try_into().map_err(|_| StorageError::Corrupt("brands"))?);
-    Ok(Some(BrandRow { brand_id, secret, ledger_key }))
+    let suppression_key = SuppressionKey(suppression_key.try_into().map_err(|_| StorageError::Corrupt("brands"))?);
+    Ok(Some(BrandRow { brand_id, secret, suppression_key }))
 }
 
-/// The brand of that slug, made if there is none yet.
+/// The brand with a slug. It is created if it is not stored yet.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -69,7 +69,7 @@ pub struct BrandCounts {
     pub live_keys: i64,
 }
 
-/// Counts what a brand holds.
+/// Counts the contents of a brand.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -79,69 +79,70 @@ pub async fn count_brand(pool: &Pool, brand_id: i32, now: jiff::Timestamp) -> Re
             (select count(*) from customers where brand_id = $1),
             (select count(*) from records where brand_id = $1),
             (select count(*) from events where brand_id = $1),
-            (select count(*) from keys where brand_id = $1 and revoked_at is null and (expires_at is null or expires_at > $2))",
+            (select count(*) from api_keys where brand_id = $1 and revoked_at is null and (expires_at is null or expires_at > $2))",
     );
     let (customers, records, events, live_keys) = counts.bind(brand_id).bind(jiff_sqlx::Timestamp::from(now)).fetch_one(pool).await?;
     Ok(BrandCounts { customers, records, events, live_keys })
 }
 
-/// How many questions of who is who are open. A gauge wants it with a point.
+/// Counts the open questions about identities. Floating point, for the gauge.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn count_reviews(pool: &Pool, brand_id: i32) -> Result<f64, StorageError> {
-    let query = sqlx::query_as("select count(*)::float8 from reviews where brand_id = $1");
+    let query = sqlx::query_as("select count(*)::float8 from match_reviews where brand_id = $1");
     let (count,) = query.bind(brand_id).fetch_one(pool).await?;
     Ok(count)
 }
 
-/// How far making all customers of a brand anew has come.
+/// How far the derivation of all customers of a brand has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SweepRow {
-    /// The rules that all of them were made with; `None` before the first time.
-    pub derived_with: Option<Vec<u8>>,
-    /// The rules that are being swept in.
-    pub sweep_with: Option<Vec<u8>>,
-    /// The last record that was looked at for that.
-    pub sweep_after: Option<String>,
+pub struct RederiveRow {
+    /// Rules with which all customers were last derived; `None` before the first time.
+    pub derivation_hash: Option<Vec<u8>>,
+    /// Rules of the derivation that is running.
+    pub rederive_hash: Option<Vec<u8>>,
+    /// The last record that it has processed.
+    pub rederive_after: Option<String>,
 }
 
-/// How far the sweep is.
+/// Loads the progress of the derivation.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_sweep(pool: &Pool, brand_id: i32) -> Result<SweepRow, StorageError> {
-    let query = sqlx::query_as("select derived_with, sweep_with, sweep_after from brands where brand_id = $1");
-    let (derived_with, sweep_with, sweep_after) = query.bind(brand_id).fetch_one(pool).await?;
-    Ok(SweepRow { derived_with, sweep_with, sweep_after })
+pub async fn get_rederive(pool: &Pool, brand_id: i32) -> Result<RederiveRow, StorageError> {
+    let query = sqlx::query_as("select derivation_hash, rederive_hash, rederive_after from brands where brand_id = $1");
+    let (derivation_hash, rederive_hash, rederive_after) = query.bind(brand_id).fetch_one(pool).await?;
+    Ok(RederiveRow { derivation_hash, rederive_hash, rederive_after })
 }
 
-/// Keeps how far the sweep has come.
+/// Saves the progress of the derivation.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn save_sweep(pool: &Pool, brand_id: i32, rules: [u8; 16], after: &str) -> Result<(), StorageError> {
-    let query = sqlx::query("update brands set sweep_with = $2, sweep_after = $3 where brand_id = $1");
+pub async fn save_rederive(pool: &Pool, brand_id: i32, rules: [u8; 16], after: &str) -> Result<(), StorageError> {
+    let query = sqlx::query("update brands set rederive_hash = $2, rederive_after = $3 where brand_id = $1");
     query.bind(brand_id).bind(rules.as_slice()).bind(after).execute(pool).await?;
     Ok(())
 }
 
-/// Keeps that every customer was made with these rules. Values that count as shared although nobody holds them go.
+/// Saves that all customers are derived with these rules. Deletes shared values without a holder.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn finish_sweep(pool: &Pool, brand_id: i32, rules: [u8; 16]) -> Result<(), StorageError> {
-    let mut transaction = super::outcome::begin(pool, brand_id).await?;
+pub async fn finish_rederive(pool: &Pool, brand_id: i32, rules: [u8; 16]) -> Result<(), StorageError> {
+    let mut transaction = crate::storage::write_changes::begin(pool, brand_id).await?;
     let orphans = "delete from shared_values as old where old.brand_id = $1 and not exists (
         select from identifiers as held where held.brand_id = $1 and held.kind = old.kind and held.value = old.value and held.links
     )";
     sqlx::query(orphans).bind(brand_id).execute(&mut *transaction).await?;
-    let query = sqlx::query("update brands set derived_with = $2, sweep_with = null, sweep_after = null where brand_id = $1");
+    let query = sqlx::query("update brands set derivation_hash = $2, rederive_hash = null, rederive_after = null where brand_id = $1");
     query.bind(brand_id).bind(rules.as_slice()).execute(&mut *transaction).await?;
     Ok(transaction.commit().await?)
 }
 
-/// Record keys that there are or that something derived is left of, in order, after a key; at most `limit`.
+/// Record keys in order, after a key; at most `limit`. It includes keys without a record that still have
+/// derived data.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -163,7 +164,7 @@ pub async fn list_keys_after(pool: &Pool, brand_id: i32, after: &str, limit: usi
     keys.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
 }
 
-/// How many record keys there are beyond one.
+/// Counts the record keys after a key.
 ///
 /// # Errors
 /// When Postgres fails.

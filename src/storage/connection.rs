@@ -1,4 +1,4 @@
-//! A connection to Postgres, and an end to everything that is asked on it.
+//! A connection to Postgres on which every statement ends in time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,19 +10,20 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Describe, Either, Execute, Executor, SqlStr};
 
+use super::failure::{DatabaseFailure, breaks};
 use super::hosts::Hosts;
-use super::trouble::{Trouble, breaks};
 
-/// How long the oldest connection lives: the server's memory of it and a forgotten plan end with it.
+/// The longest lifetime of a connection. It limits the memory that the server keeps for it, and the age of its
+/// query plans.
 const LONGEST_LIFE: Duration = Duration::from_mins(30);
 
-/// How much longer than Postgres itself is waited for its word that a statement took too long.
+/// How much longer than Postgres's own statement timeout this side waits.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// What nobody waits for any more after that long counts as unanswered.
+/// A statement that was abandoned after this time counts as unanswered.
 const UNANSWERED: Duration = Duration::from_millis(500);
 
-/// How often it is looked whether Postgres answers anything at all, while a statement is waited for.
+/// How often a waiting statement checks whether Postgres answers at all.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A connection to Postgres on which every statement ends in time.
@@ -31,9 +32,9 @@ pub struct Connection {
     hosts: Arc<Hosts>,
     statement: Option<Duration>,
     made_at: Instant,
-    /// Since when a statement is under way.
+    /// When the current statement began.
     asked_at: Option<Instant>,
-    /// None was interrupted, and nothing broke.
+    /// No statement was interrupted, and the connection is not broken.
     pub(super) is_usable: bool,
 }
 
@@ -44,11 +45,12 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// A new one, to the primary.
+    /// Opens a connection to the primary.
     pub(super) async fn open(hosts: &Arc<Hosts>, setup: &str, statement: Option<Duration>) -> Result<Self, sqlx::Error> {
         let raw = hosts.connect(setup).await.inspect_err(|error| {
-            // What does not let us in any more has thrown us out; that it can't be found or refuses a password says nothing of that.
-            if is_gone(error) {
+            // A server that refuses or resets the connection has probably closed the others too. A wrong name
+            // or password does not say that.
+            if is_server_lost(error) {
                 hosts.note_break();
             }
         })?;
@@ -57,12 +59,12 @@ impl Connection {
         Ok(Self { raw, hosts: Arc::clone(hosts), statement, made_at, asked_at: None, is_usable: true })
     }
 
-    /// Whether it may be used once more.
+    /// Whether the connection can be used again.
     pub(super) fn is_good(&self) -> bool {
         self.is_usable && self.made_at.elapsed() < LONGEST_LIFE && self.hosts.trusts(self.made_at)
     }
 
-    /// Does something on it, that is ended if it takes too long.
+    /// Runs a statement and ends it if it takes too long.
     async fn in_time<T: Send>(&mut self, ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
         let began_at = Instant::now();
         self.is_usable = false;
@@ -74,7 +76,7 @@ impl Connection {
             let left = longest.saturating_sub(began_at.elapsed());
             match tokio::time::timeout(left.min(LOOK), &mut asked).await {
                 Ok(done) => break done,
-                Err(_) if left < LOOK || self.hosts.is_given_up(self.made_at, began_at) => break Err(Trouble::Silent.into()),
+                Err(_) if left < LOOK || self.hosts.is_given_up(self.made_at, began_at) => break Err(DatabaseFailure::Silent.into()),
                 Err(_) => {}
             }
         };
@@ -89,7 +91,7 @@ impl Connection {
                 self.hosts.note_break();
                 return done;
             }
-            // Postgres itself says no: it is there.
+            // Postgres answered with an error, so the connection works.
             Err(sqlx::Error::Database(_)) => self.hosts.note_answer(self.made_at),
             Err(_) => {}
         }
@@ -98,8 +100,8 @@ impl Connection {
     }
 }
 
-/// Whether the server went away that there are connections to.
-fn is_gone(error: &sqlx::Error) -> bool {
+/// Whether the server of the existing connections is no longer there.
+fn is_server_lost(error: &sqlx::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem};
     match error {
         sqlx::Error::Io(error) => [ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem].contains(&error.kind()),
@@ -111,7 +113,7 @@ fn is_gone(error: &sqlx::Error) -> bool {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.hosts.note_end(self.made_at);
-        // Whoever asked waited no longer: a lookup, for one, ends at its deadline.
+        // The caller stopped waiting: a lookup, for example, ends at its deadline.
         if let Some(began_at) = self.asked_at.filter(|at| at.elapsed() > UNANSWERED) {
             self.hosts.note_silence(self.made_at, began_at);
         }
@@ -120,7 +122,7 @@ impl Drop for Connection {
 
 pub(super) type Rows = Vec<Either<PgQueryResult, PgRow>>;
 
-/// Rows that are all here, as the library wants them.
+/// Rows that have arrived completely, as the stream that the library expects.
 pub(super) fn streamed<'e>(
     rows: impl Future<Output = Result<Rows, sqlx::Error>> + Send + 'e,
 ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>> {

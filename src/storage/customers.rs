@@ -1,16 +1,16 @@
-//! Customers: what is derived from records.
+//! Customers, which are derived from records.
 
 use std::collections::BTreeSet;
 
-use crate::storage::pool::Connection;
+use super::pool::Connection;
 
 use super::StorageError;
-use crate::customer::aliases::Aliases;
-use crate::customer::identifier::Identifier;
-use crate::customer::kind::SourceKind;
-use crate::customer::record::{RecordKey, SourceMerge};
+use crate::customer::answer::aliases::Aliases;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::{RecordKey, SourceMerge};
+use crate::customer::model::source::SourceKind;
 
-/// A customer's id in answers and every record key that stands for it; `None` when there is no such customer (any more).
+/// A customer's id in answers and all its record keys; `None` if the customer does not exist (any more).
 ///
 /// # Errors
 /// When Postgres fails.
@@ -22,7 +22,7 @@ pub async fn find_customer(db: &mut Connection, brand_id: i32, customer_key: &st
     Ok(found.bind(brand_id).bind(customer_key).fetch_optional(db).await?)
 }
 
-/// The customer that a record stands for.
+/// The customer of a record.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -32,7 +32,7 @@ pub async fn find_owner(db: &mut Connection, brand_id: i32, key: &RecordKey) -> 
     Ok(found.map(|(key,)| key))
 }
 
-/// Those of some records that anybody may have written and no person confirmed.
+/// The self-asserted records among some records that no person has confirmed.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -42,19 +42,19 @@ pub async fn list_guests(
     keys: &[String],
     self_asserted: &BTreeSet<SourceKind>,
 ) -> Result<BTreeSet<RecordKey>, StorageError> {
-    let mut guests: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();
-    guests.retain(|key: &RecordKey| self_asserted.contains(&key.kind));
-    if guests.is_empty() {
-        return Ok(guests);
+    let mut unconfirmed: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+    unconfirmed.retain(|key: &RecordKey| self_asserted.contains(&key.kind));
+    if unconfirmed.is_empty() {
+        return Ok(unconfirmed);
     }
     for key in list_confirmed(db, brand_id).await? {
-        guests.remove(&key);
+        unconfirmed.remove(&key);
     }
-    Ok(guests)
+    Ok(unconfirmed)
 }
 
-/// The records that a decision about one person stands for: those that it names, or whoever they were merged into where they are
-/// gone.
+/// The records that a person confirmed with a decision: those that the decision names or, if one is deleted,
+/// the record that it was merged into.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -97,7 +97,7 @@ pub async fn list_confirmed(db: &mut Connection, brand_id: i32) -> Result<BTreeS
     Ok(named.iter().map(|key| if live.contains(key) { key.clone() } else { aliases.canonical(key).clone() }).collect())
 }
 
-/// What finds a customer.
+/// The identifiers by which lookups find a customer.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,4 +1,4 @@
-//! Which Postgres, and the pool of connections to it.
+//! The Postgres server in use, and the pool of connections to it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,24 +6,24 @@ use std::time::Duration;
 
 use super::StorageError;
 use super::embedded::{Embedded, EmbeddedError, Layout};
+use super::failure::DatabaseFailure;
 use super::hosts::{Hosts, UrlError};
 use super::pool::{Pool, Use};
-use super::trouble::Trouble;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
-/// Where the data is kept.
+/// Where the data is stored.
 #[derive(Debug, Clone)]
 pub enum Place {
-    /// A server that somebody else runs, by URL.
+    /// An external server, by URL.
     Server(Url),
-    /// A server of our own, with its data in a directory.
+    /// An embedded server, with its data in a directory.
     Embedded(Layout),
 }
 
-/// A connection URL, which may hold a password.
+/// A connection URL. It may contain a password.
 #[derive(Clone)]
 pub struct Url(pub String);
 
@@ -44,7 +44,7 @@ pub struct PoolSize {
     pub statement: Option<Duration>,
 }
 
-/// The store: a pool, and the server behind it if it is ours.
+/// The database: a pool, and the embedded server if there is one.
 #[derive(Debug)]
 pub struct Database {
     /// Connections.
@@ -52,29 +52,30 @@ pub struct Database {
     embedded: Option<Embedded>,
 }
 
-/// The store can't be opened.
+/// Why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Our own server doesn't start.
+    /// The embedded server does not start.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
-    /// The server refuses, or is too old.
+    /// The server refuses the connection, or a query failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The URL can't be used.
+    /// The URL is invalid.
     #[error(transparent)]
     Url(#[from] UrlError),
-    /// Postgres is reached through a pooler that gives every transaction another session.
+    /// A pooler in transaction mode is between this service and Postgres: each transaction may run in another
+    /// session.
     #[error(
-        "a pooler in transaction mode is between this service and Postgres, which needs sessions: set PgBouncer's pool_mode to session, or connect to Postgres itself"
+        "a pooler in transaction mode is between this service and Postgres, but this service needs sessions: set pool_mode to session in PgBouncer, or connect to Postgres directly"
     )]
     PooledByTransaction,
-    /// Postgres 15 is the oldest that the queries are written for.
-    #[error("Postgres {0} is too old: 15 or newer is needed")]
+    /// The queries need at least Postgres 15.
+    #[error("Postgres {0} is too old: install version 15 or newer")]
     TooOld(i32),
 }
 
-/// Now, by Postgres's clock, which all replicas share; by a frozen one where there is one.
+/// The time of Postgres's clock, which all replicas share; or of the frozen clock, if there is one.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -86,11 +87,11 @@ pub async fn database_now(pool: &Pool, frozen_at: Option<Timestamp>) -> Result<T
     Ok(now.to_jiff())
 }
 
-/// How long trying out what is between us and Postgres may take.
+/// How long the check for a pooler may take.
 const TRIED: Duration = Duration::from_secs(10);
 
-/// Whether a pooler lends a session to another connection as soon as a transaction ends: what is set, prepared and listened to would
-/// be lost, or somebody else's.
+/// Whether a pooler gives the session to another connection when a transaction ends. Then settings, prepared
+/// statements and LISTEN would get lost or mixed up.
 async fn is_pooled_by_transaction(hosts: &Hosts) -> Result<bool, sqlx::Error> {
     let session = async |connection: &mut PgConnection, before: &'static str| {
         let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("{before} select pg_backend_pid()"))).fetch_all(connection).await?;
@@ -99,17 +100,17 @@ async fn is_pooled_by_transaction(hosts: &Hosts) -> Result<bool, sqlx::Error> {
     let mut one = hosts.connect("select 1").await?;
     let of_one = session(&mut one, "").await?;
     let mut other = hosts.connect("select 1").await?;
-    // While this one is in a transaction, the first one would have to be given another session.
+    // While this transaction is open, a pooler must give the first connection another session.
     let of_other = session(&mut other, "begin;").await?;
     Ok(of_one == of_other || session(&mut one, "").await? != of_one)
 }
 
 impl Database {
-    /// Opens the store. A command beside a running service (`attach`) uses the service's embedded server instead of
-    /// starting one.
+    /// Opens the database. A command beside a running service (`attach`) uses the service's embedded server and
+    /// does not start its own.
     ///
     /// # Errors
-    /// When the server can't be started or reached.
+    /// When the server cannot be started or reached.
     pub async fn open(place: &Place, size: PoolSize, attach: bool) -> Result<Self, OpenError> {
         let (hosts, embedded) = match place {
             Place::Server(Url(url)) => (Hosts::parse(url)?, None),
@@ -123,8 +124,8 @@ impl Database {
             }
         };
         let hosts = Arc::new(hosts);
-        // Once without patience: to try on would say in the end only that it took too long.
-        let used = Use { connections: 1, patience: Duration::ZERO, statement: size.statement, setup: "" };
+        // One attempt without a timeout: after retries, the error would only be "no connection in time".
+        let used = Use { connections: 1, timeout: Duration::ZERO, statement: size.statement, setup: "" };
         let (version,): (String,) =
             sqlx::query_as("show server_version_num").fetch_one(&Pool::new(Arc::clone(&hosts), used)).await.map_err(StorageError::from)?;
         let major = version.parse::<i32>().unwrap_or_default() / 10_000;
@@ -133,37 +134,38 @@ impl Database {
         }
         if embedded.is_none() {
             let tried = tokio::time::timeout(TRIED, is_pooled_by_transaction(&hosts)).await;
-            if tried.unwrap_or_else(|_| Err(Trouble::Silent.into())).map_err(StorageError::from)? {
+            if tried.unwrap_or_else(|_| Err(DatabaseFailure::Silent.into())).map_err(StorageError::from)? {
                 return Err(OpenError::PooledByTransaction);
             }
         }
-        let pool = Pool::new(hosts, Use { connections: size.connections, patience: size.acquire_timeout, ..used });
+        let pool = Pool::new(hosts, Use { connections: size.connections, timeout: size.acquire_timeout, ..used });
         Ok(Self { pool, embedded })
     }
 
-    /// A server of our own; a short command that has one is waited for.
+    /// Starts an embedded server. It waits while a short command uses the data directory.
     async fn start_patiently(layout: &Layout) -> Result<Embedded, EmbeddedError> {
-        let mut patience = 50_u32;
+        let mut timeout = 50_u32;
         loop {
             match Embedded::start(layout.clone()).await {
-                Err(EmbeddedError::InUse(_)) if patience > 0 => patience = patience.saturating_sub(1),
+                Err(EmbeddedError::InUse(_)) if timeout > 0 => timeout = timeout.saturating_sub(1),
                 done => return done,
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
-    /// The server of the running service, or one of our own; another short command is waited for.
+    /// Uses the embedded server of the running service, or starts one. It waits while another short command
+    /// uses the data directory.
     async fn attach_or_start(layout: &Layout) -> Result<(Hosts, Option<Embedded>), EmbeddedError> {
-        let mut patience = 100_u32;
+        let mut timeout = 100_u32;
         loop {
             if let Some(options) = Embedded::find_running(layout) {
                 return Ok((Hosts::one(options), None));
             }
             match Embedded::start(layout.clone()).await {
                 Ok(embedded) => return Ok((Hosts::one(embedded.connect_options()), Some(embedded))),
-                Err(EmbeddedError::InUse(_)) if patience > 0 => {
-                    patience = patience.saturating_sub(1);
+                Err(EmbeddedError::InUse(_)) if timeout > 0 => {
+                    timeout = timeout.saturating_sub(1);
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
                 Err(error) => return Err(error),
@@ -171,7 +173,8 @@ impl Database {
         }
     }
 
-    /// How many connections there can be, if that is fewer than are needed. Only a server of somebody else's may have too few.
+    /// The number of connections that are possible, if it is smaller than the number needed. Only an external
+    /// server may have too few.
     pub async fn lacks_connections(&self, needed: usize) -> Option<usize> {
         if self.embedded.is_some() {
             return None;
@@ -181,14 +184,14 @@ impl Database {
         (had < needed).then_some(had)
     }
 
-    /// What somebody on the way to the server could do.
+    /// What an attacker in the network could do, if anything.
     #[must_use]
     pub fn exposure(&self) -> Option<&'static str> {
         self.pool.hosts().exposure()
     }
 
-    /// Whether somebody else's server writes into its log what customers are known by: a slow statement with its parameters,
-    /// or a plan with its values. Only a superuser can change that.
+    /// Whether an external server writes personal data into its log: slow statements with their parameters, or
+    /// plans with values. Only a superuser can change that.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -211,7 +214,7 @@ impl Database {
         self.embedded.as_ref().map(|embedded| embedded.layout().data_dir.clone())
     }
 
-    /// Closes the pool, and stops the server if it is ours.
+    /// Closes the pool, and stops the embedded server.
     pub async fn close(self) {
         self.pool.close();
         if let Some(embedded) = self.embedded {

@@ -1,32 +1,32 @@
-//! Deliveries as admins look at them: counted, listed, shown, replayed, discarded.
+//! Deliveries, for the commands of admins: count, list, show, replay, discard.
 
 use std::collections::BTreeMap;
 
-use crate::storage::pool::Pool;
+use super::pool::Pool;
 use jiff::Timestamp;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::inbox::first_id_at;
-use crate::customer::kind::Source;
+use super::delivery_queue::first_id_at;
+use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
-/// Which deliveries are meant. What isn't said doesn't matter.
+/// A selection of deliveries. An empty field does not restrict it.
 #[derive(Debug, Clone, Default)]
-pub struct Which {
-    /// These.
+pub struct DeliveryFilter {
+    /// With these ids.
     pub ids: Option<Vec<Uuid>>,
-    /// Of this source.
+    /// From this source.
     pub source: Option<Source>,
     /// In one of these states.
     pub states: Option<Vec<String>>,
-    /// About this.
+    /// With this event.
     pub event: Option<String>,
-    /// Received then or later.
+    /// Received at this time or later.
     pub since: Option<Timestamp>,
-    /// Received before then.
+    /// Received before this time.
     pub until: Option<Timestamp>,
 }
 
@@ -35,20 +35,20 @@ pub struct Which {
 pub struct ListedRow {
     /// Its id.
     pub delivery_id: Uuid,
-    /// Whose it is.
+    /// The source that sent it.
     pub source: String,
-    /// What it is about.
+    /// The event.
     pub event: String,
-    /// When it came.
+    /// When it was received.
     pub received_at: Timestamp,
     /// `pending`, `done`, `dead` or `discarded`.
     pub state: String,
-    /// How often it was tried.
+    /// How often it was processed.
     pub attempts: i32,
-    /// When it is tried again, or the lease of who tries it ends.
+    /// When it is processed next, or when the lease of the worker ends.
     pub due_at: Timestamp,
-    /// What came of it, or what is wrong with it.
-    pub remark: String,
+    /// The result, or the error.
+    pub note: String,
 }
 
 macro_rules! which {
@@ -64,7 +64,7 @@ macro_rules! which {
     };
 }
 
-/// Binds a [`Which`] to a statement as the parameters 1 to 8.
+/// Binds a [`DeliveryFilter`] to a statement as the parameters 1 to 8.
 macro_rules! bound {
     ($query:expr, $brand_id:expr, $which:expr) => {
         $query
@@ -79,92 +79,95 @@ macro_rules! bound {
     };
 }
 
-/// What a source says of the time of receipt may be later than the id's, so that much earlier ids are looked at too.
+/// The time of receipt may be later than the time in the id, so ids that are this much older are included.
 const CLOCKS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
-/// Deliveries of a brand, the newest first.
+/// Deliveries of a brand, newest first.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_deliveries(pool: &Pool, brand_id: i32, which: &Which, limit: u32) -> Result<Vec<ListedRow>, StorageError> {
+pub async fn list_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, limit: u32) -> Result<Vec<ListedRow>, StorageError> {
     let query = sqlx::query_as(which!(
-        "select delivery_id, source, event, received_at, state, attempts, due_at, remark from deliveries",
+        "select delivery_id, source, event, received_at, state, attempts, due_at, note from deliveries",
         " order by delivery_id desc limit $9"
     ));
     let rows: Vec<(Uuid, String, String, Time, String, i32, Time, String)> =
         bound!(query, brand_id, which).bind(i64::from(limit)).fetch_all(pool).await?;
     let listed =
-        |(delivery_id, source, event, received_at, state, attempts, due_at, remark): (Uuid, String, String, Time, String, i32, Time, String)| {
-            ListedRow { delivery_id, source, event, received_at: received_at.to_jiff(), state, attempts, due_at: due_at.to_jiff(), remark }
+        |(delivery_id, source, event, received_at, state, attempts, due_at, note): (Uuid, String, String, Time, String, i32, Time, String)| {
+            ListedRow { delivery_id, source, event, received_at: received_at.to_jiff(), state, attempts, due_at: due_at.to_jiff(), note }
         };
     Ok(rows.into_iter().map(listed).collect())
 }
 
-/// A delivery with what it holds.
+/// A delivery with its content.
 pub struct ShownRow {
-    /// As in lists.
+    /// The columns of the list.
     pub listed: ListedRow,
-    /// Those that reading it needs.
+    /// The headers that its parser needs.
     pub headers: BTreeMap<String, String>,
-    /// The bytes as they came.
+    /// The bytes as they arrived.
     pub body: Vec<u8>,
 }
 
-/// A delivery of a brand.
+/// One delivery of a brand.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn find_delivery(pool: &Pool, brand_id: i32, delivery_id: Uuid) -> Result<Option<ShownRow>, StorageError> {
-    let which = Which { ids: Some(vec![delivery_id]), ..Which::default() };
+    let which = DeliveryFilter { ids: Some(vec![delivery_id]), ..DeliveryFilter::default() };
     let Some(listed) = list_deliveries(pool, brand_id, &which, 1).await?.pop() else { return Ok(None) };
     let query = sqlx::query_as("select headers, body from deliveries where brand_id = $1 and delivery_id = $2");
     let held: Option<(Json<BTreeMap<String, String>>, Vec<u8>)> = query.bind(brand_id).bind(delivery_id).fetch_optional(pool).await?;
     Ok(held.map(|(Json(headers), body)| ShownRow { listed, headers, body }))
 }
 
-/// Has deliveries applied again that are done, dead or discarded, and at once those that wait for another attempt. Gives back
-/// how many.
+/// Sets finished, dead and discarded deliveries to pending, and makes waiting ones due now. Returns how many
+/// there are.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &Which, now: Timestamp) -> Result<u64, StorageError> {
+pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
     let query = sqlx::query(which!(
-        "update deliveries set state = 'pending', attempts = 0, due_at = $9, finished_at = null, remark = 'replayed'",
-        " and claim is null"
+        "update deliveries set state = 'pending', attempts = 0, due_at = $9, finished_at = null, note = 'replayed'",
+        " and claim_token is null"
     ));
     Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
 }
 
-/// Gives deliveries up that are dead or wait. Gives back how many. What gives its deliveries no id may send the same once more.
+/// Discards dead and pending deliveries. Returns how many there are. A source whose webhooks have no id may
+/// send the same one again.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn discard_deliveries(pool: &Pool, brand_id: i32, which: &Which, now: Timestamp) -> Result<u64, StorageError> {
-    let query =
-        sqlx::query(which!("update deliveries set state = 'discarded', finished_at = $9", " and claim is null and state in ('pending', 'dead')"));
+pub async fn discard_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
+    let query = sqlx::query(which!(
+        "update deliveries set state = 'discarded', finished_at = $9",
+        " and claim_token is null and state in ('pending', 'dead')"
+    ));
     Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
 }
 
-/// What waits and what is dead, of a source.
+/// Pending and dead deliveries of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BacklogRow {
-    /// Whose.
+    /// The source.
     pub source: String,
     /// `pending` or `dead`.
     pub state: String,
-    /// How many.
+    /// Number of deliveries.
     pub count: f64,
-    /// When the oldest of them came, or was replayed.
+    /// When the oldest one was received or replayed.
     pub oldest_at: Timestamp,
 }
 
-/// What waits and what is dead in a brand's inbox. A gauge wants the counts with a point.
+/// Pending and dead deliveries in the inbox of a brand. Floating-point counts, for the gauge.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn list_backlog(pool: &Pool, brand_id: i32) -> Result<Vec<BacklogRow>, StorageError> {
     let rows: Vec<(String, String, f64, Time)> = sqlx::query_as(
-        "select source, state, count(*)::float8, min(case when remark = 'replayed' and claim is null then due_at else received_at end)
+        "select source, state, count(*)::float8, min(case when note = 'replayed' and claim_token is null then due_at else received_at end)
         from deliveries where brand_id = $1 and state = 'pending' group by source, state
         union all
         select source, state, count(*)::float8, min(received_at) from deliveries where brand_id = $1 and state = 'dead' group by source, state",
@@ -177,7 +180,7 @@ pub async fn list_backlog(pool: &Pool, brand_id: i32) -> Result<Vec<BacklogRow>,
     Ok(rows.into_iter().map(backlog).collect())
 }
 
-/// How many deliveries there are of each source in each state, and how many of those took more than one attempt.
+/// Counts the deliveries by source and state, and how many of them took more than one attempt.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -188,7 +191,7 @@ pub async fn count_deliveries(pool: &Pool, brand_id: i32) -> Result<Vec<(String,
     Ok(query.bind(brand_id).fetch_all(pool).await?)
 }
 
-/// When the newest deliveries of a source came, the newest first.
+/// The times of receipt of a source's newest deliveries, newest first.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -1,44 +1,44 @@
-//! The ledger of erasures, as the database holds it.
+//! The suppression list of erased persons, in the database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::storage::pool::{Connection, Pool};
+use super::pool::{Connection, Pool};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::ledger::{LedgerHash, LedgerKey};
+use super::suppressions::{SuppressionHash, SuppressionKey};
 
 type Time = jiff_sqlx::Timestamp;
 
-/// An erasure, without what it names.
+/// An erasure, without its hashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErasureRow {
     /// Its public id.
     pub erasure_id: Uuid,
-    /// When the person was erased.
+    /// When the erasure was requested.
     pub erased_at: Timestamp,
-    /// When nothing was left in this database.
+    /// When nothing of the person was left in this database.
     pub completed_at: Option<Timestamp>,
-    /// When somebody took it back.
+    /// When the erasure was revoked.
     pub unerased_at: Option<Timestamp>,
-    /// SHA-256 over its hashes in order, to compare without reading them.
+    /// SHA-256 over its hashes in order, to compare without loading them.
     pub digest: [u8; 32],
 }
 
-/// What an erasure deleted.
+/// What an erasure has deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ErasedCounts {
     /// Source records.
     pub records: u64,
     /// Events.
     pub events: u64,
-    /// Webhooks of the inbox.
+    /// Webhooks in the inbox.
     pub deliveries: u64,
 }
 
 impl ErasedCounts {
-    /// Both together.
+    /// The sum of both.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self {
@@ -49,38 +49,38 @@ impl ErasedCounts {
     }
 }
 
-fn bytes(hashes: impl IntoIterator<Item = LedgerHash>) -> Vec<Vec<u8>> {
+fn bytes(hashes: impl IntoIterator<Item = SuppressionHash>) -> Vec<Vec<u8>> {
     hashes.into_iter().map(|hash| hash.0.to_vec()).collect()
 }
 
-/// Gives a brand the ledger's key of a file, unless hashes were made with its own. Gives back the key that counts.
+/// Gives a brand the suppression key of a file, unless hashes with its own key exist. Returns the key in use.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn adopt_ledger_key(pool: &Pool, brand_id: i32, key: &LedgerKey) -> Result<LedgerKey, StorageError> {
-    let adopt = "update brands set ledger_key = $2
-        where brand_id = $1 and ledger_key <> $2 and not exists (select from erasures where brand_id = $1)";
+pub async fn adopt_suppression_key(pool: &Pool, brand_id: i32, key: &SuppressionKey) -> Result<SuppressionKey, StorageError> {
+    let adopt = "update brands set suppression_key = $2
+        where brand_id = $1 and suppression_key <> $2 and not exists (select from erasures where brand_id = $1)";
     sqlx::query(adopt).bind(brand_id).bind(key.0.as_slice()).execute(pool).await?;
-    get_ledger_key(pool, brand_id).await
+    get_suppression_key(pool, brand_id).await
 }
 
-/// The brand's key for the ledger's hashes.
+/// The brand's key for the hashes of the suppression list.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_ledger_key(pool: &Pool, brand_id: i32) -> Result<LedgerKey, StorageError> {
-    let (key,): (Vec<u8>,) = sqlx::query_as("select ledger_key from brands where brand_id = $1").bind(brand_id).fetch_one(pool).await?;
-    key.try_into().map(LedgerKey).map_err(|_| StorageError::Corrupt("brands"))
+pub async fn get_suppression_key(pool: &Pool, brand_id: i32) -> Result<SuppressionKey, StorageError> {
+    let (key,): (Vec<u8>,) = sqlx::query_as("select suppression_key from brands where brand_id = $1").bind(brand_id).fetch_one(pool).await?;
+    key.try_into().map(SuppressionKey).map_err(|_| StorageError::Corrupt("brands"))
 }
 
-/// Every erasure of a brand.
+/// All erasures of a brand.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn list_erasures(db: &mut Connection, brand_id: i32) -> Result<Vec<ErasureRow>, StorageError> {
     let rows: Vec<(Uuid, Time, Option<Time>, Option<Time>, Vec<u8>)> = sqlx::query_as(
         "select erasure_id, erased_at, completed_at, unerased_at, sha256(coalesce((
-            select string_agg(hash, ''::bytea order by hash) from erased where erased.brand_id = $1 and erased.erasure_id = erasures.erasure_id
+            select string_agg(hash, ''::bytea order by hash) from suppression_hashes where suppression_hashes.brand_id = $1 and suppression_hashes.erasure_id = erasures.erasure_id
         ), ''))
         from erasures where brand_id = $1 order by erasure_id",
     )
@@ -93,57 +93,57 @@ pub async fn list_erasures(db: &mut Connection, brand_id: i32) -> Result<Vec<Era
             erased_at: erased_at.to_jiff(),
             completed_at: completed_at.map(Time::to_jiff),
             unerased_at: unerased_at.map(Time::to_jiff),
-            digest: digest.try_into().map_err(|_| StorageError::Corrupt("erased"))?,
+            digest: digest.try_into().map_err(|_| StorageError::Corrupt("suppression_hashes"))?,
         })
     };
     rows.into_iter().map(row).collect()
 }
 
-/// What an erasure names.
+/// The hashes of an erasure.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_hashes(db: &mut Connection, brand_id: i32, erasure_id: Uuid) -> Result<BTreeSet<LedgerHash>, StorageError> {
-    let query = sqlx::query_as("select hash from erased where brand_id = $1 and erasure_id = $2");
+pub async fn list_hashes(db: &mut Connection, brand_id: i32, erasure_id: Uuid) -> Result<BTreeSet<SuppressionHash>, StorageError> {
+    let query = sqlx::query_as("select hash from suppression_hashes where brand_id = $1 and erasure_id = $2");
     let rows: Vec<(Vec<u8>,)> = query.bind(brand_id).bind(erasure_id).fetch_all(db).await?;
-    rows.into_iter().map(|(hash,)| LedgerHash::try_from(hash)).collect()
+    rows.into_iter().map(|(hash,)| SuppressionHash::try_from(hash)).collect()
 }
 
-/// Which of some hashes the ledger holds, each with one of the erasures that name it.
+/// Those of some hashes that the suppression list contains, each with one of its erasures.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn find_erased(
     db: &mut Connection,
     brand_id: i32,
-    hashes: impl IntoIterator<Item = LedgerHash>,
-) -> Result<BTreeMap<LedgerHash, Uuid>, StorageError> {
+    hashes: impl IntoIterator<Item = SuppressionHash>,
+) -> Result<BTreeMap<SuppressionHash, Uuid>, StorageError> {
     let hashes = bytes(hashes);
     if hashes.is_empty() {
         return Ok(BTreeMap::new());
     }
     let rows: Vec<(Vec<u8>, Uuid)> = sqlx::query_as(
         "select asked.hash, found.erasure_id from unnest($2::bytea[]) as asked (hash)
-        cross join lateral (select erasure_id from erased where brand_id = $1 and hash = asked.hash order by erasure_id limit 1) as found",
+        cross join lateral (select erasure_id from suppression_hashes where brand_id = $1 and hash = asked.hash order by erasure_id limit 1) as found",
     )
     .bind(brand_id)
     .bind(hashes)
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(|(hash, erasure_id)| Ok((LedgerHash::try_from(hash)?, erasure_id))).collect()
+    rows.into_iter().map(|(hash, erasure_id)| Ok((SuppressionHash::try_from(hash)?, erasure_id))).collect()
 }
 
-/// Every erasure that names one of some hashes.
+/// All erasures that contain one of some hashes.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_erasures(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<LedgerHash>) -> Result<BTreeSet<Uuid>, StorageError> {
-    let query = sqlx::query_as("select distinct erasure_id from erased where brand_id = $1 and hash = any($2)");
+pub async fn find_erasures(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<SuppressionHash>) -> Result<BTreeSet<Uuid>, StorageError> {
+    let query = sqlx::query_as("select distinct erasure_id from suppression_hashes where brand_id = $1 and hash = any($2)");
     let rows: Vec<(Uuid,)> = query.bind(brand_id).bind(bytes(hashes.iter().copied())).fetch_all(db).await?;
     Ok(rows.into_iter().map(|(erasure_id,)| erasure_id).collect())
 }
 
-/// Keeps an erasure, or knows it already.
+/// Stores an erasure, unless it is stored already.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -153,14 +153,14 @@ pub async fn insert_erasure(db: &mut Connection, brand_id: i32, erasure_id: Uuid
     Ok(())
 }
 
-/// Adds to what erasures name, unless they were taken back. Gives back whether anything was news.
+/// Adds hashes to erasures that are not revoked. Returns whether any hash was new.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn insert_hashes(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<(LedgerHash, Uuid)>) -> Result<bool, StorageError> {
+pub async fn insert_hashes(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<(SuppressionHash, Uuid)>) -> Result<bool, StorageError> {
     let (named, erasures): (Vec<Vec<u8>>, Vec<Uuid>) = hashes.iter().map(|(hash, erasure_id)| (hash.0.to_vec(), *erasure_id)).unzip();
     let done = sqlx::query(
-        "insert into erased (brand_id, hash, erasure_id)
+        "insert into suppression_hashes (brand_id, hash, erasure_id)
         select $1, new.hash, new.erasure_id from unnest($2::bytea[], $3::uuid[]) as new (hash, erasure_id)
         join erasures as erasure on erasure.brand_id = $1 and erasure.erasure_id = new.erasure_id and erasure.unerased_at is null
         on conflict do nothing",
@@ -169,18 +169,18 @@ pub async fn insert_hashes(db: &mut Connection, brand_id: i32, hashes: &BTreeSet
     Ok(done.rows_affected() > 0)
 }
 
-/// Takes an erasure back: it names nobody any more. Gives back whether it did.
+/// Revokes an erasure and deletes its hashes. Returns whether it was in force.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn unerase(db: &mut Connection, brand_id: i32, erasure_id: Uuid, at: Timestamp) -> Result<bool, StorageError> {
+pub async fn mark_erasure_revoked(db: &mut Connection, brand_id: i32, erasure_id: Uuid, at: Timestamp) -> Result<bool, StorageError> {
     let query = sqlx::query("update erasures set unerased_at = $3 where brand_id = $1 and erasure_id = $2 and unerased_at is null");
     let done = query.bind(brand_id).bind(erasure_id).bind(Time::from(at)).execute(&mut *db).await?;
-    sqlx::query("delete from erased where brand_id = $1 and erasure_id = $2").bind(brand_id).bind(erasure_id).execute(db).await?;
+    sqlx::query("delete from suppression_hashes where brand_id = $1 and erasure_id = $2").bind(brand_id).bind(erasure_id).execute(db).await?;
     Ok(done.rows_affected() > 0)
 }
 
-/// Something of whom it names may be there (again).
+/// Marks an erasure as incomplete, because data of the person may be stored (again).
 ///
 /// # Errors
 /// When Postgres fails.
@@ -210,18 +210,18 @@ pub async fn count_erased(db: &mut Connection, brand_id: i32, erasure_id: Uuid, 
     Ok(())
 }
 
-/// Keeps that nothing is left of whom some erasures name. Gives back what each of them has deleted.
+/// Marks erasures as complete: no data of the persons is left. Returns the totals that each has deleted.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn complete_erasures(db: &mut Connection, brand_id: i32, erasures: &BTreeSet<Uuid>, at: Timestamp) -> Result<ErasedCounts, StorageError> {
     let ids: Vec<Uuid> = erasures.iter().copied().collect();
-    // Why somebody did something about them is text that nobody else wrote.
+    // The reason of an action is free text and may contain personal data, so it is deleted too.
     let reasons = sqlx::query(
-        "update actions as row set reason = ''
+        "update audit_log as row set reason = ''
         where row.brand_id = $1 and row.reason <> '' and exists (
-            select from erased
-            where erased.brand_id = $1 and erased.erasure_id = any($2) and (erased.hash = row.subject or erased.hash = any(row.subjects))
+            select from suppression_hashes
+            where suppression_hashes.brand_id = $1 and suppression_hashes.erasure_id = any($2) and (suppression_hashes.hash = row.subject or suppression_hashes.hash = any(row.subjects))
         )",
     );
     reasons.bind(brand_id).bind(&ids).execute(&mut *db).await?;

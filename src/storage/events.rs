@@ -1,31 +1,31 @@
-//! Events: what happened to records.
+//! Events of records.
 
-use crate::storage::pool::Connection;
+use super::pool::Connection;
 use sqlx::types::Json;
 
 use super::StorageError;
 use super::records::texts;
-use crate::customer::event::{Event, EventKey, field};
-use crate::customer::kind::Source;
-use crate::customer::record::RecordKey;
+use crate::customer::model::event::{Event, EventKey, field};
+use crate::customer::model::field_versions::FieldVersions;
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::source::Source;
 use crate::customer::timeline_order;
-use crate::customer::versions::Versions;
 
-fn event((key, Json(versions)): (String, Json<Versions>)) -> Result<Event, StorageError> {
+fn event((key, Json(versions)): (String, Json<FieldVersions>)) -> Result<Event, StorageError> {
     Ok(Event { key: key.parse().map_err(StorageError::corrupt("events"))?, versions })
 }
 
-/// An event, deleted or not.
+/// An event, also a deleted one.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn find_event(db: &mut Connection, brand_id: i32, key: &EventKey) -> Result<Option<Event>, StorageError> {
     let query = sqlx::query_as("select event_key, state from events where brand_id = $1 and event_key = $2");
-    let row: Option<(String, Json<Versions>)> = query.bind(brand_id).bind(key.to_string()).fetch_optional(db).await?;
+    let row: Option<(String, Json<FieldVersions>)> = query.bind(brand_id).bind(key.to_string()).fetch_optional(db).await?;
     row.map(event).transpose()
 }
 
-/// Live events of a source and type, in the order of their ids, after one of them.
+/// Live events of a source and type after an id, in the order of their ids.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -36,14 +36,14 @@ pub async fn list_events_after(
     after: &str,
     limit: i64,
 ) -> Result<Vec<Event>, StorageError> {
-    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
+    let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
         "select event_key, state from events
         where brand_id = $1 and event_key > $2 and event_key < $3 and live
         order by event_key limit $4",
     )
     .bind(brand_id)
     .bind(format!("{source}.{what}:{after}"))
-    // The character after the colon.
+    // `;` is the character after the colon.
     .bind(format!("{source}.{what};"))
     .bind(limit)
     .fetch_all(db)
@@ -51,8 +51,8 @@ pub async fn list_events_after(
     rows.into_iter().map(event).collect()
 }
 
-/// Live events of a source that happen at some places, in the order of their keys, after one of them. Places get other names
-/// so rarely that no index is kept for this.
+/// Live events of a source at some places, after a key, in the order of their keys. Places change their names
+/// so rarely that there is no index for it.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -63,7 +63,7 @@ pub async fn list_events_at(
     after: &str,
     limit: i64,
 ) -> Result<Vec<Event>, StorageError> {
-    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
+    let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
         "select event_key, state from events
         where brand_id = $1 and event_key > greatest($2, $3) and event_key < $4 and live and exists (
             select from json_each(state -> 'fields') as field where starts_with(field.key, $5) and field.value ->> 'value' = any($6)
@@ -73,7 +73,7 @@ pub async fn list_events_at(
     .bind(brand_id)
     .bind(after)
     .bind(format!("{source}."))
-    // The character after the point.
+    // `/` is the character after the point.
     .bind(format!("{source}/"))
     .bind(field::PLACE)
     .bind(places)
@@ -83,7 +83,7 @@ pub async fn list_events_at(
     rows.into_iter().map(event).collect()
 }
 
-/// How many live events of a source and type there are.
+/// Counts the live events of a source and type.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -94,7 +94,7 @@ pub async fn count_events(db: &mut Connection, brand_id: i32, (source, what): (S
     Ok(u64::try_from(row.0).unwrap_or_default())
 }
 
-/// The newest events of some customers, each given by all its record keys, in timeline order.
+/// The newest events of some customers, in timeline order. Each customer is given by all its record keys.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -107,7 +107,7 @@ pub async fn list_newest_events(
 ) -> Result<Vec<Vec<Event>>, StorageError> {
     let numbered = customers.iter().zip(0_i32..).flat_map(|(keys, n)| keys.iter().map(move |key| (n, key)));
     let (numbers, keys): (Vec<i32>, Vec<&RecordKey>) = numbered.unzip();
-    let rows: Vec<(i32, String, Json<Versions>)> = sqlx::query_as(
+    let rows: Vec<(i32, String, Json<FieldVersions>)> = sqlx::query_as(
         "select owner.n, newest.event_key, newest.state
         from unnest($2::integer[], $3::text[]) as owner (n, record_key)
         cross join lateral (

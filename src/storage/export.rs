@@ -1,16 +1,16 @@
-//! Everything that the tables hold about somebody, as JSON.
+//! Everything that the tables contain about a person, as JSON.
 
 use std::collections::BTreeSet;
 
-use crate::storage::pool::Connection;
+use super::pool::Connection;
 use serde_json::Value;
 use sqlx::types::Json;
 
 use super::StorageError;
 use super::records::texts;
-use crate::customer::record::RecordKey;
+use crate::customer::model::record::RecordKey;
 
-/// What sources and people said of some records, and what follows from it.
+/// All data about some records, from sources and from people, and everything derived from it.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -56,11 +56,11 @@ pub async fn get_everything(db: &mut Connection, brand_id: i32, keys: &BTreeSet<
                 ) order by decided_at), '[]')
                 from decisions where brand_id = $1 and (left_key = any($2) or right_key = any($2))
             ),
-            'reviews', (
+            'match_reviews', (
                 select coalesce(json_agg(json_build_object(
                     'level', level, 'kind', kind, 'value', value, 'grounds', grounds, 'customer_keys', customer_keys
                 ) order by level, kind, value), '[]')
-                from reviews where brand_id = $1 and customer_keys && array(select customer_key from customer)
+                from match_reviews where brand_id = $1 and customer_keys && array(select customer_key from customer)
             )
         )",
     );

@@ -1,44 +1,44 @@
-//! What webhooks hinted at and is to be asked. A question that waits already isn't written down again; while it is being asked
-//! it is, since the answer may be older than the hint.
+//! Follow-up calls after webhooks. A call that is already waiting is not stored again. A call that is running just then
+//! is stored again, because its answer may be older than the new webhook.
 
 use std::time::Duration;
 
-use crate::storage::pool::{Connection, Pool};
+use super::pool::{Connection, Pool};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::inbox::Claim;
-use super::ledger::LedgerHash;
-use crate::customer::kind::Source;
+use super::delivery_queue::Claim;
+use super::suppressions::SuppressionHash;
+use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
-/// Something that is to be asked.
+/// A follow-up to store.
 #[derive(Clone)]
-pub struct HintRow {
-    /// Whom.
+pub struct NewFollowUpRow {
+    /// The source to call.
     pub source: Source,
-    /// What: the question as JSON.
+    /// The request as JSON.
     pub ask: Value,
-    /// What the webhook was about.
-    pub subjects: Vec<LedgerHash>,
+    /// Hashes of the subjects of the webhook.
+    pub subjects: Vec<SuppressionHash>,
 }
 
-/// Writes down what is to be asked from a time on.
+/// Stores follow-ups that are due from a time on.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn insert_follow_ups(db: &mut Connection, brand_id: i32, due_at: Timestamp, hints: &[HintRow]) -> Result<(), StorageError> {
+pub async fn insert_follow_ups(db: &mut Connection, brand_id: i32, due_at: Timestamp, hints: &[NewFollowUpRow]) -> Result<(), StorageError> {
     for hint in hints {
         sqlx::query(
-            "insert into follow_ups (brand_id, follow_up_id, source, ask, subjects, due_at) values ($1, $2, $3, $4, $5, $6)
+            "insert into follow_ups (brand_id, follow_up_id, source, request, subjects, due_at) values ($1, $2, $3, $4, $5, $6)
             on conflict do nothing",
         )
         .bind(brand_id)
-        .bind(super::inbox::new_id(due_at))
+        .bind(crate::storage::delivery_queue::new_id(due_at))
         .bind(hint.source.as_str())
         .bind(Json(&hint.ask))
         .bind(hint.subjects.iter().map(|hash| hash.0.to_vec()).collect::<Vec<_>>())
@@ -49,17 +49,17 @@ pub async fn insert_follow_ups(db: &mut Connection, brand_id: i32, due_at: Times
     Ok(())
 }
 
-/// A question that somebody has claimed.
+/// A claimed follow-up.
 pub struct FollowUpRow {
     /// Its id.
     pub follow_up_id: Uuid,
-    /// The question as JSON.
+    /// The request as JSON.
     pub ask: Value,
-    /// How often it was claimed, this time included.
+    /// How often it was claimed, including this time.
     pub attempts: u32,
 }
 
-/// Claims what is due at a source, the oldest first.
+/// Claims due follow-ups of a source, oldest first.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -68,7 +68,7 @@ pub async fn claim_follow_ups(pool: &Pool, brand_id: i32, source: Source, claim:
         "with clock as materialized (
             select coalesce($3::timestamptz, clock_timestamp()) as at
         ),
-        -- By both from the list, as in the inbox, and in the order of the index.
+        -- Joined by brand and id from a list, as in the inbox, and in the order of the index.
         due as materialized (
             select brand_id, follow_up_id from follow_ups
             where brand_id = $1 and source = $2 and due_at <= (select at from clock) and not is_dead
@@ -77,10 +77,10 @@ pub async fn claim_follow_ups(pool: &Pool, brand_id: i32, source: Source, claim:
             for update skip locked
         )
         update follow_ups as claimed
-        set claim = $5, due_at = clock.at + make_interval(secs => $6), attempts = claimed.attempts + 1
+        set claim_token = $5, due_at = clock.at + make_interval(secs => $6), attempts = claimed.attempts + 1
         from due, clock
         where claimed.brand_id = due.brand_id and claimed.follow_up_id = due.follow_up_id
-        returning claimed.follow_up_id, claimed.ask, claimed.attempts",
+        returning claimed.follow_up_id, claimed.request, claimed.attempts",
     )
     .bind(brand_id)
     .bind(source.as_str())
@@ -94,47 +94,47 @@ pub async fn claim_follow_ups(pool: &Pool, brand_id: i32, source: Source, claim:
     Ok(rows.into_iter().map(row).collect())
 }
 
-/// Says that a claimed question is still being asked: for so long from now on, by Postgres's clock or a frozen one. Gives back
-/// whether it is still ours.
+/// Extends the lease of a claimed follow-up, by Postgres's clock or a frozen one. Returns whether the claim is
+/// still valid.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn renew_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid, until: (Option<Timestamp>, Duration)) -> Result<bool, StorageError> {
     let query = sqlx::query(
         "update follow_ups set due_at = coalesce($4::timestamptz, clock_timestamp()) + make_interval(secs => $5)
-        where brand_id = $1 and follow_up_id = $2 and claim = $3",
+        where brand_id = $1 and follow_up_id = $2 and claim_token = $3",
     );
     let (frozen_at, lease) = until;
     let query = query.bind(brand_id).bind(id).bind(token).bind(frozen_at.map(Time::from)).bind(lease.as_secs_f64());
     Ok(query.execute(pool).await?.rows_affected() > 0)
 }
 
-/// How a claimed question goes on.
+/// What happens to a claimed follow-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was answered.
+    /// The source answered.
     Answered,
-    /// It is asked again at that time: what went wrong.
-    Again(Timestamp, String),
-    /// It could not be asked before that time: as if it had not been claimed.
-    Unasked(Timestamp, String),
-    /// It can't be asked: what is wrong.
+    /// It is retried at this time. The text is the error.
+    Retry(Timestamp, String),
+    /// No call was possible; it is due again at this time. The claim does not count as an attempt.
+    Deferred(Timestamp, String),
+    /// It failed for good. The text is the error.
     Dead(String),
 }
 
-/// Finishes a claimed question, or leaves it for later. One whose claim is another one by now stays as it is.
+/// Finishes a claimed follow-up, or schedules its retry. A row with another token by now stays unchanged.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid, outcome: &Outcome) -> Result<(), StorageError> {
-    let delete = "delete from follow_ups where brand_id = $1 and follow_up_id = $2 and claim = $3";
-    let (due_at, untried, is_dead, remark) = match outcome {
+    let delete = "delete from follow_ups where brand_id = $1 and follow_up_id = $2 and claim_token = $3";
+    let (due_at, untried, is_dead, note) = match outcome {
         Outcome::Answered => {
-            // Nobody needs to look any more at those that could not be asked before.
+            // Dead follow-ups with the same request are no longer needed.
             sqlx::query(
                 "delete from follow_ups as dead using follow_ups as answered
-                where answered.brand_id = $1 and answered.follow_up_id = $2 and answered.claim = $3 and dead.brand_id = $1
-                    and dead.source = answered.source and dead.ask = answered.ask and dead.is_dead",
+                where answered.brand_id = $1 and answered.follow_up_id = $2 and answered.claim_token = $3 and dead.brand_id = $1
+                    and dead.source = answered.source and dead.request = answered.request and dead.is_dead",
             )
             .bind(brand_id)
             .bind(id)
@@ -144,13 +144,13 @@ pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid,
             sqlx::query(delete).bind(brand_id).bind(id).bind(token).execute(pool).await?;
             return Ok(());
         }
-        Outcome::Again(due_at, remark) => (Some(Time::from(*due_at)), 0, false, remark),
-        Outcome::Unasked(due_at, remark) => (Some(Time::from(*due_at)), 1, false, remark),
-        Outcome::Dead(remark) => (None, 0, true, remark),
+        Outcome::Retry(due_at, note) => (Some(Time::from(*due_at)), 0, false, note),
+        Outcome::Deferred(due_at, note) => (Some(Time::from(*due_at)), 1, false, note),
+        Outcome::Dead(note) => (None, 0, true, note),
     };
     let updated = sqlx::query(
-        "update follow_ups set claim = null, due_at = coalesce($4, due_at), attempts = attempts - $5, is_dead = $6, remark = $7
-        where brand_id = $1 and follow_up_id = $2 and claim = $3",
+        "update follow_ups set claim_token = null, due_at = coalesce($4, due_at), attempts = attempts - $5, is_dead = $6, note = $7
+        where brand_id = $1 and follow_up_id = $2 and claim_token = $3",
     )
     .bind(brand_id)
     .bind(id)
@@ -158,11 +158,11 @@ pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid,
     .bind(due_at)
     .bind(untried)
     .bind(is_dead)
-    .bind(remark)
+    .bind(note)
     .execute(pool)
     .await;
     match updated {
-        // The same was hinted at again meanwhile, and waits.
+        // The same follow-up was stored again meanwhile, and waits.
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
             sqlx::query(delete).bind(brand_id).bind(id).bind(token).execute(pool).await?;
             Ok(())
@@ -171,7 +171,7 @@ pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid,
     }
 }
 
-/// Deletes what was hinted at about anybody whom the ledger names.
+/// Deletes follow-ups about persons on the suppression list.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -181,7 +181,7 @@ pub async fn delete_erased_follow_ups(db: &mut Connection, brand_id: i32) -> Res
             select brand_id, follow_up_id, unnest(subjects) as hash from follow_ups where brand_id = $1
         ),
         hinted as materialized (
-            select distinct brand_id, follow_up_id from subjects join erased using (brand_id, hash)
+            select distinct brand_id, follow_up_id from subjects join suppression_hashes using (brand_id, hash)
         )
         delete from follow_ups as row
         using hinted
@@ -193,28 +193,28 @@ pub async fn delete_erased_follow_ups(db: &mut Connection, brand_id: i32) -> Res
     Ok(())
 }
 
-/// What waits to be asked at a source, and what can't be.
+/// Waiting and dead follow-ups of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FollowUpCounts {
-    /// Whom.
+    /// The source.
     pub source: String,
-    /// How many wait.
+    /// Follow-ups that wait.
     pub waiting: i64,
-    /// How many can't be asked.
+    /// Dead follow-ups.
     pub dead: i64,
-    /// Why one of those can't.
-    pub remark: String,
+    /// The error of one dead follow-up.
+    pub note: String,
 }
 
-/// What waits to be asked at the sources of a brand, and what can't be.
+/// Waiting and dead follow-ups of a brand, by source.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn count_follow_ups(pool: &Pool, brand_id: i32) -> Result<Vec<FollowUpCounts>, StorageError> {
     let query = sqlx::query_as(
-        "select source, count(*) filter (where not is_dead), count(*) filter (where is_dead), coalesce(max(remark) filter (where is_dead), '')
+        "select source, count(*) filter (where not is_dead), count(*) filter (where is_dead), coalesce(max(note) filter (where is_dead), '')
         from follow_ups where brand_id = $1 group by source order by source",
     );
     let rows: Vec<(String, i64, i64, String)> = query.bind(brand_id).fetch_all(pool).await?;
-    Ok(rows.into_iter().map(|(source, waiting, dead, remark)| FollowUpCounts { source, waiting, dead, remark }).collect())
+    Ok(rows.into_iter().map(|(source, waiting, dead, note)| FollowUpCounts { source, waiting, dead, note }).collect())
 }

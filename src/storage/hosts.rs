@@ -1,7 +1,8 @@
-//! The servers that may be the Postgres of a database URL, and which of them is its primary.
+//! The servers of a database URL, and which of them is the primary.
 //!
-//! A URL may name several hosts (`postgres://one,two:5433/name`), as libpq's may: the primary among them is used, wherever it is by
-//! now. What only reads, such as a standby, is never used: it lags behind, and can't tell of changes.
+//! As with libpq, a URL may name several hosts (`postgres://one,two:5433/name`). The primary among them is
+//! used, and found again after a failover. A standby is never used: it lags behind, and cannot send
+//! notifications.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -14,75 +15,76 @@ use futures_util::stream::FuturesUnordered;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
-use super::trouble::Trouble;
+use super::failure::DatabaseFailure;
 
 /// How long one host may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(3);
 
-/// How long after a host was asked the next one is asked too, if it has not answered by then.
+/// How long to wait for one host before the next one is tried at the same time.
 const NEXT_HOST: Duration = Duration::from_millis(200);
 
-/// How long nothing at all may be answered before what is under way is given up.
+/// If no connection answers anything for this long, waiting statements are abandoned.
 const SILENCE: Duration = Duration::from_secs(4);
 
-/// How long a statement is waited for on a connection that is as old as others that fell silent.
+/// How long to wait for a statement on a connection that is as old as others that fell silent.
 const DOUBT: Duration = Duration::from_secs(4);
 
 /// The servers of one database.
 #[derive(Debug)]
 pub struct Hosts {
     all: Vec<PgConnectOptions>,
-    /// The one that was the primary when it was last asked.
+    /// The host that was the primary the last time.
     last: AtomicUsize,
     trust: Mutex<Trust>,
 }
 
-/// Which connections are believed to work.
+/// Which connections probably work.
 #[derive(Debug, Default)]
 struct Trust {
-    /// When the connections that there are were made, and when a statement was last answered on each.
+    /// For each open connection: when it was made, and when it last answered a statement.
     answers: BTreeMap<Instant, Instant>,
-    /// Those that were made before are not believed to work.
+    /// Connections that were made before this time are not used any more.
     since: Option<Instant>,
-    /// When it was noted that they fell silent, if that is why.
+    /// When they fell silent, if that is the reason.
     silent_at: Option<Instant>,
 }
 
 impl Trust {
-    /// Of connections made before a time, whether one answered since another.
+    /// Whether a connection made before one time has answered since another time.
     fn has_answered(&self, made_before: Instant, since: Instant) -> bool {
         self.answers.range(..made_before).any(|(_, at)| *at >= since)
     }
 }
 
-/// What is wrong with a database URL, without repeating it.
+/// What is wrong with a database URL. The text does not repeat the URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// It can't be read.
-    #[error("the database URL is not understood")]
+    /// It cannot be parsed.
+    #[error("the database URL is malformed")]
     Malformed,
-    /// libpq knows others, which make no sense here.
-    #[error("the database URL's target_session_attrs can only be read-write, primary or any: this service needs a Postgres that it can write to")]
+    /// libpq allows more values, but they make no sense here.
+    #[error("target_session_attrs in the database URL must be read-write, primary or any: this service writes to Postgres")]
     Target,
 }
 
 impl Hosts {
-    /// One server.
+    /// A single server.
     #[must_use]
     pub fn one(options: PgConnectOptions) -> Self {
         Self::all(vec![options])
     }
 
     fn all(all: Vec<PgConnectOptions>) -> Self {
-        // Statements are not logged: their text is ours, but a slow one's log line would carry nothing an operator can use.
+        // Statement logging is off: the statements are fixed texts, so a log line about a slow one would not
+        // help an operator.
         let all = all.into_iter().map(|options| options.disable_statement_logging().application_name("hookpoint")).collect();
         Self { all, last: AtomicUsize::new(0), trust: Mutex::default() }
     }
 
-    /// Those that a URL names.
+    /// The servers that a URL names.
     ///
     /// # Errors
-    /// When it can't be read.
+    /// When it cannot be parsed.
     pub fn parse(url: &str) -> Result<Self, UrlError> {
         let (start, rest) = url.split_once("://").ok_or(UrlError::Malformed)?;
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -93,25 +95,28 @@ impl Hosts {
         let options = hosts.split(',').map(|host| {
             let options = PgConnectOptions::from_str(&format!("{start}://{user}{at}{host}{tail}")).map_err(|_| UrlError::Malformed)?;
             let names_mode = tail.contains("sslmode=") || tail.contains("ssl-mode=");
-            // Who is in between could pretend to be a server without TLS otherwise, and be told the password.
+            // Without verification, an attacker in the network could pretend to be the server and receive the
+            // password.
             Ok(if names_mode || is_of_this_machine(&options) { options } else { options.ssl_mode(PgSslMode::VerifyFull) })
         });
         Ok(Self::all(options.collect::<Result<_, _>>()?))
     }
 
-    /// What somebody on the way to the server could do, because of the URL's `sslmode`.
+    /// What an attacker in the network could do, because of the URL's `sslmode`.
     #[must_use]
     pub fn exposure(&self) -> Option<&'static str> {
         let modes = self.all.iter().filter(|options| !is_of_this_machine(options)).map(PgConnectOptions::get_ssl_mode);
         modes
             .map(|mode| match mode {
                 PgSslMode::VerifyFull => (0, None),
-                PgSslMode::VerifyCa => (1, Some("another server with a certificate of the same authority can pretend to be this one")),
-                PgSslMode::Require => (2, Some("who is in between can pretend to be the server, and read and change everything")),
+                PgSslMode::VerifyCa => (1, Some("another server with a certificate from the same authority can pretend to be the database")),
+                PgSslMode::Require => (2, Some("an attacker in the network can pretend to be the server, and read and change everything")),
                 PgSslMode::Allow | PgSslMode::Prefer => {
-                    (3, Some("who is in between can turn TLS off, and get the password, and read and change everything"))
+                    (3, Some("an attacker in the network can turn TLS off, get the password, and read and change everything"))
                 }
-                PgSslMode::Disable => (4, Some("nothing is encrypted: who is in between gets the password, and reads and changes everything")),
+                PgSslMode::Disable => {
+                    (4, Some("nothing is encrypted: an attacker in the network gets the password, and can read and change everything"))
+                }
             })
             .max_by_key(|(rank, _)| *rank)
             .and_then(|(_, exposure)| exposure)
@@ -124,7 +129,8 @@ impl Hosts {
         last.cloned().unwrap_or_default()
     }
 
-    /// A connection to the primary, after a statement that sets it up. All hosts are asked, the next one as soon as one hesitates.
+    /// Opens a connection to the primary, and runs a setup statement. All hosts are tried; the next one starts
+    /// when one is slow.
     ///
     /// # Errors
     /// When no host is a primary that accepts connections.
@@ -137,7 +143,7 @@ impl Hosts {
             .map(|(n, turn, options)| async move {
                 tokio::time::sleep(NEXT_HOST.saturating_mul(turn)).await;
                 let connected = tokio::time::timeout(CONNECT, connect_to(options, setup)).await;
-                (n, connected.unwrap_or_else(|_| Err(Trouble::Silent.into())))
+                (n, connected.unwrap_or_else(|_| Err(DatabaseFailure::Silent.into())))
             })
             .collect();
         let mut failure = None;
@@ -147,7 +153,7 @@ impl Hosts {
                     self.last.store(n, Ordering::Relaxed);
                     return Ok(connection);
                 }
-                // That another host is a standby is nothing that an operator has to mend.
+                // A standby among the hosts is normal. Report another host's error instead, if there is one.
                 Err(error) if failure.as_ref().is_none_or(is_of_standby) => failure = Some(error),
                 Err(_) => {}
             }
@@ -159,36 +165,37 @@ impl Hosts {
         self.trust.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a connection that was made at that time is believed to work.
+    /// Whether a connection that was made at that time probably works.
     pub(super) fn trusts(&self, made_at: Instant) -> bool {
         self.trust().since.is_none_or(|since| since <= made_at)
     }
 
-    /// A statement was answered, on a connection that was made at that time.
+    /// Records that a connection, made at that time, answered a statement.
     pub(super) fn note_answer(&self, made_at: Instant) {
         self.trust().answers.insert(made_at, Instant::now());
     }
 
-    /// A connection is no more.
+    /// Records that a connection was closed.
     pub(super) fn note_end(&self, made_at: Instant) {
         self.trust().answers.remove(&made_at);
     }
 
-    /// A connection broke: all that were made before are probably broken too.
+    /// Records that a connection broke. All older ones are probably broken too.
     pub(super) fn note_break(&self) {
         let mut trust = self.trust();
         trust.since = Some(Instant::now());
         trust.silent_at = None;
     }
 
-    /// A statement that began at that time was not answered, on a connection that was made at that other one. Where no connection of
-    /// its age has answered since, it is not the statement: whatever is in between dropped them, and told nobody.
+    /// Records that a statement got no answer: when it began, and when its connection was made. If no
+    /// connection of that age has answered since, the fault is not the statement: something in the network has
+    /// silently dropped these connections.
     pub(super) fn note_silence(&self, made_at: Instant, began_at: Instant) {
         let mut trust = self.trust();
         if trust.has_answered(made_at, began_at) {
             return;
         }
-        // Those that were made since then and answer are others.
+        // Connections that were made since then and answer are not affected.
         let first = trust.answers.iter().find(|(_, at)| **at >= began_at).map(|(made_at, _)| *made_at);
         let before = first.unwrap_or_else(Instant::now);
         if trust.since.is_none_or(|since| since < before) {
@@ -197,9 +204,9 @@ impl Hosts {
         }
     }
 
-    /// Whether a statement needn't be waited for any more, which began at that time on a connection that was made at that other one:
-    /// nothing is answered on any connection, though a replica asks something every two seconds; or nothing is on those that fell
-    /// silent, of which it is one.
+    /// Whether a statement should be abandoned: when it began, and when its connection was made. Either no
+    /// connection answers anything, although every replica sends something every two seconds; or this
+    /// connection is one of those that fell silent.
     pub(super) fn is_given_up(&self, made_at: Instant, began_at: Instant) -> bool {
         let trust = self.trust();
         let answered_at = trust.answers.values().max().copied().map_or(began_at, |at| at.max(began_at));
@@ -219,17 +226,17 @@ async fn connect_to(options: &PgConnectOptions, setup: &str) -> Result<PgConnect
     let mut connection = options.connect().await?;
     let answers = sqlx::raw_sql(AssertSqlSafe(format!("{setup}; select pg_is_in_recovery()"))).fetch_all(&mut connection).await?;
     let is_standby: bool = answers.last().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
-    if is_standby { Err(Trouble::Standby.into()) } else { Ok(connection) }
+    if is_standby { Err(DatabaseFailure::Standby.into()) } else { Ok(connection) }
 }
 
-/// Whether the way there leads over no network.
+/// Whether the connection does not use a network.
 fn is_of_this_machine(options: &PgConnectOptions) -> bool {
     let host = options.get_host();
     let is_loopback = || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     options.get_socket().is_some() || host.starts_with('/') || host == "localhost" || is_loopback()
 }
 
-/// The end of a URL without libpq's `target_session_attrs`: what a primary is, is asked in any case.
+/// The rest of a URL without libpq's `target_session_attrs`. The service always looks for the primary.
 fn without_target(tail: &str) -> Result<String, UrlError> {
     let Some((path, query)) = tail.split_once('?') else { return Ok(tail.to_owned()) };
     let (targets, kept): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with("target_session_attrs="));

@@ -1,7 +1,7 @@
-//! Telling every replica's cache what changed, without saying whom.
+//! Notifies the caches of all replicas of changes, without personal data.
 //!
-//! A notification carries the brand and keyed 16-byte hashes of the touched addresses and ids, before and after the
-//! change. It is sent inside the transaction, so it arrives exactly when the change is visible.
+//! A notification contains the brand and keyed 16-byte hashes of the affected addresses and ids, before and
+//! after the change. It is sent inside the transaction, so it arrives exactly when the change becomes visible.
 
 use std::hash::Hasher;
 
@@ -9,23 +9,23 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use crate::customer::identifier::Identifier;
+use crate::customer::model::identifier::Identifier;
 
 /// The channel of the notifications.
 pub const CHANNEL: &str = "hookpoint_changed";
 
-/// Postgres's payload ends below 8,000 bytes; a hash takes at most 22 of them.
+/// A notification of Postgres must be shorter than 8,000 bytes; a hash takes at most 22 of them.
 const HASHES_PER_PAYLOAD: usize = 300;
 
-/// Above this many hashes the whole brand expires instead.
+/// With more hashes than this, all answers of the brand are invalidated instead.
 const MAX_HASHES: usize = 1_000;
 
-/// What a lookup asked, or a change touched, as a keyed hash.
+/// An address or id that a lookup can use, as a keyed hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LookupHash(pub [u8; 16]);
 
 impl LookupHash {
-    /// The hash of an address or id (`kind` is then `id`) of a brand.
+    /// The hash of an address or id of a brand. The `kind` of an id is `id`.
     #[must_use]
     pub fn new(secret: &[u8; 16], kind: &str, value: &(impl AsRef<[u8]> + ?Sized)) -> Self {
         let mut hasher = SipHasher24::new_with_key(secret);
@@ -42,12 +42,12 @@ impl LookupHash {
     }
 }
 
-/// What a notification says.
+/// A cache invalidation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalidation {
-    /// Whose.
+    /// The brand.
     pub brand_id: i32,
-    /// What changed; `None` for everything of the brand.
+    /// The changed addresses and ids; `None` for everything of the brand.
     pub hashes: Option<Vec<LookupHash>>,
 }
 
@@ -65,7 +65,7 @@ impl Invalidation {
         }
     }
 
-    /// Reads a notification; `None` when it is none of ours.
+    /// Parses a notification; `None` if it has another format.
     #[must_use]
     pub fn parse(payload: &str) -> Option<Self> {
         let (brand_id, hashes) = payload.split_once(' ')?;

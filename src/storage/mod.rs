@@ -1,55 +1,55 @@
-//! Everything that is kept, and the only place with SQL. A row becomes a type of the domain here.
+//! All SQL. A row becomes a domain type here.
 
-pub mod accounts;
-pub mod actions;
 pub mod answers;
+pub mod api_keys;
+pub mod audit_log;
 pub mod bodies;
 pub mod brands;
-pub mod calls;
-pub mod changes;
-pub mod components;
 mod connection;
 pub mod customers;
 pub mod database;
 pub mod deliveries;
-pub mod doors;
+pub mod delivery_queue;
 pub mod embedded;
-pub mod erasing;
 pub mod erasures;
 pub mod events;
 pub mod export;
+mod failure;
 pub mod follow_ups;
 pub mod hosts;
-pub mod inbox;
+pub mod invalid_values;
 pub mod invalidation;
-pub mod keys;
-pub mod ledger;
-pub mod looks;
-pub mod neighbourhood;
-pub mod outcome;
-pub mod passes;
+pub mod listener;
+pub mod live_queries;
+pub mod load_component;
+pub mod oversized_components;
 pub mod places;
 pub mod pool;
+pub mod purge;
+pub mod rate_limit;
 pub mod records;
-pub mod sightings;
-pub mod streams;
-mod trouble;
-pub mod unread_values;
+pub mod seen_keys;
+pub mod suppressions;
+pub mod sync_runs;
+pub mod sync_streams;
+pub mod upstream_accounts;
+pub mod webhook_stats;
+pub mod write_changes;
 
 use std::collections::BTreeMap;
 
-use crate::customer::kind::UnknownName;
-use pool::Pool;
+use self::pool::Pool;
+use crate::customer::model::source::UnknownName;
 use sqlx::migrate::Migrator;
 
-/// What can go wrong with the store. The text never holds a value.
+/// An error of the database. The text never contains a value.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// Postgres refused, failed or is away.
-    #[error("database: {}", trouble::in_words(.0))]
+    /// Postgres refused, failed or is not reachable.
+    #[error("database: {}", failure::in_words(.0))]
     Database(sqlx::Error),
-    /// A row holds what this program never writes.
-    #[error("a row in {0} is not as this program writes it")]
+    /// A row has content that this program never writes.
+    #[error("a row in {0} is invalid: it was not written by this program")]
     Corrupt(&'static str),
 }
 
@@ -60,28 +60,28 @@ impl From<sqlx::Error> for StorageError {
 }
 
 impl StorageError {
-    /// Whether there is no Postgres to talk to.
+    /// Whether Postgres is not reachable.
     #[must_use]
-    pub fn is_away(&self) -> bool {
+    pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
-            Self::Database(error) => trouble::breaks(error),
+            Self::Database(error) => failure::breaks(error),
             Self::Corrupt(_) => false,
         }
     }
 
-    /// Whether another session of Postgres is in the way just now.
+    /// Whether another session of Postgres holds a lock.
     #[must_use]
     pub fn is_held(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03"))
     }
 
-    /// Whether Postgres itself is in the way, and not what was to be written: then the same may work later.
+    /// Whether the same statement may succeed later.
     #[must_use]
-    pub fn may_heal(&self) -> bool {
+    pub fn is_retryable(&self) -> bool {
         let Self::Database(error) = self else { return false };
         let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
-        // Wrong data and broken constraints: the same statement fails again for ever.
+        // Invalid data and violated constraints: the same statement would always fail.
         !code.is_some_and(|code| code.starts_with("22") || code.starts_with("23") || code.starts_with("54"))
     }
 
@@ -90,28 +90,29 @@ impl StorageError {
     }
 }
 
-/// Runs the migrations that are missing. Those of a later version only add something, so that this one goes on beside it.
+/// Runs missing migrations. Migrations of a later version only add something, so this version can run beside
+/// it.
 ///
 /// # Errors
-/// When Postgres fails or a migration that ran before has been changed since.
+/// When Postgres fails, or a migration was changed after it ran.
 pub async fn migrate(pool: &Pool) -> Result<(), StorageError> {
     let mut migrator = sqlx::migrate!("./migrations");
     migrator.set_ignore_missing(true);
-    // Nothing is locked, and nobody waited for, where there is nothing to do.
+    // If there is nothing to do, take no lock and wait for nobody.
     if is_migrated(pool, &migrator).await? {
         return Ok(());
     }
-    let (mut connection, backend) = pool.acquire_patient().await?;
+    let (mut connection, backend) = pool.acquire_within().await?;
     let done = pool.while_at_work(backend, migrator.run_direct(None, &mut connection, false)).await?;
     done.map_err(|error| StorageError::Database(sqlx::Error::from(error)))
 }
 
-/// Whether all migrations ran, as they are now.
+/// Whether all migrations ran with their current content.
 async fn is_migrated(pool: &Pool, migrator: &Migrator) -> Result<bool, StorageError> {
     let ran = sqlx::query_as::<_, (i64, Vec<u8>)>("select version, checksum from _sqlx_migrations where success").fetch_all(pool).await;
     let ran: BTreeMap<i64, Vec<u8>> = match ran {
         Ok(ran) => ran.into_iter().collect(),
-        // There is no such table yet.
+        // The table does not exist yet.
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => return Ok(false),
         Err(error) => return Err(error.into()),
     };

@@ -1,11 +1,11 @@
-//! What places are called, by their id at the source.
+//! Names of places, by their id at the source.
 
 use std::collections::BTreeMap;
 
-use crate::storage::pool::Pool;
+use super::pool::Pool;
 
 use super::StorageError;
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
 
 /// The names of those places that have one.
 ///
@@ -20,16 +20,16 @@ pub async fn list_names(pool: &Pool, brand_id: i32, source: Source, places: &[&s
     Ok(rows.into_iter().collect())
 }
 
-/// Writes down what places are called now.
+/// Stores the current names of places.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn save_names(pool: &Pool, brand_id: i32, source: Source, names: &BTreeMap<String, String>) -> Result<(), StorageError> {
     // In order, so that two statements never wait for each other.
     sqlx::query(
-        "insert into places (brand_id, source, place_id, name, heard_at)
+        "insert into places (brand_id, source, place_id, name, fetched_at)
         select $1, $2, place_id, name, now() from unnest($3::text[], $4::text[]) as heard (place_id, name) order by place_id
-        on conflict (brand_id, source, place_id) do update set name = excluded.name, heard_at = excluded.heard_at",
+        on conflict (brand_id, source, place_id) do update set name = excluded.name, fetched_at = excluded.fetched_at",
     )
     .bind(brand_id)
     .bind(source.as_str())

@@ -1,9 +1,9 @@
-//! Connections to Postgres, a bounded number of them, and an end to everything that is asked on them.
+//! A bounded pool of connections to Postgres, on which every statement ends in time.
 //!
-//! Not the library's pool: that one waits for ever for a connection that has fallen silent, asks Postgres once more whenever a
-//! connection comes back, and keeps connections that lead to a server that is the primary no more. Here every statement ends in
-//! time by itself, and what was interrupted, broke or may lead to the wrong server is closed. The sockets are made by the library,
-//! which sets no keepalive on them; Postgres is told to set it on its own end.
+//! It replaces the library's pool. That one waits forever for a connection that has fallen silent, makes a
+//! round trip whenever a connection comes back, and keeps connections to a server that is no longer the
+//! primary. Here every statement has a time limit, and a connection that was interrupted, broke or may lead to
+//! the wrong server is closed. The library opens the sockets without keepalive, so Postgres sets it at its end.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -19,29 +19,29 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use super::connection::Connection;
 use super::connection::streamed;
+use super::failure::{DatabaseFailure, breaks};
 use super::hosts::Hosts;
-use super::trouble::{Trouble, breaks};
 
-/// How long to wait before Postgres, which just couldn't be reached, is tried again.
+/// Pause before another attempt when Postgres could not be reached.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How often it is looked whether Postgres still works on what may take as long as it takes.
+/// How often to check that Postgres still works on a statement without a time limit.
 const AT_WORK: Duration = Duration::from_secs(5);
 
-/// How a pool's connections are used.
+/// The limits of a pool's connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Use {
-    /// At most so many.
+    /// The most connections.
     pub connections: usize,
-    /// How long a caller waits for a free one, and for Postgres to be back; zero for no second try.
-    pub patience: Duration,
-    /// How long a statement may take; `None` for as long as it takes.
+    /// How long a caller waits for a free connection, and for Postgres to come back; zero for a single attempt.
+    pub timeout: Duration,
+    /// How long a statement may take; `None` for no limit.
     pub statement: Option<Duration>,
-    /// What is set on each of them besides.
+    /// Further statements to set up each connection.
     pub setup: &'static str,
 }
 
-/// A bounded number of connections, made when they are needed.
+/// A bounded pool of connections, opened on demand.
 #[derive(Clone)]
 pub struct Pool(Arc<Inner>);
 
@@ -50,19 +50,19 @@ struct Inner {
     used: Use,
     setup: String,
     free: Arc<Semaphore>,
-    // The one that was used last is used first, so that those that are not needed grow old.
+    // The connection that was used last is used first, so that unneeded ones grow old.
     idle: Mutex<Vec<Connection>>,
 }
 
-/// A connection in use. It goes back to its pool unless it can't be used again.
+/// A connection in use. It returns to its pool unless it is unusable.
 pub struct Pooled {
-    // Taken when it is dropped.
+    // Taken on drop.
     connection: Option<Connection>,
     pool: Arc<Inner>,
     _permit: OwnedSemaphorePermit,
 }
 
-/// A transaction. Unless it is ended, it ends with its connection.
+/// A transaction. If it is neither committed nor rolled back, its connection is closed.
 #[must_use]
 pub struct Transaction {
     pooled: Pooled,
@@ -75,9 +75,9 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// What is set on every connection. Postgres is to give up by itself whatever hangs at our end: a statement whose client is gone, a
-/// transaction that nobody goes on with, a connection on which nothing arrives; sooner, where an operator wants that. What is
-/// acknowledged must be on the disk, whatever the server's default.
+/// The settings of every connection. Postgres gives up by itself on statements whose client has gone, idle
+/// transactions, and silent connections; earlier, if an operator configured that. Acknowledged commits must be
+/// on the disk, whatever the server's default is.
 fn setup(used: Use) -> String {
     let statement = used.statement.map_or(String::new(), |longest| format!("('statement_timeout', {}), ", longest.as_millis()));
     format!(
@@ -92,14 +92,14 @@ fn setup(used: Use) -> String {
 }
 
 impl Pool {
-    /// No connection is made yet.
+    /// Creates a pool without opening a connection.
     #[must_use]
     pub fn new(hosts: Arc<Hosts>, used: Use) -> Self {
         let free = Arc::new(Semaphore::new(used.connections));
         Self(Arc::new(Inner { hosts, used, setup: setup(used), free, idle: Mutex::default() }))
     }
 
-    /// Another one to the same servers.
+    /// Another pool for the same servers.
     #[must_use]
     pub fn beside(&self, used: Use) -> Self {
         Self::new(Arc::clone(&self.0.hosts), used)
@@ -111,26 +111,27 @@ impl Pool {
         &self.0.hosts
     }
 
-    /// How to connect to the server that was the primary when it was last asked.
+    /// How to connect to the server that was the primary the last time.
     #[must_use]
     pub fn connect_options(&self) -> sqlx::postgres::PgConnectOptions {
         self.0.hosts.options()
     }
 
-    /// A free connection, or a new one; waits while all are in use, or Postgres is away, as long as its use allows.
+    /// A free connection, or a new one. It waits while all are in use or Postgres is not reachable, up to the
+    /// pool's timeout.
     ///
     /// # Errors
-    /// When there is none in time.
+    /// When no connection is available in time.
     pub async fn acquire(&self) -> Result<Pooled, sqlx::Error> {
-        let patience = self.0.used.patience;
-        if patience.is_zero() {
+        let timeout = self.0.used.timeout;
+        if timeout.is_zero() {
             return self.try_to_acquire().await;
         }
         let mut failure = None;
-        let acquired = tokio::time::timeout(patience, async {
+        let acquired = tokio::time::timeout(timeout, async {
             loop {
                 match self.try_to_acquire().await {
-                    // Only what may be over in a moment is worth the wait.
+                    // Only an error that may end soon is worth a retry.
                     Err(error) if is_passing(&error) => failure = Some(error),
                     done => return done,
                 }
@@ -156,23 +157,22 @@ impl Pool {
         Ok(Pooled { connection: Some(connection), pool: Arc::clone(&self.0), _permit: permit })
     }
 
-    /// A connection of its own, closed in the end, on which a statement may take as long as it takes, and the number of the process
-    /// that serves it.
+    /// A separate connection without a statement timeout, closed at the end, and the process id of its backend.
     ///
     /// # Errors
-    /// When none can be made.
-    pub async fn acquire_patient(&self) -> Result<(PgConnection, i32), sqlx::Error> {
+    /// When it cannot be opened.
+    pub async fn acquire_within(&self) -> Result<(PgConnection, i32), sqlx::Error> {
         let mut connection = self.0.hosts.connect(&setup(Use { statement: None, ..self.0.used })).await?;
         let asked = sqlx::query_as::<_, (i32,)>("select pg_backend_pid()").fetch_one(&mut connection);
-        let (backend,) = tokio::time::timeout(AT_WORK, asked).await.map_err(|_| Trouble::Silent)??;
+        let (backend,) = tokio::time::timeout(AT_WORK, asked).await.map_err(|_| DatabaseFailure::Silent)??;
         Ok((connection, backend))
     }
 
-    /// Waits for what a process of Postgres does for us, as long as it does something: what comes back may have been lost on the way,
-    /// and then nothing ever would.
+    /// Waits for the work of a backend of Postgres, as long as the backend is active. The reply may get lost on
+    /// the network; without this check the wait would never end.
     ///
     /// # Errors
-    /// When it has done nothing for a while, or can't be asked about.
+    /// When the backend has done nothing for a while, or its state cannot be read.
     pub async fn while_at_work<T>(&self, backend: i32, work: impl Future<Output = T>) -> Result<T, sqlx::Error> {
         let query = "select exists (select from pg_stat_activity where pid = $1 and (state = 'active' or state_change > clock_timestamp() - interval '5 seconds'))";
         tokio::pin!(work);
@@ -184,7 +184,7 @@ impl Pool {
             let at_work = sqlx::query_as::<_, (bool,)>(query).bind(backend).fetch_one(self).await;
             doubts = if matches!(at_work, Ok((true,))) { 0 } else { doubts.saturating_add(1) };
             if doubts >= 3 {
-                return Err(Trouble::Silent.into());
+                return Err(DatabaseFailure::Silent.into());
             }
         }
     }
@@ -197,7 +197,7 @@ impl Pool {
         self.begin_with("begin").await
     }
 
-    /// Begins a transaction with some statements, of which the first is `begin`.
+    /// Begins a transaction with some statements; the first one is `begin`.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -205,7 +205,7 @@ impl Pool {
         Transaction::begin(self.acquire().await?, statements.into_sql_str()).await
     }
 
-    /// Like [`begin_with`](Self::begin_with); `None` when no connection is free.
+    /// Like [`begin_with`](Self::begin_with); `None` if no connection is free.
     ///
     /// # Errors
     /// When Postgres fails.
@@ -214,26 +214,26 @@ impl Pool {
         Transaction::begin(self.with(permit).await?, statements.into_sql_str()).await.map(Some)
     }
 
-    /// How many there may be.
+    /// The most connections.
     #[must_use]
     pub fn most(&self) -> usize {
         self.0.used.connections
     }
 
-    /// How many are in use, and how many are not.
+    /// How many connections are in use, and how many are idle.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         (self.most().saturating_sub(self.0.free.available_permits()), self.0.idle().len())
     }
 
-    /// Gives no connection any more, and closes those that are not in use.
+    /// Closes the pool: no new connections, and idle ones are closed.
     pub fn close(&self) {
         self.0.free.close();
         self.0.idle().clear();
     }
 }
 
-/// Whether Postgres may be back in a moment.
+/// Whether Postgres may be back soon.
 fn is_passing(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => !matches!(error.kind(), std::io::ErrorKind::PermissionDenied),
@@ -271,14 +271,14 @@ impl Drop for Pooled {
 impl Deref for Pooled {
     type Target = Connection;
 
-    #[expect(clippy::expect_used, reason = "it is taken when this is dropped, and not before")]
+    #[expect(clippy::expect_used, reason = "the connection is only taken on drop")]
     fn deref(&self) -> &Connection {
         self.connection.as_ref().expect("a connection until it is dropped")
     }
 }
 
 impl DerefMut for Pooled {
-    #[expect(clippy::expect_used, reason = "it is taken when this is dropped, and not before")]
+    #[expect(clippy::expect_used, reason = "the connection is only taken on drop")]
     fn deref_mut(&mut self) -> &mut Connection {
         self.connection.as_mut().expect("a connection until it is dropped")
     }
@@ -290,7 +290,7 @@ impl Transaction {
         match transaction.execute(statements).await {
             Ok(_) => Ok(transaction),
             Err(error) => {
-                // Another session was in the way: the connection is as good as before.
+                // Another session held a lock: the connection is still usable.
                 if !breaks(&error) {
                     let _ = transaction.rollback().await;
                 }
@@ -299,18 +299,19 @@ impl Transaction {
         }
     }
 
-    /// Keeps what was done.
+    /// Commits.
     ///
     /// # Errors
-    /// When Postgres fails: whether it is kept is not known then, unless the error is Postgres's own.
+    /// When Postgres fails. Unless the error comes from Postgres itself, it is unknown whether the commit
+    /// succeeded.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         self.end("commit").await
     }
 
-    /// Undoes what was done.
+    /// Rolls back.
     ///
     /// # Errors
-    /// When Postgres fails; nothing is kept then either.
+    /// When Postgres fails. Nothing is committed then either.
     pub async fn rollback(self) -> Result<(), sqlx::Error> {
         self.end("rollback").await
     }

@@ -1,44 +1,46 @@
-//! Source records, what they are found by, and the merges that their sources made.
+//! Source records, their identifiers, and the merges at their sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::storage::pool::{Connection, Pool};
+use super::pool::{Connection, Pool};
 use sqlx::types::Json;
 
 use super::StorageError;
-use crate::customer::identifier::Identifier;
-use crate::customer::kind::SourceKind;
-use crate::customer::record::{Record, RecordKey, SourceMerge};
-use crate::customer::versions::Versions;
+use crate::customer::model::field_versions::FieldVersions;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::{Record, RecordKey, SourceMerge};
+use crate::customer::model::source::SourceKind;
 
-fn record((key, Json(versions)): (String, Json<Versions>)) -> Result<Record, StorageError> {
+fn record((key, Json(versions)): (String, Json<FieldVersions>)) -> Result<Record, StorageError> {
     Ok(Record { key: key.parse().map_err(StorageError::corrupt("records"))?, versions })
 }
 
-/// Keys as Postgres gets them.
+/// Keys as text, for Postgres.
 pub(super) fn texts<'a>(keys: impl IntoIterator<Item = &'a RecordKey>) -> Vec<String> {
     keys.into_iter().map(ToString::to_string).collect()
 }
 
-/// The records of those keys that are known, deleted ones included.
+/// The stored records with these keys, also deleted ones.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn list_records(db: &mut Connection, brand_id: i32, keys: &[String]) -> Result<BTreeMap<RecordKey, Record>, StorageError> {
-    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as("select record_key, state from records where brand_id = $1 and record_key = any($2)")
-        .bind(brand_id)
-        .bind(keys)
-        .fetch_all(db)
-        .await?;
+    let rows: Vec<(String, Json<FieldVersions>)> =
+        sqlx::query_as("select record_key, state from records where brand_id = $1 and record_key = any($2)")
+            .bind(brand_id)
+            .bind(keys)
+            .fetch_all(db)
+            .await?;
     rows.into_iter().map(|row| record(row).map(|record| (record.key.clone(), record))).collect()
 }
 
-/// Live records of a kind, but those that their source merged away, in the order of their ids, after one of them.
+/// Live records of a kind after an id, in the order of their ids. Records that their source merged into others
+/// are left out.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn list_records_after(db: &mut Connection, brand_id: i32, kind: SourceKind, after: &str, limit: i64) -> Result<Vec<Record>, StorageError> {
-    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
+    let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
         "select record_key, state from records
         where brand_id = $1 and record_key > $2 and record_key < $3 and live
             and not exists (select from source_merges as merge where merge.brand_id = $1 and merge.loser_key = record_key)
@@ -46,7 +48,7 @@ pub async fn list_records_after(db: &mut Connection, brand_id: i32, kind: Source
     )
     .bind(brand_id)
     .bind(format!("{kind}:{after}"))
-    // The character after the colon.
+    // `;` is the character after the colon.
     .bind(format!("{kind};"))
     .bind(limit)
     .fetch_all(db)
@@ -54,21 +56,27 @@ pub async fn list_records_after(db: &mut Connection, brand_id: i32, kind: Source
     rows.into_iter().map(record).collect()
 }
 
-/// Which of some records are known, and gone.
+/// Those of some records that are stored as deleted.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_gone(pool: &Pool, brand_id: i32, keys: &[String]) -> Result<BTreeSet<RecordKey>, StorageError> {
+pub async fn list_deleted(pool: &Pool, brand_id: i32, keys: &[String]) -> Result<BTreeSet<RecordKey>, StorageError> {
     let query = sqlx::query_as("select record_key from records where brand_id = $1 and record_key = any($2) and not live");
     let rows: Vec<(String,)> = query.bind(brand_id).bind(keys).fetch_all(pool).await?;
     rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
 }
 
-/// The keys of records of a kind that are gone, in their order, after one of them.
+/// The keys of deleted records of a kind after a key, in order.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_gone_after(db: &mut Connection, brand_id: i32, kind: SourceKind, after: &str, limit: i64) -> Result<Vec<RecordKey>, StorageError> {
+pub async fn list_deleted_after(
+    db: &mut Connection,
+    brand_id: i32,
+    kind: SourceKind,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<RecordKey>, StorageError> {
     let rows: Vec<(String,)> = sqlx::query_as(
         "select record_key from records
         where brand_id = $1 and record_key > $2 and record_key < $3 and not live
@@ -83,12 +91,13 @@ pub async fn list_gone_after(db: &mut Connection, brand_id: i32, kind: SourceKin
     rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
 }
 
-/// The live records of the customers that have an address, but those that their source merged away.
+/// The live records of the customers with an address. Records that their source merged into others are left
+/// out.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn list_records_of_address(db: &mut Connection, brand_id: i32, address: &Identifier, limit: i64) -> Result<Vec<Record>, StorageError> {
-    let rows: Vec<(String, Json<Versions>)> = sqlx::query_as(
+    let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
         "select record.record_key, record.state from customer_addresses as held
         join customer_records as owner on owner.brand_id = $1 and owner.customer_key = held.customer_key
         join records as record on record.brand_id = $1 and record.record_key = owner.record_key and record.live
@@ -105,7 +114,7 @@ pub async fn list_records_of_address(db: &mut Connection, brand_id: i32, address
     rows.into_iter().map(record).collect()
 }
 
-/// How many ids the live records of some kinds have.
+/// Counts the different ids of live records of some kinds.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -119,7 +128,7 @@ pub async fn count_record_ids(db: &mut Connection, brand_id: i32, kinds: &BTreeS
     Ok(u64::try_from(row.0).unwrap_or_default())
 }
 
-/// The merges that some records take part in.
+/// The merges of some records.
 ///
 /// # Errors
 /// When Postgres fails.

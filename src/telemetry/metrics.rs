@@ -1,32 +1,32 @@
-//! Every metric there is. `deploy/metrics.md` explains them to operators; a test holds both complete.
+//! All metrics. `deploy/metrics.md` explains them to operators. A test keeps both complete.
 //!
-//! No label ever bears what a caller sent or a customer is known by.
+//! Labels never contain data from a request or about a customer.
 
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// How a metric behaves.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows.
+    /// It only grows.
     Counter,
-    /// Goes up and down.
+    /// It goes up and down.
     Gauge,
-    /// Counts by size.
+    /// It counts values by size.
     Histogram,
 }
 
 /// A metric.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// How it behaves.
+    /// The kind.
     pub kind: Kind,
-    /// What it is told apart by.
+    /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// What it says.
+    /// The description.
     pub help: &'static str,
 }
 
@@ -42,134 +42,162 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'
     Metric { name, kind: Kind::Histogram, labels, help }
 }
 
-/// All of them.
+/// All metrics.
 pub const CATALOGUE: &[Metric] = &[
     counter("hookpoint_requests_total", &["route", "status"], "Requests answered."),
-    histogram("hookpoint_request_seconds", &["route", "status"], "How long answering took, in seconds."),
-    counter("hookpoint_problems_total", &["code"], "Requests refused or failed, by the problem's code: limits, keys, networks, mistakes."),
+    histogram("hookpoint_request_duration_seconds", &["route", "status"], "Time to answer a request, in seconds."),
+    counter("hookpoint_problems_total", &["code"], "Requests rejected or failed, by the problem code: limits, keys, networks, malformed requests."),
     counter(
         "hookpoint_lookups_total",
         &["cache"],
-        "Lookups by what the cache had: hit, miss, stale (an expired answer was given), none (refused before).",
+        "Lookups, by cache result: hit, miss, stale (an expired answer was returned), none (rejected before the cache was read).",
     ),
-    counter("hookpoint_misses_total", &["brand", "key"], "Lookups that found nobody, by the key's public id."),
-    counter("hookpoint_miss_alarms_total", &["brand", "key"], "Lookups that found nobody above limits.misses_per_minute."),
-    counter("hookpoint_ambiguous_total", &["brand"], "Lookups answered with nobody because too many customers were meant."),
-    gauge("hookpoint_lookups_waiting", &[], "Lookups that wait for Postgres now; at lookup.max_waiting further ones are refused."),
-    histogram("hookpoint_batch_lookups", &[], "Lookups that travelled to Postgres together."),
-    histogram("hookpoint_batch_seconds", &[], "How long Postgres took to answer those that travelled together, in seconds."),
-    gauge("hookpoint_degraded", &[], "1 while Postgres does not answer lookups, and expired answers are given."),
+    counter("hookpoint_lookups_not_found_total", &["brand", "key"], "Lookups that found nobody, by the public id of the API key."),
+    counter(
+        "hookpoint_not_found_alarms_total",
+        &["brand", "key"],
+        "Lookups that found nobody and were above limits.not_found_per_minute. It does not count rejected lookups (limits.enforce_not_found_limit).",
+    ),
+    counter("hookpoint_lookups_ambiguous_total", &["brand"], "Lookups that returned nobody because they matched too many customers."),
+    gauge("hookpoint_lookups_waiting", &[], "Lookups that wait for Postgres now. Above lookup.max_waiting, further lookups are rejected."),
+    histogram("hookpoint_batch_lookups", &[], "Lookups in one batch that was sent to Postgres."),
+    histogram("hookpoint_batch_duration_seconds", &[], "Time of Postgres to answer one batch of lookups, in seconds."),
+    gauge("hookpoint_degraded", &[], "1 while Postgres does not answer lookups and expired answers are returned."),
     gauge(
         "hookpoint_failing",
         &["part"],
-        "1 while a part fails: lookups (Postgres does not answer them), changes (they are not heard), storing (webhooks are not stored), applying (what was stored is not applied, for at least one brand).",
+        "1 while a part fails: lookups (Postgres does not answer them), changes (the change listener is disconnected), storing (webhooks are not stored), applying (stored webhooks of at least one brand are not applied).",
     ),
-    gauge("hookpoint_deaf", &[], "1 while changes are not heard, and remembered answers count as expired."),
-    gauge("hookpoint_hearing_seconds", &[], "How long a change is on its way from Postgres to here, in seconds; tried every 2 seconds."),
-    counter("hookpoint_invalidations_total", &["scope"], "What was heard of changes: keys (some addresses and ids) or brand (all of one)."),
-    gauge("hookpoint_cache_entries", &[], "Answers remembered."),
-    gauge("hookpoint_cache_bytes", &[], "Memory of remembered answers, in bytes; at most lookup.cache_megabytes."),
-    gauge("hookpoint_database_connections", &["pool", "state"], "Connections to Postgres, by pool (lookups, receipts, work) and state (used, idle)."),
-    gauge("hookpoint_background_tasks", &[], "Work beside requests that has not ended: workers, and calls that nobody need wait for."),
+    gauge("hookpoint_listener_disconnected", &[], "1 while the change listener is disconnected. Cached answers are treated as expired meanwhile."),
+    gauge(
+        "hookpoint_notification_lag_seconds",
+        &[],
+        "Time of a change notification from this replica through Postgres and back, in seconds. Measured every 2 seconds.",
+    ),
+    counter(
+        "hookpoint_invalidations_total",
+        &["scope"],
+        "Change notifications received, by scope: keys (some addresses and ids) or brand (all answers of a brand).",
+    ),
+    gauge("hookpoint_cache_entries", &[], "Answers in the cache."),
+    gauge("hookpoint_cache_bytes", &[], "Memory of cached answers, in bytes. The limit is lookup.cache_megabytes."),
+    gauge(
+        "hookpoint_database_connections",
+        &["pool", "state"],
+        "Connections to Postgres, by pool (lookups, webhooks, general) and state (used, idle).",
+    ),
+    gauge("hookpoint_background_tasks", &[], "Background tasks that have not ended: workers, and calls for which no request waits."),
     counter(
         "hookpoint_webhooks_total",
         &["brand", "source", "outcome"],
-        "Webhooks by what became of them at the door: received, known, conflicting_duplicate (its id was known, its content was not), repeated (known, and something else came since), too_often (the same within a minute), dropped, refused, too_large, broken, unavailable.",
+        "Webhooks received, by outcome: received (stored), duplicate (same id, or same content as the latest), conflicting_duplicate (same id, but other content), stale_duplicate (same content as an earlier webhook, and another one came since), rate_limited (the same webhook too often in a minute), dropped (priority drop), unverified (verification failed), too_large, incomplete (the body is cut off or compressed), unavailable (not stored, or the source is not connected).",
     ),
     gauge(
-        "hookpoint_webhooks_failing",
+        "hookpoint_webhook_verification_failing",
         &["brand", "source"],
-        "1 while everything that comes from a source is refused: our secret is probably wrong.",
+        "1 while every webhook of a source fails verification (at least three in a row). The secret here is probably wrong.",
     ),
-    gauge("hookpoint_webhooks_silence_seconds", &["brand", "source"], "Time since the last webhook of a source."),
+    gauge("hookpoint_webhooks_silence_seconds", &["brand", "source"], "Time since the last stored webhook of a source, in seconds."),
     gauge(
         "hookpoint_webhooks_silence_ratio",
         &["brand", "source"],
-        "That time against the longest usual pause of the source: above 1 it is unusual.",
+        "That time divided by the longest usual pause of the source. A value above 1 is unusual. It appears after 10 deliveries.",
     ),
     counter(
         "hookpoint_deliveries_total",
         &["brand", "source", "outcome"],
-        "Deliveries by what the worker did: applied, ignored, retried, dead, erased; late are claims whose lease had ended.",
+        "Deliveries processed by the worker, by outcome: applied, ignored, retried, dead, erased (about an erased person, and deleted). lease_expired counts claims whose lease ended before they were finished.",
     ),
     counter(
-        "hookpoint_unread_values_total",
+        "hookpoint_invalid_values_total",
         &["brand", "source", "field"],
-        "Values in webhooks and answers that could not be read and were left out, by the field's name here.",
+        "Values in webhooks and API responses that could not be parsed and were left out, by field name of this service.",
     ),
     counter("hookpoint_template_failures_total", &["brand", "template"], "Fields and messages left out because their template failed."),
     counter(
         "hookpoint_follow_ups_total",
         &["brand", "source", "outcome"],
-        "Questions that webhooks hinted at, by what became of them: answered, retried, unasked (no budget, or left alone), dead.",
+        "Follow-up calls after webhooks, by outcome: answered, retried, deferred (no call was possible: rate limit, open circuit breaker, Postgres or shutdown), dead.",
     ),
-    gauge("hookpoint_inbox_pending", &["brand", "source"], "Deliveries that wait to be applied; counted every 10 seconds."),
-    gauge("hookpoint_inbox_oldest_pending_seconds", &["brand", "source"], "How long the oldest of them has waited."),
+    gauge("hookpoint_inbox_pending", &["brand", "source"], "Deliveries that wait to be applied. Counted every 10 seconds."),
+    gauge("hookpoint_inbox_oldest_pending_seconds", &["brand", "source"], "Age of the oldest pending delivery, in seconds."),
     gauge(
-        "hookpoint_inbox_watched_timestamp_seconds",
+        "hookpoint_inbox_last_check_timestamp_seconds",
         &["brand"],
-        "When the inbox was last looked at, in seconds since 1970: the gauges of it are as old as that.",
+        "Time of the last check of the inbox, in seconds since 1970. The inbox gauges have the values of that time.",
     ),
-    gauge("hookpoint_inbox_dead", &["brand", "source"], "Deliveries that could not be applied, until somebody replays or discards them."),
-    counter(
-        "hookpoint_live_total",
-        &["brand", "outcome"],
-        "Lookups that had sources asked: changed (they knew more), same, late (the deadline came first), unavailable (some could not be asked).",
-    ),
-    gauge("hookpoint_sync_walked", &["brand", "source", "stream"], "How far the pass under way is, or the last one was; read every 10 seconds."),
     gauge(
-        "hookpoint_sync_age_seconds",
+        "hookpoint_inbox_dead_letters",
+        &["brand", "source"],
+        "Dead deliveries, which could not be applied. They stay until somebody replays or discards them.",
+    ),
+    counter(
+        "hookpoint_read_through_total",
+        &["brand", "outcome"],
+        "Lookups that asked sources, by outcome: changed (a source had new data), unchanged, timed_out (the deadline came first), unavailable (some sources could not be asked).",
+    ),
+    gauge(
+        "hookpoint_sync_scanned",
         &["brand", "source", "stream"],
-        "Time since the last complete pass through everything began: nothing is older than that. A pass of what changed makes nothing younger: it does not see who is gone.",
+        "Items read by the current sync run, or by the last one. Updated every 10 seconds.",
+    ),
+    gauge(
+        "hookpoint_sync_full_run_age_seconds",
+        &["brand", "source", "stream"],
+        "Time since the start of the last complete full run, in seconds. No data is older than that. Incremental runs do not reset it, because they do not see deletions.",
     ),
     gauge(
         "hookpoint_sync_drift_ratio",
         &["brand", "source", "stream"],
-        "What the last complete pass through everything found that was not as it should be: a share of 1.",
+        "Share of items that were wrong here in the last complete full run, from 0 to 1.",
     ),
     counter(
-        "hookpoint_sync_missed_total",
+        "hookpoint_sync_missed_changes_total",
         &["brand", "source", "stream"],
-        "What passes found that was not as it should be, and repaired: no webhook had told it by then.",
+        "Wrong items that sync runs found and repaired. No webhook had reported these changes.",
     ),
     gauge(
-        "hookpoint_sync_watched_timestamp_seconds",
+        "hookpoint_sync_last_check_timestamp_seconds",
         &["brand"],
-        "When passes were last looked at, in seconds since 1970: the gauges of them are as old as that.",
+        "Time of the last check of sync runs, in seconds since 1970. The sync gauges have the values of that time.",
     ),
-    gauge("hookpoint_sync_failing", &["brand", "source", "stream"], "1 while a pass can't go on, or broke: `hookpoint sync status` says why."),
+    gauge(
+        "hookpoint_sync_failing",
+        &["brand", "source", "stream"],
+        "1 while a sync run cannot continue, or after it failed. `hookpoint sync status` shows the reason.",
+    ),
     counter(
         "hookpoint_calls_total",
-        &["brand", "source", "class", "outcome"],
-        "Calls of the sources' APIs by what became of them: answered, missing, throttled, status, timed_out, unreachable, untrusted, no_tls, redirected, foreign, too_large, not_json, unreadable, no_token, unaskable; never made are no_budget, left_alone, unavailable, ending.",
+        &["brand", "source", "priority", "outcome"],
+        "Calls to the APIs of the sources, by outcome: answered, not_found, throttled (429 from the source), http_error (another status), timed_out, unreachable, certificate_untrusted, tls_failed, redirected, blocked_origin (the URL leads to another origin), too_large, not_json, invalid_response, no_token, unsupported (the API has no such call). Calls not made or stopped: rate_limited (calls_per_minute allows none in time), circuit_open, storage_unavailable, shutting_down.",
     ),
-    histogram("hookpoint_call_seconds", &["source"], "How long a source took to answer, in seconds."),
-    histogram("hookpoint_call_waits_seconds", &["source", "class"], "How long calls waited for the budget, in seconds."),
-    gauge("hookpoint_account_open", &["brand", "source"], "1 while a source's API fails and is left alone."),
+    histogram("hookpoint_call_duration_seconds", &["source"], "Time of a call to a source, in seconds."),
+    histogram("hookpoint_call_wait_seconds", &["source", "priority"], "Time that a call waited for the rate limit of its account, in seconds."),
+    gauge("hookpoint_circuit_open", &["brand", "source"], "1 while the circuit breaker of a source's API is open, because its calls fail."),
     gauge(
-        "hookpoint_budget_used_ratio",
+        "hookpoint_rate_limit_used_ratio",
         &["brand", "source"],
-        "Calls of the last minute, of all replicas, against calls_per_minute; counted every 10 seconds.",
+        "Calls of the last minute, over all replicas, divided by calls_per_minute. Measured every 10 seconds.",
     ),
-    gauge("hookpoint_reviews", &["brand"], "Questions of who is who that evidence leaves open; counted every minute."),
-    counter("hookpoint_oversized_components_total", &["brand"], "Changes among more records than identity.component_cap."),
-    counter("hookpoint_erased_changes_total", &["brand"], "Records and events that came in and were dropped because the person is erased."),
-    gauge("hookpoint_sweep_records_left", &["brand"], "Records still to be looked at after settings changed."),
-    gauge("hookpoint_settings_info", &["brand", "hash"], "1 for the settings in force, by their hash: replicas should agree."),
-    gauge("hookpoint_build_info", &["version"], "1 for the version that runs."),
-    counter("hookpoint_log_lines_lost_total", &[], "Log lines lost because standard error was not read fast enough, or could not be written."),
+    gauge("hookpoint_match_reviews", &["brand"], "Possible matches between customers that the evidence leaves open. Counted every minute."),
+    counter("hookpoint_oversized_components_total", &["brand"], "Changes to connected records of which there are more than identity.component_cap."),
+    counter("hookpoint_suppressed_changes_total", &["brand"], "Incoming records and events dropped because the person is erased."),
+    gauge("hookpoint_rederive_records_left", &["brand"], "Records not yet recomputed after a change of settings."),
+    gauge("hookpoint_settings_info", &["brand", "hash"], "1 for the hash of the settings in use. It should be the same on all replicas."),
+    gauge("hookpoint_build_info", &["version"], "1 for the version in use."),
+    counter("hookpoint_log_lines_lost_total", &[], "Log lines lost because standard error was read too slowly or could not be written."),
 ];
 
 /// Upper bounds of durations, in seconds.
 const SECONDS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
 
-/// Upper bounds of the time that sources take, and that calls of them wait, in seconds.
+/// Upper bounds of the duration of calls to sources, and of their waiting time, in seconds.
 const CALL_SECONDS: [f64; 12] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0];
 
-/// Upper bounds of batches.
+/// Upper bounds of the number of lookups in a batch.
 const LOOKUPS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// The metrics of this process.
+/// The metrics recorder of this process. The first call installs it.
 pub fn metrics() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
@@ -178,7 +206,7 @@ pub fn metrics() -> &'static PrometheusHandle {
         let builder = builder.and_then(|builder| builder.set_buckets_for_metric(Matcher::Prefix("hookpoint_call_".to_owned()), &CALL_SECONDS));
         let recorder = builder.unwrap_or_else(|_| PrometheusBuilder::new()).build_recorder();
         let handle = recorder.handle();
-        // Only fails if there is one already, which then goes on.
+        // Fails only if a recorder is already installed, which then stays.
         let _ = metrics::set_global_recorder(recorder);
         for Metric { name, kind, help, .. } in CATALOGUE {
             match kind {

@@ -1,13 +1,13 @@
-//! Logs, spans and metrics, without a customer in them.
+//! Logs, spans and metrics, without personal data.
 //!
-//! What never gets in: query strings, keys, addresses of callers and customers, names, bodies. So the root span is our own
-//! (tracing-actix-web's records path with query, the caller's address and errors' internals), and of other crates only
-//! warnings are kept.
+//! They never contain query strings, keys, addresses of callers or customers, names or bodies. So the root span is our
+//! own, because tracing-actix-web's span records the path with its query, the caller's address and internal errors. Of
+//! other crates, only warnings are kept.
 
-mod line;
+pub mod alarm;
+mod format;
 pub mod metrics;
-mod output;
-pub mod request;
+mod writer;
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;
@@ -17,19 +17,19 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
+use self::format::{Human, Json, RequestIdOnly};
+pub use self::metrics::metrics;
+use self::writer::Output;
 use crate::settings::file::{LogFormat, TelemetrySettings};
-use line::{Human, Json, RequestIdOnly};
-pub use metrics::metrics;
-use output::Output;
 
-/// Collects what the program says. Only warnings of other crates, at any level of ours.
+/// Builds the subscriber for the log. Of other crates it keeps only warnings, at any level.
 pub fn subscriber<W>(settings: &TelemetrySettings, writer: W) -> Box<dyn tracing::Subscriber + Send + Sync>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let level: LevelFilter = settings.level.parse().unwrap_or(LevelFilter::INFO);
     let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("hookpoint", level);
-    // It reports every malformed request as an error: anybody could fill the log.
+    // This crate logs every malformed request as an error, so anybody could fill the log.
     let filter = filter.with_target("actix_http", LevelFilter::OFF);
     let json = match settings.format {
         LogFormat::Json => true,
@@ -51,14 +51,14 @@ static OUTPUT: OnceLock<Output> = OnceLock::new();
 pub fn start(settings: &TelemetrySettings) {
     let output = OUTPUT.get_or_init(|| Output::new(std::io::stderr())).clone();
     let _ = tracing::subscriber::set_global_default(subscriber(settings, output));
-    // A panic's text may hold what was being worked on, so only its place is logged.
+    // The text of a panic may contain personal data, so only its place is logged.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "a bug: panicked");
+        tracing::error!(place, "panic in the service; please report it");
     }));
 }
 
-/// Writes the log's last lines, before the process ends: as long as somebody reads them.
+/// Writes the last lines of the log before the process ends. Waits at most one second for a slow reader.
 pub fn flush() {
     let Some(output) = OUTPUT.get() else { return };
     let (done, written) = std::sync::mpsc::channel();

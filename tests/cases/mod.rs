@@ -1,5 +1,5 @@
-//! Who is who, as data: `fixtures/identity/*.toml`, and what the steps of a case come down to. The README there explains the
-//! format.
+//! Identity cases as data: `fixtures/identity/*.toml`, and the changes that the steps of a case mean. The README there
+//! explains the format.
 
 pub mod world;
 
@@ -7,19 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hookpoint::brand::BrandRules;
-use hookpoint::customer::event::{self, EventKey};
-use hookpoint::customer::record::{Change, Record, RecordKey, SourceMerge, field};
-use hookpoint::customer::resolution::Decision;
-use hookpoint::customer::versions::{Scope, Update, Versions};
+use hookpoint::customer::identity::resolution::Decision;
+use hookpoint::customer::model::event;
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::field_versions::{FieldVersions, Scope, Update};
+use hookpoint::customer::model::record::{Change, Record, RecordKey, SourceMerge, field};
 use hookpoint::settings::Settings;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The brand of every name that doesn't say another one.
+/// The brand of every name without a brand.
 pub const FIRST: &str = "first";
 
-/// Customers, as the names of their live records: `omneo.profile:1`, or `second/omneo.profile:1` of another brand.
+/// Customers, as the names of their existing records: `omneo.profile:1`, or `second/omneo.profile:1` of another brand.
 pub type Customers = BTreeSet<BTreeSet<String>>;
 
 #[derive(Deserialize)]
@@ -35,7 +36,7 @@ pub struct Case {
     pub file: String,
     pub topic: String,
     pub why: String,
-    /// The brand's settings about identity, and `region`.
+    /// The brand's identity settings, and `region`.
     #[serde(default)]
     pub rules: toml::Table,
     #[serde(default)]
@@ -50,19 +51,20 @@ pub struct Case {
     pub finds: Vec<Find>,
 }
 
-/// One event of change; the first word says which. Times are minutes; without one, the step's place in the list.
+/// One change; the first word says which kind. Times are minutes. Without a time, the step's position in the list
+/// counts.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Step {
-    /// A webhook about a record: it speaks only of what it carries.
+    /// A webhook about a record. It covers only its own fields.
     pub record: Option<String>,
-    /// An API's answer about a record: what is absent is cleared.
+    /// An API response about a record. A missing field is cleared.
     pub snapshot: Option<String>,
     pub deleted: Option<String>,
-    /// A merge that the source made, `into` another of its records.
+    /// A merge by the source, `into` another of its records.
     pub merged: Option<String>,
     pub into: Option<String>,
-    /// Something that happened to a record.
+    /// An event.
     pub event: Option<String>,
     pub of: Option<String>,
 
@@ -78,11 +80,11 @@ pub struct Step {
     pub created: Option<i64>,
     pub clear: Vec<String>,
 
-    /// The customers after this step, in the written order.
+    /// The customers after this step, with the steps in the written order.
     pub then: Option<Customers>,
 }
 
-/// One text, or several.
+/// One text or several.
 #[derive(Debug, Clone, Default)]
 pub struct Texts(pub Vec<String>);
 
@@ -101,7 +103,7 @@ impl<'de> Deserialize<'de> for Texts {
     }
 }
 
-/// What a person decided about two records.
+/// A person's decision about two records.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CaseDecision {
@@ -111,7 +113,7 @@ pub struct CaseDecision {
     pub undone: bool,
 }
 
-/// A lookup in the end, and the customer ids in its answer.
+/// A lookup at the end, and the customer ids in its answer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "only a store can be looked up in")]
@@ -121,7 +123,7 @@ pub struct Find {
     pub id: Option<String>,
     pub brand: Option<String>,
     pub gives: BTreeSet<String>,
-    /// How long the timelines are, together.
+    /// The number of events in all timelines together.
     pub events: Option<usize>,
 }
 
@@ -129,11 +131,11 @@ pub fn time(minute: i64) -> Timestamp {
     "2026-03-01T09:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minute)
 }
 
-/// The brand and the key that a name stands for.
+/// The brand and the key that a name means.
 pub fn named(name: &str) -> (&str, RecordKey) {
-    let (kind, id) = name.split_once(':').unwrap_or_else(|| panic!("{name} is no record, such as omneo.profile:1"));
+    let (kind, id) = name.split_once(':').unwrap_or_else(|| panic!("{name} is not a record such as omneo.profile:1"));
     let (brand, kind) = kind.split_once('/').unwrap_or((FIRST, kind));
-    let kind = kind.parse().unwrap_or_else(|_| panic!("{name}: there is no kind of record {kind}"));
+    let kind = kind.parse().unwrap_or_else(|_| panic!("{name}: unknown kind of record {kind}"));
     (brand, RecordKey::new(kind, id).unwrap_or_else(|| panic!("{name} has no id")))
 }
 
@@ -154,12 +156,12 @@ impl Step {
             (None, None, Some(name), None, None) => about(name, Scope::Deletion),
             (None, None, None, Some(loser), None) => {
                 let (brand, loser) = named(loser);
-                let (_, winner) = named(self.into.as_deref().expect("a merge says `into`"));
+                let (_, winner) = named(self.into.as_deref().expect("a merge needs `into`"));
                 (brand.to_owned(), Change::Merge(SourceMerge { loser, winner, at }))
             }
             (None, None, None, None, Some(what)) => {
-                let (brand, record) = named(self.of.as_deref().expect("an event says `of`"));
-                let key: EventKey = what.parse().unwrap_or_else(|_| panic!("{what} is no event, such as syncaroo.booking:1"));
+                let (brand, record) = named(self.of.as_deref().expect("an event needs `of`"));
+                let key: EventKey = what.parse().unwrap_or_else(|_| panic!("{what} is not an event such as syncaroo.booking:1"));
                 let fields = BTreeMap::from([(event::field::RECORD.to_owned(), Some(Value::from(record.to_string())))]);
                 (brand.to_owned(), Change::Event { key, update: Update { at, received_at: at, scope: Scope::Partial, fields } })
             }
@@ -184,7 +186,7 @@ impl Step {
             texts.iter().zip(1..).for_each(|(text, n)| say(format!("{prefix}{n}"), Some(text)));
         }
         for (reference, n) in self.refs.iter().zip(1..) {
-            // As a source has it: also an id that is none.
+            // In the source's format. The id may be invalid.
             let (kind, id) = reference.split_once(':').unwrap();
             let kind = kind.split_once('/').map_or(kind, |(_, kind)| kind);
             say(format!("{}{kind}#{n}", field::REFERENCE), Some(id));
@@ -199,7 +201,7 @@ impl Step {
     }
 }
 
-/// `email` is the first address, `email.2` the second.
+/// The field of a word: `email` is the first address, `email.2` the second.
 fn field_named(word: &str) -> String {
     match word {
         "first" | "last" | "full" => format!("name.{word}"),
@@ -215,7 +217,7 @@ impl Case {
         self.steps.iter().enumerate().map(|(place, step)| step.change(place)).collect()
     }
 
-    /// The rules of every brand that the case names.
+    /// The rules of every brand in the case.
     pub fn brands(&self) -> Vec<BrandRules> {
         let mut identity = self.rules.clone();
         let mut brand = toml::Table::new();
@@ -228,7 +230,7 @@ impl Case {
         Settings::parse(&text, Path::new(&self.file)).unwrap_or_else(|mistakes| panic!("{self}: {mistakes:?}")).brands
     }
 
-    /// Brand and decision: those that hold, or those that were undone.
+    /// Brand and decision: the valid ones, or the revoked ones.
     pub fn decisions(&self, undone: bool) -> impl Iterator<Item = (String, Decision)> {
         self.decisions.iter().filter(move |decision| decision.undone == undone).map(|decision| {
             let (same, [left, right]) = match (&decision.same, &decision.different) {
@@ -248,12 +250,12 @@ impl std::fmt::Display for Case {
     }
 }
 
-/// The records of a brand that some changes leave alive.
+/// The records of a brand that exist after some changes.
 pub fn live_records(changes: &[(String, Change)], brand: &str) -> Vec<Record> {
-    let mut records: BTreeMap<RecordKey, Versions> = BTreeMap::new();
+    let mut records: BTreeMap<RecordKey, FieldVersions> = BTreeMap::new();
     for (_, change) in changes.iter().filter(|(of, _)| of == brand) {
         if let Change::Record { key, update } = change {
-            let said = Versions::from(update.clone());
+            let said = FieldVersions::from(update.clone());
             match records.get_mut(key) {
                 Some(known) => known.join(said),
                 None => {

@@ -1,15 +1,15 @@
-//! What is known of a brand after some changes, in memory, and who the pure function makes of it.
+//! The state of a brand after some changes, in memory, and the customers that the pure function resolves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::customer::aliases::Aliases;
-use hookpoint::customer::identifier::{Identifier, identifiers_of};
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::name::FoldedName;
-use hookpoint::customer::phone_field::PhoneField;
-use hookpoint::customer::record::{Change, Record, SourceMerge, field};
-use hookpoint::customer::resolution::{Decision, Facts, Member, resolve};
-use hookpoint::customer::rules::IdentityRules;
+use hookpoint::customer::answer::aliases::Aliases;
+use hookpoint::customer::identity::resolution::{Decision, Member, RecordFacts, resolve};
+use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::model::identifier::{Identifier, identifiers_of};
+use hookpoint::customer::model::name::FoldedName;
+use hookpoint::customer::model::phone_field::PhoneField;
+use hookpoint::customer::model::record::{Change, Record, SourceMerge, field};
+use hookpoint::customer::model::source::SourceKind;
 use jiff::Timestamp;
 
 use super::{Case, Customers, live_records, name};
@@ -41,8 +41,9 @@ impl World {
         !self.rules.blocklist.blocks(identifier)
     }
 
-    /// Held by more records of one unique kind, or, for other kinds, under more different names than the rules allow.
-    /// Losers of merges and self-asserted records don't count.
+    /// The shared values: more records of one unique kind have them than the rules allow, or records of other kinds
+    /// have them under more different names than the rules allow. Losers of merges and self-asserted records do not
+    /// count.
     pub fn shared(&self) -> BTreeSet<Identifier> {
         let mut records: BTreeMap<(Identifier, SourceKind), usize> = BTreeMap::new();
         let mut names: BTreeMap<Identifier, BTreeMap<String, FoldedName>> = BTreeMap::new();
@@ -52,14 +53,14 @@ impl World {
             let linking = identifiers.values.iter().filter(|value| value.kind.is_address() && identifiers.may_link(value) && self.may_link(value));
             for value in linking.cloned() {
                 let name = record.name().folded();
-                if self.rules.unique.contains(&record.key.kind) {
+                if self.rules.one_record_per_person.contains(&record.key.kind) {
                     *records.entry((value, record.key.kind)).or_default() += 1;
                 } else if name.is_known() {
                     names.entry(value).or_default().insert(name.key(), name);
                 }
             }
         }
-        let above = self.rules.shared_above;
+        let above = self.rules.shared_value_threshold;
         let by_records = records.into_iter().filter(|(_, holders)| *holders > above).map(|((value, _), _)| value);
         let by_names = names.into_iter().filter(|(_, names)| are_of_more_than(above, names)).map(|(value, _)| value);
         by_records.chain(by_names).collect()
@@ -82,12 +83,12 @@ impl World {
     }
 
     pub fn customers_of(&self, members: &[Member]) -> Customers {
-        let resolution = resolve(&Facts { members, aliases: &self.aliases, decisions: &self.decisions, rules: &self.rules });
+        let resolution = resolve(&RecordFacts { members, aliases: &self.aliases, decisions: &self.decisions, rules: &self.rules });
         resolution.clusters.iter().map(|cluster| cluster.iter().map(|index| name(&self.brand, &members[*index].key)).collect()).collect()
     }
 }
 
-/// A record's phone numbers, each with the latest time at which the record said it.
+/// A record's phone numbers, each with the latest time at which the source reported it.
 pub fn phones_said_at(record: &Record, rules: &IdentityRules) -> BTreeMap<Identifier, Timestamp> {
     let mut latest: BTreeMap<Identifier, Timestamp> = BTreeMap::new();
     for (_, value, at) in record.versions.with_prefix(field::PHONE) {
@@ -99,10 +100,10 @@ pub fn phones_said_at(record: &Record, rules: &IdentityRules) -> BTreeMap<Identi
     latest
 }
 
-/// Whether names, by their keys, belong to more than some number of people. Lesser forms of another name don't count, and
-/// the rest counts once for each group of names that agree with one another.
+/// Whether names, given by their keys, belong to more than a number of people. Short forms of another name do not
+/// count. The rest counts once for each group of names that agree.
 pub fn are_of_more_than(people: usize, names: &BTreeMap<String, FoldedName>) -> bool {
-    // As far as a key tells a name.
+    // As far as a key contains the name.
     let known: Vec<FoldedName> = names.keys().map(|key| FoldedName::from_key(key)).collect();
     let all: Vec<&FoldedName> = known.iter().collect();
     let mut groups: Vec<Vec<&FoldedName>> = Vec::new();

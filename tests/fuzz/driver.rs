@@ -1,7 +1,8 @@
-//! libFuzzer's way in: `HOOKPOINT_FUZZ_TARGET` says which target, `HOOKPOINT_FUZZ_SEEDS` where its seeds are to be written
-//! before libFuzzer reads its directories, with a dictionary of their words beside them. `run` sets both.
+//! The entry point for libFuzzer. `HOOKPOINT_FUZZ_TARGET` names the target. `HOOKPOINT_FUZZ_SEEDS` names the directory
+//! for its seeds, which are written before libFuzzer reads its directories, with a dictionary of their words. `run`
+//! sets both.
 #![no_main]
-// It is told by its environment what to do: its arguments are libFuzzer's.
+// It reads environment variables, because its arguments belong to libFuzzer.
 #![allow(clippy::disallowed_methods)]
 
 mod targets;
@@ -27,7 +28,7 @@ fn write_seeds(directory: &str, seeds: &[Vec<u8>]) {
     for (n, seed) in seeds.iter().enumerate() {
         std::fs::write(format!("{directory}/{n}"), seed).expect("seeds can be written");
     }
-    // Without a sanitizer libFuzzer doesn't see what texts are compared with, so it is told the words.
+    // Without a sanitizer libFuzzer does not see compared texts, so it gets a dictionary.
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b".:_-@%".contains(byte);
     let words: BTreeSet<&[u8]> =
         seeds.iter().flat_map(|seed| seed.split(|byte| !is_word(byte))).filter(|word| (3..=24).contains(&word.len())).collect();

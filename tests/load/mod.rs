@@ -1,18 +1,19 @@
-//! Very many people at once, and what a change among them costs: round trips, and tables that were read from end to end.
+//! Very many people, and the cost of a change among them: round trips, and full table scans.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::record::{Change, RecordKey};
-use hookpoint::customer::versions::{Scope, Update};
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::customer::model::source::SourceKind;
 use hookpoint::storage::pool::Pool;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
-/// Fills an empty brand with `people`, each a profile and a contact that share an e-mail address and a phone number, with a
-/// purchase; each had another profile before, and a tenth is somebody else than the next one by decision. What is derived from them is there as well.
+/// Fills an empty brand with `people`, each a profile and a contact that share an e-mail address and a phone number,
+/// with a purchase. Each had another profile before. Decisions say that every tenth person differs from the next one.
+/// Derived data is stored as well.
 pub async fn fill(pool: &Pool, brand_id: i32, people: u32) {
     let said = |fields: &str| {
         format!(
@@ -62,7 +63,7 @@ pub async fn fill(pool: &Pool, brand_id: i32, people: u32) {
     sqlx::raw_sql("vacuum analyze").execute(pool).await.unwrap();
 }
 
-/// A contact says something about itself.
+/// An update of a contact.
 pub fn contact(id: &str, minute: i64, fields: &[(&str, &str)]) -> Change {
     let at = jiff::Timestamp::from_second(1_780_000_000 + minute * 60).unwrap();
     let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).into()))).collect();
@@ -72,14 +73,14 @@ pub fn contact(id: &str, minute: i64, fields: &[(&str, &str)]) -> Change {
     }
 }
 
-/// How often tables of people were read from end to end.
+/// The number of full scans of tables with people.
 pub async fn sequential_scans(pool: &Pool) -> Vec<(String, i64)> {
     let query =
         "select relname::text, coalesce(seq_scan, 0) from pg_stat_user_tables where relname not in ('brands', 'keys', '_sqlx_migrations') order by 1";
     sqlx::query_as(query).fetch_all(pool).await.unwrap()
 }
 
-/// How many rows were read, in tables and through indexes. A connection tells what it did when it ends.
+/// The number of rows read, in tables and through indexes. A connection reports its statistics when it closes.
 pub async fn rows_read(pool: &Pool) -> i64 {
     let query = "select ((select coalesce(sum(seq_tup_read), 0) from pg_stat_user_tables)
         + (select coalesce(sum(idx_tup_read), 0) from pg_stat_user_indexes))::bigint";
@@ -87,16 +88,16 @@ pub async fn rows_read(pool: &Pool) -> i64 {
     rows
 }
 
-/// A door to Postgres's socket that counts how often somebody asks and waits, and can keep notifications to itself.
+/// A proxy to Postgres's socket that counts round trips, and can hold back notifications.
 #[derive(Debug)]
 #[allow(dead_code, reason = "benchmarks only count")]
-pub struct Turnstile {
+pub struct CountingProxy {
     trips: Arc<AtomicUsize>,
     mute: Arc<AtomicBool>,
 }
 
-impl Turnstile {
-    /// Opens the door in `directory` for the server whose socket is in `server`.
+impl CountingProxy {
+    /// Opens the proxy in `directory` for the server whose socket is in `server`.
     pub fn open(directory: &Path, server: &Path) -> Self {
         const SOCKET: &str = ".s.PGSQL.5432";
         std::fs::create_dir_all(directory).unwrap();
@@ -116,7 +117,7 @@ impl Turnstile {
                     if bytes.windows(6).any(|word| word == b"LISTEN") {
                         listening.store(true, Ordering::SeqCst);
                     }
-                    // The pool's look whether a connection that came back still works holds nobody up.
+                    // The pool's check of a returned connection delays nobody, so it does not count.
                     if bytes != b"S\0\0\0\x04" && !asked.swap(true, Ordering::SeqCst) {
                         counted.fetch_add(1, Ordering::SeqCst);
                     }
@@ -132,8 +133,8 @@ impl Turnstile {
     }
 
     #[allow(dead_code, reason = "benchmarks only count")]
-    /// From now on nothing comes back to those who listen for notifications, and their connections stay open: a network does
-    /// that when it forgets a connection.
+    /// Holds back all data for connections that listen for notifications. They stay open, as if the network had lost
+    /// them.
     pub fn mute(&self, mute: bool) {
         self.mute.store(mute, Ordering::SeqCst);
     }

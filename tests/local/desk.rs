@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use hookpoint::app::open_brands;
 use hookpoint::brand::Brand;
-use hookpoint::collect::apply::apply;
-use hookpoint::collect::erasure::file::LedgerFile;
-use hookpoint::customer::event::EventKey;
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::{Change, RecordKey};
-use hookpoint::customer::versions::{Scope, Update};
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::erasure::suppression_file::SuppressionFile;
+use hookpoint::ingest::apply::apply;
 use hookpoint::settings::Settings;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout};
@@ -21,7 +21,7 @@ use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
-use crate::process::{Ended, Running, Scratch, binaries, command, run};
+use crate::process::{RunEnd, Running, Scratch, binaries, command, run};
 
 pub struct Desk {
     embedded: Option<Embedded>,
@@ -89,7 +89,7 @@ impl Desk {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Ended {
+    pub fn run(&self, arguments: &[&str]) -> RunEnd {
         run(&mut self.command(arguments))
     }
 
@@ -112,14 +112,14 @@ impl Desk {
     }
 
     /// Does something with the store, as a part of the service would.
-    pub fn with_brand<T>(&self, work: impl AsyncFnOnce(&Database, &Brand, &LedgerFile) -> T) -> T {
+    pub fn with_brand<T>(&self, work: impl AsyncFnOnce(&Database, &Brand, &SuppressionFile) -> T) -> T {
         let size = PoolSize { connections: 2, acquire_timeout: Duration::from_secs(30), statement: None };
         let rules = Settings::load(Some(&self.settings)).unwrap().brands;
         let work = async {
             let database = Database::open(&Place::Server(Url(self.url())), size, false).await.unwrap();
             hookpoint::storage::migrate(&database.pool).await.unwrap();
             let brand: Arc<Brand> = open_brands(&database, rules).await.unwrap().into_values().next().unwrap();
-            let done = work(&database, &brand, &LedgerFile::new(self.ledger())).await;
+            let done = work(&database, &brand, &SuppressionFile::new(self.ledger())).await;
             database.close().await;
             done
         };

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::process::{Ended, Scratch, die_with_test, names, our_uid, run, user};
+use crate::process::{RunEnd, Scratch, die_with_test, names, our_uid, run, user};
 
 /// The command where another user may run it.
 fn program(scratch: &Scratch) -> PathBuf {
@@ -23,7 +23,7 @@ fn program(scratch: &Scratch) -> PathBuf {
 }
 
 /// Runs it with an environment of these alone, and not as root.
-fn run_bare(scratch: &Scratch, settings: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+fn run_bare(scratch: &Scratch, settings: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> RunEnd {
     let mut command = Command::new(program(scratch));
     command.arg("--settings").arg(settings).args(arguments).env_clear().envs(environment.iter().copied()).current_dir("/").stdin(Stdio::null());
     if our_uid() == 0 {
@@ -49,11 +49,11 @@ fn nothing_is_kept_in_a_shared_directory_when_the_environment_is_empty() {
     for arguments in [&["settings", "check"][..], &["serve"], &["brand", "list"], &["customer", "erase", "--id", "1", "--yes"]] {
         let own_server = run_bare(&scratch, &settings, arguments, &url);
         assert_eq!((own_server.code, own_server.out.as_str()), (Some(2), ""), "{arguments:?}");
-        assert!(own_server.error.contains("erasure.ledger_file: must be set"), "{}", own_server.error);
+        assert!(own_server.error.contains("erasure.suppression_file: must be set"), "{}", own_server.error);
         assert!(!own_server.error.contains("data_dir"), "{}", own_server.error);
         let embedded = run_bare(&scratch, &settings, arguments, &[]);
         assert_eq!((embedded.code, embedded.out.as_str()), (Some(2), ""), "{arguments:?}");
-        for key in ["erasure.ledger_file: must be set", "database.data_dir: must be set"] {
+        for key in ["erasure.suppression_file: must be set", "database.data_dir: must be set"] {
             assert!(embedded.error.contains(key), "{}", embedded.error);
         }
         // Whom else it could ask is said as well.
@@ -67,7 +67,7 @@ fn a_service_that_is_told_where_needs_no_environment() {
     let scratch = Scratch::new();
     let before = guessed();
     let told = format!(
-        "[database]\ndata_dir = {:?}\nfetch = true\n[erasure]\nledger_file = {:?}\n[brands.shop]\n",
+        "[database]\ndata_dir = {:?}\ndownload_postgres = true\n[erasure]\nsuppression_file = {:?}\n[brands.shop]\n",
         scratch.0.join("data"),
         scratch.0.join("ledger.jsonl")
     );

@@ -25,7 +25,7 @@ fn tables(desk: &Desk) -> Vec<String> {
 
 /// A delivery whose body nobody could read.
 fn insert_delivery(desk: &Desk) -> String {
-    let insert = "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, state, due_at, finished_at)
+    let insert = "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, state, due_at, finished_at)
         select brand_id, gen_random_uuid(), 'omniotap', 'contact.created', '{}', 'not json', now(), 1, 'dead', now(), now() from brands
         returning delivery_id::text";
     desk.texts(insert).remove(0)
@@ -79,11 +79,11 @@ fn who_looks_at_an_empty_database_is_told_what_to_do_and_it_stays_empty() {
     for arguments in LOOKS {
         let told = desk.run(&with_delivery(arguments, "7c0f7bd4-24ac-4b34-a1a0-1a6a6a0bb0a1"));
         assert_eq!((told.code, told.out.as_str()), (Some(1), ""), "{arguments:?}");
-        assert!(told.error.contains("the database has no schema yet") && told.error.contains("`hookpoint migrate`"), "{arguments:?}: {}", told.error);
+        assert!(told.error.contains("the database has no schema") && told.error.contains("`hookpoint migrate`"), "{arguments:?}: {}", told.error);
         assert_eq!(tables(&desk), Vec::<String>::new(), "{arguments:?}");
     }
     desk.run(&["migrate"]).well();
-    assert!(tables(&desk).contains(&"public.actions".to_owned()));
+    assert!(tables(&desk).contains(&"public.audit_log".to_owned()));
 }
 
 #[test]
@@ -102,5 +102,5 @@ fn a_brand_of_the_settings_that_nothing_is_known_of_yet_is_not_denied() {
 fn who_looks_at_what_was_cancelled_writes_nothing() {
     let desk = Desk::open();
     refuse_writing(&desk);
-    assert!(desk.run(&["booking", "actions"]).well().contains("Nobody had anything done."));
+    assert!(desk.run(&["booking", "actions"]).well().contains("No bookings were cancelled through hookpoint."));
 }

@@ -15,13 +15,13 @@ mod desk;
 mod environment;
 #[cfg(target_os = "linux")]
 mod kernel;
-mod ledger;
 mod looking;
 mod namesakes;
 #[cfg(target_os = "linux")]
 mod peers;
 mod process;
 mod reasons;
+mod suppression_file;
 mod temporary;
 mod terminal;
 mod versions;

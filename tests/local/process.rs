@@ -54,7 +54,7 @@ impl Scratch {
     pub fn settings(&self, data_dir: &Path, more: &str) -> PathBuf {
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\ndrain_seconds = 0\n[telemetry]\nformat = \"json\"\n
-[lookup]\ndeadline_ms = 20000\n[database]\ndata_dir = {data_dir:?}\n[erasure]\nledger_file = {:?}\n{more}\n[brands.shop]\n",
+[lookup]\ndeadline_ms = 20000\n[database]\ndata_dir = {data_dir:?}\n[erasure]\nsuppression_file = {:?}\n{more}\n[brands.shop]\n",
             self.0.join("ledger.jsonl")
         );
         self.file("hookpoint.toml", &text, 0o644)
@@ -116,14 +116,14 @@ pub fn die_with_test(_: &mut Command) {}
 
 /// What a command that ended printed.
 #[derive(Debug)]
-pub struct Ended {
+pub struct RunEnd {
     pub code: Option<i32>,
     pub out: String,
     pub error: String,
 }
 
 /// Runs a command that ends by itself.
-pub fn run(command: &mut Command) -> Ended {
+pub fn run(command: &mut Command) -> RunEnd {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let read = |mut from: Box<dyn Read + Send>| {
         std::thread::spawn(move || {
@@ -134,10 +134,10 @@ pub fn run(command: &mut Command) -> Ended {
     };
     let (out, error) = (read(Box::new(child.stdout.take().unwrap())), read(Box::new(child.stderr.take().unwrap())));
     let code = wait(&mut child).code();
-    Ended { code, out: out.join().unwrap(), error: error.join().unwrap() }
+    RunEnd { code, out: out.join().unwrap(), error: error.join().unwrap() }
 }
 
-impl Ended {
+impl RunEnd {
     /// What it printed; it went well.
     pub fn well(self) -> String {
         assert_eq!((self.code, self.error.as_str()), (Some(0), ""), "{}", self.out);

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use hookpoint::collect::erasure::person::enter;
-use hookpoint::customer::event::EventKey;
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::RecordKey;
-use hookpoint::storage::actions::{ActionRow, insert_action};
-use hookpoint::storage::ledger::LedgerHasher;
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::erasure::erase::add_suppressions;
+use hookpoint::storage::audit_log::{ActionRow, insert_action};
+use hookpoint::storage::suppressions::SuppressionHasher;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ fn cancel(desk: &Desk) {
                 action_id: Uuid::new_v4(),
                 source: Some(Source::OmniLab),
                 action: "cancel booking".to_owned(),
-                subjects: [LedgerHasher::new(&brand.row.ledger_key).event(&event)].into(),
+                subjects: [SuppressionHasher::new(&brand.row.suppression_key).event(&event)].into(),
                 target: String::new(),
                 done_by: "Femke".to_owned(),
                 reason: reason.to_owned(),
@@ -38,9 +38,9 @@ fn cancel(desk: &Desk) {
     });
     // One that an earlier version wrote down.
     desk.sql(&format!(
-        "insert into actions (brand_id, action_id, source, action, subject, done_by, reason, begun_at, outcome)
+        "insert into audit_log (brand_id, action_id, source, action, subject, done_by, reason, begun_at, outcome)
         select brand_id, gen_random_uuid(), source, action, subjects[1], done_by, '{OF_ANNA_BEFORE}', begun_at, outcome
-        from actions where reason = '{OF_ANNA}'"
+        from audit_log where reason = '{OF_ANNA}'"
     ));
 }
 
@@ -62,7 +62,7 @@ fn assert_hers_are_gone(desk: &Desk) {
         assert!(!dump.contains(text), "{text}");
     }
     assert!(dump.contains(OF_BERT) && dump.contains("Kuipers"));
-    let kept = "select action || ' ' || done_by || ' ' || outcome from actions where reason = '' and action = 'cancel booking'";
+    let kept = "select action || ' ' || done_by || ' ' || outcome from audit_log where reason = '' and action = 'cancel booking'";
     assert_eq!(desk.texts(kept), ["cancel booking Femke cancelled"; 2], "that it was done is still known");
 }
 
@@ -96,10 +96,10 @@ fn an_interrupted_erasure_that_the_service_finishes_takes_the_reasons_with_it() 
 async fn begin(
     database: &hookpoint::storage::database::Database,
     brand: &hookpoint::brand::Brand,
-    ledger: &hookpoint::collect::erasure::file::LedgerFile,
+    ledger: &hookpoint::erasure::suppression_file::SuppressionFile,
 ) {
     let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-    enter(&database.pool, brand, ledger, &anna(), now).await.unwrap();
+    add_suppressions(&database.pool, brand, ledger, &anna(), now).await.unwrap();
 }
 
 #[test]

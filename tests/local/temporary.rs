@@ -88,7 +88,7 @@ fn the_socket_of_a_deep_data_directory_is_not_where_somebody_waited_for_it() {
         assert!(names(&temporary.join(&made[0])).contains(&".s.PGSQL.5432".to_owned()));
         // A command finds it.
         assert!(run(&mut deep(&["key", "create", "--brand", "shop"])).well().contains("?key="));
-        assert!(run(&mut deep(&["key", "list"])).well().contains("live"));
+        assert!(run(&mut deep(&["key", "list"])).well().contains("valid"));
         service.stop();
         assert_eq!(names(&temporary), [planted.file_name().unwrap().to_string_lossy().into_owned()], "nothing is left");
     }

@@ -48,11 +48,11 @@ client_secret = [{ file = SECRET }]\ncancel_bookings = true\n",
     let body = json!({"id": "crm-1", "email": "anna@example.org", "firstName": HOSTILE, "note\u{9b}2J\u{202e}": [HOSTILE]}).to_string();
     let headers = json!({"x-said": hostile}).to_string();
     let insert = format!(
-        "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, state, due_at, finished_at, remark)
-        select brand_id, gen_random_uuid(), 'omniotap', {event}, {headers}, convert_to({body}, 'utf8'), now(), 1, 'dead', now(), now(), {remark}
+        "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, state, due_at, finished_at, note)
+        select brand_id, gen_random_uuid(), 'omniotap', {event}, {headers}, convert_to({body}, 'utf8'), now(), 1, 'dead', now(), now(), {note}
         from brands returning delivery_id::text",
         event = quoted("contact.created"),
-        remark = quoted(&hostile),
+        note = quoted(&hostile),
         headers = quoted(&headers),
         body = quoted(&body)
     );
@@ -60,7 +60,7 @@ client_secret = [{ file = SECRET }]\ncancel_bookings = true\n",
     desk.sql(&format!(
         "insert into decisions (brand_id, decision_id, left_key, right_key, same_person, decided_by, reason, decided_at)
         select brand_id, gen_random_uuid(), 'omniotap.contact:crm-1', 'omniotap.contact:crm-2', false, {0}, {0}, now() from brands;
-        insert into actions (brand_id, action_id, source, action, done_by, reason, begun_at, target)
+        insert into audit_log (brand_id, action_id, source, action, done_by, reason, begun_at, target)
         select brand_id, gen_random_uuid(), 'omnilab', 'cancel booking', {0}, {0}, now(), {0} from brands",
         quoted(&hostile)
     ));

@@ -19,7 +19,7 @@ fn a_schema_of_a_later_version_keeps_neither_the_service_nor_its_commands_from_w
     assert!(desk.run(&["migrate"]).well().contains("up to date"));
     assert!(desk.run(&["brand", "list"]).well().contains("shop"));
     assert!(desk.run(&["lookup", "--email", "anna@example.org"]).well().contains("Verburg"));
-    assert!(desk.run(&["key", "revoke", &id]).well().contains("opens nothing any more"));
+    assert!(desk.run(&["key", "revoke", &id]).well().contains("The key is revoked"));
     assert!(desk.run(&["key", "list"]).well().contains("revoked"));
     assert!(desk.run(&["customer", "export", "--email", "anna@example.org"]).well().contains("Verburg"));
     desk.run(&["customer", "erase", "--email", "anna@example.org", "--yes"]).well();

@@ -1,20 +1,20 @@
-//! What can't be read is nothing, never something else, and a placeholder is nothing: for values as the real world writes them, in
-//! what all four systems send.
+//! Values of all four systems as the real world writes them. A value that cannot be parsed is left out and never
+//! becomes another value. A placeholder counts as empty.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
 
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::customer::event::Event;
-use hookpoint::customer::identifier::{IdentifierKind, identifiers_of};
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::name::PersonName;
-use hookpoint::customer::phone::Region;
-use hookpoint::customer::record::{Change, Record, RecordKey};
-use hookpoint::customer::unread::{unread_fields, unread_values};
-use hookpoint::customer::versions::{UNCLEAR_AT, Update, Versions};
-use hookpoint::sources::{Delivery, Reading, SourceSettings};
+use hookpoint::customer::model::event::Event;
+use hookpoint::customer::model::field_versions::{FieldVersions, UNCLEAR_AT, Update};
+use hookpoint::customer::model::identifier::{IdentifierKind, identifiers_of};
+use hookpoint::customer::model::name::PersonName;
+use hookpoint::customer::model::phone::Region;
+use hookpoint::customer::model::record::{Change, Record, RecordKey};
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::customer::model::unread::{unread_fields, unread_values};
+use hookpoint::sources::{Delivery, ParsedWebhook, SourceSettings};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ fn person() -> impl Strategy<Value = Person> {
     let source = proptest::sample::select(&Source::ALL[..]);
     (0..5_000_usize, source, 0..FIRSTS.len(), 100..20_000_000_i64).prop_flat_map(|(n, source, first, ago)| {
         let (first, said_at) = (FIRSTS[first], received_at() - SignedDuration::from_secs(ago));
-        // Midnight exactly is a day, which is another matter.
+        // Midnight exactly means a day without a time.
         let said_at = if said_at.as_second() % 86_400 == 0 { said_at + SignedDuration::from_secs(1) } else { said_at };
         let parts =
             (values::record_id(n), values::first_name(first), values::email(n), values::phone(n), values::order_number(n), values::time(said_at));
@@ -52,7 +52,7 @@ fn person() -> impl Strategy<Value = Person> {
 }
 
 impl Person {
-    /// What is sent about the person, and whether it is an answer to a question.
+    /// The deliveries about the person, and whether each is an API response.
     fn deliveries(&self) -> Vec<Delivery> {
         let [id, name, email, phone, order, time] =
             [&self.id, &self.name, &self.email, &self.phone, &self.order, &self.time].map(|messy| &messy.sent);
@@ -98,16 +98,16 @@ impl Person {
         RecordKey::new(self.kind(), &values::uuid(self.n)).unwrap()
     }
 
-    /// Everything that the deliveries say. One that can't be read at all says nothing.
+    /// All changes in the deliveries. A delivery that cannot be parsed contains none.
     fn changes(&self) -> Vec<Change> {
         let settings = SourceSettings::default();
         let reader = settings.reader(self.source);
         let read =
-            |delivery: &Delivery| if delivery.headers.contains_key("answer") { reader.read_answer(delivery) } else { reader.read_webhook(delivery) };
+            |delivery: &Delivery| if delivery.headers.contains_key("answer") { reader.parse_reply(delivery) } else { reader.parse_webhook(delivery) };
         let readings = self.deliveries();
         readings
             .iter()
-            .filter_map(|delivery| if let Ok(Reading::Changes(changes)) = read(delivery) { Some(changes) } else { None })
+            .filter_map(|delivery| if let Ok(ParsedWebhook::Changes(changes)) = read(delivery) { Some(changes) } else { None })
             .flatten()
             .collect()
     }
@@ -117,20 +117,21 @@ fn region() -> Option<Region> {
     "NL".parse().ok()
 }
 
-/// A value that means something is there, and nothing else is; what means nothing or is unclear is not there. What is unclear is told.
+/// A value with a meaning is stored, and no other value is. Placeholders and unclear values are not stored. Unclear
+/// values are reported.
 fn judge_addresses(messy: &Messy, found: &BTreeSet<String>, own: &[String; 2], field: &str, told: &BTreeSet<String>) {
     let (sent, is_told) = (&messy.sent, told.contains(field));
-    assert!(found.iter().all(|value| own.contains(value)), "somebody else's: {sent} became {found:?}");
+    assert!(found.iter().all(|value| own.contains(value)), "another person's value: {sent} became {found:?}");
     match messy.meaning {
-        Meaning::Own => assert!(found.contains(&own[0]) && !is_told, "{sent} was not read: {found:?}"),
-        Meaning::Nothing => assert!(found.is_empty() && !is_told, "{sent} is nothing, not {found:?}"),
-        Meaning::Unclear => assert!(found.is_empty() && is_told, "{sent} is unclear, and became {found:?}; told: {told:?}"),
+        Meaning::Own => assert!(found.contains(&own[0]) && !is_told, "{sent} was not parsed: {found:?}"),
+        Meaning::Nothing => assert!(found.is_empty() && !is_told, "{sent} is a placeholder, not {found:?}"),
+        Meaning::Unclear => assert!(found.is_empty() && is_told, "{sent} is unclear, and became {found:?}; reported: {told:?}"),
     }
 }
 
 fn judge_record(person: &Person, key: &RecordKey, update: &Update) {
     assert_eq!(*key, person.key(), "another record: {}", person.id.sent);
-    let record = Record { key: key.clone(), versions: Versions::from(update.clone()) };
+    let record = Record { key: key.clone(), versions: FieldVersions::from(update.clone()) };
     let told = unread_fields(update, region());
     let identifiers = identifiers_of(&record, region());
     let of = |kind| identifiers.values.iter().filter(|value| value.kind == kind).map(|value| value.value.clone()).collect::<BTreeSet<_>>();
@@ -144,7 +145,7 @@ fn judge_record(person: &Person, key: &RecordKey, update: &Update) {
         Meaning::Nothing => assert_eq!(name.key(), "", "{}", person.name.sent),
         Meaning::Unclear => assert!(name.key().is_empty() && told.contains("name.first"), "{}", person.name.sent),
     }
-    // What is told when it comes is what an admin finds later.
+    // Values that are reported on arrival can be found later by an admin.
     let kept: BTreeSet<String> = unread_values(&record.versions, region()).into_keys().collect();
     assert_eq!(kept, told);
 }
@@ -177,8 +178,8 @@ fn judge_event(person: &Person, event: &Event, update: &Update) {
     }
 }
 
-/// When it was said: as it says, never later than it came; where it doesn't say, when it came; where that can't be read, before
-/// everything else, and so does what says "unknown" in the form of a date.
+/// The time of an update is its timestamp, but never after its receipt. Without a timestamp, it is the time of receipt.
+/// If the timestamp cannot be parsed, or is a placeholder date, the update is older than all others.
 fn judge_time(person: &Person, update: &Update, told: &BTreeSet<String>) {
     let is_time = |field: &String| field.ends_with("_at") || field.ends_with("updatedAt") || field.ends_with("timestamp");
     match person.time.meaning {
@@ -189,7 +190,7 @@ fn judge_time(person: &Person, update: &Update, told: &BTreeSet<String>) {
         Meaning::Nothing => assert_eq!(update.at, UNCLEAR_AT, "{}", person.time.sent),
         Meaning::Unclear => {
             assert_eq!(update.at, UNCLEAR_AT, "{}", person.time.sent);
-            assert!(told.iter().any(is_time), "{} is not told: {told:?}", person.time.sent);
+            assert!(told.iter().any(is_time), "{} is not reported: {told:?}", person.time.sent);
         }
     }
 }
@@ -211,7 +212,7 @@ proptest! {
                     updates.push(update);
                 }
                 Change::Event { key, update } => {
-                    let event = Event { key, versions: Versions::from(update.clone()) };
+                    let event = Event { key, versions: FieldVersions::from(update.clone()) };
                     judge_event(&person, &event, &update);
                     told_of_time.extend(unread_fields(&update, region()));
                     updates.push(update);

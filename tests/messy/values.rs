@@ -1,18 +1,18 @@
-//! Values as the real world writes them: each with what it means, so that whatever is made of it can be judged.
+//! Values as the real world writes them, each with its meaning, so that the result can be checked.
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-/// What a value means.
+/// The meaning of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
-    /// Somebody's own value, which has to be read.
+    /// The person's own value, which must be parsed.
     Own,
-    /// Nothing: a placeholder, of which nothing needs to be told.
+    /// A placeholder. It is empty and not reported.
     Nothing,
-    /// Something that nobody can be sure of: nothing, and that has to be told.
+    /// An unclear value. It counts as empty and must be reported.
     Unclear,
 }
 
@@ -36,10 +36,10 @@ fn nothing(words: &'static [&'static str]) -> impl Strategy<Value = Messy> {
     sent.prop_map(|sent| Messy { sent, meaning: Meaning::Nothing })
 }
 
-/// Characters that nobody sees.
+/// Invisible characters.
 const INVISIBLE: [char; 10] = ['\u{ad}', '\u{34f}', '\u{61c}', '\u{200b}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{fe0f}', '\u{feff}'];
 
-/// A text with invisible characters somewhere in it, and blanks around it.
+/// A text with invisible characters in it, and blanks around it.
 fn smudged(text: String) -> impl Strategy<Value = String> {
     let smudges = proptest::collection::vec((0..64_usize, select(&INVISIBLE[..])), 0..3);
     (smudges, select(&["", " ", "\u{a0}", "\u{202f}", "\t"][..])).prop_map(move |(smudges, blank)| {
@@ -51,9 +51,9 @@ fn smudged(text: String) -> impl Strategy<Value = String> {
     })
 }
 
-// ------------------------------------------------------------------------------------------------------------------ phones
+// -------------------------------------------------------------------------------------------------------------- phones
 
-/// The line of a person, and a second one.
+/// The phone number of a person, and a second one.
 pub fn line(n: usize) -> String {
     format!("+316123{n:05}")
 }
@@ -119,7 +119,7 @@ pub fn phone(n: usize) -> impl Strategy<Value = Messy> {
     prop_oneof![6 => one, 1 => floats, 2 => lists, 1 => array, 3 => select(broken).prop_map(unclear), 2 => placeholders]
 }
 
-// ---------------------------------------------------------------------------------------------------------------- addresses
+// ----------------------------------------------------------------------------------------------------------- addresses
 
 pub fn mailbox(n: usize) -> String {
     format!("person{n}@example.org")
@@ -162,9 +162,9 @@ pub fn email(n: usize) -> impl Strategy<Value = Messy> {
     prop_oneof![6 => one, 3 => select(broken).prop_map(unclear), 2 => placeholders]
 }
 
-// -------------------------------------------------------------------------------------------------------------------- names
+// --------------------------------------------------------------------------------------------------------------- names
 
-/// First names that have nothing in common.
+/// First names without anything in common.
 pub const FIRSTS: [&str; 5] = ["Siobhán", "Thomas", "Małgorzata", "Олена", "Anna-Lena"];
 
 pub fn first_name(first: &'static str) -> impl Strategy<Value = Messy> {
@@ -186,13 +186,13 @@ pub fn first_name(first: &'static str) -> impl Strategy<Value = Messy> {
     prop_oneof![6 => one, 1 => titles, 1 => select(broken), 2 => placeholders]
 }
 
-// ---------------------------------------------------------------------------------------------------------------------- ids
+// ----------------------------------------------------------------------------------------------------------------- ids
 
 pub fn uuid(n: usize) -> String {
     format!("d290f1ee-6c54-4b01-90e6-{n:012x}")
 }
 
-/// What a record may be called by its source.
+/// Possible ids of a record at its source.
 #[allow(dead_code, reason = "over HTTP the ids are needed to find the answers")]
 pub fn record_id(n: usize) -> impl Strategy<Value = Messy> {
     let forms =
@@ -202,7 +202,7 @@ pub fn record_id(n: usize) -> impl Strategy<Value = Messy> {
     prop_oneof![5 => select(forms).prop_map(own), 2 => smudges, 2 => placeholders]
 }
 
-/// The number of an order, and how it may be written as a number.
+/// The number of an order, which may be written as a number.
 pub fn order(n: usize) -> String {
     format!("1006{n:05}")
 }
@@ -215,7 +215,7 @@ pub fn order_number(n: usize) -> impl Strategy<Value = Messy> {
     prop_oneof![5 => select(forms).prop_map(own), 1 => select(broken), 2 => placeholders]
 }
 
-// -------------------------------------------------------------------------------------------------------------------- times
+// --------------------------------------------------------------------------------------------------------------- times
 
 pub fn time(at: Timestamp) -> impl Strategy<Value = Messy> {
     let (second, zoned) = (at.as_second(), at.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(1))));

@@ -1,6 +1,6 @@
-//! Who may ask, and how often.
+//! API keys, allowed networks and rate limits.
 
-use hookpoint::storage::keys::{list_keys, revoke_key};
+use hookpoint::storage::api_keys::{list_keys, revoke_key};
 use jiff::ToSpan;
 
 use crate::support::{KEY, Options, TestApp, now};
@@ -22,7 +22,7 @@ async fn keys_live_expire_and_are_revoked_while_the_service_runs() {
     assert!(!revoke_key(app.pool(), brand.id(), second, now()).await.unwrap());
     app.until(&format!("key=second-key&{QUERY}"), |response| response.status == 401).await;
     assert_eq!(app.ask(&format!("key={KEY}&{QUERY}")).await.status, 200);
-    // When each was used last is written down at the latest when the service ends.
+    // The last use of each key is saved at the latest during shutdown.
     let place = app.place.clone();
     app.stop().await;
     let store = hookpoint::storage::database::Database::open(
@@ -36,20 +36,20 @@ async fn keys_live_expire_and_are_revoked_while_the_service_runs() {
 
 #[tokio::test]
 async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
-    let closed = Options { replace: vec![("workers = 2", "workers = 2\nallow = [\"192.0.2.0/24\"]".to_owned())], ..Options::default() };
-    let app = TestApp::start_with_open_door(closed).await;
+    let closed = Options { replace: vec![("workers = 2", "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]".to_owned())], ..Options::default() };
+    let app = TestApp::start_without_warm_up(closed).await;
     let response = app.ask(&format!("key=wrong&{QUERY}")).await;
-    assert_eq!((response.status, response.code().as_str()), (403, "network-forbidden"), "before the key is looked at");
-    assert_eq!(app.send("GET", "/health/ready", &[]).await.status, 200, "the list guards the hookpoint alone");
+    assert_eq!((response.status, response.code().as_str()), (403, "network-forbidden"), "before the key is checked");
+    assert_eq!(app.send("GET", "/health/ready", &[]).await.status, 200, "the list applies to the lookup endpoint only");
     app.stop().await;
 
-    let proxied = "workers = 2\nallow = [\"192.0.2.0/24\", \"2001:db8::/32\"]\ntrusted_proxies = [\"127.0.0.0/8\"]";
-    let brand = "[brands.demo]\nallow = [\"192.0.2.7/32\", \"2001:db8::7/128\"]";
+    let proxied = "workers = 2\nallowed_networks = [\"192.0.2.0/24\", \"2001:db8::/32\"]\ntrusted_proxies = [\"127.0.0.0/8\"]";
+    let brand = "[brands.demo]\nallowed_networks = [\"192.0.2.7/32\", \"2001:db8::7/128\"]";
     let replace = vec![("workers = 2", proxied.to_owned()), ("[brands.demo]", brand.to_owned())];
-    let app = TestApp::start_with_open_door(Options { replace, ..Options::default() }).await;
+    let app = TestApp::start_without_warm_up(Options { replace, ..Options::default() }).await;
     let target = format!("/omnidesk/customerlookup?key={KEY}&{QUERY}");
-    // The key was made after the start, so it arrives a moment later.
-    app.heard().await;
+    // The key was created after the start, so its notification arrives a moment later.
+    app.wait_until_current().await;
     for (forwarded, status, code) in [
         ("192.0.2.7", 200, ""),
         ("2001:db8::7", 200, ""),
@@ -63,7 +63,7 @@ async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
         let response = app.send("GET", &target, &[("X-Forwarded-For", forwarded)]).await;
         assert_eq!((response.status, response.code().as_str()), (status, code), "{forwarded}");
     }
-    assert_eq!(app.send("GET", &target, &[]).await.status, 403, "the proxy itself is on no list");
+    assert_eq!(app.send("GET", &target, &[]).await.status, 403, "the proxy itself is not an allowed network");
     assert_eq!(app.send("GET", &target, &[("Forwarded", "for=192.0.2.7")]).await.status, 403, "only the configured header counts");
     app.stop().await;
 }
@@ -83,7 +83,7 @@ async fn wrong_keys_throttle_wrong_keys_and_nothing_else() {
     }
     assert_eq!((last.status, last.code().as_str()), (429, "too-many-wrong-keys"));
     assert!(last.header("retry-after").and_then(|seconds| seconds.parse::<u64>().ok()).is_some_and(|seconds| (1..=60).contains(&seconds)));
-    assert_eq!(app.ask(&format!("key={KEY}&primaryID=1")).await.status, 200, "a right key from the same network is let in");
+    assert_eq!(app.ask(&format!("key={KEY}&primaryID=1")).await.status, 200, "a valid key from the same network is accepted");
     app.stop().await;
 }
 
@@ -106,7 +106,7 @@ async fn a_key_has_its_own_limit() {
 #[tokio::test]
 async fn misses_are_refused_only_where_a_setting_says_so() {
     for (refuse, expected) in [("false", 200), ("true", 429)] {
-        let limits = format!("lookups_per_second = 100000\nmisses_per_minute = 3\nrefuse_misses = {refuse}");
+        let limits = format!("lookups_per_second = 100000\nnot_found_per_minute = 3\nenforce_not_found_limit = {refuse}");
         let app = TestApp::start_with(Options { replace: vec![("lookups_per_second = 100000", limits)], ..Options::default() }).await;
         app.apply(crate::support::story_changes(&app.brand)).await;
         let mut last = app.ask(&format!("key={KEY}&primaryID=0")).await;
@@ -114,7 +114,7 @@ async fn misses_are_refused_only_where_a_setting_says_so() {
             last = app.ask(&format!("key={KEY}&primaryID={n}")).await;
         }
         assert_eq!(last.status, expected, "{refuse}");
-        assert_eq!(app.ask(&format!("key={KEY}&{QUERY}")).await.status, 200, "somebody known is still found");
+        assert_eq!(app.ask(&format!("key={KEY}&{QUERY}")).await.status, 200, "a known person is still found");
         app.stop().await;
     }
 }

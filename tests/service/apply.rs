@@ -1,16 +1,16 @@
-//! The one write path: any order, any batches, any repetition end in the same bytes.
+//! The write path: any order, any batches and any repetition give the same bytes.
 
 use std::collections::BTreeMap;
 
-use hookpoint::collect::apply::{Applied, apply};
-use hookpoint::customer::record::Change;
+use hookpoint::customer::model::record::Change;
+use hookpoint::ingest::apply::{Applied, apply};
 use hookpoint::storage::pool::Pool;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::support::{TestApp, story_changes};
 
-/// Columns that are not a function of the facts, as table and column.
+/// Columns that do not follow from the facts, as table and column.
 const BESIDE_THE_FACTS: [(&str, &str); 0] = [];
 
 /// Every table with rows of a brand, with its columns.
@@ -18,7 +18,7 @@ async fn tables(pool: &Pool) -> Vec<(String, String)> {
     let (tables, columns): (Vec<&str>, Vec<&str>) = BESIDE_THE_FACTS.into_iter().unzip();
     let query = "select table_name::text, string_agg(quote_ident(column_name), ', ' order by ordinal_position)
         from information_schema.columns
-        where table_schema = current_schema() and table_name not in ('brands', 'keys')
+        where table_schema = current_schema() and table_name not in ('brands', 'api_keys')
             and (table_name, column_name) not in (select * from unnest($1::text[], $2::text[]))
         group by table_name having bool_or(column_name = 'brand_id') order by 1";
     sqlx::query_as(query).bind(tables).bind(columns).fetch_all(pool).await.unwrap()
@@ -26,7 +26,7 @@ async fn tables(pool: &Pool) -> Vec<(String, String)> {
 
 pub type Dump = BTreeMap<String, Vec<String>>;
 
-/// Everything of a brand, as text, table by table.
+/// All rows of a brand, as text, by table.
 pub async fn dump(pool: &Pool, brand_id: i32) -> Dump {
     let mut dump = BTreeMap::new();
     for (table, columns) in tables(pool).await {
@@ -37,10 +37,10 @@ pub async fn dump(pool: &Pool, brand_id: i32) -> Dump {
     dump
 }
 
-/// What people decided.
-const DECIDED: [&str; 2] = ["decisions", "shared_lines"];
+/// The tables of people's decisions.
+const DECIDED: [&str; 2] = ["decisions", "shared_value_decisions"];
 
-/// What the sources said.
+/// The tables of the sources' data.
 const SAID: [&str; 4] = ["records", "events", "event_references", "source_merges"];
 
 async fn truncate(pool: &Pool, kept: &[&str]) {
@@ -48,12 +48,12 @@ async fn truncate(pool: &Pool, kept: &[&str]) {
     sqlx::query(sqlx::AssertSqlSafe(format!("truncate {}", tables.join(", ")))).execute(pool).await.unwrap();
 }
 
-/// Forgets everything but what people decided.
+/// Deletes everything except the decisions.
 pub async fn clear(pool: &Pool) {
     truncate(pool, &DECIDED).await;
 }
 
-/// Forgets everything but what people decided and the sources said.
+/// Deletes everything except the decisions and the sources' data.
 pub async fn clear_what_is_derived(pool: &Pool) {
     truncate(pool, &[&DECIDED[..], &SAID[..]].concat()).await;
 }
@@ -79,10 +79,10 @@ async fn any_order_batching_and_repetition_of_the_story_gives_the_same_bytes() {
     let (pool, brand) = (app.pool().clone(), app.brand.clone());
     let runtime = tokio::runtime::Handle::current();
     let result = tokio::task::block_in_place(|| {
-        runner.run(&orders, |(order, dice)| {
+        runner.run(&orders, |(order, rng)| {
             runtime.block_on(async {
                 clear(&pool).await;
-                for batch in batches(&changes, &order, dice, 60) {
+                for batch in batches(&changes, &order, rng, 60) {
                     apply(&pool, &brand, batch).await.unwrap();
                 }
                 assert_same(&expected, &dump(&pool, brand.id()).await, "another order");
@@ -94,11 +94,11 @@ async fn any_order_batching_and_repetition_of_the_story_gives_the_same_bytes() {
     app.stop().await;
 }
 
-/// Splits an order into batches of 1 to `largest` changes, and repeats about a third of them later.
-pub fn batches(changes: &[Change], order: &[usize], mut dice: u64, largest: u64) -> Vec<Vec<Change>> {
+/// Splits an order into batches of 1 to `largest` changes, and repeats about a third of the changes later.
+pub fn batches(changes: &[Change], order: &[usize], mut rng: u64, largest: u64) -> Vec<Vec<Change>> {
     let mut roll = move |sides: u64| {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (dice >> 33) % sides
+        rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (rng >> 33) % sides
     };
     let mut queue: Vec<usize> = order.to_vec();
     let again: Vec<usize> = order.iter().copied().filter(|_| roll(3) == 0).collect();
@@ -153,8 +153,10 @@ async fn a_change_is_seen_at_once_by_another_replica_that_had_remembered_the_old
     assert_eq!(replica.ask(&query).await.body, old);
     let text = r#"{"headers":{"x-omneo-event":"profile.updated"},"received_at":"2026-11-21T12:00:00Z",
         "body":{"id":"679964aa-c748-484d-89d9-5c968ab3f6c0","point_balance":31337,"updated_at":"2026-11-21 12:00:00"}}"#;
-    let recorded = hookpoint::demo::story::Recorded::parse(text).unwrap();
-    let changes = hookpoint::demo::story::changes(&[(hookpoint::customer::kind::Source::Omneo, recorded)], &app.brand.rules.sources).unwrap();
+    let recorded = hookpoint::demo::recorded_deliveries::Recorded::parse(text).unwrap();
+    let changes =
+        hookpoint::demo::recorded_deliveries::changes(&[(hookpoint::customer::model::source::Source::Omneo, recorded)], &app.brand.rules.sources)
+            .unwrap();
     app.apply(changes).await;
     replica.until(&query, |response| response.body.contains("31,337") && response.body != old).await;
     replica.stop().await;

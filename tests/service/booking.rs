@@ -1,19 +1,19 @@
-//! Bookings cancelled for customers: once, written down, and seen at once.
+//! Cancelled bookings: cancelled once, recorded, and visible at once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookpoint::account::{Account, Accounts};
-use hookpoint::background::Background;
+use hookpoint::admin::cancel_booking::{Attribution, CancelError, Refreshed, cancel};
 use hookpoint::clock::Clock;
-use hookpoint::collect::cancelling::{CancelError, Mandate, Refreshed, cancel};
-use hookpoint::customer::kind::Source;
-use hookpoint::demo::systems::{CLIENT_ID, Fault, Part, Systems, Terms, Thing, World, omnilab};
-use hookpoint::demo::vendor::Secrets;
+use hookpoint::customer::model::source::Source;
+use hookpoint::demo::systems::{CLIENT_ID, Fault, ObjectKind, Part, SystemOptions, Systems, World, omnilab};
+use hookpoint::demo::webhook_signer::Secrets;
+use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::booking::NotCancellable;
-use hookpoint::storage::actions::list_actions;
+use hookpoint::storage::audit_log::list_actions;
+use hookpoint::upstream::{UpstreamClient, UpstreamClients};
 use serde_json::{Value, json};
 
 use crate::inbox::work_off;
@@ -21,12 +21,12 @@ use crate::support::{Options, TestApp, post};
 
 const BOOKING: &str = "bk_O8jvpi35HBUPVz";
 
-/// A desk where somebody may cancel bookings.
+/// An application whose users may cancel bookings.
 struct Desk {
     systems: Systems,
     app: TestApp,
-    account: Arc<Account>,
-    background: Background,
+    account: Arc<UpstreamClient>,
+    background: BackgroundTasks,
 }
 
 fn appointment(booking: &str) -> Value {
@@ -41,9 +41,9 @@ impl Desk {
     async fn open() -> Self {
         let world = Arc::new(World::new(Clock::system()));
         for booking in [BOOKING, "bk_2"] {
-            world.put(Thing::Appointment, appointment(booking));
+            world.put(ObjectKind::Appointment, appointment(booking));
         }
-        let systems = Systems::start(Arc::clone(&world), &Secrets::known(), Terms::default(), Clock::system()).unwrap();
+        let systems = Systems::start(Arc::clone(&world), &Secrets::known(), SystemOptions::default(), Clock::system()).unwrap();
         let (source, webhook) = (Source::OmniLab, "[brands.demo.sources.omnilab.webhook]");
         let api = format!(
             "[brands.demo.sources.omnilab.api]\nbase_url = \"{}\"\ntoken_url = \"{}\"\nclient_id = \"{CLIENT_ID}\"\naudience = \"{}\"
@@ -55,15 +55,15 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
         );
         let lookup = "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]";
         let replace = vec![("[lookup]", lookup.to_owned()), (webhook, api)];
-        let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
-        let calls = CallSettings { first_byte_ms: 500, whole_ms: 500, ..CallSettings::default() };
-        let background = Background::new();
-        let accounts = Accounts::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
+        let app = TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await;
+        let calls = CallSettings { response_timeout_ms: 500, total_timeout_ms: 500, ..CallSettings::default() };
+        let background = BackgroundTasks::new();
+        let accounts = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
         let account = Arc::clone(accounts.get(app.brand.id(), source).unwrap());
         Self { systems, app, account, background }
     }
 
-    /// The webhook that tells of a booking.
+    /// Sends the webhook about a booking.
     async fn book(&self, booking: &str) {
         let body = json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": {
             "external_id": "CONTACT-123", "email": "lotte@example.org", "booking": booking, "activity": "Styling session", "booking_status": "CONFIRMED",
@@ -76,12 +76,12 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
 
     async fn cancel(&self, booking: &str) -> Result<Refreshed, CancelError> {
         let what = self.app.brand.rules.sources.cancelling(booking).unwrap();
-        let mandate = Mandate { by: "Femke", reason: "the customer is ill" };
+        let mandate = Attribution { by: "Femke", reason: "the customer is ill" };
         cancel(self.app.pool(), &self.account, &what, mandate, &self.app.clock).await
     }
 
     async fn shown(&self) -> Vec<String> {
-        self.app.heard().await;
+        self.app.wait_until_current().await;
         let found = self.app.by_email("lotte@example.org").await;
         found[0]["timeline"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap().to_owned()).collect()
     }
@@ -92,7 +92,7 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
         rows.into_iter().map(|row| row.outcome).collect()
     }
 
-    /// How often it was asked to cancel something.
+    /// The number of cancel requests at the source.
     fn cancellations(&self) -> usize {
         self.systems.arrivals(Source::OmniLab).iter().filter(|arrival| arrival.path.contains("cancel")).count()
     }
@@ -111,7 +111,7 @@ async fn a_booking_is_cancelled_and_all_bookings_of_its_customer_are_seen_anew()
     assert_eq!(desk.shown().await, ["Booking: Styling session (confirmed)"]);
     assert!(matches!(desk.cancel(BOOKING).await.unwrap(), Refreshed::Done));
     let shown = desk.shown().await;
-    assert_eq!(shown.len(), 2, "also one that no webhook told of");
+    assert_eq!(shown.len(), 2, "also a booking without a webhook");
     assert!(shown[0].ends_with("(cancelled)") && shown[1].ends_with("(confirmed)"), "{shown:?}");
     assert_eq!((desk.outcomes().await, desk.cancellations()), (vec!["cancelled".to_owned()], 1));
     desk.close().await;
@@ -120,7 +120,7 @@ async fn a_booking_is_cancelled_and_all_bookings_of_its_customer_are_seen_anew()
 #[tokio::test]
 async fn a_booking_that_is_not_known_here_is_not_cancelled() {
     let desk = Desk::open().await;
-    assert!(matches!(desk.cancel("bk_2").await, Err(CancelError::NotKnown)), "it may be anybody's");
+    assert!(matches!(desk.cancel("bk_2").await, Err(CancelError::NotKnown)), "it may belong to anybody");
     assert_eq!((desk.outcomes().await.len(), desk.cancellations()), (0, 0));
     desk.close().await;
 }
@@ -138,21 +138,21 @@ async fn a_booking_that_is_cancelled_already_is_not_cancelled_again() {
 #[tokio::test]
 async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     let desk = Desk::open().await;
-    // It is known here, and no longer there.
+    // The booking is stored here, and no longer exists at the source.
     desk.book("bk_gone").await;
     assert!(matches!(desk.cancel("bk_gone").await, Err(CancelError::Refused(_))));
     for (n, fault) in [Fault::Closed, Fault::Silent, Fault::Status(500), Fault::Cut].into_iter().enumerate() {
         let (booking, tried) = (format!("bk_fault{n}"), desk.cancellations());
-        desk.systems.world().put(Thing::Appointment, appointment(&booking));
+        desk.systems.world().put(ObjectKind::Appointment, appointment(&booking));
         desk.book(&booking).await;
         desk.systems.add_fault(Source::OmniLab, Part::Api, fault.clone());
-        // Nor can the bookings be looked at again.
+        // The bookings cannot be read again either.
         desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(400));
         assert!(matches!(desk.cancel(&booking).await, Err(CancelError::Unknown(_))), "{fault:?}");
         assert_eq!((desk.cancellations(), desk.outcomes().await.len()), (tried + 1, n + 2), "{fault:?}");
     }
     let outcomes = desk.outcomes().await;
-    assert!(outcomes.iter().all(|outcome| outcome.contains("not cancelled") || outcome.contains("is not known")), "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| outcome.contains("not cancelled") || outcome.contains("may or may not be cancelled")), "{outcomes:?}");
     assert!(!outcomes.iter().any(|outcome| outcome.contains("bk_")), "{outcomes:?}");
     desk.book(BOOKING).await;
     desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(409));
@@ -164,12 +164,12 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
 async fn what_was_cancelled_although_nothing_was_heard_is_seen() {
     let desk = Desk::open().await;
     desk.book(BOOKING).await;
-    // It does what it is told, and the answer gets lost.
+    // The source cancels the booking, and its response is lost.
     desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Slow(Duration::from_secs(2)));
     assert!(matches!(desk.cancel(BOOKING).await.unwrap(), Refreshed::Done));
     let shown = desk.shown().await;
     assert!(shown.len() == 2 && shown[0].ends_with("(cancelled)"), "{shown:?}");
-    assert_eq!(desk.outcomes().await, ["cancelled, as its bookings show"]);
+    assert_eq!(desk.outcomes().await, ["cancelled, as the bookings at the source show"]);
     desk.close().await;
 }
 

@@ -1,5 +1,5 @@
-//! Who is who, as cases in data, through the one write path: every case as written with each step twice, backwards, and
-//! shuffled in batches. `tests/identity.rs` asks the pure function the same. Cases drawn by lot compare the two.
+//! Identity cases from data, through the write path: every case as written with each step twice, backwards, and
+//! shuffled in batches. `tests/identity.rs` runs the same cases through the pure function. Random cases compare both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,19 +7,21 @@ use std::time::Duration;
 
 use futures_util::stream::{StreamExt, iter};
 use hookpoint::brand::{Brand, BrandRules};
-use hookpoint::collect::apply::{Applied, apply};
-use hookpoint::customer::email::Email;
-use hookpoint::customer::phone::Phone;
-use hookpoint::customer::record::Change;
+use hookpoint::customer::DERIVATION_VERSION;
+use hookpoint::customer::model::email::Email;
+use hookpoint::customer::model::phone::Phone;
+use hookpoint::customer::model::record::Change;
+use hookpoint::ingest::apply::{Applied, apply};
 use hookpoint::lookup::query::Question;
-use hookpoint::lookup::read::{ReadRules, find};
-use hookpoint::settings::file::Several;
+use hookpoint::lookup::query_customers::{ReadRules, find};
+use hookpoint::settings::file::MultipleMatches;
 use hookpoint::storage::brands::get_or_insert_brand;
 use hookpoint::storage::database::{Database, PoolSize};
 use hookpoint::storage::pool::Pool;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::generator::Decided;
 use crate::identity_cases::world::World;
@@ -27,7 +29,7 @@ use crate::identity_cases::{Case, CaseDecision, Customers, FIRST, Find, Step, Te
 use crate::oracle::Oracle;
 use crate::support::database;
 
-/// Orders that are drawn by lot, the same in every run.
+/// The number of random orders, which are the same in every run.
 const SHUFFLES: u64 = 3;
 
 const SIZE: PoolSize = PoolSize { connections: 4, acquire_timeout: Duration::from_secs(30), statement: None };
@@ -38,12 +40,31 @@ async fn every_case_ends_as_written_in_any_order_and_however_often() {
     let store = Database::open(&place, SIZE, false).await.unwrap();
     let runs = cases().into_iter().enumerate().map(|(number, case)| {
         let run = Run { pool: store.pool.clone(), number, changes: case.changes(), case };
-        tokio::spawn(async move { run.check().await })
+        tokio::spawn(async move { (number, run.check().await) })
     });
-    let wrong: Vec<Vec<String>> = iter(runs).buffer_unordered(4).map(Result::unwrap).collect().await;
+    let checked: BTreeMap<usize, (Vec<String>, Outcome)> = iter(runs).buffer_unordered(4).map(Result::unwrap).collect().await;
     store.close().await;
-    let wrong = wrong.concat();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let wrong: Vec<&String> = checked.values().flat_map(|(wrong, _)| wrong).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let mut digest = Sha256::new();
+    checked.values().for_each(|(_, Outcome { customers, answers, .. })| digest.update(format!("{customers:?}{answers:?}")));
+    outcomes_change_only_with_their_version(&hex(&digest.finalize()));
+}
+
+/// `DERIVATION_VERSION` and the digest of all customers and answers that it derives from the cases. A change of the digest
+/// needs a new version: without it, stored customers would keep the old outcomes.
+const GOLDEN: &str = include_str!("../../fixtures/identity/derivation.txt");
+
+fn outcomes_change_only_with_their_version(digest: &str) {
+    let (version, known) = GOLDEN.trim().split_once(' ').unwrap();
+    let is_raised = version != DERIVATION_VERSION.to_string();
+    let what = format!("with its number and {digest} in fixtures/identity/derivation.txt");
+    assert!(digest == known || is_raised, "the rules derive other customers or answers: raise DERIVATION_VERSION, {what}");
+    assert_eq!(GOLDEN.trim(), format!("{DERIVATION_VERSION} {digest}"), "{what}");
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Customers and shared values, by the oracle.
@@ -88,12 +109,12 @@ fn the_oracle_and_the_pure_function_agree_about_cases_drawn_by_lot() {
 
 type Brands = BTreeMap<String, Brand>;
 
-/// What became of the steps.
+/// The result of the steps.
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
     customers: Customers,
     shared: BTreeSet<String>,
-    /// Customer key, customer id and what agents see.
+    /// Customer key, customer id and the agents' view.
     answers: BTreeSet<(String, String, String)>,
 }
 
@@ -105,8 +126,8 @@ struct Run {
 }
 
 impl Run {
-    /// Everything that is not as the case says.
-    async fn check(self) -> Vec<String> {
+    /// Describes every difference from the case's expectations. Also returns the outcome.
+    async fn check(self) -> (Vec<String>, Outcome) {
         let mut wrong = Vec::new();
         let mut brands = self.brands(self.case.brands(), "as-written").await;
         for (step, n) in self.case.steps.iter().zip(1..) {
@@ -132,7 +153,7 @@ impl Run {
             let found = self.outcome(&brands, &self.changes).await;
             self.compare(&mut wrong, &format!("in order {order}, not as written"), &written, &found);
         }
-        wrong
+        (wrong, written)
     }
 
     fn compare<T: PartialEq + std::fmt::Debug>(&self, wrong: &mut Vec<String>, what: &str, expected: &T, found: &T) {
@@ -141,7 +162,7 @@ impl Run {
         }
     }
 
-    /// The case's brands, under names that nothing else uses, with the decisions about their people.
+    /// The case's brands, under unique names, with the decisions about their people.
     async fn brands(&self, rules: Vec<BrandRules>, what: &str) -> Brands {
         let mut brands = Brands::new();
         for rules in rules {
@@ -180,14 +201,14 @@ impl Run {
         all
     }
 
-    /// Backwards one by one, then by lot in batches of up to three.
+    /// Backwards one by one, then in random batches of up to three.
     fn batches(&self, order: u64) -> Vec<Vec<(String, Change)>> {
         let mut changes = self.changes.clone();
         changes.reverse();
-        let mut dice = order.wrapping_mul(1_000).wrapping_add(self.number as u64);
+        let mut rng = order.wrapping_mul(1_000).wrapping_add(self.number as u64);
         let mut roll = move |sides: usize| {
-            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (dice >> 33) as usize % sides
+            rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (rng >> 33) as usize % sides
         };
         if order > 0 {
             (1..changes.len()).rev().for_each(|n| changes.swap(n, roll(n + 1)));
@@ -200,7 +221,7 @@ impl Run {
         batches
     }
 
-    /// What is stored. Keys without a live record stand for a customer only where a merge named them.
+    /// The stored result. A key without an existing record represents a customer only if a merge named it.
     async fn outcome(&self, brands: &Brands, changes: &[(String, Change)]) -> Outcome {
         let mut outcome = Outcome::default();
         for (slug, brand) in brands {
@@ -248,7 +269,7 @@ impl Run {
             _ => panic!("{}: a lookup is by one of email, phone, id", self.case),
         };
         let brand = &brands[asked.brand.as_deref().unwrap_or(FIRST)];
-        let found = find(&self.pool, brand, &question, ReadRules { max_customers: 10, several: Several::All }).await.unwrap();
+        let found = find(&self.pool, brand, &question, ReadRules { max_customers: 10, multiple_matches: MultipleMatches::All }).await.unwrap();
         let answers: Vec<Value> = serde_json::from_str(&found.body).unwrap();
         let ids: BTreeSet<String> = answers.iter().map(|answer| answer["customerID"].as_str().unwrap().to_owned()).collect();
         self.compare(wrong, &format!("{asked:?}"), &asked.gives, &ids);
@@ -257,7 +278,7 @@ impl Run {
     }
 }
 
-/// Steps about few people with few values, so that they meet often; some are joined or told apart by decisions.
+/// Steps about few people with few values, so that they meet often. Decisions join or separate some of them.
 fn some_case() -> impl Strategy<Value = Case> {
     const KEYS: [&str; 8] = [
         "omneo.profile:1",
@@ -292,8 +313,8 @@ fn some_case() -> impl Strategy<Value = Case> {
             }
         },
     );
-    let rules = (1..4_i64, prop::sample::select(vec![2_i64, 4, 1_000])).prop_map(|(shared_above, cap)| {
-        toml::Table::from_iter([("shared_above".to_owned(), shared_above.into()), ("component_cap".to_owned(), cap.into())])
+    let rules = (1..4_i64, prop::sample::select(vec![2_i64, 4, 1_000])).prop_map(|(shared_value_threshold, cap)| {
+        toml::Table::from_iter([("shared_value_threshold".to_owned(), shared_value_threshold.into()), ("component_cap".to_owned(), cap.into())])
     });
     let both = |left: &str, right: &str| Some([left.to_owned(), right.to_owned()]);
     let decisions = vec![

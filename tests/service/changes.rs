@@ -1,20 +1,20 @@
-//! Walking through what changed at a source, between the passes through everything.
+//! Incremental sync runs, between the full runs.
 
 use std::time::Duration;
 
 use hookpoint::clock::Clock;
-use hookpoint::collect::sync::schedule::{Line, walk_due};
-use hookpoint::collect::sync::{Ended, Pass, Sign};
-use hookpoint::customer::kind::Source;
-use hookpoint::demo::systems::{Fault, Part, Thing, omneo};
+use hookpoint::customer::model::source::Source;
+use hookpoint::demo::systems::{Fault, ObjectKind, Part, omneo};
 use hookpoint::settings::file::SyncSettings;
-use hookpoint::storage::passes::cancel_streams;
-use hookpoint::storage::streams::{StreamRow, list_streams};
+use hookpoint::storage::sync_runs::cancel_streams;
+use hookpoint::storage::sync_streams::{StreamRow, list_streams};
+use hookpoint::sync::schedule::{ScheduleKind, run_due_streams};
+use hookpoint::sync::{ProgressEvent, RunEnd, SyncMode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::sync::{Walk, profile};
+use crate::sync::{Traversal, profile};
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -22,33 +22,33 @@ fn id(n: usize) -> String {
     profile(n)["id"].as_str().unwrap().to_owned()
 }
 
-impl Walk {
-    /// With profiles, all of which are known.
+impl Traversal {
+    /// With profiles, all of which are stored.
     async fn with_profiles(count: usize) -> Self {
-        let walk = Self::start(0).await;
-        (0..count).for_each(|n| walk.world.put(Thing::Profile, profile(n)));
-        assert!(matches!(walk.walk(Source::Omneo, "profiles").await, Ended::Complete { drift: None, .. }));
-        walk.systems.forget_arrivals();
-        walk
+        let scan = Self::start(0).await;
+        (0..count).for_each(|n| scan.world.put(ObjectKind::Profile, profile(n)));
+        assert!(matches!(scan.scan(Source::Omneo, "profiles").await, RunEnd::Complete { drift: None, .. }));
+        scan.systems.clear_request_log();
+        scan
     }
 
-    /// Changes a profile, and no webhook says so.
+    /// Changes a profile without a webhook.
     fn change(&self, n: usize) {
         let mut changed = profile(n);
         changed["email"] = json!(format!("new{n}@example.org"));
         changed["updated_at"] = json!(omneo::written(Clock::system().now()));
-        self.world.put(Thing::Profile, changed);
+        self.world.put(ObjectKind::Profile, changed);
     }
 
     fn pass_time(&self, time: SignedDuration) {
         self.app.clock.set(self.app.clock.now() + time);
     }
 
-    /// Walks through what is due, as the service does. Gives back what was asked for.
-    async fn walk_due(&self, source: Source, line: Line) -> Vec<String> {
+    /// Runs everything that is due, as the service does. Returns the requested paths.
+    async fn run_due_streams(&self, source: Source, line: ScheduleKind) -> Vec<String> {
         let settings = SyncSettings { backfill: false, ..SyncSettings::default() };
-        self.systems.forget_arrivals();
-        walk_due(&self.walker(source), &settings, line).await.unwrap();
+        self.systems.clear_request_log();
+        run_due_streams(&self.runner(source), &settings, line).await.unwrap();
         self.systems.arrivals(source).into_iter().map(|arrival| arrival.path).collect()
     }
 
@@ -56,24 +56,24 @@ impl Walk {
         self.row_of("profiles").await
     }
 
-    /// A pass of what changed that was killed after two pages.
+    /// An incremental run that was killed after two pages.
     async fn kill_in_the_middle(&self) -> Timestamp {
         self.pass_time(MINUTE * 16);
-        let since = self.row().await.caught_up_at.unwrap() - MINUTE;
+        let since = self.row().await.incremental_watermark.unwrap() - MINUTE;
         self.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Slow(Duration::from_millis(200))));
-        self.systems.forget_arrivals();
+        self.systems.clear_request_log();
         let reached = Notify::new();
-        let listener = |Sign { progress, .. }: Sign<'_>| {
-            if progress.walked >= 40 {
+        let listener = |ProgressEvent { progress, .. }: ProgressEvent<'_>| {
+            if progress.scanned >= 40 {
                 reached.notify_one();
             }
         };
-        let (killed, stream) = (self.walker(Source::Omneo), self.stream(Source::Omneo, "profiles"));
+        let (killed, stream) = (self.runner(Source::Omneo), self.stream(Source::Omneo, "profiles"));
         tokio::select! {
-            ended = killed.walk(stream, Pass::Changes { since }, &listener) => panic!("{ended:?}"),
+            ended = killed.scan(stream, SyncMode::Incremental { since }, &listener) => panic!("{ended:?}"),
             () = reached.notified() => {}
         }
-        // The call for the third page outlives who asked for it, and must not be taken for one of those who go on.
+        // The call for the third page continues after its caller was dropped. It must not be counted for the next run.
         for _ in 0..100 {
             if self.systems.arrivals(Source::Omneo).len() >= 3 {
                 break;
@@ -87,135 +87,139 @@ impl Walk {
 
 #[tokio::test]
 async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
-    let walk = Walk::with_profiles(9).await;
-    let all = walk.row().await;
-    walk.change(3);
-    walk.world.remove(Thing::Profile, &id(7));
-    walk.pass_time(MINUTE * 14);
-    assert!(walk.walk_due(Source::Omneo, Line::Changes).await.is_empty(), "not yet");
-    walk.pass_time(MINUTE * 2);
-    assert!(walk.walk_due(Source::Omneo, Line::Whole).await.is_empty(), "everything is due later");
-    assert_eq!(walk.walk_due(Source::Omneo, Line::Changes).await, ["/api/v3/profiles"]);
-    assert!(walk.is_known("new3@example.org").await && !walk.is_known("b3@example.org").await);
-    assert!(walk.is_known("b7@example.org").await, "who isn't in that is not gone");
-    let row = walk.row().await;
-    assert_eq!((row.walked, row.news, row.gone, row.since), (1, 1, 0, Some(all.started_at - MINUTE * 15)));
+    let scan = Traversal::with_profiles(9).await;
+    let all = scan.row().await;
+    scan.change(3);
+    scan.world.remove(ObjectKind::Profile, &id(7));
+    scan.pass_time(MINUTE * 14);
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "not yet");
+    scan.pass_time(MINUTE * 2);
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.is_empty(), "everything is due later");
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await, ["/api/v3/profiles"]);
+    assert!(scan.is_known("new3@example.org").await && !scan.is_known("b3@example.org").await);
+    assert!(scan.is_known("b7@example.org").await, "profiles outside the incremental run are not deleted");
+    let row = scan.row().await;
+    assert_eq!((row.scanned, row.changed, row.deleted, row.since), (1, 1, 0, Some(all.started_at - MINUTE * 15)));
     assert!(row.is_complete() && !row.is_failing() && row.is_reconcile);
-    assert_eq!((row.complete_at, row.drift), (all.complete_at, None));
-    assert_eq!(row.caught_up_at, Some(row.started_at));
-    let missed = "hookpoint_sync_missed_total{brand=\"demo\",source=\"omneo\",stream=\"profiles\"}";
+    assert_eq!((row.last_full_started_at, row.drift), (all.last_full_started_at, None));
+    assert_eq!(row.incremental_watermark, Some(row.started_at));
+    let missed = "hookpoint_sync_missed_changes_total{brand=\"demo\",source=\"omneo\",stream=\"profiles\"}";
     assert!(hookpoint::telemetry::metrics().render().contains(missed));
-    assert!(walk.walk_due(Source::Omneo, Line::Changes).await.is_empty(), "it was just done");
-    walk.stop().await;
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "it was just done");
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn everything_is_walked_as_often_as_before_and_its_drift_is_kept() {
-    let walk = Walk::with_profiles(30).await;
-    walk.change(3);
-    walk.world.remove(Thing::Profile, &id(7));
+    let scan = Traversal::with_profiles(30).await;
+    scan.change(3);
+    scan.world.remove(ObjectKind::Profile, &id(7));
     for _ in 0..3 {
-        walk.pass_time(SignedDuration::from_hours(8));
-        assert_eq!(walk.walk_due(Source::Omneo, Line::Changes).await.len(), 1);
+        scan.pass_time(SignedDuration::from_hours(8));
+        assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
     }
-    walk.pass_time(MINUTE);
-    assert!(walk.walk_due(Source::Omneo, Line::Changes).await.is_empty());
-    walk.change(4);
-    assert!(walk.walk_due(Source::Omneo, Line::Whole).await.len() >= 3, "two pages, and a look at who is gone");
-    assert!(!walk.is_known("b7@example.org").await && walk.is_known("new4@example.org").await);
-    let all = walk.row().await;
-    assert_eq!((all.since, all.complete_at, all.gone), (None, Some(all.started_at), 1));
+    scan.pass_time(MINUTE);
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty());
+    scan.change(4);
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.len() >= 3, "two pages, and a check for deletions");
+    assert!(!scan.is_known("b7@example.org").await && scan.is_known("new4@example.org").await);
+    let all = scan.row().await;
+    assert_eq!((all.since, all.last_full_started_at, all.deleted), (None, Some(all.started_at), 1));
     assert!((all.drift.unwrap() - 2.0 / 30.0).abs() < 0.001, "{:?}", all.drift);
-    walk.pass_time(MINUTE * 16);
-    assert_eq!(walk.walk_due(Source::Omneo, Line::Changes).await.len(), 1);
-    let row = walk.row().await;
-    assert_eq!((row.drift, row.complete_at), (all.drift, all.complete_at));
-    walk.stop().await;
+    scan.pass_time(MINUTE * 16);
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    let row = scan.row().await;
+    assert_eq!((row.drift, row.last_full_started_at), (all.drift, all.last_full_started_at));
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn what_should_be_known_of_everything_outlives_a_pass_of_what_changed() {
-    let walk = Walk::with_profiles(30).await;
-    (0..15).for_each(|n| drop(walk.world.remove(Thing::Profile, &id(n))));
-    walk.walk(Source::Omneo, "profiles").await;
-    walk.pass_time(MINUTE * 16);
-    assert_eq!(walk.walk_due(Source::Omneo, Line::Changes).await.len(), 1);
-    let row = walk.row().await;
-    assert!(row.since.is_some() && row.finding.contains("15 of 30") && row.remark.is_empty(), "{} {}", row.finding, row.remark);
-    walk.stop().await;
+    let scan = Traversal::with_profiles(30).await;
+    (0..15).for_each(|n| drop(scan.world.remove(ObjectKind::Profile, &id(n))));
+    scan.scan(Source::Omneo, "profiles").await;
+    scan.pass_time(MINUTE * 16);
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    let row = scan.row().await;
+    assert!(row.since.is_some() && row.last_full_result.contains("15 of 30") && row.note.is_empty(), "{} {}", row.last_full_result, row.note);
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn sources_that_cannot_tell_what_changed_are_not_asked_in_between() {
-    let walk = Walk::start(30).await;
-    walk.walk(Source::OmnioTap, "contacts").await;
-    walk.walk(Source::Omneo, "transactions").await;
-    walk.pass_time(SignedDuration::from_hours(23));
+    let scan = Traversal::start(30).await;
+    scan.scan(Source::OmnioTap, "contacts").await;
+    scan.scan(Source::Omneo, "transactions").await;
+    scan.pass_time(SignedDuration::from_hours(23));
     for source in [Source::OmnioTap, Source::Omneo] {
-        for line in [Line::Changes, Line::Whole] {
-            assert!(walk.walk_due(source, line).await.is_empty(), "{source} {line:?}");
+        for line in [ScheduleKind::Incremental, ScheduleKind::Full] {
+            assert!(scan.run_due_streams(source, line).await.is_empty(), "{source} {line:?}");
         }
     }
-    let rows = list_streams(walk.app.pool(), walk.app.brand.id()).await.unwrap();
-    assert!(rows.len() == 2 && rows.iter().all(|row| row.since.is_none() && !row.is_reconcile), "nor does a pass come to its end without asking");
-    walk.pass_time(SignedDuration::from_hours(2));
-    assert!(walk.walk_due(Source::OmnioTap, Line::Changes).await.is_empty());
-    assert_eq!(walk.walk_due(Source::OmnioTap, Line::Whole).await.len(), 2);
-    walk.stop().await;
+    let rows = list_streams(scan.app.pool(), scan.app.brand.id()).await.unwrap();
+    assert!(rows.len() == 2 && rows.iter().all(|row| row.since.is_none() && !row.is_reconcile), "a run does not end without a call");
+    scan.pass_time(SignedDuration::from_hours(2));
+    assert!(scan.run_due_streams(Source::OmnioTap, ScheduleKind::Incremental).await.is_empty());
+    assert_eq!(scan.run_due_streams(Source::OmnioTap, ScheduleKind::Full).await.len(), 2);
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn a_killed_pass_of_what_changed_goes_on_where_it_stood() {
-    let walk = Walk::with_profiles(90).await;
-    (0..90).for_each(|n| walk.change(n));
-    let since = walk.kill_in_the_middle().await;
-    let met: i64 = sqlx::query_scalar("select count(*) from sightings").fetch_one(walk.app.pool()).await.unwrap();
-    assert_eq!(met, 0, "nobody is looked for as gone, so nobody need be remembered");
-    assert!(walk.walk_due(Source::Omneo, Line::Changes).await.is_empty(), "its lease holds still");
-    walk.pass_time(SignedDuration::from_secs(61));
-    assert!(walk.walk_due(Source::Omneo, Line::Whole).await.is_empty());
-    assert!(walk.walk_due(Source::Omneo, Line::Changes).await.len() <= 4);
-    let row = walk.row().await;
-    assert!(row.is_complete() && row.since == Some(since) && row.walked == 90 && row.complete_at < Some(row.started_at));
-    assert!(walk.is_known("new0@example.org").await && walk.is_known("new89@example.org").await);
-    walk.stop().await;
+    let scan = Traversal::with_profiles(90).await;
+    (0..90).for_each(|n| scan.change(n));
+    let since = scan.kill_in_the_middle().await;
+    let met: i64 = sqlx::query_scalar("select count(*) from sync_seen_keys").fetch_one(scan.app.pool()).await.unwrap();
+    assert_eq!(met, 0, "an incremental run does not look for deletions, so it stores no seen keys");
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(), "its lease is still valid");
+    scan.pass_time(SignedDuration::from_secs(61));
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.is_empty());
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len() <= 4);
+    let row = scan.row().await;
+    assert!(row.is_complete() && row.since == Some(since) && row.scanned == 90 && row.last_full_started_at < Some(row.started_at));
+    assert!(scan.is_known("new0@example.org").await && scan.is_known("new89@example.org").await);
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_left() {
-    let walk = Walk::with_profiles(90).await;
-    (0..90).for_each(|n| walk.change(n));
-    walk.world.remove(Thing::Profile, &id(7));
-    walk.kill_in_the_middle().await;
-    walk.pass_time(SignedDuration::from_secs(61));
-    walk.systems.forget_arrivals();
-    let ended = walk.walker(Source::Omneo).walk(walk.stream(Source::Omneo, "profiles"), Pass::Whole, &|_| {}).await.unwrap();
-    let Ended::Complete { pass: Pass::Whole, progress, gone: 1, .. } = ended else { panic!("{ended:?}") };
-    assert_eq!((progress.walked, progress.news), (89, 0), "the rest was repaired by what was left");
-    // The four pages that were left, five of everything, and a look at who is gone.
-    assert!(walk.systems.arrivals(Source::Omneo).len() >= 9);
-    assert!(!walk.is_known("b7@example.org").await && walk.is_known("new89@example.org").await);
-    walk.stop().await;
+    let scan = Traversal::with_profiles(90).await;
+    (0..90).for_each(|n| scan.change(n));
+    scan.world.remove(ObjectKind::Profile, &id(7));
+    scan.kill_in_the_middle().await;
+    scan.pass_time(SignedDuration::from_secs(61));
+    scan.systems.clear_request_log();
+    let ended = scan.runner(Source::Omneo).scan(scan.stream(Source::Omneo, "profiles"), SyncMode::Full, &|_| {}).await.unwrap();
+    let RunEnd::Complete { pass: SyncMode::Full, progress, deleted: 1, .. } = ended else { panic!("{ended:?}") };
+    assert_eq!((progress.scanned, progress.changed), (89, 0), "the remaining pages repaired the rest");
+    // The remaining four pages, five pages of the full run, and a check for deletions.
+    assert!(scan.systems.arrivals(Source::Omneo).len() >= 9);
+    assert!(!scan.is_known("b7@example.org").await && scan.is_known("new89@example.org").await);
+    scan.stop().await;
 }
 
 #[tokio::test]
 async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
-    let walk = Walk::with_profiles(90).await;
-    let all = walk.row().await;
-    (0..90).for_each(|n| walk.change(n));
-    walk.kill_in_the_middle().await;
-    walk.pass_time(SignedDuration::from_secs(61));
-    assert_eq!(cancel_streams(walk.app.pool(), walk.app.brand.id(), None, None, walk.app.clock.now()).await.unwrap(), 1);
-    assert!(walk.walk_due(Source::Omneo, Line::Changes).await.is_empty() && !walk.row().await.is_failing());
-    walk.pass_time(MINUTE * 16);
-    walk.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Status(404)));
-    assert_eq!(walk.walk_due(Source::Omneo, Line::Changes).await.len(), 1);
-    walk.systems.clear_faults();
-    let row = walk.row().await;
-    assert!(row.is_failing() && !row.is_complete() && row.since.is_some() && !row.remark.is_empty());
-    assert_eq!((row.caught_up_at, row.complete_at), (all.caught_up_at, all.complete_at), "the next one asks from there again");
-    walk.pass_time(MINUTE * 16);
-    assert_eq!(walk.walk_due(Source::Omneo, Line::Changes).await.len(), 5);
-    assert!(walk.is_known("new89@example.org").await && !walk.row().await.is_failing());
-    walk.stop().await;
+    let scan = Traversal::with_profiles(90).await;
+    let all = scan.row().await;
+    (0..90).for_each(|n| scan.change(n));
+    scan.kill_in_the_middle().await;
+    scan.pass_time(SignedDuration::from_secs(61));
+    assert_eq!(cancel_streams(scan.app.pool(), scan.app.brand.id(), None, None, scan.app.clock.now()).await.unwrap(), 1);
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty() && !scan.row().await.is_failing());
+    scan.pass_time(MINUTE * 16);
+    scan.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Status(404)));
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    scan.systems.clear_faults();
+    let row = scan.row().await;
+    assert!(row.is_failing() && !row.is_complete() && row.since.is_some() && !row.note.is_empty());
+    assert_eq!(
+        (row.incremental_watermark, row.last_full_started_at),
+        (all.incremental_watermark, all.last_full_started_at),
+        "the next run starts at the same time again"
+    );
+    scan.pass_time(MINUTE * 16);
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 5);
+    assert!(scan.is_known("new89@example.org").await && !scan.row().await.is_failing());
+    scan.stop().await;
 }

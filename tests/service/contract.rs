@@ -19,7 +19,7 @@ async fn every_documented_form_finds_the_customer() {
         format!("{PHONE}&key={KEY}"),
         format!("key={KEY}&primaryID={id}"),
         format!("key={KEY}&primaryID=NL-2026-00042"),
-        // What is lenient on purpose: a forgotten plus, other spellings of the mailbox, parameters that nobody documented.
+        // Intended leniency: a missing plus, other spellings of the mailbox, undocumented parameters.
         format!("key={KEY}&channelAddressType=phoneNumber&address=+31612312311"),
         format!("key={KEY}&channelAddressType=phoneNumber&address=%2031612312311"),
         format!("key={KEY}&channelAddressType=email&address=Thomas%40EXAMPLE.org"),
@@ -33,7 +33,7 @@ async fn every_documented_form_finds_the_customer() {
         assert_eq!(response.header("cache-control"), Some("no-store"));
         assert_eq!(serde_json::from_str::<Vec<Value>>(&response.body).unwrap(), expected, "{query}");
         let again = app.ask(&query).await;
-        assert_eq!(again.body, response.body, "the remembered answer has the same bytes");
+        assert_eq!(again.body, response.body, "the cached answer has the same bytes");
     }
     app.stop().await;
 }
@@ -143,7 +143,7 @@ fn assert_is_problem(response: &crate::support::Response, query: &str) {
     assert_eq!(body["type"], format!("/problems/{}", response.code()));
     assert_eq!(body["request_id"].as_str(), response.header("x-request-id"));
     assert!(response.header("x-request-id").is_some_and(|id| id.len() == 36));
-    // Nothing of what was sent comes back.
+    // The response contains nothing of the request.
     for value in query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value).filter(|value| value.len() > 4) {
         let decoded = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
         let known_word = ["email", "phoneNumber"].contains(&value);
@@ -182,7 +182,7 @@ async fn unknown_paths_are_not_found_and_every_problem_has_a_page() {
         assert_is_problem(&response, "");
         assert!(!response.body.contains("canary"));
     }
-    for problem in hookpoint::problem::Problem::ALL {
+    for problem in hookpoint::http::problem::Problem::ALL {
         let page = app.send("GET", &format!("/problems/{}", problem.code()), &[]).await;
         assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
         assert!(page.body.contains(problem.title()));
@@ -198,7 +198,7 @@ async fn the_response_has_exactly_the_documented_shape() {
     let app = TestApp::demo().await;
     let text = app.ask(&format!("key={KEY}&{EMAIL}")).await.body;
     let customers: Vec<Value> = serde_json::from_str(&text).unwrap();
-    // serde_json sorts keys, so their order is looked for in the text.
+    // serde_json sorts keys, so the order is checked in the text.
     let order = ["\"addresses\":", "\"customerFirstname\":", "\"customerID\":", "\"customerLastname\":", "\"customFields\":", "\"timeline\":"];
     let places: Vec<usize> = order.iter().map(|key| text.find(key).unwrap()).collect();
     assert!(places.is_sorted());

@@ -1,19 +1,19 @@
-//! Who was erased is gone, everywhere and for good; everybody else is as before.
+//! An erased person is removed everywhere and permanently. All other people are unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hookpoint::brand::Brand;
-use hookpoint::collect::apply::apply;
-use hookpoint::collect::erasure::file::LedgerFile;
-use hookpoint::collect::erasure::mentions::mentions_erased;
-use hookpoint::collect::erasure::person::{Receipt, Whom, enter, erase, unerase};
-use hookpoint::collect::erasure::reconcile::{adopt_keys, reconcile};
-use hookpoint::collect::export::export;
-use hookpoint::customer::event::EventKey;
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::{Change, RecordKey, SourceMerge};
-use hookpoint::customer::versions::{Scope, Update};
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge};
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::erasure::body_scan::mentions_erased;
+use hookpoint::erasure::erase::{ErasureTarget, Receipt, add_suppressions, erase, revoke_erasure};
+use hookpoint::erasure::export::export;
+use hookpoint::erasure::reconcile::{adopt_keys, reconcile};
+use hookpoint::erasure::suppression_file::SuppressionFile;
+use hookpoint::ingest::apply::apply;
 use hookpoint::sources::Delivery;
 use hookpoint::storage::pool::Pool;
 use jiff::{Timestamp, ToSpan};
@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::apply::{assert_same, dump};
 use crate::generator::Dice;
 use crate::privacy::forms::Wanted;
-use crate::support::{KEY, Options, TestApp, ledger_of, logs, now, server, story_changes, until_used_by};
+use crate::support::{KEY, Options, TestApp, logs, now, server, story_changes, suppression_file_of, until_used_by};
 
 const EMAIL: &str = "erasmina.kwikstaart@example.org";
 const PHONE: &str = "+31655500091";
@@ -32,7 +32,7 @@ const SHARED_PHONE: &str = "+31655500092";
 const SHARED_MAILBOX: &str = "nest.kwikstaart@example.org";
 const PARTNER: &str = "bertolf@example.net";
 
-/// Whatever says who it was.
+/// Texts that identify the person.
 const STRINGS: [&str; 10] = [
     EMAIL,
     "655500091",
@@ -69,7 +69,7 @@ fn merge(loser: &str, winner: &str) -> Change {
     Change::Merge(SourceMerge { loser: key(loser), winner: key(winner), at: at(3) })
 }
 
-/// One of a couple, in three systems.
+/// One person of a couple, in three systems.
 fn person() -> Vec<Change> {
     vec![
         record(
@@ -95,7 +95,7 @@ fn person() -> Vec<Change> {
     ]
 }
 
-/// The other half.
+/// The partner.
 fn partner() -> Vec<Change> {
     let fields = [
         ("name.first", "Bertolf"),
@@ -114,7 +114,7 @@ async fn app() -> TestApp {
     filled(TestApp::start().await).await
 }
 
-/// What waits in its inbox is left to the test.
+/// The test applies the inbox itself.
 async fn app_without_workers() -> TestApp {
     let replace = vec![("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned())];
     filled(TestApp::start_with(Options { replace, ..Options::default() }).await).await
@@ -124,12 +124,12 @@ async fn filled(app: TestApp) -> TestApp {
     app.apply(story_changes(&app.brand)).await;
     app.apply(person()).await;
     app.apply(partner()).await;
-    app.heard().await;
+    app.wait_until_current().await;
     app
 }
 
-fn file(app: &TestApp) -> LedgerFile {
-    LedgerFile::new(ledger_of(&app.database))
+fn file(app: &TestApp) -> SuppressionFile {
+    SuppressionFile::new(suppression_file_of(&app.database))
 }
 
 fn contact() -> BTreeSet<RecordKey> {
@@ -140,7 +140,7 @@ async fn erase_person(app: &TestApp) -> Receipt {
     erase(app.pool(), &app.brand, &file(app), (&contact(), now()), &mut |_| ()).await.unwrap()
 }
 
-/// Every value of every table, bytes as the text that they may be.
+/// Every value of every table. Bytes are shown as text if possible.
 async fn everything(pool: &Pool) -> String {
     let columns: Vec<(String, String, String)> = sqlx::query_as(
         "select table_name::text, column_name::text, data_type::text from information_schema.columns where table_schema = current_schema()",
@@ -160,11 +160,11 @@ async fn everything(pool: &Pool) -> String {
     text
 }
 
-/// Nobody can tell from anything that is left who it was.
+/// Asserts that no remaining data identifies the person.
 async fn assert_nothing_is_left(app: &TestApp, why: &str) {
     let wanted = Wanted::new(&STRINGS);
     assert_eq!(wanted.find(&everything(app.pool()).await), None, "{why}: in the database");
-    assert_eq!(wanted.find(&std::fs::read_to_string(ledger_of(&app.database)).unwrap()), None, "{why}: in the ledger's file");
+    assert_eq!(wanted.find(&std::fs::read_to_string(suppression_file_of(&app.database)).unwrap()), None, "{why}: in the suppression file");
     assert_eq!(wanted.find(&logs().text()), None, "{why}: in the log");
     assert_eq!(wanted.find(&hookpoint::telemetry::metrics().render()), None, "{why}: in the metrics");
 }
@@ -200,10 +200,10 @@ async fn an_erased_person_is_gone_within_a_second_on_a_replica_that_remembered()
     replica.until_within(1, &query, |response| response.body == "[]").await;
     assert_eq!((receipt.counts.records, receipt.counts.events, receipt.counts.deliveries), (3, 1, 0));
     assert!(receipt.entries >= 10, "{}", receipt.entries);
-    app.heard().await;
+    app.wait_until_current().await;
     assert_nobody_is_found(&app).await;
     assert_nothing_is_left(&app, "erased").await;
-    // Everybody else is as if the person had never been.
+    // All other people are as if the person had never existed.
     assert_eq!(app.by_email(PARTNER).await, partner);
     assert_eq!(app.by_phone(SHARED_PHONE).await, partner);
     assert_eq!(app.by_email(SHARED_MAILBOX).await, partner);
@@ -215,7 +215,7 @@ async fn an_erased_person_is_gone_within_a_second_on_a_replica_that_remembered()
 
 #[tokio::test]
 async fn somebody_in_a_component_above_the_cap_is_erased_as_cleanly() {
-    // Eight records hang together by phone, four of them without.
+    // Eight records are connected by phone; without phones, four of them are.
     let cap = ("[brands.demo.sources.omniotap]", "[brands.demo.identity]\ncomponent_cap = 6\n\n[brands.demo.sources.omniotap]".to_owned());
     let options = || Options { replace: vec![cap.clone()], ..Options::default() };
     let (app, others) = (TestApp::start_with(options()).await, TestApp::start_with(options()).await);
@@ -229,7 +229,7 @@ async fn somebody_in_a_component_above_the_cap_is_erased_as_cleanly() {
     app.apply(person()).await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
     erase_person(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_nobody_is_found(&app).await;
     assert_nothing_is_left(&app, "above the cap").await;
     assert_same_facts(&others, &app, "above the cap").await;
@@ -237,10 +237,10 @@ async fn somebody_in_a_component_above_the_cap_is_erased_as_cleanly() {
     app.stop().await;
 }
 
-/// Two brands hold the same, whatever their ledgers do.
+/// Two brands have the same facts, regardless of their suppression lists.
 async fn assert_same_facts(expected: &TestApp, found: &TestApp, why: &str) {
     let (mut expected, mut found) = (dump(expected.pool(), expected.brand.id()).await, dump(found.pool(), found.brand.id()).await);
-    for ledger in ["erasures", "erased"] {
+    for ledger in ["erasures", "suppression_hashes"] {
         expected.remove(ledger);
         found.remove(ledger);
     }
@@ -258,13 +258,14 @@ async fn whatever_comes_in_later_about_an_erased_person_is_dropped() {
     let keys = person().iter().flat_map(Change::keys).collect::<BTreeSet<_>>();
     assert_eq!(applied.erased, keys);
     assert_same(&before, &dump(app.pool(), app.brand.id()).await, "said again");
-    // A new record with an address that only the person had; later it says something without one.
+    // A new record with an address that only the person had. A later update of it has no address.
     let new = RecordKey::new(SourceKind::SyncarooMember, "erase-member").unwrap();
     for fields in [&[("phone.mobile", "06 555 000 91"), ("name.first", "E.")][..], &[("name.last", "Kwikstaart")], &[("attribute.tier", "gold")]] {
         let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::SyncarooMember, "erase-member", 7, fields)]).await.unwrap();
         assert_eq!((applied.changed, applied.erased), (0, [new.to_string()].into()));
     }
-    // One with an address that both had, under the person's name; events and merges of what was dropped; what refers to it.
+    // A record with a shared address and the person's name; events and merges of the dropped record; records that refer
+    // to it.
     let named = [("name.first", "Erasmina"), ("name.last", "Kwikstaart"), ("phone.main", SHARED_PHONE)];
     for dropped in [
         record(SourceKind::OmniLabParticipant, "erase-participant", 8, &named),
@@ -278,7 +279,7 @@ async fn whatever_comes_in_later_about_an_erased_person_is_dropped() {
         let applied = apply(app.pool(), &app.brand, vec![dropped]).await.unwrap();
         assert!(applied.changed == 0 && !applied.erased.is_empty() && applied.erased.iter().all(|key| keys.contains(key)), "{keys:?}");
     }
-    // What was here without a name or address until it says whose it is goes whole.
+    // A record without a name or address is removed completely once it shows that it is the person's.
     app.apply(vec![
         record(SourceKind::SyncarooMember, "erase-quiet", 1, &[("attribute.tier", "gold")]),
         ticket("erase-ticket-0009", "syncaroo.member:erase-quiet", "EV-2026-0009"),
@@ -287,23 +288,23 @@ async fn whatever_comes_in_later_about_an_erased_person_is_dropped() {
     let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::SyncarooMember, "erase-quiet", 2, &[("email.main", EMAIL)])]).await.unwrap();
     assert_eq!(applied.erased, ["syncaroo.member:erase-quiet".to_owned()].into());
     let (mut before, mut after) = (before, dump(app.pool(), app.brand.id()).await);
-    assert!(after["erased"].len() > before["erased"].len(), "the ledger learns");
-    for ledger in ["erasures", "erased"] {
+    assert!(after["suppression_hashes"].len() > before["suppression_hashes"].len(), "the suppression list is extended");
+    for ledger in ["erasures", "suppression_hashes"] {
         before.remove(ledger);
         after.remove(ledger);
     }
     assert_same(&before, &after, "all of that");
-    // The other half goes on, with what both had and in new places.
+    // The partner continues, with the shared values and in new systems.
     let bertolf = [("name.first", "Bertolf"), ("name.last", "Kwikstaart"), ("phone.main", SHARED_PHONE), ("email.main", PARTNER)];
     let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::OmneoProfile, "partner-profile", 8, &bertolf)]).await.unwrap();
     assert_eq!((applied.changed, applied.erased.len()), (1, 0));
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(app.by_phone(SHARED_PHONE).await[0]["customerID"], "partner-profile");
     assert_nothing_is_left(&app, "later").await;
     app.stop().await;
 }
 
-/// A body as the CRM sends it.
+/// A body in the CRM's format.
 #[tokio::test]
 async fn a_namesake_on_the_same_phone_stays_as_he_was() {
     let app = app().await;
@@ -314,14 +315,14 @@ async fn a_namesake_on_the_same_phone_stays_as_he_was() {
     let son = [profile("son-profile-0001", "jan.zoon@example.net"), ticket("son-ticket-0001", "omneo.profile:son-profile-0001", "EV-2026-0009")];
     app.apply(vec![profile("father-profile-0001", "jan.vader@example.net")]).await;
     app.apply(son.to_vec()).await;
-    app.heard().await;
+    app.wait_until_current().await;
     let before = app.by_email("jan.zoon@example.net").await;
     let father = [RecordKey::new(SourceKind::OmneoProfile, "father-profile-0001").unwrap()].into();
     let delivery = |id: &str, email: &str| json!({"id": id, "email": email, "firstName": "Jan", "lastName": "Naamgenoot", "phone": "+31612399999", "updatedAt": "2026-11-20T10:00:00Z"});
     insert_delivery(&app, "done", &body("contact", &delivery("son-contact-0001", "jan.zoon@example.net"))).await;
     erase(app.pool(), &app.brand, &file(&app), (&father, app.clock.now()), &mut |_| ()).await.unwrap();
     app.apply(son.to_vec()).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(app.by_email("jan.zoon@example.net").await, before);
     assert_eq!(app.by_phone("+31612399999").await, before);
     assert!(app.by_email("jan.vader@example.net").await.is_empty());
@@ -335,7 +336,7 @@ async fn a_number_that_becomes_somebody_elses_is_theirs() {
     erase_person(&app).await;
     let nina = [("name.first", "Nina"), ("name.last", "Nieuw"), ("email.main", "nina@example.net"), ("phone.main", PHONE)];
     app.apply(vec![record(SourceKind::OmneoProfile, "nina-profile-0001", 9, &nina)]).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(app.by_phone(PHONE).await[0]["customerFirstname"], "Nina");
     app.stop().await;
 }
@@ -351,7 +352,7 @@ fn body(entity: &str, data: &Value) -> Vec<u8> {
 async fn insert_delivery(app: &TestApp, state: &str, body: &[u8]) -> Uuid {
     let id = Uuid::now_v7();
     sqlx::query(
-        "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, urgency, state, due_at, finished_at)
+        "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, state, due_at, finished_at)
         values ($1, $2, 'omniotap', 'contact.updated', '{}', $3, $4, 1, $5, $4, case when $5 <> 'pending' then $4 end)",
     )
     .bind(app.brand.id())
@@ -416,7 +417,7 @@ async fn deliveries_in_every_state_go_and_those_of_others_stay() {
     app.stop().await;
 }
 
-/// A copy of an application's database, while nobody uses it.
+/// A copy of an application's database, while nothing uses it.
 async fn back_up(database: &str) -> String {
     until_used_by(0, database).await;
     let (server, copy) = (server().await, format!("backup_{}", Uuid::new_v4().simple()));
@@ -439,24 +440,24 @@ async fn a_restored_backup_of_yesterday_does_not_bring_anybody_back() {
     app.stop().await;
     let yesterday = back_up(&database).await;
     let app = TestApp::start_with(Options { place: Some((place.clone(), database.clone())), ..Options::default() }).await;
-    // The source deletes one of the records today, so that the ledger doesn't name it.
+    // The source deletes one of the records today, so the suppression list does not contain it.
     let gone = Update { at: at(60), received_at: at(60), scope: Scope::Deletion, fields: BTreeMap::new() };
     app.apply(vec![Change::Record { key: RecordKey::new(SourceKind::OmneoProfile, "erase-profile-0002").unwrap(), update: gone }]).await;
     erase_person(&app).await;
     app.stop().await;
-    std::fs::copy(ledger_of(&database), ledger_of(&yesterday)).unwrap();
+    std::fs::copy(suppression_file_of(&database), suppression_file_of(&yesterday)).unwrap();
     let restored = (place_of(&database, &place, &yesterday), yesterday.clone());
-    let app = TestApp::start_with_open_door(Options { place: Some(restored), ..Options::default() }).await;
+    let app = TestApp::start_without_warm_up(Options { place: Some(restored), ..Options::default() }).await;
     assert_nobody_is_found(&app).await;
     assert_nothing_is_left(&app, "restored").await;
     assert_eq!(app.by_email(PARTNER).await.len(), 1);
-    // A database that is restored under a running service heals as well.
+    // A database that is restored while the service runs is repaired as well.
     sqlx::raw_sql("delete from erasures").execute(app.pool()).await.unwrap();
     app.apply(person()).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 1);
-    app.heard().await;
+    app.wait_until_current().await;
     assert_nobody_is_found(&app).await;
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0, "there is nothing left to do");
     app.stop().await;
@@ -466,13 +467,13 @@ async fn a_restored_backup_of_yesterday_does_not_bring_anybody_back() {
 async fn an_erasure_that_was_killed_after_the_ledger_is_finished_by_the_next_start() {
     let app = app().await;
     insert_delivery(&app, "pending", &body("contact", &json!({"id": "erase-contact-0001", "firstName": "Erasmina"}))).await;
-    enter(app.pool(), &app.brand, &file(&app), &contact(), now()).await.unwrap();
+    add_suppressions(app.pool(), &app.brand, &file(&app), &contact(), now()).await.unwrap();
     assert_eq!(app.by_email(EMAIL).await.len(), 1, "nothing is deleted yet");
     let applied = apply(app.pool(), &app.brand, vec![record(SourceKind::OmnioTapContact, "erase-contact-0001", 9, &[("name.last", "X")])]).await;
-    assert_eq!(applied.unwrap().erased.len(), 1, "from the ledger on, nobody writes what was read before");
+    assert_eq!(applied.unwrap().erased.len(), 1, "after the suppression is stored, no writer may use data that it read before");
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
-    let app = TestApp::start_with_open_door(Options { place: Some(place), ..Options::default() }).await;
+    let app = TestApp::start_without_warm_up(Options { place: Some(place), ..Options::default() }).await;
     assert_nobody_is_found(&app).await;
     assert_nothing_is_left(&app, "finished").await;
     let (open,): (i64,) = sqlx::query_as("select count(*) from erasures where completed_at is null").fetch_one(app.pool()).await.unwrap();
@@ -484,7 +485,7 @@ async fn an_erasure_that_was_killed_after_the_ledger_is_finished_by_the_next_sta
 async fn a_file_that_cannot_be_written_erases_nobody() {
     let app = app().await;
     let before = dump(app.pool(), app.brand.id()).await;
-    let nowhere = LedgerFile::new(Path::new("/proc/nowhere/ledger.jsonl").to_owned());
+    let nowhere = SuppressionFile::new(Path::new("/proc/nowhere/ledger.jsonl").to_owned());
     assert!(erase(app.pool(), &app.brand, &nowhere, (&contact(), now()), &mut |_| ()).await.is_err());
     assert_same(&before, &dump(app.pool(), app.brand.id()).await, "nothing happened");
     app.stop().await;
@@ -494,18 +495,18 @@ async fn a_file_that_cannot_be_written_erases_nobody() {
 async fn an_erasure_that_is_taken_back_lets_later_deliveries_count() {
     let app = app().await;
     erase_person(&app).await;
-    let email = hookpoint::customer::email::Email::parse(EMAIL).unwrap();
-    assert_eq!(unerase(app.pool(), &app.brand, &file(&app), &Whom::Address(email.into()), now()).await.unwrap(), 1);
-    assert_eq!(unerase(app.pool(), &app.brand, &file(&app), &Whom::Id("erase-contact-0001".to_owned()), now()).await.unwrap(), 0);
+    let email = hookpoint::customer::model::email::Email::parse(EMAIL).unwrap();
+    assert_eq!(revoke_erasure(app.pool(), &app.brand, &file(&app), &ErasureTarget::Address(email.into()), now()).await.unwrap(), 1);
+    assert_eq!(revoke_erasure(app.pool(), &app.brand, &file(&app), &ErasureTarget::Id("erase-contact-0001".to_owned()), now()).await.unwrap(), 0);
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0);
     app.apply(person()).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
-    // Also for a database that still believes in the erasure.
+    // Also for a database that still contains the erasure.
     sqlx::raw_sql("update erasures set unerased_at = null, completed_at = null").execute(app.pool()).await.unwrap();
     assert_eq!(reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(), 0);
-    app.heard().await;
-    assert_eq!(app.by_email(EMAIL).await.len(), 1, "taken back once is taken back for ever");
+    app.wait_until_current().await;
+    assert_eq!(app.by_email(EMAIL).await.len(), 1, "a revoked erasure stays revoked");
     app.stop().await;
 }
 
@@ -514,15 +515,15 @@ async fn a_database_that_was_made_anew_knows_its_erased_again() {
     let app = app().await;
     erase_person(&app).await;
     let fresh = TestApp::start().await;
-    std::fs::copy(ledger_of(&app.database), ledger_of(&fresh.database)).unwrap();
+    std::fs::copy(suppression_file_of(&app.database), suppression_file_of(&fresh.database)).unwrap();
     let place = (fresh.place.clone(), fresh.database.clone());
     fresh.stop().await;
     let fresh = TestApp::start_with(Options { place: Some(place), ..Options::default() }).await;
-    assert_eq!(fresh.brand.row.ledger_key, app.brand.row.ledger_key);
+    assert_eq!(fresh.brand.row.suppression_key, app.brand.row.suppression_key);
     assert_ne!(fresh.brand.row.secret, app.brand.row.secret);
     let applied = apply(fresh.pool(), &fresh.brand, person()).await.unwrap();
     assert_eq!((applied.changed, applied.erased.len()), (0, 5));
-    // One that has a ledger of its own keeps its key, and the file is not mixed with it.
+    // A database with its own suppression list keeps its key, and the file is not merged into it.
     let other = self::app().await;
     erase_person(&other).await;
     adopt_keys(other.pool(), &file(&app), &["demo"]).await.unwrap();
@@ -553,45 +554,46 @@ async fn an_export_gives_everything_and_nothing_of_others() {
     }
     let count = |section: &str| everything[section].as_array().unwrap().len();
     assert_eq!(
-        ["customers", "records", "events", "source_merges", "decisions", "reviews", "deliveries"].map(count),
+        ["customers", "records", "events", "source_merges", "decisions", "match_reviews", "deliveries"].map(count),
         [1, 3, 1, 1, 1, 2, 1],
         "{everything:#}"
     );
     assert_eq!(everything["deliveries"][0]["id"], own.to_string());
     assert_eq!(everything["deliveries"][0]["body"]["data"]["firstName"], "Erasmina");
     assert!(!text.contains("Bertolf") && !text.contains(PARTNER));
-    // What a person decided goes with the person.
+    // Decisions about the person are removed as well.
     erase_person(&app).await;
     assert_nothing_is_left(&app, "erased with a decision").await;
     app.stop().await;
 }
 
-/// Much about the person and the other half, every record of the person with the address that only the person has.
-fn world(dice: &mut Dice) -> Vec<Change> {
+/// Random changes about the person and the partner. Every record of the person has the address that only the person
+/// has.
+fn world(rng: &mut Dice) -> Vec<Change> {
     let mut changes = Vec::new();
-    // Of a unique kind, two records would be two people.
+    // Two records of a unique kind would be two people.
     let kinds = &SourceKind::ALL[1..];
     for n in 0..14_i64 {
-        let kind = *dice.pick(kinds);
-        let id = format!("own-{}", dice.roll(4));
-        let phone = *dice.pick(&[PHONE, SHARED_PHONE]);
+        let kind = *rng.pick(kinds);
+        let id = format!("own-{}", rng.roll(4));
+        let phone = *rng.pick(&[PHONE, SHARED_PHONE]);
         let fields = [("name.first", "Erasmina"), ("name.last", "Kwikstaart"), ("email.main", EMAIL), ("phone.main", phone)];
-        changes.push(record(kind, &id, n, &fields[dice.roll(2)..]));
+        changes.push(record(kind, &id, n, &fields[rng.roll(2)..]));
         changes.push(ticket(&format!("t{n}"), &format!("{kind}:{id}"), &format!("N{n}")));
-        let kind = *dice.pick(kinds);
-        let id = format!("other-{}", dice.roll(4));
-        let (first, email) = *dice.pick(&[("Bertolf", PARTNER), ("Bertolf", SHARED_MAILBOX), ("Jan", "jan@example.org")]);
+        let kind = *rng.pick(kinds);
+        let id = format!("other-{}", rng.roll(4));
+        let (first, email) = *rng.pick(&[("Bertolf", PARTNER), ("Bertolf", SHARED_MAILBOX), ("Jan", "jan@example.org")]);
         changes.push(record(kind, &id, n, &[("name.first", first), ("email.main", email), ("phone.main", SHARED_PHONE)]));
         changes.push(ticket(&format!("o{n}"), &format!("{kind}:{id}"), &format!("M{n}")));
     }
     changes.extend([merge("own-8", "own-9"), merge("own-9", "erase-profile-0002"), merge("other-0", "other-1")]);
-    dice.shuffled(changes)
+    rng.shuffled(changes)
 }
 
-async fn apply_all(pool: &Pool, brand: &Brand, changes: &[Change], dice: &mut Dice) {
+async fn apply_all(pool: &Pool, brand: &Brand, changes: &[Change], rng: &mut Dice) {
     let mut rest = changes;
     while !rest.is_empty() {
-        let (batch, later) = rest.split_at((1 + dice.roll(5)).min(rest.len()));
+        let (batch, later) = rest.split_at((1 + rng.roll(5)).min(rest.len()));
         apply(pool, brand, batch.to_vec()).await.unwrap();
         rest = later;
     }
@@ -600,19 +602,19 @@ async fn apply_all(pool: &Pool, brand: &Brand, changes: &[Change], dice: &mut Di
 #[tokio::test]
 async fn erasing_in_the_middle_of_any_order_ends_as_erasing_at_the_end() {
     for seed in 0..4 {
-        let mut dice = Dice(seed);
-        let changes = world(&mut dice);
+        let mut rng = Dice(seed);
+        let changes = world(&mut rng);
         let [middle, end] = [TestApp::start().await, TestApp::start().await];
-        // Both are known by then: an address of one cannot be known to be another's as well.
+        // Both are stored by then: an address of one cannot become known as the other's as well.
         let known = [person(), partner()].concat();
         for app in [&middle, &end] {
             app.apply(known.clone()).await;
         }
-        let (before, after) = changes.split_at(dice.roll(changes.len()));
-        apply_all(middle.pool(), &middle.brand, before, &mut dice).await;
+        let (before, after) = changes.split_at(rng.roll(changes.len()));
+        apply_all(middle.pool(), &middle.brand, before, &mut rng).await;
         erase_person(&middle).await;
-        apply_all(middle.pool(), &middle.brand, after, &mut dice).await;
-        apply_all(end.pool(), &end.brand, &changes, &mut dice).await;
+        apply_all(middle.pool(), &middle.brand, after, &mut rng).await;
+        apply_all(end.pool(), &end.brand, &changes, &mut rng).await;
         assert_eq!(end.by_email(EMAIL).await.len(), 1, "seed {seed}: the person is one customer");
         erase_person(&end).await;
         assert_same_facts(&end, &middle, &format!("seed {seed}, after {} of {} changes", before.len(), changes.len())).await;

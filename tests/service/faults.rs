@@ -1,4 +1,4 @@
-//! When the store is away or slow.
+//! Behaviour while Postgres is unavailable or slow.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::{KEY, Options, TestApp, server, story_changes};
 const KNOWN: &str = "channelAddressType=email&address=thomas%40example.org";
 const COLD: &str = "channelAddressType=email&address=noor%40example.org";
 
-/// Throws every connection out of an application's database and keeps new ones out.
+/// Closes all connections to an application's database and prevents new ones.
 pub async fn cut(app: &TestApp) {
     let server = server().await;
     let name = &app.database;
@@ -27,7 +27,7 @@ async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_h
     let usual = Options { replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 800".to_owned())], ..Options::default() };
     let app = TestApp::start_with(usual).await;
     app.apply(story_changes(&app.brand)).await;
-    app.heard().await;
+    app.wait_until_current().await;
     let known = app.ask(&format!("key={KEY}&{KNOWN}")).await;
     assert_eq!(known.status, 200);
     cut(&app).await;
@@ -35,14 +35,14 @@ async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_h
         let cold = app.ask(&format!("key={KEY}&{COLD}")).await;
         assert_eq!((cold.status, cold.code().as_str()), (500, "lookup-failed"));
         let hot = app.ask(&format!("key={KEY}&{KNOWN}")).await;
-        assert_eq!((hot.status, &hot.body), (200, &known.body), "old is better than nothing");
+        assert_eq!((hot.status, &hot.body), (200, &known.body), "an expired answer is better than none");
     }
-    assert_eq!(app.ask(&format!("key=wrong&{COLD}")).await.status, 401, "keys are known without the store");
+    assert_eq!(app.ask(&format!("key=wrong&{COLD}")).await.status, 401, "keys are cached");
     let ready = app.send("GET", "/health/ready", &[]).await;
     assert!(ready.status == 200 && ready.body.contains("\"degraded\":true"), "{}", ready.body);
     restore(&app).await;
     app.until(&format!("key={KEY}&{COLD}"), |response| response.status == 200 && response.body.contains("Noor")).await;
-    // Changes are heard again a moment later.
+    // The change listener is connected again a moment later.
     for _ in 0..400 {
         if app.send("GET", "/health/ready", &[]).await.body.contains("\"degraded\":false") {
             break;
@@ -65,7 +65,7 @@ async fn a_slow_store_is_given_up_at_the_deadline_and_cannot_pile_up_requests() 
     let started = std::time::Instant::now();
     let queries: Vec<String> = (0..12).map(|n| format!("key={KEY}&channelAddressType=phoneNumber&address=%2B316000000{n:02}")).collect();
     let responses = futures_util::future::join_all(queries.iter().map(|query| app.ask(query))).await;
-    assert!(started.elapsed() < Duration::from_secs(5), "a hung store holds nobody up");
+    assert!(started.elapsed() < Duration::from_secs(5), "a hanging Postgres delays no cached answer");
     let failed = responses.iter().filter(|response| response.status == 500).count();
     let refused: Vec<_> = responses.iter().filter(|response| response.status == 503).collect();
     assert_eq!(failed + refused.len(), 12);
@@ -102,7 +102,7 @@ async fn equal_questions_at_the_same_time_are_asked_once() {
     let query = format!("key={KEY}&{COLD}");
     let all = futures_util::future::join_all((0..8).map(|_| app.ask(&query)));
     let release = async {
-        assert!(asked(1).await, "one question waits in Postgres for eight that ask it");
+        assert!(asked(1).await, "one query in Postgres serves eight identical lookups");
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert!(asked(1).await);
         lock.rollback().await.unwrap();
@@ -123,7 +123,7 @@ async fn a_head_that_never_ends_does_not_keep_its_connection() {
     connection.write_all(b"GET / HTTP/1.1\r\nx-a: ").await.unwrap();
     let closed = async {
         loop {
-            // A byte now and then, so that something comes all the time.
+            // One byte at a time, so that the connection is never idle for long.
             if connection.write_all(b"a").await.is_err() {
                 return;
             }

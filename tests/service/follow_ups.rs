@@ -1,29 +1,29 @@
-//! What webhooks only hint at is asked, once, however long it takes, and shown.
+//! Follow-up calls: data that a webhook only refers to is fetched once, however long it takes, and shown.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookpoint::account::{Account, Accounts, Class};
-use hookpoint::background::Background;
 use hookpoint::clock::Clock;
-use hookpoint::collect::erasure::file::LedgerFile;
-use hookpoint::collect::erasure::person::erase;
-use hookpoint::collect::follow_up::FollowUps;
-use hookpoint::collect::reply::take_in;
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::RecordKey;
-use hookpoint::demo::systems::{CLIENT_ID, Fault, Part, Systems, Terms, Thing, World};
-use hookpoint::demo::vendor::Secrets;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::demo::systems::{CLIENT_ID, Fault, ObjectKind, Part, SystemOptions, Systems, World};
+use hookpoint::demo::webhook_signer::Secrets;
+use hookpoint::erasure::erase::erase;
+use hookpoint::erasure::suppression_file::SuppressionFile;
+use hookpoint::ingest::apply_reply::apply_reply;
+use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
-use hookpoint::sources::api::Ask;
+use hookpoint::sources::api::ApiRequest;
+use hookpoint::storage::delivery_queue::Claim;
 use hookpoint::storage::follow_ups::{FollowUpCounts, Outcome, claim_follow_ups, count_follow_ups, finish_follow_up};
-use hookpoint::storage::inbox::Claim;
+use hookpoint::sync::follow_up::FollowUps;
+use hookpoint::upstream::{CallPriority, UpstreamClient, UpstreamClients};
 use jiff::ToSpan;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::inbox::{states, work_off};
-use crate::support::{Options, TestApp, ledger_of, post};
+use crate::support::{Options, TestApp, post, suppression_file_of};
 
 const LOCATION: &str = "61116b1ad9fa63170734b694";
 const ROOM: &str = "6140afff1da7a718a6076cea";
@@ -31,13 +31,13 @@ const BOOKING: &str = "61c18cf515e22a061cf589b1*1640124000000*1640125800000";
 const PROFILE: &str = "0d0ca70c-a072-4134-be05-1a0b4c8f03fc";
 const LOSER: &str = "1431f19d-fcb7-4d15-97cd-e427fb8d7906";
 
-/// The systems that are asked, and an application whose workers only move when a test says so.
+/// The called systems, and an application whose workers only run when a test says so.
 struct Office {
     systems: Systems,
     world: Arc<World>,
     app: TestApp,
-    account: Arc<Account>,
-    background: Background,
+    account: Arc<UpstreamClient>,
+    background: BackgroundTasks,
 }
 
 fn api(systems: &Systems, source: Source) -> String {
@@ -52,30 +52,30 @@ fn api(systems: &Systems, source: Source) -> String {
 
 impl Office {
     async fn open(source: Source) -> Self {
-        Self::open_with(source, CallSettings { break_after: 1_000, ..CallSettings::default() }).await
+        Self::open_with(source, CallSettings { breaker_failures: 1_000, ..CallSettings::default() }).await
     }
 
     async fn open_with(source: Source, calls: CallSettings) -> Self {
         let world = Arc::new(World::new(Clock::system()));
-        let terms = Terms { names_places: false, ..Terms::default() };
+        let terms = SystemOptions { names_places: false, ..SystemOptions::default() };
         let systems = Systems::start(Arc::clone(&world), &Secrets::known(), terms, Clock::system()).unwrap();
         let lookup = "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]\n";
         let accounts =
             format!("{}\n[brands.demo.sources.{source}.api.live]\nwhen = \"off\"\n\n[brands.demo.sources.omniotap.webhook]", api(&systems, source));
         let replace = vec![("[lookup]", lookup.to_owned()), ("[brands.demo.sources.omniotap.webhook]", accounts)];
-        let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
-        let background = Background::new();
-        let accounts = Accounts::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
+        let app = TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await;
+        let background = BackgroundTasks::new();
+        let accounts = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
         let account = Arc::clone(accounts.get(app.brand.id(), source).unwrap());
         Self { systems, world, app, account, background }
     }
 
     fn follow_ups(&self) -> FollowUps {
-        let settings = SyncSettings { max_attempts: 3, ..SyncSettings::default() };
+        let settings = SyncSettings { follow_up_max_attempts: 3, ..SyncSettings::default() };
         FollowUps::new(self.app.pool().clone(), Arc::clone(&self.account), &settings, self.app.clock.clone())
     }
 
-    /// Asks all that is due.
+    /// Makes all due follow-up calls.
     async fn follow(&self) {
         while self.follow_ups().step().await.unwrap() > 0 {}
     }
@@ -91,7 +91,7 @@ impl Office {
         work_off(&self.app).await;
     }
 
-    /// The webhook about something of Syncaroo's below the connection.
+    /// A webhook about an object of Syncaroo's connection.
     async fn hint(&self, attribute: &str, id: &str, below: &str) {
         let url = format!("{}/555/{below}", self.systems.base_url(Source::Syncaroo));
         let about = json!({"syncarooId": id, "resourceType": "meeting-room", "resourceId": "78430", "attributeType": attribute, "apiUrl": url});
@@ -103,23 +103,23 @@ impl Office {
     }
 
     fn book(&self, status: &str, updated_at: &str) {
-        self.world.put(Thing::Location, json!({"id": LOCATION, "name": "Amsterdam"}));
+        self.world.put(ObjectKind::Location, json!({"id": LOCATION, "name": "Amsterdam"}));
         self.name_room("Meeting room Amstel");
         let booking = json!({
             "id": BOOKING, "status": status, "start": "2021-12-21T22:00:00.000Z", "end": "2021-12-21T22:30:00.000Z", "updatedAt": updated_at,
             "resource": {"id": ROOM, "name": "Meeting room Amstel"}, "location": {"id": LOCATION, "name": "Amsterdam"},
             "member": {"id": "mbr_1", "firstName": "Lotte", "lastName": "de Graaf", "email": "lotte@example.org"},
         });
-        self.world.put(Thing::Booking, booking);
+        self.world.put(ObjectKind::Booking, booking);
     }
 
     fn name_room(&self, name: &str) {
-        self.world.put(Thing::Resource, json!({"id": ROOM, "name": name, "type": "meeting-room", "location": {"id": LOCATION}}));
+        self.world.put(ObjectKind::Resource, json!({"id": ROOM, "name": name, "type": "meeting-room", "location": {"id": LOCATION}}));
     }
 
-    /// What an agent reads first about whoever booked.
+    /// The first message that an agent sees about the person who booked.
     async fn shown(&self) -> String {
-        self.app.heard().await;
+        self.app.wait_until_current().await;
         let found = self.app.by_email("lotte@example.org").await;
         found.first().map(|customer| customer["timeline"][0]["message"].as_str().unwrap().to_owned()).unwrap_or_default()
     }
@@ -149,7 +149,7 @@ async fn a_booking_that_a_webhook_hints_at_is_asked_for_and_says_where() {
     assert_eq!((office.shown().await.as_str(), office.counts().await), ("", (1, 0)));
     office.follow().await;
     assert_eq!((office.shown().await.as_str(), office.counts().await), (SHOWN, (0, 0)));
-    // What the places are called is known from now on.
+    // The names of the places are stored from now on.
     let calls = office.calls(Source::Syncaroo);
     office.book("cancelled", "2021-12-20T10:00:00.000Z");
     office.hint_at_booking().await;
@@ -162,12 +162,12 @@ async fn a_booking_that_a_webhook_hints_at_is_asked_for_and_says_where() {
 #[tokio::test]
 async fn a_running_service_asks_by_itself() {
     let world = Arc::new(World::new(Clock::system()));
-    let systems = Systems::start(Arc::clone(&world), &Secrets::known(), Terms::default(), Clock::system()).unwrap();
+    let systems = Systems::start(Arc::clone(&world), &Secrets::known(), SystemOptions::default(), Clock::system()).unwrap();
     let accounts = format!("{}\n[brands.demo.sources.omniotap.webhook]", api(&systems, Source::Syncaroo));
     let replace = vec![("[brands.demo.sources.omniotap.webhook]", accounts), ("[lookup]", "[sync]\nbackfill = false\n\n[lookup]".to_owned())];
-    let app = TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await;
-    let background = Background::new();
-    let account = Accounts::new(app.pool(), &[Arc::clone(&app.brand)], &CallSettings::default(), &background, &app.clock);
+    let app = TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await;
+    let background = BackgroundTasks::new();
+    let account = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &CallSettings::default(), &background, &app.clock);
     let account = Arc::clone(account.get(app.brand.id(), Source::Syncaroo).unwrap());
     let office = Office { systems, world, app, account, background };
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
@@ -185,14 +185,14 @@ async fn what_is_hinted_at_often_is_asked_once() {
         office.hint_at_booking().await;
     }
     assert_eq!((states(&office.app).await.len(), office.counts().await), (5, (1, 0)));
-    // Who is being asked may not know yet what this hint is about.
+    // A call in progress may not include the object of this webhook.
     let claim = Claim { token: Uuid::new_v4(), frozen_at: Some(office.app.clock.now()), lease: Duration::from_secs(60), limit: 8 };
     assert_eq!(claim_follow_ups(office.app.pool(), office.app.brand.id(), Source::Syncaroo, &claim).await.unwrap().len(), 1);
     office.hint_at_booking().await;
     assert_eq!(office.counts().await, (2, 0));
     office.follow().await;
-    assert_eq!((office.counts().await, office.shown().await.as_str()), ((1, 0), SHOWN), "the claimed one is somebody else's");
-    // Who claimed it never came back.
+    assert_eq!((office.counts().await, office.shown().await.as_str()), ((1, 0), SHOWN), "another worker has claimed it");
+    // The worker that claimed it is gone.
     office.later(61).await;
     office.follow().await;
     assert_eq!(office.counts().await, (0, 0));
@@ -210,10 +210,10 @@ async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
         office.follow().await;
         assert_eq!(office.counts().await, counts, "{seconds}");
     }
-    let FollowUpCounts { remark, .. } = count_follow_ups(office.app.pool(), office.app.brand.id()).await.unwrap().remove(0);
-    assert_eq!(remark, "it answered 500 (tried 3 times)");
+    let FollowUpCounts { note, .. } = count_follow_ups(office.app.pool(), office.app.brand.id()).await.unwrap().remove(0);
+    assert_eq!(note, "the source answered with status 500 (tried 3 times)");
     assert_eq!(office.systems.arrivals(Source::Syncaroo).iter().filter(|arrival| arrival.path.contains("bookings")).count(), 3);
-    // The next hint finds that it is well again, and nobody needs to look any more.
+    // The next follow-up succeeds, so nothing needs attention any more.
     office.systems.clear_faults();
     office.hint_at_booking().await;
     office.follow().await;
@@ -230,7 +230,7 @@ async fn what_fails_while_it_is_hinted_at_again_waits_once() {
     let claimed = claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().remove(0);
     office.hint_at_booking().await;
     assert_eq!(office.counts().await, (2, 0));
-    let again = Outcome::Again(now + 1.hours(), "it answered 500".to_owned());
+    let again = Outcome::Retry(now + 1.hours(), "the source answered with status 500".to_owned());
     finish_follow_up(pool, brand_id, claimed.follow_up_id, claim.token, &again).await.unwrap();
     assert_eq!(office.counts().await, (1, 0));
     assert_eq!(claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().len(), 1, "the new one, at once");
@@ -239,7 +239,8 @@ async fn what_fails_while_it_is_hinted_at_again_waits_once() {
 
 #[tokio::test]
 async fn an_account_that_is_left_alone_uses_up_no_attempt() {
-    let office = Office::open_with(Source::Syncaroo, CallSettings { break_after: 1, break_seconds: 600, ..CallSettings::default() }).await;
+    let office =
+        Office::open_with(Source::Syncaroo, CallSettings { breaker_failures: 1, breaker_open_seconds: 600, ..CallSettings::default() }).await;
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
     office.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
     office.hint_at_booking().await;
@@ -261,12 +262,12 @@ async fn a_booking_that_is_gone_is_shown_no_more() {
     office.hint_at_booking().await;
     office.follow().await;
     assert_eq!(office.shown().await, SHOWN);
-    office.world.remove(Thing::Booking, BOOKING);
+    office.world.remove(ObjectKind::Booking, BOOKING);
     office.hint_at_booking().await;
-    // The source says so after the webhook.
+    // The source's data is newer than the webhook.
     office.later(1).await;
     office.follow().await;
-    office.app.heard().await;
+    office.app.wait_until_current().await;
     assert_eq!(office.app.by_email("lotte@example.org").await[0]["timeline"], json!([]));
     office.close().await;
 }
@@ -294,10 +295,10 @@ async fn when_a_room_gets_another_name_bookings_say_so() {
         office.follow().await;
         assert_eq!(office.shown().await, SHOWN.replace("Meeting room Amstel", name));
     }
-    // What the source says later about the booking still wins, and has the name of the day.
+    // A later response about the booking still wins, and contains the name at that time.
     office.name_room("Library");
-    let resources = office.account.call(&Ask::about("resources", LOCATION), Class::Backfill, Duration::from_secs(5)).await.unwrap();
-    take_in(office.app.pool(), &office.account, Class::Backfill, Duration::from_secs(5), &resources).await.unwrap();
+    let resources = office.account.call(&ApiRequest::about("resources", LOCATION), CallPriority::Backfill, Duration::from_secs(5)).await.unwrap();
+    apply_reply(office.app.pool(), &office.account, CallPriority::Backfill, Duration::from_secs(5), &resources).await.unwrap();
     assert_eq!(office.shown().await, SHOWN.replace("Meeting room Amstel", "Library"));
     office.close().await;
 }
@@ -316,7 +317,7 @@ async fn a_room_that_is_gone_is_an_answer() {
 async fn a_name_that_cannot_be_had_now_comes_later() {
     let office = Office::open(Source::Syncaroo).await;
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
-    office.world.remove(Thing::Resource, ROOM);
+    office.world.remove(ObjectKind::Resource, ROOM);
     office.hint_at_booking().await;
     office.follow().await;
     assert_eq!(office.shown().await, SHOWN.replace("Meeting room Amstel", "meeting room"));
@@ -334,12 +335,12 @@ fn profile(id: &str, email: &str) -> Value {
 /// A merge whose webhook names only the winner.
 async fn merge(office: &Office) {
     let merged = ("x-omneo-event", "profile.merged");
-    office.world.put(Thing::Profile, profile(PROFILE, "lotte@example.org"));
+    office.world.put(ObjectKind::Profile, profile(PROFILE, "lotte@example.org"));
     let identity = json!({
         "id": 5177, "profile_id": PROFILE, "handle": "ecommerce", "identifier": "EC-20931", "is_active": true, "merged_from": LOSER,
         "created_at": "2025-01-09 18:22:10", "updated_at": "2026-07-15 11:00:05",
     });
-    office.world.put(Thing::Identity, identity);
+    office.world.put(ObjectKind::Identity, identity);
     office.receive("omneo", &[("x-omneo-event", "profile.created")], &profile(LOSER, "old@example.org")).await;
     office.receive("omneo", &[merged], &json!({"id": PROFILE, "updated_at": "2026-07-15 11:00:05"})).await;
 }
@@ -350,7 +351,7 @@ async fn a_merge_is_read_again_with_whom_it_was_of() {
     merge(&office).await;
     assert_eq!(office.counts().await, (2, 0));
     office.follow().await;
-    office.app.heard().await;
+    office.app.wait_until_current().await;
     assert_eq!(office.counts().await, (0, 0));
     let by_loser = office.app.by_id(LOSER).await;
     assert_eq!(by_loser[0]["customerID"], json!(PROFILE));
@@ -363,12 +364,12 @@ async fn what_is_to_be_asked_about_somebody_goes_with_an_erasure() {
     merge(&office).await;
     office.receive("omneo", &[("x-omneo-event", "profile.merged")], &json!({"id": "another", "updated_at": "2026-07-15 11:00:05"})).await;
     assert_eq!(office.counts().await, (4, 0));
-    let ledger = LedgerFile::new(ledger_of(&office.app.database));
+    let ledger = SuppressionFile::new(suppression_file_of(&office.app.database));
     let key = RecordKey::new(SourceKind::OmneoProfile, PROFILE).unwrap();
     erase(office.app.pool(), &office.app.brand, &ledger, (&[key].into(), office.app.clock.now()), &mut |_| ()).await.unwrap();
     assert_eq!(office.counts().await, (2, 0));
     office.follow().await;
-    office.app.heard().await;
+    office.app.wait_until_current().await;
     assert!(office.app.by_email("lotte@example.org").await.is_empty());
     office.close().await;
 }
@@ -381,27 +382,27 @@ async fn a_source_that_is_not_called_leaves_nothing_to_ask() {
     office.close().await;
 }
 
-/// What only a header says is asked, and so is what was so once and is said again.
+/// An unsigned deletion and an old body that is sent again both lead to a call.
 #[tokio::test]
 async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
     let office = Office::open(Source::Omneo).await;
     let profile =
         |points: i32| json!({"id": PROFILE, "first_name": "Lotte", "last_name": "de Graaf", "email": "lotte@example.org", "point_balance": points});
-    let now_there = |points: i32| office.world.put(Thing::Profile, profile(points));
+    let now_there = |points: i32| office.world.put(ObjectKind::Profile, profile(points));
     let say = async |event: &str, body: &Value| {
         office.later(60).await;
         office.receive("omneo", &[("x-omneo-event", event)], body).await;
         office.later(60).await;
     };
     let points = async || {
-        office.app.heard().await;
+        office.app.wait_until_current().await;
         office.app.by_email("lotte@example.org").await.first().map(|customer| customer["customFields"].to_string()).unwrap_or_default()
     };
     now_there(10);
     say("profile.updated", &profile(10)).await;
     say("profile.updated", &profile(20)).await;
     assert!(points().await.contains("20"));
-    // It is so again: the source is asked, and says so.
+    // The value changed back: the source is called, and confirms it.
     let stored = states(&office.app).await.len();
     say("profile.updated", &profile(10)).await;
     assert_eq!(states(&office.app).await.len(), stored);
@@ -415,12 +416,12 @@ async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
     now_there(10);
     say("profile.updated", &profile(10)).await;
     office.follow().await;
-    // A deletion that nobody signed: there the profile is.
+    // A deletion without a signature: the profile still exists.
     say("profile.deleted", &profile(10)).await;
     office.follow().await;
     assert!(points().await.contains("10"));
-    // And now it isn't.
-    office.world.remove(Thing::Profile, PROFILE);
+    // Now it is deleted.
+    office.world.remove(ObjectKind::Profile, PROFILE);
     say("profile.deleted", &json!({"id": PROFILE, "first_name": "Lotte", "email": "lotte@example.org"})).await;
     office.follow().await;
     assert_eq!(points().await, "");

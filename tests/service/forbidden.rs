@@ -1,17 +1,18 @@
-//! What must never stand in one customer, for the oracle's levels and for judging customers as they are found.
+//! Combinations that must never be one customer, for the oracle's levels and for checking resolved customers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::customer::identifier::{Identifier, IdentifierKind};
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::name::{FoldedName, OnLine};
-use hookpoint::customer::phone::Phone;
-use hookpoint::customer::record::RecordKey;
+use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
+use hookpoint::customer::model::name::{FoldedName, OnLine};
+use hookpoint::customer::model::phone::Phone;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::SourceKind;
 
 use crate::oracle::{Oracle, Person, Sets, Tie, View};
 
 impl Oracle {
-    /// Whether two groups of people must not be joined by evidence of a sort. A mailbox may say whose it is, of all `who` have it.
+    /// Whether evidence of one kind must not join two groups of people. A mailbox may contain a name of one of its
+    /// holders `who`.
     pub fn forbidden(
         &self,
         view: &View,
@@ -23,40 +24,43 @@ impl Oracle {
         let (lefts, rights) = (of(view, left), of(view, right));
         let mailbox = mailbox_of(view, on);
         let borne = mailbox.as_deref();
-        let needs_first = self.rules.email_needs_first_name;
+        let needs_first = self.rules.email_link_requires_first_name;
         decided_different(view, left, right)
             || (tie >= Tie::Referred && two_ids(&lefts, &rights))
-            || (tie == Tie::Mailed && self.rules.email_needs_names && names_disagree_on_mailbox(&lefts, &rights, borne))
-            || (tie == Tie::Mailed && self.rules.email_needs_names && needs_first && borne.is_some_and(|borne| bears_nobody(borne, &lefts, &rights)))
+            || (tie == Tie::Mailed && self.rules.email_link_requires_compatible_names && names_disagree_on_mailbox(&lefts, &rights, borne))
+            || (tie == Tie::Mailed
+                && self.rules.email_link_requires_compatible_names
+                && needs_first
+                && borne.is_some_and(|borne| bears_nobody(borne, &lefts, &rights)))
             || (tie == Tie::Phoned && (names_disagree_on_line(&lefts, &rights, on.map(|(value, _)| value)) || strangers_by_email(&lefts, &rights)))
     }
 
-    /// Whether two groups may both have a number although one of them said it years before the other.
+    /// Whether two groups may both have a number although one of them reported it years before the other.
     pub fn may_share_for_years(view: &View, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
         let (ours, theirs) = (all_names(&of(view, left)), all_names(&of(view, right)));
         any_pair(&ours, &theirs, |a, b| a.is_spelling_of(b) || a.has_family_name_of(b))
     }
 
-    /// What is wrong with customers as they were found, judged without redoing the levels: whatever the order in which
-    /// evidence was used, the checked groups of a customer's records were clusters, or unions of clusters, that met on a
-    /// level. Names are judged more mildly than on the levels, since a union may silence a name that spoke in its cluster.
+    /// The mistakes in resolved customers, checked without repeating the levels: in any order of the evidence, the
+    /// checked groups of a customer's records were clusters, or unions of clusters, that met on a level. Names are
+    /// checked less strictly than on the levels, because a union may ignore a name that counted in its cluster.
     pub fn faults(&self, view: &View, customers: &BTreeMap<String, BTreeSet<RecordKey>>) -> Vec<String> {
         let number: BTreeMap<&RecordKey, usize> = view.people.iter().enumerate().map(|(n, person)| (&person.key, n)).collect();
         let mut faults = Vec::new();
         for (customer, keys) in customers {
             let members: BTreeSet<usize> = keys.iter().filter_map(|key| number.get(key).copied()).collect();
-            let (guests, trusted): (BTreeSet<usize>, BTreeSet<usize>) = members.iter().partition(|n| view.people[**n].is_guest);
+            let (unconfirmed, trusted): (BTreeSet<usize>, BTreeSet<usize>) = members.iter().partition(|n| view.people[**n].is_unconfirmed);
             let found = if trusted.is_empty() {
-                self.faults_of(view, &guests)
+                self.faults_of(view, &unconfirmed)
             } else {
-                [self.faults_of(view, &trusted), self.faults_of_guests(view, &trusted, &guests)].concat()
+                [self.faults_of(view, &trusted), self.faults_of_unconfirmed(view, &trusted, &unconfirmed)].concat()
             };
             faults.extend(found.into_iter().map(|fault| format!("{customer}: {fault} of {keys:?}")));
         }
         faults
     }
 
-    /// What is wrong with records that were resolved together.
+    /// The mistakes in records that were resolved together.
     fn faults_of(&self, view: &View, members: &BTreeSet<usize>) -> Vec<String> {
         let mut faults = Vec::new();
         if members.len() < 2 {
@@ -89,11 +93,11 @@ impl Oracle {
         });
         let have_phone = view.ties[&Tie::Phoned].iter().any(|piece| (&piece.holders & members).len() > 1);
         if mailed.len() == 1 && !(phone && have_phone) {
-            if self.rules.email_needs_names {
+            if self.rules.email_link_requires_compatible_names {
                 let on_mailbox = |a: &FoldedName, b: &FoldedName| a.agrees_on_mailbox(b, true) || !a.has_first() || !b.has_first();
                 check(&referred, "names disagree on the e-mail", &|a, b| no_names_agree(&of(view, a), &of(view, b), on_mailbox));
             }
-            if self.rules.email_needs_first_name && referred.len() > 1 {
+            if self.rules.email_link_requires_first_name && referred.len() > 1 {
                 let without = referred.iter().filter(|group| !bears_somebody(view, group, &(members - group)));
                 faults.extend(without.map(|group| format!("a mailbox that bears no name is all that ties {group:?}")));
             }
@@ -109,11 +113,11 @@ impl Oracle {
         faults
     }
 
-    /// Guests need evidence in common with the trusted records of their customer, and nothing that speaks against it.
-    fn faults_of_guests(&self, view: &View, trusted: &BTreeSet<usize>, guests: &BTreeSet<usize>) -> Vec<String> {
+    /// Unconfirmed records need evidence in common with the trusted records of their customer, and no contradiction.
+    fn faults_of_unconfirmed(&self, view: &View, trusted: &BTreeSet<usize>, unconfirmed: &BTreeSet<usize>) -> Vec<String> {
         let end = |n: usize| view.ends.get(&view.people[n].key).unwrap_or(&view.people[n].key);
         let fits = |guest: usize| {
-            let party: BTreeSet<usize> = guests.iter().copied().filter(|other| end(*other) == end(guest)).collect();
+            let party: BTreeSet<usize> = unconfirmed.iter().copied().filter(|other| end(*other) == end(guest)).collect();
             [Tie::Merged, Tie::Referred, Tie::Mailed, Tie::Phoned].into_iter().any(|tie| {
                 let common = |holders: &BTreeSet<usize>| !holders.is_disjoint(&party) && !holders.is_disjoint(trusted);
                 let mut pieces = view.ties[&tie].iter().filter(|piece| common(&piece.holders));
@@ -121,7 +125,7 @@ impl Oracle {
                 pieces.any(|piece| !self.forbidden(view, tie, piece.value.as_ref().map(|value| (value, &all)), &party, trusted))
             })
         };
-        guests.iter().filter(|guest| !fits(**guest)).map(|guest| format!("{guest} is a guest without reason")).collect()
+        unconfirmed.iter().filter(|guest| !fits(**guest)).map(|guest| format!("{guest} is a guest without reason")).collect()
     }
 }
 
@@ -143,12 +147,13 @@ fn two_ids(left: &[&Person], right: &[&Person]) -> bool {
     left.iter().any(|(kind, ours)| right.get(kind).is_some_and(|theirs| ours.union(theirs).count() > 1))
 }
 
-/// All that a group is called.
+/// All names of a group.
 fn all_names<'a>(people: &[&'a Person]) -> Vec<&'a FoldedName> {
     people.iter().filter(|person| !person.is_loser && person.name.is_known()).map(|person| &person.name).collect()
 }
 
-/// What a group is called. A short form says nothing beside the name that it is short for; on a mailbox only first names count.
+/// The names of a group that count. A short form does not count next to its fuller name. On a mailbox only first names
+/// count.
 fn names<'a>(people: &[&'a Person], is_short_for: fn(&FoldedName, &FoldedName) -> bool) -> Vec<&'a FoldedName> {
     let all = all_names(people);
     all.iter().filter(|name| !all.iter().any(|fuller| fuller != *name && is_short_for(name, fuller))).copied().collect()
@@ -166,7 +171,7 @@ fn no_names_agree(left: &[&Person], right: &[&Person], agree: impl Fn(&FoldedNam
     none_agree(&all_names(left), &all_names(right), agree)
 }
 
-/// Names that have a part, if both groups have such names; else all.
+/// The names with a part, if both groups have such names. Otherwise all names.
 fn where_both_have<'a>(
     left: Vec<&'a FoldedName>,
     right: Vec<&'a FoldedName>,
@@ -177,34 +182,35 @@ fn where_both_have<'a>(
     if a.is_empty() || b.is_empty() { (left, right) } else { (a, b) }
 }
 
-/// What links of a sort a group has.
+/// The identifiers of one kind that link a group.
 fn values(kind: IdentifierKind, people: &[&Person]) -> BTreeSet<Identifier> {
     people.iter().flat_map(|person| person.links.clone()).filter(|value| value.kind == kind).collect()
 }
 
-/// Both have values of a sort that may link, and none in common.
+/// Whether both have linking identifiers of a kind, and none in common.
 fn have_different(kind: IdentifierKind, left: &[&Person], right: &[&Person]) -> bool {
     let (ours, theirs) = (values(kind, left), values(kind, right));
     !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs)
 }
 
-/// The first names that a mailbox has in its own, of all `who` have it; `None` where it is no mailbox.
+/// The first names that a mailbox contains, among those of its holders `who`. `None` if it is not a mailbox.
 fn mailbox_of<'a>(view: &'a View, on: Option<(&Identifier, &BTreeSet<usize>)>) -> Option<Vec<&'a FoldedName>> {
     let (value, who) = on.filter(|(value, _)| value.kind == IdentifierKind::Email)?;
     Some(borne_by(value, &of(view, who)))
 }
 
-/// Whether a mailbox has a name of one of two groups in its own.
+/// Whether a mailbox contains a name of one of two groups.
 fn is_own_mailbox(borne: &[&FoldedName], left: &[&Person], right: &[&Person]) -> bool {
     borne.iter().any(|name| all_names(left).contains(name) || all_names(right).contains(name))
 }
 
-/// The first names that a mailbox has in its own.
+/// The first names that a mailbox contains.
 fn borne_by<'a>(mailbox: &Identifier, people: &[&'a Person]) -> Vec<&'a FoldedName> {
     all_names(people).into_iter().filter(|name| name.has_first() && name.is_borne_by(&mailbox.value)).collect()
 }
 
-/// Names that merely look alike don't count between people who have different phones, unless the mailbox is one's own.
+/// Names that only look alike do not count between people with different phones, unless the mailbox contains one of the
+/// names.
 fn names_disagree_on_mailbox(left: &[&Person], right: &[&Person], borne: Option<&[&FoldedName]>) -> bool {
     let alike_counts = borne.is_none_or(|borne| is_own_mailbox(borne, left, right)) || !have_different(IdentifierKind::Phone, left, right);
     let (ours, theirs) =
@@ -213,8 +219,8 @@ fn names_disagree_on_mailbox(left: &[&Person], right: &[&Person], borne: Option<
     none_agree(&ours, &theirs, |a, b| a.agrees_on_mailbox(b, alike_counts)) && !(is_half && is_mailbox_of_both(left, right))
 }
 
-/// One side has no first name, nothing says that it is the other's, and the mailbox bears neither the other's name nor one that agrees
-/// with it.
+/// One side has no first name, no name of it agrees with the other, and the mailbox contains neither the other's name
+/// nor a name that agrees with it.
 fn bears_nobody(borne: &[&FoldedName], left: &[&Person], right: &[&Person]) -> bool {
     let (ours, theirs) = (all_names(left), all_names(right));
     let with_first = |names: &[&FoldedName]| names.iter().any(|name| name.has_first());
@@ -226,7 +232,7 @@ fn bears_nobody(borne: &[&FoldedName], left: &[&Person], right: &[&Person]) -> b
         && !is_mailbox_of_both(left, right)
 }
 
-/// Whether a mailbox that both have is called by the first name of one and the family name of the other.
+/// Whether a mailbox of both consists of the first name of one and the family name of the other.
 fn is_mailbox_of_both(left: &[&Person], right: &[&Person]) -> bool {
     let (ours, theirs) = (values(IdentifierKind::Email, left), values(IdentifierKind::Email, right));
     let is_of = |mailbox: &Identifier| {
@@ -235,14 +241,14 @@ fn is_mailbox_of_both(left: &[&Person], right: &[&Person]) -> bool {
     ours.intersection(&theirs).any(is_of)
 }
 
-/// Whether a mailbox of one group has the whole name of the other in its own.
+/// Whether a mailbox of one group consists of the whole name of the other.
 fn has_in_mailbox(left: &[&Person], right: &[&Person], has: fn(&FoldedName, &str) -> bool) -> bool {
     let mailboxes = values(IdentifierKind::Email, left);
     all_names(right).iter().any(|name| mailboxes.iter().any(|mailbox| has(name, &mailbox.value)))
 }
 
-/// Whether mailboxes say that two groups without one in common are no strangers: one has the other's name in its own, or both
-/// have the same letters, and not those of a first or a family name alone.
+/// Whether mailboxes show that two groups without a common mailbox are not strangers: one consists of the other's name,
+/// or both have the same letters, which are more than a first or a family name alone.
 fn are_known_by_mailbox(left: &[&Person], right: &[&Person]) -> bool {
     let is_half = |mailbox: &Identifier| [left, right].into_iter().flat_map(all_names).any(|name| name.is_half_in(&mailbox.value));
     let letters = |mailbox: &Identifier| {
@@ -259,7 +265,8 @@ fn agree_in_full_on_line(a: &FoldedName, b: &FoldedName) -> bool {
     a.on_line(b) == OnLine::InFull
 }
 
-/// Whether names say more than that they don't contradict each other, nor look alike on a mailbox that is neither's own.
+/// Whether names agree by more than not contradicting each other, and not only look alike on a mailbox that contains
+/// neither.
 pub fn agree_in_full(view: &View, tie: Tie, on: Option<(&Identifier, &BTreeSet<usize>)>, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
     let (lefts, rights) = (of(view, left), of(view, right));
     match tie {
@@ -280,7 +287,7 @@ pub fn agree_in_full(view: &View, tie: Tie, on: Option<(&Identifier, &BTreeSet<u
     }
 }
 
-/// Whether a group without first names has a reason to be one with others by e-mail alone.
+/// Whether a group without first names has a reason to be joined with others by e-mail alone.
 fn bears_somebody(view: &View, group: &BTreeSet<usize>, others: &BTreeSet<usize>) -> bool {
     let (ours, theirs) = (all_names(&of(view, group)), all_names(&of(view, others)));
     let is_reason =
@@ -293,7 +300,8 @@ fn bears_somebody(view: &View, group: &BTreeSet<usize>, others: &BTreeSet<usize>
         || common.any(|piece| piece.value.as_ref().is_some_and(is_reason))
 }
 
-/// Forms of one name don't count on a fixed line; who has another family name may have married, and the old one in a mailbox.
+/// Forms of one name do not count on a fixed line. A person with another family name may have married, if a mailbox has
+/// the old name.
 fn names_disagree_on_line(left: &[&Person], right: &[&Person], line: Option<&Identifier>) -> bool {
     let (ours, theirs) = speaking_on_line(left, right);
     let is_mobile = || line.is_none_or(|line| Phone::parse_e164(&line.value).unwrap().is_mobile());
@@ -311,8 +319,9 @@ fn speaking_on_line<'a>(left: &[&'a Person], right: &[&'a Person]) -> (Vec<&'a F
     where_both_have(left, right, FoldedName::has_last)
 }
 
-/// Both have e-mails of their own and none in common, and no names agree in full, nor do mailboxes say that they are one person's; where
-/// the names only look alike, only the first name as it is says so. A shared or blocked one is nobody's.
+/// Both have their own e-mail addresses and none in common, no names agree in full, and the mailboxes do not show that
+/// they are one person. If the names only look alike, only the exact first name in a mailbox shows it. Shared and
+/// blocked addresses do not count.
 fn strangers_by_email(left: &[&Person], right: &[&Person]) -> bool {
     let (ours, theirs) = speaking_on_line(left, right);
     let best = ours.iter().flat_map(|a| theirs.iter().map(|b| a.on_line(b))).max();

@@ -1,19 +1,19 @@
-//! What is acknowledged is applied: once in effect, whatever fails, whoever is late, in whatever order.
+//! Acknowledged webhooks are applied exactly once in effect, with any failure, delay and order.
 
-use hookpoint::collect::erasure::file::LedgerFile;
-use hookpoint::collect::erasure::person::erase;
-use hookpoint::collect::inbox::Worker;
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::record::RecordKey;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::SourceKind;
+use hookpoint::erasure::erase::erase;
+use hookpoint::erasure::suppression_file::SuppressionFile;
+use hookpoint::inbox::Worker;
 use hookpoint::settings::file::InboxSettings;
-use hookpoint::storage::deliveries::{ListedRow, Which, discard_deliveries, list_deliveries, replay_deliveries};
-use hookpoint::storage::inbox::delete_old_deliveries;
+use hookpoint::storage::deliveries::{DeliveryFilter, ListedRow, discard_deliveries, list_deliveries, replay_deliveries};
+use hookpoint::storage::delivery_queue::delete_old_deliveries;
 use jiff::ToSpan;
 use serde_json::{Value, json};
 
-use super::support::{Options, Response, TestApp, ledger_of, now, post};
+use super::support::{Options, Response, TestApp, now, post, suppression_file_of};
 
-/// An application that receives, and leaves the applying to the test.
+/// An application that receives webhooks. The test applies them.
 async fn receiver() -> TestApp {
     receiver_with("").await
 }
@@ -21,7 +21,7 @@ async fn receiver() -> TestApp {
 /// With more lines under `[inbox]`.
 async fn receiver_with(lines: &str) -> TestApp {
     let replace = vec![("[lookup]", format!("[inbox]\nworkers = 0\n{lines}\n\n[lookup]"))];
-    TestApp::start_with(Options { opens_doors: true, replace, ..Options::default() }).await
+    TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await
 }
 
 fn worker(app: &TestApp) -> Worker {
@@ -38,7 +38,7 @@ async fn accepted(app: &TestApp, source: &str, headers: &[(&str, &str)], body: &
     assert_eq!((response.status, response.body.as_str()), (202, ""), "{}", response.head);
 }
 
-/// A contact of the CRM; `second` is when it was last changed.
+/// A contact of the CRM; `second` is the time of its last change.
 pub fn contact(event_id: &str, id: &str, first_name: &str, second: i64) -> Value {
     let at = jiff::Timestamp::from_second(1_750_000_000 + second).unwrap().to_string();
     json!({"event_id": event_id, "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "contact", "action": "updated",
@@ -50,13 +50,13 @@ pub async fn work_off(app: &TestApp) {
 }
 
 pub async fn deliveries(app: &TestApp) -> Vec<ListedRow> {
-    let mut rows = list_deliveries(app.pool(), app.brand.id(), &Which::default(), 1_000).await.unwrap();
+    let mut rows = list_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), 1_000).await.unwrap();
     rows.reverse();
     rows
 }
 
 pub async fn states(app: &TestApp) -> Vec<(String, String)> {
-    deliveries(app).await.into_iter().map(|row| (row.state, row.remark)).collect()
+    deliveries(app).await.into_iter().map(|row| (row.state, row.note)).collect()
 }
 
 async fn name(app: &TestApp, id: &str) -> String {
@@ -66,7 +66,7 @@ async fn name(app: &TestApp, id: &str) -> String {
 
 #[tokio::test]
 async fn a_delivery_is_applied_soon_after_it_is_acknowledged() {
-    let app = TestApp::start_with(Options { opens_doors: true, ..Options::default() }).await;
+    let app = TestApp::start_with(Options { skips_verification: true, ..Options::default() }).await;
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     app.until("key=xyzzy&channelAddressType=email&address=c-1%40example.org", |response| response.body.contains("\"Anna\"")).await;
     app.stop().await;
@@ -101,7 +101,7 @@ async fn many_receipts_of_the_same_and_of_others_at_once_are_stored_once_each() 
 
 #[tokio::test]
 async fn without_an_id_what_says_a_then_b_then_a_ends_as_a() {
-    let app = receiver_with("keep_contents = 0").await;
+    let app = receiver_with("dedup_history_size = 0").await;
     let omneo = [("x-omneo-event", "profile.updated")];
     let profile = |points: i32| json!({"id": "p-1", "email": "p-1@example.org", "first_name": "Piet", "point_balance": points});
     let points = |customers: Vec<Value>| customers[0]["customFields"].to_string();
@@ -112,13 +112,13 @@ async fn without_an_id_what_says_a_then_b_then_a_ends_as_a() {
     work_off(&app).await;
     let shown = points(app.by_email("p-1@example.org").await);
     assert!(shown.contains("10") && !shown.contains("20"), "{shown}");
-    // What something else said of the profile meanwhile counts too.
+    // An update of the profile from another webhook counts as well.
     let purchase = json!({"id": 7, "profile_id": "p-1", "total": 5, "profile": {"id": "p-1", "point_balance": 30}});
     accepted(&app, "omneo", &[("x-omneo-event", "transaction.created")], &purchase).await;
     accepted(&app, "omneo", &omneo, &profile(10)).await;
     assert_eq!(deliveries(&app).await.len(), 5);
     work_off(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert!(points(app.by_email("p-1@example.org").await).contains("10"));
     app.stop().await;
 }
@@ -144,11 +144,11 @@ async fn what_cannot_be_read_is_kept_and_ends_as_dead_with_the_reason() {
     work_off(&app).await;
     let mut states = states(&app).await;
     states.sort();
-    let dead = |remark: &str| ("dead".to_owned(), remark.to_owned());
+    let dead = |note: &str| ("dead".to_owned(), note.to_owned());
     let not_json = [
         "bytes that are not UTF-8 at byte 0",
         "it is empty",
-        "its end comes too early at byte 6",
+        "it ends too early at byte 6",
         "lists or objects nested too deeply at byte 127",
         "no value where one is expected at byte 0",
     ];
@@ -165,13 +165,13 @@ async fn who_comes_back_after_the_lease_writes_nothing() {
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     let slow = worker(&app);
     let claimed = slow.claim().await.unwrap();
-    // While the lease lasts, nobody else gets it.
+    // While the lease lasts, no other worker gets it.
     assert_eq!(worker(&app).step().await.unwrap(), 0);
     app.clock.set(now() + 61.seconds());
     assert_eq!(worker(&app).step().await.unwrap(), 1);
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(name(&app, "c-1").await, "Anna");
-    // Somebody mends the data by hand; if the slow one wrote, it would be as before.
+    // Somebody repairs the data by hand. A write by the slow worker would undo this.
     sqlx::query("update records set state = replace(state::text, 'Anna', 'Mended')::json").execute(app.pool()).await.unwrap();
     let content = |app: &TestApp| {
         let query = sqlx::query_as(
@@ -187,7 +187,7 @@ async fn who_comes_back_after_the_lease_writes_nothing() {
     app.stop().await;
 }
 
-/// Makes writing a record fail whose state holds a text.
+/// Makes the writing of records with a text in their state fail.
 pub async fn poison(app: &TestApp, text: &str, error: &str) {
     let trigger = format!(
         "create or replace function poison() returns trigger language plpgsql as $$ begin
@@ -212,14 +212,14 @@ async fn one_that_always_fails_keeps_nobody_else_and_heals_by_replay() {
     work_off(&app).await;
     let dead: Vec<_> = deliveries(&app).await.into_iter().filter(|row| row.state != "done").collect();
     assert_eq!(dead.len(), 1);
-    assert_eq!((dead[0].state.as_str(), dead[0].remark.as_str()), ("dead", "database: SQLSTATE 23514"));
+    assert_eq!((dead[0].state.as_str(), dead[0].note.as_str()), ("dead", "database: SQLSTATE 23514"));
     assert_eq!(name(&app, "c-19").await, "Anna");
     assert_eq!(name(&app, "c-7").await, "");
     sqlx::raw_sql("drop trigger poison on records").execute(app.pool()).await.unwrap();
-    let which = Which { states: Some(vec!["dead".to_owned()]), ..Which::default() };
+    let which = DeliveryFilter { states: Some(vec!["dead".to_owned()]), ..DeliveryFilter::default() };
     assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &which, app.clock.now()).await.unwrap(), 1);
     work_off(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(name(&app, "c-7").await, "Poison");
     app.stop().await;
 }
@@ -234,12 +234,12 @@ async fn what_may_heal_is_tried_again_later_and_later_and_given_up_in_the_end() 
         assert_eq!(worker(&app).step().await.unwrap(), 1, "{attempt}");
         assert_eq!(worker(&app).step().await.unwrap(), 0, "not before its time");
         let row = deliveries(&app).await.remove(0);
-        assert_eq!((row.attempts, row.state.as_str()), (attempt, if attempt < 3 { "pending" } else { "dead" }), "{}", row.remark);
+        assert_eq!((row.attempts, row.state.as_str()), (attempt, if attempt < 3 { "pending" } else { "dead" }), "{}", row.note);
         pauses.push(row.due_at.duration_since(app.clock.now()));
         app.clock.set(row.due_at);
     }
     assert!(pauses[0] < pauses[1], "{pauses:?}");
-    assert_eq!(deliveries(&app).await[0].remark, "database: SQLSTATE 40001 (tried 3 times)");
+    assert_eq!(deliveries(&app).await[0].note, "database: SQLSTATE 40001 (tried 3 times)");
     app.stop().await;
 }
 
@@ -252,7 +252,7 @@ async fn what_ends_every_worker_that_begins_it_is_given_up() {
         app.clock.set(now() + (61 * n).seconds());
     }
     work_off(&app).await;
-    assert_eq!(states(&app).await, [("dead".to_owned(), "each time it was begun, the service ended or took too long".to_owned())]);
+    assert_eq!(states(&app).await, [("dead".to_owned(), "the service stopped or took too long at every attempt".to_owned())]);
     app.stop().await;
 }
 
@@ -270,7 +270,7 @@ async fn replaying_everything_changes_nothing_that_was_right() {
     let content = "select (select string_agg(record_key || state::text || live, ',' order by record_key) from records),
         (select string_agg(customer_key || body, ',' order by customer_key) from answers)";
     let before: (String, String) = sqlx::query_as(content).fetch_one(app.pool()).await.unwrap();
-    let replayed = replay_deliveries(app.pool(), app.brand.id(), &Which::default(), app.clock.now()).await.unwrap();
+    let replayed = replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now()).await.unwrap();
     assert_eq!(replayed, 5);
     work_off(&app).await;
     let after: (String, String) = sqlx::query_as(content).fetch_one(app.pool()).await.unwrap();
@@ -283,13 +283,13 @@ async fn replaying_everything_changes_nothing_that_was_right() {
 async fn what_is_discarded_is_not_applied_and_can_be_replayed() {
     let app = receiver().await;
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
-    let (all, at) = (Which::default(), app.clock.now());
+    let (all, at) = (DeliveryFilter::default(), app.clock.now());
     assert_eq!(discard_deliveries(app.pool(), app.brand.id(), &all, at).await.unwrap(), 1);
     work_off(&app).await;
     assert_eq!(name(&app, "c-1").await, "");
     assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &all, at).await.unwrap(), 1);
     work_off(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!(name(&app, "c-1").await, "Anna");
     app.stop().await;
 }
@@ -317,22 +317,22 @@ async fn what_is_done_is_forgotten_after_a_month_and_its_id_later() {
     forget(days(31)).await;
     assert_eq!(
         states(&app).await,
-        [("dead".to_owned(), "the body is not JSON: a word that is no JSON at byte 1".to_owned())],
-        "until somebody decides"
+        [("dead".to_owned(), "the body is not JSON: a word that JSON does not allow at byte 1".to_owned())],
+        "until a person decides"
     );
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     accepted(&app, "omneo", &omneo, &profile).await;
-    assert_eq!(deliveries(&app).await.len(), 1, "both are known still");
+    assert_eq!(deliveries(&app).await.len(), 1, "both are still stored");
     app.clock.set(days(91));
     forget(days(91)).await;
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     accepted(&app, "omneo", &omneo, &profile).await;
-    assert_eq!(deliveries(&app).await.len(), 3, "and now they are not");
+    assert_eq!(deliveries(&app).await.len(), 3, "and now they are removed");
     app.stop().await;
 }
 
 async fn erase_contact(app: &TestApp, id: &str) {
-    let file = LedgerFile::new(ledger_of(&app.database));
+    let file = SuppressionFile::new(suppression_file_of(&app.database));
     let records = [RecordKey::new(SourceKind::OmnioTapContact, id).unwrap()].into();
     erase(app.pool(), &app.brand, &file, (&records, app.clock.now()), &mut |_| ()).await.unwrap();
 }
@@ -343,7 +343,8 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
     let address = app.application.address;
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     accepted(&app, "omniotap", &[], &contact("e2", "c-2", "Bea", 1)).await;
-    // What nobody applies speaks of her as well: one that can't be read, one of an unknown kind, one before an update.
+    // Deliveries that cannot be applied are about her as well: one that cannot be parsed, one of an unknown kind, one
+    // with an update before it.
     assert_eq!(post(address, "/webhooks/demo/omniotap", &[], b"to: c-1@example.org").await.status, 202);
     let invoice = json!({"event_id": "i1", "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "invoice", "action": "created",
         "data": {"id": "1", "email": "c-1@example.org"}});
@@ -351,21 +352,21 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
     accepted(&app, "omneo", &[("x-omneo-event", "profile.before.update")], &json!({"id": "p-9", "email": "C-1@example.org"})).await;
     work_off(&app).await;
     assert_eq!(deliveries(&app).await.len(), 5);
-    // One is on its way through a worker while she is erased.
+    // A worker processes one of her deliveries while she is erased.
     accepted(&app, "omniotap", &[], &contact("e3", "c-1", "Annabel", 2)).await;
     let slow = worker(&app);
     let claimed = slow.claim().await.unwrap();
     erase_contact(&app, "c-1").await;
     slow.work_off(claimed).await.unwrap();
-    assert_eq!(deliveries(&app).await.len(), 1, "the other's alone is left");
+    assert_eq!(deliveries(&app).await.len(), 1, "only the other person's is left");
     for event_id in ["e1", "e4"] {
         accepted(&app, "omniotap", &[], &contact(event_id, "c-1", "Anna", 3)).await;
     }
     assert_eq!(post(address, "/webhooks/demo/omniotap", &[], b"cc: c-1@example.org").await.status, 202);
     work_off(&app).await;
-    assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &Which::default(), app.clock.now()).await.unwrap(), 1);
+    assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now()).await.unwrap(), 1);
     work_off(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     assert_eq!((name(&app, "c-1").await.as_str(), name(&app, "c-2").await.as_str()), ("", "Bea"));
     let bodies: Vec<(String,)> = sqlx::query_as("select convert_from(body, 'UTF8') from deliveries").fetch_all(app.pool()).await.unwrap();
     assert!(bodies.len() == 1 && !bodies[0].0.contains("c-1"), "{bodies:?}");

@@ -1,23 +1,23 @@
-//! Sources asked while the phone rings.
+//! Read-through: lookups that call sources.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hookpoint::clock::Clock;
-use hookpoint::collect::erasure::file::LedgerFile;
-use hookpoint::collect::erasure::person::erase;
-use hookpoint::customer::kind::{Source, SourceKind};
-use hookpoint::customer::record::RecordKey;
-use hookpoint::demo::systems::{Fault, Part, Systems, Terms, Thing, World};
-use hookpoint::demo::vendor::Secrets;
+use hookpoint::customer::model::record::RecordKey;
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::demo::systems::{Fault, ObjectKind, Part, SystemOptions, Systems, World};
+use hookpoint::demo::webhook_signer::Secrets;
+use hookpoint::erasure::erase::erase;
+use hookpoint::erasure::suppression_file::SuppressionFile;
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Options, TestApp, ledger_of, now};
+use crate::support::{KEY, Options, TestApp, now, suppression_file_of};
 
 const EMAIL: &str = "ann@example.org";
 const PHONE: &str = "+31612340001";
 
-/// The CRM, simulated, with one contact whom no webhook has told of.
+/// The simulated CRM, with one contact that no webhook reported.
 struct Crm {
     systems: Systems,
     world: Arc<World>,
@@ -33,13 +33,13 @@ fn contact(id: &str, first: &str, email: &str, phone: &str) -> Value {
 impl Crm {
     fn start() -> Self {
         let world = Arc::new(World::new(Clock::system()));
-        world.put(Thing::Contact, contact("c1", "Ann", EMAIL, PHONE));
-        let terms = Terms { calls: 1_000_000, ..Terms::default() };
+        world.put(ObjectKind::Contact, contact("c1", "Ann", EMAIL, PHONE));
+        let terms = SystemOptions { calls: 1_000_000, ..SystemOptions::default() };
         let systems = Systems::start(Arc::clone(&world), &Secrets::known(), terms, Clock::system()).unwrap();
         Self { systems, world }
     }
 
-    /// An application that may ask it, `when`, with more lines under `[lookup]`.
+    /// An application that may call it, according to `when`, with more lines under `[lookup]`.
     async fn app(&self, when: &str, lookup: &str) -> TestApp {
         TestApp::start_with(self.options(when, lookup)).await
     }
@@ -52,8 +52,8 @@ impl Crm {
             self.systems.base_url(Source::OmnioTap),
             Secrets::known().of_api(Source::OmnioTap)
         );
-        // What is remembered would hide whether anybody is asked.
-        let lookup = format!("[sync]\nbackfill = false\n\n[lookup]\nunknown_cache_seconds = 0\ncache_seconds = 0\n{lookup}");
+        // A cache would hide whether the source is called.
+        let lookup = format!("[sync]\nbackfill = false\n\n[lookup]\nnegative_cache_seconds = 0\ncache_seconds = 0\n{lookup}");
         Options { replace: vec![(webhook, api), ("[lookup]", lookup)], ..Options::default() }
     }
 
@@ -76,10 +76,10 @@ async fn somebody_whom_only_a_source_knows_is_found_in_the_same_lookup() {
     let crm = Crm::start();
     let app = crm.app("unknown", "").await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
-    assert_eq!(names(&app.by_phone(PHONE).await), ["Ann"], "what was heard is stored");
+    assert_eq!(names(&app.by_phone(PHONE).await), ["Ann"], "the source's answer is stored");
     let calls = crm.calls();
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
-    assert_eq!(crm.calls(), calls, "who is known is not asked about");
+    assert_eq!(crm.calls(), calls, "the source is not asked about a known person");
     crm.stop(app).await;
 }
 
@@ -114,12 +114,12 @@ async fn whom_nobody_knows_is_asked_about_once() {
         assert!(app.by_email("nobody@example.org").await.is_empty());
     }
     assert_eq!(crm.calls(), calls);
-    // Also by another replica; and not for ever.
+    // Also for another replica, and not permanently.
     let place = Some((app.place.clone(), app.database.clone()));
     let other = TestApp::start_with(Options { place, ..crm.options("unknown", "") }).await;
     assert!(other.by_email("nobody@example.org").await.is_empty());
     assert_eq!(crm.calls(), calls);
-    sqlx::query("update looks set looked_at = looked_at - interval '1 hour'").execute(app.pool()).await.unwrap();
+    sqlx::query("update live_queries set queried_at = queried_at - interval '1 hour'").execute(app.pool()).await.unwrap();
     assert!(app.by_email("nobody@example.org").await.is_empty());
     assert!(crm.calls() > calls);
     other.stop().await;
@@ -132,11 +132,11 @@ async fn what_is_late_is_there_the_next_time() {
     let app = crm.app("unknown", "deadline_ms = 1000").await;
     crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_millis(2_500)));
     crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_millis(2_500)));
-    assert!(app.by_email(EMAIL).await.is_empty(), "the answer is what is known here");
+    assert!(app.by_email(EMAIL).await.is_empty(), "the answer contains the stored data");
     let calls = crm.calls();
     let query = format!("key={KEY}&channelAddressType=email&address={}", EMAIL.replace('@', "%40"));
     app.until(&query, |response| response.body.contains("Ann")).await;
-    assert_eq!(crm.calls(), calls, "nobody was asked again");
+    assert_eq!(crm.calls(), calls, "the source was not asked again");
     crm.stop(app).await;
 }
 
@@ -152,13 +152,13 @@ async fn a_source_is_not_asked_where_the_settings_say_so() {
 #[tokio::test]
 async fn known_people_are_asked_about_again_when_what_is_known_is_too_old() {
     let crm = Crm::start();
-    let app = crm.app("older", "").await;
+    let app = crm.app("stale", "").await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     let mut changed = contact("c1", "Anna", EMAIL, PHONE);
     changed["updatedAt"] = json!("2026-02-01T09:00:00.000Z");
-    crm.world.put(Thing::Contact, changed);
+    crm.world.put(ObjectKind::Contact, changed);
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"], "it was asked a moment ago");
-    sqlx::query("update looks set looked_at = looked_at - interval '20 minutes'").execute(app.pool()).await.unwrap();
+    sqlx::query("update live_queries set queried_at = queried_at - interval '20 minutes'").execute(app.pool()).await.unwrap();
     assert_eq!(names(&app.by_email(EMAIL).await), ["Anna"]);
     crm.stop(app).await;
 }
@@ -166,13 +166,13 @@ async fn known_people_are_asked_about_again_when_what_is_known_is_too_old() {
 #[tokio::test]
 async fn whom_a_search_merely_resembles_is_nobody() {
     let crm = Crm::start();
-    crm.world.put(Thing::Contact, contact("c2", "Joanna", "jo-ann@example.org", "+31612340002"));
+    crm.world.put(ObjectKind::Contact, contact("c2", "Joanna", "jo-ann@example.org", "+31612340002"));
     let app = crm.app("unknown", "").await;
     // The system's search finds both.
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     assert!(app.by_email("nn@example.org").await.is_empty());
     let records: i64 = sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
-    assert_eq!(records, 1, "what was not asked for is not kept");
+    assert_eq!(records, 1, "other people in the response are not stored");
     crm.stop(app).await;
 }
 
@@ -194,12 +194,12 @@ async fn who_was_erased_is_not_brought_back_by_asking() {
     let app = crm.app("unknown", "").await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     let record = RecordKey::new(SourceKind::OmnioTapContact, "c1").unwrap();
-    let ledger = LedgerFile::new(ledger_of(&app.database));
+    let ledger = SuppressionFile::new(suppression_file_of(&app.database));
     erase(app.pool(), &app.brand, &ledger, (&[record].into(), now()), &mut |_| ()).await.unwrap();
-    sqlx::query("delete from looks").execute(app.pool()).await.unwrap();
+    sqlx::query("delete from live_queries").execute(app.pool()).await.unwrap();
     let calls = crm.calls();
     assert!(app.by_email(EMAIL).await.is_empty() && app.by_phone(PHONE).await.is_empty());
-    assert!(crm.calls() > calls, "the source still knows her");
+    assert!(crm.calls() > calls, "she is still in the source");
     let left: i64 = sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
     assert_eq!(left, 0);
     crm.stop(app).await;

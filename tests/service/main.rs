@@ -1,4 +1,4 @@
-//! The application as its users meet it: over HTTP, on a Postgres of its own.
+//! The application as its users see it: over HTTP, on a Postgres of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,11 +12,11 @@
 
 mod access;
 mod apply;
+mod batching;
 mod booking;
 mod cases;
 mod changes;
 mod contract;
-mod cost;
 mod erasure;
 mod faults;
 mod follow_ups;
@@ -33,6 +33,7 @@ mod observer;
 mod oracle;
 mod populations;
 mod privacy;
+mod query_cost;
 mod real_world;
 mod rebuild;
 mod replicas;
@@ -40,5 +41,4 @@ mod silence;
 mod story;
 mod support;
 mod sync;
-mod together;
 mod webhooks;

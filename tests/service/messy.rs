@@ -1,10 +1,11 @@
-//! Messy values, from the webhook to the lookup: each finds the right person or nobody, and what was left out is told.
+//! Messy values, from the webhook to the lookup: each finds the right person or nobody, and values that were left out
+//! are reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::collect::explain::explain;
-use hookpoint::customer::kind::Source;
-use hookpoint::storage::unread_values::list_unread_values;
+use hookpoint::admin::explain::explain;
+use hookpoint::customer::model::source::Source;
+use hookpoint::storage::invalid_values::list_invalid_values;
 use jiff::SignedDuration;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -38,7 +39,7 @@ fn people() -> Vec<Person> {
     let person = |n: usize| {
         let runner = &mut runner;
         let (email, phone, order) = (one(runner, &values::email(n)), one(runner, &values::phone(n)), one(runner, &values::order_number(n)));
-        // Everybody else has another first name, so that nobody is joined by it.
+        // Everybody else has another first name, so that it joins nobody.
         let name = one(runner, &values::first_name(FIRSTS[n % FIRSTS.len()]));
         let time = one(runner, &values::time(now() - SignedDuration::from_secs(100_000 + i64::try_from(n).unwrap())));
         let id = values::uuid(n);
@@ -64,7 +65,7 @@ fn people() -> Vec<Person> {
     (1..=PEOPLE).map(person).collect()
 }
 
-/// The customers that a lookup finds: the right one, or nobody.
+/// Checks the customers that a lookup finds: the right one, or nobody.
 async fn found(app: &TestApp, person: &Person, query: String, messy: &Messy) {
     let response = app.ask(&format!("key={KEY}&{query}")).await;
     assert_eq!(response.status, 200, "{}", messy.sent);
@@ -85,7 +86,7 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
         assert_eq!(response.status, 202, "{}", response.head);
     }
     work_off(&app).await;
-    app.heard().await;
+    app.wait_until_current().await;
     for person in &people {
         found(&app, person, format!("channelAddressType=phoneNumber&address={}", encode(&values::line(person.n))), &person.phone).await;
         found(&app, person, format!("channelAddressType=email&address={}", encode(&values::mailbox(person.n))), &person.email).await;
@@ -93,12 +94,12 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
         let own = Messy { sent: json!("id"), meaning: Meaning::Own };
         found(&app, person, format!("primaryID={}", person.id.to_uppercase()), &own).await;
     }
-    // In each delivery's remark, ...
+    // In each delivery's note, ...
     let rows = deliveries(&app).await;
-    assert!(rows.iter().all(|row| row.state == "done"), "everything else of it is applied");
+    assert!(rows.iter().all(|row| row.state == "done"), "the rest of the webhook is applied");
     let mut told: BTreeMap<(String, String), i64> = BTreeMap::new();
-    for row in rows.iter().filter(|row| !row.remark.is_empty()) {
-        let fields = row.remark.strip_prefix("applied; could not be read: ").unwrap();
+    for row in rows.iter().filter(|row| !row.note.is_empty()) {
+        let fields = row.note.strip_prefix("applied; could not be read: ").unwrap();
         fields.split(", ").for_each(|field| *told.entry((row.source.clone(), field.to_owned())).or_default() += 1);
     }
     let unclear = people.iter().filter(|person| person.phone.meaning == Meaning::Unclear).count();
@@ -107,7 +108,7 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
     // ... counted for `inbox status`, ...
     let mut counted = BTreeMap::new();
     for source in Source::ALL {
-        for row in list_unread_values(app.pool(), app.brand.id(), source).await.unwrap() {
+        for row in list_invalid_values(app.pool(), app.brand.id(), source).await.unwrap() {
             counted.insert((source.as_str().to_owned(), row.field), row.count);
         }
     }
@@ -116,13 +117,13 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
     let metrics = hookpoint::telemetry::metrics().render();
     for (source, field) in told.keys() {
         let is_counted = metrics.lines().any(|line| {
-            line.starts_with("hookpoint_unread_values_total{")
+            line.starts_with("hookpoint_invalid_values_total{")
                 && line.contains(&format!("source=\"{source}\""))
                 && line.contains(&format!("field=\"{field}\""))
         });
         assert!(is_counted, "{source} {field}");
     }
-    // ... and where somebody asks why.
+    // ... and in the explanation of a lookup.
     let person = people.iter().find(|person| person.phone.meaning == Meaning::Unclear && person.phone.sent.is_string()).unwrap();
     let kind = if person.n.is_multiple_of(2) { "omniotap.contact" } else { "omneo.profile" };
     let explanation = explain(&mut app.pool().acquire().await.unwrap(), &app.brand, &format!("{kind}:{}", person.id)).await.unwrap().unwrap();

@@ -1,16 +1,16 @@
-//! What a population meets on its way, counted so that a test knows that it was hard.
+//! Counts the difficult situations of a population, so that a test knows that it was difficult.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::customer::identifier::Identifier;
-use hookpoint::customer::record::{Change, RecordKey};
-use hookpoint::customer::rules::IdentityRules;
-use hookpoint::customer::versions::Scope;
+use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::model::field_versions::Scope;
+use hookpoint::customer::model::identifier::Identifier;
+use hookpoint::customer::model::record::{Change, RecordKey};
 
 use crate::generator::Decided;
 use crate::oracle::{Oracle, View};
 
-/// How often a test met what is hard.
+/// How often a test met each difficult situation.
 #[derive(Debug, Default)]
 pub struct Met {
     contested_values: usize,
@@ -32,27 +32,27 @@ pub struct Met {
 }
 
 impl Met {
-    /// What every population meets.
+    /// Situations that every population has.
     pub fn assert_enough(&self) {
         let Self { contested_values, became_shared, ceased_to_be_shared, partial_updates, deletions_first, source_merges, .. } = self;
         for n in [contested_values, became_shared, ceased_to_be_shared, partial_updates, deletions_first, source_merges] {
             assert!(*n >= 100, "{self:?}");
         }
-        // Rarer: each takes several people on one value.
+        // Rarer: each needs several people with one value.
         for n in [self.in_between, self.numbers_moved, self.dangling_references, self.ambiguous_references] {
             assert!(n >= 10, "{self:?}");
         }
     }
 
-    /// Where what hangs together is above the cap.
+    /// For components above the cap.
     pub fn assert_enough_crossings(&self) {
         for n in [self.phones_dropped, self.phones_back, self.emails_dropped, self.emails_back] {
             assert!(n >= 50, "{self:?}");
         }
     }
 
-    /// Where anybody may write some of the records.
-    pub fn assert_enough_guests(&self) {
+    /// For populations with self-asserted records.
+    pub fn assert_enough_unconfirmed(&self) {
         for n in [self.guests_placed, self.guests_torn] {
             assert!(n >= 10, "{self:?}");
         }
@@ -90,7 +90,7 @@ fn contested(view: &View) -> BTreeSet<Identifier> {
     holders.into_iter().filter(|(_, customers)| customers.len() > 1).map(|(value, _)| value.clone()).collect()
 }
 
-/// Components that are above the cap in `there` with somebody who was not above it in `here`: phones, e-mails.
+/// Components above the cap in `there`, with a member that was not above it in `here`: by phones, by e-mails.
 fn crossings(here: &View, there: &View) -> (usize, usize) {
     let was: BTreeMap<&RecordKey, (bool, bool)> = here.people.iter().map(|person| (&person.key, person.may_link)).collect();
     let (mut phones, mut emails) = (BTreeSet::new(), BTreeSet::new());
@@ -106,7 +106,7 @@ fn crossings(here: &View, there: &View) -> (usize, usize) {
     (phones.len(), emails.len())
 }
 
-/// Counts what a way of arriving meets; what is shared and who is who is the oracle's word.
+/// Counts the situations of one order of arrival. The oracle decides which values are shared and which customers exist.
 pub struct Observer {
     pub oracle: Oracle,
     pub view: View,

@@ -1,69 +1,70 @@
-//! Who is who, as the design says it and without the product's resolution: small, slow and over the whole brand at once.
+//! An oracle for identity resolution: it follows the design without the product's code, is small and slow, and works on
+//! the whole brand at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::customer::identifier::{Identifier, IdentifierKind, Identifiers, identifiers_of};
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::name::FoldedName;
-use hookpoint::customer::record::{Change, Record, RecordKey};
-use hookpoint::customer::rules::IdentityRules;
-use hookpoint::customer::versions::Versions;
+use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::model::field_versions::FieldVersions;
+use hookpoint::customer::model::identifier::{Identifier, IdentifierKind, Identifiers, identifiers_of};
+use hookpoint::customer::model::name::FoldedName;
+use hookpoint::customer::model::record::{Change, Record, RecordKey};
+use hookpoint::customer::model::source::SourceKind;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::forbidden::agree_in_full;
 use crate::generator::Decided;
 use crate::identity_cases::world::{are_of_more_than, phones_said_at};
 
-/// Everything that was said so far.
+/// All reports so far.
 pub struct Oracle {
     pub rules: IdentityRules,
     pub decisions: Vec<Decided>,
-    pub records: BTreeMap<RecordKey, Versions>,
+    pub records: BTreeMap<RecordKey, FieldVersions>,
     pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
     live: BTreeMap<RecordKey, Live>,
 }
 
-/// What a live record says of a person.
+/// The values of an existing record.
 struct Live {
     name: FoldedName,
     identifiers: Identifiers,
     said_at: BTreeMap<Identifier, Timestamp>,
 }
 
-/// A live record.
+/// An existing record.
 pub struct Person {
     pub key: RecordKey,
     pub name: FoldedName,
-    /// Whether the source merged it away: then it neither links nor says who it is.
+    /// Whether the source merged it into another record. Then it neither links nor defines identity.
     pub is_loser: bool,
-    /// Whether anybody could have written it, and nobody has confirmed it.
-    pub is_guest: bool,
-    /// What it is found by.
+    /// Whether anybody could have written it, and nobody confirmed it.
+    pub is_unconfirmed: bool,
+    /// Its identifiers.
     pub found_by: BTreeSet<Identifier>,
-    /// What of it links.
+    /// Its identifiers that link.
     pub links: BTreeSet<Identifier>,
-    /// When it last said its phone numbers.
+    /// The time at which the source last reported each phone number.
     pub said_at: BTreeMap<Identifier, Timestamp>,
     /// Whether e-mail and phone may link in its component.
     pub may_link: (bool, bool),
     /// Its component, and its component without phones.
     pub components: (usize, usize),
-    /// The records that it refers to, whether that counts or not.
+    /// The records that it refers to, whether the reference counts or not.
     pub refers_to: Vec<RecordKey>,
-    /// The ids of unique kinds that it stands for; those that a person decided to be one are one.
+    /// The ids of unique kinds that it represents. Ids that a decision joined count as one.
     pub unique_ids: BTreeMap<SourceKind, BTreeSet<RecordKey>>,
 }
 
-/// The brand at a moment.
+/// The brand at one moment.
 pub struct View {
     pub people: Vec<Person>,
-    /// Every key that a merge names, with the one that stands for it.
+    /// Every key in a merge, with the key that represents it.
     pub ends: BTreeMap<RecordKey, RecordKey>,
     pub shared: BTreeSet<Identifier>,
-    /// Live records that people decided to be the same, and pairs of them that are not.
+    /// Existing records that decisions say are the same, and pairs that decisions say are different.
     pub same: Vec<BTreeSet<usize>>,
     pub apart: BTreeSet<(usize, usize)>,
-    /// What could make some people one: by its sort, for each piece of evidence, whom it is about.
+    /// Evidence that could join people: by its kind, for each piece, the people who have it.
     pub ties: BTreeMap<Tie, Vec<Piece>>,
     /// Numbers that somebody else has taken over from a person.
     pub moved: BTreeSet<(usize, Identifier)>,
@@ -71,30 +72,30 @@ pub struct View {
     pub hard: Hard,
 }
 
-/// A piece of evidence: the address, if it is one, and who has it.
+/// A piece of evidence: the address, if it is one, and its holders.
 #[derive(Clone)]
 pub struct Piece {
     pub value: Option<Identifier>,
     pub holders: BTreeSet<usize>,
 }
 
-/// What was hard about a view, so that a test can count it.
+/// The difficult situations in a view, so that a test can count them.
 #[derive(Default, PartialEq)]
 pub struct Hard {
-    /// Values with the records that stayed out, because they agreed with two who disagree.
+    /// Values with the records that stayed out, because they agreed with two that disagree.
     pub in_between: BTreeSet<(Option<Identifier>, RecordKey)>,
     /// Numbers with the records that lost them to somebody else.
     pub moved: BTreeSet<(Identifier, RecordKey)>,
-    /// Guests that joined a customer of trusted records, and guests that could have joined several.
+    /// Unconfirmed records that joined a customer of trusted records, and those that fit several.
     pub placed: BTreeSet<RecordKey>,
     pub torn: BTreeSet<RecordKey>,
-    /// Records that refer to an id of a unique kind that nobody bears.
+    /// Records that refer to an id of a unique kind that no record has.
     pub dangling: BTreeSet<RecordKey>,
     /// Records that refer to the same id in several kinds.
     pub ambiguous: BTreeSet<RecordKey>,
 }
 
-/// What makes two records one, the strongest first.
+/// Kinds of evidence that two records are one person, the strongest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tie {
     Decided,
@@ -108,7 +109,7 @@ impl Tie {
     pub const ALL: [Self; 5] = [Self::Decided, Self::Merged, Self::Referred, Self::Mailed, Self::Phoned];
 }
 
-/// Disjoint sets of people, by the number of the set that each is in.
+/// Disjoint sets of people, by the number of each person's set.
 #[derive(Clone)]
 pub struct Sets(pub Vec<usize>);
 
@@ -136,7 +137,7 @@ impl Sets {
     }
 }
 
-/// People who are one so far.
+/// People who are joined so far.
 type Cluster = BTreeSet<usize>;
 
 impl Oracle {
@@ -147,7 +148,7 @@ impl Oracle {
     pub fn hear(&mut self, change: &Change) {
         match change {
             Change::Record { key, update } => {
-                let said = Versions::from(update.clone());
+                let said = FieldVersions::from(update.clone());
                 self.records.entry(key.clone()).and_modify(|known| known.join(said.clone())).or_insert(said);
                 let record = Record { key: key.clone(), versions: self.records[key].clone() };
                 self.live.remove(key);
@@ -165,7 +166,7 @@ impl Oracle {
         }
     }
 
-    /// One winner for each loser; chains are followed, and a cycle ends at the winner of its latest merge.
+    /// One winner for each loser. Chains are followed, and a cycle ends at the winner of its latest merge.
     fn ends(&self) -> BTreeMap<RecordKey, RecordKey> {
         let mut next: BTreeMap<&RecordKey, (Timestamp, &RecordKey)> = BTreeMap::new();
         for ((loser, winner), at) in &self.merges {
@@ -209,18 +210,19 @@ impl Oracle {
     fn people(&self, ends: &BTreeMap<RecordKey, RecordKey>, hard: &mut Hard) -> Vec<Person> {
         let end = |key: &RecordKey| ends.get(key).unwrap_or(key).clone();
         let classes = self.decided_classes(&end);
-        let guests = self.guests(&end);
+        let unconfirmed = self.unconfirmed(&end);
         let mut people = Vec::new();
         for (key, live) in &self.live {
-            let (is_loser, is_guest) = (end(key) != *key, guests.contains(key));
-            // Trusted records are resolved as if there were no guests: a guest's key is known to guests only.
-            let is_known = |id: &RecordKey| ends.contains_key(id) || (self.live.contains_key(id) && (is_guest || !guests.contains(id)));
+            let (is_loser, is_unconfirmed) = (end(key) != *key, unconfirmed.contains(key));
+            // Trusted records are resolved as if no unconfirmed ones existed: only unconfirmed records know an
+            // unconfirmed record's key.
+            let is_known = |id: &RecordKey| ends.contains_key(id) || (self.live.contains_key(id) && (is_unconfirmed || !unconfirmed.contains(id)));
             let mut links: BTreeSet<Identifier> = live.identifiers.values.clone();
             links.retain(|value| !is_loser && live.identifiers.may_link(value) && !self.rules.blocklist.blocks(value));
             let referred: Vec<RecordKey> = links.iter().filter_map(Identifier::referred_record).collect();
             let bearers = |id: &RecordKey| referred.iter().filter(|other| other.id == id.id && is_known(other)).count();
             let is_ambiguous = |id: &RecordKey| bearers(id) > 1;
-            // An id that one of several kinds has is meant to be that one's.
+            // If exactly one of several kinds has an id, the reference means that kind.
             let is_meant = |id: &RecordKey| bearers(id) == 0 || (bearers(id) == 1 && is_known(id));
             links.retain(|value| value.referred_record().is_none_or(|id| is_meant(&id)));
             if referred.iter().any(is_ambiguous) {
@@ -228,7 +230,7 @@ impl Oracle {
             }
             let mut unique_ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
             let stands_for = std::iter::once(key.clone()).chain(links.iter().filter_map(Identifier::referred_record));
-            for id in stands_for.filter(|id| self.rules.unique.contains(&id.kind)) {
+            for id in stands_for.filter(|id| self.rules.one_record_per_person.contains(&id.kind)) {
                 if !is_known(&id) && id != *key {
                     hard.dangling.insert(key.clone());
                     continue;
@@ -240,7 +242,7 @@ impl Oracle {
                 key: key.clone(),
                 name: live.name.clone(),
                 is_loser,
-                is_guest,
+                is_unconfirmed,
                 found_by: live.identifiers.values.clone(),
                 links,
                 said_at: live.said_at.clone(),
@@ -253,37 +255,37 @@ impl Oracle {
         people
     }
 
-    /// Live records that anybody could have written. A decision that two records are the same person confirms those that it
-    /// names, and for a record that is gone the one that it was merged into.
-    fn guests(&self, end: &dyn Fn(&RecordKey) -> RecordKey) -> BTreeSet<RecordKey> {
+    /// Existing records that anybody could have written. A decision that two records are the same person confirms both.
+    /// If a record is gone, it confirms the record that it was merged into.
+    fn unconfirmed(&self, end: &dyn Fn(&RecordKey) -> RecordKey) -> BTreeSet<RecordKey> {
         let named = self.decisions.iter().filter(|decision| decision.same).flat_map(|decision| [&decision.left, &decision.right]);
         let confirmed: BTreeSet<RecordKey> = named.map(|key| if self.live.contains_key(key) { key.clone() } else { end(key) }).collect();
         self.live.keys().filter(|key| self.rules.self_asserted.contains(&key.kind) && !confirmed.contains(*key)).cloned().collect()
     }
 
-    /// Ids that people decided to be one person's, each with the least of them.
+    /// Ids that decisions joined, each with the least of them.
     fn decided_classes(&self, end: &dyn Fn(&RecordKey) -> RecordKey) -> BTreeMap<RecordKey, RecordKey> {
         let mut classes: BTreeMap<RecordKey, RecordKey> = BTreeMap::new();
         for decision in self.decisions.iter().filter(|decision| decision.same) {
-            let class = |key: &RecordKey| classes.get(&end(key)).cloned().unwrap_or_else(|| end(key));
-            let (one, two) = (class(&decision.left), class(&decision.right));
+            let priority = |key: &RecordKey| classes.get(&end(key)).cloned().unwrap_or_else(|| end(key));
+            let (one, two) = (priority(&decision.left), priority(&decision.right));
             let (least, other) = if one < two { (one, two) } else { (two, one) };
-            classes.values_mut().filter(|class| **class == other).for_each(|class| *class = least.clone());
+            classes.values_mut().filter(|priority| **priority == other).for_each(|priority| *priority = least.clone());
             classes.insert(other, least);
         }
         classes
     }
 
-    /// What decisions come to. Among trusted records that is the same with and without guests.
+    /// The effect of decisions. Among trusted records it is the same with and without unconfirmed ones.
     fn decided(&self, people: &[Person], ends: &BTreeMap<RecordKey, RecordKey>) -> (Vec<BTreeSet<usize>>, BTreeSet<(usize, usize)>) {
-        let (same, mut apart) = self.decided_among(people, ends, |person| !person.is_guest);
+        let (same, mut apart) = self.decided_among(people, ends, |person| !person.is_unconfirmed);
         let (_, of_all) = self.decided_among(people, ends, |_| true);
-        apart.extend(of_all.into_iter().filter(|(a, b)| people[*a].is_guest || people[*b].is_guest));
+        apart.extend(of_all.into_iter().filter(|(a, b)| people[*a].is_unconfirmed || people[*b].is_unconfirmed));
         (same, apart)
     }
 
-    /// What decisions come to among some live records. Where a record that one names is gone, the one that it was merged into is
-    /// meant; where that is gone as well, whoever was decided to be the same.
+    /// The effect of decisions among some existing records. If a named record is gone, the decision means the record
+    /// that it was merged into. If that is gone as well, it means any record that a decision says is the same.
     fn decided_among(
         &self,
         people: &[Person],
@@ -296,14 +298,14 @@ impl Oracle {
         let mut classes: Vec<BTreeSet<RecordKey>> = Vec::new();
         for decision in self.decisions.iter().filter(|decision| decision.same) {
             let pair = BTreeSet::from([meant(&decision.left), meant(&decision.right)]);
-            let (met, mut apart): (Vec<_>, Vec<_>) = classes.into_iter().partition(|class| !class.is_disjoint(&pair));
+            let (met, mut apart): (Vec<_>, Vec<_>) = classes.into_iter().partition(|priority| !priority.is_disjoint(&pair));
             apart.push(met.into_iter().flatten().chain(pair).collect());
             classes = apart;
         }
         let live = |keys: &BTreeSet<RecordKey>| keys.iter().filter_map(|key| number.get(key).copied()).collect::<BTreeSet<usize>>();
         let of = |key: &RecordKey| match number.get(&meant(key)) {
             Some(n) => BTreeSet::from([*n]),
-            None => classes.iter().find(|class| class.contains(&meant(key))).map(live).unwrap_or_default(),
+            None => classes.iter().find(|priority| priority.contains(&meant(key))).map(live).unwrap_or_default(),
         };
         let mut apart = BTreeSet::new();
         for decision in self.decisions.iter().filter(|decision| !decision.same) {
@@ -316,34 +318,34 @@ impl Oracle {
         (classes.iter().map(live).collect(), apart)
     }
 
-    /// Addresses held by too many records of one unique kind, or under too many names elsewhere. Self-asserted records don't
-    /// count, also where somebody confirmed them.
+    /// Addresses of too many records of one unique kind, or under too many names elsewhere. Self-asserted records do
+    /// not count, even if somebody confirmed them.
     fn shared(&self, people: &[Person]) -> BTreeSet<Identifier> {
         let mut holders: BTreeMap<&Identifier, (BTreeMap<SourceKind, usize>, BTreeMap<String, FoldedName>)> = BTreeMap::new();
         for person in people.iter().filter(|person| !self.rules.self_asserted.contains(&person.key.kind)) {
             for value in person.links.iter().filter(|value| value.kind.is_address()) {
                 let (records, names) = holders.entry(value).or_default();
-                if self.rules.unique.contains(&person.key.kind) {
+                if self.rules.one_record_per_person.contains(&person.key.kind) {
                     *records.entry(person.key.kind).or_default() += 1;
                 } else if person.name.is_known() {
                     names.insert(person.name.key(), person.name.clone());
                 }
             }
         }
-        let above = self.rules.shared_above;
+        let above = self.rules.shared_value_threshold;
         let shared = holders.into_iter().filter(|(_, (records, names))| records.values().any(|n| *n > above) || are_of_more_than(above, names));
         shared.map(|(value, _)| value.clone()).collect()
     }
 
-    /// Trusted records first, as if there were no others; then each party of guests joins the one trusted cluster that it
-    /// fits, and the parties that fit none or several are resolved among themselves.
+    /// Resolves trusted records first, as if no others existed. Then each group of unconfirmed records joins the one
+    /// trusted cluster that it fits. The groups that fit none or several are resolved among themselves.
     fn customers(&self, view: &mut View) -> Vec<Cluster> {
-        let of_sort = |is_guest: bool| (0..view.people.len()).filter(|n| view.people[*n].is_guest == is_guest).collect::<Cluster>();
-        let (trusted, guests) = (of_sort(false), of_sort(true));
+        let of_sort = |is_unconfirmed: bool| (0..view.people.len()).filter(|n| view.people[*n].is_unconfirmed == is_unconfirmed).collect::<Cluster>();
+        let (trusted, unconfirmed) = (of_sort(false), of_sort(true));
         let mut customers = self.clusters(view, &trusted);
         let clusters = customers.clone();
         let (mut others, mut placed) = (Cluster::new(), Vec::new());
-        for party in self.level(view, Tie::Merged, &singles(&guests)) {
+        for party in self.level(view, Tie::Merged, &singles(&unconfirmed)) {
             match self.place(view, &clusters, &party) {
                 Some(cluster) => placed.push((cluster, party)),
                 None => others.extend(party),
@@ -363,7 +365,7 @@ impl Oracle {
         customers
     }
 
-    /// The one trusted cluster that a party of guests belongs to, by the strongest evidence that says so.
+    /// The one trusted cluster that fits a group of unconfirmed records, by the strongest evidence.
     fn place(&self, view: &mut View, clusters: &[Cluster], party: &Cluster) -> Option<usize> {
         for tie in [Tie::Merged, Tie::Referred, Tie::Mailed, Tie::Phoned] {
             let mut fitting: BTreeSet<usize> = BTreeSet::new();
@@ -389,14 +391,14 @@ impl Oracle {
         None
     }
 
-    /// The customers that some people are, by all levels.
+    /// Resolves some people on all levels.
     fn clusters(&self, view: &mut View, among: &Cluster) -> Vec<Cluster> {
         self.find_components(view, among);
         Tie::ALL.into_iter().fold(singles(among), |clusters, tie| self.level(view, tie, &clusters))
     }
 
-    /// Everything of some people that hangs together, also over records that are gone and over decisions that they are
-    /// different; and whether it is small enough for phones and e-mails to link.
+    /// The components of some people, also connected through records that are gone and through decisions that they
+    /// differ; and whether each is small enough for phones and e-mails to link.
     fn find_components(&self, view: &mut View, among: &Cluster) {
         let mut keys: Vec<RecordKey> = view.people.iter().map(|person| person.key.clone()).collect();
         let mut hanging: Vec<[RecordKey; 2]> = self.merges.keys().map(|(loser, winner)| [loser.clone(), winner.clone()]).collect();
@@ -425,18 +427,18 @@ impl Oracle {
         }
     }
 
-    /// Who has a piece of evidence and may be linked by it.
+    /// The holders of a piece of evidence whom it may link.
     fn usable(&self, view: &View, tie: Tie, piece: &Piece) -> BTreeSet<usize> {
         let has_moved = |n: &usize| piece.value.clone().is_some_and(|value| view.moved.contains(&(*n, value)));
         let may_link = |n: &usize| match tie {
             Tie::Decided | Tie::Merged | Tie::Referred => true,
-            Tie::Mailed => self.rules.email_links && view.people[*n].may_link.0,
-            Tie::Phoned => self.rules.phone_links && view.people[*n].may_link.1 && !has_moved(n),
+            Tie::Mailed => self.rules.link_by_email && view.people[*n].may_link.0,
+            Tie::Phoned => self.rules.link_by_phone && view.people[*n].may_link.1 && !has_moved(n),
         };
         piece.holders.iter().copied().filter(may_link).collect()
     }
 
-    /// What the evidence of one level makes of some clusters: all values at once.
+    /// Applies the evidence of one level to some clusters, all values at once.
     fn level(&self, view: &mut View, tie: Tie, before: &[Cluster]) -> Vec<Cluster> {
         let mut joined = Sets::singles(before.len());
         let owner: BTreeMap<usize, usize> =
@@ -456,7 +458,7 @@ impl Oracle {
             let outside = in_between.iter().flat_map(|n| &before[*n]).map(|n| (piece.value.clone(), view.people[*n].key.clone()));
             view.hard.in_between.extend(outside.collect::<Vec<_>>());
         }
-        // A group that several values formed, and in which two must not be one, is not formed.
+        // A group that several values connect is not formed if two members must not be joined.
         let is_allowed = |group: &BTreeSet<usize>| pairs(group).all(|(a, b)| !self.forbidden(view, tie, None, &before[a], &before[b]));
         let after = joined.sets().into_values().flat_map(|group| {
             let clusters = group.iter().map(|n| before[*n].clone());
@@ -465,20 +467,20 @@ impl Oracle {
         after.collect()
     }
 
-    /// Whether a form gave a number years before somebody else did.
+    /// Whether a form contained a number years before another record did.
     fn was_said_long_before(&self, view: &View, number: &Identifier, party: &Cluster, cluster: &Cluster) -> bool {
-        let years = SignedDuration::from_hours(24 * 365 * i64::from(self.rules.phone_moves_after_years));
+        let years = SignedDuration::from_hours(24 * 365 * i64::from(self.rules.phone_reassigned_after_years));
         let holders = |of: &Cluster| of.iter().map(|n| &view.people[*n]).filter(|person| person.links.contains(number)).collect::<Vec<_>>();
         let newest = |of: &Cluster| holders(of).into_iter().filter_map(|person| person.said_at.get(number)).max().copied();
         let is_later = newest(party).zip(newest(cluster)).is_some_and(|(one, two)| two.duration_since(one) >= years);
-        self.rules.phone_moves_after_years > 0 && is_later && !Self::may_share_for_years(view, party, cluster)
+        self.rules.phone_reassigned_after_years > 0 && is_later && !Self::may_share_for_years(view, party, cluster)
     }
 
-    /// Notes who no longer has a number, because somebody else whose name doesn't agree said it years later.
+    /// Finds the people who lost a number, because a person with another name reported it years later.
     fn find_moved(&self, view: &mut View, piece: &Piece, clusters: &[Cluster]) {
-        let Some(number) = piece.value.clone().filter(|_| self.rules.phone_moves_after_years > 0) else { return };
+        let Some(number) = piece.value.clone().filter(|_| self.rules.phone_reassigned_after_years > 0) else { return };
         let holders = self.usable(view, Tie::Phoned, piece);
-        let years = SignedDuration::from_hours(24 * 365 * i64::from(self.rules.phone_moves_after_years));
+        let years = SignedDuration::from_hours(24 * 365 * i64::from(self.rules.phone_reassigned_after_years));
         let holding: Vec<Cluster> = clusters.iter().map(|cluster| cluster & &holders).filter(|held| !held.is_empty()).collect();
         let newest = |held: &Cluster| held.iter().filter_map(|n| view.people[*n].said_at.get(&number)).max().copied();
         let whole = |held: &Cluster| clusters.iter().find(|cluster| held.is_subset(cluster)).unwrap();
@@ -498,8 +500,8 @@ fn pairs(among: &BTreeSet<usize>) -> impl Iterator<Item = (usize, usize)> {
     among.iter().flat_map(|a| among.range(a + 1..).map(|b| (*a, *b)))
 }
 
-/// The groups of some clusters in which all agree with all, and those that agree with two who disagree: of these, whoever agrees in full
-/// with one only is the one's.
+/// The groups in which all clusters agree with all, and the clusters that agree with two that disagree. Of these, a
+/// cluster that agrees in full with only one of the two belongs to that one.
 fn agreeing(
     all: &BTreeSet<usize>,
     are_allowed: &dyn Fn(usize, usize) -> bool,
@@ -532,9 +534,9 @@ fn ties_of(view: &View, tie: Tie) -> Vec<Piece> {
             let values = person.links.iter().filter(move |value| value.kind.is_address() && (value.kind == IdentifierKind::Phone) == phone);
             values.map(|value| (String::new(), Some(value.clone()))).collect()
         };
-        let classes = view.same.iter().enumerate().filter(|(_, class)| class.contains(&n)).map(|(class, _)| class.to_string());
+        let classes = view.same.iter().enumerate().filter(|(_, priority)| priority.contains(&n)).map(|(priority, _)| priority.to_string());
         let evidence: Vec<(String, Option<Identifier>)> = match tie {
-            Tie::Decided => classes.map(|class| (class, None)).collect(),
+            Tie::Decided => classes.map(|priority| (priority, None)).collect(),
             Tie::Merged => vec![(end(&person.key), None)],
             Tie::Referred => referred.chain([end(&person.key)]).map(|key| (key, None)).collect(),
             Tie::Mailed => addresses(false),

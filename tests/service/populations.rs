@@ -1,14 +1,14 @@
-//! The one write path on generated populations: what ends in the tables depends on nothing but what was said, equals what
-//! a whole resolution finds, and never makes two people one.
+//! The write path with generated populations: the stored result depends on the data only, equals a resolution of the
+//! whole brand, and never joins two people.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use hookpoint::collect::apply::apply;
-use hookpoint::collect::rebuild::rebuild;
-use hookpoint::customer::identifier::Identifier;
-use hookpoint::customer::record::{Change, RecordKey};
+use hookpoint::customer::model::identifier::Identifier;
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::ingest::apply::apply;
+use hookpoint::ingest::rebuild::rebuild;
 
 use crate::apply::{assert_same, batches, clear, clear_what_is_derived, dump};
 use crate::generator::{Decided, Dice, Population};
@@ -16,7 +16,7 @@ use crate::observer::{Met, Observer};
 use crate::oracle::Person;
 use crate::support::{Options, TestApp};
 
-/// One way for a population to arrive.
+/// One order of arrival of a population.
 struct Arrival {
     why: String,
     batches: Vec<Vec<Change>>,
@@ -24,14 +24,14 @@ struct Arrival {
 
 impl Arrival {
     fn new(seed: u64, turn: u64, population: &Population, largest: &[u64]) -> Self {
-        let mut dice = Dice(seed.wrapping_mul(1_000).wrapping_add(turn));
-        let mut order = dice.shuffled((0..population.changes.len()).collect::<Vec<usize>>());
+        let mut rng = Dice(seed.wrapping_mul(1_000).wrapping_add(turn));
+        let mut order = rng.shuffled((0..population.changes.len()).collect::<Vec<usize>>());
         if turn % 2 == 1 {
-            // Roughly as it happened: then nearly every word counts for a while.
-            order.sort_by_cached_key(|n| second(&population.changes[*n]) + dice.roll(4) as i64);
+            // Roughly in the order of time, so that nearly every value counts for a while.
+            order.sort_by_cached_key(|n| second(&population.changes[*n]) + rng.roll(4) as i64);
         }
-        let largest = *dice.pick(largest);
-        Self { why: format!("population {seed}, order {turn}"), batches: batches(&population.changes, &order, dice.0, largest) }
+        let largest = *rng.pick(largest);
+        Self { why: format!("population {seed}, order {turn}"), batches: batches(&population.changes, &order, rng.0, largest) }
     }
 
     async fn apply(&self, app: &TestApp, n: usize) {
@@ -55,10 +55,10 @@ impl fmt::Display for Arrival {
 
 const PARTICIPANTS: &str = "\"omnilab.participant\"";
 
-/// Small numbers, so that what is rare at a large brand happens all the time.
-fn strict(unique: &str, component_cap: usize, self_asserted: &str) -> Options {
+/// Small limits, so that situations that are rare at a large brand occur all the time.
+fn strict(one_record_per_person: &str, component_cap: usize, self_asserted: &str) -> Options {
     let identity = format!(
-        "[brands.demo.identity]\nshared_above = 1\ncomponent_cap = {component_cap}\nunique = [{unique}]\nself_asserted = [{self_asserted}]\n\
+        "[brands.demo.identity]\nshared_value_threshold = 1\ncomponent_cap = {component_cap}\none_record_per_person = [{one_record_per_person}]\nself_asserted = [{self_asserted}]\n\
         blocked_mailboxes = [\"balie\"]\nblocked_values = [\"+31201234567\"]\n\n[brands.demo.sources.omniotap]"
     );
     Options { replace: vec![("[brands.demo.sources.omniotap]", identity)], ..Options::default() }
@@ -103,7 +103,7 @@ async fn any_order_batching_and_repetition_of_a_population_gives_the_same_bytes(
     }
     met.assert_enough();
     met.assert_enough_crossings();
-    met.assert_enough_guests();
+    met.assert_enough_unconfirmed();
     app.stop().await;
 }
 
@@ -122,17 +122,17 @@ async fn at_the_same_time(app: &TestApp, arrival: &Arrival) {
     even.and(odd).unwrap();
 }
 
-/// The customers of the tables, each with every key that stands for it.
+/// The stored customers, each with all its keys.
 async fn customers(app: &TestApp) -> BTreeMap<String, BTreeSet<RecordKey>> {
     let rows: Vec<(String, String)> = sqlx::query_as("select customer_key, record_key from customer_records").fetch_all(app.pool()).await.unwrap();
     let mut customers: BTreeMap<String, BTreeSet<RecordKey>> = BTreeMap::new();
     for (customer, record) in rows {
-        assert!(customers.entry(customer).or_default().insert(record.parse().unwrap()), "a key twice");
+        assert!(customers.entry(customer).or_default().insert(record.parse().unwrap()), "the same key twice");
     }
     customers
 }
 
-/// What must hold of every state, whatever led to it.
+/// Conditions that every state must fulfil.
 async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
     let view = &observer.view;
     let shared: Vec<(String, String)> = sqlx::query_as("select kind, value from shared_values order by 1, 2").fetch_all(app.pool()).await.unwrap();
@@ -144,13 +144,13 @@ async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
     let mut seen: BTreeSet<&RecordKey> = BTreeSet::new();
     for (customer, keys) in &found {
         for key in keys {
-            assert!(seen.insert(key), "{why}: {key} is of two customers");
-            let heirs = || keys.iter().any(|heir| live.contains(heir) && view.ends.get(heir) == view.ends.get(key));
-            assert!(live.contains(key) || (view.ends.contains_key(key) && heirs()), "{why}: {key} stands for {customer} without reason");
+            assert!(seen.insert(key), "{why}: {key} belongs to two customers");
+            let successors = || keys.iter().any(|heir| live.contains(heir) && view.ends.get(heir) == view.ends.get(key));
+            assert!(live.contains(key) || (view.ends.contains_key(key) && successors()), "{why}: {key} represents {customer} without a reason");
         }
     }
     for key in &live {
-        assert!(seen.contains(key), "{why}: {key} is of no customer");
+        assert!(seen.contains(key), "{why}: {key} belongs to no customer");
     }
     for (key, end) in &view.ends {
         let heir = live.iter().any(|heir| view.ends.get(heir).unwrap_or(heir) == end);
@@ -170,13 +170,13 @@ async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
 fn describe(person: &Person) -> String {
     let values = |values: &BTreeSet<Identifier>| values.iter().map(|value| value.value.as_str()).collect::<Vec<&str>>().join(" ");
     let ids: Vec<String> = person.unique_ids.values().flatten().map(ToString::to_string).collect();
-    let (key, name, guest) = (&person.key, person.name.key(), person.is_guest);
+    let (key, name, guest) = (&person.key, person.name.key(), person.is_unconfirmed);
     format!("{key}: {name:?}, guest {guest}, found by {}, linked by {}, ids {ids:?}", values(&person.found_by), values(&person.links))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_customer_ever_holds_a_forbidden_pair() {
-    // Above the cap, where anybody may have written something isn't looked at again for each change.
+    // Above the cap, the check of self-asserted values is not repeated for each change.
     let met = hold_every_batch_against_the_oracle(strict("\"omneo.profile\", \"omnilab.participant\"", 4, ""), 11..=19).await;
     met.assert_enough_crossings();
 }
@@ -184,7 +184,7 @@ async fn no_customer_ever_holds_a_forbidden_pair() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_customer_ever_holds_a_forbidden_pair_because_of_what_anybody_wrote() {
     let met = hold_every_batch_against_the_oracle(strict("\"omneo.profile\", \"omnilab.participant\"", 1_000, PARTICIPANTS), 11..=19).await;
-    met.assert_enough_guests();
+    met.assert_enough_unconfirmed();
 }
 
 async fn hold_every_batch_against_the_oracle(options: Options, seeds: RangeInclusive<u64>) -> Met {
@@ -216,7 +216,7 @@ async fn resolving_everything_gives_what_resolving_the_touched_components_gave()
 #[tokio::test(flavor = "multi_thread")]
 async fn resolving_everything_gives_the_same_where_anybody_may_write() {
     let met = make_everything_anew_in_between(strict("\"omneo.profile\"", 1_000, PARTICIPANTS), 21..=29).await;
-    met.assert_enough_guests();
+    met.assert_enough_unconfirmed();
 }
 
 async fn make_everything_anew_in_between(options: Options, seeds: RangeInclusive<u64>) -> Met {
@@ -232,7 +232,7 @@ async fn make_everything_anew_in_between(options: Options, seeds: RangeInclusive
             observer.observe(batch, &mut met);
             arrival.apply(&app, n).await;
             if n % 8 == 7 || n + 1 == arrival.batches.len() {
-                // What comes next goes on from the tables as they were made anew.
+                // The following changes start from the rebuilt tables.
                 let touched = dump(app.pool(), app.brand.id()).await;
                 clear_what_is_derived(app.pool()).await;
                 rebuild(app.pool(), &app.brand, &mut |_| {}).await.unwrap_or_else(|error| panic!("{arrival}: rebuild after batch {n}: {error}"));

@@ -1,11 +1,11 @@
-//! What other people's systems have stumbled over in public: from the webhook to what an agent sees.
+//! Known real-world problems of other systems: from the webhook to the agent's view.
 
-use hookpoint::collect::apply::{apply, apply_reply};
-use hookpoint::collect::explain::explain;
-use hookpoint::customer::kind::Source;
-use hookpoint::customer::record::Change;
-use hookpoint::customer::versions::{Scope, Update};
-use hookpoint::storage::doors::get_door;
+use hookpoint::admin::explain::explain;
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::Change;
+use hookpoint::customer::model::source::Source;
+use hookpoint::ingest::apply::{apply, apply_changes_of_reply};
+use hookpoint::storage::webhook_stats::get_webhook_stats;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use super::inbox::{deliveries, work_off};
 use super::support::{Options, TestApp, logs, now, secret_of};
 use super::webhooks::sent::Letter;
 
-/// An application that receives, with other settings of its brand.
+/// An application that receives webhooks, with other settings of its brand.
 async fn receiver(replace: &[(&'static str, &str)]) -> TestApp {
     let mut all = vec![("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned())];
     all.extend(replace.iter().map(|(from, to)| (*from, (*to).to_owned())));
@@ -33,16 +33,16 @@ async fn omneo(app: &TestApp, event: &str, body: Value) {
     deliver(app, Letter::new(Source::Omneo, 0, body.to_string()).with("x-omneo-event", event)).await;
 }
 
-/// A webhook of the CRM; the `envelope` has what differs from the usual one.
+/// A webhook of the CRM. `envelope` has the fields that differ from the usual ones.
 async fn omniotap(app: &TestApp, entity: &str, action: &str, envelope: Value, data: Value) {
     let mut body = json!({"tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": entity, "action": action, "data": data});
     body.as_object_mut().unwrap().extend(envelope.as_object().unwrap().clone());
     deliver(app, Letter::new(Source::OmnioTap, 0, body.to_string())).await;
 }
 
-/// The only customer of an address or id, which is asked for as a query.
+/// The only customer of an address or id, looked up with this query.
 async fn customer(app: &TestApp, query: &str) -> Option<Value> {
-    app.heard().await;
+    app.wait_until_current().await;
     let mut customers = app.customers(query).await;
     assert!(customers.len() < 2, "{query}: {customers:?}");
     customers.pop()
@@ -92,7 +92,7 @@ async fn a_deletion_that_is_heard_of_after_words_without_a_time_is_a_deletion_of
         assert_eq!(customer(&app, &format!("primaryID={id}")).await, None, "{deletion}");
         assert_eq!(customer(&app, &format!("channelAddressType=email&address=c{n}%40example.org")).await, None, "{deletion}");
     }
-    // The same for what happened.
+    // The same for events.
     omneo(&app, "profile.created", json!({"id": "p-9", "first_name": "Anna", "email": "p9@example.org", "updated_at": ago(7)})).await;
     omneo(&app, "reward.created", json!({"id": "r-9", "profile_id": "p-9", "issued_at": ago(6), "updated_at": ago(6)})).await;
     omneo(&app, "reward.updated", json!({"id": "r-9", "profile_id": "p-9", "value_remaining": 4})).await;
@@ -136,7 +136,7 @@ async fn a_word_that_may_be_either_part_is_no_first_name_beside_one_that_is_know
         let found = customer(&app, &format!("channelAddressType=email&address=piet.jansen{id}%40example.org")).await.unwrap();
         assert_eq!((&found["customerFirstname"], &found["customerLastname"]), (&json!("Piet"), &json!(last)), "{full}");
     }
-    // Where nothing is known for certain, what may be a part is better than nothing.
+    // If no part of the name is certain, a guessed part is better than none.
     omneo(&app, "profile.updated", json!({"id": "p-d", "full_name": "Anna Smit", "email": "anna@example.org", "updated_at": ago(1)})).await;
     let found = customer(&app, "channelAddressType=email&address=anna%40example.org").await.unwrap();
     assert_eq!((&found["customerFirstname"], &found["customerLastname"]), (&json!("Anna"), &json!("Smit")));
@@ -165,17 +165,17 @@ async fn a_clock_that_is_ahead_wins_nothing() {
 #[tokio::test]
 async fn what_is_stored_with_a_time_in_the_future_is_repaired_by_the_next_answer_of_the_source() {
     let app = receiver(&[]).await;
-    let key = hookpoint::customer::record::RecordKey::new(hookpoint::customer::kind::SourceKind::OmnioTapContact, "c-1").unwrap();
+    let key = hookpoint::customer::model::record::RecordKey::new(hookpoint::customer::model::source::SourceKind::OmnioTapContact, "c-1").unwrap();
     let said = |name: &str, at: Timestamp, received_at: Timestamp| {
         let fields = [("name.first", name), ("email.main", "c1@example.org")].map(|(field, value)| (field.to_owned(), Some(json!(value))));
         Change::Record { key: key.clone(), update: Update { at, received_at, scope: Scope::Whole, fields: fields.into() } }
     };
     let future: Timestamp = "2062-01-01T00:00:00Z".parse().unwrap();
-    // As it was stored before times were bounded by their receipt.
+    // As stored by older versions, without the limit of the receipt.
     apply(app.pool(), &app.brand, vec![said("Frozen", future, future)]).await.unwrap();
     apply(app.pool(), &app.brand, vec![said("Webhook", now(), now())]).await.unwrap();
     assert_eq!(customer(&app, "primaryID=c-1").await.unwrap()["customerFirstname"], "Frozen");
-    apply_reply(app.pool(), &app.brand, vec![said("Repaired", now(), now())], now() + 1.hour()).await.unwrap();
+    apply_changes_of_reply(app.pool(), &app.brand, vec![said("Repaired", now(), now())], now() + 1.hour()).await.unwrap();
     assert_eq!(customer(&app, "primaryID=c-1").await.unwrap()["customerFirstname"], "Repaired");
     let after = now() + 5.seconds();
     apply(app.pool(), &app.brand, vec![said("Webhook", after, after)]).await.unwrap();
@@ -203,7 +203,7 @@ async fn placeholders_of_ids_tell_no_two_deliveries_alike() {
     for (n, id) in placeholders.iter().enumerate() {
         let data = json!({"id": format!("c-{n}"), "firstName": "Anna", "email": format!("c{n}@example.org"), "updatedAt": ago(1)});
         omniotap(&app, "contact", "created", json!({"event_id": id}), data.clone()).await;
-        // Again: the same content is the same delivery.
+        // The same content again is the same delivery.
         omniotap(&app, "contact", "created", json!({"event_id": id}), data).await;
         assert!(customer(&app, &format!("primaryID=c-{n}")).await.is_some(), "{id}");
     }
@@ -230,7 +230,7 @@ async fn an_id_that_several_people_seem_to_have_is_nobodys() {
     }
     omniotap(&app, "contact", "created", json!({"event_id": "c"}), json!({"id": "c-1", "firstName": "Anna", "updatedAt": ago(1)})).await;
     let found = customer(&app, "primaryID=c-1").await.unwrap();
-    assert_eq!(found["timeline"].as_array().unwrap().len(), 5, "what else it says");
+    assert_eq!(found["timeline"].as_array().unwrap().len(), 5, "the other fields");
     assert!(deliveries(&app).await.iter().all(|row| row.state == "done"));
     app.stop().await;
 }
@@ -269,11 +269,11 @@ async fn a_country_is_the_numbers_own_or_the_number_is_nothing() {
         let expected: Vec<Value> = found.into_iter().map(|number| json!({"address": number, "type": "telephone"})).collect();
         assert_eq!(phones, expected, "{country}");
     }
-    // The digits of a national number are another country's: `612349980` would be Australian.
+    // The digits of a national number are a number of another country: `612349980` would be Australian.
     let numbers = json!({"id": "p-91", "mobile_phone": "0612349980", "mobile_phone_e164": "612349980", "updated_at": ago(1)});
     omneo(&app, "profile.created", numbers).await;
     assert_eq!(customer(&app, "primaryID=p-91").await.unwrap()["addresses"], json!([{"address": "+31612349980", "type": "telephone"}]));
-    // It counts for the other number as well.
+    // The country also applies to the other number.
     let body = json!({"id": "p-90", "first_name": "Anna", "secondary_phone": "020 7946 0018", "mobile_phone_country": "UK", "updated_at": ago(1)});
     omneo(&app, "profile.created", body).await;
     assert!(customer(&app, "channelAddressType=phoneNumber&address=%2B442079460018").await.is_some());
@@ -357,14 +357,14 @@ async fn one_id_for_two_contents_is_shown_since_the_senders_ids_are_broken() {
     omniotap(&app, "contact", "created", json!({"event_id": "e-1"}), data("Anna")).await;
     omniotap(&app, "contact", "created", json!({"event_id": "e-1"}), data("Anna")).await;
     omniotap(&app, "contact", "updated", json!({"event_id": "e-1"}), data("Bert")).await;
-    // They are written down every other second.
-    let mut door = get_door(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
+    // The statistics are saved every other second.
+    let mut door = get_webhook_stats(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
     for _ in 0..300 {
         if door.duplicates == 2 {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        door = get_door(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
+        door = get_webhook_stats(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
     }
     assert_eq!((door.accepted, door.duplicates, door.conflicting_duplicates), (3, 2, 1));
     assert_eq!(door.conflicting_at, Some(app.clock.now()));
@@ -457,8 +457,8 @@ async fn what_happened_at_a_time_that_nobody_can_read_is_told_and_not_shown_as_o
     for id in ["p-1", "c-1", "o-1"] {
         assert_eq!(customer(&app, &format!("primaryID={id}")).await.unwrap()["timeline"], json!([]), "{id}");
     }
-    assert!(deliveries(&app).await.iter().filter(|row| row.remark.contains("could not be read: ")).count() >= 15);
-    // A day alone is that day, whoever says it.
+    assert!(deliveries(&app).await.iter().filter(|row| row.note.contains("could not be read: ")).count() >= 15);
+    // A date without a time means that day, from every source.
     let ticket = json!({"id": "k-9", "contactId": "c-1", "subject": "Hi", "updatedAt": "2023-01-15"});
     omniotap(&app, "ticket", "created", json!({"event_id": "k9"}), ticket).await;
     assert_eq!(customer(&app, "primaryID=c-1").await.unwrap()["timeline"][0]["lastUpdate"], "2023-01-15 00:00:00");
@@ -505,11 +505,11 @@ async fn whose_it_is_where_that_cannot_be_read_is_told() {
     let ticket = json!({"id": "k-1", "contactId": {"id": "c-1"}, "subject": "Hi", "updatedAt": ago(1)});
     omniotap(&app, "ticket", "created", json!({"event_id": "k1"}), ticket).await;
     omneo(&app, "transaction.created", json!({"id": "t-1", "profile_id": true, "total": 5, "updated_at": ago(1)})).await;
-    let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.remark).collect();
-    assert!(remarks.iter().all(|remark| remark.contains("record")), "{remarks:?}");
+    let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.note).collect();
+    assert!(remarks.iter().all(|note| note.contains("record")), "{remarks:?}");
     let attributes = json!([{"handle": "size", "value": {"eu": 38}}, {"handle": "colour", "value": "blue"}]);
     omneo(&app, "profile.created", json!({"id": "p-1", "first_name": "Anna", "custom_attributes": attributes, "updated_at": ago(1)})).await;
-    let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.remark).collect();
-    assert!(remarks.iter().any(|remark| remark == "applied; could not be read: attribute.custom"), "{remarks:?}");
+    let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.note).collect();
+    assert!(remarks.iter().any(|note| note == "applied; could not be read: attribute.custom"), "{remarks:?}");
     app.stop().await;
 }

@@ -1,21 +1,21 @@
-//! Customers made anew: by command, after a change of settings, and why they are as they are.
+//! Customers that are derived again: by command, after a change of settings; and the explanation of customers.
 
 use std::sync::Arc;
 
+use hookpoint::admin::explain::{Explanation, explain};
 use hookpoint::brand::Brand;
-use hookpoint::collect::explain::{Explanation, explain};
-use hookpoint::collect::rebuild::{Progress, rebuild, sweep};
-use hookpoint::customer::identifier::Identifier;
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::record::{Change, RecordKey};
-use hookpoint::customer::versions::{Scope, Update};
-use hookpoint::storage::brands::{get_sweep, save_sweep};
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::identifier::Identifier;
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::customer::model::source::SourceKind;
+use hookpoint::ingest::rebuild::{Progress, rebuild, rederive};
+use hookpoint::storage::brands::{get_rederive, save_rederive};
 use hookpoint::storage::pool::Pool;
 
 use crate::apply::{assert_same, clear, clear_what_is_derived, dump};
 use crate::support::{KEY, Options, Response, TestApp, story_changes};
 
-/// A record with a first name, an e-mail address and a phone number; empty ones are left out.
+/// A record with a first name, an e-mail address and a phone number. Empty values are left out.
 fn contact(id: &str, first: &str, email: &str, phone: &str) -> Change {
     let fields = [("name.first", first), ("name.last", "Smit"), ("email.main", email), ("phone.main", phone)];
     let fields = fields.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_owned(), Some(value.into()))).collect();
@@ -48,12 +48,12 @@ async fn execute(pool: &Pool, sql: &'static str) {
 
 async fn wait_for_the_sweep(app: &TestApp) {
     for _ in 0..400 {
-        if get_sweep(app.pool(), app.brand.id()).await.unwrap().derived_with.as_deref() == Some(app.brand.rules.hash().as_slice()) {
+        if get_rederive(app.pool(), app.brand.id()).await.unwrap().derivation_hash.as_deref() == Some(app.brand.rules.hash().as_slice()) {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
     }
-    panic!("the sweep did not end in 10 s");
+    panic!("the derivation did not end in 10 s");
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_rebuild_gives_the_same_bytes_from_nothing_but_what_the_sources_said()
     let app = TestApp::demo().await;
     let expected = dump(app.pool(), app.brand.id()).await;
     let unchanged = run(app.pool(), &app.brand).await;
-    assert_eq!((unchanged.done, unchanged.customers), (unchanged.total, 0), "what is right is not written again");
+    assert_eq!((unchanged.done, unchanged.customers), (unchanged.total, 0), "unchanged customers are not written again");
     clear_what_is_derived(app.pool()).await;
     let made = run(app.pool(), &app.brand).await;
     assert!(made.customers >= 43, "{made:?}");
@@ -120,11 +120,11 @@ async fn changed_rules_reach_stored_customers_in_the_background() {
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
 
-    let rule = ("[brands.demo.sources.omniotap]", "[brands.demo.identity]\nphone_links = false\n\n[brands.demo.sources.omniotap]".to_owned());
+    let rule = ("[brands.demo.sources.omniotap]", "[brands.demo.identity]\nlink_by_phone = false\n\n[brands.demo.sources.omniotap]".to_owned());
     let app = TestApp::start_with(Options { replace: vec![rule], place: Some(place), ..Default::default() }).await;
     wait_for_the_sweep(&app).await;
-    assert_eq!(app.by_phone("+31644556677").await.len(), 2, "nobody had to say anything about them again");
-    assert!(!sweep(app.pool(), &app.brand).await.unwrap(), "there is nothing left to do");
+    assert_eq!(app.by_phone("+31644556677").await.len(), 2, "without any new data about them");
+    assert!(!rederive(app.pool(), &app.brand).await.unwrap(), "there is nothing left to do");
     app.stop().await;
 }
 
@@ -133,19 +133,19 @@ async fn a_sweep_goes_on_where_it_was_interrupted() {
     let app = TestApp::demo().await;
     wait_for_the_sweep(&app).await;
     let expected = dump(app.pool(), app.brand.id()).await;
-    execute(app.pool(), "update answers set body = '{}'; update brands set derived_with = null").await;
-    save_sweep(app.pool(), app.brand.id(), app.brand.rules.hash(), "omniotap").await.unwrap();
-    assert!(sweep(app.pool(), &app.brand).await.unwrap());
+    execute(app.pool(), "update answers set body = '{}'; update brands set derivation_hash = null").await;
+    save_rederive(app.pool(), app.brand.id(), app.brand.rules.hash(), "omniotap").await.unwrap();
+    assert!(rederive(app.pool(), &app.brand).await.unwrap());
     let broken: Vec<(String,)> = sqlx::query_as("select customer_key from answers where body = '{}'").fetch_all(app.pool()).await.unwrap();
     assert!(!broken.is_empty() && broken.iter().all(|(key,)| key.as_str() < "omniotap"), "{broken:?}");
-    execute(app.pool(), "update brands set derived_with = null").await;
-    assert!(sweep(app.pool(), &app.brand).await.unwrap());
+    execute(app.pool(), "update brands set derivation_hash = null").await;
+    assert!(rederive(app.pool(), &app.brand).await.unwrap());
     assert_same(&expected, &dump(app.pool(), app.brand.id()).await, "made anew");
     app.stop().await;
 }
 
 async fn reviews(app: &TestApp) -> Vec<(String, String, String, Vec<String>)> {
-    let query = "select level, value, grounds, customer_keys from reviews where brand_id = $1 order by 1, 2";
+    let query = "select level, value, grounds, customer_keys from match_reviews where brand_id = $1 order by 1, 2";
     sqlx::query_as(query).bind(app.brand.id()).fetch_all(app.pool()).await.unwrap()
 }
 
@@ -158,7 +158,7 @@ async fn what_is_doubtful_is_a_review_once_and_gone_when_settled() {
     let both = vec!["omniotap.contact:a".to_owned(), "omniotap.contact:b".to_owned()];
     let doubt = ("phone".to_owned(), "+31644556677".to_owned(), "names disagree".to_owned(), both.clone());
     assert_eq!(reviews(&app).await, [doubt]);
-    // Who a record without a name is, is another question about the same line.
+    // A record without a name is a separate open question about the same line.
     let mut nameless = contact("c", "", "", "+31644556677");
     if let Change::Record { update, .. } = &mut nameless {
         update.fields.remove("name.last");
@@ -167,7 +167,7 @@ async fn what_is_doubtful_is_a_review_once_and_gone_when_settled() {
     let asked = reviews(&app).await;
     assert_eq!((asked.len(), asked[0].3.len()), (1, 3), "{asked:?}");
     app.apply(vec![deletion("c")]).await;
-    // A person decides that the two are two.
+    // A person decides that the two differ.
     execute(
         app.pool(),
         "insert into decisions (brand_id, decision_id, left_key, right_key, same_person, decided_by, reason, decided_at)
@@ -178,7 +178,7 @@ async fn what_is_doubtful_is_a_review_once_and_gone_when_settled() {
     assert_eq!(reviews(&app).await, []);
     execute(app.pool(), "update decisions set undone_at = now()").await;
     run(app.pool(), &app.brand).await;
-    assert_eq!(reviews(&app).await.len(), 1, "an undone decision was never made");
+    assert_eq!(reviews(&app).await.len(), 1, "a revoked decision has no effect");
     app.apply(vec![deletion("b")]).await;
     assert_eq!(reviews(&app).await, []);
     app.stop().await;
@@ -191,7 +191,7 @@ async fn a_line_that_a_person_decided_to_be_shared_links_nobody() {
     assert_eq!(app.by_phone("+31644556677").await.len(), 1);
     execute(
         app.pool(),
-        "insert into shared_lines (brand_id, line_id, kind, value, decided_by, reason, decided_at)
+        "insert into shared_value_decisions (brand_id, decision_id, kind, value, decided_by, reason, decided_at)
         select brand_id, gen_random_uuid(), 'telephone', '+31644556677', 't', 't', now() from brands",
     )
     .await;
@@ -199,7 +199,7 @@ async fn a_line_that_a_person_decided_to_be_shared_links_nobody() {
     let query = format!("key={KEY}&channelAddressType=phoneNumber&address=%2B31644556677");
     let customers = |response: &Response| serde_json::from_str::<Vec<serde_json::Value>>(&response.body).map(|found| found.len()).unwrap_or_default();
     app.until(&query, |response| customers(response) == 2).await;
-    execute(app.pool(), "update shared_lines set undone_at = now()").await;
+    execute(app.pool(), "update shared_value_decisions set undone_at = now()").await;
     run(app.pool(), &app.brand).await;
     app.until(&query, |response| customers(response) == 1).await;
     app.stop().await;
@@ -242,12 +242,12 @@ async fn every_customer_every_refusal_and_every_field_can_say_why() {
     let at = "2026-11-20T10:00:00Z".parse().unwrap();
     let said = |name: &str, value: &str| (name.to_owned(), value.to_owned(), at);
     let by_the_first = [said("customer.first_name", "Ruben"), said("email.main", "ruben@example.org"), said("phone.main", "+31644556677")];
-    assert_eq!(ruben.said[&key("a")], by_the_first);
-    assert_eq!(ruben.said[&key("b")], [said("customer.last_name", "Smit"), said("email.main", "ruben@example.org")]);
+    assert_eq!(ruben.record_values[&key("a")], by_the_first);
+    assert_eq!(ruben.record_values[&key("b")], [said("customer.last_name", "Smit"), said("email.main", "ruben@example.org")]);
     assert!(ruben.decisions.is_empty() && ruben.remarks.is_empty());
     let iris = why(&app, "omniotap.contact:c").await;
-    let mailbox = Identifier::from(hookpoint::customer::email::Email::parse("info@example.org").unwrap());
-    assert_eq!(iris.finds_only, [(mailbox, "blocked: it names nobody")]);
+    let mailbox = Identifier::from(hookpoint::customer::model::email::Email::parse("info@example.org").unwrap());
+    assert_eq!(iris.finds_only, [(mailbox, "blocked: it identifies nobody")]);
     assert!(iris.links.is_empty() && iris.remarks.is_empty());
     let mut connection = app.pool().acquire().await.unwrap();
     assert!(explain(&mut connection, &app.brand, "omneo.profile:nobody").await.unwrap().is_none());

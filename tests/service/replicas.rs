@@ -1,10 +1,10 @@
-//! Two replicas on one store: each hears what changed, and knows when it may not have.
+//! Two replicas on one database: each receives change notifications, and notices when it may have missed some.
 
 use std::time::Duration;
 
 use hookpoint::storage::database::{Place, Url};
 
-use crate::load::{Turnstile, contact};
+use crate::load::{CountingProxy, contact};
 use crate::support::{KEY, Options, Response, TestApp, encode, scratch, server, socket_directory};
 
 async fn second(app: &TestApp) -> TestApp {
@@ -28,11 +28,11 @@ async fn name(app: &TestApp, people: usize, minute: i64, name: &str) {
 async fn a_change_on_one_is_seen_on_the_other_and_so_is_one_of_very_many() {
     let one = TestApp::start().await;
     let other = second(&one).await;
-    // Two addresses and two ids each: 400 are more than a notification names, and the whole brand expires.
+    // Two addresses and two ids each: 400 people have more than a notification can name, so the whole brand expires.
     for (people, minute, is_called) in [(3, 0, "Anna"), (3, 1, "Bo"), (400, 2, "Cleo"), (400, 3, "Dirk")] {
         name(&one, people, minute, is_called).await;
         for app in [&one, &other] {
-            app.heard().await;
+            app.wait_until_current().await;
             for n in [0, 2, people - 1] {
                 let response = app.ask(&query(n)).await;
                 assert!(named(is_called)(&response), "{n}: {}", response.body);
@@ -54,9 +54,9 @@ async fn a_replica_whose_listener_is_cut_learns_what_it_missed() {
     let server = server().await;
     for (minute, is_called) in [(1, "Bo"), (2, "Cleo"), (3, "Dirk")] {
         let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1 and query ilike 'listen%'";
-        // Both listen again, and nothing was missed so far.
-        one.heard().await;
-        other.heard().await;
+        // Both listen again, and have missed nothing so far.
+        one.wait_until_current().await;
+        other.wait_until_current().await;
         let (cut,): (i64,) = sqlx::query_as(cut).bind(&one.database).fetch_one(&server).await.unwrap();
         assert_eq!(cut, 2, "both listened");
         name(&one, 2, minute, is_called).await;
@@ -71,20 +71,20 @@ async fn a_replica_whose_listener_is_cut_learns_what_it_missed() {
 async fn a_replica_that_hears_nothing_more_stops_trusting_what_it_remembers() {
     let one = TestApp::start().await;
     let directory = scratch().join(format!("hookpoint-test-{}", std::process::id())).join("mute");
-    let door = Turnstile::open(&directory, &socket_directory());
+    let door = CountingProxy::open(&directory, &socket_directory());
     let through = Place::Server(Url(format!("postgres://hookpoint@localhost/{}?host={}", one.database, directory.display())));
-    let deaf = TestApp::start_with(Options { place: Some((through, one.database.clone())), ..Options::default() }).await;
+    let listener_disconnected = TestApp::start_with(Options { place: Some((through, one.database.clone())), ..Options::default() }).await;
     name(&one, 1, 0, "Anna").await;
-    deaf.until(&query(0), named("Anna")).await;
-    deaf.heard().await;
+    listener_disconnected.until(&query(0), named("Anna")).await;
+    listener_disconnected.wait_until_current().await;
     door.mute(true);
     name(&one, 1, 1, "Bo").await;
     one.until(&query(0), named("Bo")).await;
-    // Ten seconds of silence, then it asks the store again.
-    deaf.until_within(30, &query(0), named("Bo")).await;
+    // After ten seconds of silence it asks Postgres again.
+    listener_disconnected.until_within(30, &query(0), named("Bo")).await;
     let mut degraded = false;
     for _ in 0..300 {
-        let ready = deaf.send("GET", "/health/ready", &[]).await;
+        let ready = listener_disconnected.send("GET", "/health/ready", &[]).await;
         assert_eq!(ready.status, 200, "{}", ready.body);
         degraded = ready.body.contains("\"degraded\":true");
         if degraded {
@@ -92,8 +92,8 @@ async fn a_replica_that_hears_nothing_more_stops_trusting_what_it_remembers() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(degraded, "nothing was heard for ten seconds");
+    assert!(degraded, "no notification arrived for ten seconds");
     door.mute(false);
-    deaf.stop().await;
+    listener_disconnected.stop().await;
     one.stop().await;
 }

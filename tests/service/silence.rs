@@ -1,4 +1,4 @@
-//! When Postgres, what leads to it, or another of its clients falls silent: nothing is refused or closed, and nothing comes.
+//! Silence of Postgres, of the network, or of another client: no connection is refused or closed, and no data arrives.
 
 mod traffic;
 mod wire;
@@ -18,31 +18,31 @@ use crate::support::{Options, Response, TestApp, database, post, send};
 use traffic::{Traffic, by_email, cold, is_one};
 use wire::{Moment, Wire};
 
-/// How many people each traffic can ask for: ten a second are.
+/// The number of people whom each traffic can look up: ten a second are.
 const COLD: usize = 500;
 
-/// How long health may take to be told, whatever else does not answer.
+/// The time limit of a health check, whatever else does not respond.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// When all is well again, and told to be.
+/// The time limit until everything has recovered and reports it.
 const BEFORE_LONG: Duration = Duration::from_secs(15);
 
-/// An application that reaches its database over a wire.
+/// An application that reaches its database through a proxy.
 struct Stage {
     app: TestApp,
     brand: Arc<Brand>,
     wire: Wire,
-    /// Beside the wire, and without anything of the service's.
+    /// A connection without the proxy and without the service's settings.
     direct: PgPool,
 }
 
-/// Where an application's data are, for connections that are none of the service's.
+/// The database of an application, for connections outside the service.
 fn url_of(place: &Place) -> &str {
-    let Place::Server(Url(url)) = place else { panic!("the tests' server is nobody's own") };
+    let Place::Server(Url(url)) = place else { panic!("the tests' server is not an embedded one") };
     url
 }
 
-/// The application's brands, and settings as it is served with.
+/// The application's brands, and the settings that it is served with.
 fn served(brands: &str) -> Vec<(&'static str, String)> {
     vec![
         ("metrics_listen = \"\"", "metrics_listen = \"localhost:0\"".to_owned()),
@@ -56,24 +56,25 @@ fn brand_of(app: &TestApp, slug: &str) -> Arc<Brand> {
 }
 
 impl Stage {
-    /// With people to ask for, under some names. Metrics are the whole process's, so the brand is no other test's.
+    /// Starts with people to look up, under some names. Metrics belong to the whole process, so no other test may use
+    /// the brand.
     async fn start(slug: &str, names: &[&'static str]) -> Self {
         let (place, name) = database().await;
         let direct = PgPoolOptions::new().max_connections(2).connect(url_of(&place)).await.unwrap();
         count_endings(&direct).await;
         let (wire, replace) = (Wire::lay().await, served(&format!("[brands.{slug}]\n\n")));
-        let options = Options { replace, place: Some((wire.to(&name), name)), opens_doors: true, runs_as_served: true };
+        let options = Options { replace, place: Some((wire.to(&name), name)), skips_verification: true, runs_as_served: true };
         let app = TestApp::start_with(options).await;
         let brand = brand_of(&app, slug);
         app.key(&brand, slug, None).await;
         for name in names {
             let person = |n: usize| load::contact(&format!("cold-{name}-{n}"), 1, &[("name.first", "Anna"), ("email.main", &cold(name, n))]);
             let people = (0..COLD).map(person).collect();
-            hookpoint::collect::apply::apply(app.pool(), &brand, people).await.unwrap();
+            hookpoint::ingest::apply::apply(app.pool(), &brand, people).await.unwrap();
         }
-        app.heard().await;
+        app.wait_until_current().await;
         app.until(&format!("key={slug}&primaryID=warm-up"), |response| response.status == 200).await;
-        // As after a busy day, all the connections are there that lookups may have.
+        // As after a busy day: all connections for lookups are open.
         let queries: Vec<String> = (0..40).map(|n| format!("key={slug}&primaryID=nobody-{n}")).collect();
         let asked = futures_util::future::join_all(queries.iter().map(|query| app.ask(query)));
         assert!(asked.await.iter().all(|response| response.status == 200));
@@ -107,7 +108,7 @@ impl Stage {
         page.lines().find_map(|line| line.strip_prefix(&start)).map(|value| value.trim().parse::<f64>().unwrap() as i64)
     }
 
-    /// Every webhook was stored once, and done once at most: that it was done is for lookups to show.
+    /// Every webhook was stored once, and done once at most. Lookups check that it was done.
     async fn expect_nothing_doubled(&self, broken: &mut Vec<String>) {
         let query = "select count(*), count(distinct body), (select count(*) from endings), (select count(distinct delivery_id) from endings)
             from deliveries";
@@ -123,7 +124,7 @@ impl Stage {
     }
 }
 
-/// Takes down when a delivery is done.
+/// Records when a delivery is done.
 async fn count_endings(pool: &PgPool) {
     let statements = "
         create table endings (delivery_id uuid not null);
@@ -147,7 +148,7 @@ async fn after_a_silent_fail_over_everything_goes_on_and_after_another_one_as_we
     stage.stop().await;
 }
 
-/// Something of the service waits for Postgres when it falls silent, and Postgres for it.
+/// Postgres falls silent while the service waits for it.
 async fn fail_over_at(moment: Moment, slug: &str, name: &'static str) {
     let stage = Stage::start(slug, &[name]).await;
     let traffic = stage.traffic(name);
@@ -192,12 +193,12 @@ async fn while_postgres_is_silent_what_is_remembered_is_given_and_afterwards_eve
         }
         let asked = Instant::now();
         let answer = send(address, "GET", target, &[]).await;
-        // Who notices first waits for the deadline.
+        // The first lookup to notice waits for its deadline.
         assert!(is_one(&answer, "Anna") && asked.elapsed() < Duration::from_millis(1_300), "{} after {:?}", answer.status, asked.elapsed());
         if stage.is_degraded().await {
             degraded_after.get_or_insert_with(|| silent_since.elapsed());
         } else {
-            assert!(degraded_after.is_none(), "nothing has changed that would make it whole");
+            assert!(degraded_after.is_none(), "nothing happened that could repair it");
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -208,7 +209,7 @@ async fn while_postgres_is_silent_what_is_remembered_is_given_and_afterwards_eve
     stage.expect_nothing_doubled(&mut broken).await;
     while stage.is_degraded().await {
         if healed_at.elapsed() > BEFORE_LONG {
-            broken.push(format!("health is degraded still {BEFORE_LONG:?} later"));
+            broken.push(format!("health is still degraded {BEFORE_LONG:?} later"));
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -217,18 +218,18 @@ async fn while_postgres_is_silent_what_is_remembered_is_given_and_afterwards_eve
     stage.stop().await;
 }
 
-/// What health says of each thing that the service does.
+/// The state of each part in the health check.
 async fn parts(stage: &Stage) -> Vec<(&'static str, String)> {
     let ready = stage.ready().await;
     assert_eq!(ready.status, 200, "{}", ready.body);
     let told: Value = serde_json::from_str(&ready.body).unwrap();
     let parts = ["lookups", "changes", "storing", "applying"].map(|part| (part, told[part].as_str().unwrap_or("not told").to_owned()));
     let is_known = |told: &str| ["ok", "failing"].contains(&told);
-    assert!(parts.iter().all(|(_, told)| is_known(told)), "/health/ready does not tell how each part is: {}", ready.body);
+    assert!(parts.iter().all(|(_, told)| is_known(told)), "/health/ready does not list the parts: {}", ready.body);
     parts.into()
 }
 
-/// Waits until the parts are as expected, or gives how they are when time is over.
+/// Waits until the parts are as expected. After the timeout, returns their states.
 async fn until_parts(stage: &Stage, since: Instant, expected: impl Fn(&[(&'static str, String)]) -> bool) -> Result<(), String> {
     loop {
         let parts = parts(stage).await;
@@ -244,12 +245,12 @@ async fn until_parts(stage: &Stage, since: Instant, expected: impl Fn(&[(&'stati
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_and_metrics_tell_of_a_silence_and_of_its_end() {
-    const WATCHED: &str = "hookpoint_inbox_watched_timestamp_seconds";
+    const WATCHED: &str = "hookpoint_inbox_last_check_timestamp_seconds";
     let is_whole = |parts: &[(&'static str, String)]| parts.iter().all(|(_, told)| told == "ok");
     let stage = Stage::start("watched", &["watched"]).await;
     let mut traffic = stage.traffic("watched");
     traffic.until_under_way().await;
-    until_parts(&stage, Instant::now(), is_whole).await.expect("all is well at first");
+    until_parts(&stage, Instant::now(), is_whole).await.expect("everything works at first");
     let begin = Instant::now();
     while stage.gauge(WATCHED).await.is_none() && begin.elapsed() < BEFORE_LONG {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -260,30 +261,30 @@ async fn health_and_metrics_tell_of_a_silence_and_of_its_end() {
 
     stage.wire.fall_silent();
     let silent_since = Instant::now();
-    // What had come before the silence may be told a moment later.
+    // Changes from before the silence may be reported a moment later.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let watched = stage.gauge(WATCHED).await;
     let is_failing = |parts: &[(&'static str, String)]| parts.contains(&("storing", "failing".to_owned()));
     until_parts(&stage, silent_since, is_failing).await.expect("nothing is stored any more");
-    // Longer than from one look to the next.
+    // Longer than the interval of the checks.
     while silent_since.elapsed() < Duration::from_secs(14) {
-        assert_eq!(stage.gauge(WATCHED).await, watched, "nobody can look at the inbox");
+        assert_eq!(stage.gauge(WATCHED).await, watched, "the inbox cannot be checked");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 
     stage.wire.heal();
     let healed_at = Instant::now();
-    until_parts(&stage, healed_at, is_whole).await.expect("all is well again");
+    until_parts(&stage, healed_at, is_whole).await.expect("everything works again");
     assert!(!stage.is_degraded().await);
     while stage.gauge(WATCHED).await <= watched {
-        assert!(healed_at.elapsed() < Duration::from_secs(20), "nobody looks at the inbox any more");
+        assert!(healed_at.elapsed() < Duration::from_secs(20), "the inbox is not checked any more");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     traffic.end().await;
     stage.stop().await;
 }
 
-/// Somebody who writes into a brand, and hangs: no time-out ends it.
+/// A client that holds the brand's write lock and hangs. No time-out ends it.
 async fn hang(place: &Place, brand: &Brand) -> PgConnection {
     let mut writer = PgConnection::connect(url_of(place)).await.unwrap();
     sqlx::raw_sql("begin").execute(&mut writer).await.unwrap();
@@ -294,7 +295,7 @@ async fn hang(place: &Place, brand: &Brand) -> PgConnection {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_that_hang_hold_up_nobody_but_their_own_brands() {
-    let options = Options { replace: served("[brands.a]\n\n[brands.b]\n\n[brands.c]\n\n"), opens_doors: true, ..Options::default() };
+    let options = Options { replace: served("[brands.a]\n\n[brands.b]\n\n[brands.c]\n\n"), skips_verification: true, ..Options::default() };
     let app = TestApp::start_with(Options { runs_as_served: true, ..options }).await;
     let address = app.application.address;
     for slug in ["a", "b", "c"] {
@@ -321,7 +322,7 @@ async fn writers_that_hang_hold_up_nobody_but_their_own_brands() {
     for slug in ["a", "b"] {
         accepted(slug, 1).await;
     }
-    // As many brands as are worked on at once are held by now.
+    // By now, as many brands are locked as the service processes at the same time.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let last = 10;
     for n in 2..=last {
@@ -332,7 +333,7 @@ async fn writers_that_hang_hold_up_nobody_but_their_own_brands() {
         tokio::time::sleep(Duration::from_millis(800)).await;
     }
     for slug in ["a", "b"] {
-        assert!(!is_applied(slug, 1).await, "somebody else writes into {slug}: nobody was held up, so nothing is proved");
+        assert!(!is_applied(slug, 1).await, "another writer uses {slug}: no worker was delayed, so the test proves nothing");
     }
     for writer in writers {
         writer.close().await.unwrap();
@@ -347,6 +348,6 @@ async fn writers_that_hang_hold_up_nobody_but_their_own_brands() {
     }
     let query = "select count(*), count(*) filter (where state = 'done') from deliveries";
     let (stored, done): (i64, i64) = sqlx::query_as(query).fetch_one(app.pool()).await.unwrap();
-    assert_eq!((stored, done), (32, 32), "each is there once, and done");
+    assert_eq!((stored, done), (32, 32), "each is stored once, and done");
     app.stop().await;
 }

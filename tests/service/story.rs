@@ -1,6 +1,7 @@
-//! The demo's story: every difficulty in it comes out right.
+//! The demo's data: every difficulty in it is resolved correctly.
 
-use hookpoint::demo::story::{self, Recorded};
+use hookpoint::demo::recorded_deliveries;
+use hookpoint::demo::recorded_deliveries::Recorded;
 use serde_json::Value;
 
 use crate::support::{TestApp, story_changes};
@@ -40,7 +41,7 @@ async fn one_person_in_four_systems_is_one_customer_by_every_key() {
 #[tokio::test]
 async fn a_value_changed_in_a_recorded_delivery_changes_the_answer() {
     let app = TestApp::start().await;
-    let mut deliveries = story::recorded().unwrap();
+    let mut deliveries = recorded_deliveries::recorded().unwrap();
     let mut changed = 0;
     for (_, recorded) in &mut deliveries {
         let text = recorded.body.to_string();
@@ -50,7 +51,7 @@ async fn a_value_changed_in_a_recorded_delivery_changes_the_answer() {
         }
     }
     assert!(changed > 0);
-    app.apply(story::changes(&deliveries, &app.brand.rules.sources).unwrap()).await;
+    app.apply(recorded_deliveries::changes(&deliveries, &app.brand.rules.sources).unwrap()).await;
     let thomas = &app.by_email("thomas@example.org").await[0];
     assert!(messages(thomas).contains(&"Purchase NL-2026-00042 of EUR 77.50 at Amsterdam Negen Straatjes"), "{:?}", messages(thomas));
     assert!(!messages(thomas).iter().any(|message| message.contains("149.95")));
@@ -70,7 +71,7 @@ async fn people_who_share_something_stay_apart_and_are_all_found() {
     // A company's switchboard and its info@.
     assert_eq!(app.by_phone("+31201234500").await.len(), 8);
     assert_eq!(names(&app.by_email("info@grachtenpand.example.com").await), ["Frank Hoekstra", "Gijs Kok", "Tessa Blom"]);
-    // A number that was given to somebody else.
+    // A number that was reassigned to somebody else.
     assert_eq!(names(&app.by_phone("+31633445566").await), ["Anouk Willems", "Kees Molenaar"]);
     app.stop().await;
 }
@@ -86,10 +87,10 @@ async fn merges_deletions_and_late_news_end_as_the_sources_have_it() {
     // Deleted.
     assert!(app.by_email("bram.kuipers@example.com").await.is_empty());
     assert!(app.by_phone("+31619181716").await.is_empty());
-    // Deleted and made again, with another address.
+    // Deleted and created again, with another address.
     assert_eq!(app.by_email("sofie@mail.example.org").await.len(), 1);
     assert!(app.by_email("sofie.hendriks@example.org").await.is_empty());
-    // Older news that came later.
+    // An older update that arrived later.
     assert_eq!(names(&app.by_email("daan.meijer@example.org").await), ["Daan Meijer"]);
     assert!(app.by_email("d.meijer@example.com").await.is_empty());
     assert_eq!(names(&app.by_email("eva.scholten@example.net").await), ["Eva Scholten-Vos"]);
@@ -111,7 +112,7 @@ async fn names_of_every_script_come_out_whole() {
         assert_eq!(names(&app.by_email(email).await), [name], "{email}");
     }
     assert!(names(&app.by_email("zoe@example.org").await)[0].contains("🌻"));
-    // Known by phone alone, without a name.
+    // A record with a phone number only, without a name.
     let nameless = app.by_phone("+31629293030").await;
     assert_eq!((nameless.len(), names(&nameless)[0].as_str()), (1, " "));
     app.stop().await;
@@ -158,9 +159,9 @@ async fn naughty_strings_keep_the_documented_shape() {
             "data": {"id": format!("n{n}"), "firstName": format!("A{text}"), "lastName": text, "email": format!("naughty{n}@example.org"), "phone": text},
         });
         let recorded = serde_json::json!({"headers": {}, "received_at": "2026-01-01T00:00:00Z", "body": body});
-        deliveries.push((hookpoint::customer::kind::Source::OmnioTap, Recorded::parse(&recorded.to_string()).unwrap()));
+        deliveries.push((hookpoint::customer::model::source::Source::OmnioTap, Recorded::parse(&recorded.to_string()).unwrap()));
     }
-    app.apply(story::changes(&deliveries, &app.brand.rules.sources).unwrap()).await;
+    app.apply(recorded_deliveries::changes(&deliveries, &app.brand.rules.sources).unwrap()).await;
     for n in 0..naughty.len() {
         let customers = app.by_email(&format!("naughty{n}@example.org")).await;
         assert_eq!(customers.len(), 1, "{n}");
@@ -178,20 +179,20 @@ async fn the_same_people_in_two_brands_never_meet() {
     app.key(other, "other-key", None).await;
     app.apply(story_changes(&app.brand)).await;
     let query = "channelAddressType=email&address=thomas%40example.org";
-    // Known to one brand, unknown to the other.
+    // Found by one brand, unknown to the other.
     let response = app.until(&format!("key=other-key&{query}"), |response| response.status == 200).await;
     assert_eq!(response.body, "[]");
     for id in ["679964aa-c748-484d-89d9-5c968ab3f6c0", "NL-2026-00042", "CONTACT-1001"] {
         assert_eq!(app.ask(&format!("key=other-key&primaryID={id}")).await.body, "[]");
     }
     let mine = app.ask(&format!("key={}&{query}", crate::support::KEY)).await;
-    // The other brand learns of a namesake with the same addresses and ids: each still sees only its own.
-    let mut deliveries = story::recorded().unwrap();
+    // The other brand gets a namesake with the same addresses and ids. Each brand still sees only its own.
+    let mut deliveries = recorded_deliveries::recorded().unwrap();
     for (_, recorded) in &mut deliveries {
         recorded.body = serde_json::from_str(&recorded.body.to_string().replace("Bakker", "Elders")).unwrap();
     }
-    let changes = story::changes(&deliveries, &other.rules.sources).unwrap();
-    hookpoint::collect::apply::apply(app.pool(), other, changes).await.unwrap();
+    let changes = recorded_deliveries::changes(&deliveries, &other.rules.sources).unwrap();
+    hookpoint::ingest::apply::apply(app.pool(), other, changes).await.unwrap();
     let theirs = app.until(&format!("key=other-key&{query}"), |response| response.body != "[]").await;
     assert!(theirs.body.contains("Elders") && !theirs.body.contains("\"Bakker\""));
     assert_eq!(app.ask(&format!("key={}&{query}", crate::support::KEY)).await.body, mine.body);

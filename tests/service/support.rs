@@ -1,5 +1,5 @@
-//! One Postgres for the test process, a database and a port for each test, and a plain HTTP client that sends what it is
-//! told to the byte.
+//! One Postgres for the test process, a database and a port for each test, and a plain HTTP client that sends exactly
+//! the given bytes.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,35 +7,35 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use hookpoint::access::keys::hash_key;
 use hookpoint::app::Application;
 use hookpoint::brand::{Brand, BrandRules};
 use hookpoint::clock::Clock;
-use hookpoint::collect::apply::apply;
-use hookpoint::customer::kind::Source;
-use hookpoint::customer::record::Change;
-use hookpoint::demo::{SETTINGS, story};
+use hookpoint::customer::model::record::Change;
+use hookpoint::customer::model::source::Source;
+use hookpoint::demo::{SETTINGS, recorded_deliveries};
+use hookpoint::http::api_keys::hash_key;
+use hookpoint::ingest::apply::apply;
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use hookpoint::sources::secret::SecretRef;
-use hookpoint::sources::webhook::{Door, Incoming, Proof, Refused, SecretIn};
+use hookpoint::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError, WebhookVerifier};
+use hookpoint::storage::api_keys::{KeyRow, insert_key};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
-use hookpoint::storage::keys::{KeyRow, insert_key};
 use hookpoint::storage::pool::Pool;
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The key of every test's brand.
+/// The API key of every test's brand.
 pub const KEY: &str = "xyzzy";
 
-/// When tests happen.
+/// The current time in tests.
 pub fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
-/// Everything that is logged in this process, at every level of ours.
+/// Everything that this process logs, at every level of ours.
 #[derive(Clone, Default)]
 pub struct Logs(Arc<Mutex<Vec<u8>>>);
 
@@ -58,9 +58,9 @@ impl Logs {
 
 static LOGS: OnceLock<Logs> = OnceLock::new();
 
-/// For a process that listens in another way.
+/// For a process that captures its log in another way.
 pub fn adopt_logs(logs: Logs) {
-    assert!(LOGS.set(logs).is_ok(), "somebody listens already");
+    assert!(LOGS.set(logs).is_ok(), "a subscriber is set already");
 }
 
 pub fn logs() -> &'static Logs {
@@ -74,7 +74,7 @@ pub fn logs() -> &'static Logs {
     })
 }
 
-/// Where temporary servers may keep their data: `postgres` must reach it even when tests run as root.
+/// The data directory of temporary servers. `postgres` must reach it even if the tests run as root.
 pub fn scratch() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let reachable = |dir: &Path| {
@@ -93,7 +93,7 @@ struct Cluster {
     template: tokio::sync::Mutex<bool>,
 }
 
-/// The server dies with this process, whatever kills it; its directory is removed by the next run.
+/// The server ends with this process, however the process ends. The next run removes its directory.
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
@@ -107,7 +107,7 @@ fn cluster() -> &'static Cluster {
     })
 }
 
-/// Where the server's socket is.
+/// The directory of the server's socket.
 pub fn socket_directory() -> PathBuf {
     cluster().embedded.layout().data_dir.join("run")
 }
@@ -123,7 +123,7 @@ pub async fn server() -> Pool {
     Database::open(&url("postgres"), PoolSize { connections: 1, ..SIZE }, false).await.unwrap().pool
 }
 
-/// Waits until a database has so many connections: what was closed here is not at once gone there.
+/// Waits until a database has this many connections: Postgres notices a closed connection a moment later.
 pub async fn until_used_by(connections: i64, database: &str) {
     let (server, query) = (server().await, "select count(*) from pg_stat_activity where datname = $1 and backend_type = 'client backend'");
     for _ in 0..600 {
@@ -162,21 +162,21 @@ pub struct TestApp {
     pub database: String,
 }
 
-/// How a test's application differs from the demo's.
+/// The differences between a test's application and the demo's.
 #[derive(Default)]
 pub struct Options {
     /// Replacements in the demo's settings file.
     pub replace: Vec<(&'static str, String)>,
     /// The database of another application.
     pub place: Option<(Place, String)>,
-    /// Whether webhooks of every source are let in unproved.
-    pub opens_doors: bool,
-    /// Whether time passes, and Postgres is reached as the settings say: for what waits, and what is given up.
+    /// Whether webhooks of every source are accepted without verification.
+    pub skips_verification: bool,
+    /// Whether time passes, and Postgres is connected as the settings say: for tests of waiting and time-outs.
     pub runs_as_served: bool,
 }
 
-/// The ledger's file of the applications on a database.
-pub fn ledger_of(database: &str) -> PathBuf {
+/// The suppression file of the applications on a database.
+pub fn suppression_file_of(database: &str) -> PathBuf {
     scratch().join(format!("hookpoint-test-{}", std::process::id())).join("ledgers").join(format!("{database}.jsonl"))
 }
 
@@ -204,14 +204,14 @@ pub fn secret_of(source: Source) -> String {
     format!("the-secret-of-{source}")
 }
 
-/// What is kept under a name. One that is none of the demo's is the secret itself.
+/// The secret with this name. A name that the demo does not have is the secret itself.
 fn kept(place: &SecretRef) -> Result<Vec<u8>, String> {
     let SecretRef::Env(name) = place else { return Err("names no file".to_owned()) };
     let source = Source::ALL.into_iter().find(|source| *name == format!("{}_SECRET", source.as_str().to_uppercase()));
     Ok(source.map_or_else(|| name.clone(), |source| written(source, &secret_of(source))).into_bytes())
 }
 
-/// A secret as its source writes it.
+/// A secret in its source's format.
 pub fn written(source: Source, secret: &str) -> String {
     use base64::Engine;
     if source == Source::OmniLab { format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(secret)) } else { secret.to_owned() }
@@ -223,23 +223,23 @@ impl TestApp {
     }
 
     pub async fn start_with(options: Options) -> Self {
-        let app = Self::start_with_open_door(options).await;
+        let app = Self::start_without_warm_up(options).await;
         app.until(&format!("key={KEY}&primaryID=warm-up"), |response| response.status == 200).await;
         app
     }
 
-    /// Starts without asking anything: for settings that would refuse it.
-    pub async fn start_with_open_door(options: Options) -> Self {
+    /// Starts without a warm-up lookup, for settings under which the service would reject it.
+    pub async fn start_without_warm_up(options: Options) -> Self {
         logs();
         let mut settings = settings(&options.replace);
-        if options.opens_doors {
+        if options.skips_verification {
             settings.brands.iter_mut().for_each(open_doors);
         }
         let (place, name) = match options.place {
             Some(place) => place,
             None => database().await,
         };
-        settings.file.erasure.ledger_file = ledger_of(&name).display().to_string();
+        settings.file.erasure.suppression_file = suppression_file_of(&name).display().to_string();
         let clock = if options.runs_as_served { Clock::system() } else { Clock::frozen(now()) };
         let size = if options.runs_as_served { settings.pool_size() } else { SIZE };
         let store = Database::open(&place, size, false).await.unwrap();
@@ -248,26 +248,26 @@ impl TestApp {
         tokio::time::timeout(Duration::from_secs(30), readiness.until_ready()).await.expect("the service gets ready");
         let brand = application.brands.values().find(|brand| brand.rules.slug == "demo").unwrap();
         let app = Self { brand: Arc::clone(brand), clock, place, database: name, application };
-        if hookpoint::storage::keys::list_keys(app.pool()).await.unwrap().is_empty() {
+        if hookpoint::storage::api_keys::list_keys(app.pool()).await.unwrap().is_empty() {
             app.key(&app.brand, KEY, None).await;
         }
         app
     }
 
-    /// With the demo's people in it, but few of the busiest one's purchases.
+    /// With the demo's people, but few of the busiest customer's purchases.
     pub async fn demo() -> Self {
         let app = Self::start().await;
         app.apply(story_changes(&app.brand)).await;
-        app.heard().await;
+        app.wait_until_current().await;
         app
     }
 
-    /// Waits until the application has heard of everything that was applied.
-    pub async fn heard(&self) {
+    /// Waits until the application has processed the notifications of all applied changes.
+    pub async fn wait_until_current(&self) {
         tokio::time::timeout(Duration::from_secs(60), self.application.catch_up()).await.expect("it hears").unwrap();
     }
 
-    /// A session of somebody else's, which Postgres lets hang as long as it likes.
+    /// A separate session, without time-outs in Postgres.
     pub async fn session(&self) -> sqlx::PgConnection {
         <sqlx::PgConnection as sqlx::Connection>::connect_with(&self.pool().connect_options()).await.unwrap()
     }
@@ -297,19 +297,19 @@ impl TestApp {
         key_id
     }
 
-    /// Asks with a query string, to the byte.
+    /// Sends a lookup with exactly this query string.
     pub async fn ask(&self, query: &str) -> Response {
         self.send("GET", &format!("/omnidesk/customerlookup?{query}"), &[]).await
     }
 
-    /// Asks with the test's key, for an array.
+    /// Sends a lookup with the test's key, and expects an array.
     pub async fn customers(&self, query: &str) -> Vec<Value> {
         let response = self.ask(&format!("key={KEY}&{query}")).await;
         assert_eq!(response.status, 200, "{}", response.body);
         serde_json::from_str(&response.body).unwrap()
     }
 
-    /// The one customer with an e-mail address.
+    /// The customers with an e-mail address.
     pub async fn by_email(&self, email: &str) -> Vec<Value> {
         self.customers(&format!("channelAddressType=email&address={}", encode(email))).await
     }
@@ -326,7 +326,7 @@ impl TestApp {
         send(self.application.address, method, target, headers).await
     }
 
-    /// Asks until an answer is as expected: what travels through Postgres arrives soon, but not at once.
+    /// Repeats a lookup until the response is as expected: notifications arrive soon, but not at once.
     pub async fn until(&self, query: &str, expected: impl Fn(&Response) -> bool) -> Response {
         self.until_within(10, query, expected).await
     }
@@ -349,10 +349,10 @@ impl TestApp {
 }
 
 #[derive(Debug)]
-struct Anybody;
+struct NoVerification;
 
-impl Proof for Anybody {
-    fn check(&self, _: &Incoming<'_>) -> Result<(), Refused> {
+impl Verification for NoVerification {
+    fn check(&self, _: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         Ok(())
     }
 
@@ -366,20 +366,20 @@ impl Proof for Anybody {
 }
 
 fn open_doors(rules: &mut BrandRules) {
-    rules.doors = Source::ALL.map(|source| (source, Door { source, proof: Box::new(Anybody) })).into();
+    rules.webhook_verifiers = Source::ALL.map(|source| (source, WebhookVerifier { source, proof: Box::new(NoVerification) })).into();
 }
 
 pub fn story_changes(brand: &Brand) -> Vec<Change> {
-    let mut deliveries = story::recorded().unwrap();
-    deliveries.extend(story::busy_purchases(60));
-    story::changes(&deliveries, &brand.rules.sources).unwrap()
+    let mut deliveries = recorded_deliveries::recorded().unwrap();
+    deliveries.extend(recorded_deliveries::busy_purchases(60));
+    recorded_deliveries::changes(&deliveries, &brand.rules.sources).unwrap()
 }
 
 pub fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// A response, as it came.
+/// A response, unparsed.
 #[derive(Debug, Clone)]
 pub struct Response {
     pub status: u16,
@@ -414,12 +414,12 @@ pub fn head(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &
     format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n")
 }
 
-/// Sends bytes, as far as they are taken, and reads what is answered.
+/// Sends bytes, as far as the server reads them, and reads the response.
 pub async fn exchange(address: SocketAddr, request: Vec<u8>) -> Response {
     let exchange = move || {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        // Who refuses a body needn't read it, and may close before it is all sent.
+        // A server that rejects a body need not read it, and may close before everything is sent.
         let _ = stream.write_all(&request);
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes);

@@ -1,4 +1,4 @@
-//! Fills the demo's brand: what no API tells comes by webhook, everything else is asked for.
+//! Fills the demo's brand: webhooks bring the data that no API offers; a sync run reads everything else.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -7,21 +7,21 @@ use std::time::Duration;
 use anyhow::Context;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::account::Accounts;
 use crate::app::Application;
-use crate::background::Background;
-use crate::cli::sync::run::walk_account;
+use crate::cli::sync::run::sync_account;
 use crate::clock::Clock;
-use crate::collect::sync::Walker;
-use crate::customer::kind::Source;
-use crate::demo::post::Sender;
-use crate::demo::story::Recorded;
+use crate::customer::model::source::Source;
+use crate::demo::http_post::Sender;
+use crate::demo::recorded_deliveries::Recorded;
 use crate::demo::systems::{Systems, syncaroo};
-use crate::demo::vendor::Secrets;
+use crate::demo::webhook_signer::Secrets;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::SettingsFile;
 use crate::storage::deliveries::list_backlog;
+use crate::sync::SyncRunner;
+use crate::upstream::UpstreamClients;
 
-/// Sends what the systems tell by themselves, asks them for the rest, and waits until all of it is applied.
+/// Sends the recorded webhooks, reads the APIs of the systems, and waits until all of it is applied.
 pub(super) async fn fill(
     application: &Application,
     systems: &Systems,
@@ -29,7 +29,7 @@ pub(super) async fn fill(
     secrets: &Secrets,
     file: &SettingsFile,
 ) -> anyhow::Result<()> {
-    // Of OmniLab and Syncaroo only that can be asked about of which a webhook told.
+    // OmniLab and Syncaroo can only be asked about ids that a webhook has brought, so their webhooks come first.
     let (first, then): (Vec<_>, Vec<_>) = to_send.into_iter().partition(|(source, _)| matches!(source, Source::OmniLab | Source::Syncaroo));
     send(application, systems, &first, secrets).await?;
     until_applied(application).await?;
@@ -38,7 +38,7 @@ pub(super) async fn fill(
     until_applied(application).await
 }
 
-/// One after the other, as they came: some say nothing of when.
+/// Sends webhooks one after the other, because some have no time and so their order counts.
 async fn send(application: &Application, systems: &Systems, to_send: &[(Source, Recorded)], secrets: &Secrets) -> anyhow::Result<()> {
     let bar = bar(to_send.len());
     let (sender, clock) = (Sender::new(format!("http://{}", application.address))?, Clock::system());
@@ -61,24 +61,25 @@ fn bar(webhooks: usize) -> ProgressBar {
     }
 }
 
-/// Walks through everything that the systems have, as `hookpoint sync run` does.
+/// Reads all data of the systems, as `hookpoint sync run` does.
 async fn ask(application: &Application, file: &SettingsFile) -> anyhow::Result<()> {
-    let (background, clock, pool) = (Background::new(), Clock::system(), &application.database.pool);
+    let (background, clock, pool) = (BackgroundTasks::new(), Clock::system(), &application.database.pool);
     let brands: Vec<_> = application.brands.values().cloned().collect();
-    let accounts = Accounts::new(pool, &brands, &file.calls, &background, &clock);
+    let accounts = UpstreamClients::new(pool, &brands, &file.calls, &background, &clock);
     let bars = MultiProgress::new();
-    let walkers: Vec<Walker> = brands
+    let runners: Vec<SyncRunner> = brands
         .iter()
         .flat_map(|brand| accounts.of_brand(brand.id()))
-        .map(|account| Walker::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone()))
+        .map(|account| SyncRunner::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone()))
         .collect();
     let mut broken: usize = 0;
-    // One after the other: side by side they would keep each other, and the inbox, from the few connections that there are.
-    for walker in &walkers {
-        broken = broken.saturating_add(walk_account(walker, walker.api().streams(), &bars).await?);
+    // One after the other. At the same time, they would take the few database connections from each other and the
+    // inbox.
+    for runner in &runners {
+        broken = broken.saturating_add(sync_account(runner, runner.api().streams(), &bars).await?);
     }
     background.end().await;
-    anyhow::ensure!(broken == 0, "{broken} of the systems' lists could not be walked through");
+    anyhow::ensure!(broken == 0, "{broken} of the streams of the simulated systems could not be read");
     Ok(())
 }
 

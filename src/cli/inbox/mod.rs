@@ -11,81 +11,81 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use uuid::Uuid;
 
+use self::status::status;
+use super::audit::{Act, ActorArguments};
+use super::mask::{masked, revealed};
+use super::{open, open_read_only, plain, plain_json, print_line};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
-use crate::cli::audit::{Act, ActorArguments};
-use crate::cli::mask::{masked, revealed};
-use crate::cli::{look, open, plain, plain_json, say};
 use crate::clock::Clock;
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
 use crate::settings::Settings;
-use crate::storage::deliveries::{Which, discard_deliveries, find_delivery, list_deliveries, replay_deliveries};
-use status::status;
+use crate::storage::deliveries::{DeliveryFilter, discard_deliveries, find_delivery, list_deliveries, replay_deliveries};
 
 #[derive(Debug, Subcommand)]
-pub(in crate::cli) enum InboxCommand {
-    /// How each source's webhooks are doing, and what is wrong
+pub(crate) enum InboxCommand {
+    /// Show counts and problems of the webhooks of each source
     Status {
-        /// Only of this brand
+        /// Only this brand
         #[arg(long)]
         brand: Option<String>,
     },
-    /// Deliveries, the newest first
+    /// List deliveries, the newest first
     List {
         #[command(flatten)]
-        which: WhichArguments,
-        /// How many at most
+        which: FilterArguments,
+        /// The most deliveries for each brand
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
     },
-    /// One delivery: what became of it, and the shape of what it holds
+    /// Show one delivery: its state, and the structure of its content
     Show {
-        /// The id that `inbox list` shows
+        /// Id of the delivery, from `inbox list`
         id: Uuid,
-        /// Show what it holds, personal data included
+        /// Show the content, with personal data. Writes an audit entry
         #[arg(long)]
         reveal: bool,
         #[command(flatten)]
         actor: ActorArguments,
     },
-    /// Apply deliveries again; what was right stays as it is
-    Replay(SomeArguments),
-    /// Give deliveries up that are dead or still wait
-    Discard(SomeArguments),
+    /// Apply deliveries again. Correct data stays the same
+    Replay(SelectionArguments),
+    /// Discard deliveries that are dead or pending: they are not applied
+    Discard(SelectionArguments),
 }
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct SomeArguments {
-    /// The ids that `inbox list` shows
+pub(crate) struct SelectionArguments {
+    /// Ids of deliveries, from `inbox list`
     #[arg(value_name = "ID")]
     ids: Vec<Uuid>,
     #[command(flatten)]
-    which: WhichArguments,
+    which: FilterArguments,
     #[command(flatten)]
     actor: ActorArguments,
-    /// All there are, if nothing else is said
+    /// Select all deliveries. Needed if no id and no filter is given
     #[arg(long)]
     all: bool,
 }
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct WhichArguments {
-    /// Only of this brand
+pub(crate) struct FilterArguments {
+    /// Only this brand
     #[arg(long)]
     brand: Option<String>,
-    /// Only of this source
+    /// Only this source
     #[arg(long, value_name = "SOURCE")]
     source: Option<Source>,
-    /// Only in this state; may be repeated
+    /// Only deliveries in this state. May be repeated
     #[arg(long, value_name = "STATE")]
     state: Vec<State>,
-    /// Only about this, as the list names it
+    /// Only deliveries of this event, as `inbox list` shows it
     #[arg(long)]
     event: Option<String>,
-    /// Only what came then or later: 2026-11-20, 2026-11-20T09:30:00Z, or how long ago: 30m, 6h, 7d
+    /// Only deliveries since this time: 2026-11-20, 2026-11-20T09:30:00Z, or an age: 30m, 6h, 7d
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
-    /// Only what came before then
+    /// Only deliveries before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Timestamp>,
 }
@@ -98,14 +98,14 @@ enum State {
     Discarded,
 }
 
-impl WhichArguments {
+impl FilterArguments {
     fn is_everything(&self) -> bool {
         self.source.is_none() && self.state.is_empty() && self.event.is_none() && self.since.is_none() && self.until.is_none()
     }
 
-    fn which(&self, ids: &[Uuid]) -> Which {
+    fn which(&self, ids: &[Uuid]) -> DeliveryFilter {
         let state = |state: &State| format!("{state:?}").to_lowercase();
-        Which {
+        DeliveryFilter {
             ids: (!ids.is_empty()).then(|| ids.to_vec()),
             source: self.source,
             states: (!self.state.is_empty()).then(|| self.state.iter().map(state).collect()),
@@ -120,25 +120,25 @@ fn words(ids: &[Uuid]) -> String {
     ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// A time, a day, or how long ago.
+/// Parses a time, a day, or an age.
 fn time(text: &str) -> Result<Timestamp, String> {
     let ago = || {
         let span: Span = text.parse().ok()?;
         Clock::system().now().to_zoned(TimeZone::UTC).checked_sub(span).ok().map(|then| then.timestamp())
     };
     let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
-    text.parse().ok().or_else(day).or_else(ago).ok_or_else(|| "write it as 2026-11-20, 2026-11-20T09:30:00Z or 6h".to_owned())
+    text.parse().ok().or_else(day).or_else(ago).ok_or_else(|| "not a time; write 2026-11-20, 2026-11-20T09:30:00Z or 6h".to_owned())
 }
 
-pub(in crate::cli) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Result<()> {
+pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Result<()> {
     let names = crate::cli::names_of(&settings.brands);
-    let only_looks = match &command {
+    let is_read_only = match &command {
         InboxCommand::Status { .. } | InboxCommand::List { .. } => true,
         InboxCommand::Show { reveal, .. } => !reveal,
         InboxCommand::Replay(_) | InboxCommand::Discard(_) => false,
     };
-    let database = if only_looks { look(&settings).await? } else { open(&settings).await? };
-    let brands = if only_looks { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
+    let database = if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
+    let brands = if is_read_only { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
     let (pool, now) = (&database.pool, Clock::system().now());
     let of = |slug: &Option<String>| {
         let mut wanted: Vec<Arc<Brand>> =
@@ -159,26 +159,28 @@ pub(in crate::cli) async fn run(command: InboxCommand, settings: Settings) -> an
         }
         InboxCommand::Show { id, reveal, actor } => show(pool, &of(&None)?, *id, reveal.then_some(actor)).await?,
         InboxCommand::Replay(some) | InboxCommand::Discard(some) => {
-            let is_said = !some.ids.is_empty() || !some.which.is_everything() || some.all;
-            anyhow::ensure!(is_said, "say which: ids, --source, --state, --event, --since, --until, or --all");
+            let is_selected = !some.ids.is_empty() || !some.which.is_everything() || some.all;
+            anyhow::ensure!(is_selected, "select deliveries: by ids, --source, --state, --event, --since, --until, or --all");
             let which = some.which.which(&some.ids);
             let mut count = 0_u64;
             for brand in of(&some.which.brand)? {
                 let is_discard = matches!(command, InboxCommand::Discard(_));
-                let target = if some.ids.is_empty() { "those that were chosen".to_owned() } else { words(&some.ids) };
+                let target = if some.ids.is_empty() { "selected by filter".to_owned() } else { words(&some.ids) };
                 let act = Act { action: if is_discard { "discard deliveries" } else { "replay deliveries" }, records: None, target };
-                let begun = some.actor.begin(pool, &brand, act).await?;
+                let entry = some.actor.begin(pool, &brand, act).await?;
                 let of_brand = if is_discard {
                     discard_deliveries(pool, brand.id(), &which, now).await?
                 } else {
                     replay_deliveries(pool, brand.id(), &which, now).await?
                 };
-                begun.end(&format!("{of_brand} of them")).await?;
+                entry.end(&format!("deliveries: {of_brand}")).await?;
                 count = count.saturating_add(of_brand);
             }
             match command {
-                InboxCommand::Discard(_) => say(&format!("Discarded: {count}.")),
-                _ => say(&format!("To be applied again: {count}. A running service does so at once; `hookpoint inbox status` shows what waits.")),
+                InboxCommand::Discard(_) => print_line(&format!("Discarded: {count}.")),
+                _ => print_line(&format!(
+                    "To be applied again: {count}. A running service starts at once; `hookpoint inbox status` shows pending ones."
+                )),
             }
         }
     }
@@ -186,17 +188,16 @@ pub(in crate::cli) async fn run(command: InboxCommand, settings: Settings) -> an
     Ok(())
 }
 
-async fn list(pool: &Pool, brand: &Brand, which: &Which, limit: u32) -> anyhow::Result<()> {
+async fn list(pool: &Pool, brand: &Brand, which: &DeliveryFilter, limit: u32) -> anyhow::Result<()> {
     let rows = list_deliveries(pool, brand.id(), which, limit).await?;
-    say(&format!("{}: {}\n", brand.rules.slug, if rows.is_empty() { "no such deliveries" } else { "the newest first" }));
+    print_line(&format!("{}: {}\n", brand.rules.slug, if rows.is_empty() { "no matching deliveries" } else { "the newest first" }));
     if !rows.is_empty() {
-        say(&format!("  {:<38}{:<21}{:<10}{:<11}{:>5}  {}", "id", "received (UTC)", "source", "state", "tries", "about, and what came of it"));
+        print_line(&format!("  {:<38}{:<21}{:<10}{:<11}{:>5}  {}", "id", "received (UTC)", "source", "state", "tries", "event and note"));
     }
     for row in rows {
-        let (at, remark) =
-            (row.received_at.strftime("%F %T").to_string(), if row.remark.is_empty() { String::new() } else { format!("  {}", row.remark) });
-        say(&plain(&format!(
-            "  {:<38}{at:<21}{:<10}{:<11}{:>5}  {}{remark}",
+        let (at, note) = (row.received_at.strftime("%F %T").to_string(), if row.note.is_empty() { String::new() } else { format!("  {}", row.note) });
+        print_line(&plain(&format!(
+            "  {:<38}{at:<21}{:<10}{:<11}{:>5}  {}{note}",
             row.delivery_id.to_string(),
             row.source,
             row.state,
@@ -212,7 +213,7 @@ async fn show(pool: &Pool, brands: &[Arc<Brand>], id: Uuid, reveal: Option<&Acto
     for brand in brands {
         found = found.or(find_delivery(pool, brand.id(), id).await?.map(|row| (brand, row)));
     }
-    let (brand, row) = found.context("there is no delivery with that id")?;
+    let (brand, row) = found.context("there is no delivery with this id; `hookpoint inbox list` shows the ids")?;
     if let Some(actor) = reveal {
         let act = Act { action: "reveal delivery", records: None, target: id.to_string() };
         actor.begin(pool, brand, act).await?.end("shown").await?;
@@ -222,27 +223,27 @@ async fn show(pool: &Pool, brands: &[Arc<Brand>], id: Uuid, reveal: Option<&Acto
     for (name, value) in [
         ("brand", brand.rules.slug.clone()),
         ("source", listed.source.clone()),
-        ("about", listed.event.clone()),
+        ("event", listed.event.clone()),
         ("received", time(listed.received_at)),
         ("state", listed.state.clone()),
-        ("remark", listed.remark.clone()),
+        ("note", listed.note.clone()),
         ("tries", listed.attempts.to_string()),
         ("next try", if listed.state == "pending" { time(listed.due_at) } else { "-".to_owned() }),
     ] {
-        say(&plain(&format!("{name:<10}{value}")));
+        print_line(&plain(&format!("{name:<10}{value}")));
     }
     for (name, value) in &row.headers {
-        say(&plain(&format!("{name}: {}", if reveal { value } else { "‹text›" })));
+        print_line(&plain(&format!("{name}: {}", if reveal { value } else { "‹text›" })));
     }
-    say("");
+    print_line("");
     let body = if reveal { revealed(&row.body) } else { masked(&row.body) };
-    say(&if serde_json::from_slice::<serde::de::IgnoredAny>(&row.body).is_ok() {
+    print_line(&if serde_json::from_slice::<serde::de::IgnoredAny>(&row.body).is_ok() {
         plain_json(&body)
     } else {
         body.lines().map(plain).collect::<Vec<_>>().join("\n")
     });
     if !reveal {
-        say("\nWhat it holds is masked; --reveal shows it.");
+        print_line("\nThe content is masked; --reveal shows it.");
     }
     Ok(())
 }

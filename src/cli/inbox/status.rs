@@ -4,16 +4,16 @@ use crate::storage::pool::Pool;
 use jiff::Timestamp;
 
 use crate::brand::Brand;
-use crate::cli::{say, span};
-use crate::collect::inbox::watch::{Watch, watch};
+use crate::cli::{print_line, span};
+use crate::inbox::source_health::{SourceHealth, watch};
 use crate::storage::deliveries::count_deliveries;
-use crate::storage::unread_values::{UnreadValueRow, list_unread_values};
+use crate::storage::invalid_values::{InvalidValueRow, list_invalid_values};
 
 pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow::Result<()> {
-    say(&format!("{}\n", brand.rules.slug));
-    say(&format!(
-        "  {:<9} {:<11}{:>9}{:>8}{:>7}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
-        "source", "verified by", "received", "refused", "twice", "pending", "oldest", "done", "retried", "dead", "last came", "usual gap"
+    print_line(&format!("{}\n", brand.rules.slug));
+    print_line(&format!(
+        "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
+        "source", "verified by", "received", "refused", "duplicates", "pending", "oldest", "done", "retried", "dead", "last seen", "usual gap"
     ));
     let counts = count_deliveries(pool, brand.id()).await?;
     let watches = watch(pool, brand).await?;
@@ -24,8 +24,8 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
         let oldest = watch.oldest_pending_at.map_or_else(|| "-".to_owned(), |at| span(now.duration_since(at)));
         let silence = watch.silence(now).map_or_else(|| "never".to_owned(), |silence| format!("{} ago", span(silence)));
         let usual = watch.usual_silence.map_or_else(|| "-".to_owned(), |usual| format!("up to {}", span(usual)));
-        say(&format!(
-            "  {:<9} {:<11}{:>9}{:>8}{:>7}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
+        print_line(&format!(
+            "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
             watch.source.as_str(),
             watch.proof.unwrap_or("-"),
             watch.door.accepted,
@@ -35,52 +35,56 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
             watch.dead
         ));
     }
-    say("");
+    print_line("");
     for watch in &watches {
-        remarks(watch, now).iter().for_each(|remark| say(&format!("  {remark}")));
-        let unread = list_unread_values(pool, brand.id(), watch.source).await?;
-        unread_values(watch.source.as_str(), &unread).iter().for_each(|remark| say(&format!("  {remark}")));
+        remarks(watch, now).iter().for_each(|note| print_line(&format!("  {note}")));
+        let unread = list_invalid_values(pool, brand.id(), watch.source).await?;
+        unread_values(watch.source.as_str(), &unread).iter().for_each(|note| print_line(&format!("  {note}")));
     }
     Ok(())
 }
 
-/// What somebody should do something about.
-fn remarks(watch: &Watch, now: Timestamp) -> Vec<String> {
+/// The problems of a source that a person should solve.
+fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
     let mut remarks = Vec::new();
     let name = watch.source.as_str();
     match watch.proof {
-        None => remarks.push(format!("{name}: not connected: its webhooks get 503 until sources.{name}.webhook says how they are verified")),
-        Some("none") => remarks.push(format!("{name}: not verified: whoever knows the URL can write into this brand (verification = \"none\")")),
+        None => remarks.push(format!("{name}: not connected. Its webhooks get 503 until sources.{name}.webhook sets their verification")),
+        Some("none") => remarks.push(format!("{name}: webhooks are not verified (verification = \"none\"): anybody can write data of this brand")),
         Some(_) => {}
     }
     if watch.is_failing() {
         let since = watch.door.refused_since.map_or_else(String::new, |at| format!(" since {}", at.strftime("%F %T UTC")));
-        remarks.push(format!("{name}: the last {} were all refused{since}: its secret is probably another one here", watch.door.refused_in_a_row));
+        let count = watch.door.refused_in_a_row;
+        remarks.push(format!("{name}: the last {count} webhooks were all refused{since}. Compare the secret here with the one at the source"));
     }
     if watch.dead > 0.0 {
-        remarks.push(format!("{name}: {} could not be applied: `hookpoint inbox list --source {name} --state dead` says why", watch.dead));
+        remarks.push(format!(
+            "{name}: deliveries that could not be applied: {}. `hookpoint inbox list --source {name} --state dead` shows the reasons",
+            watch.dead
+        ));
     }
     if let Some(at) = watch.door.conflicting_at {
         remarks.push(format!(
-            "{name}: {} dropped whose id another webhook with different content had (last {}): the sender's ids are broken",
+            "{name}: webhooks dropped, because an earlier one with other content has the same id: {} (last {}). Report this to the source",
             watch.door.conflicting_duplicates,
             at.strftime("%F %T UTC")
         ));
     }
     if watch.silence_ratio(now).is_some_and(|ratio| ratio > 3.0) {
-        remarks.push(format!("{name}: silent for much longer than usual: does it still send to the right URL?"));
+        remarks.push(format!("{name}: silent for much longer than usual. Check that the source still sends to the right URL"));
     }
     remarks
 }
 
-/// So many fields are named.
+/// The most fields in a line.
 const MOST_FIELDS: usize = 8;
 
-/// What was left out because it could not be read.
-fn unread_values(source: &str, rows: &[UnreadValueRow]) -> Option<String> {
+/// The line about values that were left out because they could not be parsed.
+fn unread_values(source: &str, rows: &[InvalidValueRow]) -> Option<String> {
     let last_at = rows.iter().map(|row| row.last_at).max()?;
     let named: Vec<String> = rows.iter().take(MOST_FIELDS).map(|row| format!("{} {}", row.field, row.count)).collect();
     let more = if rows.len() > MOST_FIELDS { format!(" and {} more fields", rows.len().saturating_sub(MOST_FIELDS)) } else { String::new() };
     let (named, last_at) = (named.join(", "), last_at.strftime("%F %T UTC"));
-    Some(format!("{source}: could not be read and was left out: {named}{more} (last {last_at}); `inbox list` and `lookup --why` show where"))
+    Some(format!("{source}: values left out that could not be parsed: {named}{more} (last {last_at}). See `inbox list`, `lookup --why`"))
 }

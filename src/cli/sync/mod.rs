@@ -1,6 +1,6 @@
 //! `hookpoint sync`
 
-pub(in crate::cli) mod run;
+pub(crate) mod run;
 mod shown;
 mod status;
 
@@ -9,55 +9,55 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use super::{open, open_read_only, print_line};
 use crate::app::{find_brands, open_brands};
 use crate::brand::Brand;
-use crate::cli::{look, open, say};
 use crate::clock::Clock;
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
 use crate::settings::Settings;
 use crate::sources::api::Stream;
-use crate::storage::passes::cancel_streams;
 use crate::storage::pool::Pool;
+use crate::storage::sync_runs::cancel_streams;
 
 #[derive(Debug, Subcommand)]
-pub(in crate::cli) enum SyncCommand {
-    /// Walk through what the sources have now: where it was left, or all of it
-    Run(WhichArguments),
-    /// How each account is doing: budget, health, how far each stream is, drift
+pub(crate) enum SyncCommand {
+    /// Read all data from the APIs of the sources, or continue an interrupted run
+    Run(FilterArguments),
+    /// Show the API calls and the health of each source, and the progress and drift of each stream
     Status {
-        /// Only of this brand
+        /// Only this brand
         #[arg(long)]
         brand: Option<String>,
     },
-    /// End what is being walked through, wherever it runs
-    Cancel(WhichArguments),
+    /// Cancel unfinished runs, on any replica
+    Cancel(FilterArguments),
 }
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct WhichArguments {
-    /// Only of this brand
+pub(crate) struct FilterArguments {
+    /// Only this brand
     #[arg(long)]
     brand: Option<String>,
-    /// Only of this source
+    /// Only this source
     #[arg(long, value_name = "SOURCE")]
     source: Option<Source>,
-    /// Only this stream, as `sync status` names it
+    /// Only this stream, as `sync status` shows it
     #[arg(long, value_name = "STREAM")]
     stream: Option<String>,
 }
 
-impl WhichArguments {
+impl FilterArguments {
     fn means(&self, source: Source) -> bool {
         self.source.is_none_or(|wanted| wanted == source)
     }
 
-    /// The streams of a source that are meant.
+    /// The selected streams of a source.
     fn streams(&self, brand: &Brand, source: Source) -> Vec<Stream> {
         let all = brand.rules.sources.api(source).streams().iter();
         all.filter(|stream| self.stream.as_deref().is_none_or(|wanted| wanted == stream.name)).copied().collect()
     }
 
-    /// A stream that no source has is a mistake, not nothing to do.
+    /// Refuses the name of a stream that no selected source has.
     fn check(&self) -> anyhow::Result<()> {
         let sources = crate::sources::SourceSettings::default();
         let Some(wanted) = &self.stream else { return Ok(()) };
@@ -69,7 +69,7 @@ impl WhichArguments {
             .collect();
         anyhow::ensure!(
             names.contains(wanted.as_str()),
-            "there is no stream of that name; those are {}",
+            "there is no such stream; the streams are {}",
             names.into_iter().collect::<Vec<_>>().join(", ")
         );
         Ok(())
@@ -77,9 +77,9 @@ impl WhichArguments {
 }
 
 pub(super) async fn run(command: SyncCommand, settings: Settings) -> anyhow::Result<()> {
-    let only_looks = matches!(command, SyncCommand::Status { .. });
-    let database = if only_looks { look(&settings).await? } else { open(&settings).await? };
-    let brands = if only_looks { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
+    let is_read_only = matches!(command, SyncCommand::Status { .. });
+    let database = if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
+    let brands = if is_read_only { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
     let brands: Vec<Arc<Brand>> = brands.into_values().collect();
     let done = match command {
         SyncCommand::Run(which) => run::run(&database.pool, &wanted(&brands, which.brand.as_deref())?, &which, &settings.file).await,
@@ -96,16 +96,16 @@ fn wanted(brands: &[Arc<Brand>], name: Option<&str>) -> anyhow::Result<Vec<Arc<B
     (!wanted.is_empty()).then_some(wanted).context("there is no such brand in the settings")
 }
 
-async fn cancel(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArguments) -> anyhow::Result<()> {
+async fn cancel(pool: &Pool, brands: &[Arc<Brand>], which: &FilterArguments) -> anyhow::Result<()> {
     which.check()?;
     let mut count: u64 = 0;
     for brand in brands {
         count = count.saturating_add(cancel_streams(pool, brand.id(), which.source, which.stream.as_deref(), Clock::system().now()).await?);
     }
     match count {
-        0 => say("Nothing was being walked through."),
-        1 => say("One pass ends. `hookpoint sync run` begins anew."),
-        count => say(&format!("{count} passes end. `hookpoint sync run` begins anew.")),
+        0 => print_line("There was no unfinished run."),
+        1 => print_line("1 run cancelled. `hookpoint sync run` starts a new one."),
+        count => print_line(&format!("{count} runs cancelled. `hookpoint sync run` starts new ones.")),
     }
     Ok(())
 }

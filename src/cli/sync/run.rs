@@ -7,80 +7,80 @@ use crate::storage::pool::Pool;
 use futures_util::future::join_all;
 use indicatif::MultiProgress;
 
-use super::WhichArguments;
-use super::shown::Shown;
-use crate::account::Accounts;
-use crate::background::Background;
+use super::FilterArguments;
+use super::shown::RunDisplay;
 use crate::brand::Brand;
-use crate::cli::say;
+use crate::cli::print_line;
 use crate::cli::serve::ShutdownSignal;
 use crate::clock::Clock;
-use crate::collect::sync::{Ended, Pass, Progress, Sign, SyncError, Walker};
-use crate::customer::kind::Source;
+use crate::customer::model::source::Source;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::SettingsFile;
 use crate::sources::api::Stream;
-use crate::storage::streams::{StreamRow, list_streams};
+use crate::storage::sync_streams::{StreamRow, list_streams};
+use crate::sync::{Progress, ProgressEvent, RunEnd, SyncError, SyncMode, SyncRunner};
+use crate::upstream::UpstreamClients;
 
-/// After so long without a step it is said why somebody else's pass stands still.
-const STILL: Duration = Duration::from_secs(3);
+/// If a run of another process makes no progress for this long, its reason is shown.
+const STALLED_AFTER: Duration = Duration::from_secs(3);
 
-pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &WhichArguments, file: &SettingsFile) -> anyhow::Result<()> {
+pub(super) async fn run(pool: &Pool, brands: &[Arc<Brand>], which: &FilterArguments, file: &SettingsFile) -> anyhow::Result<()> {
     which.check()?;
-    let (background, clock) = (Background::new(), Clock::system());
-    let accounts = Accounts::new(pool, brands, &file.calls, &background, &clock);
+    let (background, clock) = (BackgroundTasks::new(), Clock::system());
+    let accounts = UpstreamClients::new(pool, brands, &file.calls, &background, &clock);
     let bars = MultiProgress::new();
-    let mut walks = Vec::new();
+    let mut runs = Vec::new();
     for brand in brands {
         for source in Source::ALL.into_iter().filter(|source| which.means(*source)) {
             let Some(account) = accounts.get(brand.id(), source) else {
                 if which.source.is_some() {
-                    anyhow::bail!("{}: {source} is not connected: sources.{source}.api says where its API is and how it is called", brand.rules.slug);
+                    anyhow::bail!("{}: the API of {source} is not connected; set sources.{source}.api", brand.rules.slug);
                 }
                 continue;
             };
-            let walker = Walker::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone());
-            walks.push((walker, which.streams(brand, source)));
+            let runner = SyncRunner::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone());
+            runs.push((runner, which.streams(brand, source)));
         }
     }
-    if walks.is_empty() {
-        say("No source is connected: sources.<source>.api says where its API is and how it is called.");
+    if runs.is_empty() {
+        print_line("No API is connected. Set sources.<source>.api in the settings of a brand.");
         return Ok(());
     }
-    // Who is asked about one by one must be known first.
-    let (first, then): (Vec<_>, Vec<_>) = walks.iter().partition(|(walker, streams)| streams.iter().all(|stream| walker.needs(*stream).is_empty()));
-    let walk_all =
-        async |walks: Vec<&(Walker, Vec<Stream>)>| join_all(walks.into_iter().map(|(walker, streams)| walk_account(walker, streams, &bars))).await;
+    // Streams that are read record by record come last: the records must be stored first.
+    let (first, then): (Vec<_>, Vec<_>) = runs.iter().partition(|(runner, streams)| streams.iter().all(|stream| runner.needs(*stream).is_empty()));
+    let run_all =
+        async |runs: Vec<&(SyncRunner, Vec<Stream>)>| join_all(runs.into_iter().map(|(runner, streams)| sync_account(runner, streams, &bars))).await;
     let all = async {
-        let mut broken = walk_all(first).await;
-        broken.extend(walk_all(then).await);
+        let mut broken = run_all(first).await;
+        broken.extend(run_all(then).await);
         broken
     };
     let mut shutdown = ShutdownSignal::listen()?;
     let broken: usize = tokio::select! {
         broken = all => broken.into_iter().sum::<anyhow::Result<usize>>()?,
         () = shutdown.received() => {
-            for (walker, _) in &walks {
-                walker.release().await?;
+            for (runner, _) in &runs {
+                runner.release().await?;
             }
-            say("Left where it is: `hookpoint sync run`, or the service, goes on from there.");
+            print_line("Stopped. `hookpoint sync run`, or the service, continues from here.");
             0
         }
     };
     background.end().await;
-    anyhow::ensure!(broken == 0, "{broken} could not be walked through");
+    anyhow::ensure!(broken == 0, "{broken} of the streams could not be read; the reasons are above");
     Ok(())
 }
 
-/// Walks through an account's streams, one after the other. Gives back how many couldn't be.
-pub(in crate::cli) async fn walk_account(walker: &Walker, streams: &[Stream], bars: &MultiProgress) -> anyhow::Result<usize> {
+/// Reads the streams of an account, one after the other. Returns how many could not be read.
+pub(crate) async fn sync_account(runner: &SyncRunner, streams: &[Stream], bars: &MultiProgress) -> anyhow::Result<usize> {
     let mut broken: usize = 0;
     for stream in streams {
-        let shown = Shown::new(walker, *stream, bars);
+        let shown = RunDisplay::new(runner, *stream, bars);
         let ended = loop {
-            match walker.walk(*stream, Pass::Whole, &|sign| shown.tell(sign)).await {
-                // Whoever walks it may be killed meanwhile: then it is our turn.
-                Ok(Ended::Elsewhere) => {
-                    if let Some(ended) = follow(walker, *stream, &shown).await? {
+            match runner.scan(*stream, SyncMode::Full, &|sign| shown.update(sign)).await {
+                // The other process may be killed: then this one takes the run over.
+                Ok(RunEnd::LeaseHeldElsewhere) => {
+                    if let Some(ended) = watch_other_run(runner, *stream, &shown).await? {
                         break ended;
                     }
                 }
@@ -89,43 +89,44 @@ pub(in crate::cli) async fn walk_account(walker: &Walker, streams: &[Stream], ba
                 Err(error) => return Err(error.into()),
             }
         };
-        broken = broken.saturating_add(usize::from(matches!(ended, Ended::Broken(_))));
+        broken = broken.saturating_add(usize::from(matches!(ended, RunEnd::Broken(_))));
         shown.end(&ended);
     }
     Ok(broken)
 }
 
-/// Shows how somebody else's pass goes, until it ends; `None` when nobody walks it any more, or it was only of what changed.
-async fn follow(walker: &Walker, stream: Stream, shown: &Shown) -> anyhow::Result<Option<Ended>> {
+/// Shows the progress of another process's run until it ends. Returns `None` if the lease of that process ended, or if
+/// that run was an incremental one: then this process can run.
+async fn watch_other_run(runner: &SyncRunner, stream: Stream, shown: &RunDisplay) -> anyhow::Result<Option<RunEnd>> {
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
-    let (mut walked, mut moved_at) = (None, Instant::now());
+    let (mut scanned, mut progressed_at) = (None, Instant::now());
     loop {
-        let rows = list_streams(walker.pool(), walker.brand().id()).await?;
-        let Some(row) = rows.into_iter().find(|row| row.source == walker.source().as_str() && row.stream == stream.name) else {
-            return Ok(Some(Ended::Cancelled));
+        let rows = list_streams(runner.pool(), runner.brand().id()).await?;
+        let Some(row) = rows.into_iter().find(|row| row.source == runner.source().as_str() && row.stream == stream.name) else {
+            return Ok(Some(RunEnd::Cancelled));
         };
-        let progress = Progress { walked: count(row.walked), news: count(row.news), total: row.total.map(count) };
-        if walked.replace(row.walked) != Some(row.walked) {
-            moved_at = Instant::now();
+        let progress = Progress { scanned: count(row.scanned), changed: count(row.changed), total: row.total.map(count) };
+        if scanned.replace(row.scanned) != Some(row.scanned) {
+            progressed_at = Instant::now();
         }
-        let is_still = moved_at.elapsed() >= STILL || !row.remark.is_empty();
-        let remark = if is_still { whose(&row) } else { String::new() };
-        shown.tell(Sign { progress, remark: &remark });
-        let (pass, is_complete) = (Pass::of(&row), row.is_complete());
-        if row.finished_at.is_some() && (pass == Pass::Whole || (row.is_cancelled && !is_complete)) {
-            let (gone, drift) = (count(row.gone), row.drift.filter(|_| row.is_reconcile));
-            let complete = || Ended::Complete { pass, progress, gone, drift, remark: row.finding.clone() };
-            return Ok(Some(if is_complete { complete() } else { Ended::Broken(row.remark.clone()) }));
+        let is_stalled = progressed_at.elapsed() >= STALLED_AFTER || !row.note.is_empty();
+        let note = if is_stalled { lease_note(&row) } else { String::new() };
+        shown.update(ProgressEvent { progress, note: &note });
+        let (pass, is_complete) = (SyncMode::of(&row), row.is_complete());
+        if row.finished_at.is_some() && (pass == SyncMode::Full || (row.is_cancelled && !is_complete)) {
+            let (deleted, drift) = (count(row.deleted), row.drift.filter(|_| row.is_reconcile));
+            let complete = || RunEnd::Complete { pass, progress, deleted, drift, note: row.last_full_result.clone() };
+            return Ok(Some(if is_complete { complete() } else { RunEnd::Broken(row.note.clone()) }));
         }
-        if !row.is_walked(Clock::system().now()) {
+        if !row.is_running(Clock::system().now()) {
             return Ok(None);
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
-/// Why somebody else's pass stands still. The words stay the same for as long as the reason does, so that they are said once.
-fn whose(row: &StreamRow) -> String {
-    let remark = if row.remark.is_empty() { String::new() } else { format!(", and said: {}", row.remark) };
-    format!("another runner has it; one that was killed loses it after sync.lease_seconds{remark}")
+/// Why a run of another process makes no progress. The text contains no time, so an unchanged reason is shown once.
+fn lease_note(row: &StreamRow) -> String {
+    let note = if row.note.is_empty() { String::new() } else { format!("; it reported: {}", row.note) };
+    format!("another process reads this stream; if it was killed, this command continues after sync.lease_seconds{note}")
 }

@@ -1,4 +1,4 @@
-//! How `hookpoint sync run` shows passes: a bar in a terminal, lines elsewhere, and why a pass stands still.
+//! Shows the progress of `hookpoint sync run`: a bar in a terminal, lines elsewhere, and why a run waits.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -7,38 +7,38 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::cli::{plain, say};
-use crate::collect::sync::{Ended, Progress, Sign, Walker};
+use crate::cli::{plain, print_line};
 use crate::sources::api::Stream;
+use crate::sync::{Progress, ProgressEvent, RunEnd, SyncRunner};
 
-/// How often a line is printed where there is no terminal.
-const LINES: Duration = Duration::from_secs(5);
+/// How often a line is printed if there is no terminal.
+const PRINT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// After how long a reason is said again.
-const AGAIN: Duration = Duration::from_secs(30);
+/// How long the same reason is not repeated.
+const REPEAT_AFTER: Duration = Duration::from_secs(30);
 
-/// A pass on the screen: a bar in a terminal, lines elsewhere.
-pub(super) struct Shown {
+/// The display of one run.
+pub(super) struct RunDisplay {
     name: String,
     bar: Option<ProgressBar>,
-    begun: Mutex<Begun>,
+    state: Mutex<DisplayState>,
 }
 
-struct Begun {
+struct DisplayState {
     at: Instant,
-    walked: Option<u64>,
-    said_at: Instant,
+    scanned: Option<u64>,
+    printed_at: Instant,
     reasons: Reasons,
 }
 
-/// Why it stood still, and when that was said.
+/// The reasons why the run waited, and when each was printed last.
 #[derive(Default)]
 struct Reasons(BTreeMap<String, Instant>);
 
 impl Reasons {
-    /// Whether a reason was not said yet, or long ago. What fails now so and now so is not said each time.
-    fn is_to_be_said(&mut self, reason: &str, now: Instant) -> bool {
-        let is_due = self.0.get(reason).is_none_or(|at| now.duration_since(*at) >= AGAIN);
+    /// Whether a reason was not printed recently. Two reasons that alternate are not printed each time.
+    fn should_print(&mut self, reason: &str, now: Instant) -> bool {
+        let is_due = self.0.get(reason).is_none_or(|at| now.duration_since(*at) >= REPEAT_AFTER);
         if is_due {
             self.0.insert(reason.to_owned(), now);
         }
@@ -46,75 +46,75 @@ impl Reasons {
     }
 }
 
-impl Shown {
-    pub(super) fn new(walker: &Walker, stream: Stream, bars: &MultiProgress) -> Self {
-        let name = format!("{} {} {}", walker.brand().rules.slug, walker.source(), stream.name);
+impl RunDisplay {
+    pub(super) fn new(runner: &SyncRunner, stream: Stream, bars: &MultiProgress) -> Self {
+        let name = format!("{} {} {}", runner.brand().rules.slug, runner.source(), stream.name);
         let style = ProgressStyle::with_template("{prefix}  {wide_bar}  {human_pos} of {human_len}  {per_sec}  {eta} left  {msg}").ok();
         let bar = style
             .filter(|_| std::io::stderr().is_terminal())
             .map(|style| bars.add(ProgressBar::no_length().with_style(style).with_prefix(name.clone())));
         let now = Instant::now();
-        Self { name, bar, begun: Mutex::new(Begun { at: now, walked: None, said_at: now, reasons: Reasons::default() }) }
+        Self { name, bar, state: Mutex::new(DisplayState { at: now, scanned: None, printed_at: now, reasons: Reasons::default() }) }
     }
 
-    pub(super) fn tell(&self, Sign { progress, remark }: Sign<'_>) {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = if remark.is_empty() { String::new() } else { format!("waits: {}", plain(remark)) };
-        let is_first = begun.walked.is_none();
-        let walked_before = *begun.walked.get_or_insert(progress.walked);
+    pub(super) fn update(&self, ProgressEvent { progress, note }: ProgressEvent<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = if note.is_empty() { String::new() } else { format!("waiting: {}", plain(note)) };
+        let is_first = state.scanned.is_none();
+        let scanned_before = *state.scanned.get_or_insert(progress.scanned);
         if let Some(bar) = &self.bar {
-            bar.set_length(progress.total.unwrap_or(progress.walked).max(progress.walked));
-            bar.set_position(progress.walked);
+            bar.set_length(progress.total.unwrap_or(progress.scanned).max(progress.scanned));
+            bar.set_position(progress.scanned);
             if is_first {
-                // What was walked before says nothing about how fast it goes.
+                // Items that were read before this process started do not count for its speed.
                 bar.reset_eta();
             }
             if bar.message() != waits {
                 bar.set_message(waits);
             }
         } else if !waits.is_empty() {
-            if begun.reasons.is_to_be_said(&waits, Instant::now()) {
-                say(&format!("{}: {waits}", self.name));
+            if state.reasons.should_print(&waits, Instant::now()) {
+                print_line(&format!("{}: {waits}", self.name));
             }
-        } else if begun.said_at.elapsed() >= LINES {
-            begun.said_at = Instant::now();
-            let walked = u32::try_from(progress.walked.saturating_sub(walked_before)).unwrap_or(u32::MAX);
-            let rate = f64::from(walked) / begun.at.elapsed().as_secs_f64();
-            say(&format!("{}: {}{}", self.name, amount(progress), remaining(progress, rate)));
+        } else if state.printed_at.elapsed() >= PRINT_INTERVAL {
+            state.printed_at = Instant::now();
+            let scanned = u32::try_from(progress.scanned.saturating_sub(scanned_before)).unwrap_or(u32::MAX);
+            let rate = f64::from(scanned) / state.at.elapsed().as_secs_f64();
+            print_line(&format!("{}: {}{}", self.name, amount(progress), remaining(progress, rate)));
         }
     }
 
-    pub(super) fn end(&self, ended: &Ended) {
+    pub(super) fn end(&self, ended: &RunEnd) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
         let text = match ended {
-            Ended::Complete { progress, gone, drift, remark, .. } => {
+            RunEnd::Complete { progress, deleted, drift, note, .. } => {
                 let found = drift.map_or_else(
-                    || format!("{} were news", progress.news),
-                    |drift| format!("{:.2} % drift: {} were not as they should be, {gone} were gone", f64::from(drift) * 100.0, progress.news),
+                    || format!("{} new or changed", progress.changed),
+                    |drift| format!("{:.2} % drift: {} new or changed, {deleted} deleted", f64::from(drift) * 100.0, progress.changed),
                 );
-                let remark = if remark.is_empty() { String::new() } else { format!("; {remark}") };
-                format!("{} walked through, {found}{remark}", progress.walked)
+                let note = if note.is_empty() { String::new() } else { format!("; {note}") };
+                format!("{} read, {found}{note}", progress.scanned)
             }
-            Ended::Cancelled => "cancelled".to_owned(),
-            Ended::Elsewhere => "somebody else walks it".to_owned(),
-            Ended::Broken(reason) => format!("could not be walked through: {reason}"),
+            RunEnd::Cancelled => "cancelled".to_owned(),
+            RunEnd::LeaseHeldElsewhere => "another process reads this stream".to_owned(),
+            RunEnd::Broken(reason) => format!("could not be read: {reason}"),
         };
-        say(&format!("{}: {text}", self.name));
+        print_line(&format!("{}: {text}", self.name));
     }
 }
 
 fn amount(progress: Progress) -> String {
-    progress.total.map_or_else(|| progress.walked.to_string(), |total| format!("{} of {total}", progress.walked))
+    progress.total.map_or_else(|| progress.scanned.to_string(), |total| format!("{} of {total}", progress.scanned))
 }
 
-/// `, 58 a minute, 12 m left`
+/// The speed and the time left: `, 58 a minute, 12 min left`.
 fn remaining(progress: Progress, rate: f64) -> String {
     if rate <= 0.0 {
         return String::new();
     }
-    let left = progress.total.map(|total| u32::try_from(total.saturating_sub(progress.walked)).unwrap_or(u32::MAX));
+    let left = progress.total.map(|total| u32::try_from(total.saturating_sub(progress.scanned)).unwrap_or(u32::MAX));
     let left = left.map_or_else(String::new, |left| format!(", {} left", time(f64::from(left) / rate)));
     if rate >= 1.0 { format!(", {rate:.0} a second{left}") } else { format!(", {:.0} a minute{left}", rate * 60.0) }
 }
@@ -134,17 +134,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn why_it_stands_still_is_said_once_and_again_from_time_to_time() {
+    fn a_reason_is_printed_once_and_repeated_after_a_while() {
         let (mut reasons, begin) = (Reasons::default(), Instant::now());
-        let said: Vec<bool> = (0..60).map(|n| reasons.is_to_be_said("it could not be reached", begin + Duration::from_secs(n))).collect();
+        let said: Vec<bool> = (0..60).map(|n| reasons.should_print("it could not be reached", begin + Duration::from_secs(n))).collect();
         assert_eq!(said.iter().enumerate().filter(|(_, is_said)| **is_said).map(|(n, _)| n).collect::<Vec<_>>(), [0, 30]);
-        assert!(reasons.is_to_be_said("it answered 500", begin + Duration::from_secs(31)), "another reason is news");
-        assert!(!reasons.is_to_be_said("it could not be reached", begin + Duration::from_secs(32)), "it was said a moment ago");
+        assert!(reasons.should_print("it answered 500", begin + Duration::from_secs(31)), "another reason is shown at once");
+        assert!(!reasons.should_print("it could not be reached", begin + Duration::from_secs(32)), "it was shown a moment ago");
     }
 
     #[test]
-    fn what_is_left_is_told_in_words() {
-        let progress = Progress { walked: 1_000, news: 0, total: Some(10_000) };
+    fn the_remaining_time_is_shown_in_words() {
+        let progress = Progress { scanned: 1_000, changed: 0, total: Some(10_000) };
         assert_eq!(amount(progress), "1000 of 10000");
         assert_eq!(remaining(progress, 0.5), ", 30 a minute, 5.0 h left");
         assert_eq!(remaining(progress, 100.0), ", 100 a second, 90 s left".replace("90 s", "2 min"));

@@ -6,40 +6,40 @@ use crate::storage::pool::Pool;
 use jiff::Timestamp;
 
 use crate::brand::Brand;
-use crate::cli::{plain, say, span};
+use crate::cli::{plain, print_line, span};
 use crate::clock::Clock;
-use crate::collect::sync::Pass;
-use crate::customer::kind::Source;
-use crate::sources::api::{AccountRules, Ask};
-use crate::storage::accounts::{AccountRow, get_account};
+use crate::customer::model::source::Source;
+use crate::sources::api::{AccountRules, ApiRequest};
 use crate::storage::follow_ups::{FollowUpCounts, count_follow_ups};
-use crate::storage::streams::{StreamRow, list_streams};
+use crate::storage::sync_streams::{StreamRow, list_streams};
+use crate::storage::upstream_accounts::{AccountRow, get_account};
+use crate::sync::SyncMode;
 
 pub(super) async fn status(pool: &Pool, brands: &[Arc<Brand>]) -> anyhow::Result<()> {
     let now = Clock::system().now();
     for (n, brand) in brands.iter().enumerate() {
         if n > 0 {
-            say("");
+            print_line("");
         }
-        say(&format!("{}\n", brand.rules.slug));
+        print_line(&format!("{}\n", brand.rules.slug));
         let rows = list_streams(pool, brand.id()).await?;
         let hints = count_follow_ups(pool, brand.id()).await?;
         for source in Source::ALL {
             let Some(rules) = brand.rules.accounts.get(&source) else {
-                say(&format!("  {source}: not connected: sources.{source}.api says where its API is and how it is called"));
+                print_line(&format!("  {source}: not connected: sources.{source}.api is not set, or this shell lacks its secret"));
                 continue;
             };
-            say(&format!("  {:<9} {}", source.as_str(), health(&get_account(pool, brand.id(), source).await?, rules, now)));
+            print_line(&format!("  {:<9} {}", source.as_str(), health(&get_account(pool, brand.id(), source).await?, rules, now)));
             show_streams(brand, source, &rows, now);
             if let Some(hints) = hints.iter().find(|hints| hints.source == source.as_str()) {
-                say(&format!("            {:<14}{}", "hinted at", line_of_hints(hints)));
+                print_line(&format!("            {:<14}{}", "follow-ups", follow_up_line(hints)));
             }
         }
     }
     Ok(())
 }
 
-/// How an account is doing.
+/// The calls and the health of an account, as one line.
 fn health(account: &AccountRow, rules: &AccountRules, now: Timestamp) -> String {
     let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
     let [live, follow_ups, reconcile, backfill] = account.granted;
@@ -48,19 +48,19 @@ fn health(account: &AccountRow, rules: &AccountRules, now: Timestamp) -> String 
         "{used} of {} calls in the last minute (lookups {live}, follow-ups {follow_ups}, reconcile {reconcile}, backfill {backfill})",
         rules.calls_per_minute
     )];
-    parts.push(account.succeeded_at.map_or_else(|| "never answered".to_owned(), |at| format!("last answered {}", ago(at))));
+    parts.push(account.succeeded_at.map_or_else(|| "no successful call yet".to_owned(), |at| format!("last success {}", ago(at))));
     if let Some(at) = account.failed_at {
         let row = if account.failures_in_a_row > 1 { format!(", {} in a row", account.failures_in_a_row) } else { String::new() };
-        parts.push(format!("last failed {}{row}: {}", ago(at), plain(&account.failure)));
+        parts.push(format!("last failure {}{row}: {}", ago(at), plain(&account.failure)));
     }
     let until = |at: Timestamp| span(at.duration_since(now));
     if let Some(at) = account.open_until.filter(|at| *at > now) {
-        parts.push(format!("LEFT ALONE for {}, because it fails", until(at)));
+        parts.push(format!("CIRCUIT OPEN for {}, because calls fail", until(at)));
     }
     if let Some(at) = account.blocked_until.filter(|at| *at > now) {
-        parts.push(format!("no calls for {}, because it said so", until(at)));
+        parts.push(format!("no calls for {}, because the source asked to wait", until(at)));
     } else if let Some(at) = account.spent_until.filter(|at| *at > now) {
-        parts.push(format!("no calls for {}, because it said that none are left", until(at)));
+        parts.push(format!("no calls for {}, because the source reports that its limit is used up", until(at)));
     }
     parts.join("; ")
 }
@@ -68,44 +68,44 @@ fn health(account: &AccountRow, rules: &AccountRules, now: Timestamp) -> String 
 fn show_streams(brand: &Brand, source: Source, rows: &[StreamRow], now: Timestamp) {
     for stream in brand.rules.sources.api(source).streams() {
         let row = rows.iter().find(|row| row.source == source.as_str() && row.stream == stream.name);
-        say(&format!("            {:<14}{}", stream.name, row.map_or_else(|| "never walked through".to_owned(), |row| line(row, now))));
+        print_line(&format!("            {:<14}{}", stream.name, row.map_or_else(|| "never read".to_owned(), |row| line(row, now))));
     }
 }
 
-/// What webhooks hinted at and isn't known yet.
-fn line_of_hints(hints: &FollowUpCounts) -> String {
-    let dead = if hints.dead == 0 { String::new() } else { format!(", {} can't be asked: {}", hints.dead, plain(&hints.remark)) };
-    format!("{} to be asked{dead}", hints.waiting)
+/// The line about requests that follow webhooks.
+fn follow_up_line(hints: &FollowUpCounts) -> String {
+    let dead = if hints.dead == 0 { String::new() } else { format!(", {} dead: {}", hints.dead, plain(&hints.note)) };
+    format!("{} pending{dead}", hints.waiting)
 }
 
-/// What there is to say of a stream.
+/// The state of a stream, as one line.
 fn line(row: &StreamRow, now: Timestamp) -> String {
     let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
     let of = row.total.map_or_else(String::new, |total| format!(" of {total}"));
-    let page = row.cursor.as_ref().and_then(Ask::of_json).map(|cursor| cursor.page).filter(|page| !page.is_empty() && page.len() < 12);
+    let page = row.cursor.as_ref().and_then(ApiRequest::of_json).map(|cursor| cursor.page).filter(|page| !page.is_empty() && page.len() < 12);
     let at_page = page.map_or_else(String::new, |page| format!(", page {page}"));
-    let pass = match Pass::of(row) {
-        Pass::Changes { .. } => "changes",
-        Pass::Whole if row.is_reconcile => "reconcile",
-        Pass::Whole => "backfill",
+    let pass = match SyncMode::of(row) {
+        SyncMode::Incremental { .. } => "incremental",
+        SyncMode::Full if row.is_reconcile => "reconcile",
+        SyncMode::Full => "backfill",
     };
     let state = match row.finished_at {
-        None if row.is_walked(now) => format!("{pass} {}{of}{at_page}", row.walked),
-        None if row.is_cancelled => format!("{pass} cancelled at {}{of}", row.walked),
-        None => format!("{pass} {}{of}{at_page}, left: it goes on when the service runs", row.walked),
-        Some(at) if row.is_complete() => format!("{pass} done {}, {} walked", ago(at), row.walked),
-        Some(at) => format!("{pass} ended {} at {}{of}", ago(at), row.walked),
+        None if row.is_running(now) => format!("{pass} running, {}{of}{at_page}", row.scanned),
+        None if row.is_cancelled => format!("{pass} cancelled at {}{of}", row.scanned),
+        None => format!("{pass} interrupted at {}{of}{at_page}; the service continues it", row.scanned),
+        Some(at) if row.is_complete() => format!("{pass} done {}, {} read", ago(at), row.scanned),
+        Some(at) => format!("{pass} ended {} at {}{of}", ago(at), row.scanned),
     };
-    let missed =
-        row.since.filter(|_| row.walked > 0).map_or_else(String::new, |_| format!(", missed {:.2} % of that", percent(row.news, row.walked)));
-    let drift = row.drift.filter(|_| row.complete_at.is_some());
+    let missed = row.since.filter(|_| row.scanned > 0);
+    let missed = missed.map_or_else(String::new, |_| format!(", {:.2} % missed by webhooks", percent(row.changed, row.scanned)));
+    let drift = row.drift.filter(|_| row.last_full_started_at.is_some());
     let drift = drift.map_or_else(String::new, |drift| format!(", drift {:.2} %", f64::from(drift) * 100.0));
-    let gone = if row.gone == 0 { String::new() } else { format!(", {} gone", row.gone) };
-    let oldest = row.complete_at.filter(|at| row.finished_at.is_none() || *at != row.started_at);
-    let oldest = oldest.map_or_else(String::new, |at| format!(", all as of {}", ago(at)));
-    let remarks: Vec<String> = [&row.remark, &row.finding].into_iter().filter(|remark| !remark.is_empty()).map(|remark| plain(remark)).collect();
-    let remark = if remarks.is_empty() { String::new() } else { format!(": {}", remarks.join("; ")) };
-    format!("{state}{missed}{drift}{gone}{oldest}{remark}")
+    let deleted = if row.deleted == 0 { String::new() } else { format!(", {} deleted", row.deleted) };
+    let oldest = row.last_full_started_at.filter(|at| row.finished_at.is_none() || *at != row.started_at);
+    let oldest = oldest.map_or_else(String::new, |at| format!(", last full run {}", ago(at)));
+    let remarks: Vec<String> = [&row.note, &row.last_full_result].into_iter().filter(|note| !note.is_empty()).map(|note| plain(note)).collect();
+    let note = if remarks.is_empty() { String::new() } else { format!(": {}", remarks.join("; ")) };
+    format!("{state}{missed}{drift}{deleted}{oldest}{note}")
 }
 
 fn percent(part: i64, whole: i64) -> f64 {
@@ -120,38 +120,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changed_is_told_beside_what_is_known_of_everything() {
+    fn an_incremental_run_is_shown_with_the_last_full_run() {
         let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
         let ago = |minutes| now - SignedDuration::from_mins(minutes);
         let all = StreamRow {
             is_reconcile: true,
-            walked: 20_412,
-            gone: 1,
+            scanned: 20_412,
+            deleted: 1,
             finished_at: Some(ago(170)),
-            complete_at: Some(ago(180)),
-            caught_up_at: Some(ago(180)),
+            last_full_started_at: Some(ago(180)),
+            incremental_watermark: Some(ago(180)),
             drift: Some(0.0022),
             ..StreamRow::begun(ago(180))
         };
-        assert_eq!(line(&all, now), "reconcile done 2h ago, 20412 walked, drift 0.22 %, 1 gone");
-        let finding = "7 are not in the list".to_owned();
+        assert_eq!(line(&all, now), "reconcile done 2h ago, 20412 read, drift 0.22 %, 1 deleted");
+        let last_full_result = "7 are not in the list".to_owned();
         let changes = StreamRow {
             since: Some(ago(182)),
             started_at: ago(5),
-            walked: 12,
-            news: 3,
-            gone: 0,
+            scanned: 12,
+            changed: 3,
+            deleted: 0,
             finished_at: Some(ago(4)),
-            caught_up_at: Some(ago(5)),
-            finding,
+            incremental_watermark: Some(ago(5)),
+            last_full_result,
             ..all
         };
-        let known = "drift 0.22 %, all as of 3h ago: 7 are not in the list";
-        assert_eq!(line(&changes, now), format!("changes done 4m ago, 12 walked, missed 25.00 % of that, {known}"));
-        let nothing = StreamRow { walked: 0, news: 0, ..changes.clone() };
-        assert_eq!(line(&nothing, now), format!("changes done 4m ago, 0 walked, {known}"));
-        let broken = StreamRow { caught_up_at: Some(ago(20)), remark: "it said 400".to_owned(), walked: 0, ..changes };
-        let known = "drift 0.22 %, all as of 3h ago: it said 400; 7 are not in the list";
-        assert_eq!(line(&broken, now), format!("changes ended 4m ago at 0, {known}"));
+        let known = "drift 0.22 %, last full run 3h ago: 7 are not in the list";
+        assert_eq!(line(&changes, now), format!("incremental done 4m ago, 12 read, 25.00 % missed by webhooks, {known}"));
+        let nothing = StreamRow { scanned: 0, changed: 0, ..changes.clone() };
+        assert_eq!(line(&nothing, now), format!("incremental done 4m ago, 0 read, {known}"));
+        let broken = StreamRow { incremental_watermark: Some(ago(20)), note: "it said 400".to_owned(), scanned: 0, ..changes };
+        let known = "drift 0.22 %, last full run 3h ago: it said 400; 7 are not in the list";
+        assert_eq!(line(&broken, now), format!("incremental ended 4m ago at 0, {known}"));
     }
 }

@@ -1,58 +1,59 @@
-//! Counts over some people, and what follows from them.
+//! Accuracy counts over a group of people, and the ratios that follow from them.
 
 use std::collections::BTreeMap;
 
-/// Counts over some people.
+/// Accuracy counts over a group of people.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Figures {
     /// People, and couples with an account.
     pub people: usize,
-    /// Records of theirs, in the situation where it is about one.
+    /// Their records. For a situation: only the records in that situation.
     pub records: usize,
-    /// Customers that hold records of more than one person.
+    /// Customers that contain records of more than one person.
     pub false_merges: usize,
-    /// Pieces beyond the first that the records of one person fall into.
+    /// Pieces beyond the first into which the records of one person are split, over all people.
     pub missed_merges: usize,
-    /// Of the missed, those where nothing is in common: no address and no id.
+    /// Missed merges without any evidence: no address and no id in common.
     pub without_evidence: usize,
-    /// Pairs of records of one person in one customer.
+    /// Pairs of records of one person that are in the same customer.
     pub pairs_found: usize,
-    /// Pairs of records of one person in two customers.
+    /// Pairs of records of one person that are in two customers.
     pub pairs_missed: usize,
-    /// Of all of these, the ones that any evidence connects: an address or id in common, over others of the person too.
+    /// Pairs of records of one person that evidence connects: an address or id in common, also through other records of
+    /// the person.
     pub pairs_with_evidence: usize,
-    /// Of those, the ones in one customer.
+    /// Of these, the pairs that are in the same customer.
     pub evident_pairs_found: usize,
-    /// Pairs of records of two people in one customer.
+    /// Pairs of records of two people that are in the same customer.
     pub pairs_wrong: usize,
 }
 
 impl Figures {
-    /// Of the pairs that are in one customer, how many belong there; 1 where there is none.
+    /// The share of the pairs in one customer that belong together; 1 if there are none.
     #[must_use]
     pub fn precision(&self) -> f64 {
         share(self.pairs_found, self.pairs_found + self.pairs_wrong)
     }
 
-    /// Of the pairs that belong in one customer, how many are there; 1 where there is none.
+    /// The share of the pairs of one person that are in one customer; 1 if there are none.
     #[must_use]
     pub fn recall(&self) -> f64 {
         share(self.pairs_found, self.pairs_found + self.pairs_missed)
     }
 
-    /// The recall over the pairs that any evidence connects: how much of what could be found was.
+    /// The recall over the pairs that evidence connects: the share of what could be found.
     #[must_use]
     pub fn recall_of_evidence(&self) -> f64 {
         share(self.evident_pairs_found, self.pairs_with_evidence)
     }
 
-    /// Wrong pairs per 1,000 of these records.
+    /// Wrong pairs per 1,000 records.
     #[must_use]
     pub fn wrong_per_1_000_records(&self) -> f64 {
         if self.records == 0 { 0.0 } else { share(self.pairs_wrong, self.records) * 1_000.0 }
     }
 
-    /// The counts of both.
+    /// The sum of both counts.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self {
@@ -69,7 +70,8 @@ impl Figures {
         }
     }
 
-    /// Counts one person's records, as far as `counts` says; pairs are those that such a record is part of.
+    /// Counts the records of one person that `counts` selects. A pair counts if at least one of its records is
+    /// selected.
     pub(super) fn count(&mut self, records: &[Placed], counts: impl Fn(&Placed) -> bool) {
         let counted = records.iter().filter(|record| counts(record)).count();
         if counted == 0 {
@@ -89,11 +91,11 @@ impl Figures {
     }
 }
 
-/// A record, and the customer that it is in.
+/// A record with its customer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Placed {
     pub customer: usize,
-    pub truth: super::Truth,
+    pub truth: crate::demo::accuracy::Truth,
 }
 
 struct Grouped {
@@ -101,7 +103,7 @@ struct Grouped {
     pairs: usize,
 }
 
-/// How many groups there are by a key, and how many pairs in one group have a record that counts.
+/// Groups the records by a key. Returns the number of groups, and of pairs in one group with a selected record.
 fn pairs_by<K: Ord>(records: &[Placed], key: impl Fn(&Placed) -> K, counts: &impl Fn(&Placed) -> bool) -> Grouped {
     let mut groups: BTreeMap<K, (usize, usize)> = BTreeMap::new();
     for record in records {
@@ -112,13 +114,13 @@ fn pairs_by<K: Ord>(records: &[Placed], key: impl Fn(&Placed) -> K, counts: &imp
     Grouped { groups: groups.len(), pairs: groups.values().map(|(all, others)| pairs(*all) - pairs(*others)).sum() }
 }
 
-/// A part of a whole, of which there may be nothing.
+/// A part divided by a whole, which may be zero.
 pub(super) fn share(part: usize, whole: usize) -> f64 {
     let float = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
     if whole == 0 { 1.0 } else { float(part) / float(whole) }
 }
 
-/// Pairs of so many.
+/// The number of pairs among this many.
 pub(super) const fn pairs(of: usize) -> usize {
     of * of.saturating_sub(1) / 2
 }

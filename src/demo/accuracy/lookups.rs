@@ -1,50 +1,50 @@
-//! What a person's own address finds, and what forged forms change.
+//! Measures what people's own addresses find, and what forged forms change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::share;
-use crate::customer::census::Census;
-use crate::customer::identifier::Identifier;
-use crate::customer::kind::SourceKind;
-use crate::customer::record::RecordKey;
+use crate::customer::identity::in_memory::InMemoryIdentity;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::source::SourceKind;
 use crate::demo::population::Population;
 
-/// Lookups by all addresses that are one person's own.
+/// Results of lookups by all addresses that belong to one person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lookups {
-    /// How many addresses.
+    /// The number of addresses.
     pub addresses: usize,
-    /// Of these, the ones that find several customers.
+    /// Addresses that find several customers.
     pub several: usize,
-    /// Of these, the ones that find nobody.
+    /// Addresses that find nobody.
     pub none: usize,
 }
 
 impl Lookups {
-    /// How many of the addresses find several customers.
+    /// The share of the addresses that find several customers.
     #[must_use]
     pub fn share_of_several(&self) -> f64 {
         if self.addresses == 0 { 0.0 } else { share(self.several, self.addresses) }
     }
 }
 
-/// Forged forms, and what came of them.
+/// The effect of forged forms.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Forged {
-    /// How many.
+    /// The number of forged forms.
     pub forms: usize,
-    /// Of these, the ones in a customer that has records of the victim's.
+    /// Forged forms in a customer that has records of the victim.
     pub with_the_victim: usize,
-    /// Customers of trusted records that hold other such records than they would if nobody had forged a form.
+    /// Customers whose trusted records differ from those without forged forms.
     pub changed: usize,
 }
 
-/// Whether a record is more than what anybody may have typed into a form.
+/// Whether a record is trusted, and not self-asserted such as a form.
 fn is_trusted(key: &RecordKey) -> bool {
     key.kind != SourceKind::OmniLabParticipant
 }
 
-/// The customers that an address finds: those of trusted records that name it, else those of others.
+/// The customers that an address finds: those with a trusted record that has it, otherwise the others.
 #[derive(Debug, Default)]
 struct Found {
     by_trusted: BTreeSet<usize>,
@@ -52,8 +52,8 @@ struct Found {
 }
 
 impl Lookups {
-    /// Looks up every address that is somebody's own.
-    pub(super) fn measure(population: &Population, census: &Census) -> Self {
+    /// Looks up every address that belongs to one person.
+    pub(super) fn measure(population: &Population, census: &InMemoryIdentity) -> Self {
         let mut found: BTreeMap<&str, Found> = population.own_addresses.keys().map(|address| (address.as_str(), Found::default())).collect();
         let moved = &census.resolution.moved;
         let lost: BTreeSet<_> = moved.iter().flat_map(|moved| moved.from.iter().map(|member| (*member, moved.evidence.address()))).collect();
@@ -77,9 +77,9 @@ impl Lookups {
 }
 
 impl Forged {
-    /// Compares the customers with those that there would be without the forged forms.
+    /// Compares the customers with the customers that exist without the forged forms.
     #[must_use]
-    pub fn measure(population: &Population, census: &Census, honest: &Census) -> Self {
+    pub fn measure(population: &Population, census: &InMemoryIdentity, honest: &InMemoryIdentity) -> Self {
         let with_the_victim = census.customers().map(|customer| forms_with_their_victim(population, &customer)).sum();
         let with = trusted_customers(census);
         let changed = trusted_customers(honest).difference(&with).count();
@@ -93,7 +93,7 @@ fn forms_with_their_victim(population: &Population, customer: &BTreeSet<&RecordK
 }
 
 /// The trusted records of each customer that has any.
-fn trusted_customers(census: &Census) -> BTreeSet<BTreeSet<&RecordKey>> {
+fn trusted_customers(census: &InMemoryIdentity) -> BTreeSet<BTreeSet<&RecordKey>> {
     let trusted = census.customers().map(|customer| customer.into_iter().filter(|key| is_trusted(key)).collect::<BTreeSet<_>>());
     trusted.filter(|customer| !customer.is_empty()).collect()
 }

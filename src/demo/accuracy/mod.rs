@@ -1,4 +1,4 @@
-//! How well customers are made of records, where the truth is known.
+//! Measures the accuracy of identity resolution on a population whose truth is known.
 
 mod figures;
 mod lookups;
@@ -6,28 +6,28 @@ mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::figures::Figures;
+use self::figures::{Placed, pairs};
+pub use self::lookups::{Forged, Lookups};
+pub use self::rules::{Joined, KeptApart};
 use super::population::evidence::Pair;
 use super::population::situation::Situation;
 use super::population::{Population, Truth};
-use crate::customer::census::Census;
-use crate::customer::evidence::Level;
-use crate::customer::record::RecordKey;
-pub use figures::Figures;
-use figures::{Placed, pairs};
-pub use lookups::{Forged, Lookups};
-pub use rules::{Joined, KeptApart};
+use crate::customer::identity::evidence::Level;
+use crate::customer::identity::in_memory::InMemoryIdentity;
+use crate::customer::model::record::RecordKey;
 
-/// Figures of those who are hard to tell from somebody, and of all others.
+/// Counts for people who are hard to distinguish from somebody, and for all others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Parts {
-    /// Of those whom their situation tells apart from everybody else.
+    /// People whom their situation distinguishes from everybody else.
     pub plain: Figures,
-    /// Of those who are hard to tell from somebody.
+    /// People who are hard to distinguish from somebody.
     pub hard: Figures,
 }
 
 impl Parts {
-    /// Of everybody.
+    /// The counts of both parts.
     #[must_use]
     pub const fn all(&self) -> Figures {
         self.plain.and(self.hard)
@@ -38,31 +38,32 @@ impl Parts {
     }
 }
 
-/// What came out. Forged forms are in none of it.
+/// The result of a measurement. Forged forms are not counted in it.
 #[derive(Debug)]
 pub struct Accuracy {
-    /// How many customers there are.
+    /// The number of customers.
     pub customers: usize,
-    /// Of everybody. A customer of two people is a false merge of the hard part where they are hard to tell apart, of several
-    /// where they all hang together over such.
+    /// Counts over all people. A customer of two people is a false merge of the hard part if they are hard to
+    /// distinguish. A customer of several people is one if pairs that are hard to distinguish connect them all.
     pub overall: Parts,
-    /// Of the hard, those who have an address in common with somebody from whom nothing tells them apart.
+    /// The hard part's people who share an address with somebody and whose records do not distinguish them from that
+    /// person.
     pub indistinguishable: Figures,
-    /// The same by situation: records in it, pairs that such a record is part of, and false merges with one. Wrong pairs aren't
-    /// counted by situation.
+    /// Counts by situation: its records, pairs with at least one such record, and false merges with one. Wrong pairs
+    /// are not counted by situation.
     pub situations: BTreeMap<Situation, Parts>,
     /// What each level of evidence joined.
     pub joined: BTreeMap<Level, Joined>,
-    /// What was left open, by the level of the evidence and the grounds against it.
+    /// Evidence that was not used, by its level and the conflict.
     pub kept_apart: BTreeMap<(Level, &'static str), KeptApart>,
-    /// What people's own addresses find.
+    /// Results of lookups by people's own addresses.
     pub lookups: Lookups,
 }
 
 impl Accuracy {
-    /// Compares customers with the truth.
+    /// Compares the customers with the truth.
     #[must_use]
-    pub fn measure(population: &Population, census: &Census) -> Self {
+    pub fn measure(population: &Population, census: &InMemoryIdentity) -> Self {
         let mut accuracy = Self {
             customers: 0,
             overall: Parts::default(),
@@ -105,8 +106,8 @@ impl Accuracy {
         self.customers += 1;
     }
 
-    /// A customer of several people: the pairs of those who are hard to tell apart are wrong in the hard part, all others in
-    /// the plain one.
+    /// Counts a customer of several people. Pairs of people who are hard to distinguish are wrong pairs of the hard
+    /// part, all others of the plain part.
     fn count_false_merge(&mut self, population: &Population, records_of: &BTreeMap<usize, Vec<Truth>>) {
         let wrong = |people: &[usize]| {
             let counts: Vec<usize> = people.iter().filter_map(|person| records_of.get(person)).map(Vec::len).collect();
@@ -136,12 +137,12 @@ impl Accuracy {
     }
 }
 
-/// Everybody in some pairs.
+/// All people in the pairs.
 fn concerned(pairs: &BTreeSet<Pair>) -> BTreeSet<usize> {
     pairs.iter().flat_map(|(one, other)| [*one, *other]).collect()
 }
 
-/// The groups of some people who hang together over pairs.
+/// Groups people that the pairs connect.
 fn connected(people: &[usize], pairs: &BTreeSet<Pair>) -> Vec<Vec<usize>> {
     let are_paired = |a: usize, b: usize| pairs.contains(&(a.min(b), a.max(b)));
     let mut groups: Vec<Vec<usize>> = Vec::new();

@@ -1,37 +1,38 @@
-//! What each rule did: which level of evidence joined which records, and which grounds kept one person's apart.
+//! Measures what each rule did: which records each level of evidence joined, and which conflicts kept records of one
+//! person apart.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::pairs;
-use crate::customer::census::Census;
-use crate::customer::evidence::Level;
+use crate::customer::identity::evidence::Level;
+use crate::customer::identity::in_memory::InMemoryIdentity;
 use crate::demo::population::Population;
 
-/// Pairs of records that evidence of one level brought into one customer, where no stronger evidence had.
+/// Pairs of records that one level of evidence joined, without stronger evidence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Joined {
-    /// Of one person.
+    /// Pairs of one person.
     pub right: usize,
-    /// Of two.
+    /// Pairs of two people.
     pub wrong: usize,
 }
 
 /// Evidence that was not used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeptApart {
-    /// How many questions are open about it.
+    /// The number of open questions about it.
     pub reviews: usize,
-    /// Of these, the ones where records of one and the same person are kept apart.
+    /// Of these, the questions that keep records of one person apart.
     pub of_one_person: usize,
 }
 
-/// Who a member is, where it is no forged form.
-fn people_of(population: &Population, census: &Census) -> Vec<Option<usize>> {
+/// The person of each member. `None` for forged forms.
+fn people_of(population: &Population, census: &InMemoryIdentity) -> Vec<Option<usize>> {
     census.members.iter().map(|member| population.truth.get(&member.key).map(|truth| truth.person)).collect()
 }
 
 /// What each level joined.
-pub(super) fn joined(population: &Population, census: &Census) -> BTreeMap<Level, Joined> {
+pub(super) fn joined(population: &Population, census: &InMemoryIdentity) -> BTreeMap<Level, Joined> {
     let people = people_of(population, census);
     let mut groups: Vec<usize> = (0..people.len()).collect();
     let mut before = Joined::default();
@@ -49,7 +50,7 @@ pub(super) fn joined(population: &Population, census: &Census) -> BTreeMap<Level
     levels
 }
 
-/// The pairs in one group.
+/// Counts the pairs in one group.
 fn together(groups: &mut [usize], people: &[Option<usize>]) -> Joined {
     let mut held: BTreeMap<usize, BTreeMap<usize, usize>> = BTreeMap::new();
     for (n, person) in people.iter().enumerate() {
@@ -84,8 +85,8 @@ fn root(groups: &mut [usize], n: usize) -> usize {
     top
 }
 
-/// What was not joined, by the level of the evidence and the grounds against it.
-pub(super) fn kept_apart(population: &Population, census: &Census) -> BTreeMap<(Level, &'static str), KeptApart> {
+/// The evidence that was not used, by its level and the conflict.
+pub(super) fn kept_apart(population: &Population, census: &InMemoryIdentity) -> BTreeMap<(Level, &'static str), KeptApart> {
     let people = people_of(population, census);
     let mut grounds: BTreeMap<(Level, &'static str), KeptApart> = BTreeMap::new();
     for doubt in &census.resolution.doubts {

@@ -1,28 +1,28 @@
-//! Accounts of couples: one record about two people. Whose is it? It is a customer of its own: whoever writes to both means
-//! neither alone, and what is in it is no business of only one of them.
+//! Accounts of couples: one record about two people. It is a customer of its own: a message to both is not about one of
+//! them, and its content is not only for one of them.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 use super::people::{Couple, World};
 use super::rates;
 use super::records::{Draft, Records, new_key, slot_of, some_time};
 use super::situation::{Situation, Situations};
 use super::writing::{Writer, Written, WrittenName};
-use crate::customer::kind::SourceKind;
-use crate::customer::record::field;
+use crate::customer::model::record::field;
+use crate::customer::model::source::SourceKind;
 
-/// What stands between two given names.
+/// Words between the two given names.
 const BETWEEN: [&str; 7] = ["en", "&", "+", "/", "und", "et", "and"];
 
-/// Systems in which a couple has an account, where each person's profile is a person's.
+/// Systems in which couples have accounts. In the other systems, each profile belongs to one person.
 const KINDS: [SourceKind; 3] = [SourceKind::OmnioTapContact, SourceKind::OmnioTapCustomer, SourceKind::SyncarooMember];
 
 impl Records {
-    /// The accounts that a couple has together, by its number among the couples.
-    pub(super) fn write_couple(&mut self, world: &World, chance: &mut Chance, number: usize) {
+    /// Writes the accounts of a couple. `number` is its index among the couples.
+    pub(super) fn write_couple(&mut self, world: &World, chance: &mut SeededRng, number: usize) {
         let Some(couple) = world.couples.get(number) else { return };
         let accounts = if chance.happens(rates::SECOND_ACCOUNT) { 2 } else { 1 };
         for _ in 0..accounts {
@@ -31,7 +31,7 @@ impl Records {
         }
     }
 
-    fn write_account(&mut self, world: &World, chance: &mut Chance, couple: &Couple, (who, kind): (usize, SourceKind)) {
+    fn write_account(&mut self, world: &World, chance: &mut SeededRng, couple: &Couple, (who, kind): (usize, SourceKind)) {
         let [one, other] = couple.partners.map(|partner| world.people.get(partner));
         let (Some(one), Some(other), Some(home), Some(key)) = (one, other, world.homes.get(couple.home), new_key(chance, kind)) else { return };
         let (first, second) = if chance.happens(700) { (&one.given, &other.given) } else { (&other.given, &one.given) };

@@ -1,5 +1,5 @@
-//! What the records of two people say to tell them apart, judged by what they say in truth and not by the rules' own code:
-//! a rule that merges more than it should must not be able to hide behind this.
+//! Decides what the records of two people contain to distinguish them. It uses the true values and not the code of the
+//! rules, so that a rule that merges too much cannot hide its mistakes here.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -8,19 +8,19 @@ use super::people::KNOWN_ROLES;
 use super::records::Draft;
 use super::spelling::{initials, plain};
 use super::writing::WrittenName;
-use crate::customer::kind::SourceKind;
+use crate::customer::model::source::SourceKind;
 
-/// An address under more names than this is everybody's, and no evidence.
+/// An address under more names than this is shared, and is not evidence.
 const EVERYBODYS: usize = 4;
 
-/// How families' mailboxes begin that say so.
+/// Beginnings of mailboxes that name a family.
 const FAMILIES: [&str; 4] = ["familie.", "family.", "fam.", "gezin."];
 
-/// Two people, by number, the lesser first.
+/// Two people by index, the smaller index first.
 pub type Pair = (usize, usize);
 
-/// Who is not told apart from whom: of two records with an address in common, neither says whose it is, because it has no name
-/// or one that fits both; or they are namesakes.
+/// The pairs of people who cannot be distinguished: two of their records share an address, and neither says which
+/// person it is, because it has no name or a name that fits both. Or they have the same name.
 pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeSet<Pair> {
     let mut pairs: BTreeSet<Pair> = BTreeSet::new();
     let mut whole: HashMap<usize, Vec<&WrittenName>> = HashMap::new();
@@ -47,12 +47,12 @@ pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeSet<Pair> {
     pairs
 }
 
-/// For each record the number of the piece that it is in: those of one person that no evidence connects, over others of the
-/// person neither, can't be found to be one person's. Evidence is an id in common, or an address that isn't everybody's, unless
-/// what the two records say besides tells them apart.
+/// For each record, the number of its piece. Records of one person that no evidence connects, directly or through other
+/// records of the person, are in different pieces, because no rule can join them. Evidence is an id in common, or an
+/// address that is not shared, unless other values distinguish the two records.
 pub(super) fn pieces(drafts: &[Draft]) -> Vec<usize> {
     let mut everybodys: HashSet<&str> = [mailbox, line].into_iter().flat_map(|address| everybodys(drafts, address)).collect();
-    // What calls itself a family's or a role's is no one's.
+    // A mailbox that names a family or a role belongs to nobody.
     everybodys.extend(drafts.iter().filter(|draft| own_mailbox(draft).is_none()).filter_map(mailbox));
     let mut of_person: HashMap<usize, Vec<usize>> = HashMap::new();
     for (n, draft) in drafts.iter().enumerate() {
@@ -65,7 +65,8 @@ pub(super) fn pieces(drafts: &[Draft]) -> Vec<usize> {
     (0..drafts.len()).map(|n| root(&partition, n)).collect()
 }
 
-/// Connects the records of one person. What anybody may have written into a form has one place, and is no evidence about others.
+/// Connects the records of one person. A self-asserted record joins one piece only, and is not evidence about other
+/// records.
 fn connect(drafts: &[Draft], own: &[usize], everybodys: &HashSet<&str>, partition: &mut [usize]) {
     let is_form = |n: &usize| drafts.get(*n).is_some_and(|draft| draft.key.kind == SourceKind::OmniLabParticipant);
     let is_connected = |one: usize, other: usize| drafts.get(one).zip(drafts.get(other)).is_some_and(|(a, b)| are_connected(a, b, everybodys));
@@ -96,7 +97,7 @@ fn are_connected(one: &Draft, other: &Draft, everybodys: &HashSet<&str>) -> bool
         || (has_same(line) && !are_told_apart(one, other, true))
 }
 
-/// The addresses of some sort that are everybody's.
+/// The shared addresses of one kind.
 fn everybodys(drafts: &[Draft], address: fn(&Draft) -> Option<&str>) -> Vec<&str> {
     let mut holders: HashMap<&str, Vec<&Draft>> = HashMap::new();
     for draft in drafts {
@@ -118,7 +119,7 @@ pub(super) fn mailbox(draft: &Draft) -> Option<&str> {
     draft.email.as_ref()?.meant.as_deref()
 }
 
-/// A mailbox that doesn't call itself a family's or a role's.
+/// The mailbox of a draft, unless it names a family or a role.
 fn own_mailbox(draft: &Draft) -> Option<&str> {
     let is_roles = |mailbox: &str| mailbox.split_once('@').is_some_and(|(local, _)| KNOWN_ROLES.contains(&local));
     mailbox(draft).filter(|mailbox| !is_roles(mailbox) && !FAMILIES.iter().any(|family| mailbox.starts_with(family)))
@@ -128,8 +129,8 @@ pub(super) fn line(draft: &Draft) -> Option<&str> {
     draft.phone.as_ref()?.meant.as_deref()
 }
 
-/// Under more names than one person, household or desk has; spellings of one count once, and what anybody may have written into a
-/// form doesn't.
+/// Whether an address has more names than one person, household or desk has. Spellings of one name count once.
+/// Self-asserted records do not count.
 fn is_everybodys(holding: &[&Draft]) -> bool {
     let counts = |draft: &&&Draft| !draft.key.kind.keeps_people_unique() && draft.key.kind != SourceKind::OmniLabParticipant;
     let names: Vec<&WrittenName> = holding.iter().filter(counts).map(|draft| &draft.name).filter(|name| parts_of(name) > 0).collect();
@@ -156,8 +157,9 @@ fn letters_of(name: &WrittenName) -> usize {
     name.given.as_deref().map_or(0, |given| plain(given).len())
 }
 
-/// A mailbox is a person's: only another given name or another profile says that it is two people's. A line may be a
-/// household's: there another family name says so too, or mailboxes of their own, where the names aren't one.
+/// Whether values distinguish two people. A mailbox belongs to one person: only different given names or different
+/// profiles show two people. A phone line can belong to a household: there, different family names also show two
+/// people, and so do different mailboxes if the names differ.
 fn are_told_apart(one: &Draft, other: &Draft, on_line: bool) -> bool {
     let is_whole = |draft: &Draft| draft.name.given.is_some() && draft.name.family.is_some();
     let are_whole = is_whole(one) && is_whole(other);
@@ -167,7 +169,7 @@ fn are_told_apart(one: &Draft, other: &Draft, on_line: bool) -> bool {
     are_two_profiles(one, other) || (on_line && strangers) || !names_fit(&one.name, &other.name, on_line)
 }
 
-/// Whether the mailbox of one has the whole name of the other in its own.
+/// Whether the mailbox of one contains the whole name of the other.
 fn says_name_of(one: &Draft, other: &Draft) -> bool {
     let (Some(mailbox), Some(given), Some(family)) = (own_mailbox(one), &other.name.given, &other.name.family) else { return false };
     let local: String = mailbox.split('@').next().unwrap_or_default().chars().filter(|c| c.is_alphabetic()).collect();
@@ -179,8 +181,8 @@ fn are_two_profiles(one: &Draft, other: &Draft) -> bool {
     matches!((profile_of(one), profile_of(other)), (Some(one), Some(other)) if one != other)
 }
 
-/// Whether two names, as written, may be one person's; what isn't written fits. Two people's fits no single one's, and what
-/// tells a father from his son fits only its like.
+/// Whether two written names can belong to one person. A missing part fits. A couple's name does not fit a single
+/// person's. A suffix for father or son fits the same suffix only.
 fn names_fit(a: &WrittenName, b: &WrittenName, with_family: bool) -> bool {
     let generations_differ = a.suffix.zip(b.suffix).is_some_and(|(a, b)| a.is_elder != b.is_elder);
     if generations_differ || (a.is_couples != b.is_couples && a.given.is_some() && b.given.is_some()) {
@@ -194,20 +196,20 @@ fn profile_of(draft: &Draft) -> Option<&str> {
     draft.ids.iter().find(|id| id.kind == SourceKind::OmneoProfile).map(|id| id.id.as_str())
 }
 
-/// Whether two given names, as written, may be one person's.
+/// Whether two written given names can belong to one person.
 pub(super) fn given_names_fit(a: &str, b: &str) -> bool {
     let (initials_of_a, initials_of_b) = (plain(&initials(a)), plain(&initials(b)));
     let (a, b) = (plain(a), plain(b));
     a.starts_with(&b) || b.starts_with(&a) || a == initials_of_b || b == initials_of_a || is_one_slip(&a, &b)
 }
 
-/// Whether two given names, as written, are forms of one: Jan and Johan are both Johannes.
+/// Whether two written given names are forms of one name: Jan and Johan are both Johannes.
 fn are_forms(a: &str, b: &str) -> bool {
     let forms = |name: &str| all_forms(name).into_iter().map(plain).collect::<BTreeSet<String>>();
     !forms(a).is_disjoint(&forms(b))
 }
 
-/// Whether two family names, as written, may be one person's: a word in common, or one slip.
+/// Whether two written family names can belong to one person: a word in common, or one typing error.
 fn family_names_fit(a: &str, b: &str) -> bool {
     let words = |name: &str| {
         let barrels: Vec<String> = name.split('-').flat_map(|barrel| split_particle(barrel.trim()).1.split(' ')).map(plain).collect();
@@ -223,7 +225,7 @@ fn is_one_slip(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::population::chance::Chance;
+    use crate::demo::population::chance::SeededRng;
     use crate::demo::population::kin::Kin;
 
     fn name(given: &str, family: &str) -> WrittenName {
@@ -236,7 +238,7 @@ mod tests {
         let couple = WrittenName { is_couples: true, ..name("Jan en Marie", "Vos") };
         assert!(!names_fit(&couple, &name("Jan", "Vos"), true));
         assert!(names_fit(&couple, &name("", "Vos"), true) && names_fit(&couple, &couple, true));
-        let mut chance = Chance::new(1);
+        let mut chance = SeededRng::new(1);
         let kin = Kin::generations(&mut chance).unwrap();
         let [father, son] = [0, 1].map(|place| WrittenName { suffix: kin.place(place).unwrap().suffix(&mut chance), ..name("Jan", "Vos") });
         assert!(!names_fit(&father, &son, true));

@@ -1,20 +1,22 @@
-//! Forms that somebody filled in with another's mailbox. Anybody can: nothing in such a form proves who wrote it.
+//! Forged forms: somebody filled them in with another person's mailbox. Nothing in such a form proves who wrote it.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::chance::Chance;
-use super::names::{self, Origin};
+use super::chance::SeededRng;
+use super::names;
+use super::names::Origin;
 use super::people::{Person, World};
 use super::rates;
 use super::records::{Records, new_key, some_time};
-use crate::customer::kind::SourceKind;
-use crate::customer::record::field;
+use crate::customer::model::record::field;
+use crate::customer::model::source::SourceKind;
 
 impl Records {
-    /// Forges forms: some with the victim's mailbox and the forger's own number, and for a few victims many under other names.
-    pub(super) fn forge(&mut self, world: &World, chance: &mut Chance) {
+    /// Forges forms: some have the victim's mailbox and the forger's own number. For a few victims there are many,
+    /// under other names.
+    pub(super) fn forge(&mut self, world: &World, chance: &mut SeededRng) {
         for (number, victim) in world.people.iter().enumerate() {
             let Some(mailbox) = victim.mailbox.as_deref() else { continue };
             if chance.happens(rates::FORGED_FORM) {
@@ -31,7 +33,7 @@ impl Records {
         }
     }
 
-    fn forge_form(&mut self, chance: &mut Chance, victim: usize, said: [Option<String>; 4]) {
+    fn forge_form(&mut self, chance: &mut SeededRng, victim: usize, said: [Option<String>; 4]) {
         let Some(key) = new_key(chance, SourceKind::OmniLabParticipant) else { return };
         let slots = [field::FIRST_NAME.to_owned(), field::LAST_NAME.to_owned(), format!("{}main", field::EMAIL), format!("{}main", field::PHONE)];
         let said = slots.into_iter().zip(said).filter_map(|(slot, text)| Some((slot, Some(Value::from(text?)))));
@@ -43,8 +45,8 @@ impl Records {
     }
 }
 
-/// The name in a forged form: none, the victim's, or another.
-fn forged_name(chance: &mut Chance, victim: &Person) -> (Option<String>, Option<String>) {
+/// The name in a forged form: none, the victim's, or another one.
+fn forged_name(chance: &mut SeededRng, victim: &Person) -> (Option<String>, Option<String>) {
     match chance.below(1_000) {
         n if n < rates::FORGED_WITHOUT_NAME => (None, None),
         n if n < rates::FORGED_WITHOUT_NAME + rates::FORGED_VICTIMS_NAME => (Some(victim.given.clone()), Some(victim.family.clone())),
@@ -52,7 +54,7 @@ fn forged_name(chance: &mut Chance, victim: &Person) -> (Option<String>, Option<
     }
 }
 
-fn another_name(chance: &mut Chance) -> (Option<String>, Option<String>) {
+fn another_name(chance: &mut SeededRng) -> (Option<String>, Option<String>) {
     let origin = chance.weighted(&names::ORIGINS).unwrap_or(Origin::Dutch);
     let male = chance.happens(500);
     (Some(names::given_name(chance, origin, male)), Some(names::family_name(chance, origin)))

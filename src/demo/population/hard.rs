@@ -1,4 +1,5 @@
-//! What no rule can settle, or only guesses, by the situation that records came to be in: never by what a rule makes of them.
+//! Finds the people whom no rule can distinguish with certainty. The decision uses the situation of their records,
+//! never the result of a rule.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,16 +8,17 @@ use super::names::all_forms;
 use super::people::World;
 use super::records::Draft;
 use super::spelling::plain;
-use crate::customer::kind::SourceKind;
-use crate::customer::name_forms::are_forms_of_one;
+use crate::customer::model::name_forms::are_forms_of_one;
+use crate::customer::model::source::SourceKind;
 
-/// Who is hard to tell from whom. Of one household, with an address in common:
+/// The pairs of people who are hard to distinguish. Two people of one household who share an address, if:
 ///
-/// - one of the two records with it has no given name;
-/// - their given names, or other forms of them, are alike or one, unless each of their records says which of the two it is;
-/// - one of them is a couple's account (of these, also without an address in common).
+/// - one of the two records with it has no given name; or
+/// - their given names, or other forms of them, are alike or the same, unless each of their records says which of the
+///   two it is; or
+/// - one of them is a couple's account (these also without an address in common).
 ///
-/// And whoever is indistinguishable, of one household or not.
+/// In addition, all pairs that cannot be distinguished, in one household or not.
 pub(super) fn hard(drafts: &[Draft], world: &World, alike: &BTreeSet<Pair>) -> BTreeSet<Pair> {
     let mut pairs = alike.clone();
     let people = world.people.len();
@@ -33,8 +35,9 @@ pub(super) fn hard(drafts: &[Draft], world: &World, alike: &BTreeSet<Pair>) -> B
     pairs
 }
 
-/// The addresses that a person means as their own, and that a record of theirs which isn't self-asserted names: mailboxes and
-/// mobile numbers that nobody else of the household gives as theirs. Nobody's role mailbox, switchboard or landline is one.
+/// The addresses that belong to one person and are in a record of theirs that is not self-asserted: mailboxes and
+/// mobile numbers that no other person of the household uses as their own. Role mailboxes, switchboards and landlines
+/// are not included.
 pub(super) fn own_addresses(drafts: &[Draft], world: &World) -> BTreeMap<String, usize> {
     let mut own = BTreeMap::new();
     for draft in drafts.iter().filter(|draft| draft.key.kind != SourceKind::OmniLabParticipant) {
@@ -59,7 +62,7 @@ fn pair(one: usize, other: usize) -> Pair {
     (one.min(other), one.max(other))
 }
 
-/// The records with one address, household by household.
+/// The records with one address, grouped by household.
 fn household_holders<'a>(
     drafts: &'a [Draft],
     world: &World,
@@ -82,7 +85,7 @@ fn are_hard(one: &Draft, other: &Draft, world: &World, unmarked: &BTreeSet<usize
     says_nothing || (are_alike(name, others) && !always_marked)
 }
 
-/// Whether two given names, or other forms of them, may be taken for one: Jan and Johan are both Johannes.
+/// Whether two given names, or other forms of them, can be confused: Jan and Johan are both Johannes.
 fn are_alike(name: &str, other: &str) -> bool {
     let (names, others) = (all_forms(name), all_forms(other));
     let first = |name: &str| plain(name.split([' ', '-']).next().unwrap_or_default());

@@ -1,15 +1,16 @@
-//! Households: who lives with whom, how they are related, and what they share.
+//! Households: which people live together, how they are related, and what they share.
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 use super::kin::Kin;
-use super::names::{self, Origin};
+use super::names;
+use super::names::Origin;
 use super::people::{Couple, Home, PROVIDERS, Person, World};
 use super::rates;
 use super::spelling::plain;
 
-/// A household that is being made.
+/// A household while it is built.
 struct Family {
-    /// The number of its first member.
+    /// The index of its first member.
     first: usize,
     customers: usize,
     origin: Origin,
@@ -19,7 +20,7 @@ struct Family {
 }
 
 impl World {
-    pub(super) fn add_household(&mut self, chance: &mut Chance, room: usize) {
+    pub(super) fn add_household(&mut self, chance: &mut SeededRng, room: usize) {
         let customers = chance.weighted(&rates::CUSTOMERS_PER_HOUSEHOLD).unwrap_or(1).min(room);
         let origin = chance.weighted(&names::ORIGINS).unwrap_or(Origin::Dutch);
         let name = names::family_name(chance, origin);
@@ -41,7 +42,7 @@ impl World {
         self.add_couple(chance, first);
     }
 
-    fn add_member(&mut self, chance: &mut Chance, family: &Family, place: usize) {
+    fn add_member(&mut self, chance: &mut SeededRng, family: &Family, place: usize) {
         let kin = family.kin.and_then(|kin| kin.place(place));
         let (is_child, is_partner) = (place > 1, place == 1 && kin.is_none());
         let male = match place {
@@ -87,7 +88,7 @@ impl World {
         self.add_person(chance, person, origin, may_lack_a_mailbox);
     }
 
-    fn add_person(&mut self, chance: &mut Chance, mut person: Person, origin: Origin, may_lack_a_mailbox: bool) {
+    fn add_person(&mut self, chance: &mut SeededRng, mut person: Person, origin: Origin, may_lack_a_mailbox: bool) {
         let name_then = person.family_before.clone().filter(|_| chance.happens(600)).unwrap_or_else(|| person.family.clone());
         if !may_lack_a_mailbox || !chance.happens(rates::CHILD_WITHOUT_MAILBOX) {
             person.mailbox = Some(self.private_mailbox(chance, &person.given, &name_then));
@@ -108,8 +109,8 @@ impl World {
         self.people.push(person);
     }
 
-    /// A mailbox for all of the household, mostly with a word that says so.
-    fn add_family_mailbox(&mut self, chance: &mut Chance, family: &Family) {
+    /// Adds a mailbox for the whole household. Most of these contain a word that says so.
+    fn add_family_mailbox(&mut self, chance: &mut SeededRng, family: &Family) {
         let name = plain(&family.name);
         let others = self.people.get(family.first + 1).map(|other| plain(&other.family)).filter(|other| *other != name);
         let number = 1 + chance.below(99);
@@ -128,8 +129,8 @@ impl World {
         }
     }
 
-    /// A couple that has something to reach both by may have an account together.
-    fn add_couple(&mut self, chance: &mut Chance, first: usize) {
+    /// Adds an account of a couple, if they share a landline or mailbox.
+    fn add_couple(&mut self, chance: &mut SeededRng, first: usize) {
         let home = self.homes.len().saturating_sub(1);
         let Some(partner) = self.people.get(first).and_then(|person| person.partner) else { return };
         let reachable = self.homes.get(home).is_some_and(|home| home.landline.is_some() || home.mailbox.is_some());
@@ -139,7 +140,7 @@ impl World {
     }
 }
 
-fn kin(chance: &mut Chance) -> Option<Kin> {
+fn kin(chance: &mut SeededRng) -> Option<Kin> {
     match chance.below(1_000) {
         n if n < rates::ALIKE_RELATIVES => Kin::alike(chance),
         n if n < rates::ALIKE_RELATIVES + rates::FATHER_AND_SON => Kin::generations(chance),

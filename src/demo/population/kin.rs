@@ -1,17 +1,17 @@
-//! Relatives whose names are alike: on one line, or on one mailbox, not much tells them apart.
+//! Relatives with similar names. On one line or mailbox, little distinguishes them.
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 
-/// What the first two of a household are to each other.
+/// How the first two members of a household are related.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kin {
-    /// Relatives with nearly one given name.
+    /// Relatives with similar given names.
     Alike(&'static str, &'static str),
-    /// Father and son of one name.
+    /// A father and a son with the same name.
     Generations(Style),
 }
 
-/// How a family tells father and son apart.
+/// How a family distinguishes father and son.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     /// Sr. and Jr.
@@ -22,36 +22,36 @@ pub(super) enum Style {
     Dutch,
 }
 
-/// One of the two.
+/// One of the two relatives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub kin: Kin,
     pub is_elder: bool,
 }
 
-/// What is written behind a name to tell father and son apart.
+/// The suffix that distinguishes father and son.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Suffix {
     pub text: &'static str,
     pub is_elder: bool,
 }
 
-/// Given names that begin alike, or are a letter apart.
+/// Given names with the same beginning, or one letter apart.
 const ALIKE: &str = "Mario=Maria Daniel=Daniela Paul=Paula Jan=Janneke Christian=Christina Andrea=Andreas Julia=Julian Jan=Janna Hans=Hanna Simon=Simone Martin=Martina Anna=Anne Willem=Willemijn Tom=Tomas Eva=Evi Emma=Emma-Louise Alex=Alexandra";
 
 impl Kin {
-    /// Relatives with given names that are alike.
-    pub(super) fn alike(chance: &mut Chance) -> Option<Self> {
+    /// Relatives with similar given names.
+    pub(super) fn alike(chance: &mut SeededRng) -> Option<Self> {
         let pairs: Vec<&'static str> = ALIKE.split(' ').collect();
         pairs.get(chance.below(pairs.len()))?.split_once('=').map(|(one, other)| Self::Alike(one, other))
     }
 
-    /// Father and son.
-    pub(super) fn generations(chance: &mut Chance) -> Option<Self> {
+    /// A father and a son.
+    pub(super) fn generations(chance: &mut SeededRng) -> Option<Self> {
         chance.weighted(&[(Style::Latin, 800), (Style::Numerals, 130), (Style::Dutch, 70)]).map(Self::Generations)
     }
 
-    /// The place of the household's first or second member; the others have none.
+    /// The place of the household's first or second member. `None` for the others.
     pub(super) const fn place(self, place: usize) -> Option<Place> {
         match place {
             0 => Some(Place { kin: self, is_elder: true }),
@@ -62,13 +62,13 @@ impl Kin {
 }
 
 impl Place {
-    /// Whether they have one name, so that only what is written behind it tells who is who.
+    /// Whether both have the same name, so that only the suffix distinguishes them.
     pub(super) const fn has_the_others_name(self) -> bool {
         matches!(self.kin, Kin::Generations(_))
     }
 
-    /// What is written behind the name.
-    pub(super) fn suffix(self, chance: &mut Chance) -> Option<Suffix> {
+    /// The suffix of the name.
+    pub(super) fn suffix(self, chance: &mut SeededRng) -> Option<Suffix> {
         let Kin::Generations(style) = self.kin else { return None };
         let texts: &[&'static str] = match (style, self.is_elder) {
             (Style::Latin, true) => &["Sr.", "Sr", "senior", "sr."],

@@ -1,21 +1,21 @@
-//! A population with known truth: people, what they are reached by, and what four systems wrote down about them, with all
-//! that makes it hard to tell who is who. The same seed gives the same population, on every machine.
+//! A population with known truth: people, their addresses, and the records of four systems about them, with everything
+//! that makes identity hard to resolve. The same seed gives the same population, on every machine.
 //!
-//! It starts from people, not from the rules: households, employers, numbers and mailboxes first, then each system's records
-//! as that system has them, and no record is left out because a rule would fail on it. How often things are so is in
-//! `rates.rs`.
+//! It starts from people, not from the rules: first households, employers, numbers and mailboxes, then the records of
+//! each system. No record is left out because a rule would fail on it. The frequencies are in `rates.rs`.
 //!
-//! Some of it the rules can't settle, or only guess: a nameless record on a household's line, two of a household with one
-//! initial, a father and a son of one name, a couple's account. Who is hard to tell from whom follows from the situation
-//! that their records are in. Where two people have an address in common and their records don't tell them apart
-//! ([`evidence`] says how that is judged, and for which reason), they are *indistinguishable* as well. They all stay in, and
-//! are measured apart: everybody else is *plain*.
+//! The rules cannot resolve some cases with certainty: a record without a name on a household's line, two people of one
+//! household with the same initial, a father and a son with the same name, a couple's account. The situation of the
+//! records decides which people are *hard* to distinguish. If two people share an address and their records do not
+//! distinguish them ([`evidence`] has the definition and the reasons), they are also *indistinguishable*. All of them
+//! stay in the population and are measured separately; all other people are *plain*.
 //!
-//! A couple's account ("Jan en Marie") is a customer of its own: it is neither partner's, and all of a couple's belong
-//! together. Forms that somebody filled in with another's mailbox are in [`Population::forged`]: whoever did is nobody else in
-//! it, and no record of theirs is anybody's.
+//! A couple's account ("Jan en Marie") is a customer of its own: it belongs to neither partner alone, and all accounts
+//! of a couple belong together. Forms that somebody filled in with another person's mailbox are in
+//! [`Population::forged`]: the forger is not a person of the population, and these records belong to nobody.
 //!
-//! Not in it: records about a family ("Fam. de Vries"), since whose they are has no answer; names in other scripts than Latin.
+//! Not included: records about a family ("Fam. de Vries"), because they belong to no single person; and names in other
+//! scripts than Latin.
 
 mod chance;
 mod couples;
@@ -34,51 +34,52 @@ mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chance::Chance;
-use evidence::Pair;
-use people::World;
-use records::{Draft, Records};
-use situation::Situations;
+use self::chance::SeededRng;
+use self::evidence::Pair;
+use self::people::World;
+use self::records::{Draft, Records};
+use self::situation::Situations;
 
-use crate::customer::record::{Change, RecordKey};
+use crate::customer::model::record::{Change, RecordKey};
 
-/// Whose a record is, and what makes that hard to see.
+/// The truth about a record: its person, and what makes it hard to resolve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Truth {
-    /// The person, by number; couples with an account have the numbers after those of the people.
+    /// The index of the person. Couples with an account follow after the people.
     pub person: usize,
-    /// The piece that it is in, by number: records of one person that an address or id connects, over others of the person too.
+    /// The number of its piece: records of one person that an address or id connects, directly or through other records
+    /// of the person.
     pub piece: usize,
-    /// What the record is in.
+    /// The situations of the record.
     pub situations: Situations,
 }
 
-/// Records, and whose they are.
+/// The records, with the truth about them.
 #[derive(Debug)]
 pub struct Population {
-    /// How many people.
+    /// The number of people.
     pub people: usize,
-    /// How many people, and couples with an account.
+    /// The number of people and of couples with an account.
     pub everybody: usize,
-    /// What the four systems told, in no order.
+    /// The changes that the four systems report, in random order.
     pub changes: Vec<Change>,
-    /// The truth about every record that isn't forged.
+    /// The truth about every record that is not forged.
     pub truth: BTreeMap<RecordKey, Truth>,
-    /// Forms filled in with another's mailbox, and whose that is.
+    /// Forged forms, with the person whose mailbox they contain.
     pub forged: BTreeMap<RecordKey, usize>,
-    /// Who is hard to tell from whom.
+    /// Pairs of people who are hard to distinguish.
     pub hard: BTreeSet<Pair>,
-    /// Of those, the ones with an address in common whom nothing tells apart.
+    /// Of these, the pairs that share an address and that nothing distinguishes.
     pub indistinguishable: BTreeSet<Pair>,
-    /// The mailboxes and mobile numbers that are one person's own and that a record of theirs names, and whose they are.
+    /// Mailboxes and mobile numbers that belong to one person and are in a record of theirs, with that person.
     pub own_addresses: BTreeMap<String, usize>,
 }
 
 impl Population {
-    /// Makes people, and their records.
+    /// Creates people, and their records.
     #[must_use]
     pub fn new(people: usize, seed: u64) -> Self {
-        let mut chance = Chance::new(seed);
+        let mut chance = SeededRng::new(seed);
         let world = World::new(&mut chance, people);
         let Records { drafts, changes, forged, .. } = Records::of(&world, &mut chance);
         let indistinguishable = evidence::indistinguishable(&drafts);
@@ -94,7 +95,7 @@ impl Population {
         }
     }
 
-    /// What was told, as if nobody had forged a form.
+    /// The changes without the forged forms.
     #[must_use]
     pub fn honest_changes(&self) -> Vec<Change> {
         let is_forged = |change: &Change| matches!(change, Change::Record { key, .. } if self.forged.contains_key(key));

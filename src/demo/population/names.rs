@@ -1,9 +1,9 @@
-//! Names as they are in the Low Countries today, composed from parts: with particles, marks, two barrels, forms for women
-//! and men, and the same few names again and again.
+//! Names that are usual in the Low Countries today, composed from parts: with particles, diacritics, double family
+//! names, forms for women and men, and few names that occur very often.
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 
-/// Where a family's names come from.
+/// The origin of a family's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     Dutch,
@@ -17,7 +17,7 @@ pub(super) enum Origin {
     Spanish,
 }
 
-/// Of 1,000 families.
+/// Origins per 1,000 families.
 pub(super) const ORIGINS: [(Origin, usize); 9] = [
     (Origin::Dutch, 560),
     (Origin::Flemish, 130),
@@ -30,7 +30,7 @@ pub(super) const ORIGINS: [(Origin, usize); 9] = [
     (Origin::Spanish, 20),
 ];
 
-/// Given names of men, then of women, the commonest first.
+/// Given names of men, then of women, the most common first.
 const fn given_names(origin: Origin) -> (&'static str, &'static str) {
     match origin {
         Origin::Dutch => (
@@ -73,13 +73,13 @@ const fn given_names(origin: Origin) -> (&'static str, &'static str) {
 }
 
 /// A given name.
-pub(super) fn given_name(chance: &mut Chance, origin: Origin, male: bool) -> String {
+pub(super) fn given_name(chance: &mut SeededRng, origin: Origin, male: bool) -> String {
     let (men, women) = given_names(origin);
     let names: Vec<&str> = if male { men } else { women }.split(' ').collect();
     chance.pick_common(&names).to_owned()
 }
 
-/// Other forms of given names, of the passport and of daily life: two such have little in common.
+/// Other forms of given names, in passports and in daily life. Two such forms can look very different.
 const OTHER_FORMS: &str = "Jan=Johannes Hans=Johannes Johan=Johannes Kees=Cornelis Cor=Cornelis Wim=Wilhelmus Henk=Hendrik Piet=Petrus Piet=Pieter Frans=Franciscus Jeroen=Hieronymus Gijs=Gijsbertus Rik=Hendricus Wout=Walter Luc=Lucas Jef=Jozef Gust=Augustinus Staf=Gustaaf Els=Elisabeth Liesbeth=Elisabeth Lies=Elisabeth Ans=Johanna Truus=Geertruida Wilma=Wilhelmina Thea=Theodora Mies=Maria Janneke=Johanna Hanneke=Johanna Marieke=Maria Maaike=Maria Lieke=Angelique Greet=Margaretha Griet=Margaretha Lieve=Godelieve Jack=John Harry=Henry Ellie=Eleanor Bob=Robert Robert=Bob Bill=William William=Bill Richard=Dick James=Jim Michael=Mike Elizabeth=Liz Margaret=Peggy Aase=Åse Jürgen=Juergen Günther=Guenther Björn=Bjoern Jörg=Joerg Sören=Soeren Käthe=Kaethe";
 
 /// The other forms of a given name.
@@ -94,8 +94,8 @@ pub(super) fn all_forms(name: &str) -> Vec<&str> {
     forms
 }
 
-/// Another form of a given name, where there is one.
-pub(super) fn other_form(chance: &mut Chance, given: &str) -> Option<&'static str> {
+/// Another form of a given name, if one exists.
+pub(super) fn other_form(chance: &mut SeededRng, given: &str) -> Option<&'static str> {
     let forms: Vec<&'static str> = other_forms(given).collect();
     forms.get(chance.below(forms.len())).copied()
 }
@@ -111,10 +111,10 @@ const TURKISH: &str =
 const POLISH: &str = "Nowak Wójcik Kowalczyk Woźniak Mazur Krawczyk Kaczmarek Zając Król Wieczorek Wróbel Stępień Pawlak Dudek Adamczyk Żak";
 const SPANISH: &str = "García Fernández González Rodríguez López Martínez Sánchez Pérez Gómez Martín Jiménez Ruiz Hernández Díaz Álvarez Moreno Muñoz Núñez Ibáñez Peña";
 
-/// A family name, in the form for men; [`for_woman`] has the other.
-pub(super) fn family_name(chance: &mut Chance, origin: Origin) -> String {
-    let list = |chance: &mut Chance, names: &str| chance.pick_common(&names.split(' ').collect::<Vec<_>>()).to_owned();
-    let compose = |chance: &mut Chance, starts: &str, ends: &str| {
+/// A family name in the form for men. [`for_woman`] returns the other form.
+pub(super) fn family_name(chance: &mut SeededRng, origin: Origin) -> String {
+    let list = |chance: &mut SeededRng, names: &str| chance.pick_common(&names.split(' ').collect::<Vec<_>>()).to_owned();
+    let compose = |chance: &mut SeededRng, starts: &str, ends: &str| {
         let (starts, ends): (Vec<&str>, Vec<&str>) = (starts.split(' ').collect(), ends.split(' ').collect());
         format!("{}{}", chance.pick(&starts), chance.pick(&ends))
     };
@@ -183,7 +183,7 @@ pub(super) fn family_name(chance: &mut Chance, origin: Origin) -> String {
     }
 }
 
-/// The form of a family name that a woman bears.
+/// The form of a family name for a woman.
 pub(super) fn for_woman(origin: Origin, name: &str) -> String {
     match name.strip_suffix("ki") {
         Some(stem) if origin == Origin::Polish => format!("{stem}ka"),
@@ -191,13 +191,13 @@ pub(super) fn for_woman(origin: Origin, name: &str) -> String {
     }
 }
 
-/// What may stand in front of a family name, and be left out.
+/// Words before a family name that people may leave out.
 const PARTICLES: [&str; 20] = [
     "van", "van de", "van der", "van den", "van 't", "de", "ter", "ten", "op de", "von", "von der", "zu", "el", "ait", "ben", "le", "la", "du",
     "vander", "het",
 ];
 
-/// The family name split after its particle; nothing in front where it has none.
+/// Splits a family name after its particle. The first part is empty if it has none.
 pub(super) fn split_particle(name: &str) -> (&str, &str) {
     let mut ends = name.match_indices(' ').map(|(at, _)| at);
     let longest = ends.rfind(|at| name.get(..*at).is_some_and(|start| PARTICLES.contains(&start.to_lowercase().as_str())));

@@ -1,10 +1,11 @@
-//! The truth: who there is, with whom they live, where they work, and what they are reached by.
+//! The truth: the people, their households, employers and addresses.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 use super::kin::Place;
-use super::names::{self, Origin};
+use super::names;
+use super::names::Origin;
 use super::rates;
 use super::spelling::{Line, plain};
 
@@ -14,34 +15,34 @@ pub(super) struct Person {
     pub home: usize,
     pub employer: Option<usize>,
     pub partner: Option<usize>,
-    /// Whose name is another's of the household, or nearly.
+    /// The relation to another member of the household with the same or a similar name.
     pub kin: Option<Place>,
     pub given: String,
     pub family: String,
-    /// The family name before it changed.
+    /// The family name before a change.
     pub family_before: Option<String>,
-    /// None for a child without one.
+    /// `None` for a child without a mailbox.
     pub mailbox: Option<String>,
     pub second_mailbox: Option<String>,
     pub work_mailbox: Option<String>,
     pub mobile: Line,
-    /// The number before it changed; it may be somebody else's by now.
+    /// The number before a change. It may belong to somebody else now.
     pub mobile_before: Option<Line>,
 }
 
 impl Person {
-    /// The family name, now or before it changed.
+    /// The family name, now or before a change.
     pub(super) fn family_at(&self, early: bool) -> &str {
         self.family_before.as_deref().filter(|_| early).unwrap_or(&self.family)
     }
 
-    /// The mobile number, now or before it changed.
+    /// The mobile number, now or before a change.
     pub(super) fn mobile_at(&self, early: bool) -> &Line {
         self.mobile_before.as_ref().filter(|_| early).unwrap_or(&self.mobile)
     }
 }
 
-/// What the customers of a household share.
+/// Addresses that the customers of a household share.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Home {
     pub members: Vec<usize>,
@@ -49,44 +50,44 @@ pub(super) struct Home {
     pub mailbox: Option<String>,
 }
 
-/// A couple that has accounts together, beside those that each of them may have.
+/// A couple with common accounts. Each partner may also have separate accounts.
 #[derive(Debug, Clone)]
 pub(super) struct Couple {
     pub home: usize,
     pub partners: [usize; 2],
 }
 
-/// Where people work.
+/// An employer of several people.
 #[derive(Debug, Clone)]
 pub(super) struct Employer {
     pub domain: String,
     pub switchboard: Line,
     pub role_mailbox: String,
-    /// Whether the mailbox is one of those that everybody knows to be a role's.
+    /// Whether the mailbox is commonly known as a role mailbox.
     pub is_known_role: bool,
 }
 
-/// Everybody.
+/// All people, with households, couples and employers.
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub people: Vec<Person>,
-    /// In the truth they are numbered after the people: a couple's account is neither partner's.
+    /// In the truth, their indices follow after the people: a couple's account belongs to neither partner alone.
     pub couples: Vec<Couple>,
     pub homes: Vec<Home>,
     pub employers: Vec<Employer>,
-    /// Numbers that were two people's, one after the other.
+    /// Numbers that belonged to two people, one after the other.
     pub recycled: BTreeSet<Line>,
     pub(super) given_up: VecDeque<Line>,
     taken_lines: HashSet<Line>,
     taken_mailboxes: HashSet<String>,
 }
 
-/// Mailboxes of roles that are on every list of such mailboxes.
+/// Role mailboxes that are on every list of role mailboxes.
 pub(super) const KNOWN_ROLES: [&str; 6] = ["info", "sales", "office", "receptie", "administratie", "support"];
-/// Those that a list easily lacks.
+/// Role mailboxes that such lists often lack.
 const OTHER_ROLES: [&str; 4] = ["inkoop", "planning", "boekhouding", "secretariaat"];
 
-/// Providers, the commonest first. All are under a name that is reserved for examples (RFC 2606).
+/// Mail providers, the most common first. All are under a name that is reserved for examples (RFC 2606).
 pub(super) const PROVIDERS: [&str; 10] = [
     "geemail.example",
     "hotpost.example",
@@ -101,7 +102,7 @@ pub(super) const PROVIDERS: [&str; 10] = [
 ];
 
 impl World {
-    pub(super) fn new(chance: &mut Chance, count: usize) -> Self {
+    pub(super) fn new(chance: &mut SeededRng, count: usize) -> Self {
         let mut world = Self::default();
         for n in 0..count.div_ceil(rates::PEOPLE_PER_EMPLOYER) {
             let name = plain(&names::family_name(chance, Origin::Dutch));
@@ -118,25 +119,25 @@ impl World {
         world
     }
 
-    /// People, and couples with an account.
+    /// The number of people and of couples with an account.
     pub(super) fn everybody(&self) -> usize {
         self.people.len() + self.couples.len()
     }
 
-    /// Where a person lives, or a couple.
+    /// The home of a person or couple.
     pub(super) fn home_of(&self, who: usize) -> Option<usize> {
         let couple = || self.couples.get(who.checked_sub(self.people.len())?).map(|couple| couple.home);
         self.people.get(who).map(|person| person.home).or_else(couple)
     }
 
-    fn belgian_mobile(&mut self, chance: &mut Chance) -> Line {
+    fn belgian_mobile(&mut self, chance: &mut SeededRng) -> Line {
         let start = chance.pick(&["47", "48", "49"]);
         self.new_line(chance, "32", start, 7)
     }
 
-    /// A mobile number, new or given up by somebody who lives elsewhere.
-    pub(super) fn mobile(&mut self, chance: &mut Chance, origin: Origin) -> Line {
-        // The newest stay out of use for a while, and whoever gave them up is no longer at hand.
+    /// A mobile number: new, or given up by somebody in another household.
+    pub(super) fn mobile(&mut self, chance: &mut SeededRng, origin: Origin) -> Line {
+        // A number is reused only after ten others were given up, so its former owner is rarely nearby.
         if self.given_up.len() > 10
             && chance.happens(rates::RECYCLED_NUMBER)
             && let Some(line) = self.given_up.pop_front()
@@ -161,7 +162,7 @@ impl World {
         }
     }
 
-    pub(super) fn new_line(&mut self, chance: &mut Chance, code: &'static str, start: &str, digits: u32) -> Line {
+    pub(super) fn new_line(&mut self, chance: &mut SeededRng, code: &'static str, start: &str, digits: u32) -> Line {
         loop {
             let line = Line { code, national: format!("{start}{}", chance.digits(digits)) };
             if self.taken_lines.insert(line.clone()) {
@@ -170,7 +171,7 @@ impl World {
         }
     }
 
-    pub(super) fn private_mailbox(&mut self, chance: &mut Chance, given: &str, family: &str) -> String {
+    pub(super) fn private_mailbox(&mut self, chance: &mut SeededRng, given: &str, family: &str) -> String {
         let (given, family) = (plain(given), plain(family));
         let initial: String = given.chars().take(1).collect();
         let year = 50 + chance.below(55);
@@ -185,7 +186,7 @@ impl World {
         self.new_mailbox(&mailbox, chance.pick_common(&PROVIDERS))
     }
 
-    /// The mailbox, with a number where it is taken.
+    /// The mailbox, with a number appended if it is taken.
     pub(super) fn new_mailbox(&mut self, mailbox: &str, domain: &str) -> String {
         let spellings = std::iter::once(format!("{mailbox}@{domain}")).chain((1..).map(|n: u32| format!("{mailbox}{n}@{domain}")));
         for address in spellings {

@@ -1,59 +1,60 @@
-//! How often things are so. Where nothing else is said: of 1,000. These are guesses of the right size for the Low Countries,
-//! made before anything was measured; what is hard is somewhat more frequent than one would expect, so that every situation
-//! is there.
+//! Frequencies. Unless a comment says otherwise: per 1,000. These are estimates of the right size for the Low
+//! Countries, made before the first measurement. Hard cases are somewhat more frequent than in reality, so that every
+//! situation occurs.
 
-use crate::customer::kind::SourceKind;
+use crate::customer::model::source::SourceKind;
 
 /// Customers per household.
 pub(super) const CUSTOMERS_PER_HOUSEHOLD: [(usize, usize); 5] = [(1, 560), (2, 290), (3, 80), (4, 50), (5, 20)];
 /// Households with a landline.
 pub(super) const LANDLINE: usize = 350;
-/// Households of several customers with a mailbox for all of them.
+/// Households of several customers with a common mailbox.
 pub(super) const FAMILY_MAILBOX: usize = 100;
-/// Records of their members that give it.
+/// Records of their members that contain it.
 pub(super) const GIVES_FAMILY_MAILBOX: usize = 350;
-/// Records with it that have the family name alone, of those that have both names.
+/// Records with it that contain the family name only, of those with both names.
 pub(super) const FAMILY_NAME_ALONE: usize = 80;
-/// Couples with a landline or a family mailbox who have an account together.
+/// Couples with a landline or a family mailbox who have a common account.
 pub(super) const COUPLES_ACCOUNT: usize = 60;
-/// Of those, the ones who have another one.
+/// Of those, the couples with a second account.
 pub(super) const SECOND_ACCOUNT: usize = 350;
-/// Households of several customers in which two relatives have given names that are alike.
+/// Households of several customers in which two relatives have similar given names.
 pub(super) const ALIKE_RELATIVES: usize = 35;
-/// Households of several customers in which a father and a son have one name.
+/// Households of several customers in which a father and a son have the same name.
 pub(super) const FATHER_AND_SON: usize = 25;
 /// Records of those that say which of the two it is.
 pub(super) const SUFFIX_WRITTEN: usize = 850;
-/// Relatives of either sort with a landline; the others have a family mailbox.
+/// Relatives of either kind with a landline; the others have a family mailbox.
 pub(super) const LANDLINE_OF_KIN: usize = 600;
-/// Their records that give it: such relatives do more together than others.
+/// Their records that contain it: such relatives do more together than others.
 pub(super) const KIN_GIVES_LANDLINE: usize = 350;
-/// Their records that give the family mailbox.
+/// Their records that contain the family mailbox.
 pub(super) const KIN_GIVES_FAMILY_MAILBOX: usize = 500;
-/// Children, and the younger of such relatives, without a mailbox of their own: their records give a parent's, or none.
+/// Children, and the younger of such relatives, without a mailbox of their own: their records contain a parent's, or
+/// none.
 pub(super) const CHILD_WITHOUT_MAILBOX: usize = 400;
 /// Couples of different origins.
 pub(super) const MIXED_COUPLE: usize = 150;
 /// Women in couples who changed their name, to the partner's or to both.
 pub(super) const MARRIED_NAME: usize = 350;
-/// Of those, who bear both names.
+/// Of those, the women with both names.
 pub(super) const BOTH_NAMES: usize = 500;
-/// Others who changed their family name (a divorce, a wish).
+/// Other people who changed their family name (for example after a divorce).
 pub(super) const OTHER_NAME_CHANGE: usize = 10;
-/// Adults who have an employer that has customers of the brand.
+/// Adults whose employer has several customers of the brand.
 pub(super) const EMPLOYED: usize = 350;
-/// People per such employer. Some have far more.
+/// People per such employer. A few employers have far more.
 pub(super) const PEOPLE_PER_EMPLOYER: usize = 12;
 /// People with a second private mailbox.
 pub(super) const SECOND_MAILBOX: usize = 250;
-/// People who have a new mobile number since they became customers.
+/// People with a new mobile number since they became customers.
 pub(super) const NEW_NUMBER: usize = 100;
-/// People whose mobile number was somebody else's, who gave it up.
+/// People whose mobile number belonged to somebody else before.
 pub(super) const RECYCLED_NUMBER: usize = 25;
-/// People with a foreign number, beside those of foreign origin.
+/// People with a foreign number, in addition to those of foreign origin.
 pub(super) const FOREIGN_NUMBER: usize = 40;
 
-/// Records of each kind, per 1,000 people; a person without any gets a contact.
+/// Records of each kind, per 1,000 people. A person without any gets a contact.
 pub(super) const PRESENT: [(SourceKind, usize); 5] = [
     (SourceKind::OmneoProfile, 600),
     (SourceKind::OmnioTapCustomer, 250),
@@ -61,68 +62,68 @@ pub(super) const PRESENT: [(SourceKind, usize); 5] = [
     (SourceKind::OmniLabParticipant, 350),
     (SourceKind::SyncarooMember, 150),
 ];
-/// Records that are there twice, where the source doesn't keep people unique.
+/// Records that exist twice, if the source does not keep people unique.
 pub(super) const DUPLICATE: usize = 40;
-/// Profiles into which their source merged another one of the person.
+/// Profiles into which their source merged another profile of the person.
 pub(super) const MERGED_PROFILE: usize = 20;
-/// Participants that refer to a profile, and customers that refer to a contact, where the person has one.
+/// Participants that refer to a profile, and customers that refer to a contact, if the person has one.
 pub(super) const REFERENCE: usize = 350;
-/// Participants with an id that isn't a profile's: of those who took part before they joined, or never did.
+/// Participants with an id that belongs to no profile: the person took part before joining, or never joined.
 pub(super) const STRANGE_ID: usize = 250;
-/// People whose mailbox somebody else typed into a form.
+/// People whose mailbox somebody else entered into a form.
 pub(super) const FORGED_FORM: usize = 4;
 /// Of those forms, the ones without a name.
 pub(super) const FORGED_WITHOUT_NAME: usize = 300;
-/// Of those forms, the ones under the victim's name; the rest are under another.
+/// Of those forms, the ones under the victim's name. The rest has another name.
 pub(super) const FORGED_VICTIMS_NAME: usize = 300;
-/// Of 10,000 people, those whose mailbox was typed into many forms under as many names.
+/// Per 10,000 people: those whose mailbox was entered into many forms with different names.
 pub(super) const MANY_FORGED_FORMS: usize = 4;
-/// How many.
+/// The number of such forms.
 pub(super) const FORMS: usize = 15;
 /// Records from before a change of name, number or mailbox.
 pub(super) const BEFORE_THE_CHANGE: usize = 400;
-/// Of those, the ones that were brought up to date afterwards.
+/// Of those, the ones that were updated afterwards.
 pub(super) const BROUGHT_UP_TO_DATE: usize = 250;
 
-/// Records on phones: a household's line where there is one, the employer's, the partner's.
+/// Records with another person's or a shared phone number: a household's landline, the employer's, the partner's.
 pub(super) const GIVES_LANDLINE: usize = 200;
 /// See [`GIVES_LANDLINE`].
 pub(super) const GIVES_SWITCHBOARD: usize = 250;
 /// See [`GIVES_LANDLINE`].
 pub(super) const GIVES_PARTNERS_PHONE: usize = 15;
-/// Records of the employed with the mailbox at work.
+/// Records of employed people with their mailbox at work.
 pub(super) const GIVES_WORK_MAILBOX: usize = 350;
-/// Of those, the ones with a mailbox of a role instead of the person's.
+/// Of those, the ones with a role mailbox instead of a personal one.
 pub(super) const GIVES_ROLE_MAILBOX: usize = 120;
-/// Records with the second mailbox, of those who have one.
+/// Records with the second mailbox, of people who have one.
 pub(super) const GIVES_SECOND_MAILBOX: usize = 300;
 
-/// Typing errors in an address of e-mail, where the record has one.
+/// Typing errors in an e-mail address, if the record has one.
 pub(super) const EMAIL_TYPO: usize = 15;
 /// Typing errors in a name.
 pub(super) const NAME_TYPO: usize = 20;
 /// Typing errors in a phone number.
 pub(super) const PHONE_TYPO: usize = 15;
-/// Fields filled with what means nothing, of those that are empty.
+/// Placeholders in empty fields.
 pub(super) const PLACEHOLDER: usize = 40;
 /// Names with a title or a degree.
 pub(super) const TITLE: usize = 50;
-/// Addresses with something around them that doesn't belong to them.
+/// Addresses with extra text around them.
 pub(super) const MESSY_ADDRESS: usize = 60;
-/// Family names with a particle that are written without it, or as one word.
+/// Family names with a particle that are written without it, or in one word.
 pub(super) const PARTICLE_LEFT_OUT: usize = 150;
-/// Two-barrelled names of which one is written.
+/// Double family names of which only one is written.
 pub(super) const HALF_BARREL: usize = 250;
-/// Names in capitals or small letters only.
+/// Names in upper case or lower case only.
 pub(super) const ODD_CASE: usize = 60;
-/// Records with another form of the given name, of those who have one: the passport's, a nickname.
+/// Records with another form of the given name, if one exists: the passport's, a nickname.
 pub(super) const OTHER_FORM: usize = 250;
-/// Whole names in one field that start with the family name: `de Vries, Jan`.
+/// Whole names in one field that begin with the family name: `de Vries, Jan`.
 pub(super) const FAMILY_NAME_FIRST: usize = 20;
-/// Whole names in one field whose particle stands behind a comma: `Vries, Jan de`, `Jan Vries, de`.
+/// Whole names in one field with the particle after a comma: `Vries, Jan de`, `Jan Vries, de`.
 pub(super) const PARTICLE_BEHIND: usize = 100;
 
-/// What a kind of record says, of 1,000.
+/// What a kind of record contains, per 1,000.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Habits {
     pub whole_name: usize,
@@ -136,7 +137,7 @@ pub(super) struct Habits {
     pub e164: usize,
 }
 
-/// What the kinds of record say.
+/// The rates for a kind of record.
 pub(super) const fn habits(kind: SourceKind) -> Habits {
     let all = Habits {
         whole_name: 950,

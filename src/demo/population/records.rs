@@ -1,21 +1,21 @@
-//! What the four systems have about each person.
+//! The records of the four systems about each person.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 use super::people::World;
 use super::rates;
 use super::situation::{Situation, Situations};
 use super::spelling::{Line, messy_email, messy_phone, titled};
 use super::writing::{FILLED_NAMES, Writer, Written, WrittenName};
-use crate::customer::kind::SourceKind;
-use crate::customer::record::{Change, RecordKey, SourceMerge, field};
-use crate::customer::versions::{Scope, Update};
+use crate::customer::model::field_versions::{Scope, Update};
+use crate::customer::model::record::{Change, RecordKey, SourceMerge, field};
+use crate::customer::model::source::SourceKind;
 
-/// A record, and what it says in truth.
+/// A record while it is built, with its true values.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub key: RecordKey,
@@ -24,7 +24,7 @@ pub(super) struct Draft {
     pub name: WrittenName,
     pub email: Option<Written>,
     pub phone: Option<Written>,
-    /// The records that it is or refers to, merges followed.
+    /// The records that it is or refers to, with merges followed.
     pub ids: Vec<RecordKey>,
 }
 
@@ -35,23 +35,23 @@ impl Draft {
     }
 }
 
-/// The records of everybody, and the changes that tell of them.
+/// All records, and the changes that report them.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     pub drafts: Vec<Draft>,
     pub changes: Vec<Change>,
-    /// Forms that somebody filled in with another's mailbox, and whose that is.
+    /// Forged forms, with the person whose mailbox they contain.
     pub forged: BTreeMap<RecordKey, usize>,
-    /// Of a unique kind's addresses, those that a record of it has.
+    /// The addresses that a record of a unique kind already has.
     profiles_have: HashSet<String>,
 }
 
-/// From the first customer on, in seconds: July 2017 to January 2026.
+/// The span of time in which customers register, in seconds: July 2017 to January 2026.
 const FIRST_DAY: i64 = 1_500_000_000;
 const DAYS: usize = 3_100;
 
 impl Records {
-    pub(super) fn of(world: &World, chance: &mut Chance) -> Self {
+    pub(super) fn of(world: &World, chance: &mut SeededRng) -> Self {
         let mut records = Self::default();
         for person in 0..world.people.len() {
             let first = records.drafts.len();
@@ -83,8 +83,8 @@ impl Records {
         records
     }
 
-    /// Writes one record about a person, and perhaps brings it up to date later.
-    fn write(&mut self, world: &World, chance: &mut Chance, person: usize, kind: SourceKind) {
+    /// Writes one record about a person, and updates some of them later.
+    fn write(&mut self, world: &World, chance: &mut SeededRng, person: usize, kind: SourceKind) {
         let Some(whom) = world.people.get(person) else { return };
         let Some(key) = new_key(chance, kind) else { return };
         let changed = whom.family_before.is_some() || whom.mobile_before.is_some();
@@ -105,7 +105,7 @@ impl Records {
         }
         writer.shorten(chance, &mut name);
         let mut fields = name_fields(&name, &mut writer, chance);
-        let mut set = |slot: String, address: Option<&Written>, messy: fn(&mut Chance, &str) -> String, writer: &mut Writer<'_>| {
+        let mut set = |slot: String, address: Option<&Written>, messy: fn(&mut SeededRng, &str) -> String, writer: &mut Writer<'_>| {
             let Some(address) = address else { return };
             let is_messy = address.meant.is_some() && chance.happens(rates::MESSY_ADDRESS);
             writer.situations.add_if(is_messy, Situation::MessyAddress);
@@ -135,13 +135,13 @@ impl Records {
         self.changes.push(Change::Record { key: key.clone(), update: Update { at, received_at: at, scope: Scope::Partial, fields } });
     }
 
-    /// A later word: the new family name and the new number, spelled as they should be.
-    fn bring_up_to_date(&mut self, world: &World, chance: &mut Chance, draft: &mut Draft, created_at: Timestamp) {
+    /// A later update: the new family name and number, in the correct spelling.
+    fn bring_up_to_date(&mut self, world: &World, chance: &mut SeededRng, draft: &mut Draft, created_at: Timestamp) {
         let Some(person) = world.people.get(draft.person) else { return };
         let mut fields = BTreeMap::new();
         if draft.name.given.is_some() && draft.name.family.is_some() {
             draft.name.family = Some(person.family.clone());
-            // Where the whole name stood in one field, it stands in that one still: parts win over it.
+            // A whole name in one field stays in that field, because parts override it.
             let (given, family) = draft.name.parts();
             fields.insert(field::FIRST_NAME.to_owned(), given.map(Value::from));
             fields.insert(field::LAST_NAME.to_owned(), family.map(Value::from));
@@ -163,8 +163,8 @@ impl Records {
         }
     }
 
-    /// The source found out that the last two records are one person, and merged them.
-    fn merge_last_two(&mut self, chance: &mut Chance) {
+    /// Merges the last two records, as their source does when it finds that they are one person.
+    fn merge_last_two(&mut self, chance: &mut SeededRng) {
         self.tag_last_two(Situation::MergedProfile);
         let Some([winner, loser]) = self.drafts.last_chunk_mut() else { return };
         let at = FIRST_DAY + i64::try_from((DAYS + chance.below(100)) * 86_400).unwrap_or_default();
@@ -176,9 +176,9 @@ impl Records {
         }));
     }
 
-    /// Lets some of a person's records refer to others: a participant to a profile, a customer to a contact. Some participants
-    /// bear an id that looks like one of a profile and is none.
-    fn refer(&mut self, chance: &mut Chance, first: usize) {
+    /// Adds references between a person's records: from a participant to a profile, from a customer to a contact. Some
+    /// participants get an id that looks like a profile's, but belongs to none.
+    fn refer(&mut self, chance: &mut SeededRng, first: usize) {
         let own = self.drafts.get_mut(first..).unwrap_or_default();
         let keys: Vec<RecordKey> = own.iter().map(|draft| draft.key.clone()).collect();
         let mut told = Vec::new();
@@ -209,7 +209,7 @@ impl Records {
         }
     }
 
-    /// What only shows when a person's records are seen side by side.
+    /// Marks situations that only show when all records of a person are compared.
     fn tag_together(&mut self, first: usize) {
         let own = self.drafts.get_mut(first..).unwrap_or_default();
         let different = |address: fn(&Draft) -> Option<&Written>| {
@@ -223,46 +223,46 @@ impl Records {
     }
 
     /// Changes arrive in any order.
-    fn shuffle(&mut self, chance: &mut Chance) {
+    fn shuffle(&mut self, chance: &mut SeededRng) {
         for n in (1..self.changes.len()).rev() {
             self.changes.swap(n, chance.below(n + 1));
         }
     }
 }
 
-/// The key of a new record; `None` can't be, since the id is short.
-pub(super) fn new_key(chance: &mut Chance, kind: SourceKind) -> Option<RecordKey> {
+/// The key of a new record. It is never `None`, because the id is short.
+pub(super) fn new_key(chance: &mut SeededRng, kind: SourceKind) -> Option<RecordKey> {
     RecordKey::new(kind, &format!("{:016x}{:08x}", chance.next(), chance.below(1 << 32)))
 }
 
-/// Some time in all those years.
-pub(super) fn some_time(chance: &mut Chance) -> Timestamp {
+/// A random time in the whole span.
+pub(super) fn some_time(chance: &mut SeededRng) -> Timestamp {
     time_within(chance, 0, DAYS)
 }
 
-/// In the first half of those years, when what changed since was still so.
-fn before_the_change(chance: &mut Chance) -> Timestamp {
+/// A time in the first half of the span, before the person's changes.
+fn before_the_change(chance: &mut SeededRng) -> Timestamp {
     time_within(chance, 0, DAYS / 2)
 }
 
-/// In the second half: a number that was another's is given from then on.
-fn after_the_change(chance: &mut Chance) -> Timestamp {
+/// A time in the second half of the span. From then on, records contain reassigned numbers.
+fn after_the_change(chance: &mut SeededRng) -> Timestamp {
     time_within(chance, DAYS / 2, DAYS)
 }
 
-fn time_within(chance: &mut Chance, first_day: usize, end: usize) -> Timestamp {
+fn time_within(chance: &mut SeededRng, first_day: usize, end: usize) -> Timestamp {
     let day = i64::try_from(first_day + chance.below(end - first_day)).unwrap_or_default();
     let second = i64::try_from(chance.below(86_400)).unwrap_or_default();
     Timestamp::from_second(FIRST_DAY + day * 86_400 + second).unwrap_or_default()
 }
 
-/// The field in which a kind of record has its number.
+/// The field in which a kind of record has its phone number.
 pub(super) fn slot_of(kind: SourceKind) -> String {
     let slot = if kind.keeps_people_unique() { "mobile" } else { "main" };
     format!("{}{slot}", field::PHONE)
 }
 
-fn name_fields(name: &WrittenName, writer: &mut Writer<'_>, chance: &mut Chance) -> BTreeMap<String, Option<Value>> {
+fn name_fields(name: &WrittenName, writer: &mut Writer<'_>, chance: &mut SeededRng) -> BTreeMap<String, Option<Value>> {
     let mut fields = BTreeMap::new();
     let mut set = |field: &str, value: Option<&str>| value.map(|value| fields.insert(field.to_owned(), Some(Value::from(value))));
     match (&name.given, &name.family) {
@@ -295,7 +295,7 @@ fn name_fields(name: &WrittenName, writer: &mut Writer<'_>, chance: &mut Chance)
     fields
 }
 
-/// Tags the records that share an address with somebody else's.
+/// Marks the records that share an address with another person's record.
 fn tag_shared(drafts: &mut [Draft], world: &World) {
     let mut users: HashMap<String, BTreeSet<usize>> = HashMap::new();
     for draft in &*drafts {

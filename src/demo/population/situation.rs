@@ -1,25 +1,25 @@
-//! The situations that records get into, and which of them a record is in.
+//! Situations of records, and which of them apply to a record.
 
-/// What makes a record hard to tell whose it is, or easy to mistake for somebody else's.
+/// A reason why a record is hard to assign to its person, or easy to confuse with another person's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Situation {
-    /// On the landline of a household with more than one customer.
+    /// It has the landline of a household with more than one customer.
     HouseholdLine,
-    /// On a mailbox that several of a household use.
+    /// It has a mailbox that several people of a household use.
     FamilyMailbox,
-    /// Of a couple, about both.
+    /// It belongs to a couple.
     CouplesAccount,
-    /// On a line or mailbox with a relative whose given name is alike.
+    /// It shares a line or mailbox with a relative who has a similar given name.
     AlikeRelatives,
-    /// On a line or mailbox with the father, or son, of the same name.
+    /// It shares a line or mailbox with the father or son with the same name.
     FatherAndSon,
-    /// On the mobile phone of a partner.
+    /// It has the mobile number of a partner.
     PartnersPhone,
-    /// On the switchboard of an employer.
+    /// It has the switchboard of an employer.
     Switchboard,
-    /// On a mailbox of a role: `info@`, or one that no list of such mailboxes knows.
+    /// It has a role mailbox: `info@`, or one that no list of role mailboxes contains.
     RoleMailbox,
-    /// On a mobile number that belonged, or now belongs, to somebody else.
+    /// It has a mobile number that belonged, or now belongs, to somebody else.
     RecycledNumber,
     /// The e-mail address has a typing error.
     EmailTypo,
@@ -27,55 +27,55 @@ pub enum Situation {
     NameTypo,
     /// The phone number has a typing error.
     PhoneTypo,
-    /// Of somebody who changed their family name.
+    /// The person changed the family name.
     NameChange,
-    /// Of somebody whose records give different e-mail addresses or numbers.
+    /// The person's records have different e-mail addresses or numbers.
     SeveralAddresses,
     /// Another form of the given name: the passport's, a nickname.
     OtherForm,
-    /// Initials in place of the given name.
+    /// Initials instead of the given name.
     Initials,
-    /// The given name alone, or the family name alone.
+    /// Only the given name, or only the family name.
     HalfName,
-    /// The particle of the family name left out, or written as one word with it.
+    /// The particle of the family name is missing, or joined to the name.
     Particle,
-    /// Marks left out.
+    /// Diacritics are missing.
     Marks,
-    /// A double-barrelled name, or half of one.
+    /// A double family name, or half of one.
     DoubleBarrelled,
-    /// Capitals or small letters only.
+    /// Upper case or lower case only.
     OddCase,
-    /// The whole name, or what is written of it, in one field; sometimes the family name first, or the particle behind a comma.
+    /// The whole name in one field; sometimes with the family name first, or the particle after a comma.
     OneField,
-    /// A title before the name, or a degree behind it.
+    /// A title before the name, or a degree after it.
     Title,
-    /// The phone number in another spelling than E.164.
+    /// The phone number is not in E.164.
     PhoneSpelling,
-    /// An address with something around it: a scheme, quotation marks, what nobody sees, a name.
+    /// An address with extra text: a scheme, quotation marks, invisible characters, a name.
     MessyAddress,
-    /// No name and no e-mail address: known by phone only.
+    /// No name and no e-mail address, only a phone number.
     PhoneOnly,
-    /// No name and no phone number: known by e-mail only.
+    /// No name and no phone number, only an e-mail address.
     EmailOnly,
-    /// An address or name that was made up to fill a field.
+    /// An invented address or name that fills a field.
     Placeholder,
     /// A reference to a record of another kind.
     Reference,
-    /// An id for another system's record that no record has.
+    /// An id of another system that no record has.
     StrangeId,
-    /// One of several records of the person in one system.
+    /// The person has several records in one system.
     Duplicate,
-    /// A profile that its source merged into another, or into which it did.
+    /// A profile that its source merged into another one, or that absorbed another one.
     MergedProfile,
 }
 
 impl Situation {
-    /// Every situation, with the words of the report.
+    /// Every situation, with its name in the report.
     pub const ALL: [(Self, &'static str); 32] = [
         (Self::HouseholdLine, "household's landline"),
         (Self::FamilyMailbox, "family mailbox"),
         (Self::CouplesAccount, "couple's account"),
-        (Self::AlikeRelatives, "alike relatives"),
+        (Self::AlikeRelatives, "similar relatives"),
         (Self::FatherAndSon, "father and son"),
         (Self::PartnersPhone, "partner's phone"),
         (Self::Switchboard, "switchboard"),
@@ -86,23 +86,23 @@ impl Situation {
         (Self::PhoneTypo, "typing error, phone"),
         (Self::NameChange, "name change"),
         (Self::SeveralAddresses, "several addresses"),
-        (Self::OtherForm, "other form of name"),
+        (Self::OtherForm, "other form of the name"),
         (Self::Initials, "initials"),
-        (Self::HalfName, "half a name"),
-        (Self::Particle, "particle left out"),
-        (Self::Marks, "marks left out"),
-        (Self::DoubleBarrelled, "double-barrelled"),
-        (Self::OddCase, "capitals only"),
+        (Self::HalfName, "incomplete name"),
+        (Self::Particle, "particle missing"),
+        (Self::Marks, "diacritics missing"),
+        (Self::DoubleBarrelled, "double family name"),
+        (Self::OddCase, "one case only"),
         (Self::OneField, "name in one field"),
         (Self::Title, "title or degree"),
-        (Self::PhoneSpelling, "phone's spelling"),
+        (Self::PhoneSpelling, "phone spelling"),
         (Self::MessyAddress, "messy address"),
-        (Self::PhoneOnly, "known by phone only"),
-        (Self::EmailOnly, "known by e-mail only"),
+        (Self::PhoneOnly, "phone only"),
+        (Self::EmailOnly, "e-mail only"),
         (Self::Placeholder, "placeholder"),
         (Self::Reference, "reference"),
-        (Self::StrangeId, "id of nobody's"),
-        (Self::Duplicate, "twice in one system"),
+        (Self::StrangeId, "id of no record"),
+        (Self::Duplicate, "duplicate in a system"),
         (Self::MergedProfile, "merged by its source"),
     ];
 }
@@ -116,25 +116,25 @@ impl Situations {
         Situation::ALL.iter().zip(0_u32..).find(|((known, _), _)| *known == situation).map_or(0, |(_, n)| 1 << n)
     }
 
-    /// Adds one.
+    /// Adds a situation.
     pub fn add(&mut self, situation: Situation) {
         self.0 |= Self::bit(situation);
     }
 
-    /// Adds one if so.
+    /// Adds a situation if `so` is true.
     pub fn add_if(&mut self, so: bool, situation: Situation) {
         if so {
             self.add(situation);
         }
     }
 
-    /// Whether one is among them.
+    /// Whether the set contains a situation.
     #[must_use]
     pub fn has(self, situation: Situation) -> bool {
         self.0 & Self::bit(situation) != 0
     }
 
-    /// Those of either.
+    /// The situations of both sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -1,26 +1,27 @@
-//! How people and systems write the same thing: numbers, names, and what goes wrong when somebody types.
+//! Different spellings of numbers and names by people and systems, and typing errors.
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 
 /// A phone number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Line {
-    /// The country's code.
+    /// The country code.
     pub code: &'static str,
-    /// The digits after it.
+    /// The digits after the country code.
     pub national: String,
 }
 
 impl Line {
-    /// The number as everybody in the world would dial it.
+    /// The number in E.164.
     pub(super) fn e164(&self) -> String {
         format!("+{}{}", self.code, self.national)
     }
 
-    /// One of the ways to write it. The national way is for people at home: a foreigner who uses it is misunderstood.
-    pub(super) fn spelled(&self, chance: &mut Chance, at_home: bool) -> String {
+    /// One of the usual spellings. The national spelling is only right inside the country: a foreigner's number in it
+    /// is misread.
+    pub(super) fn spelled(&self, chance: &mut SeededRng, at_home: bool) -> String {
         let Self { code, national } = self;
         let area = if national.starts_with('6') { 1 } else { 2 };
         let (area, rest) = national.split_at_checked(area).unwrap_or((national, ""));
@@ -38,7 +39,7 @@ impl Line {
     }
 }
 
-/// Latin letters without marks, in lower case; nothing else but digits.
+/// Latin letters without diacritics, in lower case, and digits. Everything else is removed.
 pub(super) fn plain(text: &str) -> String {
     let folded = text.nfkd().flat_map(char::to_lowercase).flat_map(|c| match c {
         'ł' => Some('l'),
@@ -50,7 +51,7 @@ pub(super) fn plain(text: &str) -> String {
     folded.collect()
 }
 
-/// Marks left out, as a system without them does it; all else as it is.
+/// Removes diacritics, as a system that cannot store them does. The rest is unchanged.
 pub(super) fn without_marks(text: &str) -> String {
     let bare = text.nfd().filter(|c| !unicode_normalization::char::is_combining_mark(*c));
     bare.map(|c| match c {
@@ -68,8 +69,8 @@ pub(super) fn initials(given: &str) -> String {
     given.split([' ', '-']).filter_map(|word| word.chars().next()).map(|c| format!("{c}.")).collect()
 }
 
-/// One slip of the fingers, never on the first letter: a neighbour swapped, a letter left out, doubled or replaced.
-pub(super) fn mistyped(chance: &mut Chance, text: &str) -> String {
+/// One typing error, never in the first letter: a letter swapped with its neighbour, left out, doubled or replaced.
+pub(super) fn mistyped(chance: &mut SeededRng, text: &str) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     if letters.len() < 3 {
         return text.to_owned();
@@ -95,8 +96,8 @@ pub(super) fn mistyped(chance: &mut Chance, text: &str) -> String {
     letters.into_iter().collect()
 }
 
-/// One wrong digit, or two digits swapped, somewhere in the last six.
-pub(super) fn misdialled(chance: &mut Chance, line: &Line) -> Line {
+/// One wrong digit, or two digits swapped, among the last six.
+pub(super) fn misdialled(chance: &mut SeededRng, line: &Line) -> Line {
     let mut digits: Vec<char> = line.national.chars().collect();
     let at = digits.len().saturating_sub(1 + chance.below(6));
     if chance.happens(500) {
@@ -110,15 +111,15 @@ pub(super) fn misdialled(chance: &mut Chance, line: &Line) -> Line {
     Line { code: line.code, national: digits.into_iter().collect() }
 }
 
-/// A slip in the mailbox or, as often, in the provider's name.
-pub(super) fn mistyped_email(chance: &mut Chance, email: &str) -> String {
+/// A typing error in the mailbox or, equally often, in the provider's name.
+pub(super) fn mistyped_email(chance: &mut SeededRng, email: &str) -> String {
     let Some((mailbox, domain)) = email.split_once('@') else { return email.to_owned() };
     let (provider, rest) = domain.split_once('.').unwrap_or((domain, "example"));
     if chance.happens(500) { format!("{}@{domain}", mistyped(chance, mailbox)) } else { format!("{mailbox}@{}.{rest}", mistyped(chance, provider)) }
 }
 
 /// A name with a title before it, or a degree behind it.
-pub(super) fn titled(chance: &mut Chance, given: &str, family: &str) -> (String, String) {
+pub(super) fn titled(chance: &mut SeededRng, given: &str, family: &str) -> (String, String) {
     const TITLES: [&str; 9] = ["Dhr.", "Mevr.", "Mw.", "Mr.", "Drs.", "Dr.", "Ir.", "Prof. Dr.", "Herr"];
     const DEGREES: [&str; 5] = ["MSc", "BSc", "PhD", "M.A.", "MBA"];
     if chance.happens(700) {
@@ -128,8 +129,8 @@ pub(super) fn titled(chance: &mut Chance, given: &str, family: &str) -> (String,
     }
 }
 
-/// A mailbox as it is pasted from somewhere.
-pub(super) fn messy_email(chance: &mut Chance, email: &str) -> String {
+/// A mailbox with extra text, as after copy and paste.
+pub(super) fn messy_email(chance: &mut SeededRng, email: &str) -> String {
     match chance.below(8) {
         0 => format!("mailto:{email}"),
         1 => format!("<{email}>"),
@@ -142,8 +143,8 @@ pub(super) fn messy_email(chance: &mut Chance, email: &str) -> String {
     }
 }
 
-/// A number as it is pasted from somewhere.
-pub(super) fn messy_phone(chance: &mut Chance, phone: &str) -> String {
+/// A number with extra text, as after copy and paste.
+pub(super) fn messy_phone(chance: &mut SeededRng, phone: &str) -> String {
     match chance.below(7) {
         0 => format!("tel:{phone}"),
         1 => format!("Tel. {phone}"),
@@ -158,12 +159,12 @@ pub(super) fn messy_phone(chance: &mut Chance, phone: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::customer::phone::Phone;
+    use crate::customer::model::phone::Phone;
 
     #[test]
     fn every_spelling_at_home_is_the_number() {
         let region = "NL".parse().ok();
-        let mut chance = Chance::new(1);
+        let mut chance = SeededRng::new(1);
         for national in ["612345678", "201234567", "701234567"] {
             let line = Line { code: "31", national: national.to_owned() };
             for _ in 0..100 {
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_slip_is_small() {
-        let mut chance = Chance::new(2);
+        let mut chance = SeededRng::new(2);
         for _ in 0..100 {
             assert!(strsim::osa_distance(&mistyped(&mut chance, "Annemarie"), "Annemarie") <= 1);
         }

@@ -1,33 +1,34 @@
-//! How one system writes down one person's name, mailbox and number.
+//! How one system writes one person's name, mailbox and number.
 
-use super::chance::Chance;
+use super::chance::SeededRng;
 use super::kin::Suffix;
 use super::names::{other_form, split_particle};
 use super::people::{Person, World};
-use super::rates::{self, Habits};
+use super::rates;
+use super::rates::Habits;
 use super::situation::{Situation, Situations};
 use super::spelling::{Line, initials, misdialled, mistyped, mistyped_email, without_marks};
 
-/// An address as it is written, and the one that the writing means; none for what means nobody's.
+/// A written address, and the address that it means. `None` if it belongs to nobody.
 #[derive(Debug, Clone)]
 pub(super) struct Written {
     pub text: String,
     pub meant: Option<String>,
 }
 
-/// A name as it is written, in as many parts as are.
+/// A written name, with the parts that it has.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WrittenName {
     pub given: Option<String>,
     pub family: Option<String>,
-    /// What tells a father from his son of the same name.
+    /// The suffix that distinguishes a father from a son with the same name.
     pub suffix: Option<Suffix>,
-    /// Whether it is of two people, who are one customer.
+    /// Whether it names two people, who are one customer.
     pub is_couples: bool,
 }
 
 impl WrittenName {
-    /// The two parts as they are written: a suffix stands behind the last of them.
+    /// The two written parts. A suffix stands at the end of the last one.
     pub(super) fn parts(&self) -> (Option<String>, Option<String>) {
         let with_suffix = |part: &String| self.suffix.map_or_else(|| part.clone(), |suffix| format!("{part} {}", suffix.text));
         match &self.family {
@@ -36,8 +37,8 @@ impl WrittenName {
         }
     }
 
-    /// The whole name, or what is written of it, as one text.
-    pub(super) fn in_one(&self, chance: &mut Chance) -> String {
+    /// The whole name, or its written parts, as one text.
+    pub(super) fn in_one(&self, chance: &mut SeededRng) -> String {
         let (Some(given), Some(family)) = (&self.given, &self.family) else {
             let (given, family) = self.parts();
             return given.or(family).unwrap_or_default();
@@ -71,15 +72,15 @@ const FILLED_MAILBOXES: [&str; 12] = [
 ];
 const FILLED_NUMBERS: [&str; 12] =
     ["0000000000", "0612345678", "0000", "0600000000", "+31600000000", "1234567890", "null", "undefined", "N/A", "0", "?", "+00 000"];
-/// What stands in a name's place where nobody asked for it.
+/// Placeholders in required name fields.
 pub(super) const FILLED_NAMES: [&str; 10] = ["Onbekend", "Klant", "-", "Anonymous", "null", "undefined", "N/A", "?", "0", "None"];
 
-/// A writer: one record about one person.
+/// Writes one record about one person.
 pub(super) struct Writer<'a> {
     pub world: &'a World,
     pub person: &'a Person,
     pub habits: Habits,
-    /// Written before what changed did.
+    /// Whether the record is from before the person's changes.
     pub early: bool,
     pub situations: Situations,
     /// Whether the mailbox is the family's.
@@ -87,7 +88,7 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    pub(super) fn name(&mut self, chance: &mut Chance) -> WrittenName {
+    pub(super) fn name(&mut self, chance: &mut SeededRng) -> WrittenName {
         let habits = self.habits;
         let (mut given, mut family) = (self.person.given.clone(), self.person.family_at(self.early).to_owned());
         let said = chance.below(1_000);
@@ -141,15 +142,15 @@ impl Writer<'_> {
         WrittenName { given: says_given.then_some(given), family: says_family.then_some(family), suffix, is_couples: false }
     }
 
-    /// On the family's mailbox, some write no more than the family's name.
-    pub(super) fn shorten(&mut self, chance: &mut Chance, name: &mut WrittenName) {
+    /// With the family's mailbox, some people write only the family name.
+    pub(super) fn shorten(&mut self, chance: &mut SeededRng, name: &mut WrittenName) {
         if self.on_family_mailbox && name.given.is_some() && name.family.is_some() && chance.happens(rates::FAMILY_NAME_ALONE) {
             *name = WrittenName { family: name.family.take(), ..WrittenName::default() };
             self.situations.add(Situation::HalfName);
         }
     }
 
-    pub(super) fn email(&mut self, chance: &mut Chance) -> Option<Written> {
+    pub(super) fn email(&mut self, chance: &mut SeededRng) -> Option<Written> {
         if !chance.happens(self.habits.email) {
             return self.filled(chance, &FILLED_MAILBOXES);
         }
@@ -180,7 +181,7 @@ impl Writer<'_> {
         members.iter().filter_map(|n| self.world.people.get(*n)).find_map(|member| member.mailbox.as_ref())
     }
 
-    pub(super) fn phone(&mut self, chance: &mut Chance, mobiles_only: bool) -> Option<Written> {
+    pub(super) fn phone(&mut self, chance: &mut SeededRng, mobiles_only: bool) -> Option<Written> {
         if !chance.happens(self.habits.phone) {
             return if mobiles_only { None } else { self.filled(chance, &FILLED_NUMBERS) };
         }
@@ -199,7 +200,7 @@ impl Writer<'_> {
         Some(self.spelled(chance, &typed))
     }
 
-    pub(super) fn spelled(&mut self, chance: &mut Chance, line: &Line) -> Written {
+    pub(super) fn spelled(&mut self, chance: &mut SeededRng, line: &Line) -> Written {
         let e164 = line.e164();
         let text = if chance.happens(self.habits.e164) {
             e164.clone()
@@ -211,15 +212,15 @@ impl Writer<'_> {
         Written { text, meant: Some(e164) }
     }
 
-    /// What somebody fills in where nothing is known.
-    fn filled(&mut self, chance: &mut Chance, with: &[&str]) -> Option<Written> {
+    /// A placeholder for an unknown value.
+    fn filled(&mut self, chance: &mut SeededRng, with: &[&str]) -> Option<Written> {
         let text = chance.happens(rates::PLACEHOLDER).then(|| chance.pick(with).to_owned())?;
         self.situations.add(Situation::Placeholder);
         Some(Written { text, meant: None })
     }
 
-    /// An address that the person can be reached by, where a record would have none.
-    pub(super) fn any_address(&mut self, chance: &mut Chance) -> (Option<Written>, Option<Written>) {
+    /// An address that reaches the person, for a record that would otherwise have none.
+    pub(super) fn any_address(&mut self, chance: &mut SeededRng) -> (Option<Written>, Option<Written>) {
         match &self.person.mailbox {
             Some(mailbox) if chance.happens(500) => (Some(Written { text: mailbox.clone(), meant: Some(mailbox.clone()) }), None),
             _ => (None, Some(self.spelled(chance, self.person.mobile_at(self.early)))),
@@ -235,7 +236,7 @@ mod tests {
     use crate::demo::population::kin::Kin;
 
     fn ways(name: &WrittenName) -> BTreeSet<String> {
-        let mut chance = Chance::new(1);
+        let mut chance = SeededRng::new(1);
         (0..500).map(|_| name.in_one(&mut chance)).collect()
     }
 
@@ -249,7 +250,7 @@ mod tests {
         assert_eq!(ways(&name("Petra", "de Vries")), expected.map(str::to_owned).into());
         assert_eq!(ways(&name("Petra", "")), ["Petra".to_owned()].into());
         assert_eq!(ways(&name("", "van der Berg")), ["van der Berg".to_owned()].into());
-        let suffix = Kin::generations(&mut Chance::new(1)).and_then(|kin| kin.place(0)?.suffix(&mut Chance::new(5)));
+        let suffix = Kin::generations(&mut SeededRng::new(1)).and_then(|kin| kin.place(0)?.suffix(&mut SeededRng::new(5)));
         let text = suffix.unwrap().text;
         let expected = [format!("Jan Vos {text}"), format!("Jan Vos, {text}"), format!("Vos, Jan {text}")];
         assert_eq!(ways(&WrittenName { suffix, ..name("Jan", "Vos") }), expected.into());

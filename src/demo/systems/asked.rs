@@ -1,4 +1,4 @@
-//! What a system is asked, and what it answers, without the HTTP around it.
+//! Requests to a simulated system and its responses, without HTTP.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,25 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 /// A request.
-pub(super) struct Asked {
+pub(super) struct SystemRequest {
     pub(super) method: String,
     pub(super) path: String,
-    /// The query as it came.
+    /// The query as received.
     pub(super) query: String,
     /// Header names in lower case.
     pub(super) headers: BTreeMap<String, String>,
     pub(super) body: Vec<u8>,
 }
 
-impl Asked {
-    /// The parts of the path below a prefix, decoded; `None` when it isn't below it.
+impl SystemRequest {
+    /// The decoded parts of the path after a prefix. `None` if the path does not begin with it.
     pub(super) fn below(&self, prefix: &str) -> Option<Vec<String>> {
         let rest = self.path.strip_prefix(prefix)?;
         let decoded = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
         Some(rest.split('/').filter(|part| !part.is_empty()).map(decoded).collect())
     }
 
-    /// Every parameter of the query, decoded.
+    /// All parameters of the query, decoded.
     pub(super) fn parameters(&self) -> impl Iterator<Item = (String, String)> {
         form_urlencoded::parse(self.query.as_bytes()).into_owned()
     }
@@ -34,7 +34,7 @@ impl Asked {
         self.parameters().find(|(found, _)| found == name).map(|(_, value)| value)
     }
 
-    /// A parameter that is a number; what isn't one counts as absent.
+    /// A numeric parameter. `None` if it is not a number.
     pub(super) fn number(&self, name: &str) -> Option<usize> {
         self.parameter(name)?.parse().ok()
     }
@@ -43,7 +43,7 @@ impl Asked {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// The token that came with it.
+    /// The bearer token of the request.
     pub(super) fn bearer(&self) -> Option<&str> {
         self.header("authorization")?.strip_prefix("Bearer ")
     }
@@ -52,13 +52,13 @@ impl Asked {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The body as a form, as an object of texts.
+    /// The form in the body, as an object of strings.
     pub(super) fn form(&self) -> Value {
         form_urlencoded::parse(&self.body).into_owned().map(|(name, value)| (name, Value::from(value))).collect::<serde_json::Map<_, _>>().into()
     }
 }
 
-/// An answer; JSON, unless a fault makes it something else.
+/// A response; JSON, unless a fault changes it.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
@@ -74,7 +74,7 @@ impl Answer {
         Self::new(200, body)
     }
 
-    /// An error, in words that say nothing of what was asked.
+    /// An error response that contains nothing of the request.
     pub(super) fn error(status: u16, message: &str) -> Self {
         Self::new(status, serde_json::json!({ "message": message }).to_string())
     }

@@ -1,46 +1,46 @@
-//! What may be wrong with a system, on demand.
+//! Faults of a simulated system, on demand.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Something that is wrong.
+/// A fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// It answers as always, but later.
+    /// It responds normally, but later.
     Slow(Duration),
-    /// It takes the request, and never begins to answer.
+    /// It accepts the request, and never begins to respond.
     Silent,
-    /// It begins to answer, and never ends.
+    /// It begins to respond, and never finishes.
     Unfinished,
-    /// The answer has no end: more and more of it comes.
+    /// The response never ends: it sends more and more data.
     Endless,
-    /// Too many requests. With seconds: it says when to come again.
+    /// Too many requests. With seconds: it sends `Retry-After`.
     TooMany(Option<u32>),
-    /// A status that isn't an answer, such as 500.
+    /// It returns this status, such as 500.
     Status(u16),
-    /// Bytes that are no text at all.
+    /// It returns bytes that are not text.
     Garbage,
-    /// Half of the right answer, as if it were all.
+    /// It returns half of the response as if it were complete.
     Truncated,
-    /// Half of the right answer, and the connection is closed before the rest.
+    /// It returns half of the response, and then closes the connection.
     Cut,
-    /// A page for people: 200, and HTML.
+    /// It returns an HTML page with status 200.
     Html,
-    /// A redirect to this URL.
+    /// It redirects to this URL.
     Redirect(String),
-    /// Every token given out so far has expired.
+    /// All tokens issued so far have expired.
     ExpiredTokens,
-    /// The connection is closed without an answer.
+    /// It closes the connection without a response.
     Closed,
 }
 
-/// Which requests a fault meets.
+/// The requests that a fault affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// Those for data.
+    /// API requests.
     Api,
-    /// Those for tokens.
+    /// Token requests.
     Tokens,
 }
 
@@ -50,14 +50,14 @@ pub(super) struct Faults(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// One for each of the next requests.
+    /// Faults for the next requests, one each.
     next: VecDeque<(Part, Fault)>,
     lasting: Vec<(Part, Fault)>,
 }
 
 impl Faults {
-    /// The fault that a request meets.
-    pub(super) fn meet(&self, part: Part) -> Option<Fault> {
+    /// The fault that the current request gets.
+    pub(super) fn next_fault(&self, part: Part) -> Option<Fault> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = state.next.iter().position(|(of, _)| *of == part) {
             return state.next.remove(at).map(|(_, fault)| fault);

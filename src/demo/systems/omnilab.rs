@@ -6,24 +6,24 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::asked::{Answer, Asked};
-use super::hooks::{Action, Webhook};
+use super::asked::{Answer, SystemRequest};
+use super::data::World;
+use super::object_kind::{ObjectKind, PARTICIPANT, owner};
+use super::options::SystemOptions;
 use super::page::Page;
 use super::table::Object;
-use super::terms::Terms;
-use super::thing::{PARTICIPANT, Thing, owner};
-use super::world::World;
-use crate::customer::kind::Source;
-use crate::sources::picker::{text_at, time_at, time_of};
+use super::webhook_sender::{Action, Webhook};
+use crate::customer::model::source::Source;
+use crate::sources::extract::{text_at, time_at, time_of};
 
-/// Where tokens are.
+/// The path of the token endpoint.
 pub(super) const TOKENS: &str = "/v1/oauth:token";
 
-/// Whom tokens must be for.
+/// The required audience of a token.
 pub const AUDIENCE: &str = "https://api.omnilab.example";
 
-/// Answers a request that came with a token.
-pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
+/// Responds to an authorized request.
+pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
     match (asked.method.as_str(), asked.path.as_str()) {
         ("GET", "/v1/interactions:fetchContactBookings") => bookings(world, terms, asked),
         ("POST", "/v1/interactions:cancelInteractionBooking") => cancel(world, asked),
@@ -31,7 +31,7 @@ pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
     }
 }
 
-fn bookings(world: &World, terms: &Terms, asked: &Asked) -> Answer {
+fn bookings(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
     let Some(external_id) = asked.parameter("external_id").filter(|id| !id.is_empty()) else {
         return Answer::error(400, "external_id is required");
     };
@@ -49,18 +49,18 @@ fn bookings(world: &World, terms: &Terms, asked: &Asked) -> Answer {
             && from.is_none_or(|from| starts_at.is_some_and(|at| at >= from))
             && to.is_none_or(|to| starts_at.is_some_and(|at| at <= to))
     };
-    let all: Vec<Arc<Object>> = world.by_key(Thing::Appointment, &owner(&external_id)).into_iter().filter(fits).collect();
+    let all: Vec<Arc<Object>> = world.by_key(ObjectKind::Appointment, &owner(&external_id)).into_iter().filter(fits).collect();
     let page = Page::of(&all, asked.number("page_number").unwrap_or(1), asked.number("page_size").unwrap_or(50).min(terms.max_page));
     Answer::ok(format!(r#"{{"bookings":{},"page_number":{},"page_size":{},"total_count":{}}}"#, page.list(), page.number, page.size, page.total))
 }
 
-fn cancel(world: &World, asked: &Asked) -> Answer {
+fn cancel(world: &World, asked: &SystemRequest) -> Answer {
     let Some(booking) = text_at(&asked.json(), "/booking") else { return Answer::error(400, "booking is required") };
-    if world.get(Thing::Appointment, &booking).is_none() {
+    if world.get(ObjectKind::Appointment, &booking).is_none() {
         return Answer::not_found();
     }
     let now = written(world.now());
-    world.edit(Thing::Appointment, &booking, |object| {
+    world.edit(ObjectKind::Appointment, &booking, |object| {
         if let Some(fields) = object.as_object_mut() {
             fields.insert("booking_status".to_owned(), Value::from("CANCELLED"));
             fields.insert("cancelled_at".to_owned(), Value::from(now));
@@ -69,7 +69,7 @@ fn cancel(world: &World, asked: &Asked) -> Answer {
     Answer::ok("{}")
 }
 
-/// What is sent when a booking changed: the booking, and what is known of who made it.
+/// The webhook about a changed booking, with the system's data about the person who made it.
 pub(super) fn webhook(action: Action, object: &Value, now: Timestamp) -> Webhook {
     let name = match (action, text_at(object, "/booking_status").as_deref()) {
         (Action::Created, _) => "booking.created.v1",
@@ -86,7 +86,7 @@ pub(super) fn webhook(action: Action, object: &Value, now: Timestamp) -> Webhook
     event(name, &Value::Object(data), now)
 }
 
-/// An event of this system.
+/// A webhook of this system.
 #[must_use]
 pub fn event(name: &str, data: &Value, now: Timestamp) -> Webhook {
     let headers = [
@@ -98,7 +98,7 @@ pub fn event(name: &str, data: &Value, now: Timestamp) -> Webhook {
     Webhook { source: Source::OmniLab, headers, body: json!({ "type": name, "timestamp": written(now), "data": data }) }
 }
 
-/// A point in time as this system writes it.
+/// A time in this system's format.
 pub(super) fn written(at: Timestamp) -> String {
     at.strftime("%FT%T.%3fZ").to_string()
 }

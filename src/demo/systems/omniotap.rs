@@ -1,4 +1,4 @@
-//! OmnioTap's API, as its page describes it: lists of its entities, sixty requests a minute. Nothing is found by its id.
+//! OmnioTap's API, as its page describes it: lists of its entities, sixty requests a minute. It has no request by id.
 
 use std::sync::Arc;
 
@@ -6,45 +6,45 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::asked::{Answer, Asked};
-use super::hooks::{Action, Webhook};
+use super::asked::{Answer, SystemRequest};
+use super::data::World;
+use super::object_kind::ObjectKind;
+use super::options::{Envelope, SystemOptions};
 use super::table::Object;
-use super::terms::{Envelope, Terms};
-use super::thing::Thing;
-use super::world::World;
-use crate::customer::kind::Source;
-use crate::sources::picker::text_at;
+use super::webhook_sender::{Action, Webhook};
+use crate::customer::model::source::Source;
+use crate::sources::extract::text_at;
 
-/// Where the API begins.
+/// The base path of the API.
 pub(super) const BASE: &str = "/api/v1";
 
-/// The tenant of the recordings.
+/// The tenant in the recordings.
 const TENANT: &str = "d290f1ee-6c54-4b01-90e6-d701748f0851";
 
-const ENTITIES: [(&str, Thing); 5] = [
-    ("contacts", Thing::Contact),
-    ("customers", Thing::Customer),
-    ("leads", Thing::Lead),
-    ("opportunities", Thing::Opportunity),
-    ("tickets", Thing::Ticket),
+const ENTITIES: [(&str, ObjectKind); 5] = [
+    ("contacts", ObjectKind::Contact),
+    ("customers", ObjectKind::Customer),
+    ("leads", ObjectKind::Lead),
+    ("opportunities", ObjectKind::Opportunity),
+    ("tickets", ObjectKind::Ticket),
 ];
 
-/// Parameters that filter by a field.
+/// Filter parameters and their fields.
 const FILTERS: [(&str, &str); 4] = [("status", "/status"), ("priority", "/priority"), ("stage", "/stage"), ("source", "/leadSource")];
 
-/// Answers a request that proved whose it is, and is within the limit.
-pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
+/// Responds to an authorized request that is within the limit.
+pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
     let parts = asked.below(BASE).unwrap_or_default();
     let [part] = parts.as_slice() else { return Answer::not_found() };
     let Some((name, thing)) = ENTITIES.into_iter().find(|(name, _)| name == part) else { return Answer::not_found() };
     match asked.method.as_str() {
         "GET" => list(world, terms, asked, name, thing),
-        "POST" if thing != Thing::Opportunity => create(world, asked, thing),
+        "POST" if thing != ObjectKind::Opportunity => create(world, asked, thing),
         _ => Answer::error(405, "Method not allowed"),
     }
 }
 
-fn list(world: &World, terms: &Terms, asked: &Asked, name: &str, thing: Thing) -> Answer {
+fn list(world: &World, terms: &SystemOptions, asked: &SystemRequest, name: &str, thing: ObjectKind) -> Answer {
     let filters: Vec<(&str, String)> = FILTERS.into_iter().filter_map(|(parameter, pointer)| Some((pointer, asked.parameter(parameter)?))).collect();
     let search = asked.parameter("search").map(|text| text.to_lowercase()).filter(|text| !text.is_empty());
     let fits = |row: &Arc<Object>| {
@@ -68,7 +68,7 @@ fn list(world: &World, terms: &Terms, asked: &Asked, name: &str, thing: Thing) -
     })
 }
 
-fn create(world: &World, asked: &Asked, thing: Thing) -> Answer {
+fn create(world: &World, asked: &SystemRequest, thing: ObjectKind) -> Answer {
     let Value::Object(mut object) = asked.json() else { return Answer::error(400, "A JSON object is expected") };
     let (id, at) = (Uuid::new_v4().to_string(), written(world.now()));
     for (name, value) in [("id", &id), ("createdAt", &at), ("updatedAt", &at)] {
@@ -79,13 +79,13 @@ fn create(world: &World, asked: &Asked, thing: Thing) -> Answer {
     Answer::new(201, json!({ "data": object }).to_string())
 }
 
-/// What is sent when something changed.
-pub(super) fn webhook(thing: Thing, action: Action, object: &Value, now: Timestamp) -> Webhook {
+/// The webhook about a change.
+pub(super) fn webhook(thing: ObjectKind, action: Action, object: &Value, now: Timestamp) -> Webhook {
     let entity = match thing {
-        Thing::Customer => "customer",
-        Thing::Lead => "lead",
-        Thing::Opportunity => "opportunity",
-        Thing::Ticket => "ticket",
+        ObjectKind::Customer => "customer",
+        ObjectKind::Lead => "lead",
+        ObjectKind::Opportunity => "opportunity",
+        ObjectKind::Ticket => "ticket",
         _ => "contact",
     };
     let data = if action == Action::Deleted { json!({ "id": text_at(object, "/id") }) } else { object.clone() };
@@ -96,7 +96,7 @@ pub(super) fn webhook(thing: Thing, action: Action, object: &Value, now: Timesta
     Webhook { source: Source::OmnioTap, headers: [("content-type".to_owned(), "application/json".to_owned())].into(), body }
 }
 
-/// A point in time as this system writes it.
+/// A time in this system's format.
 pub(super) fn written(at: Timestamp) -> String {
     at.strftime("%FT%T.%3fZ").to_string()
 }

@@ -4,30 +4,30 @@ use std::sync::Arc;
 
 use super::table::Object;
 
-/// Some objects of a list, and where in it they are.
+/// Part of a list, with its position.
 pub(super) struct Page {
     pub(super) rows: Vec<Arc<Object>>,
-    /// How many the whole list has.
+    /// The number of objects in the whole list.
     pub(super) total: usize,
-    /// From 1.
+    /// The page number, from 1.
     pub(super) number: usize,
     pub(super) size: usize,
 }
 
 impl Page {
-    /// A page of what is there; pages and sizes of nothing count as the first and the smallest.
+    /// A page of a list. Page 0 counts as 1, and size 0 as 1.
     pub(super) fn of(all: &[Arc<Object>], number: usize, size: usize) -> Self {
         let (number, size) = (number.max(1), size.max(1));
         let rows = all.iter().skip(number.saturating_sub(1).saturating_mul(size)).take(size).cloned().collect();
         Self { rows, total: all.len(), number, size }
     }
 
-    /// How many pages there are.
+    /// The number of pages.
     pub(super) const fn pages(&self) -> usize {
         self.total.div_ceil(self.size)
     }
 
-    /// Where the page begins in the list, from 1, and where it ends; `None` when nothing is on it.
+    /// The positions of the page's first and last object in the list, from 1. `None` if the page is empty.
     pub(super) fn range(&self) -> Option<(usize, usize)> {
         let first = self.number.saturating_sub(1).saturating_mul(self.size).saturating_add(1);
         (!self.rows.is_empty()).then(|| (first, first.saturating_add(self.rows.len()).saturating_sub(1)))

@@ -1,4 +1,5 @@
-//! A system's HTTP server: notes who came, has something go wrong where that is wanted, and asks the system for the answer.
+//! A system's HTTP server: logs the request, applies a fault if one is set, and otherwise returns the system's
+//! response.
 
 use std::any::Any;
 use std::net::{TcpListener, TcpStream};
@@ -13,19 +14,19 @@ use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer};
 use futures_util::{StreamExt, stream};
 
-use super::arrivals::Arrival;
-use super::asked::{Answer, Asked};
-use super::desk::Desk;
+use super::asked::{Answer, SystemRequest};
+use super::endpoint::SystemEndpoint;
 use super::fault::{Fault, Part};
+use super::request_log::Arrival;
 
 /// The server of a system.
-pub(super) fn server(desk: &Arc<Desk>, listener: TcpListener) -> std::io::Result<Server> {
+pub(super) fn server(desk: &Arc<SystemEndpoint>, listener: TcpListener) -> std::io::Result<Server> {
     let desk = Data::from(Arc::clone(desk));
     let app = move || App::new().app_data(desk.clone()).default_service(web::to(serve));
     Ok(HttpServer::new(app).workers(1).on_connect(remember_line).disable_signals().listen(listener)?.run())
 }
 
-/// The connection that a request came by, to be closed under it.
+/// The connection of a request, so that a fault can close it.
 struct Line(TcpStream);
 
 fn remember_line(connection: &dyn Any, data: &mut Extensions) {
@@ -35,9 +36,9 @@ fn remember_line(connection: &dyn Any, data: &mut Extensions) {
     }
 }
 
-async fn serve(request: HttpRequest, body: Bytes, desk: Data<Desk>) -> HttpResponse {
+async fn serve(request: HttpRequest, body: Bytes, desk: Data<SystemEndpoint>) -> HttpResponse {
     let asked = asked(&request, &body);
-    let fault = desk.faults.meet(desk.part_of(&asked));
+    let fault = desk.faults.next_fault(desk.part_of(&asked));
     let mut arrival = Arrival {
         at: desk.world.now(),
         method: asked.method.clone(),
@@ -64,11 +65,11 @@ async fn serve(request: HttpRequest, body: Bytes, desk: Data<Desk>) -> HttpRespo
     }
 }
 
-fn asked(request: &HttpRequest, body: &Bytes) -> Asked {
+fn asked(request: &HttpRequest, body: &Bytes) -> SystemRequest {
     let header = |(name, value): (&actix_web::http::header::HeaderName, &actix_web::http::header::HeaderValue)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
-    Asked {
+    SystemRequest {
         method: request.method().as_str().to_owned(),
         path: request.uri().path().to_owned(),
         query: request.query_string().to_owned(),
@@ -90,13 +91,13 @@ fn orderly(answer: Answer) -> HttpResponse {
     builder(&answer).body(answer.body)
 }
 
-/// Some of an answer, and then nothing, or the end of the connection.
+/// The first part of a response. Then nothing follows, or the connection closes.
 fn begun(answer: &Answer) -> Bytes {
     let half = answer.body.len() / 2;
     Bytes::copy_from_slice(answer.body.as_bytes().get(..half).unwrap_or_default())
 }
 
-async fn broken(fault: &Fault, answer: Answer, request: &HttpRequest, desk: &Desk) -> HttpResponse<BoxBody> {
+async fn broken(fault: &Fault, answer: Answer, request: &HttpRequest, desk: &SystemEndpoint) -> HttpResponse<BoxBody> {
     match fault {
         Fault::Slow(_) | Fault::ExpiredTokens => orderly(answer),
         Fault::Silent => {
@@ -121,7 +122,7 @@ async fn broken(fault: &Fault, answer: Answer, request: &HttpRequest, desk: &Des
         Fault::Cut => {
             let whole = u64::try_from(answer.body.len()).unwrap_or_default();
             let end = stream::once(async {
-                // So that what was begun is sent.
+                // Lets the server send the first part.
                 tokio::task::yield_now().await;
                 Err(actix_web::error::ErrorInternalServerError("cut"))
             });

@@ -1,29 +1,30 @@
-//! Syncaroo's API below a connection: places, and a booking by its URL. What a booking looks like isn't published; this is the
-//! shape that the settings assume.
+//! Syncaroo's API for one connection: places, and a booking by its URL. The format of a booking is not published; this
+//! one is the format that the default settings assume.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::asked::{Answer, Asked};
-use super::hooks::{Action, Webhook};
-use super::page::{self, Page};
-use super::terms::Terms;
-use super::thing::{Thing, owner};
-use super::world::World;
-use crate::customer::kind::Source;
-use crate::sources::picker::text_at;
+use super::asked::{Answer, SystemRequest};
+use super::data::World;
+use super::object_kind::{ObjectKind, owner};
+use super::options::SystemOptions;
+use super::page;
+use super::page::Page;
+use super::webhook_sender::{Action, Webhook};
+use crate::customer::model::source::Source;
+use crate::sources::extract::text_at;
 
-/// Where the API begins.
+/// The base path of the API.
 pub(super) const BASE: &str = "/api/v1";
 
-/// Where tokens are.
+/// The path of the token endpoint.
 pub(super) const TOKENS: &str = "/oauth/token";
 
-/// The connection of the recordings.
+/// The connection in the recordings.
 pub const CONNECTION: &str = "555";
 
-/// Answers a request that came with a token.
-pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
+/// Responds to an authorized request.
+pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
     let parts = asked.below(BASE).unwrap_or_default();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if asked.method != "GET" {
@@ -32,21 +33,23 @@ pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked) -> Answer {
     let Some((&CONNECTION, parts)) = parts.split_first() else { return Answer::not_found() };
     match parts {
         ["locations"] => Answer::ok(format!(r#"{{"data":{}}}"#, all(world).list())),
-        ["locations", location] => one(world, terms, Thing::Location, location),
-        ["locations", location, "resources"] => Answer::ok(format!(r#"{{"data":{}}}"#, page::list(&world.by_key(Thing::Resource, &owner(location))))),
-        ["locations", _, "resources", resource] => one(world, terms, Thing::Resource, resource),
-        ["locations", _, "resources", _, "bookings", booking] => one(world, terms, Thing::Booking, booking),
+        ["locations", location] => one(world, terms, ObjectKind::Location, location),
+        ["locations", location, "resources"] => {
+            Answer::ok(format!(r#"{{"data":{}}}"#, page::list(&world.by_key(ObjectKind::Resource, &owner(location)))))
+        }
+        ["locations", _, "resources", resource] => one(world, terms, ObjectKind::Resource, resource),
+        ["locations", _, "resources", _, "bookings", booking] => one(world, terms, ObjectKind::Booking, booking),
         _ => Answer::not_found(),
     }
 }
 
 fn all(world: &World) -> Page {
-    world.page(Thing::Location, 1, usize::MAX, None)
+    world.page(ObjectKind::Location, 1, usize::MAX, None)
 }
 
-fn one(world: &World, terms: &Terms, thing: Thing, id: &str) -> Answer {
+fn one(world: &World, terms: &SystemOptions, thing: ObjectKind, id: &str) -> Answer {
     let Some(object) = world.object(thing, id) else { return Answer::not_found() };
-    if terms.names_places || thing != Thing::Booking {
+    if terms.names_places || thing != ObjectKind::Booking {
         return Answer::ok(object.text.clone());
     }
     let mut shown = object.value.clone();
@@ -58,13 +61,15 @@ fn one(world: &World, terms: &Terms, thing: Thing, id: &str) -> Answer {
     Answer::ok(shown.to_string())
 }
 
-/// What is sent when something changed: where to ask, and nothing of what it is.
-pub(super) fn webhook(thing: Thing, action: Action, object: &Value, base_url: &str) -> Option<Webhook> {
+/// The webhook about a change. It contains the URL of the object, and not its data.
+pub(super) fn webhook(thing: ObjectKind, action: Action, object: &Value, base_url: &str) -> Option<Webhook> {
     let id = thing.id_of(object)?;
     let place = |name: &str| text_at(object, &format!("/{name}/id")).unwrap_or_default();
     let (attribute, resource_type, below) = match thing {
-        Thing::Location => ("locations", String::new(), format!("locations/{id}")),
-        Thing::Resource => ("resources", text_at(object, "/type").unwrap_or_default(), format!("locations/{}/resources/{id}", place("location"))),
+        ObjectKind::Location => ("locations", String::new(), format!("locations/{id}")),
+        ObjectKind::Resource => {
+            ("resources", text_at(object, "/type").unwrap_or_default(), format!("locations/{}/resources/{id}", place("location")))
+        }
         _ => (
             "bookings",
             text_at(object, "/resource/type").unwrap_or_default(),
@@ -78,7 +83,7 @@ pub(super) fn webhook(thing: Thing, action: Action, object: &Value, base_url: &s
         }
     });
     let said = match action {
-        Action::Created if thing != Thing::Booking => Some("new"),
+        Action::Created if thing != ObjectKind::Booking => Some("new"),
         Action::Deleted => Some("unmapped"),
         Action::Created | Action::Updated | Action::Merged => None,
     };
@@ -88,7 +93,7 @@ pub(super) fn webhook(thing: Thing, action: Action, object: &Value, base_url: &s
     Some(Webhook { source: Source::Syncaroo, headers: [("content-type".to_owned(), "application/json".to_owned())].into(), body })
 }
 
-/// A recorded webhook, with URLs that lead to where the API is now.
+/// A recorded webhook with its URLs changed to the current address of the API.
 #[must_use]
 pub fn led_to(base_url: &str, body: &Value) -> Value {
     let mut body = body.clone();
@@ -102,7 +107,7 @@ pub fn led_to(base_url: &str, body: &Value) -> Value {
     body
 }
 
-/// A point in time as this system writes it.
+/// A time in this system's format.
 pub(super) fn written(at: Timestamp) -> String {
     at.strftime("%FT%T.%3fZ").to_string()
 }

@@ -1,18 +1,18 @@
-//! The objects of one sort, in the order in which they were made, as lists of them show them.
+//! The objects of one kind, in the order of their creation, which is also the order of lists.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::thing::{PARTICIPANT, Thing};
+use super::object_kind::{ObjectKind, PARTICIPANT};
 
-/// An object, with what is made of it once and needed at every page.
+/// An object, with derived values that every page needs.
 pub(super) struct Object {
     pub(super) value: Value,
-    /// As the API writes it.
+    /// The object as JSON of the API.
     pub(super) text: String,
-    /// What `search` looks into.
+    /// The text that `search` matches.
     pub(super) words: String,
     id: String,
     keys: Vec<String>,
@@ -26,8 +26,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Puts an object there, in the place of the one with its id; whether there was one. One without an id is nowhere.
-    pub(super) fn put(&mut self, thing: Thing, value: Value) -> bool {
+    /// Adds or replaces an object. Returns whether it existed. An object without an id is ignored.
+    pub(super) fn put(&mut self, thing: ObjectKind, value: Value) -> bool {
         let Some(id) = thing.id_of(&value) else { return false };
         let (text, words, keys) = (public(&value), thing.text_of(&value), thing.keys_of(&value));
         let object = Arc::new(Object { value, text, words, id: id.clone(), keys });
@@ -82,13 +82,13 @@ impl Table {
         &self.rows
     }
 
-    /// What is found by a key, in the order in which it came to have it.
+    /// The objects with a key, in the order in which they got it.
     pub(super) fn by_key(&self, key: &str) -> Vec<Arc<Object>> {
         self.index.get(key).into_iter().flatten().filter_map(|id| self.get(id).cloned()).collect()
     }
 }
 
-/// As the API writes an object: without what only the system itself knows.
+/// The object as the API returns it, without internal fields.
 fn public(value: &Value) -> String {
     match value.as_object() {
         Some(object) if object.contains_key(PARTICIPANT) => {

@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::asked::Answer;
-use crate::sources::picker::text_at;
+use crate::sources::extract::text_at;
 
-/// The client whose secret the systems know.
+/// The client id that the systems accept.
 pub const CLIENT_ID: &str = "demo-client";
 
-/// The tokens that were given out, with the end of each.
+/// The issued tokens with their expiry times.
 #[derive(Default)]
 pub(super) struct Tokens(Mutex<BTreeMap<String, Timestamp>>);
 
 impl Tokens {
-    /// Answers who asks for a token. `audience` is whom it must be for, where the system wants to know that.
+    /// Responds to a token request. `audience` is the required audience, if the system checks it.
     pub(super) fn give(&self, form: &Value, secret: &str, audience: Option<&str>, now: Timestamp, seconds: u32) -> Answer {
         let said = |name: &str| text_at(form, &format!("/{name}")).unwrap_or_default();
         let error = |status, code: &str| Answer::new(status, json!({ "error": code }).to_string());
@@ -43,7 +43,7 @@ impl Tokens {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(token).is_some_and(|end| *end > now)
     }
 
-    /// Ends all of them before their time.
+    /// Invalidates all tokens.
     pub(super) fn end_all(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

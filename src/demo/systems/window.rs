@@ -1,23 +1,23 @@
-//! A limit of calls in a fixed window of time: what OmnioTap says it has.
+//! A rate limit with fixed windows, as OmnioTap documents it.
 
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-/// The window that is open, and how many came in it.
+/// The start of the current window, and its number of requests.
 #[derive(Default)]
 pub(super) struct Window(Mutex<(i64, u32)>);
 
-/// What became of a call.
+/// The result of counting a request.
 pub(super) struct Counted {
     pub(super) is_over: bool,
     pub(super) remaining: u32,
-    /// When the window ends, in epoch seconds.
+    /// End of the window, in epoch seconds.
     pub(super) reset: i64,
 }
 
 impl Window {
-    /// Counts a call. Windows begin at multiples of their length.
+    /// Counts a request. Windows begin at multiples of their length.
     pub(super) fn count(&self, now: Timestamp, limit: u32, seconds: u32) -> Counted {
         let length = i64::from(seconds.max(1));
         let start = now.as_second().div_euclid(length).saturating_mul(length);

@@ -1,35 +1,35 @@
 //! Omneo, a loyalty system: profiles, identities, transactions, rewards, interactions (docs: <https://docs.omneo.io>).
 
-mod account;
-mod answer;
-mod api;
-mod happening;
+mod events;
 mod profile;
-mod proof;
+mod requests;
+mod responses;
+mod settings;
 mod shape;
-mod wire;
+mod verification;
+mod webhooks;
 mod zone;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::OmneoApiSettings;
-pub use proof::OmneoWebhookSettings;
+pub use self::settings::OmneoApiSettings;
+pub use self::verification::OmneoWebhookSettings;
 
-/// How a brand's Omneo tenant is read.
+/// Settings of a brand's Omneo tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OmneoSettings {
-    /// Identity handles whose identifiers are ids of another system's records: `{ crm = "omniotap.contact" }`.
+    /// Identity handles whose identifiers are ids of records in another system: `{ crm = "omniotap.contact" }`.
     pub identity_kinds: BTreeMap<String, String>,
-    /// The time zone of its times, which are written without one: an IANA name.
+    /// The time zone of its times, which have no zone in the data: an IANA name.
     pub time_zone: String,
-    /// Template of the page that shows an event.
+    /// URL template of an event's page.
     pub event_url: String,
-    /// What proves that a webhook is its own.
+    /// Verification of its webhooks.
     pub webhook: OmneoWebhookSettings,
-    /// How its API is called.
+    /// The account of its API.
     pub api: OmneoApiSettings,
 }
 

@@ -1,13 +1,13 @@
-//! What a body is about, by its own keys. Omneo signs the body, but not the header that names its event: whoever recorded one webhook
-//! could send it again as another event. So a body is read only as what it looks like, and what removes something counts only where
-//! the body itself says that it is gone, or Omneo when it is asked.
+//! Detects the type of a body by its own keys. Omneo signs the body, but not the header with the event's name:
+//! somebody who recorded a webhook could send it again as another event. So a body is parsed only as the type
+//! that it looks like. A deletion counts only if the body itself reports it, or if Omneo confirms it.
 
 use serde_json::Value;
 
 use crate::sources::Unreadable;
-use crate::sources::picker::{text_at, truth_of};
+use crate::sources::extract::{text_at, truth_of};
 
-/// Sorts of bodies, and keys that only they have. A sort without any may be mistaken for another.
+/// Types of bodies, and keys that only they have. A type without such keys may be confused with another.
 const SORTS: [(&str, &[&str]); 11] = [
     ("profile", &["first_name", "last_name", "full_name", "email", "mobile_phone", "mobile_phone_e164", "tier_handle", "identities", "joined_at"]),
     ("part", &["reward_balance", "point_balance", "benefit_balance", "combined_balance_dollars", "spend_12m", "spend_all", "shop_count"]),
@@ -22,20 +22,20 @@ const SORTS: [(&str, &[&str]); 11] = [
     ("rating", &[]),
 ];
 
-/// A body may look like what its event is about, or like nothing that is known, but not like something else only.
+/// A body may look like the type of its event, or like no known type, but not only like another type.
 pub(super) fn must_be(sort: &str, body: &Value) -> Result<(), Unreadable> {
     let looks_like = |keys: &[&str]| keys.iter().any(|key| body.get(key).is_some());
     let is_own = SORTS.iter().any(|(own, keys)| *own == sort && looks_like(keys));
-    // A profile also has its balances and its tier.
+    // A profile also contains its balances and its tier.
     let may_hold = |other: &str| other == sort || (sort == "profile" && ["part", "tier"].contains(&other));
     let is_other = SORTS.iter().any(|(other, keys)| !may_hold(other) && looks_like(keys));
-    // Everything else is a profile's, and a profile is nobody's.
+    // All other types belong to a profile; a profile belongs to none.
     let is_owned = sort == "profile" && (body.get("profile_id").is_some() || body.get("profile").is_some_and(Value::is_object));
     if is_owned || (is_other && !is_own) { Err(Unreadable::Foreign("event")) } else { Ok(()) }
 }
 
-/// Whether a body itself says that what it is about is gone.
-pub(super) fn says_gone(body: &Value) -> bool {
+/// Whether the body itself reports its deletion.
+pub(super) fn reports_deletion(body: &Value) -> bool {
     let has = |key: &str| body.get(key).is_some_and(|value| !value.is_null() && value.as_str() != Some(""));
     let is_true = |key: &str| body.get(key).is_some_and(|value| truth_of(value).ok().flatten() == Some(true));
     let is_deleted = |pointer: &str| text_at(body, pointer).is_some_and(|kind| kind.eq_ignore_ascii_case("deleted"));
@@ -86,10 +86,10 @@ mod tests {
     #[test]
     fn only_a_body_that_says_so_is_about_something_that_is_gone() {
         for body in [json!({ "deleted_at": "2026-01-01 10:00:00" }), json!({ "profile_type": "Deleted" }), json!({ "is_deleted": true })] {
-            assert!(says_gone(&body), "{body}");
+            assert!(reports_deletion(&body), "{body}");
         }
         for body in [json!({}), json!({ "deleted_at": null }), json!({ "deleted_at": "" }), json!({ "profile_type": "member", "is_deleted": 0 })] {
-            assert!(!says_gone(&body), "{body}");
+            assert!(!reports_deletion(&body), "{body}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Times as Omneo writes them, without a zone. In which they are isn't published.
+//! Times in Omneo's data, which have no zone. Their zone is not documented.
 
 use jiff::Timestamp;
 use jiff::civil::Time;
@@ -9,17 +9,17 @@ use super::OmneoSettings;
 use crate::sources::time::civil;
 
 impl OmneoSettings {
-    /// The zone of the tenant's times; the settings have been checked.
+    /// The zone of the tenant's times. The settings have been validated.
     fn zone(&self) -> TimeZone {
         TimeZoneDatabase::bundled().get(&self.time_zone).unwrap_or(TimeZone::UTC)
     }
 
-    /// A time as Omneo writes it.
+    /// A time in Omneo's format.
     pub(super) fn written(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
-    /// A body with its times in UTC, as everything else reads them; `None` where they are already.
+    /// A body with its times in UTC, as the other parsers expect; `None` if they are in UTC already.
     pub(super) fn in_utc(&self, body: &Value) -> Option<Value> {
         let zone = Some(self.zone()).filter(|zone| *zone != TimeZone::UTC)?;
         let mut body = body.clone();
@@ -43,15 +43,15 @@ fn place(value: &mut Value, zone: &TimeZone) {
     }
 }
 
-/// `None` for what isn't a time without a zone; a day alone, also with the midnight that is written behind it, is the same
-/// everywhere.
+/// `None` unless the value is a time without a zone. A day alone, also with midnight as its time, is the same
+/// in every zone.
 fn instant(value: &Value, name: &str, zone: &TimeZone) -> Option<Timestamp> {
     let at = civil(value.as_str()?.trim())?;
     let is_day = at.time() == Time::midnight() && !STAMPS.contains(&name);
     if is_day { None } else { at.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp()) }
 }
 
-/// Times of the record itself, which are never days.
+/// Times of the record itself. They are never days.
 const STAMPS: [&str; 3] = ["created_at", "updated_at", "deleted_at"];
 
 #[cfg(test)]

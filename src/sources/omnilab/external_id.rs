@@ -1,21 +1,21 @@
-//! Of which records the external id of a participant is the id, where a brand gives OmniLab other systems' ids.
+//! The external id of a participant, if the brand uses ids of other systems in OmniLab.
 
 use std::slice;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::customer::kind::SourceKind;
-use crate::customer::record::field;
-use crate::sources::picker::Fields;
+use crate::customer::model::record::field;
+use crate::customer::model::source::SourceKind;
+use crate::sources::extract::Fields;
 
-/// The kinds of record whose ids are given to OmniLab, by their names: a text for one or none, a list for several.
+/// The kinds of record whose ids OmniLab has: a text for one or none, a list for several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a kind of record such as \"omneo.profile\", or a list of some")]
+#[serde(untagged, expecting = "expected a kind of record such as \"omneo.profile\", or a list of them")]
 pub enum ExternalIdKinds {
-    /// One, or none where it is empty.
+    /// One kind, or none if empty.
     One(String),
-    /// Some of them have one id, others another.
+    /// Several kinds: each participant has an id of one of them.
     Several(Vec<String>),
 }
 
@@ -34,12 +34,12 @@ impl ExternalIdKinds {
         }
     }
 
-    /// The kinds.
+    /// The kinds of record.
     pub(super) fn kinds(&self) -> impl Iterator<Item = SourceKind> {
         self.names().iter().filter_map(|name| name.parse().ok())
     }
 
-    /// Nobody can tell of an id which kind it is of, so it refers to a record of each.
+    /// The kind of an id is unknown, so it refers to a record of each kind.
     pub(super) fn references(&self, external_id: &str) -> Fields {
         self.names().iter().map(|name| (format!("{}{name}", field::REFERENCE), Some(Value::from(external_id)))).collect()
     }

@@ -1,34 +1,35 @@
-//! OmniLab, engagement and bookings: touchpoints, rewards, bookings (docs: <https://www.21factory.com/docs/developers>).
+//! OmniLab, engagement and bookings: touchpoints, rewards, bookings
+//! (docs: <https://www.21factory.com/docs/developers>).
 
-mod account;
-mod answer;
-mod api;
 mod external_id;
-mod proof;
-mod wire;
+mod requests;
+mod responses;
+mod settings;
+mod verification;
+mod webhooks;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::OmniLabApiSettings;
-pub use api::{bookings_of, cancelling, is_cancelled};
-pub use external_id::ExternalIdKinds;
-pub use proof::OmniLabWebhookSettings;
+pub use self::external_id::ExternalIdKinds;
+pub use self::requests::{bookings_of, cancelling, is_cancelled};
+pub use self::settings::OmniLabApiSettings;
+pub use self::verification::OmniLabWebhookSettings;
 
-/// How a brand's OmniLab tenant is read.
+/// Settings of a brand's OmniLab tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OmniLabSettings {
-    /// The kinds of record whose ids external ids are, where the brand passes those on: `omneo.profile`. Empty for none.
+    /// The kinds of record whose ids the brand uses as external ids: `omneo.profile`. Empty for none.
     pub external_id_kind: ExternalIdKinds,
-    /// Template of the page that shows an event.
+    /// URL template of an event's page.
     pub event_url: String,
-    /// What proves that a webhook is its own.
+    /// Verification of its webhooks.
     pub webhook: OmniLabWebhookSettings,
-    /// How its API is called.
+    /// The account of its API.
     pub api: OmniLabApiSettings,
-    /// Where the values are in an event, whose body isn't published.
+    /// Where an event has its values. The body is not documented.
     pub pointers: OmniLabPointers,
-    /// Where the values are in a booking as the API gives it.
+    /// Where a booking in the API has its values.
     pub booking_pointers: OmniLabBookingPointers,
 }
 
@@ -87,7 +88,7 @@ impl Default for OmniLabPointers {
     }
 }
 
-/// JSON pointers (RFC 6901) into a booking of the API's list; empty for "not sent".
+/// JSON pointers (RFC 6901) into a booking of the API; empty for "not sent".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "each is named like the value it points to")]

@@ -1,18 +1,19 @@
-//! What the CRM has, as it stands in a webhook's `data` and in the lists of the API alike.
+//! Objects of the CRM, in the same form in webhooks and in the lists of the API.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::customer::event::{self, EventKey};
-use crate::customer::kind::{Source, SourceKind};
-use crate::customer::record::{Change, RecordKey, field};
-use crate::customer::versions::{Scope, Update};
+use crate::customer::model::event;
+use crate::customer::model::event::EventKey;
+use crate::customer::model::field_versions::{Scope, Update};
+use crate::customer::model::record::{Change, RecordKey, field};
+use crate::customer::model::source::{Source, SourceKind};
 use crate::sources::Unreadable;
-use crate::sources::picker::{Fields, Picker, id_at};
+use crate::sources::extract::{FieldExtractor, Fields, id_at};
 use crate::sources::said_at::undated;
 use crate::sources::time::Moment;
 
-/// Something that the CRM has.
+/// A type of object in the CRM.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Entity {
     Contact,
@@ -22,7 +23,7 @@ pub(super) enum Entity {
     Ticket,
 }
 
-/// When something is said, and what of that could not be read.
+/// The time of a change, and the fields that could not be parsed.
 pub(super) struct Stamp {
     pub(super) at: Timestamp,
     pub(super) received_at: Timestamp,
@@ -32,7 +33,7 @@ pub(super) struct Stamp {
 impl Entity {
     pub(super) const ALL: [Self; 5] = [Self::Contact, Self::Customer, Self::Lead, Self::Opportunity, Self::Ticket];
 
-    /// As webhooks call it.
+    /// Its name in webhooks.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Contact => "contact",
@@ -43,7 +44,7 @@ impl Entity {
         }
     }
 
-    /// As the API calls the list of all.
+    /// The name of its list in the API.
     pub(super) const fn list(self) -> &'static str {
         match self {
             Self::Contact => "contacts",
@@ -54,12 +55,12 @@ impl Entity {
         }
     }
 
-    /// What is said of one at a time. It happened at `occurred_at`, where that is known.
+    /// The change of an object, and the time of its event, if known.
     pub(super) fn change(self, data: &Value, stamp: Stamp, occurred_at: Option<Moment>, scope: Scope) -> Result<Change, Unreadable> {
         let id = id_at(data, "/id").ok_or(Unreadable::Missing("usable id"))?;
         let Stamp { at, received_at, unread } = stamp;
         let update = |mut fields: Fields| {
-            // Of what is gone nothing counts but what could not be read of that.
+            // For a deletion, only the unparsable fields of the deletion count.
             let said = if scope == Scope::Deletion { Fields::new() } else { std::mem::take(&mut fields) };
             Update { at, received_at, scope, fields: said.into_iter().chain(unread.clone()).collect() }
         };
@@ -86,24 +87,24 @@ const LEAD: [(&str, &str); 4] =
 const OPPORTUNITY: [(&str, &str); 3] = [("/title", "data.title"), ("/stage", "data.stage"), ("/status", "data.status")];
 const TICKET: [(&str, &str); 3] = [("/subject", "data.subject"), ("/status", "data.status"), ("/priority", "data.priority")];
 
-fn person(data: &Value) -> Picker<'_> {
-    Picker::new(data)
+fn person(data: &Value) -> FieldExtractor<'_> {
+    FieldExtractor::new(data)
         .pick_name(&[("/firstName", field::FIRST_NAME), ("/lastName", field::LAST_NAME)])
         .pick_address(&[("/email", "email.main"), ("/phone", "phone.main")])
         .pick_time(&[("/createdAt", field::CREATED_AT)])
         .pick(&[("/status", "attribute.status"), ("/company", "attribute.company"), ("/jobTitle", "attribute.job_title")])
 }
 
-fn customer(data: &Value) -> Picker<'_> {
+fn customer(data: &Value) -> FieldExtractor<'_> {
     person(data)
         .pick_id(&[("/contactId", "reference.omniotap.contact"), ("/customerNumber", "reference.omniotap.customer_number")])
         .pick(&[("/segment", "attribute.segment"), ("/customerNumber", "attribute.customer_number")])
         .pick_time(&[("/customerSince", "attribute.customer_since")])
 }
 
-/// The person is the customer where one is named, else the contact.
+/// The person is the customer if one is named, else the contact.
 fn happening(data: &Value, places: &[(&str, &str)], occurred_at: Option<Moment>, unread: &Fields) -> Fields {
-    Picker::new(data)
+    FieldExtractor::new(data)
         .pick(places)
         .pick_number(&[("/amount", "data.amount")])
         .pick_currency(&[("/currency", "data.currency")])

@@ -1,26 +1,26 @@
 //! OmnioTap, a CRM: contacts, customers, leads, opportunities, tickets (docs: <https://www.omniotap.com/docs>).
 
-mod account;
-mod api;
 mod entity;
-mod proof;
-mod wire;
+mod requests;
+mod settings;
+mod verification;
+mod webhooks;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::OmnioTapApiSettings;
-pub use proof::OmnioTapWebhookSettings;
+pub use self::settings::OmnioTapApiSettings;
+pub use self::verification::OmnioTapWebhookSettings;
 
-/// How a brand's OmnioTap tenant is read.
+/// Settings of a brand's OmnioTap tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OmnioTapSettings {
-    /// Deliveries of another tenant are refused; empty accepts any.
+    /// Webhooks of another tenant are refused; empty accepts any.
     pub tenant_id: String,
-    /// Template of the page that shows an event.
+    /// URL template of an event's page.
     pub event_url: String,
-    /// What proves that a webhook is its own.
+    /// Verification of its webhooks.
     pub webhook: OmnioTapWebhookSettings,
-    /// How its API is called.
+    /// The account of its API.
     pub api: OmnioTapApiSettings,
 }

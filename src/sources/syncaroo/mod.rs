@@ -1,39 +1,39 @@
 //! Syncaroo, workspace bookings: rooms and desks (docs: <https://syncaroo.com/docs/>).
 
-mod account;
-mod action;
-mod answer;
-mod api;
 mod object;
 mod place;
-mod proof;
-mod wire;
+mod priorities;
+mod requests;
+mod responses;
+mod settings;
+mod verification;
+mod webhooks;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::SyncarooApiSettings;
-pub use action::{SyncarooAction, SyncarooActions};
-pub use proof::SyncarooWebhookSettings;
+pub use self::priorities::{SyncarooPriorities, SyncarooPriority};
+pub use self::settings::SyncarooApiSettings;
+pub use self::verification::SyncarooWebhookSettings;
 
-/// How a brand's Syncaroo connection is read.
+/// Settings of a brand's Syncaroo connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SyncarooSettings {
-    /// Deliveries of another connection are refused; 0 accepts any.
+    /// Webhooks of another connection are refused; 0 accepts any.
     pub connection_id: u64,
-    /// Template of the page that shows an event.
+    /// URL template of an event's page.
     pub event_url: String,
-    /// What proves that a webhook is its own.
+    /// Verification of its webhooks.
     pub webhook: SyncarooWebhookSettings,
-    /// How its API is called.
+    /// The account of its API.
     pub api: SyncarooApiSettings,
-    /// What is processed first, and what is not needed.
-    pub actions: SyncarooActions,
-    /// Where the values are in an answer about a booking or a place, whose shape isn't published.
+    /// Which webhooks are processed first, and which are dropped.
+    pub webhook_priorities: SyncarooPriorities,
+    /// Where replies about bookings and places have their values. Their format is not documented.
     pub pointers: SyncarooPointers,
 }
 
-/// JSON pointers (RFC 6901) into an answer about a booking or a place; empty for "not sent".
+/// JSON pointers (RFC 6901) into a reply about a booking or a place; empty for "not sent".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "each is named like the value it points to")]

@@ -1,5 +1,6 @@
-//! The text that Syncaroo's `hash` is made of. How it is written isn't published, so each common way can be chosen. Keys stay in
-//! the order and numbers in the spelling of the body: no other writer would have them the same.
+//! The text from which Syncaroo's `hash` is computed. Its serialization is not documented, so each common one
+//! can be set. Keys keep the order and numbers keep the spelling of the body, because a new serialization could
+//! differ.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,22 +10,22 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::sources::json::{bare_words, with_large_numbers};
 
-/// How the object was written before it was hashed.
+/// The serialization of the object before it was hashed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Serialization {
     /// Without blanks, like JavaScript's `JSON.stringify`.
     #[default]
     Compact,
-    /// Like PHP's `json_encode`: `\/`, and `\u00e9` for what isn't ASCII.
+    /// Like PHP's `json_encode`: `\/`, and `\u00e9` for non-ASCII characters.
     Php,
-    /// Like Python's `json.dumps`: a blank after `,` and `:`, and `\u00e9` for what isn't ASCII.
+    /// Like Python's `json.dumps`: a blank after `,` and `:`, and `\u00e9` for non-ASCII characters.
     Python,
     /// Compact, with the keys of every object sorted by code point.
     Sorted,
 }
 
-/// A JSON value as it was written, but for its blanks and the spelling of its texts.
+/// A JSON value as it was written, without its blanks and the spelling of its texts.
 enum Node<'a> {
     /// A number, `true`, `false` or `null`.
     Word(&'a str),
@@ -33,12 +34,12 @@ enum Node<'a> {
     Object(Vec<(String, Self)>),
 }
 
-/// Takes the member `hash` out of an object: its text, and the object without it. `None` for what isn't an object with unique
-/// keys, or is nested too deeply.
+/// Separates the member `hash` of an object: its text, and the object without it. `None` unless the body is an
+/// object with unique keys and a limited depth.
 pub(super) fn split(body: &[u8]) -> Option<(Option<String>, Object<'_>)> {
     let text = std::str::from_utf8(body).ok()?;
     let words: Vec<&str> = bare_words(body).filter_map(|(at, word)| text.get(at..at.saturating_add(word.len()))).collect();
-    // Numbers are taken from there, also those that the parser would refuse as too large.
+    // Numbers are taken from the original text, also those that are too large for the parser.
     let plain = with_large_numbers(body, |_| b"0".to_vec());
     let mut deserializer = serde_json::Deserializer::from_slice(plain.as_deref().unwrap_or(body));
     let node = Reading(&mut words.into_iter()).deserialize(&mut deserializer).ok()?;
@@ -85,7 +86,7 @@ fn separate(n: usize, style: Serialization, out: &mut String) {
 }
 
 impl Node<'_> {
-    /// As deep as the reader let it be.
+    /// The recursion is limited by the depth that the parser allows.
     fn write(&self, style: Serialization, out: &mut String) {
         match self {
             Self::Word(word) => out.push_str(word),
@@ -103,7 +104,8 @@ impl Node<'_> {
     }
 }
 
-/// All write control characters, quotes and backslashes alike; only the others differ.
+/// All serializations write control characters, quotes and backslashes in the same way; only other characters
+/// differ.
 fn write_text(text: &str, style: Serialization, out: &mut String) {
     let written = serde_json::Value::from(text).to_string();
     for c in written.chars() {
@@ -119,7 +121,7 @@ fn write_text(text: &str, style: Serialization, out: &mut String) {
     }
 }
 
-/// Reads a value, and takes the spelling of its words from the list: they are met in the order in which they are written.
+/// Parses a value, and takes the spelling of its words from the list, which has them in the same order.
 struct Reading<'w, 'a>(&'w mut std::vec::IntoIter<&'a str>);
 
 impl<'a> Reading<'_, 'a> {
@@ -175,7 +177,7 @@ impl<'de, 'a> Visitor<'de> for Reading<'_, 'a> {
         Ok(Node::List(items))
     }
 
-    /// With a key that is there twice, two readers could see two objects.
+    /// A repeated key is an error, because two parsers could see two different objects.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'a>, A::Error> {
         let (mut members, mut keys) = (Vec::new(), BTreeSet::new());
         while let Some(key) = map.next_key::<String>()? {

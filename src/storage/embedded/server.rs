@@ -1,4 +1,4 @@
-//! The server's process: made, started, watched, stopped.
+//! The server's process: creates the cluster, starts, watches and stops the server.
 
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -15,7 +15,7 @@ use super::socket::{PORT, SocketDir};
 use super::{EmbeddedError, Layout, at};
 
 const USER: &str = "hookpoint";
-/// Starting takes well under a second; recovery after a crash may take longer.
+/// A start takes well under a second. Recovery after a crash may take longer.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -50,10 +50,14 @@ impl Server {
         command.stdout(Stdio::null()).stderr(log_file);
         let (orders, orders_taken) = mpsc::channel();
         let (started, start) = mpsc::channel();
-        // The kernel's death signal hangs on the thread that starts the child: this one lives as long as the server.
+        // The kernel's death signal depends on the thread that starts the child, so this thread lives as long
+        // as the server.
         let thread = std::thread::Builder::new().name("postgres".to_owned()).spawn(move || own(&mut command, &started, &orders_taken));
         let thread = thread.map_err(at(&cluster))?;
-        let pid = start.recv().map_err(|_| EmbeddedError::NotStarted("its thread ended".to_owned()))?.map_err(at(&binaries.dir))?;
+        let pid = start
+            .recv()
+            .map_err(|_| EmbeddedError::NotStarted("internal error: the thread that starts it ended; please report it".to_owned()))?
+            .map_err(at(&binaries.dir))?;
         let mut server = Self { socket_dir, orders, thread: Some(thread) };
         if let Err(error) = server.wait_until_ready(&cluster, pid, &log) {
             server.stop();
@@ -62,7 +66,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Ready means that the status in `postmaster.pid` says so, and that the file is this child's.
+    /// The server is ready when `postmaster.pid` says so, and the file is this child's.
     fn wait_until_ready(&self, cluster: &Path, pid: u32, log: &Path) -> Result<(), EmbeddedError> {
         let deadline = Instant::now() + START_DEADLINE;
         loop {
@@ -72,7 +76,7 @@ impl Server {
             if !process_exists(pid) || Instant::now() > deadline {
                 let text = std::fs::read_to_string(log).unwrap_or_default();
                 let last = text.lines().rev().find(|line| line.contains("FATAL") || line.contains("ERROR")).or_else(|| text.lines().last());
-                return Err(EmbeddedError::NotStarted(last.unwrap_or("it gave no reason").to_owned()));
+                return Err(EmbeddedError::NotStarted(last.unwrap_or("it logged no reason").to_owned()));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -96,7 +100,8 @@ impl Drop for Server {
     }
 }
 
-/// The server of a service that was killed ends by itself, but not at once. The directory is ours alone, so no other runs in it.
+/// The server of a killed service ends by itself, but not at once. Only this service uses the directory, so no
+/// other server runs in it.
 fn wait_for_the_one_before(cluster: &Path) {
     let deadline = Instant::now() + LONGEST_PAUSE;
     while Postmaster::read(cluster).is_some_and(|postmaster| process_exists(postmaster.pid)) && Instant::now() < deadline {
@@ -104,8 +109,8 @@ fn wait_for_the_one_before(cluster: &Path) {
     }
 }
 
-/// Starts the child, and stays until it is told to stop it. A child that ends by itself is started again: Postgres
-/// recovers what was committed, and the pool makes new connections.
+/// Starts the child and stays until the server must stop. A child that ends by itself is restarted: Postgres
+/// recovers what was committed, and the pool opens new connections.
 fn own(command: &mut Command, started: &mpsc::Sender<std::io::Result<u32>>, orders: &mpsc::Receiver<()>) {
     let mut child = match command.spawn() {
         Ok(child) => child,
@@ -119,24 +124,25 @@ fn own(command: &mut Command, started: &mpsc::Sender<std::io::Result<u32>>, orde
     loop {
         let since = Instant::now();
         let Some(status) = watch(&mut child, orders) else { return end(&mut child) };
-        tracing::error!(%status, "the embedded Postgres ended by itself and is started again");
+        tracing::error!(%status, "embedded Postgres ended unexpectedly; restarting it");
         pause = if since.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
-        // The old server's own children may still be ending; a start that comes too early fails and is tried again.
+        // Child processes of the old server may still be running. If the restart fails for that reason, it is
+        // repeated.
         if !matches!(orders.recv_timeout(pause), Err(mpsc::RecvTimeoutError::Timeout)) {
             return;
         }
         match command.spawn() {
             Ok(again) => child = again,
-            Err(error) => tracing::error!(kind = %error.kind(), "the embedded Postgres does not start again"),
+            Err(error) => tracing::error!(kind = %error.kind(), "embedded Postgres could not be restarted"),
         }
     }
 }
 
-/// How long to wait before a server that ended is started again: the more often it ended, the longer.
+/// How long to wait before a restart: the more often the server ended, the longer.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Waits until the child ended by itself (then how), or should be stopped.
+/// Waits until the child ended by itself (then returns its status), or until the server must stop.
 fn watch(child: &mut Child, orders: &mpsc::Receiver<()>) -> Option<std::process::ExitStatus> {
     loop {
         match orders.recv_timeout(Duration::from_millis(100)) {
@@ -150,11 +156,11 @@ fn watch(child: &mut Child, orders: &mpsc::Receiver<()>) -> Option<std::process:
     }
 }
 
-/// Fast shutdown, then, if that takes too long, immediate shutdown: the next start recovers.
+/// Fast shutdown first. If that takes too long, immediate shutdown; the next start then recovers.
 fn end(child: &mut Child) {
-    for (signal, patience) in [(libc::SIGINT, STOP_DEADLINE), (libc::SIGQUIT, Duration::from_secs(5))] {
+    for (signal, timeout) in [(libc::SIGINT, STOP_DEADLINE), (libc::SIGQUIT, Duration::from_secs(5))] {
         signal_process(child.id(), signal);
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         while Instant::now() < deadline {
             if !matches!(child.try_wait(), Ok(None)) {
                 return;
@@ -169,7 +175,7 @@ fn end(child: &mut Child) {
 #[expect(unsafe_code, reason = "std can only kill")]
 fn signal_process(pid: u32, signal: i32) {
     if let Ok(pid) = i32::try_from(pid) {
-        // SAFETY: kill(2) takes no pointers; the child hasn't been waited for, so the pid is still its own.
+        // SAFETY: kill(2) takes no pointers; nobody has waited for the child yet, so the pid is still its own.
         let _ = unsafe { libc::kill(pid, signal) };
     }
 }
@@ -184,12 +190,13 @@ fn postgres(binaries: &Binaries, cluster: &Path, socket_dir: &Path, layout: &Lay
         ("max_connections", "100"),
         ("jit", "off"),
         ("log_min_messages", "warning"),
-        // Statements and error details can hold what customers are known by.
+        // Statements and error details can contain personal data.
         ("log_min_error_statement", "panic"),
         ("log_error_verbosity", "terse"),
         ("log_parameter_max_length", "0"),
         ("log_parameter_max_length_on_error", "0"),
-        // Plans hold the values of a statement, and what a collector writes as CSV or JSON the details of errors, terse or not.
+        // Plans contain the values of a statement. A log collector that writes CSV or JSON adds error details,
+        // even with the terse setting.
         ("auto_explain.log_min_duration", "-1"),
         ("logging_collector", "off"),
     ];
@@ -199,18 +206,19 @@ fn postgres(binaries: &Binaries, cluster: &Path, socket_dir: &Path, layout: &Lay
     for (name, value) in settings {
         command.arg("-c").arg(format!("{name}={value}"));
     }
-    // Ctrl-C in a terminal reaches the whole group: the service must drain first.
+    // Ctrl-C in a terminal reaches the whole process group, but the service must drain first.
     command.process_group(0);
     die_with_parent(&mut command);
     command
 }
 
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "the death signal must be asked for between fork and exec")]
+#[expect(unsafe_code, reason = "the death signal must be requested between fork and exec")]
 fn die_with_parent(command: &mut Command) {
     let parent = std::process::id();
     let ask = move || {
-        // A shell may have started us with SIGINT ignored, and the child would inherit that until it has its own handler.
+        // A shell may have started this process with SIGINT ignored, and the child would inherit that until it
+        // sets its own handler.
         // SAFETY: signal, prctl and getppid are async-signal-safe and touch no memory of ours.
         let (asked, now) = unsafe {
             libc::signal(libc::SIGINT, libc::SIG_DFL);
@@ -219,10 +227,10 @@ fn die_with_parent(command: &mut Command) {
         if asked == -1 {
             return Err(std::io::Error::last_os_error());
         }
-        // The parent may have died before the signal was asked for.
+        // The parent may have ended before the signal was requested.
         if u32::try_from(now) == Ok(parent) { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
     };
-    // SAFETY: the closure allocates nothing and calls only what may be called between fork and exec.
+    // SAFETY: the closure allocates nothing and calls only functions that are allowed between fork and exec.
     unsafe { command.pre_exec(ask) };
 }
 
@@ -246,12 +254,12 @@ fn tool(binaries: &Binaries, name: &str, run_as: Option<RunAs>) -> Command {
 
 fn prepare(layout: &Layout, socket_dir: &Path, run_as: Option<RunAs>) -> Result<(), EmbeddedError> {
     let cluster = layout.data_dir.join("cluster");
-    // Others may pass through, to what is theirs, but not look around.
+    // Other users may pass through this directory to their own subdirectories, but not list it.
     std::fs::set_permissions(&layout.data_dir, std::fs::Permissions::from_mode(0o711)).map_err(at(&layout.data_dir))?;
     for dir in [&cluster, socket_dir] {
-        // The directory may be another user's by now: what is a link there leads to somebody else's.
+        // The directory may belong to another user by now, so a link there must not be followed.
         if std::fs::symlink_metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
-            return Err(at(dir)(std::io::Error::new(std::io::ErrorKind::NotADirectory, "it is a link, or no directory")));
+            return Err(at(dir)(std::io::Error::new(std::io::ErrorKind::NotADirectory, "this is a link or not a directory")));
         }
         make_private(dir)?;
     }
@@ -259,7 +267,7 @@ fn prepare(layout: &Layout, socket_dir: &Path, run_as: Option<RunAs>) -> Result<
         if !is_reachable(&cluster) {
             let source = std::io::Error::new(
                 std::io::ErrorKind::PermissionDenied,
-                "Postgres doesn't run as root, and another user can't reach this directory",
+                "Postgres refuses to run as root, and its own user cannot reach this directory: choose another `database.data_dir`",
             );
             return Err(EmbeddedError::File { path: layout.data_dir.clone(), source });
         }
@@ -274,7 +282,8 @@ fn make_private(dir: &Path) -> Result<(), EmbeddedError> {
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).map_err(at(dir))
 }
 
-/// Makes a cluster: beside its place, so that one that was killed halfway is not taken for whole.
+/// Creates a cluster in a temporary directory and renames it at the end, so that an interrupted one is never
+/// used.
 fn make_cluster(binaries: &Binaries, cluster: &Path, layout: &Layout, run_as: Option<RunAs>) -> Result<(), EmbeddedError> {
     const BEGUN: &str = "cluster-begun-";
     for entry in std::fs::read_dir(&layout.data_dir).map_err(at(&layout.data_dir))?.flatten() {
@@ -320,8 +329,8 @@ pub(super) fn running(data_dir: &Path) -> Option<PgConnectOptions> {
     (postmaster.ready && process_exists(postmaster.pid)).then(|| options(&postmaster.socket_dir))
 }
 
-/// What a running server says of itself in `postmaster.pid`: pid, directory, start, port, socket directory, address,
-/// shared memory, status, a line each.
+/// The content of `postmaster.pid` of a running server, one item a line: pid, directory, start, port, socket
+/// directory, address, shared memory, status.
 struct Postmaster {
     pid: u32,
     socket_dir: PathBuf,

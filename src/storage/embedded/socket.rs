@@ -1,4 +1,4 @@
-//! Where the server's socket is: in a directory that only the service's user and the server's can enter.
+//! The directory of the server's socket. Only the users of the service and of the server can enter it.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use super::temporary::make_directory;
 use super::{EmbeddedError, at};
 
-/// A part of the socket's name: Postgres listens on no network.
+/// A part of the socket's name. Postgres does not listen on a network.
 pub(super) const PORT: u16 = 5432;
 
-/// How a socket's directory is called that is not beside the data.
+/// Prefix of a socket directory outside the data directory.
 const ELSEWHERE: &str = "hookpoint-";
 
-/// Where the socket is.
+/// The directory of the socket.
 #[derive(Debug)]
 pub(super) struct SocketDir {
     pub(super) path: PathBuf,
@@ -21,9 +21,9 @@ pub(super) struct SocketDir {
 }
 
 impl SocketDir {
-    /// Beside the data; but a socket's path is short, so a deep data directory gets its socket in the temporary directory, or, if that
-    /// is deep too, in the system's. Whoever looks for it is told where by the server's own `postmaster.pid`. The one of a service that
-    /// was killed goes with the next start.
+    /// Chooses the directory: beside the data or, because the path of a socket must be short, in the temporary
+    /// directory, or in `/tmp`. Clients find it through the server's `postmaster.pid`. The directory of a
+    /// killed service is deleted at the next start.
     pub(super) fn choose(data_dir: &Path) -> Result<Self, EmbeddedError> {
         let note = data_dir.join("socket_directory");
         let parents = [std::env::temp_dir(), PathBuf::from("/tmp")];
@@ -41,7 +41,7 @@ impl SocketDir {
         let usual_fits = holds_a_socket(&usual.join(format!("{ELSEWHERE}{:032}", 0)));
         let parent = if usual_fits { usual } else { systems };
         let path = make_directory(&parent, ELSEWHERE).map_err(at(&parent))?;
-        // A file of ours, and new: the directory may be another user's, who may have left a link there.
+        // A new file: the directory may belong to another user, who may have put a link there.
         let _ = std::fs::remove_file(&note);
         let written = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&note);
         written.and_then(|mut file| file.write_all(path.as_os_str().as_encoded_bytes())).map_err(at(&note))?;
@@ -49,7 +49,7 @@ impl SocketDir {
     }
 }
 
-/// The directory that a file of ours names: what somebody else wrote there names what isn't ours.
+/// The directory named in a file that this user owns. A file of another user is ignored.
 fn noted(note: &Path) -> Option<PathBuf> {
     let mut file = std::fs::File::options().read(true).custom_flags(libc::O_NOFOLLOW).open(note).ok()?;
     let ours = rustix::process::geteuid().as_raw();
@@ -57,7 +57,7 @@ fn noted(note: &Path) -> Option<PathBuf> {
     (file.metadata().ok()?.uid() == ours && file.read_to_string(&mut text).is_ok()).then(|| text.into())
 }
 
-/// Whether the path of a socket in a directory is short enough: Linux takes 107 bytes, others 103.
+/// Whether a socket's path in a directory is short enough: Linux allows 107 bytes, others 103.
 fn holds_a_socket(dir: &Path) -> bool {
     dir.join(format!(".s.PGSQL.{PORT}")).as_os_str().len() <= 103
 }

@@ -1,5 +1,5 @@
-//! Directories below a shared temporary directory: made by us, under a name that nobody can guess, and for our eyes only. What is
-//! there already may be somebody else's, with links to what is ours, and is never used.
+//! Private directories in a shared temporary directory, with random names. An existing directory is never used:
+//! it may belong to another user, with links to files of this service.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-/// Makes a directory whose name begins so.
+/// Creates a directory whose name has this prefix.
 ///
 /// # Errors
-/// When it can't be made.
+/// When it cannot be created.
 pub fn make_directory(parent: &Path, prefix: &str) -> io::Result<PathBuf> {
     let path = parent.join(format!("{prefix}{}", Uuid::new_v4().simple()));
-    // Fails for what is there, a link too.
+    // Fails if the path exists, also as a link.
     DirBuilder::new().mode(0o700).create(&path)?;
     Ok(path)
 }

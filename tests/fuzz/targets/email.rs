@@ -1,6 +1,6 @@
 //! E-mail addresses.
 
-use hookpoint::customer::email::Email;
+use hookpoint::customer::model::email::Email;
 use unicode_normalization::UnicodeNormalization;
 
 pub fn check(data: &[u8]) {
@@ -19,7 +19,7 @@ pub fn check(data: &[u8]) {
         Err(error) => assert_eq!(error.to_string(), "not an e-mail address"),
     }
     for (other, what) in [(raw.to_ascii_uppercase(), "upper case"), (raw.nfc().collect(), "composing"), (raw.nfd().collect(), "decomposing")] {
-        // A spelling that gets longer may get too long to be looked at.
+        // A spelling that gets longer may exceed the limit.
         if other.len() <= 1_000 && raw.len() <= 1_000 {
             assert!(Email::parse(&other).ok() == found.clone().ok(), "{what} makes another address of it");
         }

@@ -1,5 +1,5 @@
-//! What is fuzzed, as plain functions: each takes any bytes and panics when a promise is broken. `tests/fuzz.rs` runs them over
-//! the committed corpus, `driver.rs` lets libFuzzer look for more.
+//! The fuzz targets as plain functions: each takes any bytes and panics if a promise is broken. `tests/fuzz.rs` runs
+//! them over the committed corpus, `driver.rs` runs them in libFuzzer.
 
 mod email;
 mod forwarded;
@@ -10,15 +10,15 @@ mod sources;
 
 use std::path::PathBuf;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 
 /// One target.
 pub struct Target {
-    /// Its name, which is that of its corpus in `fixtures/fuzz`.
+    /// The target's name, and the name of its corpus in `fixtures/fuzz`.
     pub name: &'static str,
-    /// What must hold for any bytes.
+    /// Checks the promises for any bytes.
     pub check: fn(&[u8]),
-    /// What the fuzzer starts with besides the corpus: other fixtures, in the form that the target reads.
+    /// Further inputs to start with: other fixtures, in the format of the target.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
@@ -34,7 +34,7 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "proof", check: proof::check, seeds: proof::seeds },
 ];
 
-/// The repository's `fixtures`: the tests and the driver are packages of different directories.
+/// The repository's `fixtures`: the tests and the driver are packages in different directories.
 pub fn fixtures() -> PathBuf {
     let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let found = package.ancestors().map(|directory| directory.join("fixtures")).find(|directory| directory.is_dir());

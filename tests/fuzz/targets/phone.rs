@@ -1,8 +1,10 @@
-//! Phone numbers in any spelling: a region (or anything else for none), a tab, the spelling. Lines of `fixtures/phone` are so.
+//! Phone numbers in any spelling: a region (or other text for none), a tab, the spelling. Lines of `fixtures/phone`
+//! have this format.
 
-use hookpoint::customer::phone::{Phone, Region};
+use hookpoint::customer::model::phone::{Phone, Region};
 
-const TEXTS: [&str; 3] = ["not in E.164 form", "not a possible number of a known country code", "the spelling leaves a doubt which number is meant"];
+const TEXTS: [&str; 3] =
+    ["not in E.164 form", "not a possible number of a known country code", "ambiguous: several phone numbers are possible, or none"];
 
 pub fn check(data: &[u8]) {
     let Ok(line) = std::str::from_utf8(data) else { return };
@@ -27,7 +29,7 @@ pub fn check(data: &[u8]) {
         Err(error) => assert!(TEXTS.contains(&error.to_string().as_str())),
     }
     if strict.is_ok() {
-        assert!(found == strict, "E.164 is read otherwise by the tolerant parser");
+        assert!(found == strict, "the tolerant parser returns another number for E.164");
     }
     if spelling.trim_start().starts_with('+') {
         assert!(Phone::normalise(spelling, None).ok() == found.clone().ok(), "a region matters although there is a country code");
@@ -48,14 +50,14 @@ fn is_canonical(phone: &Phone) {
     assert_eq!(format!("{phone:?}"), "Phone([redacted])");
 }
 
-/// But for a country code in front, a number has only digits that were there, up to the last one.
+/// Except for an added country code, the digits of a number are those of the text, up to the last one.
 fn digits_stay(spelling: &str, phone: &Phone) {
     use unicode_normalization::UnicodeNormalization;
     let there: String = spelling.nfkc().filter(char::is_ascii_digit).collect();
-    assert!((2..=4).any(|code| there.ends_with(&phone.as_str()[code..])), "digits that were not there");
+    assert!((2..=4).any(|code| there.ends_with(&phone.as_str()[code..])), "digits that the text does not have");
 }
 
-/// One spelling in so many of the corpus: its own test reads them all.
+/// The share of the corpus that is used as seeds. The corpus's own test reads all of it.
 const ONE_IN: usize = 40;
 
 pub fn seeds() -> Vec<Vec<u8>> {

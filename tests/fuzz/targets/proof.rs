@@ -1,28 +1,28 @@
-//! What proves that a webhook is its source's own. The input is like a request: lines of headers, an empty line, the body. A
-//! header `secret` is what stands in the URL.
+//! The verification of webhooks. The input is like a request: header lines, an empty line, the body. A header `secret`
+//! has the secret from the URL.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::sources::SourceSettings;
-use hookpoint::sources::secret::Keyring;
-use hookpoint::sources::webhook::{Incoming, Proof};
+use hookpoint::sources::secret::SecretLoader;
+use hookpoint::sources::webhook::{UnverifiedWebhook, Verification};
 use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// A secret that no input holds: the fuzzer would have to break a hash.
+/// A secret that no input contains: the fuzzer would have to break a hash.
 const SECRET: &[u8] = b"-a-secret-that-nobody-knows-";
 
-/// Every way in which something is compared or read.
+/// Every verification setting.
 const TABLES: [(Source, &str); 12] = [
     (Source::OmniLab, "verification = \"signature\"\nkey_encoding = \"raw\"\nsecrets = S"),
     (Source::OmniLab, "verification = \"signature\"\nkey_encoding = \"raw\"\nsigning_input = \"body\"\nauthorization = S\nsecrets = S"),
     (Source::Omneo, "verification = \"signature\"\nsecrets = S"),
     (Source::Omneo, "verification = \"secret\"\nsecrets = S"),
     (Source::OmnioTap, "verification = \"signature\"\nsecrets = S"),
-    (Source::OmnioTap, "verification = \"signature\"\nalgorithm = \"hmac-sha1\"\nprefix = \"sha1=\"\nsecrets = S"),
+    (Source::OmnioTap, "verification = \"signature\"\nalgorithm = \"hmac-sha1\"\nsignature_prefix = \"sha1=\"\nsecrets = S"),
     (Source::OmnioTap, "verification = \"signature\"\nalgorithm = \"hmac-sha512\"\nencoding = \"base64\"\nsecrets = S"),
     (Source::Syncaroo, "verification = \"hash\"\nsecrets = S"),
     (Source::Syncaroo, "verification = \"hash\"\nserialization = \"php\"\nalgorithm = \"hmac-md5\"\nsecrets = S"),
@@ -31,7 +31,7 @@ const TABLES: [(Source, &str); 12] = [
     (Source::Syncaroo, "verification = \"secret\"\nsecret_in = \"query\"\nsecrets = S"),
 ];
 
-static PROOFS: LazyLock<Vec<Box<dyn Proof>>> = LazyLock::new(|| TABLES.iter().map(|(source, table)| proof(*source, table)).collect());
+static PROOFS: LazyLock<Vec<Box<dyn Verification>>> = LazyLock::new(|| TABLES.iter().map(|(source, table)| proof(*source, table)).collect());
 
 pub fn check(data: &[u8]) {
     let (mut headers, body) = super::sources::split(data);
@@ -39,7 +39,7 @@ pub fn check(data: &[u8]) {
     for proof in PROOFS.iter() {
         for seconds in [1_793_610_000, 1_614_265_330] {
             let received_at = Timestamp::from_second(seconds).expect("a time");
-            let outcome = proof.check(&Incoming { headers: &headers, secret: secret.as_deref(), body, received_at });
+            let outcome = proof.check(&UnverifiedWebhook { headers: &headers, secret: secret.as_deref(), body, received_at });
             let refused = outcome.expect_err("somebody came in without the secret");
             assert!(refused.to_string().len() < 60, "the texts of errors are fixed");
         }
@@ -48,23 +48,22 @@ pub fn check(data: &[u8]) {
     hashed(body);
 }
 
-fn proof(source: Source, table: &str) -> Box<dyn Proof> {
+fn proof(source: Source, table: &str) -> Box<dyn Verification> {
     let text = format!("[{}.webhook]\n{}", source.as_str(), table.replace(" = S", " = [{ env = \"A\" }]"));
     let settings: SourceSettings = toml::from_str(&text).expect("settings");
     let fetch = |_: &_| Ok(SECRET.to_vec());
-    let mut keys = Keyring::new(&fetch);
+    let mut keys = SecretLoader::new(&fetch);
     let proof = settings.proof(source, &mut keys).expect("a proof");
     assert!(keys.into_mistakes().concat().is_empty());
     proof
 }
 
-static HASHED: LazyLock<Vec<Box<dyn Proof>>> = LazyLock::new(|| {
+static HASHED: LazyLock<Vec<Box<dyn Verification>>> = LazyLock::new(|| {
     let table = "verification = \"hash\"\nalgorithm = \"sha256\"\nkey_position = \"before\"\nsecrets = S\nserialization =";
     ["compact", "sorted"].map(|style| proof(Source::Syncaroo, &format!("{table} \"{style}\""))).into()
 });
 
-/// Whatever object is sent: with the hash of what the JSON library writes of it (without blanks, and with sorted keys), it is
-/// let in.
+/// Any object with the hash of its JSON form (without blanks, and with sorted keys) is accepted.
 fn hashed(body: &[u8]) {
     let Ok(Value::Object(mut object)) = serde_json::from_slice(body) else { return };
     object.remove("hash");
@@ -74,22 +73,22 @@ fn hashed(body: &[u8]) {
     object.insert("hash".to_owned(), Value::from(hash));
     let body = serde_json::to_string_pretty(&object).expect("JSON");
     for proof in HASHED.iter() {
-        let incoming = Incoming { headers: &BTreeMap::new(), secret: None, body: body.as_bytes(), received_at: Timestamp::UNIX_EPOCH };
+        let incoming = UnverifiedWebhook { headers: &BTreeMap::new(), secret: None, body: body.as_bytes(), received_at: Timestamp::UNIX_EPOCH };
         assert_eq!(proof.check(&incoming), Ok(()), "another text was hashed than {text}");
     }
 }
 
-static ANYBODY: LazyLock<Vec<Box<dyn Proof>>> =
+static ANYBODY: LazyLock<Vec<Box<dyn Verification>>> =
     LazyLock::new(|| Source::ALL.into_iter().map(|source| proof(source, "verification = \"none\"")).collect());
 
-/// Without verification nothing is looked at.
+/// Without verification, everything is accepted.
 fn anybody(headers: &BTreeMap<String, String>, body: &[u8]) {
     for proof in ANYBODY.iter() {
-        assert_eq!(proof.check(&Incoming { headers, secret: None, body, received_at: Timestamp::UNIX_EPOCH }), Ok(()));
+        assert_eq!(proof.check(&UnverifiedWebhook { headers, secret: None, body, received_at: Timestamp::UNIX_EPOCH }), Ok(()));
     }
 }
 
-/// What others signed, with a secret that opens none of these doors.
+/// Signatures by other implementations, with a secret that none of these settings has.
 pub fn seeds() -> Vec<Vec<u8>> {
     let root = super::fixtures().join("signatures");
     let mut all = Vec::new();

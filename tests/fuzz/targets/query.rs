@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use hookpoint::http::problem::Problem;
 use hookpoint::lookup::query::{MAX_QUERY, Query, Question};
-use hookpoint::problem::Problem;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 pub fn check(data: &[u8]) {
@@ -30,7 +30,7 @@ fn outcome(query: &str) -> Outcome {
     }
 }
 
-/// Parameters that nobody documented change nothing, wherever they stand, and neither does the order of the others.
+/// Undocumented parameters change nothing, at any position, and neither does the order of the others.
 fn nobody_else_matters(query: &str, found: &Outcome) {
     let pairs: Vec<&str> = query.split('&').collect();
     for place in [0, pairs.len() / 2, pairs.len()] {
@@ -48,16 +48,16 @@ fn nobody_else_matters(query: &str, found: &Outcome) {
     }
 }
 
-/// What was understood, asked again in its canonical form, is the same question, and the cache is asked for the same words
-/// before it is validated as after.
+/// A parsed query, written in its canonical form, is the same query; and the cache key is the same before and after
+/// validation.
 fn means_itself(query: &str, question: &Question) {
     let (kind, text) = question.parts();
     let sent = oracle(query, if kind == "id" { "primaryID" } else { "address" }).and_then(|sent| String::from_utf8(sent).ok());
-    let sent = sent.expect("what is accepted is well-formed and there once");
+    let sent = sent.expect("an accepted parameter is well-formed and unique");
     match kind {
         "telephone" => assert_eq!(sent.replacen(' ', "+", 1), text, "a phone number is its own key"),
         "email" => assert!(sent.contains('@') && sent.trim() == sent),
-        _ => assert_eq!(sent, text, "an id is not touched"),
+        _ => assert_eq!(sent, text, "an id is not changed"),
     }
     let value = utf8_percent_encode(text, NON_ALPHANUMERIC);
     let again = match kind {
@@ -68,13 +68,13 @@ fn means_itself(query: &str, question: &Question) {
     if again.len() <= MAX_QUERY {
         let split = Query::split(&again, "key").expect("it is short");
         let asked = split.asked().expect("it has one form");
-        assert!(asked.parts() == question.parts(), "the cache is asked for other words");
-        assert!(asked.validate().as_ref() == Ok(question), "the canonical form means something else");
+        assert!(asked.parts() == question.parts(), "the cache key differs");
+        assert!(asked.validate().as_ref() == Ok(question), "the canonical form is another query");
     }
     assert_eq!(format!("{question:?}"), "Question([redacted])");
 }
 
-/// The bytes of the only parameter of a name, decoded as the forms of browsers are; `None` if there isn't just one.
+/// The bytes of the only parameter with this name, decoded like a browser's form. `None` if there is not exactly one.
 fn oracle(query: &str, name: &str) -> Option<Vec<u8>> {
     let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let mut found = pairs.filter(|(found, _)| whole(found) && decoded(found) == name.as_bytes()).map(|(_, value)| decoded(value));

@@ -1,18 +1,18 @@
-//! A source's deliveries. The input is like a request: lines of headers, an empty line, the body. A header `answer` makes it an
-//! answer of the source's API.
+//! A source's deliveries. The input is like a request: header lines, an empty line, the body. A header `answer` makes
+//! it a response of the source's API.
 
 use std::collections::BTreeMap;
 
-use hookpoint::customer::email::Email;
-use hookpoint::customer::event::EventKey;
-use hookpoint::customer::identifier::{IdentifierKind, identifiers_of};
-use hookpoint::customer::kind::Source;
-use hookpoint::customer::phone::Phone;
-use hookpoint::customer::record::{Change, Record, RecordKey};
-use hookpoint::customer::text::{MAX_CHARS, MAX_ID_CHARS, clean, id as clean_id};
-use hookpoint::customer::versions::{Scope, Update, Versions};
+use hookpoint::customer::model::email::Email;
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::field_versions::{FieldVersions, Scope, Update};
+use hookpoint::customer::model::identifier::{IdentifierKind, identifiers_of};
+use hookpoint::customer::model::phone::Phone;
+use hookpoint::customer::model::record::{Change, Record, RecordKey};
+use hookpoint::customer::model::source::Source;
+use hookpoint::customer::model::text::{MAX_CHARS, MAX_ID_CHARS, clean, id as clean_id};
 use hookpoint::sources::omnilab::ExternalIdKinds;
-use hookpoint::sources::{Delivery, Reading, SourceSettings, Unreadable};
+use hookpoint::sources::{Delivery, ParsedWebhook, SourceSettings, Unreadable};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -20,12 +20,12 @@ pub fn check(source: Source, data: &[u8]) {
     let (headers, body) = split(data);
     let mut settings = SourceSettings::default();
     let found = read(source, &settings, &headers, body);
-    assert!(read(source, &settings, &headers, body) == found, "the same delivery says something else");
+    assert!(read(source, &settings, &headers, body) == found, "the same delivery is parsed differently");
     judge(&found);
     if let Some(more) = with_unknown_fields(body) {
-        // Where nothing else tells deliveries apart, their content does.
+        // Without an id, the content identifies the delivery.
         let is_known_by_content = source == Source::OmniLab && headers.get("webhook-id").and_then(|id| clean_id(id)).is_none();
-        assert!(is_known_by_content || read(source, &settings, &headers, &more) == found, "a field that nobody knows matters");
+        assert!(is_known_by_content || read(source, &settings, &headers, &more) == found, "an unknown field matters");
     }
     settings.omneo.identity_kinds = [("crm".to_owned(), "omniotap.contact".to_owned())].into();
     settings.omnilab.external_id_kind = ExternalIdKinds::One("omneo.profile".to_owned());
@@ -46,16 +46,16 @@ pub fn split(data: &[u8]) -> (BTreeMap<String, String>, &[u8]) {
     (headers.collect(), body)
 }
 
-fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, String>, body: &[u8]) -> Result<Reading, Unreadable> {
+fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, String>, body: &[u8]) -> Result<ParsedWebhook, Unreadable> {
     let received_at = Timestamp::from_second(1_795_251_600).expect("a time");
     let delivery = Delivery { headers: headers.clone(), body: body.to_vec(), received_at };
     let reader = settings.reader(source);
-    if headers.contains_key("answer") { reader.read_answer(&delivery) } else { reader.read_webhook(&delivery) }
+    if headers.contains_key("answer") { reader.parse_reply(&delivery) } else { reader.parse_webhook(&delivery) }
 }
 
-/// The body with fields that no source has, where the vendors' own are.
+/// The body with additional unknown fields next to the vendor's own.
 fn with_unknown_fields(body: &[u8]) -> Option<Vec<u8>> {
-    // Where the digits of a number are more than this program's numbers have, it would be written back as another one.
+    // A number with more digits than this program's numbers would be written as another number.
     let mut body: Value = serde_json::from_slice(body).ok().filter(|read| hookpoint::sources::json(body).as_ref() == Ok(read))?;
     let unknown = ("hookpoint unknown", serde_json::json!([{"id": 5, "email": "unknown@example.org"}]));
     if let Some(data) = body.get_mut("data").and_then(Value::as_object_mut) {
@@ -65,15 +65,15 @@ fn with_unknown_fields(body: &[u8]) -> Option<Vec<u8>> {
     serde_json::to_vec(&body).ok()
 }
 
-fn judge(reading: &Result<Reading, Unreadable>) {
+fn judge(reading: &Result<ParsedWebhook, Unreadable>) {
     match reading {
         Err(error) => {
             let text = error.to_string();
             let (_, place) = text.rsplit_once(" at byte ").unwrap_or(("", "0"));
             assert!(text.len() < 100 && place.bytes().all(|byte| byte.is_ascii_digit()), "the texts of errors are fixed");
         }
-        Ok(Reading::Ignored(_)) => {}
-        Ok(Reading::Changes(changes)) => {
+        Ok(ParsedWebhook::Ignored(_)) => {}
+        Ok(ParsedWebhook::Changes(changes)) => {
             for change in changes {
                 judge_change(change);
             }
@@ -91,15 +91,15 @@ fn judge_change(change: &Change) {
             assert!(record.name().first.is_none_or(|name| !name.is_empty()));
             let nobody =
                 Change::Record { key: RecordKey { id: "x".to_owned(), ..key.clone() }, update: Update { fields: BTreeMap::new(), ..update.clone() } };
-            assert_eq!(shown, format!("{nobody:?}"), "Debug output tells values");
+            assert_eq!(shown, format!("{nobody:?}"), "Debug output contains values");
         }
         Change::Event { key, update } => {
-            assert!(key.to_string().parse::<EventKey>().as_ref() == Ok(key), "a key is read as another");
+            assert!(key.to_string().parse::<EventKey>().as_ref() == Ok(key), "a key is parsed as another");
             assert!(key.id.chars().count() <= MAX_ID_CHARS && clean(&key.id) == key.id && !key.what.contains(':'));
             judge_update(update);
             let nothing =
                 Change::Event { key: EventKey { id: "x".to_owned(), ..key.clone() }, update: Update { fields: BTreeMap::new(), ..update.clone() } };
-            assert_eq!(shown, format!("{nothing:?}"), "Debug output tells values");
+            assert_eq!(shown, format!("{nothing:?}"), "Debug output contains values");
         }
         Change::Merge(merge) => {
             judge_record_key(&merge.loser);
@@ -110,38 +110,38 @@ fn judge_change(change: &Change) {
 }
 
 fn judge_record_key(key: &RecordKey) {
-    assert!(key.to_string().parse::<RecordKey>().as_ref() == Ok(key), "a key is read as another");
-    assert!((1..=MAX_ID_CHARS).contains(&key.id.chars().count()) && clean(&key.id) == key.id, "an id that can't be kept");
+    assert!(key.to_string().parse::<RecordKey>().as_ref() == Ok(key), "a key is parsed as another");
+    assert!((1..=MAX_ID_CHARS).contains(&key.id.chars().count()) && clean(&key.id) == key.id, "an id that cannot be stored");
 }
 
-/// What is kept of an update is fit for Postgres, comes back as it was, and saying it twice says nothing more.
-fn judge_update(update: &Update) -> Versions {
+/// A stored update is valid for Postgres, can be read back unchanged, and changes nothing if it is repeated.
+fn judge_update(update: &Update) -> FieldVersions {
     let is_told = |name: &String| name.starts_with("unread.");
-    assert!(update.scope != Scope::Deletion || update.fields.keys().all(is_told), "what is gone has no fields but those that tell what is unclear");
-    assert!((-2_208_988_800..7_258_118_400).contains(&update.at.as_second()), "a time that would push everything else away");
+    assert!(update.scope != Scope::Deletion || update.fields.keys().all(is_told), "a deletion has only the fields of unparsed values");
+    assert!((-2_208_988_800..7_258_118_400).contains(&update.at.as_second()), "a time that would override everything else");
     for (name, value) in &update.fields {
-        assert!(!name.chars().any(char::is_control), "the name of a field that can't be kept");
+        assert!(!name.chars().any(char::is_control), "a field name that cannot be stored");
         match value {
             Some(Value::Array(items)) => items.iter().for_each(judge_value),
             Some(value) => judge_value(value),
             None => {}
         }
     }
-    let versions = Versions::from(update.clone());
+    let versions = FieldVersions::from(update.clone());
     let text = serde_json::to_string(&versions).expect("JSON");
-    let back: Versions = serde_json::from_str(&text).expect("what was written can be read");
-    assert!(back == versions && serde_json::to_string(&back).expect("JSON") == text, "what is kept comes back otherwise");
+    let back: FieldVersions = serde_json::from_str(&text).expect("stored data can be parsed");
+    assert!(back == versions && serde_json::to_string(&back).expect("JSON") == text, "stored data is read back differently");
     let mut twice = versions.clone();
     twice.join(back);
-    assert!(twice == versions, "saying it twice says more");
+    assert!(twice == versions, "repeating an update changes the state");
     versions
 }
 
 fn judge_value(value: &Value) {
     match value {
         Value::String(text) => {
-            assert!(!text.is_empty() && clean(text) == *text, "a text that isn't clean");
-            // A record's key has its kind in front of what was cut.
+            assert!(!text.is_empty() && clean(text) == *text, "a text that is not clean");
+            // A record's key has its kind before the shortened text.
             assert!(text.chars().count() <= MAX_CHARS + 40, "a text that is too long");
         }
         Value::Bool(_) | Value::Number(_) => {}
@@ -153,7 +153,8 @@ fn judge_identifiers(record: &Record) {
     let name = record.name().folded().key();
     for identifier in identifiers_of(record, "NL".parse().ok()).values {
         let value = identifier.value.as_str();
-        // A row of an index ends at 2,704 bytes (a third of a page): one delivery would block all that comes with it.
+        // A row of an index has at most 2,704 bytes (a third of a page). One such delivery would block all others in
+        // its batch.
         assert!(value.len() + name.len() + record.key.to_string().len() < 2_600, "Postgres could not index it");
         match identifier.kind {
             IdentifierKind::Email => assert_eq!(Email::parse(value).expect("an address").as_str(), value),
@@ -163,7 +164,7 @@ fn judge_identifiers(record: &Record) {
     }
 }
 
-/// The recorded webhooks and answers of a source, and what the demo's story holds of it.
+/// The recorded webhooks and responses of a source, and those of the demo.
 pub fn seeds(source: Source) -> Vec<Vec<u8>> {
     let fixtures = super::fixtures();
     let files = ["webhooks", "rest"].into_iter().filter_map(|sort| std::fs::read_dir(fixtures.join(sort).join(source.as_str())).ok()).flatten();

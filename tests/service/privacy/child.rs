@@ -1,4 +1,5 @@
-//! A test in a process of its own: what is global in a process, such as its panic hook, can't be shared with other tests.
+//! Runs a test in a process of its own: global state of a process, such as its panic hook, cannot be shared with other
+//! tests.
 
 use std::process::{Command, Stdio};
 
@@ -9,7 +10,7 @@ pub fn is_alone() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// Runs a test again, alone; what it prints on both streams.
+/// Runs a test again in its own process. Returns what it printed on both streams.
 pub async fn run_alone(test: &'static str) -> String {
     let run = move || {
         let mut command = Command::new(std::env::current_exe().unwrap());

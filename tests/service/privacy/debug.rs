@@ -1,13 +1,13 @@
-//! Debug output is what careless log lines are made of.
+//! Debug output often ends up in log lines, so it must not contain personal data.
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 
 use super::app_with_canaries;
-use super::webhooks::{SECRET, TOKEN, WRONG, doors, everything, webhooks};
+use super::webhooks::{SECRET, TOKEN, WRONG, everything, webhook_settings, webhooks};
 use crate::support::{Options, now, written};
 use crate::webhooks::sent::Sent;
 
-/// Whether a type can be printed by who is careless.
+/// Whether a type implements `Debug`.
 macro_rules! prints {
     ($type:ty) => {{
         #[allow(dead_code, reason = "only where the type has none")]
@@ -27,31 +27,33 @@ macro_rules! prints {
 
 #[test]
 fn what_holds_a_body_or_a_secret_has_no_debug_output() {
-    use hookpoint::sources::{Delivery, picker::Picker, webhook};
-    use hookpoint::storage::{deliveries::ShownRow, inbox};
-    assert!(prints!(String) && !prints!(Sent), "the macro tells them apart");
+    use hookpoint::sources::extract::FieldExtractor;
+    use hookpoint::sources::{Delivery, webhook};
+    use hookpoint::storage::deliveries::ShownRow;
+    use hookpoint::storage::delivery_queue;
+    assert!(prints!(String) && !prints!(Sent), "the macro distinguishes them");
     let printing = [
         prints!(Delivery),
-        prints!(Picker<'static>),
-        prints!(webhook::Incoming<'static>),
-        prints!(webhook::Admitted),
-        prints!(webhook::Label),
-        prints!(webhook::Sameness),
-        prints!(inbox::DeliveryRow),
-        prints!(inbox::ClaimedRow),
+        prints!(FieldExtractor<'static>),
+        prints!(webhook::UnverifiedWebhook<'static>),
+        prints!(webhook::VerifiedWebhook),
+        prints!(webhook::DeliveryMeta),
+        prints!(webhook::DedupKey),
+        prints!(delivery_queue::DeliveryRow),
+        prints!(delivery_queue::ClaimedRow),
         prints!(ShownRow),
-        prints!(hookpoint::collect::inbox::Claimed),
-        prints!(hookpoint::demo::vendor::Request),
+        prints!(hookpoint::inbox::Claimed),
+        prints!(hookpoint::demo::webhook_signer::Request),
     ];
     assert!(printing.iter().all(|prints| !prints), "{printing:?}");
 }
 
 #[tokio::test]
 async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
-    use hookpoint::receive::handler::WebhookTrace;
     use hookpoint::sources::secret::{Secret, SecretRef};
-    use hookpoint::sources::webhook::{Door, Incoming};
-    let app = app_with_canaries(Options { replace: doors(), ..Options::default() }).await;
+    use hookpoint::sources::webhook::{UnverifiedWebhook, WebhookVerifier};
+    use hookpoint::webhooks::handler::WebhookTrace;
+    let app = app_with_canaries(Options { replace: webhook_settings(), ..Options::default() }).await;
     let secret: String = app.brand.row.secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut shown = vec![
         format!("{:?}", WebhookTrace { brand: app.brand.clone(), source: Source::Omneo }),
@@ -59,15 +61,15 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
     ];
     for sent in webhooks("debug", now()) {
         let headers = sent.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
-        for (source, door) in &app.brand.rules.doors {
-            let incoming = Incoming { headers: &headers, secret: Some(WRONG), body: &sent.body, received_at: now() };
-            shown.push(format!("{:?} {:?}", Door::admit(door, app.brand.rules.sources.reader(*source), &incoming).err(), door));
+        for (source, door) in &app.brand.rules.webhook_verifiers {
+            let incoming = UnverifiedWebhook { headers: &headers, secret: Some(WRONG), body: &sent.body, received_at: now() };
+            shown.push(format!("{:?} {:?}", WebhookVerifier::verify(door, app.brand.rules.sources.reader(*source), &incoming).err(), door));
             let delivery = hookpoint::sources::Delivery { headers: headers.clone(), body: sent.body.clone(), received_at: now() };
-            shown.push(format!("{:?}", app.brand.rules.sources.reader(*source).read_webhook(&delivery)));
+            shown.push(format!("{:?}", app.brand.rules.sources.reader(*source).parse_webhook(&delivery)));
         }
     }
     let shown = shown.join("\n");
-    // In this test's settings, the name of the place where a secret is kept is the secret itself.
+    // In this test's settings, the name of a secret's place is the secret itself.
     let shown = [SECRET.to_owned(), written(Source::OmniLab, SECRET), TOKEN.to_owned()]
         .into_iter()
         .fold(shown, |shown, name| shown.replace(&format!("{:?}", SecretRef::Env(name)), "a place"));

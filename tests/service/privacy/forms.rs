@@ -1,15 +1,15 @@
-//! The forms in which a value can slip out, and the search for all of them.
+//! The encodings in which a value can leak, and the search for all of them.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What a browser leaves as it is in a part of a URL, and in a form.
+/// Characters that a browser does not encode in a component of a URL, and in a form.
 const COMPONENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'!').remove(b'*').remove(b'\'');
-/// And what in a whole query.
+/// Characters that it does not encode in a whole query.
 const QUERY: AsciiSet = COMPONENT.remove(b'@').remove(b'+').remove(b':').remove(b'/').remove(b',');
 
-/// What is looked for: values in all their forms.
+/// The values to search for, in all encodings.
 pub struct Wanted(Vec<(&'static str, String)>);
 
 impl Wanted {
@@ -17,7 +17,7 @@ impl Wanted {
         Self(values.iter().flat_map(|value| forms(value)).map(|(form, text)| (form, text.to_lowercase())).collect())
     }
 
-    /// The first of them that is in a text, in any case, with what stands around it.
+    /// The first of them that a text contains, in any case, with its surroundings.
     pub fn find(&self, text: &str) -> Option<String> {
         let text = text.to_lowercase();
         self.0.iter().find_map(|(form, wanted)| {
@@ -28,7 +28,7 @@ impl Wanted {
     }
 }
 
-/// A value as it looks inside a text that is encoded as a whole. Case is folded by the search.
+/// The encodings of a value inside a text that is encoded as a whole. The search ignores case.
 fn forms(value: &str) -> Vec<(&'static str, String)> {
     let bytes = |each: fn(&u8) -> String, between: &str| value.as_bytes().iter().map(each).collect::<Vec<_>>().join(between);
     let quoted = |text: String| text[1..text.len() - 1].to_owned();
@@ -55,7 +55,8 @@ fn forms(value: &str) -> Vec<(&'static str, String)> {
     forms
 }
 
-/// The letters that a value alone decides when it starts after so many bytes of a group of three: each letter is six bits.
+/// The base64 letters that depend on the value alone if it starts at this offset in a group of three bytes: each letter
+/// has six bits.
 fn base64(engine: &impl Engine, offset: usize, value: &str) -> String {
     let encoded = engine.encode([&b"xyz"[..offset], value.as_bytes()].concat());
     let (first, end) = ((offset * 8).div_ceil(6), (offset + value.len()) * 8 / 6);
@@ -107,6 +108,6 @@ fn every_form_is_found_whatever_stands_around_it() {
 #[test]
 fn each_form_of_a_value_is_long_enough_to_mean_it() {
     for (form, text) in super::CANARIES.iter().chain(&super::webhooks::CANARIES).flat_map(|value| forms(value)) {
-        assert!(text.len() >= 8, "{form}: {text} may be there by chance");
+        assert!(text.len() >= 8, "{form}: {text} may occur by chance");
     }
 }

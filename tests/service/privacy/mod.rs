@@ -1,4 +1,4 @@
-//! The canary test: nobody's data in any log line or metric, whatever goes wrong.
+//! The canary test: no log line and no metric contains personal data, whatever fails.
 
 mod child;
 mod debug;
@@ -11,11 +11,12 @@ mod webhooks;
 
 use std::net::SocketAddr;
 
-use hookpoint::app::PATHS;
 use hookpoint::brand::Brand;
-use hookpoint::customer::kind::Source;
-use hookpoint::customer::record::Change;
-use hookpoint::demo::story::{self, Recorded};
+use hookpoint::customer::model::record::Change;
+use hookpoint::customer::model::source::Source;
+use hookpoint::demo::recorded_deliveries;
+use hookpoint::demo::recorded_deliveries::Recorded;
+use hookpoint::http::route::ROUTES;
 use hookpoint::storage::database::Place;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -33,10 +34,10 @@ const COMPANY: &str = "Cañón \"Kanarie\" & ??>>zoon";
 const SUBJECT: &str = "Vogelkooi kapot";
 const NUMBER: &str = "KN-2026-0815x";
 
-/// What nobody may find, and what is left of an address when somebody takes care of half of it.
+/// Values that must not appear anywhere, and the rest of an address of which half was masked.
 const CANARIES: [&str; 11] = [SECRET_KEY, EMAIL, PHONE, NAME, ID, COMPANY, SUBJECT, NUMBER, "canary.person", "canary-mail", "655500017"];
 
-/// Leaked by the tests themselves: what does not find this finds nothing.
+/// The tests leak this themselves. If the search does not find it, the search does not work.
 const LEAKED: &str = "leaked-on-purpose@example.org";
 
 fn canaries() -> Wanted {
@@ -44,10 +45,10 @@ fn canaries() -> Wanted {
 }
 
 fn is_found_where_leaked(text: &str) {
-    assert!(Wanted::new(&[LEAKED]).find(text).is_some(), "what was leaked on purpose is not found");
+    assert!(Wanted::new(&[LEAKED]).find(text).is_some(), "the intended leak is not found");
 }
 
-/// What the sources say about the person.
+/// The sources' data about the person.
 fn changes(brand: &Brand) -> Vec<Change> {
     let delivery = |entity: &str, data: Value| {
         let body = json!({
@@ -59,10 +60,10 @@ fn changes(brand: &Brand) -> Vec<Change> {
     };
     let person = json!({"id": ID, "firstName": NAME, "lastName": NAME, "email": EMAIL, "phone": PHONE, "company": COMPANY});
     let ticket = json!({"id": format!("{ID}-t"), "contactId": ID, "number": NUMBER, "subject": SUBJECT, "status": "open"});
-    story::changes(&[delivery("contact", person), delivery("ticket", ticket)], &brand.rules.sources).unwrap()
+    recorded_deliveries::changes(&[delivery("contact", person), delivery("ticket", ticket)], &brand.rules.sources).unwrap()
 }
 
-/// Questions about the person, good and bad.
+/// Lookups of the person, valid and invalid.
 fn queries(suffix: &str) -> Vec<String> {
     let key = encode(SECRET_KEY);
     let (email, phone) = (encode(EMAIL), encode(PHONE));
@@ -83,12 +84,12 @@ fn queries(suffix: &str) -> Vec<String> {
 
 const HEADERS: [(&str, &str); 4] = [("X-Forwarded-For", PHONE), ("User-Agent", EMAIL), ("Referer", EMAIL), ("X-Request-Id", NAME)];
 
-/// Every route with every question and method.
+/// Every route with every query and method.
 async fn drive(address: SocketAddr, suffix: &str) -> Vec<u16> {
     let mut statuses = Vec::new();
     for query in queries(suffix) {
-        for path in PATHS {
-            let path = path.replace("{code}", &format!("{NAME}-{ID}"));
+        for (_, path) in ROUTES {
+            let path = path.replace("{code}", &format!("{NAME}-{ID}")).replace("{secret:[^/]*/?}", "{secret}");
             for method in ["GET", "HEAD", "POST", NAME] {
                 statuses.push(send(address, method, &format!("{path}?{query}"), &HEADERS).await.status);
             }
@@ -98,19 +99,19 @@ async fn drive(address: SocketAddr, suffix: &str) -> Vec<u16> {
     statuses
 }
 
-/// An application that knows the person, and a key.
+/// An application with the person, and a key.
 async fn app_with_canaries(options: Options) -> TestApp {
     let app = TestApp::start_with(options).await;
     app.key(&app.brand, SECRET_KEY, None).await;
     app.until(&format!("key={SECRET_KEY}&primaryID=1"), |response| response.status != 401).await;
     let changes = changes(&app.brand);
-    // Debug output is what careless log lines are made of.
+    // Debug output often ends up in log lines.
     tracing::info!(target: "hookpoint::canary", changes = ?changes, brand = ?app.brand.row.brand_id, "debug output of changes");
     app.apply(changes).await;
     app
 }
 
-/// Asks while Postgres hangs.
+/// Runs something while Postgres hangs.
 async fn while_it_hangs<T>(app: &TestApp, asking: impl Future<Output = T>) -> T {
     let Place::Server(url) = &app.place else { panic!("tests share a server") };
     let mut connection = PgConnection::connect(&url.0).await.unwrap();
@@ -123,7 +124,7 @@ async fn while_it_hangs<T>(app: &TestApp, asking: impl Future<Output = T>) -> T 
 
 #[tokio::test]
 async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
-    let limits = "lookups_per_second = 100000\nwrong_keys_per_minute = 20\nmisses_per_minute = 1".to_owned();
+    let limits = "lookups_per_second = 100000\nwrong_keys_per_minute = 20\nnot_found_per_minute = 1".to_owned();
     let app = app_with_canaries(Options { replace: vec![("lookups_per_second = 100000", limits)], ..Options::default() }).await;
     let beside = |from, to: &str| Options {
         replace: vec![(from, to.to_owned())],
@@ -131,10 +132,10 @@ async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
         ..Default::default()
     };
     let mut statuses = drive(app.application.address, "").await;
-    let closed = TestApp::start_with_open_door(beside("workers = 2", "workers = 2\nallow = [\"192.0.2.0/24\"]")).await;
+    let closed = TestApp::start_without_warm_up(beside("workers = 2", "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]")).await;
     statuses.extend(drive(closed.application.address, "").await);
     closed.stop().await;
-    let limited = TestApp::start_with_open_door(beside("lookups_per_second = 100000", "lookups_per_second = 1")).await;
+    let limited = TestApp::start_without_warm_up(beside("lookups_per_second = 100000", "lookups_per_second = 1")).await;
     statuses.extend(drive(limited.application.address, "").await);
     limited.stop().await;
     cut(&app).await;
@@ -142,15 +143,15 @@ async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
     restore(&app).await;
     app.stop().await;
     for status in [200, 400, 401, 403, 404, 405, 429, 500] {
-        assert!(statuses.contains(&status), "{status} was never driven");
+        assert!(statuses.contains(&status), "status {status} never occurred");
     }
     tracing::trace!(target: "hookpoint::canary", LEAKED);
     metrics::counter!("hookpoint_canary_total", "leaked" => LEAKED).increment(1);
     let (seen, metrics) = (logs().text(), hookpoint::telemetry::metrics().render());
-    for expected in ["http.request.answered", "\"status\":500", "\"status\":405", "the store could not answer", "debug output of changes"] {
+    for expected in ["request answered", "\"status\":500", "\"status\":405", "Postgres does not answer lookups", "debug output of changes"] {
         assert!(seen.contains(expected), "nothing was captured of {expected}");
     }
-    assert!(seen.lines().filter(|line| line.contains("http.request.answered")).count() > 300);
+    assert!(seen.lines().filter(|line| line.contains("request answered")).count() > 300);
     assert!(metrics.contains("hookpoint_requests_total") && metrics.contains("hookpoint_problems_total"));
     is_found_where_leaked(&seen);
     is_found_where_leaked(&metrics);

@@ -1,22 +1,23 @@
-//! What a panic says may hold what was being worked on.
+//! The message of a panic may contain the data that was being processed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hookpoint::background::Background;
+use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use super::child::{is_alone, run_alone};
-use super::webhooks::{doors, everything, send_webhooks, signatures};
+use super::webhooks::{everything, send_webhooks, signatures, webhook_settings};
 use super::{EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, is_found_where_leaked, queries};
 use crate::inbox::states;
 use crate::support::{KEY, Logs, Options, adopt_logs, encode, now};
 
 static ARMED: AtomicBool = AtomicBool::new(false);
 
-/// A bug in the midst of a request, and of applying a webhook: where its line is logged, somebody unwraps what is about the caller.
+/// A bug during a request, or while a webhook is applied: the code that writes the log line calls `unwrap` on a value
+/// with personal data.
 struct Bug;
 
 impl<S: tracing::Subscriber> Layer<S> for Bug {
@@ -25,7 +26,7 @@ impl<S: tracing::Subscriber> Layer<S> for Bug {
         impl Visit for Is {
             fn record_debug(&mut self, _: &Field, value: &dyn std::fmt::Debug) {
                 let said = format!("{value:?}");
-                self.0 |= said == "http.request.answered" || said.starts_with("more records hang together");
+                self.0 |= said == "request answered" || said.starts_with("identity component exceeds");
             }
         }
         let mut answered = Is(false);
@@ -36,7 +37,7 @@ impl<S: tracing::Subscriber> Layer<S> for Bug {
     }
 }
 
-/// An error as other crates make them: what it could not read is in its text.
+/// An error as other crates create it: its text contains the invalid input.
 fn read(text: &str) -> Result<(), String> {
     Err(format!("{text} of {EMAIL} can't be read"))
 }
@@ -56,9 +57,9 @@ async fn panic_everywhere() {
     let writer = logs.clone();
     tracing::subscriber::set_global_default(hookpoint::telemetry::subscriber(&settings, move || writer.clone()).with(Bug)).unwrap();
     adopt_logs(logs.clone());
-    // The program's own hook; its subscriber comes too late.
+    // The program's own panic hook. Its subscriber is set too late for this.
     hookpoint::telemetry::start(&settings);
-    let mut replace = doors();
+    let mut replace = webhook_settings();
     replace.push(("[brands.demo.sources.omniotap]", "[brands.demo.identity]\ncomponent_cap = 1\n\n[brands.demo.sources.omniotap]".to_owned()));
     let app = app_with_canaries(Options { replace, ..Options::default() }).await;
     ARMED.store(true, Ordering::SeqCst);
@@ -68,7 +69,7 @@ async fn panic_everywhere() {
     }
     let received = send_webhooks(app.application.address, "panic", now()).await;
     assert!(received.iter().filter(|status| **status == 0).count() > 50, "{received:?}");
-    let panicked = || async { states(&app).await.iter().filter(|(_, remark)| remark.contains("a mistake of this program")).count() };
+    let panicked = || async { states(&app).await.iter().filter(|(_, note)| note.contains("internal error (panic)")).count() };
     let mut tries = 0;
     while panicked().await == 0 && tries < 400 {
         tries += 1;
@@ -78,10 +79,10 @@ async fn panic_everywhere() {
     ARMED.store(false, Ordering::SeqCst);
     assert_eq!(app.ask(&format!("key={KEY}&channelAddressType=email&address={}", encode(EMAIL))).await.status, 200, "and others are answered");
     app.stop().await;
-    let background = Background::new();
+    let background = BackgroundTasks::new();
     background.spawn(async { panic!("{EMAIL} {PHONE}") });
     background.spawn_endless(async { std::panic::panic_any(ID.to_owned()) });
-    // An endless task that never began would be dropped.
+    // A task that never started would be dropped.
     tokio::task::yield_now().await;
     background.end().await;
     let threads = [std::thread::spawn(|| panic!("{SECRET_KEY}")), std::thread::spawn(|| drop(EMAIL[std::hint::black_box(99)..].to_owned()))];
@@ -89,7 +90,7 @@ async fn panic_everywhere() {
     assert!(tokio::spawn(async { assert_eq!(EMAIL, PHONE, "{NAME}") }).await.is_err());
     drop(std::panic::take_hook());
     let seen = logs.text();
-    let told: Vec<&str> = seen.lines().filter(|line| line.contains("a bug: panicked")).collect();
+    let told: Vec<&str> = seen.lines().filter(|line| line.contains("panic in the service")).collect();
     assert!(told.len() > queries("").len() + 5 + received.len() / 2, "{told:?}");
     assert!(told.iter().all(|line| line.contains("privacy/panics.rs:")), "{told:?}");
     assert_eq!(everything().find(&seen), None, "in the log");

@@ -1,21 +1,21 @@
-//! The embedded Postgres's own log, whatever an operator switches on to find a slow query or an error.
+//! The log of the embedded Postgres, with any setting that an operator uses to find slow queries or errors.
 
 use std::time::Duration;
 
-use hookpoint::collect::apply::apply;
-use hookpoint::customer::kind::SourceKind;
-use hookpoint::customer::record::{Change, RecordKey};
-use hookpoint::customer::versions::{Scope, Update};
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::customer::model::source::SourceKind;
+use hookpoint::ingest::apply::apply;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::Embedded;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
-use super::webhooks::{doors, everything, send_webhooks, signatures};
+use super::webhooks::{everything, send_webhooks, signatures, webhook_settings};
 use super::{EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, changes, is_found_where_leaked};
 use crate::support::{Options, TestApp, database, encode, layout, now, server};
 
-/// What an operator may switch on, and what would then print values.
+/// Settings that an operator may use, and that would print values.
 const SWITCHED_ON: [(&str, &str); 23] = [
     ("log_min_duration_statement", "0"),
     ("log_min_duration_sample", "0"),
@@ -60,7 +60,7 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     let server = open(&embedded, "postgres").await;
     tell(&server, "create database canaries").await;
     let mut operator = server.acquire().await.unwrap();
-    // Some builds of Postgres come without it.
+    // Some builds of Postgres do not contain it.
     let explains = sqlx::query("load 'auto_explain'").execute(&mut *operator).await.is_ok();
     for (name, value) in SWITCHED_ON.iter().filter(|(name, value)| explains || !(name.contains("explain") || value.contains("explain"))) {
         let statement = AssertSqlSafe(format!("alter system set {name} = '{value}'"));
@@ -69,12 +69,12 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     drop(operator);
     server.close().await;
     embedded.stop().await;
-    // Some of it counts from the next start.
+    // Some of the settings take effect at the next start.
     let embedded = Embedded::start(layout).await.unwrap();
     let server = open(&embedded, "canaries").await;
     let place = Place::Server(Url(format!("postgres://hookpoint@localhost/canaries?host={}", directory.join("run").display())));
     let place = Some((place, "canaries".to_owned()));
-    let mut replace = doors();
+    let mut replace = webhook_settings();
     replace.push(("[lookup]", "[lookup]\ndeadline_ms = 1000".to_owned()));
     let app = app_with_canaries(Options { place, replace, ..Options::default() }).await;
     ask(&app).await;
@@ -90,7 +90,7 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     for expected in [
         "duration: ",
         "customer_addresses",
-        "delivery_subjects",
+        "delivery_latest_content",
         "unnest(",
         "still waiting for",
         "violates check constraint",
@@ -110,13 +110,13 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     for id in ["usual", "stopped"] {
         assert_eq!(signatures(id, now()).find(&seen), None, "in Postgres's log");
     }
-    // What ends may still be removing files of its own.
+    // A process that ends may still remove its files.
     for _ in 0..100 {
         if std::fs::remove_dir_all(&directory).is_ok() {
             return;
         }
     }
-    assert!(!directory.exists(), "its files are gone");
+    assert!(!directory.exists(), "its files are removed");
 }
 
 async fn ask(app: &TestApp) -> Vec<u16> {
@@ -133,9 +133,9 @@ async fn ask(app: &TestApp) -> Vec<u16> {
     statuses
 }
 
-/// Errors of every sort that would print values.
+/// Causes errors of every kind that would print values.
 async fn provoke(app: &TestApp, server: &PgPool) {
-    // Changes that no source makes: an empty id, and a byte that Postgres can't keep.
+    // Changes that no source sends: an empty id, and a byte that Postgres cannot store.
     for id in ["", "\0canary-record-4711"] {
         let fields = [("name.first".to_owned(), Some(NAME.into())), ("email.main".to_owned(), Some(EMAIL.into()))].into();
         let key = RecordKey { kind: SourceKind::OmneoProfile, id: id.to_owned() };
@@ -147,7 +147,7 @@ async fn provoke(app: &TestApp, server: &PgPool) {
     assert!(sqlx::query(again).bind(EMAIL).execute(server).await.is_err());
     assert!(sqlx::query("select $1::text::json").bind(EMAIL).execute(server).await.is_err());
     in_each_others_way(server).await;
-    // Whoever connects from now on gives up: at first while a lookup waits, then while a change does.
+    // New connections time out: first while a lookup waits, then while a change does.
     for limit in ["statement_timeout", "lock_timeout"] {
         tell(server, &format!("alter role hookpoint set {limit} = '100ms'")).await;
         let mut blocker = server.begin().await.unwrap();
@@ -160,7 +160,7 @@ async fn provoke(app: &TestApp, server: &PgPool) {
         tell(server, &format!("alter role hookpoint reset {limit}")).await;
     }
     disconnect(server).await;
-    // The connection goes while a lookup waits.
+    // The connection is closed while a lookup waits.
     let mut blocker = server.begin().await.unwrap();
     sqlx::query("lock table answers in access exclusive mode").execute(&mut *blocker).await.unwrap();
     let cut = async {
@@ -170,11 +170,12 @@ async fn provoke(app: &TestApp, server: &PgPool) {
         blocker.rollback().await.unwrap();
     };
     futures_util::future::join(ask(app), cut).await;
-    assert!(ask(app).await.contains(&200), "and it goes on");
+    assert!(ask(app).await.contains(&200), "and the service continues");
     stop_receipts(app, server).await;
 }
 
-/// Webhooks that can't be stored, because Postgres gives up or the connection goes; and what an operator does to deliveries.
+/// Webhooks that cannot be stored, because Postgres times out or the connection is closed; and an operator's actions on
+/// deliveries.
 async fn stop_receipts(app: &TestApp, server: &PgPool) {
     tell(server, "alter role hookpoint set statement_timeout = '100ms'").await;
     let mut blocker = server.begin().await.unwrap();
@@ -203,13 +204,13 @@ fn renamed(app: &TestApp) -> Vec<Change> {
     changes
 }
 
-/// Ends the application's connections to the database, whatever they do.
+/// Closes all connections of the application to the database.
 async fn disconnect(server: &PgPool) {
     let others = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hookpoint'";
     sqlx::query(others).execute(server).await.unwrap();
 }
 
-/// A deadlock, and a change of what another transaction has changed meanwhile.
+/// A deadlock, and an update of a row that another transaction has changed meanwhile.
 async fn in_each_others_way(server: &PgPool) {
     let change = "update records set live = live where record_key = $1";
     let (first, second) = (format!("omniotap.contact:{ID}"), "omniotap.contact:canary-other".to_owned());

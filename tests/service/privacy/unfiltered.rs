@@ -1,4 +1,4 @@
-//! Everything that is said in the process, at every level and by every crate, and which of it the program's filter lets out.
+//! Every log event of the process, at every level and from every crate, and which of them the program's filter passes.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::child::{is_alone, run_alone};
-use super::webhooks::{doors, everything, send_webhooks, signatures};
+use super::webhooks::{everything, send_webhooks, signatures, webhook_settings};
 use super::{LEAKED, app_with_canaries, drive, is_found_where_leaked, queries, while_it_hangs};
 use crate::faults::{cut, restore};
 use crate::support::{Logs, Options, adopt_logs, now};
@@ -59,7 +59,7 @@ impl<S: tracing::Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Recorder {
     }
 }
 
-/// What the program's filter lets out at its most talkative.
+/// Whether the program's filter passes an event at its most verbose level.
 fn is_let_out(said: &Said) -> bool {
     let ours = said.target == "hookpoint" || said.target.starts_with("hookpoint::");
     ours || (said.level <= Level::WARN && said.target.split("::").next() != Some("actix_http"))
@@ -77,7 +77,7 @@ async fn listen_to_everything() {
     let recorder = Recorder::default();
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(recorder.clone())).unwrap();
     adopt_logs(Logs::default());
-    let mut replace = doors();
+    let mut replace = webhook_settings();
     replace.push(("[lookup]", "[lookup]\ndeadline_ms = 300".to_owned()));
     let app = app_with_canaries(Options { replace, ..Options::default() }).await;
     drive(app.application.address, "").await;
@@ -95,10 +95,10 @@ async fn listen_to_everything() {
     for expected in [
         "http.request",
         "http.route",
-        "the store could not answer",
+        "Postgres does not answer lookups",
         "within the deadline",
         "debug output of changes",
-        "a webhook was refused",
+        "webhook verification failed",
         "webhooks are not stored",
         "later=leaked",
         "hookpoint::telemetry",
@@ -109,5 +109,8 @@ async fn listen_to_everything() {
     assert_eq!(everything().find(&let_out), None);
     assert_eq!(signatures("first", now()).find(&let_out), None);
     let others: BTreeSet<&str> = said.iter().filter(|said| !is_let_out(said)).filter_map(|said| said.target.split("::").next()).collect();
-    assert!(["actix_http", "actix_server", "sqlx"].iter().all(|heard| others.contains(heard)), "the recorder hears others too: {others:?}");
+    assert!(
+        ["actix_http", "actix_server", "sqlx"].iter().all(|heard| others.contains(heard)),
+        "the recorder also captures other targets: {others:?}"
+    );
 }

@@ -1,13 +1,13 @@
-//! What a webhook holds, and what proves it: nowhere but in the inbox.
+//! The content and the secrets of webhooks must be in the inbox only.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use hookpoint::storage::database::Place;
-use hookpoint::storage::deliveries::{Which, replay_deliveries};
+use hookpoint::storage::deliveries::{DeliveryFilter, replay_deliveries};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
@@ -19,20 +19,21 @@ use crate::support::{Options, Response, TestApp, encode, exchange, head, logs, n
 use crate::webhooks::sent::{Letter, Sent, proofs, tampered};
 use crate::webhooks::{instead, secrets};
 
-/// What is agreed with the sources. Of so many bytes that it has no `=` in base64, so that it can be an environment variable's name.
+/// The secret shared with the sources. Its length avoids `=` in base64, so that it can be the name of an environment
+/// variable.
 pub const SECRET: &str = "canary-hook-secret-81c50";
-/// What somebody else sends in its place.
+/// A wrong secret.
 pub const WRONG: &str = "canary-wrong-secret-52d9";
 pub const TOKEN: &str = "Bearer CanaryToken-77e1";
 
-/// What nobody may find besides the person.
+/// Values that must not appear anywhere, in addition to the person's.
 pub const CANARIES: [&str; 4] = [SECRET, WRONG, "CanaryToken-77e1", "canary-hook"];
 
-/// Whoever bears this can't be written.
+/// A record with this name cannot be written.
 const POISONED: &str = "Vergiftigd";
 
-/// Settings in which each source's webhooks are proved in another way.
-pub fn doors() -> Vec<(&'static str, String)> {
+/// Settings in which each source's webhooks are verified in a different way.
+pub fn webhook_settings() -> Vec<(&'static str, String)> {
     let authorization = format!("authorization = [{{ env = \"{TOKEN}\" }}]");
     [
         (Source::OmnioTap, "secret", ""),
@@ -44,12 +45,12 @@ pub fn doors() -> Vec<(&'static str, String)> {
     .to_vec()
 }
 
-/// What these settings name, for a process of its own.
+/// The environment variables for these settings, for a process of its own.
 pub fn environment() -> Vec<(String, String)> {
     [SECRET.to_owned(), crate::support::written(Source::OmniLab, SECRET), TOKEN.to_owned()].map(|secret| (secret.clone(), secret)).to_vec()
 }
 
-/// What a source says about the person; more of it in the same body, under a name that it may have.
+/// A source's body about the person, with additional data in the same body.
 fn body(source: Source, id: &str, more: &Value) -> Value {
     let at = "2026-11-21T11:00:00Z";
     let mut body = match source {
@@ -70,12 +71,12 @@ fn body(source: Source, id: &str, more: &Value) -> Value {
 
 fn proved(letter: Letter, at: Timestamp) -> Sent {
     let source = letter.source;
-    // The secret stands at every place at which somebody may put it.
+    // The secret is at every place where somebody may put it.
     let path = format!("/webhooks/demo/{source}/{SECRET}?token={SECRET}&key={}&who={}", encode(SECRET_KEY), encode(EMAIL));
     letter.signed_with(SECRET, at).at(&path).with("Authorization", TOKEN)
 }
 
-/// Webhooks about the person: good ones, and bad ones of every kind.
+/// Webhooks about the person: valid ones, and invalid ones of every kind.
 pub fn webhooks(id: &str, at: Timestamp) -> Vec<Sent> {
     let mut all = Vec::new();
     for (n, source) in (1..).zip(Source::ALL) {
@@ -86,7 +87,7 @@ pub fn webhooks(id: &str, at: Timestamp) -> Vec<Sent> {
         let good = |what: &str| letter(what, body(source, &format!("{ID}-{id}-{what}"), &json!({})).to_string().into_bytes());
         let accepted = proved(good("accepted"), at);
         all.extend([accepted.clone(), accepted.clone()]);
-        // Not proved: by another secret, by none, at another time, as another body.
+        // Unverified: another secret, none, another time, another body.
         let wrong = good("wrong").signed_with(WRONG, at);
         all.push(wrong.at(&format!("/webhooks/demo/{source}/{WRONG}?token={}", encode(WRONG))).with("Authorization", &format!("Bearer {WRONG}")));
         all.push(
@@ -100,30 +101,30 @@ pub fn webhooks(id: &str, at: Timestamp) -> Vec<Sent> {
         for name in proofs(source) {
             all.extend([None, Some(SECRET), Some(EMAIL), Some(WRONG)].map(|value| tampered(source, &accepted, name, value)));
         }
-        // To nobody.
+        // For unknown endpoints.
         for target in
             [format!("/webhooks/{NAME}/{source}"), format!("/webhooks/demo/{EMAIL}/{SECRET}"), format!("/webhooks/demo/{source}/{SECRET}/{ID}")]
         {
             all.push(accepted.at(&target));
         }
-        // Too large, unreadable, of which nothing can be made, of no interest.
+        // Too large, unparsable, without usable content, of an unknown type.
         all.push(accepted.saying(format!("\"{EMAIL}{NAME}{SECRET}\"").repeat(10_000)));
         all.push(proved(letter("half", format!("{{\"email\": \"{EMAIL}\", \"{NAME}\": ").into_bytes()), at));
         all.push(proved(letter("text", format!("{EMAIL} {NAME} {PHONE}").into_bytes()), at));
         all.push(proved(letter("bytes", [EMAIL.as_bytes(), b"\xff\xfe"].concat()), at));
-        // What it is about is a word of the vendor's, and stands in lists; everything else is somebody's.
+        // The event type is a vendor's word and appears in lists. All other values may be personal.
         let foreign = json!({"tenant_id": ID, "connectionId": EMAIL, "type": "voucher.created.v1", "entity_type": "voucher", "action": "created",
             "metaData": {"attributeType": "vouchers", "syncarooId": EMAIL}});
         all.push(proved(letter("foreign", body(source, &format!("{ID}-{id}-foreign"), &foreign).to_string().into_bytes()), at));
         all.push(proved(letter("empty", format!("{{\"{EMAIL}\":\"{NAME}\"}}").into_bytes()).with("x-omneo-event", "voucher.created"), at));
-        // Of whom nothing can be written.
+        // Records that cannot be written.
         let poisoned = json!({"data": {"id": format!("{ID}-{id}-p"), "firstName": POISONED, "lastName": NAME, "email": EMAIL}, "id": format!("{ID}-{id}-p"), "first_name": POISONED});
         all.push(proved(letter("poisoned", body(source, &format!("{ID}-{id}-poisoned"), &poisoned).to_string().into_bytes()), at));
     }
     all
 }
 
-/// Sends them, all at once, and what is not even HTTP; what is answered.
+/// Sends them all at once, and some bytes that are not valid HTTP. Returns the statuses.
 pub async fn send_webhooks(address: SocketAddr, id: &str, at: Timestamp) -> Vec<u16> {
     let webhooks = webhooks(id, at);
     let answered = webhooks.iter().map(|sent| async move {
@@ -134,7 +135,7 @@ pub async fn send_webhooks(address: SocketAddr, id: &str, at: Timestamp) -> Vec<
     for (method, headers, rest) in [
         ("GET", vec![], EMAIL),
         (NAME, vec![("Content-Length", "5")], EMAIL),
-        // Half a body, chunks that are none, and a head that is none.
+        // Half a body, invalid chunks, and an invalid head.
         ("POST", vec![("Content-Length", "1000"), ("Authorization", TOKEN)], EMAIL),
         ("POST", vec![("Transfer-Encoding", "chunked"), ("Authorization", TOKEN)], EMAIL),
         ("POST", vec![("Content-Length", EMAIL)], EMAIL),
@@ -148,13 +149,13 @@ pub async fn send_webhooks(address: SocketAddr, id: &str, at: Timestamp) -> Vec<
     answers.into_iter().map(|answer| answer.status).collect()
 }
 
-/// The person, the secrets, and every signature that is made with them at a time.
+/// The person's values, the secrets, and every signature made with them at this time.
 pub fn everything() -> Wanted {
     let values: Vec<&str> = super::CANARIES.into_iter().chain(CANARIES).collect();
     Wanted::new(&values)
 }
 
-/// What proves webhooks that are sent at a time, whatever it is written in.
+/// The signatures of webhooks that are sent at this time, in every encoding.
 pub fn signatures(id: &str, at: Timestamp) -> Wanted {
     let mut found = Vec::new();
     for sent in webhooks(id, at) {
@@ -169,9 +170,9 @@ pub fn signatures(id: &str, at: Timestamp) -> Wanted {
     Wanted::new(&found.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Waits until nothing is to be done at once.
+/// Waits until no delivery is due.
 async fn work_is_done(app: &TestApp) {
-    let left = "select count(*) from deliveries where state = 'pending' and (claim is not null or due_at <= $1)";
+    let left = "select count(*) from deliveries where state = 'pending' and (claim_token is not null or due_at <= $1)";
     for _ in 0..1_200 {
         let now = jiff_sqlx::Timestamp::from(app.clock.now());
         let (left,): (i64,) = sqlx::query_as(left).bind(now).fetch_one(app.pool()).await.unwrap();
@@ -183,13 +184,13 @@ async fn work_is_done(app: &TestApp) {
     panic!("{:?}", states(app).await);
 }
 
-/// The application's database as somebody else's `hookpoint` sees it.
+/// Runs `hookpoint` on the application's database.
 async fn hookpoint(app: &TestApp, arguments: &[&str]) -> String {
     let Place::Server(url) = &app.place else { panic!("tests share a server") };
     let directory: PathBuf = scratch().join(format!("hookpoint-inbox-{}", app.database));
     std::fs::create_dir_all(&directory).unwrap();
     let file = directory.join("hookpoint.toml");
-    std::fs::write(&file, settings_text(&doors())).unwrap();
+    std::fs::write(&file, settings_text(&webhook_settings())).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     command.arg("--settings").arg(&file).args(arguments).env("DATABASE_URL", &url.0).envs(environment()).env("RUST_BACKTRACE", "full");
     let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output().unwrap()).await.unwrap();
@@ -201,7 +202,7 @@ async fn hookpoint(app: &TestApp, arguments: &[&str]) -> String {
 
 #[tokio::test]
 async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() {
-    let app = app_with_canaries(Options { replace: doors(), ..Options::default() }).await;
+    let app = app_with_canaries(Options { replace: webhook_settings(), ..Options::default() }).await;
     let address = app.application.address;
     poison(&app, POISONED, "40001").await;
     let mut statuses = send_webhooks(address, "first", now()).await;
@@ -214,26 +215,26 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
     cut(&app).await;
     statuses.extend(send_webhooks(address, "third", app.clock.now()).await);
     restore(&app).await;
-    app.heard().await;
-    replay_deliveries(app.pool(), app.brand.id(), &Which::default(), app.clock.now()).await.unwrap();
+    app.wait_until_current().await;
+    replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now()).await.unwrap();
     work_is_done(&app).await;
     for status in [202, 400, 401, 404, 405, 413, 503] {
-        assert!(statuses.contains(&status), "{status} was never driven: {statuses:?}");
+        assert!(statuses.contains(&status), "status {status} never occurred: {statuses:?}");
     }
     let states = states(&app).await;
-    assert!(retried.iter().any(|(state, remark)| state == "pending" && remark.contains("40001")), "{retried:?}");
+    assert!(retried.iter().any(|(state, note)| state == "pending" && note.contains("40001")), "{retried:?}");
     for expected in ["database: SQLSTATE 23514", "the body is not JSON", "it belongs to another tenant"] {
-        assert!(states.iter().any(|(state, remark)| state == "dead" && remark.contains(expected)), "{expected}: {states:?}");
+        assert!(states.iter().any(|(state, note)| state == "dead" && note.contains(expected)), "{expected}: {states:?}");
     }
-    assert!(states.iter().any(|(_, remark)| remark.starts_with("ignored: ")) && states.contains(&("done".to_owned(), String::new())), "{states:?}");
-    for (state, remark) in &states {
-        assert_eq!(everything().find(remark), None, "the remark of what is {state}");
+    assert!(states.iter().any(|(_, note)| note.starts_with("ignored: ")) && states.contains(&("done".to_owned(), String::new())), "{states:?}");
+    for (state, note) in &states {
+        assert_eq!(everything().find(note), None, "the note of a delivery that is {state}");
     }
 
     tracing::trace!(target: "hookpoint::canary", LEAKED);
     metrics::counter!("hookpoint_canary_total", "leaked" => LEAKED).increment(1);
     let (seen, metrics) = (logs().text(), hookpoint::telemetry::metrics().render());
-    for expected in ["a webhook was refused", "webhooks are not stored", "\"route\":\"webhook\"", "\"status\":413"] {
+    for expected in ["webhook verification failed", "webhooks are not stored", "\"route\":\"webhook\"", "\"status\":413"] {
         assert!(seen.contains(expected), "nothing was captured of {expected}");
     }
     for expected in ["hookpoint_webhooks_total", "hookpoint_deliveries_total", "outcome=\"too_large\"", "outcome=\"retried\"", "outcome=\"dead\""] {
@@ -262,19 +263,19 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
         assert_eq!(everything().find(&said), None, "inbox show");
         let revealed = hookpoint(&app, &["inbox", "show", &id, "--reveal"]).await;
         is_revealed |= canaries().find(&revealed).is_some();
-        // One was sent as what a body says, and that is what was asked for.
+        // Syncaroo's hash is a member of the body, and `--reveal` shows the body.
         let revealed: String = revealed.lines().filter(|line| !line.contains("\"hash\": ")).collect();
-        assert_eq!(Wanted::new(&CANARIES).find(&revealed), None, "what proved it is not even kept");
+        assert_eq!(Wanted::new(&CANARIES).find(&revealed), None, "secrets and signatures are not stored");
     }
-    assert!(is_revealed, "what was asked for is shown");
+    assert!(is_revealed, "--reveal shows the body");
     app.stop().await;
 }
 
-/// A delivery of each source, state and remark.
+/// One delivery of each source, state and note.
 async fn one_of_each(app: &TestApp) -> Vec<uuid::Uuid> {
     let mut kinds = std::collections::BTreeMap::new();
     for row in deliveries(app).await {
-        kinds.insert((row.source, row.state, row.remark), row.delivery_id);
+        kinds.insert((row.source, row.state, row.note), row.delivery_id);
     }
     kinds.into_values().collect()
 }

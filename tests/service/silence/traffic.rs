@@ -1,5 +1,5 @@
-//! What goes on all the time: webhooks about people who are new, and lookups of people who were never asked for. How each
-//! went is kept, so that a test can say since when all is well again.
+//! Constant traffic: webhooks about new people, and lookups of people who were never looked up before. The result of
+//! each is kept, so that a test can determine since when everything works again.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,23 +12,23 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::inbox::contact;
 use crate::support::{Response, encode, post, send};
 
-/// How often something is sent, and asked.
+/// The interval between two webhooks, and between two lookups.
 const PACE: Duration = Duration::from_millis(100);
 
-/// How long after a refusal a webhook is sent again.
+/// The pause before a refused webhook is sent again.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// So many that go well one after the other are no accident.
+/// This many successes in a row are not a coincidence.
 const ROW: usize = 5;
 
-/// What was tried for the first time, in order.
+/// First attempts, in order.
 #[derive(Default)]
 pub struct Tries(Mutex<Vec<Try>>);
 
 #[derive(Clone)]
 struct Try {
     begun: Instant,
-    /// What came and when, and whether it is as it should be.
+    /// The time and status of the response, and whether it is right.
     ended: Option<(Instant, u16, bool)>,
     acknowledged: Option<Instant>,
 }
@@ -57,7 +57,7 @@ impl Tries {
         tries[n].acknowledged = Some(now).filter(|_| is_right);
     }
 
-    /// When the first of some in a row that were begun since then had gone well.
+    /// The time of the first success of a row of attempts that began after `since`.
     fn well_since(&self, since: Instant) -> Option<Instant> {
         let tries = self.0.lock().unwrap();
         let after: Vec<&Try> = tries.iter().filter(|one| one.begun >= since).collect();
@@ -65,21 +65,21 @@ impl Tries {
         row.and_then(|row| row[0].ended).map(|(at, ..)| at)
     }
 
-    /// Waits until all goes well that is begun since a moment, or says that it doesn't in time.
+    /// Waits until all attempts since a time succeed, or reports that they do not in time.
     async fn until_well(&self, what: &str, since: Instant, bound: Duration, broken: &mut Vec<String>) {
-        // The others of the row come later.
-        let patience = since + bound + Duration::from_secs(3);
-        while self.well_since(since).is_none() && Instant::now() < patience {
+        // The other attempts of the row follow later.
+        let timeout = since + bound + Duration::from_secs(3);
+        while self.well_since(since).is_none() && Instant::now() < timeout {
             tokio::time::sleep(PACE).await;
         }
         let well_after = self.well_since(since).map(|at| at - since);
         if well_after.is_none_or(|after| after > bound) {
             let well_after = well_after.map_or_else(|| "not at all".to_owned(), |after| format!("after {after:.1?}"));
-            broken.push(format!("{what} go well again {well_after} instead of within {bound:?}; {}", self.describe(since)));
+            broken.push(format!("{what} succeed again {well_after} instead of within {bound:?}; {}", self.describe(since)));
         }
     }
 
-    /// How they went: the statuses in order, with how many came one after the other.
+    /// Describes the results: the statuses in order, with the length of each series.
     fn describe(&self, since: Instant) -> String {
         let tries = self.0.lock().unwrap();
         let after: Vec<&Try> = tries.iter().filter(|one| one.begun >= since).collect();
@@ -88,7 +88,7 @@ impl Tries {
         format!("of {} since then: {}", after.len(), runs.join(", then "))
     }
 
-    /// Those that were acknowledged.
+    /// The acknowledged webhooks.
     fn acknowledged(&self) -> Vec<usize> {
         let tries = self.0.lock().unwrap();
         (0..tries.len()).filter(|n| tries[*n].acknowledged.is_some()).collect()
@@ -102,12 +102,12 @@ pub struct Traffic {
     name: &'static str,
     webhooks: Arc<Tries>,
     lookups: Arc<Tries>,
-    told_to_end: Arc<AtomicBool>,
+    shutdown_signal: Arc<AtomicBool>,
     sending: JoinHandle<()>,
     asking: JoinHandle<()>,
 }
 
-/// The address of somebody whom the traffic asks for: there must be as many of them as it lasts.
+/// The address of a person for the traffic's lookups. As many people must exist as the traffic lasts.
 pub fn cold(name: &str, n: usize) -> String {
     format!("cold-{name}-{n}@example.org")
 }
@@ -117,7 +117,7 @@ pub fn by_email(key: &str, address: &str) -> String {
     format!("/omnidesk/customerlookup?key={key}&channelAddressType=email&address={}", encode(address))
 }
 
-/// Whether an answer is about one customer of that first name.
+/// Whether an answer is about one customer with this first name.
 pub fn is_one(response: &Response, first_name: &str) -> bool {
     let customers: serde_json::Value = serde_json::from_str(&response.body).unwrap_or_default();
     let customers = customers.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -125,13 +125,13 @@ pub fn is_one(response: &Response, first_name: &str) -> bool {
 }
 
 impl Traffic {
-    /// Begins to send webhooks to a brand, and to ask for those of [`cold`], all of whom are called Anna.
+    /// Starts to send webhooks to a brand, and lookups of the people of [`cold`], who are all called Anna.
     pub fn start(address: SocketAddr, brand: &str, key: &str, name: &'static str) -> Self {
-        let (webhooks, lookups, told_to_end) = (Arc::<Tries>::default(), Arc::<Tries>::default(), Arc::<AtomicBool>::default());
+        let (webhooks, lookups, shutdown_signal) = (Arc::<Tries>::default(), Arc::<Tries>::default(), Arc::<AtomicBool>::default());
         let target = format!("/webhooks/{brand}/omniotap");
         let sending = {
-            let (tries, told) = (Arc::clone(&webhooks), Arc::clone(&told_to_end));
-            tokio::spawn(go_on(Arc::clone(&told_to_end), move || {
+            let (tries, told) = (Arc::clone(&webhooks), Arc::clone(&shutdown_signal));
+            tokio::spawn(go_on(Arc::clone(&shutdown_signal), move || {
                 let (tries, told, target, n) = (Arc::clone(&tries), Arc::clone(&told), target.clone(), tries.begin());
                 async move {
                     let body = contact(&format!("e-{name}-{n}"), &format!("{name}-{n}"), "Bea", 1).to_string();
@@ -148,7 +148,7 @@ impl Traffic {
         };
         let asking = {
             let (tries, key) = (Arc::clone(&lookups), key.to_owned());
-            tokio::spawn(go_on(Arc::clone(&told_to_end), move || {
+            tokio::spawn(go_on(Arc::clone(&shutdown_signal), move || {
                 let (tries, n) = (Arc::clone(&tries), tries.begin());
                 let target = by_email(&key, &cold(name, n));
                 async move {
@@ -157,10 +157,10 @@ impl Traffic {
                 }
             }))
         };
-        Self { address, key: key.to_owned(), name, webhooks, lookups, told_to_end, sending, asking }
+        Self { address, key: key.to_owned(), name, webhooks, lookups, shutdown_signal, sending, asking }
     }
 
-    /// Waits until all goes well: nothing has happened yet.
+    /// Waits until everything works, before the first fault.
     pub async fn until_under_way(&self) {
         let (begin, mut broken) = (Instant::now(), Vec::new());
         self.lookups.until_well("lookups", begin, Duration::from_secs(20), &mut broken).await;
@@ -168,21 +168,21 @@ impl Traffic {
         assert!(broken.is_empty(), "before anything happened: {broken:?}");
     }
 
-    /// Begins nothing more, and waits for what is under way.
+    /// Starts nothing new, and waits for requests in flight.
     pub async fn end(&mut self) {
-        self.told_to_end.store(true, Ordering::SeqCst);
+        self.shutdown_signal.store(true, Ordering::SeqCst);
         (&mut self.sending).await.unwrap();
         (&mut self.asking).await.unwrap();
     }
 
-    /// Everything goes on since a moment, and what was acknowledged is applied. Says what doesn't.
+    /// Checks that everything works since a time, and that acknowledged webhooks are applied. Returns the failures.
     pub async fn goes_on(mut self, since: Instant) -> Vec<String> {
         let mut broken = Vec::new();
         self.lookups.until_well("lookups of people who were not remembered", since, Duration::from_secs(4), &mut broken).await;
         self.webhooks.until_well("webhooks", since, Duration::from_secs(10), &mut broken).await;
         tokio::time::sleep(PACE * 10).await;
         self.end().await;
-        // Who was refused until now has no right to be applied.
+        // Webhooks that were refused until now need not be applied.
         let acknowledged = self.webhooks.acknowledged();
         let deadline = since + Duration::from_secs(15);
         let shown = stream::iter(acknowledged.iter().copied()).map(|n| self.is_applied(n, deadline));
@@ -194,7 +194,7 @@ impl Traffic {
         broken
     }
 
-    /// Asks for whom a webhook told of, until somebody is there.
+    /// Repeats a lookup of a webhook's person until the person is found.
     async fn is_applied(&self, n: usize, deadline: Instant) -> bool {
         let target = by_email(&self.key, &format!("{}-{n}@example.org", self.name));
         while !is_one(&send(self.address, "GET", &target, &[]).await, "Bea") {
@@ -207,10 +207,10 @@ impl Traffic {
     }
 }
 
-/// Begins one after the other, whether or not those before have ended; gives back when all have.
-async fn go_on<F: Future<Output = ()> + Send + 'static>(told_to_end: Arc<AtomicBool>, mut begin: impl FnMut() -> F) {
+/// Starts one after the other, whether or not earlier ones have ended. Returns when all have ended.
+async fn go_on<F: Future<Output = ()> + Send + 'static>(shutdown_signal: Arc<AtomicBool>, mut begin: impl FnMut() -> F) {
     let mut under_way = JoinSet::new();
-    while !told_to_end.load(Ordering::SeqCst) {
+    while !shutdown_signal.load(Ordering::SeqCst) {
         under_way.spawn(begin());
         tokio::time::sleep(PACE).await;
     }

@@ -1,5 +1,5 @@
-//! A wire to Postgres that can forget its connections: they stay open, and nothing passes any more in either direction. A
-//! network does that when what stands at the other end is replaced, or when nobody is there to say so.
+//! A TCP proxy to Postgres that can lose its connections: they stay open, and no data passes in either direction. A
+//! network does that if the machine at the other end is replaced, or if it vanishes without closing its connections.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,29 +13,29 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::support::socket_directory;
 
-/// A running wire; its connections are closed when it is dropped.
+/// A running proxy. Its connections are closed when it is dropped.
 pub struct Wire {
     address: SocketAddr,
     switch: Switch,
     task: JoinHandle<()>,
 }
 
-/// What the service is about to hear from Postgres when the wire forgets.
+/// The response of Postgres that the service waits for when the connections are lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// That it may write into a brand.
+    /// The write lock of a brand.
     Locked,
-    /// That what it wrote into a brand is committed.
+    /// The commit of a write into a brand.
     Written,
-    /// That anything else is committed, such as a claim.
+    /// Another commit, such as that of a claim.
     Claimed,
 }
 
-/// The number that names the purpose of the writers' locks, as the service words it.
+/// The number for the purpose of the writers' locks, as the service writes it.
 const WRITERS: &str = "1752131440";
 
 impl Moment {
-    /// Whether it comes after these words, in a transaction that began with those.
+    /// Whether the moment comes after these bytes, in a transaction that began with `begin`.
     fn is_after(self, words: &str, begin: &str) -> bool {
         match self {
             Self::Locked => words.contains(WRITERS),
@@ -53,14 +53,14 @@ struct Switch {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
-    /// How often connections were forgotten.
+    /// How many times connections were lost.
     forgotten: u32,
-    /// Whether those that are opened now are forgotten at once.
+    /// Whether new connections are lost at once.
     is_silent: bool,
 }
 
 impl Wire {
-    /// A wire to the tests' server.
+    /// A proxy to the tests' server.
     pub async fn lay() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -80,12 +80,12 @@ impl Wire {
         Place::Server(Url(format!("postgres://hookpoint@{}/{database}?sslmode=disable", self.address)))
     }
 
-    /// From now on nothing passes on the connections that there are. New ones are served.
+    /// Loses the open connections. New ones work.
     pub fn forget(&self) {
         self.switch.forget();
     }
 
-    /// Likewise, from a moment on. Gives whether it came.
+    /// Loses the open connections at a moment. Returns whether the moment came.
     pub async fn forget_at(&self, moment: Moment) -> bool {
         let mut told = self.switch.state.subscribe();
         told.mark_unchanged();
@@ -93,12 +93,12 @@ impl Wire {
         tokio::time::timeout(Duration::from_secs(10), told.changed()).await.is_ok()
     }
 
-    /// From now on nothing passes at all. New connections are taken, and stay silent for good.
+    /// Passes no data from now on. New connections are accepted and stay silent.
     pub fn fall_silent(&self) {
         self.switch.state.send_modify(|state| *state = State { forgotten: state.forgotten + 1, is_silent: true });
     }
 
-    /// From now on new connections are served.
+    /// New connections work again from now on.
     pub fn heal(&self) {
         self.switch.state.send_modify(|state| state.is_silent = false);
     }
@@ -115,7 +115,7 @@ impl Switch {
         self.state.send_modify(|state| state.forgotten += 1);
     }
 
-    /// The service says something, which passes whatever happens.
+    /// Observes bytes from the service. They are always passed on.
     fn hear(&self, words: &str, begin: &mut String) {
         if words.contains("begin") || words.contains("BEGIN") {
             words.clone_into(begin);
@@ -128,7 +128,7 @@ impl Switch {
     }
 }
 
-/// Serves a connection until it is forgotten, and then holds it.
+/// Serves a connection until it is lost, and then keeps it open.
 async fn serve(client: TcpStream, switch: Switch) {
     let state = switch.state.subscribe();
     let opened = *state.borrow();
@@ -163,7 +163,7 @@ async fn pass(
             () = &mut until_forgotten => None,
             read = from.read(&mut buffer) => Some(read),
         };
-        // Neither end learns of it, also not when the other one hangs up.
+        // Neither end notices, even if the other one closes its connection.
         let Some(read) = read else { return std::future::pending().await };
         let Ok(read @ 1..) = read else { break };
         on_bytes(&buffer[..read]);

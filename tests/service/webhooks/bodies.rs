@@ -1,17 +1,17 @@
-//! Bodies of every kind: recorded, unknown, too large, unreadable.
+//! Bodies of every kind: recorded, unknown, too large, unparsable.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use serde_json::{Value, json};
 
 use super::sent::{Letter, letter};
-use super::{instead, is_acknowledged, is_unproved, receiver, secrets, talk};
+use super::{instead, is_acknowledged, is_unverified, receiver, secrets, talk};
 use crate::inbox::{deliveries, work_off};
 use crate::support::{TestApp, head, now, secret_of};
 
-/// What comes in now, worked off: its state and what came of it.
+/// Receives a webhook and processes it. Returns its state and its note.
 async fn outcome(app: &TestApp, letter: Letter) -> (String, String) {
     let known: BTreeSet<_> = deliveries(app).await.into_iter().map(|row| row.delivery_id).collect();
     is_acknowledged(&letter.signed().to(app).await);
@@ -19,15 +19,15 @@ async fn outcome(app: &TestApp, letter: Letter) -> (String, String) {
     let mut new: Vec<_> = deliveries(app).await.into_iter().filter(|row| !known.contains(&row.delivery_id)).collect();
     assert_eq!(new.len(), 1, "it is stored");
     let row = new.remove(0);
-    (row.state, row.remark)
+    (row.state, row.note)
 }
 
-fn done(remark: &str) -> (String, String) {
-    ("done".to_owned(), remark.to_owned())
+fn done(note: &str) -> (String, String) {
+    ("done".to_owned(), note.to_owned())
 }
 
-fn dead(remark: &str) -> (String, String) {
-    ("dead".to_owned(), remark.to_owned())
+fn dead(note: &str) -> (String, String) {
+    ("dead".to_owned(), note.to_owned())
 }
 
 /// The recorded webhooks of a source, by name.
@@ -38,7 +38,7 @@ fn recorded(source: Source) -> Vec<(String, Letter)> {
     let read = |path: PathBuf| {
         let recorded: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let mut body = recorded["body"].clone();
-        // Made anew, as every signature is.
+        // The hash is computed again, like every signature.
         body.as_object_mut().unwrap().remove("hash");
         let headers = recorded["headers"].as_object().unwrap().iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()));
         (path.file_stem().unwrap().to_str().unwrap().to_owned(), Letter { source, headers: headers.collect(), body: body.to_string().into_bytes() })
@@ -54,10 +54,10 @@ async fn every_recorded_webhook_ends_as_its_name_suggests() {
         let recorded = recorded(source);
         assert!(recorded.len() > 5, "{source}");
         for (name, letter) in recorded {
-            let (state, remark) = outcome(&app, letter).await;
-            assert_eq!(state, "done", "{source}/{name}: {remark}");
-            if !remark.is_empty() {
-                ignored.push(format!("{source}/{name}: {remark}"));
+            let (state, note) = outcome(&app, letter).await;
+            assert_eq!(state, "done", "{source}/{name}: {note}");
+            if !note.is_empty() {
+                ignored.push(format!("{source}/{name}: {note}"));
             }
         }
     }
@@ -69,11 +69,11 @@ async fn every_recorded_webhook_ends_as_its_name_suggests() {
             "omneo/profile.before.update: ignored: the state before an update",
             "omnilab/stamp.collected.v1: ignored: unknown event",
             "omniotap/invoice.created: ignored: unknown entity",
-            "syncaroo/availability: ignored: it is about no booking",
-            "syncaroo/location: ignored: it is about no booking",
-            "syncaroo/resource.new: ignored: it is about no booking",
-            "syncaroo/resource.unmapped: ignored: it is about no booking",
-            "syncaroo/resource.updated: ignored: it is about no booking",
+            "syncaroo/availability: ignored: it is not about a booking",
+            "syncaroo/location: ignored: it is not about a booking",
+            "syncaroo/resource.new: ignored: it is not about a booking",
+            "syncaroo/resource.unmapped: ignored: it is not about a booking",
+            "syncaroo/resource.updated: ignored: it is not about a booking",
         ]
     );
     app.stop().await;
@@ -99,11 +99,11 @@ async fn an_event_that_nobody_knows_is_kept_and_ends_as_ignored() {
         assert_eq!(outcome(&app, event).await, expected, "{name}");
     }
     let weather = json!({"connectionId": 555, "metaData": {"attributeType": "weather"}});
-    assert_eq!(outcome(&app, Letter::new(Source::Syncaroo, 1, weather.to_string())).await, done("ignored: it is about no booking"));
+    assert_eq!(outcome(&app, Letter::new(Source::Syncaroo, 1, weather.to_string())).await, done("ignored: it is not about a booking"));
     app.stop().await;
 }
 
-/// Bodies that are no JSON, or none that is read.
+/// Bodies that are not JSON, or are not parsed.
 fn unreadable() -> Vec<Vec<u8>> {
     let deep = |open: &str, close: &str| format!("{}{}", open.repeat(20_000), close.repeat(20_000)).into_bytes();
     vec![
@@ -128,8 +128,8 @@ async fn what_is_signed_and_not_json_is_kept_and_ends_as_dead_with_the_reason() 
     for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
         for (n, body) in (1..).zip(unreadable()) {
             let what = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
-            let (state, remark) = outcome(&app, Letter::new(source, n, body)).await;
-            assert!(state == "dead" && remark.starts_with("the body is not JSON: "), "{source} {what}: {remark}");
+            let (state, note) = outcome(&app, Letter::new(source, n, body)).await;
+            assert!(state == "dead" && note.starts_with("the body is not JSON: "), "{source} {what}: {note}");
         }
     }
     app.stop().await;
@@ -140,19 +140,19 @@ async fn what_is_no_object_has_no_hash_and_so_proves_nothing() {
     let app = receiver(vec![]).await;
     let more = [&b"[]"[..], b"null", b"7", b"\"text\"", b"{}"].map(<[u8]>::to_vec);
     for body in unreadable().into_iter().chain(more) {
-        is_unproved(&Letter::new(Source::Syncaroo, 1, body).signed().to(&app).await);
+        is_unverified(&Letter::new(Source::Syncaroo, 1, body).signed().to(&app).await);
     }
-    // Twice the same member: what was hashed can't be known.
-    is_unproved(&Letter::new(Source::Syncaroo, 1, "{\"a\":1,\"a\":2}").signed().to(&app).await);
+    // The same member twice: it is unknown which one was hashed.
+    is_unverified(&Letter::new(Source::Syncaroo, 1, "{\"a\":1,\"a\":2}").signed().to(&app).await);
     assert!(deliveries(&app).await.is_empty());
     app.stop().await;
-    // Where another thing proves it, it is kept as others' are.
+    // If a secret verifies the webhook, it is stored like any other.
     let secret = format!("verification = \"secret\"\n{}", secrets(Source::Syncaroo, &["a-secret-of-ours-1"]));
     let app = receiver(vec![instead(Source::Syncaroo, &secret)]).await;
     for (n, body) in (1..).zip(unreadable()) {
         is_acknowledged(&Letter::new(Source::Syncaroo, 1, body).bare().at("/webhooks/demo/syncaroo/a-secret-of-ours-1").to(&app).await);
         work_off(&app).await;
-        assert_eq!(deliveries(&app).await.iter().filter(|row| row.state == "dead" && row.remark.starts_with("the body is not JSON: ")).count(), n);
+        assert_eq!(deliveries(&app).await.iter().filter(|row| row.state == "dead" && row.note.starts_with("the body is not JSON: ")).count(), n);
     }
     app.stop().await;
 }
@@ -160,7 +160,7 @@ async fn what_is_no_object_has_no_hash_and_so_proves_nothing() {
 #[tokio::test]
 async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
     let app = receiver(vec![]).await;
-    for (source, body, remark) in [
+    for (source, body, note) in [
         (Source::OmnioTap, "[]", "there is no tenant_id"),
         (Source::OmnioTap, "\u{feff}{}", "there is no tenant_id"),
         (Source::OmnioTap, "{\"tenant_id\":\"x\"}", "it belongs to another tenant"),
@@ -170,8 +170,8 @@ async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
         (Source::OmniLab, "null", "there is no event type"),
         (Source::Syncaroo, "{\"connectionId\":555}", "there is no attributeType"),
     ] {
-        assert_eq!(outcome(&app, Letter::new(source, 1, body).with("x-sent", body)).await, dead(remark), "{source} {body}");
-        sqlx::query("delete from delivery_keys").execute(app.pool()).await.unwrap();
+        assert_eq!(outcome(&app, Letter::new(source, 1, body).with("x-sent", body)).await, dead(note), "{source} {body}");
+        sqlx::query("delete from delivery_dedup").execute(app.pool()).await.unwrap();
     }
     let nameless = Letter { source: Source::Omneo, headers: vec![], body: b"{\"id\":\"p-1\"}".to_vec() };
     assert_eq!(outcome(&app, nameless).await, dead("there is no x-omneo-event header"));

@@ -1,9 +1,9 @@
-//! HTTP itself: methods, connections, and whatever anybody may send.
+//! HTTP itself: methods, connections, and arbitrary requests.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -15,7 +15,7 @@ use crate::support::{Response, exchange, head};
 
 const SECRET: &str = "a-secret-of-ours-1";
 
-/// One door of each kind.
+/// One endpoint of each kind.
 fn doors() -> Vec<(&'static str, String)> {
     vec![
         instead(Source::OmnioTap, &format!("verification = \"secret\"\n{}", secrets(Source::OmnioTap, &[SECRET]))),
@@ -36,7 +36,7 @@ async fn a_door_says_that_it_takes_post_and_takes_nothing_else() {
     ] {
         let options = app.send("OPTIONS", target, &[("Origin", "https://elsewhere.example"), ("Access-Control-Request-Method", "POST")]).await;
         assert_eq!((options.status, options.header("allow"), options.body.as_str()), (204, Some("POST"), ""), "{target}");
-        assert_eq!(options.header("access-control-allow-origin"), None, "a browser has no business here");
+        assert_eq!(options.header("access-control-allow-origin"), None, "browsers are not supported");
         for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "QUERY"] {
             let response = app.send(method, target, &[("Content-Length", "0"), ("X-HTTP-Method-Override", "POST")]).await;
             assert_eq!((response.status, response.header("allow")), (405, Some("POST")), "{method} {target}");
@@ -201,14 +201,14 @@ fn anything() -> impl Strategy<Value = Anything> {
 
 #[tokio::test]
 async fn whatever_comes_nobody_is_sent_elsewhere_or_told_to_stop() {
-    // Some of them come again.
-    let often = ("[limits]", "[limits]\nsame_webhook_per_minute = 1000000".to_owned());
+    // Some of them are repeated.
+    let often = ("[limits]", "[limits]\nidentical_webhooks_per_minute = 1000000".to_owned());
     let app = receiver(doors().into_iter().chain([often]).collect()).await;
     let address = app.application.address;
     let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let mut met = BTreeMap::new();
     for _ in 0..10 {
-        // Some at once: who waits for the end of a connection whose body was not read waits for a while.
+        // Several at once: closing a connection with an unread body takes a while.
         let asked: Vec<Anything> = (0..60).map(|_| anything().new_tree(&mut runner).unwrap().current()).collect();
         for (asked, response) in asked.iter().zip(futures_util::future::join_all(asked.iter().map(|asked| asked.sent_to(address))).await) {
             let what = format!("{} {} {:?} {}: {}", asked.method, asked.target, asked.headers, asked.body.len(), response.head);

@@ -1,31 +1,31 @@
-//! The doors as sources meet them: over HTTP, with signatures that the tests make themselves.
+//! The webhook endpoints as sources use them: over HTTP, with signatures that the tests create.
 
 mod bodies;
-mod doors;
 mod http;
 mod outage;
 mod replayed;
 pub mod sent;
 mod url;
+mod verification;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 
 use crate::support::{Options, Response, TestApp, written};
 
-/// An application with the demo's doors, but for some replacements in its settings; it leaves the applying to the test.
+/// An application with the demo's endpoints and some replaced settings. The test applies the webhooks.
 async fn receiver(replace: Vec<(&'static str, String)>) -> TestApp {
-    // As it is where nothing is said.
+    // The default tolerance, which the demo overrides.
     let mut all =
         vec![("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned()), ("tolerance_seconds = 86400", "tolerance_seconds = 300".to_owned())];
     all.extend(replace);
     TestApp::start_with(Options { replace: all, ..Options::default() }).await
 }
 
-/// What a source's settings say in the demo, with something else in its place.
+/// The demo's settings of a source's webhook, and their replacement.
 pub fn instead(source: Source, webhook: &str) -> (&'static str, String) {
     let said = match source {
         Source::OmnioTap => "verification = \"signature\"\nsecrets = [{ env = \"OMNIOTAP_SECRET\" }]",
@@ -46,7 +46,7 @@ fn is_acknowledged(response: &Response) {
     assert_eq!((response.status, response.body.as_str()), (202, ""), "{} {}", response.head, response.body);
 }
 
-fn is_unproved(response: &Response) {
+fn is_unverified(response: &Response) {
     assert_eq!((response.status, response.code().as_str()), (401, "webhook-unproved"), "{} {}", response.head, response.body);
 }
 
@@ -55,8 +55,8 @@ fn is_to_be_sent_again(response: &Response, code: &str) {
     assert!(response.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0)), "{}", response.head);
 }
 
-/// Sends bytes over a connection that may stay open, and never ends its own side. What is answered, and whether the service
-/// closed the connection within some seconds.
+/// Sends bytes over a connection that may stay open, and never closes its own side. Returns the response, and whether
+/// the service closed the connection within some seconds.
 async fn talk(address: SocketAddr, request: Vec<u8>) -> (String, bool) {
     let talk = move || {
         let mut stream = TcpStream::connect(address).unwrap();

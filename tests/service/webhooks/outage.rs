@@ -1,18 +1,18 @@
-//! When Postgres is away or hangs, and when the service ends.
+//! Webhooks while Postgres is unavailable or hangs, and during shutdown.
 
 use std::time::Duration;
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 
 use super::sent::{Letter, letter};
-use super::{instead, is_acknowledged, is_to_be_sent_again, is_unproved, receiver};
+use super::{instead, is_acknowledged, is_to_be_sent_again, is_unverified, receiver};
 use crate::faults::{cut, restore};
 use crate::inbox::deliveries;
 use crate::support::{Options, Response, TestApp, now};
 
 const LOCK: &str = "lock table deliveries in access exclusive mode";
 
-/// Sends until it is acknowledged, as sources do.
+/// Repeats a webhook until it is acknowledged, as sources do.
 async fn acknowledged_in_the_end(app: &TestApp, letter: &Letter) {
     let mut last = String::new();
     for _ in 0..400 {
@@ -36,7 +36,7 @@ async fn without_the_store_a_webhook_is_to_be_sent_again_and_then_stored_once() 
         let code = response.code();
         assert!(["inbox-unavailable", "receipt-unknown"].contains(&code.as_str()), "{code}");
         is_to_be_sent_again(&response, &code);
-        is_unproved(&letter(source, 1).signed_with("somebody-elses-secret", now()).to(&app).await);
+        is_unverified(&letter(source, 1).signed_with("somebody-elses-secret", now()).to(&app).await);
     }
     restore(&app).await;
     for source in Source::ALL {
@@ -65,7 +65,7 @@ async fn what_was_stored_after_nobody_waited_any_more_is_known_when_it_comes_aga
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    assert_eq!(deliveries(&app).await.len(), 3, "they were stored all the same");
+    assert_eq!(deliveries(&app).await.len(), 3, "they were stored nevertheless");
     for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
         is_acknowledged(&letter(source, 1).signed().to(&app).await);
     }
@@ -75,7 +75,7 @@ async fn what_was_stored_after_nobody_waited_any_more_is_known_when_it_comes_aga
 
 #[tokio::test]
 async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
-    let app = receiver(vec![("workers = 0", "workers = 0\nwaiting_megabytes = 1".to_owned())]).await;
+    let app = receiver(vec![("workers = 0", "workers = 0\nbody_memory_megabytes = 1".to_owned())]).await;
     let large = |n: u32| {
         let body = String::from_utf8(letter(Source::OmnioTap, n).body).unwrap().replace("Anna", &"x".repeat(200_000));
         Letter::new(Source::OmnioTap, n, body)
@@ -87,7 +87,7 @@ async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
     };
     let mut blocker = app.pool().begin().await.unwrap();
     sqlx::query(LOCK).execute(&mut *blocker).await.unwrap();
-    // So many fit into a megabyte.
+    // This many fit into a megabyte.
     send_all(0..5).await.iter().for_each(|response| is_to_be_sent_again(response, "receipt-unknown"));
     let others: Vec<Response> = send_all(5..60).await;
     others.iter().for_each(|response| is_to_be_sent_again(response, "inbox-unavailable"));
@@ -111,7 +111,7 @@ async fn who_shuts_down_takes_what_still_comes() {
             is_acknowledged(&crate::support::post(address, &sent.target, &headers, &sent.body).await);
         }
     };
-    // The first to be asked begins: it drains before anybody sends.
+    // The shutdown starts first: the service drains before the webhook is sent.
     futures_util::future::join(ending, asking).await;
     let again = TestApp::start_with(Options { place: Some((place, database)), ..Options::default() }).await;
     let (kept,): (i64,) = sqlx::query_as("select count(*) from deliveries").fetch_one(again.pool()).await.unwrap();

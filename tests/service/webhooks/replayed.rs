@@ -1,6 +1,6 @@
-//! A webhook that somebody recorded, sent again: as it is, as another event, or many times.
+//! A recorded webhook that is sent again: unchanged, as another event, or many times.
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use serde_json::{Value, json};
 
 use super::sent::Letter;
@@ -8,19 +8,19 @@ use super::{instead, is_acknowledged, receiver};
 use crate::inbox::{deliveries, states, work_off};
 use crate::support::TestApp;
 
-/// A webhook of Omneo's, signed as its body is; the event's name is in a header that nobody signs.
+/// A webhook of Omneo with a signed body. The event's name is in an unsigned header.
 async fn omneo(app: &TestApp, event: &str, body: &Value) {
     is_acknowledged(&Letter::new(Source::Omneo, 1, body.to_string()).with("x-omneo-event", event).signed().to(app).await);
     work_off(app).await;
 }
 
-/// How many deliveries are dead for a reason.
+/// The number of deliveries that are dead for a reason.
 async fn dead(app: &TestApp, reason: &str) -> usize {
-    states(app).await.iter().filter(|(state, remark)| state == "dead" && remark.contains(reason)).count()
+    states(app).await.iter().filter(|(state, note)| state == "dead" && note.contains(reason)).count()
 }
 
 async fn found(app: &TestApp) -> Vec<Value> {
-    app.heard().await;
+    app.wait_until_current().await;
     app.by_email("p-1@example.org").await
 }
 
@@ -40,11 +40,11 @@ async fn an_update_that_is_sent_again_as_a_deletion_removes_nobody() {
     for (event, n) in ["profile.deleted", "transaction.deleted"].into_iter().zip(1..) {
         let body = if event == "profile.deleted" { profile(10) } else { transaction() };
         omneo(&app, event, &body).await;
-        assert_eq!(dead(&app, "believe_removals").await, n, "{event}");
+        assert_eq!(dead(&app, "trust_deletion_header").await, n, "{event}");
     }
     let customers = found(&app).await;
     assert_eq!((customers.len(), customers[0]["timeline"].as_array().unwrap().len()), (1, 1));
-    // A body that says so itself is Omneo's word.
+    // A deletion inside the signed body counts.
     omneo(&app, "transaction.deleted", &json!({"id": 7, "profile_id": "p-1", "deleted_at": "2026-10-01 10:00:00"})).await;
     assert_eq!(found(&app).await[0]["timeline"], json!([]));
     omneo(&app, "profile.deleted", &json!({"id": "p-1", "profile_type": "deleted"})).await;
@@ -54,7 +54,7 @@ async fn an_update_that_is_sent_again_as_a_deletion_removes_nobody() {
 
 #[tokio::test]
 async fn where_the_settings_believe_the_header_alone_a_deletion_counts() {
-    let believing = "verification = \"signature\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]\nbelieve_removals = true";
+    let believing = "verification = \"signature\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]\ntrust_deletion_header = true";
     let app = receiver(vec![instead(Source::Omneo, believing)]).await;
     omneo(&app, "profile.updated", &profile(10)).await;
     assert_eq!(found(&app).await.len(), 1);
@@ -111,10 +111,10 @@ async fn an_older_body_without_a_time_does_not_set_old_values_again() {
     omneo(&app, "aggregation.updated", &json!({"profile_id": "p-1", "point_balance": 12})).await;
     omneo(&app, "tier.achieved", &profile(9_000)).await;
     omneo(&app, "profile.merged", &profile(9_000)).await;
-    assert_eq!(deliveries(&app).await.len(), stored, "each is known, and kept no second time");
+    assert_eq!(deliveries(&app).await.len(), stored, "each is a duplicate, and not stored again");
     let fields = found(&app).await[0]["customFields"].to_string();
     assert!(fields.contains("19") && !fields.contains("9000"), "{fields}");
-    // What was never said is news.
+    // A content that was never sent before is applied.
     omneo(&app, "balance.updated", &json!({"profile_id": "p-1", "point_balance": 21})).await;
     assert!(found(&app).await[0]["customFields"].to_string().contains("21"));
     app.stop().await;
@@ -159,7 +159,7 @@ async fn a_body_that_says_that_something_is_gone_is_no_update_of_it() {
         omneo(&app, event, &gone).await;
         assert!(found(&app).await.is_empty(), "{event}");
     }
-    // Nor is what was said of it before.
+    // Nor is an earlier content of it.
     omneo(&app, "tier.achieved", &profile(10)).await;
     assert!(found(&app).await.is_empty());
     app.stop().await;
@@ -186,7 +186,7 @@ async fn two_hundred_replays_are_not_kept_two_hundred_times() {
         omneo(&app, "balance.updated", &json!({"profile_id": "p-1", "point_balance": n % 2})).await;
     }
     assert_eq!(deliveries(&app).await.len(), 2);
-    // One that says neither when nor what: so often in a minute, and no more.
+    // A webhook without time and content: a limited number per minute is accepted.
     let hint = super::sent::letter(Source::Syncaroo, 1).signed();
     let mut statuses = Vec::new();
     for _ in 0..50 {
@@ -198,9 +198,9 @@ async fn two_hundred_replays_are_not_kept_two_hundred_times() {
         assert_eq!((response.status, response.code().as_str()), (429, "too-many-webhooks"), "{}", response.body);
         assert!(response.header("retry-after").is_some());
     }
-    // A blank more is no other webhook.
+    // An additional blank does not make it another webhook.
     assert_eq!(hint.saying([hint.body.as_slice(), b" "].concat()).to(&app).await.status, 429);
-    // Another one comes in all the same.
+    // Another webhook is still accepted.
     is_acknowledged(&super::sent::letter(Source::Syncaroo, 2).signed().to(&app).await);
     app.stop().await;
 }
@@ -211,9 +211,9 @@ async fn a_secret_in_the_header_is_looked_for_there_and_nowhere_else() {
     let app = receiver(vec![instead(Source::Omneo, by_header)]).await;
     let (secret, sent) = (crate::support::secret_of(Source::Omneo), super::sent::letter(Source::Omneo, 1).bare());
     is_acknowledged(&sent.with("x-webhook-secret", &secret).to(&app).await);
-    super::is_unproved(&sent.to(&app).await);
-    super::is_unproved(&sent.with("x-webhook-secret", "another-secret-000000").to(&app).await);
-    super::is_unproved(&sent.at(&format!("/webhooks/demo/omneo/{secret}")).to(&app).await);
-    super::is_unproved(&sent.at(&format!("/webhooks/demo/omneo?token={secret}")).to(&app).await);
+    super::is_unverified(&sent.to(&app).await);
+    super::is_unverified(&sent.with("x-webhook-secret", "another-secret-000000").to(&app).await);
+    super::is_unverified(&sent.at(&format!("/webhooks/demo/omneo/{secret}")).to(&app).await);
+    super::is_unverified(&sent.at(&format!("/webhooks/demo/omneo?token={secret}")).to(&app).await);
     app.stop().await;
 }

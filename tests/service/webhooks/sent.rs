@@ -1,15 +1,15 @@
-//! What sources send, and how they sign it.
+//! Webhooks as sources send and sign them.
 
 use base64::Engine;
 use hmac::{Hmac, KeyInit, Mac};
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::support::{Response, TestApp, now, post, secret_of};
 
-/// What a source has to say.
+/// The content of a webhook.
 #[derive(Clone)]
 pub struct Letter {
     pub source: Source,
@@ -17,7 +17,7 @@ pub struct Letter {
     pub body: Vec<u8>,
 }
 
-/// A request that carries it.
+/// The HTTP request of a webhook.
 #[derive(Clone)]
 pub struct Sent {
     pub target: String,
@@ -25,7 +25,7 @@ pub struct Sent {
     pub body: Vec<u8>,
 }
 
-/// The so-manieth of a source about somebody.
+/// The `n`-th webhook of a source about a person.
 pub fn letter(source: Source, n: u32) -> Letter {
     let at = now().to_string();
     let body = match source {
@@ -79,7 +79,7 @@ impl Letter {
                 let signature = base64::engine::general_purpose::STANDARD.encode(signature);
                 sent.with("webhook-timestamp", &at.as_second().to_string()).with("webhook-signature", &format!("v1,{signature}"))
             }
-            // It is written into the object that it is made of: what is none has no hash.
+            // The hash is a member of the object that it covers, so only objects have one.
             Source::Syncaroo => {
                 let hash = hex(&by_hmac(&[&sent.body]));
                 if let Some(open) = sent.body.strip_suffix(b"}").filter(|open| open.len() > 1) {
@@ -122,7 +122,7 @@ impl Sent {
     }
 }
 
-/// The headers, or members of the body, without which a source proves nothing.
+/// The headers, or members of the body, that a source's verification requires.
 pub fn proofs(source: Source) -> &'static [&'static str] {
     match source {
         Source::OmnioTap => &["x-omniotap-signature"],
@@ -132,7 +132,7 @@ pub fn proofs(source: Source) -> &'static [&'static str] {
     }
 }
 
-/// A request in which such a header or member is another one, or missing.
+/// A request in which one of these is changed or missing.
 pub fn tampered(source: Source, sent: &Sent, name: &str, value: Option<&str>) -> Sent {
     if source != Source::Syncaroo {
         return value.map_or_else(|| sent.without(name), |value| sent.with(name, value));

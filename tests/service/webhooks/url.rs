@@ -1,9 +1,9 @@
-//! Secrets in the URL, for sources that can't sign.
+//! Secrets in the URL, for sources that cannot sign.
 
-use hookpoint::customer::kind::Source;
+use hookpoint::customer::model::source::Source;
 
 use super::sent::letter;
-use super::{instead, is_acknowledged, is_unproved, receiver, secrets};
+use super::{instead, is_acknowledged, is_unverified, receiver, secrets};
 use crate::inbox::deliveries;
 
 const SECRET: &str = "a-secret.of~ours_1";
@@ -41,9 +41,9 @@ async fn a_secret_in_the_path_is_its_last_segment() {
             format!("{way}/?token={SECRET}"),
             format!("{way}/wrong?token={SECRET}"),
         ] {
-            is_unproved(&letter(source, 9).bare().at(&target).to(&app).await);
+            is_unverified(&letter(source, 9).bare().at(&target).to(&app).await);
         }
-        // A slash at the end is nobody's mistake; one too many elsewhere is another path.
+        // A slash at the end is allowed. An additional slash elsewhere makes another path.
         is_acknowledged(&letter(source, 8).bare().at(&format!("{way}/{SECRET}/")).to(&app).await);
         for target in [format!("{way}//{SECRET}"), format!("{way}/wrong/{SECRET}"), format!("/webhooks/{SECRET}/{source}")] {
             assert_eq!(letter(source, 9).bare().at(&target).to(&app).await.status, 404, "{target}");
@@ -85,7 +85,7 @@ async fn a_secret_in_the_query_is_its_token() {
             format!("{way}/{SECRET}"),
             format!("{way}/{SECRET}?token=wrong"),
         ] {
-            is_unproved(&letter(source, 9).bare().at(&target).to(&app).await);
+            is_unverified(&letter(source, 9).bare().at(&target).to(&app).await);
         }
     }
     assert_eq!(deliveries(&app).await.len(), 5 * SOURCES.len());

@@ -1,34 +1,34 @@
-//! Webhooks: the event's name in a header, and what it is about, with some of its profile, as the body.
+//! Omneo's webhooks: the event name is in a header, the body has the object and part of its profile.
 
 use serde_json::Value;
 
-use super::super::hooks::{Action, Webhook};
-use super::super::thing::Thing;
-use super::super::world::World;
 use super::written;
-use crate::customer::kind::Source;
-use crate::sources::picker::text_at;
+use crate::customer::model::source::Source;
+use crate::demo::systems::data::World;
+use crate::demo::systems::object_kind::ObjectKind;
+use crate::demo::systems::webhook_sender::{Action, Webhook};
+use crate::sources::extract::text_at;
 
-/// What is said of a profile beside what happened to it.
+/// The profile fields in a webhook about another object.
 const BESIDE: [&str; 8] = ["id", "first_name", "last_name", "email", "mobile_phone_e164", "tier_handle", "point_balance", "updated_at"];
 
-/// What is sent when something changed; `None` where there is no event for that.
-pub(in super::super) fn webhook(world: &World, thing: Thing, action: Action, object: &Value) -> Option<Webhook> {
+/// The webhook about a change. `None` if no event exists for it.
+pub(crate) fn webhook(world: &World, thing: ObjectKind, action: Action, object: &Value) -> Option<Webhook> {
     let name = match thing {
-        Thing::Profile => "profile",
-        Thing::Identity if action == Action::Created => "identity",
-        Thing::Transaction => "transaction",
-        Thing::Order => "order",
-        Thing::Reward => "reward",
-        Thing::Benefit => "benefit",
-        Thing::Interaction => "interaction",
-        Thing::Point => "point",
+        ObjectKind::Profile => "profile",
+        ObjectKind::Identity if action == Action::Created => "identity",
+        ObjectKind::Transaction => "transaction",
+        ObjectKind::Order => "order",
+        ObjectKind::Reward => "reward",
+        ObjectKind::Benefit => "benefit",
+        ObjectKind::Interaction => "interaction",
+        ObjectKind::Point => "point",
         _ => return None,
     };
     let mut body = object.clone();
     let fields = body.as_object_mut()?;
-    if thing != Thing::Profile
-        && let Some(profile) = owner_of(object).and_then(|id| world.get(Thing::Profile, &id))
+    if thing != ObjectKind::Profile
+        && let Some(profile) = owner_of(object).and_then(|id| world.get(ObjectKind::Profile, &id))
     {
         let beside: serde_json::Map<String, Value> =
             BESIDE.iter().filter_map(|field| Some(((*field).to_owned(), profile.get(*field)?.clone()))).collect();

@@ -1,4 +1,4 @@
-//! Lists: filters, pages, and links to the pages around.
+//! Lists: filters, pages, and links to other pages.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,19 +6,26 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::super::asked::{Answer, Asked};
-use super::super::page::Page;
-use super::super::table::Object;
-use super::super::terms::Terms;
-use super::super::thing::{Thing, owner, word_key};
-use super::super::world::World;
-use crate::sources::picker::{text_at, time_at, time_of};
+use crate::demo::systems::asked::{Answer, SystemRequest};
+use crate::demo::systems::data::World;
+use crate::demo::systems::object_kind::{ObjectKind, owner, word_key};
+use crate::demo::systems::options::SystemOptions;
+use crate::demo::systems::page::Page;
+use crate::demo::systems::table::Object;
+use crate::sources::extract::{text_at, time_at, time_of};
 
-/// How many items a page has where nobody says.
+/// The default page size.
 const PAGE: usize = 15;
 
-/// A list, filtered, of everything or of one profile.
-pub(super) fn listed(world: &World, terms: &Terms, asked: &Asked, base_url: &str, thing: Thing, profile: Option<&str>) -> Answer {
+/// A filtered list of all objects or of one profile's.
+pub(super) fn listed(
+    world: &World,
+    terms: &SystemOptions,
+    asked: &SystemRequest,
+    base_url: &str,
+    thing: ObjectKind,
+    profile: Option<&str>,
+) -> Answer {
     let mut filters = Vec::new();
     for (name, value) in asked.parameters().filter(|(name, _)| name.starts_with("filter[")) {
         let Some(filter) = Filter::parse(&name, value) else {
@@ -29,7 +36,7 @@ pub(super) fn listed(world: &World, terms: &Terms, asked: &Asked, base_url: &str
     let number = asked.number("page[number]").unwrap_or(1);
     let size = asked.number("page[size]").unwrap_or(PAGE).min(terms.max_page);
     let fits = |row: &Arc<Object>| filters.iter().all(|filter| filter.fits(&row.value));
-    // Whose something is, or an address, is found without a walk through everything.
+    // Objects with a known owner or address are found by the index, without a full scan.
     let key = profile.map(owner).or_else(|| filters.iter().find_map(|filter| filter.key(thing)));
     let page = match key {
         Some(key) => Page::of(&world.by_key(thing, &key).into_iter().filter(fits).collect::<Vec<_>>(), number, size),
@@ -38,9 +45,9 @@ pub(super) fn listed(world: &World, terms: &Terms, asked: &Asked, base_url: &str
     Answer::ok(format!(r#"{{"data":{},{}}}"#, page.list(), around(&page, asked, base_url)))
 }
 
-/// `links` and `meta` of a page, as its framework writes them.
-fn around(page: &Page, asked: &Asked, base_url: &str) -> String {
-    let path = format!("{base_url}{}", asked.path.strip_prefix(super::BASE).unwrap_or_default());
+/// `links` and `meta` of a page, in the format of Omneo's framework.
+fn around(page: &Page, asked: &SystemRequest, base_url: &str) -> String {
+    let path = format!("{base_url}{}", asked.path.strip_prefix(crate::demo::systems::omneo::BASE).unwrap_or_default());
     let kept: BTreeMap<String, String> = asked.parameters().filter(|(name, _)| name != "page[number]").collect();
     let link = |number: usize| {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&kept).append_pair("page[number]", &number.to_string()).finish();
@@ -66,7 +73,7 @@ struct Filter {
     value: String,
 }
 
-/// Fields that can be filtered by.
+/// Fields with a filter.
 const FIELDS: [&str; 11] = [
     "id",
     "email",
@@ -82,7 +89,7 @@ const FIELDS: [&str; 11] = [
 ];
 
 impl Filter {
-    /// `None` for a filter that this API doesn't have.
+    /// `None` for a filter that this API does not have.
     fn parse(name: &str, value: String) -> Option<Self> {
         let inside = name.strip_prefix("filter[")?.strip_suffix(']')?;
         let (field, operator) = inside.split_once("][").unwrap_or((inside, "eq"));
@@ -112,9 +119,9 @@ impl Filter {
         found.any(|found| found.to_lowercase() == self.value.to_lowercase())
     }
 
-    fn key(&self, thing: Thing) -> Option<String> {
+    fn key(&self, thing: ObjectKind) -> Option<String> {
         match self.field.as_str() {
-            "email" | "mobile_phone" if thing == Thing::Profile => Some(word_key(&self.value)),
+            "email" | "mobile_phone" if thing == ObjectKind::Profile => Some(word_key(&self.value)),
             "profile_id" => Some(owner(&self.value)),
             _ => None,
         }

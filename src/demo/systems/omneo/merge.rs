@@ -1,15 +1,23 @@
-//! Merges: the loser is deleted; what it has and what it is known by move to the winner.
+//! Merges: the loser is deleted; its objects and identifiers move to the winner.
 
 use serde_json::{Value, json};
 
-use super::super::asked::Answer;
-use super::super::hooks::Action;
-use super::super::thing::{Thing, owner};
-use super::super::world::World;
 use super::{with_identities, written};
-use crate::sources::picker::text_at;
+use crate::demo::systems::asked::Answer;
+use crate::demo::systems::data::World;
+use crate::demo::systems::object_kind::{ObjectKind, owner};
+use crate::demo::systems::webhook_sender::Action;
+use crate::sources::extract::text_at;
 
-const MOVED: [Thing; 7] = [Thing::Identity, Thing::Transaction, Thing::Order, Thing::Reward, Thing::Benefit, Thing::Interaction, Thing::Point];
+const MOVED: [ObjectKind; 7] = [
+    ObjectKind::Identity,
+    ObjectKind::Transaction,
+    ObjectKind::Order,
+    ObjectKind::Reward,
+    ObjectKind::Benefit,
+    ObjectKind::Interaction,
+    ObjectKind::Point,
+];
 
 /// Answers `POST /profiles/merge`.
 pub(super) fn asked(world: &World, body: &Value) -> Answer {
@@ -17,7 +25,7 @@ pub(super) fn asked(world: &World, body: &Value) -> Answer {
         return Answer::new(422, json!({ "errors": { "source_profile_id": ["Both profiles are required"] } }).to_string());
     };
     if world.merge(&loser, &winner) {
-        let profile = world.get(Thing::Profile, &winner).map(|profile| with_identities(world, &profile));
+        let profile = world.get(ObjectKind::Profile, &winner).map(|profile| with_identities(world, &profile));
         Answer::ok(json!({ "data": profile }).to_string())
     } else {
         Answer::not_found()
@@ -25,26 +33,26 @@ pub(super) fn asked(world: &World, body: &Value) -> Answer {
 }
 
 impl World {
-    /// Merges two profiles, and tells by webhook; whether there were both.
+    /// Merges two profiles, and sends a webhook. Returns whether both exist.
     pub fn merge(&self, loser: &str, winner: &str) -> bool {
         let told = self.merge_silently(loser, winner);
         if let Some(context) = &told {
-            self.tell(Thing::Profile, Action::Merged, context);
+            self.tell(ObjectKind::Profile, Action::Merged, context);
         }
         told.is_some()
     }
 
-    /// Merges two profiles, and tells nobody; the winner, as a webhook would have it.
+    /// Merges two profiles without a webhook. Returns the winner in the format of a webhook.
     pub fn merge_silently(&self, loser: &str, winner: &str) -> Option<Value> {
-        let mut profile = self.get(Thing::Profile, winner).filter(|_| loser != winner)?;
-        self.remove(Thing::Profile, loser)?;
+        let mut profile = self.get(ObjectKind::Profile, winner).filter(|_| loser != winner)?;
+        self.remove(ObjectKind::Profile, loser)?;
         for thing in MOVED {
             for row in self.by_key(thing, &owner(loser)) {
                 self.put(thing, moved(thing, &row.value, loser, winner));
             }
         }
         profile.as_object_mut()?.insert("updated_at".to_owned(), Value::from(written(self.now())));
-        self.put(Thing::Profile, profile.clone());
+        self.put(ObjectKind::Profile, profile.clone());
         let mut context = with_identities(self, &profile);
         let fields = context.as_object_mut()?;
         fields.insert("source_profile_id".to_owned(), Value::from(loser));
@@ -53,7 +61,7 @@ impl World {
     }
 }
 
-fn moved(thing: Thing, object: &Value, loser: &str, winner: &str) -> Value {
+fn moved(thing: ObjectKind, object: &Value, loser: &str, winner: &str) -> Value {
     let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {
         if fields.contains_key("profile_id") {
@@ -62,7 +70,7 @@ fn moved(thing: Thing, object: &Value, loser: &str, winner: &str) -> Value {
         if fields.contains_key("profile") {
             fields.insert("profile".to_owned(), json!({ "id": winner }));
         }
-        if thing == Thing::Identity {
+        if thing == ObjectKind::Identity {
             fields.insert("merged_from".to_owned(), Value::from(loser));
         }
     }

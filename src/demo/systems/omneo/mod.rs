@@ -1,4 +1,4 @@
-//! Omneo's API, as its reference describes it: profiles and what belongs to them, lists with links, and merges.
+//! Omneo's API, as its reference describes it: profiles and their objects, lists with links, and merges.
 
 mod hook;
 mod list;
@@ -7,46 +7,46 @@ mod merge;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::asked::{Answer, Asked};
+pub(super) use self::hook::webhook;
+use super::asked::{Answer, SystemRequest};
+use super::data::World;
+use super::object_kind::{ObjectKind, owner, word_key};
+use super::options::SystemOptions;
 use super::page;
-use super::terms::Terms;
-use super::thing::{Thing, owner, word_key};
-use super::world::World;
-use crate::sources::picker::text_at;
-pub(super) use hook::webhook;
+use crate::sources::extract::text_at;
 
-use list::listed;
+use self::list::listed;
 
-/// Where the API begins.
+/// The base path of the API.
 pub(super) const BASE: &str = "/api/v3";
 
-/// What belongs to a profile and is listed page by page: by profile, and all of it.
-const LISTS: [(&str, Thing); 6] = [
-    ("transactions", Thing::Transaction),
-    ("orders", Thing::Order),
-    ("rewards", Thing::Reward),
-    ("benefits", Thing::Benefit),
-    ("interactions", Thing::Interaction),
-    ("points", Thing::Point),
+/// Objects of a profile that have lists in pages: by profile, and for all profiles.
+const LISTS: [(&str, ObjectKind); 6] = [
+    ("transactions", ObjectKind::Transaction),
+    ("orders", ObjectKind::Order),
+    ("rewards", ObjectKind::Reward),
+    ("benefits", ObjectKind::Benefit),
+    ("interactions", ObjectKind::Interaction),
+    ("points", ObjectKind::Point),
 ];
 
-/// Parts of a profile that can be asked for by themselves.
+/// Parts of a profile with an endpoint of their own.
 const BALANCES: [&str; 4] = ["reward_balance", "point_balance", "benefit_balance", "combined_balance_dollars"];
 
-/// Answers a request that came with the token. `base_url` is what links begin with.
-pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked, base_url: &str) -> Answer {
+/// Responds to an authorized request. Links begin with `base_url`.
+pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest, base_url: &str) -> Answer {
     let parts = asked.below(BASE).unwrap_or_default();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let of_list = |name: &str| LISTS.into_iter().find(|(found, _)| *found == name).map(|(_, thing)| thing);
     match (asked.method.as_str(), parts.as_slice()) {
         ("POST", ["profiles", "merge"]) => merge::asked(world, &asked.json()),
-        ("GET", ["profiles"]) => listed(world, terms, asked, base_url, Thing::Profile, None),
+        ("GET", ["profiles"]) => listed(world, terms, asked, base_url, ObjectKind::Profile, None),
         ("GET", ["profiles", id]) => {
-            world.object(Thing::Profile, id).map_or_else(Answer::not_found, |object| data(&with_identities(world, &object.value)))
+            world.object(ObjectKind::Profile, id).map_or_else(Answer::not_found, |object| data(&with_identities(world, &object.value)))
         }
-        ("GET", ["profiles", id, parts @ ..]) => match (world.get(Thing::Profile, id), parts) {
+        ("GET", ["profiles", id, parts @ ..]) => match (world.get(ObjectKind::Profile, id), parts) {
             (None, _) => Answer::not_found(),
-            (Some(_), ["identities"]) => Answer::ok(format!(r#"{{"data":{}}}"#, page::list(&world.by_key(Thing::Identity, &owner(id))))),
+            (Some(_), ["identities"]) => Answer::ok(format!(r#"{{"data":{}}}"#, page::list(&world.by_key(ObjectKind::Identity, &owner(id))))),
             (Some(profile), ["attributes", "custom"]) => data(profile.get("custom_attributes").unwrap_or(&json!([]))),
             (Some(profile), ["attributes", group]) => data(profile.pointer(&format!("/attributes/{group}")).unwrap_or(&json!({}))),
             (Some(profile), ["tiers"]) => data(&profile.get("tier").filter(|tier| tier.is_object()).map_or_else(|| json!([]), |tier| json!([tier]))),
@@ -59,12 +59,13 @@ pub(super) fn answer(world: &World, terms: &Terms, asked: &Asked, base_url: &str
             _ => Answer::not_found(),
         },
         ("GET", ["identities", "search-profile", identifier]) => {
-            let identities = world.by_key(Thing::Identity, &word_key(identifier));
+            let identities = world.by_key(ObjectKind::Identity, &word_key(identifier));
             let ids = identities.iter().filter_map(|identity| text_at(&identity.value, "/profile_id"));
-            let profiles: Vec<Value> = ids.filter_map(|id| world.get(Thing::Profile, &id)).map(|profile| with_identities(world, &profile)).collect();
+            let profiles: Vec<Value> =
+                ids.filter_map(|id| world.get(ObjectKind::Profile, &id)).map(|profile| with_identities(world, &profile)).collect();
             data(&Value::from(profiles))
         }
-        ("GET", ["identities"]) => listed(world, terms, asked, base_url, Thing::Identity, None),
+        ("GET", ["identities"]) => listed(world, terms, asked, base_url, ObjectKind::Identity, None),
         ("GET", [name]) => of_list(name).map_or_else(Answer::not_found, |thing| listed(world, terms, asked, base_url, thing, None)),
         ("GET", [name, id]) => {
             let object = of_list(name).and_then(|thing| world.object(thing, id));
@@ -81,7 +82,7 @@ fn data(value: &Value) -> Answer {
 fn with_identities(world: &World, profile: &Value) -> Value {
     let mut profile = profile.clone();
     let identities: Vec<Value> = text_at(&profile, "/id")
-        .map(|id| world.by_key(Thing::Identity, &owner(&id)))
+        .map(|id| world.by_key(ObjectKind::Identity, &owner(&id)))
         .unwrap_or_default()
         .iter()
         .map(|row| row.value.clone())
@@ -109,7 +110,7 @@ fn aggregations(id: &str, profile: &Value) -> Value {
     found
 }
 
-/// A point in time as this system writes it: UTC, without saying so.
+/// A time in this system's format: UTC without a time zone.
 #[must_use]
 pub fn written(at: Timestamp) -> String {
     at.strftime("%F %T").to_string()

@@ -1,5 +1,0 @@
-//! Who may ask: networks, keys, limits.
-
-pub mod keys;
-pub mod limits;
-pub mod network;

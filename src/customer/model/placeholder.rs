@@ -1,0 +1,215 @@
+//! Placeholders that software writes for missing values. This is the only list: such a value counts as empty.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// What a value is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// A part of a person's name.
+    Name,
+    /// The id of a record, an event, a delivery, or a reference to one.
+    Id,
+    /// An e-mail address, a phone number or a social account.
+    Address,
+}
+
+/// Words that mean "no value" for every kind of value, in lower case, without brackets and quotation marks.
+const ALWAYS: [&str; 24] = [
+    "null",
+    "undefined",
+    "none",
+    "n/a",
+    "#n/a",
+    "n.a.",
+    "n.a",
+    "unknown",
+    "not available",
+    "not applicable",
+    "not set",
+    "not provided",
+    "no value",
+    "object object",
+    "onbekend",
+    "nvt",
+    "n.v.t.",
+    "unbekannt",
+    "inconnu",
+    "desconocido",
+    "tbd",
+    "tbc",
+    "\\n",
+    "0",
+];
+
+/// Words that mean "no value" for some kinds only: Nil, Nan and Na are also names.
+const SOMETIMES: [(&str, &[Sort]); 29] = [
+    ("klant", &[Sort::Name]),
+    ("nieuwe klant", &[Sort::Name]),
+    ("kunde", &[Sort::Name]),
+    ("customer", &[Sort::Name]),
+    ("new customer", &[Sort::Name]),
+    ("bezoeker", &[Sort::Name]),
+    ("visitor", &[Sort::Name]),
+    ("unknown caller", &[Sort::Name]),
+    ("nil", &[Sort::Id, Sort::Address]),
+    ("na", &[Sort::Id, Sort::Address]),
+    ("nan", &[Sort::Id, Sort::Address]),
+    ("empty", &[Sort::Id, Sort::Address]),
+    ("blank", &[Sort::Id]),
+    ("false", &[Sort::Name, Sort::Id, Sort::Address]),
+    ("true", &[Sort::Name, Sort::Id, Sort::Address]),
+    ("-1", &[Sort::Id, Sort::Address]),
+    ("anonymous", &[Sort::Name, Sort::Id, Sort::Address]),
+    ("anoniem", &[Sort::Name, Sort::Id, Sort::Address]),
+    ("guest", &[Sort::Id, Sort::Address]),
+    ("no name", &[Sort::Name]),
+    ("noname", &[Sort::Name]),
+    ("gast", &[Sort::Id, Sort::Address]),
+    ("leer", &[Sort::Id, Sort::Address]),
+    ("no email", &[Sort::Address]),
+    ("noemail", &[Sort::Address]),
+    ("no phone", &[Sort::Address]),
+    ("withheld", &[Sort::Address]),
+    ("restricted", &[Sort::Address]),
+    ("unavailable", &[Sort::Address]),
+];
+
+/// RFC 9562, section 5.10. The nil UUID consists of zeros, which are placeholders anyway.
+const MAX_UUID: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
+/// Whether a value of this kind is a placeholder.
+#[must_use]
+pub fn is_placeholder(sort: Sort, text: &str) -> bool {
+    let word = word(text);
+    if is_nothing(text, &word) {
+        return true;
+    }
+    let is_number =
+        matches!(sort, Sort::Id | Sort::Address) && word.trim_start_matches('+').bytes().all(|byte| matches!(byte, b'0' | b'-' | b'.' | b' '));
+    is_number
+        || (sort == Sort::Id && (word == MAX_UUID || is_unfilled(text)))
+        || SOMETIMES.iter().any(|(known, sorts)| *known == word && sorts.contains(&sort))
+}
+
+/// Whether a value is a placeholder for every kind.
+#[must_use]
+pub fn is_no_value(text: &str) -> bool {
+    is_nothing(text, &word(text))
+}
+
+/// Whether a word is `NaN`. Only programs write it in this way; a person is called Nan.
+fn is_nothing(text: &str, word: &str) -> bool {
+    let is_punctuation_only = text.chars().all(|c| c.is_whitespace() || is_punctuation(c));
+    let is_of_programs = word.split_whitespace().all(|part| PROGRAMS.contains(&part));
+    text == "NaN" || is_punctuation_only || ALWAYS.contains(&word) || is_of_programs || is_template(text)
+}
+
+/// Words that programs write and that are never names. They may occur twice, for both parts of a name.
+const PROGRAMS: [&str; 2] = ["null", "undefined"];
+
+/// Whether a program left out the value in a text, or inserted none: `CONTACT-undefined`.
+fn is_unfilled(text: &str) -> bool {
+    let last = text.trim().rsplit(['-', '_', ':', '/', '.']).next().unwrap_or_default();
+    last == "NaN" || PROGRAMS.contains(&last.to_lowercase().as_str())
+}
+
+/// Whether a text is an unfilled template: `{{contact.id}}`, `${id}`, `[[id]]`.
+fn is_template(text: &str) -> bool {
+    let text = text.trim();
+    [("{{", "}}"), ("${", "}"), ("[[", "]]"), ("<%", "%>")].iter().any(|(start, end)| text.starts_with(start) && text.ends_with(end))
+}
+
+/// The word in lower case, without brackets and quotation marks.
+fn word(text: &str) -> String {
+    let around = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '<' | '>' | '{' | '}' | '"' | '\'' | '`' | '“' | '”' | '‘' | '’');
+    let folded: String = text.nfkc().collect();
+    folded.trim_matches(around).to_lowercase().replace(" / ", "/")
+}
+
+fn is_punctuation(c: char) -> bool {
+    c.is_ascii_punctuation() || matches!(c, '\u{2010}'..='\u{2027}' | '\u{2212}' | '·' | '¿' | '¡' | '«' | '»')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_software_writes_for_nothing_is_nothing() {
+        for text in [
+            "",
+            " ",
+            "null",
+            "NULL",
+            "(null)",
+            "[null]",
+            "<none>",
+            "undefined",
+            "None",
+            "N/A",
+            "#N/A",
+            "n.a.",
+            "Unknown",
+            "0",
+            "-",
+            "--",
+            ".",
+            "...",
+            "?",
+            "—",
+            "…",
+            "[object Object]",
+            "NaN",
+            "\\N",
+            "N / A",
+            "ｎｕｌｌ",
+            "TBD",
+            "undefined undefined",
+            "null null",
+            "{{contact.name}}",
+            "${name}",
+        ] {
+            for sort in [Sort::Name, Sort::Id, Sort::Address] {
+                assert!(is_placeholder(sort, text), "{sort:?} {text}");
+            }
+        }
+        for text in [
+            "00000000-0000-0000-0000-000000000000",
+            "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+            "0.0",
+            "000",
+            "-1",
+            "nil",
+            "nan",
+            "CONTACT-undefined",
+            "user_null",
+            "order:NaN",
+            "guest",
+        ] {
+            assert!(is_placeholder(Sort::Id, text), "{text}");
+        }
+        for text in ["+0000000000", "000-000-0000", "anonymous", "na"] {
+            assert!(is_placeholder(Sort::Address, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_somebody_may_be_called_is_something() {
+        for (sort, text) in [
+            (Sort::Name, "Na"),
+            (Sort::Name, "Nil"),
+            (Sort::Name, "Nan"),
+            (Sort::Name, "O"),
+            (Sort::Name, "X Æ A-12"),
+            (Sort::Name, "Nullmeyer"),
+            (Sort::Name, "🌻"),
+            (Sort::Id, "10"),
+            (Sort::Id, "test"),
+            (Sort::Id, "a"),
+            (Sort::Address, "+31612340001"),
+            (Sort::Address, "null@example.org"),
+        ] {
+            assert!(!is_placeholder(sort, text), "{sort:?} {text}");
+        }
+    }
+}

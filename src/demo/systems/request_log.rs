@@ -1,0 +1,45 @@
+//! The log of requests to a system, for tests.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+/// The most requests in the log.
+const KEPT: usize = 200_000;
+
+/// A logged request, without its query and credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// Time of the request.
+    pub at: Timestamp,
+    /// HTTP method.
+    pub method: String,
+    /// Path without the query.
+    pub path: String,
+    /// Whether it contained an API key, a token or a client secret.
+    pub has_credential: bool,
+    /// The status of the response; 0 if there was no valid response.
+    pub status: u16,
+}
+
+#[derive(Default)]
+pub(super) struct Arrivals(Mutex<VecDeque<Arrival>>);
+
+impl Arrivals {
+    pub(super) fn add(&self, arrival: Arrival) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= KEPT {
+            all.pop_front();
+        }
+        all.push_back(arrival);
+    }
+
+    pub(super) fn all(&self) -> Vec<Arrival> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    pub(super) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

@@ -1,0 +1,157 @@
+//! Sends the systems' webhooks: signs them, and retries with growing pauses until they are acknowledged.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::{Notify, Semaphore};
+
+use super::endpoint::SystemEndpoint;
+use crate::clock::Clock;
+use crate::customer::model::source::Source;
+use crate::demo::http_post::Sender;
+use crate::demo::webhook_signer::Secrets;
+use crate::jobs::tasks::BackgroundTasks;
+
+/// The most webhooks in flight.
+const AT_ONCE: usize = 16;
+
+/// The number of attempts before a webhook is given up.
+const ATTEMPTS: u32 = 8;
+
+/// The first pause. Each further pause is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The kind of change to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// The object is new.
+    Created,
+    /// The object changed.
+    Updated,
+    /// The object was deleted.
+    Deleted,
+    /// Another object was merged into it.
+    Merged,
+}
+
+impl Action {
+    /// The name in the systems' webhooks.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+            Self::Merged => "merged",
+        }
+    }
+}
+
+/// A webhook before it is signed.
+pub struct Webhook {
+    /// The sender.
+    pub source: Source,
+    /// Headers without the signature.
+    pub headers: BTreeMap<String, String>,
+    /// Its body.
+    pub body: Value,
+}
+
+/// Sends webhooks to one service.
+#[derive(Clone)]
+pub(super) struct SystemWebhooks(Arc<Shared>);
+
+struct Shared {
+    sender: Arc<Sender>,
+    secrets: Secrets,
+    desks: Vec<Arc<SystemEndpoint>>,
+    background: BackgroundTasks,
+    clock: Clock,
+    slots: Semaphore,
+    /// By source: how many of 1,000 webhooks are lost, and the remainder of earlier losses.
+    losses: Mutex<BTreeMap<Source, (u32, u32)>>,
+    pending: AtomicU64,
+    idle: Notify,
+}
+
+impl SystemWebhooks {
+    pub(super) fn new(sender: Sender, secrets: Secrets, desks: Vec<Arc<SystemEndpoint>>, background: BackgroundTasks, clock: Clock) -> Self {
+        Self(Arc::new(Shared {
+            sender: Arc::new(sender),
+            secrets,
+            desks,
+            background,
+            clock,
+            slots: Semaphore::new(AT_ONCE),
+            losses: Mutex::default(),
+            pending: AtomicU64::new(0),
+            idle: Notify::new(),
+        }))
+    }
+
+    /// The base of URLs in a system's webhooks.
+    pub(super) fn links(&self, source: Source) -> String {
+        self.0.desks.iter().find(|desk| desk.source == source).map(|desk| desk.links()).unwrap_or_default()
+    }
+
+    /// Loses this many of 1,000 webhooks of a source, evenly distributed.
+    pub(super) fn lose(&self, source: Source, of_1000: u32) {
+        self.0.losses.lock().unwrap_or_else(PoisonError::into_inner).insert(source, (of_1000, 0));
+    }
+
+    fn is_lost(&self, source: Source) -> bool {
+        let mut losses = self.0.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((share, left)) = losses.get_mut(&source) else { return false };
+        *left = left.saturating_add(*share);
+        let is_lost = *left >= 1_000;
+        if is_lost {
+            *left = left.saturating_sub(1_000);
+        }
+        is_lost
+    }
+
+    /// Sends a webhook in the background.
+    pub(super) fn send(&self, webhook: Webhook) {
+        if self.is_lost(webhook.source) {
+            return;
+        }
+        self.0.pending.fetch_add(1, Ordering::SeqCst);
+        let hooks = self.clone();
+        self.0.background.spawn_endless(async move {
+            hooks.deliver(&webhook).await;
+            if hooks.0.pending.fetch_sub(1, Ordering::SeqCst) == 1 {
+                hooks.0.idle.notify_waiters();
+            }
+        });
+    }
+
+    async fn deliver(&self, webhook: &Webhook) {
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..ATTEMPTS {
+            {
+                let _slot = self.0.slots.acquire().await;
+                let request = self.0.secrets.sign(webhook.source, &webhook.headers, &webhook.body, self.0.clock.now());
+                if self.0.sender.send(request).await.is_ok() {
+                    return;
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2);
+        }
+        tracing::warn!(source = webhook.source.as_str(), "webhook not acknowledged; gave up after the last attempt");
+    }
+
+    /// Waits until every webhook was acknowledged, lost or given up.
+    pub(super) async fn settled(&self) {
+        loop {
+            let idle = self.0.idle.notified();
+            if self.0.pending.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Erases a person, and revokes an erasure.
+
+use std::collections::BTreeSet;
+
+use crate::storage::pool::{Connection, Pool};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::purge::purge;
+use super::purge_inbox::purge_deliveries;
+use super::suppression_file::{BrandSuppressions, Entry, SuppressionFile, SuppressionFileError};
+use crate::brand::Brand;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::source::SourceKind;
+use crate::storage::StorageError;
+use crate::storage::erasures::{ErasedCounts, complete_erasures, count_erased, find_erasures, insert_erasure, insert_hashes, mark_erasure_revoked};
+use crate::storage::purge::{list_common, list_event_keys, list_namesakes, list_person, list_traces};
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher, given_name};
+use crate::storage::write_changes::begin;
+
+/// An erasure failed. If the suppression list already contains it, the running service, or its next start, finishes it.
+#[derive(Debug, thiserror::Error)]
+pub enum ErasureError {
+    /// Postgres failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The suppression list would erase more of the brand than `erasure.max_erased_percent` allows.
+    #[error(
+        "the suppression file would erase {named} of the {all} {what} of brand {brand}. Check that the file belongs to this database. If it does, raise erasure.max_erased_percent for this start"
+    )]
+    TooMany {
+        /// The brand.
+        brand: String,
+        /// "records", or "events": those of records that are not erased.
+        what: &'static str,
+        /// How many the list would erase.
+        named: usize,
+        /// How many the brand has.
+        all: usize,
+    },
+    /// The suppression file cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] SuppressionFileError),
+}
+
+impl From<sqlx::Error> for ErasureError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+/// How many deliveries of the inbox an erasure has checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The checked deliveries.
+    pub done: u64,
+    /// The deliveries that existed at the beginning.
+    pub total: u64,
+}
+
+/// The result of an erasure. It does not say who was erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Id of the erasure in the suppression list.
+    pub erasure_id: Uuid,
+    /// When it began.
+    pub erased_at: Timestamp,
+    /// How much was deleted.
+    pub counts: ErasedCounts,
+    /// How many hashes the suppression list has for this erasure.
+    pub entries: usize,
+}
+
+/// The person whose erasure is revoked.
+#[derive(Clone)]
+pub enum ErasureTarget {
+    /// The person with this address.
+    Address(Identifier),
+    /// The person with a record of this id.
+    Id(String),
+}
+
+impl ErasureTarget {
+    /// The record keys that the id may mean. The id may stand alone, or after a kind or a source.
+    #[must_use]
+    pub fn record_keys(&self) -> BTreeSet<RecordKey> {
+        let Self::Id(id) = self else { return BTreeSet::new() };
+        let bare = id.split_once(':').map(|(_, bare)| bare);
+        let of_any = |id: &str| SourceKind::ALL.into_iter().filter_map(|kind| RecordKey::new(kind, id)).collect::<Vec<_>>();
+        let whole: Option<RecordKey> = id.parse().ok();
+        let of_source = bare.filter(|_| whole.is_none()).map(of_any).unwrap_or_default();
+        of_any(id).into_iter().chain(whole).chain(of_source).collect()
+    }
+}
+
+/// The hashes that the suppression list needs for a person.
+///
+/// # Errors
+/// If Postgres fails.
+pub(crate) async fn list_entries(
+    db: &mut Connection,
+    brand: &Brand,
+    records: &BTreeSet<RecordKey>,
+) -> Result<BTreeSet<SuppressionHash>, StorageError> {
+    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let mut entries: BTreeSet<SuppressionHash> = records.iter().map(|key| hasher.record(key)).collect();
+    entries.extend(list_event_keys(db, brand.id(), records).await?.iter().map(|key| hasher.event(key)));
+    let suppression_hashes = list_traces(db, brand.id(), records).await?;
+    let full: BTreeSet<String> = suppression_hashes.iter().map(|trace| trace.name_key.clone()).filter(|name| !name.is_empty()).collect();
+    // Some records have the given name only.
+    let given = full.iter().map(|name| given_name(name)).filter(|given| !given.is_empty()).map(|given| format!("{given}\u{1f}"));
+    let names: BTreeSet<String> = given.chain(full.iter().cloned()).collect();
+    let mut values: BTreeSet<Identifier> = suppression_hashes.iter().map(|trace| trace.identifier.clone()).filter(Identifier::could_link).collect();
+    values.extend(records.iter().filter_map(|key| Identifier::reference(key.kind.as_str(), &key.id)));
+    let common = list_common(db, brand.id(), records, &values).await?;
+    // If somebody with the same name has the address too (father and son on one phone), the name proves nothing.
+    let namesakes = list_namesakes(db, brand.id(), records, &values, &names).await?;
+    for value in &values {
+        let is_own = !common.contains(value) && brand.rules.identity.may_link(value);
+        entries.insert(if is_own { hasher.own(value) } else { hasher.common(value) });
+        entries.extend(full.iter().filter_map(|name| hasher.initial(value, name)).filter(|_| is_own));
+        let telling = names.iter().filter(|name| !namesakes.contains(&(value.clone(), (*name).clone())));
+        entries.extend(telling.map(|name| hasher.named(value, name)));
+    }
+    Ok(entries)
+}
+
+/// Erases the person of some records. It writes the suppression list first, in the file and in the database. If it is
+/// interrupted after that, the service finishes the erasure.
+///
+/// # Errors
+/// If the suppression file cannot be written (then nothing is erased), or if Postgres fails.
+pub async fn erase(
+    pool: &Pool,
+    brand: &Brand,
+    file: &SuppressionFile,
+    (records, now): (&BTreeSet<RecordKey>, Timestamp),
+    on_progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Receipt, ErasureError> {
+    let (erasure_id, records, entries) = add_suppressions(pool, brand, file, records, now).await?;
+    let mut transaction = begin(pool, brand.id()).await?;
+    let counts = purge(&mut transaction, brand, &records, &BTreeSet::new()).await?;
+    count_erased(&mut transaction, brand.id(), erasure_id, counts).await?;
+    transaction.commit().await?;
+    purge_deliveries(pool, brand, erasure_id, on_progress).await?;
+    let counts = complete_erasures(&mut *pool.acquire().await?, brand.id(), &[erasure_id].into(), now).await?;
+    Ok(Receipt { erasure_id, erased_at: now, counts, entries })
+}
+
+/// Adds a person to the suppression list. Returns the id of the erasure, the person's records, and the number of
+/// hashes.
+///
+/// # Errors
+/// As [`erase`].
+pub async fn add_suppressions(
+    pool: &Pool,
+    brand: &Brand,
+    file: &SuppressionFile,
+    records: &BTreeSet<RecordKey>,
+    now: Timestamp,
+) -> Result<(Uuid, BTreeSet<RecordKey>, usize), ErasureError> {
+    let erasure_id = Uuid::new_v4();
+    let mut transaction = begin(pool, brand.id()).await?;
+    let records = list_person(&mut transaction, brand.id(), records).await?;
+    let hashes = list_entries(&mut transaction, brand, &records).await?;
+    let entries = hashes.len();
+    insert_erasure(&mut transaction, brand.id(), erasure_id, now).await?;
+    insert_hashes(&mut transaction, brand.id(), &hashes.iter().map(|hash| (*hash, erasure_id)).collect()).await?;
+    let has_key = file.read_brand(&brand.rules.slug, &brand.row.suppression_key)?.key.is_some();
+    let entry = Entry { erased_at: now, unerased_at: None, hashes };
+    let additions = BrandSuppressions { key: (!has_key).then_some(brand.row.suppression_key), erasures: [(erasure_id, entry)].into() };
+    file.append(&brand.rules.slug, &additions)?;
+    transaction.commit().await?;
+    Ok((erasure_id, records, entries))
+}
+
+/// Revokes every erasure that contains an address or an id: from now on, new data of that person is accepted. Returns
+/// how many erasures were revoked.
+///
+/// # Errors
+/// If the suppression file cannot be written, or if Postgres fails.
+pub async fn revoke_erasure(
+    pool: &Pool,
+    brand: &Brand,
+    file: &SuppressionFile,
+    target: &ErasureTarget,
+    now: Timestamp,
+) -> Result<usize, ErasureError> {
+    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let hashes: BTreeSet<SuppressionHash> = match target {
+        ErasureTarget::Address(address) => [hasher.own(address), hasher.common(address)].into(),
+        ErasureTarget::Id(_) => target.record_keys().iter().map(|key| hasher.record(key)).collect(),
+    };
+    let mut transaction = begin(pool, brand.id()).await?;
+    let erasures = find_erasures(&mut transaction, brand.id(), &hashes).await?;
+    let taken_back = Entry { erased_at: now, unerased_at: Some(now), hashes: BTreeSet::new() };
+    let mut additions = BrandSuppressions { key: None, erasures: erasures.iter().map(|id| (*id, taken_back.clone())).collect() };
+    let known = file.read_brand(&brand.rules.slug, &brand.row.suppression_key)?;
+    for (id, entry) in &mut additions.erasures {
+        entry.erased_at = known.erasures.get(id).map_or(now, |known| known.erased_at);
+        mark_erasure_revoked(&mut transaction, brand.id(), *id, now).await?;
+    }
+    file.append(&brand.rules.slug, &additions)?;
+    transaction.commit().await?;
+    Ok(erasures.len())
+}

@@ -1,0 +1,90 @@
+//! Exports all stored data about a person, for that person.
+
+use std::collections::BTreeSet;
+
+use crate::storage::pool::Pool;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::erase::list_entries;
+use super::purge_inbox::{DeliveryContent, PAGE};
+use crate::brand::Brand;
+use crate::customer::model::event::Event;
+use crate::customer::model::record::{Record, RecordKey};
+use crate::customer::model::source::Source;
+use crate::ingest::batch::{ChangeBatch, links_of};
+use crate::storage::StorageError;
+use crate::storage::audit_log::{ActionRow, list_actions_about};
+use crate::storage::bodies::{BodyRow, list_bodies_after};
+use crate::storage::export::get_everything;
+use crate::storage::purge::list_person;
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
+
+/// All stored data about the person of some records: the records with every value and its time, events, merges,
+/// decisions, open questions, the answer, audit entries, and the deliveries that an erasure would delete.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn export(pool: &Pool, brand: &Brand, records: &BTreeSet<RecordKey>) -> Result<Value, StorageError> {
+    let mut connection = pool.acquire().await?;
+    let records = list_person(&mut connection, brand.id(), records).await?;
+    let entries = list_entries(&mut connection, brand, &records).await?;
+    let mut everything = get_everything(&mut connection, brand.id(), &records).await?;
+    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let mut deliveries = Vec::new();
+    let mut after = Uuid::nil();
+    loop {
+        let rows = list_bodies_after(&mut connection, brand.id(), after, PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.delivery_id;
+        for row in &rows {
+            let content = DeliveryContent::at(row, brand, &hasher);
+            let said = content.work.as_ref().map(|work| says(work, &hasher, brand)).unwrap_or_default();
+            if !entries.is_disjoint(&said) || !entries.is_disjoint(&content.text_hashes) {
+                deliveries.push(shown(row));
+            }
+        }
+    }
+    if let Some(sections) = everything.as_object_mut() {
+        let actions = list_actions_about(&mut connection, brand.id(), &entries).await?;
+        sections.insert("actions".to_owned(), actions.iter().map(done).collect());
+        sections.insert("deliveries".to_owned(), Value::Array(deliveries));
+    }
+    Ok(everything)
+}
+
+/// The hashes of a delivery's content. If one of them is among the person's, the delivery belongs to the export.
+fn says(work: &ChangeBatch, hasher: &SuppressionHasher, brand: &Brand) -> BTreeSet<SuppressionHash> {
+    let mut said = BTreeSet::new();
+    for (key, versions) in &work.records {
+        let record = Record { key: key.clone(), versions: versions.clone() };
+        let name_key = record.name().folded().key();
+        said.insert(hasher.record(key));
+        for value in links_of(&record, brand.rules.identity.region) {
+            said.extend([hasher.own(&value), hasher.named(&value, &name_key)]);
+        }
+    }
+    for (key, versions) in &work.events {
+        said.insert(hasher.event(key));
+        said.extend(Event { key: key.clone(), versions: versions.clone() }.record().map(|record| hasher.record(&record)));
+    }
+    said.extend(work.merges.keys().flat_map(|(loser, winner)| [loser, winner]).map(|end| hasher.record(end)));
+    said
+}
+
+fn done(row: &ActionRow) -> Value {
+    json!({ "action": row.action, "source": row.source.map(Source::as_str), "by": row.done_by, "reason": row.reason, "at": row.begun_at, "outcome": row.outcome })
+}
+
+fn shown(row: &BodyRow) -> Value {
+    let body = serde_json::from_slice(&row.body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&row.body).into_owned()));
+    json!({
+        "id": row.delivery_id,
+        "source": row.source,
+        "event": row.event,
+        "state": row.state,
+        "received_at": row.received_at,
+        "headers": row.headers,
+        "body": body,
+    })
+}

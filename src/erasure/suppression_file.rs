@@ -1,0 +1,244 @@
+//! The copy of the suppression list outside Postgres. It is needed because a backup of yesterday does not contain the
+//! erasures of today.
+//!
+//! The file has lines of JSON. Lines are only appended, and each is on disk before the first delete of its erasure.
+//! They contain hashes and the key of the hashes: a new database has another key, and could not use the hashes without
+//! it. So a reader of the file can test whether an address was erased. Therefore only the owner can read the file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::storage::suppressions::{SuppressionHash, SuppressionKey};
+
+/// The file of the suppression list.
+#[derive(Debug, Clone)]
+pub struct SuppressionFile(PathBuf);
+
+/// The suppression file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SuppressionFileError {
+    /// The file cannot be read.
+    #[error("the suppression file {0} cannot be read: {1}")]
+    Read(PathBuf, ErrorKind),
+    /// The file cannot be written.
+    #[error("the suppression file {0} cannot be written: {1}")]
+    Write(PathBuf, ErrorKind),
+    /// The file belongs to another database.
+    #[error("the suppression file {0} belongs to another database: its key is not the one of this database")]
+    Foreign(PathBuf),
+}
+
+/// The part of the file about one brand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BrandSuppressions {
+    /// The key of the hashes.
+    pub key: Option<SuppressionKey>,
+    /// The erasures, by id.
+    pub erasures: BTreeMap<Uuid, Entry>,
+}
+
+/// An erasure.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// When the person was erased.
+    pub erased_at: Timestamp,
+    /// When the erasure was revoked. This is final.
+    pub unerased_at: Option<Timestamp>,
+    /// The hashes of the person's records, events and addresses.
+    pub hashes: BTreeSet<SuppressionHash>,
+}
+
+/// A line of the file: a key, an erasure, or a revoked erasure.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileRecord {
+    brand: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erasure: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unerased_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hashes: Vec<String>,
+}
+
+fn bytes(text: &str) -> Option<[u8; 32]> {
+    STANDARD_NO_PAD.decode(text).ok()?.try_into().ok()
+}
+
+impl SuppressionFile {
+    /// The file at a path. It does not have to exist yet.
+    #[must_use]
+    pub const fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    fn unread(&self) -> impl Fn(std::io::Error) -> SuppressionFileError {
+        move |error| SuppressionFileError::Read(self.0.clone(), error.kind())
+    }
+
+    fn unwritten(&self) -> impl Fn(std::io::Error) -> SuppressionFileError {
+        move |error| SuppressionFileError::Write(self.0.clone(), error.kind())
+    }
+
+    /// Reads the whole file, by brand. It ignores incomplete lines: for these, nothing was deleted.
+    ///
+    /// # Errors
+    /// If the file exists and cannot be read.
+    pub fn read(&self) -> Result<BTreeMap<String, BrandSuppressions>, SuppressionFileError> {
+        let text = match std::fs::read(&self.0) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) => return Err(self.unread()(error)),
+        };
+        let mut suppressions: BTreeMap<String, BrandSuppressions> = BTreeMap::new();
+        let mut cut_off = 0_usize;
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            let read = serde_json::from_str::<FileRecord>(line).ok().and_then(|line| suppressions.entry(line.brand.clone()).or_default().add(&line));
+            cut_off = cut_off.saturating_add(usize::from(read.is_none()));
+        }
+        if cut_off > 0 {
+            tracing::warn!(lines = cut_off, "suppression file has unreadable lines, which are ignored");
+        }
+        Ok(suppressions)
+    }
+
+    /// Reads the part of a brand, and checks its key.
+    ///
+    /// # Errors
+    /// If the file has another key for the brand, or if it cannot be read.
+    pub fn read_brand(&self, brand: &str, key: &SuppressionKey) -> Result<BrandSuppressions, SuppressionFileError> {
+        let suppressions = self.read()?.remove(brand).unwrap_or_default();
+        if suppressions.key.is_some_and(|known| known != *key) { Err(SuppressionFileError::Foreign(self.0.clone())) } else { Ok(suppressions) }
+    }
+
+    /// Appends erasures of a brand, and returns when they are on disk.
+    ///
+    /// # Errors
+    /// If the file cannot be written. Then the caller must not delete anything.
+    pub fn append(&self, brand: &str, additions: &BrandSuppressions) -> Result<(), SuppressionFileError> {
+        let mut text = String::new();
+        for line in additions.lines(brand) {
+            text.push_str(&serde_json::to_string(&line).unwrap_or_default());
+            text.push('\n');
+        }
+        if text.is_empty() { Ok(()) } else { self.write(&text).map_err(self.unwritten()) }
+    }
+
+    fn write(&self, text: &str) -> std::io::Result<()> {
+        let directory = self.0.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(directory) = directory {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        }
+        // The directory may belong to another user, who may have put a link there. So links are not followed.
+        let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&self.0)?;
+        if let Some(owner) = directory.map(std::fs::metadata).transpose()? {
+            // If root runs the command, the service's user must still be able to read the file. For other users, this
+            // fails.
+            let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
+        }
+        // A service and a command may write at the same time.
+        file.lock()?;
+        let mut last = [b'\n'];
+        if file.seek(SeekFrom::End(0))? > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        // After an incomplete line, start a new one.
+        let start = if last == [b'\n'] { "" } else { "\n" };
+        file.write_all(format!("{start}{text}").as_bytes())?;
+        file.sync_all()?;
+        directory.map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+    }
+}
+
+impl BrandSuppressions {
+    /// Adds a line. Returns `None` if the line has no meaning.
+    fn add(&mut self, line: &FileRecord) -> Option<()> {
+        if let Some(key) = &line.key {
+            let key = SuppressionKey(bytes(key)?);
+            // The first key wins: the hashes are made with it.
+            self.key.get_or_insert(key);
+        }
+        let Some(id) = line.erasure else { return line.key.as_ref().map(|_| ()) };
+        let hashes = line.hashes.iter().map(|hash| bytes(hash).map(SuppressionHash)).collect::<Option<Vec<_>>>()?;
+        let entry = self.erasures.entry(id).or_default();
+        entry.erased_at = line.erased_at.unwrap_or(entry.erased_at);
+        entry.unerased_at = entry.unerased_at.or(line.unerased_at);
+        entry.hashes.extend(hashes);
+        Some(())
+    }
+
+    fn lines(&self, brand: &str) -> Vec<FileRecord> {
+        let line = |key: Option<&SuppressionKey>| FileRecord {
+            brand: brand.to_owned(),
+            key: key.map(|key| STANDARD_NO_PAD.encode(key.0)),
+            erasure: None,
+            erased_at: None,
+            unerased_at: None,
+            hashes: Vec::new(),
+        };
+        let key = self.key.as_ref().map(|key| line(Some(key)));
+        let erasures = self.erasures.iter().map(|(id, entry)| FileRecord {
+            erasure: Some(*id),
+            erased_at: Some(entry.erased_at),
+            unerased_at: entry.unerased_at,
+            hashes: entry.hashes.iter().map(|hash| STANDARD_NO_PAD.encode(hash.0)).collect(),
+            ..line(None)
+        });
+        key.into_iter().chain(erasures).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_off_takes_no_other_with_it() {
+        let path = std::env::temp_dir().join(format!("hookpoint-ledger-{}", Uuid::new_v4().simple())).join("ledger.jsonl");
+        let file = SuppressionFile::new(path.clone());
+        assert_eq!(file.read().unwrap(), BTreeMap::new());
+        let entry = |n: u8| Entry { erased_at: Timestamp::UNIX_EPOCH, unerased_at: None, hashes: [SuppressionHash([n; 32])].into() };
+        let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
+        file.append("demo", &BrandSuppressions { key: Some(SuppressionKey([1; 32])), erasures: [(first, entry(1))].into() }).unwrap();
+        let mut handle = OpenOptions::new().append(true).open(&path).unwrap();
+        handle.write_all(b"{\"brand\":\"demo\",\"erasure\":\"00").unwrap();
+        file.append("demo", &BrandSuppressions { key: Some(SuppressionKey([2; 32])), erasures: [(first, entry(3)), (second, entry(2))].into() })
+            .unwrap();
+        let taken_back = Entry { unerased_at: Some(Timestamp::UNIX_EPOCH), hashes: BTreeSet::new(), ..entry(0) };
+        file.append("demo", &BrandSuppressions { key: None, erasures: [(second, taken_back)].into() }).unwrap();
+        let suppressions = file.read().unwrap().remove("demo").unwrap();
+        assert_eq!(suppressions.key, Some(SuppressionKey([1; 32])), "the first key counts");
+        assert_eq!(suppressions.erasures[&first].hashes, [SuppressionHash([1; 32]), SuppressionHash([3; 32])].into());
+        assert_eq!(suppressions.erasures[&second].unerased_at, Some(Timestamp::UNIX_EPOCH));
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_link_is_no_ledger() {
+        let directory = std::env::temp_dir().join(format!("hookpoint-ledger-{}", Uuid::new_v4().simple()));
+        std::fs::create_dir(&directory).unwrap();
+        let (ours, link) = (directory.join("ours"), directory.join("ledger.jsonl"));
+        std::fs::write(&ours, "ours").unwrap();
+        std::os::unix::fs::symlink(&ours, &link).unwrap();
+        let additions = BrandSuppressions { key: Some(SuppressionKey([1; 32])), erasures: BTreeMap::new() };
+        assert!(SuppressionFile::new(link).append("demo", &additions).is_err());
+        assert_eq!(std::fs::read_to_string(&ours).unwrap(), "ours");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}

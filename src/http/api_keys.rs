@@ -1,0 +1,185 @@
+//! API keys: 256 random bits. The database and the memory hold only their hashes.
+//!
+//! The key of a request is hashed first, then found by its hash. So the time of the search reveals nothing about any
+//! key.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::storage::pool::Pool;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use metrics::Counter;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use super::rate_limits::{KeyLimits, Rates};
+use crate::brand::Brand;
+use crate::storage::StorageError;
+use crate::storage::api_keys::{KeyRow, list_keys, update_last_used};
+
+/// The prefix of every key, so that people and scanners recognise a leaked key.
+const PREFIX: &str = "hkp_";
+
+/// A new key, which is shown once.
+pub struct NewKey(String);
+
+impl NewKey {
+    /// Creates a key of 256 random bits.
+    ///
+    /// # Errors
+    /// When the system provides no random bits.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut bits = [0_u8; 32];
+        getrandom::fill(&mut bits)?;
+        Ok(Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bits))))
+    }
+
+    /// The key as text, to print it once.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// The hash of a key, which is all that is stored.
+#[must_use]
+pub fn hash_key(key: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.iter_mut().zip(Sha256::digest(key)).for_each(|(to, from)| *to = from);
+    hash
+}
+
+/// A valid key, with its brand.
+#[derive(Debug)]
+pub struct LiveKey {
+    /// The brand of the key.
+    pub brand: Arc<Brand>,
+    /// The public id of the key.
+    pub key_id: Uuid,
+    /// The rate limits of the key.
+    pub limits: KeyLimits,
+    /// The counters of the key.
+    pub counters: KeyCounters,
+    hash: [u8; 32],
+    expires_at: Option<Timestamp>,
+    last_used_at: AtomicI64,
+}
+
+/// Counters of a key. They are registered once, because that takes longer than counting.
+pub struct KeyCounters {
+    /// Lookups that found nobody.
+    pub not_found: Counter,
+    /// Lookups that found nobody and were above the limit.
+    pub not_found_alarms: Counter,
+}
+
+impl KeyCounters {
+    fn new(brand: &str, key_id: Uuid) -> Self {
+        let (brand, key) = (brand.to_owned(), key_id.to_string());
+        Self {
+            not_found: metrics::counter!("hookpoint_lookups_not_found_total", "brand" => brand.clone(), "key" => key.clone()),
+            not_found_alarms: metrics::counter!("hookpoint_not_found_alarms_total", "brand" => brand, "key" => key),
+        }
+    }
+}
+
+impl std::fmt::Debug for KeyCounters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyCounters")
+    }
+}
+
+/// The valid keys of all brands, in memory.
+#[derive(Debug)]
+pub struct ApiKeyCache {
+    brands: HashMap<i32, Arc<Brand>>,
+    rates: Rates,
+    keys: RwLock<HashMap<[u8; 32], Arc<LiveKey>>>,
+}
+
+impl ApiKeyCache {
+    /// An empty cache for these brands.
+    #[must_use]
+    pub fn new(brands: HashMap<i32, Arc<Brand>>, rates: Rates) -> Self {
+        Self { brands, rates, keys: RwLock::default() }
+    }
+
+    /// Reads the keys from the database. A key that stays keeps the state of its limits.
+    ///
+    /// # Errors
+    /// When Postgres fails. The cache then keeps its keys.
+    pub async fn refresh(&self, pool: &Pool) -> Result<(), StorageError> {
+        let rows = list_keys(pool).await?;
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let live = rows.into_iter().filter(|row| row.revoked_at.is_none());
+        *keys = live.filter_map(|row| Some((row.hash, keys.get(&row.hash).cloned().or_else(|| self.live_key(&row))?))).collect();
+        Ok(())
+    }
+
+    fn live_key(&self, row: &KeyRow) -> Option<Arc<LiveKey>> {
+        let brand = self.brands.get(&row.brand_id)?;
+        let limits = KeyLimits::new(self.rates);
+        let last_used_at = AtomicI64::new(0);
+        let counters = KeyCounters::new(&brand.rules.slug, row.key_id);
+        let brand = Arc::clone(brand);
+        Some(Arc::new(LiveKey { brand, key_id: row.key_id, limits, counters, hash: row.hash, expires_at: row.expires_at, last_used_at }))
+    }
+
+    /// Finds a valid key. `None` if the key is unknown, revoked or expired.
+    #[must_use]
+    pub fn authenticate(&self, key: &[u8], now: Timestamp) -> Option<Arc<LiveKey>> {
+        let hash = hash_key(key);
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let live = keys.get(&hash).filter(|live| bool::from(live.hash.ct_eq(&hash)))?;
+        if live.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            return None;
+        }
+        live.last_used_at.fetch_max(now.as_microsecond(), Ordering::Relaxed);
+        Some(Arc::clone(live))
+    }
+
+    /// Saves the time of the last use of each key.
+    ///
+    /// # Errors
+    /// When Postgres fails. The times are then saved at the next call.
+    pub async fn write_last_used(&self, pool: &Pool) -> Result<(), StorageError> {
+        let used: Vec<(Arc<LiveKey>, i64)> = {
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            keys.values().map(|key| (Arc::clone(key), key.last_used_at.swap(0, Ordering::Relaxed))).filter(|(_, at)| *at != 0).collect()
+        };
+        if used.is_empty() {
+            return Ok(());
+        }
+        let uses: Vec<_> = used.iter().filter_map(|(key, at)| Some((key.brand.id(), key.key_id, Timestamp::from_microsecond(*at).ok()?))).collect();
+        let written = update_last_used(pool, &uses).await;
+        if written.is_err() {
+            for (key, at) in &used {
+                key.last_used_at.fetch_max(*at, Ordering::Relaxed);
+            }
+        }
+        written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_long_random_and_recognisable() {
+        let (one, other) = (NewKey::generate().unwrap(), NewKey::generate().unwrap());
+        assert!(one.reveal().starts_with(PREFIX) && one.reveal().len() == PREFIX.len() + 43);
+        assert_ne!(one.reveal(), other.reveal());
+        assert_eq!(format!("{one:?}"), "[redacted]");
+    }
+}

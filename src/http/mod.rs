@@ -1,0 +1,12 @@
+//! Parts that every HTTP request passes: client address, API keys, rate limits, problems, health.
+
+pub mod api_keys;
+pub mod client_ip;
+pub mod health;
+pub mod idle_connections;
+pub mod middleware;
+pub mod problem;
+pub mod rate_limits;
+pub mod readiness;
+pub mod request_body_guard;
+pub mod route;

@@ -1,0 +1,64 @@
+//! A claimed delivery, and the parsed one.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use crate::customer::model::phone::Region;
+use crate::customer::model::record::Change;
+use crate::customer::model::source::Source;
+use crate::customer::model::unread::unread_fields;
+use crate::sources::{Delivery, ParsedWebhook, Unreadable};
+use crate::storage::delivery_queue::{ClaimedRow, Disposition};
+
+/// A delivery that a worker has claimed.
+pub(crate) struct ClaimedDelivery {
+    pub id: Uuid,
+    pub source: Source,
+    pub attempts: u32,
+    pub delivery: Delivery,
+}
+
+impl From<ClaimedRow> for ClaimedDelivery {
+    fn from(row: ClaimedRow) -> Self {
+        let delivery = Delivery { headers: row.headers, body: row.body, received_at: row.received_at };
+        Self { id: row.delivery_id, source: row.source, attempts: row.attempts, delivery }
+    }
+}
+
+/// The note of a delivery begins with this word if the delivery has no data about a customer.
+pub(crate) const IGNORED: &str = "ignored";
+
+/// A delivery after parsing.
+pub(crate) struct ParsedDelivery<'a> {
+    pub item: &'a ClaimedDelivery,
+    pub reading: Result<ParsedWebhook, Unreadable>,
+}
+
+impl ParsedDelivery<'_> {
+    /// The changes in the delivery. `None` if it could not be parsed or has no data about a customer.
+    pub(crate) fn changes(&self) -> Option<&[Change]> {
+        match &self.reading {
+            Ok(ParsedWebhook::Changes(changes)) => Some(changes),
+            Ok(ParsedWebhook::Ignored(_)) | Err(_) => None,
+        }
+    }
+
+    /// The fields whose values could not be parsed.
+    pub(crate) fn unread(&self, region: Option<Region>) -> BTreeSet<String> {
+        self.changes().unwrap_or_default().iter().filter_map(Change::update).flat_map(|update| unread_fields(update, region)).collect()
+    }
+
+    /// The final state of the delivery, after its changes are applied.
+    pub(crate) fn disposition(&self, unread: &BTreeSet<String>) -> Disposition {
+        match &self.reading {
+            Ok(ParsedWebhook::Changes(_)) if !unread.is_empty() => {
+                Disposition::Done(format!("applied; could not be read: {}", unread.iter().map(String::as_str).collect::<Vec<_>>().join(", ")))
+            }
+            Ok(ParsedWebhook::Changes(_)) => Disposition::Done(String::new()),
+            Ok(ParsedWebhook::Ignored(why)) => Disposition::Done(format!("{IGNORED}: {why}")),
+            // A new attempt would fail in the same way.
+            Err(unreadable) => Disposition::DeadLetter(unreadable.to_string()),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Loads everything that a batch needs, until nothing is missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::storage::pool::{Connection, Pool};
+
+use super::batch::{ChangeBatch, scope};
+use super::next_state::NextState;
+use crate::brand::Brand;
+use crate::customer::model::identifier::Identifier;
+use crate::storage::StorageError;
+use crate::storage::load_component::{ComponentQuery, ComponentRows, LoadLimits, load_component};
+use crate::storage::write_changes::try_begin_concurrent;
+
+/// The stored state around a batch, and the next state.
+pub(crate) struct LoadedComponent {
+    pub known: ComponentRows,
+    pub after: NextState,
+    /// The values that the query named.
+    pub asked: BTreeSet<Identifier>,
+}
+
+/// The connections to read from.
+pub(crate) struct LoadFrom<'a> {
+    /// The connection that holds the brand's lock.
+    pub db: &'a mut Connection,
+    /// A second connection may read too, as long as the first one has written nothing.
+    pub beside: Option<&'a Pool>,
+}
+
+impl LoadFrom<'_> {
+    /// Reads large queries on two connections, because Postgres runs a statement on one processor.
+    async fn read(&mut self, brand: &Brand, query: &ComponentQuery, scope: &LoadLimits<'_>) -> Result<ComponentRows, StorageError> {
+        let Some((pool, [one, other])) = self.beside.zip(query.halves()) else { return load_component(self.db, brand.id(), query, scope).await };
+        let Some(mut transaction) = try_begin_concurrent(pool).await? else { return load_component(self.db, brand.id(), query, scope).await };
+        let beside = async {
+            let found = load_component(&mut transaction, brand.id(), &other, scope).await?;
+            transaction.rollback().await?;
+            Ok(found)
+        };
+        let (mut found, more) = tokio::try_join!(load_component(self.db, brand.id(), &one, scope), beside)?;
+        found.extend(more);
+        Ok(found)
+    }
+}
+
+/// Loads what the batch affects and, if `follows` is set, everything that is connected with it. `None` if the
+/// connected records are too many to load at once. If the suppression list names anything in the batch, loading
+/// stops early.
+pub(crate) async fn load(from: &mut LoadFrom<'_>, brand: &Brand, work: &ChangeBatch, follows: bool) -> Result<Option<LoadedComponent>, StorageError> {
+    let rules = &brand.rules.identity;
+    let mut query = work.query(brand);
+    let events = query.events.clone();
+    // Most people have a few records. Far more than that means that a component may exceed the cap.
+    let most = rules.component_cap.saturating_add(query.changing.len().saturating_mul(10)).saturating_add(1);
+    let scope = scope(brand, follows.then_some(most));
+    let mut known = ComponentRows::default();
+    let mut asked: BTreeMap<Identifier, bool> = BTreeMap::new();
+    loop {
+        known.extend(from.read(brand, &query, &scope).await?);
+        if known.is_truncated && known.erased.is_empty() {
+            return Ok(None);
+        }
+        asked.extend(query.values);
+        let after = NextState::new(work, &known, &asked, rules);
+        if after.missing.is_empty() || !known.erased.is_empty() {
+            return Ok(Some(LoadedComponent { known, after, asked: asked.into_keys().collect() }));
+        }
+        // The changing records are loaded already. They are left out of the counts.
+        query = ComponentQuery { changing_elsewhere: known.changing.clone(), events_elsewhere: events.clone(), ..after.missing };
+    }
+}

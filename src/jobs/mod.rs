@@ -1,0 +1,3 @@
+//! Background tasks, which a shutdown cancels or waits for.
+
+pub mod tasks;

@@ -1,0 +1,147 @@
+//! Queries Postgres for lookups: gets a connection, retries on another one if it breaks, until the deadline. It also
+//! knows whether Postgres is unavailable.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::query::Question;
+use super::query_customers;
+use super::query_customers::{FoundCustomer, ReadRules};
+use crate::brand::Brand;
+use crate::customer::model::identifier::Identifier;
+use crate::storage::StorageError;
+use crate::storage::pool::{Connection, Pool};
+
+/// Answers lookups from Postgres if the cache has no answer.
+pub struct LookupRepository {
+    pool: Pool,
+    rules: ReadRules,
+    deadline: Duration,
+    // Since when no query was answered.
+    unavailable_since: Mutex<Option<Instant>>,
+}
+
+/// The lookups of one query.
+#[derive(Clone, Copy)]
+pub enum BatchMode<'a> {
+    /// Addresses of one brand, in one round trip. An answer that other settings rendered is left out.
+    Batch(&'a [&'a Identifier]),
+    /// One lookup, with as many round trips as it needs.
+    Single(&'a Question),
+}
+
+/// Why a query failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryError {
+    /// Postgres rejected the query, or failed.
+    Failed,
+    /// Postgres cannot be reached, or did not answer in time.
+    Unavailable,
+}
+
+/// The pause before Postgres is tried again after a failed connection.
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl LookupRepository {
+    /// A repository that has made no query.
+    #[must_use]
+    pub const fn new(pool: Pool, rules: ReadRules, deadline: Duration) -> Self {
+        Self { pool, rules, deadline, unavailable_since: Mutex::new(None) }
+    }
+
+    /// Returns the answers in the order of the lookups. If Postgres is unavailable, it calls `on_away` and retries
+    /// until the deadline, so that a restart of Postgres goes unnoticed. If Postgres has been unavailable for longer
+    /// than the deadline, it does not retry.
+    ///
+    /// # Errors
+    /// When Postgres failed or is unavailable.
+    pub async fn ask(&self, brand: &Brand, asked: BatchMode<'_>, on_away: impl Fn() + Sync) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
+        match tokio::time::timeout(self.deadline, self.ask_until_answered(brand, asked, &on_away)).await {
+            Ok(Ok(found)) => {
+                if self.unavailable_since().take().is_some() {
+                    tracing::info!("Postgres answers lookups again");
+                }
+                Ok(found)
+            }
+            Ok(Err(unanswered)) => Err(unanswered),
+            Err(_) => {
+                self.note_unavailable("no answer within the deadline");
+                on_away();
+                Err(QueryError::Unavailable)
+            }
+        }
+    }
+
+    async fn ask_until_answered(
+        &self,
+        brand: &Brand,
+        asked: BatchMode<'_>,
+        on_away: &(impl Fn() + Sync),
+    ) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
+        // After a restart of Postgres, all pooled connections may be dead. They are tried without a pause.
+        let mut dead = self.pool.most();
+        loop {
+            let error = match self.pool.acquire().await.map_err(StorageError::from) {
+                Ok(mut connection) => match self.read(&mut connection, brand, asked).await {
+                    Ok(found) => return Ok(found),
+                    Err(error) if error.is_unavailable() => error,
+                    Err(error) => {
+                        tracing::error!(%error, "lookup query failed");
+                        return Err(QueryError::Failed);
+                    }
+                },
+                Err(error) => {
+                    dead = 0;
+                    error
+                }
+            };
+            let away_for = self.note_unavailable(&error.to_string());
+            on_away();
+            if dead == 0 {
+                if away_for > self.deadline {
+                    return Err(QueryError::Unavailable);
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            dead = dead.saturating_sub(1);
+        }
+    }
+
+    async fn read(&self, db: &mut Connection, brand: &Brand, asked: BatchMode<'_>) -> Result<Vec<Option<FoundCustomer>>, StorageError> {
+        match asked {
+            BatchMode::Batch(addresses) => query_customers::find_batch(db, brand, addresses, self.rules).await,
+            BatchMode::Single(question) => query_customers::find_on(db, brand, question, self.rules).await.map(|found| vec![Some(found)]),
+        }
+    }
+
+    /// Records that Postgres is unavailable, and returns for how long. It is logged once, not at every lookup.
+    fn note_unavailable(&self, reason: &str) -> Duration {
+        let mut unavailable_since = self.unavailable_since();
+        if unavailable_since.is_none() {
+            tracing::error!(reason, "Postgres does not answer lookups; expired cached answers are returned");
+        }
+        unavailable_since.get_or_insert_with(Instant::now).elapsed()
+    }
+
+    fn unavailable_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.unavailable_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the last query was not answered.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        self.unavailable_since().is_some()
+    }
+
+    /// The largest number of connections.
+    #[must_use]
+    pub fn most_connections(&self) -> usize {
+        self.pool.most()
+    }
+
+    /// The number of connections in use, and of idle ones.
+    #[must_use]
+    pub fn connections(&self) -> (usize, usize) {
+        self.pool.counts()
+    }
+}

@@ -1,0 +1,169 @@
+//! Events of a profile, in the same form in webhooks and in the lists of the API.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::profile;
+use super::profile::ProfileParser;
+use super::shape::reports_deletion;
+use crate::customer::model::event;
+use crate::customer::model::event::EventKey;
+use crate::customer::model::field_versions::{Scope, Update};
+use crate::customer::model::record::Change;
+use crate::customer::model::source::{Source, SourceKind};
+use crate::sources::Unreadable;
+use crate::sources::extract::{FieldExtractor, Fields, id_at};
+use crate::sources::said_at::said_at;
+
+type Places = &'static [(&'static str, &'static str)];
+
+/// A type of event.
+pub(super) struct EventSpec {
+    /// Its name in webhooks.
+    pub(super) thing: &'static str,
+    /// The values that templates may show.
+    values: Places,
+    /// Amounts and counts among them.
+    numbers: Places,
+    /// The fields with the time, the best one last.
+    times: Places,
+}
+
+/// All types of event.
+pub(super) const HAPPENINGS: [EventSpec; 7] = [
+    EventSpec {
+        thing: "transaction",
+        values: &[("/status", "data.status"), ("/type", "data.kind"), ("/location/name", "data.location")],
+        numbers: &[("/total", "data.total")],
+        times: &[("/created_at", event::field::OCCURRED_AT), ("/transacted_at", event::field::OCCURRED_AT)],
+    },
+    EventSpec {
+        thing: "order",
+        values: &[("/status", "data.status")],
+        numbers: &[("/total", "data.total")],
+        times: &[("/created_at", event::field::OCCURRED_AT), ("/ordered_at", event::field::OCCURRED_AT)],
+    },
+    EventSpec {
+        thing: "reward",
+        values: &[("/definition/name", "data.name")],
+        numbers: &[("/value_initial", "data.value_initial"), ("/value_remaining", "data.value_remaining")],
+        times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
+    },
+    EventSpec {
+        thing: "benefit",
+        values: &[("/definition/name", "data.name")],
+        numbers: &[],
+        times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
+    },
+    EventSpec {
+        thing: "interaction",
+        values: &[
+            ("/name", "data.name"),
+            ("/action", "data.action"),
+            ("/channel", "data.channel"),
+            ("/description", "data.description"),
+            ("/signal", "data.signal"),
+            ("/namespace", "data.namespace"),
+        ],
+        numbers: &[],
+        times: &[("/created_at", event::field::OCCURRED_AT), ("/interacted_at", event::field::OCCURRED_AT)],
+    },
+    EventSpec {
+        thing: "point",
+        values: &[("/description", "data.description")],
+        numbers: &[("/value", "data.value")],
+        times: &[("/created_at", event::field::OCCURRED_AT)],
+    },
+    EventSpec {
+        thing: "rating",
+        values: &[("/value", "data.value"), ("/comment", "data.comment")],
+        numbers: &[],
+        times: &[("/created_at", event::field::OCCURRED_AT)],
+    },
+];
+
+/// Ids for lookups. They are also shown.
+const REFERENCES: [(&str, &str); 4] = [
+    ("/order_number", "reference.order_number"),
+    ("/order_number", "data.order_number"),
+    ("/receipt_ref", "reference.receipt_ref"),
+    ("/receipt_ref", "data.receipt_ref"),
+];
+
+impl EventSpec {
+    /// The type with a name.
+    pub(super) fn named(thing: &str) -> Option<&'static Self> {
+        HAPPENINGS.iter().find(|known| known.thing == thing)
+    }
+
+    /// Whether the API has a complete list of this type, so that deletions are found.
+    pub(super) fn is_listed(&self) -> bool {
+        ["transaction", "reward", "benefit", "interaction"].contains(&self.thing)
+    }
+
+    fn key(&self, said: &Value) -> Result<EventKey, Unreadable> {
+        let id = id_at(said, "/id").ok_or(Unreadable::Missing("usable id"))?;
+        EventKey::new(Source::Omneo, self.thing, &id).ok_or(Unreadable::Missing("usable id"))
+    }
+
+    /// The deletion of an event.
+    pub(super) fn deletion(&self, said: &Value, received_at: Timestamp) -> Result<Change, Unreadable> {
+        Ok(Change::Event { key: self.key(said)?, update: profile::deletion(said, received_at) })
+    }
+
+    /// The changes of an event and of its profile, or a part of it. `owner` is the profile if the event does
+    /// not name one.
+    pub(super) fn changes(&self, by: &ProfileParser<'_>, said: &Value, owner: Option<&str>) -> Result<Vec<Change>, Unreadable> {
+        if reports_deletion(said) {
+            return Ok(vec![self.deletion(said, by.received_at)?]);
+        }
+        let key = self.key(said)?;
+        let mut unread = Fields::new();
+        let at = said_at(said, &["/updated_at", "/created_at"], &mut unread).stamp(by.received_at);
+        let mut changes = Vec::new();
+        let profile = said.get("profile").filter(|profile| profile.is_object());
+        let owner = id_at(said, "/profile_id").or_else(|| id_at(profile?, "/id")).or_else(|| owner.map(str::to_owned));
+        if let (Some(profile), Some(owner)) = (profile, &owner)
+            && id_at(profile, "/id").as_ref() == Some(owner)
+            && !reports_deletion(profile)
+        {
+            changes.push(by.said(profile, owner, at)?);
+        }
+        // Of the possible times of the event, the best one that is present counts. For other fields, null
+        // clears.
+        let (occurred, others): (Vec<_>, Vec<_>) = self.times.iter().copied().partition(|(_, field)| *field == event::field::OCCURRED_AT);
+        let fields = FieldExtractor::new(said)
+            .pick(self.values)
+            .pick_text(&[("/url", event::field::URL)])
+            .pick_number(self.numbers)
+            .pick_currency(&[("/currency", "data.currency")])
+            .pick_id(&REFERENCES)
+            .pick_truth(&[("/is_void", "data.is_void")])
+            .pick_known_time(&occurred)
+            .pick_time(&others)
+            .pick_owner(event::field::RECORD, &[("/profile_id", SourceKind::OmneoProfile), ("/profile/id", SourceKind::OmneoProfile)])
+            .set_known(event::field::RECORD, owner.as_deref().map(profile::key).transpose()?.map(|key| key.to_string()))
+            .with(unread)
+            .finish();
+        changes.push(Change::Event { key, update: Update { at, received_at: by.received_at, scope: Scope::Partial, fields } });
+        Ok(changes)
+    }
+}
+
+/// The event of a profile that reached a tier. A tier has no id, so the profile and the tier form the key;
+/// `None` if the tier has no handle.
+pub(super) fn tier(
+    by: &ProfileParser<'_>,
+    owner: &str,
+    handle: Option<&str>,
+    achieved_at: Timestamp,
+    name: FieldExtractor<'_>,
+) -> Result<Option<Change>, Unreadable> {
+    let key = handle.and_then(|handle| EventKey::new(Source::Omneo, "tier", &format!("{owner}/{handle}/{}", achieved_at.as_second())));
+    let Some(key) = key else { return Ok(None) };
+    let fields = name
+        .set(event::field::OCCURRED_AT, Some(Value::from(achieved_at.to_string())))
+        .set(event::field::RECORD, Some(Value::from(profile::key(owner)?.to_string())))
+        .finish();
+    Ok(Some(Change::Event { key, update: Update { at: achieved_at, received_at: by.received_at, scope: Scope::Partial, fields } }))
+}

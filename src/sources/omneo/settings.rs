@@ -1,0 +1,43 @@
+//! API settings of an Omneo tenant.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sources::api::{AccountRules, ApiSettings, Credential, LiveSettings};
+use crate::sources::secret::{SecretLoader, SecretRef, places};
+
+/// The account of a brand's Omneo tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OmneoApiSettings {
+    /// Base URL of the API.
+    pub base_url: String,
+    /// Where the token is stored; empty: the API is not called.
+    #[serde(deserialize_with = "places")]
+    pub token: Vec<SecretRef>,
+    /// The most calls in any minute.
+    pub calls_per_minute: u32,
+    /// Items on a page.
+    pub page_size: u32,
+    /// When lookups ask Omneo.
+    pub live: LiveSettings,
+}
+
+impl Default for OmneoApiSettings {
+    fn default() -> Self {
+        Self { base_url: String::new(), token: Vec::new(), calls_per_minute: 120, page_size: 100, live: LiveSettings::default() }
+    }
+}
+
+impl ApiSettings for OmneoApiSettings {
+    fn account(&self, keys: &mut SecretLoader<'_>) -> Option<AccountRules> {
+        let token = keys.only("token", &self.token)?;
+        let (base_url, rate) = (keys.base_url("base_url", &self.base_url), keys.rate("calls_per_minute", self.calls_per_minute));
+        Some(AccountRules {
+            base_url: base_url?,
+            origins: Vec::new(),
+            credential: Credential::Bearer(token),
+            calls_per_minute: rate?,
+            live: self.live.clone(),
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! API settings of an OmnioTap tenant.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sources::api::{AccountRules, ApiSettings, Credential, LiveSettings};
+use crate::sources::secret::{SecretLoader, SecretRef, places};
+
+/// The account of a brand's OmnioTap tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OmnioTapApiSettings {
+    /// Base URL of the API.
+    pub base_url: String,
+    /// Where the key is stored; empty: the API is not called.
+    #[serde(deserialize_with = "places")]
+    pub key: Vec<SecretRef>,
+    /// The most calls in any minute.
+    pub calls_per_minute: u32,
+    /// Items on a page.
+    pub page_size: u32,
+    /// When lookups ask OmnioTap.
+    pub live: LiveSettings,
+}
+
+impl Default for OmnioTapApiSettings {
+    fn default() -> Self {
+        let base_url = "https://api.omniotap.com/api/v1".to_owned();
+        Self { base_url, key: Vec::new(), calls_per_minute: 60, page_size: 50, live: LiveSettings::default() }
+    }
+}
+
+impl ApiSettings for OmnioTapApiSettings {
+    fn account(&self, keys: &mut SecretLoader<'_>) -> Option<AccountRules> {
+        let key = keys.only("key", &self.key)?;
+        let (base_url, rate) = (keys.base_url("base_url", &self.base_url), keys.rate("calls_per_minute", self.calls_per_minute));
+        Some(AccountRules {
+            base_url: base_url?,
+            origins: Vec::new(),
+            credential: Credential::Header("x-api-key", key),
+            calls_per_minute: rate?,
+            live: self.live.clone(),
+        })
+    }
+}

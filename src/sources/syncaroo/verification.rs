@@ -1,0 +1,151 @@
+//! Syncaroo's `hash` is "an encrypted hash of the whole webhook object (excluding `hash`)". The algorithm, the
+//! exact text and the key are not documented, so all of them are settings.
+
+use serde::{Deserialize, Serialize};
+
+use super::object;
+use super::object::Serialization;
+use crate::sources::secret::{Secret, SecretLoader, SecretRef, places};
+use crate::sources::signature::{Encoding, Hash, Method, is_signed};
+use crate::sources::url_secret::{NoVerification, UrlSecret};
+use crate::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
+
+/// Verification of Syncaroo's webhooks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SyncarooWebhookSettings {
+    /// The kind of verification.
+    pub verification: SyncarooVerification,
+    /// Where the secrets are stored.
+    #[serde(deserialize_with = "places")]
+    pub secrets: Vec<SecretRef>,
+    /// Where the webhook has its secret.
+    pub secret_in: SecretIn,
+    /// The algorithm of the hash.
+    pub algorithm: SyncarooAlgorithm,
+    /// The position of the key in a plain hash.
+    pub key_position: KeyPosition,
+    /// The encoding of the hash.
+    pub encoding: Encoding,
+    /// The serialization of the hashed object.
+    pub serialization: Serialization,
+}
+
+/// The kind of verification.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncarooVerification {
+    /// Not set: webhooks are not accepted.
+    #[default]
+    #[serde(rename = "")]
+    Unset,
+    /// By its hash.
+    Hash,
+    /// By a secret in the URL.
+    Secret,
+    /// Not at all.
+    None,
+}
+
+/// The algorithm of a hash.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SyncarooAlgorithm {
+    /// HMAC-SHA256.
+    #[default]
+    #[serde(rename = "hmac-sha256")]
+    HmacSha256,
+    /// HMAC-SHA512.
+    #[serde(rename = "hmac-sha512")]
+    HmacSha512,
+    /// HMAC-SHA1.
+    #[serde(rename = "hmac-sha1")]
+    HmacSha1,
+    /// HMAC-MD5.
+    #[serde(rename = "hmac-md5")]
+    HmacMd5,
+    /// Plain SHA-256.
+    #[serde(rename = "sha256")]
+    Sha256,
+    /// Plain SHA-512.
+    #[serde(rename = "sha512")]
+    Sha512,
+    /// Plain SHA-1.
+    #[serde(rename = "sha1")]
+    Sha1,
+    /// Plain MD5.
+    #[serde(rename = "md5")]
+    Md5,
+}
+
+/// The position of the key in a plain hash.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyPosition {
+    /// Before the text. Somebody without the key can extend such a hash, but the extended text is no longer a
+    /// JSON object.
+    Before,
+    /// After the text.
+    #[default]
+    After,
+}
+
+impl SyncarooWebhookSettings {
+    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Verification>> {
+        match self.verification {
+            SyncarooVerification::Unset => {
+                keys.unused("", "secrets", &self.secrets);
+                None
+            }
+            SyncarooVerification::Hash => Some(Box::new(Hashed {
+                secrets: keys.secrets("hash", &self.secrets, Ok),
+                method: self.method(),
+                encoding: self.encoding,
+                serialization: self.serialization,
+            })),
+            SyncarooVerification::Secret => Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in))),
+            SyncarooVerification::None => {
+                keys.unused("none", "secrets", &self.secrets);
+                Some(Box::new(NoVerification))
+            }
+        }
+    }
+
+    fn method(&self) -> Method {
+        let plain = if self.key_position == KeyPosition::Before { Method::KeyBefore } else { Method::KeyAfter };
+        match self.algorithm {
+            SyncarooAlgorithm::HmacSha256 => Method::Hmac(Hash::Sha256),
+            SyncarooAlgorithm::HmacSha512 => Method::Hmac(Hash::Sha512),
+            SyncarooAlgorithm::HmacSha1 => Method::Hmac(Hash::Sha1),
+            SyncarooAlgorithm::HmacMd5 => Method::Hmac(Hash::Md5),
+            SyncarooAlgorithm::Sha256 => plain(Hash::Sha256),
+            SyncarooAlgorithm::Sha512 => plain(Hash::Sha512),
+            SyncarooAlgorithm::Sha1 => plain(Hash::Sha1),
+            SyncarooAlgorithm::Md5 => plain(Hash::Md5),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Hashed {
+    secrets: Vec<Secret>,
+    method: Method,
+    encoding: Encoding,
+    serialization: Serialization,
+}
+
+impl Verification for Hashed {
+    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
+        let (hash, object) = object::split(incoming.body).ok_or(VerificationError::Malformed("body"))?;
+        let given = self.encoding.decode(&hash.ok_or(VerificationError::Missing("hash"))?).ok_or(VerificationError::Malformed("hash"))?;
+        let text = object.text(self.serialization);
+        if is_signed(self.method, &self.secrets, &[text.as_bytes()], &[given]) { Ok(()) } else { Err(VerificationError::Wrong("hash")) }
+    }
+
+    fn name(&self) -> &'static str {
+        "hash"
+    }
+
+    fn secret_in(&self) -> Option<SecretIn> {
+        None
+    }
+}

@@ -1,0 +1,120 @@
+//! API keys. Only their hashes are stored.
+
+use super::pool::Pool;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::StorageError;
+
+/// The channel on which every replica learns that it must load the keys again.
+pub const KEYS_CHANNEL: &str = "hookpoint_keys";
+
+/// A stored API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// The brand that it gives access to.
+    pub brand_id: i32,
+    /// Its public id, for listing and revoking.
+    pub key_id: Uuid,
+    /// The name that an admin gave it.
+    pub label: String,
+    /// SHA-256 of the key.
+    pub hash: [u8; 32],
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it expires.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to within half a minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+type Time = jiff_sqlx::Timestamp;
+type Columns = (i32, Uuid, String, Vec<u8>, Time, Option<Time>, Option<Time>, Option<Time>);
+
+impl TryFrom<Columns> for KeyRow {
+    type Error = StorageError;
+
+    fn try_from((brand_id, key_id, label, hash, created_at, expires_at, revoked_at, last_used_at): Columns) -> Result<Self, StorageError> {
+        Ok(Self {
+            brand_id,
+            key_id,
+            label,
+            hash: hash.try_into().map_err(|_| StorageError::Corrupt("api_keys"))?,
+            created_at: created_at.to_jiff(),
+            expires_at: expires_at.map(Time::to_jiff),
+            revoked_at: revoked_at.map(Time::to_jiff),
+            last_used_at: last_used_at.map(Time::to_jiff),
+        })
+    }
+}
+
+const COLUMNS: &str =
+    "select brand_id, key_id, label, hash, created_at, expires_at, revoked_at, last_used_at from api_keys order by brand_id, created_at, key_id";
+
+/// Every key of every brand, revoked ones included.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_keys(pool: &Pool) -> Result<Vec<KeyRow>, StorageError> {
+    let rows: Vec<Columns> = sqlx::query_as(COLUMNS).fetch_all(pool).await?;
+    rows.into_iter().map(KeyRow::try_from).collect()
+}
+
+/// Stores a new key and notifies every replica.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn insert_key(pool: &Pool, key: &KeyRow) -> Result<(), StorageError> {
+    sqlx::query(
+        "with told as (select pg_notify($7, ''))
+        insert into api_keys (brand_id, key_id, label, hash, created_at, expires_at)
+        select $1, $2, $3, $4, $5, $6 from told",
+    )
+    .bind(key.brand_id)
+    .bind(key.key_id)
+    .bind(&key.label)
+    .bind(key.hash.as_slice())
+    .bind(Time::from(key.created_at))
+    .bind(key.expires_at.map(Time::from))
+    .bind(KEYS_CHANNEL)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Revokes a key and notifies every replica; `false` if no such live key exists.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn revoke_key(pool: &Pool, brand_id: i32, key_id: Uuid, now: Timestamp) -> Result<bool, StorageError> {
+    let revoked = sqlx::query(
+        "with told as (select pg_notify($4, ''))
+        update api_keys set revoked_at = $3 from told
+        where brand_id = $1 and key_id = $2 and revoked_at is null",
+    );
+    let done = revoked.bind(brand_id).bind(key_id).bind(Time::from(now)).bind(KEYS_CHANNEL).execute(pool).await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Saves when keys were last used.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn update_last_used(pool: &Pool, uses: &[(i32, Uuid, Timestamp)]) -> Result<(), StorageError> {
+    let brands: Vec<i32> = uses.iter().map(|(brand, ..)| *brand).collect();
+    let keys: Vec<Uuid> = uses.iter().map(|(_, key, _)| *key).collect();
+    let times: Vec<Time> = uses.iter().map(|(.., at)| Time::from(*at)).collect();
+    sqlx::query(
+        "update api_keys set last_used_at = greatest(api_keys.last_used_at, used.at)
+        from unnest($1::integer[], $2::uuid[], $3::timestamptz[]) as used (brand_id, key_id, at)
+        where api_keys.brand_id = used.brand_id and api_keys.key_id = used.key_id",
+    )
+    .bind(brands)
+    .bind(keys)
+    .bind(times)
+    .execute(pool)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! The audit log: what people did with this service, or at a source through it. An action is stored before it
+//! begins; its outcome is added later.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::StorageError;
+use super::pool::{Connection, Pool};
+use super::suppressions::SuppressionHash;
+use crate::customer::model::source::Source;
+
+type Time = jiff_sqlx::Timestamp;
+
+/// An action of a person.
+#[derive(Clone)]
+pub struct ActionRow {
+    /// Its id.
+    pub action_id: Uuid,
+    /// The source at which it happened, if any.
+    pub source: Option<Source>,
+    /// The action, such as `cancel booking`.
+    pub action: String,
+    /// The people and things that it is about, as hashes.
+    pub subjects: BTreeSet<SuppressionHash>,
+    /// The target: one of our own ids, or a count; never personal data.
+    pub target: String,
+    /// The person who requested it.
+    pub done_by: String,
+    /// The reason. Empty if none was given, or if the action was about a person who is erased.
+    pub reason: String,
+    /// When it began.
+    pub begun_at: Timestamp,
+    /// The outcome; empty while it is unknown.
+    pub outcome: String,
+}
+
+/// Stores an action before it begins.
+///
+/// # Errors
+/// When Postgres fails. Then the action must not begin.
+pub async fn insert_action(pool: &Pool, brand_id: i32, row: &ActionRow) -> Result<(), StorageError> {
+    sqlx::query(
+        "insert into audit_log (brand_id, action_id, source, action, subjects, target, done_by, reason, begun_at, outcome)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(brand_id)
+    .bind(row.action_id)
+    .bind(row.source.map(Source::as_str))
+    .bind(&row.action)
+    .bind(bytes(&row.subjects))
+    .bind(&row.target)
+    .bind(&row.done_by)
+    .bind(&row.reason)
+    .bind(Time::from(row.begun_at))
+    .bind(&row.outcome)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+fn bytes(hashes: &BTreeSet<SuppressionHash>) -> Vec<Vec<u8>> {
+    hashes.iter().map(|hash| hash.0.to_vec()).collect()
+}
+
+/// Stores the outcome of an action.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn finish_action(pool: &Pool, brand_id: i32, action_id: Uuid, outcome: &str) -> Result<(), StorageError> {
+    let query = sqlx::query("update audit_log set outcome = $3 where brand_id = $1 and action_id = $2");
+    query.bind(brand_id).bind(action_id).bind(outcome).execute(pool).await?;
+    Ok(())
+}
+
+type Columns = (Uuid, Option<String>, String, Vec<Vec<u8>>, String, String, String, Time, String);
+
+impl TryFrom<Columns> for ActionRow {
+    type Error = StorageError;
+
+    fn try_from((action_id, source, action, subjects, target, done_by, reason, begun_at, outcome): Columns) -> Result<Self, StorageError> {
+        let source = source.map(|source| source.parse().map_err(StorageError::corrupt("audit_log"))).transpose()?;
+        let hash = |hash: Vec<u8>| hash.try_into().map(SuppressionHash).map_err(|_| StorageError::Corrupt("audit_log"));
+        let subjects = subjects.into_iter().map(hash).collect::<Result<_, _>>()?;
+        Ok(Self { action_id, source, action, subjects, target, done_by, reason, begun_at: begun_at.to_jiff(), outcome })
+    }
+}
+
+/// The actions of a brand, newest first.
+///
+/// # Errors
+/// When Postgres fails, or a row is invalid.
+pub async fn list_actions(pool: &Pool, brand_id: i32, limit: u32) -> Result<Vec<ActionRow>, StorageError> {
+    let rows: Vec<Columns> = sqlx::query_as(
+        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
+        from audit_log
+        where brand_id = $1 order by begun_at desc, action_id limit $2",
+    )
+    .bind(brand_id)
+    .bind(i64::from(limit))
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(ActionRow::try_from).collect()
+}
+
+/// The actions about any of these subjects, newest first.
+///
+/// # Errors
+/// When Postgres fails, or a row is invalid.
+pub async fn list_actions_about(db: &mut Connection, brand_id: i32, subjects: &BTreeSet<SuppressionHash>) -> Result<Vec<ActionRow>, StorageError> {
+    let rows: Vec<Columns> = sqlx::query_as(
+        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
+        from audit_log
+        where brand_id = $1 and (subject = any($2) or subjects && $2) order by begun_at desc, action_id",
+    )
+    .bind(brand_id)
+    .bind(bytes(subjects))
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(ActionRow::try_from).collect()
+}

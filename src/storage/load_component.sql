@@ -1,0 +1,224 @@
+-- The statement tests for a row with "limit 1", not with "exists": Postgres could plan "exists" as a scan of
+-- all rows of the brand.
+--
+-- $1 brand, $2 records, $3 $4 $5 values (kind, text, follow even if shared), $6 changing records,
+-- $7 records of merges, $8 events, $9 whether to follow connections, $10 the most records to follow,
+-- $11 unique kinds, $12 other kinds, both without self-asserted ones, $13 a value with so many holders is
+-- shared,
+-- $14 events for each record, $15 hidden event types, $16 all kinds, $17 hashes for the suppression list,
+-- $18 records and $19 events that change as well, but are read by another statement, $20 the most names of a
+-- value
+with recursive asked (kind, value, forced) as materialized (
+    select * from unnest($3::text[], $4::text[], $5::boolean[])
+),
+chain (record_key) as (
+    select unnest($7::text[]) collate "C"
+    union
+    select next.record_key from chain
+    cross join lateral (
+        select winner_key from source_merges where brand_id = $1 and loser_key = chain.record_key
+        union all
+        select loser_key from source_merges where brand_id = $1 and winner_key = chain.record_key
+    ) as next (record_key)
+),
+changing (record_key) as materialized (
+    select unnest($6::text[]) collate "C" union select record_key from chain
+),
+-- These do not count among the holders of a value.
+uncounted (record_key) as materialized (
+    select record_key from changing union select unnest($18::text[]) collate "C"
+),
+-- Two kinds of nodes, records and values, so that each value is expanded once, however many holders it has. A
+-- record is also the value of the references to it.
+component (kind, value) as (
+    select 'record' collate "C", unnest($2::text[]) collate "C"
+    union
+    select 'record', record_key from changing
+    union
+    select 'record', record_key from events where brand_id = $1 and event_key = any($8) and record_key is not null
+    union
+    select kind, value from asked
+    where forced or (
+        select true from shared_values as shared
+        where shared.brand_id = $1 and shared.kind = asked.kind and shared.value = asked.value
+        limit 1
+    ) is null
+    union
+    select next.kind, next.value from component
+    cross join lateral (
+        select own.kind, own.value from identifiers as own
+        where component.kind = 'record' and own.brand_id = $1 and own.record_key = component.value and own.links
+            and (
+                select true from shared_values as shared
+                where shared.brand_id = $1 and shared.kind = own.kind and shared.value = own.value
+                limit 1
+            ) is null
+        union all
+        select 'reference', component.value where component.kind = 'record'
+        union all
+        select 'record', holder.record_key from identifiers as holder
+        where component.kind <> 'record' and holder.brand_id = $1 and holder.kind = component.kind and holder.value = component.value
+            and holder.links
+        union all
+        select 'record', component.value where component.kind = 'reference'
+        union all
+        select 'record', winner_key from source_merges where component.kind = 'record' and brand_id = $1 and loser_key = component.value
+        union all
+        select 'record', loser_key from source_merges where component.kind = 'record' and brand_id = $1 and winner_key = component.value
+        union all
+        select 'record', right_key from decisions
+        where component.kind = 'record' and brand_id = $1 and left_key = component.value and undone_at is null
+        union all
+        select 'record', left_key from decisions
+        where component.kind = 'record' and brand_id = $1 and right_key = component.value and undone_at is null
+    ) as next (kind, value)
+    where $9
+),
+followed (record_key) as materialized (
+    select value from component where kind = 'record' limit $10
+),
+-- Too many records are the same as none: a component must be loaded whole.
+keys (record_key) as materialized (
+    select record_key from followed where (select count(*) from followed) < $10
+),
+counted (kind, value) as materialized (
+    select kind, value from asked where kind <> 'reference'
+    union
+    select own.kind, own.value from changing
+    join identifiers as own on own.brand_id = $1 and own.record_key = changing.record_key and own.kind <> 'reference'
+),
+stored (customer_key) as materialized (
+    select distinct owner.customer_key from keys join customer_records as owner on owner.brand_id = $1 and owner.record_key = keys.record_key
+)
+-- The tables have grown since Postgres last collected statistics.
+select 'outgrown', '' from pg_class
+where oid = any(array['records', 'identifiers', 'events', 'customers']::regclass[]) and pg_relation_size(oid) > 32768 * greatest(relpages, 4)
+union all
+select 'cut off', '' from (select count(*) as followed from followed) as counted_once where followed >= $10
+union all
+select 'erased', to_json(encode(asked.hash, 'hex'))::text
+from unnest($17::bytea[]) as asked (hash)
+cross join lateral (select true from suppression_hashes where suppression_hashes.brand_id = $1 and suppression_hashes.hash = asked.hash limit 1) as found
+union all
+select 'key', to_json(record_key)::text from keys
+union all
+select 'changing', to_json(record_key)::text from changing
+union all
+select 'record', json_build_array(record.record_key, record.state)::text
+from keys join records as record on record.brand_id = $1 and record.record_key = keys.record_key
+union all
+select 'identifier', json_build_array(own.record_key, own.kind, own.value, own.links, own.name_key)::text
+from keys join identifiers as own on own.brand_id = $1 and own.record_key = keys.record_key
+union all
+select 'merge', json_build_array(merge.loser_key, merge.winner_key, merge.merged_at)::text
+from keys join source_merges as merge on merge.brand_id = $1 and merge.loser_key = keys.record_key
+union all
+select 'merge', json_build_array(merge.loser_key, merge.winner_key, merge.merged_at)::text
+from keys join source_merges as merge on merge.brand_id = $1 and merge.winner_key = keys.record_key
+union all
+select 'decision', json_build_array(decision.left_key, decision.right_key, decision.same_person)::text
+from keys join decisions as decision on decision.brand_id = $1 and decision.left_key = keys.record_key and decision.undone_at is null
+union all
+select 'decision', json_build_array(decision.left_key, decision.right_key, decision.same_person)::text
+from keys join decisions as decision on decision.brand_id = $1 and decision.right_key = keys.record_key and decision.undone_at is null
+union all
+select 'shared', json_build_array(shared.kind, shared.value)::text
+from (
+    select own.kind, own.value from keys join identifiers as own on own.brand_id = $1 and own.record_key = keys.record_key
+    union
+    select kind, value from asked
+) as held (kind, value)
+cross join lateral (
+    select shared.kind, shared.value from shared_values as shared
+    where shared.brand_id = $1 and shared.kind = held.kind and shared.value = held.value
+    limit 1
+) as shared
+union all
+-- Counts names by skipping from one to the next, so that the cost does not depend on the number of holders.
+select 'holding', json_build_object(
+    'kind', counted.kind,
+    'value', counted.value,
+    'decided', (
+        select true from shared_value_decisions as line
+        where line.brand_id = $1 and line.kind = counted.kind and line.value = counted.value and line.undone_at is null
+        limit 1
+    ) is not null,
+    'held', (
+        select true from identifiers as held
+        where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value and held.links
+            and held.record_key <> all(array(select record_key from uncounted))
+        limit 1
+    ) is not null,
+    'records', (
+        select json_object_agg(source.kind, (
+            select count(*) from (
+                select from identifiers as held
+                where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value
+                    and held.source_kind = source.kind and held.links and held.record_key <> all(array(select record_key from uncounted))
+                limit $13
+            ) as counted_once
+        )) from unnest($11::text[]) as source (kind)
+    ),
+    'names', (
+        select json_agg(distinct named.name_key) from unnest($12::text[]) as source (kind)
+        cross join lateral (
+            with recursive names (name_key) as (
+                (select held.name_key from identifiers as held
+                where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value
+                    and held.source_kind = source.kind and held.name_key > '' and held.links
+                    and held.record_key <> all(array(select record_key from uncounted))
+                order by held.name_key limit 1)
+                union all
+                select (select held.name_key from identifiers as held
+                    where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value
+                        and held.source_kind = source.kind and held.name_key > names.name_key and held.links
+                        and held.record_key <> all(array(select record_key from uncounted))
+                    order by held.name_key limit 1)
+                from names where names.name_key is not null
+            )
+            select name_key from names where name_key is not null limit $20
+        ) as named
+    )
+)::text from counted
+union all
+select 'event', json_build_array(event.event_key, event.state)::text
+from events as event where event.brand_id = $1 and event.event_key = any($8)
+union all
+select 'timeline', json_build_array(keys.record_key, newest.event_key, newest.state)::text
+from keys cross join lateral (
+    select event.event_key, event.state from events as event
+    where event.brand_id = $1 and event.record_key = keys.record_key and event.live and event.event_type <> all($15)
+        and event.event_key <> all($8) and event.event_key <> all($19)
+    order by event.occurred_at desc, event.source, event.external_id, event.event_type
+    limit $14
+) as newest
+union all
+select 'customer', json_build_object(
+    'customer_key', customer.customer_key,
+    'customer_id', customer.customer_id,
+    'records', array(
+        select own.record_key from customer_records as own where own.brand_id = $1 and own.customer_key = customer.customer_key
+    ),
+    'addresses', coalesce((
+        select json_agg(json_build_array(own.kind, own.address, own.self_asserted)) from customer_addresses as own
+        where own.brand_id = $1 and own.customer_key = customer.customer_key
+    ), '[]'),
+    'answer', coalesce((
+        select encode(sha256(convert_to(answer.body, 'UTF8')), 'hex') from answers as answer
+        where answer.brand_id = $1 and answer.customer_key = customer.customer_key
+    ), ''),
+    'settings_hash', coalesce((
+        select encode(answer.settings_hash, 'hex') from answers as answer
+        where answer.brand_id = $1 and answer.customer_key = customer.customer_key
+    ), '')
+)::text
+from stored join customers as customer on customer.brand_id = $1 and customer.customer_key = stored.customer_key
+union all
+select 'review', json_build_array(review.level, review.kind, review.value, review.grounds, review.customer_keys)::text
+from stored join match_reviews as review on review.brand_id = $1 and review.first_key = stored.customer_key
+union all
+select 'namesake', json_build_array(namesake.record_key, namesake.state)::text
+from keys
+cross join unnest($16::text[]) as other (kind)
+join records as namesake on namesake.brand_id = $1 and namesake.record_key = other.kind || ':' || substr(keys.record_key, strpos(keys.record_key, ':') + 1)
+where namesake.record_key <> keys.record_key

@@ -1,0 +1,283 @@
+//! Sync runs: claims a stream, saves each step, and finishes the run.
+//! [`sync_streams`](crate::storage::sync_streams) reads the status.
+
+use super::pool::Pool;
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::StorageError;
+use super::sync_streams::{Columns, StreamRow};
+use crate::customer::model::source::Source;
+
+type Time = jiff_sqlx::Timestamp;
+
+/// A stream of a brand.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamKey<'a> {
+    /// The brand.
+    pub brand_id: i32,
+    /// The source.
+    pub source: Source,
+    /// The stream's name.
+    pub stream: &'a str,
+}
+
+/// A runner, and its lease.
+#[derive(Debug, Clone, Copy)]
+pub struct LeaseOwner {
+    /// The token of the runner.
+    pub token: Uuid,
+    /// The current time.
+    pub at: Timestamp,
+    /// When the lease ends.
+    pub until: Timestamp,
+}
+
+/// The parameters of a new run.
+#[derive(Debug)]
+pub struct Beginning {
+    /// The first request.
+    pub first: Option<Value>,
+    /// For an incremental run: changes from this time on. `None` for a full run.
+    pub since: Option<Timestamp>,
+}
+
+/// Claims a stream without a runner: resumes an interrupted run of any mode, or starts a new one. `None` if
+/// another runner holds the lease.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn claim_stream(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, beginning: &Beginning) -> Result<Option<StreamRow>, StorageError> {
+    let row: Option<Columns> = sqlx::query_as(
+        "insert into sync_streams as known (brand_id, source, stream, run_id, is_reconcile, since, cursor, started_at, lease_owner, lease_until)
+        values ($1, $2, $3, $4, false, $8, $7, $5, $4, $6)
+        on conflict (brand_id, source, stream) do update
+        set lease_owner = excluded.lease_owner,
+            lease_until = excluded.lease_until,
+            is_cancelled = false,
+            finished_at = null,
+            note = '',
+            (run_id, is_reconcile, since, cursor, started_at, scanned, changed, total, deleted, restart_count) = (
+                select known.run_id, known.is_reconcile, known.since, known.cursor, known.started_at, known.scanned, known.changed, known.total,
+                    known.deleted, known.restart_count
+                where known.finished_at is null and not known.is_cancelled
+                union all
+                select excluded.run_id, known.last_full_started_at is not null, excluded.since, excluded.cursor, excluded.started_at, 0, 0, null, 0, 0
+                where known.finished_at is not null or known.is_cancelled
+            )
+        where known.lease_owner is null or known.lease_until <= $5
+        returning *",
+    )
+    .bind(which.brand_id)
+    .bind(which.source.as_str())
+    .bind(which.stream)
+    .bind(runner.token)
+    .bind(Time::from(runner.at))
+    .bind(Time::from(runner.until))
+    .bind(&beginning.first)
+    .bind(beginning.since.map(Time::from))
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(StreamRow::from))
+}
+
+/// The results of one step of a run.
+#[derive(Debug, Default)]
+pub struct Step<'a> {
+    /// The request whose reply was applied.
+    pub cursor: Option<Value>,
+    /// Items read.
+    pub scanned: usize,
+    /// New or different items.
+    pub changed: usize,
+    /// Deleted records.
+    pub deleted: usize,
+    /// Number of items at the source, if known.
+    pub total: Option<u64>,
+    /// Number of restarts of the list.
+    pub restart_count: usize,
+    /// Keyed hashes of the items seen.
+    pub seen_keys: &'a [[u8; 16]],
+}
+
+/// Whether a runner may continue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseStatus {
+    /// It may continue.
+    Held,
+    /// A person cancelled the run.
+    Cancelled,
+    /// Another runner has the lease.
+    Lost,
+}
+
+fn standing(row: Option<bool>) -> LeaseStatus {
+    match row {
+        Some(false) => LeaseStatus::Held,
+        Some(true) => LeaseStatus::Cancelled,
+        None => LeaseStatus::Lost,
+    }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Saves a step completely; or nothing, if another runner has taken over.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn save_step(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, step: &Step<'_>) -> Result<LeaseStatus, StorageError> {
+    let mut transaction = pool.begin().await?;
+    let row: Option<(bool, Uuid)> = sqlx::query_as(
+        "update sync_streams
+        set cursor = $5,
+            scanned = case when $10 > 0 then 0 else scanned + $6 end,
+            changed = changed + $7,
+            deleted = deleted + $8,
+            total = coalesce($9, total),
+            restart_count = restart_count + $10,
+            lease_until = $11,
+            note = ''
+        where brand_id = $1 and source = $2 and stream = $3 and lease_owner = $4
+        returning is_cancelled, run_id",
+    )
+    .bind(which.brand_id)
+    .bind(which.source.as_str())
+    .bind(which.stream)
+    .bind(runner.token)
+    .bind(&step.cursor)
+    .bind(count(step.scanned))
+    .bind(count(step.changed))
+    .bind(count(step.deleted))
+    .bind(step.total.map(|total| i64::try_from(total).unwrap_or(i64::MAX)))
+    .bind(i32::try_from(step.restart_count).unwrap_or(i32::MAX))
+    .bind(Time::from(runner.until))
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some((is_cancelled, run_id)) = row else { return Ok(LeaseStatus::Lost) };
+    if !step.seen_keys.is_empty() {
+        let keys: Vec<&[u8]> = step.seen_keys.iter().map(<[u8; 16]>::as_slice).collect();
+        sqlx::query(
+            "insert into sync_seen_keys (brand_id, source, stream, run_id, key) select $1, $2, $3, $4, unnest($5::bytea[]) on conflict do nothing",
+        )
+        .bind(which.brand_id)
+        .bind(which.source.as_str())
+        .bind(which.stream)
+        .bind(run_id)
+        .bind(keys)
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await?;
+    Ok(standing(Some(is_cancelled)))
+}
+
+/// Renews a runner's lease, and saves why it waits.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn renew_lease(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, note: &str) -> Result<LeaseStatus, StorageError> {
+    let row: Option<(bool,)> = sqlx::query_as(
+        "update sync_streams set lease_until = $5, note = $6 where brand_id = $1 and source = $2 and stream = $3 and lease_owner = $4 returning is_cancelled",
+    )
+    .bind(which.brand_id)
+    .bind(which.source.as_str())
+    .bind(which.stream)
+    .bind(runner.token)
+    .bind(Time::from(runner.until))
+    .bind(note)
+    .fetch_optional(pool)
+    .await?;
+    Ok(standing(row.map(|(is_cancelled,)| is_cancelled)))
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy)]
+pub enum End<'a> {
+    /// It read everything.
+    Complete {
+        /// Share of items that were wrong here, from 0 to 1; `None` for the first run.
+        drift: Option<f32>,
+        /// Note for the status.
+        note: &'a str,
+    },
+    /// It failed. The text is the reason.
+    Broken(&'a str),
+}
+
+/// Finishes a run, and deletes the items it has seen. An incremental run keeps the results of the last full
+/// run.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn finish_stream(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, end: End<'_>) -> Result<(), StorageError> {
+    let (is_complete, drift, note) = match end {
+        End::Complete { drift, note } => (true, drift, note),
+        End::Broken(note) => (false, None, note),
+    };
+    sqlx::query(
+        "with ended as (
+            update sync_streams
+            set lease_owner = null,
+                lease_until = null,
+                cursor = null,
+                finished_at = $5,
+                incremental_watermark = case when $8 then started_at else incremental_watermark end,
+                last_full_started_at = case when $8 and since is null then started_at else last_full_started_at end,
+                drift = case when $8 and since is null then $6 else drift end,
+                last_full_result = case when $8 and since is null then $7 else last_full_result end,
+                note = case when $8 then '' else $7 end
+            where brand_id = $1 and source = $2 and stream = $3 and lease_owner = $4
+            returning brand_id, source, stream
+        )
+        delete from sync_seen_keys using ended
+        where sync_seen_keys.brand_id = ended.brand_id and sync_seen_keys.source = ended.source and sync_seen_keys.stream = ended.stream",
+    )
+    .bind(which.brand_id)
+    .bind(which.source.as_str())
+    .bind(which.stream)
+    .bind(runner.token)
+    .bind(Time::from(runner.at))
+    .bind(drift)
+    .bind(note)
+    .bind(is_complete)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Releases the leases of a runner, so that others can resume its runs.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn release_streams(pool: &Pool, brand_id: i32, token: Uuid) -> Result<(), StorageError> {
+    sqlx::query("update sync_streams set lease_owner = null, lease_until = null where brand_id = $1 and lease_owner = $2")
+        .bind(brand_id)
+        .bind(token)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// Cancels runs: a running one ends soon, an interrupted one ends now. Returns how many runs there are.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn cancel_streams(pool: &Pool, brand_id: i32, source: Option<Source>, stream: Option<&str>, now: Timestamp) -> Result<u64, StorageError> {
+    let done = sqlx::query(
+        "update sync_streams
+        set is_cancelled = true,
+            finished_at = case when lease_owner is null or lease_until <= $4 then $4 end,
+            note = case when lease_owner is null or lease_until <= $4 then 'cancelled' else note end
+        where brand_id = $1 and ($2::text is null or source = $2) and ($3::text is null or stream = $3) and finished_at is null",
+    )
+    .bind(brand_id)
+    .bind(source.map(Source::as_str))
+    .bind(stream)
+    .bind(Time::from(now))
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,251 @@
+//! Writes the result of a batch in one round trip: changed facts and changed customers.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::pool::{Connection, Pool, Transaction};
+
+use super::StorageError;
+use super::invalidation::{CHANNEL, Invalidation};
+use super::load_component::{Found, ReviewRow};
+use crate::customer::model::event::Event;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::{Record, RecordKey, SourceMerge};
+
+/// An identifier of a live record.
+#[derive(Clone)]
+pub struct IdentifierRow {
+    /// The record.
+    pub record: RecordKey,
+    /// The identifier.
+    pub identifier: Identifier,
+    /// How the value identifies the record.
+    pub found: Found,
+}
+
+/// Changes to the facts that sources reported.
+#[derive(Default)]
+pub struct IdentityChanges {
+    /// New and changed records.
+    pub records: Vec<Record>,
+    /// Identifiers that records no longer have.
+    pub identifiers_gone: Vec<(RecordKey, Identifier)>,
+    /// New and changed identifiers.
+    pub identifiers: Vec<IdentifierRow>,
+    /// Values that are no longer shared.
+    pub shared_gone: Vec<Identifier>,
+    /// Values that are shared now.
+    pub shared: Vec<Identifier>,
+    /// New merges.
+    pub merges: Vec<SourceMerge>,
+    /// New and changed events.
+    pub events: Vec<Event>,
+}
+
+/// A new or changed customer.
+pub struct CustomerRow {
+    /// Key of its first record.
+    pub key: String,
+    /// Its id in answers.
+    pub customer_id: String,
+    /// The answer as JSON.
+    pub answer: String,
+}
+
+/// The difference to the stored customers.
+#[derive(Default)]
+pub struct Derived {
+    /// Customers that no longer exist.
+    pub customers_gone: Vec<String>,
+    /// New and changed customers.
+    pub customers: Vec<CustomerRow>,
+    /// Hash of the settings that rendered them.
+    pub settings_hash: [u8; 16],
+    /// Record keys without a customer now.
+    pub records_gone: Vec<RecordKey>,
+    /// Record keys and their customers.
+    pub records: Vec<(RecordKey, String)>,
+    /// Addresses that customers no longer have.
+    pub addresses_gone: Vec<(Identifier, String)>,
+    /// New addresses of customers.
+    pub addresses: Vec<(Identifier, String, bool)>,
+    /// Questions that are settled or changed.
+    pub reviews_gone: Vec<ReviewRow>,
+    /// New and changed questions.
+    pub reviews: Vec<ReviewRow>,
+    /// The notification for the caches.
+    pub notice: Option<Invalidation>,
+    /// Components above the cap.
+    pub oversized: usize,
+    /// The settings' templates that failed.
+    pub failed_templates: BTreeSet<String>,
+}
+
+/// Begins a transaction with the lock of the brand, which excludes all other writers. While it waits for
+/// another writer, it gives its connection back from time to time, so that a hanging writer does not block
+/// other work.
+///
+/// # Errors
+/// When Postgres fails, or the other writer does not end.
+pub async fn begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageError> {
+    let began_at = Instant::now();
+    loop {
+        match try_begin(pool, brand_id, LOCK_TIMEOUT).await {
+            Err(error) if error.is_held() && began_at.elapsed() < MAX_LOCK_WAIT => tokio::time::sleep(PAUSE).await,
+            done => return done,
+        }
+    }
+}
+
+/// How long a writer waits for another writer of the brand before it gives its connection back, and the pause
+/// after that.
+pub const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long it tries in total. Postgres ends a hanging writer before that.
+const MAX_LOCK_WAIT: Duration = Duration::from_secs(30);
+
+/// Like [`begin`], but gives up if another writer of the brand holds the lock for longer than the timeout: see
+/// [`StorageError::is_held`].
+///
+/// Every step of the two statements must find its rows by index, whatever the tables hold. Statements are
+/// planned once for each connection, when the tables may still be empty.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn try_begin(pool: &Pool, brand_id: i32, timeout: Duration) -> Result<Transaction, StorageError> {
+    // The first number names the purpose, so that other users of advisory locks do not collide.
+    let begin = format!(
+        "begin; {PLANS}; set local lock_timeout = {}; select pg_advisory_xact_lock(1752131440, {brand_id}); set local lock_timeout = '5s'",
+        timeout.as_millis()
+    );
+    Ok(pool.begin_with(sqlx::AssertSqlSafe(begin)).await?)
+}
+
+/// How statements are planned inside a transaction.
+const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_material = off; \
+     set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; set local plan_cache_mode = force_generic_plan";
+
+/// Begins a read-only transaction beside one that holds the brand's lock and has not written yet, so that both
+/// see the same data. `None` if no connection is free: a caller that has a connection must not wait for another
+/// one.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn try_begin_concurrent(pool: &Pool) -> Result<Option<Transaction>, StorageError> {
+    Ok(pool.try_begin_with(sqlx::AssertSqlSafe(format!("begin read only; {PLANS}"))).await?)
+}
+
+/// Runs ANALYZE, so that statements are planned with current statistics. Postgres does this by itself only
+/// every minute; a first backfill would use plans for empty tables until then.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn analyze(pool: &Pool) -> Result<(), StorageError> {
+    let tables = [
+        "records",
+        "identifiers",
+        "shared_values",
+        "source_merges",
+        "events",
+        "event_references",
+        "customers",
+        "customer_records",
+        "customer_addresses",
+        "answers",
+        "reviews",
+    ];
+    for table in tables {
+        // Another replica may run it too. That needs no warning.
+        let mut transaction = pool.begin_with("begin; set local client_min_messages = error").await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("analyze (skip_locked) {table}"))).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+const WRITE: &str = include_str!("write_changes.sql");
+
+/// Writes everything. The notification reaches every replica when the transaction commits.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn write_changes(db: &mut Connection, brand_id: i32, facts: &IdentityChanges, derived: &Derived) -> Result<(), StorageError> {
+    let kind = |identifier: &Identifier| identifier.kind.as_str();
+    let references: Vec<(String, String, String)> = facts
+        .events
+        .iter()
+        .filter(|event| event.versions.is_live())
+        .flat_map(|event| event.references().map(|(namespace, value)| (value, namespace, event.key.to_string())))
+        .collect();
+    let state = |versions| serde_json::to_string(versions).unwrap_or_default();
+    let notices = derived.notice.as_ref().map(Invalidation::payloads).unwrap_or_default();
+    let reviews: Vec<String> = derived.reviews.iter().map(|review| serde_json::to_string(&review.customers).unwrap_or_default()).collect();
+    let query = sqlx::query(WRITE)
+        .bind(brand_id)
+        .bind(facts.records.iter().map(|record| record.key.to_string()).collect::<Vec<_>>())
+        .bind(facts.records.iter().map(|record| state(&record.versions)).collect::<Vec<_>>())
+        .bind(facts.identifiers_gone.iter().map(|(record, _)| record.to_string()).collect::<Vec<_>>())
+        .bind(facts.identifiers_gone.iter().map(|(_, identifier)| kind(identifier)).collect::<Vec<_>>())
+        .bind(facts.identifiers_gone.iter().map(|(_, identifier)| identifier.value.as_str()).collect::<Vec<_>>())
+        .bind(facts.identifiers.iter().map(|row| row.record.to_string()).collect::<Vec<_>>())
+        .bind(facts.identifiers.iter().map(|row| kind(&row.identifier)).collect::<Vec<_>>())
+        .bind(facts.identifiers.iter().map(|row| row.identifier.value.as_str()).collect::<Vec<_>>())
+        .bind(facts.identifiers.iter().map(|row| row.found.links).collect::<Vec<_>>())
+        .bind(facts.identifiers.iter().map(|row| row.record.kind.as_str()).collect::<Vec<_>>())
+        .bind(facts.identifiers.iter().map(|row| row.found.name_key.as_str()).collect::<Vec<_>>())
+        .bind(facts.shared_gone.iter().map(kind).collect::<Vec<_>>())
+        .bind(facts.shared_gone.iter().map(|value| value.value.as_str()).collect::<Vec<_>>())
+        .bind(facts.shared.iter().map(kind).collect::<Vec<_>>())
+        .bind(facts.shared.iter().map(|value| value.value.as_str()).collect::<Vec<_>>())
+        .bind(facts.merges.iter().map(|merge| merge.loser.to_string()).collect::<Vec<_>>())
+        .bind(facts.merges.iter().map(|merge| merge.winner.to_string()).collect::<Vec<_>>())
+        .bind(facts.merges.iter().map(|merge| jiff_sqlx::Timestamp::from(merge.at)).collect::<Vec<_>>())
+        .bind(facts.events.iter().map(|event| event.key.to_string()).collect::<Vec<_>>())
+        .bind(facts.events.iter().map(|event| state(&event.versions)).collect::<Vec<_>>())
+        .bind(facts.events.iter().map(|event| event.versions.is_live()).collect::<Vec<_>>())
+        .bind(facts.events.iter().map(|event| event.record().map(|key| key.to_string())).collect::<Vec<_>>())
+        .bind(facts.events.iter().map(|event| jiff_sqlx::Timestamp::from(event.occurred_at())).collect::<Vec<_>>())
+        .bind(facts.events.iter().map(|event| event.key.source.as_str()).collect::<Vec<_>>())
+        .bind(facts.events.iter().map(|event| event.key.event_type()).collect::<Vec<_>>())
+        .bind(facts.events.iter().map(|event| event.key.id.as_str()).collect::<Vec<_>>())
+        .bind(references.iter().map(|(value, ..)| value.as_str()).collect::<Vec<_>>())
+        .bind(references.iter().map(|(_, namespace, _)| namespace.as_str()).collect::<Vec<_>>())
+        .bind(references.iter().map(|(.., key)| key.as_str()).collect::<Vec<_>>())
+        .bind(&derived.customers_gone)
+        .bind(derived.customers.iter().map(|customer| customer.key.as_str()).collect::<Vec<_>>())
+        .bind(derived.customers.iter().map(|customer| customer.customer_id.as_str()).collect::<Vec<_>>())
+        .bind(derived.customers.iter().map(|customer| customer.answer.as_str()).collect::<Vec<_>>())
+        .bind(derived.settings_hash.as_slice())
+        .bind(derived.records_gone.iter().map(ToString::to_string).collect::<Vec<_>>())
+        .bind(derived.records.iter().map(|(record, _)| record.to_string()).collect::<Vec<_>>())
+        .bind(derived.records.iter().map(|(_, owner)| owner.as_str()).collect::<Vec<_>>())
+        .bind(derived.addresses_gone.iter().map(|(address, _)| kind(address)).collect::<Vec<_>>())
+        .bind(derived.addresses_gone.iter().map(|(address, _)| address.value.as_str()).collect::<Vec<_>>())
+        .bind(derived.addresses_gone.iter().map(|(_, owner)| owner.as_str()).collect::<Vec<_>>())
+        .bind(derived.addresses.iter().map(|(address, ..)| kind(address)).collect::<Vec<_>>())
+        .bind(derived.addresses.iter().map(|(address, ..)| address.value.as_str()).collect::<Vec<_>>())
+        .bind(derived.addresses.iter().map(|(_, owner, _)| owner.as_str()).collect::<Vec<_>>())
+        .bind(derived.reviews_gone.iter().map(|review| review.level.as_str()).collect::<Vec<_>>())
+        .bind(derived.reviews_gone.iter().map(|review| review.kind.as_str()).collect::<Vec<_>>())
+        .bind(derived.reviews_gone.iter().map(|review| review.value.as_str()).collect::<Vec<_>>())
+        .bind(derived.reviews.iter().map(|review| review.level.as_str()).collect::<Vec<_>>())
+        .bind(derived.reviews.iter().map(|review| review.kind.as_str()).collect::<Vec<_>>())
+        .bind(derived.reviews.iter().map(|review| review.value.as_str()).collect::<Vec<_>>())
+        .bind(derived.reviews.iter().map(|review| review.grounds.as_str()).collect::<Vec<_>>())
+        .bind(reviews)
+        .bind(CHANNEL)
+        .bind(notices)
+        .bind(facts.records.iter().map(|record| record.versions.is_live()).collect::<Vec<_>>())
+        .bind(derived.addresses.iter().map(|(.., self_asserted)| *self_asserted).collect::<Vec<_>>());
+    query.execute(db).await?;
+    Ok(())
+}
+
+impl IdentityChanges {
+    /// Number of new or changed records, events and merges.
+    #[must_use]
+    pub const fn news(&self) -> usize {
+        self.records.len().saturating_add(self.events.len()).saturating_add(self.merges.len())
+    }
+}

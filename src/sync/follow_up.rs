@@ -1,0 +1,251 @@
+//! Calls to a source's API that follow from its webhooks: one worker for each account and replica.
+//!
+//! As in the inbox, a claim is committed with a lease. If the worker dies, another one takes over when the
+//! lease ends. Failed calls are repeated after growing pauses. An exhausted rate limit or an open circuit
+//! breaker does not count as an attempt.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::storage::pool::Pool;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::customer::model::event::field;
+use crate::customer::model::field_versions::{FieldVersions, Scope, Update};
+use crate::customer::model::record::{Change, Record, RecordKey};
+use crate::customer::model::source::Source;
+use crate::inbox::retry::due_after;
+use crate::ingest::apply_reply::apply_reply;
+use crate::jobs::tasks::BackgroundTasks;
+use crate::settings::file::SyncSettings;
+use crate::sources::Delivery;
+use crate::sources::Unreadable;
+use crate::sources::api::{ApiRequest, ParsedReply};
+use crate::storage::StorageError;
+use crate::storage::database::database_now;
+use crate::storage::delivery_queue::Claim;
+use crate::storage::follow_ups::{FollowUpRow, NewFollowUpRow, Outcome, claim_follow_ups, finish_follow_up, renew_follow_up};
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
+use crate::upstream::{CallError, CallPriority, UpstreamClient};
+
+/// Follow-ups that one worker runs at the same time.
+const AT_ONCE: u32 = 8;
+
+/// The most further calls that may follow from one follow-up.
+const MOST_FOLLOWING: usize = 100;
+
+/// Pause between two checks for due follow-ups.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a follow-up waits if its call was not possible.
+const DEFERRED_FOR: SignedDuration = SignedDuration::from_secs(5);
+
+/// Why a follow-up did not succeed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("internal error (panic); please report it")]
+    Panicked,
+    #[error("the lease ended at every attempt: the service stopped, or the calls took too long")]
+    LeaseExpiredRepeatedly,
+    #[error("it needs too many further calls")]
+    TooManyFollowUps,
+    /// Another worker has claimed the row, or it was deleted.
+    #[error("the claim was lost")]
+    Lost,
+}
+
+/// Runs the follow-ups of one account.
+pub struct FollowUps {
+    pool: Pool,
+    account: Arc<UpstreamClient>,
+    clock: Clock,
+    lease: Duration,
+    max_attempts: u32,
+}
+
+impl FollowUps {
+    /// Creates the worker of an account.
+    #[must_use]
+    pub const fn new(pool: Pool, account: Arc<UpstreamClient>, settings: &SyncSettings, clock: Clock) -> Self {
+        let lease = Duration::from_secs(settings.lease_seconds);
+        Self { pool, account, clock, lease, max_attempts: settings.follow_up_max_attempts }
+    }
+
+    /// Runs until the service shuts down. Interrupted follow-ups are due again when their lease ends.
+    pub async fn run(self, background: BackgroundTasks) {
+        let mut is_failing = false;
+        while !background.is_ending() {
+            let stepped = tokio::select! {
+                stepped = self.step() => stepped,
+                () = background.until_ending() => return,
+            };
+            match stepped {
+                Ok(count) if count > 0 => {
+                    is_failing = false;
+                    continue;
+                }
+                Ok(_) => is_failing = false,
+                Err(error) => {
+                    // Logged once per outage, not for every attempt.
+                    if !is_failing {
+                        let (brand, source) = (self.account.brand.rules.slug.as_str(), self.account.source.as_str());
+                        tracing::warn!(brand, source, %error, "follow-up calls failed; retrying");
+                    }
+                    is_failing = true;
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = background.until_ending() => return,
+            }
+        }
+    }
+
+    /// Claims due follow-ups and runs them. Returns how many there were.
+    ///
+    /// # Errors
+    /// When Postgres fails. The claimed follow-ups are due again when their lease ends.
+    pub async fn step(&self) -> Result<usize, StorageError> {
+        // While the circuit breaker is open, one call is enough to test the source.
+        let limit = if self.account.is_callable() { AT_ONCE } else { 1 };
+        let token = Uuid::new_v4();
+        let claim = Claim { token, frozen_at: self.clock.frozen_at(), lease: self.lease, limit };
+        let rows = claim_follow_ups(&self.pool, self.account.brand.id(), self.account.source, &claim).await?;
+        let finished = join_all(rows.iter().map(|row| self.process(row, token))).await;
+        finished.into_iter().collect::<Result<Vec<()>, StorageError>>()?;
+        Ok(rows.len())
+    }
+
+    async fn process(&self, row: &FollowUpRow, token: Uuid) -> Result<(), StorageError> {
+        let asked = if row.attempts > self.max_attempts {
+            Err(Failure::LeaseExpiredRepeatedly)
+        } else {
+            AssertUnwindSafe(self.ask(row, token)).catch_unwind().await.unwrap_or(Err(Failure::Panicked))
+        };
+        let outcome = match asked {
+            Ok(()) => Outcome::Answered,
+            Err(Failure::Lost) => return Ok(()),
+            Err(failure) => self.outcome(&failure, row.attempts, token, database_now(&self.pool, self.clock.frozen_at()).await?),
+        };
+        self.count(&outcome);
+        finish_follow_up(&self.pool, self.account.brand.id(), row.follow_up_id, token, &outcome).await
+    }
+
+    fn outcome(&self, failure: &Failure, attempts: u32, token: Uuid, now: Timestamp) -> Outcome {
+        let words = failure.to_string();
+        let is_retryable = match failure {
+            Failure::Call(CallError::RateLimited | CallError::CircuitOpen | CallError::ShuttingDown | CallError::Storage(_)) => {
+                return Outcome::Deferred(now.checked_add(DEFERRED_FOR).unwrap_or(now), words);
+            }
+            Failure::Call(error) => error.is_retryable(),
+            Failure::Storage(error) => error.is_retryable(),
+            Failure::Panicked => true,
+            Failure::LeaseExpiredRepeatedly | Failure::TooManyFollowUps | Failure::Lost => false,
+        };
+        if !is_retryable {
+            Outcome::Dead(words)
+        } else if attempts >= self.max_attempts {
+            Outcome::Dead(format!("{words} (tried {attempts} times)"))
+        } else {
+            Outcome::Retry(due_after(attempts, token, now), words)
+        }
+    }
+
+    /// Makes the call, and those that follow from it. Each reply is applied as it comes.
+    async fn ask(&self, row: &FollowUpRow, token: Uuid) -> Result<(), Failure> {
+        let first = serde_json::from_value(row.ask.clone()).map_err(|_| StorageError::Corrupt("follow_ups"))?;
+        let (mut asks, mut count): (Vec<ApiRequest>, usize) = (vec![first], 0);
+        while let Some(ask) = asks.pop() {
+            if count > 0 && !self.renew(row, token).await? {
+                return Err(Failure::Lost);
+            }
+            count = count.saturating_add(1);
+            if count > MOST_FOLLOWING {
+                return Err(Failure::TooManyFollowUps);
+            }
+            let reply = self.account.call(&ask, CallPriority::FollowUp, self.timeout()).await?;
+            if reply.says_nothing() {
+                return Err(CallError::Unreadable(Unreadable::Missing("value at the pointers in the settings")).into());
+            }
+            self.take(&reply).await?;
+            asks.extend(reply.next.iter().chain(&reply.follow).filter(|next| **next != ask).cloned());
+        }
+        Ok(())
+    }
+
+    async fn take(&self, reply: &ParsedReply) -> Result<(), StorageError> {
+        apply_reply(&self.pool, &self.account, CallPriority::FollowUp, self.timeout(), reply).await.map(|_| ())
+    }
+
+    async fn renew(&self, row: &FollowUpRow, token: Uuid) -> Result<bool, StorageError> {
+        renew_follow_up(&self.pool, self.account.brand.id(), row.follow_up_id, token, (self.clock.frozen_at(), self.lease)).await
+    }
+
+    /// How long one call may wait for the rate limit. It is a part of the lease, so that calls for names of
+    /// places also end in time.
+    fn timeout(&self) -> Duration {
+        self.lease / 4
+    }
+
+    fn count(&self, outcome: &Outcome) {
+        let outcome = match outcome {
+            Outcome::Answered => "answered",
+            Outcome::Retry(..) => "retried",
+            Outcome::Deferred(..) => "deferred",
+            Outcome::Dead(_) => "dead",
+        };
+        let (brand, source) = (self.account.brand.rules.slug.clone(), self.account.source.as_str());
+        metrics::counter!("hookpoint_follow_ups_total", "brand" => brand, "source" => source, "outcome" => outcome).increment(1);
+    }
+}
+
+/// The follow-ups of a webhook. Empty if the source's API is not connected.
+pub(crate) fn hints(brand: &Brand, source: Source, delivery: &Delivery, changes: &[Change]) -> Vec<NewFollowUpRow> {
+    if !brand.rules.accounts.contains_key(&source) {
+        return Vec::new();
+    }
+    let asks = brand.rules.sources.api(source).after_webhook(delivery);
+    let subjects = if asks.is_empty() { Vec::new() } else { subjects(changes, &SuppressionHasher::new(&brand.row.suppression_key)) };
+    asks.iter().map(|ask| NewFollowUpRow { source, ask: json!(ask), subjects: subjects.clone() }).collect()
+}
+
+/// Follow-ups that fetch the current state of records after an old webhook was repeated. Empty if the source's
+/// API is not connected.
+pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Vec<NewFollowUpRow> {
+    if !brand.rules.accounts.contains_key(&source) {
+        return Vec::new();
+    }
+    let (api, hasher) = (brand.rules.sources.api(source), SuppressionHasher::new(&brand.row.suppression_key));
+    // `confirm` only uses the key, so the stored values are not loaded.
+    let nothing = Update { at: Timestamp::MIN, received_at: Timestamp::MIN, scope: Scope::Partial, fields: BTreeMap::new() };
+    let hint = |key: &RecordKey| {
+        let ask = api.confirm(&Record { key: key.clone(), versions: FieldVersions::from(nothing.clone()) })?;
+        Some(NewFollowUpRow { source, ask: json!(ask), subjects: vec![hasher.record(key)] })
+    };
+    records.iter().filter_map(hint).collect()
+}
+
+/// The hashes by which an erasure finds the follow-ups of a person.
+fn subjects(changes: &[Change], hasher: &SuppressionHasher) -> Vec<SuppressionHash> {
+    let hashes = |change: &Change| match change {
+        Change::Record { key, .. } => vec![hasher.record(key)],
+        Change::Event { key, update } => {
+            let owner = update.fields.get(field::RECORD).and_then(|value| value.as_ref()?.as_str()?.parse::<RecordKey>().ok());
+            [hasher.event(key)].into_iter().chain(owner.map(|key| hasher.record(&key))).collect()
+        }
+        Change::Merge(merge) => vec![hasher.record(&merge.loser), hasher.record(&merge.winner)],
+    };
+    changes.iter().flat_map(hashes).collect()
+}

@@ -1,0 +1,171 @@
+//! The webhook endpoints: their counters, and the warnings about failed verification.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::storage::pool::Pool;
+use jiff::Timestamp;
+use metrics::Counter;
+
+use crate::brand::Brand;
+use crate::customer::model::source::Source;
+use crate::sources::webhook::VerificationError;
+use crate::storage::StorageError;
+use crate::storage::webhook_stats::{WebhookStatsRow, add_webhook_stats};
+
+/// The result of receiving a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The webhook is stored.
+    Received,
+    /// The same webhook was stored before.
+    Duplicate,
+    /// Another webhook with the same id was stored before. The ids of the sender are not unique.
+    ConflictingDuplicate,
+    /// The same content was stored before, and later another content about the same records.
+    StaleDuplicate,
+    /// The same webhook was sent too often.
+    RateLimited,
+    /// The settings say that such webhooks are dropped.
+    Dropped,
+    /// The verification failed.
+    Unverified,
+    /// The body is larger than `inbox.max_body_kilobytes`.
+    TooLarge,
+    /// The body is incomplete or compressed.
+    Incomplete,
+    /// The webhook could not be stored. The source sends it again.
+    Unavailable,
+}
+
+impl Outcome {
+    const ALL: [Self; 10] = [
+        Self::Received,
+        Self::Duplicate,
+        Self::ConflictingDuplicate,
+        Self::StaleDuplicate,
+        Self::RateLimited,
+        Self::Dropped,
+        Self::Unverified,
+        Self::TooLarge,
+        Self::Incomplete,
+        Self::Unavailable,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Duplicate => "duplicate",
+            Self::ConflictingDuplicate => "conflicting_duplicate",
+            Self::StaleDuplicate => "stale_duplicate",
+            Self::RateLimited => "rate_limited",
+            Self::Dropped => "dropped",
+            Self::Unverified => "unverified",
+            Self::TooLarge => "too_large",
+            Self::Incomplete => "incomplete",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// The webhook endpoint of one source of one brand.
+pub struct WebhookEndpoint {
+    /// The brand.
+    pub brand: Arc<Brand>,
+    /// The source.
+    pub source: Source,
+    // Registered once, because that takes longer than counting.
+    counters: Vec<(Outcome, Counter)>,
+    unsaved: Mutex<WebhookStatsRow>,
+    warned_at: AtomicI64,
+}
+
+impl WebhookEndpoint {
+    fn new(brand: Arc<Brand>, source: Source) -> Self {
+        let counter = |outcome: Outcome| {
+            let brand = brand.rules.slug.clone();
+            metrics::counter!("hookpoint_webhooks_total", "brand" => brand, "source" => source.as_str(), "outcome" => outcome.as_str())
+        };
+        let counters = Outcome::ALL.into_iter().map(|outcome| (outcome, counter(outcome))).collect();
+        Self { brand, source, counters, unsaved: Mutex::default(), warned_at: AtomicI64::new(i64::MIN) }
+    }
+
+    fn unsaved(&self) -> MutexGuard<'_, WebhookStatsRow> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts the result of a webhook.
+    pub fn count(&self, outcome: Outcome, now: Timestamp) {
+        if let Some((_, counter)) = self.counters.iter().find(|(counted, _)| *counted == outcome) {
+            counter.increment(1);
+        }
+        let mut unsaved = self.unsaved();
+        match outcome {
+            Outcome::Received | Outcome::Duplicate | Outcome::ConflictingDuplicate | Outcome::StaleDuplicate | Outcome::Dropped => {
+                let is_duplicate = matches!(outcome, Outcome::Duplicate | Outcome::ConflictingDuplicate | Outcome::StaleDuplicate);
+                unsaved.duplicates = unsaved.duplicates.saturating_add(i64::from(is_duplicate));
+                if outcome == Outcome::ConflictingDuplicate {
+                    unsaved.conflicting_duplicates = unsaved.conflicting_duplicates.saturating_add(1);
+                    unsaved.conflicting_at = Some(now);
+                }
+                unsaved.accepted_at = Some(now);
+                unsaved.accepted = unsaved.accepted.saturating_add(1);
+                (unsaved.refused_in_a_row, unsaved.refused_since) = (0, None);
+            }
+            Outcome::Unverified => {
+                unsaved.refused_at = Some(now);
+                unsaved.refused = unsaved.refused.saturating_add(1);
+                unsaved.refused_in_a_row = unsaved.refused_in_a_row.saturating_add(1);
+                unsaved.refused_since.get_or_insert(now);
+            }
+            Outcome::RateLimited | Outcome::TooLarge | Outcome::Incomplete | Outcome::Unavailable => {}
+        }
+    }
+
+    /// Logs a failed verification, at most once a minute, because anybody can send many such webhooks.
+    pub fn warn(&self, refused: VerificationError, now: Timestamp) {
+        let (now, last) = (now.as_second(), self.warned_at.load(Ordering::Relaxed));
+        let is_due = now.saturating_sub(last) >= 60;
+        if is_due && self.warned_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            let (brand, source) = (self.brand.rules.slug.as_str(), self.source.as_str());
+            tracing::warn!(brand, source, reason = %refused, "webhook verification failed; compare the secret at the source with the settings (logged at most once a minute)");
+        }
+    }
+}
+
+/// All webhook endpoints.
+pub struct WebhookEndpoints(HashMap<(String, Source), WebhookEndpoint>);
+
+impl WebhookEndpoints {
+    /// Creates an endpoint for each source of each brand, also for sources that are not connected.
+    pub fn new<'a>(brands: impl IntoIterator<Item = &'a Arc<Brand>>) -> Self {
+        let endpoints = brands.into_iter().flat_map(|brand| Source::ALL.map(|source| (Arc::clone(brand), source)));
+        Self(endpoints.map(|(brand, source)| ((brand.rules.slug.clone(), source), WebhookEndpoint::new(brand, source))).collect())
+    }
+
+    /// Finds the endpoint of a source.
+    #[must_use]
+    pub fn find(&self, brand: &str, source: &str) -> Option<&WebhookEndpoint> {
+        self.0.get(&(brand.to_owned(), source.parse().ok()?))
+    }
+
+    /// Saves the counters, for `inbox status` and for the metrics of all replicas.
+    ///
+    /// # Errors
+    /// When Postgres fails. The counters are then saved at the next call.
+    pub async fn save(&self, pool: &Pool) -> Result<(), StorageError> {
+        for endpoint in self.0.values() {
+            let unsaved = std::mem::take(&mut *endpoint.unsaved());
+            if unsaved == WebhookStatsRow::default() {
+                continue;
+            }
+            let written = add_webhook_stats(pool, endpoint.brand.id(), endpoint.source, &unsaved).await;
+            if written.is_err() {
+                endpoint.unsaved().follow(&unsaved);
+            }
+            written?;
+        }
+        Ok(())
+    }
+}

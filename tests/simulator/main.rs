@@ -1,0 +1,24 @@
+//! The simulated systems behave as their vendors document, and our clients handle all of their behaviour.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::string_slice,
+    clippy::disallowed_methods
+)]
+
+mod clients;
+mod demo;
+mod faults;
+mod hooks;
+#[path = "../service/support.rs"]
+#[allow(dead_code, reason = "of the application's tests, these need the database")]
+mod house;
+mod line;
+mod omneo;
+mod omnilab;
+mod omniotap;
+mod support;
+mod syncaroo;

@@ -1,0 +1,232 @@
+//! One Postgres for the test process, a database for each test, and accounts whose API sends exactly the requests of
+//! the tests.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use hookpoint::app::open_brands;
+use hookpoint::brand::Brand;
+use hookpoint::clock::Clock;
+use hookpoint::customer::model::field_versions::FieldVersions;
+use hookpoint::customer::model::record::Record;
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::jobs::tasks::BackgroundTasks;
+use hookpoint::settings::Settings;
+use hookpoint::settings::file::CallSettings;
+use hookpoint::sources::api::{
+    AccountRules, ApiConnector, ApiRequest, Credential, LiveSettings, LookupTarget, ParsedReply, Reply, Request, Stream, Target,
+};
+use hookpoint::sources::secret::Secret;
+use hookpoint::sources::{Delivery, Unreadable};
+use hookpoint::storage::database::{Database, Place, PoolSize, Url};
+use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
+use hookpoint::storage::pool::Pool;
+use hookpoint::upstream::{CallError, CallPriority, UpstreamClient, UpstreamClientFactory, Window};
+use jiff::Timestamp;
+use reqwest::Certificate;
+use serde_json::json;
+use uuid::Uuid;
+
+/// The API key of every test's account.
+pub const TOKEN: &str = "the-token-of-the-tests";
+
+/// The current time in tests.
+pub fn now() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+/// The data directory of temporary servers. `postgres` must reach it even if the tests run as root.
+fn scratch() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let reachable = |dir: &Path| {
+        use std::os::unix::fs::PermissionsExt;
+        dir.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0))
+    };
+    if reachable(target) { target.to_owned() } else { std::env::temp_dir() }
+}
+
+struct Cluster {
+    embedded: Embedded,
+    template: tokio::sync::Mutex<bool>,
+}
+
+/// The server ends with this process, however the process ends. The next run removes its directory.
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| {
+        let start = || {
+            sweep_abandoned(&scratch(), "hookpoint-accounts-");
+            let data_dir = scratch().join(format!("hookpoint-accounts-{}", std::process::id()));
+            let layout = Layout { data_dir, postgres_bin: None, cache_dir: scratch().join("postgres-binaries"), fetch: true, durable: false };
+            tokio::runtime::Runtime::new().unwrap().block_on(Embedded::start(layout)).unwrap()
+        };
+        Cluster { embedded: std::thread::spawn(start).join().unwrap(), template: tokio::sync::Mutex::new(false) }
+    })
+}
+
+fn url(database: &str) -> Place {
+    let socket = cluster().embedded.layout().data_dir.join("run");
+    Place::Server(Url(format!("postgres://hookpoint@localhost/{database}?host={}", socket.display())))
+}
+
+pub async fn open(database: &str) -> Database {
+    let size = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: None };
+    Database::open(&url(database), size, false).await.unwrap()
+}
+
+/// A new database with the schema.
+pub async fn database() -> String {
+    let server = open("postgres").await;
+    let mut made = cluster().template.lock().await;
+    if !*made {
+        sqlx::query("create database template").execute(&server.pool).await.unwrap();
+        let template = open("template").await;
+        hookpoint::storage::migrate(&template.pool).await.unwrap();
+        template.close().await;
+        *made = true;
+    }
+    let name = format!("test_{}", Uuid::new_v4().simple());
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name} template template"))).execute(&server.pool).await.unwrap();
+    server.close().await;
+    name
+}
+
+/// An API whose requests are paths, URLs and posted bodies, and whose parsed replies are the bodies.
+struct Plain;
+
+impl ApiConnector for Plain {
+    fn streams(&self) -> &'static [Stream] {
+        &[]
+    }
+
+    fn records_of(&self, _: &str) -> BTreeSet<SourceKind> {
+        BTreeSet::new()
+    }
+
+    fn first(&self, _: &str, _: Option<Timestamp>) -> Option<ApiRequest> {
+        None
+    }
+
+    fn each(&self, _: &str, _: &str, _: &FieldVersions) -> Option<ApiRequest> {
+        None
+    }
+
+    fn find(&self, _: &LookupTarget, _: &[Record]) -> Vec<ApiRequest> {
+        Vec::new()
+    }
+
+    fn confirm(&self, _: &Record) -> Option<ApiRequest> {
+        None
+    }
+
+    fn after_webhook(&self, _: &Delivery) -> Vec<ApiRequest> {
+        Vec::new()
+    }
+
+    fn request(&self, ask: &ApiRequest) -> Option<Request> {
+        let below = Target::Below(format!("/{}", ask.about));
+        match ask.what.as_str() {
+            "get" => Some(Request::get(below)),
+            "given" => Some(Request::get(Target::Given(ask.about.clone()))),
+            "post" => Some(Request { body: Some(json!({ "about": ask.about })), target: below, is_repeatable: false }),
+            _ => None,
+        }
+    }
+
+    fn read(&self, _: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+        let body = if reply.is_missing { "missing".to_owned() } else { reply.body.to_string() };
+        if body.contains("unreadable") { Err(Unreadable::Missing("sense")) } else { Ok(ParsedReply { there: vec![body], ..ParsedReply::default() }) }
+    }
+}
+
+/// A replica with an account.
+pub struct Replica {
+    pub database: Database,
+    pub brand: Arc<Brand>,
+    pub background: BackgroundTasks,
+    pub account: Arc<UpstreamClient>,
+}
+
+/// The differences between an account and the usual one.
+#[derive(Clone)]
+pub struct Options {
+    pub calls: u32,
+    pub window: Window,
+    pub credential: Credential,
+    pub origins: Vec<String>,
+    pub settings: CallSettings,
+    /// A trusted authority in addition to those of the machine.
+    pub authority: Option<Certificate>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let settings = CallSettings {
+            connect_timeout_ms: 1_000,
+            response_timeout_ms: 500,
+            total_timeout_ms: 1_000,
+            max_response_kilobytes: 64,
+            ..CallSettings::default()
+        };
+        let credential = Credential::Bearer(Secret::new(TOKEN.into()));
+        Self { calls: 60_000, window: Window::MINUTE, credential, origins: Vec::new(), settings, authority: None }
+    }
+}
+
+impl Replica {
+    pub async fn start(base_url: &str, options: Options) -> Self {
+        Self::start_on(&database().await, base_url, options).await
+    }
+
+    pub async fn start_on(name: &str, base_url: &str, options: Options) -> Self {
+        let database = open(name).await;
+        let settings = Settings::parse("[brands.demo]", Path::new("test.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
+        let background = BackgroundTasks::new();
+        let board = UpstreamClientFactory::new(&database.pool, &options.settings, options.window, &background, &Clock::frozen(now()));
+        let board = options.authority.into_iter().fold(board, UpstreamClientFactory::trusting);
+        let rules = AccountRules {
+            base_url: base_url.to_owned(),
+            origins: options.origins,
+            credential: options.credential,
+            calls_per_minute: options.calls,
+            live: LiveSettings::default(),
+        };
+        let account = board.open(&brand, Source::OmnioTap, &rules, Some(Arc::new(Plain)));
+        Self { database, brand, background, account }
+    }
+
+    pub fn pool(&self) -> &Pool {
+        &self.database.pool
+    }
+
+    /// Makes a call, and returns the body.
+    pub async fn ask(&self, what: &str, about: &str) -> Result<String, CallError> {
+        self.ask_as(CallPriority::Live, what, about).await
+    }
+
+    pub async fn ask_as(&self, priority: CallPriority, what: &str, about: &str) -> Result<String, CallError> {
+        let heard = self.account.call(&ApiRequest::about(what, about), priority, Duration::from_secs(20)).await?;
+        Ok(heard.there.concat())
+    }
+
+    /// Stops, and asserts that nothing is left.
+    pub async fn stop(self) {
+        until("nothing is under way", || self.account.calls_under_way() == 0).await;
+        tokio::time::timeout(Duration::from_secs(10), self.background.end()).await.expect("all tasks end");
+        self.database.close().await;
+    }
+}
+
+/// Waits until a condition is true: it becomes true soon, but not at once.
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..1_000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("not in time: {what}");
+}
