@@ -333,7 +333,7 @@ fn local(listener: &TcpListener, file: &SettingsFile) -> SocketAddr {
 /// ends when the webhook must be answered.
 fn delivery_writer(file: &SettingsFile) -> Use {
     let timeout = Duration::from_millis(file.inbox.ack_timeout_ms);
-    Use { connections: file.inbox.database_connections, timeout, statement: Some(STORE_TIMEOUT), setup: "" }
+    Use { connections: file.inbox.database_connections, timeout, statement: Some(STORE_TIMEOUT), setup: "set enable_seqscan = off; set jit = off" }
 }
 
 /// Connections that only lookups use, so that other work cannot block them. Postgres plans each statement once, for any

@@ -1,5 +1,7 @@
 -- Stores new deliveries in one statement. A webhook must never be known as received without being in the inbox.
 -- No key and no subject occurs twice in the input.
+-- The two lateral subqueries look up one row each, by its key. As joins they could be planned while the tables are empty,
+-- as scans of whole tables, and the plan would stay while the tables grow.
 with new as (
     select * from unnest($2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::smallint[], $9::bytea[], $10::bytea[])
         as new (n, delivery_id, source, event, headers, body, priority, key, content)
@@ -24,7 +26,10 @@ keys_new as (
 -- latest content.
 repeated as (
     select about.n, about.subject
-    from about join delivery_latest_content as known on known.brand_id = $1 and known.subject = about.subject
+    from about
+    cross join lateral (
+        select content, earlier from delivery_latest_content where brand_id = $1 and subject = about.subject limit 1
+    ) as known
     where known.content <> about.content and about.content = any(known.earlier)
 ),
 -- Later content of a subject also has a later time of receipt. It is due immediately all the same.
@@ -64,5 +69,6 @@ where new.n in (select n from repeated)
 union all
 -- The same id with other content: the ids of the sender are broken.
 select new.delivery_id, 'conflicting'
-from new join delivery_dedup as known on known.brand_id = $1 and known.key = new.key
+from new
+cross join lateral (select content from delivery_dedup where brand_id = $1 and key = new.key limit 1) as known
 where known.content <> new.content

@@ -106,7 +106,7 @@ impl Starting {
         let text = format!(
             "[server]\nlisten = \"{listen}\"\nmetrics_listen = \"localhost:0\"\nworkers = {workers}\ndrain_seconds = {drain_seconds}\n
 [lookup]\n{lookup}\n
-[limits]\nlookups_per_second = 1000000\nnot_found_per_minute = 60000000\nwrong_keys_per_minute = 1000000\n
+[limits]\nlookups_per_second = 1000000\nnot_found_per_minute = 60000000\nwrong_keys_per_minute = 1000000\nidentical_webhooks_per_minute = 1000000\n
 [telemetry]\nformat = \"json\"\nlevel = \"info\"\n
 {database}{tables}"
         );
