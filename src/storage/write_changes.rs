@@ -153,7 +153,7 @@ pub async fn analyze(pool: &Pool) -> Result<(), StorageError> {
         "customer_records",
         "customer_addresses",
         "answers",
-        "reviews",
+        "match_reviews",
     ];
     for table in tables {
         // Another replica may run it too. That needs no warning.

@@ -75,8 +75,7 @@ pub fn contact(id: &str, minute: i64, fields: &[(&str, &str)]) -> Change {
 
 /// The number of full scans of tables with people.
 pub async fn sequential_scans(pool: &Pool) -> Vec<(String, i64)> {
-    let query =
-        "select relname::text, coalesce(seq_scan, 0) from pg_stat_user_tables where relname not in ('brands', 'keys', '_sqlx_migrations') order by 1";
+    let query = "select relname::text, coalesce(seq_scan, 0) from pg_stat_user_tables where relname not in ('brands', 'api_keys', '_sqlx_migrations') order by 1";
     sqlx::query_as(query).fetch_all(pool).await.unwrap()
 }
 
