@@ -32,7 +32,7 @@ pub(super) struct BackgroundJobs<'a> {
 
 impl BackgroundJobs<'_> {
     /// Starts the jobs that fetch and apply data: inbox workers, follow-ups and scheduled sync runs.
-    pub(super) fn collect(&self, accounts: &UpstreamClients, wakes: &WakeHandles) {
+    pub(super) fn start_ingestion(&self, accounts: &UpstreamClients, wakes: &WakeHandles) {
         let Self { file, pool, brands, background, clock, alarms } = *self;
         if file.inbox.workers > 0 {
             let slots = Arc::new(Semaphore::new(file.inbox.workers));
@@ -72,7 +72,7 @@ impl BackgroundJobs<'_> {
     }
 
     /// Starts the jobs that keep cached answers and API keys up to date.
-    pub(super) fn answer(&self, change_listener: &Arc<ChangeListener>, api_keys: &Arc<ApiKeyCache>) {
+    pub(super) fn start_listeners(&self, change_listener: &Arc<ChangeListener>, api_keys: &Arc<ApiKeyCache>) {
         let Self { pool, background, .. } = *self;
         background.spawn_endless(Arc::clone(change_listener).listen());
         background.spawn_endless(Arc::clone(change_listener).send_heartbeats());

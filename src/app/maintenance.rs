@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::erasure::reconcile::reconcile;
 use crate::erasure::suppression_file::SuppressionFile;
 use crate::http::api_keys::ApiKeyCache;
-use crate::inbox::source_health::{SourceHealth, watch};
+use crate::inbox::source_health::{SourceHealth, list_source_health};
 use crate::ingest::rebuild::rederive;
 use crate::settings::file::InboxSettings;
 use crate::storage::brands;
@@ -83,7 +83,7 @@ pub async fn save_webhook_stats(pool: Pool, endpoints: Arc<WebhookEndpoints>) {
 pub async fn watch_inboxes(pool: Pool, brands: Vec<Arc<Brand>>, clock: Clock) {
     loop {
         for brand in &brands {
-            let Ok(watches) = watch(&pool, brand).await else { continue };
+            let Ok(watches) = list_source_health(&pool, brand).await else { continue };
             watches.iter().for_each(|watch| show(&brand.rules.slug, watch, clock.now()));
             metrics::gauge!("hookpoint_inbox_last_check_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds(&clock));
         }

@@ -127,7 +127,7 @@ async fn reconcile_all(
 ) -> Result<(), StartError> {
     for brand in brands.values() {
         match reconcile(&database.pool, brand, (suppressions, max_erased_percent), clock.now(), clock.now()).await {
-            Err(ErasureError::Ledger(error @ SuppressionFileError::Write(..))) => {
+            Err(ErasureError::SuppressionFile(error @ SuppressionFileError::Write(..))) => {
                 tracing::error!(brand = brand.rules.slug, %error, "failed to write the suppression file; a restored backup would bring back erased people");
             }
             done => {
@@ -224,10 +224,10 @@ impl Application {
             clock.clone(),
         ));
         let work = BackgroundJobs { file, pool, brands: &all, background: &background, clock: &clock, alarms: &alarms };
-        work.collect(&accounts, &wakes);
+        work.start_ingestion(&accounts, &wakes);
         work.start_maintenance(&webhook_service, suppressions);
         let change_listener = Arc::new(ChangeListener::new(pool, &coalescer, &cache, &api_keys));
-        work.answer(&change_listener, &api_keys);
+        work.start_listeners(&change_listener, &api_keys);
         report_settings_hash(&brands);
         let gauges = Data::new(Gauges {
             pool: pool.clone(),
@@ -330,7 +330,8 @@ fn local(listener: &TcpListener, file: &SettingsFile) -> SocketAddr {
 }
 
 /// Connections that only the storing of webhooks uses, so that other work cannot block it. Waiting for a connection
-/// ends when the webhook must be answered.
+/// ends when the webhook must be answered. The statement looks up single rows, also if Postgres plans it while the tables
+/// are empty.
 fn delivery_writer(file: &SettingsFile) -> Use {
     let timeout = Duration::from_millis(file.inbox.ack_timeout_ms);
     Use { connections: file.inbox.database_connections, timeout, statement: Some(STORE_TIMEOUT), setup: "set enable_seqscan = off; set jit = off" }
@@ -370,8 +371,8 @@ fn warn_about_open_access(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>
         tracing::warn!(brand = brand.rules.slug, "any network may use this brand's API keys; allowed_networks of server and brand are empty");
     }
     for brand in brands.values() {
-        for door in brand.rules.webhook_verifiers.values().filter(|door| door.proof.name() == "none") {
-            let (brand, source) = (brand.rules.slug.as_str(), door.source.as_str());
+        for verifier in brand.rules.webhook_verifiers.values().filter(|verifier| verifier.proof.name() == "none") {
+            let (brand, source) = (brand.rules.slug.as_str(), verifier.source.as_str());
             tracing::warn!(brand, source, "webhooks are not verified (verification is \"none\"); anyone who knows the URL can send data");
         }
     }

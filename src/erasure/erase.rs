@@ -41,7 +41,7 @@ pub enum ErasureError {
     },
     /// The suppression file cannot be used.
     #[error(transparent)]
-    Ledger(#[from] SuppressionFileError),
+    SuppressionFile(#[from] SuppressionFileError),
 }
 
 impl From<sqlx::Error> for ErasureError {

@@ -42,7 +42,7 @@ pub struct SourceHealth {
     /// The longest usual pause between deliveries. `None` if there are too few deliveries.
     pub usual_silence: Option<SignedDuration>,
     /// The counters of its webhook endpoint.
-    pub door: WebhookStatsRow,
+    pub stats: WebhookStatsRow,
 }
 
 impl SourceHealth {
@@ -67,9 +67,9 @@ impl SourceHealth {
     /// Whether the verification of all recent webhooks failed. The secret in the settings is then probably wrong.
     #[must_use]
     pub fn is_failing(&self) -> bool {
-        let door = &self.door;
-        let for_long = door.refused_since.zip(door.refused_at).is_some_and(|(since, last)| last.duration_since(since) >= REFUSED_FOR);
-        door.refused_in_a_row >= REFUSALS && (for_long || door.accepted_at.is_none())
+        let stats = &self.stats;
+        let for_long = stats.refused_since.zip(stats.refused_at).is_some_and(|(since, last)| last.duration_since(since) >= REFUSED_FOR);
+        stats.refused_in_a_row >= REFUSALS && (for_long || stats.accepted_at.is_none())
     }
 }
 
@@ -81,7 +81,7 @@ fn unsigned(time: SignedDuration) -> Duration {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn watch(pool: &Pool, brand: &Brand) -> Result<Vec<SourceHealth>, StorageError> {
+pub async fn list_source_health(pool: &Pool, brand: &Brand) -> Result<Vec<SourceHealth>, StorageError> {
     let backlog = list_backlog(pool, brand.id()).await?;
     let mut all = Vec::new();
     for source in Source::ALL {
@@ -90,13 +90,13 @@ pub async fn watch(pool: &Pool, brand: &Brand) -> Result<Vec<SourceHealth>, Stor
         let count = |row: Option<&BacklogRow>| row.map_or(0.0, |row| row.count);
         all.push(SourceHealth {
             source,
-            proof: brand.rules.webhook_verifiers.get(&source).map(|door| door.proof.name()),
+            proof: brand.rules.webhook_verifiers.get(&source).map(|stats| stats.proof.name()),
             pending: count(part("pending")),
             oldest_pending_at: part("pending").map(|row| row.oldest_at),
             dead: count(part("dead")),
             last_received_at: receipts.iter().max().copied(),
             usual_silence: usual_silence(receipts),
-            door: get_webhook_stats(pool, brand.id(), source).await?,
+            stats: get_webhook_stats(pool, brand.id(), source).await?,
         });
     }
     Ok(all)

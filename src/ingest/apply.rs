@@ -100,7 +100,7 @@ async fn resolve(from: &mut LoadFrom<'_>, brand: &Brand, work: &ChangeBatch) -> 
 
 async fn write(db: &mut Connection, brand: &Brand, work: &ChangeBatch, resolve: Option<(LoadedComponent, bool)>) -> Result<Applied, StorageError> {
     let Some((loaded, is_whole)) = resolve.filter(|(loaded, _)| !loaded.after.is_unchanged(work)) else { return Ok(Applied::default()) };
-    let (changed, different, stats_stale) = (loaded.after.facts.news(), loaded.after.different, loaded.known.stats_stale);
+    let (changed, different, stats_stale) = (loaded.after.facts.changed_count(), loaded.after.different, loaded.known.stats_stale);
     let customers = if is_whole {
         let derived = derive(&loaded.after, &loaded.known, &LinkRestrictions::new(), brand);
         write_changes(db, brand.id(), &loaded.after.facts, &derived).await?;

@@ -58,15 +58,15 @@ impl LookupCoalescer {
 
     async fn run_batch(self: &Arc<Self>, brand: &Arc<Brand>, batch: Vec<Arc<InFlightLookup>>, slot: &mut BatchSlot<'_>) {
         let mut guard = InFlightGuard::begin(self, brand, batch);
-        let alone = match self.query_batch(brand, &guard.coalescer, slot).await {
+        let alone = match self.query_batch(brand, &guard.lookups, slot).await {
             Ok(found) => {
-                let results = guard.coalescer.drain(..).zip(found);
+                let results = guard.lookups.drain(..).zip(found);
                 let (answered, others): (Vec<_>, Vec<_>) = results.partition(|(_, found)| found.is_some());
                 answered.into_iter().for_each(|(lookup, found)| self.complete(&lookup, guard.generation, found.ok_or(LookupFailed::Failed)));
                 others.into_iter().map(|(lookup, _)| lookup).collect()
             }
             // Perhaps only one lookup causes the failure.
-            Err(QueryError::Failed) if guard.coalescer.len() > 1 => std::mem::take(&mut guard.coalescer),
+            Err(QueryError::Failed) if guard.lookups.len() > 1 => std::mem::take(&mut guard.lookups),
             Err(QueryError::Failed | QueryError::Unavailable) => Vec::new(),
         };
         alone.into_iter().for_each(|lookup| self.run_single(Arc::clone(brand), lookup));
@@ -75,12 +75,12 @@ impl LookupCoalescer {
     async fn query_batch(
         self: &Arc<Self>,
         brand: &Arc<Brand>,
-        coalescer: &[Arc<InFlightLookup>],
+        lookups: &[Arc<InFlightLookup>],
         slot: &mut BatchSlot<'_>,
     ) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
         let started_at = Instant::now();
-        let addresses: Vec<&Identifier> = coalescer.iter().filter_map(|lookup| lookup.question.address()).collect();
-        let asking = self.store.ask(brand, BatchMode::Batch(&addresses), || release_those_with_stale(coalescer));
+        let addresses: Vec<&Identifier> = lookups.iter().filter_map(|lookup| lookup.question.address()).collect();
+        let asking = self.store.ask(brand, BatchMode::Batch(&addresses), || release_those_with_stale(lookups));
         tokio::pin!(asking);
         let found = match tokio::time::timeout(SLOW_BATCH_AFTER, &mut asking).await {
             Ok(found) => found,
@@ -90,7 +90,7 @@ impl LookupCoalescer {
             }
         };
         let metrics = batch_metrics();
-        metrics.lookups.record(f64::from(u32::try_from(coalescer.len()).unwrap_or(u32::MAX)));
+        metrics.lookups.record(f64::from(u32::try_from(lookups.len()).unwrap_or(u32::MAX)));
         metrics.seconds.record(started_at.elapsed().as_secs_f64());
         found
     }
@@ -98,12 +98,12 @@ impl LookupCoalescer {
     pub(crate) fn run_single(self: &Arc<Self>, brand: Arc<Brand>, lookup: Arc<InFlightLookup>) {
         let coalescer = Arc::clone(self);
         self.background.spawn(async move {
-            let _permit = coalescer.alone.acquire().await;
+            let _permit = coalescer.single_slots.acquire().await;
             let mut guard = InFlightGuard::begin(&coalescer, &brand, vec![lookup]);
-            let Some(lookup) = guard.coalescer.first().filter(|lookup| lookup.is_wanted()) else { return };
-            let asking = coalescer.store.ask(&brand, BatchMode::Single(&lookup.question), || release_those_with_stale(&guard.coalescer));
+            let Some(lookup) = guard.lookups.first().filter(|lookup| lookup.is_wanted()) else { return };
+            let asking = coalescer.store.ask(&brand, BatchMode::Single(&lookup.question), || release_those_with_stale(&guard.lookups));
             let Ok(found) = asking.await else { return };
-            let results: Vec<_> = guard.coalescer.drain(..).zip(found).collect();
+            let results: Vec<_> = guard.lookups.drain(..).zip(found).collect();
             results.into_iter().for_each(|(lookup, found)| coalescer.complete(&lookup, guard.generation, found.ok_or(LookupFailed::Failed)));
         });
     }
@@ -173,8 +173,8 @@ impl Drop for BatchSlot<'_> {
 }
 
 /// While Postgres is unavailable, lookups with an expired cached answer stop waiting and return it.
-fn release_those_with_stale(coalescer: &[Arc<InFlightLookup>]) {
-    for lookup in coalescer {
+fn release_those_with_stale(lookups: &[Arc<InFlightLookup>]) {
+    for lookup in lookups {
         for waiter in lock(&lookup.waiters).extract_if(.., |waiter| waiter.has_stale) {
             let _ = waiter.reply_tx.send(Err(LookupFailed::Failed));
         }

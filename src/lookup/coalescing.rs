@@ -73,7 +73,7 @@ pub struct LookupCoalescer {
     limits: CoalescingLimits,
     waiting: AtomicU64,
     // Limits the lookups outside of batches, so that they cannot take every connection.
-    pub(crate) alone: Semaphore,
+    pub(crate) single_slots: Semaphore,
     pub(crate) in_flight: Mutex<InFlightMap>,
 }
 
@@ -90,8 +90,8 @@ impl LookupCoalescer {
     /// A coalescer with no lookup in flight.
     #[must_use]
     pub fn new(store: LookupRepository, cache: Arc<AnswerCache>, background: BackgroundTasks, limits: CoalescingLimits) -> Arc<Self> {
-        let alone = Semaphore::new((store.most_connections() / 2).max(1));
-        Arc::new(Self { store, cache, background, limits, waiting: AtomicU64::new(0), alone, in_flight: Mutex::default() })
+        let single_slots = Semaphore::new((store.most_connections() / 2).max(1));
+        Arc::new(Self { store, cache, background, limits, waiting: AtomicU64::new(0), single_slots, in_flight: Mutex::default() })
     }
 
     /// Answers a lookup within the deadline. A request with an expired cached answer fails at once while Postgres is
@@ -213,18 +213,18 @@ impl InFlightLookup {
 pub(crate) struct InFlightGuard<'a> {
     of: &'a LookupCoalescer,
     pub(crate) generation: CacheGeneration,
-    pub(crate) coalescer: Vec<Arc<InFlightLookup>>,
+    pub(crate) lookups: Vec<Arc<InFlightLookup>>,
 }
 
 impl<'a> InFlightGuard<'a> {
-    pub(crate) fn begin(of: &'a LookupCoalescer, brand: &Brand, coalescer: Vec<Arc<InFlightLookup>>) -> Self {
-        Self { of, generation: of.cache.generation(brand.id()), coalescer }
+    pub(crate) fn begin(of: &'a LookupCoalescer, brand: &Brand, lookups: Vec<Arc<InFlightLookup>>) -> Self {
+        Self { of, generation: of.cache.generation(brand.id()), lookups }
     }
 }
 
 impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
-        for lookup in self.coalescer.drain(..) {
+        for lookup in self.lookups.drain(..) {
             self.of.complete(&lookup, self.generation, Err(LookupFailed::Failed));
         }
     }

@@ -131,30 +131,30 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut under_way = lock(&self.of.under_way);
-        let gone = under_way.remove(&self.key);
+        let removed = under_way.remove(&self.key);
         self.of.count.store(under_way.len(), Ordering::Relaxed);
         drop(under_way);
-        drop(gone);
+        drop(removed);
     }
 }
 
 /// The sources that may have more data about an address than Postgres.
-pub(crate) fn sources_to_query(brand: &Brand, whom: &LookupTarget, known: &StoredAddress) -> Vec<Source> {
+pub(crate) fn sources_to_query(brand: &Brand, target: &LookupTarget, known: &StoredAddress) -> Vec<Source> {
     let accounts = brand.rules.accounts.iter();
     let needed = accounts.filter(|(source, account)| {
         is_stale(account, (!known.rows.is_empty(), known.sources.contains(source)), last_query(&known.last_queries, **source))
     });
     // Some sources cannot find a person by an address.
-    let can_tell = |source: Source| !known.rows.is_empty() || !brand.rules.sources.api(source).find(whom, &[]).is_empty();
-    needed.map(|(source, _)| *source).filter(|source| can_tell(*source)).collect()
+    let can_answer = |source: Source| !known.rows.is_empty() || !brand.rules.sources.api(source).find(target, &[]).is_empty();
+    needed.map(|(source, _)| *source).filter(|source| can_answer(*source)).collect()
 }
 
 /// The sources that may know an id that matches no customer in Postgres.
 pub(crate) async fn sources_to_query_by_id(db: &mut Connection, brand: &Brand, id: &str) -> Result<Vec<Source>, StorageError> {
-    let whom = LookupTarget::Id(id.to_owned());
+    let target = LookupTarget::Id(id.to_owned());
     let accounts = brand.rules.accounts.iter().filter(|(_, account)| account.live.when != LiveWhen::Off);
     let mut asked: Vec<(&Source, &AccountRules)> =
-        accounts.filter(|(source, _)| !brand.rules.sources.api(**source).find(&whom, &[]).is_empty()).collect();
+        accounts.filter(|(source, _)| !brand.rules.sources.api(**source).find(&target, &[]).is_empty()).collect();
     if !asked.is_empty() {
         let last_queries = list_live_queries(db, brand.id(), LookupHash::new(&brand.row.secret, "id", id)).await?;
         asked.retain(|(source, account)| is_stale(account, (false, false), last_query(&last_queries, **source)));

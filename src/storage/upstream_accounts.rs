@@ -42,7 +42,7 @@ pub struct HealthRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn add_health(pool: &Pool, key: AccountKey, news: &HealthRow) -> Result<(), StorageError> {
+pub async fn add_health(pool: &Pool, key: AccountKey, added: &HealthRow) -> Result<(), StorageError> {
     sqlx::query(
         "insert into upstream_accounts as known (brand_id, source, succeeded_at, failed_at, failure, failures_in_a_row, open_until)
         select $1, $2,
@@ -59,11 +59,11 @@ pub async fn add_health(pool: &Pool, key: AccountKey, news: &HealthRow) -> Resul
     )
     .bind(key.brand_id)
     .bind(key.source.as_str())
-    .bind(news.succeeded_ago.map(|ago| ago.as_secs_f64()))
-    .bind(news.failed_ago.map(|ago| ago.as_secs_f64()))
-    .bind(&news.failure)
-    .bind(i32::try_from(news.failures_in_a_row).unwrap_or(i32::MAX))
-    .bind(news.open.map(|time| time.as_secs_f64()))
+    .bind(added.succeeded_ago.map(|ago| ago.as_secs_f64()))
+    .bind(added.failed_ago.map(|ago| ago.as_secs_f64()))
+    .bind(&added.failure)
+    .bind(i32::try_from(added.failures_in_a_row).unwrap_or(i32::MAX))
+    .bind(added.open.map(|time| time.as_secs_f64()))
     .execute(pool)
     .await?;
     Ok(())

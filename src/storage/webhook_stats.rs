@@ -52,7 +52,7 @@ impl WebhookStatsRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn add_webhook_stats(pool: &Pool, brand_id: i32, source: Source, news: &WebhookStatsRow) -> Result<(), StorageError> {
+pub async fn add_webhook_stats(pool: &Pool, brand_id: i32, source: Source, added: &WebhookStatsRow) -> Result<(), StorageError> {
     sqlx::query(
         "insert into webhook_stats as known (
             brand_id, source, accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at
@@ -71,15 +71,15 @@ pub async fn add_webhook_stats(pool: &Pool, brand_id: i32, source: Source, news:
     )
     .bind(brand_id)
     .bind(source.as_str())
-    .bind(news.accepted_at.map(Time::from))
-    .bind(news.accepted)
-    .bind(news.refused_at.map(Time::from))
-    .bind(news.refused)
-    .bind(news.refused_in_a_row)
-    .bind(news.refused_since.map(Time::from))
-    .bind(news.duplicates)
-    .bind(news.conflicting_duplicates)
-    .bind(news.conflicting_at.map(Time::from))
+    .bind(added.accepted_at.map(Time::from))
+    .bind(added.accepted)
+    .bind(added.refused_at.map(Time::from))
+    .bind(added.refused)
+    .bind(added.refused_in_a_row)
+    .bind(added.refused_since.map(Time::from))
+    .bind(added.duplicates)
+    .bind(added.conflicting_duplicates)
+    .bind(added.conflicting_at.map(Time::from))
     .execute(pool)
     .await?;
     Ok(())

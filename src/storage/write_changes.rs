@@ -245,7 +245,7 @@ pub async fn write_changes(db: &mut Connection, brand_id: i32, facts: &IdentityC
 impl IdentityChanges {
     /// Number of new or changed records, events and merges.
     #[must_use]
-    pub const fn news(&self) -> usize {
+    pub const fn changed_count(&self) -> usize {
         self.records.len().saturating_add(self.events.len()).saturating_add(self.merges.len())
     }
 }

@@ -46,7 +46,7 @@ impl SyncRunner {
         let mut is_counted = run.row.scanned > 0;
         while let Some(ask) = cursor.take() {
             self.scan_pages(run, ask, std::mem::take(&mut is_counted)).await?;
-            if run.pass() != SyncMode::Full {
+            if run.mode() != SyncMode::Full {
                 return Ok(String::new());
             }
             let met = self.count_met(run, holds).await?;
@@ -126,7 +126,7 @@ impl SyncRunner {
     /// resumes, later items move up to it, and a run that continues on the next page would miss them.
     async fn keep(&self, run: &RunContext<'_>, ask: &ApiRequest, reply: &ParsedReply, is_counted: bool) -> Result<(), RunAbort> {
         let changed = run.take(reply).await?;
-        let seen_keys: Vec<[u8; 16]> = match run.pass() {
+        let seen_keys: Vec<[u8; 16]> = match run.mode() {
             SyncMode::Full => reply.there.iter().map(|key| run.seen_key(key)).collect(),
             SyncMode::Incremental { .. } => Vec::new(),
         };

@@ -101,7 +101,7 @@ pub enum RunEnd {
     /// It read all items.
     Complete {
         /// What the run read.
-        pass: SyncMode,
+        mode: SyncMode,
         /// How far it came.
         progress: Progress,
         /// Records that were deleted, because they no longer exist at the source.
@@ -189,15 +189,15 @@ impl SyncRunner {
     ///
     /// # Errors
     /// When Postgres fails, or the service is shutting down. Another runner can resume when the lease ends.
-    pub async fn scan(&self, stream: Stream, pass: SyncMode, listener: Listener<'_>) -> Result<RunEnd, SyncError> {
+    pub async fn scan(&self, stream: Stream, mode: SyncMode, listener: Listener<'_>) -> Result<RunEnd, SyncError> {
         loop {
             let which = StreamKey { brand_id: self.account.brand.id(), source: self.account.source, stream: stream.name };
-            let first = self.api().first(stream.name, pass.since()).map(|ask| ask.to_json());
-            let beginning = Beginning { first, since: pass.since() };
+            let first = self.api().first(stream.name, mode.since()).map(|ask| ask.to_json());
+            let beginning = Beginning { first, since: mode.since() };
             let Some(row) = claim_stream(&self.pool, which, self.lease_owner(), &beginning).await? else { return Ok(RunEnd::LeaseHeldElsewhere) };
             let run = RunContext::new(self, which, row, listener);
             let ended = self.continue_run(&run, stream).await?;
-            let is_less = pass == SyncMode::Full && run.pass() != SyncMode::Full;
+            let is_less = mode == SyncMode::Full && run.mode() != SyncMode::Full;
             if !is_less || matches!(ended, RunEnd::Cancelled | RunEnd::LeaseHeldElsewhere) {
                 return Ok(ended);
             }
@@ -216,7 +216,7 @@ impl SyncRunner {
                 let (progress, deleted) = (run.progress(), run.deleted());
                 let drift = run.drift();
                 finish(End::Complete { drift, note: &note }).await?;
-                Ok(RunEnd::Complete { pass: run.pass(), progress, deleted, drift, note })
+                Ok(RunEnd::Complete { mode: run.mode(), progress, deleted, drift, note })
             }
             Err(RunAbort::Cancelled) => {
                 finish(End::Broken("cancelled")).await?;

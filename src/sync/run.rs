@@ -67,7 +67,7 @@ impl<'a> RunContext<'a> {
         Self { runner, which, row, listener, tally: Mutex::new(tally) }
     }
 
-    pub(crate) fn pass(&self) -> SyncMode {
+    pub(crate) fn mode(&self) -> SyncMode {
         SyncMode::of(&self.row)
     }
 

@@ -81,9 +81,9 @@ pub async fn run_due_streams(runner: &SyncRunner, settings: &SyncSettings, line:
         let rows = list_streams(&runner.pool, runner.account.brand.id()).await?;
         let row = rows.iter().find(|row| row.source == runner.account.source.as_str() && row.stream == stream.name);
         let due = due(row, can_list_changes(stream), settings, now()).or_else(|| is_outdated(runner, *stream, row, &rows).then_some(SyncMode::Full));
-        let due = due.filter(|pass| (*pass == SyncMode::Full) == (line == ScheduleKind::Full));
-        if let Some(pass) = due.filter(|_| !waits_for_dependencies(runner, *stream, &rows)) {
-            report(runner, *stream, &runner.scan(*stream, pass, &|_| {}).await?);
+        let due = due.filter(|mode| (*mode == SyncMode::Full) == (line == ScheduleKind::Full));
+        if let Some(mode) = due.filter(|_| !waits_for_dependencies(runner, *stream, &rows)) {
+            report(runner, *stream, &runner.scan(*stream, mode, &|_| {}).await?);
         }
     }
     Ok(())
@@ -146,10 +146,10 @@ fn due(row: Option<&StreamRow>, can_list_changes: bool, settings: &SyncSettings,
 fn report(runner: &SyncRunner, stream: Stream, ended: &RunEnd) {
     let (brand, source, stream) = (runner.account.brand.rules.slug.as_str(), runner.account.source.as_str(), stream.name);
     match ended {
-        RunEnd::Complete { pass: SyncMode::Full, progress, deleted, drift, .. } => {
+        RunEnd::Complete { mode: SyncMode::Full, progress, deleted, drift, .. } => {
             tracing::info!(brand, source, stream, scanned = progress.scanned, changed = progress.changed, deleted, drift, "full sync run complete");
         }
-        RunEnd::Complete { pass: SyncMode::Incremental { .. }, progress, drift, .. } => {
+        RunEnd::Complete { mode: SyncMode::Incremental { .. }, progress, drift, .. } => {
             tracing::info!(
                 brand,
                 source,

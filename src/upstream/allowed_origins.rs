@@ -72,8 +72,8 @@ mod tests {
     use super::*;
 
     fn found(target: &Target) -> Option<String> {
-        let places = AllowedOrigins::new("https://api.example.com/v1", &["https://files.example.com:8443".to_owned()]);
-        places.find(target).ok().map(|url| url.to_string())
+        let allowed_origins = AllowedOrigins::new("https://api.example.com/v1", &["https://files.example.com:8443".to_owned()]);
+        allowed_origins.find(target).ok().map(|url| url.to_string())
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl UpstreamClient {
         let waiter = self.join(ask, priority, Instant::now() + timeout, probe);
         let mut progress = waiter.call().progress.subscribe();
         match tokio::time::timeout(timeout, progress.wait_for(|progress| !progress.is_waiting())).await {
-            Ok(begun) => begun.map_err(|_| CallError::ShuttingDown)?,
+            Ok(started) => started.map_err(|_| CallError::ShuttingDown)?,
             Err(_) => return Err(CallError::RateLimited),
         };
         let over = progress.wait_for(Progress::is_over).await.map_err(|_| CallError::ShuttingDown)?;
@@ -59,7 +59,7 @@ impl UpstreamClient {
     /// after a 401.
     pub(super) async fn perform(self: &Arc<Self>, ask: &ApiRequest, call: &SharedCall) -> Outcome {
         let request = self.api().request(ask).ok_or(CallError::Unsupported)?;
-        let url = self.places.find(&request.target)?;
+        let url = self.allowed_origins.find(&request.target)?;
         let (mut was_lost, mut was_refused) = (false, false);
         let (answer, permit) = loop {
             let proof = self.authenticator.proof().await?;

@@ -126,12 +126,12 @@ impl Allocation<'_> {
     /// The time until another call of a priority may be granted, if no other call is granted before.
     fn next_in(&self, priority: CallPriority) -> Duration {
         let reserve = self.reserve(priority);
-        let told = self.usage.allowance.filter(|_| self.allowed() <= reserve).map_or(Duration::ZERO, |allowance| allowance.lasts);
+        let reported = self.usage.allowance.filter(|_| self.allowed() <= reserve).map_or(Duration::ZERO, |allowance| allowance.lasts);
         let of_kind: Vec<GrantRow> = self.calls().filter(|row| is_live(row.priority) == (priority == CallPriority::Live)).collect();
         let all: Vec<GrantRow> = self.calls().collect();
         let at_most = |calls: &[GrantRow], number: u32| frees_in(calls, number.saturating_sub(1), self.window);
         let free = at_most(&all, self.limit.saturating_sub(reserve)).max(at_most(&of_kind, self.most(priority)));
-        free.max(told).max(self.usage.blocked)
+        free.max(reported).max(self.usage.blocked)
     }
 }
 

@@ -101,7 +101,7 @@ pub async fn receive(request: HttpRequest, payload: Payload, webhook_service: Da
     let place = |name| request.match_info().query(name);
     let endpoint = webhook_service.endpoints.find(place("brand"), place("source")).ok_or(Problem::NotFound)?;
     request.extensions_mut().insert(WebhookTrace { brand: Arc::clone(&endpoint.brand), source: endpoint.source });
-    let came = tokio::time::timeout(webhook_service.answer, webhook_service.take(&request, payload, endpoint)).await;
+    let came = tokio::time::timeout(webhook_service.answer, webhook_service.ingest(&request, payload, endpoint)).await;
     let (outcome, answer) = match came {
         Ok(Ok(outcome)) => (outcome, Ok(HttpResponse::Accepted().finish())),
         Ok(Err((outcome, problem))) => (outcome, Err(problem)),
@@ -133,20 +133,22 @@ struct ReceivedWebhook {
 impl ReceivedWebhook {
     fn verify(&self, brand: &Brand, source: Source) -> Result<VerifiedWebhook, VerificationError> {
         let Self { headers, secret, body, received_at } = self;
-        let door = brand.rules.webhook_verifiers.get(&source).ok_or(VerificationError::Missing("verification in the settings"))?;
+        let verifier = brand.rules.webhook_verifiers.get(&source).ok_or(VerificationError::Missing("verification in the settings"))?;
         let incoming = UnverifiedWebhook { headers, secret: secret.as_deref(), body, received_at: *received_at };
-        door.verify(brand.rules.sources.reader(source), &incoming)
+        verifier.verify(brand.rules.sources.reader(source), &incoming)
     }
 }
 
 impl WebhookService {
-    async fn take(&self, request: &HttpRequest, payload: Payload, endpoint: &WebhookEndpoint) -> Result<Outcome, Rejection> {
+    async fn ingest(&self, request: &HttpRequest, payload: Payload, endpoint: &WebhookEndpoint) -> Result<Outcome, Rejection> {
         let brand = &endpoint.brand;
-        let Some(door) = brand.rules.webhook_verifiers.get(&endpoint.source) else { return Err((Outcome::Unavailable, Problem::SourceNotConnected)) };
+        let Some(verifier) = brand.rules.webhook_verifiers.get(&endpoint.source) else {
+            return Err((Outcome::Unavailable, Problem::SourceNotConnected));
+        };
         let mut body_memory = self.read(request, payload).await?;
         let received = ReceivedWebhook {
             headers: headers(request.headers()),
-            secret: door.proof.secret_in().and_then(|place| secret(request, place)),
+            secret: verifier.proof.secret_in().and_then(|place| secret(request, place)),
             body: std::mem::take(&mut body_memory.bytes),
             received_at: self.clock.now(),
         };
@@ -193,7 +195,7 @@ impl WebhookService {
         received: ReceivedWebhook,
     ) -> Result<Result<VerifiedWebhook, VerificationError>, Rejection> {
         // Only the verification by hash parses the body first.
-        let is_hashed = brand.rules.webhook_verifiers.get(&source).is_some_and(|door| door.proof.name() == "hash");
+        let is_hashed = brand.rules.webhook_verifiers.get(&source).is_some_and(|verifier| verifier.proof.name() == "hash");
         if received.body.len() <= LARGE || !is_hashed {
             return Ok(received.verify(brand, source));
         }

@@ -190,7 +190,7 @@ async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_l
     scan.pass_time(SignedDuration::from_secs(61));
     scan.systems.clear_request_log();
     let ended = scan.runner(Source::Omneo).scan(scan.stream(Source::Omneo, "profiles"), SyncMode::Full, &|_| {}).await.unwrap();
-    let RunEnd::Complete { pass: SyncMode::Full, progress, deleted: 1, .. } = ended else { panic!("{ended:?}") };
+    let RunEnd::Complete { mode: SyncMode::Full, progress, deleted: 1, .. } = ended else { panic!("{ended:?}") };
     assert_eq!((progress.scanned, progress.changed), (89, 0), "the remaining pages repaired the rest");
     // The remaining four pages, five pages of the full run, and a check for deletions.
     assert!(scan.systems.arrivals(Source::Omneo).len() >= 9);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::brand::Brand;
 use crate::cli::{print_line, span};
-use crate::inbox::source_health::{SourceHealth, watch};
+use crate::inbox::source_health::{SourceHealth, list_source_health};
 use crate::storage::deliveries::count_deliveries;
 use crate::storage::invalid_values::{InvalidValueRow, list_invalid_values};
 
@@ -16,7 +16,7 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
         "source", "verified by", "received", "refused", "duplicates", "pending", "oldest", "done", "retried", "dead", "last seen", "usual gap"
     ));
     let counts = count_deliveries(pool, brand.id()).await?;
-    let watches = watch(pool, brand).await?;
+    let watches = list_source_health(pool, brand).await?;
     for watch in &watches {
         let of_source = || counts.iter().filter(|(source, ..)| source == watch.source.as_str());
         let done: i64 = of_source().filter(|(_, state, ..)| state == "done").map(|(_, _, count, _)| count).sum();
@@ -28,9 +28,9 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
             "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
             watch.source.as_str(),
             watch.proof.unwrap_or("-"),
-            watch.door.accepted,
-            watch.door.refused,
-            watch.door.duplicates,
+            watch.stats.accepted,
+            watch.stats.refused,
+            watch.stats.duplicates,
             watch.pending,
             watch.dead
         ));
@@ -54,8 +54,8 @@ fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
         Some(_) => {}
     }
     if watch.is_failing() {
-        let since = watch.door.refused_since.map_or_else(String::new, |at| format!(" since {}", at.strftime("%F %T UTC")));
-        let count = watch.door.refused_in_a_row;
+        let since = watch.stats.refused_since.map_or_else(String::new, |at| format!(" since {}", at.strftime("%F %T UTC")));
+        let count = watch.stats.refused_in_a_row;
         remarks.push(format!("{name}: the last {count} webhooks were all refused{since}. Compare the secret here with the one at the source"));
     }
     if watch.dead > 0.0 {
@@ -64,10 +64,10 @@ fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
             watch.dead
         ));
     }
-    if let Some(at) = watch.door.conflicting_at {
+    if let Some(at) = watch.stats.conflicting_at {
         remarks.push(format!(
             "{name}: webhooks dropped, because an earlier one with other content has the same id: {} (last {}). Report this to the source",
-            watch.door.conflicting_duplicates,
+            watch.stats.conflicting_duplicates,
             at.strftime("%F %T UTC")
         ));
     }

@@ -112,10 +112,10 @@ async fn watch_other_run(runner: &SyncRunner, stream: Stream, shown: &RunDisplay
         let is_stalled = progressed_at.elapsed() >= STALLED_AFTER || !row.note.is_empty();
         let note = if is_stalled { lease_note(&row) } else { String::new() };
         shown.update(ProgressEvent { progress, note: &note });
-        let (pass, is_complete) = (SyncMode::of(&row), row.is_complete());
-        if row.finished_at.is_some() && (pass == SyncMode::Full || (row.is_cancelled && !is_complete)) {
+        let (mode, is_complete) = (SyncMode::of(&row), row.is_complete());
+        if row.finished_at.is_some() && (mode == SyncMode::Full || (row.is_cancelled && !is_complete)) {
             let (deleted, drift) = (count(row.deleted), row.drift.filter(|_| row.is_reconcile));
-            let complete = || RunEnd::Complete { pass, progress, deleted, drift, note: row.last_full_result.clone() };
+            let complete = || RunEnd::Complete { mode, progress, deleted, drift, note: row.last_full_result.clone() };
             return Ok(Some(if is_complete { complete() } else { RunEnd::Broken(row.note.clone()) }));
         }
         if !row.is_running(Clock::system().now()) {

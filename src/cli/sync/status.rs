@@ -84,17 +84,17 @@ fn line(row: &StreamRow, now: Timestamp) -> String {
     let of = row.total.map_or_else(String::new, |total| format!(" of {total}"));
     let page = row.cursor.as_ref().and_then(ApiRequest::of_json).map(|cursor| cursor.page).filter(|page| !page.is_empty() && page.len() < 12);
     let at_page = page.map_or_else(String::new, |page| format!(", page {page}"));
-    let pass = match SyncMode::of(row) {
+    let mode = match SyncMode::of(row) {
         SyncMode::Incremental { .. } => "incremental",
         SyncMode::Full if row.is_reconcile => "reconcile",
         SyncMode::Full => "backfill",
     };
     let state = match row.finished_at {
-        None if row.is_running(now) => format!("{pass} running, {}{of}{at_page}", row.scanned),
-        None if row.is_cancelled => format!("{pass} cancelled at {}{of}", row.scanned),
-        None => format!("{pass} interrupted at {}{of}{at_page}; the service continues it", row.scanned),
-        Some(at) if row.is_complete() => format!("{pass} done {}, {} read", ago(at), row.scanned),
-        Some(at) => format!("{pass} ended {} at {}{of}", ago(at), row.scanned),
+        None if row.is_running(now) => format!("{mode} running, {}{of}{at_page}", row.scanned),
+        None if row.is_cancelled => format!("{mode} cancelled at {}{of}", row.scanned),
+        None => format!("{mode} interrupted at {}{of}{at_page}; the service continues it", row.scanned),
+        Some(at) if row.is_complete() => format!("{mode} done {}, {} read", ago(at), row.scanned),
+        Some(at) => format!("{mode} ended {} at {}{of}", ago(at), row.scanned),
     };
     let missed = row.since.filter(|_| row.scanned > 0);
     let missed = missed.map_or_else(String::new, |_| format!(", {:.2} % missed by webhooks", percent(row.changed, row.scanned)));

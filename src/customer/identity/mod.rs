@@ -10,4 +10,5 @@ pub mod moved;
 pub mod resolution;
 pub mod rules;
 pub mod shared_values;
+pub mod unconfirmed_records;
 pub mod union_find;

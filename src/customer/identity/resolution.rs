@@ -42,10 +42,10 @@ use super::contradiction::{Among, Conflict, On};
 pub use super::evidence::{Decision, Member, RecordFacts};
 use super::evidence::{Evidence, Held, Level, PersonFacts, people};
 use super::moved::{Moved, left_behind};
+use super::unconfirmed_records;
 use super::union_find::UnionFind;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
-use crate::customer::model::unconfirmed_records;
 
 /// Evidence that joined records to one customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -295,12 +295,12 @@ impl<'a> Resolver<'a> {
                 refused.extend(among.forbidden().map(|grounds| (n, grounds)));
             }
         }
-        let mut told: BTreeSet<usize> = BTreeSet::new();
+        let mut reported: BTreeSet<usize> = BTreeSet::new();
         for Kept { evidence, members, clusters } in kept {
             let group = clusters.first().and_then(|cluster| group_of.get(*cluster)).copied().unwrap_or_default();
             match (refused.get(&group), groups.get(group)) {
                 (None, _) if clusters.len() > 1 => found.links.push(Link { level, evidence: evidence.to_evidence(), members }),
-                (Some(grounds), Some(concerned)) if told.insert(group) => {
+                (Some(grounds), Some(concerned)) if reported.insert(group) => {
                     found.doubts.push((level, evidence.to_evidence(), *grounds, firsts(&some(before, concerned))));
                 }
                 _ => {}

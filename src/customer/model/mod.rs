@@ -20,5 +20,4 @@ pub mod source;
 pub mod spellings;
 pub mod text;
 pub mod titles;
-pub mod unconfirmed_records;
 pub mod unread;

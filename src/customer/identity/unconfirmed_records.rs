@@ -7,13 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::identifier::Identifier;
-use super::record::RecordKey;
-use crate::customer::identity::cluster::Cluster;
-use crate::customer::identity::contradiction::{Among, Conflict, On, are_unlike};
-use crate::customer::identity::evidence::{Evidence, Held, Level};
-use crate::customer::identity::moved::{is_long_before, said_at};
-use crate::customer::identity::resolution::{Found, Link, Resolver};
+use super::cluster::Cluster;
+use super::contradiction::{Among, Conflict, On, are_unlike};
+use super::evidence::{Evidence, Held, Level};
+use super::moved::{is_long_before, said_at};
+use super::resolution::{Found, Link, Resolver};
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
 
 /// The levels that place an unconfirmed record. Decisions are missing, because a decision confirms a record.
 const LEVELS: [Level; 4] = [Level::SourceMerge, Level::Reference, Level::Email, Level::Phone];
